@@ -1,0 +1,93 @@
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
+LOCKER := .venv-lock
+UV_VERSION := 0.13.9
+
+# More arguments for the program that a target runs: make run ARGS="--port 9000"
+ARGS ?=
+
+.PHONY: help
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+.PHONY: run
+run: $(VENV)/.run ## serve on 127.0.0.1:8000, setting up first what is missing
+	@exec $(BIN)/kmemlab serve $(ARGS)
+
+.PHONY: test
+test: $(VENV)/.test chromium ## every test but the long runs
+	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+
+.PHONY: soak
+soak: $(VENV)/.test chromium ## the long runs
+	@$(BIN)/python -m pytest -n auto --dist loadgroup -m soak --timeout 7200 $(ARGS)
+
+.PHONY: coverage
+coverage: $(VENV)/.test chromium ## the tests again, and the lines and branches they miss
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest -n auto --dist loadgroup --timeout 600 $(ARGS)
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
+
+.PHONY: bench
+bench: $(VENV)/.test ## times of the allocators and of the service
+	@$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: lint
+lint: $(VENV)/.test ## ruff, mypy --strict and the import rules
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_house.py
+
+.PHONY: format
+format: $(VENV)/.test ## rewrite the sources as `make lint` wants them
+	$(BIN)/ruff check --fix
+	$(BIN)/ruff format
+
+.PHONY: venv
+venv: $(VENV)/.test ## .venv with everything that runs, tests and lints
+
+.PHONY: chromium
+chromium:
+	@scripts/setup chromium
+
+# The locks are written by `uv pip compile`: exact versions, the hashes of every platform's wheels, no addresses.
+.PHONY: lock
+lock: $(LOCKER)/.uv-$(UV_VERSION) ## renew both lock files from pyproject.toml (ARGS=--upgrade for newer indirect ones)
+	$(call compile,--group build,requirements.lock)
+	$(call compile,--group build --group test -c requirements.lock,requirements-test.lock)
+
+compile = UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 \
+	--generate-hashes --no-emit-index-url --no-annotate $(1) $(ARGS) pyproject.toml -o $(2)
+
+.PHONY: clean
+clean: ## remove environments and caches; databases stay
+	rm -rf .venv .venv-lock build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov
+	rm -f .coverage .coverage.*
+	find app tests migrations -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+
+# Files in .venv say what has been set up.
+$(VENV)/.python:
+	@scripts/setup venv $(VENV)
+	@touch $@
+
+$(VENV)/.run: requirements.lock pyproject.toml $(VENV)/.python
+	@echo "setting up $(VENV), about half a minute the first time" >&2
+	@$(PIP) install --require-hashes -r requirements.lock
+	@$(PIP) install --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.test: requirements-test.lock $(VENV)/.run
+	@echo "setting up $(VENV) for the tests, about half a minute the first time" >&2
+	@$(PIP) install --require-hashes -r requirements-test.lock
+	@touch $@
+
+$(LOCKER)/.uv-$(UV_VERSION):
+	@scripts/setup venv $(LOCKER)
+	@$(LOCKER)/bin/python -m pip --disable-pip-version-check --quiet install uv==$(UV_VERSION)
+	@touch $@

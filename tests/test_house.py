@@ -1,17 +1,22 @@
-"""The house rules: which package may import which.
+"""The house rules: which package may import which, what a wheel carries, what the locks hold.
 
-The contracts are in pyproject.toml; what they cannot say is here.
+The contracts of the imports are in pyproject.toml; what they cannot say is here.
 """
 
 import ast
 import os
+import re
 import shutil
 import subprocess
 import sys
+import tomllib
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
+from app import paths
 
 ROOT = Path(__file__).parent.parent
 APP = ROOT / "app"
@@ -132,3 +137,45 @@ def test_only_store_names_sqlalchemy() -> None:
 def test_imports_are_read_in_every_form() -> None:
     source = "import a.b as c\nfrom d import e\ndef f():\n    from . import g\n    from ..h import i\n"
     assert list(imports(source, "app.mm")) == ["a.b", "d.e", "app.mm.g", "app.h.i"]
+
+
+def test_the_wheel_carries_what_stands_beside_app(tmp_path: Path) -> None:
+    build = [sys.executable, "-m", "hatchling", "build", "--target", "wheel", "--directory", str(tmp_path)]
+    subprocess.run(build, cwd=ROOT, check=True, capture_output=True)
+    (wheel,) = tmp_path.glob("kmemlab-*.whl")
+    beside = {
+        f"app/_resources/{name_of(path)}"
+        for folder in ("templates", "static", "migrations")
+        for path in (ROOT / folder).rglob("*")
+        if path.is_file() and "__pycache__" not in path.parts
+    }
+    names = set(zipfile.ZipFile(wheel).namelist())
+    assert {name for name in names if name.startswith("app/_resources/")} == beside
+    assert {name_of(path) for path in modules("")} <= names
+
+
+def test_paths_are_those_of_the_tree() -> None:
+    assert [paths.TEMPLATES, paths.STATIC, paths.MIGRATIONS] == [
+        ROOT / "templates",
+        ROOT / "static",
+        ROOT / "migrations",
+    ]
+
+
+@pytest.mark.parametrize("lock", ["requirements.lock", "requirements-test.lock"])
+def test_locks_pin_and_hash_and_name_no_address(lock: str) -> None:
+    text = (ROOT / lock).read_text()
+    entries = [entry for entry in re.split(r"\n(?=\S)", text) if not entry.startswith("#")]
+    assert entries
+    assert all(re.match(r"[a-z0-9.-]+==\S+( ;.*)? \\\n    --hash=sha256:", entry) for entry in entries)
+    assert not re.search(r"://|--(extra-)?index|--find-links|@", text)
+
+
+def test_locks_hold_the_pins_of_the_project() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())
+    groups = project["dependency-groups"]
+    runs = [*project["project"]["dependencies"], *groups["build"]]
+    for lock, pins in {"requirements.lock": runs, "requirements-test.lock": [*runs, *groups["test"]]}.items():
+        locked = set(re.findall(r"^\S+==\S+", (ROOT / lock).read_text(), re.MULTILINE))
+        assert {re.sub(r"\[.*\]", "", pin) for pin in pins} <= locked
+    assert project["build-system"]["requires"] == groups["build"]

@@ -19,15 +19,15 @@ run: $(VENV)/.run ## serve on 127.0.0.1:8000, setting up first what is missing
 	@exec $(BIN)/kmemlab serve $(ARGS)
 
 .PHONY: test
-test: $(VENV)/.test chromium ## every test but the long runs
+test: browser ## every test but the long runs
 	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
 
 .PHONY: soak
-soak: $(VENV)/.test chromium ## the long runs
+soak: browser ## the long runs
 	@$(BIN)/python -m pytest -n auto --dist loadgroup -m soak --timeout 7200 $(ARGS)
 
 .PHONY: coverage
-coverage: $(VENV)/.test chromium ## the tests again, and the lines and branches they miss
+coverage: browser ## the tests again, and the lines and branches they miss
 	@$(BIN)/coverage erase
 	@$(BIN)/coverage run -m pytest -n auto --dist loadgroup --timeout 600 $(ARGS)
 	@$(BIN)/coverage combine --quiet
@@ -52,9 +52,9 @@ format: $(VENV)/.test ## rewrite the sources as `make lint` wants them
 .PHONY: venv
 venv: $(VENV)/.test ## .venv with everything that runs, tests and lints
 
-.PHONY: chromium
-chromium:
-	@scripts/setup chromium
+.PHONY: browser
+browser: $(VENV)/.test
+	@scripts/setup browser $(VENV)
 
 # The locks are written by `uv pip compile`: exact versions, the hashes of every platform's wheels, no addresses.
 .PHONY: lock

@@ -1,0 +1,50 @@
+"""What can be set: from the environment (`KMEMLAB_DATABASE_URL=…`) or as arguments, made once, passed on."""
+
+from __future__ import annotations
+
+from typing import Self
+
+from pydantic import Field, model_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MIB = 1 << 20
+
+
+class Settings(BaseSettings):
+    """One server's settings. Sizes are bytes, times seconds."""
+
+    model_config = SettingsConfigDict(env_prefix="KMEMLAB_", frozen=True)
+
+    database_url: str = Field(
+        "sqlite:///kmemlab.db", description="where everything is kept, as an SQLAlchemy URL"
+    )
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    public_url: str | None = Field(None, description="the address users type, where it differs")
+
+    body_limit: int = Field(MIB, gt=0, description="largest request body")
+    batch_body_limit: int = Field(8 * MIB, gt=0, description="largest body of a batch of calls")
+    dump_limit: int = Field(64 * MIB, gt=0, description="largest body that creates a session from a dump")
+    batch_calls: int = Field(10_000, gt=0, description="most calls in a batch")
+    wait_limit: float = Field(30.0, ge=0, description="longest that a blocked call may be waited for")
+
+    sessions_per_owner: int = Field(1_000, gt=0, description="most sessions of one owner")
+    live_blocks: int = Field(1_000_000, gt=0, description="most live blocks of one machine")
+    names_per_person: int = Field(20_000, gt=0, description="most names of one person in a session")
+    waiting_calls: int = Field(
+        4_096, gt=0, description="calls that may wait for the writer; more are refused for now"
+    )
+    machines_memory: int = Field(1024 * MIB, gt=0, description="estimated memory of the machines held open")
+
+    busy_timeout: float = Field(
+        5.0, gt=0, description="how long to wait for another process's lock on the database"
+    )
+
+    @model_validator(mode="after")
+    def _a_file(self) -> Self:
+        if self.database_url.startswith("sqlite") and self.database_url.rpartition("/")[2] in (
+            "",
+            ":memory:",
+        ):
+            raise ValueError("database_url: SQLite needs a file (sqlite:///kmemlab.db), memory is not kept")
+        return self

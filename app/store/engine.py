@@ -1,0 +1,46 @@
+"""Connections to the database, and when its transactions begin."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Any, Final
+
+from sqlalchemy import Connection, Engine, create_engine, event
+
+# A transaction that starts by reading and then writes cannot wait for another writer: SQLite answers "locked"
+# at once. So transactions that will write say so when they begin.
+WRITES: Final = {"kmemlab_writes": True}
+
+# The write-ahead log is cut back to this after a large transaction.
+WAL_LIMIT: Final = 64 << 20
+
+
+def connect(url: str, busy_timeout: float) -> Engine:
+    """An engine for the URL; nothing is opened yet. busy_timeout: seconds to wait for another's lock."""
+    engine = create_engine(url, pool_size=8, max_overflow=4)
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _Pragmas(busy_timeout))
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+class _Pragmas:
+    """What SQLite forgets between connections."""
+
+    def __init__(self, busy_timeout: float) -> None:
+        self.statements = (
+            f"PRAGMA busy_timeout = {int(busy_timeout * 1000)}",
+            "PRAGMA foreign_keys = ON",
+            "PRAGMA synchronous = FULL",
+            f"PRAGMA journal_size_limit = {WAL_LIMIT}",
+        )
+
+    def __call__(self, connection: sqlite3.Connection, _record: Any) -> None:
+        connection.isolation_level = None  # the driver would begin transactions by itself, and too late
+        for statement in self.statements:
+            connection.execute(statement)
+
+
+def _begin(connection: Connection) -> None:
+    writes = connection.get_execution_options().get("kmemlab_writes")
+    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

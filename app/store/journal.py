@@ -1,0 +1,76 @@
+"""Rows of the journal: appended once, never changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, bindparam, insert, select, update
+
+from app.store.tables import journal, sessions
+
+_CHUNK: Final = 1_000
+
+
+class Row(NamedTuple):
+    """One row. args: JSON from which the call is made again. outcome: the JSON that was answered."""
+
+    session_id: str
+    seq: int
+    effective: int
+    call: str
+    args: bytes
+    outcome: bytes
+    by: str | None
+    time: str
+
+
+_APPEND: Final = insert(journal)
+_ADVANCE: Final = (
+    update(sessions)
+    .where(sessions.c.id == bindparam("of"))
+    .values(seq=bindparam("to"), effective=bindparam("like"))
+)
+_ROWS: Final = select(*(journal.c[name] for name in Row._fields)).order_by(journal.c.seq)
+_TAIL: Final = _ROWS.where(
+    journal.c.session_id == bindparam("of"),
+    journal.c.seq > bindparam("after"),
+    journal.c.seq <= bindparam("to"),
+)
+_PAGE: Final = (
+    select(journal.c.seq, journal.c.outcome)
+    .where(journal.c.session_id == bindparam("of"), journal.c.seq > bindparam("after"))
+    .order_by(journal.c.seq)
+    .limit(bindparam("most"))
+)
+_ONE: Final = select(journal.c.outcome).where(
+    journal.c.session_id == bindparam("of"), journal.c.seq == bindparam("at")
+)
+
+
+def append(db: Connection, rows: Sequence[Row]) -> None:
+    """Write rows, each session's in the order of their seqs, and move the sessions' heads to the last."""
+    db.execute(_APPEND, [row._asdict() for row in rows])
+    heads: dict[str, dict[str, Any]] = {
+        row.session_id: {"of": row.session_id, "to": row.seq, "like": row.effective} for row in rows
+    }
+    db.execute(_ADVANCE, list(heads.values()))
+
+
+def tail(db: Connection, session_id: str, after: int, to: int) -> Iterator[Row]:
+    """The rows after one seq up to another, in order."""
+    result = db.execute(_TAIL, {"of": session_id, "after": after, "to": to})
+    for chunk in result.partitions(_CHUNK):
+        for row in chunk:
+            yield Row._make(row)
+
+
+def page(db: Connection, session_id: str, after: int, most: int) -> list[tuple[int, bytes]]:
+    """Seq and outcome of at most so many rows after a seq, in order."""
+    result = db.execute(_PAGE, {"of": session_id, "after": after, "most": most})
+    return [(row.seq, row.outcome) for row in result]
+
+
+def one(db: Connection, session_id: str, seq: int) -> bytes | None:
+    """The outcome at a seq; None where there is no such row."""
+    return db.execute(_ONE, {"of": session_id, "at": seq}).scalar()

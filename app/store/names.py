@@ -1,0 +1,37 @@
+"""What `$name` means, per session and person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from sqlalchemy import Connection, bindparam, delete, insert, select
+
+from app.store.tables import names
+
+_ALL: Final = select(names.c.person, names.c.name, names.c.named).where(names.c.session_id == bindparam("of"))
+_DROP: Final = delete(names).where(
+    names.c.session_id == bindparam("of"),
+    names.c.person == bindparam("who"),
+    names.c.name == bindparam("what"),
+)
+
+
+def put(db: Connection, session_id: str, person: str, changes: Mapping[str, str | None]) -> None:
+    """Bind names to values, JSON; a None unbinds."""
+    db.execute(_DROP, [{"of": session_id, "who": person, "what": name} for name in changes])
+    bound = [
+        {"session_id": session_id, "person": person, "name": name, "named": named}
+        for name, named in changes.items()
+        if named is not None
+    ]
+    if bound:
+        db.execute(insert(names), bound)
+
+
+def of(db: Connection, session_id: str) -> dict[str, dict[str, str]]:
+    """Every person's names with their values, JSON."""
+    found: dict[str, dict[str, str]] = {}
+    for person, name, named in db.execute(_ALL, {"of": session_id}):
+        found.setdefault(person, {})[name] = named
+    return found

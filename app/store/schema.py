@@ -1,0 +1,129 @@
+"""The database's schema: brought to this program's revision, or refused."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from typing import Final
+
+from alembic import command
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
+from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy.exc import DBAPIError
+
+from app.paths import MIGRATIONS
+from app.store.engine import WRITES
+from app.store.errors import StoreUnusable
+
+# How long a starting process waits for another one that migrates.
+PATIENCE: Final = 60.0
+
+
+def config(connection: Connection | None = None) -> Config:
+    """Alembic's configuration, in code: it works the same from the tree and from an installed wheel."""
+    configured = Config()
+    configured.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
+    configured.attributes["connection"] = connection
+    return configured
+
+
+def migrate(engine: Engine, revision: str = "head") -> None:
+    """Bring the database to the given revision, creating it where there is none. Raises StoreUnusable.
+
+    Safe when several processes start at once: the lock is taken before the revision is read.
+    """
+    try:
+        with engine.connect().execution_options(**WRITES) as connection:
+            if engine.dialect.name == "sqlite":
+                _prepare_sqlite(connection)
+            with connection.begin():
+                known(connection)
+                command.upgrade(config(connection), revision)
+                _check_foreign_keys(connection)
+            connection.invalidate()  # its foreign keys are off
+    except DBAPIError as error:
+        raise unusable(engine, error) from error
+
+
+def check(engine: Engine) -> None:
+    """Raise StoreUnusable unless the database is at this program's revision."""
+    try:
+        with engine.connect() as connection, connection.begin():
+            current = known(connection)
+    except DBAPIError as error:
+        raise unusable(engine, error) from error
+    head = ScriptDirectory.from_config(config()).get_current_head()
+    if current != head:
+        raise StoreUnusable(
+            f"{place(engine)}: its schema is older than this program's: run `kmemlab migrate`"
+        )
+
+
+def known(connection: Connection) -> str | None:
+    """The database's revision, None where it is empty; StoreUnusable where this program knows it not."""
+    current = MigrationContext.configure(connection).get_current_revision()
+    where = place(connection.engine)
+    if current is None and inspect(connection).get_table_names():
+        raise StoreUnusable(f"{where}: a database of another program; give kmemlab a file of its own")
+    revisions = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
+    if current is not None and current not in revisions:
+        raise StoreUnusable(f"{where}: written by a newer kmemlab (schema {current}); start that version")
+    return current
+
+
+def place(engine: Engine) -> str:
+    """The database as a person knows it: a file's name, or a URL without its password."""
+    if engine.dialect.name == "sqlite" and engine.url.database:
+        return engine.url.database
+    return engine.url.render_as_string(hide_password=True)
+
+
+def unusable(engine: Engine, error: DBAPIError) -> StoreUnusable:
+    """A driver's error at start, as a sentence about the database."""
+    code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
+    why = {
+        sqlite3.SQLITE_CANTOPEN: "cannot be opened: does its directory exist, and may this user write there?",
+        sqlite3.SQLITE_NOTADB: "is not a database, or is damaged; restore it from a backup or move it away",
+        sqlite3.SQLITE_CORRUPT: "is damaged; restore it from a backup or move it away",
+        sqlite3.SQLITE_READONLY: "is read-only for this user",
+        sqlite3.SQLITE_BUSY: "is held by another process",
+        sqlite3.SQLITE_FULL: "has no room left on its file system",
+    }.get(code, f"cannot be used: {error.orig}")
+    return StoreUnusable(f"{place(engine)}: {why}")
+
+
+def _prepare_sqlite(connection: Connection) -> None:
+    """Outside any transaction: the write-ahead log on, foreign keys off.
+
+    Rebuilding a table drops the old one; with foreign keys on that would delete every row that refers to it.
+    """
+    # Not through the Core connection, which would begin a transaction.
+    raw = connection.connection.driver_connection
+    assert isinstance(raw, sqlite3.Connection)
+    raw.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
+    raw.execute("PRAGMA foreign_keys = OFF")
+    deadline = time.monotonic() + PATIENCE
+    while True:
+        try:
+            # Kept in the file. It needs a lock that another starting process may hold; SQLite does not wait.
+            raw.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError as error:
+            if error.sqlite_errorcode & 0xFF != sqlite3.SQLITE_BUSY or time.monotonic() > deadline:
+                raise DBAPIError("PRAGMA journal_mode", None, error) from error
+            time.sleep(0.02)
+        except sqlite3.DatabaseError as error:
+            raise DBAPIError("PRAGMA journal_mode", None, error) from error
+        else:
+            return
+
+
+def _check_foreign_keys(connection: Connection) -> None:
+    """With foreign keys off, a mistake in a revision would show only much later."""
+    if connection.dialect.name == "sqlite":
+        broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
+        if broken:
+            raise StoreUnusable(
+                f"{place(connection.engine)}: {len(broken)} rows refer to missing ones; nothing was changed"
+            )

@@ -1,0 +1,59 @@
+"""States of machines, and which session has which at which seq."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from typing import Final, NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select
+
+from app.store.tables import snapshots, states
+
+
+class State(NamedTuple):
+    """A machine's state. sha256: of the canonical JSON. size: of that JSON. body: the same, compressed."""
+
+    sha256: str
+    size: int
+    body: bytes
+
+
+_NEAREST: Final = (
+    select(snapshots.c.seq, states.c.sha256, states.c.size, states.c.body)
+    .join_from(snapshots, states, snapshots.c.sha256 == states.c.sha256)
+    .where(snapshots.c.session_id == bindparam("of"), snapshots.c.seq <= bindparam("at"))
+    .order_by(snapshots.c.seq.desc())
+)
+
+
+def put(db: Connection, session_id: str, seq: int, state: State, *, keep: bool = False) -> None:
+    """Say that the session has this state at this seq, storing it where nobody has it yet.
+
+    keep: whether the session cannot do without it. A session that has a state there keeps that one.
+    """
+    if not db.execute(select(exists().where(states.c.sha256 == state.sha256))).scalar():
+        db.execute(insert(states), state._asdict())
+    there = exists().where(snapshots.c.session_id == session_id, snapshots.c.seq == seq)
+    if not db.execute(select(there)).scalar():
+        row = {"session_id": session_id, "seq": seq, "sha256": state.sha256, "keep": keep}
+        db.execute(insert(snapshots), row)
+
+
+def nearest(db: Connection, session_id: str, at: int) -> Iterator[tuple[int, State]]:
+    """States of a session at or before a seq, the nearest first, read one by one."""
+    with db.execute(_NEAREST, {"of": session_id, "at": at}, execution_options={"yield_per": 1}) as rows:
+        for seq, *state in rows:
+            yield seq, State(*state)
+
+
+def of(db: Connection, session_id: str) -> list[str]:
+    """The hashes of a session's states."""
+    query = select(snapshots.c.sha256).where(snapshots.c.session_id == session_id).distinct()
+    return list(db.execute(query).scalars())
+
+
+def forget(db: Connection, hashes: Collection[str]) -> None:
+    """Delete those of the given states that no session has."""
+    for sha256 in hashes:
+        unused = ~exists().where(snapshots.c.sha256 == sha256)
+        db.execute(delete(states).where(states.c.sha256 == sha256, unused))

@@ -1,0 +1,59 @@
+"""The database as one object: migrated, checked, read from and written to."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
+from sqlalchemy import Connection
+from sqlalchemy.engine import make_url
+
+from app.settings import Settings
+from app.store import schema
+from app.store.engine import WRITES, connect
+from app.store.errors import translated
+
+
+class Store:
+    """Where sessions and their journals are kept.
+
+    url: an SQLAlchemy URL. busy_timeout: seconds to wait for another process's lock.
+    """
+
+    def __init__(self, url: str, busy_timeout: float = 5.0) -> None:
+        self.url = make_url(url)
+        self._engine = connect(url, busy_timeout)
+        self._writes = self._engine.execution_options(**WRITES)
+
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """The store that the settings name."""
+        return cls(settings.database_url, settings.busy_timeout)
+
+    def migrate(self, revision: str = "head") -> None:
+        """Create the database, or bring it to this program's schema. Raises StoreUnusable."""
+        schema.migrate(self._engine, revision)
+
+    def check(self) -> None:
+        """Raise StoreUnusable unless the database has this program's schema."""
+        schema.check(self._engine)
+
+    @contextmanager
+    def reading(self) -> Iterator[Connection]:
+        """A transaction that sees one moment. Raises Busy and StorageFull."""
+        with translated(), self._engine.connect() as connection, connection.begin():
+            yield connection
+
+    @contextmanager
+    def writing(self) -> Iterator[Connection]:
+        """A transaction that holds the lock from its start; committed at the end, undone by an exception.
+
+        Raises Busy and StorageFull, also for the commit itself.
+        """
+        with translated(), self._writes.connect() as connection, connection.begin():
+            yield connection
+
+    def dispose(self) -> None:
+        """Close every connection."""
+        self._engine.dispose()

@@ -1,0 +1,568 @@
+"""Calls as values: parsed from JSON, resolved against names, applied to a machine, written to the journal.
+
+`parse` judges a call by its text and the machine's fixed shape alone; whatever depends on the machine's state is left to
+the kernel. A call may refer to results of earlier ones (`"$p"`, `"$p+3"`, `"$fill"`); `Call.resolve` puts the values in,
+so that a journalled call stands on its own.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Container, Mapping
+from dataclasses import dataclass, replace
+from typing import Any, Final
+
+from app.mm import gfp as gfp_masks
+from app.mm.errors import BadArgument, Fault
+from app.mm.memory_model import MemoryModel
+from app.mm.vocabulary import CALLS, CONTEXTS, SLAB_FLAGS, SYSCTLS, Arg, CallSpec
+
+JSON_INT_MAX: Final = (1 << 53) - 1
+UINT_MAX: Final = (1 << 32) - 1
+MAX_REPEAT: Final = 100_000
+MAX_FRAMES_PER_CALL: Final = 1 << 20
+TASK_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
+REFERENCE: Final = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]{0,31})(?:\+([0-9]{1,7}))?")
+NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,31}")
+OBJECT_NAME: Final = re.compile(r"[A-Za-z0-9_.:-]{1,31}")
+HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,16}")
+
+
+@dataclass(frozen=True, slots=True)
+class Named:
+    """What a name stands for: the result of an earlier call.
+
+    kind: `page` (one block of 2^order frames), `addr` (an address), `pages` or `addrs` (what a repeated call returned).
+    Exactly one of pfn, addr and runs is given; a NULL result has none. stride: bytes between the blocks of an `addrs` run.
+    """
+
+    kind: str
+    pfn: int | None = None
+    addr: int | None = None
+    order: int = 0
+    runs: tuple[tuple[int, int], ...] | None = None
+    stride: int = 0
+
+    def as_json(self) -> dict[str, Any]:
+        """The form in which names are stored."""
+        return {
+            "kind": self.kind, "pfn": self.pfn, "addr": self.addr, "order": self.order,
+            "runs": None if self.runs is None else [list(run) for run in self.runs], "stride": self.stride,
+        }
+
+    @classmethod
+    def from_json(cls, doc: Mapping[str, Any]) -> Named:
+        """Inverse of `as_json`."""
+        runs = doc["runs"]
+        return cls(
+            doc["kind"], doc["pfn"], doc["addr"], doc["order"],
+            None if runs is None else tuple((run[0], run[1]) for run in runs), doc["stride"],
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Reference:
+    """`$name`, `$name+3`: to be replaced by what the name stands for when the call's turn comes."""
+
+    name: str
+    offset: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One kernel function with its arguments and who calls it from where.
+
+    args: checked values by argument name. Pages are under `page` as a pfn, None for the NULL page, or a tuple of
+    `(pfn, blocks)` runs; addresses under `addr` as an int, None for NULL, or a tuple of `(address, blocks)` runs; masks as
+    they were written. repeat, until: an allocating call in a loop. start, step, count: which blocks of a list to free.
+    """
+
+    spec: CallSpec
+    args: dict[str, Any]
+    task: str = "init"
+    cpu: int = 0
+    context: str = "process"
+    repeat: int | None = None
+    until: str | int | None = None
+    start: int = 0
+    step: int = 1
+    count: int | None = None
+
+    @property
+    def name(self) -> str:
+        """The kernel function's name."""
+        return self.spec.name
+
+    @property
+    def many(self) -> bool:
+        """Whether one row stands for a loop of allocations."""
+        return self.repeat is not None or self.until is not None
+
+    def mask(self, arg: str = "gfp") -> int:
+        """A gfp argument as a number."""
+        return gfp_masks.parse(self.args[arg])
+
+    def resolve(self, names: Mapping[str, Named], model: MemoryModel) -> Call:
+        """The same call with every reference replaced by its value; itself where there is none. Raises BadArgument."""
+        if not any(isinstance(value, Reference) for value in self.args.values()):
+            return self
+        args = {}
+        for key, value in self.args.items():
+            if isinstance(value, Reference):
+                key, value = dereference(self.spec, key, value, names, model)  # noqa: PLW2901
+            args[key] = value
+        resolved = replace(self, args=args)
+        value = args.get("page", args.get("addr"))
+        return select(resolved, value) if isinstance(value, tuple) else resolved
+
+    def as_json(self, model: MemoryModel) -> dict[str, Any]:
+        """The arguments as an outcome shows them and the journal keeps them; `parse` reads them back."""
+        doc: dict[str, Any] = {}
+        for key, value in self.args.items():
+            if key == "page":
+                doc.update(page_as_json(value, model))
+            elif key == "addr":
+                doc["addr"] = addr_as_json(value)
+            else:
+                doc[key] = value
+        if self.repeat is not None:
+            doc["repeat"] = self.repeat
+        if self.until is not None:
+            doc["until"] = self.until if isinstance(self.until, str) else {"free_below": self.until}
+        if "task" not in doc:
+            doc["task"] = self.task
+        doc["cpu"] = self.cpu
+        doc["context"] = self.context
+        return doc
+
+
+def page_as_json(value: int | tuple[tuple[int, int], ...] | None, model: MemoryModel) -> dict[str, Any]:
+    """A page argument: its pfn, NULL as a null `page`, a list as runs."""
+    if isinstance(value, int):
+        return {"pfn": value}
+    return {"page": None if value is None else [list(run) for run in value]}
+
+
+def addr_as_json(value: int | tuple[tuple[int, int], ...] | None) -> Any:
+    """An address argument: hexadecimal, null for NULL, a list as runs of hexadecimal addresses."""
+    if value is None:
+        return None
+    if isinstance(value, int):
+        return f"{value:#x}"
+    return [[f"{address:#x}", *rest] for address, *rest in value]
+
+
+# -- parsing -----------------------------------------------------------------------------------------------------------
+
+
+def parse(name: str, body: Mapping[str, Any], model: MemoryModel, known: Container[str] = ()) -> Call:
+    """A call from its JSON arguments.
+
+    name: a key of `CALLS`. body: the arguments with `task`, `cpu`, `context`, and `repeat`/`until` or `start`/`step`/
+    `count` where the call takes them. known: names that references may use. Raises BadArgument with every field at fault.
+    """
+    spec = CALLS[name]
+    parser = Parser(spec, body, model, known)
+    return parser.call()
+
+
+class Parser:
+    """Collects all faults of one call, so that a person can mend them at once."""
+
+    def __init__(
+        self, spec: CallSpec, body: Mapping[str, Any], model: MemoryModel, known: Container[str]
+    ) -> None:
+        self.spec = spec
+        self.body = body
+        self.model = model
+        self.known = known
+        self.faults: list[Fault] = []
+        self.used: set[str] = set()
+
+    def call(self) -> Call:
+        """The parsed call; raises BadArgument when anything was at fault."""
+        args: dict[str, Any] = {}
+        for arg in self.spec.args:
+            if arg.kind in ("page", "page_or_addr"):
+                self.page(arg, args)
+            else:
+                args[arg.name] = self.field(arg.name, CHECKERS[arg.kind], arg)
+        call = Call(
+            self.spec,
+            args,
+            task="init" if "task" in args else self.field("task", check_task, _TASK),
+            cpu=self.field("cpu", check_cpu, _CPU),
+            context=self.field("context", check_context, _CONTEXT),
+            **(self.loop(args) if self.spec.allocates else {}),
+            **(self.slice() if self.spec.frees else {}),
+        )
+        for key in self.body:
+            if key not in self.used:
+                self.faults.append(Fault((str(key)[:40],), f"{self.spec.name} takes no such argument"))
+        if self.faults:
+            raise BadArgument(*self.faults)
+        value = args.get("page", args.get("addr"))
+        return select(call, value) if isinstance(value, tuple) else call
+
+    def field(self, name: str, check: Callable[..., Any], arg: Arg) -> Any:
+        """One checked field, or its default."""
+        self.used.add(name)
+        if name not in self.body:
+            if arg.required:
+                self.faults.append(Fault((name,), f"required: {arg.doc}"))
+            return arg.default
+        try:
+            return check(self.body[name], self)
+        except BadArgument as error:
+            self.faults.extend(error.under(name).faults)
+            return arg.default
+
+    def page(self, arg: Arg, args: dict[str, Any]) -> None:
+        """Exactly one of `pfn`, `page` and, where the call takes one, `addr`."""
+        forms = ("pfn", "page", "addr") if arg.kind == "page_or_addr" else ("pfn", "page")
+        given = [form for form in forms if form in self.body]
+        self.used.update(forms)
+        if len(given) != 1:
+            self.faults.append(Fault((given[1] if given else forms[0],), f"give exactly one of {', '.join(forms)}"))
+            return
+        check = {"pfn": check_pfn, "page": check_page, "addr": check_addr}[given[0]]
+        value = self.field(given[0], check, arg)
+        args["addr" if given[0] == "addr" else "page"] = value
+
+    def loop(self, args: Mapping[str, Any]) -> dict[str, Any]:
+        """`repeat` and `until` of an allocating call, bounded by the frames they may touch."""
+        repeat = self.field("repeat", check_repeat, _REPEAT)
+        until = self.field("until", check_until, _UNTIL)
+        frames = frames_of(args)
+        if repeat is not None and frames * repeat > MAX_FRAMES_PER_CALL:
+            self.faults.append(
+                Fault(("repeat",), f"one call may touch {MAX_FRAMES_PER_CALL} frames; this one asks for {frames * repeat}")
+            )
+        if repeat is None and until is not None:
+            repeat = max(1, min(MAX_REPEAT, MAX_FRAMES_PER_CALL // frames))
+        return {"repeat": repeat, "until": until}
+
+    def slice(self) -> dict[str, Any]:
+        """`start`, `step` and `count` of a call that frees a list."""
+        return {
+            "start": self.field("start", check_index, _START),
+            "step": self.field("step", check_step, _STEP),
+            "count": self.field("count", check_index, _COUNT),
+        }
+
+
+_TASK = Arg("task", "task", "struct task_struct *", "who calls", False, "init")
+_CPU = Arg("cpu", "cpu", "int", "on which CPU", False, 0)
+_CONTEXT = Arg("context", "context", "", "from which context", False, "process")
+_REPEAT = Arg("repeat", "repeat", "int", "how many times", False, None)
+_UNTIL = Arg("until", "until", "", "when to stop early", False, None)
+_START = Arg("start", "index", "int", "first block of the list", False, 0)
+_STEP = Arg("step", "index", "int", "every how many-th block", False, 1)
+_COUNT = Arg("count", "index", "int", "how many blocks at most", False, None)
+
+
+def frames_of(args: Mapping[str, Any]) -> int:
+    """Page frames that one round of an allocating call asks for, at least."""
+    order, size = args.get("order"), args.get("size")
+    if isinstance(order, int):
+        return 1 << min(order, 10)
+    return max(1, (size or 0) >> 12)
+
+
+def integer(value: Any, low: int, high: int, what: str) -> int:
+    """A JSON integer within the C type's range."""
+    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+        raise BadArgument.at((), f"{what}: an integer from {low} to {high}")
+    return value
+
+
+def check_uint(value: Any, parser: Parser) -> int:
+    """unsigned int."""
+    return integer(value, 0, UINT_MAX, "unsigned int")
+
+
+def check_size(value: Any, parser: Parser) -> int:
+    """size_t, as far as JSON can carry it."""
+    return integer(value, 0, min(JSON_INT_MAX, parser.model.ptr_max), "a size in bytes")
+
+
+def check_gfp(value: Any, parser: Parser) -> str | int:
+    """A mask; kept as it was written."""
+    gfp_masks.parse(value)
+    return value  # type: ignore[no-any-return]
+
+
+def check_node(value: Any, parser: Parser) -> int:
+    """A node of this machine, or NUMA_NO_NODE."""
+    return integer(value, -1, parser.model.nodes - 1, "a node of this machine, or -1 for the CPU's own")
+
+
+def check_cpu(value: Any, parser: Parser) -> int:
+    """A CPU of this machine."""
+    return integer(value, 0, parser.model.cpus - 1, "a CPU of this machine")
+
+
+def check_context(value: Any, parser: Parser) -> str:
+    """From where the function is called."""
+    if value not in CONTEXTS:
+        raise BadArgument.at((), f"one of {', '.join(CONTEXTS)}")
+    return str(value)
+
+
+def check_task(value: Any, parser: Parser) -> str:
+    """A task's name."""
+    return matching(value, TASK_NAME, "a task is named by 1 to 32 of A-Z a-z 0-9 _ -")
+
+
+def check_object_name(value: Any, parser: Parser) -> str:
+    """The name of a module or of a new slab cache."""
+    return matching(value, OBJECT_NAME, "a name of 1 to 31 of A-Z a-z 0-9 _ . : -")
+
+
+def matching(value: Any, pattern: re.Pattern[str], what: str) -> str:
+    """A string of the given form."""
+    if not isinstance(value, str) or not pattern.fullmatch(value):
+        raise BadArgument.at((), what)
+    return value
+
+
+def check_slab_flags(value: Any, parser: Parser) -> str | int:
+    """slab_flags_t; kept as it was written."""
+    slab_flags(value)
+    return value  # type: ignore[no-any-return]
+
+
+def slab_flags(value: str | int) -> int:
+    """The mask that a number, or SLAB_ names joined with |, stand for."""
+    if not isinstance(value, str):
+        return integer(value, 0, UINT_MAX, "SLAB_ names joined with |, or a number")
+    mask = 0
+    for word in value.split("|"):
+        name = word.strip()
+        if name in SLAB_FLAGS:
+            mask |= SLAB_FLAGS[name]
+        elif (number := gfp_masks.as_number(name)) is not None:
+            mask |= number
+        else:
+            raise BadArgument.at((), f"unknown flag {name[:40]!r}; known are {', '.join(SLAB_FLAGS)}")
+    return mask
+
+
+def check_sysctl(value: Any, parser: Parser) -> str:
+    """A setting that exists."""
+    if value not in SYSCTLS:
+        raise BadArgument.at((), f"one of {', '.join(SYSCTLS)}")
+    return str(value)
+
+
+def check_sysctl_value(value: Any, parser: Parser) -> int | str:
+    """A number, or as many numbers as the setting has."""
+    name = parser.body.get("name")
+    wanted = SYSCTLS.get(name, 1) if isinstance(name, str) else 1
+    words = value.split() if isinstance(value, str) and len(value) < 100 else [value]
+    if not 1 <= len(words) <= wanted:
+        raise BadArgument.at((), f"up to {wanted} numbers, separated by blanks")
+    for word in words:
+        if isinstance(word, str) and not re.fullmatch(r"-?[0-9]{1,10}", word):
+            raise BadArgument.at((), "a number, or numbers separated by blanks")
+        integer(int(word) if isinstance(word, str) else word, -(1 << 31), (1 << 31) - 1, "int")
+    return value  # type: ignore[no-any-return]
+
+
+def check_cache(value: Any, parser: Parser) -> str:
+    """A cache by name; whether it still exists is for the kernel to say."""
+    return matching(value, OBJECT_NAME, "the name of a slab cache")
+
+
+def check_pfn(value: Any, parser: Parser) -> int:
+    """A frame that this machine has."""
+    pfn = integer(value, 0, JSON_INT_MAX, "a page frame number")
+    if not parser.model.pfn_valid(pfn):
+        raise BadArgument.at((), f"page frame {pfn:#x} is not in any zone of this machine")
+    return pfn
+
+
+def check_page(value: Any, parser: Parser) -> int | Reference | tuple[tuple[int, int], ...] | None:
+    """`struct page *` as hex, a reference, null, or the runs of a list; as a pfn."""
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return check_runs(value, parser, "a page frame number", check_pfn)
+    if isinstance(value, str) and value.startswith("$"):
+        return check_reference(value, parser)
+    address = pointer(value, parser.model, "a struct page address as hex, or $name of an earlier call")
+    if address == 0:
+        return None
+    pfn = parser.model.page_to_pfn(address)
+    if pfn is None:
+        raise BadArgument.at((), f"{address:#x} is not the address of a struct page of this machine")
+    return pfn
+
+
+def check_addr(value: Any, parser: Parser) -> int | Reference | tuple[tuple[int, int], ...] | None:
+    """An address as hex, a reference, null, or the runs of a list."""
+    if value is None:
+        return None
+    if isinstance(value, list):
+        return check_runs(value, parser, "an address", lambda v, p: pointer(v, p.model, "an address"))
+    if isinstance(value, str) and value.startswith("$"):
+        return check_reference(value, parser)
+    return pointer(value, parser.model, "an address as a hex string, or $name of an earlier call") or None
+
+
+def pointer(value: Any, model: MemoryModel, what: str) -> int:
+    """A hexadecimal string that fits into a pointer."""
+    address = int(matching(value, HEX, what), 16)
+    if address > model.ptr_max:
+        raise BadArgument.at((), f"{what}: at most {model.ptr_max:#x} on {model.arch}")
+    return address
+
+
+def check_runs(value: list[Any], parser: Parser, what: str, check: Callable[..., int]) -> tuple[Any, ...]:
+    """A list as a journal row keeps it: `[[first, blocks], …]`, for addresses `[[first, blocks, stride], …]`."""
+    if len(value) > MAX_REPEAT:
+        raise BadArgument.at((), f"a list of at most {MAX_REPEAT} runs")
+    runs = []
+    for place, run in enumerate(value):
+        if not isinstance(run, list) or not 2 <= len(run) <= 3:
+            raise BadArgument.at((place,), f"[{what}, number of blocks]")
+        rest = [integer(number, 1, JSON_INT_MAX, "number of blocks") for number in run[1:]]
+        try:
+            runs.append((check(run[0], parser), *rest))
+        except BadArgument as error:
+            raise error.under(place, 0) from None
+    if sum(run[1] for run in runs) > MAX_REPEAT:
+        raise BadArgument.at((), f"at most {MAX_REPEAT} blocks in one call")
+    return tuple(runs)
+
+
+def check_reference(value: str, parser: Parser) -> Reference:
+    """`$name` or `$name+3` of a name that stands for something."""
+    match = REFERENCE.fullmatch(value)
+    if match is None:
+        raise BadArgument.at((), "a reference is $name or $name+3")
+    name, offset = match.groups()
+    if name not in parser.known:
+        raise BadArgument.at((), f"nothing is named {name!r} here")
+    return Reference(name, int(offset or 0))
+
+
+def check_repeat(value: Any, parser: Parser) -> int:
+    """How often an allocating call is made."""
+    return integer(value, 1, MAX_REPEAT, "how many times")
+
+
+def check_until(value: Any, parser: Parser) -> str | int:
+    """`"null"`, or the number of free frames below which to stop."""
+    if value == "null":
+        return "null"
+    if isinstance(value, dict) and set(value) == {"free_below"}:
+        return integer(value["free_below"], 0, JSON_INT_MAX, "free frames")
+    raise BadArgument.at((), 'either "null" or {"free_below": number of frames}')
+
+
+def check_index(value: Any, parser: Parser) -> int:
+    """A place in a list, or how many of it."""
+    return integer(value, 0, MAX_REPEAT, "a number of blocks")
+
+
+def check_step(value: Any, parser: Parser) -> int:
+    """Every how many-th block."""
+    return integer(value, 1, MAX_REPEAT, "a step")
+
+
+CHECKERS: Final[dict[str, Callable[[Any, Parser], Any]]] = {
+    "uint": check_uint,
+    "size": check_size,
+    "gfp": check_gfp,
+    "node": check_node,
+    "task": check_task,
+    "object_name": check_object_name,
+    "slab_flags": check_slab_flags,
+    "sysctl": check_sysctl,
+    "sysctl_value": check_sysctl_value,
+    "cache": check_cache,
+    "addr": check_addr,
+}
+
+
+# -- references and lists ----------------------------------------------------------------------------------------------
+
+
+def dereference(
+    spec: CallSpec, key: str, ref: Reference, names: Mapping[str, Named], model: MemoryModel
+) -> tuple[str, Any]:
+    """The argument's name and value that a reference stands for: a page, or its address where an address is asked."""
+    named = names.get(ref.name)
+    if named is None:
+        raise BadArgument.at(key, f"nothing is named {ref.name!r} here")
+    if spec.wants == "both":
+        key = "addr" if named.kind in ("addr", "addrs") else "page"
+    if named.runs is not None:
+        if ref.offset:
+            raise BadArgument.at(key, f"${ref.name} is a list: take one of it with start and count")
+        return key, runs_as(key, named, model)
+    return key, page_of(named, ref, model) if key == "page" else addr_of(named, ref, model)
+
+
+def page_of(named: Named, ref: Reference, model: MemoryModel) -> int | None:
+    """A result as a page: `$p+3` counts in frames."""
+    pfn = named.pfn
+    if pfn is None and named.addr is not None:
+        pfn = model.virt_to_pfn(named.addr)
+        if pfn is None:
+            raise BadArgument.at("page", f"${ref.name} is an address outside the direct map: it has no struct page there")
+    if pfn is None:
+        return None
+    if not model.pfn_valid(pfn + ref.offset):
+        raise BadArgument.at("page", f"${ref.name}+{ref.offset} is outside every zone of this machine")
+    return pfn + ref.offset
+
+
+def addr_of(named: Named, ref: Reference, model: MemoryModel) -> int | None:
+    """A result as an address: `$p+3` counts in frames for a page, in bytes for an address."""
+    if named.pfn is not None:
+        return model.pfn_to_virt(named.pfn + ref.offset)
+    return None if named.addr is None else named.addr + ref.offset
+
+
+def runs_as(key: str, named: Named, model: MemoryModel) -> tuple[tuple[int, ...], ...]:
+    """A list of pages, or of addresses, as the argument wants it."""
+    assert named.runs is not None
+    if named.kind == "addrs":
+        if key == "page":
+            raise BadArgument.at("page", "a list of addresses, where pages are asked for")
+        return tuple((first, blocks, named.stride) for first, blocks in named.runs)
+    if key == "page":
+        return tuple((first, blocks, 1 << named.order) for first, blocks in named.runs)
+    return tuple((model.page_offset + (first << 12), blocks, 4096 << named.order) for first, blocks in named.runs)
+
+
+def select(call: Call, runs: tuple[tuple[int, ...], ...]) -> Call:
+    """A call that frees a list, with `start`, `step` and `count` applied and the stride put into each run."""
+    key = "page" if "page" in call.args else "addr"
+    unit = (1 << call.args.get("order", 0)) if key == "page" else 1
+    picked: list[list[int]] = []
+    place, left = 0, call.count if call.count is not None else MAX_REPEAT
+    for first, blocks, *rest in runs:
+        stride = rest[0] if rest else unit
+        skip = (call.start - place) if place < call.start else -(place - call.start) % call.step
+        while skip < blocks and left > 0:
+            take_one_by_one(picked, first + skip * stride, stride)
+            skip += call.step
+            left -= 1
+        place += blocks
+    return replace(call, args={**call.args, key: tuple(tuple(run) for run in picked)}, start=0, step=1, count=None)
+
+
+def take_one_by_one(picked: list[list[int]], value: int, stride: int) -> None:
+    """Append a block, to the last run where it continues it."""
+    if picked and picked[-1][2] == stride and picked[-1][0] + picked[-1][1] * stride == value:
+        picked[-1][1] += 1
+    else:
+        picked.append([value, 1, stride])
+
+
+def blocks(runs: tuple[tuple[int, ...], ...]) -> list[int]:
+    """Every single page or address of a selected list, in order."""
+    return [first + i * stride for first, count, stride in runs for i in range(count)]

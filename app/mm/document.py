@@ -1,0 +1,92 @@
+"""Reading an untrusted JSON document: every value is checked where it is taken, and a fault names its place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, NoReturn
+
+from app.mm.errors import BadArgument, Location
+
+
+class Document:
+    """A JSON value with the place where it stands."""
+
+    __slots__ = ("loc", "value")
+
+    def __init__(self, value: Any, loc: Location = ()) -> None:
+        self.value = value
+        self.loc = loc
+
+    def fault(self, what: str) -> NoReturn:
+        """Refuse the value, saying what would be accepted."""
+        raise BadArgument.at(self.loc, what)
+
+    def has(self, key: str) -> bool:
+        """Whether an object has the key, and not as null."""
+        return isinstance(self.value, dict) and self.value.get(key) is not None
+
+    def __getitem__(self, key: str) -> Document:
+        """A member of an object, which must be there."""
+        if not isinstance(self.value, dict):
+            self.fault("an object")
+        if key not in self.value:
+            raise BadArgument.at((*self.loc, key), "required")
+        return Document(self.value[key], (*self.loc, key))
+
+    def get(self, key: str, default: Any) -> Document:
+        """A member of an object, or the default where it is absent."""
+        return self[key] if self.has(key) else Document(default, (*self.loc, key))
+
+    def items(self) -> Iterator[tuple[str, Document]]:
+        """The members of an object."""
+        if not isinstance(self.value, dict):
+            self.fault("an object")
+        for key, value in self.value.items():
+            yield key, Document(value, (*self.loc, key))
+
+    def list(self, most: int, exactly: int | None = None) -> list[Document]:
+        """The elements of an array of at most `most`."""
+        if not isinstance(self.value, list) or len(self.value) > most:
+            self.fault(f"a list of at most {most} elements")
+        if exactly is not None and len(self.value) != exactly:
+            self.fault(f"a list of {exactly} elements")
+        return [Document(value, (*self.loc, place)) for place, value in enumerate(self.value)]
+
+    def int(self, low: int, high: int) -> int:
+        """An integer in the range, also as a hexadecimal string."""
+        value = self.value
+        if isinstance(value, str) and len(value) <= 18 and value.startswith("0x"):
+            try:
+                value = int(value, 16)
+            except ValueError:
+                self.fault("a number")
+        if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
+            self.fault(f"a number from {low} to {high}")
+        return value
+
+    def ints(self, low: int, high: int, most: int, exactly: int | None = None) -> list[int]:
+        """An array of integers in the range. The common case is checked without a Document for each element."""
+        value = self.value
+        if not isinstance(value, list) or len(value) > most or (exactly is not None and len(value) != exactly):
+            self.list(most, exactly)
+        if all(type(number) is int and low <= number <= high for number in value):
+            return list(value)
+        return [element.int(low, high) for element in self.list(most, exactly)]
+
+    def str(self, most: int = 64) -> str:
+        """A string of at most `most` characters."""
+        if not isinstance(self.value, str) or len(self.value) > most:
+            self.fault(f"a string of at most {most} characters")
+        return self.value
+
+    def choice(self, *choices: str) -> str:
+        """One of the given strings."""
+        if self.value not in choices or not isinstance(self.value, str):
+            self.fault(f"one of {', '.join(choices)}")
+        return self.value
+
+    def bool(self) -> bool:
+        """True or false."""
+        if not isinstance(self.value, bool):
+            self.fault("true or false")
+        return self.value

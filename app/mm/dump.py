@@ -1,0 +1,402 @@
+"""A machine's whole state as one JSON document, and back.
+
+The form is that of the recordings of real kernels: `kernel`, `nodes`, `zones`, `vmap` and `caches` are what the recorder
+wrote; `machine`, `pages`, `tasks` and `log` are added, and may be missing when a recording is loaded. Two dumps are equal
+exactly when the two machines would answer every later call alike.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+from typing import TYPE_CHECKING, Any, Final
+
+from app.mm.buddy import touch
+from app.mm.document import Document
+from app.mm.machine import Machine
+from app.mm.memory_model import PAGE_SHIFT, PTR_MAX, SIZEOF_PAGE, VMEMMAP_START, PAGE_OFFSET, MemoryModel
+from app.mm.mmzone import (
+    MAX_ORDER,
+    MAX_ORDER_NR_PAGES,
+    MIGRATE_LETTERS,
+    MIGRATE_TYPES,
+    NR_PCP_LISTS,
+    PAGEBLOCK_NR_PAGES,
+    PAGEBLOCK_ORDER,
+    PINDEX_ORDER,
+    Node,
+    Zone,
+)
+from app.mm.page import STATES, Page
+from app.mm.wait import Task
+
+MAX_PFN: Final = 1 << 34
+MAX_ZONES: Final = 64
+MAX_NODES: Final = 16
+MAX_CPUS: Final = 64
+MAX_COUNT: Final = 1 << 40
+ZONE_NAMES: Final = ("DMA", "DMA32", "Normal", "HighMem", "Movable")
+
+
+# -- writing -----------------------------------------------------------------------------------------------------------
+
+
+def dump(m: Machine) -> dict[str, Any]:
+    """The machine as a document of plain JSON values."""
+    return {
+        "kernel": kernel_line(m),
+        "nodes": [node_line(m, node) for node in m.nodes],
+        "zones": [zone_line(zone) for zone in m.zones],
+        "machine": machine_line(m),
+        "pages": [page_line(page) for _, page in sorted(m.pages.items())],
+        "stray": [[pfn, count] for pfn, count in sorted(m.stray.items())],
+        "tasks": [task_line(task) for task in m.tasks.values()],
+        "log": list(m.log),
+    }
+
+
+def kernel_line(m: Machine) -> dict[str, Any]:
+    """The settings."""
+    return m.kernel | {
+        "watermark_boost_factor": m.watermark_boost_factor,
+        "page_group_by_mobility_disabled": int(m.page_group_by_mobility_disabled),
+        "arch": m.model.arch,
+        "cpus": m.model.cpus,
+        "zones": [[zone.nid, zone.name] for zone in m.zones],
+    }
+
+
+def machine_line(m: Machine) -> dict[str, Any]:
+    """What a recording does not have: how the machine came to be, and what it remembers beyond its memory."""
+    return {
+        "config": m.config,
+        "debug": m.debug,
+        "lost": m.lost,
+        "warned": list(m.warned),
+    }
+
+
+def node_line(m: Machine, node: Node) -> dict[str, Any]:
+    """A node and the orders in which its zones are tried."""
+    own = [zone for zone in m.zones if zone.nid == node.nid]
+    return {
+        "nid": node.nid,
+        "start_pfn": f"{min(zone.start_pfn for zone in own):#x}",
+        "spanned": max(zone.end_pfn for zone in own) - min(zone.start_pfn for zone in own),
+        "present": sum(zone.present_pages for zone in own),
+        "zonelists": [[[zone.nid, zone.name] for zone in zones] for zones in (node.zonelist, node.thisnode)],
+        "kswapd_woken": node.kswapd_woken,
+    }
+
+
+def zone_line(zone: Zone) -> dict[str, Any]:
+    """A zone with its marks, counters, free lists, per-CPU lists and pageblocks."""
+    return {
+        "nid": zone.nid,
+        "zid": zone.zid,
+        "name": zone.name,
+        "start_pfn": f"{zone.start_pfn:#x}",
+        "spanned": zone.spanned_pages,
+        "present": zone.present_pages,
+        "managed": zone.managed_pages,
+        "wm": list(zone.watermark),
+        "boost": zone.boost,
+        "flags": f"{zone.flags:#x}",
+        "nr_highatomic": zone.nr_reserved_highatomic,
+        "lowmem_reserve": list(zone.lowmem_reserve),
+        "vmfree": zone.vm_stat_free,
+        "diff": list(zone.vm_stat_diff),
+        "stat_threshold": zone.stat_threshold,
+        "drift_mark": zone.percpu_drift_mark,
+        "nr_free": [area.nr_free for area in zone.free_area],
+        "free_list": {
+            f"{order}{MIGRATE_LETTERS[migratetype]}": pfns
+            for order in range(MAX_ORDER)
+            for migratetype in range(MIGRATE_TYPES)
+            if (pfns := list(zone.free_list_pfns(order, migratetype)))
+        },
+        "pcp": [
+            {
+                "cpu": cpu,
+                "count": pcp.count,
+                "high": pcp.high,
+                "batch": pcp.batch,
+                "free_factor": pcp.free_factor,
+                "lists": {str(index): list(pages) for index, pages in enumerate(pcp.lists) if pages},
+            }
+            for cpu, pcp in enumerate(zone.pcp)
+        ],
+        "nr_pcp_lists": NR_PCP_LISTS,
+        "pcp_migratetype": [[pfn, MIGRATE_LETTERS[mt]] for pfn, mt in sorted(zone.pcp_migratetype.items())],
+        "pageblock_order": PAGEBLOCK_ORDER,
+        "pageblocks": pageblock_runs(zone),
+        "lru": [[pfn, count] for pfn, count in sorted(zone.lru.items())],
+    }
+
+
+def pageblock_runs(zone: Zone) -> list[list[Any]]:
+    """`[first pfn, number of blocks, type]`: neighbours of one type are one run, untouched ones cost nothing."""
+    first = zone.start_pfn >> PAGEBLOCK_ORDER
+    end = (zone.end_pfn - 1 >> PAGEBLOCK_ORDER) + 1
+    exceptions = sorted(block for block in zone.pageblock_flags if first <= block < end)
+    cuts = sorted({first, end, *exceptions, *(min(block + 1, end) for block in exceptions)})
+    runs: list[list[Any]] = []
+    for block, following in pairwise(cuts):
+        letter = MIGRATE_LETTERS[zone.pageblock_flags.get(block, zone.default_migratetype)]
+        if runs and runs[-1][2] == letter:
+            runs[-1][1] += following - block
+        else:
+            runs.append([block << PAGEBLOCK_ORDER, following - block, letter])
+    return runs
+
+
+def page_line(page: Page) -> list[Any]:
+    """An allocated block, by position to keep large dumps small."""
+    return [
+        page.pfn, page.order, page.refcount, page.flags, page.gfp, page.state, page.task, page.seq, page.private,
+    ]  # fmt: skip
+
+
+def task_line(task: Task) -> dict[str, Any]:
+    """A task and what it sleeps on."""
+    return {
+        "name": task.name,
+        "pid": task.pid,
+        "waiting_for": task.waiting_for,
+        "since": task.since,
+        "exclusive": task.exclusive,
+    }
+
+
+# -- reading -----------------------------------------------------------------------------------------------------------
+
+
+def load(value: Any) -> Machine:
+    """A machine from a dump or a recording. Raises BadArgument with the place of what cannot be accepted."""
+    doc = Document(value, ("dump",))
+    kernel = doc["kernel"]
+    arch = kernel["arch"].choice("x86_64", "i386")
+    cpus = kernel.get("cpus", kernel.get("num_online_cpus", 1).value).int(1, MAX_CPUS)
+    zones = [load_zone(entry, cpus) for entry in doc["zones"].list(MAX_ZONES)]
+    if not zones:
+        doc["zones"].fault("at least one zone")
+    check_zones(doc["zones"], zones)
+    nodes = [load_node(entry, zones, place) for place, entry in enumerate(doc["nodes"].list(MAX_NODES))]
+    if not nodes:
+        doc["nodes"].fault("at least one node")
+    m = Machine(memory_model(arch, cpus, len(nodes), zones), zones, nodes)
+    load_settings(m, doc)
+    load_pages(m, doc)
+    load_tasks(m, doc)
+    for line in doc.get("log", []).list(100_000):
+        m.log.append(line.str(2000))
+        m.log_bytes += len(m.log[-1]) + 1
+    return m
+
+
+def memory_model(arch: str, cpus: int, nodes: int, zones: list[Zone]) -> MemoryModel:
+    """The fixed shape that follows from the zones."""
+    end = max(zone.end_pfn for zone in zones)
+    low = min([zone.start_pfn for zone in zones if zone.name == "HighMem"], default=end)
+    mem_map = VMEMMAP_START
+    if arch == "i386":
+        # Allocated at boot from the top of the memory that the direct map reaches.
+        mem_map = (PAGE_OFFSET[arch] + (low << PAGE_SHIFT) - end * SIZEOF_PAGE[arch]) & ~0xFFF
+    return MemoryModel(arch, cpus, nodes, tuple((zone.start_pfn, zone.end_pfn) for zone in zones), low, mem_map)
+
+
+def check_zones(doc: Document, zones: list[Zone]) -> None:
+    """Zones must not overlap: a frame has one zone."""
+    ordered = sorted(zones, key=lambda zone: zone.start_pfn)
+    for below, above in pairwise(ordered):
+        if below.end_pfn > above.start_pfn:
+            doc.fault(f"zones overlap at page frame {above.start_pfn:#x}")
+    for index, zone in enumerate(zones):
+        zone.idx = index
+
+
+def load_node(doc: Document, zones: list[Zone], place: int) -> Node:
+    """A node; nodes are numbered as they stand."""
+    nid = doc["nid"].int(place, place)
+    by_name = {(zone.nid, zone.name): zone for zone in zones}
+    lists: list[list[Zone]] = []
+    for entry in doc["zonelists"].list(2):
+        zonelist = []
+        for ref in entry.list(MAX_ZONES):
+            pair = ref.list(2, exactly=2)
+            zone = by_name.get((pair[0].int(0, MAX_NODES), pair[1].str()))
+            if zone is None:
+                ref.fault("[node, name] of a zone of this dump")
+            zonelist.append(zone)
+        lists.append(zonelist)
+    if not lists:
+        doc["zonelists"].fault("at least one zonelist")
+    thisnode = lists[1] if len(lists) > 1 else [zone for zone in lists[0] if zone.nid == nid]
+    node = Node(nid, lists[0], thisnode)
+    node.kswapd_woken = doc.get("kswapd_woken", False).bool()  # noqa: FBT003
+    return node
+
+
+def load_zone(doc: Document, cpus: int) -> Zone:
+    """A zone with its lists in order."""
+    zone = Zone(
+        doc["name"].choice(*ZONE_NAMES),
+        doc["nid"].int(0, MAX_NODES - 1),
+        doc["zid"].int(0, 4),
+        doc["start_pfn"].int(0, MAX_PFN),
+        doc["spanned"].int(1, MAX_PFN),
+        doc["present"].int(0, MAX_PFN),
+        doc["managed"].int(0, MAX_PFN),
+        cpus,
+    )
+    zone.watermark = doc["wm"].ints(0, MAX_PFN, 4, exactly=4)
+    zone.boost = doc["boost"].int(0, MAX_PFN)
+    zone.flags = doc["flags"].int(0, 0xFF)
+    zone.nr_reserved_highatomic = doc["nr_highatomic"].int(0, MAX_PFN)
+    zone.lowmem_reserve = doc["lowmem_reserve"].ints(0, MAX_PFN, 5)
+    zone.vm_stat_free = doc["vmfree"].int(-MAX_PFN, MAX_PFN)
+    zone.vm_stat_diff = doc["diff"].ints(-128, 127, cpus, exactly=cpus)
+    zone.stat_threshold = doc["stat_threshold"].int(0, 125)
+    zone.percpu_drift_mark = doc.get("drift_mark", 0).int(0, MAX_PFN)
+    zone.lru = dict(entry.ints(0, MAX_PFN, 2, exactly=2) for entry in doc.get("lru", []).list(1 << 20))
+    load_pageblocks(doc["pageblocks"], zone)
+    load_free_lists(doc["free_list"], zone)
+    load_pcp(doc["pcp"], zone, cpus)
+    for entry in doc.get("pcp_migratetype", []).list(1 << 20):
+        pfn, letter = entry.list(2, exactly=2)
+        zone.pcp_migratetype[pfn.int(0, MAX_PFN)] = MIGRATE_LETTERS.index(letter.choice(*MIGRATE_LETTERS))
+    if len(zone.lowmem_reserve) < 3:
+        doc["lowmem_reserve"].fault("a reserve for each zone index")
+    return zone
+
+
+def load_pageblocks(doc: Document, zone: Zone) -> None:
+    """The types of the pageblocks; the commonest is not written down block by block."""
+    runs = []
+    blocks = dict.fromkeys(range(MIGRATE_TYPES), 0)
+    for entry in doc.list(1 << 20):
+        first, count, letter = entry.list(3, exactly=3)
+        migratetype = MIGRATE_LETTERS.index(letter.choice(*MIGRATE_LETTERS))
+        run = (first.int(0, MAX_PFN) >> PAGEBLOCK_ORDER, count.int(1, MAX_PFN >> PAGEBLOCK_ORDER), migratetype)
+        runs.append(run)
+        blocks[migratetype] += run[1]
+    zone.default_migratetype = max((1, 0, 2), key=lambda migratetype: blocks[migratetype])
+    rest = sum(count for _, count, migratetype in runs if migratetype != zone.default_migratetype)
+    if rest > zone.spanned_pages // PAGEBLOCK_NR_PAGES + 2:
+        doc.fault("pageblocks of this zone")
+    for first, count, migratetype in runs:
+        if migratetype != zone.default_migratetype:
+            zone.pageblock_flags.update(dict.fromkeys(range(first, first + count), migratetype))
+
+
+def load_free_lists(doc: Document, zone: Zone) -> None:
+    """Each list from head to tail."""
+    last = zone.end_pfn - 1
+    for key, entry in doc.items():
+        if len(key) < 2 or key[-1] not in MIGRATE_LETTERS or not key[:-1].isdecimal() or int(key[:-1]) >= MAX_ORDER:
+            entry.fault("named by an order and a type, like 0U")
+        order, migratetype = int(key[:-1]), MIGRATE_LETTERS.index(key[-1])
+        pfns = entry.ints(zone.start_pfn, last, zone.spanned_pages)
+        first, stop = 0, 0
+        if order == MAX_ORDER - 1 and migratetype == zone.default_migratetype:
+            first, stop = untouched_part(pfns)
+        if any(pfn & ((1 << order) - 1) or pfn + (1 << order) > zone.end_pfn for pfn in pfns):
+            entry.fault(f"page frames aligned to order {order} within the zone")
+        area = zone.free_area[order]
+        free_list = area.free_list[migratetype]
+        for pfn in reversed(pfns[:first] + (pfns[stop:] if first == stop else [])):
+            free_list[pfn] = None
+        if first < stop:
+            zone.untouched = (pfns[first], pfns[stop - 1] + MAX_ORDER_NR_PAGES)
+            for pfn in reversed(pfns[stop:]):
+                zone.untouched_tail[pfn] = None
+        area.nr_free += len(pfns)
+        code = order << 3 | migratetype
+        for pfn in pfns[:first] + pfns[stop:]:
+            if pfn in zone.buddy:
+                entry.fault(f"page frame {pfn:#x} is in two lists")
+            zone.buddy[pfn] = code
+    check_overlap(doc, zone)
+    touch(zone)
+
+
+def untouched_part(pfns: list[int]) -> tuple[int, int]:
+    """The longest stretch of a list that is one ascending range of blocks: it needs no entry for each."""
+    best = (0, 0)
+    start = 0
+    for place in range(1, len(pfns) + 1):
+        if place == len(pfns) or pfns[place] != pfns[place - 1] + MAX_ORDER_NR_PAGES:
+            if place - start > max(best[1] - best[0], 64):
+                best = (start, place)
+            start = place
+    return best
+
+
+def check_overlap(doc: Document, zone: Zone) -> None:
+    """No frame may be free twice."""
+    end = -1
+    spans = [(pfn, 1 << (code >> 3)) for pfn, code in zone.buddy.items()]
+    if zone.untouched[0] < zone.untouched[1]:
+        spans.append((zone.untouched[0], zone.untouched[1] - zone.untouched[0]))
+    for pfn, frames in sorted(spans):
+        if pfn < end:
+            doc.fault(f"page frame {pfn:#x} is in two free blocks")
+        end = pfn + frames
+
+
+def load_pcp(doc: Document, zone: Zone, cpus: int) -> None:
+    """The per-CPU lists, head first."""
+    for cpu, entry in enumerate(doc.list(MAX_CPUS, exactly=cpus)):
+        pcp = zone.pcp[cpu]
+        pcp.high = entry["high"].int(0, MAX_PFN)
+        pcp.batch = entry["batch"].int(1, 1 << 16)
+        pcp.free_factor = entry["free_factor"].int(0, 5)
+        for key, pages in entry["lists"].items():
+            if not key.isdecimal() or len(key) > 2 or int(key) >= NR_PCP_LISTS:
+                pages.fault(f"named by an index below {NR_PCP_LISTS}")
+            index = int(key)
+            pcp.lists[index].extend(pages.ints(zone.start_pfn, zone.end_pfn - 1, MAX_PFN))
+            pcp.count += len(pcp.lists[index]) << PINDEX_ORDER[index]
+
+
+def load_settings(m: Machine, doc: Document) -> None:
+    """The kernel's settings; -1 stands for one that the recorded kernel did not show."""
+    kernel = doc["kernel"]
+    m.kernel = {key: value for key, value in kernel.value.items() if isinstance(value, (int, str, list))}
+    m.page_group_by_mobility_disabled = kernel.get("page_group_by_mobility_disabled", 0).int(-1, 1) == 1
+    factor = kernel.get("watermark_boost_factor", -1).int(-1, 1 << 31)
+    m.watermark_boost_factor = 15000 if factor < 0 else factor
+    machine = doc.get("machine", {})
+    config = machine.get("config", {}).value
+    m.config = config if isinstance(config, dict) else {}
+    m.debug = machine.get("debug", False).bool()  # noqa: FBT003
+    m.lost = machine.get("lost", 0).int(0, MAX_PFN)
+    m.warned = {place.str(): None for place in machine.get("warned", []).list(1000)}
+
+
+def load_pages(m: Machine, doc: Document) -> None:
+    """The blocks in use that the machine knows the owner of."""
+    for entry in doc.get("pages", []).list(1_000_000):
+        pfn, order, refcount, flags, gfp, state, task, seq, private = entry.list(9, exactly=9)
+        page = Page(
+            pfn.int(0, MAX_PFN), order.int(0, MAX_ORDER - 1), flags.int(0, PTR_MAX["x86_64"]),
+            gfp.int(0, 0xFFFFFFFF), state.choice(*STATES), task.str(32), seq.int(0, MAX_COUNT),
+        )  # fmt: skip
+        if not m.model.pfn_valid(page.pfn) or not m.model.pfn_valid(page.pfn + (1 << page.order) - 1):
+            pfn.fault("a page frame of this machine")
+        page.refcount = refcount.int(-(1 << 31), (1 << 31) - 1)
+        page.private = private.int(0, MAX_COUNT)
+        m.pages[page.pfn] = page
+    for entry in doc.get("stray", []).list(1_000_000):
+        pfn_count = entry.list(2, exactly=2)
+        m.stray[pfn_count[0].int(0, MAX_PFN)] = pfn_count[1].int(-(1 << 31), (1 << 31) - 1)
+
+
+def load_tasks(m: Machine, doc: Document) -> None:
+    """Tasks with what they sleep on."""
+    for entry in doc.get("tasks", []).list(512):
+        task = Task(entry["name"].str(32), entry["pid"].int(1, 1 << 22))
+        if entry.has("waiting_for"):
+            task.waiting_for = entry["waiting_for"].int(0, MAX_PFN)
+        task.since = entry["since"].int(0, MAX_COUNT)
+        task.exclusive = entry["exclusive"].bool()
+        m.tasks[task.name] = task

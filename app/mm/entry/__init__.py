@@ -1,0 +1,13 @@
+"""How a call reaches the kernel: from checked arguments to the kernel's functions, and back to an outcome.
+
+Three tables, because calls come in three shapes: those that return memory (`ALLOCATORS`, which can be repeated), those that
+give it back (`RELEASERS`, which can take a list) and the rest (`CALLERS`, which fill the outcome themselves).
+"""
+
+from app.mm.entry import pages, references
+
+ALLOCATORS = {**pages.ALLOCATORS}
+RELEASERS = {**pages.RELEASERS, **references.RELEASERS}
+CALLERS = {**pages.CALLERS, **references.CALLERS}
+
+__all__ = ["ALLOCATORS", "CALLERS", "RELEASERS"]

@@ -1,0 +1,68 @@
+"""From what the kernel returned to what the caller reads."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from app.mm import swap
+from app.mm.calls import Call, Named
+from app.mm.outcome import Outcome
+
+if TYPE_CHECKING:
+    from app.mm.machine import Machine
+
+RETURNS_ADDRESS: Final = frozenset(("__get_free_pages", "__get_free_page", "get_zeroed_page"))
+
+
+def page(m: Machine, pfn: int) -> dict[str, Any]:
+    """The page part of an outcome: where it is and how often it is referenced."""
+    zone = m.zone_of(pfn)
+    address = m.page_address(pfn)
+    head = swap.compound_head(m, pfn)
+    block = m.pages.get(head)
+    return {
+        "pfn": pfn,
+        "order": block.order if block is not None and head == pfn else 0,
+        "zone": zone.name,
+        "node": zone.nid,
+        "address": None if address is None else f"{address:#x}",
+        "page": f"{m.model.pfn_to_page(pfn):#x}",
+        "refcount": swap.page_count(m, pfn),
+    }
+
+
+def result(m: Machine, call: Call, value: int | None, outcome: Outcome) -> None:
+    """What one allocation returned."""
+    if call.spec.group == "pages":
+        outcome.named = Named("page", pfn=value, order=0)
+        if value is not None:
+            outcome.page = page(m, value)
+            outcome.ret = outcome.page["address" if call.spec.name in RETURNS_ADDRESS else "page"]
+
+
+def results(m: Machine, call: Call, values: list[int], outcome: Outcome) -> None:
+    """What a loop of allocations returned."""
+    outcome.ret = len(values)
+    if call.spec.group == "pages":
+        stride = 1 << call.args.get("order", 0)
+        outcome.runs = in_runs(values, stride)
+        outcome.named = Named(
+            "pages", order=call.args.get("order", 0), runs=tuple((run[0], run[1]) for run in outcome.runs)
+        )
+
+
+def in_runs(values: list[int], stride: int) -> list[list[int]]:
+    """`[[first, blocks], …]` in the order of allocation."""
+    runs: list[list[int]] = []
+    for value in values:
+        if runs and runs[-1][0] + runs[-1][1] * stride == value:
+            runs[-1][1] += 1
+        else:
+            runs.append([value, 1])
+    return runs
+
+
+def released(m: Machine, call: Call, value: int | None, outcome: Outcome) -> None:
+    """The state of a page that was given back, where the call was given a page."""
+    if "page" in call.args and value is not None:
+        outcome.page = page(m, value)

@@ -1,0 +1,205 @@
+"""A machine: the whole state of the simulated kernel, and the one way in which it changes."""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from app.mm import changes, printk
+from app.mm.entry import ALLOCATORS, CALLERS, RELEASERS, describe
+from app.mm.calls import MAX_REPEAT, Call, blocks
+from app.mm.errors import NoRoom, TaskBlocked
+from app.mm.memory_model import MemoryModel
+from app.mm.mmzone import Node, Zone
+from app.mm.outcome import Outcome
+from app.mm.page import Page
+from app.mm.wait import Task
+
+if TYPE_CHECKING:
+    from app.mm.trace import Trace
+
+# Goes up whenever the same calls would give another outcome; a session remembers which one wrote it.
+ENGINE: Final = 1
+
+MAX_LIVE_BLOCKS: Final = 1_000_000
+MAX_TASKS: Final = 512
+
+SEVERITY: Final = {"ok": 0, "null": 1, "warn": 2, "bug": 3}
+
+
+class Machine:
+    """One simulated computer.
+
+    Built by `app.mm.boot`; changed by `apply` alone. The kernel's functions are module functions that take the machine as
+    their first argument, as the kernel's own take the one machine there is for granted.
+    """
+
+    def __init__(self, model: MemoryModel, zones: list[Zone], nodes: list[Node]) -> None:
+        self.model = model
+        self.zones = zones
+        self.nodes = nodes
+        self.config: dict[str, Any] = {}
+        self.kernel: dict[str, Any] = {}
+        self.cpu_node = [cpu % len(nodes) for cpu in range(model.cpus)]
+        self.zone_index = {"DMA": 0, "DMA32": 1, "Normal": 2, "Movable": 3}
+        if model.arch == "i386":
+            self.zone_index = {"DMA": 0, "Normal": 1, "HighMem": 2, "Movable": 3}
+        self.has_dma32 = model.arch == "x86_64"
+        self.zonelist_cache: dict[tuple[int, int], tuple[tuple[Zone, ...], int]] = {}
+        self.debug = True
+        self.page_group_by_mobility_disabled = False
+        self.watermark_boost_factor = 15000
+        self.nr_isolate_pageblock = 0
+        # Frames in use: allocated blocks by their first frame.
+        self.pages: dict[int, Page] = {}
+        # Reference counts that a mistake has left on frames which nobody uses.
+        self.stray: dict[int, int] = {}
+        self.lost = 0
+        self.tasks: dict[str, Task] = {"init": Task("init", 1)}
+        self.warned: dict[str, None] = {}
+        self.log: deque[str] = deque()
+        self.log_bytes = 0
+        # The call that runs.
+        self.seq = 0
+        self.cpu = 0
+        self.task = "init"
+        self.context = "process"
+        self.verdict = "ok"
+        self.lines: list[str] = []
+        self.woken: list[str] = []
+        self.changed: list[changes.Mention] | None = None
+        self.trace: Trace | None = None
+
+    # -- the one door --------------------------------------------------------------------------------------------------
+
+    def apply(self, call: Call, seq: int) -> Outcome:
+        """Make one call. Raises TaskBlocked or NoRoom before anything has changed; whatever the kernel says is an outcome.
+
+        call: resolved, so without references. seq: its place in the journal, which is also the kernel log's clock.
+        """
+        self.check(call)
+        self.seq, self.cpu, self.task, self.context = seq, call.cpu, call.task, call.context
+        self.verdict, self.lines, self.woken, self.changed = "ok", [], [], []
+        if call.task not in self.tasks:
+            self.tasks[call.task] = Task(call.task, 1000 + len(self.tasks))
+        outcome = Outcome(call)
+        try:
+            if call.spec.allocates:
+                self.allocate(call, outcome)
+            elif call.spec.frees:
+                self.release(call, outcome)
+            else:
+                CALLERS[call.spec.name](self, call, outcome)
+        except printk.Oops:
+            outcome.ret = None
+        outcome.verdict = self.verdict
+        outcome.log = self.lines
+        outcome.woken = self.woken or None
+        outcome.changed = changes.runs(self.changed)
+        self.changed = None
+        return outcome
+
+    def check(self, call: Call) -> None:
+        """What refuses a call before it reaches the kernel: a sleeping caller, or bounds of the session."""
+        task = self.tasks.get(call.task)
+        if task is None:
+            if len(self.tasks) >= MAX_TASKS:
+                raise NoRoom(f"a session holds at most {MAX_TASKS} tasks")
+        elif task.waiting_for is not None:
+            raise TaskBlocked(task.name, task.waiting_for, task.since)
+        if call.spec.allocates and len(self.pages) + (call.repeat or 1) > MAX_LIVE_BLOCKS:
+            raise NoRoom(f"a session holds at most {MAX_LIVE_BLOCKS} live blocks; {len(self.pages)} are in use")
+
+    def allocate(self, call: Call, outcome: Outcome) -> None:
+        """A call that returns memory, once or in a loop."""
+        allocator = ALLOCATORS[call.spec.name]
+        if call.repeat is None:
+            value = allocator(self, call)
+            if value is None:
+                self.worsen_null()
+            describe.result(self, call, value, outcome)
+        else:
+            describe.results(self, call, self.loop(call), outcome)
+
+    def loop(self, call: Call) -> list[int]:
+        """Repeat an allocation until it fails, until free memory is short, or as often as asked."""
+        allocator = ALLOCATORS[call.spec.name]
+        values: list[int] = []
+        for _ in range(call.repeat or MAX_REPEAT):
+            if isinstance(call.until, int) and self.nr_free_pages < call.until:
+                break
+            value = allocator(self, call)
+            if value is not None:
+                values.append(value)
+            elif call.until == "null" or self.verdict in ("oom", "hang"):
+                break
+            else:
+                self.worsen_null()
+        return values
+
+    def release(self, call: Call, outcome: Outcome) -> None:
+        """A call that gives memory back, of one block or of a list."""
+        releaser = RELEASERS[call.spec.name]
+        value = call.args.get("page", call.args.get("addr"))
+        if isinstance(value, tuple):
+            freed = 0
+            for one in blocks(value):
+                releaser(self, call, one)
+                freed += 1
+            outcome.ret = freed
+        else:
+            releaser(self, call, value)
+            describe.released(self, call, value, outcome)
+
+    # -- small services of the kernel's functions ----------------------------------------------------------------------
+
+    def worsen(self, verdict: str) -> None:
+        """Raise the outcome's verdict, never lower it."""
+        if SEVERITY.get(self.verdict, 9) < SEVERITY[verdict]:
+            self.verdict = verdict
+
+    def worsen_null(self) -> None:
+        """A NULL is the answer whatever was printed with it, unless the kernel could not even return."""
+        if self.verdict in ("ok", "warn"):
+            self.verdict = "null"
+
+    def pid(self) -> int:
+        """Process id of the running task."""
+        return self.tasks[self.task].pid
+
+    @property
+    def nr_free_pages(self) -> int:
+        """Free frames of all zones, exactly."""
+        return sum(zone.nr_free_pages for zone in self.zones)
+
+    @property
+    def live_blocks(self) -> int:
+        """Blocks in use that the machine keeps a record of."""
+        return len(self.pages)
+
+    def zone_of(self, pfn: int) -> Zone:
+        """The zone that a frame lies in. Kernel: page_zone"""
+        for zone in self.zones:
+            if zone.start_pfn <= pfn < zone.start_pfn + zone.spanned_pages:
+                return zone
+        raise ValueError(f"page frame {pfn:#x} is in no zone")
+
+    def page_address(self, pfn: int) -> int | None:
+        """The frame's kernel address: in the direct map, or where kmap put it. Kernel: page_address"""
+        return self.model.pfn_to_virt(pfn)
+
+    def checked_migratetype(self, gfp: int) -> int:
+        """MOVABLE and RECLAIMABLE at once name no free list. Kernel: gfp_migratetype
+
+        The real function would index past the three lists; here the request is reported and served as unmovable.
+        """
+        printk.warn_on_once(self, "include/linux/gfp.h:21", "gfp_migratetype")
+        return 0
+
+    def counters(self) -> dict[str, list[int]]:
+        """Per zone: free frames, free frames as watermark checks see them, frames on CPU 0's lists."""
+        return {
+            "zf": [zone.nr_free_pages for zone in self.zones],
+            "zv": [zone.vm_stat_free for zone in self.zones],
+            "pc": [zone.pcp[0].count for zone in self.zones],
+        }

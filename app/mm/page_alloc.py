@@ -1,0 +1,457 @@
+"""The zoned page allocator: which zone may give, how far it may be emptied, and what happens when none can.
+
+Kernel: mm/page_alloc.c. Every allocation walks the zonelist and compares each zone's free pages with a watermark plus the
+reserve that the zone keeps for requests that can use nothing else; the first zone that passes gives the block.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from app.mm import buddy, gfp as gfp_masks, pcp, printk, vmscan
+from app.mm.gfp import GFP_ZONEMASK
+from app.mm.mmzone import (
+    MAX_ORDER,
+    MIGRATE_HIGHATOMIC,
+    MIGRATE_MOVABLE,
+    MIGRATE_PCPTYPES,
+    PAGEBLOCK_NR_PAGES,
+    WMARK_MIN,
+    ZONE_BOOSTED_WATERMARK,
+    Zone,
+    pcp_allowed_order,
+)
+from app.mm.page import PG_head, STATE_OF_MIGRATETYPE, Page
+
+if TYPE_CHECKING:
+    from app.mm.machine import Machine
+
+# Kernel: mm/internal.h
+ALLOC_WMARK_MIN: Final = 0
+ALLOC_WMARK_LOW: Final = 1
+ALLOC_WMARK_HIGH: Final = 2
+ALLOC_WMARK_MASK: Final = 3
+ALLOC_NO_WATERMARKS: Final = 0x4
+ALLOC_OOM: Final = 0x8
+ALLOC_NON_BLOCK: Final = 0x10
+ALLOC_MIN_RESERVE: Final = 0x20
+ALLOC_CPUSET: Final = 0x40
+ALLOC_NOFRAGMENT: Final = buddy.ALLOC_NOFRAGMENT
+ALLOC_HIGHATOMIC: Final = 0x200
+ALLOC_KSWAPD: Final = buddy.ALLOC_KSWAPD
+ALLOC_RESERVES: Final = ALLOC_NON_BLOCK | ALLOC_MIN_RESERVE | ALLOC_OOM
+
+# Local names: a function's own look-ups of these are on the path of every allocation.
+_COMP: Final = gfp_masks.__GFP_COMP
+_DIRECT_RECLAIM: Final = gfp_masks.__GFP_DIRECT_RECLAIM
+_KSWAPD_RECLAIM: Final = gfp_masks.__GFP_KSWAPD_RECLAIM
+_THISNODE: Final = gfp_masks.__GFP_THISNODE
+
+# Highest zone that the four zone bits allow; a combination that is not listed means ZONE_DMA.
+# Kernel: include/linux/gfp.h GFP_ZONE_TABLE
+GFP_ZONE: Final = {
+    0x0: "Normal", 0x1: "DMA", 0x2: "HighMem", 0x4: "DMA32",
+    0x8: "Normal", 0x9: "DMA", 0xA: "Movable", 0xC: "DMA32",
+}  # fmt: skip
+
+
+class AllocContext:
+    """What stays the same during one allocation. Kernel: struct alloc_context
+
+    zonelist: the zones that may be used, in the order of trying. highest_zoneidx: index into each zone's lowmem_reserve.
+    """
+
+    __slots__ = ("highest_zoneidx", "migratetype", "preferred_zone", "zonelist")
+
+    def __init__(self, zonelist: tuple[Zone, ...], highest_zoneidx: int, migratetype: int) -> None:
+        self.zonelist = zonelist
+        self.highest_zoneidx = highest_zoneidx
+        self.migratetype = migratetype
+        self.preferred_zone = zonelist[0] if zonelist else None
+
+
+# -- the entry points --------------------------------------------------------------------------------------------------
+
+
+def alloc_pages(m: Machine, gfp: int, order: int, nid: int | None = None) -> int | None:
+    """Allocate 2^order contiguous page frames. Kernel: __alloc_pages
+
+    gfp: mask. order: 0 to 10; more is refused with a warning. nid: node to start with, None for the CPU's own. Returns the
+    pfn of the first frame, or None, with the kernel's report in the log. The page's count is 1.
+
+    The fast path asks for the low watermark only: as long as zones stand above it, nobody has to reclaim anything. Below
+    it the slow path wakes kswapd, and decides by the mask what else may be done for the caller.
+    """
+    if order >= MAX_ORDER:
+        if not gfp & gfp_masks.__GFP_NOWARN:
+            printk.warn_on_once(m, "mm/page_alloc.c:5634", "__alloc_pages")
+        return None
+    if gfp & _DIRECT_RECLAIM and m.context != "process":
+        printk.might_sleep(m, "include/linux/sched/mm.h", 274)
+    ac = prepare_alloc_pages(m, gfp, m.cpu_node[m.cpu] if nid is None else nid)
+    if ac.preferred_zone is None:
+        pfn = None
+    else:
+        alloc_flags = ALLOC_WMARK_LOW | alloc_flags_nofragment(m, ac.preferred_zone, gfp)
+        pfn = get_page_from_freelist(m, gfp, order, alloc_flags, ac)
+    if pfn is None:
+        pfn = alloc_pages_slowpath(m, gfp, order, ac)
+    if m.trace is not None:
+        m.trace.alloc(pfn, order, gfp, ac.migratetype)
+    return pfn
+
+
+def prepare_alloc_pages(m: Machine, gfp: int, nid: int) -> AllocContext:
+    """Which zones, up to which one, and on which lists. Kernel: prepare_alloc_pages"""
+    key = (nid, gfp & (GFP_ZONEMASK | _THISNODE))
+    cached = m.zonelist_cache.get(key)
+    if cached is None:
+        cached = m.zonelist_cache[key] = first_zones_zonelist(m, gfp, nid)
+    return AllocContext(cached[0], cached[1], gfp_migratetype(m, gfp))
+
+
+def first_zones_zonelist(m: Machine, gfp: int, nid: int) -> tuple[tuple[Zone, ...], int]:
+    """The zones that a mask allows on a node, nearest first, and the highest index among them. Kernel: node_zonelist"""
+    highest = gfp_zone(m, gfp)
+    node = m.nodes[nid]
+    zonelist = node.thisnode if gfp & _THISNODE else node.zonelist
+    return tuple(zone for zone in zonelist if zone.zid <= highest), highest
+
+
+def gfp_zone(m: Machine, gfp: int) -> int:
+    """Index of the highest zone that the mask allows. Kernel: include/linux/gfp.h gfp_zone
+
+    The zone bits are no choice of one zone but an upper bound: a GFP_KERNEL request may always go down to DMA32 and DMA,
+    which is why those keep a reserve against it.
+    """
+    name = GFP_ZONE.get(gfp & GFP_ZONEMASK, "DMA")
+    return m.zone_index.get(name, m.zone_index["Normal"])
+
+
+def gfp_migratetype(m: Machine, gfp: int) -> int:
+    """The free lists that a mask belongs to. Kernel: include/linux/gfp.h gfp_migratetype"""
+    if m.page_group_by_mobility_disabled:
+        return 0
+    return m.checked_migratetype(gfp) if gfp & 0x18 == 0x18 else (gfp & 0x18) >> 3
+
+
+def alloc_flags_nofragment(m: Machine, zone: Zone, gfp: int) -> int:
+    """Whether the first pass may mix types in a pageblock. Kernel: alloc_flags_nofragment
+
+    Where ZONE_NORMAL is preferred and DMA32 stands behind it, the first pass rather takes from DMA32 than steal from
+    another type's pageblock in NORMAL: a mixed pageblock stays mixed for long, and huge pages need unmixed ones.
+    """
+    alloc_flags = gfp & _KSWAPD_RECLAIM
+    if m.has_dma32 and zone.zid == m.zone_index["Normal"]:
+        if len(m.nodes) == 1 or any(z.nid == zone.nid and z.name == "DMA32" for z in m.zones):
+            alloc_flags |= ALLOC_NOFRAGMENT
+    return alloc_flags
+
+
+def get_free_pages(m: Machine, gfp: int, order: int) -> int | None:
+    """Page frames that have an address, so never from HIGHMEM. Kernel: __get_free_pages"""
+    return alloc_pages(m, gfp & ~gfp_masks.__GFP_HIGHMEM, order)
+
+
+# -- walking the zones -------------------------------------------------------------------------------------------------
+
+
+def get_page_from_freelist(m: Machine, gfp: int, order: int, alloc_flags: int, ac: AllocContext) -> int | None:
+    """Try each zone in turn against the watermark that the flags name. Kernel: get_page_from_freelist
+
+    With ALLOC_NOFRAGMENT all zones of the node are tried without stealing first, then again with it.
+    """
+    mark_index = alloc_flags & ALLOC_WMARK_MASK
+    for zone in ac.zonelist:
+        if alloc_flags & ALLOC_NOFRAGMENT and zone.nid != ac.preferred_zone.nid:  # type: ignore[union-attr]
+            # Locality is worth more than unmixed pageblocks: do not leave the node for their sake.
+            return get_page_from_freelist(m, gfp, order, alloc_flags & ~ALLOC_NOFRAGMENT, ac)
+        mark = zone.watermark[mark_index] + zone.boost
+        ok = zone_watermark_fast(m, zone, order, mark, ac.highest_zoneidx, alloc_flags, gfp)
+        if m.trace is not None:
+            m.trace.zone_tried(zone, order, mark, ac.highest_zoneidx, alloc_flags, ok=ok)
+        if not ok and not alloc_flags & ALLOC_NO_WATERMARKS:
+            continue
+        pfn = rmqueue(m, zone, order, alloc_flags, ac.migratetype)
+        if pfn is not None:
+            prep_new_page(m, pfn, order, gfp)
+            if alloc_flags & ALLOC_HIGHATOMIC:
+                reserve_highatomic_pageblock(m, zone, pfn)
+            return pfn
+    if alloc_flags & ALLOC_NOFRAGMENT:
+        return get_page_from_freelist(m, gfp, order, alloc_flags & ~ALLOC_NOFRAGMENT, ac)
+    return None
+
+
+def zone_watermark_fast(
+    m: Machine, zone: Zone, order: int, mark: int, highest_zoneidx: int, alloc_flags: int, gfp: int
+) -> bool:
+    """Whether the zone may give. Kernel: zone_watermark_fast"""
+    free_pages = zone.vm_stat_free
+    if not order:
+        reserved = 0 if alloc_flags & ALLOC_RESERVES else zone.nr_reserved_highatomic
+        if free_pages - min(free_pages, reserved) > mark + zone.lowmem_reserve[highest_zoneidx]:
+            return True
+    if zone_watermark_ok(zone, order, mark, highest_zoneidx, alloc_flags, free_pages):
+        return True
+    if not order and zone.boost and gfp & gfp_masks.__GFP_ATOMIC and alloc_flags & ALLOC_WMARK_MASK == WMARK_MIN:
+        # The boost is there to make kswapd work, not to fail those who cannot wait for it.
+        mark = zone.watermark[WMARK_MIN]
+        return zone_watermark_ok(zone, order, mark, highest_zoneidx, alloc_flags, free_pages)
+    return False
+
+
+def zone_watermark_ok(
+    zone: Zone, order: int, mark: int, highest_zoneidx: int, alloc_flags: int, free_pages: int
+) -> bool:
+    """The full comparison, with the caller's right to reserves. Kernel: __zone_watermark_ok
+
+    For order > 0 the free pages alone say little, since they may be scattered: a block of a usable type must exist too.
+    """
+    minimum = mark
+    free_pages -= (1 << order) - 1
+    if alloc_flags & ALLOC_RESERVES:
+        if alloc_flags & ALLOC_MIN_RESERVE:
+            minimum -= minimum // 2
+            if alloc_flags & ALLOC_NON_BLOCK:
+                minimum -= minimum // 4
+        if alloc_flags & ALLOC_OOM:
+            minimum -= minimum // 2
+    else:
+        free_pages -= zone.nr_reserved_highatomic
+    if free_pages <= minimum + zone.lowmem_reserve[highest_zoneidx]:
+        return False
+    return not order or has_suitable_block(zone, order, alloc_flags)
+
+
+def has_suitable_block(zone: Zone, order: int, alloc_flags: int) -> bool:
+    """Whether a free block of at least that order exists that the request may use."""
+    for area in zone.free_area[order:]:
+        if not area.nr_free:
+            continue
+        if any(area.free_list[:MIGRATE_PCPTYPES]):
+            return True
+        if alloc_flags & (ALLOC_HIGHATOMIC | ALLOC_OOM) and area.free_list[MIGRATE_HIGHATOMIC]:
+            return True
+    return False
+
+
+def rmqueue(m: Machine, zone: Zone, order: int, alloc_flags: int, migratetype: int) -> int | None:
+    """Take a block from a zone: from the per-CPU list where it has one, else from the buddy lists. Kernel: rmqueue"""
+    pfn = None
+    if pcp_allowed_order(order):
+        pfn = pcp.rmqueue_pcplist(m, zone, order, migratetype, alloc_flags)
+    if pfn is None:
+        pfn = rmqueue_buddy(m, zone, order, alloc_flags, migratetype)
+    if zone.flags & ZONE_BOOSTED_WATERMARK:
+        zone.flags &= ~ZONE_BOOSTED_WATERMARK
+        vmscan.wakeup_kswapd(m, zone)
+    return pfn
+
+
+def rmqueue_buddy(m: Machine, zone: Zone, order: int, alloc_flags: int, migratetype: int) -> int | None:
+    """Take a block straight from the buddy lists. Kernel: rmqueue_buddy
+
+    A high-order atomic request looks into the HIGHATOMIC pageblocks first: they were set aside for it. Those who cannot
+    wait may use them as a last resort.
+    """
+    pfn = None
+    if alloc_flags & ALLOC_HIGHATOMIC:
+        pfn = buddy.rmqueue_smallest(m, zone, order, MIGRATE_HIGHATOMIC)
+    if pfn is None:
+        pfn = buddy.rmqueue(m, zone, order, migratetype, alloc_flags)
+    if pfn is None and alloc_flags & (ALLOC_OOM | ALLOC_NON_BLOCK):
+        pfn = buddy.rmqueue_smallest(m, zone, order, MIGRATE_HIGHATOMIC)
+    if pfn is not None:
+        buddy.mod_zone_freepage_state(zone, m.cpu, -(1 << order))
+    return pfn
+
+
+def prep_new_page(m: Machine, pfn: int, order: int, gfp: int) -> None:
+    """Hand a block to its new owner: count 1, and a compound page if asked for. Kernel: prep_new_page"""
+    state = STATE_OF_MIGRATETYPE[(gfp >> 3) & 3]
+    flags = PG_head if order and gfp & _COMP else 0
+    m.pages[pfn] = Page(pfn, order, flags, gfp, state, m.task, m.seq)
+    if m.stray:
+        forget_stray(m, pfn, order)
+    if m.changed is not None:
+        m.changed.append((pfn, 1 << order, state))
+
+
+# -- the high-order atomic reserve -------------------------------------------------------------------------------------
+
+
+def reserve_highatomic_pageblock(m: Machine, zone: Zone, pfn: int) -> None:
+    """Set the pageblock of a high-order atomic allocation aside for others like it. Kernel: reserve_highatomic_pageblock
+
+    A network driver that needed order 3 in an interrupt will need it again; about one per cent of a zone may be kept so.
+    """
+    if zone.nr_reserved_highatomic >= zone.managed_pages // 100 + PAGEBLOCK_NR_PAGES:
+        return
+    if zone.get_pfnblock_migratetype(pfn) < MIGRATE_PCPTYPES:
+        zone.nr_reserved_highatomic += PAGEBLOCK_NR_PAGES
+        buddy.set_pageblock_migratetype(m, zone, pfn, MIGRATE_HIGHATOMIC)
+        buddy.move_freepages_block(zone, pfn, MIGRATE_HIGHATOMIC)
+        if m.trace is not None:
+            m.trace.highatomic(zone, pfn)
+
+
+def unreserve_highatomic_pageblock(m: Machine, ac: AllocContext, *, force: bool) -> bool:
+    """Give a HIGHATOMIC pageblock back to the type that is in need. Kernel: unreserve_highatomic_pageblock"""
+    for zone in ac.zonelist:
+        if not force and zone.nr_reserved_highatomic <= PAGEBLOCK_NR_PAGES:
+            continue
+        for area in zone.free_area:
+            free_list = area.free_list[MIGRATE_HIGHATOMIC]
+            if not free_list:
+                continue
+            pfn = next(reversed(free_list))
+            if zone.get_pfnblock_migratetype(pfn) == MIGRATE_HIGHATOMIC:
+                zone.nr_reserved_highatomic -= min(PAGEBLOCK_NR_PAGES, zone.nr_reserved_highatomic)
+            buddy.set_pageblock_migratetype(m, zone, pfn, ac.migratetype)
+            if buddy.move_freepages_block(zone, pfn, ac.migratetype)[0]:
+                return True
+    return False
+
+
+# -- the slow path -----------------------------------------------------------------------------------------------------
+
+
+def gfp_to_alloc_flags(gfp: int, order: int) -> int:
+    """The reserve rights that a mask gives below the low watermark. Kernel: gfp_to_alloc_flags"""
+    alloc_flags = ALLOC_WMARK_MIN | ALLOC_CPUSET | gfp & (ALLOC_MIN_RESERVE | ALLOC_KSWAPD)
+    if not gfp & _DIRECT_RECLAIM:
+        if not gfp & gfp_masks.__GFP_NOMEMALLOC:
+            alloc_flags |= ALLOC_NON_BLOCK
+            if order > 0 and alloc_flags & ALLOC_MIN_RESERVE:
+                alloc_flags |= ALLOC_HIGHATOMIC
+        if alloc_flags & ALLOC_MIN_RESERVE:
+            alloc_flags &= ~ALLOC_CPUSET
+    return alloc_flags
+
+
+def alloc_pages_slowpath(m: Machine, gfp: int, order: int, ac: AllocContext) -> int | None:
+    """What is done for a request that no zone above its low mark could serve. Kernel: __alloc_pages_slowpath
+
+    kswapd is woken; the zones are tried against the min mark with the reserves that the mask gives; a caller that may sleep
+    then reclaims and compacts itself. One that may not gets NULL here: that is all the difference between GFP_ATOMIC and
+    GFP_KERNEL.
+    """
+    can_direct_reclaim = bool(gfp & _DIRECT_RECLAIM)
+    if gfp & gfp_masks.__GFP_ATOMIC and can_direct_reclaim:
+        printk.warn_on_once(m, "mm/page_alloc.c:5118", "__alloc_pages_slowpath")
+        gfp &= ~gfp_masks.__GFP_ATOMIC
+    pfn = None
+    if ac.preferred_zone is not None:
+        alloc_flags = gfp_to_alloc_flags(gfp, order)
+        if alloc_flags & ALLOC_KSWAPD:
+            wake_all_kswapds(m, ac)
+        pfn = get_page_from_freelist(m, gfp, order, alloc_flags, ac)
+        if pfn is None:
+            if gfp_pfmemalloc_flags(gfp):
+                alloc_flags = gfp_pfmemalloc_flags(gfp) | alloc_flags & ALLOC_KSWAPD
+            pfn = get_page_from_freelist(m, gfp, order, alloc_flags, ac)
+        if pfn is None and can_direct_reclaim:
+            pfn = vmscan.reclaim_and_compact(m, gfp, order, alloc_flags, ac)
+    if pfn is None:
+        nopage(m, gfp, order, can_direct_reclaim=can_direct_reclaim)
+    return pfn
+
+
+def gfp_pfmemalloc_flags(gfp: int) -> int:
+    """The right to ignore watermarks: memory that will be used to free memory. Kernel: __gfp_pfmemalloc_flags"""
+    if gfp & gfp_masks.__GFP_NOMEMALLOC:
+        return 0
+    return ALLOC_NO_WATERMARKS if gfp & gfp_masks.__GFP_MEMALLOC else 0
+
+
+def wake_all_kswapds(m: Machine, ac: AllocContext) -> None:
+    """Kernel: wake_all_kswapds"""
+    for zone in ac.zonelist:
+        if zone.managed_pages:
+            vmscan.wakeup_kswapd(m, zone)
+
+
+def nopage(m: Machine, gfp: int, order: int, *, can_direct_reclaim: bool) -> None:
+    """The end of the slow path: NULL with a report, or a request that may not fail and so never returns."""
+    if m.verdict in ("oom", "hang"):
+        return
+    if gfp & gfp_masks.__GFP_NOFAIL:
+        if can_direct_reclaim:
+            m.verdict = "hang"
+            return
+        printk.warn_on_once(m, "mm/page_alloc.c:5360", "__alloc_pages_slowpath")
+    printk.warn_alloc(m, gfp, f"page allocation failure: order:{order}")
+
+
+# -- bulk --------------------------------------------------------------------------------------------------------------
+
+
+def alloc_pages_bulk(m: Machine, gfp: int, nid: int, nr_pages: int) -> list[int]:
+    """Up to `nr_pages` single page frames from one zone's per-CPU list. Kernel: __alloc_pages_bulk
+
+    vmalloc uses it: one watermark check and one hold of the list for a hundred pages. It never steals a NOFRAGMENT pass and
+    never enters the slow path except for a first page.
+    """
+    if nr_pages == 1:
+        return one_page(m, gfp, nid)
+    if gfp & _DIRECT_RECLAIM and m.context != "process":
+        printk.might_sleep(m, "include/linux/sched/mm.h", 274)
+    ac = prepare_alloc_pages(m, gfp, nid)
+    zone = bulk_zone(m, gfp, nr_pages, ac)
+    pages: list[int] = []
+    if zone is not None:
+        per_cpu_pages = zone.pcp[m.cpu]
+        while len(pages) < nr_pages:
+            pfn = pcp.take(m, zone, per_cpu_pages, 0, ac.migratetype, ALLOC_WMARK_LOW)
+            if pfn is None:
+                break
+            prep_new_page(m, pfn, 0, gfp)
+            pages.append(pfn)
+    return pages or one_page(m, gfp, nid)
+
+
+def bulk_zone(m: Machine, gfp: int, nr_pages: int, ac: AllocContext) -> Zone | None:
+    """The first local zone that stays above its low mark with all the pages taken."""
+    preferred = ac.preferred_zone
+    for zone in ac.zonelist:
+        if preferred is None or zone.nid != preferred.nid:
+            return None
+        mark = zone.watermark[ALLOC_WMARK_LOW] + zone.boost + nr_pages
+        if zone_watermark_fast(m, zone, 0, mark, preferred.zid, ALLOC_WMARK_LOW, gfp):
+            return zone
+    return None
+
+
+def one_page(m: Machine, gfp: int, nid: int) -> list[int]:
+    """The bulk allocator's way out: one ordinary page, which may enter the slow path."""
+    pfn = alloc_pages(m, gfp, 0, nid)
+    return [] if pfn is None else [pfn]
+
+
+# -- freeing -----------------------------------------------------------------------------------------------------------
+
+
+def free_the_page(m: Machine, pfn: int, order: int) -> None:
+    """Give a block whose last reference is gone back: by way of the per-CPU list where it has one. Kernel: free_the_page"""
+    if m.trace is not None:
+        m.trace.free(pfn, order)
+    if not free_pages_prepare(m, pfn, order):
+        return
+    zone = m.zone_of(pfn)
+    if pcp_allowed_order(order):
+        pcp.free_unref_page(m, zone, pfn, order)
+    else:
+        pcp.free_to_buddy(m, zone, pfn, order, zone.get_pfnblock_migratetype(pfn))
+
+
+def free_pages_prepare(m: Machine, pfn: int, order: int) -> bool:
+    """Take the block out of its owner's hands; False when it is too damaged to be used again. Kernel: free_pages_prepare"""
+    m.pages.pop(pfn, None)
+    return True
+
+
+def forget_stray(m: Machine, pfn: int, order: int) -> None:
+    """An allocation sets the count of its frames anew, whatever a mistake had left there."""
+    for frame in range(pfn, pfn + (1 << order)):
+        m.stray.pop(frame, None)

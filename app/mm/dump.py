@@ -136,7 +136,7 @@ def zone_line(zone: Zone) -> dict[str, Any]:
 def pageblock_runs(zone: Zone) -> list[list[Any]]:
     """`[first pfn, number of blocks, type]`: neighbours of one type are one run, untouched ones cost nothing."""
     first = zone.start_pfn >> PAGEBLOCK_ORDER
-    end = (zone.end_pfn - 1 >> PAGEBLOCK_ORDER) + 1
+    end = (zone.hole_pfn - 1 >> PAGEBLOCK_ORDER) + 1
     exceptions = sorted(block for block in zone.pageblock_flags if first <= block < end)
     cuts = sorted({first, end, *exceptions, *(min(block + 1, end) for block in exceptions)})
     runs: list[list[Any]] = []
@@ -201,7 +201,7 @@ def memory_model(arch: str, cpus: int, nodes: int, zones: list[Zone]) -> MemoryM
     if arch == "i386":
         # Allocated at boot from the top of the memory that the direct map reaches.
         mem_map = (PAGE_OFFSET[arch] + (low << PAGE_SHIFT) - end * SIZEOF_PAGE[arch]) & ~0xFFF
-    return MemoryModel(arch, cpus, nodes, tuple((zone.start_pfn, zone.end_pfn) for zone in zones), low, mem_map)
+    return MemoryModel(arch, cpus, nodes, tuple((zone.start_pfn, zone.hole_pfn) for zone in zones), low, mem_map)
 
 
 def check_zones(doc: Document, zones: list[Zone]) -> None:
@@ -283,6 +283,7 @@ def load_pageblocks(doc: Document, zone: Zone) -> None:
     rest = sum(count for _, count, migratetype in runs if migratetype != zone.default_migratetype)
     if rest > zone.spanned_pages // PAGEBLOCK_NR_PAGES + 2:
         doc.fault("pageblocks of this zone")
+    zone.hole_pfn = min(zone.end_pfn, max((first + count for first, count, _ in runs), default=0) << PAGEBLOCK_ORDER)
     for first, count, migratetype in runs:
         if migratetype != zone.default_migratetype:
             zone.pageblock_flags.update(dict.fromkeys(range(first, first + count), migratetype))

@@ -85,7 +85,7 @@ class Zone:
     """
 
     __slots__ = (
-        "boost", "buddy", "default_migratetype", "flags", "free_area", "idx", "lowmem_reserve", "lru", "managed_pages",
+        "boost", "buddy", "default_migratetype", "flags", "free_area", "hole_pfn", "idx", "lowmem_reserve", "lru", "managed_pages",
         "name", "nid", "nr_reserved_highatomic", "pageblock_flags", "pcp", "pcp_migratetype", "percpu_drift_mark",
         "present_pages", "spanned_pages", "start_pfn", "stat_threshold", "untouched", "untouched_tail", "vm_stat_diff",
         "vm_stat_free", "watermark", "zid",
@@ -101,6 +101,8 @@ class Zone:
         self.idx = 0
         self.start_pfn = start_pfn
         self.spanned_pages = spanned_pages
+        # Where memory ends inside the zone: x86 machines with more than 3 GiB have a hole below 4 GiB.
+        self.hole_pfn = start_pfn + spanned_pages
         self.present_pages = present_pages
         self.managed_pages = managed_pages
         self.watermark = [0, 0, 0, 0]

@@ -29,7 +29,6 @@ class Settings(BaseSettings):
     wait_limit: float = Field(30.0, ge=0, description="longest that a blocked call may be waited for")
 
     sessions_per_owner: int = Field(1_000, gt=0, description="most sessions of one owner")
-    live_blocks: int = Field(1_000_000, gt=0, description="most live blocks of one machine")
     names_per_person: int = Field(20_000, gt=0, description="most names of one person in a session")
     waiting_calls: int = Field(
         4_096, gt=0, description="calls that may wait for the writer; more are refused for now"

@@ -1,6 +1,8 @@
 """Rows and statements: the only package that names sqlalchemy."""
 
-from app.store.errors import Busy, StorageFull, StoreUnusable
-from app.store.store import Store
+from sqlalchemy import Connection
 
-__all__ = ["Busy", "StorageFull", "Store", "StoreUnusable"]
+from app.store.errors import Busy, StorageFull, StoreUnusable
+from app.store.store import Kept, Store
+
+__all__ = ["Busy", "Connection", "Kept", "StorageFull", "Store", "StoreUnusable"]

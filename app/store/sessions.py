@@ -37,7 +37,7 @@ class Head(NamedTuple):
 
 _COLUMNS: Final = [sessions.c[name] for name in SessionRow._fields]
 _ONE: Final = select(*_COLUMNS).where(sessions.c.id == bindparam("of"))
-# Locks the rows where the database locks rows; on SQLite the transaction has locked everything already.
+# Locks the rows where the database locks rows; on SQLite a transaction that writes has locked everything.
 _HEADS: Final = (
     select(sessions.c.id, sessions.c.seq, sessions.c.effective)
     .where(sessions.c.id.in_(bindparam("ids", expanding=True)))
@@ -58,7 +58,7 @@ def get(db: Connection, session_id: str) -> SessionRow | None:
 
 
 def heads(db: Connection, session_ids: Collection[str]) -> dict[str, Head]:
-    """Where the given sessions are; those that do not exist are missing."""
+    """Where the given sessions are, until the transaction ends; those that do not exist are missing."""
     rows = db.execute(_HEADS, {"ids": list(session_ids)})
     return {row.id: Head(row.seq, row.effective) for row in rows}
 

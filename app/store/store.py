@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Engine
 from sqlalchemy.engine import make_url
 
 from app.settings import Settings
@@ -54,6 +54,38 @@ class Store:
         with translated(), self._writes.connect() as connection, connection.begin():
             yield connection
 
+    def kept(self) -> Kept:
+        """A connection for one thread that writes all the time."""
+        return Kept(self._engine)
+
     def dispose(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+
+
+class Kept:
+    """One connection for many transactions; after an error, a new one. Used by one thread."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+        self._connection: Connection | None = None
+
+    @contextmanager
+    def transaction(self, *, writes: bool) -> Iterator[Connection]:
+        """As `Store.writing`, or where nothing will be written as `Store.reading`."""
+        try:
+            with translated():
+                connection = self._connection = self._connection or self._engine.connect()
+                connection.execution_options(kmemlab_writes=writes)
+                with connection.begin():
+                    yield connection
+        except BaseException:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Give the connection back."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.invalidate()
+            connection.close()

@@ -1,0 +1,86 @@
+"""What sessions answers, and is asked, in values of its own."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Generic, Self, TypeVar
+
+from pydantic_core import to_json
+
+from app.store.sessions import SessionRow
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, slots=True)
+class SessionInfo:
+    """A session as others see it."""
+
+    id: str
+    name: str
+    seq: int
+    machine: dict[str, Any]
+    origin: dict[str, Any] | None
+    owner: str
+    created: str
+    engine: int
+
+    @classmethod
+    def of(cls, row: SessionRow) -> Self:
+        """From the row that is kept."""
+        return cls(
+            id=row.id,
+            name=row.name,
+            seq=row.seq,
+            machine=json.loads(row.machine),
+            origin=None if row.origin_id is None else {"id": row.origin_id, "seq": row.origin_seq},
+            owner=row.owner,
+            created=row.created,
+            engine=row.engine,
+        )
+
+    def as_json(self) -> dict[str, Any]:
+        """The session object of the API."""
+        return {
+            "id": self.id,
+            "name": self.name,
+            "seq": self.seq,
+            "machine": self.machine,
+            "origin": self.origin,
+            "owner": self.owner,
+            "created": self.created,
+            "engine": self.engine,
+        }
+
+
+@dataclass(frozen=True, slots=True)
+class Page(Generic[T]):
+    """A part of a list. next: where the next part starts, None at the end."""
+
+    items: list[T]
+    next: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """A call that was made. outcome: the row. body: the row's JSON, as it is journalled and answered."""
+
+    seq: int
+    outcome: dict[str, Any]
+    body: bytes
+
+    def with_(self, key: str, value: Any) -> Applied:
+        """The same answer with something that is not in the journal."""
+        body = b"".join((self.body[:-1], b',"', key.encode(), b'":', to_json(value), b"}"))
+        return Applied(self.seq, {**self.outcome, key: value}, body)
+
+
+@dataclass(frozen=True, slots=True)
+class BatchItem:
+    """One call of a batch. body: its arguments. as_name: what to call its result, if anything."""
+
+    call: str
+    body: Mapping[str, Any]
+    as_name: str | None = None

@@ -1,0 +1,118 @@
+"""A batch on its way: first all of it is read, then call by call is made. Nothing is written here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from app.mm.calls import NAME, Call, Named
+from app.mm.errors import BadArgument, Fault, TaskBlocked
+from app.mm.vocabulary import CALLS
+from app.sessions.access import Principal
+from app.sessions.answers import Applied, BatchItem
+from app.sessions.errors import BatchBlocked, LimitReached
+from app.sessions.live import Change, Live, Names
+
+_FAULTS_SHOWN = 100
+
+
+class Progress:
+    """How far a batch is.
+
+    changes, answers: of the calls made so far. names: what the person's names mean then; named: those that
+    this batch has set (None: set to nothing). start: the seq before the first call. After an exception from
+    `step` the machine must not be used again where its seq has moved.
+    """
+
+    def __init__(
+        self,
+        live: Live,
+        items: Sequence[BatchItem],
+        principal: Principal,
+        most_names: int,
+        *,
+        counters: bool = False,
+    ) -> None:
+        self.live = live
+        self.items = items
+        self.principal = principal
+        self.most_names = most_names
+        self.counters = counters
+        self.start = live.seq
+        self.names: Names = dict(live.names_of(principal.id))
+        self.named: dict[str, Named | None] = {}
+        self.changes: list[Change] = []
+        self.answers: list[Applied] = []
+        self._known = set(self.names)
+        self._calls: list[Call] = []
+        self._faults: list[Fault] = []
+        self._read = 0
+
+    @property
+    def done(self) -> bool:
+        """Whether every call has been made."""
+        return self._read == len(self.items) == len(self.changes)
+
+    def step(self, most: int) -> None:
+        """Read, or when all is read make, so many more calls.
+
+        Raises BadArgument with every field at fault in any call, BatchBlocked, LimitReached and Conflict.
+        """
+        if self._read < len(self.items):
+            for _ in range(min(most, len(self.items) - self._read)):
+                self._read_next()
+            if self._faults and self._read == len(self.items):
+                raise BadArgument(*self._faults[:_FAULTS_SHOWN])
+        else:
+            for _ in range(min(most, len(self.items) - len(self.changes))):
+                self._make_next()
+
+    def _read_next(self) -> None:
+        place, item = self._read, self.items[self._read]
+        self._read += 1
+        if item.call not in CALLS:
+            self._faults.append(Fault(("calls", place, "call"), f"no such call: {item.call[:40]!r}"))
+            return
+        try:
+            self._calls.append(self.live.parse(item.call, item.body, self._known))
+        except BadArgument as error:
+            self._faults.extend(error.under("calls", place).faults)
+        if item.as_name is not None:
+            self._name(place, item.as_name)
+
+    def _name(self, place: int, name: str) -> None:
+        if not NAME.fullmatch(name):
+            self._faults.append(
+                Fault(("calls", place, "as"), "a name is a letter or _, then up to 31 letters, digits, _")
+            )
+        self._known.add(name)
+        if len(self._known) > self.most_names:
+            raise LimitReached(
+                ("calls", place, "as"), f"a person has at most {self.most_names} names in a session"
+            )
+
+    def _make_next(self) -> None:
+        place = len(self.changes)
+        try:
+            change = self.live.apply(self._calls[place], self.names, self.principal.by)
+        except BadArgument as error:
+            raise error.under("calls", place) from error
+        except TaskBlocked as error:
+            raise BatchBlocked(error, ("calls", place)) from error
+        except LimitReached as error:
+            raise LimitReached(("calls", place), str(error)) from error
+        self.changes.append(change)
+        self.answers.append(
+            change.applied.with_("counters", self.live.machine.counters())
+            if self.counters
+            else change.applied
+        )
+        name = self.items[place].as_name
+        if name is not None:
+            self._bind(name, change.named)
+
+    def _bind(self, name: str, named: Named | None) -> None:
+        self.named[name] = named
+        if named is None:
+            self.names.pop(name, None)
+        else:
+            self.names[name] = named

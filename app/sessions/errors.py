@@ -1,0 +1,41 @@
+"""Why a request was not done. With BadArgument and TaskBlocked of app.mm, all that callers need to know."""
+
+from __future__ import annotations
+
+from app.mm.errors import Location, TaskBlocked
+from app.store import Busy, StorageFull
+
+__all__ = ["BatchBlocked", "Busy", "Conflict", "Forbidden", "LimitReached", "NotFound", "StorageFull"]
+
+
+class NotFound(Exception):  # noqa: N818 - what it is, as the answer says it
+    """There is no such thing, or nobody may know of it. kind: `session`, `event`. id: what was asked for."""
+
+    def __init__(self, kind: str, id: str) -> None:  # noqa: A002 - the name that the API has for it
+        super().__init__(f"there is no {kind} {id!r}")
+        self.kind = kind
+        self.id = id
+
+
+class Forbidden(Exception):  # noqa: N818
+    """The principal may see the session, but not do this."""
+
+
+class Conflict(Exception):  # noqa: N818
+    """The session is in no state to be called."""
+
+
+class LimitReached(Exception):  # noqa: N818
+    """A limit of this server. loc: the field that asked for too much, empty where it is no single one."""
+
+    def __init__(self, loc: Location, detail: str) -> None:
+        super().__init__(detail)
+        self.loc = loc
+
+
+class BatchBlocked(TaskBlocked):
+    """A call of a batch was made by a task that sleeps. loc: the call's place."""
+
+    def __init__(self, cause: TaskBlocked, loc: Location) -> None:
+        super().__init__(cause.task, cause.pfn, cause.since)
+        self.loc = loc

@@ -1,0 +1,153 @@
+"""A machine held open, with its place in its session's journal."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from pydantic_core import from_json, to_json
+
+from app.mm import calls
+from app.mm.calls import Call, Named
+from app.mm.errors import NoRoom, TaskBlocked
+from app.mm.machine import Machine
+from app.mm.vocabulary import CALLS
+from app.sessions.answers import Applied
+from app.sessions.errors import Conflict, LimitReached, NotFound
+from app.store.journal import Row
+
+# What a machine takes beside its blocks, and for each block: measured, and only to choose what to close.
+MACHINE_BYTES: Final = 200_000
+BLOCK_BYTES: Final = 700
+
+Names = dict[str, Named]
+
+
+@dataclass(slots=True)
+class Change:
+    """One call that was made: its row and answer, and what its result can be called."""
+
+    row: Row
+    applied: Applied
+    named: Named | None
+
+
+@dataclass(slots=True)
+class Live:
+    """An open machine. Used by one thread at a time.
+
+    seq, effective: the machine's. committed: the seq of the session's row, as far as is known here. names: by
+    person. since: how many rows a rebuilding would replay from the last state that is kept. diverged: why the
+    journal goes on but this machine cannot. spoiled: the machine is not what the journal says, and must not be
+    used again.
+    """
+
+    id: str
+    owner: str
+    machine: Machine
+    seq: int
+    effective: int
+    committed: int
+    names: dict[str, Names] = field(default_factory=dict)
+    since: int = 0
+    diverged: str | None = None
+    spoiled: bool = False
+
+    @property
+    def memory(self) -> int:
+        """Estimated bytes."""
+        return MACHINE_BYTES + BLOCK_BYTES * self.machine.live_blocks
+
+    def names_of(self, person: str) -> Names:
+        """What a person has named in this session."""
+        return self.names.setdefault(person, {})
+
+    def parse(self, name: str, body: Mapping[str, Any], known: Container[str]) -> Call:
+        """A call from its JSON. Raises NotFound, BadArgument, and Conflict where no calls can be made."""
+        if self.diverged is not None:
+            raise Conflict(self.diverged)
+        if name not in CALLS:
+            raise NotFound("call", name)
+        return calls.parse(name, body, self.machine.model, known)
+
+    def apply(self, call: Call, names: Mapping[str, Named], by: str | None) -> Change:
+        """Make one call. Raises BadArgument, TaskBlocked and LimitReached with the machine unchanged.
+
+        Any other exception leaves it spoiled.
+        """
+        resolved = call.resolve(names, self.machine.model)
+        seq = self.seq + 1
+        self.spoiled = True
+        try:
+            outcome = self.machine.apply(resolved, seq)
+        except TaskBlocked:
+            self.spoiled = False
+            raise
+        except NoRoom as error:
+            self.spoiled = False
+            raise LimitReached((), str(error)) from error
+        change = self._change(seq, outcome.as_json(self.machine.model), by, outcome.named)
+        self.seq = self.effective = seq
+        self.since += 1
+        self.spoiled = False
+        return change
+
+    def _change(self, seq: int, doc: dict[str, Any], by: str | None, named: Named | None) -> Change:
+        """The row and the answer, encoded once for both."""
+        time = now()
+        call, args, ret, verdict = (doc.pop(key) for key in ("call", "args", "ret", "verdict"))
+        outcome = {
+            "seq": seq,
+            "call": call,
+            "args": args,
+            "ret": ret,
+            "verdict": verdict,
+            "time": time,
+            "by": by,
+        }
+        outcome.update(doc)
+        body = to_json(outcome)
+        row = Row(self.id, seq, seq, call, to_json(args), body, by, time)
+        return Change(row, Applied(seq, outcome, body), named)
+
+    def replay(self, rows: Iterable[Row]) -> None:
+        """Make journalled calls again. Raises Diverged at the first whose `ret` or `verdict` differs."""
+        for row in rows:
+            self.spoiled = True
+            difference = self._differs(row)
+            if difference is not None:
+                raise Diverged(row.seq, difference)
+            self.seq, self.effective = row.seq, row.effective
+            self.since += 1
+            self.spoiled = False
+
+    def _differs(self, row: Row) -> str | None:
+        """Make one journalled call; what it does differently now, if anything."""
+        try:
+            call = calls.parse(row.call, from_json(row.args), self.machine.model)
+            outcome = self.machine.apply(call, row.seq)
+        except Exception as error:  # noqa: BLE001 - whatever it is, this call can no longer be made
+            return f"{row.call} fails now ({type(error).__name__}: {error})"
+        then = from_json(row.outcome)
+        if outcome.verdict != then["verdict"]:
+            return f"{row.call} had the verdict {then['verdict']} and has {outcome.verdict} now"
+        if outcome.ret != then["ret"]:
+            return f"{row.call} returned {then['ret']} and returns {outcome.ret} now"
+        return None
+
+
+class Diverged(Exception):  # noqa: N818 - found, not made
+    """A journalled call has another outcome now. seq: its place."""
+
+    def __init__(self, seq: int, difference: str) -> None:
+        super().__init__(
+            f"diverged at seq {seq}: {difference}; the session can be read as it was at seq {seq - 1}"
+        )
+        self.seq = seq
+
+
+def now() -> str:
+    """The time as rows and sessions have it: RFC 3339, UTC, milliseconds."""
+    return datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

@@ -1,0 +1,55 @@
+"""Names of sessions, their ids, and where a list of them goes on."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import secrets
+import string
+import unicodedata
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.mm.errors import BadArgument
+
+NAME_LENGTH: Final = 100
+
+ID_ALPHABET: Final = string.ascii_lowercase + string.digits
+ID_LENGTH: Final = 18  # 93 bits: nobody guesses one
+
+
+def new_id() -> str:
+    """An id that says nothing and needs no quoting anywhere."""
+    return "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
+
+
+def checked(name: str) -> str:
+    """A session's name, without blanks around it. Raises BadArgument at `name`."""
+    name = name.strip()
+    if not 1 <= len(name) <= NAME_LENGTH:
+        raise BadArgument.at("name", f"1 to {NAME_LENGTH} characters")
+    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name):
+        raise BadArgument.at("name", "no control characters and no line breaks")
+    return name
+
+
+def default(description: Mapping[str, Any]) -> str:
+    """What a session is called when nobody has named it."""
+    return str(description.get("profile") or "imported machine")
+
+
+def encode_cursor(created: str, session_id: str) -> str:
+    """Where a list goes on, as one opaque word."""
+    return base64.urlsafe_b64encode(f"{created} {session_id}".encode()).decode().rstrip("=")
+
+
+def decode_cursor(cursor: str) -> tuple[str, str]:
+    """Inverse of `encode_cursor`. Raises BadArgument at `after`."""
+    try:
+        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (binascii.Error, ValueError):
+        text = ""
+    created, _, session_id = text.partition(" ")
+    if not session_id:
+        raise BadArgument.at("after", "take it from the `next` of a list")
+    return created, session_id

@@ -1,0 +1,79 @@
+"""What is asked of the rows beside the writer: each function within one transaction of its caller."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from pydantic_core import from_json
+
+from app.mm.calls import Named
+from app.sessions.access import Principal, Right, require
+from app.sessions.errors import LimitReached, NotFound
+from app.sessions.opening import names_of
+from app.store import Connection, journal, sessions, states
+from app.store.sessions import SessionRow
+from app.store.states import State
+
+
+class Event(NamedTuple):
+    """A row of the journal. body: the outcome's JSON."""
+
+    seq: int
+    body: bytes
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """The outcome, decoded."""
+        return dict(from_json(self.body))
+
+
+def insert(db: Connection, row: SessionRow, state: State | None, most: int) -> None:
+    """A new session, with the state it starts from where it has one. Raises LimitReached."""
+    if sessions.owned(db, row.owner) >= most:
+        raise LimitReached((), f"one owner has at most {most} sessions; delete one first")
+    sessions.create(db, row)
+    if state is not None:
+        states.put(db, row.id, row.start, state, keep=True)
+
+
+def allowed(db: Connection, principal: Principal, session_id: str, right: Right) -> SessionRow:
+    """A session of which the principal may do so much. Raises NotFound and Forbidden."""
+    row = sessions.get(db, session_id)
+    if row is None:
+        raise NotFound("session", session_id)
+    require(db, principal, right, row.id, row.owner)
+    return row
+
+
+def rename(db: Connection, principal: Principal, session_id: str, name: str) -> SessionRow:
+    """Give a session another name."""
+    row = allowed(db, principal, session_id, Right.OWN)
+    sessions.rename(db, session_id, name)
+    return row._replace(name=name)
+
+
+def remove(db: Connection, principal: Principal, session_id: str) -> None:
+    """Delete a session."""
+    allowed(db, principal, session_id, Right.OWN)
+    sessions.remove(db, session_id)
+
+
+def names(db: Connection, principal: Principal, session_id: str) -> dict[str, Named]:
+    """What the principal has named in a session."""
+    allowed(db, principal, session_id, Right.READ)
+    return names_of(db, session_id).get(principal.id, {})
+
+
+def events(db: Connection, principal: Principal, session_id: str, after: int, limit: int) -> list[Event]:
+    """Rows after a seq, in order."""
+    allowed(db, principal, session_id, Right.READ)
+    return [Event(*row) for row in journal.page(db, session_id, after, limit)]
+
+
+def event(db: Connection, principal: Principal, session_id: str, seq: int) -> Event:
+    """One row. Raises NotFound."""
+    allowed(db, principal, session_id, Right.READ)
+    body = journal.one(db, session_id, seq)
+    if body is None:
+        raise NotFound("event", str(seq))
+    return Event(seq, body)

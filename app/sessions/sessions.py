@@ -1,0 +1,318 @@
+"""The use cases: the one door through which sessions are made, called, read and removed."""
+
+from __future__ import annotations
+
+import asyncio
+from asyncio import Future
+from collections.abc import Callable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+
+from pydantic_core import from_json, to_json
+
+from app.mm.calls import Named
+from app.mm.errors import BadArgument
+from app.mm.machine import ENGINE, Machine
+from app.mm.vocabulary import CALLS
+from app.sessions import naming, opening, queries, snapshots
+from app.sessions.access import Principal, Right
+from app.sessions.answers import Applied, BatchItem, Page, SessionInfo
+from app.sessions.errors import Busy, LimitReached, NotFound
+from app.sessions.keeper import Keeper
+from app.sessions.live import Live, now
+from app.sessions.queries import Event
+from app.sessions.waits import Wait, Waits
+from app.sessions.work import Batch, Call, Made, Read, Statement, Work
+from app.sessions.writer import Answer, Writer
+from app.settings import Settings
+from app.store import Connection, Store, journal, sessions
+from app.store.sessions import SessionRow
+from app.store.states import State
+
+PAGE: Final = 1_000
+TICK: Final = 0.25  # how often other processes' rows are looked for
+
+# Sessions.list hides the type of that name from what follows it.
+Answers = list[Applied]
+Events = list[Event]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Sessions:
+    """Every session, and the machines that are open.
+
+    All methods raise NotFound for a session that does not exist or that the principal may not know of,
+    Forbidden for one that the principal may not use so, and Busy or StorageFull when nothing was recorded.
+    """
+
+    def __init__(self, settings: Settings, store: Store) -> None:
+        self._settings = settings
+        self._store = store
+        self._waits = Waits()
+        self._ticker: asyncio.Task[None] | None = None
+        self._stopping = False
+
+    async def start(self) -> None:
+        """Begin to serve. Raises StoreUnusable where the database has not this program's schema."""
+        self._loop = asyncio.get_running_loop()
+        await asyncio.to_thread(self._store.check)
+        # Short statements, machines to be opened, and everything long: each waits only for its own kind.
+        self._quick = ThreadPoolExecutor(2, "quick")
+        self._opener = ThreadPoolExecutor(2, "opener")
+        self._background = ThreadPoolExecutor(1, "background")
+        keeper = Keeper(self._store, self._background)
+        self._writer = Writer(self._store, self._tell, self._opener, keeper, self._settings.machines_memory)
+        self._writer.start()
+
+    def release(self) -> None:
+        """End all waiting, so that no request holds up the end. On the event loop."""
+        self._stopping = True
+        self._waits.release()
+
+    async def stop(self) -> None:
+        """Do what waits, keep states while there is time, and close everything."""
+        self.release()
+        self._writer.stop()
+        await asyncio.to_thread(self._writer.join)
+        for pool in (self._quick, self._opener, self._background):
+            pool.shutdown(wait=False, cancel_futures=True)
+        for pool in (self._quick, self._opener, self._background):
+            await asyncio.to_thread(pool.shutdown)
+        await asyncio.sleep(0)  # the last answers are on their way
+        self._store.dispose()
+
+    # -- sessions --------------------------------------------------------------------------------------------
+
+    async def create(self, principal: Principal, name: str | None, machine: Mapping[str, Any]) -> SessionInfo:
+        """A new session of the principal.
+
+        name: at most 100 characters, None for one made up. machine: a profile with overrides, or a dump.
+        Raises BadArgument with places under `name` and `machine`, and LimitReached.
+        """
+        if name is not None:
+            name = naming.checked(name)
+        try:
+            built, state = await self._loop.run_in_executor(self._opener, _build, machine)
+        except BadArgument as error:
+            raise error.under("machine") from None
+        description = built.describe()
+        created = now()
+        row = SessionRow(
+            id=naming.new_id(),
+            owner=principal.id,
+            name=name or naming.default(description),
+            created=created,
+            engine=ENGINE,
+            machine=to_json(description).decode(),
+            boot=to_json(machine).decode() if state is None else None,
+            origin_id=None,
+            origin_seq=None,
+            start=0,
+            seq=0,
+            effective=0,
+        )
+        insert = partial(queries.insert, row=row, state=state, most=self._settings.sessions_per_owner)
+        await self._do(Statement, insert, adopt=Live(row.id, row.owner, built, 0, 0, 0))
+        return SessionInfo.of(row)
+
+    async def list(
+        self, principal: Principal, limit: int = 100, after: str | None = None
+    ) -> Page[SessionInfo]:
+        """The principal's sessions, newest first. after: `next` of the part before. Raises BadArgument."""
+        limit = min(limit, PAGE)
+        before = None if after is None else naming.decode_cursor(after)
+        rows = await self._read_rows(sessions.visible, principal.id, limit + 1, before)
+        more = len(rows) > limit
+        last = rows[limit - 1] if more else None
+        return Page(
+            [SessionInfo.of(row) for row in rows[:limit]],
+            None if last is None else naming.encode_cursor(last.created, last.id),
+        )
+
+    async def get(self, principal: Principal, session_id: str) -> SessionInfo:
+        """One session."""
+        return SessionInfo.of(await self._read_rows(queries.allowed, principal, session_id, Right.READ))
+
+    async def rename(self, principal: Principal, session_id: str, name: str) -> SessionInfo:
+        """Give a session another name. Raises BadArgument at `name`."""
+        name = naming.checked(name)
+        execute = partial(queries.rename, principal=principal, session_id=session_id, name=name)
+        row: SessionRow = await self._do(Statement, execute)
+        return SessionInfo.of(row)
+
+    async def delete(self, principal: Principal, session_id: str) -> None:
+        """Remove a session and all that is its own. For good."""
+        execute = partial(queries.remove, principal=principal, session_id=session_id)
+        await self._do(Statement, execute, session_id)
+
+    # -- calls -----------------------------------------------------------------------------------------------
+
+    async def apply(
+        self,
+        principal: Principal,
+        session_id: str,
+        call: str,
+        body: Mapping[str, Any],
+        *,
+        wait: float = 0.0,
+        counters: bool = False,
+    ) -> Applied:
+        """Make one call; answered when its row is committed.
+
+        wait: how many seconds to wait for a blocked task to be woken; the answer then has `woken_at`. Giving
+        up the wait changes nothing. counters: add the zones' counters. Raises BadArgument, TaskBlocked,
+        Conflict, LimitReached, and NotFound for a call that does not exist.
+        """
+        if call not in CALLS:
+            raise NotFound("call", call)
+        if wait <= 0:
+            applied: Applied = await self._do(Call, session_id, principal, call, body, counters)
+            return applied
+        woken: Future[int | None] = self._loop.create_future()
+        try:
+            applied = await self._do(Call, session_id, principal, call, body, counters, woken)
+            if applied.outcome["verdict"] != "blocked":
+                return applied
+            return applied.with_("woken_at", await self._woken(woken, min(wait, self._settings.wait_limit)))
+        finally:
+            self._waits.remove(session_id, woken)
+
+    async def batch(
+        self, principal: Principal, session_id: str, items: Sequence[BatchItem], *, counters: bool = False
+    ) -> Answers:
+        """Make all calls, or none where a caller's mistake is found in one of them.
+
+        Raises as `apply` does, with places under `("calls", i)`.
+        """
+        most = self._settings.batch_calls
+        if len(items) > most:
+            raise LimitReached(("calls",), f"at most {most} calls in a batch")
+        answers: Answers = await self._do(
+            Batch, session_id, principal, items, self._settings.names_per_person, counters
+        )
+        return answers
+
+    async def names(self, principal: Principal, session_id: str) -> dict[str, Named]:
+        """What the principal has named in the session."""
+        return await self._read_rows(queries.names, principal, session_id)
+
+    # -- reading ---------------------------------------------------------------------------------------------
+
+    async def read(
+        self,
+        principal: Principal,
+        session_id: str,
+        look: Callable[Concatenate[Machine, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """What a short function says of the machine now; answered when all that it saw is committed."""
+        seen: T = await self._do(Read, session_id, principal, lambda machine: look(machine, *args, **kwargs))
+        return seen
+
+    async def dump(self, principal: Principal, session_id: str) -> dict[str, Any]:
+        """The machine's whole state now."""
+        return await self._loop.run_in_executor(self._background, self._dump, principal, session_id)
+
+    async def events(self, principal: Principal, session_id: str, after: int = 0, limit: int = 100) -> Events:
+        """Rows after a seq, in order."""
+        return await self._read_rows(queries.events, principal, session_id, after, min(limit, PAGE))
+
+    async def event(self, principal: Principal, session_id: str, seq: int) -> Event:
+        """One row. Raises NotFound."""
+        return await self._read_rows(queries.event, principal, session_id, seq)
+
+    # -- below -----------------------------------------------------------------------------------------------
+
+    async def _do(
+        self, kind: Callable[Concatenate[Future[Any], P], Work], *args: P.args, **kwargs: P.kwargs
+    ) -> Any:
+        """Have the writer do something; what came of it."""
+        if self._stopping:
+            raise Busy("the server is stopping")
+        if self._writer.waiting >= self._settings.waiting_calls:
+            raise Busy("too many calls are waiting")
+        future: Future[Any] = self._loop.create_future()
+        self._writer.put(kind(future, *args, **kwargs))
+        return await future
+
+    async def _read_rows(
+        self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        def run() -> T:
+            with self._store.reading() as db:
+                return query(db, *args, **kwargs)
+
+        return await self._loop.run_in_executor(self._quick, run)
+
+    def _dump(self, principal: Principal, session_id: str) -> dict[str, Any]:
+        """The writer's machine moves on, and a dump takes long: so of one rebuilt from the journal."""
+        with self._store.reading() as db:
+            queries.allowed(db, principal, session_id, Right.READ)
+            machine = opening.reopen(db, session_id).machine
+        with opening.gc_paused():
+            return machine.dump()
+
+    def _tell(self, answers: Sequence[Answer]) -> None:
+        """From the writer's thread to the loop, once for a group."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(self._told, answers)
+
+    def _told(self, answers: Sequence[Answer]) -> None:
+        """Answer, and wake those who wait, in the order in which things happened."""
+        for work, result, error in answers:
+            if error is None:
+                self._committed(work, result)
+            future = work.future
+            if future is None or future.done():
+                continue
+            if error is None:
+                future.set_result(result)
+            else:
+                future.set_exception(error)
+
+    def _committed(self, work: Work, result: Any) -> None:
+        """Look at rows for what others wait for."""
+        if isinstance(work, Call):
+            if self._waits:
+                self._waits.saw(work.session_id, result.outcome)
+            if work.woken is not None and result.outcome["verdict"] == "blocked":
+                task = result.outcome["args"]["task"]
+                self._waits.add(work.session_id, Wait(task, result.seq, work.woken))
+        elif isinstance(work, (Batch, Made)) and self._waits:
+            for applied in result:
+                self._waits.saw(work.session_id, applied.outcome)
+
+    async def _woken(self, woken: Future[int | None], seconds: float) -> int | None:
+        """The seq that woke the task; None when it has not been woken in time."""
+        if self._stopping:
+            return None
+        if self._ticker is None or self._ticker.done():
+            self._ticker = asyncio.create_task(self._tick())
+        try:
+            return await asyncio.wait_for(asyncio.shield(woken), seconds)
+        except TimeoutError:
+            return None
+
+    async def _tick(self) -> None:
+        """While anybody waits, look for rows of other processes."""
+        while self._waits and not self._stopping:
+            await asyncio.sleep(TICK)
+            for session_id, after in self._waits.behind().items():
+                try:
+                    rows = await self._read_rows(journal.page, session_id, after, PAGE)
+                except Busy:
+                    continue
+                for seq, body in rows:
+                    if b'"woken":' in body or b'"kill_task"' in body:
+                        self._waits.saw(session_id, from_json(body))
+                    self._waits.caught_up(session_id, seq)
+
+
+def _build(document: Mapping[str, Any]) -> tuple[Machine, State | None]:
+    """A machine, and its state where no profile can make it again."""
+    machine = opening.build(document)
+    return machine, snapshots.encode(machine) if "dump" in document else None

@@ -1,0 +1,43 @@
+"""Machines as states that can be kept: when, and how. Never pickle, which would run what it reads."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import zlib
+from typing import Any, Final
+
+from app.mm import boot
+from app.mm.machine import Machine
+from app.store.states import State
+
+LEAST: Final = 1_000
+WORTH: Final = 100
+
+
+def due(since: int, live_blocks: int) -> bool:
+    """Whether a machine should be kept now: replaying costs by the row, loading by the block."""
+    return since >= max(LEAST, live_blocks // 10)
+
+
+def worth(since: int) -> bool:
+    """Whether to keep a machine before it is closed; fewer rows are replayed faster than a state is read."""
+    return since >= WORTH
+
+
+def encode(machine: Machine) -> State:
+    """The machine's dump in canonical JSON (equal dumps give equal bytes), compressed."""
+    text = json.dumps(machine.dump(), sort_keys=True, separators=(",", ":")).encode()
+    return State(hashlib.sha256(text).hexdigest(), len(text), zlib.compress(text))
+
+
+def decode(state: State) -> Machine:
+    """The machine of a state. Raises ValueError where the state is not what it was."""
+    try:
+        text = zlib.decompress(state.body)
+    except zlib.error as error:
+        raise ValueError(f"state {state.sha256}: {error}") from error
+    if hashlib.sha256(text).hexdigest() != state.sha256:
+        raise ValueError(f"state {state.sha256}: its contents have another hash")
+    document: dict[str, Any] = json.loads(text)
+    return boot.load(document)

@@ -1,0 +1,66 @@
+"""Requests that wait for a blocked task to be woken. On the event loop: a thread for each is too dear."""
+
+from __future__ import annotations
+
+from asyncio import Future
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(slots=True, eq=False)
+class Wait:
+    """One request. task: who sleeps. seen: the last row that was looked at, at first the call's own."""
+
+    task: str
+    seen: int
+    woken_at: Future[int | None]
+
+
+class Waits:
+    """Who waits in which session."""
+
+    def __init__(self) -> None:
+        self._waits: dict[str, list[Wait]] = {}
+
+    def __bool__(self) -> bool:
+        return bool(self._waits)
+
+    def add(self, session_id: str, wait: Wait) -> None:
+        """From now on, rows of the session are looked at for this request."""
+        self._waits.setdefault(session_id, []).append(wait)
+
+    def remove(self, session_id: str, woken_at: Future[int | None]) -> None:
+        """The request waits no more."""
+        left = [wait for wait in self._waits.get(session_id, ()) if wait.woken_at is not woken_at]
+        if left:
+            self._waits[session_id] = left
+        else:
+            self._waits.pop(session_id, None)
+
+    def saw(self, session_id: str, outcome: Mapping[str, Any]) -> None:
+        """A row has been committed: here, or by another process."""
+        for wait in self._waits.get(session_id, ()):
+            if outcome["seq"] > wait.seen and not wait.woken_at.done():
+                if wait.task in outcome.get("woken", ()):
+                    wait.woken_at.set_result(outcome["seq"])
+                elif outcome["call"] == "kill_task" and outcome["args"]["task"] == wait.task:
+                    wait.woken_at.set_result(None)
+
+    def behind(self) -> dict[str, int]:
+        """Sessions in which somebody waits, with the last row that all of those have seen."""
+        return {
+            session_id: min(wait.seen for wait in waits) for session_id, waits in self._waits.items() if waits
+        }
+
+    def caught_up(self, session_id: str, seq: int) -> None:
+        """Every row up to this one has been looked at."""
+        for wait in self._waits.get(session_id, ()):
+            wait.seen = max(wait.seen, seq)
+
+    def release(self) -> None:
+        """The server stops: nobody waits any longer."""
+        for waits in self._waits.values():
+            for wait in waits:
+                if not wait.woken_at.done():
+                    wait.woken_at.set_result(None)

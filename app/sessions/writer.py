@@ -1,0 +1,313 @@
+"""The writer: one thread that owns the live machines, and through which alone they change.
+
+It takes the work that waits, opens one transaction, brings each machine to where its session's row is, does
+the work, writes the rows, commits, and only then answers. Everything slow is done elsewhere: machines are
+opened by another thread while their work is parked; long batches are made in slices with their session closed
+to others and no transaction open.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from functools import partial
+from queue import Empty, SimpleQueue
+from typing import Any, Final, NamedTuple
+
+from app.mm.errors import BadArgument, TaskBlocked
+from app.sessions.batches import Progress
+from app.sessions.errors import Busy, Conflict, Forbidden, LimitReached, NotFound, StorageFull
+from app.sessions.keeper import Keeper
+from app.sessions.live import Diverged, Live
+from app.sessions.machines import Machines
+from app.sessions.opening import names_of, reopen
+from app.sessions.work import SLICE, Batch, Made, Statement, Turn, Work
+from app.store import Store, journal, sessions
+
+GROUP: Final = 256
+CATCH_UP: Final = 200
+RETRIES: Final = 5
+DRAIN: Final = 2.5  # of the five seconds that SIGTERM leaves for everything
+
+REFUSALS: Final = (BadArgument, TaskBlocked, NotFound, Forbidden, Conflict, LimitReached, Busy, StorageFull)
+
+log = logging.getLogger(__name__)
+
+
+class Answer(NamedTuple):
+    """What became of a piece of work."""
+
+    work: Work
+    result: Any = None
+    error: Exception | None = None
+
+
+class Writer(threading.Thread):
+    """The thread. `put` and `stop` may be called from any other.
+
+    tell: called with the answers of each group, on this thread. opener: opens machines. keeper: keeps states.
+    memory: estimated bytes of machines to hold open.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        tell: Callable[[Sequence[Answer]], None],
+        opener: Executor,
+        keeper: Keeper,
+        memory: int,
+    ) -> None:
+        super().__init__(name="writer", daemon=True)
+        self.machines = Machines(memory)
+        self._store = store
+        self._tell = tell
+        self._opener = opener
+        self._keeper = keeper
+        self._connection = store.kept()
+        self._queue: SimpleQueue[Work | Callable[[], Made | None]] = SimpleQueue()
+        # Work for sessions that are being opened, or that a long batch has closed to others.
+        self._parked: dict[str, list[Work]] = {}
+        # What goes before the queue: work that had been taken from it already.
+        self._again: deque[Work] = deque()
+        self._stop_by: float | None = None
+
+    # -- for other threads -----------------------------------------------------------------------------------
+
+    def put(self, work: Work) -> None:
+        """Have something done."""
+        self._queue.put(work)
+
+    @property
+    def waiting(self) -> int:
+        """About how much work waits."""
+        return self._queue.qsize()
+
+    def stop(self) -> None:
+        """Let the thread do what waits, and end."""
+        self._queue.put(self._stop)
+
+    # -- round by round --------------------------------------------------------------------------------------
+
+    def run(self) -> None:
+        """Take, do, commit, answer, until stopped."""
+        while not self._stopped():
+            ready: list[Work] = []
+            for message in self._take():
+                if not callable(message):
+                    self._admit(message, ready)
+                elif (made := message()) is not None:
+                    ready.append(made)
+            if ready:
+                self._turn(ready)
+        self._end()
+
+    def _end(self) -> None:
+        left = [*self._again, *(work for parked in self._parked.values() for work in parked)]
+        self._tell([Answer(work, error=Busy("the server is stopping")) for work in left])
+        self._connection.close()
+        self._keeper.keep_all(self.machines)
+
+    def _stop(self) -> None:
+        self._stop_by = time.monotonic() + DRAIN
+
+    def _stopped(self) -> bool:
+        if self._stop_by is None:
+            return False
+        idle = self._queue.empty() and not self._again and not self._parked
+        return idle or time.monotonic() > self._stop_by
+
+    def _take(self) -> Iterable[Work | Callable[[], Made | None]]:
+        """All that waits, up to a group; when nothing does, the next to come."""
+        group: list[Work | Callable[[], Made | None]] = []
+        while self._again and len(group) < GROUP:
+            group.append(self._again.popleft())
+        try:
+            if not group:
+                patience = None if self._stop_by is None else max(0.0, self._stop_by - time.monotonic())
+                group.append(self._queue.get(timeout=patience))
+            while len(group) < GROUP:
+                group.append(self._queue.get_nowait())
+        except Empty:
+            pass
+        return group
+
+    def _admit(self, work: Work, ready: list[Work]) -> None:
+        """Make work ready for this round, or park it until its machine can be had."""
+        sid = work.session_id
+        if sid is not None and sid in self._parked:
+            self._parked[sid].append(work)
+        elif sid is None or sid in self.machines or isinstance(work, Statement):
+            ready.append(work)
+        else:
+            self._parked[sid] = [work]
+            self._opener.submit(self._open, sid)
+
+    def _unpark(self, sid: str) -> None:
+        self._again.extend(self._parked.pop(sid, ()))
+
+    # -- opening ---------------------------------------------------------------------------------------------
+
+    def _open(self, sid: str) -> None:
+        """On the opener's thread."""
+        try:
+            with self._store.reading() as db:
+                opened: Live | Exception = reopen(db, sid)
+        except Exception as error:  # noqa: BLE001 - told to everyone who waits for this session
+            opened = error
+        self._queue.put(partial(self._opened, sid, opened))
+
+    def _opened(self, sid: str, opened: Live | Exception) -> None:
+        if isinstance(opened, Live):
+            self.machines.add(opened)
+            self._unpark(sid)
+            return
+        if not isinstance(opened, REFUSALS):
+            log.error("session %s cannot be opened", sid, exc_info=opened)
+        self._tell([Answer(work, error=opened) for work in self._parked.pop(sid)])
+
+    # -- one transaction -------------------------------------------------------------------------------------
+
+    def _turn(self, ready: Sequence[Work]) -> None:
+        """Do a group of work in one transaction, then answer it."""
+        answers: list[Answer] = []
+        left = deque(ready)
+        written: set[str] = set()
+        try:
+            with self._connection.transaction(writes=any(work.writes for work in ready)) as db:
+                turn = Turn(db, written=written)
+                self._catch_up(turn, ready)
+                while left:
+                    answer = self._do(turn, left[0])
+                    left.popleft()
+                    if answer is not None:
+                        answers.append(answer)
+                turn.flush()
+        except Exception as error:
+            if not isinstance(error, (Busy, StorageFull)):
+                log.exception("a group of %d could not be written", len(ready))
+            # Nothing of this group has happened, and the machines are ahead of their journals.
+            for sid in written:
+                self.machines.drop(sid)
+            answers = [
+                *(answer if answer.error else Answer(answer.work, error=error) for answer in answers),
+                *(Answer(work, error=error) for work in left),
+            ]
+        self._settle(answers, written)
+        self._tell(answers)
+
+    def _settle(self, answers: Iterable[Answer], written: Iterable[str]) -> None:
+        """What follows from answers that are final."""
+        for work, _, error in answers:
+            if isinstance(work, Statement) and error is None and work.adopt is not None:
+                self.machines.add(work.adopt)
+            elif isinstance(work, Made):
+                if error is not None:
+                    self.machines.drop(work.session_id)
+                self._unpark(work.session_id)
+        for sid in written:
+            live = self.machines.used(sid)
+            if live is not None:
+                live.committed = live.seq
+                self._keeper.keep_if_due(live)
+        for live in self.machines.surplus(self._parked):
+            self._keeper.keep_closed(live)
+
+    def _catch_up(self, turn: Turn, ready: Iterable[Work]) -> None:
+        """Bring the machines to where their sessions' rows are; other processes may have written there."""
+        sids = {work.session_id for work in ready if work.session_id is not None}
+        here = [live for sid in sids if (live := self.machines.get(sid)) is not None]
+        if not here:
+            return
+        heads = sessions.heads(turn.db, [live.id for live in here])
+        for live in here:
+            head = heads.get(live.id)
+            if head is not None and (head.seq == live.committed or live.diverged is not None):
+                continue
+            if head is None or live.seq != live.committed or not 0 < head.seq - live.seq <= CATCH_UP:
+                self.machines.drop(live.id)
+                continue
+            try:
+                live.replay(journal.tail(turn.db, live.id, live.seq, head.seq))
+                live.names = names_of(turn.db, live.id)
+                live.committed = live.seq
+            except Diverged:
+                self.machines.drop(live.id)
+
+    def _do(self, turn: Turn, work: Work) -> Answer | None:
+        """Do one piece of work; None where it must wait for another round."""
+        if isinstance(work, Statement):
+            return self._execute(turn, work)
+        sid = work.session_id
+        if isinstance(work, Made) and self.machines.get(sid) is not work.progress.live:
+            return self._repeat(work)
+        if sid in self._parked and not isinstance(work, Made):
+            self._parked[sid].append(work)
+            return None
+        live = self.machines.get(sid)
+        if live is None:
+            self._again.append(work)
+            return None
+        before = live.seq
+        try:
+            result = work.do(turn, live)
+        except Exception as error:
+            if live.spoiled or live.seq != before:
+                self.machines.drop(sid)
+            if not isinstance(error, REFUSALS):
+                log.exception("session %s: a piece of work failed", sid)
+            return Answer(work, error=error)
+        if isinstance(result, Progress):
+            assert isinstance(work, Batch)
+            self._parked[sid] = []
+            self._queue.put(partial(self._slice, work, result))
+            return None
+        return Answer(work, result)
+
+    def _execute(self, turn: Turn, work: Statement) -> Answer:
+        turn.flush()
+        try:
+            with turn.db.begin_nested():
+                result = work.execute(turn.db)
+        except REFUSALS as error:
+            return Answer(work, error=error)
+        if work.session_id is not None:
+            self.machines.drop(work.session_id)
+        return Answer(work, result)
+
+    # -- long batches ----------------------------------------------------------------------------------------
+
+    def _slice(self, batch: Batch, progress: Progress) -> Made | None:
+        """Make some more calls of a batch; at its end, what is to be written."""
+        sid = batch.session_id
+        if self.machines.get(sid) is not progress.live:  # the group in which it was begun has failed
+            self._again.append(batch)
+            self._unpark(sid)
+            return None
+        try:
+            progress.step(SLICE)
+        except Exception as error:
+            if progress.live.spoiled or progress.live.seq != progress.start:
+                self.machines.drop(sid)
+            if not isinstance(error, REFUSALS):
+                log.exception("session %s: a batch failed", sid)
+            self._unpark(sid)
+            self._tell([Answer(batch, error=error)])
+            return None
+        if progress.done:
+            return Made(batch, progress)
+        self._queue.put(partial(self._slice, batch, progress))
+        return None
+
+    def _repeat(self, made: Made) -> Answer | None:
+        """Another process wrote while the batch was made: make it again, on top of that."""
+        batch = made.batch
+        if batch.retries >= RETRIES:
+            return Answer(made, error=Busy("another process keeps writing to this session"))
+        batch.retries += 1
+        self._again.append(batch)
+        self._unpark(batch.session_id)
+        return None

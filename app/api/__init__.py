@@ -1,0 +1,42 @@
+"""The JSON face: routes under /api/v1, and the two that a watcher of the process asks."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter, Depends, FastAPI
+from fastapi.routing import APIRoute
+from starlette.responses import Response
+
+from app.api import calls, health, openapi, reading, reference, sessions
+from app.api.bodies import JSON
+from app.api.requests import BASE, only_known_parameters
+
+__all__ = ["mount", "speaks_at"]
+
+
+WATCHED: Final = frozenset(route.path for route in health.router.routes if isinstance(route, APIRoute))
+
+
+def mount(app: FastAPI) -> None:
+    """Adds the routes; the hot one stands first. Their exceptions become answers by `problems.problem_of`."""
+    app.router.routes.insert(0, calls.hot_route)
+    strict = [Depends(only_known_parameters)]
+    face = APIRouter(prefix=BASE, dependencies=strict)
+    for router in (calls.router, sessions.router, sessions.one, reading.router, reference.router):
+        face.include_router(router)
+    watchers = APIRouter(dependencies=strict)
+    watchers.include_router(health.router)
+    described = len(app.router.routes)
+    app.include_router(face)
+    app.include_router(watchers)
+    description = openapi.describe(app.router.routes[described:])
+
+    @app.get(f"{BASE}/openapi.json", include_in_schema=False)
+    async def openapi_json() -> Response:
+        return Response(description, media_type=JSON)
+
+
+def speaks_at(path: str) -> bool:
+    """Whether errors at this path are problem documents, for programs."""
+    return path.startswith("/api/") or path in WATCHED

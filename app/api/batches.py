@@ -1,0 +1,121 @@
+"""Many calls in one body: JSON, one JSON object a line, or one line of text a call.
+
+All three become the same list of items. Where a fault is reported depends on the form: `["calls", 3, "gfp"]`
+in the two JSON forms, `["line", 4]` in text, where a person looks for a line.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from app.api.bodies import JSON, NDJSON, TEXT, as_object, loads, refuse_others
+from app.api.problems import Refusal
+from app.mm.calltext import Malformed, parse_line
+from app.mm.errors import BadArgument, Fault
+from app.sessions import BatchItem
+
+
+@dataclass(slots=True)
+class Batch:
+    """The calls of one body. lines: for text, the line on which each call stands."""
+
+    items: list[BatchItem] = field(default_factory=list)
+    counters: bool = False
+    lines: list[int] = field(default_factory=list)
+
+    def located(self, error: BadArgument) -> BadArgument:
+        """Faults of `calls`, where the reader of a text looks for them."""
+        return BadArgument(*(self._located(fault) for fault in error.faults)) if self.lines else error
+
+    def _located(self, fault: Fault) -> Fault:
+        match fault.loc:
+            case ("calls", int(index), *rest):
+                return on_line(self.lines[index], Fault(tuple(rest), fault.msg))
+            case _:
+                return fault
+
+
+def read_batch(form: str, body: bytes) -> Batch:
+    """A batch from a body of that media type. Raises Refusal and Malformed (400), BadArgument (422)."""
+    return FORMS[form](body)
+
+
+def from_json(body: bytes) -> Batch:
+    """`{"calls": […]}`."""
+    document = as_object(loads(body))
+    faults = refuse_others(document, "calls", "counters")
+    if not isinstance(document.get("calls"), list):
+        faults.append(Fault(("calls",), "required: a list of calls"))
+    if not isinstance(document.get("counters", False), bool):
+        faults.append(Fault(("counters",), "true or false"))
+    if faults:
+        raise BadArgument(*faults)
+    return Batch(items_of(document["calls"]), document.get("counters", False))
+
+
+def from_ndjson(body: bytes) -> Batch:
+    """One call a line; blank lines are passed over."""
+    return Batch(
+        items_of([loads(line, "line", n) for n, line in enumerate(body.split(b"\n"), 1) if line.strip()])
+    )
+
+
+def items_of(calls: list[Any]) -> list[BatchItem]:
+    """Calls from JSON. Every fault of every call's frame is collected."""
+    faults: list[Fault] = []
+    items: list[BatchItem] = []
+    for index, call in enumerate(calls):
+        try:
+            items.append(item_of(call))
+        except BadArgument as error:
+            faults.extend(error.under("calls", index).faults)
+    if faults:
+        raise BadArgument(*faults)
+    return items
+
+
+def item_of(call: Any) -> BatchItem:
+    """`{"call": "alloc_pages", "as": "p", …}`."""
+    body = dict(as_object(call))
+    name, as_name = body.pop("call", None), body.pop("as", None)
+    if not isinstance(name, str):
+        raise BadArgument.at("call", "required: the name of a call, as GET /api/v1/calls lists them")
+    if not isinstance(as_name, str | None):
+        raise BadArgument.at("as", "a name for the result")
+    return BatchItem(name, body, as_name)
+
+
+def from_text(body: bytes) -> Batch:
+    """The console's language."""
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        raise Refusal(400, f"the body is not UTF-8 at byte {error.start}") from None
+    batch = Batch()
+    for number, line in enumerate(text.split("\n"), 1):
+        read_line(batch, number, line)
+    return batch
+
+
+def read_line(batch: Batch, number: int, text: str) -> None:
+    """Appends the call of one line, if there is one."""
+    try:
+        line = parse_line(text)
+        if line.name is not None:
+            batch.items.append(BatchItem(line.name, line.body, line.as_name))
+            batch.lines.append(number)
+    except Malformed as error:
+        fault = on_line(number, error.faults[0])
+        raise Refusal(400, f"line {number}: {fault.msg}", fault) from None
+    except BadArgument as error:
+        raise BadArgument(*(on_line(number, fault) for fault in error.faults)) from None
+
+
+def on_line(number: int, fault: Fault) -> Fault:
+    """The same fault, with the field's name moved from the place to the message."""
+    name = ".".join(map(str, fault.loc))
+    return Fault(("line", number), f"{name}: {fault.msg}" if name else fault.msg)
+
+
+FORMS: Final = {JSON: from_json, NDJSON: from_ndjson, TEXT: from_text}

@@ -1,0 +1,123 @@
+"""Request bodies: what may stand in one, and JSON read more strictly than the standard library does.
+
+RFC 8259 leaves open what a reader makes of `NaN`, of a name that stands twice in an object, and of half a
+surrogate pair. Each reader would choose its own meaning, and a journal keeps what was meant: so all of them
+are refused here.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable
+from typing import Any, Final, NoReturn, TypeVar
+
+from starlette.requests import Request
+
+from app.api.problems import Refusal
+from app.mm.errors import BadArgument, Fault
+
+JSON: Final = "application/json"
+NDJSON: Final = "application/x-ndjson"
+TEXT: Final = "text/plain"
+
+# Reading this much takes about a millisecond; the loop serves others while a thread reads more.
+AT_ONCE: Final = 1 << 16
+
+T = TypeVar("T")
+
+
+def media_type(request: Request, *accepted: str) -> str:
+    """The body's type, which must be one of those accepted. Raises Refusal (415)."""
+    given = request.headers.get("content-type", "")
+    if given in accepted:
+        return given
+    kind, *parameters = (part.strip().lower() for part in given.split(";"))
+    charsets = {
+        value.strip('"') for name, _, value in (p.partition("=") for p in parameters) if name == "charset"
+    }
+    if kind in accepted and charsets <= {"utf-8", "us-ascii"}:
+        return kind
+    raise Refusal(415, f"Content-Type: one of {', '.join(accepted)}, in UTF-8", Accept=", ".join(accepted))
+
+
+async def json_object(request: Request) -> dict[str, Any]:
+    """A body that is one JSON object."""
+    media_type(request, JSON)
+    return as_object(await off_loop(loads, await request.body()))
+
+
+async def optional_object(request: Request) -> dict[str, Any]:
+    """A body that is one JSON object; none at all is an empty one."""
+    body = await request.body()
+    if not body:
+        return {}
+    media_type(request, JSON)
+    return as_object(await off_loop(loads, body))
+
+
+async def off_loop(read: Callable[[bytes], T], body: bytes) -> T:
+    """Reads a body: at once where it is short, else in a thread."""
+    return read(body) if len(body) <= AT_ONCE else await asyncio.to_thread(read, body)
+
+
+def as_object(document: Any) -> dict[str, Any]:
+    """The document, if it is an object."""
+    if not isinstance(document, dict):
+        raise BadArgument.at((), "a JSON object")
+    return document
+
+
+def loads(body: bytes, *where: str | int) -> Any:
+    """JSON without loopholes. where: which part of the body this is. Raises Refusal (400)."""
+    try:
+        text = body.decode()
+        document = json.loads(text, object_pairs_hook=members, parse_constant=no_number)
+        if "\\u" in text:
+            # json.loads joins surrogate pairs; only a lone half cannot be encoded again.
+            json.dumps(document, ensure_ascii=False).encode()
+    except UnicodeDecodeError as error:
+        raise broken(f"not UTF-8 at byte {error.start}", where) from None
+    except UnicodeEncodeError:
+        raise broken("half of a surrogate pair in a string", where) from None
+    except RecursionError:
+        raise broken("nested too deeply", where) from None
+    except json.JSONDecodeError as error:
+        raise broken(f"{error.msg} at line {error.lineno}, column {error.colno}", where) from None
+    except NotJson as error:
+        raise broken(str(error), where) from None
+    except ValueError:
+        raise broken("a number has thousands of digits", where) from None
+    return document
+
+
+class NotJson(Exception):  # noqa: N818 - caught where it is raised
+    """What json.loads would let pass."""
+
+
+def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """An object's members, each name once."""
+    document = dict(pairs)
+    if len(document) < len(pairs):
+        raise NotJson("a name stands twice in one object")
+    return document
+
+
+def no_number(word: str) -> NoReturn:
+    """NaN and Infinity are JavaScript, not JSON."""
+    raise NotJson(f"{word} is not a JSON number")
+
+
+def broken(why: str, where: tuple[str | int, ...]) -> Refusal:
+    """400, with the place where there is more than one."""
+    faults = (Fault(where, why),) if where else ()
+    return Refusal(400, f"the body cannot be read as JSON: {why}", *faults)
+
+
+def refuse_others(document: dict[str, Any], *known: str) -> list[Fault]:
+    """A fault for every member that nobody asked for."""
+    return [
+        Fault((name[:40],), f"not known here; known are {', '.join(known)}")
+        for name in document
+        if name not in known
+    ]

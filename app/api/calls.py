@@ -1,0 +1,89 @@
+"""`POST /sessions/{id}/{call}`: the kernel's functions, one at a time and many at once.
+
+`call` is the hot route. It stands first among all routes, has no dependencies, and nothing is validated or
+encoded twice: the arguments are judged where the machine is, and the bytes answered are the journal's.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route
+
+from app.api import docs
+from app.api.batches import FORMS, Batch, read_batch
+from app.api.bodies import JSON, NDJSON, media_type, off_loop, optional_object
+from app.api.requests import BASE, asked, check_parameters, etag
+from app.mm.errors import BadArgument
+from app.sessions import Applied
+from app.sessions.errors import BatchBlocked
+
+router = APIRouter(tags=["calls"], prefix="/sessions/{id:id}")
+
+
+async def call(request: Request) -> Response:
+    """One kernel function: arguments in, outcome out."""
+    sessions, principal, sid = asked(request)
+    body = await optional_object(request)
+    counters = take_counters(body)
+    wait = wait_of(request) if request.scope["query_string"] else 0.0
+    applied = await sessions.apply(
+        principal, sid, request.path_params["call"], body, wait=wait, counters=counters
+    )
+    return Response(applied.body, 201, {"ETag": etag(applied.seq)}, JSON)
+
+
+hot_route = Route(f"{BASE}/sessions/{{id:id}}/{{call:call}}", call, methods=["POST"])
+
+
+def take_counters(body: dict[str, Any]) -> bool:
+    """The `counters` beside the arguments, taken out of them."""
+    counters = body.pop("counters", False)
+    if not isinstance(counters, bool):
+        raise BadArgument.at("counters", "true or false")
+    return counters
+
+
+def wait_of(request: Request) -> float:
+    """`?wait=SECONDS`: how long a blocked call may wait to be woken."""
+    check_parameters(request, {"wait"})
+    limit = request.app.state.settings.wait_limit
+    try:
+        seconds = float(request.query_params["wait"])
+    except ValueError:
+        seconds = -1
+    if not 0 <= seconds <= limit:
+        raise BadArgument.at(("query", "wait"), f"seconds, from 0 to {limit:g}")
+    return seconds
+
+
+@router.post("/calls", **docs.operation("calls", "Many calls, all or none", docs.BATCH))
+async def calls(request: Request) -> Response:
+    """Up to 10,000 calls in one transaction. NDJSON is answered with NDJSON, JSON and text with JSON."""
+    check_parameters(request, set())
+    form = media_type(request, *FORMS)
+    batch = await off_loop(lambda body: read_batch(form, body), await request.body())
+    outcomes = await apply(request, batch)
+    bodies = [applied.body for applied in outcomes]
+    tag = {"ETag": etag(outcomes[-1].seq)}
+    if form == NDJSON:
+        return Response(b"".join(body + b"\n" for body in bodies), 201, tag, NDJSON)
+    return Response(b'{"outcomes":[' + b",".join(bodies) + b"]}", 201, tag, JSON)
+
+
+async def apply(request: Request, batch: Batch) -> list[Applied]:
+    """Applies a batch; faults are reported where the sender's form has them."""
+    limit = request.app.state.settings.batch_calls
+    if not 1 <= len(batch.items) <= limit:
+        raise BadArgument.at("calls", f"from 1 to {limit} calls")
+    sessions, principal, sid = asked(request)
+    try:
+        return await sessions.batch(principal, sid, batch.items, counters=batch.counters)
+    except BadArgument as error:
+        raise batch.located(error) from None
+    except BatchBlocked as error:
+        error.loc = batch.located(BadArgument.at(error.loc, "")).faults[0].loc
+        raise

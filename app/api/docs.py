@@ -1,0 +1,164 @@
+"""How a route describes itself: its name in the API, what it takes, and every status it may answer with."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from app.api import models
+from app.api.bodies import JSON, NDJSON, TEXT
+from app.api.problems import MEDIA_TYPE
+
+Doc = dict[str, Any]
+
+PROBLEM: Final[Doc] = {"$ref": "#/components/schemas/Problem"}
+
+# Any route may answer these: a broken or foreign request, a path of nobody's, and our own bad days.
+STATUSES: Final = {
+    400: "broken JSON or text, or a request that this server does not take from there",
+    403: "a page of another site sent this, or the role does not go so far",
+    404: "no such session, row, cache or path",
+    409: "a call by a task that sleeps, or a session that takes no calls",
+    413: "the body is over the limit",
+    415: "another content type is needed",
+    422: "fields at fault",
+    429: "too many requests",
+    503: "busy: nothing was recorded; try again after Retry-After seconds",
+    507: "no room: nothing was recorded",
+}
+
+PROBLEMS: Final[dict[int | str, Doc]] = {
+    status: {"description": what, "content": {MEDIA_TYPE: {"schema": PROBLEM}}}
+    for status, what in STATUSES.items()
+}
+
+
+def operation(name: str, summary: str, more: Doc) -> Doc:
+    """The keywords of a route. name: its operationId. more: its successful answers, and its body if any."""
+    responses = {**PROBLEMS, **more["responses"]}
+    return {
+        "operation_id": name,
+        "summary": summary,
+        "response_model": None,
+        "responses": responses,
+        "openapi_extra": more.get("extra"),
+    }
+
+
+def ok(model: Any) -> Doc:
+    """200 with a JSON document."""
+    return {"responses": {200: {"model": model, "description": "as asked"}}}
+
+
+def json_body(schema: Doc, example: Any, required: bool = True) -> Doc:
+    """A request body in JSON."""
+    return {"requestBody": {"required": required, "content": {JSON: {"schema": schema, "example": example}}}}
+
+
+NAME: Final[Doc] = {"type": "string", "minLength": 1, "maxLength": 100}
+
+MACHINE: Final[Doc] = {
+    "type": "object",
+    "description": "a profile with overrides (GET /profiles lists them), or a dump",
+    "properties": {
+        "profile": {"type": "string"},
+        "memory": {"type": ["string", "integer"], "examples": ["4G"]},
+        "cpus": {"type": "integer", "minimum": 1},
+        "nodes": {"type": "integer", "minimum": 1},
+        "movablecore": {"type": ["string", "integer"], "examples": ["256M"]},
+        "lecture": {"type": "boolean"},
+        "pcp": {"type": "boolean"},
+        "mobility": {"type": "boolean"},
+        "debug": {"type": "boolean"},
+        "sysctl": {"type": "object"},
+        "dump": {"type": "object"},
+    },
+    "additionalProperties": False,
+}
+
+CREATE: Final[Doc] = {
+    "responses": {
+        201: {
+            "model": models.Session,
+            "description": "created",
+            "headers": {"Location": {"schema": {"type": "string"}}},
+        }
+    },
+    "extra": json_body(
+        {"type": "object", "properties": {"name": NAME, "machine": MACHINE}, "additionalProperties": False},
+        {"name": "demo", "machine": {"profile": "x86_64-1g"}},
+    ),
+}
+
+RENAME: Final[Doc] = {
+    **ok(models.Session),
+    "extra": json_body(
+        {"type": "object", "properties": {"name": NAME}, "required": ["name"], "additionalProperties": False},
+        {"name": "fragmentation demo"},
+    ),
+}
+
+GONE: Final[Doc] = {"responses": {204: {"description": "deleted"}}}
+
+EVENTS: Final[Doc] = {
+    "responses": {
+        200: {
+            "model": models.OutcomeList,
+            "description": "a part of the journal; with `Accept: application/x-ndjson` all of it",
+            "content": {NDJSON: {"schema": {"type": "string"}}},
+        }
+    }
+}
+
+BATCH_ITEM: Final[Doc] = {
+    "type": "object",
+    "description": "a call's arguments, with its name under `call` and a name for its result under `as`",
+    "properties": {"call": {"type": "string"}, "as": {"type": ["string", "null"]}},
+    "required": ["call"],
+}
+
+BATCH_JSON: Final[Doc] = {
+    "type": "object",
+    "properties": {
+        "calls": {"type": "array", "items": BATCH_ITEM, "minItems": 1, "maxItems": 10_000},
+        "counters": {"type": "boolean", "default": False},
+    },
+    "required": ["calls"],
+    "additionalProperties": False,
+}
+
+BATCH_EXAMPLE: Final[Doc] = {
+    "calls": [
+        {"call": "alloc_pages", "as": "p", "gfp": "GFP_KERNEL", "order": 3},
+        {"call": "__free_pages", "page": "$p", "order": 3},
+    ]
+}
+
+BATCH_LINES: Final = """\
+{"call": "alloc_page", "as": "p", "gfp": "GFP_KERNEL"}
+{"call": "put_page", "page": "$p"}
+"""
+
+BATCH_TEXT: Final = """\
+p = alloc_pages(GFP_KERNEL, 3)  # a comment
+__free_pages(p, 3)
+"""
+
+BATCH: Final[Doc] = {
+    "responses": {
+        201: {
+            "model": models.Outcomes,
+            "description": "every call stands in the journal; NDJSON is answered with NDJSON",
+            "content": {NDJSON: {"schema": {"type": "string"}}},
+        }
+    },
+    "extra": {
+        "requestBody": {
+            "required": True,
+            "content": {
+                JSON: {"schema": BATCH_JSON, "example": BATCH_EXAMPLE},
+                NDJSON: {"schema": {"type": "string"}, "example": BATCH_LINES},
+                TEXT: {"schema": {"type": "string"}, "example": BATCH_TEXT},
+            },
+        }
+    },
+}

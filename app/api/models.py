@@ -1,0 +1,269 @@
+"""The shapes of answers, for the API's description.
+
+Answers are encoded where they are made and not checked again; tests hold them to what is said here.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, Field
+
+from app.mm.outcome import VERDICTS
+
+Hex = Annotated[str, Field(pattern="^0x[0-9a-f]+$", examples=["0xffff888004a00000"])]
+Pointer = Hex | None
+Run = Annotated[list[Any], Field(description="[first pfn, frames, state]", min_length=3, max_length=3)]
+NextUrl = Annotated[str | None, Field(description="where the list goes on; null at its end")]
+
+
+class Fault(BaseModel):
+    loc: list[str | int] = Field(examples=[["gfp"], ["calls", 3, "gfp"], ["line", 4]])
+    msg: str
+
+
+class Problem(BaseModel):
+    """RFC 9457. `errors` is there where fields are at fault."""
+
+    type: str
+    title: str
+    status: int
+    detail: str
+    errors: list[Fault] = []
+
+
+class Health(BaseModel):
+    status: Literal["ok"]
+
+
+class Origin(BaseModel):
+    id: str
+    seq: int
+
+
+class StructPageOverhead(BaseModel):
+    bytes: int
+    total: int
+    share: float
+
+
+class MachineShape(BaseModel):
+    """What is fixed when the machine is created."""
+
+    profile: str | None
+    arch: Literal["x86_64", "i386"]
+    memory: int = Field(description="bytes")
+    cpus: int
+    nodes: int
+    kernel: str
+    page_size: int
+    frames: int
+    struct_page_bytes: int
+    lecture: bool
+    struct_page_overhead: list[StructPageOverhead]
+
+
+class Session(BaseModel):
+    id: str
+    name: str
+    seq: int
+    machine: MachineShape
+    origin: Origin | None
+    owner: str
+    created: str
+    engine: int
+
+
+class SessionList(BaseModel):
+    items: list[Session]
+    next: NextUrl
+
+
+class Page(BaseModel):
+    """The page that a call returned or was given, afterwards."""
+
+    pfn: int
+    order: int
+    zone: str
+    node: int
+    address: Pointer
+    page: Hex
+    refcount: int
+
+
+class SlabObject(BaseModel):
+    address: Hex
+    cache: str | None
+    object_size: int
+    ksize: int
+    slab_pfn: int
+    index: int | None
+    offset: int | None
+
+
+class Area(BaseModel):
+    address: Hex
+    size: int
+    nr_pages: int
+    guard: int
+    pfns: list[int]
+    page_table_writes: int
+
+
+class Counters(BaseModel):
+    """Per zone in the dump's order."""
+
+    zf: list[int] = Field(description="free frames")
+    zv: list[int] = Field(description="free frames as the watermark check sees them")
+    pc: list[int] = Field(description="frames on CPU 0's lists")
+
+
+class Outcome(BaseModel):
+    """One row of the journal."""
+
+    seq: int
+    call: str
+    args: dict[str, Any]
+    ret: str | int | bool | None = Field(description="what the C function returns")
+    verdict: Literal[VERDICTS]  # type: ignore[valid-type]
+    time: str
+    by: str | None
+    page: Page | None = None
+    object: SlabObject | None = None
+    area: Area | None = None
+    runs: list[list[Any]] | None = None
+    woken: list[str] | None = None
+    log: list[str]
+    changed: list[Run] | None = Field(description="null: more than 256 runs")
+    counters: Counters | None = None
+    woken_at: int | None = None
+
+
+class Outcomes(BaseModel):
+    outcomes: list[Outcome]
+
+
+class OutcomeList(BaseModel):
+    items: list[Outcome]
+    next: NextUrl
+
+
+class Zone(BaseModel):
+    name: str
+    node: int
+    start_pfn: int
+    spanned: int
+    present: int
+    managed: int
+    free: int
+    min: int
+    low: int
+    high: int
+    boost: int
+    lowmem_reserve: list[int]
+    nr_free: list[int]
+    pcp: list[Any]
+    fallback: list[Any]
+
+
+class Zones(BaseModel):
+    zones: list[Zone]
+
+
+class ZoneMap(BaseModel):
+    start: int
+    shift: int
+    states: list[str]
+    cells: str = Field(description="base64: one byte a cell, the place of its dominant state in `states`")
+    fill: str = Field(description="base64: one byte a cell, 0 to 255 of it in use")
+
+
+class StructPage(BaseModel):
+    pfn: int
+
+
+class Cache(BaseModel):
+    name: str
+
+
+class Caches(BaseModel):
+    caches: list[Cache]
+
+
+class VmapAreas(BaseModel):
+    areas: list[dict[str, Any]]
+
+
+class Tasks(BaseModel):
+    tasks: list[dict[str, Any]]
+
+
+class Log(BaseModel):
+    lines: list[str]
+
+
+class Dump(BaseModel):
+    kernel: dict[str, Any]
+    nodes: list[dict[str, Any]]
+    zones: list[dict[str, Any]]
+    caches: list[dict[str, Any]]
+
+
+class Profiles(BaseModel):
+    profiles: list[dict[str, Any]]
+
+
+class Argument(BaseModel):
+    name: str
+    kind: str
+    c_type: str
+    doc: str
+    required: bool
+    default: Any
+
+
+class CallDescription(BaseModel):
+    name: str
+    args: list[Argument]
+    prototype: str
+    source: str
+    group: str
+    doc: str
+    lecture: str | None
+    allocates: bool
+    frees: bool
+    wants: Literal["page", "addr", "both"] | None
+    path: str
+
+
+class Calls(BaseModel):
+    calls: list[CallDescription]
+    contexts: list[str]
+    sysctls: list[str]
+    slab_flags: dict[str, Hex]
+
+
+class Flag(BaseModel):
+    name: str
+    mask: Hex
+    value: int
+    kind: str
+    doc: str
+    lecture: str | None
+
+
+class DecodedMask(BaseModel):
+    mask: Hex
+    value: int
+    names: str
+    flags: list[Flag]
+    lecture: str
+    unknown: Hex
+
+
+class FlagNames(BaseModel):
+    flags: list[Flag]
+    lecture: dict[str, Hex]
+
+
+Gfp = DecodedMask | FlagNames

@@ -1,0 +1,41 @@
+"""Query and path parameters. Digits only: pydantic would also take `1_000`, `+3` and `2.0` for integers."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Final
+
+from fastapi import Path, Query
+from pydantic import BeforeValidator, Field
+
+from app.mm.calls import JSON_INT_MAX
+
+DIGITS: Final = re.compile(r"[0-9]{1,16}")
+
+
+def digits(value: object) -> object:
+    """An integer as JSON has it, without a sign."""
+    if isinstance(value, str) and DIGITS.fullmatch(value) is None:
+        raise ValueError("a number in decimal digits")
+    return value
+
+
+Number = BeforeValidator(digits)
+Count = Annotated[int, Field(ge=0, le=JSON_INT_MAX), Number]
+
+Limit = Annotated[int, Query(ge=1, le=1000, description="how many at most"), Number]
+Cursor = Annotated[str | None, Query(max_length=200, description="where the last part ended: see its `next`")]
+After = Annotated[Count, Query(description="only rows with a greater seq")]
+Seq = Annotated[Count, Path()]
+Pfn = Annotated[Count, Path()]
+CacheName = Annotated[str, Path(max_length=64)]
+Zone = Annotated[str | None, Query(max_length=16, description="zone, as `Normal`; all frames without one")]
+Node = Annotated[Count | None, Query(description="node of the zone")]
+Start = Annotated[Count | None, Query(description="first page frame, rounded down to a cell")]
+Shift = Annotated[
+    Annotated[int, Field(ge=0, le=40), Number] | None, Query(description="a cell is 2^shift frames")
+]
+Cells = Annotated[int, Query(ge=1, le=65_536, description="how many cells at most"), Number]
+Mask = Annotated[
+    str | None, Query(max_length=2000, description="a number, or names of either vocabulary with |")
+]

@@ -1,0 +1,153 @@
+"""Errors as answers: `application/problem+json` (RFC 9457), and the one table from exception to status.
+
+`PROBLEMS` is the whole truth about which mistake is answered how. Everything that leaves a route by an
+exception passes through `problem_of`: a caller's mistake says which fields are at fault, and ours says
+nothing about our insides.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from typing import Any, Final
+
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
+from starlette.responses import Response
+
+from app.mm.calltext import Malformed
+from app.mm.errors import BadArgument, Fault, NoRoom, TaskBlocked
+from app.sessions.errors import BatchBlocked, Busy, Conflict, Forbidden, LimitReached, NotFound, StorageFull
+
+MEDIA_TYPE: Final = "application/problem+json"
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """What went wrong, for one request. faults: the fields at fault. headers: sent beside the document."""
+
+    status: int
+    detail: str
+    faults: tuple[Fault, ...] = ()
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def as_json(self) -> dict[str, Any]:
+        """The problem document. `about:blank` says that the status is all there is to the type."""
+        doc: dict[str, Any] = {
+            "type": "about:blank",
+            "title": HTTPStatus(self.status).phrase,
+            "status": self.status,
+            "detail": self.detail,
+        }
+        if self.faults:
+            doc["errors"] = [{"loc": list(fault.loc), "msg": fault.msg} for fault in self.faults]
+        return doc
+
+    def response(self) -> Response:
+        """The answer."""
+        body = json.dumps(self.as_json()).encode()
+        return Response(body, self.status, headers=dict(self.headers), media_type=MEDIA_TYPE)
+
+
+class Refusal(Exception):  # noqa: N818 - an answer, raised where it is known
+    """A request that the JSON face itself cannot accept."""
+
+    def __init__(self, status: int, detail: str, *faults: Fault, **headers: str) -> None:
+        super().__init__(detail)
+        self.problem = Problem(status, detail, faults, {k.replace("_", "-"): v for k, v in headers.items()})
+
+
+class TooLarge(Exception):  # noqa: N818 - as Refusal
+    """A body went over its limit while it was read."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the body is larger than {limit} bytes, which is the limit here")
+
+
+def fields(error: BadArgument) -> Problem:
+    """Fields at fault."""
+    return Problem(422, str(error), error.faults)
+
+
+def unreadable(error: Malformed) -> Problem:
+    """Text that is no call."""
+    return Problem(400, str(error), error.faults)
+
+
+def parameters(error: RequestValidationError) -> Problem:
+    """Query and path parameters at fault, as FastAPI found them."""
+    return fields(
+        BadArgument(
+            *(
+                Fault(tuple(found["loc"]), found["msg"].removeprefix("Value error, "))
+                for found in error.errors()
+            )
+        )
+    )
+
+
+def by_router(error: HTTPException) -> Problem:
+    """What the router refuses: no such path, no such method."""
+    details = {
+        404: "nothing is here; GET /api/v1/openapi.json lists every path and GET /api/v1/calls every call",
+        405: "this path takes another method: see Allow",
+    }
+    return Problem(
+        error.status_code, details.get(error.status_code, error.detail), headers=error.headers or {}
+    )
+
+
+def blocked_in_batch(error: BatchBlocked) -> Problem:
+    """A call of a batch by a task that sleeps."""
+    return Problem(409, str(error), (Fault(error.loc, str(error)),))
+
+
+def limit(error: LimitReached) -> Problem:
+    """A field that asks for too much; or, where it is no one field's doing, no room."""
+    if not error.loc:
+        return Problem(507, str(error))
+    return Problem(422, str(error), (Fault(error.loc, str(error)),))
+
+
+def busy(error: Busy) -> Problem:
+    """Not now."""
+    return Problem(503, str(error), headers={"Retry-After": str(max(1, round(error.retry_after)))})
+
+
+def plain(status: int) -> Callable[[Exception], Problem]:
+    """An exception whose text is written for the caller."""
+    return lambda error: Problem(status, str(error))
+
+
+def ours(_: Exception) -> Problem:
+    """The last resort. The log has the traceback; the caller is told only that nothing was recorded."""
+    return Problem(500, "kmemlab made a mistake; nothing was recorded, and the log says what happened")
+
+
+PROBLEMS: Final[dict[type[Exception], Callable[[Any], Problem]]] = {
+    Refusal: lambda error: error.problem,
+    Malformed: unreadable,
+    BadArgument: fields,
+    TaskBlocked: plain(409),
+    BatchBlocked: blocked_in_batch,
+    NoRoom: plain(507),
+    NotFound: plain(404),
+    Forbidden: plain(403),
+    Conflict: plain(409),
+    Busy: busy,
+    StorageFull: plain(507),
+    LimitReached: limit,
+    TooLarge: plain(413),
+    ClientDisconnect: plain(400),
+    RequestValidationError: parameters,
+    HTTPException: by_router,
+    Exception: ours,
+}
+
+
+def problem_of(error: Exception) -> Problem:
+    """The problem that an exception stands for: that of the nearest class in the table."""
+    return next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)(error)

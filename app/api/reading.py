@@ -1,0 +1,142 @@
+"""Reading a session: its journal, and views of its machine.
+
+Every answer shows one moment, and what it shows is durable when it is given.
+"""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import AsyncIterator, Callable
+from typing import Any, Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response, StreamingResponse
+
+from app.api import docs, models
+from app.api.bodies import JSON, NDJSON
+from app.api.parameters import After, CacheName, Cells, Limit, Node, Pfn, Seq, Shift, Start, Zone
+from app.api.requests import BASE, answer, asked, etag
+from app.mm import show
+from app.mm.machine import Machine
+from app.sessions import Event
+from app.sessions.errors import NotFound
+
+router = APIRouter(tags=["reading"], prefix="/sessions/{id:id}")
+
+STREAMED: Final = 500
+
+
+@router.get("/events", **docs.operation("list_events", "The journal", docs.EVENTS))
+async def events(request: Request, after: After = 0, limit: Limit = 100) -> Response:
+    """Outcomes in the order of their seq; as NDJSON all of them."""
+    sessions, principal, sid = asked(request)
+    if NDJSON in request.headers.get("accept", ""):
+        first = await sessions.events(principal, sid, after=after, limit=STREAMED)
+        return StreamingResponse(journal(request, first), media_type=NDJSON)
+    rows = await sessions.events(principal, sid, after=after, limit=limit)
+    onward = "null"
+    if len(rows) == limit:
+        onward = f'"{BASE}/sessions/{sid}/events?after={rows[-1].seq}&limit={limit}"'
+    items = b",".join(row.body for row in rows)
+    return Response(b'{"items":[' + items + b'],"next":' + onward.encode() + b"}", media_type=JSON)
+
+
+async def journal(request: Request, rows: list[Event]) -> AsyncIterator[bytes]:
+    """The rows given and all behind them, a line each, as they stand when they are reached."""
+    sessions, principal, sid = asked(request)
+    while rows:
+        yield b"".join(row.body + b"\n" for row in rows)
+        rows = await sessions.events(principal, sid, after=rows[-1].seq, limit=STREAMED)
+
+
+@router.get("/events/{seq}", **docs.operation("get_event", "One row", docs.ok(models.Outcome)))
+async def event(request: Request, seq: Seq) -> Response:
+    """The outcome with that seq."""
+    sessions, principal, sid = asked(request)
+    row = await sessions.event(principal, sid, seq)
+    return Response(row.body, 200, {"ETag": etag(row.seq)}, JSON)
+
+
+async def view(request: Request, show_: Callable[..., Any], *args: Any, **more: Any) -> Any:
+    """One view of the machine at its head."""
+    sessions, principal, sid = asked(request)
+    return await sessions.read(principal, sid, show_, *args, **more)
+
+
+def or_none(machine: Machine, show_: Callable[[Machine, Any], Any], what: Any) -> Any:
+    """A view of one thing in the machine; None where it has no such thing."""
+    try:
+        return show_(machine, what)
+    except KeyError:
+        return None
+
+
+@router.get("/zones", **docs.operation("get_zones", "Zones", docs.ok(models.Zones)))
+async def zones(request: Request) -> Response:
+    """Bounds, watermarks, reserves and free frames of every populated zone."""
+    return answer(await view(request, show.zones))
+
+
+@router.get("/zonemap", **docs.operation("get_zonemap", "The frame map", docs.ok(models.ZoneMap)))
+async def zonemap(
+    request: Request,
+    zone: Zone = None,
+    node: Node = None,
+    start: Start = None,
+    shift: Shift = None,
+    cells: Cells = 4096,
+) -> Response:
+    """The dominant state and the fill of each cell of 2^shift frames, one byte each."""
+    drawn = await view(request, show.zonemap, zone=zone, node=node, start=start, shift=shift, cells=cells)
+    encoded = {key: base64.b64encode(drawn[key]).decode() for key in ("cells", "fill")}
+    return answer({**drawn, **encoded})
+
+
+@router.get("/pages/{pfn}", **docs.operation("get_page_frame", "One page frame", docs.ok(models.StructPage)))
+async def page(request: Request, pfn: Pfn) -> Response:
+    """Its struct page and everything else that is known about it."""
+    found = await view(request, or_none, show.page, pfn)
+    if found is None:
+        raise NotFound("page frame", f"{pfn:#x}")
+    return answer(found)
+
+
+@router.get("/caches", **docs.operation("list_caches", "Slab caches", docs.ok(models.Caches)))
+async def caches(request: Request) -> Response:
+    """Every kmem_cache with its sizes and counts."""
+    return answer(await view(request, show.caches))
+
+
+@router.get("/caches/{name}", **docs.operation("get_cache", "One slab cache", docs.ok(models.Cache)))
+async def cache(request: Request, name: CacheName) -> Response:
+    """Its slabs and their objects."""
+    found = await view(request, or_none, show.cache, name)
+    if found is None:
+        raise NotFound("cache", name)
+    return answer(found)
+
+
+@router.get("/vmap_areas", **docs.operation("list_vmap_areas", "vmalloc areas", docs.ok(models.VmapAreas)))
+async def vmap_areas(request: Request) -> Response:
+    """Busy areas and those whose addresses wait for a purge."""
+    return answer(await view(request, show.vmap_areas))
+
+
+@router.get("/tasks", **docs.operation("list_tasks", "Tasks", docs.ok(models.Tasks)))
+async def tasks(request: Request) -> Response:
+    """What each task holds, and what it waits for."""
+    return answer(await view(request, show.tasks))
+
+
+@router.get("/log", **docs.operation("get_log", "The kernel log", docs.ok(models.Log)))
+async def log(request: Request) -> Response:
+    """What the kernel printed."""
+    return answer(await view(request, show.log))
+
+
+@router.get("/dump", **docs.operation("get_dump", "The whole state", docs.ok(models.Dump)))
+async def dump(request: Request) -> Response:
+    """Everything that decides later outcomes; `POST /sessions` takes it back."""
+    sessions, principal, sid = asked(request)
+    return answer(await sessions.dump(principal, sid))

@@ -1,0 +1,91 @@
+"""What can be created and called: the same for everyone and for every session."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from functools import reduce
+from operator import or_
+from typing import Any, Final
+
+from fastapi import APIRouter
+from starlette.responses import Response
+
+from app.api import docs, models
+from app.api.parameters import Mask
+from app.api.requests import BASE, answer
+from app.mm import boot, gfp
+from app.mm.errors import BadArgument
+from app.mm.vocabulary import CALLS, CONTEXTS, SLAB_FLAGS, SYSCTLS, CallSpec
+
+router = APIRouter(tags=["reference"])
+
+KNOWN_BITS: Final = reduce(or_, (flag.value for flag in gfp.NAMES))
+LECTURE_NAMES: Final = {flag.name: flag.lecture for flag in gfp.NAMES if flag.lecture}
+
+
+@router.get(
+    "/profiles", **docs.operation("list_profiles", "Machines that can be created", docs.ok(models.Profiles))
+)
+async def profiles() -> Response:
+    """Each with what its overrides may be."""
+    return answer({"profiles": boot.profiles()})
+
+
+@router.get("/calls", **docs.operation("list_calls", "Every call", docs.ok(models.Calls)))
+async def calls() -> Response:
+    """Arguments, C prototype, where the kernel has it, and the lecture's name."""
+    return answer(
+        {
+            "calls": [call(spec) for spec in CALLS.values()],
+            "contexts": CONTEXTS,
+            "sysctls": list(SYSCTLS),
+            "slab_flags": {name: f"{value:#x}" for name, value in SLAB_FLAGS.items()},
+        }
+    )
+
+
+def call(spec: CallSpec) -> dict[str, Any]:
+    """One call, and where to POST it."""
+    return {**asdict(spec), "path": f"{BASE}/sessions/{{id}}/{spec.name}"}
+
+
+@router.get("/gfp", **docs.operation("decode_gfp", "A mask decoded, or every flag", docs.ok(models.Gfp)))
+async def decode(mask: Mask = None) -> Response:
+    """A number as names, names as a number, in the spelling of 6.1 and of the lecture."""
+    if mask is None:
+        return answer({"flags": [flag(one) for one in gfp.NAMES], "lecture": hexadecimals(gfp.LECTURE)})
+    try:
+        value = gfp.parse(mask)
+    except BadArgument as error:
+        raise error.under("query", "mask") from None
+    return answer(decoded(value))
+
+
+def decoded(value: int) -> dict[str, Any]:
+    """One mask. names: as printk's %pGg writes it. lecture: the same with the names of the 3.x kernels."""
+    names = gfp.pGg(value) or "0x0"
+    return {
+        "mask": f"{value:#x}",
+        "value": value,
+        "names": names,
+        "lecture": "|".join(LECTURE_NAMES.get(name) or name for name in names.split("|")),
+        "flags": [flag(one) for one in gfp.NAMES if one.value & value == one.value],
+        "unknown": f"{value & ~KNOWN_BITS:#x}",
+    }
+
+
+def flag(one: gfp.GfpName) -> dict[str, Any]:
+    """A name of a mask, with what it is good for."""
+    return {
+        "name": one.name,
+        "mask": f"{one.value:#x}",
+        "value": one.value,
+        "kind": one.kind,
+        "doc": one.doc,
+        "lecture": one.lecture,
+    }
+
+
+def hexadecimals(values: dict[str, int]) -> dict[str, str]:
+    """Masks as people write them."""
+    return {name: f"{value:#x}" for name, value in values.items()}

@@ -1,0 +1,76 @@
+"""What every route asks of a request, and how it answers."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, Final
+
+from pydantic_core import to_json
+from starlette.convertors import Convertor, register_url_convertor
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api.bodies import JSON
+from app.mm.errors import BadArgument, Fault
+from app.mm.vocabulary import CALLS
+from app.sessions import Principal, Sessions, principal_of
+
+BASE: Final = "/api/v1"
+
+
+class Word(Convertor[str]):
+    """A path segment that may only look in certain ways; where it does not, no route is there."""
+
+    def __init__(self, regex: str) -> None:
+        self.regex = regex  # type: ignore[misc]  # one class, many patterns
+
+    def convert(self, value: str) -> str:
+        return value
+
+    def to_string(self, value: str) -> str:
+        return value
+
+
+register_url_convertor("call", Word("|".join(map(re.escape, CALLS))))
+register_url_convertor("id", Word("[A-Za-z0-9_-]{1,64}"))
+
+
+def sessions_of(request: Request) -> Sessions:
+    """The sessions of this server."""
+    sessions = request.app.state.sessions
+    assert isinstance(sessions, Sessions)
+    return sessions
+
+
+def asked(request: Request) -> tuple[Sessions, Principal, str]:
+    """The sessions, who asks, and for which."""
+    return sessions_of(request), principal_of(request.scope), request.path_params["id"]
+
+
+def only_known_parameters(request: Request) -> None:
+    """Refuses query parameters that the route does not have, or that are given twice.
+
+    One that were silently passed over (`?at=41` where only the head can be read) would make the answer a lie.
+    """
+    known = {field.alias for field in request.scope["route"].dependant.query_params}
+    check_parameters(request, known)
+
+
+def check_parameters(request: Request, known: set[str]) -> None:
+    """Raises BadArgument for query parameters that are not known, or are given twice."""
+    given = [name for name, _ in request.query_params.multi_items()]
+    accepted = f"this path takes {', '.join(sorted(known))}" if known else "this path takes none"
+    faults = [Fault(("query", name[:40]), f"not known; {accepted}") for name in given if name not in known]
+    faults += [Fault(("query", name), "given twice") for name in known if given.count(name) > 1]
+    if faults:
+        raise BadArgument(*faults)
+
+
+def answer(document: Any, status: int = 200, **headers: str) -> Response:
+    """A JSON answer, encoded once."""
+    return Response(to_json(document), status, {k.replace("_", "-"): v for k, v in headers.items()}, JSON)
+
+
+def etag(seq: int) -> str:
+    """The entity tag of a session at a seq."""
+    return f'"{seq}"'

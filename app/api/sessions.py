@@ -1,0 +1,77 @@
+"""`/sessions`: creating, listing, renaming and deleting."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api import docs, models
+from app.api.bodies import json_object, refuse_others
+from app.api.parameters import Cursor, Limit
+from app.api.requests import BASE, answer, asked, etag, sessions_of
+from app.mm.errors import BadArgument, Fault
+from app.sessions import SessionInfo, principal_of
+
+router = APIRouter(tags=["sessions"])
+one = APIRouter(tags=["sessions"], prefix="/sessions/{id:id}")
+
+
+@router.post("/sessions", **docs.operation("create_session", "A new machine", docs.CREATE))
+async def create(request: Request) -> Response:
+    """Boots a machine from a profile with overrides, or loads one from a dump."""
+    document = await json_object(request)
+    faults = refuse_others(document, "name", "machine")
+    name, machine = document.get("name"), document.get("machine", {})
+    if not isinstance(name, str | None):
+        faults.append(Fault(("name",), "a string"))
+    if not isinstance(machine, dict):
+        faults.append(Fault(("machine",), 'an object, as {"profile": "x86_64-1g"}'))
+    if faults:
+        raise BadArgument(*faults)
+    info = await sessions_of(request).create(principal_of(request.scope), name, machine)
+    return answer(info.as_json(), 201, Location=f"{BASE}/sessions/{info.id}", ETag=etag(info.seq))
+
+
+@router.get("/sessions", **docs.operation("list_sessions", "Your sessions", docs.ok(models.SessionList)))
+async def listing(request: Request, limit: Limit = 100, after: Cursor = None) -> Response:
+    """Newest first."""
+    try:
+        page = await sessions_of(request).list(principal_of(request.scope), limit=limit, after=after)
+    except BadArgument as error:
+        raise error.under("query") from None
+    onward = None if page.next is None else f"{BASE}/sessions?limit={limit}&after={page.next}"
+    return answer({"items": [info.as_json() for info in page.items], "next": onward})
+
+
+@one.get("", **docs.operation("get_session", "One session", docs.ok(models.Session)))
+async def get(request: Request) -> Response:
+    """The session and its machine's shape."""
+    sessions, principal, sid = asked(request)
+    return shown(await sessions.get(principal, sid))
+
+
+@one.patch("", **docs.operation("rename_session", "Rename a session", docs.RENAME))
+async def rename(request: Request) -> Response:
+    """The name is all that can be changed from outside; the machine changes by calls."""
+    document = await json_object(request)
+    faults = refuse_others(document, "name")
+    if not isinstance(document.get("name"), str):
+        faults.append(Fault(("name",), "required: a string"))
+    if faults:
+        raise BadArgument(*faults)
+    sessions, principal, sid = asked(request)
+    return shown(await sessions.rename(principal, sid, document["name"]))
+
+
+@one.delete("", status_code=204, **docs.operation("delete_session", "Delete a session", docs.GONE))
+async def delete(request: Request) -> Response:
+    """The session and its journal are gone for good."""
+    sessions, principal, sid = asked(request)
+    await sessions.delete(principal, sid)
+    return Response(status_code=204)
+
+
+def shown(info: SessionInfo) -> Response:
+    """A session as an answer."""
+    return answer(info.as_json(), ETag=etag(info.seq))

@@ -1,0 +1,175 @@
+"""What every request passes before anything else sees it, and what every answer carries.
+
+kmemlab's open mode has no login: whoever reaches the port is its owner. So the guard makes sure that only
+this computer's own user reaches it. A page of another site can make a browser send requests to 127.0.0.1
+(refused by Origin), can point a name of its own at 127.0.0.1 (refused by Host), and a proxy that somebody put
+in front would let the world in (refused by its headers). Bodies are bounded, and counted where no length was
+announced.
+
+Pure ASGI and outermost: errors of everything inside carry the headers too.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+from functools import lru_cache
+from typing import Final
+from urllib.parse import urlsplit
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app.api.problems import Problem, TooLarge
+from app.sessions.access import LOCAL
+from app.settings import Settings
+
+SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+
+LOOPBACK: Final = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?")
+
+PROXY_HEADERS: Final = (b"x-forwarded-", b"forwarded", b"via", b"x-real-ip")
+
+# What a browser says of a request made by one of our own pages, and of an address that was typed.
+OWN_FETCHES: Final = frozenset({b"same-origin", b"none"})
+
+CSP: Final = (
+    b"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
+    b"connect-src 'self'; font-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
+
+SECURITY_HEADERS: Final = (
+    (b"content-security-policy", CSP),
+    (b"x-content-type-options", b"nosniff"),
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
+)
+
+# A session may lie in no cache; whoever serves something public says so.
+PRIVATE: Final = (b"cache-control", b"no-store")
+
+OPEN_MODE: Final = "in open mode it serves one person on this computer, without a login, at http://127.0.0.1"
+
+
+class Guard:
+    """Stands around the whole application. settings: limits of bodies, and the public address.
+
+    Puts `request_id` and `principal` into the scope's state.
+    """
+
+    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+        self.app = app
+        self.public_host = urlsplit(settings.public_url).netloc.lower() if settings.public_url else None
+        self.body_limit = settings.body_limit
+        self.limits = (
+            (re.compile(r"(?:/api/v1)?/sessions/?"), settings.dump_limit),
+            (re.compile(r"/api/v1/sessions/[^/]+/calls"), settings.batch_body_limit),
+        )
+        self.is_own_host = lru_cache(maxsize=256)(self._is_own_host)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One request. Anything but HTTP, such as the server's start and stop, passes."""
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request_id = secrets.token_hex(8)
+        state = scope.setdefault("state", {})
+        state["request_id"] = request_id
+        state["principal"] = LOCAL
+        answering = Answering(send, request_id)
+        headers = dict(scope["headers"])
+        problem = self.foreign(scope, headers)
+        if problem is None and scope["method"] not in SAFE_METHODS:
+            limit = self.limit_of(scope)
+            problem = from_elsewhere(headers) or announced_too_long(headers, limit)
+            if b"content-length" not in headers:
+                receive = Counting(receive, limit)
+        if problem is None:
+            await self.app(scope, receive, answering)
+        else:
+            await problem.response()(scope, receive, answering)
+
+    def foreign(self, scope: Scope, headers: dict[bytes, bytes]) -> Problem | None:
+        """Why the request cannot be one of this computer's user, if so."""
+        for name in headers:
+            if name.startswith(PROXY_HEADERS):
+                return through_proxy(name)
+        once = len(headers) == len(scope["headers"]) or [n for n, _ in scope["headers"]].count(b"host") == 1
+        if once and self.is_own_host(headers.get(b"host", b"")):
+            return None
+        return Problem(400, f"kmemlab does not answer to this Host: {OPEN_MODE}, or at KMEMLAB_PUBLIC_URL")
+
+    def _is_own_host(self, host: bytes) -> bool:
+        """Whether the name under which the request came is ours."""
+        name = host.decode("latin-1").lower()
+        return LOOPBACK.fullmatch(name) is not None or name == self.public_host
+
+    def limit_of(self, scope: Scope) -> int:
+        """The largest body that may come to this path."""
+        if scope["method"] == "POST":
+            for path, limit in self.limits:
+                if path.fullmatch(scope["path"]):
+                    return limit
+        return self.body_limit
+
+
+def through_proxy(name: bytes) -> Problem:
+    """A request that did not come straight from this computer."""
+    header = name.decode("latin-1")
+    return Problem(
+        400, f"the header {header} says that a proxy sent this, but {OPEN_MODE}, and behind no proxy"
+    )
+
+
+def from_elsewhere(headers: dict[bytes, bytes]) -> Problem | None:
+    """Why a request that may change something comes from a page of another site, if it does.
+
+    Scripts send neither header; a browser sends both, an old one only `Origin`.
+    """
+    fetched_by, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin")
+    own_fetch = fetched_by is None or fetched_by in OWN_FETCHES
+    own_origin = origin is None or origin.partition(b"://")[2].lower() == headers[b"host"].lower()
+    return None if own_fetch and own_origin else Problem(403, "a page of another site sent this request")
+
+
+def announced_too_long(headers: dict[bytes, bytes], limit: int) -> Problem | None:
+    """Why a body need not even be read, if so. The server lets no body be longer than announced."""
+    length = headers.get(b"content-length", b"0")
+    if length.isdigit() and len(length) < 18 and int(length) <= limit:
+        return None
+    return Problem(413, str(TooLarge(limit)))
+
+
+class Answering:
+    """The way out: every answer gets the headers that protect whoever reads it."""
+
+    def __init__(self, send: Send, request_id: str) -> None:
+        self.send = send
+        self.request_id = request_id
+
+    async def __call__(self, message: Message) -> None:
+        """Passes a message on."""
+        if message["type"] == "http.response.start":
+            headers = [*message.get("headers", ()), *SECURITY_HEADERS]
+            headers.append((b"x-request-id", self.request_id.encode()))
+            if all(name != b"cache-control" for name, _ in headers):
+                headers.append(PRIVATE)
+            message["headers"] = headers
+        await self.send(message)
+
+
+class Counting:
+    """The way in for a body that has announced no length."""
+
+    def __init__(self, receive: Receive, limit: int) -> None:
+        self.receive = receive
+        self.limit = limit
+        self.read = 0
+
+    async def __call__(self) -> Message:
+        """The next part of it. Raises TooLarge."""
+        message = await self.receive()
+        self.read += len(message.get("body", b""))
+        if self.read > self.limit:
+            raise TooLarge(self.limit)
+        return message

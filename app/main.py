@@ -1,0 +1,79 @@
+"""The only composer: settings → store → sessions → the two faces, inside the guard."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from typing import Final
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Match
+from starlette.types import ASGIApp
+
+from app import __version__, api, web
+from app.api.problems import PROBLEMS, problem_of
+from app.guard import Guard
+from app.sessions import Sessions
+from app.settings import Settings
+from app.store import Store
+
+METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
+
+
+class Application(FastAPI):
+    """FastAPI with the guard around everything: its last-resort 500 carries the guard's headers too."""
+
+    def build_middleware_stack(self) -> ASGIApp:
+        return Guard(super().build_middleware_stack(), self.state.settings)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """The application of one server process. Its database must have been migrated."""
+    sessions = Sessions(settings, Store.of(settings))
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        await sessions.start()
+        yield
+        await sessions.stop()
+
+    app = Application(
+        title="kmemlab",
+        version=__version__,
+        lifespan=lifespan,
+        openapi_url=None,  # app.api serves its own: one operation for each kernel function
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    app.state.settings = settings
+    app.state.sessions = sessions
+    api.mount(app)
+    web.mount(app)
+    for kind in PROBLEMS:
+        app.add_exception_handler(kind, refuse)
+    return app
+
+
+async def refuse(request: Request, error: Exception) -> Response:
+    """An exception as an answer: a problem document for programs, a page for people."""
+    problem = problem_of(error)
+    if problem.status == 405:
+        problem = replace(problem, headers={"Allow": ", ".join(sorted(methods_at(request)))})
+    if api.speaks_at(request.scope["path"]):
+        return problem.response()
+    return web.error_page(request, problem.status, problem.detail, problem.headers)
+
+
+def methods_at(request: Request) -> set[str]:
+    """Every method that some route has for this path; the router tells those of the first such route."""
+    scopes = {method: {**request.scope, "method": method} for method in METHODS}
+    routes = request.app.router.routes
+    return {
+        method
+        for method, scope in scopes.items()
+        if any(route.matches(scope)[0] is Match.FULL for route in routes)
+    }

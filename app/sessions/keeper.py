@@ -15,7 +15,7 @@ from app.sessions.opening import reopen
 from app.store import Store, sessions, states
 
 # When the server stops there is no time for more.
-AT_STOP: Final = 1.0
+AT_STOP: Final = 0.8
 BLOCKS_AT_STOP: Final = 50_000
 
 log = logging.getLogger(__name__)

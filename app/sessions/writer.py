@@ -31,7 +31,7 @@ from app.store import Store, journal, sessions
 GROUP: Final = 256
 CATCH_UP: Final = 200
 RETRIES: Final = 5
-DRAIN: Final = 2.5  # of the five seconds that SIGTERM leaves for everything
+DRAIN: Final = 2.0  # of the five seconds that SIGTERM leaves for everything
 
 REFUSALS: Final = (BadArgument, TaskBlocked, NotFound, Forbidden, Conflict, LimitReached, Busy, StorageFull)
 

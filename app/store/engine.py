@@ -6,6 +6,9 @@ import sqlite3
 from typing import Any, Final
 
 from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy.exc import ArgumentError
+
+from app.store.errors import StoreUnusable
 
 # A transaction that starts by reading and then writes cannot wait for another writer: SQLite answers "locked"
 # at once. So transactions that will write say so when they begin.
@@ -16,8 +19,14 @@ WAL_LIMIT: Final = 64 << 20
 
 
 def connect(url: str, busy_timeout: float) -> Engine:
-    """An engine for the URL; nothing is opened yet. busy_timeout: seconds to wait for another's lock."""
-    engine = create_engine(url, pool_size=8, max_overflow=4)
+    """An engine for the URL; nothing is opened yet. busy_timeout: seconds to wait for another's lock.
+
+    Raises StoreUnusable where the URL names no kind of database that can be used here.
+    """
+    try:
+        engine = create_engine(url, pool_size=8, max_overflow=4)
+    except (ArgumentError, ImportError) as error:
+        raise StoreUnusable(f"{url.partition(':')[0]}: no such kind of database here ({error})") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _Pragmas(busy_timeout))
         event.listen(engine, "begin", _begin)

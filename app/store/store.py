@@ -7,7 +7,6 @@ from contextlib import contextmanager
 from typing import Self
 
 from sqlalchemy import Connection, Engine
-from sqlalchemy.engine import make_url
 
 from app.settings import Settings
 from app.store import schema
@@ -18,11 +17,11 @@ from app.store.errors import translated
 class Store:
     """Where sessions and their journals are kept.
 
-    url: an SQLAlchemy URL. busy_timeout: seconds to wait for another process's lock.
+    url: an SQLAlchemy URL. busy_timeout: seconds to wait for another process's lock. Raises StoreUnusable for a URL
+    that names no database.
     """
 
     def __init__(self, url: str, busy_timeout: float = 5.0) -> None:
-        self.url = make_url(url)
         self._engine = connect(url, busy_timeout)
         self._writes = self._engine.execution_options(**WRITES)
 

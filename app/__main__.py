@@ -1,0 +1,144 @@
+"""The command line: `kmemlab serve`, `kmemlab migrate`."""
+
+from __future__ import annotations
+
+import gc
+import ipaddress
+import socket
+import sys
+from typing import Annotated, Any, NoReturn
+
+import typer
+import uvicorn
+from fastapi import FastAPI
+from pydantic import ValidationError
+
+from app import __version__
+from app.main import create_app
+from app.settings import Settings
+from app.store import Busy, StorageFull, Store, StoreUnusable
+
+# Seconds for requests that still run when SIGTERM comes; the rest of its five is the writer's.
+GRACE = 1
+
+cli = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="A laboratory for the memory allocators of Linux 6.1.",
+)
+
+
+def main() -> None:
+    """Run the command line."""
+    cli(prog_name="kmemlab")
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"kmemlab {__version__}")
+        raise typer.Exit
+
+
+@cli.callback()
+def _options(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version.")
+    ] = False,
+) -> None:
+    pass
+
+
+@cli.command()
+def serve(
+    host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
+    port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+) -> None:
+    """Serve the dashboard and the API, bringing the database up to date first."""
+    given = {"host": host, "port": port}
+    settings = _settings(**{name: value for name, value in given.items() if value is not None})
+    if not is_loopback(settings.host):
+        _refuse(
+            f"{settings.host} can be reached from other computers, and kmemlab asks nobody who they are. "
+            "Serve on 127.0.0.1; to use it from elsewhere, forward the port (ssh -L 8000:127.0.0.1:8000)."
+        )
+    _migrate(settings)
+    config = uvicorn.Config(
+        create_app(settings),
+        host=settings.host,
+        port=settings.port,
+        loop="uvloop",
+        http="httptools",
+        ws="none",
+        lifespan="on",
+        access_log=False,
+        log_level="warning",
+        server_header=False,
+        proxy_headers=False,
+        timeout_graceful_shutdown=GRACE,
+    )
+    Server(config).run()
+
+
+@cli.command()
+def migrate() -> None:
+    """Create the database, or bring it to this program's schema."""
+    settings = _settings()
+    _migrate(settings)
+    typer.echo(f"{settings.database_url} is up to date")
+
+
+class Server(uvicorn.Server):
+    """uvicorn, saying where it listens, and ending at once what only waits."""
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Listen, then say so."""
+        await super().startup(sockets)
+        # What there is by now stays: the collector need not look at it again.
+        gc.collect()
+        gc.freeze()
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        typer.echo(f"kmemlab serving on http://{f'[{host}]' if ':' in host else host}:{port}")
+        sys.stdout.flush()
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End the waiting requests, then the others, then the application."""
+        app = self.config.app
+        assert isinstance(app, FastAPI)
+        app.state.sessions.release()
+        await super().shutdown(sockets)
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address reaches this computer alone."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False
+
+
+def _settings(**given: Any) -> Settings:
+    try:
+        return Settings(**given)
+    except ValidationError as error:
+        first = error.errors()[0]
+        name = ".".join(map(str, first["loc"]))
+        _refuse(f"{f'KMEMLAB_{name.upper()}: ' if name else ''}{first['msg'].removeprefix('Value error, ')}")
+
+
+def _migrate(settings: Settings) -> None:
+    try:
+        store = Store.of(settings)
+        store.migrate()
+    except (StoreUnusable, Busy, StorageFull) as error:
+        _refuse(str(error))
+    store.dispose()
+
+
+def _refuse(why: str) -> NoReturn:
+    typer.echo(f"kmemlab: {why}", err=True)
+    raise typer.Exit(1)
+
+
+if __name__ == "__main__":
+    main()

@@ -146,6 +146,7 @@ def free_one_page(m: Machine, zone: Zone, pfn: int, order: int, migratetype: int
     mod_zone_freepage_state(zone, m.cpu, 1 << order)
     buddy = zone.buddy
     buddy_pfn = 0
+    first_order = order
     while order < MAX_ORDER - 1:
         buddy_pfn = pfn ^ (1 << order)
         code = buddy.get(buddy_pfn)
@@ -156,10 +157,13 @@ def free_one_page(m: Machine, zone: Zone, pfn: int, order: int, migratetype: int
         del_page_from_free_list(zone, buddy_pfn, order)
         pfn &= buddy_pfn
         order += 1
-    if buddy_merge_likely(zone, pfn, buddy_pfn, order):
+    to_tail = buddy_merge_likely(zone, pfn, buddy_pfn, order)
+    if to_tail:
         add_to_free_list_tail(zone, pfn, order, migratetype)
     else:
         add_to_free_list(zone, pfn, order, migratetype)
+    if m.trace is not None:
+        m.trace.merged(zone, pfn, order, first_order, migratetype, tail=to_tail)
 
 
 def can_merge(zone: Zone, buddy_pfn: int, migratetype: int) -> bool:
@@ -275,26 +279,23 @@ def steal_suitable_fallback(
     fallback_mt, whole_block = found
     pfn = next(reversed(zone.free_area[current_order].free_list[fallback_mt]))
     old_block_type = zone.get_pfnblock_migratetype(pfn)
-    claimed = False
     if old_block_type == MIGRATE_HIGHATOMIC:
         move_to_free_list(zone, pfn, current_order, start_type)
     elif current_order >= PAGEBLOCK_ORDER:
         for block in range(pfn, pfn + (1 << current_order), PAGEBLOCK_NR_PAGES):
             set_pageblock_migratetype(m, zone, block, start_type)
         move_to_free_list(zone, pfn, current_order, start_type)
-        claimed = True
     else:
         if boost_watermark(m, zone) and alloc_flags & ALLOC_KSWAPD:
             zone.flags |= ZONE_BOOSTED_WATERMARK
-        claimed = whole_block and steal_pageblock(m, zone, pfn, start_type, old_block_type)
-        if zone.buddy[pfn] & 7 != start_type:
+        if not whole_block or not steal_pageblock(m, zone, pfn, start_type, old_block_type):
             move_to_free_list(zone, pfn, current_order, start_type)
     if m.trace is not None:
-        m.trace.extfrag(zone, pfn, order, current_order, start_type, fallback_mt, old_block_type, claimed)
+        m.trace.extfrag(zone, pfn, order, current_order, start_type, fallback_mt)
 
 
 def steal_pageblock(m: Machine, zone: Zone, pfn: int, start_type: int, old_block_type: int) -> bool:
-    """Move all free memory of a pageblock; claim it if it is mostly free or alike. Returns whether it was claimed."""
+    """Move all free memory of a pageblock; claim it if it is mostly free or alike. Returns whether anything was moved."""
     free_pages, movable_pages = move_freepages_block(zone, pfn, start_type)
     if not free_pages:
         return False
@@ -304,10 +305,11 @@ def steal_pageblock(m: Machine, zone: Zone, pfn: int, start_type: int, old_block
         alike_pages = PAGEBLOCK_NR_PAGES - (free_pages + movable_pages)
     else:
         alike_pages = 0
+    if m.trace is not None:
+        m.trace.pageblock(zone, pfn, free_pages, movable_pages, alike_pages)
     if free_pages + alike_pages >= PAGEBLOCK_NR_PAGES // 2 or m.page_group_by_mobility_disabled:
         set_pageblock_migratetype(m, zone, pfn, start_type)
-        return True
-    return False
+    return True
 
 
 def set_pageblock_migratetype(m: Machine, zone: Zone, pfn: int, migratetype: int) -> None:

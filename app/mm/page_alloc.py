@@ -93,6 +93,8 @@ def alloc_pages(m: Machine, gfp: int, order: int, nid: int | None = None) -> int
         pfn = None
     else:
         alloc_flags = ALLOC_WMARK_LOW | alloc_flags_nofragment(m, ac.preferred_zone, gfp)
+        if m.trace is not None:
+            m.trace.request(gfp, order, alloc_flags, ac)
         pfn = get_page_from_freelist(m, gfp, order, alloc_flags, ac)
     if pfn is None:
         pfn = alloc_pages_slowpath(m, gfp, order, ac)
@@ -344,6 +346,8 @@ def alloc_pages_slowpath(m: Machine, gfp: int, order: int, ac: AllocContext) -> 
     pfn = None
     if ac.preferred_zone is not None:
         alloc_flags = gfp_to_alloc_flags(gfp, order)
+        if m.trace is not None:
+            m.trace.slowpath(gfp, order, alloc_flags)
         if alloc_flags & ALLOC_KSWAPD:
             wake_all_kswapds(m, ac)
         pfn = get_page_from_freelist(m, gfp, order, alloc_flags, ac)

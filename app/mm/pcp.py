@@ -46,11 +46,13 @@ def take(m: Machine, zone: Zone, pcp: PerCpuPages, order: int, migratetype: int,
     pages = pcp.lists[order_to_pindex(migratetype, order)]
     if not pages:
         batch = max(pcp.batch >> order, 2) if pcp.batch > 1 else pcp.batch
+        if m.trace is not None:
+            m.trace.refill_begins(zone, pcp, order, migratetype, batch)
         pcp.count += rmqueue_bulk(m, zone, order, batch, pages, migratetype, alloc_flags) << order
         if not pages:
             return None
     elif m.trace is not None:
-        m.trace.pcp_hit(zone, pages[0], order, migratetype)
+        m.trace.pcp_hit(zone, pcp, pages[0], order, migratetype)
     pcp.count -= 1 << order
     pfn = pages.popleft()
     if zone.pcp_migratetype:
@@ -79,7 +81,7 @@ def rmqueue_bulk(
         if changed is not None:
             changed.append((pfn, 1 << order, "pcp"))
     if m.trace is not None:
-        m.trace.refill(zone, order, migratetype, count, list(pages)[len(pages) - allocated :])
+        m.trace.refill(zone, order, list(pages)[len(pages) - allocated :])
     buddy.mod_zone_freepage_state(zone, m.cpu, -(allocated << order))
     return allocated
 
@@ -127,6 +129,8 @@ def free_unref_page_commit(
         m.changed.append((pfn, 1 << order, "pcp"))
     free_high = bool(pcp.free_factor and order and order <= PAGE_ALLOC_COSTLY_ORDER)
     high = nr_pcp_high(zone, pcp, free_high=free_high)
+    if m.trace is not None:
+        m.trace.freed_to_pcp(zone, pcp, pfn, order, high)
     if pcp.count >= high:
         free_pcppages_bulk(m, zone, pcp, nr_pcp_free(pcp, high, free_high=free_high), pindex)
 
@@ -159,6 +163,8 @@ def free_pcppages_bulk(m: Machine, zone: Zone, pcp: PerCpuPages, count: int, pin
     A list is emptied from its tail, where the pages are that have been cold for longest; then the others follow in turn.
     """
     count = min(pcp.count, count)
+    if m.trace is not None:
+        m.trace.drain(zone, pcp, count)
     min_pindex, max_pindex = 0, NR_PCP_LISTS - 1
     pindex -= 1
     changed = m.changed

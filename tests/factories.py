@@ -1,0 +1,80 @@
+"""Sessions on a real database file, and what goes wrong with them on purpose."""
+
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
+from typing import Any
+
+from app.mm.calls import Call
+from app.mm.machine import Machine
+from app.mm.outcome import Outcome
+from app.sessions import LOCAL, BatchItem, Sessions
+from app.settings import Settings
+from app.store import Store
+
+TINY = {"profile": "tiny-16m"}
+
+
+def settings_for(path: Path, **more: Any) -> Settings:
+    """Settings with the database in a directory."""
+    return Settings(database_url=f"sqlite:///{path}/kmemlab.db", **more)
+
+
+def database(settings: Settings) -> Path:
+    return Path(settings.database_url.removeprefix("sqlite:///"))
+
+
+@asynccontextmanager
+async def serving(settings: Settings) -> AsyncIterator[Sessions]:
+    """What one server process does, from its start to its end."""
+    store = Store.of(settings)
+    store.migrate()
+    sessions = Sessions(settings, store)
+    await sessions.start()
+    try:
+        yield sessions
+    finally:
+        await sessions.stop()
+
+
+@contextmanager
+def raw(settings: Settings) -> Iterator[sqlite3.Connection]:
+    """The database as another program sees it."""
+    connection = sqlite3.connect(database(settings), isolation_level=None, timeout=0.1)
+    try:
+        yield connection
+    finally:
+        connection.close()
+
+
+async def seqs(sessions: Sessions, session_id: str) -> list[int]:
+    """Every seq of a session's journal."""
+    found: list[int] = []
+    while rows := await sessions.events(LOCAL, session_id, after=found[-1] if found else 0, limit=1000):
+        found += [row.seq for row in rows]
+    return found
+
+
+def alloc(order: int = 0, name: str | None = None, **more: Any) -> BatchItem:
+    return BatchItem("alloc_pages", {"gfp": "GFP_KERNEL", "order": order, **more}, name)
+
+
+def free(page: str, order: int = 0, **more: Any) -> BatchItem:
+    return BatchItem("__free_pages", {"page": page, "order": order, **more})
+
+
+POISON = BatchItem("insmod", {"name": "poison", "size": 4096})
+
+
+class Poison:
+    """Makes every machine of this process break, half-way through, at an `insmod` of `poison`."""
+
+    def __init__(self) -> None:
+        self.apply = Machine.apply
+
+    def __call__(self, machine: Machine, call: Call, seq: int) -> Outcome:
+        if call.name == "insmod" and call.args["name"] == "poison":
+            machine.tasks.clear()
+            raise RuntimeError("poison")
+        return self.apply(machine, call, seq)

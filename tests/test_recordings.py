@@ -1,0 +1,26 @@
+"""Known answers: what a real Linux 6.1 did, operation by operation.
+
+`plain-256M/i_mixing` is the second half of a longer recording, so it starts from memory that is already mixed.
+"""
+
+from pathlib import Path
+
+import pytest
+
+from app.recording import Replay
+
+RECORDINGS = Path(__file__).parent / "recordings"
+
+# What a replay may miss, with the reason: (machine, scenario) → operations. Everything else must be exact.
+ALLOWED_MISSES: dict[tuple[str, str], int] = {}
+
+SCENARIOS = sorted(path for path in RECORDINGS.glob("*/*.jsonl.gz") if not path.name.startswith("boot"))
+
+
+@pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: f"{path.parent.name}-{path.name.split('.')[0]}")
+def test_the_same_operations_give_the_same_answers(path: Path) -> None:
+    report = Replay(path).run()
+    assert report.operations > 0
+    allowed = ALLOWED_MISSES.get((report.machine, report.scenario), 0)
+    assert len(report.misses) <= allowed, "\n".join(map(str, report.misses[:3]))
+    assert not any(report.end_states.values()), report.end_states

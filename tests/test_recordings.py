@@ -1,7 +1,4 @@
-"""Known answers: what a real Linux 6.1 did, operation by operation.
-
-`plain-256M/i_mixing` is the second half of a longer recording, so it starts from memory that is already mixed.
-"""
+"""Known answers: what a real Linux 6.1 did, operation by operation."""
 
 from pathlib import Path
 

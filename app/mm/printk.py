@@ -39,12 +39,19 @@ def bug(m: Machine, text: str) -> NoReturn:
     raise Oops(text)
 
 
-def warn(m: Machine, place: str, function: str) -> None:
-    """A WARN_ON: report and go on."""
+def warn(m: Machine, place: str, function: str, message: str | None = None) -> None:
+    """A WARN_ON, or a WARN with its message: report and go on."""
     m.worsen("warn")
     printk(m, "------------[ cut here ]------------")
+    if message is not None:
+        printk(m, message)
     printk(m, f"WARNING: CPU: {m.cpu} PID: {m.pid()} at {place} {function}")
     printk(m, "---[ end trace 0000000000000000 ]---")
+
+
+def pointer(m: Machine, address: int) -> str:
+    """An address as `%p` writes it where pointers are not hashed. Kernel: lib/vsprintf.c pointer_string"""
+    return f"{address:0{m.model.ptr_max.bit_length() // 4}x}"
 
 
 def warn_on_once(m: Machine, place: str, function: str) -> bool:

@@ -6,6 +6,8 @@ from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from app.mm.calls import Call
 from app.mm.machine import Machine
 from app.mm.outcome import Outcome
@@ -67,14 +69,14 @@ def free(page: str, order: int = 0, **more: Any) -> BatchItem:
 POISON = BatchItem("insmod", {"name": "poison", "size": 4096})
 
 
-class Poison:
-    """Makes every machine of this process break, half-way through, at an `insmod` of `poison`."""
+def spread_poison(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Make every machine of this process break, half-way through, at an `insmod` of `poison`."""
+    sound = Machine.apply
 
-    def __init__(self) -> None:
-        self.apply = Machine.apply
-
-    def __call__(self, machine: Machine, call: Call, seq: int) -> Outcome:
+    def apply(machine: Machine, call: Call, seq: int) -> Outcome:
         if call.name == "insmod" and call.args["name"] == "poison":
             machine.tasks.clear()
             raise RuntimeError("poison")
-        return self.apply(machine, call, seq)
+        return sound(machine, call, seq)
+
+    monkeypatch.setattr(Machine, "apply", apply)

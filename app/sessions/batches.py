@@ -99,7 +99,7 @@ class Progress:
         except TaskBlocked as error:
             raise BatchBlocked(error, ("calls", place)) from error
         except LimitReached as error:
-            raise LimitReached(("calls", place), str(error)) from error
+            raise LimitReached((), f"calls.{place}: {error}") from error
         self.changes.append(change)
         self.answers.append(
             change.applied.with_("counters", self.live.machine.counters())

@@ -257,8 +257,8 @@ class Writer(threading.Thread):
         except Exception as error:
             if live.spoiled or live.seq != before:
                 self.machines.drop(sid)
-            if not isinstance(error, REFUSALS):
-                log.exception("session %s: a piece of work failed", sid)
+            if not isinstance(error, REFUSALS) and work.writes:
+                log.exception("session %s: a call failed", sid)
             return Answer(work, error=error)
         if isinstance(result, Progress):
             assert isinstance(work, Batch)

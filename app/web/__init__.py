@@ -1,0 +1,49 @@
+"""The HTML face: pages that work without script, and the static files that make them pleasant."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from fastapi import FastAPI
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app import paths
+from app.web import home, machine, reference
+from app.web.assets import Assets, KeptForGood
+from app.web.contexts import ErrorPage, Link
+from app.web.render import respond
+from app.web.shell import shell_of
+
+__all__ = ["error_page", "mount"]
+
+TITLES = {
+    403: "Not yours",
+    404: "Nothing is here",
+    405: "Not in this way",
+    413: "Too large",
+    503: "Busy",
+    507: "No room left",
+}
+DETAILS = {404: "The address leads to no page. A session that was deleted is gone for good."}
+
+
+def mount(app: FastAPI) -> None:
+    """Put the pages and the static files into an application."""
+    app.state.assets = Assets(paths.STATIC)
+    app.mount(app.state.assets.prefix, KeptForGood(directory=paths.STATIC), "static")
+    for face in (home, machine, reference):
+        app.include_router(face.router)
+
+
+def error_page(request: Request, status: int, detail: str, headers: Mapping[str, str]) -> Response:
+    """A page that says what went wrong. detail: in words, for whoever asked."""
+    page = ErrorPage(
+        shell=shell_of(request, "/"),
+        title=TITLES.get(status, "Something went wrong"),
+        detail=DETAILS.get(status, detail),
+        links=[Link("To your sessions", "/"), Link("Calls and API", "/calls")],
+    )
+    response = respond(page, status)
+    response.headers.update(headers)
+    return response

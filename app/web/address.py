@@ -1,0 +1,92 @@
+"""The address of a machine page: it holds the whole view, so that a link shows a colleague the same thing."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, fields, replace
+from typing import Any, Final
+from urllib.parse import parse_qsl, urlencode
+
+PANELS: Final = ("lists", "tasks", "log")
+BIGGEST: Final = 1 << 40
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """Which part of which machine is looked at.
+
+    zone, node, start, shift: the window of the map. pfn: the frame in the inspector. panel: which panel is
+    open. call: whose form is shown, with `page`, `addr` and `order` filled in. outcome: the row of the
+    journal that the banner shows. before: the journal from there downwards. names: whose spelling stands
+    first, where the address says so.
+    """
+
+    id: str
+    zone: str | None = None
+    node: int | None = None
+    start: int | None = None
+    shift: int | None = None
+    pfn: int | None = None
+    panel: str | None = None
+    call: str | None = None
+    page: str | None = None
+    addr: str | None = None
+    order: str | None = None
+    cache: str | None = None
+    outcome: int | None = None
+    before: int | None = None
+    names: str | None = None
+
+    @property
+    def path(self) -> str:
+        """Without the view."""
+        return f"/sessions/{self.id}"
+
+    @property
+    def query(self) -> str:
+        """The view alone."""
+        pairs = [(f.name, getattr(self, f.name)) for f in fields(self) if f.name != "id"]
+        return urlencode([(name, text_of(name, value)) for name, value in pairs if value is not None])
+
+    @property
+    def href(self) -> str:
+        """Path and view."""
+        return f"{self.path}?{self.query}" if self.query else self.path
+
+    def to(self, **changes: Any) -> Address:
+        """The same view but for some parts."""
+        return replace(self, **changes)
+
+    def at(self, pfn: int, fragment: str = "") -> str:
+        """The same view with another frame in the inspector."""
+        return self.to(pfn=pfn).href + fragment
+
+
+def text_of(name: str, value: Any) -> str:
+    """Frame numbers in hexadecimal, as everywhere on the page."""
+    return f"{value:#x}" if name in ("start", "pfn") else str(value)
+
+
+def number(text: str) -> int | None:
+    """A decimal or hexadecimal number of an address; None where it is no such number."""
+    try:
+        value = int(text, 0)
+    except ValueError:
+        return None
+    return value if 0 <= value < BIGGEST else None
+
+
+def parse(session: str, query: str | Mapping[str, str]) -> Address:
+    """The view that a query asks for.
+
+    What it does not understand is left out: an address is never an error.
+    """
+    pairs = dict(parse_qsl(query)) if isinstance(query, str) else query
+    found: dict[str, Any] = {}
+    for name in ("node", "start", "shift", "pfn", "outcome", "before"):
+        if name in pairs:
+            found[name] = number(pairs[name])
+    for name in ("zone", "panel", "call", "page", "addr", "order", "cache", "names"):
+        if pairs.get(name):
+            found[name] = pairs[name][:64]
+    return Address(session, **found)

@@ -1,0 +1,45 @@
+"""Static files under addresses that change with their content, so that browsers may keep them for good."""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+
+from starlette.responses import Response
+from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
+
+FOR_GOOD = "public, max-age=31536000, immutable"
+
+
+class Assets:
+    """The addresses of a directory's files.
+
+    The hash is one for the whole directory: modules and style sheets name each other by relative paths, so a
+    file's address has to change when one that it loads does.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.names = frozenset(str(path.relative_to(root)) for path in root.rglob("*") if path.is_file())
+        digest = hashlib.sha256()
+        for name in sorted(self.names):
+            digest.update(f"{name}\0".encode())
+            digest.update(hashlib.sha256((root / name).read_bytes()).digest())
+        self.prefix = f"/static/{digest.hexdigest()[:16]}"
+
+    def url(self, name: str) -> str:
+        """The address of a file. KeyError where there is none: a page must not link to nothing."""
+        if name not in self.names:
+            raise KeyError(name)
+        return f"{self.prefix}/{name}"
+
+
+class KeptForGood(StaticFiles):
+    """Serves what `Assets.url` names. Another hash in the path is another mount, and so a 404."""
+
+    async def get_response(self, path: str, scope: Scope) -> Response:
+        response = await super().get_response(path, scope)
+        if response.status_code < 400:
+            response.headers["Cache-Control"] = FOR_GOOD
+        return response

@@ -1,0 +1,147 @@
+"""The form of a call, made from the vocabulary."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.mm.vocabulary import CALLS, CONTEXTS, SYSCTLS, Arg, CallSpec
+from app.web import fields
+from app.web.address import Address
+from app.web.contexts import CallForm, FieldView, Link, Refusal
+from app.web.journal import curl_line, returns
+
+DEFAULT_CALL: Final = "alloc_pages"
+PREFILLED: Final = ("page", "addr", "order", "cache")
+
+HINTS: Final = {
+    "page": "a frame (0x4a00), a struct page *, a name (p, p+3) or NULL",
+    "page_or_addr": "a frame, an address, a name (p) or NULL",
+    "addr": "an address, a name (p) or NULL",
+    "gfp": "names joined with |, or a number",
+    "size": "bytes; K, M and G are understood",
+    "node": "-1 for the CPU’s own",
+}
+GROUPS: Final = {
+    "pages": "Page frames",
+    "references": "References",
+    "locks": "Page locks",
+    "slab": "Slab",
+    "vmalloc": "vmalloc",
+    "highmem": "HIGHMEM",
+    "modules": "Modules",
+    "system": "System",
+}
+
+
+def call_form(
+    here: Address, typed: Mapping[str, str], refusal: Refusal | None, api: str, *, numa: bool
+) -> CallForm:
+    """The form of the call that the address names, filled with what was typed or with what it says."""
+    spec = CALLS.get(here.call or DEFAULT_CALL, CALLS[DEFAULT_CALL])
+    given = typed or prefilled(spec, here)
+    views = {name: beside(name, given, refusal) for name in fields.beside(spec)}
+    line = fields.line_of(spec, given)
+    many = [views[name] for name in (*fields.LOOP, *fields.SLICE) if name in views]
+    caller = [views[name] for name in fields.CALLER if name in views]
+    return CallForm(
+        spec=spec,
+        action=f"{here.path}/call/{spec.name}",
+        fields=[argument(arg, given, refusal) for arg in spec.args],
+        caller=caller,
+        many=many,
+        result=None if returns(spec) in ("void", "int", "bool") else named(given, refusal),
+        picker=picker(spec, here, numa=numa),
+        line=line,
+        curl=curl_line(line, api),
+        open_caller=any(view.error or view.value not in ("", "init", "0", "process") for view in caller),
+        open_many=any(view.error or view.value for view in many),
+    )
+
+
+def prefilled(spec: CallSpec, here: Address) -> dict[str, str]:
+    """Usual values, and those of the address."""
+    given = {name: getattr(here, name) for name in PREFILLED if getattr(here, name) is not None}
+    values = {arg.name: fields.DEFAULTS[arg.name] for arg in spec.args if arg.name in fields.DEFAULTS}
+    if spec.name == "kmem_cache_create":
+        values["flags"] = ""
+    if spec.name == "alloc_pages_node":
+        values["node"] = "-1"
+    return {
+        name: value
+        for name, value in {**values, **given}.items()
+        if any(arg.name == name for arg in spec.args)
+    }
+
+
+def argument(arg: Arg, given: Mapping[str, str], refusal: Refusal | None) -> FieldView:
+    """An argument of the call's own."""
+    kind = "select" if arg.kind == "sysctl" else arg.kind
+    return FieldView(
+        name=arg.name,
+        label=arg.name,
+        kind=kind,
+        value=given.get(arg.name, ""),
+        required=arg.required,
+        hint=HINTS.get(arg.kind, arg.doc),
+        c_type=arg.c_type,
+        choices=tuple(SYSCTLS) if kind == "select" else (),
+        error=fault(arg.name, arg.kind, refusal),
+    )
+
+
+def fault(name: str, kind: str, refusal: Refusal | None) -> str | None:
+    """What is wrong with a field; a page may have been refused as pfn, page or addr."""
+    if refusal is None:
+        return None
+    forms = (name, "pfn", "page", "addr") if kind in ("page", "page_or_addr") else (name,)
+    return next((message for form in forms if (message := refusal.of(form))), None)
+
+
+BESIDE: Final[dict[str, tuple[str, str, str, str]]] = {
+    "task": ("task", "word", "init", "who calls: A-Z a-z 0-9 _ -"),
+    "cpu": ("cpu", "cpu", "0", "on which CPU"),
+    "context": ("context", "select", "process", "from where"),
+    "repeat": ("repeat", "uint", "", "how many times"),
+    "until": ("until", "word", "", "NULL, or free < 1000"),
+    "start": ("start", "uint", "", "first block of a list"),
+    "step": ("step", "uint", "", "every how many-th"),
+    "count": ("count", "uint", "", "how many at most"),
+}
+
+
+def beside(name: str, given: Mapping[str, str], refusal: Refusal | None) -> FieldView:
+    """What every call takes beside its arguments."""
+    label, kind, default, hint = BESIDE[name]
+    choices = CONTEXTS if name == "context" else ()
+    value = given.get(name, default)
+    return FieldView(name, label, kind, value, False, hint, choices=choices, error=fault(name, kind, refusal))
+
+
+def named(given: Mapping[str, str], refusal: Refusal | None) -> FieldView:
+    """What the result is called from now on."""
+    return FieldView(
+        "as",
+        "call the result",
+        "word",
+        given.get("as", ""),
+        False,
+        "optional: p, then p or p+3 in later calls",
+        error=fault("as", "word", refusal),
+    )
+
+
+def picker(spec: CallSpec, here: Address, *, numa: bool) -> list[tuple[str, list[Link]]]:
+    """Every call by group."""
+    groups: dict[str, list[Link]] = {}
+    for other in CALLS.values():
+        if other.name == "alloc_pages_node" and not numa and other is not spec:
+            continue
+        href = here.to(call=other.name).href
+        groups.setdefault(GROUPS[other.group], []).append(Link(other.name, href, other is spec, other.doc))
+    return list(groups.items())
+
+
+def typed_of(form: Mapping[str, Any]) -> dict[str, str]:
+    """The text fields of a submitted form, without those that carry the view."""
+    return {name: value for name, value in form.items() if isinstance(value, str) and name != "view"}

@@ -1,0 +1,585 @@
+"""What each template is given, one class a page: everything in words and figures, nothing left to compute.
+
+Widths and positions are in thousandths of the figure's width, so that a template can put them into a viewBox.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from app.mm.vocabulary import CallSpec
+from app.web.preferences import Preferences
+
+
+@dataclass(frozen=True, slots=True)
+class Shell:
+    """What stands around every page. asset: file name → its address. here: the address to come back to."""
+
+    preferences: Preferences
+    asset: Callable[[str], str]
+    here: str
+
+
+@dataclass(frozen=True, slots=True)
+class Link:
+    """A place to go. href None: it cannot be gone to now, and the link is shown as inactive."""
+
+    text: str
+    href: str | None
+    current: bool = False
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Faulty:
+    """One field that was refused: which, and what would be accepted."""
+
+    field: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A request that was no kernel call: nothing happened, nothing is in the journal."""
+
+    title: str
+    faults: Sequence[Faulty]
+
+    def of(self, name: str) -> str | None:
+        """What is wrong with a field."""
+        return next((fault.message for fault in self.faults if fault.field == name), None)
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """What every template is given."""
+
+    TEMPLATE: ClassVar[str]
+    shell: Shell
+    title: str
+
+
+# -- errors and reference ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class ErrorPage(Page):
+    """error.html: what went wrong and where to go on."""
+
+    TEMPLATE: ClassVar[str] = "error.html"
+    detail: str
+    links: Sequence[Link]
+
+
+@dataclass(frozen=True, slots=True)
+class CallsPage(Page):
+    """calls.html: every call with its prototype, its place in the kernel, its arguments and a curl line."""
+
+    TEMPLATE: ClassVar[str] = "calls.html"
+    groups: Sequence[CallGroup]
+
+
+@dataclass(frozen=True, slots=True)
+class CallGroup:
+    """Calls that belong together. calls: the table's entry and the curl line that makes it."""
+
+    name: str
+    calls: Sequence[tuple[CallSpec, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class GfpPage(Page):
+    """gfp.html: a mask taken apart.
+
+    typed: what was asked for. error: why it is no mask. groups: every flag by kind. facts: what the mask
+    means, as question and answer. line: what `%pGg` prints. lecture: the same with the lecture's names.
+    """
+
+    TEMPLATE: ClassVar[str] = "gfp.html"
+    typed: str
+    error: str | None
+    value: int
+    line: str
+    lecture: str
+    facts: Sequence[GfpFact]
+    groups: Sequence[GfpGroup]
+
+
+@dataclass(frozen=True, slots=True)
+class GfpFact:
+    """One consequence of a mask. sure: False where it is a warning."""
+
+    question: str
+    answer: str
+    sure: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class GfpGroup:
+    """Flags of one kind."""
+
+    title: str
+    flags: Sequence[GfpFlag]
+
+
+@dataclass(frozen=True, slots=True)
+class GfpFlag:
+    """One name.
+
+    On: all its bits are in the mask. bits: what it is made of, in words; then: the lecture's spelling.
+    """
+
+    name: str
+    value: int
+    doc: str
+    on: bool
+    then: str | None
+    composed: str
+
+
+# -- home ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class SessionRow:
+    """A session in the list. last: text of its last call; verdict: of it, None where there was no call."""
+
+    id: str
+    name: str
+    href: str
+    profile: str
+    memory: str
+    seq: int
+    last: str | None
+    verdict: str | None
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class ProfileRow:
+    """A machine that can be created, with its figures."""
+
+    name: str
+    arch: str
+    memory: str
+    frames: int
+    zones: str
+    overhead: str
+    note: str
+
+
+@dataclass(frozen=True, slots=True)
+class HomePage(Page):
+    """home.html: the sessions, and the forms that make one.
+
+    typed: what stood in a refused form. refusal: why it was refused; form: which (`profile` or `dump`).
+    renaming: the id of the session whose new name was refused. more: the next page of the list. dump_limit:
+    largest upload, in words.
+    """
+
+    TEMPLATE: ClassVar[str] = "home.html"
+    sessions: Sequence[SessionRow]
+    more: str | None
+    profiles: Sequence[ProfileRow]
+    typed: dict[str, str]
+    dump_limit: str
+    refusal: Refusal | None = None
+    form: str = ""
+    renaming: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class DeletePage(Page):
+    """delete.html: what is lost when a session is deleted."""
+
+    TEMPLATE: ClassVar[str] = "delete.html"
+    id: str
+    name: str
+    seq: int
+
+
+# -- the machine ---------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A watermark on a gauge, at x thousandths."""
+
+    name: str
+    pages: int
+    x: int
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneView:
+    """A zone with its gauges.
+
+    used, pcp: thousandths of the managed frames. water: free frames on a scale that ends at twice the high
+    watermark. level: where free stands against the marks, in words. reserve: for whom it keeps how many
+    frames.
+    """
+
+    name: str
+    node: int
+    href: str
+    current: bool
+    start: int
+    end: int
+    managed: int
+    free: int
+    pcp_pages: int
+    boost: int
+    used: int
+    pcp: int
+    water: int
+    low_level: bool
+    level: str
+    marks: Sequence[Mark]
+    reserve: Sequence[tuple[str, int]]
+    fallback: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """Neighbouring cells of one row that look the same, in the map's own units.
+
+    letter: in its first cell. used: height of the bar in a free cell that is partly in use.
+    """
+
+    x: int
+    y: int
+    width: int
+    state: str
+    letter: str
+    letter_x: float
+    letter_y: float
+    used: int
+    used_y: int
+    title: str
+
+
+@dataclass(frozen=True, slots=True)
+class MapRow:
+    """The table twin: neighbouring cells of one state. used: share of their frames that is not free."""
+
+    start: int
+    end: int
+    frames: int
+    state: str
+    used: str
+    href: str
+    changed: bool
+
+
+@dataclass(frozen=True, slots=True)
+class LegendEntry:
+    """A state with the letter that stands for it."""
+
+    state: str
+    letter: str
+    meaning: str
+
+
+@dataclass(frozen=True, slots=True)
+class MapView:
+    """A window of a zone's frames.
+
+    cells of 2^shift frames from `first` on, `columns` in a row; start, end: the zone's frames among them.
+    tiles: the drawing. rows: the table; hidden_rows: how many of them are left out. place: the way from the
+    node to the window. changed: the last call's runs inside the window.
+    """
+
+    zone: str
+    node: int
+    start: int
+    end: int
+    first: int
+    shift: int
+    cells: int
+    columns: int
+    width: int
+    height: int
+    cell_text: str
+    tiles: Sequence[Tile]
+    outlines: Sequence[tuple[int, int, int]]
+    rows: Sequence[MapRow]
+    hidden_rows: int
+    zones: Sequence[Link]
+    zoom_out: Link
+    zoom_in: Link
+    earlier: Link
+    later: Link
+    whole: Link
+    legend: Sequence[LegendEntry]
+    selected: int | None
+    max_shift: int
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """A field of the inspector. lecture: the older name. href: what the value names."""
+
+    name: str
+    value: str
+    lecture: str | None = None
+    href: str | None = None
+    hint: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BuddyRow:
+    """The buddy of the frame's block at one order."""
+
+    order: int
+    pfn: int
+    href: str | None
+    state: str
+    merges: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Action:
+    """A call that makes sense on what is selected. fields: its arguments."""
+
+    call: str
+    label: str
+    fields: Sequence[tuple[str, str]]
+
+
+@dataclass(frozen=True, slots=True)
+class Flag:
+    """A bit of page->flags."""
+
+    bit: int
+    name: str
+    on: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Inspector:
+    """One page frame. missing: no such frame, and what there is instead."""
+
+    pfn: int
+    missing: str | None = None
+    state: str = ""
+    letter: str = ""
+    summary: str = ""
+    struct: Sequence[Fact] = ()
+    where: Sequence[Fact] = ()
+    flags: Sequence[Flag] = ()
+    raw_flags: str = ""
+    buddies: Sequence[BuddyRow] = ()
+    actions: Sequence[Action] = ()
+    near: Sequence[Link] = ()
+    owner: Fact | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """A run of frames that a call changed."""
+
+    text: str
+    state: str
+    letter: str
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class OutcomeView:
+    """What a call did: the kernel's answer.
+
+    ret: as text; href: what it names. null: it is NULL, with the reason. changes: runs; many: too many to
+    list.
+    """
+
+    seq: int
+    text: str
+    ret: str
+    href: str | None
+    verdict: str
+    headline: str
+    reason: str
+    facts: Sequence[Fact]
+    changes: Sequence[Change]
+    more_changes: int
+    many: bool
+    log: Sequence[str]
+    curl: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldView:
+    """An input of a call's form. kind: which macro draws it. choices: of a list."""
+
+    name: str
+    label: str
+    kind: str
+    value: str
+    required: bool
+    hint: str
+    c_type: str = ""
+    choices: Sequence[str] = ()
+    error: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class CallForm:
+    """The form of one call.
+
+    Picker: all calls by group. caller: who calls from where. many: repeat and lists.
+    """
+
+    spec: CallSpec
+    action: str
+    fields: Sequence[FieldView]
+    caller: Sequence[FieldView]
+    many: Sequence[FieldView]
+    result: FieldView | None
+    picker: Sequence[tuple[str, Sequence[Link]]]
+    line: str
+    curl: str
+    open_caller: bool = False
+    open_many: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class JournalRow:
+    """One call of the journal."""
+
+    seq: int
+    href: str
+    text: str
+    ret: str
+    ret_href: str | None
+    verdict: str
+    by: str | None
+    current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ListCell:
+    """Free blocks of one order and type.
+
+    Bar: height in thousandths, on a logarithmic scale; top: where it begins.
+    """
+
+    count: int
+    bar: int
+    top: int
+
+
+@dataclass(frozen=True, slots=True)
+class ListRow:
+    """The free lists of one migratetype. letter: as on the map."""
+
+    type: str
+    letter: str
+    cells: Sequence[ListCell]
+
+
+@dataclass(frozen=True, slots=True)
+class ListHead:
+    """The first blocks of one list, head first.
+
+    More: how many stand between them and the tail, where that is known.
+    """
+
+    order: int
+    type: str
+    count: int
+    pages: Sequence[Link]
+    more: int
+    tail: Link | None
+
+
+@dataclass(frozen=True, slots=True)
+class PcpView:
+    """One CPU's lists of a zone. fill: count against high, in thousandths."""
+
+    cpu: int
+    count: int
+    high: int
+    batch: int
+    fill: int
+    lists: Sequence[ListHead]
+
+
+@dataclass(frozen=True, slots=True)
+class ListsPanel:
+    """Free lists and per-CPU lists of the zone on the map."""
+
+    zone: str
+    node: int
+    orders: Sequence[int]
+    rows: Sequence[ListRow]
+    totals: Sequence[int]
+    free: int
+    heads: Sequence[ListHead]
+    pcp: Sequence[PcpView]
+
+
+@dataclass(frozen=True, slots=True)
+class TablePanel:
+    """A panel that is one table. columns: (title, is a number). rows: per column a text or a link."""
+
+    caption: str
+    columns: Sequence[tuple[str, bool]]
+    rows: Sequence[Sequence[str | Link]]
+    empty: str
+
+
+@dataclass(frozen=True, slots=True)
+class LogPanel:
+    """The kernel log, oldest line first."""
+
+    lines: Sequence[str]
+
+
+@dataclass(frozen=True, slots=True)
+class NameChip:
+    """A name that earlier calls gave to a result."""
+
+    name: str
+    value: str
+    href: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePage(Page):
+    """machine.html: a session's machine at its head.
+
+    panel: which panel is open, and what it shows in one of `lists`, `table` and `log`. refusal: why the last
+    request was no call. line: what stood in the console. view: the address's query, which forms carry along.
+    close: the address without an inspected frame.
+    """
+
+    TEMPLATE: ClassVar[str] = "machine.html"
+    id: str
+    name: str
+    seq: int
+    facts: Sequence[Fact]
+    overhead: Sequence[Fact]
+    switches: Sequence[Fact]
+    view: str
+    zones: Sequence[ZoneView]
+    map: MapView
+    inspector: Inspector | None
+    outcome: OutcomeView | None
+    refusal: Refusal | None
+    form: CallForm
+    panels: Sequence[Link]
+    panel: str
+    lists: ListsPanel | None
+    table: TablePanel | None
+    log: LogPanel | None
+    journal: Sequence[JournalRow]
+    older: Link
+    newer: Link
+    line: str
+    names: Sequence[NameChip]
+    gfp_names: Sequence[str]
+    caches: Sequence[str]
+    api: str
+    close: str

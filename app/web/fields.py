@@ -1,0 +1,101 @@
+"""The strings of a form as the JSON arguments of a call.
+
+What a text means for an argument is the text form's matter (`calltext.read`): a field of a form accepts what
+the same argument accepts on a line.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.mm import calltext
+from app.mm.vocabulary import Arg, CallSpec
+
+DEFAULTS: Final = {"gfp": "GFP_KERNEL", "flags": "GFP_KERNEL", "order": "0", "size": "64"}
+CALLER: Final = ("task", "cpu", "context")
+LOOP: Final = ("repeat", "until")
+SLICE: Final = ("start", "step", "count")
+BESIDE_KINDS: Final = {"cpu": "uint", "repeat": "uint", "start": "uint", "step": "uint", "count": "uint"}
+
+
+def beside(spec: CallSpec) -> tuple[str, ...]:
+    """What a call takes beside its own arguments."""
+    own = {arg.name for arg in spec.args}
+    loops = (LOOP if spec.allocates else ()) + (SLICE if spec.frees else ())
+    return tuple(name for name in CALLER if name not in own) + loops
+
+
+def body_of(spec: CallSpec, typed: Mapping[str, str]) -> dict[str, Any]:
+    """The arguments that a form's fields stand for.
+
+    Raises BadArgument where a field cannot be read at all.
+    """
+    body: dict[str, Any] = {}
+    for arg in spec.args:
+        if text := typed.get(arg.name, "").strip():
+            body.update(calltext.read(spec, arg.name, arg.kind, text))
+    for name in beside(spec):
+        if text := typed.get(name, "").strip():
+            if name == "until":
+                body["until"] = until(text)
+            else:
+                body.update(calltext.read(spec, name, BESIDE_KINDS.get(name, "word"), text))
+    return body
+
+
+def until(text: str) -> Any:
+    """`NULL`, or the number of free frames below which to stop."""
+    if text.casefold() == "null":
+        return "null"
+    number = calltext.as_number(text.removeprefix("free").strip(" <"))
+    return text if number is None else {"free_below": number}
+
+
+def line_of(spec: CallSpec, typed: Mapping[str, str]) -> str:
+    """The same call as a line of text.
+
+    By position up to the first argument left out, by keyword behind it.
+    """
+    given = {name: text.strip() for name, text in typed.items() if text.strip()}
+    words, in_place = [], True
+    for arg in spec.args:
+        if arg.name not in given or is_default(arg, given[arg.name]):
+            in_place = False
+            continue
+        words.append(given[arg.name] if in_place else f"{arg.name}={given[arg.name]}")
+    words += [f"{name}={given[name]}" for name in SLICE if spec.frees and name in given]
+    named = f"{given['as']} = " if "as" in given else ""
+    return f"{who(spec, given)}{named}{spec.name}({', '.join(words)}){tail(spec, given)}"
+
+
+def is_default(arg: Arg, text: str) -> bool:
+    """Whether a field says only what the call would take anyway."""
+    return not arg.required and text == str(arg.default)
+
+
+def who(spec: CallSpec, given: Mapping[str, str]) -> str:
+    """`alice@1/softirq: `, without the parts that are the usual ones."""
+    task = given.get("task", "init") if "task" in beside(spec) else "init"
+    cpu, context = given.get("cpu", "0"), given.get("context", "process")
+    text = (
+        ("" if task == "init" else task)
+        + ("" if cpu == "0" else f"@{cpu}")
+        + ("" if context == "process" else f"/{context}")
+    )
+    return f"{text}: " if text else ""
+
+
+def tail(spec: CallSpec, given: Mapping[str, str]) -> str:
+    """` * 1000 until NULL`."""
+    if not spec.allocates:
+        return ""
+    text = f" * {given['repeat']}" if "repeat" in given else ""
+    if "until" not in given:
+        return text
+    stop = given["until"]
+    return text + (
+        " until NULL"
+        if stop.casefold() == "null"
+        else f" until free < {stop.removeprefix('free').strip(' <')}"
+    )

@@ -1,0 +1,290 @@
+"""The frame map: a window of a zone as cells, as a drawing and as a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final
+
+from app.web import wording
+from app.web.address import Address
+from app.web.contexts import LegendEntry, Link, MapRow, MapView, Tile
+
+Doc = Mapping[str, Any]
+
+COLUMNS: Final = 64
+CELLS: Final = 2048
+CELL: Final = 12
+ROWS_SHOWN: Final = 200
+ZOOM_STEP: Final = 2
+
+LETTERS: Final = {
+    "free": "",
+    "pcp": "",
+    "reserved": "R",
+    "unmovable": "U",
+    "movable": "M",
+    "reclaimable": "E",
+    "highatomic": "H",
+    "slab": "S",
+    "vmalloc": "V",
+    "pagetable": "T",
+    "lost": "X",
+    "locked": "L",
+}
+MEANINGS: Final = {
+    "free": "on a buddy list of the zone; a bar inside shows the share that is in use",
+    "pcp": "on a per-CPU list: not free for the buddy allocator, not counted as free",
+    "reserved": "never handed to the allocator, or in use since boot",
+    "unmovable": "allocated without __GFP_MOVABLE or __GFP_RECLAIMABLE",
+    "movable": "allocated with __GFP_MOVABLE",
+    "reclaimable": "allocated with __GFP_RECLAIMABLE",
+    "highatomic": "in a pageblock kept for atomic requests of high order",
+    "slab": "a slab of a kmem_cache",
+    "vmalloc": "behind a vmalloc area",
+    "pagetable": "a page of the kernel's page tables",
+    "lost": "in use for good: a mistake made it unreachable",
+    "locked": "its page lock is taken",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Window:
+    """Which frames the map shows: `cells` cells of 2^shift frames from `start` on."""
+
+    zone: str
+    node: int
+    start: int
+    shift: int
+    cells: int
+
+    @property
+    def end(self) -> int:
+        """First frame behind it."""
+        return self.start + (self.cells << self.shift)
+
+
+def end_of(zone: Doc) -> int:
+    """First frame behind a zone."""
+    return int(zone["start_pfn"] + zone["spanned"])
+
+
+def zone_to_show(zones: Sequence[Doc], here: Address) -> Doc:
+    """The zone that the address names.
+
+    Else the one of the inspected frame; else the one that requests try first.
+    """
+    for zone in zones:
+        if zone["name"] == here.zone and here.node in (None, zone["node"]):
+            return zone
+    if here.pfn is not None:
+        for zone in zones:
+            if zone["start_pfn"] <= here.pfn < end_of(zone):
+                return zone
+    first_node = [zone for zone in zones if zone["node"] == zones[0]["node"]]
+    return first_node[-1]
+
+
+def whole_shift(zone: Doc) -> int:
+    """The smallest cell with which the whole zone fits."""
+    shift = 0
+    while cells_of(zone, row_of(zone["start_pfn"], shift), shift) > CELLS:
+        shift += 1
+    return shift
+
+
+def row_of(pfn: int, shift: int) -> int:
+    """Where the row begins that a frame lies in."""
+    return pfn // (COLUMNS << shift) * (COLUMNS << shift)
+
+
+def cells_of(zone: Doc, start: int, shift: int) -> int:
+    """Cells from there to the zone's end."""
+    return -((start - end_of(zone)) >> shift)
+
+
+def window_of(zone: Doc, here: Address) -> Window:
+    """The window that the address asks for, moved so that it lies in the zone."""
+    widest = whole_shift(zone)
+    shift = widest if here.shift is None else min(max(here.shift, 0), widest)
+    row = COLUMNS << shift
+    first = row_of(zone["start_pfn"], shift)
+    start = first if here.start is None else row_of(here.start, shift)
+    rows = -(-(end_of(zone) - first) // row)
+    last = first + max(0, rows - CELLS // COLUMNS) * row
+    start = min(max(start, first), last)
+    if cells_of(zone, start, shift) <= 0:
+        start = first
+    return Window(zone["name"], zone["node"], start, shift, min(CELLS, cells_of(zone, start, shift)))
+
+
+def around(zone: Doc, pfn: int, shift: int) -> int:
+    """Where a window starts that has the frame in its middle, at the beginning of a row."""
+    row = COLUMNS << shift
+    return max(zone["start_pfn"] // row, pfn // row - CELLS // COLUMNS // 2) * row
+
+
+def map_view(
+    zones: Sequence[Doc], zone: Doc, window: Window, doc: Doc, changed: Sequence[Sequence[Any]], here: Address
+) -> MapView:
+    """doc: `app.mm.show.zonemap` of the window. changed: the last call's `[pfn, frames, state]` runs."""
+    cells = states(zone, window, doc)
+    fill = doc["fill"]
+    inside = [(pfn, frames) for pfn, frames, _ in changed if pfn < window.end and pfn + frames > window.start]
+    rows = list(table_rows(zone, window, cells, fill, inside, here))
+    centre = middle(zone, window, inside, here)
+    whole = whole_shift(zone)
+    return MapView(
+        zone=window.zone,
+        node=window.node,
+        start=max(window.start, zone["start_pfn"]),
+        end=min(window.end, end_of(zone)) - 1,
+        first=window.start,
+        shift=window.shift,
+        cells=len(cells),
+        columns=COLUMNS,
+        width=COLUMNS * CELL,
+        height=-(-len(cells) // COLUMNS) * CELL,
+        cell_text=cell_text(window.shift),
+        tiles=list(tiles(window, cells, fill)),
+        outlines=list(outlines(window, inside)),
+        rows=rows[:ROWS_SHOWN],
+        hidden_rows=max(0, len(rows) - ROWS_SHOWN),
+        zones=[zone_link(each, each is zone, len({z["node"] for z in zones}) > 1, here) for each in zones],
+        zoom_out=zoom(zone, "−", min(whole, window.shift + ZOOM_STEP), centre, window, here),
+        zoom_in=zoom(zone, "+", max(0, window.shift - ZOOM_STEP), centre, window, here),
+        earlier=pan(zone, "◂", -1, window, here),
+        later=pan(zone, "▸", 1, window, here),
+        whole=Link(
+            "all",
+            here.to(**at(zone, None, None)).href if window.shift < whole else None,
+            hint="The whole zone",
+        ),
+        legend=[LegendEntry(state, letter, MEANINGS[state]) for state, letter in LETTERS.items()],
+        selected=here.pfn,
+        max_shift=whole,
+    )
+
+
+def states(zone: Doc, window: Window, doc: Doc) -> list[str]:
+    """The state of each cell; `outside` where a row begins before the zone."""
+    names: list[str] = list(doc["states"])
+    before = max(0, zone["start_pfn"] - window.start >> window.shift)
+    return ["outside"] * before + [names[index] for index in doc["cells"][before:]]
+
+
+def at(zone: Doc, start: int | None, shift: int | None) -> dict[str, Any]:
+    """The parts of an address that name a window."""
+    return {"zone": zone["name"], "node": zone["node"], "start": start, "shift": shift}
+
+
+def zone_link(zone: Doc, current: bool, nodes: bool, here: Address) -> Link:
+    """A zone to show; its node where there are several."""
+    text = f"Node {zone['node']} › {zone['name']}" if nodes else zone["name"]
+    return Link(text, here.to(**at(zone, None, None)).href, current)
+
+
+def middle(zone: Doc, window: Window, changed: Sequence[tuple[int, int]], here: Address) -> int:
+    """Where to zoom to: the inspected frame, else what the last call changed, else the window's middle."""
+    if here.pfn is not None and window.start <= here.pfn < window.end:
+        return here.pfn
+    if changed:
+        return max(changed[0][0], window.start)
+    return min((window.start + window.end) // 2, end_of(zone) - 1)
+
+
+def zoom(zone: Doc, text: str, shift: int, centre: int, window: Window, here: Address) -> Link:
+    """To cells of another size, with the centre still in view."""
+    if shift == window.shift:
+        return Link(text, None)
+    return Link(text, here.to(**at(zone, around(zone, centre, shift), shift)).href, hint=cell_text(shift))
+
+
+def pan(zone: Doc, text: str, direction: int, window: Window, here: Address) -> Link:
+    """To the window before or behind, with nothing left out between."""
+    width = CELLS << window.shift
+    start = max(0, window.start + direction * width)
+    other = window_of(zone, here.to(**at(zone, start, window.shift)))
+    if other.start == window.start:
+        return Link(text, None)
+    return Link(text, here.to(**at(zone, other.start, window.shift)).href)
+
+
+def cell_text(shift: int) -> str:
+    """What one cell stands for."""
+    frames = 1 << shift
+    return (
+        "1 cell = 1 frame, 4 KiB" if shift == 0 else f"1 cell = {frames:,} frames, {wording.frames(frames)}"
+    )
+
+
+def tiles(window: Window, cells: Sequence[str], fill: Sequence[int]) -> Iterator[Tile]:
+    """Neighbours that look alike as one rectangle: a whole zone of free memory is one a row."""
+    looks = [(state, used_height(state, used)) for state, used in zip(cells, fill, strict=True)]
+    for top in range(0, len(looks), COLUMNS):
+        column = 0
+        for (state, used), group in groupby(looks[top : top + COLUMNS]):
+            width = len(list(group))
+            first = window.start + (top + column << window.shift)
+            last = first + (width << window.shift) - 1
+            x, y = column * CELL, top // COLUMNS * CELL
+            yield Tile(
+                x=x,
+                y=y,
+                width=width * CELL,
+                state=state,
+                letter=LETTERS.get(state, ""),
+                letter_x=x + CELL / 2,
+                letter_y=y + 9.2,
+                used_y=y + CELL - used,
+                used=used,
+                title=f"{wording.pfn(first)}–{wording.pfn(last)} {state}",
+            )
+            column += width
+
+
+def used_height(state: str, used: int) -> int:
+    """How high the bar stands in a free cell that is partly in use."""
+    return min(CELL - 2, max(2, used * CELL // 256)) if state == "free" and used else 0
+
+
+def outlines(window: Window, changed: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
+    """x, y and width of what changed, row by row."""
+    for pfn, frames in changed:
+        first = max(pfn, window.start) - window.start >> window.shift
+        last = min(pfn + frames, window.end) - 1 - window.start >> window.shift
+        for row in range(first // COLUMNS, last // COLUMNS + 1):
+            left = max(first, row * COLUMNS)
+            right = min(last, row * COLUMNS + COLUMNS - 1)
+            yield left % COLUMNS * CELL, row * CELL, (right - left + 1) * CELL
+
+
+def table_rows(
+    zone: Doc,
+    window: Window,
+    cells: Sequence[str],
+    fill: Sequence[int],
+    changed: Sequence[tuple[int, int]],
+    here: Address,
+) -> Iterator[MapRow]:
+    """Neighbouring cells of one state, with the share of their frames that is in use."""
+    place = 0
+    for state, group in groupby(cells):
+        width = len(list(group))
+        if state == "outside":
+            place += width
+            continue
+        start = max(window.start + (place << window.shift), zone["start_pfn"])
+        end = min(window.start + (place + width << window.shift), end_of(zone))
+        used = sum(fill[place : place + width])
+        place += width
+        yield MapRow(
+            start=start,
+            end=end - 1,
+            frames=end - start,
+            state=state,
+            used=wording.percent(used, 255 * width),
+            href=here.at(start),
+            changed=any(pfn < end and pfn + frames > start for pfn, frames in changed),
+        )

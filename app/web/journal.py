@@ -1,0 +1,179 @@
+"""Outcomes as people read them: the banner of the last call and the rows of the journal."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from app.mm import calltext
+from app.mm.vocabulary import CALLS, CallSpec
+from app.web import wording
+from app.web.address import Address
+from app.web.contexts import Change, Fact, JournalRow, OutcomeView
+from app.web.framemap import LETTERS
+
+Outcome = Mapping[str, Any]
+
+CHANGES_SHOWN: Final = 12
+LONGEST_LINE: Final = 160
+
+HEADLINES: Final = {
+    "ok": ("", ""),
+    "null": (
+        "The kernel’s answer is NULL.",
+        "It was asked properly and could not: this is an answer, not an error.",
+    ),
+    "blocked": (
+        "The task sleeps.",
+        "It waits in the page’s queue until somebody unlocks; it can make no other call.",
+    ),
+    "warn": ("The kernel warned and went on.", "What it says is in its log."),
+    "bug": ("The kernel reports a bug.", "A real kernel would kill the calling task here; this one goes on."),
+    "oom": ("Out of memory.", "Here the kernel would run the OOM killer."),
+    "hang": ("This would never return.", "Here the kernel would loop for ever."),
+}
+
+
+def returns(spec: CallSpec) -> str:
+    """The C type of what a call returns."""
+    return spec.prototype[: spec.prototype.index("(")].rpartition(" ")[0].strip() + (
+        " *" if spec.prototype[: spec.prototype.index("(")].rpartition(" ")[2].startswith("*") else ""
+    )
+
+
+def ret_text(outcome: Outcome) -> str:
+    """What the C function returned, as C would write it."""
+    value = outcome["ret"]
+    if isinstance(value, bool):
+        return str(value).lower()
+    if value is None:
+        spec = CALLS.get(outcome["call"])
+        return "void" if spec is not None and returns(spec) == "void" else "NULL"
+    if "runs" in outcome:
+        return f"{value:,} blocks"
+    return str(value)
+
+
+def call_text(outcome: Outcome) -> str:
+    """The call as a line; a long list in it is cut."""
+    if outcome["call"] not in CALLS:
+        return f"{outcome['call']} {json.dumps(outcome['args'])}"
+    text = calltext.format_call(outcome)
+    return text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + "…"
+
+
+def pfn_of(outcome: Outcome) -> int | None:
+    """The frame that an outcome is about."""
+    for part, key in (("page", "pfn"), ("object", "slab_pfn")):
+        found = outcome.get(part)
+        if found and found.get(key) is not None:
+            return int(found[key])
+    return None
+
+
+def ret_href(outcome: Outcome, here: Address) -> str | None:
+    """What a returned pointer leads to."""
+    pfn = pfn_of(outcome)
+    return here.at(pfn) if pfn is not None and isinstance(outcome["ret"], str) else None
+
+
+def journal_row(outcome: Outcome, here: Address) -> JournalRow:
+    """One row."""
+    return JournalRow(
+        seq=outcome["seq"],
+        href=here.to(outcome=outcome["seq"]).href + "#outcome",
+        text=call_text(outcome),
+        ret=ret_text(outcome),
+        ret_href=ret_href(outcome, here),
+        verdict=outcome["verdict"],
+        by=outcome.get("by"),
+        current=outcome["seq"] == here.outcome,
+    )
+
+
+def outcome_view(outcome: Outcome, here: Address, api: str) -> OutcomeView:
+    """The banner. api: the session's address in the API."""
+    headline, reason = HEADLINES.get(outcome["verdict"], ("", ""))
+    changed: Sequence[Sequence[Any]] | None = outcome["changed"]
+    return OutcomeView(
+        seq=outcome["seq"],
+        text=call_text(outcome),
+        ret=ret_text(outcome),
+        href=ret_href(outcome, here),
+        verdict=outcome["verdict"],
+        headline=headline,
+        reason=reason,
+        facts=facts(outcome, here),
+        changes=[change(run, here) for run in (changed or ())[:CHANGES_SHOWN]],
+        more_changes=max(0, len(changed or ()) - CHANGES_SHOWN),
+        many=changed is None,
+        log=outcome["log"],
+        curl=curl(outcome["call"], outcome["args"], api),
+    )
+
+
+def change(run: Sequence[Any], here: Address) -> Change:
+    """A run of frames, and where to look at it frame by frame."""
+    pfn, frames, state = run
+    text = wording.pfn(pfn) if frames == 1 else f"{wording.pfn(pfn)} +{frames:,}"
+    return Change(text, state, LETTERS.get(state, ""), here.at(pfn))
+
+
+def facts(outcome: Outcome, here: Address) -> list[Fact]:
+    """What else the outcome says, in a few words each."""
+    found: list[Fact] = []
+    if page := outcome.get("page"):
+        found += page_facts(page, here)
+    if thing := outcome.get("object"):
+        found += object_facts(thing, here)
+    if area := outcome.get("area"):
+        found += area_facts(area)
+    if woken := outcome.get("woken"):
+        found.append(Fact("woken", ", ".join(woken)))
+    return found
+
+
+def page_facts(page: Outcome, here: Address) -> list[Fact]:
+    """Where a page is and who holds it."""
+    return [
+        Fact("frame", wording.pfn(page["pfn"]), href=here.at(page["pfn"])),
+        Fact("order", str(page["order"])),
+        Fact("in", f"{page['zone']}, node {page['node']}"),
+        Fact("address", page["address"] or "none: HIGHMEM, not mapped"),
+        Fact("_refcount", str(page["refcount"])),
+    ]
+
+
+def object_facts(thing: Outcome, here: Address) -> list[Fact]:
+    """A slab object, or what kmalloc took straight from the page allocator."""
+    found = [
+        Fact("cache", thing["cache"] or "none: whole pages"),
+        Fact("usable", f"{thing['ksize']:,} bytes"),
+    ]
+    if thing.get("slab_pfn") is not None:
+        found.append(Fact("slab", wording.pfn(thing["slab_pfn"]), href=here.at(thing["slab_pfn"])))
+    if thing.get("index") is not None:
+        found.append(Fact("object", f"{thing['index']} at offset {thing['offset']:,}"))
+    return found
+
+
+def area_facts(area: Outcome) -> list[Fact]:
+    """A vmalloc area."""
+    return [
+        Fact("area", f"{area['address']}, {wording.size(area['size'])}"),
+        Fact("frames", f"{area['nr_pages']:,}"),
+        Fact("page-table writes", f"{area['page_table_writes']:,}"),
+    ]
+
+
+def curl(call: str, body: Mapping[str, Any], api: str) -> str:
+    """The request that a terminal would send."""
+    document = json.dumps(body).replace("'", "'\\''")
+    return f"curl -s {api}/{call} -H 'Content-Type: application/json' -d '{document}'"
+
+
+def curl_line(line: str, api: str) -> str:
+    """The request that sends a line of text."""
+    quoted = line.replace("'", "'\\''")
+    return f"curl -s {api}/calls -H 'Content-Type: text/plain' --data-binary '{quoted}'"

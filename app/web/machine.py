@@ -1,0 +1,245 @@
+"""The machine page, and the forms on it.
+
+Each form is the API's call: it goes through the same door, and leads back here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.mm import calltext
+from app.mm.calls import Named
+from app.mm.gfp import VALUE
+from app.mm.vocabulary import CALLS
+from app.sessions import Applied, BatchItem, Event, NotFound, Principal, SessionInfo, Sessions, principal_of
+from app.web import address, callform, fields, wording
+from app.web.address import PANELS, Address
+from app.web.contexts import Fact, Link, LogPanel, MachinePage, NameChip, Refusal
+from app.web.framemap import map_view
+from app.web.inspector import inspector, missing
+from app.web.journal import journal_row, outcome_view
+from app.web.lists import lists_panel
+from app.web.panels import table_panel, tabs
+from app.web.reading import Reading, look
+from app.web.refusals import REFUSED, refusal_of, status_of
+from app.web.render import respond
+from app.web.shell import shell_of
+from app.web.zones import zone_views
+
+router = APIRouter(include_in_schema=False)
+
+ROWS: Final = 50
+NAMES_SHOWN: Final = 40
+SWITCHES: Final = {
+    "lecture": "lecture view",
+    "pcp": "per-CPU page lists",
+    "mobility": "grouping by mobility",
+    "debug": "debug kernel",
+}
+
+
+@router.get("/sessions/{session_id}")
+async def machine_page(request: Request, session_id: str) -> Response:
+    """The machine as it is now."""
+    here = address.parse(session_id, request.query_params)
+    return respond(await page(request, here))
+
+
+@router.post("/sessions/{session_id}/call/{name}")
+async def make_call(request: Request, session_id: str, name: str) -> Response:
+    """A form's call.
+
+    Done: back to the page, with its outcome. Refused: the same page, with what was typed.
+    """
+    if name not in CALLS:
+        raise NotFound("call", name)
+    form = await request.form()
+    typed = callform.typed_of(form)
+    here = address.parse(session_id, str(form.get("view", ""))).to(call=name)
+    try:
+        body = fields.body_of(CALLS[name], typed)
+        applied = await call(request, session_id, name, body, typed.get("as", "").strip() or None)
+    except REFUSED as error:
+        return respond(await page(request, here, refusal_of(error), typed), status_of(error))
+    return RedirectResponse(here.to(outcome=applied.seq, before=None).href + "#outcome", 303)
+
+
+@router.get("/sessions/{session_id}/call/{name}")
+async def call_form_page(session_id: str, name: str) -> Response:
+    """Where a reload of a refused form leads when it is asked for again: to the form, empty."""
+    return RedirectResponse(Address(session_id, call=name).href, 303)
+
+
+@router.post("/sessions/{session_id}/line")
+async def run_line(
+    request: Request, session_id: str, line: Annotated[str, Form()] = "", view: Annotated[str, Form()] = ""
+) -> Response:
+    """The console's line."""
+    here = address.parse(session_id, view)
+    try:
+        read = calltext.parse_line(line)
+        if read.name is None:
+            return RedirectResponse(here.href, 303)
+        applied = await call(request, session_id, read.name, read.body, read.as_name)
+    except REFUSED as error:
+        return respond(await page(request, here, refusal_of(error), line=line), status_of(error))
+    return RedirectResponse(here.to(outcome=applied.seq, before=None).href + "#outcome", 303)
+
+
+async def call(
+    request: Request, session_id: str, name: str, body: Mapping[str, Any], as_name: str | None
+) -> Applied:
+    """One call; as a batch of one where its result gets a name, since names belong to batches."""
+    sessions, who = door(request)
+    if as_name is None:
+        return await sessions.apply(who, session_id, name, body)
+    (applied,) = await sessions.batch(who, session_id, [BatchItem(name, body, as_name)])
+    return applied
+
+
+def door(request: Request) -> tuple[Sessions, Principal]:
+    """Through which everything goes, and who asks."""
+    return request.app.state.sessions, principal_of(request.scope)
+
+
+async def page(
+    request: Request,
+    here: Address,
+    refusal: Refusal | None = None,
+    typed: Mapping[str, str] | None = None,
+    line: str = "",
+) -> MachinePage:
+    """Everything on the page, of one moment: the machine is read first, and rows behind it are not shown."""
+    sessions, who = door(request)
+    panel = here.panel if here.panel in PANELS else PANELS[0]
+    reading = await sessions.read(who, here.id, look, here, panel)
+    info = await sessions.get(who, here.id)
+    rows = await newest(sessions, who, info, here)
+    shown = await outcome_to_show(sessions, who, info, here, rows)
+    names = await sessions.names(who, here.id)
+    if shown is not None:
+        here = here.to(outcome=shown["seq"])
+    return build(request, here, info, reading, rows, shown, names, panel, refusal, typed or {}, line)
+
+
+async def newest(sessions: Sessions, who: Principal, info: SessionInfo, here: Address) -> list[Event]:
+    """A page of the journal, newest first."""
+    until = min(info.seq, (here.before or info.seq + 1) - 1)
+    rows = await sessions.events(who, info.id, max(0, until - ROWS), ROWS)
+    return [row for row in reversed(rows) if row.seq <= until]
+
+
+async def outcome_to_show(
+    sessions: Sessions, who: Principal, info: SessionInfo, here: Address, rows: list[Event]
+) -> dict[str, Any] | None:
+    """The row that the address names, else the last one."""
+    seq = info.seq if here.outcome is None else here.outcome
+    found = next((row for row in rows if row.seq == seq), None)
+    if found is not None:
+        return found.outcome
+    try:
+        return (await sessions.event(who, info.id, seq)).outcome
+    except NotFound:
+        return None
+
+
+def build(
+    request: Request,
+    here: Address,
+    info: SessionInfo,
+    reading: Reading,
+    rows: list[Event],
+    shown: dict[str, Any] | None,
+    names: Mapping[str, Named],
+    panel: str,
+    refusal: Refusal | None,
+    typed: Mapping[str, str],
+    line: str,
+) -> MachinePage:
+    """The context."""
+    machine = info.machine
+    api = f"/api/v1/sessions/{info.id}"
+    full_api = f"{str(request.base_url).rstrip('/')}{api}"
+    changed = (shown["changed"] or ()) if shown else ()
+    frame = inspector(reading.frame, here) if reading.frame else None
+    if frame is None and here.pfn is not None:
+        frame = missing(here.pfn)
+    journal = [journal_row(row.outcome, here) for row in rows]
+    oldest = journal[-1].seq if journal else 0
+    return MachinePage(
+        shell=shell_of(request, here.href),
+        title=info.name,
+        id=info.id,
+        name=info.name,
+        seq=info.seq,
+        facts=headline(machine),
+        overhead=overhead(machine),
+        switches=[Fact(words, "on" if machine[key] else "off") for key, words in SWITCHES.items()],
+        view=here.query,
+        zones=zone_views(reading.zones, reading.zone, here),
+        map=map_view(reading.zones, reading.zone, reading.window, reading.cells, changed, here),
+        inspector=frame,
+        outcome=outcome_view(shown, here, full_api) if shown else None,
+        refusal=refusal,
+        form=callform.call_form(here, typed, refusal, full_api, numa=machine["nodes"] > 1),
+        panels=tabs(panel, here),
+        panel=panel,
+        lists=lists_panel(reading.panel, here) if panel == "lists" else None,
+        table=table_panel(panel, reading.panel, here),
+        log=LogPanel(reading.panel["lines"]) if panel == "log" else None,
+        journal=journal,
+        older=Link("Older", here.to(before=oldest).href if oldest > 1 else None),
+        newer=Link("Newest", here.to(before=None).href if here.before else None),
+        line=line,
+        names=[chip(name, named, here) for name, named in list(names.items())[-NAMES_SHOWN:]],
+        gfp_names=tuple(VALUE),
+        caches=(),
+        api=api,
+        close=here.to(pfn=None).href,
+    )
+
+
+def headline(machine: Mapping[str, Any]) -> list[Fact]:
+    """The machine in five words."""
+    found = [
+        Fact("profile", machine["profile"] or "from a dump"),
+        Fact("kernel", f"Linux {machine['kernel']}"),
+        Fact("memory", wording.size(machine["memory"])),
+        Fact("CPUs", f"{machine['cpus']} CPU" + ("s" if machine["cpus"] > 1 else "")),
+    ]
+    if machine["nodes"] > 1:
+        found.append(Fact("nodes", f"{machine['nodes']} nodes"))
+    if machine["lecture"]:
+        found.append(Fact("lecture view", "lecture view", hint="no per-CPU lists, one list per order"))
+    if machine.get("tiny"):
+        found.append(Fact("tiny", "no machine that could boot", hint=str(machine["tiny"])))
+    return found
+
+
+def overhead(machine: Mapping[str, Any]) -> list[Fact]:
+    """What the struct pages cost, as the lecture computes it, for each size that it had."""
+    return [
+        Fact(
+            f"{entry['bytes']} bytes × {machine['frames']:,}",
+            f"{wording.size(entry['total'])} ({100 * entry['share']:.2f} %)",
+        )
+        for entry in machine["struct_page_overhead"]
+    ]
+
+
+def chip(name: str, named: Named, here: Address) -> NameChip:
+    """What a name stands for."""
+    if named.runs is not None:
+        return NameChip(name, f"{sum(run[1] for run in named.runs):,} blocks", None)
+    if named.pfn is not None:
+        return NameChip(name, wording.pfn(named.pfn), here.at(named.pfn))
+    if named.addr is not None:
+        return NameChip(
+            name, wording.hexadecimal(named.addr), here.to(addr=wording.hexadecimal(named.addr)).href
+        )
+    return NameChip(name, "NULL", None)

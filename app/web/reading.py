@@ -1,0 +1,66 @@
+"""What a machine page needs of the machine, taken in one look so that all of it is of the same moment."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from app.mm import show
+from app.mm.machine import Machine
+from app.web.address import Address
+from app.web.framemap import Window, window_of, zone_to_show
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """zones.
+
+    All of them; zone: the one on the map. frame: None where there is none to inspect, or no such frame.
+    """
+
+    zones: Sequence[Mapping[str, Any]]
+    zone: Mapping[str, Any]
+    window: Window
+    cells: dict[str, Any]
+    frame: dict[str, Any] | None
+    panel: dict[str, Any]
+
+
+def look(machine: Machine, here: Address, panel: str) -> Reading:
+    """Runs on the thread that owns the machine, so it reads and computes nothing that could wait."""
+    zones = show.zones(machine)["zones"]
+    zone = zone_to_show(zones, here)
+    window = window_of(zone, here)
+    return Reading(
+        zones=zones,
+        zone=zone,
+        window=window,
+        cells=show.zonemap(machine, zone["name"], zone["node"], window.start, window.shift, window.cells),
+        frame=frame(machine, here.pfn),
+        panel=panel_of(machine, panel, zone),
+    )
+
+
+def frame(machine: Machine, pfn: int | None) -> dict[str, Any] | None:
+    """The inspected frame, where there is such a frame."""
+    if pfn is None:
+        return None
+    try:
+        return show.page(machine, pfn)
+    except KeyError:
+        return None
+
+
+def panel_of(machine: Machine, panel: str, zone: Mapping[str, Any]) -> dict[str, Any]:
+    """What the open panel shows."""
+    match panel:
+        case "tasks":
+            return show.tasks(machine)
+        case "log":
+            return show.log(machine)
+        case _:
+            lists = show.free_lists(machine)["zones"]
+            return next(
+                entry for entry in lists if (entry["name"], entry["node"]) == (zone["name"], zone["node"])
+            )

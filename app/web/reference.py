@@ -1,0 +1,141 @@
+"""The pages that need no machine: GFP masks, and the reference of calls."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.mm import gfp
+from app.mm.errors import BadArgument
+from app.mm.vocabulary import CALLS, CallSpec
+from app.web.callform import GROUPS
+from app.web.contexts import CallGroup, CallsPage, GfpFlag, GfpGroup, GfpPage
+from app.web.journal import curl
+from app.web.mask import facts
+from app.web.render import respond
+from app.web.shell import shell_of
+
+router = APIRouter(include_in_schema=False)
+
+KINDS: Final = {
+    "type": "Types: what one normally writes",
+    "zone": "Zone modifiers: from where",
+    "mobility": "Mobility: to which free list",
+    "reclaim": "Reclaim modifiers: how hard to try",
+    "action": "Action modifiers: what is allowed, and what to do with the result",
+    "placement": "Placement modifiers: on which node",
+}
+
+EXAMPLES: Final = {
+    "gfp": "GFP_KERNEL",
+    "flags": "GFP_KERNEL",
+    "order": 3,
+    "page": 18944,
+    "addr": "0xffff888004a00000",
+    "size": 4096,
+    "node": 0,
+    "name": "demo",
+    "cache": "demo",
+    "align": 0,
+    "task": "alice",
+    "value": 20000,
+}
+
+
+@router.get("/gfp")
+async def gfp_page(request: Request, mask: str = "") -> Response:
+    """A mask taken apart. Ticked flags are joined into `mask`, so that the address is one to pass on."""
+    ticked = request.query_params.getlist("flag")
+    if ticked:
+        return RedirectResponse(f"/gfp?mask={'|'.join(joined(ticked))}", 303)
+    typed = mask.strip() or "GFP_KERNEL"
+    try:
+        value, error = gfp.parse(typed), None
+    except BadArgument as refused:
+        value, error = 0, refused.faults[0].msg
+    return respond(
+        GfpPage(
+            shell=shell_of(request),
+            title="GFP masks",
+            typed=typed,
+            error=error,
+            value=value,
+            line=gfp.pGg(value) or "0",
+            lecture="|".join(lecture_words(value)) or "0",
+            facts=list(facts(value)),
+            groups=groups(value),
+        ),
+        422 if error else 200,
+    )
+
+
+@router.get("/calls")
+async def calls_page(request: Request) -> Response:
+    """Every call, as a reference to read and to copy from."""
+    base = str(request.base_url).rstrip("/")
+    found: dict[str, list[tuple[CallSpec, str]]] = {}
+    for spec in CALLS.values():
+        found.setdefault(GROUPS[spec.group], []).append((spec, example(spec, f"{base}/api/v1/sessions/$ID")))
+    groups_ = [CallGroup(name, calls) for name, calls in found.items()]
+    return respond(CallsPage(shell=shell_of(request), title="Calls and API", groups=groups_))
+
+
+def example(spec: CallSpec, api: str) -> str:
+    """A request with one value for each argument that must be given."""
+    body = {}
+    for arg in spec.args:
+        if arg.kind in ("page", "page_or_addr"):
+            body["pfn"] = EXAMPLES["page"]
+        elif arg.kind == "sysctl":
+            body["name"] = "min_free_kbytes"
+        elif arg.required:
+            body[arg.name] = EXAMPLES[arg.name]
+    return curl(spec.name, body, api)
+
+
+def joined(flags: list[str]) -> list[str]:
+    """Known names without those that another one already holds."""
+    values = {name: gfp.VALUE[name] for name in flags if name in gfp.VALUE}
+    return [
+        name
+        for name, value in values.items()
+        if not any(value & other == value and value != other for other in values.values())
+    ]
+
+
+def lecture_words(value: int) -> Iterator[str]:
+    """The mask in the lecture's spelling, where it has one."""
+    spelled = {name.name: name.lecture for name in gfp.NAMES if name.lecture}
+    for word in filter(None, gfp.pGg(value).split("|")):
+        yield spelled.get(word, word)
+
+
+def groups(value: int) -> list[GfpGroup]:
+    """Every name by kind."""
+    return [
+        GfpGroup(
+            title,
+            [
+                GfpFlag(
+                    name.name,
+                    name.value,
+                    name.doc,
+                    name.value != 0 and value & name.value == name.value,
+                    name.lecture if name.lecture != name.name else None,
+                    composition(name.value) if kind == "type" else "",
+                )
+                for name in gfp.NAMES
+                if name.kind == kind
+            ],
+        )
+        for kind, title in KINDS.items()
+    ]
+
+
+def composition(value: int) -> str:
+    """What a type is made of: the names of its single bits."""
+    return " | ".join(name.name for name in gfp.NAMES if name.value.bit_count() == 1 and value & name.value)

@@ -1,0 +1,42 @@
+"""Requests that were no kernel call.
+
+Why, and with which status. Nothing happened and nothing is journalled.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.mm.errors import BadArgument, NoRoom, TaskBlocked
+from app.sessions import Busy, Conflict, LimitReached, StorageFull
+from app.web.contexts import Faulty, Refusal
+
+STATUS: Final[dict[type[Exception], int]] = {
+    BadArgument: 422,
+    LimitReached: 422,
+    TaskBlocked: 409,
+    Conflict: 409,
+    Busy: 503,
+    StorageFull: 507,
+    NoRoom: 507,
+}
+
+# What a page says in its own form; everything else becomes an error page.
+REFUSED: Final = tuple(STATUS)
+
+NO_CALL: Final = "Not a kernel call: nothing happened"
+
+
+def status_of(error: Exception) -> int:
+    """The status of the page that shows the refusal."""
+    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
+
+
+def refusal_of(error: Exception, title: str = NO_CALL) -> Refusal:
+    """The refusal in words, by field where fields are at fault."""
+    if isinstance(error, BadArgument):
+        return Refusal(
+            title, [Faulty(str(fault.loc[-1]) if fault.loc else "", fault.msg) for fault in error.faults]
+        )
+    place = str(error.loc[-1]) if isinstance(error, LimitReached) and error.loc else ""
+    return Refusal(title, [Faulty(place, str(error))])

@@ -1,0 +1,54 @@
+"""Numbers as people read them."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+PAGE_SIZE: Final = 4096
+UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
+
+
+def count(number: int) -> str:
+    """1,310,720"""
+    return f"{number:,}"
+
+
+def pfn(number: int) -> str:
+    """A frame number with room for five digits, so that columns of them line up: 0x04a00"""
+    return f"{number:#07x}"
+
+
+def hexadecimal(number: int) -> str:
+    """0xcc0"""
+    return f"{number:#x}"
+
+
+def size(number: int) -> str:
+    """Bytes in the largest unit that leaves at most one decimal: 15.9 MiB"""
+    amount = float(number)
+    unit = 0
+    while amount >= 1024 and unit < len(UNITS) - 1:
+        amount /= 1024
+        unit += 1
+    text = f"{amount:.1f}" if unit and amount < 100 else f"{amount:.0f}"
+    return f"{text.removesuffix('.0')} {UNITS[unit]}"
+
+
+def frames(number: int) -> str:
+    """Page frames as bytes: 512 → 2 MiB"""
+    return size(number * PAGE_SIZE)
+
+
+def percent(part: int, whole: int) -> str:
+    """A share with as many digits as tell it from nothing: 0.3 %"""
+    share = 100 * part / whole if whole else 0.0
+    if 0 < share < 0.1:
+        return "< 0.1 %"
+    return f"{share:.1f} %" if share < 10 else f"{share:.0f} %"
+
+
+def date(moment: datetime | str) -> str:
+    """2026-11-22 14:00, UTC."""
+    when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return f"{when:%Y-%m-%d %H:%M}"

@@ -1,0 +1,46 @@
+// The public API, as scripts and notebooks use it.
+
+/** A request that was no kernel call: the problem document's words, and the fields at fault. */
+export class Refused extends Error {
+  /** @param {{title?: string, detail?: string, errors?: {loc: (string | number)[], msg: string}[]}} problem */
+  constructor(problem) {
+    super(problem.detail ?? problem.title ?? "The server gave no reason.");
+    this.errors = problem.errors ?? [];
+  }
+}
+
+/** @param {Response} response */
+async function answered(response) {
+  const body = await response.json().catch(() => ({ title: `${response.status} ${response.statusText}` }));
+  if (!response.ok) throw new Refused(body);
+  return body;
+}
+
+/**
+ * Make one call, written as a line of text. Returns its outcome.
+ * @param {string} api @param {string} line
+ */
+export async function call(api, line) {
+  const headers = { "Content-Type": "text/plain", Accept: "application/json" };
+  const body = await answered(await fetch(`${api}/calls`, { method: "POST", headers, body: line }));
+  return body.outcomes.at(-1);
+}
+
+/**
+ * A window of the zone map, with its bytes decoded.
+ * @param {string} api @param {Record<string, string | number>} window
+ */
+export async function zonemap(api, window) {
+  const doc = await answered(await fetch(`${api}/zonemap?${new URLSearchParams(window)}`));
+  return { ...doc, cells: bytes(doc.cells), fill: bytes(doc.fill) };
+}
+
+/** @param {string} text */
+function bytes(text) {
+  return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
+}
+
+/** @param {string} api */
+export async function head(api) {
+  return (await answered(await fetch(api))).seq;
+}

@@ -1,0 +1,98 @@
+// A form of a call as a line of text, which is what the API is sent: the same spelling as in the console.
+
+const CALLER = { task: "init", cpu: "0", context: "process" };
+
+/** @param {HTMLFormElement} form */
+function given(form) {
+  const values = {};
+  for (const [name, value] of new FormData(form)) {
+    if (name !== "view" && String(value).trim()) values[name] = String(value).trim();
+  }
+  return values;
+}
+
+/**
+ * By position up to the first argument left out, by keyword behind it.
+ * @param {HTMLFormElement} form
+ */
+export function lineOf(form) {
+  const values = given(form);
+  const own = form.dataset.order.split(" ").filter(Boolean);
+  const words = [];
+  let inPlace = true;
+  for (const name of own) {
+    if (!(name in values)) inPlace = false;
+    else words.push(inPlace ? values[name] : `${name}=${values[name]}`);
+  }
+  for (const name of ["start", "step", "count"]) if (values[name]) words.push(`${name}=${values[name]}`);
+  const named = values.as ? `${values.as} = ` : "";
+  return `${who(values, own)}${named}${form.dataset.call}(${words.join(", ")})${tail(values)}`;
+}
+
+/** @param {Record<string, string>} values @param {string[]} own */
+function who(values, own) {
+  const task = own.includes("task") || !values.task || values.task === CALLER.task ? "" : values.task;
+  const cpu = !values.cpu || values.cpu === CALLER.cpu ? "" : `@${values.cpu}`;
+  const context = !values.context || values.context === CALLER.context ? "" : `/${values.context}`;
+  return task || cpu || context ? `${task}${cpu}${context}: ` : "";
+}
+
+/** @param {Record<string, string>} values */
+function tail(values) {
+  const repeat = values.repeat ? ` * ${values.repeat}` : "";
+  if (!values.until) return repeat;
+  if (/^null$/i.test(values.until)) return `${repeat} until NULL`;
+  return `${repeat} until free < ${values.until.replace(/^free/, "").replace(/^[ <]+/, "")}`;
+}
+
+/**
+ * Keep the recipe beside the form in step with what is typed.
+ * @param {string} api
+ */
+export function recipes(api) {
+  document.addEventListener("input", (event) => {
+    const form = event.target instanceof Element && event.target.closest("#call form[data-call]");
+    if (!form) return;
+    const line = lineOf(form);
+    const section = form.closest("#call");
+    section.querySelector("[data-line]").textContent = line;
+    const quoted = line.replaceAll("'", "'\\''");
+    section.querySelector("[data-curl]").textContent =
+      `curl -s ${new URL(api, location.href)}/calls -H 'Content-Type: text/plain' --data-binary '${quoted}'`;
+  });
+}
+
+/**
+ * Show which fields were refused and why; what was typed stays.
+ * @param {HTMLFormElement} form @param {{loc: (string | number)[], msg: string}[]} errors
+ */
+export function mark(form, errors) {
+  clear(form);
+  for (const { loc, msg } of errors) {
+    const name = String(loc.at(-1));
+    const box =
+      form.querySelector(`[data-field="${CSS.escape(name)}"]`) ??
+      (["pfn", "page", "addr"].includes(name) ? form.querySelector(".field-page, .field-page_or_addr, .field-addr") : null);
+    if (!box) continue;
+    box.closest("details")?.setAttribute("open", "");
+    box.classList.add("faulty");
+    box.querySelector("input, select").setAttribute("aria-invalid", "true");
+    const hint = box.querySelector(".hint");
+    hint.dataset.was ??= hint.textContent;
+    const fault = document.createElement("strong");
+    fault.className = "fault";
+    fault.textContent = msg;
+    hint.replaceChildren(fault);
+  }
+  form.querySelector("[aria-invalid]")?.focus();
+}
+
+/** @param {HTMLFormElement} form */
+export function clear(form) {
+  for (const box of form.querySelectorAll(".faulty")) {
+    box.classList.remove("faulty");
+    box.querySelector("[aria-invalid]")?.removeAttribute("aria-invalid");
+    const hint = box.querySelector(".hint");
+    if (hint.dataset.was !== undefined) hint.textContent = hint.dataset.was;
+  }
+}

@@ -1,0 +1,18 @@
+// A button at every line that a terminal would accept.
+
+/** @param {ParentNode} root */
+export function copyButtons(root) {
+  if (!navigator.clipboard) return;
+  for (const box of root.querySelectorAll(".copyable:not(:has(> .copy))")) {
+    const button = document.createElement("button");
+    button.type = "button";
+    button.className = "copy";
+    button.textContent = "Copy";
+    button.addEventListener("click", async () => {
+      await navigator.clipboard.writeText(box.querySelector("pre").textContent.trim());
+      button.textContent = "Copied";
+      setTimeout(() => (button.textContent = "Copy"), 1500);
+    });
+    box.prepend(button);
+  }
+}

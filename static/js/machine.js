@@ -1,0 +1,150 @@
+// The machine page in place: forms go to the public API, the parts that changed come back, nothing else moves.
+
+import { call, head, Refused } from "./api.js";
+import { clear, lineOf, mark, recipes } from "./callform.js";
+import { journal } from "./journal.js";
+import { onKey } from "./keys.js";
+import { FrameMap } from "./map.js";
+import { load, swap } from "./regions.js";
+
+const machine = document.getElementById("machine");
+const { api, page } = machine.dataset;
+const map = new FrameMap(document.getElementById("map-picture"), api);
+const answer = document.getElementById("console-answer");
+const line = /** @type {HTMLInputElement} */ (document.getElementById("line"));
+
+/** The view that the address holds, with some parts changed; null takes a part out. */
+function address(changes) {
+  const view = new URLSearchParams(location.search);
+  for (const [name, value] of Object.entries(changes)) {
+    if (value === null) view.delete(name);
+    else view.set(name, String(value));
+  }
+  return `${page}${view.size ? `?${view}` : ""}`;
+}
+
+/**
+ * Show an address of this machine without leaving the page.
+ * @param {string} to @param {{push?: boolean, keep?: Set<string>, changed?: unknown[]}} how
+ */
+async function show(to, { push = true, keep, changed } = {}) {
+  const fresh = await load(to);
+  const cells = await map.fetch(fresh.getElementById("map-picture"));
+  swap(fresh, keep);
+  map.show(fresh.getElementById("map-picture"), cells, changed);
+  if (push) history.pushState(null, "", to);
+  else history.replaceState(null, "", to);
+}
+
+/** Refused requests happened nowhere: say so where it was asked. */
+function refused(error, form) {
+  const title = "Not a kernel call: nothing happened";
+  const words = error instanceof Refused ? error.message : `The server cannot be reached: ${error.message}`;
+  answer.classList.add("refused");
+  answer.textContent = `${title}. ${words}`;
+  const box = document.getElementById("call-refused");
+  if (!form.closest("#call") || !box) return;
+  const alert = document.createElement("div");
+  alert.className = "refusal";
+  alert.setAttribute("role", "alert");
+  const heading = document.createElement("h2");
+  heading.textContent = title;
+  const list = document.createElement("ul");
+  const faults = error instanceof Refused && error.errors.length ? error.errors : [{ loc: [], msg: words }];
+  for (const { loc, msg } of faults) {
+    const item = document.createElement("li");
+    item.textContent = loc.length ? `${loc.at(-1)}: ${msg}` : msg;
+    list.append(item);
+  }
+  alert.append(heading, list);
+  box.replaceChildren(alert);
+  mark(form, error instanceof Refused ? error.errors : []);
+}
+
+/**
+ * Make a call and show what it did.
+ * @param {HTMLFormElement} form @param {string} text
+ */
+async function make(form, text) {
+  const buttons = form.querySelectorAll("button");
+  for (const button of buttons) button.disabled = true;
+  answer.classList.remove("refused");
+  try {
+    const outcome = await call(api, text);
+    clear(form);
+    document.getElementById("call-refused")?.replaceChildren();
+    await show(address({ outcome: null, before: null }), { push: false, keep: new Set(["call"]), changed: outcome.changed });
+    answer.textContent = `#${outcome.seq} ${outcome.ret ?? (outcome.verdict === "null" ? "NULL" : "")} ${outcome.verdict}`;
+    return true;
+  } catch (error) {
+    refused(error, form);
+    return false;
+  } finally {
+    for (const button of buttons) button.disabled = false;
+  }
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = /** @type {HTMLFormElement} */ (event.target);
+  if (form.matches("[data-call]")) {
+    event.preventDefault();
+    await make(form, lineOf(form));
+  } else if (form.matches("[data-console]")) {
+    event.preventDefault();
+    const text = line.value.trim();
+    if (!text || text.startsWith("#")) return;
+    past.push(text);
+    back = past.length;
+    if (await make(form, text)) line.value = "";
+    line.focus();
+  }
+});
+
+/** What was typed in the console, by ↑ and ↓. */
+const past = [];
+let back = 0;
+line.addEventListener("keydown", (event) => {
+  const step = { ArrowUp: -1, ArrowDown: 1 }[event.key];
+  if (!step || !past.length) return;
+  event.preventDefault();
+  back = Math.min(past.length, Math.max(0, back + step));
+  line.value = past[back] ?? "";
+});
+
+document.addEventListener("click", async (event) => {
+  const link = event.target instanceof Element && event.target.closest("a[data-stay]");
+  if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+  event.preventDefault();
+  try {
+    await show(link.href);
+  } catch {
+    location.assign(link.href);
+    return;
+  }
+  if (link.hash && link.closest("#call")) document.querySelector("#call form input, #call form button")?.focus();
+});
+
+addEventListener("popstate", () => show(location.href, { push: false }).catch(() => location.reload()));
+
+map.onInspect = (pfn) => show(address({ pfn: `0x${pfn.toString(16)}` }));
+map.onWindow = (window) => show(address(window));
+
+// Another window, or a script, may have called while this one was away.
+document.addEventListener("visibilitychange", async () => {
+  if (document.hidden) return;
+  const seq = await head(api).catch(() => null);
+  if (seq !== null && `#${seq.toLocaleString("en")}` !== document.getElementById("head-seq").textContent) {
+    await show(address({ outcome: null }), { push: false, keep: new Set(["call"]) });
+  }
+});
+
+recipes(api);
+journal();
+onKey("c", () => line.focus());
+onKey("m", () => map.focus());
+onKey("f", () => document.querySelector("#call form input, #call form button")?.focus());
+onKey("Escape", () => {
+  document.getElementById("picker")?.removeAttribute("open");
+  if (new URLSearchParams(location.search).has("pfn")) show(address({ pfn: null }));
+});
+map.start();

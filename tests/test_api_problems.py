@@ -1,0 +1,88 @@
+"""The table from exception to answer: every exception that a caller can meet is in it."""
+
+import pytest
+from starlette.exceptions import HTTPException
+
+from app.api.problems import PROBLEMS, Problem, Refusal, TooLarge, problem_of
+from app.mm import errors as mm_errors
+from app.mm.calltext import Malformed
+from app.mm.errors import BadArgument, Fault, NoRoom, TaskBlocked
+from app.sessions import errors
+from app.sessions.errors import BatchBlocked, Busy, Conflict, Forbidden, LimitReached, NotFound, StorageFull
+
+BLOCKED = TaskBlocked("alice", 18944, 41)
+
+CASES = {
+    "a field": (BadArgument.at("gfp", "unknown flag"), 422, [(("gfp",), "unknown flag")]),
+    "two fields": (
+        BadArgument(Fault(("gfp",), "a"), Fault(("order",), "b")),
+        422,
+        [(("gfp",), "a"), (("order",), "b")],
+    ),
+    "text": (Malformed("no call"), 400, [((), "no call")]),
+    "a sleeping task": (BLOCKED, 409, []),
+    "a sleeping task in a batch": (BatchBlocked(BLOCKED, ("calls", 3)), 409, [(("calls", 3), str(BLOCKED))]),
+    "a machine that is full": (NoRoom("too many blocks"), 507, []),
+    "unknown": (NotFound("session", "x"), 404, []),
+    "forbidden": (Forbidden("no"), 403, []),
+    "diverged": (Conflict("the session is read-only"), 409, []),
+    "busy": (Busy("later"), 503, []),
+    "full": (StorageFull("no room"), 507, []),
+    "a limit of the server": (LimitReached((), "at most 1000 sessions"), 507, []),
+    "a field over its limit": (LimitReached(("calls",), "at most 10"), 422, [(("calls",), "at most 10")]),
+    "a long body": (TooLarge(10), 413, []),
+    "a refusal": (Refusal(415, "JSON, please"), 415, []),
+    "no route": (HTTPException(404), 404, []),
+    "no method": (HTTPException(405), 405, []),
+    "a mistake of ours": (ZeroDivisionError("secret"), 500, []),
+}
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_status_and_fields(case: str) -> None:
+    error, status, faults = CASES[case]
+    problem = problem_of(error)
+    assert problem.status == status
+    assert [(fault.loc, fault.msg) for fault in problem.faults] == faults
+    assert problem.detail
+
+
+def test_every_exception_of_the_layers_below_is_in_the_table() -> None:
+    named = {
+        value
+        for module in (errors, mm_errors)
+        for value in vars(module).values()
+        if isinstance(value, type) and issubclass(value, Exception)
+    }
+    assert named <= set(PROBLEMS)
+
+
+def test_a_blocked_task_is_told_what_would_free_it() -> None:
+    detail = problem_of(BLOCKED).detail
+    for word in ("alice", "0x4a00", "seq 41", "unlock_page", "kill_task"):
+        assert word in detail
+
+
+def test_our_mistake_says_nothing() -> None:
+    assert "secret" not in str(problem_of(ZeroDivisionError("secret")).as_json())
+
+
+def test_busy_says_when() -> None:
+    assert problem_of(Busy("later", 7)).headers == {"Retry-After": "7"}
+    assert problem_of(Busy("later", 0)).headers == {"Retry-After": "1"}
+
+
+def test_the_document() -> None:
+    document = Problem(422, "two things", (Fault(("calls", 3, "gfp"), "unknown"),)).as_json()
+    assert document == {
+        "type": "about:blank",
+        "title": "Unprocessable Entity",
+        "status": 422,
+        "detail": "two things",
+        "errors": [{"loc": ["calls", 3, "gfp"], "msg": "unknown"}],
+    }
+
+
+def test_any_text_can_be_sent() -> None:
+    response = Problem(400, "half \ud800 of \x00 a pair", (Fault(("\udfff",), "\ud800"),)).response()
+    assert response.body.isascii()

@@ -1,0 +1,139 @@
+"""Every route of the JSON face, declared: one that is not in this table, or not described, fails here."""
+
+from collections.abc import Iterator
+from itertools import product
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from fastapi.routing import iter_route_contexts
+from starlette.testclient import TestClient
+
+from app.api.calls import hot_route
+from app.mm.vocabulary import CALLS
+from app.sessions.access import Right
+from tests.served import BASE, problem
+
+pytest_plugins = ("tests.clients",)
+
+ONE = f"{BASE}/sessions/{{id}}"
+
+# (method, path) → what the caller must be allowed, None for nothing. Open mode's one owner may do all of it.
+TABLE: dict[tuple[str, str], Right | None] = {
+    ("POST", f"{BASE}/sessions"): None,
+    ("GET", f"{BASE}/sessions"): None,
+    ("GET", ONE): Right.READ,
+    ("PATCH", ONE): Right.OWN,
+    ("DELETE", ONE): Right.OWN,
+    ("POST", f"{ONE}/calls"): Right.CALL,
+    ("GET", f"{ONE}/events"): Right.READ,
+    ("GET", f"{ONE}/events/{{seq}}"): Right.READ,
+    ("GET", f"{ONE}/zones"): Right.READ,
+    ("GET", f"{ONE}/zonemap"): Right.READ,
+    ("GET", f"{ONE}/pages/{{pfn}}"): Right.READ,
+    ("GET", f"{ONE}/caches"): Right.READ,
+    ("GET", f"{ONE}/caches/{{name}}"): Right.READ,
+    ("GET", f"{ONE}/vmap_areas"): Right.READ,
+    ("GET", f"{ONE}/tasks"): Right.READ,
+    ("GET", f"{ONE}/log"): Right.READ,
+    ("GET", f"{ONE}/dump"): Right.READ,
+    ("GET", f"{BASE}/profiles"): None,
+    ("GET", f"{BASE}/calls"): None,
+    ("GET", f"{BASE}/gfp"): None,
+    ("GET", f"{BASE}/openapi.json"): None,
+    ("GET", "/healthz"): None,
+    ("GET", "/readyz"): None,
+    **{("POST", f"{ONE}/{call}"): Right.CALL for call in CALLS},
+}
+
+OF_A_SESSION = [(method, path) for (method, path), right in TABLE.items() if right is not None]
+
+# What is announced for later. Until then it must not be taken for something else.
+NOT_YET = [
+    ("POST", "/fork"),
+    ("POST", "/rewind"),
+    ("POST", "/undo"),
+    ("GET", "/events/1/explain"),
+    ("GET", "/proc/buddyinfo"),
+]
+
+
+def served(app: FastAPI) -> Iterator[tuple[str, str]]:
+    """Every method and path that programs are answered at."""
+    for context in iter_route_contexts(app.router.routes):
+        path, methods = context.path, context.methods or ()
+        if path is None or not path.startswith(("/api/", "/healthz", "/readyz")):
+            continue
+        if path == hot_route.path:
+            yield from (("POST", f"{ONE}/{call}") for call in CALLS)
+            continue
+        yield from product(methods, [path.replace("{id:id}", "{id}")])
+
+
+def filled(path: str, sid: str) -> str:
+    return path.format(id=sid, seq=1, pfn=256, name="kmalloc-64")
+
+
+def test_every_route_is_declared(application: FastAPI) -> None:
+    assert sorted(served(application)) == sorted(TABLE)
+
+
+def test_every_route_is_described(client: TestClient) -> None:
+    paths: dict[str, Any] = client.get(f"{BASE}/openapi.json").json()["paths"]
+    described = {(m.upper(), path) for path, item in paths.items() for m in item if m != "parameters"}
+    assert described == set(TABLE) - {("GET", f"{BASE}/openapi.json")}
+
+
+def test_the_hot_route_stands_first(application: FastAPI) -> None:
+    assert application.router.routes[0] is hot_route
+    assert hot_route.methods == {"POST"}
+
+
+@pytest.mark.parametrize(("method", "path"), OF_A_SESSION)
+def test_an_unknown_session(client: TestClient, method: str, path: str) -> None:
+    body = {"POST": EXAMPLE.get(path.rpartition("/")[2], {}), "PATCH": {"name": "x"}}.get(method)
+    for unknown in ("nobody0knows0this0", "a%00b", "x" * 100, "%ff", "'; --"):
+        problem(client.request(method, filled(path, unknown), json=body), 404)
+
+
+EXAMPLE: dict[str, Any] = {"calls": {"calls": [{"call": "drain_all_pages"}]}}
+
+
+@pytest.mark.parametrize(("method", "path"), TABLE)
+def test_an_unknown_parameter(client: TestClient, sid: str, method: str, path: str) -> None:
+    if path.endswith("openapi.json"):
+        return
+    for query in ("at=0", "AT=0", "=", "wait="):
+        answer = client.request(
+            method, f"{filled(path, sid)}?{query}", json={} if method in ("POST", "PATCH") else None
+        )
+        problem(answer, 422, "query", query.partition("=")[0])
+
+
+@pytest.mark.parametrize("path", sorted({path for _, path in TABLE}))
+def test_another_method(client: TestClient, sid: str, path: str) -> None:
+    allowed = {method for method, declared in TABLE if declared == path}
+    for method in {"GET", "POST", "PUT", "PATCH", "DELETE"} - allowed:
+        answer = client.request(method, filled(path, sid))
+        problem(answer, 405)
+        assert set(answer.headers["allow"].split(", ")) - {"HEAD"} == allowed
+
+
+@pytest.mark.parametrize(("method", "path"), NOT_YET)
+def test_what_is_not_there_yet(client: TestClient, sid: str, method: str, path: str) -> None:
+    problem(client.request(method, f"{BASE}/sessions/{sid}{path}", json={}), 404)
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/api", "/api/", "/api/v1", "/api/v1/", "/api/v2/sessions", "/api/v1/sessions/", "/api/v1//sessions"],
+)
+def test_nothing_is_there(client: TestClient, path: str) -> None:
+    detail = problem(client.get(path), 404)["detail"]
+    assert "/api/v1/openapi.json" in detail
+
+
+def test_a_page_is_no_problem_document(client: TestClient) -> None:
+    answer = client.get("/no/such/page")
+    assert answer.status_code == 404
+    assert answer.headers["content-type"].startswith("text/html")

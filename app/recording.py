@@ -1,7 +1,8 @@
 """Replaying a recording of a real kernel and comparing every answer.
 
-A recording is a list of JSON lines: the allocator's state, the operations that were run on it, and what the kernel returned.
-The machine is loaded from the first state, makes the same calls, and must give the same page frames, addresses and counters.
+A recording is a list of JSON lines: the allocator's state, the operations that were run on it, and what the
+kernel returned. The machine is loaded from the first state, makes the same calls, and must give the same page
+frames, addresses and counters.
 """
 
 from __future__ import annotations
@@ -31,7 +32,8 @@ CALL_OF: Final = {
     "info": "page_count",
 }
 
-# What a state line says of a zone beyond what a machine can know: pages on LRU lists move without the allocator's doing.
+# What a state line says of a zone beyond what a machine can know: pages on LRU lists move without the
+# allocator's doing.
 NOT_COMPARED: Final = frozenset(("lru",))
 
 
@@ -44,7 +46,9 @@ class Miss:
     differences: dict[str, tuple[Any, Any]]
 
     def __str__(self) -> str:
-        words = ", ".join(f"{key}: {ours!r}, the kernel {theirs!r}" for key, (ours, theirs) in self.differences.items())
+        words = ", ".join(
+            f"{key}: {ours!r}, the kernel {theirs!r}" for key, (ours, theirs) in self.differences.items()
+        )
         return f"operation {self.number} {self.operation}: {words}"
 
 
@@ -166,7 +170,8 @@ class Replay:
             case "vmalloc":
                 return "vmalloc", {"size": line["size"]}
             case "kfree" | "vfree":
-                # By our own address: on kernels with random slabs the recorded one may stand elsewhere in the slab.
+                # By our own address: on kernels with random slabs the recorded one may stand elsewhere in the
+                # slab.
                 named = self.slots.get(line["s"])
                 address = number(line["addr"]) if named is None else named.addr
                 return operation, {"addr": None if address is None else f"{address:#x}"}
@@ -177,7 +182,9 @@ class Replay:
             case _:
                 return CALL_OF[operation], {"pfn": number(line["pfn"])}
 
-    def compared(self, machine: Machine, line: dict[str, Any], outcome: Outcome) -> Iterator[tuple[str, Any, Any]]:
+    def compared(
+        self, machine: Machine, line: dict[str, Any], outcome: Outcome
+    ) -> Iterator[tuple[str, Any, Any]]:
         """(what, our answer, the kernel's answer) of everything that must be equal."""
         operation = line["op"]
         page = outcome.page or {}
@@ -212,7 +219,7 @@ class Replay:
             yield "address", number(outcome.ret), number(line["addr"])
 
     def compared_area(self, line: dict[str, Any], outcome: Outcome) -> Iterator[tuple[str, Any, Any]]:
-        """The area that vmalloc gave; an i386 state does not show the gaps, so addresses cannot be compared there."""
+        """The area that vmalloc gave; i386 states do not show the gaps that decide on addresses."""
         area = outcome.area or {}
         yield "pfns", area.get("pfns"), line["pfns"]
         yield "nr_pages", area.get("nr_pages"), line["nr_pages"]
@@ -236,7 +243,7 @@ def add_part(state: dict[str, Any], line: dict[str, Any]) -> None:
 
 
 def differing_zones(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[str]:
-    """Which parts of which zones differ: marks, counters, free lists and per-CPU lists in order, pageblocks."""
+    """Which parts of which zones differ: marks, counters, lists in order, pageblocks."""
     return [
         f"{their_zone['name']} {key}"
         for our_zone, their_zone in zip(ours, theirs, strict=True)
@@ -245,8 +252,10 @@ def differing_zones(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) ->
     ]
 
 
-def differing_caches(ours: list[dict[str, Any]], theirs: list[dict[str, Any]], *, random_slabs: bool) -> list[str]:
-    """Which caches' slab lists differ. With shuffled slabs, which objects are free may differ, but not how many."""
+def differing_caches(
+    ours: list[dict[str, Any]], theirs: list[dict[str, Any]], *, random_slabs: bool
+) -> list[str]:
+    """Which caches' slab lists differ. With shuffled slabs only how many objects are free must agree."""
     by_name = {cache["name"]: cache for cache in ours}
     differing = []
     for cache in theirs:

@@ -1,8 +1,8 @@
 """The buddy system: splitting and merging blocks of 2^order page frames.
 
-Kernel: mm/page_alloc.c (__free_one_page, expand, __rmqueue_smallest, __rmqueue_fallback and what they call). The buddy of
-a block differs from it in one bit of the frame number, so finding it costs one XOR, and two free buddies always make one
-aligned block of the next order.
+Kernel: mm/page_alloc.c (__free_one_page, expand, __rmqueue_smallest, __rmqueue_fallback and what they call).
+The buddy of a block differs from it in one bit of the frame number, so finding it costs one XOR, and two free
+buddies always make one aligned block of the next order.
 """
 
 from __future__ import annotations
@@ -41,10 +41,12 @@ FALLBACKS: Final = {
 
 
 def mod_zone_freepage_state(zone: Zone, cpu: int, delta: int) -> None:
-    """Change the zone's count of free pages by way of the CPU's own difference. Kernel: mm/vmstat.c __mod_zone_page_state
+    """Change the zone's count of free pages by way of the CPU's own difference.
 
-    The shared counter is written only when the difference has grown past the threshold; until then watermark checks see a
-    value that is a little off, which is the price of not having all CPUs write one cache line.
+    Kernel: mm/vmstat.c __mod_zone_page_state
+
+    The shared counter is written only when the difference has grown past the threshold; until then watermark
+    checks see a value that is a little off, which is the price of not having all CPUs write one cache line.
     """
     diff = zone.vm_stat_diff[cpu] + delta
     if diff > zone.stat_threshold or -diff > zone.stat_threshold:
@@ -53,7 +55,8 @@ def mod_zone_freepage_state(zone: Zone, cpu: int, delta: int) -> None:
     zone.vm_stat_diff[cpu] = diff
 
 
-# -- free lists --------------------------------------------------------------------------------------------------------
+# -- free lists
+# --------------------------------------------------------------------------------------------------------
 
 
 def add_to_free_list(zone: Zone, pfn: int, order: int, migratetype: int) -> None:
@@ -74,7 +77,11 @@ def add_to_free_list_tail(zone: Zone, pfn: int, order: int, migratetype: int) ->
 def append_tail(zone: Zone, area: FreeArea, pfn: int, order: int, migratetype: int) -> None:
     """Enter a block behind everything else of the list, also behind its untouched part."""
     free_list = area.free_list[migratetype]
-    if order == MAX_ORDER - 1 and migratetype == zone.default_migratetype and zone.untouched[0] < zone.untouched[1]:
+    if (
+        order == MAX_ORDER - 1
+        and migratetype == zone.default_migratetype
+        and zone.untouched[0] < zone.untouched[1]
+    ):
         free_list = zone.untouched_tail
     free_list[pfn] = None
     free_list.move_to_end(pfn, last=False)
@@ -109,7 +116,7 @@ def move_to_free_list(zone: Zone, pfn: int, order: int, migratetype: int) -> Non
 
 
 def touch(zone: Zone) -> None:
-    """Keep at least one block of the untouched range entered in its list, so that the list is never empty by mistake.
+    """Keep at least one block of the untouched range entered in its list: it must never seem empty.
 
     A machine of 1 TiB has 262,144 max-order blocks; entering a few at a time makes booting it cost nothing.
     """
@@ -132,16 +139,18 @@ def touch(zone: Zone) -> None:
         zone.untouched_tail.clear()
 
 
-# -- freeing -----------------------------------------------------------------------------------------------------------
+# -- freeing
+# -----------------------------------------------------------------------------------------------------------
 
 
 def free_one_page(m: Machine, zone: Zone, pfn: int, order: int, migratetype: int) -> None:
     """Give a block back to the buddy system, merging it with its free buddies. Kernel: __free_one_page
 
-    pfn: first frame, aligned to the order. migratetype: the list the block goes to; blocks of pageblock size and above are
-    not merged with a HIGHATOMIC neighbour. The merged block goes to the head of its list, so that it is reused while its
-    memory is still in the caches, except where the block that it could next merge into is already half free: then it goes
-    to the tail, in the hope that the other half comes back before this one is taken.
+    pfn: first frame, aligned to the order. migratetype: the list the block goes to; blocks of pageblock size
+    and above are not merged with a HIGHATOMIC neighbour. The merged block goes to the head of its list, so
+    that it is reused while its memory is still in the caches, except where the block that it could next merge
+    into is already half free: then it goes to the tail, in the hope that the other half comes back before
+    this one is taken.
     """
     mod_zone_freepage_state(zone, m.cpu, 1 << order)
     buddy = zone.buddy
@@ -167,7 +176,10 @@ def free_one_page(m: Machine, zone: Zone, pfn: int, order: int, migratetype: int
 
 
 def can_merge(zone: Zone, buddy_pfn: int, migratetype: int) -> bool:
-    """Whether two whole pageblocks may become one block. Kernel: include/linux/mmzone.h migratetype_is_mergeable"""
+    """Whether two whole pageblocks may become one block.
+
+    Kernel: include/linux/mmzone.h migratetype_is_mergeable
+    """
     buddy_mt = zone.get_pfnblock_migratetype(buddy_pfn)
     return migratetype == buddy_mt or (migratetype < MIGRATE_PCPTYPES and buddy_mt < MIGRATE_PCPTYPES)
 
@@ -181,7 +193,8 @@ def buddy_merge_likely(zone: Zone, pfn: int, buddy_pfn: int, order: int) -> bool
     return code is not None and code >> 3 == order + 1
 
 
-# -- taking ------------------------------------------------------------------------------------------------------------
+# -- taking
+# ------------------------------------------------------------------------------------------------------------
 
 
 def expand(m: Machine, zone: Zone, pfn: int, low: int, high: int, migratetype: int) -> None:
@@ -197,7 +210,8 @@ def expand(m: Machine, zone: Zone, pfn: int, low: int, high: int, migratetype: i
 def rmqueue_smallest(m: Machine, zone: Zone, order: int, migratetype: int) -> int | None:
     """Take the smallest free block of that type that is large enough. Kernel: __rmqueue_smallest
 
-    Returns the pfn, or None. Starting from the smallest order keeps large blocks whole for those who need them.
+    Returns the pfn, or None. Starting from the smallest order keeps large blocks whole for those who need
+    them.
     """
     for current_order in range(order, MAX_ORDER):
         free_list = zone.free_area[current_order].free_list[migratetype]
@@ -223,9 +237,9 @@ def rmqueue(m: Machine, zone: Zone, order: int, migratetype: int, alloc_flags: i
 def rmqueue_fallback(m: Machine, zone: Zone, order: int, start_type: int, alloc_flags: int) -> bool:
     """Move free memory of another type to the wanted type's list. Kernel: __rmqueue_fallback
 
-    Returns whether anything was moved. The largest block is taken first: it stands for the pageblock with the most free
-    memory, and taking all of it keeps the types apart in the future. A movable request that may not claim a whole
-    pageblock takes the smallest instead, because its pages can be moved out again.
+    Returns whether anything was moved. The largest block is taken first: it stands for the pageblock with the
+    most free memory, and taking all of it keeps the types apart in the future. A movable request that may not
+    claim a whole pageblock takes the smallest instead, because its pages can be moved out again.
     """
     min_order = PAGEBLOCK_ORDER if order < PAGEBLOCK_ORDER and alloc_flags & ALLOC_NOFRAGMENT else order
     for current_order in range(MAX_ORDER - 1, min_order - 1, -1):
@@ -240,7 +254,10 @@ def rmqueue_fallback(m: Machine, zone: Zone, order: int, start_type: int, alloc_
 
 
 def steal_smallest(m: Machine, zone: Zone, order: int, alloc_flags: int) -> bool:
-    """The second search of a movable request: upwards from its own order. Kernel: __rmqueue_fallback find_smallest"""
+    """The second search of a movable request: upwards from its own order.
+
+    Kernel: __rmqueue_fallback find_smallest
+    """
     for current_order in range(order, MAX_ORDER):
         found = find_suitable_fallback(m, zone.free_area[current_order], current_order, MIGRATE_MOVABLE)
         if found is not None:
@@ -249,8 +266,13 @@ def steal_smallest(m: Machine, zone: Zone, order: int, alloc_flags: int) -> bool
     return False
 
 
-def find_suitable_fallback(m: Machine, area: FreeArea, order: int, migratetype: int) -> tuple[int, bool] | None:
-    """(type to steal from, whether the whole pageblock may be claimed), or None. Kernel: find_suitable_fallback"""
+def find_suitable_fallback(
+    m: Machine, area: FreeArea, order: int, migratetype: int
+) -> tuple[int, bool] | None:
+    """(type to steal from, whether the whole pageblock may be claimed), or None.
+
+    Kernel: find_suitable_fallback
+    """
     if area.nr_free == 0:
         return None
     for fallback_mt in FALLBACKS[migratetype]:
@@ -269,12 +291,20 @@ def can_steal_fallback(m: Machine, order: int, start_type: int) -> bool:
 
 
 def steal_suitable_fallback(
-    m: Machine, zone: Zone, order: int, current_order: int, start_type: int, found: tuple[int, bool], alloc_flags: int
+    m: Machine,
+    zone: Zone,
+    order: int,
+    current_order: int,
+    start_type: int,
+    found: tuple[int, bool],
+    alloc_flags: int,
 ) -> None:
-    """Move the head block of the fallback list, or all free memory of its pageblock. Kernel: steal_suitable_fallback
+    """Move the head block of the fallback list, or all free memory of its pageblock.
 
-    The pageblock itself changes its type when at least half of it is free or already used by the wanted kind: then later
-    frees come back to the new type, and the two kinds stay in separate pageblocks.
+    Kernel: steal_suitable_fallback
+
+    The pageblock itself changes its type when at least half of it is free or already used by the wanted kind:
+    then later frees come back to the new type, and the two kinds stay in separate pageblocks.
     """
     fallback_mt, whole_block = found
     pfn = next(reversed(zone.free_area[current_order].free_list[fallback_mt]))
@@ -295,7 +325,7 @@ def steal_suitable_fallback(
 
 
 def steal_pageblock(m: Machine, zone: Zone, pfn: int, start_type: int, old_block_type: int) -> bool:
-    """Move all free memory of a pageblock; claim it if it is mostly free or alike. Returns whether anything was moved."""
+    """Move all free memory of a pageblock, and claim it if enough is alike; whether anything moved."""
     free_pages, movable_pages = move_freepages_block(zone, pfn, start_type)
     if not free_pages:
         return False
@@ -325,8 +355,8 @@ def set_pageblock_migratetype(m: Machine, zone: Zone, pfn: int, migratetype: int
 def move_freepages_block(zone: Zone, pfn: int, migratetype: int) -> tuple[int, int]:
     """Move the free blocks of the frame's pageblock to another type's lists. Kernel: move_freepages_block
 
-    Returns (free frames moved, movable frames in use that were met). A pageblock that crosses the zone's end is left alone,
-    because its other part belongs to another zone's lists.
+    Returns (free frames moved, movable frames in use that were met). A pageblock that crosses the zone's end
+    is left alone, because its other part belongs to another zone's lists.
     """
     start = pfn & -PAGEBLOCK_NR_PAGES
     end = start + PAGEBLOCK_NR_PAGES
@@ -350,9 +380,10 @@ def move_freepages_block(zone: Zone, pfn: int, migratetype: int) -> tuple[int, i
 def boost_watermark(m: Machine, zone: Zone) -> bool:
     """Raise the zone's watermarks after a steal, so that kswapd frees more. Kernel: boost_watermark
 
-    A steal means that memory is getting mixed; with more free memory the next request finds a block of its own type.
+    A steal means that memory is getting mixed; with more free memory the next request finds a block of its
+    own type.
     """
-    if not m.watermark_boost_factor or PAGEBLOCK_NR_PAGES * 4 > zone.managed_pages:
+    if not m.watermark_boost_factor or zone.managed_pages < PAGEBLOCK_NR_PAGES * 4:
         return False
     max_boost = zone.watermark[WMARK_HIGH] * m.watermark_boost_factor // 10000
     if not max_boost:

@@ -1,8 +1,8 @@
 """Calls as values: parsed from JSON, resolved against names, applied to a machine, written to the journal.
 
-`parse` judges a call by its text and the machine's fixed shape alone; whatever depends on the machine's state is left to
-the kernel. A call may refer to results of earlier ones (`"$p"`, `"$p+3"`, `"$fill"`); `Call.resolve` puts the values in,
-so that a journalled call stands on its own.
+`parse` judges a call by its text and the machine's fixed shape alone; whatever depends on the machine's state
+is left to the kernel. A call may refer to results of earlier ones (`"$p"`, `"$p+3"`, `"$fill"`);
+`Call.resolve` puts the values in, so that a journalled call stands on its own.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,16}")
 class Named:
     """What a name stands for: the result of an earlier call.
 
-    kind: `page` (one block of 2^order frames), `addr` (an address), `pages` or `addrs` (what a repeated call returned).
-    Exactly one of pfn, addr and runs is given; a NULL result has none. stride: bytes between the blocks of an `addrs` run.
+    kind: `page` (one block of 2^order frames), `addr` (an address), `pages` or `addrs` (what a repeated call
+    returned). Exactly one of pfn, addr and runs is given; a NULL result has none. stride: bytes between the
+    blocks of an `addrs` run.
     """
 
     kind: str
@@ -46,8 +47,12 @@ class Named:
     def as_json(self) -> dict[str, Any]:
         """The form in which names are stored."""
         return {
-            "kind": self.kind, "pfn": self.pfn, "addr": self.addr, "order": self.order,
-            "runs": None if self.runs is None else [list(run) for run in self.runs], "stride": self.stride,
+            "kind": self.kind,
+            "pfn": self.pfn,
+            "addr": self.addr,
+            "order": self.order,
+            "runs": None if self.runs is None else [list(run) for run in self.runs],
+            "stride": self.stride,
         }
 
     @classmethod
@@ -55,8 +60,12 @@ class Named:
         """Inverse of `as_json`."""
         runs = doc["runs"]
         return cls(
-            doc["kind"], doc["pfn"], doc["addr"], doc["order"],
-            None if runs is None else tuple((run[0], run[1]) for run in runs), doc["stride"],
+            doc["kind"],
+            doc["pfn"],
+            doc["addr"],
+            doc["order"],
+            None if runs is None else tuple((run[0], run[1]) for run in runs),
+            doc["stride"],
         )
 
 
@@ -72,9 +81,10 @@ class Reference:
 class Call:
     """One kernel function with its arguments and who calls it from where.
 
-    args: checked values by argument name. Pages are under `page` as a pfn, None for the NULL page, or a tuple of
-    `(pfn, blocks)` runs; addresses under `addr` as an int, None for NULL, or a tuple of `(address, blocks)` runs; masks as
-    they were written. repeat, until: an allocating call in a loop. start, step, count: which blocks of a list to free.
+    args: checked values by argument name. Pages are under `page` as a pfn, None for the NULL page, or a tuple
+    of `(pfn, blocks)` runs; addresses under `addr` as an int, None for NULL, or a tuple of `(address,
+    blocks)` runs; masks as they were written. repeat, until: an allocating call in a loop. start, step,
+    count: which blocks of a list to free.
     """
 
     spec: CallSpec
@@ -103,7 +113,7 @@ class Call:
         return gfp_masks.parse(self.args[arg])
 
     def resolve(self, names: Mapping[str, Named], model: MemoryModel) -> Call:
-        """The same call with every reference replaced by its value; itself where there is none. Raises BadArgument."""
+        """The same call with every reference replaced by its value. Raises BadArgument."""
         if not any(isinstance(value, Reference) for value in self.args.values()):
             return self
         args = {}
@@ -152,14 +162,16 @@ def addr_as_json(value: int | tuple[tuple[int, int], ...] | None) -> Any:
     return [[f"{address:#x}", *rest] for address, *rest in value]
 
 
-# -- parsing -----------------------------------------------------------------------------------------------------------
+# -- parsing
+# -----------------------------------------------------------------------------------------------------------
 
 
 def parse(name: str, body: Mapping[str, Any], model: MemoryModel, known: Container[str] = ()) -> Call:
     """A call from its JSON arguments.
 
-    name: a key of `CALLS`. body: the arguments with `task`, `cpu`, `context`, and `repeat`/`until` or `start`/`step`/
-    `count` where the call takes them. known: names that references may use. Raises BadArgument with every field at fault.
+    name: a key of `CALLS`. body: the arguments with `task`, `cpu`, `context`, and `repeat`/`until` or
+    `start`/`step`/ `count` where the call takes them. known: names that references may use. Raises
+    BadArgument with every field at fault.
     """
     spec = CALLS[name]
     parser = Parser(spec, body, model, known)
@@ -223,7 +235,9 @@ class Parser:
         given = [form for form in forms if form in self.body]
         self.used.update(forms)
         if len(given) != 1:
-            self.faults.append(Fault((given[1] if given else forms[0],), f"give exactly one of {', '.join(forms)}"))
+            self.faults.append(
+                Fault((given[1] if given else forms[0],), f"give exactly one of {', '.join(forms)}")
+            )
             return
         check = {"pfn": check_pfn, "page": check_page, "addr": check_addr}[given[0]]
         value = self.field(given[0], check, arg)
@@ -236,7 +250,10 @@ class Parser:
         frames = frames_of(args)
         if repeat is not None and frames * repeat > MAX_FRAMES_PER_CALL:
             self.faults.append(
-                Fault(("repeat",), f"one call may touch {MAX_FRAMES_PER_CALL} frames; this one asks for {frames * repeat}")
+                Fault(
+                    ("repeat",),
+                    f"one call may touch {MAX_FRAMES_PER_CALL} frames; this one asks for {frames * repeat}",
+                )
             )
         if repeat is None and until is not None:
             repeat = max(1, min(MAX_REPEAT, MAX_FRAMES_PER_CALL // frames))
@@ -419,7 +436,7 @@ def pointer(value: Any, model: MemoryModel, what: str) -> int:
 
 
 def check_runs(value: list[Any], parser: Parser, what: str, check: Callable[..., int]) -> tuple[Any, ...]:
-    """A list as a journal row keeps it: `[[first, blocks], …]`, for addresses `[[first, blocks, stride], …]`."""
+    """A list as a journal row keeps it: `[[first, blocks], …]` or `[[first, blocks, stride], …]`."""
     if len(value) > MAX_REPEAT:
         raise BadArgument.at((), f"a list of at most {MAX_REPEAT} runs")
     runs = []
@@ -486,13 +503,14 @@ CHECKERS: Final[dict[str, Callable[[Any, Parser], Any]]] = {
 }
 
 
-# -- references and lists ----------------------------------------------------------------------------------------------
+# -- references and lists
+# ----------------------------------------------------------------------------------------------
 
 
 def dereference(
     spec: CallSpec, key: str, ref: Reference, names: Mapping[str, Named], model: MemoryModel
 ) -> tuple[str, Any]:
-    """The argument's name and value that a reference stands for: a page, or its address where an address is asked."""
+    """The argument's name and value that a reference stands for: a page, or its address."""
     named = names.get(ref.name)
     if named is None:
         raise BadArgument.at(key, f"nothing is named {ref.name!r} here")
@@ -511,7 +529,9 @@ def page_of(named: Named, ref: Reference, model: MemoryModel) -> int | None:
     if pfn is None and named.addr is not None:
         pfn = model.virt_to_pfn(named.addr)
         if pfn is None:
-            raise BadArgument.at("page", f"${ref.name} is an address outside the direct map: it has no struct page there")
+            raise BadArgument.at(
+                "page", f"${ref.name} is an address outside the direct map: it has no struct page there"
+            )
     if pfn is None:
         return None
     if not model.pfn_valid(pfn + ref.offset):
@@ -535,7 +555,9 @@ def runs_as(key: str, named: Named, model: MemoryModel) -> tuple[tuple[int, ...]
         return tuple((first, blocks, named.stride) for first, blocks in named.runs)
     if key == "page":
         return tuple((first, blocks, 1 << named.order) for first, blocks in named.runs)
-    return tuple((model.page_offset + (first << 12), blocks, 4096 << named.order) for first, blocks in named.runs)
+    return tuple(
+        (model.page_offset + (first << 12), blocks, 4096 << named.order) for first, blocks in named.runs
+    )
 
 
 def select(call: Call, runs: tuple[tuple[int, ...], ...]) -> Call:
@@ -552,7 +574,9 @@ def select(call: Call, runs: tuple[tuple[int, ...], ...]) -> Call:
             skip += call.step
             left -= 1
         place += blocks
-    return replace(call, args={**call.args, key: tuple(tuple(run) for run in picked)}, start=0, step=1, count=None)
+    return replace(
+        call, args={**call.args, key: tuple(tuple(run) for run in picked)}, start=0, step=1, count=None
+    )
 
 
 def take_one_by_one(picked: list[list[int]], value: int, stride: int) -> None:

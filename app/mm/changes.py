@@ -1,7 +1,7 @@
 """Which frames a call changed, as runs of a state.
 
-Kernel functions append `(pfn, frames, state)` to `Machine.changed` as they go; a frame may be mentioned several times, and
-the last mention is what it is now.
+Kernel functions append `(pfn, frames, state)` to `Machine.changed` as they go; a frame may be mentioned
+several times, and the last mention is what it is now.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ Mention = tuple[int, int, str]
 
 
 def runs(mentions: Sequence[Mention]) -> list[list[Any]] | None:
-    """`[[pfn, frames, state], …]` in ascending order without overlaps; None when there are more than `MAX_RUNS`."""
+    """`[[pfn, frames, state], …]` in ascending order; None when there are more than `MAX_RUNS`."""
     if len(mentions) <= 1:
         return [list(mention) for mention in mentions]
     if len(mentions) > MAX_MENTIONS:
@@ -49,7 +49,8 @@ def last_mentions(mentions: Sequence[Mention]) -> list[Mention]:
     cuts = sorted({cut for pfn, frames, _ in mentions for cut in (pfn, pfn + frames)})
     place = {cut: index for index, cut in enumerate(cuts)}
     states: list[str | None] = [None] * len(cuts)
-    # Filled from the last mention backwards; `following` jumps over pieces that are filled, so each is visited once.
+    # Filled from the last mention backwards; `following` jumps over pieces that are filled, so each is
+    # visited once.
     following = list(range(len(cuts) + 1))
     for pfn, frames, state in reversed(mentions):
         index = find(following, place[pfn])

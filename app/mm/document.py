@@ -1,4 +1,4 @@
-"""Reading an untrusted JSON document: every value is checked where it is taken, and a fault names its place."""
+"""Reading an untrusted JSON document: every value is checked where it is taken."""
 
 from __future__ import annotations
 
@@ -65,9 +65,13 @@ class Document:
         return value
 
     def ints(self, low: int, high: int, most: int, exactly: int | None = None) -> list[int]:
-        """An array of integers in the range. The common case is checked without a Document for each element."""
+        """An array of integers in the range, checked without a Document for each element."""
         value = self.value
-        if not isinstance(value, list) or len(value) > most or (exactly is not None and len(value) != exactly):
+        if (
+            not isinstance(value, list)
+            or len(value) > most
+            or (exactly is not None and len(value) != exactly)
+        ):
             self.list(most, exactly)
         if all(type(number) is int and low <= number <= high for number in value):
             return list(value)

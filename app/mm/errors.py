@@ -1,7 +1,8 @@
 """The caller's mistakes, told apart from the kernel's answers.
 
-A `BadArgument` can be decided from the call and the machine's fixed shape alone; nothing has happened and nothing is
-journalled. Whatever depends on state is not an error here: the kernel answers it with NULL, a WARN or a BUG text.
+A `BadArgument` can be decided from the call and the machine's fixed shape alone; nothing has happened and
+nothing is journalled. Whatever depends on state is not an error here: the kernel answers it with NULL, a WARN
+or a BUG text.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ class Fault:
     msg: str
 
 
-class BadArgument(ValueError):
+class BadArgument(ValueError):  # noqa: N818 - what it is about, as in the HTTP contract
     """One or more fields of a call or of a machine's description cannot be accepted."""
 
     def __init__(self, *faults: Fault) -> None:

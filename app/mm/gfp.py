@@ -1,8 +1,8 @@
 """GFP masks: what an allocation may do, and which memory it wants.
 
-Kernel: include/linux/gfp_types.h, include/linux/gfp.h, include/trace/events/mmflags.h. One word carries three questions:
-which zone (the lowest four bits and __GFP_HIGHMEM's friends), how hard to try (may it sleep, start I/O, use the reserves),
-and how to treat the result (zero it, make it compound, warn).
+Kernel: include/linux/gfp_types.h, include/linux/gfp.h, include/trace/events/mmflags.h. One word carries three
+questions: which zone (the lowest four bits and __GFP_HIGHMEM's friends), how hard to try (may it sleep, start
+I/O, use the reserves), and how to treat the result (zero it, make it compound, warn).
 """
 
 from __future__ import annotations
@@ -87,8 +87,8 @@ class GfpName:
     lecture: str | None = None
 
 
-# In the order in which `%pGg` tries them: composites before the bits they are made of, so the printing is greedy.
-# Kernel: include/trace/events/mmflags.h __def_gfpflag_names
+# In the order in which `%pGg` tries them: composites before the bits they are made of, so the printing is
+# greedy. Kernel: include/trace/events/mmflags.h __def_gfpflag_names
 PRINT_ORDER: Final = (
     ("GFP_TRANSHUGE", GFP_TRANSHUGE),
     ("GFP_TRANSHUGE_LIGHT", GFP_TRANSHUGE_LIGHT),
@@ -129,9 +129,13 @@ PRINT_ORDER: Final = (
 )
 
 NAMES: Final = (
-    GfpName("GFP_ATOMIC", GFP_ATOMIC, "type", "must not sleep and may use the reserves: interrupts, spinlocks"),
+    GfpName(
+        "GFP_ATOMIC", GFP_ATOMIC, "type", "must not sleep and may use the reserves: interrupts, spinlocks"
+    ),
     GfpName("GFP_KERNEL", GFP_KERNEL, "type", "the usual mask of kernel code that may sleep"),
-    GfpName("GFP_KERNEL_ACCOUNT", GFP_KERNEL_ACCOUNT, "type", "GFP_KERNEL charged to the task's memory cgroup"),
+    GfpName(
+        "GFP_KERNEL_ACCOUNT", GFP_KERNEL_ACCOUNT, "type", "GFP_KERNEL charged to the task's memory cgroup"
+    ),
     GfpName("GFP_NOWAIT", GFP_NOWAIT, "type", "must not sleep and gets no reserves: fails early"),
     GfpName("GFP_NOIO", GFP_NOIO, "type", "may reclaim, but start no I/O: block drivers"),
     GfpName("GFP_NOFS", GFP_NOFS, "type", "may reclaim and start I/O, but not enter file systems"),
@@ -145,22 +149,40 @@ NAMES: Final = (
     GfpName("__GFP_DMA", __GFP_DMA, "zone", "from ZONE_DMA"),
     GfpName("__GFP_HIGHMEM", __GFP_HIGHMEM, "zone", "HIGHMEM will do: the page needs no permanent address"),
     GfpName("__GFP_DMA32", __GFP_DMA32, "zone", "from ZONE_DMA32"),
-    GfpName("__GFP_MOVABLE", __GFP_MOVABLE, "zone", "can be migrated; with __GFP_HIGHMEM also from ZONE_MOVABLE"),
-    GfpName("__GFP_RECLAIMABLE", __GFP_RECLAIMABLE, "mobility", "a shrinker can give it back", "__GFP_RECLAIMABLE"),
+    GfpName(
+        "__GFP_MOVABLE", __GFP_MOVABLE, "zone", "can be migrated; with __GFP_HIGHMEM also from ZONE_MOVABLE"
+    ),
+    GfpName(
+        "__GFP_RECLAIMABLE", __GFP_RECLAIMABLE, "mobility", "a shrinker can give it back", "__GFP_RECLAIMABLE"
+    ),
     GfpName("__GFP_HIGH", __GFP_HIGH, "action", "urgent: may go below the min watermark"),
     GfpName("__GFP_IO", __GFP_IO, "action", "reclaim may start physical I/O"),
     GfpName("__GFP_FS", __GFP_FS, "action", "reclaim may call into file systems"),
     GfpName("__GFP_ZERO", __GFP_ZERO, "action", "return zeroed pages"),
     GfpName("__GFP_ATOMIC", __GFP_ATOMIC, "action", "cannot sleep (6.1's page allocator ignores the bit)"),
-    GfpName("__GFP_DIRECT_RECLAIM", __GFP_DIRECT_RECLAIM, "reclaim", "the caller itself may reclaim, so it may sleep"),
-    GfpName("__GFP_KSWAPD_RECLAIM", __GFP_KSWAPD_RECLAIM, "reclaim", "wake kswapd when the low watermark is reached"),
+    GfpName(
+        "__GFP_DIRECT_RECLAIM",
+        __GFP_DIRECT_RECLAIM,
+        "reclaim",
+        "the caller itself may reclaim, so it may sleep",
+    ),
+    GfpName(
+        "__GFP_KSWAPD_RECLAIM",
+        __GFP_KSWAPD_RECLAIM,
+        "reclaim",
+        "wake kswapd when the low watermark is reached",
+    ),
     GfpName("__GFP_RECLAIM", __GFP_RECLAIM, "reclaim", "both kinds of reclaim", "__GFP_WAIT"),
     GfpName("__GFP_WRITE", __GFP_WRITE, "action", "the page will soon be dirtied"),
     GfpName("__GFP_NOWARN", __GFP_NOWARN, "action", "no report when the allocation fails", "__GFP_NOWARN"),
-    GfpName("__GFP_RETRY_MAYFAIL", __GFP_RETRY_MAYFAIL, "reclaim", "try hard, but fail in the end", "__GFP_REPEAT"),
+    GfpName(
+        "__GFP_RETRY_MAYFAIL", __GFP_RETRY_MAYFAIL, "reclaim", "try hard, but fail in the end", "__GFP_REPEAT"
+    ),
     GfpName("__GFP_NOFAIL", __GFP_NOFAIL, "reclaim", "never return NULL"),
     GfpName("__GFP_NORETRY", __GFP_NORETRY, "reclaim", "one round of light reclaim, then fail"),
-    GfpName("__GFP_MEMALLOC", __GFP_MEMALLOC, "action", "ignore the watermarks: memory that will free memory"),
+    GfpName(
+        "__GFP_MEMALLOC", __GFP_MEMALLOC, "action", "ignore the watermarks: memory that will free memory"
+    ),
     GfpName("__GFP_COMP", __GFP_COMP, "action", "make the block a compound page"),
     GfpName("__GFP_NOMEMALLOC", __GFP_NOMEMALLOC, "action", "never use the emergency reserves"),
     GfpName("__GFP_HARDWALL", __GFP_HARDWALL, "placement", "stay within the task's cpuset"),
@@ -178,7 +200,7 @@ GFP_MAX: Final = 0xFFFFFFFF
 
 
 def parse(value: str | int) -> int:
-    """The mask that a number, or names of either vocabulary joined with `|`, stand for. Raises BadArgument."""
+    """The mask that a number or flag names stand for. Raises BadArgument."""
     if isinstance(value, str):
         return parse_names(value)
     if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= GFP_MAX:
@@ -215,11 +237,11 @@ def as_number(word: str) -> int | None:
 
 
 @lru_cache(maxsize=1024)
-def pGg(mask: int) -> str:  # noqa: N802 - the printk format is called %pGg
+def pGg(mask: int) -> str:
     """A mask as printk's `%pGg` writes it. Kernel: lib/vsprintf.c format_flags
 
-    Each name whose bits are all still there is printed and its bits are taken away, so 0xcc0 reads GFP_KERNEL and not a
-    list of four bits: what a person wrote in the source is what stands in the log.
+    Each name whose bits are all still there is printed and its bits are taken away, so 0xcc0 reads GFP_KERNEL
+    and not a list of four bits: what a person wrote in the source is what stands in the log.
     """
     words = []
     for name, value in PRINT_ORDER:

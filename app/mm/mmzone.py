@@ -1,7 +1,8 @@
 """Zones, their free areas and their per-CPU page lists.
 
-Kernel: include/linux/mmzone.h. A zone is a stretch of page frames with common abilities; it owns the frames that nobody
-uses, sorted twice: by block size (order) and by whether the neighbours of a block can be moved away (migratetype).
+Kernel: include/linux/mmzone.h. A zone is a stretch of page frames with common abilities; it owns the frames
+that nobody uses, sorted twice: by block size (order) and by whether the neighbours of a block can be moved
+away (migratetype).
 """
 
 from __future__ import annotations
@@ -41,8 +42,9 @@ ZONE_RECLAIM_ACTIVE: Final = 1 << 1
 # How many untouched blocks are entered into a free list at a time.
 UNTOUCHED_CHUNK: Final = 32
 
-# A free list. The last end is the list head, so that taking from and adding to the head are the cheap operations; the keys
-# are the pfns of the blocks. (A plain dict popped from the front would search its deleted slots again and again.)
+# A free list. The last end is the list head, so that taking from and adding to the head are the cheap
+# operations; the keys are the pfns of the blocks. (A plain dict popped from the front would search its
+# deleted slots again and again.)
 FreeList = OrderedDict[int, None]
 
 
@@ -59,8 +61,9 @@ class FreeArea:
 class PerCpuPages:
     """One CPU's small stock of free pages of a zone. Kernel: struct per_cpu_pages
 
-    The kernel keeps it so that most allocations and frees touch neither the zone's lock nor cache lines that other CPUs
-    write. `lists[3 * order + migratetype]` for orders 0 to 3, then two for huge pages; the left end is the head.
+    The kernel keeps it so that most allocations and frees touch neither the zone's lock nor cache lines that
+    other CPUs write. `lists[3 * order + migratetype]` for orders 0 to 3, then two for huge pages; the left
+    end is the head.
     """
 
     __slots__ = ("batch", "count", "free_factor", "high", "lists")
@@ -76,24 +79,25 @@ class PerCpuPages:
 class Zone:
     """A zone of one node. Kernel: struct zone
 
-    start_pfn, spanned_pages, present_pages, managed_pages: in page frames. watermark: min, low, high and promo, without
-    boost. vm_stat_free is the counter that watermark checks read; each CPU keeps a difference in `vm_stat_diff` until it
-    passes `stat_threshold`, because writing one shared counter at every allocation would be too slow. buddy: pfn of every
-    free block's first frame → `order << 3 | migratetype of its list`. pageblock_flags: migratetype by pageblock number,
-    where it is not `default_migratetype`. pcp_migratetype: what a page on a pcp list was noted as, where its list does not
-    say it.
+    start_pfn, spanned_pages, present_pages, managed_pages: in page frames. watermark: min, low, high and
+    promo, without boost. vm_stat_free is the counter that watermark checks read; each CPU keeps a difference
+    in `vm_stat_diff` until it passes `stat_threshold`, because writing one shared counter at every allocation
+    would be too slow. buddy: pfn of every free block's first frame → `order << 3 | migratetype of its list`.
+    pageblock_flags: migratetype by pageblock number, where it is not `default_migratetype`. pcp_migratetype:
+    what a page on a pcp list was noted as, where its list does not say it.
     """
 
     __slots__ = (
-        "boost", "buddy", "default_migratetype", "flags", "free_area", "hole_pfn", "idx", "lowmem_reserve", "lru", "managed_pages",
-        "name", "nid", "nr_reserved_highatomic", "pageblock_flags", "pcp", "pcp_migratetype", "percpu_drift_mark",
-        "present_pages", "spanned_pages", "start_pfn", "stat_threshold", "untouched", "untouched_tail", "vm_stat_diff",
-        "vm_stat_free", "watermark", "zid",
+        "boost", "buddy", "default_migratetype", "flags", "free_area", "hole_pfn", "idx",
+        "lowmem_reserve", "lru", "managed_pages", "name", "nid", "nr_reserved_highatomic",
+        "pageblock_flags", "pcp", "pcp_migratetype", "percpu_drift_mark", "present_pages",
+        "spanned_pages", "start_pfn", "stat_threshold", "untouched", "untouched_tail",
+        "vm_stat_diff", "vm_stat_free", "watermark", "zid",
     )  # fmt: skip
 
     def __init__(
-        self, name: str, nid: int, zid: int, start_pfn: int, spanned_pages: int, present_pages: int, managed_pages: int,
-        cpus: int,
+        self, name: str, nid: int, zid: int, start_pfn: int, spanned_pages: int, present_pages: int,
+        managed_pages: int, cpus: int,
     ) -> None:  # fmt: skip
         self.name = name
         self.nid = nid
@@ -121,8 +125,9 @@ class Zone:
         self.pcp: list[PerCpuPages] = [PerCpuPages(0, 1) for _ in range(cpus)]
         self.pcp_migratetype: dict[int, int] = {}
         self.lru: dict[int, int] = {}
-        # Frames that nothing has ever asked for: [first, end) of whole max-order blocks that stand in the free list
-        # between the blocks in `free_list` and those in `untouched_tail`, in ascending order, without an entry each.
+        # Frames that nothing has ever asked for: [first, end) of whole max-order blocks that stand in the
+        # free list between the blocks in `free_list` and those in `untouched_tail`, in ascending order,
+        # without an entry each.
         self.untouched: tuple[int, int] = (0, 0)
         self.untouched_tail: FreeList = OrderedDict()
 
@@ -156,7 +161,7 @@ class Zone:
             yield from reversed(self.untouched_tail)
 
     def free_block_at(self, pfn: int) -> tuple[int, int, int] | None:
-        """(first frame, order, migratetype) of the free block that covers the frame; None where it is not free."""
+        """(first frame, order, migratetype) of the free block that covers the frame, or None."""
         for order in range(MAX_ORDER):
             head = pfn & -(1 << order)
             code = self.buddy.get(head)

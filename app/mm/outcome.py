@@ -15,9 +15,10 @@ VERDICTS = ("ok", "null", "blocked", "warn", "bug", "oom", "hang")
 class Outcome:
     """The kernel's answer to one call.
 
-    ret: what the C function returns, JSON-ready (a pointer as hex or None, a number, None for void). verdict: one of
-    `VERDICTS`. changed: `[pfn, frames, state]` runs, None when there are too many. named: what the result can be called in
-    later calls; None where the call has no result to name. The other parts are the objects of the HTTP contract.
+    ret: what the C function returns, JSON-ready (a pointer as hex or None, a number, None for void). verdict:
+    one of `VERDICTS`. changed: `[pfn, frames, state]` runs, None when there are too many. named: what the
+    result can be called in later calls; None where the call has no result to name. The other parts are the
+    objects of the HTTP contract.
     """
 
     call: Call

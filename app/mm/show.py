@@ -21,7 +21,7 @@ from app.mm.mmzone import (
     PerCpuPages,
     Zone,
 )
-from app.mm.page import PAGE_FLAG_NAMES, PG_head, PG_locked, Page
+from app.mm.page import PAGE_FLAG_NAMES, Page, PG_head, PG_locked
 from app.mm.zonemap import zonemap
 
 if TYPE_CHECKING:
@@ -36,7 +36,7 @@ LECTURE_NAMES: Final = {"_refcount": "_count", "mapping": "mapping", "index": "i
 
 
 def zones(m: Machine) -> dict[str, Any]:
-    """Each zone with its size, marks, reserves, free blocks by order, per-CPU pages and where requests go next."""
+    """Each zone with its size, marks, reserves, free blocks by order and per-CPU pages."""
     return {"zones": [zone_view(m, zone) for zone in m.zones]}
 
 
@@ -79,7 +79,7 @@ def pcp_summary(cpu: int, pcp: PerCpuPages) -> dict[str, int]:
 
 
 def free_lists(m: Machine) -> dict[str, Any]:
-    """The free lists of every zone by order and type, and the per-CPU lists, each with its first blocks from the head."""
+    """The free lists of every zone by order and type, and the per-CPU lists, with their heads."""
     return {"zones": [zone_lists(zone) for zone in m.zones]}
 
 
@@ -150,7 +150,7 @@ def last_of(zone: Zone, order: int, migratetype: int) -> int:
 
 
 def page(m: Machine, pfn: int) -> dict[str, Any]:
-    """One frame's struct page with everything the machine knows about it. Raises KeyError where there is no such frame."""
+    """One frame's struct page with everything the machine knows about it. Raises KeyError."""
     if not m.model.pfn_valid(pfn):
         raise KeyError(pfn)
     zone = m.zone_of(pfn)
@@ -192,10 +192,13 @@ def state_of(block: Page | None, free: tuple[int, int, int] | None, on_pcp: dict
     return "reserved" if on_pcp is None else "pcp"
 
 
-def struct_page(m: Machine, pfn: int, block: Page | None, free: tuple[int, int, int] | None) -> dict[str, Any]:
+def struct_page(
+    m: Machine, pfn: int, block: Page | None, free: tuple[int, int, int] | None
+) -> dict[str, Any]:
     """The fields of struct page. Kernel: include/linux/mm_types.h
 
-    A free block's head keeps its order in `private` and a mark in `_mapcount`; a compound tail points to its head.
+    A free block's head keeps its order in `private` and a mark in `_mapcount`; a compound tail points to its
+    head.
     """
     tail = block is not None and block.flags & PG_head and block.pfn != pfn
     free_head = free is not None and free[0] == pfn
@@ -272,7 +275,12 @@ def tasks(m: Machine) -> dict[str, Any]:
     """Every task that has made a call, and what it waits for."""
     return {
         "tasks": [
-            {"name": t.name, "pid": t.pid, "waiting_for": t.waiting_for, "since": t.since if t.waiting_for is not None else None}
+            {
+                "name": t.name,
+                "pid": t.pid,
+                "waiting_for": t.waiting_for,
+                "since": t.since if t.waiting_for is not None else None,
+            }
             for t in m.tasks.values()
         ]
     }

@@ -1,7 +1,7 @@
 """What the kernel decided on the way, step by step, and the kmem tracepoints that fired.
 
-A machine has a `Trace` only while a call is explained: the call is made again on the state before it, and the kernel's
-functions report the numbers they compare. Otherwise each report is one test of `m.trace`.
+A machine has a `Trace` only while a call is explained: the call is made again on the state before it, and the
+kernel's functions report the numbers they compare. Otherwise each report is one test of `m.trace`.
 
 Kernel: include/trace/events/kmem.h for the form of the tracepoints.
 """
@@ -67,9 +67,10 @@ def alloc_flags_names(alloc_flags: int) -> str:
 
 
 class Trace:
-    """Collects the steps of one call. steps: as the HTTP contract has them; points: tracepoint lines of 6.1's form.
+    """Collects the steps of one call.
 
-    events: the page allocator's tracepoints as the recordings write them, for comparing.
+    steps: as the HTTP contract has them. points: tracepoint lines of 6.1's form. events: the page
+    allocator's tracepoints as the recordings write them, for comparing.
     """
 
     def __init__(self, m: Machine) -> None:
@@ -119,7 +120,8 @@ class Trace:
         width = 16 if self.m.model.arch == "x86_64" else 8
         return f"page={self.m.model.pfn_to_page(pfn):0{width}x} pfn={pfn:#x}"
 
-    # -- allocating ----------------------------------------------------------------------------------------------------
+    # -- allocating
+    # ----------------------------------------------------------------------------------------------------
 
     def request(self, gfp: int, order: int, alloc_flags: int, ac: AllocContext) -> None:
         """What the mask means: the highest zone, the lists, the first pass's flags."""
@@ -209,7 +211,8 @@ class Trace:
         """The per-CPU list was empty."""
         self.step(
             "rmqueue_pcplist",
-            f"CPU {self.m.cpu}'s {MIGRATE_NAMES[migratetype]} list of order {order} is empty: refill it with {count}",
+            f"CPU {self.m.cpu}'s {MIGRATE_NAMES[migratetype]} list of order {order} is empty:"
+            f" refill it with {count}",
             zone,
             verdict="refill",
             numbers={"batch": pcp.batch, "order": order, "blocks": count, "count": pcp.count},
@@ -221,12 +224,20 @@ class Trace:
             "rmqueue_bulk",
             f"{len(pages)} blocks of order {order} moved from the buddy lists",
             zone,
-            numbers={"blocks": len(pages), "order": order, "free_change": -(len(pages) << order), "pfns": pages[:512]},
+            numbers={
+                "blocks": len(pages),
+                "order": order,
+                "free_change": -(len(pages) << order),
+                "pfns": pages[:512],
+            },
             changed=[[pfn, 1 << order, "pcp"] for pfn in pages[:512]],
         )
 
     def zone_locked(self, zone: Zone, pfn: int, order: int, found_order: int, migratetype: int) -> None:
-        """A block left the buddy lists; its upper halves went back. Kernel: trace_mm_page_alloc_zone_locked"""
+        """A block left the buddy lists; its upper halves went back.
+
+        Kernel: trace_mm_page_alloc_zone_locked
+        """
         refill = int(pcp_allowed_order(order) and migratetype < MIGRATE_PCPTYPES)
         self.point(
             "mm_page_alloc_zone_locked",
@@ -240,12 +251,19 @@ class Trace:
             numbers={"pfn": pfn, "order": order, "found_order": found_order},
         )
         if found_order > order:
-            halves = [[pfn + (1 << high), 1 << high, "free"] for high in range(found_order - 1, order - 1, -1)]
+            halves = [
+                [pfn + (1 << high), 1 << high, "free"] for high in range(found_order - 1, order - 1, -1)
+            ]
             self.step(
                 "expand",
-                f"split from order {found_order} to {order}; the upper halves go back to the heads of their lists",
+                f"split from order {found_order} to {order}:"
+                " the upper halves go back to the heads of their lists",
                 zone,
-                numbers={"from_order": found_order, "to_order": order, "halves": [half[:2] for half in halves]},
+                numbers={
+                    "from_order": found_order,
+                    "to_order": order,
+                    "halves": [half[:2] for half in halves],
+                },
                 changed=halves,
             )
 
@@ -256,7 +274,8 @@ class Trace:
         owned = int(start_type == zone.get_pfnblock_migratetype(pfn))
         self.point(
             "mm_page_alloc_extfrag",
-            f"{self.page(pfn)} alloc_order={order} fallback_order={fallback_order} pageblock_order={PAGEBLOCK_ORDER}"
+            f"{self.page(pfn)} alloc_order={order} fallback_order={fallback_order}"
+            f" pageblock_order={PAGEBLOCK_ORDER}"
             f" alloc_migratetype={start_type} fallback_migratetype={fallback_mt}"
             f" fragmenting={int(fallback_order < PAGEBLOCK_ORDER)} change_ownership={owned}",
             ["X", f"{pfn:#x}", order, fallback_order, "UMEHI"[start_type], "UMEHI"[fallback_mt]],
@@ -303,7 +322,10 @@ class Trace:
             "reserve_highatomic_pageblock",
             f"the pageblock of {pfn:#x} is kept for high-order atomic requests from now on",
             zone,
-            numbers={"pageblock": pfn & -PAGEBLOCK_NR_PAGES, "nr_reserved_highatomic": zone.nr_reserved_highatomic},
+            numbers={
+                "pageblock": pfn & -PAGEBLOCK_NR_PAGES,
+                "nr_reserved_highatomic": zone.nr_reserved_highatomic,
+            },
         )
 
     def slowpath(self, gfp: int, order: int, alloc_flags: int) -> None:
@@ -318,7 +340,9 @@ class Trace:
         """kswapd of the zone's node is woken."""
         self.step("wakeup_kswapd", f"kswapd{zone.nid} is woken", zone)
 
-    def reclaim(self, what: str, *, verdict: str | None = None, numbers: dict[str, Any] | None = None) -> None:
+    def reclaim(
+        self, what: str, *, verdict: str | None = None, numbers: dict[str, Any] | None = None
+    ) -> None:
         """Direct reclaim and what it brought."""
         self.step("__alloc_pages_direct_reclaim", what, verdict=verdict, numbers=numbers)
 
@@ -326,14 +350,17 @@ class Trace:
         """The OOM killer, or why it is not asked."""
         self.step("__alloc_pages_may_oom", what, verdict=verdict)
 
-    # -- freeing -------------------------------------------------------------------------------------------------------
+    # -- freeing
+    # -------------------------------------------------------------------------------------------------------
 
     def free(self, pfn: int, order: int) -> None:
         """A block's last reference is gone. Kernel: trace_mm_page_free"""
         self.point("mm_page_free", f"{self.page(pfn)} order={order}", ["F", f"{pfn:#x}", order])
         where = "by way of the per-CPU list" if pcp_allowed_order(order) else "straight to the buddy lists"
         self.step(
-            "__free_pages", f"{pfn:#x} of order {order} is free: {where}", numbers={"pfn": pfn, "order": order}
+            "__free_pages",
+            f"{pfn:#x} of order {order} is free: {where}",
+            numbers={"pfn": pfn, "order": order},
         )
 
     def freed_to_pcp(self, zone: Zone, pcp: PerCpuPages, pfn: int, order: int, high: int) -> None:
@@ -360,7 +387,12 @@ class Trace:
             "free_pcppages_bulk",
             f"{count} of CPU {self.m.cpu}'s {pcp.count} pages go back to the buddy lists",
             zone,
-            numbers={"to_free": count, "count": pcp.count, "batch": pcp.batch, "free_factor": pcp.free_factor},
+            numbers={
+                "to_free": count,
+                "count": pcp.count,
+                "batch": pcp.batch,
+                "free_factor": pcp.free_factor,
+            },
         )
 
     def pcpu_drain(self, zone: Zone, pfn: int, order: int, migratetype: int) -> None:
@@ -371,14 +403,27 @@ class Trace:
             ["D", f"{pfn:#x}", order, "UMEHI"[migratetype]],
         )
 
-    def merged(self, zone: Zone, pfn: int, order: int, first_order: int, migratetype: int, *, tail: bool) -> None:
+    def merged(
+        self, zone: Zone, pfn: int, order: int, first_order: int, migratetype: int, *, tail: bool
+    ) -> None:
         """A block of `first_order` reached its place in the buddy lists, merged up to `order`."""
         merges = order - first_order
-        size = f"merged with {merges} {'buddy' if merges == 1 else 'buddies'} to" if merges else "no buddy is free:"
+        size = (
+            f"merged with {merges} {'buddy' if merges == 1 else 'buddies'} to"
+            if merges
+            else "no buddy is free:"
+        )
         self.step(
             "__free_one_page",
-            f"{size} order {order} at {pfn:#x}, {'tail' if tail else 'head'} of the {MIGRATE_NAMES[migratetype]} list",
+            f"{size} order {order} at {pfn:#x}, {'tail' if tail else 'head'}"
+            f" of the {MIGRATE_NAMES[migratetype]} list",
             zone,
-            numbers={"pfn": pfn, "order": order, "first_order": first_order, "merges": merges, "to_tail": tail},
+            numbers={
+                "pfn": pfn,
+                "order": order,
+                "first_order": first_order,
+                "merges": merges,
+                "to_tail": tail,
+            },
             changed=[[pfn, 1 << order, "free"]],
         )

@@ -1,14 +1,16 @@
 """Reclaim: what there is to gain when memory is short.
 
-Kernel: mm/vmscan.c, mm/compaction.c, mm/oom_kill.c. This machine has no page cache and no processes' memory, so reclaim can
-only give back what waits in per-CPU lists and atomic reserves; after that the OOM killer is asked, and finds nobody.
+Kernel: mm/vmscan.c, mm/compaction.c, mm/oom_kill.c. This machine has no page cache and no processes' memory,
+so reclaim can only give back what waits in per-CPU lists and atomic reserves; after that the OOM killer is
+asked, and finds nobody.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.mm import gfp as gfp_masks, page_alloc, pcp, printk
+from app.mm import gfp as gfp_masks
+from app.mm import page_alloc, pcp, printk
 from app.mm.mmzone import PAGE_ALLOC_COSTLY_ORDER, Zone
 
 if TYPE_CHECKING:
@@ -30,9 +32,9 @@ def reclaim_and_compact(
 ) -> int | None:
     """Direct reclaim on behalf of a caller that may sleep; the verdict says how it ends when nothing helps.
 
-    Kernel: __alloc_pages_direct_reclaim, __alloc_pages_direct_compact, should_reclaim_retry and __alloc_pages_may_oom. An
-    order that the kernel calls costly may fail; smaller ones never return NULL, because their callers have never been
-    tested for it: rather a process is killed.
+    Kernel: __alloc_pages_direct_reclaim, __alloc_pages_direct_compact, should_reclaim_retry and
+    __alloc_pages_may_oom. An order that the kernel calls costly may fail; smaller ones never return NULL,
+    because their callers have never been tested for it: rather a process is killed.
     """
     pfn = page_alloc.get_page_from_freelist(m, gfp, order, alloc_flags, ac)
     if pfn is None:

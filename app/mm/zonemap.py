@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.mm.errors import BadArgument
 from app.mm.mmzone import PINDEX_ORDER, Zone
-from app.mm.page import PG_locked, STATES
+from app.mm.page import STATES, PG_locked
 
 if TYPE_CHECKING:
     from app.mm.machine import Machine
@@ -55,8 +55,9 @@ def zonemap(
 ) -> dict[str, Any]:
     """States of `cells` cells of 2^shift frames, from the cell that holds frame `start`.
 
-    zone, node: stay within that zone; without them the whole machine. `cells` in the answer is the state that most frames
-    of each cell are in, as an index into `states`; `fill` is how much of the cell is not free, 0 to 255. Raises BadArgument.
+    zone, node: stay within that zone; without them the whole machine. `cells` in the answer is the state that
+    most frames of each cell are in, as an index into `states`; `fill` is how much of the cell is not free, 0
+    to 255. Raises BadArgument.
     """
     zones = selected(m, zone, node)
     first = min(z.start_pfn for z in zones)

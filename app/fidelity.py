@@ -1,0 +1,78 @@
+"""The fidelity table: how many recorded operations of real kernels a machine answers exactly."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import Final
+
+from app.recording import Replay, Report
+
+BEGIN: Final = "<!-- fidelity: begin -->"
+END: Final = "<!-- fidelity: end -->"
+
+
+def recordings(paths: Iterable[Path]) -> Iterator[Path]:
+    """The recordings with operations below the given files and folders, in a stable order."""
+    for path in paths:
+        found = sorted(path.glob("**/*.jsonl.gz")) if path.is_dir() else [path]
+        yield from (file for file in found if not path.is_dir() or not is_state_only(file))
+
+
+def is_state_only(path: Path) -> bool:
+    """Boot states and traces of real work have no operations to make again."""
+    return path.name.startswith(("boot.", "trace_"))
+
+
+def replay_all(paths: Iterable[Path], most_misses: int = 1_000_000) -> Iterator[Report]:
+    """Replay each recording."""
+    for path in recordings(paths):
+        yield Replay(path).run(most_misses)
+
+
+def table(reports: Iterable[Report]) -> str:
+    """The reports as a Markdown table, with a last row of sums."""
+    lines = [
+        "| machine | scenario | operations | exact | end states |",
+        "| --- | --- | ---: | ---: | ---: |",
+    ]
+    operations = exact = states = states_exact = 0
+    for report in reports:
+        lines.append(
+            row(
+                report.machine,
+                report.scenario,
+                report.operations,
+                report.exact,
+                report.states_exact,
+                len(report.end_states),
+            )
+        )
+        operations += report.operations
+        exact += report.exact
+        states += len(report.end_states)
+        states_exact += report.states_exact
+    lines.append(row("**all**", "", operations, exact, states_exact, states))
+    return "\n".join(lines)
+
+
+def row(machine: str, scenario: str, operations: int, exact: int, states_exact: int, states: int) -> str:
+    """One line of the table."""
+    return f"| {machine} | {scenario} | {operations:,} | {exact:,} | {states_exact} of {states} |"
+
+
+def explain_misses(report: Report, most: int = 3) -> list[str]:
+    """The first differences of a report, one line each."""
+    where = f"{report.machine} {report.scenario}"
+    lines = [f"{where}: {miss}" for miss in report.misses[:most]]
+    lines += [
+        f"{where}: state {tag!r}: {', '.join(parts)}" for tag, parts in report.end_states.items() if parts
+    ]
+    return lines
+
+
+def put_into(readme: str, markdown: str) -> str:
+    """The text with the table between its two markers replaced."""
+    before, rest = readme.split(BEGIN, 1)
+    _, after = rest.split(END, 1)
+    return f"{before}{BEGIN}\n{markdown}\n{END}{after}"

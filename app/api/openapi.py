@@ -72,6 +72,15 @@ KINDS: Final[dict[str, Doc]] = {
     "addr": POINTER_OR_LIST,
 }
 
+# A page is given in exactly one of these fields.
+FORMS: Final = {"page": ("pfn", "page"), "page_or_addr": ("pfn", "page", "addr")}
+
+PAGE_FORMS: Final[Doc] = {
+    "pfn": {**PFN, "description": "page frame number"},
+    "page": {**POINTER_OR_LIST, "description": "struct page *, $name, or what a repeated call returned"},
+    "addr": {**POINTER_OR_LIST, "description": "address, $name, or what a repeated call returned"},
+}
+
 BESIDE: Final[Doc] = {
     "task": {**TASK, "default": "init", "description": "who calls"},
     "cpu": {**integer(0, 1023), "default": 0, "description": "on which CPU"},
@@ -177,9 +186,9 @@ def arguments(spec: CallSpec) -> Doc:
     required = []
     schema: Doc = {"type": "object"}
     for arg in spec.args:
-        if arg.kind in ("page", "page_or_addr"):
-            properties |= page_forms(arg)
-            schema["oneOf"] = [{"required": [form]} for form in page_forms(arg)]
+        if arg.kind in FORMS:
+            properties |= {form: PAGE_FORMS[form] for form in FORMS[arg.kind]}
+            schema["oneOf"] = [{"required": [form]} for form in FORMS[arg.kind]]
             continue
         properties[arg.name] = argument(arg)
         if arg.required:
@@ -197,20 +206,9 @@ def argument(arg: Arg) -> Doc:
     return described if arg.required else {**described, "default": arg.default}
 
 
-def page_forms(arg: Arg) -> Doc:
-    """The fields of which exactly one says which page is meant."""
-    forms = {
-        "pfn": {**PFN, "description": "page frame number"},
-        "page": {**POINTER_OR_LIST, "description": "struct page *, $name, or what a repeated call returned"},
-    }
-    if arg.kind == "page_or_addr":
-        forms["addr"] = {**POINTER_OR_LIST, "description": "address, $name, or what a repeated call returned"}
-    return forms
-
-
 def example(spec: CallSpec) -> Doc:
     """Arguments that can be sent as they are."""
     if spec.name in EXAMPLES_OF:
         return EXAMPLES_OF[spec.name]
-    names = ("pfn" if arg.kind in ("page", "page_or_addr") else arg.name for arg in spec.args if arg.required)
+    names = ("pfn" if arg.kind in FORMS else arg.name for arg in spec.args if arg.required)
     return {name: EXAMPLES[name] for name in names}

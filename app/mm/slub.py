@@ -1,0 +1,506 @@
+"""The SLUB allocator: taking objects from slabs and giving them back.
+
+Kernel: mm/slub.c. An allocation looks in five places, each dearer than the one before: the CPU's own list,
+the free list of the CPU's slab (where other CPUs have freed to), the CPU's partial slabs, the node's partial
+slabs, and the page allocator. Only the first is needed nearly always, and it takes no lock.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from app.mm import gfp as gfp_masks
+from app.mm import page_alloc, printk, slub_debug, swap
+from app.mm.gfp import GFP_CONSTRAINT_MASK, GFP_RECLAIM_MASK, GFP_SLAB_BUG_MASK
+from app.mm.page import PG_slab
+from app.mm.slab import (
+    KERNEL,
+    KmemCache,
+    KmemCacheCpu,
+    KmemCacheNode,
+    Slab,
+    kmem_cache_debug,
+    virt_to_slab,
+)
+
+if TYPE_CHECKING:
+    from app.mm.machine import Machine
+
+SHRINK_PROMOTE_MAX: Final = 32
+
+_DIRECT_RECLAIM: Final = gfp_masks.__GFP_DIRECT_RECLAIM
+
+
+# -- allocating ----------------------------------------------------------------------------------------------
+
+
+def slab_alloc_node(m: Machine, s: KmemCache, gfp: int, nid: int | None = None) -> int | None:
+    """Allocate an object; its address, or None. Kernel: slab_alloc_node
+
+    nid: node that the object must come from, None for any. The fast path is what a cache is for: the object
+    freed last on this CPU is given out first, still warm in the CPU's own caches.
+    """
+    if gfp & _DIRECT_RECLAIM and m.context != "process":
+        printk.might_sleep(m, "include/linux/sched/mm.h", 274)
+    c = s.cpu_slab[m.cpu]
+    slab = c.slab
+    if slab is not None and c.freelist and (nid is None or slab.nid == nid):
+        index = c.freelist.pop()
+    else:
+        found = slab_alloc(m, s, gfp, nid, c)
+        if found is None:
+            return None
+        slab, index = found
+    slab.owner[index] = m.caller
+    m.live_objects += 1
+    return slab.base + index * s.size
+
+
+kmem_cache_alloc = slab_alloc_node
+
+
+def slab_alloc(
+    m: Machine, s: KmemCache, gfp: int, nid: int | None, c: KmemCacheCpu
+) -> tuple[Slab, int] | None:
+    """The slow path: refill the CPU's list from wherever there is something. Kernel: ___slab_alloc"""
+    while c.slab is not None or c.partial:
+        if c.slab is None:
+            c.slab = c.partial.pop()
+        slab = c.slab
+        if nid is not None and slab.nid != nid:
+            flush_slab(m, s, c)
+            continue
+        if not c.freelist:
+            c.freelist = get_freelist(slab)
+        if c.freelist:
+            return slab, c.freelist.pop()
+        c.slab = None
+    if kmem_cache_debug(s):
+        return alloc_single(m, s, gfp, nid)
+    found = get_partial(m, s, gfp, nid, c) or new_cpu_slab(m, s, gfp, nid)
+    if found is None:
+        return None
+    c.slab, c.freelist = found
+    return c.slab, c.freelist.pop()
+
+
+def get_freelist(slab: Slab) -> list[int]:
+    """Take over the slab's own free list; a slab that has none is full and nobody's any more.
+
+    Kernel: get_freelist
+    """
+    freelist = slab.freelist
+    slab.freelist = []
+    slab.frozen = bool(freelist)
+    return freelist
+
+
+def new_cpu_slab(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> tuple[Slab, list[int]] | None:
+    """A new slab for the running CPU, with all of its objects."""
+    slab = new_slab(m, s, gfp, nid)
+    if slab is None:
+        return None
+    freelist = slab.freelist
+    slab.freelist = []
+    slab.frozen = True
+    return slab, freelist
+
+
+def get_partial(
+    m: Machine, s: KmemCache, gfp: int, nid: int | None, c: KmemCacheCpu
+) -> tuple[Slab, list[int]] | None:
+    """A slab from the node's partial list, or from another node that has plenty.
+
+    Kernel: get_partial, get_any_partial
+
+    The real kernel tries other nodes in 1000 of 1024 cases, by the CPU's clock; here always.
+    """
+    local = m.cpu_node[m.cpu] if nid is None else nid
+    found = get_partial_node(s, s.node[local], c)
+    if found is not None or nid is not None or len(s.node) == 1:
+        return found
+    for node in nodes_by_distance(m, gfp):
+        n = s.node[node]
+        if len(n.partial) > s.min_partial:
+            return get_partial_node(s, n, c)
+    return None
+
+
+def nodes_by_distance(m: Machine, gfp: int) -> list[int]:
+    """The nodes that may be used, nearest first: those of the zones that the mask allows, each once."""
+    zonelist, _ = page_alloc.first_zones_zonelist(m, gfp & ~gfp_masks.__GFP_THISNODE, m.cpu_node[m.cpu])
+    return list(dict.fromkeys(zone.nid for zone in zonelist))
+
+
+def get_partial_node(s: KmemCache, n: KmemCacheNode, c: KmemCacheCpu) -> tuple[Slab, list[int]] | None:
+    """Take the first partial slab for allocating, and some more for later while the lock is held.
+
+    Kernel: get_partial_node
+    """
+    found = None
+    taken = 0
+    while n.partial:
+        _, slab = n.partial.popitem(last=False)
+        slab.frozen = True
+        if found is None:
+            found = slab, slab.freelist
+            slab.freelist = []
+        else:
+            c.partial.append(slab)
+            taken += 1
+        if taken > s.cpu_partial_slabs // 2:
+            break
+    return found
+
+
+# -- slabs from the page allocator ---------------------------------------------------------------------------
+
+
+def new_slab(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> Slab | None:
+    """A slab that is free altogether. Kernel: new_slab
+
+    The caller's mask says where objects may come from, the cache's own flags what its slabs are: DMA memory,
+    reclaimable. Bits that no cache can honour are taken out with a report, but only now that pages are
+    needed.
+    """
+    if gfp & GFP_SLAB_BUG_MASK:
+        gfp = kmalloc_fix_flags(m, gfp)
+    slab = allocate_slab(m, s, gfp & (GFP_RECLAIM_MASK | GFP_CONSTRAINT_MASK) | s.allocflags, nid)
+    if slab is None:
+        slub_debug.slab_out_of_memory(m, s, gfp, nid)
+        return None
+    n = s.node[slab.nid]
+    n.nr_slabs += 1
+    n.total_objects += slab.objects
+    return slab
+
+
+def kmalloc_fix_flags(m: Machine, gfp: int) -> int:
+    """Drop zone bits that would give memory without an address. Kernel: mm/slab_common.c kmalloc_fix_flags"""
+    invalid = gfp & GFP_SLAB_BUG_MASK
+    gfp &= ~GFP_SLAB_BUG_MASK
+    m.worsen("warn")
+    printk.printk(
+        m,
+        f"Unexpected gfp: {invalid:#x} ({gfp_masks.pGg(invalid)}). "
+        f"Fixing up to gfp: {gfp:#x} ({gfp_masks.pGg(gfp)}). Fix your code!",
+    )
+    printk.dump_stack(m)
+    return gfp
+
+
+def allocate_slab(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> Slab | None:
+    """Get the page block and thread its objects. Kernel: allocate_slab
+
+    The usual order is only a wish: it is asked for without reclaim and without a report, and where it fails
+    the smallest order that holds an object is asked for in earnest.
+    """
+    order, objects = s.order, s.objs
+    wish = (gfp | gfp_masks.__GFP_NOWARN | gfp_masks.__GFP_NORETRY) & ~gfp_masks.__GFP_NOFAIL
+    if wish & _DIRECT_RECLAIM and order > s.min_order:
+        wish = (wish | gfp_masks.__GFP_NOMEMALLOC) & ~gfp_masks.__GFP_RECLAIM
+    pfn = page_alloc.alloc_pages(m, wish, order, nid)
+    if pfn is None:
+        order, objects = s.min_order, s.min_objs
+        pfn = page_alloc.alloc_pages(m, gfp, order, nid)
+        if pfn is None:
+            return None
+    page = m.pages[pfn]
+    page.state = "slab"
+    page.flags |= PG_slab
+    if m.changed is not None:
+        m.changed.append((pfn, 1 << order, "slab"))
+    slab = Slab(
+        s, pfn, order, m.zone_of(pfn).nid, slab_base(m, s, pfn), shuffle_freelist(m, s, objects), objects
+    )
+    m.slabs[pfn] = s.slabs[pfn] = slab
+    return slab
+
+
+def slab_base(m: Machine, s: KmemCache, pfn: int) -> int:
+    """Address of the first object of a slab: behind the red zone, where objects have one."""
+    return m.model.page_offset + (pfn << 12) + s.red_left_pad
+
+
+def shuffle_freelist(m: Machine, s: KmemCache, objects: int) -> list[int]:
+    """The free list of a new slab, the next object last. Kernel: shuffle_freelist
+
+    In address order; on a machine with a seed, the cache's random sequence from a random place on. An
+    attacker who overruns an object should not know which object lies behind it.
+    """
+    if m.freelist_seed is None or s.random_seq is None or objects < 2:
+        return list(range(objects - 1, -1, -1))
+    start = prandom_u32_max(m, len(s.random_seq))
+    sequence = s.random_seq[start:] + s.random_seq[:start]
+    return [index for index in reversed(sequence) if index < objects]
+
+
+def prandom_u32_max(m: Machine, ceiling: int) -> int:
+    """The next number below `ceiling` from the machine's own, stored generator, a linear congruential one."""
+    assert m.freelist_seed is not None
+    m.freelist_seed = (m.freelist_seed * 1664525 + 1013904223) & 0xFFFFFFFF
+    return m.freelist_seed * ceiling >> 32
+
+
+def cache_random_seq_create(m: Machine, count: int) -> list[int] | None:
+    """A random order of a cache's objects, on a machine that has a seed. Kernel: cache_random_seq_create"""
+    if m.freelist_seed is None or count < 2:
+        return None
+    sequence = list(range(count))
+    for place in range(count - 1, 0, -1):
+        other = prandom_u32_max(m, place + 1)
+        sequence[place], sequence[other] = sequence[other], sequence[place]
+    return sequence
+
+
+def discard_slab(m: Machine, s: KmemCache, slab: Slab) -> None:
+    """Return an empty slab to the page allocator. Kernel: discard_slab, __free_slab
+
+    With SLAB_TYPESAFE_BY_RCU the kernel waits until every CPU has passed through a quiet state; here that is
+    at once.
+    """
+    n = s.node[slab.nid]
+    n.nr_slabs -= 1
+    n.total_objects -= slab.objects
+    s.slabs.pop(slab.pfn, None)
+    if m.slabs.get(slab.pfn) is slab:
+        del m.slabs[slab.pfn]
+    page = m.pages.get(slab.pfn)
+    if page is not None:
+        page.flags &= ~PG_slab
+        page.state = "unmovable"
+    swap.free_pages(m, slab.pfn, slab.order)
+
+
+# -- freeing -------------------------------------------------------------------------------------------------
+
+
+def slab_free(m: Machine, s: KmemCache, slab: Slab, address: int) -> None:
+    """Give an object back. Kernel: slab_free, do_slab_free
+
+    To the CPU's own slab it is a push on a list; to any other slab it is the slow path.
+    """
+    if kmem_cache_debug(s):
+        free_to_partial_list(m, s, slab, address)
+        return
+    c = s.cpu_slab[m.cpu]
+    freelist = c.freelist if slab is c.slab else slab.freelist
+    index = slab.index(address)
+    if index is None or slab.owner[index] is None:
+        slub_debug.silent_corruption(m, slab, address, freelist)
+        return
+    disown(m, slab, index)
+    if slab is c.slab:
+        freelist.append(index)
+    else:
+        slab_free_slow(m, s, slab, index, c)
+
+
+def kmem_cache_free(m: Machine, s: KmemCache, address: int) -> None:
+    """Free an object to the cache it came from. Kernel: kmem_cache_free, mm/slab.h cache_from_obj
+
+    The cache that is named is compared with the one that the object's slab belongs to. The latter is right in
+    any case.
+    """
+    slab = virt_to_slab(m, address)
+    if slab is None:
+        swap.virt_to_page(m, address)
+        if "mm/slab.h:630" not in m.warned:
+            m.warned["mm/slab.h:630"] = None
+            printk.warn(m, "mm/slab.h:630", "kmem_cache_free", "virt_to_cache: Object is not a Slab page!")
+        return
+    if slab.cache is not s:
+        text = f"cache_from_obj: Wrong slab cache. {s.name} but object is from {slab.cache.name}"
+        printk.warn(m, "mm/slab.h:665", "kmem_cache_free", text)
+    slab_free(m, slab.cache, slab, address)
+
+
+def disown(m: Machine, slab: Slab, index: int) -> None:
+    """Forget who had the object."""
+    if slab.owner[index] is not KERNEL:
+        m.live_objects -= 1
+    slab.owner[index] = None
+
+
+def slab_free_slow(m: Machine, s: KmemCache, slab: Slab, index: int, c: KmemCacheCpu) -> None:
+    """Free to a slab that is not this CPU's. Kernel: __slab_free
+
+    The first free into a full slab makes it this CPU's partial slab: more frees and allocations are likely to
+    follow, and the node's list with its lock is left alone. The last one may send it back to the page
+    allocator.
+    """
+    was_full = not slab.freelist
+    slab.freelist.append(index)
+    if slab.frozen:
+        return
+    n = s.node[slab.nid]
+    if was_full:
+        slab.frozen = True
+        put_cpu_partial(m, s, c, slab)
+    elif not slab.inuse and len(n.partial) >= s.min_partial:
+        n.partial.pop(slab.pfn, None)
+        discard_slab(m, s, slab)
+
+
+def put_cpu_partial(m: Machine, s: KmemCache, c: KmemCacheCpu, slab: Slab) -> None:
+    """Put a slab on the CPU's partial list; when that is full, all before it go to the nodes.
+
+    Kernel: put_cpu_partial
+    """
+    full = c.partial if len(c.partial) >= s.cpu_partial_slabs else []
+    if full:
+        c.partial = []
+    c.partial.append(slab)
+    unfreeze_partials(m, s, full)
+
+
+def unfreeze_partials(m: Machine, s: KmemCache, partial: list[Slab]) -> None:
+    """Move a CPU's partial slabs, newest first, to their nodes' lists. Kernel: __unfreeze_partials"""
+    discard = []
+    for slab in reversed(partial):
+        n = s.node[slab.nid]
+        slab.frozen = False
+        if not slab.inuse and len(n.partial) >= s.min_partial:
+            discard.append(slab)
+        else:
+            n.partial[slab.pfn] = slab
+    for slab in reversed(discard):
+        discard_slab(m, s, slab)
+
+
+def flush_slab(m: Machine, s: KmemCache, c: KmemCacheCpu) -> None:
+    """Take a CPU's slab away from it. Kernel: flush_slab"""
+    slab, freelist = c.slab, c.freelist
+    c.slab, c.freelist = None, []
+    if slab is not None:
+        deactivate_slab(m, s, slab, freelist)
+
+
+def deactivate_slab(m: Machine, s: KmemCache, slab: Slab, freelist: list[int]) -> None:
+    """Join the CPU's list with the slab's and put the slab where it belongs. Kernel: deactivate_slab"""
+    tail = bool(slab.freelist)
+    slab.freelist += freelist
+    slab.frozen = False
+    n = s.node[slab.nid]
+    if not slab.inuse and len(n.partial) >= s.min_partial:
+        discard_slab(m, s, slab)
+    elif slab.freelist:
+        add_partial(n, slab, tail=tail)
+
+
+def add_partial(n: KmemCacheNode, slab: Slab, *, tail: bool) -> None:
+    """Kernel: add_partial"""
+    n.partial[slab.pfn] = slab
+    if not tail:
+        n.partial.move_to_end(slab.pfn, last=False)
+
+
+# -- caches that check ---------------------------------------------------------------------------------------
+
+
+def alloc_single(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> tuple[Slab, int] | None:
+    """One object of a cache that checks. Kernel: alloc_single_from_partial, alloc_single_from_new_slab
+
+    Such a cache has no CPU slabs: every object is taken from a list under the node's lock, where it can be
+    looked at.
+    """
+    n = s.node[m.cpu_node[m.cpu] if nid is None else nid]
+    if not n.partial and nid is None:
+        others = (s.node[node] for node in nodes_by_distance(m, gfp))
+        n = next((other for other in others if len(other.partial) > s.min_partial), n)
+    slab = next(iter(n.partial.values()), None)
+    if slab is None:
+        slab = new_slab(m, s, gfp, nid)
+        if slab is None:
+            return None
+        n = s.node[slab.nid]
+        add_partial(n, slab, tail=False)
+    index = slab.freelist.pop()
+    slub_debug.trace(m, s, slab, index, alloc=True)
+    if not slab.freelist:
+        del n.partial[slab.pfn]
+    return slab, index
+
+
+def free_to_partial_list(m: Machine, s: KmemCache, slab: Slab, address: int) -> None:
+    """Free to a cache that checks. Kernel: free_to_partial_list"""
+    if not slub_debug.free_debug_processing(m, s, slab, address):
+        return
+    index = slab.index(address)
+    if index is None or slab.owner[index] is None:
+        # Other debugging flags without SLAB_CONSISTENCY_CHECKS: nothing has looked at the pointer.
+        slub_debug.silent_corruption(m, slab, address, slab.freelist)
+        return
+    disown(m, slab, index)
+    n = s.node[slab.nid]
+    was_full = not slab.freelist
+    slab.freelist.append(index)
+    if not slab.inuse and len(n.partial) >= s.min_partial:
+        n.partial.pop(slab.pfn, None)
+        discard_slab(m, s, slab)
+    elif was_full:
+        add_partial(n, slab, tail=True)
+
+
+# -- giving memory back --------------------------------------------------------------------------------------
+
+
+def flush_all(m: Machine, s: KmemCache) -> None:
+    """Take every CPU's slabs away; each CPU does it itself. Kernel: flush_all"""
+    caller = m.cpu
+    for cpu, c in enumerate(s.cpu_slab):
+        m.cpu = cpu
+        flush_slab(m, s, c)
+        partial, c.partial = c.partial, []
+        unfreeze_partials(m, s, partial)
+    m.cpu = caller
+
+
+def shrink(m: Machine, s: KmemCache) -> int:
+    """Return all empty slabs and sort the partial ones, fullest first; 1 when slabs remain.
+
+    Kernel: __kmem_cache_shrink
+
+    The fullest are allocated from first, so that the emptiest have time to become empty.
+    """
+    printk.might_sleep(m, "include/linux/percpu-rwsem.h", 49)
+    flush_all(m, s)
+    for n in s.node:
+        discard: list[Slab] = []
+        promote: list[list[Slab]] = [[] for _ in range(SHRINK_PROMOTE_MAX)]
+        for slab in list(n.partial.values()):
+            free = len(slab.freelist)
+            if free == slab.objects:
+                del n.partial[slab.pfn]
+                discard.append(slab)
+            elif free <= SHRINK_PROMOTE_MAX:
+                promote[free - 1].append(slab)
+        # Each of these lists is filled from its head, and the lists are put before the rest, fullest slabs
+        # last.
+        for slabs in reversed(promote):
+            for slab in slabs:
+                n.partial.move_to_end(slab.pfn, last=False)
+        for slab in reversed(discard):
+            discard_slab(m, s, slab)
+    return int(any(n.nr_slabs for n in s.node))
+
+
+def shutdown(m: Machine, s: KmemCache) -> bool:
+    """Empty a cache that is to be destroyed; False when objects remain.
+
+    Kernel: __kmem_cache_shutdown, free_partial
+    """
+    flush_all(m, s)
+    for n in s.node:
+        discard = []
+        for slab in list(n.partial.values()):
+            if slab.inuse:
+                slub_debug.list_slab_objects(m, s, slab)
+            else:
+                del n.partial[slab.pfn]
+                discard.append(slab)
+        for slab in reversed(discard):
+            discard_slab(m, s, slab)
+        if n.nr_slabs:
+            return False
+    return True

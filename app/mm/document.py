@@ -7,6 +7,12 @@ from typing import Any, NoReturn
 
 from app.mm.errors import BadArgument, Location
 
+# The types themselves, for signatures: within the class their names are those of the methods that read them.
+Int = int
+Str = str
+Bool = bool
+List = list
+
 
 class Document:
     """A JSON value with the place where it stands."""
@@ -44,7 +50,7 @@ class Document:
         for key, value in self.value.items():
             yield key, Document(value, (*self.loc, key))
 
-    def list(self, most: int, exactly: int | None = None) -> list[Document]:
+    def list(self, most: Int, exactly: Int | None = None) -> List[Document]:
         """The elements of an array of at most `most`."""
         if not isinstance(self.value, list) or len(self.value) > most:
             self.fault(f"a list of at most {most} elements")
@@ -52,7 +58,7 @@ class Document:
             self.fault(f"a list of {exactly} elements")
         return [Document(value, (*self.loc, place)) for place, value in enumerate(self.value)]
 
-    def int(self, low: int, high: int) -> int:
+    def int(self, low: Int, high: Int) -> Int:
         """An integer in the range, also as a hexadecimal string."""
         value = self.value
         if isinstance(value, str) and len(value) <= 18 and value.startswith("0x"):
@@ -64,7 +70,7 @@ class Document:
             self.fault(f"a number from {low} to {high}")
         return value
 
-    def ints(self, low: int, high: int, most: int, exactly: int | None = None) -> list[int]:
+    def ints(self, low: Int, high: Int, most: Int, exactly: Int | None = None) -> List[Int]:
         """An array of integers in the range, checked without a Document for each element."""
         value = self.value
         if (
@@ -77,19 +83,19 @@ class Document:
             return list(value)
         return [element.int(low, high) for element in self.list(most, exactly)]
 
-    def str(self, most: int = 64) -> str:
+    def str(self, most: Int = 64) -> Str:
         """A string of at most `most` characters."""
         if not isinstance(self.value, str) or len(self.value) > most:
             self.fault(f"a string of at most {most} characters")
         return self.value
 
-    def choice(self, *choices: str) -> str:
+    def choice(self, *choices: Str) -> Str:
         """One of the given strings."""
         if self.value not in choices or not isinstance(self.value, str):
             self.fault(f"one of {', '.join(choices)}")
         return self.value
 
-    def bool(self) -> bool:
+    def bool(self) -> Bool:
         """True or false."""
         if not isinstance(self.value, bool):
             self.fault("true or false")

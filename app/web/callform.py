@@ -21,6 +21,8 @@ HINTS: Final = {
     "gfp": "names joined with |, or a number",
     "size": "bytes; K, M and G are understood",
     "node": "-1 for the CPU’s own",
+    "order": "2^order frames",
+    "align": "of each object, in bytes",
 }
 GROUPS: Final = {
     "pages": "Page frames",
@@ -83,7 +85,7 @@ def argument(arg: Arg, given: Mapping[str, str], refusal: Refusal | None) -> Fie
         kind=kind,
         value=given.get(arg.name, ""),
         required=arg.required,
-        hint=HINTS.get(arg.kind, arg.doc),
+        hint=HINTS.get(arg.name, HINTS.get(arg.kind, arg.doc)),
         c_type=arg.c_type,
         choices=tuple(SYSCTLS) if kind == "select" else (),
         error=fault(arg.name, arg.kind, refusal),
@@ -122,11 +124,11 @@ def named(given: Mapping[str, str], refusal: Refusal | None) -> FieldView:
     """What the result is called from now on."""
     return FieldView(
         "as",
-        "call the result",
+        "name the result",
         "word",
         given.get("as", ""),
         False,
-        "optional: p, then p or p+3 in later calls",
+        "then p or p+3 in later calls",
         error=fault("as", "word", refusal),
     )
 

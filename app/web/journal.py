@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
@@ -17,6 +18,7 @@ Outcome = Mapping[str, Any]
 
 CHANGES_SHOWN: Final = 12
 LONGEST_LINE: Final = 160
+RUNS: Final = re.compile(r"\[\[.*\]\]")
 
 HEADLINES: Final = {
     "ok": ("", ""),
@@ -56,11 +58,16 @@ def ret_text(outcome: Outcome) -> str:
 
 
 def call_text(outcome: Outcome) -> str:
-    """The call as a line; a long list in it is cut."""
+    """The call as a line; a list in it is only counted."""
     if outcome["call"] not in CALLS:
         return f"{outcome['call']} {json.dumps(outcome['args'])}"
-    text = calltext.format_call(outcome)
+    text = RUNS.sub(lambda runs: f"[{blocks_in(runs[0]):,} blocks]", calltext.format_call(outcome))
     return text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + "…"
+
+
+def blocks_in(runs: str) -> int:
+    """How many blocks a list of runs holds."""
+    return sum(run[1] for run in json.loads(runs))
 
 
 def pfn_of(outcome: Outcome) -> int | None:

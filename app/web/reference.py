@@ -138,4 +138,8 @@ def groups(value: int) -> list[GfpGroup]:
 
 def composition(value: int) -> str:
     """What a type is made of: the names of its single bits."""
-    return " | ".join(name.name for name in gfp.NAMES if name.value.bit_count() == 1 and value & name.value)
+    return " | ".join(
+        name.name
+        for name in gfp.NAMES
+        if name.name.startswith("__") and name.value.bit_count() == 1 and value & name.value
+    )

@@ -52,13 +52,11 @@ def zone_view(zone: Doc, zones: Sequence[Doc], current: bool, here: Address) -> 
 
 
 def level(free: int, marks: Mapping[str, int]) -> str:
-    """Where free memory stands."""
+    """Where free memory stands, and how many times over where it is far above."""
     for name in ("high", "low", "min"):
         if free >= marks[name]:
-            times = free / max(1, marks[name])
-            return (
-                f"above {name}, {times:.0f} times over" if name == "high" and times >= 3 else f"above {name}"
-            )
+            times = free // max(1, marks[name])
+            return f"above {name} ×{times:,}" if name == "high" and times > 1 else f"above {name}"
     return "below min: only the reserves are left"
 
 

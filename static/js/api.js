@@ -40,6 +40,14 @@ function bytes(text) {
   return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));
 }
 
+/**
+ * The runs of frames that a call changed; none where they were too many to list.
+ * @param {string} api @param {string} seq
+ */
+export async function changed(api, seq) {
+  return (await answered(await fetch(`${api}/events/${seq}`))).changed ?? [];
+}
+
 /** @param {string} api */
 export async function head(api) {
   return (await answered(await fetch(api))).seq;

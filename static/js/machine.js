@@ -1,6 +1,6 @@
 // The machine page in place: forms go to the public API, the parts that changed come back, nothing else moves.
 
-import { call, head, Refused } from "./api.js";
+import { call, changed, head, Refused } from "./api.js";
 import { clear, lineOf, mark, recipes } from "./callform.js";
 import { journal } from "./journal.js";
 import { onKey } from "./keys.js";
@@ -23,15 +23,27 @@ function address(changes) {
   return `${page}${view.size ? `?${view}` : ""}`;
 }
 
+/** The row of the journal whose changes the map outlines. */
+let outlined;
+
+/** What changed, where the banner shows another row than before. @param {Document} shown */
+async function runs(shown) {
+  const { seq } = shown.getElementById("outcome").dataset;
+  if (seq === outlined) return undefined;
+  outlined = seq;
+  return seq === undefined ? [] : changed(api, seq);
+}
+
 /**
  * Show an address of this machine without leaving the page.
- * @param {string} to @param {{push?: boolean, keep?: Set<string>, changed?: unknown[]}} how
+ * @param {string} to @param {{push?: boolean, keep?: Set<string>}} how
  */
-async function show(to, { push = true, keep, changed } = {}) {
+async function show(to, { push = true, keep } = {}) {
   const fresh = await load(to);
-  const cells = await map.fetch(fresh.getElementById("map-picture"));
+  const picture = fresh.getElementById("map-picture");
+  const [cells, frames] = await Promise.all([map.fetch(picture), runs(fresh)]);
   swap(fresh, keep);
-  map.show(fresh.getElementById("map-picture"), cells, changed);
+  map.show(picture, cells, frames);
   if (push) history.pushState(null, "", to);
   else history.replaceState(null, "", to);
 }
@@ -73,7 +85,7 @@ async function make(form, text) {
     const outcome = await call(api, text);
     clear(form);
     document.getElementById("call-refused")?.replaceChildren();
-    await show(address({ outcome: null, before: null }), { push: false, keep: new Set(["call"]), changed: outcome.changed });
+    await show(address({ outcome: null, before: null }), { push: false, keep: new Set(["call"]) });
     answer.textContent = `#${outcome.seq} ${outcome.ret ?? (outcome.verdict === "null" ? "NULL" : "")} ${outcome.verdict}`;
     return true;
   } catch (error) {
@@ -147,4 +159,4 @@ onKey("Escape", () => {
   document.getElementById("picker")?.removeAttribute("open");
   if (new URLSearchParams(location.search).has("pfn")) show(address({ pfn: null }));
 });
-map.start();
+map.start(runs(document));

@@ -4,7 +4,10 @@
 import { zonemap } from "./api.js";
 import { pattern } from "./patterns.js";
 
-const COLUMNS = 64;
+// A row is 64 cells, as in the drawing; on a telephone half as many, so that a cell stays large enough to point at.
+const WIDE = 64;
+const NARROW = 32;
+const NARROW_BELOW = 560;
 const FLASH = 2000;
 const hex = (pfn) => `0x${pfn.toString(16).padStart(5, "0")}`;
 
@@ -30,13 +33,14 @@ export class FrameMap {
     this.canvas.addEventListener("keydown", (event) => this.key(event));
     this.canvas.addEventListener("focus", () => this.point(this.cursor ?? this.firstCell()));
     this.canvas.addEventListener("blur", () => this.draw());
-    new ResizeObserver(() => this.draw()).observe(this.canvas);
+    new ResizeObserver(() => this.draw()).observe(this.box);
     document.addEventListener("theme", () => this.draw());
     matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
   }
 
-  async start() {
-    this.show(this.box, await this.fetch(this.box));
+  /** @param {Promise<[number, number, string][] | undefined>} changed */
+  async start(changed) {
+    this.show(this.box, await this.fetch(this.box), await changed);
     this.box.append(this.canvas);
     document.fonts.ready.then(() => this.draw());
     this.draw();
@@ -61,7 +65,7 @@ export class FrameMap {
     for (const name of ["start", "shift", "low", "high"]) this[name] = Number(this.box.dataset[name]);
     this.selected = this.box.dataset.selected === undefined ? null : Number(this.box.dataset.selected);
     if (moved && keep !== null) this.cursor = this.clamp(Math.floor((keep - this.start) / 2 ** this.shift));
-    if (changed !== undefined) this.flash(changed ?? []);
+    if (changed !== undefined) this.flash(changed);
     this.draw();
   }
 
@@ -85,8 +89,13 @@ export class FrameMap {
 
   // -- geometry -------------------------------------------------------------------------------------------------------
 
+  get columns() {
+    return this.box.clientWidth < NARROW_BELOW ? NARROW : WIDE;
+  }
+
+  /** Of a cell, in CSS pixels. */
   get size() {
-    return this.canvas.clientWidth / COLUMNS;
+    return this.canvas.clientWidth / this.columns;
   }
 
   /** @param {number} cell */
@@ -107,10 +116,11 @@ export class FrameMap {
 
   /** @param {PointerEvent | MouseEvent} event */
   cellAt(event) {
-    const x = Math.floor(event.offsetX / this.size);
-    const y = Math.floor(event.offsetY / this.size);
-    const cell = y * COLUMNS + x;
-    return x < COLUMNS && cell < this.doc.cells.length && this.state(cell) !== null ? cell : null;
+    const { columns, size } = this;
+    const x = Math.floor(event.offsetX / size);
+    const y = Math.floor(event.offsetY / size);
+    const cell = y * columns + x;
+    return x >= 0 && x < columns && y >= 0 && cell < this.doc.cells.length && this.state(cell) !== null ? cell : null;
   }
 
   /** @param {number} cell */
@@ -154,7 +164,7 @@ export class FrameMap {
   /** @param {KeyboardEvent} event */
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -COLUMNS, ArrowDown: COLUMNS, Home: -Infinity, End: Infinity };
+    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.columns, ArrowDown: this.columns, Home: -Infinity, End: Infinity };
     if (event.key in steps) {
       this.point(this.clamp((this.cursor ?? this.firstCell()) + steps[event.key]));
     } else if (event.key === "Enter" || event.key === " ") {
@@ -172,7 +182,7 @@ export class FrameMap {
   zoom(by) {
     const shift = Math.min(Number(this.box.dataset.maxShift), Math.max(0, this.shift + by));
     if (shift === this.shift) return;
-    const row = COLUMNS * 2 ** shift;
+    const row = WIDE * 2 ** shift;
     const centre = this.pfnOf(this.cursor ?? this.firstCell());
     const start = Math.max(0, Math.floor(centre / row) - 16) * row;
     this.onWindow({ zone: this.box.dataset.zone, node: this.box.dataset.node, shift, start: `0x${start.toString(16)}` });
@@ -183,13 +193,14 @@ export class FrameMap {
   draw() {
     if (!this.doc || !this.canvas.isConnected) return;
     const ratio = devicePixelRatio || 1;
-    const width = this.canvas.clientWidth;
-    const rows = Math.ceil(this.doc.cells.length / COLUMNS);
-    const size = Math.floor((width * ratio) / COLUMNS);
-    this.canvas.style.height = `${(rows * width) / COLUMNS}px`;
-    if (this.canvas.width !== size * COLUMNS || this.canvas.height !== size * rows) {
-      this.canvas.width = size * COLUMNS;
+    const { columns } = this;
+    const rows = Math.ceil(this.doc.cells.length / columns);
+    const size = Math.floor((this.box.clientWidth * ratio) / columns);
+    if (this.canvas.width !== size * columns || this.canvas.height !== size * rows) {
+      this.canvas.width = size * columns;
       this.canvas.height = size * rows;
+      this.canvas.style.width = `${(size * columns) / ratio}px`;
+      this.canvas.style.height = `${(size * rows) / ratio}px`;
     }
     const looks = this.looks(size);
     const context = this.canvas.getContext("2d");
@@ -197,9 +208,10 @@ export class FrameMap {
     this.doc.cells.forEach((_, cell) => {
       const state = this.state(cell);
       if (state === null) return;
-      const x = (cell % COLUMNS) * size;
-      const y = Math.floor(cell / COLUMNS) * size;
-      context.drawImage(looks.get(state), x, y);
+      const x = (cell % columns) * size;
+      const y = Math.floor(cell / columns) * size;
+      const first = cell % columns === 0 || this.state(cell - 1) !== state;
+      context.drawImage(looks.get(first ? state : `${state} again`) ?? looks.get(state), x, y);
       const used = this.doc.fill[cell];
       if (state === "free" && used) {
         const height = Math.max(2, Math.floor((used * (size - 2)) / 255));
@@ -223,6 +235,12 @@ export class FrameMap {
       const stamp = new OffscreenCanvas(size, size);
       pattern(stamp.getContext("2d"), size, entry.dataset.state, entry.dataset.letter, cell.fill, cell.color);
       stamps.set(entry.dataset.state, stamp);
+      if (entry.dataset.state === "reserved") {
+        // Half of a zone may be reserved: one letter a run is enough of it.
+        const again = new OffscreenCanvas(size, size);
+        pattern(again.getContext("2d"), size, entry.dataset.state, "", cell.fill, cell.color);
+        stamps.set("reserved again", again);
+      }
     }
     const probe = document.querySelector(".legend .cell-free");
     stamps.ink = getComputedStyle(document.documentElement).color;
@@ -235,14 +253,15 @@ export class FrameMap {
 
   /** @param {CanvasRenderingContext2D} context @param {[number, number][]} runs */
   outline(context, size, ink, runs, line) {
+    const { columns } = this;
     context.strokeStyle = ink;
     context.lineWidth = line;
     for (const [pfn, frames] of runs) {
       const first = Math.floor((Math.max(pfn, this.start) - this.start) / 2 ** this.shift);
       const last = Math.min(this.doc.cells.length, Math.ceil((pfn + frames - this.start) / 2 ** this.shift)) - 1;
-      for (let row = Math.floor(first / COLUMNS); row <= Math.floor(last / COLUMNS) && first <= last; row++) {
-        const left = Math.max(first, row * COLUMNS) % COLUMNS;
-        const right = Math.min(last, row * COLUMNS + COLUMNS - 1) % COLUMNS;
+      for (let row = Math.floor(first / columns); row <= Math.floor(last / columns) && first <= last; row++) {
+        const left = Math.max(first, row * columns) % columns;
+        const right = Math.min(last, row * columns + columns - 1) % columns;
         context.strokeRect(left * size + line / 2, row * size + line / 2, (right - left + 1) * size - line - 1, size - line - 1);
       }
     }
@@ -250,8 +269,9 @@ export class FrameMap {
 
   /** The cursor: ink on paper on ink, to be seen on every state. */
   ring(context, size, looks, cell, ratio) {
-    const x = (cell % COLUMNS) * size;
-    const y = Math.floor(cell / COLUMNS) * size;
+    const { columns } = this;
+    const x = (cell % columns) * size;
+    const y = Math.floor(cell / columns) * size;
     context.lineWidth = 4 * ratio;
     context.strokeStyle = looks.paper;
     context.strokeRect(x - ratio, y - ratio, size + ratio, size + ratio);

@@ -27,7 +27,7 @@ export function pattern(context, size, state, letter, fill, ink) {
   context.fillStyle = ink;
   context.strokeStyle = ink;
   context.lineWidth = Math.max(1, unit * 0.9);
-  context.globalAlpha = 0.45;
+  context.globalAlpha = state === "reserved" ? 0.25 : 0.45;
   for (const [x1, y1, x2, y2] of LINES[state] ?? []) {
     context.beginPath();
     context.moveTo(x1 * unit, y1 * unit);

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
-PANELS: Final = ("lists", "tasks", "log")
+PANELS: Final = ("lists", "slab", "vmalloc", "tasks", "log")
 BIGGEST: Final = 1 << 40
 
 

@@ -28,10 +28,82 @@ def tabs(open_panel: str, here: Address) -> list[Link]:
 def table_panel(panel: str, doc: Doc, here: Address) -> TablePanel | None:
     """The panel's table, where it is one."""
     match panel:
+        case "slab":
+            return slab(doc["caches"])
+        case "vmalloc":
+            return vmalloc(doc["areas"], here)
         case "tasks":
             return tasks(doc["tasks"], here)
         case _:
             return None
+
+
+def slab(caches: Sequence[Doc]) -> TablePanel:
+    """Caches that have slabs, in the order in which they were made.
+
+    What is asked for, what it takes, what is lost.
+    """
+    return TablePanel(
+        caption="Slab caches with slabs. Waste: the ends of slabs that no object fits into.",
+        columns=(
+            ("Cache", False),
+            ("Object", True),
+            ("Takes", True),
+            ("In use", True),
+            ("Objects", True),
+            ("Slabs", True),
+            ("Order", True),
+            ("Per slab", True),
+            ("Waste", True),
+        ),
+        rows=[
+            (
+                cache["name"],
+                f"{cache['object_size']:,}",
+                f"{cache['size']:,}",
+                f"{cache['allocated']:,}",
+                f"{cache['num_objs']:,}",
+                f"{cache['num_slabs']:,}",
+                str(cache["order"]),
+                str(cache["objs_per_slab"]),
+                wording.size(cache["waste"]),
+            )
+            for cache in caches
+            if cache["num_slabs"]
+        ],
+        empty="No cache has a slab yet.",
+    )
+
+
+def vmalloc(areas: Sequence[Doc], here: Address) -> TablePanel:
+    """Ranges of the vmalloc space, in the order of addresses; freed ones stay until a purge."""
+    return TablePanel(
+        caption="Areas of the vmalloc space. Freed ones keep their addresses until the next purge.",
+        columns=(
+            ("From", False),
+            ("To", False),
+            ("Size", True),
+            ("What", False),
+            ("Frames", True),
+            ("First frame", False),
+            ("By", False),
+        ),
+        rows=[
+            (
+                area["address"],
+                area["end"],
+                wording.size(area["size"]),
+                area["kind"],
+                f"{area['nr_pages']:,}" if "nr_pages" in area else "",
+                Link(wording.pfn(area["pfns"][0]), here.at(area["pfns"][0])) if area.get("pfns") else "",
+                Link(f"{area['task']} #{area['seq']}", here.to(outcome=area["seq"]).href)
+                if area.get("seq")
+                else "",
+            )
+            for area in areas
+        ],
+        empty="Nothing is mapped there.",
+    )
 
 
 def tasks(found: Sequence[Doc], here: Address) -> TablePanel:

@@ -55,6 +55,10 @@ def frame(machine: Machine, pfn: int | None) -> dict[str, Any] | None:
 def panel_of(machine: Machine, panel: str, zone: Mapping[str, Any]) -> dict[str, Any]:
     """What the open panel shows."""
     match panel:
+        case "slab":
+            return show.caches(machine)
+        case "vmalloc":
+            return show.vmap_areas(machine)
         case "tasks":
             return show.tasks(machine)
         case "log":

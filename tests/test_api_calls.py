@@ -198,7 +198,7 @@ def test_both_vocabularies(client: TestClient, at: At) -> None:
 def test_many_at_once(client: TestClient, at: At) -> None:
     filled = client.post(at("/alloc_pages"), json={"gfp": "GFP_KERNEL", "order": 0, "until": "null"}).json()
     assert filled["ret"] == sum(blocks for _, blocks, *_ in filled["runs"])
-    assert filled["ret"] > 3000
+    assert filled["ret"] > 2000
     freed = client.post(at("/__free_pages"), json={"page": filled["runs"], "order": 0, "step": 2}).json()
     assert freed["ret"] == (filled["ret"] + 1) // 2
 

@@ -1,5 +1,6 @@
 """Every route of the JSON face, declared: one that is not in this table, or not described, fails here."""
 
+import re
 from collections.abc import Iterator
 from itertools import product
 from typing import Any
@@ -54,6 +55,7 @@ NOT_YET = [
     ("POST", "/rewind"),
     ("POST", "/undo"),
     ("GET", "/events/1/explain"),
+    ("GET", "/events/stream"),
     ("GET", "/proc/buddyinfo"),
 ]
 
@@ -67,7 +69,7 @@ def served(app: FastAPI) -> Iterator[tuple[str, str]]:
         if path == hot_route.path:
             yield from (("POST", f"{ONE}/{call}") for call in CALLS)
             continue
-        yield from product(methods, [path.replace("{id:id}", "{id}")])
+        yield from product(methods, [re.sub(r":\w+", "", path)])
 
 
 def filled(path: str, sid: str) -> str:
@@ -122,6 +124,14 @@ def test_another_method(client: TestClient, sid: str, path: str) -> None:
 @pytest.mark.parametrize(("method", "path"), NOT_YET)
 def test_what_is_not_there_yet(client: TestClient, sid: str, method: str, path: str) -> None:
     problem(client.request(method, f"{BASE}/sessions/{sid}{path}", json={}), 404)
+
+
+@pytest.mark.parametrize(("header", "value"), [("If-Match", '"0"'), ("Idempotency-Key", "k")])
+def test_a_condition_that_is_not_there_yet(client: TestClient, sid: str, header: str, value: str) -> None:
+    one = f"{BASE}/sessions/{sid}"
+    for method, path in (("POST", f"{one}/drain_all_pages"), ("POST", f"{one}/calls"), ("DELETE", one)):
+        problem(client.request(method, path, headers={header: value}), 422, "header", header.lower())
+    assert client.get(one).json()["seq"] == 0
 
 
 @pytest.mark.parametrize(

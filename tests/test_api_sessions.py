@@ -128,7 +128,6 @@ def test_renaming(client: TestClient, at: Callable[[str], str]) -> None:
         ({"name": "a\u0000b"}, ["name"]),
         ({"name": "x", "seq": 3}, ["seq"]),
         ([], []),
-        (None, []),
     ],
 )
 def test_a_name_that_cannot_be(

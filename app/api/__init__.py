@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.api import calls, health, openapi, reading, reference, sessions
 from app.api.bodies import JSON
-from app.api.requests import BASE, only_known_parameters
+from app.api.requests import BASE, only_known_headers, only_known_parameters
 
 __all__ = ["mount", "speaks_at"]
 
@@ -21,7 +21,7 @@ WATCHED: Final = frozenset(route.path for route in health.router.routes if isins
 def mount(app: FastAPI) -> None:
     """Adds the routes; the hot one stands first. Their exceptions become answers by `problems.problem_of`."""
     app.router.routes.insert(0, calls.hot_route)
-    strict = [Depends(only_known_parameters)]
+    strict = [Depends(only_known_parameters), Depends(only_known_headers)]
     face = APIRouter(prefix=BASE, dependencies=strict)
     for router in (calls.router, sessions.router, sessions.one, reading.router, reference.router):
         face.include_router(router)
@@ -39,4 +39,4 @@ def mount(app: FastAPI) -> None:
 
 def speaks_at(path: str) -> bool:
     """Whether errors at this path are problem documents, for programs."""
-    return path.startswith("/api/") or path in WATCHED
+    return path == "/api" or path.startswith("/api/") or path in WATCHED

@@ -16,7 +16,7 @@ from starlette.routing import Route
 from app.api import docs
 from app.api.batches import FORMS, Batch, read_batch
 from app.api.bodies import JSON, NDJSON, media_type, off_loop, optional_object
-from app.api.requests import BASE, asked, check_parameters, etag
+from app.api.requests import BASE, asked, check_parameters, etag, only_known_headers
 from app.mm.errors import BadArgument
 from app.sessions import Applied
 from app.sessions.errors import BatchBlocked
@@ -26,6 +26,7 @@ router = APIRouter(tags=["calls"], prefix="/sessions/{id:id}")
 
 async def call(request: Request) -> Response:
     """One kernel function: arguments in, outcome out."""
+    only_known_headers(request)
     sessions, principal, sid = asked(request)
     body = await optional_object(request)
     counters = take_counters(body)
@@ -63,7 +64,6 @@ def wait_of(request: Request) -> float:
 @router.post("/calls", **docs.operation("calls", "Many calls, all or none", docs.BATCH))
 async def calls(request: Request) -> Response:
     """Up to 10,000 calls in one transaction. NDJSON is answered with NDJSON, JSON and text with JSON."""
-    check_parameters(request, set())
     form = media_type(request, *FORMS)
     batch = await off_loop(lambda body: read_batch(form, body), await request.body())
     outcomes = await apply(request, batch)

@@ -18,6 +18,7 @@ from app.api.bodies import JSON, NDJSON
 from app.api.parameters import After, CacheName, Cells, Limit, Node, Pfn, Seq, Shift, Start, Zone
 from app.api.requests import BASE, answer, asked, etag
 from app.mm import show
+from app.mm.errors import BadArgument
 from app.mm.machine import Machine
 from app.sessions import Event
 from app.sessions.errors import NotFound
@@ -50,7 +51,7 @@ async def journal(request: Request, rows: list[Event]) -> AsyncIterator[bytes]:
         rows = await sessions.events(principal, sid, after=rows[-1].seq, limit=STREAMED)
 
 
-@router.get("/events/{seq}", **docs.operation("get_event", "One row", docs.ok(models.Outcome)))
+@router.get("/events/{seq:number}", **docs.operation("get_event", "One row", docs.ok(models.Outcome)))
 async def event(request: Request, seq: Seq) -> Response:
     """The outcome with that seq."""
     sessions, principal, sid = asked(request)
@@ -88,12 +89,17 @@ async def zonemap(
     cells: Cells = 4096,
 ) -> Response:
     """The dominant state and the fill of each cell of 2^shift frames, one byte each."""
-    drawn = await view(request, show.zonemap, zone=zone, node=node, start=start, shift=shift, cells=cells)
+    try:
+        drawn = await view(request, show.zonemap, zone=zone, node=node, start=start, shift=shift, cells=cells)
+    except BadArgument as error:
+        raise error.under("query") from None
     encoded = {key: base64.b64encode(drawn[key]).decode() for key in ("cells", "fill")}
     return answer({**drawn, **encoded})
 
 
-@router.get("/pages/{pfn}", **docs.operation("get_page_frame", "One page frame", docs.ok(models.StructPage)))
+@router.get(
+    "/pages/{pfn:number}", **docs.operation("get_page_frame", "One page frame", docs.ok(models.StructPage))
+)
 async def page(request: Request, pfn: Pfn) -> Response:
     """Its struct page and everything else that is known about it."""
     found = await view(request, or_none, show.page, pfn)

@@ -18,6 +18,9 @@ from app.sessions import Principal, Sessions, principal_of
 BASE: Final = "/api/v1"
 
 
+NOT_YET: Final = frozenset({b"if-match", b"idempotency-key"})
+
+
 class Word(Convertor[str]):
     """A path segment that may only look in certain ways; where it does not, no route is there."""
 
@@ -33,6 +36,7 @@ class Word(Convertor[str]):
 
 register_url_convertor("call", Word("|".join(map(re.escape, CALLS))))
 register_url_convertor("id", Word("[A-Za-z0-9_-]{1,64}"))
+register_url_convertor("number", Word("[0-9]{1,15}"))
 
 
 def sessions_of(request: Request) -> Sessions:
@@ -54,6 +58,13 @@ def only_known_parameters(request: Request) -> None:
     """
     known = {field.alias for field in request.scope["route"].dependant.query_params}
     check_parameters(request, known)
+
+
+def only_known_headers(request: Request) -> None:
+    """Refuses conditions that are announced for later: whoever sends one relies on it."""
+    for name, _ in request.scope["headers"]:
+        if name in NOT_YET:
+            raise BadArgument.at(("header", name.decode()), "not available yet; nothing was done")
 
 
 def check_parameters(request: Request, known: set[str]) -> None:

@@ -1,0 +1,196 @@
+"""Addresses for memory that the direct map does not reach.
+
+Kernel: mm/highmem.c, include/linux/highmem-internal.h. A 32-bit kernel has one GiB of addresses, so memory
+above 879 MiB is mapped only while somebody uses it: kmap takes one of 512 slots of the PKMAP window. A slot
+that nobody uses any more is not reused at once, for other CPUs' TLBs may still know it: when the search comes
+round to slot 0 again, all unused ones are cleared together, with one flush.
+
+A slot's count: 0 = free; 1 = unused but not flushed yet, its page still has the address; n = n − 1 users.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from app.mm import printk
+from app.mm.document import Document
+from app.mm.memory_model import PAGE_SHIFT
+from app.mm.vmalloc import PKMAP_BASE
+
+if TYPE_CHECKING:
+    from app.mm.machine import Machine
+
+LAST_PKMAP: Final = 512
+LAST_PKMAP_MASK: Final = LAST_PKMAP - 1
+PLACE: Final = "include/linux/highmem-internal.h"
+MAX_COUNT: Final = 1 << 31
+
+
+class Pkmap:
+    """The window. Kernel: mm/highmem.c pkmap_count, pkmap_page_table, page_address_htable
+
+    slots: by slot, the frame mapped there. waiters: tasks that found no slot, each with the frame it wants,
+    the last to come first, as the kernel's wait queue has them.
+    """
+
+    __slots__ = ("last_pkmap_nr", "nr", "pkmap_count", "slots", "waiters")
+
+    def __init__(self) -> None:
+        self.pkmap_count = [0] * LAST_PKMAP
+        self.slots: list[int | None] = [None] * LAST_PKMAP
+        self.nr: dict[int, int] = {}
+        self.last_pkmap_nr = 0
+        self.waiters: dict[str, int] = {}
+
+    def page_address(self, pfn: int) -> int | None:
+        """The address that a frame has in the window, if it has one. Kernel: mm/highmem.c page_address"""
+        nr = self.nr.get(pfn)
+        return None if nr is None else PKMAP_BASE + (nr << PAGE_SHIFT)
+
+
+def kmap(m: Machine, pfn: int) -> int | None:
+    """Give a page an address. Kernel: kmap, kmap_high
+
+    A page of the direct map has one anyway. Returns None when every slot is in use: then the task sleeps
+    until one is not, or, where it must not sleep, the kernel says so.
+    """
+    printk.might_sleep(m, PLACE, 166 if m.model.arch == "x86_64" else 44)
+    address = m.model.pfn_to_virt(pfn)
+    if address is not None:
+        return address
+    address = kmap_high(m.pkmap, pfn)
+    if address is None:
+        wait_for_slot(m, pfn)
+    return address
+
+
+def kmap_high(pkmap: Pkmap, pfn: int) -> int | None:
+    """Take a slot for a page, or a reference on the one it has; None if all are in use. Kernel: kmap_high"""
+    nr = pkmap.nr.get(pfn)
+    if nr is None:
+        nr = map_new_virtual(pkmap, pfn)
+        if nr is None:
+            return None
+    pkmap.pkmap_count[nr] += 1
+    return PKMAP_BASE + (nr << PAGE_SHIFT)
+
+
+def map_new_virtual(pkmap: Pkmap, pfn: int) -> int | None:
+    """Find a free slot, starting behind the last one found. Kernel: map_new_virtual
+
+    The search begins at 1 because the last found is 0 at boot, and it counts anew after each flush.
+    """
+    count = LAST_PKMAP
+    while True:
+        nr = pkmap.last_pkmap_nr = (pkmap.last_pkmap_nr + 1) & LAST_PKMAP_MASK
+        if nr == 0:
+            flush_all_zero_pkmaps(pkmap)
+            count = LAST_PKMAP
+        if not pkmap.pkmap_count[nr]:
+            break
+        count -= 1
+        if not count:
+            return None
+    pkmap.pkmap_count[nr] = 1
+    pkmap.slots[nr] = pfn
+    pkmap.nr[pfn] = nr
+    return nr
+
+
+def flush_all_zero_pkmaps(pkmap: Pkmap) -> None:
+    """Clear all slots without users; their pages have no address any more. Kernel: flush_all_zero_pkmaps"""
+    for nr, count in enumerate(pkmap.pkmap_count):
+        if count == 1:
+            pkmap.pkmap_count[nr] = 0
+            pfn = pkmap.slots[nr]
+            pkmap.slots[nr] = None
+            if pfn is not None:
+                del pkmap.nr[pfn]
+
+
+def wait_for_slot(m: Machine, pfn: int) -> None:
+    """Sleep until somebody unmaps a page. Outside process context nothing could wake the caller again."""
+    if m.context != "process":
+        printk.scheduling_while_atomic(m)
+        return
+    task = m.tasks[m.task]
+    task.waiting_for = pfn
+    task.since = m.seq
+    m.pkmap.waiters = {m.task: pfn} | m.pkmap.waiters
+    m.verdict = "blocked"
+
+
+def kunmap(m: Machine, pfn: int) -> None:
+    """Drop a kmap reference; the address stays valid until the next flush. Kernel: kunmap, kunmap_high"""
+    if m.model.arch == "x86_64":
+        return
+    printk.might_sleep(m, PLACE, 55)
+    if m.model.pfn_to_virt(pfn) is not None:
+        return
+    pkmap = m.pkmap
+    nr = pkmap.nr.get(pfn)
+    if nr is None:
+        printk.bug(m, "kernel BUG at mm/highmem.c:358!")
+    if pkmap.pkmap_count[nr] == 1:
+        # The kernel dies here with the slot's count at 0 and its lock held; the count is left as it was.
+        printk.bug(m, "kernel BUG at mm/highmem.c:368!")
+    pkmap.pkmap_count[nr] -= 1
+    if pkmap.pkmap_count[nr] == 1:
+        wake_up(m)
+
+
+def wake_up(m: Machine) -> None:
+    """Let every waiter search again; those who find no slot sleep on. Kernel: mm/highmem.c kunmap_high
+
+    All are woken, the last to come first, for none of them waits exclusively. The first to run gets the slot;
+    each of the others goes back to sleep in front of those that ran before it.
+    """
+    pkmap = m.pkmap
+    for name, pfn in list(pkmap.waiters.items()):
+        del pkmap.waiters[name]
+        if kmap_high(pkmap, pfn) is None:
+            pkmap.waiters = {name: pfn} | pkmap.waiters
+        else:
+            m.tasks[name].waiting_for = None
+            m.woken.append(name)
+
+
+# -- the dump --------------------------------------------------------------------------------------
+
+
+def dump_pkmap(m: Machine) -> dict[str, object]:
+    """The window: `[slot, count, frame]` of each slot that is not free, and who waits for one."""
+    pkmap = m.pkmap
+    return {
+        "last_pkmap_nr": pkmap.last_pkmap_nr,
+        "slots": [[nr, count, pkmap.slots[nr]] for nr, count in enumerate(pkmap.pkmap_count) if count],
+        "waiters": [[name, pfn] for name, pfn in pkmap.waiters.items()],
+    }
+
+
+def load_pkmap(m: Machine, doc: Document) -> None:
+    """Inverse of `dump_pkmap`; a dump without it has an empty window."""
+    m.pkmap = pkmap = Pkmap()
+    pkmap.last_pkmap_nr = doc.get("last_pkmap_nr", 0).int(0, LAST_PKMAP_MASK)
+    for entry in doc.get("slots", []).list(LAST_PKMAP):
+        nr_doc, count, pfn_doc = entry.list(3, exactly=3)
+        nr, pfn = nr_doc.int(0, LAST_PKMAP_MASK), high_page(m, pfn_doc)
+        if pkmap.pkmap_count[nr] or pfn in pkmap.nr:
+            entry.fault("each slot and each page frame once")
+        pkmap.pkmap_count[nr] = count.int(1, MAX_COUNT)
+        pkmap.slots[nr] = pfn
+        pkmap.nr[pfn] = nr
+    for entry in doc.get("waiters", []).list(len(m.tasks)):
+        name, pfn_doc = entry.list(2, exactly=2)
+        task = m.tasks.get(name.str(32))
+        if task is None or task.waiting_for is None:
+            name.fault("a task that sleeps")
+        pkmap.waiters[task.name] = high_page(m, pfn_doc)
+
+
+def high_page(m: Machine, doc: Document) -> int:
+    """A frame that only kmap can give an address."""
+    pfn = doc.int(0, m.model.spans[-1][1])
+    if not m.model.pfn_valid(pfn) or m.model.pfn_to_virt(pfn) is not None:
+        doc.fault("a page frame of HIGHMEM")
+    return pfn

@@ -1,0 +1,112 @@
+"""Page tables of the kernel's own addresses.
+
+Kernel: mm/vmalloc.c vmap_pages_range and below, arch/x86/mm/pgtable.c. What vmalloc costs more than kmalloc:
+one entry must be written for every page, tables for the entries are allocated where they are missing, and
+nothing ever frees them again. The direct map has all this from boot, in large pages.
+
+A table is known by the power of two of the addresses that it covers, and which of those ranges it is: a PTE
+table maps 2 MiB by 512 entries, a PMD table 1 GiB. The levels above exist from boot
+(`preallocate_vmalloc_pages`), as does every PMD table on i386 and in the x86_64 kernel image's last 2 GiB,
+where modules live.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from app.mm import gfp as gfp_masks
+from app.mm import page_alloc, swap
+from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE
+
+if TYPE_CHECKING:
+    from app.mm.machine import Machine
+
+PMD_SHIFT: Final = 21
+PUD_SHIFT: Final = 30
+PMD_SIZE: Final = 1 << PMD_SHIFT
+START_KERNEL_MAP: Final = 0xFFFFFFFF80000000
+
+GFP_PGTABLE_KERNEL: Final = gfp_masks.GFP_KERNEL | gfp_masks.__GFP_ZERO
+
+
+def vmap_pages_range(m: Machine, addr: int, pages: Sequence[int], page_shift: int, gfp: int) -> int | None:
+    """Map frames one after another from an address on. Kernel: vmap_pages_range
+
+    pages: frame of each 4 KiB. page_shift: 12, or 21 to map 2 MiB by one entry of the level above. gfp: the
+    caller's mask, of which only the ban on I/O or file systems reaches the tables. Returns how many entries
+    were written in all levels, or None where there was no memory for a table.
+    """
+    table_gfp = GFP_PGTABLE_KERNEL & ~nested_restriction(gfp)
+    end = addr + (len(pages) << PAGE_SHIFT)
+    writes = 0
+    while addr < end:
+        following = min((addr | (PMD_SIZE - 1)) + 1, end)
+        if has_static_pmd_table(m, addr):
+            written = 0
+        elif (new := alloc_table(m, addr, PUD_SHIFT, table_gfp)) is None:
+            return None
+        else:
+            written = new
+        if page_shift == PMD_SHIFT:
+            free_pte_table(m, addr)
+            written += 1
+        elif (new := alloc_table(m, addr, PMD_SHIFT, table_gfp)) is None:
+            return None
+        else:
+            written += new + (following - addr >> PAGE_SHIFT)
+        writes += written
+        addr = following
+    return writes
+
+
+def nested_restriction(gfp: int) -> int:
+    """The bits that a caller under NOFS or NOIO keeps from those it calls. Kernel: memalloc_nofs_save"""
+    allowed = gfp & (gfp_masks.__GFP_FS | gfp_masks.__GFP_IO)
+    if allowed == gfp_masks.__GFP_IO:
+        return gfp_masks.__GFP_FS
+    return 0 if allowed else gfp_masks.__GFP_IO | gfp_masks.__GFP_FS
+
+
+def has_static_pmd_table(m: Machine, addr: int) -> bool:
+    """Whether the table of 2 MiB entries is part of the kernel image."""
+    return m.model.arch == "i386" or addr >= START_KERNEL_MAP
+
+
+def alloc_table(m: Machine, addr: int, shift: int, gfp: int) -> int | None:
+    """Make sure that the table behind an entry of 2^shift bytes exists. Kernel: pte_alloc_kernel_track
+
+    Returns how many entries that wrote: 1 in the level above for a new table, 0 for one that was there.
+    None without memory.
+    """
+    tables = m.vmap.page_tables
+    key = (shift, addr >> shift)
+    if key in tables or mapped_at_boot(m, addr, shift):
+        return 0
+    pfn = page_alloc.get_free_pages(m, gfp, 0)
+    if pfn is None:
+        return None
+    m.pages[pfn].state = "pagetable"
+    if m.changed is not None:
+        m.changed.append((pfn, 1, "pagetable"))
+    tables[key] = pfn
+    return 1
+
+
+def mapped_at_boot(m: Machine, addr: int, shift: int) -> bool:
+    """Whether a recording shows something in the table's range: then the table exists, in some frame."""
+    start = addr >> shift << shift
+    end = start + (1 << shift)
+    va = m.vmap.busy.prev(start + 1) or m.vmap.busy.next(start)
+    while va is not None and va.va_start < end:
+        if va.vm is None and va.va_end - PAGE_SIZE > start:
+            return True
+        va = m.vmap.busy.next(va.va_end)
+    return False
+
+
+def free_pte_table(m: Machine, addr: int) -> None:
+    """A huge entry takes the place of an empty table of small ones. Kernel: pmd_free_pte_page"""
+    pfn = m.vmap.page_tables.pop((PMD_SHIFT, addr >> PMD_SHIFT), None)
+    if pfn is not None:
+        swap.free_pages(m, pfn, 0)

@@ -1,0 +1,376 @@
+"""Memory that is contiguous for the kernel but not in the machine.
+
+Kernel: mm/vmalloc.c, mm/util.c. Any free frames will do, so vmalloc succeeds where an order-10 request fails;
+it pays with page tables, a TLB entry for each page and metadata, and it may sleep. An area ends with a guard
+page that is never mapped, so that running over the end faults instead of spoiling the next area.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING, Final
+
+from app.mm import gfp as gfp_masks
+from app.mm import page_alloc, pgtable, printk, slab_common, swap, vmap_area
+from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE, MemoryModel
+from app.mm.page import Page, PG_head
+from app.mm.pgtable import PMD_SHIFT
+from app.mm.slab import SLAB_PANIC
+from app.mm.vmap_area import VmapArea, VmapSpace
+
+if TYPE_CHECKING:
+    from app.mm.machine import Machine
+
+VM_ALLOC: Final = 0x2
+VM_FLUSH_RESET_PERMS: Final = 0x100
+VM_ALLOW_HUGE_VMAP: Final = 0x400
+
+VMALLOC_START: Final = 0xFFFFC90000000000
+VMALLOC_END: Final = 0xFFFFE8FFFFFFFFFF
+MODULES: Final = (0xFFFFFFFFC0000000, 0xFFFFFFFFFF000000)
+VMALLOC_OFFSET: Final = 8 << 20
+PKMAP_BASE: Final = 0xFF000000
+
+SIZEOF_VM_STRUCT: Final = {"x86_64": 64, "i386": 36}
+SIZEOF_VMAP_AREA: Final = {"x86_64": 64, "i386": 32}
+SIZEOF_POINTER: Final = {"x86_64": 8, "i386": 4}
+BULK_PAGES: Final = 100
+INT_MAX: Final = (1 << 31) - 1
+
+IN_INTERRUPT: Final = ("softirq", "tasklet", "hardirq")
+
+
+class VmStruct:
+    """What is mapped in a range. Kernel: struct vm_struct
+
+    addr, size: the range, guard page included. pages: the frame of each page, in the order of addresses.
+    array: where the kernel keeps that list, by kmalloc or, above one page, in an area of its own. page_order:
+    9 where huge pages were used. object: where the structure itself is. caller: which function asked.
+    page_table_writes: entries that mapping it took.
+    """
+
+    __slots__ = (
+        "addr", "array", "caller", "flags", "object", "page_order", "page_table_writes", "pages", "seq",
+        "size", "task",
+    )  # fmt: skip
+
+    def __init__(self, va: VmapArea, flags: int, caller: str, task: str, seq: int) -> None:
+        self.addr = va.va_start
+        self.size = va.size
+        self.flags = flags
+        self.caller = caller
+        self.task = task
+        self.seq = seq
+        self.object = 0
+        self.array = 0
+        self.pages: list[int] = []
+        self.page_order = 0
+        self.page_table_writes = 0
+
+    @property
+    def guard(self) -> int:
+        """Address of the page that is left unmapped."""
+        return self.addr + self.size - PAGE_SIZE
+
+
+def vmalloc_init(m: Machine) -> None:
+    """An empty space, as before the kernel's first use, and a cache for its structures. Kernel: vmalloc_init"""
+    m.vmap = space = empty_space(m.model)
+    space.free.insert(VmapArea(1, m.model.ptr_max))
+    slab_common.create_boot_cache(m, vmap_area.CACHE, SIZEOF_VMAP_AREA[m.model.arch], SLAB_PANIC)
+
+
+def empty_space(model: MemoryModel) -> VmapSpace:
+    """Where the addresses are. Kernel: pgtable_64_types.h, pgtable_32_areas.h
+
+    i386 has what is left of its last GiB above the direct map, 8 MiB kept clear between them to catch stray
+    pointers.
+    """
+    if model.arch == "x86_64":
+        return VmapSpace(VMALLOC_START, VMALLOC_END, MODULES, model.cpus)
+    start = model.page_offset + (model.max_low_pfn << PAGE_SHIFT) + VMALLOC_OFFSET
+    end = PKMAP_BASE - 2 * PAGE_SIZE
+    return VmapSpace(start, end, (start, end), model.cpus)
+
+
+def is_vmalloc_addr(m: Machine, addr: int) -> bool:
+    """Whether an address lies where vmalloc places its areas. Kernel: is_vmalloc_addr"""
+    return m.vmap.vmalloc_start <= addr < m.vmap.vmalloc_end
+
+
+# -- allocating ------------------------------------------------------------------------------------
+
+
+def vmalloc(
+    m: Machine, size: int, *, gfp: int = gfp_masks.GFP_KERNEL, caller: str = "vmalloc"
+) -> VmStruct | None:
+    """Allocate pages and map them one after another. Kernel: vmalloc, __vmalloc_node
+
+    size: bytes, rounded up to pages. Returns the area, or None with the kernel's report in the log.
+    """
+    space = m.vmap
+    return vmalloc_node_range(m, size, (space.vmalloc_start, space.vmalloc_end), gfp, 0, caller)
+
+
+def kvmalloc(m: Machine, size: int, gfp: int) -> int | None:
+    """kmalloc if it is to be had without trouble, else vmalloc. Kernel: mm/util.c kvmalloc_node
+
+    Returns the address, which tells where the memory is from. Physically contiguous memory is cheaper to use,
+    so it is tried first, but not so hard that others suffer: there is the other way.
+    """
+    kmalloc_gfp = gfp
+    if size > PAGE_SIZE:
+        kmalloc_gfp |= gfp_masks.__GFP_NOWARN
+        if not gfp & gfp_masks.__GFP_RETRY_MAYFAIL:
+            kmalloc_gfp |= gfp_masks.__GFP_NORETRY
+        kmalloc_gfp &= ~gfp_masks.__GFP_NOFAIL
+    address = slab_common.kmalloc(m, size, kmalloc_gfp)
+    if address is not None or size <= PAGE_SIZE or not gfp & gfp_masks.__GFP_DIRECT_RECLAIM:
+        return address
+    if size > INT_MAX:
+        if not gfp & gfp_masks.__GFP_NOWARN:
+            printk.warn_on_once(m, "mm/util.c:596", "kvmalloc_node")
+        return None
+    space = m.vmap
+    vm_range = (space.vmalloc_start, space.vmalloc_end)
+    vm = vmalloc_node_range(m, size, vm_range, gfp, VM_ALLOW_HUGE_VMAP, "kvmalloc")
+    return None if vm is None else vm.addr
+
+
+def vmalloc_node_range(
+    m: Machine, size: int, vm_range: tuple[int, int], gfp: int, vm_flags: int, caller: str
+) -> VmStruct | None:
+    """Allocate and map an area within a range of addresses. Kernel: __vmalloc_node_range
+
+    With VM_ALLOW_HUGE_VMAP, 2 MiB and more are mapped by huge pages, and by small ones if those cannot be
+    had.
+    """
+    if not size:
+        printk.warn_on_once(m, "mm/vmalloc.c:3227", "__vmalloc_node_range")
+        return None
+    if size >> PAGE_SHIFT > sum(zone.managed_pages for zone in m.zones):
+        printk.warn_alloc(m, gfp, f"vmalloc error: size {size}, exceeds total pages")
+        return None
+    shifts: tuple[int, ...] = (PAGE_SHIFT,)
+    if (
+        vm_flags & VM_ALLOW_HUGE_VMAP
+        and m.model.arch == "x86_64"
+        and size // m.model.nodes >= pgtable.PMD_SIZE
+    ):
+        shifts = (PMD_SHIFT, PAGE_SHIFT)
+    for shift in shifts:
+        vm = get_vm_area_node(m, size, shift, vm_range, VM_ALLOC | vm_flags, gfp, caller)
+        if vm is None:
+            nofail = bool(gfp & gfp_masks.__GFP_NOFAIL)
+            retrying = ". Retrying." if nofail else ""
+            printk.warn_alloc(m, gfp, f"vmalloc error: size {size}, vm_struct allocation failed{retrying}")
+            if nofail:
+                m.verdict = "hang"
+                return None
+        elif vmalloc_area_node(m, vm, gfp, shift):
+            return vm
+    return None
+
+
+def get_vm_area_node(
+    m: Machine, size: int, shift: int, vm_range: tuple[int, int], flags: int, gfp: int, caller: str
+) -> VmStruct | None:
+    """Reserve addresses for an area, a guard page behind it included. Kernel: __get_vm_area_node"""
+    if m.context in IN_INTERRUPT:
+        printk.bug(m, "kernel BUG at mm/vmalloc.c:2554!")
+    size = (size + (1 << shift) - 1) & -(1 << shift)
+    reclaim = gfp & gfp_masks.GFP_RECLAIM_MASK
+    object_ = slab_common.kmalloc(m, SIZEOF_VM_STRUCT[m.model.arch], reclaim | gfp_masks.__GFP_ZERO)
+    if object_ is None:
+        return None
+    va = vmap_area.alloc_vmap_area(m, size + PAGE_SIZE, 1 << shift, *vm_range, gfp)
+    if va is None:
+        slab_common.kfree(m, object_)
+        return None
+    va.vm = vm = VmStruct(va, flags, caller, m.task, m.seq)
+    vm.object = object_
+    return vm
+
+
+def vmalloc_area_node(m: Machine, vm: VmStruct, gfp: int, page_shift: int) -> bool:
+    """Fill an area with pages; on failure everything is given back. Kernel: __vmalloc_area_node
+
+    The kernel adds __GFP_NOWARN before it gets here and so swallows its own reports of what failed; they are
+    printed here, for the mask that the caller gave, because they tell why the answer is NULL.
+    """
+    nr_small_pages = (vm.size >> PAGE_SHIFT) - 1
+    if not gfp & (gfp_masks.__GFP_DMA | gfp_masks.__GFP_DMA32):
+        gfp |= gfp_masks.__GFP_HIGHMEM
+    array_size = nr_small_pages * SIZEOF_POINTER[m.model.arch]
+    array = alloc_page_array(m, array_size, (gfp & gfp_masks.GFP_RECLAIM_MASK) | gfp_masks.__GFP_ZERO)
+    if array is None:
+        size = nr_small_pages << PAGE_SHIFT
+        printk.warn_alloc(
+            m, gfp, f"vmalloc error: size {size}, failed to allocated page array size {array_size}"
+        )
+        remove_vm_area(m, vm)
+        slab_common.kfree(m, vm.object)
+        return False
+    vm.array = array
+    vm.page_order = page_shift - PAGE_SHIFT
+    vm.pages = vm_area_alloc_pages(m, gfp | gfp_masks.__GFP_NOWARN, vm.page_order, nr_small_pages)
+    own_pages(m, vm)
+    size = len(vm.pages) << PAGE_SHIFT
+    if len(vm.pages) != nr_small_pages:
+        what = f"vmalloc error: size {size}, page order {vm.page_order}, failed to allocate pages"
+    else:
+        writes = pgtable.vmap_pages_range(m, vm.addr, vm.pages, page_shift, gfp)
+        if writes is not None:
+            vm.page_table_writes = writes
+            return True
+        what = f"vmalloc error: size {size}, failed to map pages"
+    printk.warn_alloc(m, gfp, what)
+    vunmap(m, vm.addr)
+    return False
+
+
+def alloc_page_array(m: Machine, array_size: int, gfp: int) -> int | None:
+    """Room for the list of an area's pages: itself a vmalloc area when the list is longer than a page."""
+    if array_size <= PAGE_SIZE:
+        return slab_common.kmalloc(m, array_size, gfp)
+    nested = vmalloc(m, array_size, gfp=gfp, caller="__vmalloc_area_node")
+    return None if nested is None else nested.addr
+
+
+def vm_area_alloc_pages(m: Machine, gfp: int, order: int, nr_pages: int) -> list[int]:
+    """Frames for an area, as many as can be had. Kernel: vm_area_alloc_pages
+
+    Single pages come a hundred at a time, which holds the per-CPU list only once for each hundred; when a
+    hundred comes back incomplete, the rest is asked for one by one, with everything that the mask allows.
+    """
+    pages: list[int] = []
+    nid = m.cpu_node[m.cpu]
+    while not order and len(pages) < nr_pages:
+        request = min(BULK_PAGES, nr_pages - len(pages))
+        got = page_alloc.alloc_pages_bulk(m, gfp & ~gfp_masks.__GFP_NOFAIL, nid, request)
+        pages += got
+        if len(got) != request:
+            break
+    if order:
+        gfp &= ~gfp_masks.__GFP_NOFAIL
+    while len(pages) < nr_pages and m.verdict not in ("oom", "hang"):
+        pfn = page_alloc.alloc_pages(m, gfp, order)
+        if pfn is None:
+            break
+        if order:
+            split_page(m, pfn, order)
+        pages.extend(range(pfn, pfn + (1 << order)))
+    return pages
+
+
+def split_page(m: Machine, pfn: int, order: int) -> None:
+    """Make a block's frames independent pages, each with its own count. Kernel: mm/page_alloc.c split_page"""
+    block = m.pages[pfn]
+    block.order = 0
+    block.flags &= ~PG_head
+    for frame in range(pfn + 1, pfn + (1 << order)):
+        m.pages[frame] = Page(frame, 0, block.flags, block.gfp, block.state, block.task, block.seq)
+
+
+def own_pages(m: Machine, vm: VmStruct) -> None:
+    """Note on the frames where vmalloc maps them: `private` counts pages from VMALLOC_START."""
+    place = vm.addr - m.vmap.vmalloc_start >> PAGE_SHIFT
+    pages = m.pages
+    for pfn in vm.pages:
+        page = pages[pfn]
+        page.state = "vmalloc"
+        page.private = place
+        place += 1
+    if m.changed is not None:
+        m.changed.extend((first, frames, "vmalloc") for first, frames in ascending_runs(vm.pages))
+
+
+def ascending_runs(pages: Sequence[int]) -> Iterator[tuple[int, int]]:
+    """`(first frame, frames)` for each stretch of consecutive frames."""
+    start = 0
+    for place in range(1, len(pages) + 1):
+        if place == len(pages) or pages[place] != pages[place - 1] + 1:
+            yield pages[start], place - start
+            start = place
+
+
+# -- freeing ---------------------------------------------------------------------------------------
+
+
+def vfree(m: Machine, addr: int) -> None:
+    """Free an area: its pages now, its addresses at the next purge. Kernel: vfree
+
+    In an interrupt it is left to a kernel worker, which may sleep; the worker is run before the call returns.
+    NULL is ignored.
+    """
+    deferred = m.context in IN_INTERRUPT
+    if not deferred:
+        printk.might_sleep(m, "mm/vmalloc.c", 2858)
+    if not addr:
+        return
+    context = m.context
+    if deferred:
+        m.context = "process"
+    vunmap(m, addr)
+    vmap_area.drain_vmap_work(m)
+    m.context = context
+
+
+def kvfree(m: Machine, addr: int) -> None:
+    """Free what kvmalloc returned: the address tells which of the two it was. Kernel: mm/util.c kvfree"""
+    if is_vmalloc_addr(m, addr):
+        vfree(m, addr)
+    else:
+        slab_common.kfree(m, addr)
+
+
+def vunmap(m: Machine, addr: int) -> None:
+    """Unmap the area that an address lies in and free its pages. Kernel: __vunmap
+
+    An address in the middle of an area frees the whole of it. A range that the kernel took before the
+    machine's first dump counts as none: nobody knows its pages.
+    """
+    if addr & (PAGE_SIZE - 1):
+        printk.warn(
+            m, "mm/vmalloc.c:2752", "__vunmap", f"Trying to vfree() bad address ({printk.pointer(m, addr)})"
+        )
+        return
+    va = m.vmap.busy.find(addr)
+    if va is None or va.vm is None:
+        printk.warn(
+            m,
+            "mm/vmalloc.c:2758",
+            "__vunmap",
+            f"Trying to vfree() nonexistent vm area ({printk.pointer(m, addr)})",
+        )
+        return
+    vm = va.vm
+    remove_vm_area(m, vm)
+    if vm.flags & VM_FLUSH_RESET_PERMS:
+        vmap_area.purge_vmap_area_lazy(m)
+    for pfn in vm.pages:
+        free_vmalloc_page(m, pfn)
+    if is_vmalloc_addr(m, vm.array):
+        vunmap(m, vm.array)
+    else:
+        slab_common.kfree(m, vm.array)
+    slab_common.kfree(m, vm.object)
+
+
+def free_vmalloc_page(m: Machine, pfn: int) -> None:
+    """Drop the area's reference on a page; with someone else's it lives on as an ordinary page."""
+    page = m.pages.get(pfn)
+    if page is not None and page.refcount > 1 and page.state == "vmalloc":
+        page.state = "unmovable"
+        page.private = 0
+        if m.changed is not None:
+            m.changed.append((pfn, 1, "unmovable"))
+    swap.free_pages(m, pfn, 0)
+
+
+def remove_vm_area(m: Machine, vm: VmStruct) -> None:
+    """Take an area out of the busy ones; its addresses wait for the purge. Kernel: remove_vm_area"""
+    printk.might_sleep(m, "mm/vmalloc.c", 2663)
+    va = m.vmap.busy.find(vm.addr)
+    assert va is not None
+    vmap_area.free_vmap_area_noflush(m, va)

@@ -1,19 +1,20 @@
 """A machine's whole state as one JSON document, and back.
 
-The form is that of the recordings of real kernels: `kernel`, `nodes`, `zones`, `vmap` and `caches` are what the recorder
-wrote; `machine`, `pages`, `tasks` and `log` are added, and may be missing when a recording is loaded. Two dumps are equal
-exactly when the two machines would answer every later call alike.
+The form is that of the recordings of real kernels: `kernel`, `nodes`, `zones`, `vmap` and `caches` are what
+the recorder wrote; `machine`, `pages`, `tasks` and `log` are added, and may be missing when a recording is
+loaded. Two dumps are equal exactly when the two machines would answer every later call alike.
 """
 
 from __future__ import annotations
 
 from itertools import pairwise
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
+from app.mm import bootparam, highmem, page_ref, printk, slab_dump, sysctl, vmallocinfo, wait
 from app.mm.buddy import touch
 from app.mm.document import Document
 from app.mm.machine import Machine
-from app.mm.memory_model import PAGE_SHIFT, PTR_MAX, SIZEOF_PAGE, VMEMMAP_START, PAGE_OFFSET, MemoryModel
+from app.mm.memory_model import PAGE_OFFSET, PAGE_SHIFT, PTR_MAX, SIZEOF_PAGE, VMEMMAP_START, MemoryModel
 from app.mm.mmzone import (
     MAX_ORDER,
     MAX_ORDER_NR_PAGES,
@@ -27,7 +28,6 @@ from app.mm.mmzone import (
     Zone,
 )
 from app.mm.page import STATES, Page
-from app.mm.wait import Task
 
 MAX_PFN: Final = 1 << 34
 MAX_ZONES: Final = 64
@@ -37,7 +37,8 @@ MAX_COUNT: Final = 1 << 40
 ZONE_NAMES: Final = ("DMA", "DMA32", "Normal", "HighMem", "Movable")
 
 
-# -- writing -----------------------------------------------------------------------------------------------------------
+# -- writing
+# -----------------------------------------------------------------------------------------------------------
 
 
 def dump(m: Machine) -> dict[str, Any]:
@@ -46,10 +47,13 @@ def dump(m: Machine) -> dict[str, Any]:
         "kernel": kernel_line(m),
         "nodes": [node_line(m, node) for node in m.nodes],
         "zones": [zone_line(zone) for zone in m.zones],
+        "vmap": vmallocinfo.dump_vmap(m),
+        "caches": slab_dump.dump_caches(m),
         "machine": machine_line(m),
         "pages": [page_line(page) for _, page in sorted(m.pages.items())],
-        "stray": [[pfn, count] for pfn, count in sorted(m.stray.items())],
-        "tasks": [task_line(task) for task in m.tasks.values()],
+        **page_ref.dump_frames(m),
+        **wait.dump_tasks(m),
+        "pkmap": highmem.dump_pkmap(m),
         "log": list(m.log),
     }
 
@@ -57,9 +61,10 @@ def dump(m: Machine) -> dict[str, Any]:
 def kernel_line(m: Machine) -> dict[str, Any]:
     """The settings."""
     return m.kernel | {
-        "watermark_boost_factor": m.watermark_boost_factor,
+        **sysctl.dump_settings(m),
         "page_group_by_mobility_disabled": int(m.page_group_by_mobility_disabled),
         "arch": m.model.arch,
+        "max_low_pfn": m.model.max_low_pfn,
         "cpus": m.model.cpus,
         "zones": [[zone.nid, zone.name] for zone in m.zones],
     }
@@ -71,7 +76,10 @@ def machine_line(m: Machine) -> dict[str, Any]:
         "config": m.config,
         "debug": m.debug,
         "lost": m.lost,
+        "freelist_seed": m.freelist_seed,
         "warned": list(m.warned),
+        "taint": m.taint,
+        "die_counter": m.die_counter,
     }
 
 
@@ -134,7 +142,7 @@ def zone_line(zone: Zone) -> dict[str, Any]:
 
 
 def pageblock_runs(zone: Zone) -> list[list[Any]]:
-    """`[first pfn, number of blocks, type]`: neighbours of one type are one run, untouched ones cost nothing."""
+    """`[first pfn, number of blocks, type]`: neighbours of one type are one run."""
     first = zone.start_pfn >> PAGEBLOCK_ORDER
     end = (zone.hole_pfn - 1 >> PAGEBLOCK_ORDER) + 1
     exceptions = sorted(block for block in zone.pageblock_flags if first <= block < end)
@@ -152,22 +160,13 @@ def pageblock_runs(zone: Zone) -> list[list[Any]]:
 def page_line(page: Page) -> list[Any]:
     """An allocated block, by position to keep large dumps small."""
     return [
-        page.pfn, page.order, page.refcount, page.flags, page.gfp, page.state, page.task, page.seq, page.private,
+        page.pfn, page.order, page.refcount, page.flags, page.gfp, page.state, page.task, page.seq,
+        page.private,
     ]  # fmt: skip
 
 
-def task_line(task: Task) -> dict[str, Any]:
-    """A task and what it sleeps on."""
-    return {
-        "name": task.name,
-        "pid": task.pid,
-        "waiting_for": task.waiting_for,
-        "since": task.since,
-        "exclusive": task.exclusive,
-    }
-
-
-# -- reading -----------------------------------------------------------------------------------------------------------
+# -- reading
+# -----------------------------------------------------------------------------------------------------------
 
 
 def load(value: Any) -> Machine:
@@ -183,25 +182,37 @@ def load(value: Any) -> Machine:
     nodes = [load_node(entry, zones, place) for place, entry in enumerate(doc["nodes"].list(MAX_NODES))]
     if not nodes:
         doc["nodes"].fault("at least one node")
-    m = Machine(memory_model(arch, cpus, len(nodes), zones), zones, nodes)
+    max_low_pfn = kernel.get("max_low_pfn", 0).int(0, MAX_PFN)
+    m = Machine(memory_model(arch, cpus, len(nodes), zones, max_low_pfn), zones, nodes)
     load_settings(m, doc)
     load_pages(m, doc)
-    load_tasks(m, doc)
+    slab_dump.load_caches(m, doc)
+    vmallocinfo.load_vmap(m, doc.get("vmap", {}))
+    page_ref.load_frames(m, doc)
+    wait.load_tasks(m, doc)
+    highmem.load_pkmap(m, doc.get("pkmap", {}))
     for line in doc.get("log", []).list(100_000):
         m.log.append(line.str(2000))
         m.log_bytes += len(m.log[-1]) + 1
     return m
 
 
-def memory_model(arch: str, cpus: int, nodes: int, zones: list[Zone]) -> MemoryModel:
-    """The fixed shape that follows from the zones."""
+def memory_model(
+    arch: str, cpus: int, nodes: int, zones: list[Zone], max_low_pfn: int | None = None
+) -> MemoryModel:
+    """The fixed shape that follows from the zones.
+
+    max_low_pfn: as in MemoryModel; None where it is the start of HIGHMEM, or the end of memory without HIGHMEM.
+    """
     end = max(zone.end_pfn for zone in zones)
-    low = min([zone.start_pfn for zone in zones if zone.name == "HighMem"], default=end)
+    low = max_low_pfn or min([zone.start_pfn for zone in zones if zone.name == "HighMem"], default=end)
     mem_map = VMEMMAP_START
     if arch == "i386":
         # Allocated at boot from the top of the memory that the direct map reaches.
         mem_map = (PAGE_OFFSET[arch] + (low << PAGE_SHIFT) - end * SIZEOF_PAGE[arch]) & ~0xFFF
-    return MemoryModel(arch, cpus, nodes, tuple((zone.start_pfn, zone.hole_pfn) for zone in zones), low, mem_map)
+    return MemoryModel(
+        arch, cpus, nodes, tuple((zone.start_pfn, zone.hole_pfn) for zone in zones), low, mem_map
+    )
 
 
 def check_zones(doc: Document, zones: list[Zone]) -> None:
@@ -232,7 +243,7 @@ def load_node(doc: Document, zones: list[Zone], place: int) -> Node:
         doc["zonelists"].fault("at least one zonelist")
     thisnode = lists[1] if len(lists) > 1 else [zone for zone in lists[0] if zone.nid == nid]
     node = Node(nid, lists[0], thisnode)
-    node.kswapd_woken = doc.get("kswapd_woken", False).bool()  # noqa: FBT003
+    node.kswapd_woken = doc.get("kswapd_woken", False).bool()
     return node
 
 
@@ -276,14 +287,20 @@ def load_pageblocks(doc: Document, zone: Zone) -> None:
     for entry in doc.list(1 << 20):
         first, count, letter = entry.list(3, exactly=3)
         migratetype = MIGRATE_LETTERS.index(letter.choice(*MIGRATE_LETTERS))
-        run = (first.int(0, MAX_PFN) >> PAGEBLOCK_ORDER, count.int(1, MAX_PFN >> PAGEBLOCK_ORDER), migratetype)
+        run = (
+            first.int(0, MAX_PFN) >> PAGEBLOCK_ORDER,
+            count.int(1, MAX_PFN >> PAGEBLOCK_ORDER),
+            migratetype,
+        )
         runs.append(run)
         blocks[migratetype] += run[1]
     zone.default_migratetype = max((1, 0, 2), key=lambda migratetype: blocks[migratetype])
     rest = sum(count for _, count, migratetype in runs if migratetype != zone.default_migratetype)
     if rest > zone.spanned_pages // PAGEBLOCK_NR_PAGES + 2:
         doc.fault("pageblocks of this zone")
-    zone.hole_pfn = min(zone.end_pfn, max((first + count for first, count, _ in runs), default=0) << PAGEBLOCK_ORDER)
+    zone.hole_pfn = min(
+        zone.end_pfn, max((first + count for first, count, _ in runs), default=0) << PAGEBLOCK_ORDER
+    )
     for first, count, migratetype in runs:
         if migratetype != zone.default_migratetype:
             zone.pageblock_flags.update(dict.fromkeys(range(first, first + count), migratetype))
@@ -293,7 +310,12 @@ def load_free_lists(doc: Document, zone: Zone) -> None:
     """Each list from head to tail."""
     last = zone.end_pfn - 1
     for key, entry in doc.items():
-        if len(key) < 2 or key[-1] not in MIGRATE_LETTERS or not key[:-1].isdecimal() or int(key[:-1]) >= MAX_ORDER:
+        if (
+            len(key) < 2
+            or key[-1] not in MIGRATE_LETTERS
+            or not key[:-1].isdecimal()
+            or int(key[:-1]) >= MAX_ORDER
+        ):
             entry.fault("named by an order and a type, like 0U")
         order, migratetype = int(key[:-1]), MIGRATE_LETTERS.index(key[-1])
         pfns = entry.ints(zone.start_pfn, last, zone.spanned_pages)
@@ -364,13 +386,16 @@ def load_settings(m: Machine, doc: Document) -> None:
     kernel = doc["kernel"]
     m.kernel = {key: value for key, value in kernel.value.items() if isinstance(value, (int, str, list))}
     m.page_group_by_mobility_disabled = kernel.get("page_group_by_mobility_disabled", 0).int(-1, 1) == 1
-    factor = kernel.get("watermark_boost_factor", -1).int(-1, 1 << 31)
-    m.watermark_boost_factor = 15000 if factor < 0 else factor
+    sysctl.load_settings(m, kernel)
     machine = doc.get("machine", {})
-    config = machine.get("config", {}).value
-    m.config = config if isinstance(config, dict) else {}
-    m.debug = machine.get("debug", False).bool()  # noqa: FBT003
+    if machine.has("config"):
+        bootparam.load(m, machine["config"])
+    m.debug = machine.get("debug", False).bool()
     m.lost = machine.get("lost", 0).int(0, MAX_PFN)
+    if machine.has("freelist_seed"):
+        m.freelist_seed = machine["freelist_seed"].int(0, 0xFFFFFFFF)
+    m.taint = machine.get("taint", 0).int(0, printk.TAINT_FLAGS_MAX)
+    m.die_counter = machine.get("die_counter", 0).int(0, MAX_COUNT)
     m.warned = {place.str(): None for place in machine.get("warned", []).list(1000)}
 
 
@@ -387,17 +412,3 @@ def load_pages(m: Machine, doc: Document) -> None:
         page.refcount = refcount.int(-(1 << 31), (1 << 31) - 1)
         page.private = private.int(0, MAX_COUNT)
         m.pages[page.pfn] = page
-    for entry in doc.get("stray", []).list(1_000_000):
-        pfn_count = entry.list(2, exactly=2)
-        m.stray[pfn_count[0].int(0, MAX_PFN)] = pfn_count[1].int(-(1 << 31), (1 << 31) - 1)
-
-
-def load_tasks(m: Machine, doc: Document) -> None:
-    """Tasks with what they sleep on."""
-    for entry in doc.get("tasks", []).list(512):
-        task = Task(entry["name"].str(32), entry["pid"].int(1, 1 << 22))
-        if entry.has("waiting_for"):
-            task.waiting_for = entry["waiting_for"].int(0, MAX_PFN)
-        task.since = entry["since"].int(0, MAX_COUNT)
-        task.exclusive = entry["exclusive"].bool()
-        m.tasks[task.name] = task

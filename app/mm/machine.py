@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from app.mm import changes, printk
-from app.mm.entry import ALLOCATORS, CALLERS, RELEASERS, describe
+from app.mm import changes, description, highmem, printk, vmalloc, wait
 from app.mm.calls import MAX_REPEAT, Call, blocks
+from app.mm.entry import ALLOCATORS, CALLERS, RELEASERS, describe
 from app.mm.errors import NoRoom, TaskBlocked
 from app.mm.memory_model import MemoryModel
 from app.mm.mmzone import Node, Zone
 from app.mm.outcome import Outcome
-from app.mm.page import Page
+from app.mm.page import Page, StrayPage
+from app.mm.sysctl import LOWMEM_RESERVE_RATIO
 from app.mm.wait import Task
 
 if TYPE_CHECKING:
+    from app.mm.slab import KmemCache, Slab
     from app.mm.trace import Trace
 
 # Goes up whenever the same calls would give another outcome; a session remembers which one wrote it.
@@ -30,8 +32,8 @@ SEVERITY: Final = {"ok": 0, "null": 1, "warn": 2, "bug": 3}
 class Machine:
     """One simulated computer.
 
-    Built by `app.mm.boot`; changed by `apply` alone. The kernel's functions are module functions that take the machine as
-    their first argument, as the kernel's own take the one machine there is for granted.
+    Built by `app.mm.boot`; changed by `apply` alone. The kernel's functions are module functions that take
+    the machine as their first argument, as the kernel's own take the one machine there is for granted.
     """
 
     def __init__(self, model: MemoryModel, zones: list[Zone], nodes: list[Node]) -> None:
@@ -48,14 +50,42 @@ class Machine:
         self.zonelist_cache: dict[tuple[int, int], tuple[tuple[Zone, ...], int]] = {}
         self.debug = True
         self.page_group_by_mobility_disabled = False
+        # Settings of /proc/sys/vm (app.mm.sysctl).
+        self.min_free_kbytes = 0
+        self.watermark_scale_factor = 10
         self.watermark_boost_factor = 15000
+        self.lowmem_reserve_ratio = list(LOWMEM_RESERVE_RATIO[model.arch])
+        self.percpu_pagelist_high_fraction = 0
+        # Parts of the lecture's view: per-CPU lists as before the kernel sizes them, and no lazily freed vmap areas.
+        self.boot_pagesets = False
+        self.purge_at_vfree = False
         self.nr_isolate_pageblock = 0
         # Frames in use: allocated blocks by their first frame.
         self.pages: dict[int, Page] = {}
-        # Reference counts that a mistake has left on frames which nobody uses.
-        self.stray: dict[int, int] = {}
+        # Frames that are not the first of a block and have a count or flags of their own.
+        self.stray: dict[int, StrayPage] = {}
+        # Blocks of which a part was freed alone: first frame of each remaining piece → first frame of the block.
+        self.pieces: dict[int, int] = {}
+        # Frames that nobody uses and nobody can free.
         self.lost = 0
+        # Slab caches in the order of their making; the kmalloc rows of size classes; slabs by first frame.
+        self.caches: dict[str, KmemCache] = {}
+        self.kmalloc_caches: list[list[KmemCache]] = [[], [], [], []]
+        self.slabs: dict[int, Slab] = {}
+        self.live_objects = 0
+        # State of the generator that shuffles new slabs; None for slabs in address order.
+        self.freelist_seed: int | None = None
+        # Kernel addresses outside the direct map, and the window through which HIGHMEM is seen.
+        self.vmap = vmalloc.empty_space(model)
+        self.pkmap = highmem.Pkmap()
         self.tasks: dict[str, Task] = {"init": Task("init", 1)}
+        self.last_pid = wait.FIRST_PID
+        # Tasks that sleep on a page's lock, in the order in which they fell asleep.
+        self.page_waiters: dict[str, Task] = {}
+        # Who took each page lock: head frame → pid. The kernel does not know; explanations do.
+        self.lock_holders: dict[int, int] = {}
+        self.taint = 0
+        self.die_counter = 0
         self.warned: dict[str, None] = {}
         self.log: deque[str] = deque()
         self.log_bytes = 0
@@ -64,24 +94,31 @@ class Machine:
         self.cpu = 0
         self.task = "init"
         self.context = "process"
+        self.caller = ("init", 0)
         self.verdict = "ok"
         self.lines: list[str] = []
         self.woken: list[str] = []
+        self.bad_pages = 0
+        self.alloc_warned = False
         self.changed: list[changes.Mention] | None = None
         self.trace: Trace | None = None
 
-    # -- the one door --------------------------------------------------------------------------------------------------
+    # -- the one door
+    # --------------------------------------------------------------------------------------------------
 
     def apply(self, call: Call, seq: int) -> Outcome:
-        """Make one call. Raises TaskBlocked or NoRoom before anything has changed; whatever the kernel says is an outcome.
+        """Make one call; whatever the kernel says is an outcome.
 
-        call: resolved, so without references. seq: its place in the journal, which is also the kernel log's clock.
+        call: resolved, so without references. seq: its place in the journal, which is also the kernel log's
+        clock.
         """
         self.check(call)
         self.seq, self.cpu, self.task, self.context = seq, call.cpu, call.task, call.context
+        self.caller = (call.task, seq)
         self.verdict, self.lines, self.woken, self.changed = "ok", [], [], []
+        self.bad_pages, self.alloc_warned = 0, False
         if call.task not in self.tasks:
-            self.tasks[call.task] = Task(call.task, 1000 + len(self.tasks))
+            wait.new_task(self, call.task)
         outcome = Outcome(call)
         try:
             if call.spec.allocates:
@@ -92,6 +129,7 @@ class Machine:
                 CALLERS[call.spec.name](self, call, outcome)
         except printk.Oops:
             outcome.ret = None
+            describe.victim(self, call, outcome)
         outcome.verdict = self.verdict
         outcome.log = self.lines
         outcome.woken = self.woken or None
@@ -101,14 +139,18 @@ class Machine:
 
     def check(self, call: Call) -> None:
         """What refuses a call before it reaches the kernel: a sleeping caller, or bounds of the session."""
+        if call.spec.name == "kill_task":
+            return
         task = self.tasks.get(call.task)
         if task is None:
             if len(self.tasks) >= MAX_TASKS:
                 raise NoRoom(f"a session holds at most {MAX_TASKS} tasks")
         elif task.waiting_for is not None:
             raise TaskBlocked(task.name, task.waiting_for, task.since)
-        if call.spec.allocates and len(self.pages) + (call.repeat or 1) > MAX_LIVE_BLOCKS:
-            raise NoRoom(f"a session holds at most {MAX_LIVE_BLOCKS} live blocks; {len(self.pages)} are in use")
+        if call.spec.allocates and self.live_blocks + (call.repeat or 1) > MAX_LIVE_BLOCKS:
+            raise NoRoom(
+                f"a session holds at most {MAX_LIVE_BLOCKS} live blocks; {self.live_blocks} are in use"
+            )
 
     def allocate(self, call: Call, outcome: Outcome) -> None:
         """A call that returns memory, once or in a loop."""
@@ -148,10 +190,12 @@ class Machine:
                 freed += 1
             outcome.ret = freed
         else:
+            describe.releasing(self, call, value, outcome)
             releaser(self, call, value)
             describe.released(self, call, value, outcome)
 
-    # -- small services of the kernel's functions ----------------------------------------------------------------------
+    # -- small services of the kernel's functions
+    # ----------------------------------------------------------------------
 
     def worsen(self, verdict: str) -> None:
         """Raise the outcome's verdict, never lower it."""
@@ -174,8 +218,8 @@ class Machine:
 
     @property
     def live_blocks(self) -> int:
-        """Blocks in use that the machine keeps a record of."""
-        return len(self.pages)
+        """Page blocks and slab objects in use that the machine keeps a record of."""
+        return len(self.pages) + self.live_objects
 
     def zone_of(self, pfn: int) -> Zone:
         """The zone that a frame lies in. Kernel: page_zone"""
@@ -186,15 +230,30 @@ class Machine:
 
     def page_address(self, pfn: int) -> int | None:
         """The frame's kernel address: in the direct map, or where kmap put it. Kernel: page_address"""
-        return self.model.pfn_to_virt(pfn)
+        address = self.model.pfn_to_virt(pfn)
+        return self.pkmap.page_address(pfn) if address is None else address
 
     def checked_migratetype(self, gfp: int) -> int:
         """MOVABLE and RECLAIMABLE at once name no free list. Kernel: gfp_migratetype
 
-        The real function would index past the three lists; here the request is reported and served as unmovable.
+        The real function would index past the three lists; here the request is reported and served as
+        unmovable.
         """
-        printk.warn_on_once(self, "include/linux/gfp.h:21", "gfp_migratetype")
+        if self.debug:
+            printk.warn(self, "include/linux/gfp.h:18", "__alloc_pages")
+        else:
+            printk.refused(self, "MOVABLE|RECLAIMABLE is no list: the kernel would have used another order's")
         return 0
+
+    def describe(self) -> dict[str, Any]:
+        """What the machine is: the session's `machine` object."""
+        return description.describe(self)
+
+    def dump(self) -> dict[str, Any]:
+        """The whole state as a document of plain JSON values."""
+        from app.mm import dump  # noqa: PLC0415 - reading a dump makes machines, so that module imports this one
+
+        return dump.dump(self)
 
     def counters(self) -> dict[str, list[int]]:
         """Per zone: free frames, free frames as watermark checks see them, frames on CPU 0's lists."""

@@ -38,6 +38,11 @@ class MemoryModel:
         return SIZEOF_PAGE[self.arch]
 
     @property
+    def sizeof_long(self) -> int:
+        """Bytes of an `unsigned long`, and of a pointer."""
+        return 8 if self.arch == "x86_64" else 4
+
+    @property
     def page_offset(self) -> int:
         """Where the direct map of physical memory starts."""
         return PAGE_OFFSET[self.arch]

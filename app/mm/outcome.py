@@ -29,6 +29,7 @@ class Outcome:
     area: dict[str, Any] | None = None
     runs: list[list[Any]] | None = None
     woken: list[str] | None = None
+    deadlock: list[dict[str, Any]] | None = None
     log: list[str] = field(default_factory=list)
     changed: list[list[Any]] | None = field(default_factory=list)
     named: Named | None = None
@@ -41,7 +42,7 @@ class Outcome:
             "ret": self.ret,
             "verdict": self.verdict,
         }
-        for key in ("page", "object", "area", "runs", "woken"):
+        for key in ("page", "object", "area", "runs", "woken", "deadlock"):
             value = getattr(self, key)
             if value is not None:
                 doc[key] = value

@@ -1,19 +1,20 @@
 """The zoned page allocator: which zone may give, how far it may be emptied, and what happens when none can.
 
-Kernel: mm/page_alloc.c. Every allocation walks the zonelist and compares each zone's free pages with a watermark plus the
-reserve that the zone keeps for requests that can use nothing else; the first zone that passes gives the block.
+Kernel: mm/page_alloc.c. Every allocation walks the zonelist and compares each zone's free pages with a
+watermark plus the reserve that the zone keeps for requests that can use nothing else; the first zone that
+passes gives the block.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm import buddy, gfp as gfp_masks, pcp, printk, vmscan
+from app.mm import buddy, page_check, page_free, pcp, printk, vmscan
+from app.mm import gfp as gfp_masks
 from app.mm.gfp import GFP_ZONEMASK
 from app.mm.mmzone import (
     MAX_ORDER,
     MIGRATE_HIGHATOMIC,
-    MIGRATE_MOVABLE,
     MIGRATE_PCPTYPES,
     PAGEBLOCK_NR_PAGES,
     WMARK_MIN,
@@ -21,7 +22,7 @@ from app.mm.mmzone import (
     Zone,
     pcp_allowed_order,
 )
-from app.mm.page import PG_head, STATE_OF_MIGRATETYPE, Page
+from app.mm.page import PAGE_FLAGS_CHECK_AT_FREE, STATE_OF_MIGRATETYPE, Page, PG_head
 
 if TYPE_CHECKING:
     from app.mm.machine import Machine
@@ -58,7 +59,8 @@ GFP_ZONE: Final = {
 class AllocContext:
     """What stays the same during one allocation. Kernel: struct alloc_context
 
-    zonelist: the zones that may be used, in the order of trying. highest_zoneidx: index into each zone's lowmem_reserve.
+    zonelist: the zones that may be used, in the order of trying. highest_zoneidx: index into each zone's
+    lowmem_reserve.
     """
 
     __slots__ = ("highest_zoneidx", "migratetype", "preferred_zone", "zonelist")
@@ -70,17 +72,20 @@ class AllocContext:
         self.preferred_zone = zonelist[0] if zonelist else None
 
 
-# -- the entry points --------------------------------------------------------------------------------------------------
+# -- the entry points
+# --------------------------------------------------------------------------------------------------
 
 
 def alloc_pages(m: Machine, gfp: int, order: int, nid: int | None = None) -> int | None:
     """Allocate 2^order contiguous page frames. Kernel: __alloc_pages
 
-    gfp: mask. order: 0 to 10; more is refused with a warning. nid: node to start with, None for the CPU's own. Returns the
-    pfn of the first frame, or None, with the kernel's report in the log. The page's count is 1.
+    gfp: mask. order: 0 to 10; more is refused with a warning. nid: node to start with, None for the CPU's
+    own. Returns the pfn of the first frame, or None, with the kernel's report in the log. The page's count is
+    1.
 
-    The fast path asks for the low watermark only: as long as zones stand above it, nobody has to reclaim anything. Below
-    it the slow path wakes kswapd, and decides by the mask what else may be done for the caller.
+    The fast path asks for the low watermark only: as long as zones stand above it, nobody has to reclaim
+    anything. Below it the slow path wakes kswapd, and decides by the mask what else may be done for the
+    caller.
     """
     if order >= MAX_ORDER:
         if not gfp & gfp_masks.__GFP_NOWARN:
@@ -113,7 +118,10 @@ def prepare_alloc_pages(m: Machine, gfp: int, nid: int) -> AllocContext:
 
 
 def first_zones_zonelist(m: Machine, gfp: int, nid: int) -> tuple[tuple[Zone, ...], int]:
-    """The zones that a mask allows on a node, nearest first, and the highest index among them. Kernel: node_zonelist"""
+    """The zones that a mask allows on a node, nearest first, and the highest index among them.
+
+    Kernel: node_zonelist
+    """
     highest = gfp_zone(m, gfp)
     node = m.nodes[nid]
     zonelist = node.thisnode if gfp & _THISNODE else node.zonelist
@@ -123,8 +131,8 @@ def first_zones_zonelist(m: Machine, gfp: int, nid: int) -> tuple[tuple[Zone, ..
 def gfp_zone(m: Machine, gfp: int) -> int:
     """Index of the highest zone that the mask allows. Kernel: include/linux/gfp.h gfp_zone
 
-    The zone bits are no choice of one zone but an upper bound: a GFP_KERNEL request may always go down to DMA32 and DMA,
-    which is why those keep a reserve against it.
+    The zone bits are no choice of one zone but an upper bound: a GFP_KERNEL request may always go down to
+    DMA32 and DMA, which is why those keep a reserve against it.
     """
     name = GFP_ZONE.get(gfp & GFP_ZONEMASK, "DMA")
     return m.zone_index.get(name, m.zone_index["Normal"])
@@ -140,8 +148,9 @@ def gfp_migratetype(m: Machine, gfp: int) -> int:
 def alloc_flags_nofragment(m: Machine, zone: Zone, gfp: int) -> int:
     """Whether the first pass may mix types in a pageblock. Kernel: alloc_flags_nofragment
 
-    Where ZONE_NORMAL is preferred and DMA32 stands behind it, the first pass rather takes from DMA32 than steal from
-    another type's pageblock in NORMAL: a mixed pageblock stays mixed for long, and huge pages need unmixed ones.
+    Where ZONE_NORMAL is preferred and DMA32 stands behind it, the first pass rather takes from DMA32 than
+    steal from another type's pageblock in NORMAL: a mixed pageblock stays mixed for long, and huge pages need
+    unmixed ones.
     """
     alloc_flags = gfp & _KSWAPD_RECLAIM
     if m.has_dma32 and zone.zid == m.zone_index["Normal"]:
@@ -155,10 +164,13 @@ def get_free_pages(m: Machine, gfp: int, order: int) -> int | None:
     return alloc_pages(m, gfp & ~gfp_masks.__GFP_HIGHMEM, order)
 
 
-# -- walking the zones -------------------------------------------------------------------------------------------------
+# -- walking the zones
+# -------------------------------------------------------------------------------------------------
 
 
-def get_page_from_freelist(m: Machine, gfp: int, order: int, alloc_flags: int, ac: AllocContext) -> int | None:
+def get_page_from_freelist(
+    m: Machine, gfp: int, order: int, alloc_flags: int, ac: AllocContext
+) -> int | None:
     """Try each zone in turn against the watermark that the flags name. Kernel: get_page_from_freelist
 
     With ALLOC_NOFRAGMENT all zones of the node are tried without stealing first, then again with it.
@@ -196,7 +208,12 @@ def zone_watermark_fast(
             return True
     if zone_watermark_ok(zone, order, mark, highest_zoneidx, alloc_flags, free_pages):
         return True
-    if not order and zone.boost and gfp & gfp_masks.__GFP_ATOMIC and alloc_flags & ALLOC_WMARK_MASK == WMARK_MIN:
+    if (
+        not order
+        and zone.boost
+        and gfp & gfp_masks.__GFP_ATOMIC
+        and alloc_flags & ALLOC_WMARK_MASK == WMARK_MIN
+    ):
         # The boost is there to make kswapd work, not to fail those who cannot wait for it.
         mark = zone.watermark[WMARK_MIN]
         return zone_watermark_ok(zone, order, mark, highest_zoneidx, alloc_flags, free_pages)
@@ -208,7 +225,8 @@ def zone_watermark_ok(
 ) -> bool:
     """The full comparison, with the caller's right to reserves. Kernel: __zone_watermark_ok
 
-    For order > 0 the free pages alone say little, since they may be scattered: a block of a usable type must exist too.
+    For order > 0 the free pages alone say little, since they may be scattered: a block of a usable type must
+    exist too.
     """
     minimum = mark
     free_pages -= (1 << order) - 1
@@ -239,7 +257,10 @@ def has_suitable_block(zone: Zone, order: int, alloc_flags: int) -> bool:
 
 
 def rmqueue(m: Machine, zone: Zone, order: int, alloc_flags: int, migratetype: int) -> int | None:
-    """Take a block from a zone: from the per-CPU list where it has one, else from the buddy lists. Kernel: rmqueue"""
+    """Take a block from a zone: from the per-CPU list where it has one, else from the buddy lists.
+
+    Kernel: rmqueue
+    """
     pfn = None
     if pcp_allowed_order(order):
         pfn = pcp.rmqueue_pcplist(m, zone, order, migratetype, alloc_flags)
@@ -254,39 +275,47 @@ def rmqueue(m: Machine, zone: Zone, order: int, alloc_flags: int, migratetype: i
 def rmqueue_buddy(m: Machine, zone: Zone, order: int, alloc_flags: int, migratetype: int) -> int | None:
     """Take a block straight from the buddy lists. Kernel: rmqueue_buddy
 
-    A high-order atomic request looks into the HIGHATOMIC pageblocks first: they were set aside for it. Those who cannot
-    wait may use them as a last resort.
+    A high-order atomic request looks into the HIGHATOMIC pageblocks first: they were set aside for it. Those
+    who cannot wait may use them as a last resort.
     """
-    pfn = None
-    if alloc_flags & ALLOC_HIGHATOMIC:
-        pfn = buddy.rmqueue_smallest(m, zone, order, MIGRATE_HIGHATOMIC)
-    if pfn is None:
-        pfn = buddy.rmqueue(m, zone, order, migratetype, alloc_flags)
-    if pfn is None and alloc_flags & (ALLOC_OOM | ALLOC_NON_BLOCK):
-        pfn = buddy.rmqueue_smallest(m, zone, order, MIGRATE_HIGHATOMIC)
-    if pfn is not None:
+    while True:
+        pfn = None
+        if alloc_flags & ALLOC_HIGHATOMIC:
+            pfn = buddy.rmqueue_smallest(m, zone, order, MIGRATE_HIGHATOMIC)
+        if pfn is None:
+            pfn = buddy.rmqueue(m, zone, order, migratetype, alloc_flags)
+        if pfn is None and alloc_flags & (ALLOC_OOM | ALLOC_NON_BLOCK):
+            pfn = buddy.rmqueue_smallest(m, zone, order, MIGRATE_HIGHATOMIC)
+        if pfn is None:
+            return None
         buddy.mod_zone_freepage_state(zone, m.cpu, -(1 << order))
-    return pfn
+        if not m.stray or not page_check.check_new_pages(m, pfn, order):
+            return pfn
 
 
 def prep_new_page(m: Machine, pfn: int, order: int, gfp: int) -> None:
     """Hand a block to its new owner: count 1, and a compound page if asked for. Kernel: prep_new_page"""
     state = STATE_OF_MIGRATETYPE[(gfp >> 3) & 3]
     flags = PG_head if order and gfp & _COMP else 0
-    m.pages[pfn] = Page(pfn, order, flags, gfp, state, m.task, m.seq)
-    if m.stray:
-        forget_stray(m, pfn, order)
+    page = m.pages[pfn] = Page(pfn, order, flags, gfp, state, m.task, m.seq)
+    if m.stray and pfn in m.stray:
+        # The count is set anew; flags that a mistake has left are not cleared.
+        page.flags |= m.stray.pop(pfn).flags
     if m.changed is not None:
         m.changed.append((pfn, 1 << order, state))
 
 
-# -- the high-order atomic reserve -------------------------------------------------------------------------------------
+# -- the high-order atomic reserve
+# -------------------------------------------------------------------------------------
 
 
 def reserve_highatomic_pageblock(m: Machine, zone: Zone, pfn: int) -> None:
-    """Set the pageblock of a high-order atomic allocation aside for others like it. Kernel: reserve_highatomic_pageblock
+    """Set the pageblock of a high-order atomic allocation aside for others like it.
 
-    A network driver that needed order 3 in an interrupt will need it again; about one per cent of a zone may be kept so.
+    Kernel: reserve_highatomic_pageblock
+
+    A network driver that needed order 3 in an interrupt will need it again; about one per cent of a zone may
+    be kept so.
     """
     if zone.nr_reserved_highatomic >= zone.managed_pages // 100 + PAGEBLOCK_NR_PAGES:
         return
@@ -316,7 +345,8 @@ def unreserve_highatomic_pageblock(m: Machine, ac: AllocContext, *, force: bool)
     return False
 
 
-# -- the slow path -----------------------------------------------------------------------------------------------------
+# -- the slow path
+# -----------------------------------------------------------------------------------------------------
 
 
 def gfp_to_alloc_flags(gfp: int, order: int) -> int:
@@ -335,9 +365,9 @@ def gfp_to_alloc_flags(gfp: int, order: int) -> int:
 def alloc_pages_slowpath(m: Machine, gfp: int, order: int, ac: AllocContext) -> int | None:
     """What is done for a request that no zone above its low mark could serve. Kernel: __alloc_pages_slowpath
 
-    kswapd is woken; the zones are tried against the min mark with the reserves that the mask gives; a caller that may sleep
-    then reclaims and compacts itself. One that may not gets NULL here: that is all the difference between GFP_ATOMIC and
-    GFP_KERNEL.
+    kswapd is woken; the zones are tried against the min mark with the reserves that the mask gives; a caller
+    that may sleep then reclaims and compacts itself. One that may not gets NULL here: that is all the
+    difference between GFP_ATOMIC and GFP_KERNEL.
     """
     can_direct_reclaim = bool(gfp & _DIRECT_RECLAIM)
     if gfp & gfp_masks.__GFP_ATOMIC and can_direct_reclaim:
@@ -363,7 +393,10 @@ def alloc_pages_slowpath(m: Machine, gfp: int, order: int, ac: AllocContext) -> 
 
 
 def gfp_pfmemalloc_flags(gfp: int) -> int:
-    """The right to ignore watermarks: memory that will be used to free memory. Kernel: __gfp_pfmemalloc_flags"""
+    """The right to ignore watermarks: memory that will be used to free memory.
+
+    Kernel: __gfp_pfmemalloc_flags
+    """
     if gfp & gfp_masks.__GFP_NOMEMALLOC:
         return 0
     return ALLOC_NO_WATERMARKS if gfp & gfp_masks.__GFP_MEMALLOC else 0
@@ -388,14 +421,15 @@ def nopage(m: Machine, gfp: int, order: int, *, can_direct_reclaim: bool) -> Non
     printk.warn_alloc(m, gfp, f"page allocation failure: order:{order}")
 
 
-# -- bulk --------------------------------------------------------------------------------------------------------------
+# -- bulk
+# --------------------------------------------------------------------------------------------------------------
 
 
 def alloc_pages_bulk(m: Machine, gfp: int, nid: int, nr_pages: int) -> list[int]:
     """Up to `nr_pages` single page frames from one zone's per-CPU list. Kernel: __alloc_pages_bulk
 
-    vmalloc uses it: one watermark check and one hold of the list for a hundred pages. It never steals a NOFRAGMENT pass and
-    never enters the slow path except for a first page.
+    vmalloc uses it: one watermark check and one hold of the list for a hundred pages. It never steals a
+    NOFRAGMENT pass and never enters the slow path except for a first page.
     """
     if nr_pages == 1:
         return one_page(m, gfp, nid)
@@ -433,29 +467,35 @@ def one_page(m: Machine, gfp: int, nid: int) -> list[int]:
     return [] if pfn is None else [pfn]
 
 
-# -- freeing -----------------------------------------------------------------------------------------------------------
+# -- freeing
+# -----------------------------------------------------------------------------------------------------------
 
 
 def free_the_page(m: Machine, pfn: int, order: int) -> None:
-    """Give a block whose last reference is gone back: by way of the per-CPU list where it has one. Kernel: free_the_page"""
+    """Free a block whose last reference is gone. Kernel: free_the_page, free_pages_prepare
+
+    The usual case is decided here: the block as it was allocated, with nothing set that says it is still in use.
+    """
     if m.trace is not None:
         m.trace.free(pfn, order)
-    if not free_pages_prepare(m, pfn, order):
+    page = m.pages.get(pfn)
+    if (
+        page is None
+        or page.order != order
+        or page.flags & PAGE_FLAGS_CHECK_AT_FREE
+        or m.pieces
+        or (m.stray and any(frame in m.stray for frame in range(pfn, pfn + (1 << order))))
+    ):
+        page_free.free_with_care(m, pfn, order)
         return
+    del m.pages[pfn]
+    give_back(m, pfn, order)
+
+
+def give_back(m: Machine, pfn: int, order: int) -> None:
+    """Put a block on a free list, by way of the per-CPU list where it has one."""
     zone = m.zone_of(pfn)
     if pcp_allowed_order(order):
         pcp.free_unref_page(m, zone, pfn, order)
     else:
         pcp.free_to_buddy(m, zone, pfn, order, zone.get_pfnblock_migratetype(pfn))
-
-
-def free_pages_prepare(m: Machine, pfn: int, order: int) -> bool:
-    """Take the block out of its owner's hands; False when it is too damaged to be used again. Kernel: free_pages_prepare"""
-    m.pages.pop(pfn, None)
-    return True
-
-
-def forget_stray(m: Machine, pfn: int, order: int) -> None:
-    """An allocation sets the count of its frames anew, whatever a mistake had left there."""
-    for frame in range(pfn, pfn + (1 << order)):
-        m.stray.pop(frame, None)

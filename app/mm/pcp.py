@@ -1,7 +1,8 @@
 """Per-CPU page lists: refilling, freeing and draining.
 
-Kernel: mm/page_alloc.c (rmqueue_bulk, free_unref_page_commit, free_pcppages_bulk and their kin). The lists trade a little
-memory for speed: pages move between them and the buddy system in batches, under one hold of the zone's lock.
+Kernel: mm/page_alloc.c (rmqueue_bulk, free_unref_page_commit, free_pcppages_bulk and their kin). The lists
+trade a little memory for speed: pages move between them and the buddy system in batches, under one hold of
+the zone's lock.
 """
 
 from __future__ import annotations
@@ -9,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING
 
-from app.mm import buddy
+from app.mm import buddy, page_check
 from app.mm.mmzone import (
     MIGRATE_HIGHATOMIC,
     MIGRATE_ISOLATE,
@@ -34,30 +35,35 @@ if TYPE_CHECKING:
 def rmqueue_pcplist(m: Machine, zone: Zone, order: int, migratetype: int, alloc_flags: int) -> int | None:
     """Take a page from this CPU's list of the zone, refilling it when it is empty. Kernel: rmqueue_pcplist
 
-    Each attempt halves `free_factor`: a CPU that allocates again will want its pages back, so fewer are given away.
+    Each attempt halves `free_factor`: a CPU that allocates again will want its pages back, so fewer are given
+    away.
     """
     pcp = zone.pcp[m.cpu]
     pcp.free_factor >>= 1
     return take(m, zone, pcp, order, migratetype, alloc_flags)
 
 
-def take(m: Machine, zone: Zone, pcp: PerCpuPages, order: int, migratetype: int, alloc_flags: int) -> int | None:
+def take(
+    m: Machine, zone: Zone, pcp: PerCpuPages, order: int, migratetype: int, alloc_flags: int
+) -> int | None:
     """Kernel: __rmqueue_pcplist"""
     pages = pcp.lists[order_to_pindex(migratetype, order)]
-    if not pages:
-        batch = max(pcp.batch >> order, 2) if pcp.batch > 1 else pcp.batch
-        if m.trace is not None:
-            m.trace.refill_begins(zone, pcp, order, migratetype, batch)
-        pcp.count += rmqueue_bulk(m, zone, order, batch, pages, migratetype, alloc_flags) << order
+    while True:
         if not pages:
-            return None
-    elif m.trace is not None:
-        m.trace.pcp_hit(zone, pcp, pages[0], order, migratetype)
-    pcp.count -= 1 << order
-    pfn = pages.popleft()
-    if zone.pcp_migratetype:
-        zone.pcp_migratetype.pop(pfn, None)
-    return pfn
+            batch = max(pcp.batch >> order, 2) if pcp.batch > 1 else pcp.batch
+            if m.trace is not None:
+                m.trace.refill_begins(zone, pcp, order, migratetype, batch)
+            pcp.count += rmqueue_bulk(m, zone, order, batch, pages, migratetype, alloc_flags) << order
+            if not pages:
+                return None
+        elif m.trace is not None:
+            m.trace.pcp_hit(zone, pcp, pages[0], order, migratetype)
+        pcp.count -= 1 << order
+        pfn = pages.popleft()
+        if zone.pcp_migratetype:
+            zone.pcp_migratetype.pop(pfn, None)
+        if not m.stray or not m.debug or not page_check.check_new_pages(m, pfn, order):
+            return pfn
 
 
 def rmqueue_bulk(
@@ -65,15 +71,18 @@ def rmqueue_bulk(
 ) -> int:
     """Move up to `count` blocks from the buddy lists to the tail of a per-CPU list. Kernel: rmqueue_bulk
 
-    Returns how many. They are appended in the order in which the buddy system gave them, so that consecutive allocations
-    tend to be physically consecutive. The free-page counter is changed once, by the sum.
+    Returns how many. They are appended in the order in which the buddy system gave them, so that consecutive
+    allocations tend to be physically consecutive. The free-page counter is changed once, by the sum.
     """
-    allocated = 0
+    allocated = dropped = 0
     changed = m.changed
-    while allocated < count:
+    while allocated + dropped < count:
         pfn = buddy.rmqueue(m, zone, order, migratetype, alloc_flags)
         if pfn is None:
             break
+        if m.stray and not m.debug and page_check.check_new_pages(m, pfn, order):
+            dropped += 1
+            continue
         pages.append(pfn)
         allocated += 1
         if order > PAGE_ALLOC_COSTLY_ORDER:
@@ -82,15 +91,15 @@ def rmqueue_bulk(
             changed.append((pfn, 1 << order, "pcp"))
     if m.trace is not None:
         m.trace.refill(zone, order, list(pages)[len(pages) - allocated :])
-    buddy.mod_zone_freepage_state(zone, m.cpu, -(allocated << order))
+    buddy.mod_zone_freepage_state(zone, m.cpu, -(allocated + dropped << order))
     return allocated
 
 
 def free_unref_page(m: Machine, zone: Zone, pfn: int, order: int) -> None:
     """Free a block to this CPU's list. Kernel: free_unref_page
 
-    Only three types have lists of their own; a page of a HIGHATOMIC pageblock waits on the movable list, noted as
-    HIGHATOMIC, so that the drain can bring it back to where it belongs.
+    Only three types have lists of their own; a page of a HIGHATOMIC pageblock waits on the movable list,
+    noted as HIGHATOMIC, so that the drain can bring it back to where it belongs.
     """
     migratetype = zone.get_pfnblock_migratetype(pfn)
     pcp_migratetype = migratetype
@@ -106,7 +115,7 @@ def free_unref_page(m: Machine, zone: Zone, pfn: int, order: int) -> None:
 
 
 def note_huge(zone: Zone, pfn: int, migratetype: int) -> None:
-    """The huge page list for everything that is not movable holds two types, which only a note tells apart."""
+    """One huge page list holds two types, unmovable and reclaimable, which only a note tells apart."""
     if migratetype == MIGRATE_RECLAIMABLE:
         zone.pcp_migratetype[pfn] = migratetype
 
@@ -121,7 +130,10 @@ def free_to_buddy(m: Machine, zone: Zone, pfn: int, order: int, migratetype: int
 def free_unref_page_commit(
     m: Machine, zone: Zone, pcp: PerCpuPages, pfn: int, migratetype: int, order: int
 ) -> None:
-    """Push a block onto the list; give a batch back when the lists hold too much. Kernel: free_unref_page_commit"""
+    """Push a block onto the list; give a batch back when the lists hold too much.
+
+    Kernel: free_unref_page_commit
+    """
     pindex = order_to_pindex(migratetype, order)
     pcp.lists[pindex].appendleft(pfn)
     pcp.count += 1 << order
@@ -145,7 +157,10 @@ def nr_pcp_high(zone: Zone, pcp: PerCpuPages, *, free_high: bool) -> int:
 
 
 def nr_pcp_free(pcp: PerCpuPages, high: int, *, free_high: bool) -> int:
-    """How many pages to give back; twice as many each time nothing was allocated in between. Kernel: nr_pcp_free"""
+    """How many pages to give back; twice as many each time nothing was allocated in between.
+
+    Kernel: nr_pcp_free
+    """
     if free_high:
         return pcp.count
     if high < pcp.batch:
@@ -160,7 +175,8 @@ def nr_pcp_free(pcp: PerCpuPages, high: int, *, free_high: bool) -> int:
 def free_pcppages_bulk(m: Machine, zone: Zone, pcp: PerCpuPages, count: int, pindex: int) -> None:
     """Return `count` pages to the buddy lists, list `pindex` first. Kernel: free_pcppages_bulk
 
-    A list is emptied from its tail, where the pages are that have been cold for longest; then the others follow in turn.
+    A list is emptied from its tail, where the pages are that have been cold for longest; then the others
+    follow in turn.
     """
     count = min(pcp.count, count)
     if m.trace is not None:
@@ -187,6 +203,8 @@ def free_pcppages_bulk(m: Machine, zone: Zone, pcp: PerCpuPages, count: int, pin
             count -= 1 << order
             pcp.count -= 1 << order
             migratetype = pcp_page_migratetype(zone, pfn, order, pindex)
+            if m.stray and page_check.bulkfree_pcp_prepare(m, pfn, order):
+                continue
             if isolated:
                 migratetype = zone.get_pfnblock_migratetype(pfn)
             buddy.free_one_page(m, zone, pfn, order, migratetype)

@@ -1,7 +1,9 @@
 """The kernel log: a ring of lines, stamped with the seq of the call that wrote them.
 
-Kernel: kernel/printk/printk.c, lib/dump_stack.c, mm/page_alloc.c warn_alloc. Nothing is rate limited, so that the same calls
-always write the same lines; a WARN_ON_ONCE speaks once per machine, as on a real one.
+Kernel: kernel/printk/printk.c, lib/dump_stack.c, kernel/panic.c, lib/bug.c, arch/x86/kernel/dumpstack.c,
+arch/x86/mm/fault.c. Nothing is rate limited across calls, so that the same calls always write the same
+lines; a WARN_ON_ONCE speaks once per machine, as on a real one. Registers, code bytes and call traces are
+left out: there is no stack to trace.
 """
 
 from __future__ import annotations
@@ -9,13 +11,26 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, NoReturn
 
 from app.mm import gfp as gfp_masks
+from app.mm import show_mem
 
 if TYPE_CHECKING:
     from app.mm.machine import Machine
 
 LOG_BUF_LEN: Final = 128 * 1024
+# Lines that one call's outcome shows; the ring holds what comes after.
+MAX_LINES_OF_A_CALL: Final = 500
 
 PREEMPT_COUNT: Final = {"process": 0, "atomic": 0x1, "softirq": 0x100, "tasklet": 0x100, "hardirq": 0x10000}
+
+CUT_HERE: Final = "------------[ cut here ]------------"
+END_TRACE: Final = "---[ end trace 0000000000000000 ]---"
+
+# Kernel: include/linux/panic.h. A tainted kernel says in every later report what has happened to it before.
+TAINT_BAD_PAGE: Final = 1 << 5
+TAINT_DIE: Final = 1 << 7
+TAINT_WARN: Final = 1 << 9
+TAINT_FLAGS_MAX: Final = (1 << 19) - 1
+TAINT_LETTERS: Final = "GFSRMBUDAWCIOELKXTN"
 
 
 class Oops(Exception):  # noqa: N818 - the kernel's word
@@ -23,35 +38,66 @@ class Oops(Exception):  # noqa: N818 - the kernel's word
 
 
 def printk(m: Machine, text: str) -> None:
-    """Write a line to the log of the machine and of the call that runs."""
-    line = f"[{m.seq // 1_000_000:5d}.{m.seq % 1_000_000:06d}] {text}"
-    m.lines.append(line)
-    m.log.append(line)
-    m.log_bytes += len(line) + 1
+    """Write to the log of the machine and of the call that runs; each line of the text gets its own stamp."""
+    stamp = f"[{m.seq // 1_000_000:5d}.{m.seq % 1_000_000:06d}] "
+    for part in text.split("\n"):
+        line = stamp + part
+        if len(m.lines) < MAX_LINES_OF_A_CALL:
+            m.lines.append(line)
+        m.log.append(line)
+        m.log_bytes += len(line) + 1
     while m.log_bytes > LOG_BUF_LEN:
         m.log_bytes -= len(m.log.popleft()) + 1
 
 
-def bug(m: Machine, text: str) -> NoReturn:
-    """Print a BUG or oops text and end the call, as the kernel would end the task."""
-    m.verdict = "bug"
-    printk(m, text)
-    raise Oops(text)
+def refused(m: Machine, text: str) -> None:
+    """Say what a real kernel would have done to itself here, and this one does not.
+
+    No kernel prints such a line.
+    """
+    m.worsen("warn")
+    printk(m, f"kmemlab: {text}")
+
+
+# -- what every report ends with -------------------------------------------------------------------
+
+
+def print_tainted(m: Machine) -> str:
+    """Kernel: kernel/panic.c print_tainted"""
+    if not m.taint:
+        return "Not tainted"
+    letters = (letter if not bit or m.taint >> bit & 1 else " " for bit, letter in enumerate(TAINT_LETTERS))
+    return "Tainted: " + "".join(letters)
+
+
+def dump_stack(m: Machine) -> None:
+    """Who was running. Kernel: lib/dump_stack.c dump_stack_print_info"""
+    release = m.kernel.get("release", "6.1.192")
+    printk(m, f"CPU: {m.cpu} PID: {m.pid()} Comm: {m.task[:20]} {print_tainted(m)} {release} #1")
+
+
+def print_modules(m: Machine) -> None:
+    """Kernel: kernel/module/main.c print_modules. The latest comes first."""
+    printk(m, " ".join(["Modules linked in:", *reversed(m.vmap.modules)]))
+
+
+# -- warnings --------------------------------------------------------------------------------------
 
 
 def warn(m: Machine, place: str, function: str, message: str | None = None) -> None:
-    """A WARN_ON, or a WARN with its message: report and go on."""
+    """A WARN_ON, or a WARN with a message of its own: report and go on. Kernel: kernel/panic.c __warn
+
+    place: `file:line` of the check. function: the function that it was compiled into.
+    """
     m.worsen("warn")
-    printk(m, "------------[ cut here ]------------")
+    printk(m, CUT_HERE)
     if message is not None:
         printk(m, message)
     printk(m, f"WARNING: CPU: {m.cpu} PID: {m.pid()} at {place} {function}")
-    printk(m, "---[ end trace 0000000000000000 ]---")
-
-
-def pointer(m: Machine, address: int) -> str:
-    """An address as `%p` writes it where pointers are not hashed. Kernel: lib/vsprintf.c pointer_string"""
-    return f"{address:0{m.model.ptr_max.bit_length() // 4}x}"
+    print_modules(m)
+    dump_stack(m)
+    printk(m, END_TRACE)
+    m.taint |= TAINT_WARN
 
 
 def warn_on_once(m: Machine, place: str, function: str) -> bool:
@@ -63,40 +109,137 @@ def warn_on_once(m: Machine, place: str, function: str) -> bool:
     return True
 
 
-def might_sleep(m: Machine, file: str, line: int) -> None:
-    """Report a function that may sleep where one must not. Kernel: kernel/sched/core.c __might_sleep
+# -- bugs and oopses -------------------------------------------------------------------------------
 
-    Only a kernel with DEBUG_ATOMIC_SLEEP says so; without it the call usually works, until one day it does sleep and the
-    machine hangs. That is why the check is made at every call and not only when sleeping becomes necessary.
+
+def bug(m: Machine, text: str) -> NoReturn:
+    """A BUG(): an instruction that no CPU knows, put where the kernel cannot go on.
+
+    Kernel: lib/bug.c report_bug. text: `kernel BUG at file:line!`. Ends the call, as the kernel would end
+    the task.
+    """
+    print_bug(m, text)
+    die(m, "invalid opcode: 0000")
+
+
+def print_bug(m: Machine, text: str) -> None:
+    """The two lines by which a BUG() is known."""
+    m.worsen("bug")
+    printk(m, CUT_HERE)
+    printk(m, text)
+
+
+def die(m: Machine, what: str) -> NoReturn:
+    """The oops itself: what happened, to whom, for the how manieth time.
+
+    Kernel: arch/x86/kernel/dumpstack.c __die
+    """
+    m.verdict = "bug"
+    m.die_counter += 1
+    printk(m, f"{what} [#{m.die_counter}] PREEMPT SMP NOPTI")
+    dump_stack(m)
+    print_modules(m)
+    printk(m, END_TRACE)
+    m.taint |= TAINT_DIE
+    raise Oops(what)
+
+
+def page_fault(m: Machine, address: int, *, write: bool = False) -> NoReturn:
+    """The kernel followed a pointer to where no memory is. Kernel: arch/x86/mm/fault.c show_fault_oops"""
+    shown = pointer(m, address)
+    if address < 4096:
+        printk(m, f"BUG: kernel NULL pointer dereference, address: {shown}")
+    else:
+        printk(m, f"BUG: unable to handle page fault for address: {shown}")
+    code = 2 if write else 0
+    printk(m, f"#PF: supervisor {'write' if write else 'read'} access in kernel mode")
+    printk(m, f"#PF: error_code(0x{code:04x}) - not-present page")
+    die(m, f"Oops: {code:04x}")
+
+
+def pointer(m: Machine, address: int) -> str:
+    """A pointer as `%px` prints it, and `%p` with `no_hash_pointers`.
+
+    Kernel: lib/vsprintf.c pointer_string
+    """
+    return f"{address:0{2 * m.model.sizeof_long}x}"
+
+
+# -- sleeping where one must not -------------------------------------------------------------------
+
+
+def might_sleep(m: Machine, file: str, line: int) -> None:
+    """Report a function that may sleep where one must not. Kernel: kernel/sched/core.c __might_resched
+
+    Only a kernel with DEBUG_ATOMIC_SLEEP says so; without it the call usually works, until one day it
+    does sleep and the machine hangs. That is why the check is made at every call and not only when
+    sleeping becomes necessary.
     """
     if m.context == "process" or not m.debug:
         return
     m.worsen("bug")
-    count = PREEMPT_COUNT[m.context]
     printk(m, f"BUG: sleeping function called from invalid context at {file}:{line}")
+    irqs_disabled = int(m.context == "hardirq")
     printk(
         m,
-        f"in_atomic(): 1, irqs_disabled(): {int(m.context == 'hardirq')}, non_block: 0, pid: {m.pid()}, name: {m.task}",
+        f"in_atomic(): 1, irqs_disabled(): {irqs_disabled}, non_block: 0, pid: {m.pid()}, name: {m.task}",
     )
-    printk(m, f"preempt_count: {count:x}, expected: 0")
+    printk(m, f"preempt_count: {PREEMPT_COUNT[m.context]:x}, expected: 0")
     printk(m, "RCU nest depth: 0, expected: 0")
+    dump_stack(m)
+    m.taint |= TAINT_WARN
+
+
+def scheduling_while_atomic(m: Machine) -> None:
+    """The scheduler was called from where nobody can be switched out.
+
+    Kernel: kernel/sched/core.c __schedule_bug. Every kernel checks this. The scheduler has raised the
+    count by one itself when it looks.
+    """
+    m.worsen("bug")
+    printk(m, f"BUG: scheduling while atomic: {m.task}/{m.pid()}/0x{PREEMPT_COUNT[m.context] + 1:08x}")
+    print_modules(m)
+    dump_stack(m)
+    m.taint |= TAINT_WARN
+
+
+# -- memory is short -------------------------------------------------------------------------------
 
 
 def warn_alloc(m: Machine, gfp: int, what: str) -> None:
-    """The report of a failed allocation. Kernel: mm/page_alloc.c warn_alloc"""
-    if gfp & gfp_masks.__GFP_NOWARN:
+    """The report of a failed allocation, with the state of memory. Kernel: mm/page_alloc.c warn_alloc
+
+    The kernel allows one in ten seconds; here it is one for each call, so a call that loops reports its
+    first failure.
+    """
+    if gfp & gfp_masks.__GFP_NOWARN or m.alloc_warned:
         return
-    nodes = ",".join(str(node.nid) for node in m.nodes)
+    m.alloc_warned = True
+    nids = sorted(node.nid for node in m.nodes)
+    mems_allowed = f"{nids[0]}-{nids[-1]}" if len(nids) > 1 else f"{nids[0]}"
     printk(
         m,
         f"{m.task}: {what}, mode:{gfp:#x}({gfp_masks.pGg(gfp)}), nodemask=(null)"
-        f",cpuset=/,mems_allowed={f'0-{len(m.nodes) - 1}' if len(m.nodes) > 1 else nodes}",
+        f",cpuset=/,mems_allowed={mems_allowed}",
     )
+    dump_stack(m)
+    printk(m, show_mem.show_mem(m, gfp))
 
 
 def oom(m: Machine, gfp: int, order: int) -> None:
-    """The report of the OOM killer, which finds no process to kill. Kernel: mm/oom_kill.c dump_header, out_of_memory"""
+    """The report of the OOM killer, which finds no process to kill.
+
+    Kernel: mm/oom_kill.c dump_header, out_of_memory. A real machine panics there: with nothing left to
+    kill, nobody can ever go on.
+    """
     printk(
-        m, f"{m.task} invoked oom-killer: gfp_mask={gfp:#x}({gfp_masks.pGg(gfp)}), order={order}, oom_score_adj=0"
+        m,
+        f"{m.task} invoked oom-killer: gfp_mask={gfp:#x}({gfp_masks.pGg(gfp)}), order={order}, "
+        "oom_score_adj=0",
     )
+    dump_stack(m)
+    printk(m, show_mem.show_mem(m, gfp))
+    printk(m, "Tasks state (memory values in pages):")
+    printk(m, "[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name")
     printk(m, "Out of memory and no killable processes...")
+    printk(m, "Kernel panic - not syncing: System is deadlocked on memory")

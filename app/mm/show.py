@@ -8,7 +8,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from app.mm import swap
+from app.mm import page_ref, swap
 from app.mm.gfp import pGg
 from app.mm.mmzone import (
     MAX_ORDER,
@@ -202,11 +202,11 @@ def struct_page(
     """
     tail = block is not None and block.flags & PG_head and block.pfn != pfn
     free_head = free is not None and free[0] == pfn
-    flags = block.flags if block is not None and block.pfn == pfn else 0
+    flags = page_ref.page_flags(m, pfn)
     address = m.page_address(pfn)
     return {
         "flags": {"value": f"{flags:#x}", "names": flag_names(flags)},
-        "_refcount": 0 if tail else frame_count(m, pfn),
+        "_refcount": page_ref.page_ref_count(m, pfn),
         "_mapcount": -129 if free_head else -1,
         "mapping": "0xdead000000000400" if tail else None,
         "index": 0,
@@ -214,12 +214,6 @@ def struct_page(
         "virtual": None if address is None else f"{address:#x}",
         "compound_head": f"{m.model.pfn_to_page(block.pfn):#x}" if block is not None and tail else None,
     }
-
-
-def frame_count(m: Machine, pfn: int) -> int:
-    """`_refcount` of this very frame: only the head of a block has one."""
-    record = m.pages.get(pfn)
-    return record.refcount if record is not None else m.stray.get(pfn, 0)
 
 
 def flag_names(flags: int) -> list[str]:

@@ -1,99 +1,116 @@
 """References to page frames, and what happens when the last one goes.
 
-Kernel: include/linux/mm.h, include/linux/page_ref.h, mm/swap.c, mm/page_alloc.c __free_pages. A page frame belongs to
-everyone who holds a reference; the allocator takes it back when the count falls to zero. Freeing and putting are the same
-act seen from two sides, and most mistakes are about mixing them up.
+Kernel: include/linux/mm.h, mm/swap.c, mm/page_alloc.c __free_pages. A page frame belongs to everyone who
+holds a reference; the allocator takes it back when the count falls to zero. Freeing and putting are the
+same act seen from two sides, and most mistakes are about mixing them up.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.mm import page_alloc, printk
-from app.mm.mmzone import MAX_ORDER
-from app.mm.page import PG_head, Page
+from app.mm import page_alloc, page_check, page_free, printk
+from app.mm.page import PG_head
+from app.mm.page_ref import block_of, compound_head, page_count, page_ref_add, page_ref_count
 
 if TYPE_CHECKING:
     from app.mm.machine import Machine
 
+__all__ = [
+    "block_of", "checked", "compound_head", "free_pages", "get_page", "get_page_unless_zero", "page_count",
+    "page_ref_count", "put_page", "virt_to_page",
+]  # fmt: skip
+
+# Functions that read `page->flags` or, for a mere count, `page->_refcount` of a page; all others begin
+# with the pointer to the compound head, the second word of struct page.
+READS_FLAGS = frozenset(("__free_pages", "page_address", "kmap", "kunmap"))
+READS_REFCOUNT = frozenset(("get_page_unless_zero",))
+REFCOUNT_OFFSET = {"x86_64": 52, "i386": 28}
+
 
 def checked(m: Machine, pfn: int | None, function: str) -> int:
-    """The page a function works on; a NULL pointer is an oops at the first field it reads."""
+    """The page a function works on; a NULL pointer is an oops at the first field that it touches."""
     if pfn is None:
-        printk.bug(m, f"BUG: kernel NULL pointer dereference, address: {8:016x}")
+        field = m.model.sizeof_long
+        if function in READS_FLAGS:
+            field = 0
+        elif function in READS_REFCOUNT:
+            field = REFCOUNT_OFFSET[m.model.arch]
+        printk.page_fault(m, field)
     return pfn
 
 
 def virt_to_page(m: Machine, address: int | None) -> int:
-    """The frame behind an address of the direct map. Kernel: arch/x86/include/asm/page.h virt_to_page"""
+    """The frame behind an address of the direct map. Kernel: arch/x86/include/asm/page.h virt_to_page
+
+    The translation is arithmetic and cannot fail; an address outside the direct map gives a pointer to no
+    `struct page`, and whoever follows it faults there.
+    """
     pfn = None if address is None else m.model.virt_to_pfn(address)
     if pfn is None:
-        printk.bug(m, f"BUG: unable to handle page fault for address: {address or 0:016x}")
+        frame = ((address or 0) - m.model.page_offset & m.model.ptr_max) >> 12
+        printk.page_fault(m, m.model.pfn_to_page(frame) + m.model.sizeof_long & m.model.ptr_max)
     return pfn
 
 
-def block_of(m: Machine, pfn: int) -> Page | None:
-    """The record of the allocated block that a frame belongs to; None for a frame that nobody has allocated."""
-    for order in range(MAX_ORDER):
-        page = m.pages.get(pfn & -(1 << order))
-        if page is not None:
-            return page if page.pfn + (1 << page.order) > pfn else None
-    return None
-
-
-def compound_head(m: Machine, pfn: int) -> int:
-    """The head of the compound page that a frame is part of, else the frame itself. Kernel: compound_head"""
-    block = block_of(m, pfn)
-    return block.pfn if block is not None and block.flags & PG_head else pfn
-
-
-def page_count(m: Machine, pfn: int) -> int:
-    """References on a page, or on the head of its compound page. Kernel: page_count"""
-    pfn = compound_head(m, pfn)
-    page = m.pages.get(pfn)
-    return page.refcount if page is not None else m.stray.get(pfn, 0)
-
-
 def get_page(m: Machine, pfn: int) -> None:
-    """Take a reference on a page that has one already. Kernel: get_page"""
-    page = m.pages.get(compound_head(m, pfn))
-    if page is not None:
+    """Take a reference on a page that has one already. Kernel: get_page, folio_get
+
+    Without a reference the page may be freed at any moment, so the debugging kernel takes a count of
+    zero, and one that is about to overflow, for a bug.
+    """
+    head = compound_head(m, pfn)
+    page = m.pages.get(head)
+    if page is not None and page.refcount > 0:
         page.refcount += 1
+        return
+    if m.debug and -127 <= page_ref_count(m, head) <= 0:
+        condition = "((unsigned int) folio_ref_count(folio) + 127u <= 127u)"
+        page_check.vm_bug_on_folio(m, head, condition, "include/linux/mm.h:1146")
+    page_ref_add(m, head, 1)
 
 
 def get_page_unless_zero(m: Machine, pfn: int) -> bool:
-    """Take a reference, but do not revive a free page. Kernel: get_page_unless_zero"""
-    page = m.pages.get(compound_head(m, pfn))
-    if page is None or page.refcount == 0:
+    """Take a reference, but do not revive a free page. Kernel: get_page_unless_zero
+
+    It looks at the very page it is given: on a compound page's tail, whose own count is always zero, it
+    fails.
+    """
+    if page_ref_count(m, pfn) == 0:
         return False
-    page.refcount += 1
+    page_ref_add(m, pfn, 1)
     return True
 
 
+def put_page_testzero(m: Machine, pfn: int) -> bool:
+    """Drop a reference; whether it was the last. Kernel: put_page_testzero"""
+    if m.debug and page_ref_count(m, pfn) == 0:
+        page_check.vm_bug_on_page(m, pfn, "page_ref_count(page) == 0", "include/linux/mm.h:780")
+    return page_ref_add(m, pfn, -1) == 0
+
+
 def put_page(m: Machine, pfn: int) -> None:
-    """Drop a reference; free the page, or all of its compound page, with the last. Kernel: put_page, __put_page"""
-    page = m.pages.get(compound_head(m, pfn))
-    if page is None:
-        return
-    page.refcount -= 1
-    if page.refcount == 0:
-        page_alloc.free_the_page(m, page.pfn, page.order)
+    """Drop a reference; free the page, or all of its compound page, with the last.
+
+    Kernel: put_page, __folio_put. A block that is not compound does not know its size: its first page is
+    freed alone, and the others are lost.
+    """
+    head = compound_head(m, pfn)
+    if put_page_testzero(m, head):
+        page = m.pages.get(head)
+        page_alloc.free_the_page(m, head, page.order if page is not None and page.flags & PG_head else 0)
 
 
 def free_pages(m: Machine, pfn: int | None, order: int) -> None:
     """Drop a reference on a block and free it with the last one. Kernel: mm/page_alloc.c __free_pages
 
-    While someone else still holds page 0 of a block that is not compound, the other frames are freed at once, in pieces:
-    whoever puts the last reference will free page 0 alone, and the rest would be lost.
+    While someone else still holds page 0 of a block that is not compound, the other frames are freed at
+    once, in pieces: whoever puts the last reference will free page 0 alone, and the rest would be lost.
     """
-    head = checked(m, pfn, "__free_pages")
-    page = m.pages.get(head)
-    if page is None:
-        return
-    page.refcount -= 1
-    if page.refcount == 0:
-        page_alloc.free_the_page(m, head, order)
-    elif not page.flags & PG_head:
-        page.order = 0
-        for piece in range(order - 1, -1, -1):
-            page_alloc.free_the_page(m, head + (1 << piece), piece)
+    pfn = checked(m, pfn, "__free_pages")
+    page = m.pages.get(pfn)
+    compound = page is not None and page.flags & PG_head
+    if put_page_testzero(m, pfn):
+        page_alloc.free_the_page(m, pfn, order)
+    elif not compound:
+        page_free.free_tail(m, pfn, order)

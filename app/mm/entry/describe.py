@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from app.mm import swap
+from app.mm import swap, vmallocinfo
 from app.mm.calls import Call, Named
+from app.mm.entry import objects
 from app.mm.outcome import Outcome
 
 if TYPE_CHECKING:
     from app.mm.machine import Machine
 
+ADDRESS_GROUPS: Final = ("slab", "vmalloc")
 RETURNS_ADDRESS: Final = frozenset(("__get_free_pages", "__get_free_page", "get_zeroed_page"))
 
 
@@ -27,7 +29,7 @@ def page(m: Machine, pfn: int) -> dict[str, Any]:
         "node": zone.nid,
         "address": None if address is None else f"{address:#x}",
         "page": f"{m.model.pfn_to_page(pfn):#x}",
-        "refcount": swap.page_count(m, pfn),
+        "refcount": swap.page_ref_count(m, pfn),
     }
 
 
@@ -38,6 +40,12 @@ def result(m: Machine, call: Call, value: int | None, outcome: Outcome) -> None:
         if value is not None:
             outcome.page = page(m, value)
             outcome.ret = outcome.page["address" if call.spec.name in RETURNS_ADDRESS else "page"]
+    elif call.spec.group in ADDRESS_GROUPS:
+        outcome.named = Named("addr", addr=value)
+        outcome.area = vmallocinfo.area_at(m, value)
+        objects.returned(m, value, outcome)
+        if outcome.object is not None and outcome.object["cache"] is None:
+            describe_block(m, value, outcome)
 
 
 def results(m: Machine, call: Call, values: list[int], outcome: Outcome) -> None:
@@ -49,6 +57,17 @@ def results(m: Machine, call: Call, values: list[int], outcome: Outcome) -> None
         outcome.named = Named(
             "pages", order=call.args.get("order", 0), runs=tuple((run[0], run[1]) for run in outcome.runs)
         )
+    elif call.spec.group in ADDRESS_GROUPS:
+        stride = stride_of(m, values[0]) if values else 1
+        runs = in_runs(values, stride)
+        outcome.runs = [[f"{address:#x}", count] for address, count in runs]
+        outcome.named = Named("addrs", runs=tuple((run[0], run[1]) for run in runs), stride=stride)
+
+
+def stride_of(m: Machine, address: int) -> int:
+    """Bytes from one piece of memory to the next of its kind, so that neighbours can be written as a run."""
+    area = vmallocinfo.area_at(m, address)
+    return area["size"] if area is not None else objects.stride_of(m, address)
 
 
 def in_runs(values: list[int], stride: int) -> list[list[int]]:
@@ -62,7 +81,30 @@ def in_runs(values: list[int], stride: int) -> list[list[int]]:
     return runs
 
 
+def releasing(m: Machine, call: Call, value: int | None, outcome: Outcome) -> None:
+    """What is about to be given back, while it can still be seen."""
+    if call.spec.group in ADDRESS_GROUPS:
+        outcome.area = vmallocinfo.area_at(m, value)
+        outcome.object = objects.describe(m, value)
+
+
+def victim(m: Machine, call: Call, outcome: Outcome) -> None:
+    """The page that a call was given which ended in an oops."""
+    pfn = call.args.get("page")
+    if outcome.page is None and isinstance(pfn, int):
+        outcome.page = page(m, pfn)
+
+
 def released(m: Machine, call: Call, value: int | None, outcome: Outcome) -> None:
     """The state of a page that was given back, where the call was given a page."""
     if "page" in call.args and value is not None:
         outcome.page = page(m, value)
+    elif outcome.object is not None and outcome.object["slab_pfn"] not in m.slabs:
+        describe_block(m, value, outcome)
+
+
+def describe_block(m: Machine, address: int | None, outcome: Outcome) -> None:
+    """The page behind an address: of memory that is no object, and of a slab that went with its last one."""
+    pfn = None if address is None else m.model.virt_to_pfn(address)
+    if pfn is not None:
+        outcome.page = page(m, swap.compound_head(m, pfn))

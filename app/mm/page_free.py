@@ -1,0 +1,187 @@
+"""Frees that are not as they should be: of a part, of too much, of what is not one's own.
+
+Kernel: mm/page_alloc.c __free_pages, free_pages_prepare. The allocator is told a first frame and an
+order, and keeps no list of what it gave out: it believes the caller. What it can see is the struct page
+of each frame. Two kinds of mistakes follow: frames that nobody will ever free (they are lost), and frames
+that two will use. The second kind would destroy the machine, so here it is refused, and the log says so.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.mm import page_alloc, page_check, page_ref, printk
+from app.mm.mmzone import MAX_ORDER, pcp_allowed_order
+from app.mm.page import Page, PG_head, PG_reserved, PG_slab
+
+if TYPE_CHECKING:
+    from app.mm.machine import Machine
+
+# States of frames that a subsystem owns: it keeps using them, whatever the page allocator thinks.
+OWNED: tuple[str, ...] = ("slab", "vmalloc", "pagetable")
+
+
+def free_tail(m: Machine, pfn: int, order: int) -> None:
+    """Free all but the first frame, in halves; somebody still holds the first.
+
+    Kernel: the end of __free_pages
+    """
+    if not in_memory(m, pfn, order):
+        return
+    for piece in range(order - 1, -1, -1):
+        if m.trace is not None:
+            m.trace.free(pfn + (1 << piece), piece)
+        free_with_care(m, pfn + (1 << piece), piece)
+
+
+def in_memory(m: Machine, pfn: int, order: int) -> bool:
+    """Whether so many frames exist; otherwise the kernel would read a struct page that is not there."""
+    if order < MAX_ORDER and m.zone_of(pfn).spans_pfn(pfn + (1 << order) - 1):
+        return True
+    printk.refused(m, f"no block of order {order} could have been allocated at page frame {pfn:#x}")
+    return False
+
+
+def free_with_care(m: Machine, pfn: int, order: int) -> None:
+    """Free 2^order frames that are not simply one block whose last reference is gone.
+
+    Kernel: free_pages_prepare. What the kernel would find bad is reported and stays away from the free
+    lists. Of the rest, what is in nobody's hands is freed, and everything else refused.
+    """
+    if not in_memory(m, pfn, order) or is_bad(m, pfn, order):
+        abandon(m, pfn)
+        return
+    pieces = free_pieces(m, pfn, order)
+    frames = sum(1 << size for _, size in pieces)
+    if frames < 1 << order:
+        printk.refused(
+            m,
+            f"{(1 << order) - frames} of the frames {pfn:#x}-{pfn + (1 << order) - 1:#x} are free already "
+            "or in use by others: the kernel would have put them on a free list nevertheless",
+        )
+    for first, size in pieces:
+        take_out(m, first, size)
+    abandon(m, pfn)
+    if frames == 1 << order and pfn % frames == 0:
+        pieces = [(pfn, order)]
+    for first, size in pieces:
+        page_alloc.give_back(m, first, size)
+
+
+def is_bad(m: Machine, pfn: int, order: int) -> bool:
+    """Whether the kernel would drop what is being freed, after its report. Kernel: free_pages_prepare
+
+    The tail frames are always checked, the first one only where the block goes straight to the buddy
+    lists, or by a debugging kernel: elsewhere it is left for later, and its flags are forgotten.
+    """
+    page = m.pages.get(pfn)
+    if m.debug and page is not None and page.flags & PG_head and order not in (0, page.order):
+        abandon(m, pfn)
+        condition = "compound && compound_order(page) != order"
+        page_check.vm_bug_on_page(m, pfn, condition, "mm/page_alloc.c:1459")
+    bad = 0
+    for frame in range(pfn + 1, pfn + (1 << order)):
+        bad += page_check.free_page_is_bad(m, frame)
+    if m.debug or not pcp_allowed_order(order) or page_ref.page_flags(m, pfn) & PG_reserved:
+        bad += page_check.free_page_is_bad(m, pfn)
+    return bad > 0
+
+
+def free_pieces(m: Machine, pfn: int, order: int) -> list[tuple[int, int]]:
+    """The (first frame, order) of those parts of a range that nobody else holds and that are not free yet."""
+    pieces: list[tuple[int, int]] = []
+    frame, end = pfn, pfn + (1 << order)
+    while frame < end:
+        block = page_ref.block_of(m, frame)
+        if block is None:
+            frame += 1
+            continue
+        size = largest_piece(frame, min(end, block.pfn + (1 << block.order)))
+        if may_take(block, frame, pfn):
+            pieces.append((frame, size))
+        frame += 1 << size
+    return pieces
+
+
+def largest_piece(frame: int, end: int) -> int:
+    """Order of the largest aligned block that starts at a frame and ends before another."""
+    order = min((frame & -frame).bit_length() - 1 if frame else MAX_ORDER - 1, MAX_ORDER - 1)
+    while frame + (1 << order) > end:
+        order -= 1
+    return order
+
+
+def may_take(block: Page, frame: int, pfn: int) -> bool:
+    """Whether freeing a frame of a block leaves the machine whole.
+
+    Not where others hold references to the block, where a subsystem goes on using it, or where it is part
+    of a compound page that is still one.
+    """
+    if block.pfn == frame:
+        nobodys = frame == pfn or block.state not in OWNED
+        return nobodys and block.refcount <= 0 and not block.flags & PG_slab
+    return block.state not in OWNED and not block.flags & PG_head
+
+
+def take_out(m: Machine, pfn: int, order: int) -> None:
+    """Take an aligned piece out of the records, splitting the block that it is part of."""
+    block = page_ref.block_of(m, pfn)
+    assert block is not None
+    while block.order > order:
+        block = split(m, block, pfn)
+    if block.state == "lost":
+        m.lost -= 1 << block.order
+    del m.pages[block.pfn]
+    m.pieces.pop(block.pfn, None)
+    if m.stray:
+        for frame in range(pfn, pfn + (1 << order)):
+            m.stray.pop(frame, None)
+
+
+def split(m: Machine, block: Page, pfn: int) -> Page:
+    """Halve a block's record; returns the half that the frame is in."""
+    block.order -= 1
+    block.flags &= ~PG_head
+    upper = block.pfn + (1 << block.order)
+    half = Page(upper, block.order, 0, block.gfp, block.state, block.task, block.seq)
+    stray = m.stray.pop(upper, None)
+    half.refcount = stray.refcount if stray is not None else 0
+    half.flags = stray.flags if stray is not None else 0
+    half.private = block.private
+    m.pages[upper] = half
+    m.pieces[upper] = m.pieces.get(block.pfn, block.pfn)
+    return half if pfn >= upper else block
+
+
+def abandon(m: Machine, pfn: int) -> None:
+    """Count as lost what belonged to a block whose first frame has been given up.
+
+    Nobody can free it any more. Pages of a subsystem stay with it, and frames that somebody holds a
+    reference to stay in use.
+    """
+    page = m.pages.get(pfn)
+    if page is not None and page.refcount > 0:
+        return
+    if page is not None and pfn not in m.pieces:
+        lose(m, page)
+    for piece in [piece for piece, first in m.pieces.items() if first == pfn]:
+        lose(m, m.pages[piece])
+        del m.pieces[piece]
+
+
+def lose(m: Machine, page: Page) -> None:
+    """Count a block as lost, but for the frames of it that have references of their own."""
+    if page.state in OWNED or page.state == "lost":
+        return
+    end = page.pfn + (1 << page.order)
+    held = next((frame for frame in m.stray if page.pfn < frame < end and m.stray[frame].refcount > 0), None)
+    if page.order and (held is not None or page.refcount > 0):
+        half = split(m, page, end - 1)
+        del m.pieces[half.pfn]
+        lose(m, page)
+        lose(m, half)
+    elif page.refcount <= 0:
+        page.state = "lost"
+        m.lost += 1 << page.order
+        if m.changed is not None:
+            m.changed.append((page.pfn, 1 << page.order, "lost"))

@@ -208,7 +208,7 @@ class Replay:
 
     def compared_object(self, line: dict[str, Any], outcome: Outcome) -> Iterator[tuple[str, Any, Any]]:
         """The object that kmalloc gave; where in a new slab it lies is random on kernels that shuffle."""
-        theirs = line if line["addr"] not in (None, "0x0", "0x10") else {}
+        theirs = line if line["pfn"] is not None else {}
         ours = outcome.object or {}
         if theirs:
             cache = theirs["cache"] if "idx" in theirs else None
@@ -230,6 +230,8 @@ class Replay:
 
 def number(value: Any) -> Any:
     """A recorded number: hexadecimal strings are numbers, everything else is itself."""
+    if value == "ZERO_SIZE_PTR":
+        return 16
     return int(value, 16) if isinstance(value, str) else value
 
 

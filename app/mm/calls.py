@@ -367,9 +367,9 @@ def slab_flags(value: str | int) -> int:
 
 def check_sysctl(value: Any, parser: Parser) -> str:
     """A setting that exists."""
-    if value not in SYSCTLS:
+    if not isinstance(value, str) or value not in SYSCTLS:
         raise BadArgument.at((), f"one of {', '.join(SYSCTLS)}")
-    return str(value)
+    return value
 
 
 def check_sysctl_value(value: Any, parser: Parser) -> int | str:

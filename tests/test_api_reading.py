@@ -93,7 +93,7 @@ def test_zonemap(client: TestClient, at: At) -> None:
         ("zone=Normal", "zone"),
         ("zone=" + "x" * 20, "zone"),
         ("zone=", "zone"),
-        ("zone=DMA&node=7", "node"),
+        ("zone=DMA&node=7", "zone"),
     ],
 )
 def test_a_map_that_cannot_be(client: TestClient, at: At, query: str, name: str) -> None:

@@ -12,16 +12,15 @@ from typing import Any
 import httpx2
 import pytest
 import schemathesis
-from hypothesis import HealthCheck, settings
-from schemathesis import Case
+from hypothesis import HealthCheck, given, settings
+from schemathesis import Case, GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.served import BASE, build, listening
+from tests.test_api_routes import TABLE
 
-FEW = 4
+FEW = 5
 MANY = 300
-
-QUIET = settings(deadline=None, suppress_health_check=list(HealthCheck), database=None)
 
 
 @pytest.fixture(scope="module")
@@ -44,24 +43,36 @@ def described(address: str) -> Any:
     return schemathesis.openapi.from_url(f"{address}{BASE}/openapi.json")
 
 
-schema = schemathesis.pytest.from_fixture("described")
+# These take nothing that could be wrong.
+BARE = {f"{BASE}/profiles", f"{BASE}/calls", "/healthz", "/readyz"}
+
+OPERATIONS = [
+    pytest.param(method, path, mode, id=f"{method} {path} {mode.value}")
+    for method, path in TABLE
+    for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
+    if not path.endswith("openapi.json") and not (path in BARE and mode is GenerationMode.NEGATIVE)
+]
 
 
-def try_to_break(case: Case, sid: str) -> None:
-    """Sends one case: to the session that exists, more often than chance would have it."""
-    if case.method != "DELETE" and len(str(case.path_parameters.get("id", ""))) % 4:
-        case.path_parameters["id"] = sid
-    case.call_and_validate(excluded_checks=[positive_data_acceptance], timeout=30)
+def try_to_break(operation: Any, mode: GenerationMode, sid: str, cases: int) -> None:
+    """Sends that many cases: to the session that exists, more often than chance would have it."""
+
+    @settings(max_examples=cases, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+    @given(operation.as_strategy(generation_mode=mode))
+    def send(case: Case) -> None:
+        if case.method != "DELETE" and len(str(case.path_parameters.get("id", ""))) % 4:
+            case.path_parameters["id"] = sid
+        case.call_and_validate(excluded_checks=[positive_data_acceptance], timeout=30)
+
+    send()
 
 
-@schema.parametrize()
-@settings(QUIET, max_examples=FEW)
-def test_a_few_cases(case: Case, sid: str) -> None:
-    try_to_break(case, sid)
+@pytest.mark.parametrize(("method", "path", "mode"), OPERATIONS)
+def test_a_few_cases(described: Any, sid: str, method: str, path: str, mode: GenerationMode) -> None:
+    try_to_break(described[path][method], mode, sid, FEW)
 
 
 @pytest.mark.soak
-@schema.parametrize()
-@settings(QUIET, max_examples=MANY)
-def test_many_cases(case: Case, sid: str) -> None:
-    try_to_break(case, sid)
+@pytest.mark.parametrize(("method", "path", "mode"), OPERATIONS)
+def test_many_cases(described: Any, sid: str, method: str, path: str, mode: GenerationMode) -> None:
+    try_to_break(described[path][method], mode, sid, MANY)

@@ -96,7 +96,7 @@ class SlabObject(BaseModel):
     cache: str | None
     object_size: int
     ksize: int
-    slab_pfn: int
+    slab_pfn: int | None
     index: int | None
     offset: int | None
 
@@ -105,7 +105,7 @@ class Area(BaseModel):
     address: Hex
     size: int
     nr_pages: int
-    guard: int
+    guard: Hex = Field(description="the guard page behind the area")
     pfns: list[int]
     page_table_writes: int
 

@@ -120,7 +120,9 @@ def test_each_page_has_one_documented_context(page: type[Page]) -> None:
 def test_each_page_template_has_a_context() -> None:
     at_top = {path.name for path in paths.TEMPLATES.glob("*.html")} - {"base.html"}
     assert at_top == {page.TEMPLATE for page in pages()}
-    own = [value for value in vars(contexts).values() if getattr(value, "__module__", "") == contexts.__name__]
+    own = [
+        value for value in vars(contexts).values() if getattr(value, "__module__", "") == contexts.__name__
+    ]
     assert all(value.__doc__ for value in own)
 
 

@@ -159,13 +159,13 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class ProfileRow:
-    """A machine that can be created, with its figures."""
+    """A machine that can be created, with its figures. zones: with their sizes. note: what is odd about it."""
 
     name: str
-    arch: str
+    title: str
     memory: str
     frames: int
-    zones: str
+    zones: Sequence[tuple[str, str]]
     overhead: str
     note: str
 

@@ -8,6 +8,7 @@ from functools import cache
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -42,13 +43,14 @@ async def home(request: Request, after: str | None = None) -> Response:
 @router.post("/sessions")
 async def create(request: Request) -> Response:
     """A machine from a profile or, where a file comes with it, from a dump."""
-    form = await request.form()
-    upload = form.get("dump")
+    async with request.form() as form:
+        upload = form.get("dump")
+        file = await upload.read() if isinstance(upload, UploadFile) else None
     typed = {name: value for name, value in form.items() if isinstance(value, str)}
-    kind = "dump" if upload is not None else "profile"
+    kind = "profile" if file is None else "dump"
     sessions, who = door(request)
     try:
-        machine = await dumped(upload) if isinstance(upload, UploadFile) else described(typed)
+        machine = described(typed) if file is None else await run_in_threadpool(dumped, file)
         info = await sessions.create(who, typed.get("name", "").strip() or None, machine)
     except REFUSED as error:
         if kind == "dump":
@@ -107,10 +109,10 @@ async def prefer(
     return response
 
 
-async def dumped(upload: UploadFile) -> dict[str, Any]:
+def dumped(file: bytes) -> dict[str, Any]:
     """The machine of an uploaded file. Raises BadArgument where it is no JSON object."""
     try:
-        document = json.loads(await upload.read())
+        document = json.loads(file)
     except (ValueError, RecursionError) as error:
         raise BadArgument.at("dump", f"this file is not JSON: {error}") from None
     if not isinstance(document, dict):
@@ -198,10 +200,10 @@ def profile_row(profile: Mapping[str, Any]) -> ProfileRow:
     cost = profile["frames"] * profile["struct_page_bytes"]
     return ProfileRow(
         name=profile["name"],
-        arch=profile["arch"],
+        title=profile["title"],
         memory=wording.size(profile["memory"]),
         frames=profile["frames"],
-        zones=", ".join(zone if isinstance(zone, str) else zone["name"] for zone in profile["zones"]),
-        overhead=f"{wording.size(cost)} ({wording.percent(cost, profile['memory'])})",
-        note=profile.get("note") or "",
+        zones=[(zone["name"], wording.frames(zone["present"])) for zone in profile["zones"]],
+        overhead=f"{wording.size(cost)} ({100 * cost / profile['memory']:.2f} %)",
+        note=profile["note"] or "",
     )

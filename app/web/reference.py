@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -51,7 +52,7 @@ async def gfp_page(request: Request, mask: str = "") -> Response:
     """A mask taken apart. Ticked flags are joined into `mask`, so that the address is one to pass on."""
     ticked = request.query_params.getlist("flag")
     if ticked:
-        return RedirectResponse(f"/gfp?mask={'|'.join(joined(ticked))}", 303)
+        return RedirectResponse(f"/gfp?{urlencode({'mask': '|'.join(joined(ticked))})}", 303)
     typed = mask.strip() or "GFP_KERNEL"
     try:
         value, error = gfp.parse(typed), None

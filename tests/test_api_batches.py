@@ -144,6 +144,7 @@ REFUSED: list[tuple[Any, int, list[str | int]]] = [
     ("\n\nalloc_page(GFP_NOPE)", 422, ["line", 3]),
     ("malloc(3)", 422, ["line", 1]),
     ("get_page(nobody)", 422, ["line", 1]),
+    ("fill = alloc_page(GFP_KERNEL) * 3\nget_page(fill)", 422, ["line", 2]),
     ("alloc_page(GFP_KERNEL, 3)", 422, ["line", 1]),
     ("drain_all_pages()\n" * 10_001, 422, ["calls"]),
     ("# nothing\n\n", 422, ["calls"]),

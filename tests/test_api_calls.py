@@ -154,6 +154,17 @@ def test_exactly_one_page(client: TestClient, at: At) -> None:
     problem(client.post(at("/free_pages"), json={"pfn": 256, "addr": "0x0"}), 422, "addr")
 
 
+def test_only_freeing_takes_a_list(client: TestClient, at: At) -> None:
+    runs = client.post(at("/alloc_pages"), json={"gfp": "GFP_KERNEL", "order": 0, "repeat": 3}).json()["runs"]
+    for name, spec in CALLS.items():
+        if spec.wants is None or spec.frees:
+            continue
+        field = "addr" if spec.wants == "addr" else "page"
+        given = [["0xffff888000400000", 3, 4096]] if field == "addr" else runs
+        arguments = {key: value for key, value in right(name).items() if key != "page"}
+        problem(client.post(at(f"/{name}"), json={**arguments, field: given}), 422, field)
+
+
 def test_work_is_bounded(client: TestClient, at: At) -> None:
     document = problem(
         client.post(at("/alloc_pages"), json={"gfp": "GFP_KERNEL", "order": 10, "repeat": 2000}), 422

@@ -51,7 +51,8 @@ LIST: Final[Doc] = {
     "maxItems": MAX_REPEAT,
     "items": {"type": "array", "minItems": 2, "maxItems": 3},
 }
-POINTER_OR_LIST: Final[Doc] = {"anyOf": [POINTER, {"type": "null"}, LIST]}
+ONE: Final[Doc] = {"anyOf": [POINTER, {"type": "null"}]}
+ONE_OR_LIST: Final[Doc] = {"anyOf": [POINTER, {"type": "null"}, LIST]}
 MASK: Final[Doc] = {"anyOf": [{"type": "string"}, integer(0, GFP_MAX)]}
 SIZE: Final[Doc] = integer(0, JSON_INT_MAX)
 PFN: Final[Doc] = integer(0, JSON_INT_MAX)
@@ -69,7 +70,7 @@ KINDS: Final[dict[str, Doc]] = {
     "sysctl": {"type": "string", "enum": list(SYSCTLS)},
     "sysctl_value": {"anyOf": [{"type": "string"}, integer(-(1 << 31), (1 << 31) - 1)]},
     "cache": exactly(OBJECT_NAME.pattern),
-    "addr": POINTER_OR_LIST,
+    "addr": ONE,
 }
 
 # A page is given in exactly one of these fields.
@@ -77,8 +78,8 @@ FORMS: Final = {"page": ("pfn", "page"), "page_or_addr": ("pfn", "page", "addr")
 
 PAGE_FORMS: Final[Doc] = {
     "pfn": {**PFN, "description": "page frame number"},
-    "page": {**POINTER_OR_LIST, "description": "struct page *, $name, or what a repeated call returned"},
-    "addr": {**POINTER_OR_LIST, "description": "address, $name, or what a repeated call returned"},
+    "page": {**ONE, "description": "struct page *, or $name"},
+    "addr": {**ONE, "description": "address, or $name"},
 }
 
 BESIDE: Final[Doc] = {
@@ -187,10 +188,10 @@ def arguments(spec: CallSpec) -> Doc:
     schema: Doc = {"type": "object"}
     for arg in spec.args:
         if arg.kind in FORMS:
-            properties |= {form: PAGE_FORMS[form] for form in FORMS[arg.kind]}
+            properties |= {form: freeable(spec, PAGE_FORMS[form]) for form in FORMS[arg.kind]}
             schema["oneOf"] = [{"required": [form]} for form in FORMS[arg.kind]]
             continue
-        properties[arg.name] = argument(arg)
+        properties[arg.name] = freeable(spec, argument(arg))
         if arg.required:
             required.append(arg.name)
     beside = BESIDE | (LOOP if spec.allocates else {}) | (SLICE if spec.frees else {})
@@ -198,6 +199,11 @@ def arguments(spec: CallSpec) -> Doc:
     if required:
         schema["required"] = required
     return schema | {"additionalProperties": False}
+
+
+def freeable(spec: CallSpec, schema: Doc) -> Doc:
+    """Where a call frees what it is given, a pointer may also be the list that a repeated call returned."""
+    return {**schema, **ONE_OR_LIST} if spec.frees and schema.get("anyOf") == ONE["anyOf"] else schema
 
 
 def argument(arg: Arg) -> Doc:

@@ -437,6 +437,8 @@ def pointer(value: Any, model: MemoryModel, what: str) -> int:
 
 def check_runs(value: list[Any], parser: Parser, what: str, check: Callable[..., int]) -> tuple[Any, ...]:
     """A list as a journal row keeps it: `[[first, blocks], …]` or `[[first, blocks, stride], …]`."""
+    if not parser.spec.frees:
+        raise BadArgument.at((), f"{what}, not a list: {parser.spec.name} takes one at a time")
     if len(value) > MAX_REPEAT:
         raise BadArgument.at((), f"a list of at most {MAX_REPEAT} runs")
     runs = []
@@ -517,6 +519,8 @@ def dereference(
     if spec.wants == "both":
         key = "addr" if named.kind in ("addr", "addrs") else "page"
     if named.runs is not None:
+        if not spec.frees:
+            raise BadArgument.at(key, f"${ref.name} is a list; {spec.name} takes one at a time")
         if ref.offset:
             raise BadArgument.at(key, f"${ref.name} is a list: take one of it with start and count")
         return key, runs_as(key, named, model)

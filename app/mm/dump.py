@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any, Final
 
-from app.mm import bootparam, highmem, page_ref, printk, slab_dump, sysctl, vmallocinfo, wait
+from app.mm import debug, bootparam, highmem, page_ref, printk, slab_dump, sysctl, vmallocinfo, vmstat, wait
 from app.mm.buddy import touch
 from app.mm.document import Document
 from app.mm.machine import Machine
@@ -54,6 +54,7 @@ def dump(m: Machine) -> dict[str, Any]:
         **page_ref.dump_frames(m),
         **wait.dump_tasks(m),
         "pkmap": highmem.dump_pkmap(m),
+        "vmstat": vmstat.dump_vmstat(m),
         "log": list(m.log),
     }
 
@@ -76,6 +77,7 @@ def machine_line(m: Machine) -> dict[str, Any]:
         "config": m.config,
         "debug": m.debug,
         "lost": m.lost,
+        "reserved_pages": m.reserved_pages,
         "freelist_seed": m.freelist_seed,
         "warned": list(m.warned),
         "taint": m.taint,
@@ -191,10 +193,23 @@ def load(value: Any) -> Machine:
     page_ref.load_frames(m, doc)
     wait.load_tasks(m, doc)
     highmem.load_pkmap(m, doc.get("pkmap", {}))
+    vmstat.load_vmstat(m, doc.get("vmstat", {}))
     for line in doc.get("log", []).list(100_000):
         m.log.append(line.str(2000))
         m.log_bytes += len(m.log[-1]) + 1
+    check(m, doc)
     return m
+
+
+def check(m: Machine, doc: Document) -> None:
+    """A dump that could not be a machine's state is refused; a recording's frames in use are counted."""
+    machine = doc.get("machine", {})
+    m.reserved_pages = debug.reserved_pages(m)
+    if machine.has("reserved_pages"):
+        m.reserved_pages = machine["reserved_pages"].ints(0, MAX_PFN, len(m.zones), exactly=len(m.zones))
+    faults = debug.verify(m)
+    if faults:
+        doc.fault(f"a state that a machine can be in: {faults[0]}")
 
 
 def memory_model(

@@ -9,7 +9,7 @@ from app.mm import changes, description, highmem, printk, vmalloc, wait
 from app.mm.calls import MAX_REPEAT, Call, blocks
 from app.mm.entry import ALLOCATORS, CALLERS, RELEASERS, describe
 from app.mm.errors import NoRoom, TaskBlocked
-from app.mm.memory_model import MemoryModel
+from app.mm.memory_model import PAGE_SHIFT, MemoryModel
 from app.mm.mmzone import Node, Zone
 from app.mm.outcome import Outcome
 from app.mm.page import Page, StrayPage
@@ -56,7 +56,7 @@ class Machine:
         self.watermark_boost_factor = 15000
         self.lowmem_reserve_ratio = list(LOWMEM_RESERVE_RATIO[model.arch])
         self.percpu_pagelist_high_fraction = 0
-        # Parts of the lecture's view: per-CPU lists as before the kernel sizes them, and no lazily freed vmap areas.
+        # Parts of the lecture's view: per-CPU lists as before the kernel sizes them, no lazily freed vmap areas.
         self.boot_pagesets = False
         self.purge_at_vfree = False
         self.nr_isolate_pageblock = 0
@@ -68,6 +68,8 @@ class Machine:
         self.pieces: dict[int, int] = {}
         # Frames that nobody uses and nobody can free.
         self.lost = 0
+        # By zone: managed frames that the kernel keeps for itself from the beginning.
+        self.reserved_pages: list[int] = []
         # Slab caches in the order of their making; the kmalloc rows of size classes; slabs by first frame.
         self.caches: dict[str, KmemCache] = {}
         self.kmalloc_caches: list[list[KmemCache]] = [[], [], [], []]
@@ -86,6 +88,8 @@ class Machine:
         self.lock_holders: dict[int, int] = {}
         self.taint = 0
         self.die_counter = 0
+        # What has happened how often since boot, by its name in /proc/vmstat.
+        self.vm_events: dict[str, int] = {"pgfree": 0}
         self.warned: dict[str, None] = {}
         self.log: deque[str] = deque()
         self.log_bytes = 0
@@ -147,10 +151,20 @@ class Machine:
                 raise NoRoom(f"a session holds at most {MAX_TASKS} tasks")
         elif task.waiting_for is not None:
             raise TaskBlocked(task.name, task.waiting_for, task.since)
-        if call.spec.allocates and self.live_blocks + (call.repeat or 1) > MAX_LIVE_BLOCKS:
+        if call.spec.allocates and self.live_blocks + self.blocks_wanted(call) > MAX_LIVE_BLOCKS:
             raise NoRoom(
                 f"a session holds at most {MAX_LIVE_BLOCKS} live blocks; {self.live_blocks} are in use"
             )
+
+    def blocks_wanted(self, call: Call) -> int:
+        """How many live blocks an allocating call may add: of vmalloc's memory, every page is one."""
+        if call.spec.group != "vmalloc":
+            return call.repeat or 1
+        frames = call.args["size"] >> PAGE_SHIFT
+        if frames > sum(zone.managed_pages for zone in self.zones):
+            return 1
+        rounds = 1 if call.repeat is None or call.until is not None else call.repeat
+        return min(rounds * max(1, frames), self.nr_free_pages)
 
     def allocate(self, call: Call, outcome: Outcome) -> None:
         """A call that returns memory, once or in a loop."""
@@ -167,7 +181,7 @@ class Machine:
         """Repeat an allocation until it fails, until free memory is short, or as often as asked."""
         allocator = ALLOCATORS[call.spec.name]
         values: list[int] = []
-        for _ in range(call.repeat or MAX_REPEAT):
+        for _ in range(self.rounds(call)):
             if isinstance(call.until, int) and self.nr_free_pages < call.until:
                 break
             value = allocator(self, call)
@@ -178,6 +192,14 @@ class Machine:
             else:
                 self.worsen_null()
         return values
+
+    def rounds(self, call: Call) -> int:
+        """How often a loop may run: as asked; one of vmalloc `until` an end stops at a full session."""
+        rounds = call.repeat or MAX_REPEAT
+        if call.spec.group == "vmalloc" and call.until is not None:
+            room = MAX_LIVE_BLOCKS - self.live_blocks
+            return min(rounds, room // max(1, call.args["size"] >> PAGE_SHIFT))
+        return rounds
 
     def release(self, call: Call, outcome: Outcome) -> None:
         """A call that gives memory back, of one block or of a list."""

@@ -133,9 +133,10 @@ def take_out(m: Machine, pfn: int, order: int) -> None:
         m.lost -= 1 << block.order
     del m.pages[block.pfn]
     m.pieces.pop(block.pfn, None)
-    if m.stray:
+    if m.stray or m.lock_holders:
         for frame in range(pfn, pfn + (1 << order)):
             m.stray.pop(frame, None)
+            m.lock_holders.pop(frame, None)
 
 
 def split(m: Machine, block: Page, pfn: int) -> Page:

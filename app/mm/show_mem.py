@@ -67,7 +67,7 @@ def totals(m: Machine, zones: list[Zone]) -> str:
             " active_file:0 inactive_file:0 isolated_file:0",
             " unevictable:0 dirty:0 writeback:0",
             f" slab_reclaimable:{reclaimable} slab_unreclaimable:{unreclaimable}",
-            f" mapped:0 shmem:0 pagetables:0",
+            " mapped:0 shmem:0 pagetables:0",
             " sec_pagetables:0 bounce:0",
             " kernel_misc_reclaimable:0",
             f" free:{free} free_pcp:{sum(map(free_pcp, zones))} free_cma:0",

@@ -85,8 +85,12 @@ def get_page_unless_zero(m: Machine, pfn: int) -> bool:
 def put_page_testzero(m: Machine, pfn: int) -> bool:
     """Drop a reference; whether it was the last. Kernel: put_page_testzero"""
     if m.debug and page_ref_count(m, pfn) == 0:
+        page_free.abandon(m, pfn)
         page_check.vm_bug_on_page(m, pfn, "page_ref_count(page) == 0", "include/linux/mm.h:780")
-    return page_ref_add(m, pfn, -1) == 0
+    count = page_ref_add(m, pfn, -1)
+    if count < 0:
+        page_free.abandon(m, pfn)
+    return count == 0
 
 
 def put_page(m: Machine, pfn: int) -> None:

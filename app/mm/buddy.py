@@ -55,8 +55,7 @@ def mod_zone_freepage_state(zone: Zone, cpu: int, delta: int) -> None:
     zone.vm_stat_diff[cpu] = diff
 
 
-# -- free lists
-# --------------------------------------------------------------------------------------------------------
+# -- free lists ----------------------------------------------------------------------------------
 
 
 def add_to_free_list(zone: Zone, pfn: int, order: int, migratetype: int) -> None:
@@ -139,8 +138,7 @@ def touch(zone: Zone) -> None:
         zone.untouched_tail.clear()
 
 
-# -- freeing
-# -----------------------------------------------------------------------------------------------------------
+# -- freeing -------------------------------------------------------------------------------------
 
 
 def free_one_page(m: Machine, zone: Zone, pfn: int, order: int, migratetype: int) -> None:
@@ -193,8 +191,7 @@ def buddy_merge_likely(zone: Zone, pfn: int, buddy_pfn: int, order: int) -> bool
     return code is not None and code >> 3 == order + 1
 
 
-# -- taking
-# ------------------------------------------------------------------------------------------------------------
+# -- taking --------------------------------------------------------------------------------------
 
 
 def expand(m: Machine, zone: Zone, pfn: int, low: int, high: int, migratetype: int) -> None:

@@ -162,8 +162,7 @@ def addr_as_json(value: int | tuple[tuple[int, int], ...] | None) -> Any:
     return [[f"{address:#x}", *rest] for address, *rest in value]
 
 
-# -- parsing
-# -----------------------------------------------------------------------------------------------------------
+# -- parsing -------------------------------------------------------------------------------------
 
 
 def parse(name: str, body: Mapping[str, Any], model: MemoryModel, known: Container[str] = ()) -> Call:
@@ -505,8 +504,7 @@ CHECKERS: Final[dict[str, Callable[[Any, Parser], Any]]] = {
 }
 
 
-# -- references and lists
-# ----------------------------------------------------------------------------------------------
+# -- references and lists ------------------------------------------------------------------------
 
 
 def dereference(

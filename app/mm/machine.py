@@ -103,12 +103,12 @@ class Machine:
         self.lines: list[str] = []
         self.woken: list[str] = []
         self.bad_pages = 0
+        self.freed = -1
         self.alloc_warned = False
         self.changed: list[changes.Mention] | None = None
         self.trace: Trace | None = None
 
-    # -- the one door
-    # --------------------------------------------------------------------------------------------------
+    # -- the one door -----------------------------------------------------------------------------
 
     def apply(self, call: Call, seq: int) -> Outcome:
         """Make one call; whatever the kernel says is an outcome.
@@ -120,7 +120,7 @@ class Machine:
         self.seq, self.cpu, self.task, self.context = seq, call.cpu, call.task, call.context
         self.caller = (call.task, seq)
         self.verdict, self.lines, self.woken, self.changed = "ok", [], [], []
-        self.bad_pages, self.alloc_warned = 0, False
+        self.bad_pages, self.alloc_warned, self.freed = 0, False, -1
         if call.task not in self.tasks:
             wait.new_task(self, call.task)
         outcome = Outcome(call)
@@ -216,8 +216,7 @@ class Machine:
             releaser(self, call, value)
             describe.released(self, call, value, outcome)
 
-    # -- small services of the kernel's functions
-    # ----------------------------------------------------------------------
+    # -- small services of the kernel's functions -------------------------------------------------
 
     def worsen(self, verdict: str) -> None:
         """Raise the outcome's verdict, never lower it."""

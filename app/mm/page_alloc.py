@@ -72,8 +72,7 @@ class AllocContext:
         self.preferred_zone = zonelist[0] if zonelist else None
 
 
-# -- the entry points
-# --------------------------------------------------------------------------------------------------
+# -- the entry points ----------------------------------------------------------------------------
 
 
 def alloc_pages(m: Machine, gfp: int, order: int, nid: int | None = None) -> int | None:
@@ -164,8 +163,7 @@ def get_free_pages(m: Machine, gfp: int, order: int) -> int | None:
     return alloc_pages(m, gfp & ~gfp_masks.__GFP_HIGHMEM, order)
 
 
-# -- walking the zones
-# -------------------------------------------------------------------------------------------------
+# -- walking the zones ---------------------------------------------------------------------------
 
 
 def get_page_from_freelist(
@@ -188,6 +186,10 @@ def get_page_from_freelist(
             continue
         pfn = rmqueue(m, zone, order, alloc_flags, ac.migratetype)
         if pfn is not None:
+            zone.nr_alloc += 1
+            zone.pgalloc += 1 << order
+            if len(m.nodes) > 1:
+                zone_statistics(m, ac, zone, 1)
             prep_new_page(m, pfn, order, gfp)
             if alloc_flags & ALLOC_HIGHATOMIC:
                 reserve_highatomic_pageblock(m, zone, pfn)
@@ -293,6 +295,21 @@ def rmqueue_buddy(m: Machine, zone: Zone, order: int, alloc_flags: int, migratet
             return pfn
 
 
+def zone_statistics(m: Machine, ac: AllocContext, zone: Zone, nr_account: int) -> None:
+    """Count allocations that did not come from where they were wanted. Kernel: zone_statistics
+
+    `numa_miss` and `numa_foreign` are two ends of one event: a node had to serve what another should have
+    served. `numa_other` has nothing to do with wishes: the CPU that asked belongs to another node. The rest
+    of a zone's allocations, `numa_hit` and `numa_local`, need no counting of their own.
+    """
+    preferred_zone = ac.zonelist[0]
+    if zone.nid != preferred_zone.nid:
+        zone.numa_miss += nr_account
+        preferred_zone.numa_foreign += nr_account
+    if zone.nid != m.cpu_node[m.cpu]:
+        zone.numa_other += nr_account
+
+
 def prep_new_page(m: Machine, pfn: int, order: int, gfp: int) -> None:
     """Hand a block to its new owner: count 1, and a compound page if asked for. Kernel: prep_new_page"""
     state = STATE_OF_MIGRATETYPE[(gfp >> 3) & 3]
@@ -305,8 +322,7 @@ def prep_new_page(m: Machine, pfn: int, order: int, gfp: int) -> None:
         m.changed.append((pfn, 1 << order, state))
 
 
-# -- the high-order atomic reserve
-# -------------------------------------------------------------------------------------
+# -- the high-order atomic reserve ---------------------------------------------------------------
 
 
 def reserve_highatomic_pageblock(m: Machine, zone: Zone, pfn: int) -> None:
@@ -345,8 +361,7 @@ def unreserve_highatomic_pageblock(m: Machine, ac: AllocContext, *, force: bool)
     return False
 
 
-# -- the slow path
-# -----------------------------------------------------------------------------------------------------
+# -- the slow path -------------------------------------------------------------------------------
 
 
 def gfp_to_alloc_flags(gfp: int, order: int) -> int:
@@ -421,8 +436,7 @@ def nopage(m: Machine, gfp: int, order: int, *, can_direct_reclaim: bool) -> Non
     printk.warn_alloc(m, gfp, f"page allocation failure: order:{order}")
 
 
-# -- bulk
-# --------------------------------------------------------------------------------------------------------------
+# -- bulk ----------------------------------------------------------------------------------------
 
 
 def alloc_pages_bulk(m: Machine, gfp: int, nid: int, nr_pages: int) -> list[int]:
@@ -446,6 +460,9 @@ def alloc_pages_bulk(m: Machine, gfp: int, nid: int, nr_pages: int) -> list[int]
                 break
             prep_new_page(m, pfn, 0, gfp)
             pages.append(pfn)
+        zone.nr_alloc += len(pages)
+        zone.pgalloc += len(pages)
+        zone_statistics(m, ac, zone, len(pages))
     return pages or one_page(m, gfp, nid)
 
 
@@ -467,8 +484,7 @@ def one_page(m: Machine, gfp: int, nid: int) -> list[int]:
     return [] if pfn is None else [pfn]
 
 
-# -- freeing
-# -----------------------------------------------------------------------------------------------------------
+# -- freeing -------------------------------------------------------------------------------------
 
 
 def free_the_page(m: Machine, pfn: int, order: int) -> None:
@@ -489,11 +505,13 @@ def free_the_page(m: Machine, pfn: int, order: int) -> None:
         page_free.free_with_care(m, pfn, order)
         return
     del m.pages[pfn]
+    m.freed = pfn
     give_back(m, pfn, order)
 
 
 def give_back(m: Machine, pfn: int, order: int) -> None:
     """Put a block on a free list, by way of the per-CPU list where it has one."""
+    m.vm_events["pgfree"] += 1 << order
     zone = m.zone_of(pfn)
     if pcp_allowed_order(order):
         pcp.free_unref_page(m, zone, pfn, order)

@@ -120,8 +120,7 @@ class Trace:
         width = 16 if self.m.model.arch == "x86_64" else 8
         return f"page={self.m.model.pfn_to_page(pfn):0{width}x} pfn={pfn:#x}"
 
-    # -- allocating
-    # ----------------------------------------------------------------------------------------------------
+    # -- allocating -------------------------------------------------------------------------------
 
     def request(self, gfp: int, order: int, alloc_flags: int, ac: AllocContext) -> None:
         """What the mask means: the highest zone, the lists, the first pass's flags."""
@@ -350,8 +349,7 @@ class Trace:
         """The OOM killer, or why it is not asked."""
         self.step("__alloc_pages_may_oom", what, verdict=verdict)
 
-    # -- freeing
-    # -------------------------------------------------------------------------------------------------------
+    # -- freeing ----------------------------------------------------------------------------------
 
     def free(self, pfn: int, order: int) -> None:
         """A block's last reference is gone. Kernel: trace_mm_page_free"""

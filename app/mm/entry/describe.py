@@ -20,16 +20,20 @@ def page(m: Machine, pfn: int) -> dict[str, Any]:
     """The page part of an outcome: where it is and how often it is referenced."""
     zone = m.zone_of(pfn)
     address = m.page_address(pfn)
-    head = swap.compound_head(m, pfn)
-    block = m.pages.get(head)
+    block = m.pages.get(pfn)
+    if block is not None:
+        order, refcount = block.order, block.refcount
+    else:
+        # Whether a frame without a record is free or reserved takes looking for it; one just freed is free.
+        order, refcount = 0, 0 if pfn == m.freed else swap.page_ref_count(m, pfn)
     return {
         "pfn": pfn,
-        "order": block.order if block is not None and head == pfn else 0,
+        "order": order,
         "zone": zone.name,
         "node": zone.nid,
         "address": None if address is None else f"{address:#x}",
         "page": f"{m.model.pfn_to_page(pfn):#x}",
-        "refcount": swap.page_ref_count(m, pfn),
+        "refcount": refcount,
     }
 
 

@@ -89,8 +89,9 @@ class Zone:
 
     __slots__ = (
         "boost", "buddy", "default_migratetype", "flags", "free_area", "hole_pfn", "idx",
-        "lowmem_reserve", "lru", "managed_pages", "name", "nid", "nr_reserved_highatomic",
-        "pageblock_flags", "pcp", "pcp_migratetype", "percpu_drift_mark", "present_pages",
+        "lowmem_reserve", "lru", "managed_pages", "name", "nid", "nr_alloc", "nr_reserved_highatomic",
+        "numa_foreign", "numa_miss", "numa_other", "pageblock_flags", "pcp", "pcp_migratetype",
+        "percpu_drift_mark", "pgalloc", "present_pages",
         "spanned_pages", "start_pfn", "stat_threshold", "untouched", "untouched_tail",
         "vm_stat_diff", "vm_stat_free", "watermark", "zid",
     )  # fmt: skip
@@ -118,6 +119,13 @@ class Zone:
         self.vm_stat_diff = [0] * cpus
         self.stat_threshold = 2
         self.percpu_drift_mark = 0
+        # Events: blocks and frames allocated; of the blocks, those that were wanted from another node, wanted
+        # from here and served elsewhere, and served to another node's CPU.
+        self.nr_alloc = 0
+        self.pgalloc = 0
+        self.numa_miss = 0
+        self.numa_foreign = 0
+        self.numa_other = 0
         self.free_area = [FreeArea() for _ in range(MAX_ORDER)]
         self.buddy: dict[int, int] = {}
         self.pageblock_flags: dict[int, int] = {}
@@ -176,15 +184,17 @@ class Node:
     """A NUMA node: the order in which its CPUs try zones. Kernel: struct pglist_data
 
     zonelist: all zones, nearest first; thisnode: the node's own only (for `__GFP_THISNODE`).
+    nr_large_kmalloc: frames that kmalloc got from the page allocator, which count as slab memory.
     """
 
-    __slots__ = ("kswapd_woken", "nid", "thisnode", "zonelist")
+    __slots__ = ("kswapd_woken", "nid", "nr_large_kmalloc", "thisnode", "zonelist")
 
     def __init__(self, nid: int, zonelist: list[Zone], thisnode: list[Zone]) -> None:
         self.nid = nid
         self.zonelist = zonelist
         self.thisnode = thisnode
         self.kswapd_woken = False
+        self.nr_large_kmalloc = 0
 
 
 def pcp_allowed_order(order: int) -> bool:

@@ -139,8 +139,12 @@ def kmalloc_large_node(m: Machine, size: int, gfp: int, nid: int | None) -> int 
     """
     if gfp & GFP_SLAB_BUG_MASK:
         gfp = slub.kmalloc_fix_flags(m, gfp)
-    pfn = page_alloc.alloc_pages(m, gfp | gfp_masks.__GFP_COMP, get_order(size), nid)
-    return None if pfn is None else m.page_address(pfn)
+    order = get_order(size)
+    pfn = page_alloc.alloc_pages(m, gfp | gfp_masks.__GFP_COMP, order, nid)
+    if pfn is None:
+        return None
+    m.nodes[m.zone_of(pfn).nid].nr_large_kmalloc += 1 << order
+    return m.page_address(pfn)
 
 
 def kfree(m: Machine, address: int | None) -> None:
@@ -166,6 +170,7 @@ def free_large_kmalloc(m: Machine, pfn: int, address: int) -> None:
     order = folio_order(m, pfn)
     if order == 0 and printk.warn_on_once(m, "mm/slab_common.c:904", "free_large_kmalloc"):
         printk.printk(m, f"object pointer: 0x{pointer(m, address)}")
+    m.nodes[m.zone_of(pfn).nid].nr_large_kmalloc -= 1 << order
     swap.free_pages(m, pfn, order)
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.mm import gfp as gfp_masks
-from app.mm import page_alloc, pcp, printk
+from app.mm import page_alloc, pcp, printk, vmstat
 from app.mm.mmzone import PAGE_ALLOC_COSTLY_ORDER, Zone
 
 if TYPE_CHECKING:
@@ -38,6 +38,7 @@ def reclaim_and_compact(
     """
     pfn = page_alloc.get_page_from_freelist(m, gfp, order, alloc_flags, ac)
     if pfn is None:
+        vmstat.count_zid_vm_event(m, "allocstall", ac.highest_zoneidx)
         page_alloc.unreserve_highatomic_pageblock(m, ac, force=True)
         pcp.drain_all_pages(m)
         pfn = page_alloc.get_page_from_freelist(m, gfp, order, alloc_flags, ac)

@@ -1,0 +1,143 @@
+"""/proc/meminfo: the machine's memory by use. Kernel: fs/proc/meminfo.c, mm/page_alloc.c si_meminfo
+
+Most lines are about files, processes and swap, which this machine does not have: they are 0.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from app.mm import vmstat, vmstat_text
+from app.mm.mmzone import PAGEBLOCK_NR_PAGES, WMARK_LOW
+from app.mm.wmarks import is_highmem, totalreserve_pages
+
+if TYPE_CHECKING:
+    from app.mm.machine import Machine
+
+OVERCOMMIT_RATIO: Final = 50
+HPAGE_KB: Final = 2048
+# Pages of per-CPU memory for each CPU, and 2 MiB pages of the direct map that the kernel has split by the end
+# of boot to protect its own image: both as measured on Debian's kernels and on the small one.
+PERCPU_PAGES: Final = {"x86_64": 65, "i386": 33, "plain": 51}
+BOOT_SPLITS: Final = {"x86_64": 10, "i386": 3, "plain": 6}
+
+# Option that a group of lines needs, and the lines in the kernel's order; / marks a number that is no size.
+LINES: Final[vmstat_text.Names] = (
+    (
+        "",
+        """
+        MemTotal MemFree MemAvailable Buffers Cached SwapCached Active Inactive Active(anon)
+        Inactive(anon) Active(file) Inactive(file) Unevictable Mlocked
+        """,
+    ),
+    ("HIGHMEM", "HighTotal HighFree LowTotal LowFree"),
+    ("", "SwapTotal SwapFree"),
+    ("ZSWAP", "Zswap Zswapped"),
+    (
+        "",
+        """
+        Dirty Writeback AnonPages Mapped Shmem KReclaimable Slab SReclaimable SUnreclaim KernelStack
+        PageTables SecPageTables NFS_Unstable Bounce WritebackTmp CommitLimit Committed_AS
+        VmallocTotal VmallocUsed VmallocChunk Percpu
+        """,
+    ),
+    ("MEMORY_FAILURE", "HardwareCorrupted"),
+    (
+        "",
+        """
+        AnonHugePages ShmemHugePages ShmemPmdMapped FileHugePages FilePmdMapped HugePages_Total/
+        HugePages_Free/ HugePages_Rsvd/ HugePages_Surp/ Hugepagesize Hugetlb DirectMap4k DirectMap2M
+        """,
+    ),
+)
+
+
+def show(m: Machine) -> str:
+    """A line for each use, in kilobytes."""
+    values = {name: pages << 2 for name, pages in pages_by_use(m).items()}
+    values["VmallocTotal"] = (m.vmap.vmalloc_end - m.vmap.vmalloc_start) >> 10
+    values["Hugepagesize"] = HPAGE_KB
+    lines = []
+    for name in vmstat_text.names(m, LINES):
+        label, unit = (f"{name[:-1]}:", "") if name.endswith("/") else (f"{name}:", " kB")
+        width = 24 - max(16, len(label))
+        lines.append(f"{label:<16}{values.get(name, 0):{width}}{unit}\n")
+    return "".join(lines)
+
+
+def pages_by_use(m: Machine) -> dict[str, int]:
+    """The lines that are not zero on every machine, in pages."""
+    state = vmstat.global_node_page_state(m)
+    total = sum(zone.managed_pages for zone in m.zones)
+    high = [zone for zone in m.zones if is_highmem(m, zone)]
+    high_total = sum(zone.managed_pages for zone in high)
+    high_free = sum(zone.nr_free_pages for zone in high)
+    kernel = kernel_name(m)
+    small, large = direct_map(m)
+    return {
+        "MemTotal": total,
+        "MemFree": m.nr_free_pages,
+        "MemAvailable": si_mem_available(m, state["nr_slab_reclaimable"]),
+        "HighTotal": high_total,
+        "HighFree": high_free,
+        "LowTotal": total - high_total,
+        "LowFree": m.nr_free_pages - high_free,
+        "KReclaimable": state["nr_slab_reclaimable"],
+        "Slab": state["nr_slab_reclaimable"] + state["nr_slab_unreclaimable"],
+        "SReclaimable": state["nr_slab_reclaimable"],
+        "SUnreclaim": state["nr_slab_unreclaimable"],
+        "PageTables": state["nr_page_table_pages"],
+        "CommitLimit": total * OVERCOMMIT_RATIO // 100,
+        "VmallocUsed": sum(len(va.vm.pages) for va in m.vmap.busy if va.vm is not None),
+        "Percpu": PERCPU_PAGES[kernel] * m.model.cpus,
+        "DirectMap4k": small,
+        "DirectMap2M": large,
+    }
+
+
+def kernel_name(m: Machine) -> str:
+    """Which of the measured kernels the machine runs."""
+    return "plain" if vmstat_text.config(m) is vmstat_text.PLAIN else m.model.arch
+
+
+def si_mem_available(m: Machine, reclaimable: int) -> int:
+    """An estimate of what can be had without swapping. Kernel: si_mem_available
+
+    Free memory above what the zones reserve, and that half of reclaimable slab memory which is likely not in
+    use.
+    """
+    wmark_low = sum(zone.wmark_pages(WMARK_LOW) for zone in m.zones)
+    available = m.nr_free_pages - sum(totalreserve_pages(m, node.nid) for node in m.nodes)
+    return max(0, available + reclaimable - min(reclaimable // 2, wmark_low))
+
+
+# -- the direct map ----------------------------------------------------------------------------
+
+
+def direct_map(m: Machine) -> tuple[int, int]:
+    """Frames of the direct map in pages of 4 KiB, and those in pages of 2 MiB. Kernel: init_memory_mapping
+
+    Large pages cost less page tables and fewer TLB entries, so all that is aligned is mapped by them, but for
+    the first 2 MiB and for what has been split since.
+    """
+    small = large = 0
+    for first, end in mapped_ranges(m):
+        aligned = max(-(-first // PAGEBLOCK_NR_PAGES), 1) * PAGEBLOCK_NR_PAGES
+        frames = max(0, end // PAGEBLOCK_NR_PAGES * PAGEBLOCK_NR_PAGES - aligned)
+        large += frames
+        small += end - first - frames
+    split = min(large, BOOT_SPLITS[kernel_name(m)] * PAGEBLOCK_NR_PAGES)
+    return small + split, large - split
+
+
+def mapped_ranges(m: Machine) -> list[list[int]]:
+    """RAM that the direct map reaches, as `[first, end)`: from frame 0, without the hole below 4 GiB."""
+    ranges: list[list[int]] = []
+    for zone in sorted(m.zones, key=lambda zone: zone.start_pfn):
+        end = zone.end_pfn if zone.hole_pfn == zone.end_pfn else zone.start_pfn + zone.present_pages
+        end = min(end, m.model.max_low_pfn)
+        if ranges and ranges[-1][1] == zone.start_pfn:
+            ranges[-1][1] = end
+        elif zone.start_pfn < end:
+            ranges.append([zone.start_pfn if ranges else 0, end])
+    return ranges

@@ -1,0 +1,65 @@
+"""/proc/vmallocinfo: the ranges of addresses that vmalloc has given out. Kernel: mm/vmalloc.c s_show
+
+Pointers are printed in full, as with the boot option no_hash_pointers.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from app.mm import vmstat_text
+from app.mm.vmalloc import VmStruct, is_vmalloc_addr
+from app.mm.vmap_area import VmapArea
+
+if TYPE_CHECKING:
+    from app.mm.machine import Machine
+
+KINDS: Final = ((0x1, "ioremap"), (0x2, "vmalloc"), (0x4, "vmap"), (0x8, "user"), (0x10, "dma-coherent"))
+
+
+def show(m: Machine) -> str:
+    """A line for each range in use, then for each that is freed and not purged yet.
+
+    The kernel shows the latter behind the last one in use, and so not at all where nothing is in use.
+    """
+    lines = [range_text(m, va) + ("" if va.vm is None else owner_text(m, va.vm)) for va in m.vmap.busy]
+    if lines:
+        lines += [f"{range_text(m, va)} unpurged vm_area" for va in m.vmap.purge]
+    return "".join(f"{line}\n" for line in lines)
+
+
+def range_text(m: Machine, va: VmapArea) -> str:
+    """Where a range is and how long, the guard page included.
+
+    It is all that is known of ranges that the kernel had taken before a recording began.
+    """
+    digits = 2 * m.model.sizeof_long
+    return f"0x{va.va_start:0{digits}x}-0x{va.va_end:0{digits}x} {va.size:7}"
+
+
+def owner_text(m: Machine, vm: VmStruct) -> str:
+    """Who asked for it, what for, and on which nodes its pages are.
+
+    The caller stands as %pS prints an address in a function; there is no code here, so it is always at 0 of 0
+    bytes.
+    """
+    words = [f" {vm.caller}+0x0/0x0"]
+    if vm.pages:
+        words.append(f"pages={len(vm.pages)}")
+    words += [kind for flag, kind in KINDS if vm.flags & flag]
+    if is_vmalloc_addr(m, vm.array):
+        words.append("vpages")
+    if "NUMA" in vmstat_text.config(m):
+        words += node_words(m, vm)
+    return " ".join(words)
+
+
+def node_words(m: Machine, vm: VmStruct) -> list[str]:
+    """How many pages lie on each node. Kernel: show_numa_info"""
+    counters = [0] * len(m.nodes)
+    if len(counters) == 1:
+        counters[0] = len(vm.pages)
+    else:
+        for pfn in vm.pages:
+            counters[m.zone_of(pfn).nid] += 1
+    return [f"N{nid}={count}" for nid, count in enumerate(counters) if count]

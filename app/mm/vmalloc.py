@@ -74,7 +74,7 @@ class VmStruct:
 
 
 def vmalloc_init(m: Machine) -> None:
-    """An empty space, as before the kernel's first use, and a cache for its structures. Kernel: vmalloc_init"""
+    """An empty space, as before its first use, and a cache for its structures. Kernel: vmalloc_init"""
     m.vmap = space = empty_space(m.model)
     space.free.insert(VmapArea(1, m.model.ptr_max))
     slab_common.create_boot_cache(m, vmap_area.CACHE, SIZEOF_VMAP_AREA[m.model.arch], SLAB_PANIC)

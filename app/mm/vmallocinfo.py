@@ -150,8 +150,8 @@ def load_vmap(m: Machine, doc: Document) -> None:
 def spare_objects(m: Machine) -> int:
     """How many CPUs of a recorded machine hold a spare structure: all that no range of the trees is in.
 
-    A recording names only the slabs with free objects. The others are full, so the structures that it does not show
-    are a multiple of what a slab holds.
+    A recording names only the slabs with free objects. The others are full, so the structures that it does
+    not show are a multiple of what a slab holds.
     """
     cache = m.caches.get(CACHE)
     if cache is None:

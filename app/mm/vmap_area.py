@@ -52,19 +52,25 @@ def start_of(va: VmapArea) -> int:
     return va.va_start
 
 
+def largest(areas: list[VmapArea]) -> int:
+    """Size of the largest of some ranges."""
+    return max(va.va_end - va.va_start for va in areas)
+
+
 class AreaTree:
-    """Ranges in the order of their addresses, none touching another's bytes. Kernel: rb_root, augmented
+    """Ranges in the order of their addresses, none touching another's bytes. Kernel: rb_root
 
     Where the kernel's red-black tree notes in each node the largest range below it (`subtree_max_size`), this
     one has a single level of leaves with the largest range of each: a search passes over leaves in which
-    nothing can fit.
+    nothing can fit. augmented: whether that is noted; only the tree of free ranges is searched for a size.
     """
 
     LEAF: Final = 256
 
-    __slots__ = ("leaves", "starts", "subtree_max_size")
+    __slots__ = ("augmented", "leaves", "starts", "subtree_max_size")
 
-    def __init__(self) -> None:
+    def __init__(self, *, augmented: bool = False) -> None:
+        self.augmented = augmented
         self.leaves: list[list[VmapArea]] = []
         self.starts: list[int] = []
         self.subtree_max_size: list[int] = []
@@ -115,12 +121,18 @@ class AreaTree:
         leaf = self.leaves[index]
         leaf.insert(bisect_left(leaf, va.va_start, key=start_of), va)
         if len(leaf) > self.LEAF:
-            self.leaves.insert(index + 1, leaf[self.LEAF // 2 :])
-            del leaf[self.LEAF // 2 :]
-            self.starts.insert(index + 1, self.leaves[index + 1][0].va_start)
-            self.subtree_max_size.insert(index + 1, 0)
-            self.propagate(index + 1)
-        self.propagate(index)
+            self.split(index)
+        else:
+            self.propagate(index, 0, va.size)
+
+    def split(self, index: int) -> None:
+        """Make two leaves of one that has grown too long."""
+        leaf = self.leaves[index]
+        self.leaves.insert(index + 1, leaf[self.LEAF // 2 :])
+        del leaf[self.LEAF // 2 :]
+        halves = self.leaves[index : index + 2]
+        self.starts[index : index + 1] = [half[0].va_start for half in halves]
+        self.subtree_max_size[index : index + 1] = [largest(half) for half in halves]
 
     def unlink(self, va: VmapArea) -> None:
         """Take a range out. Kernel: unlink_va"""
@@ -128,21 +140,31 @@ class AreaTree:
         leaf = self.leaves[index]
         del leaf[bisect_left(leaf, va.va_start, key=start_of)]
         if leaf:
-            self.propagate(index)
+            self.propagate(index, va.size, 0)
         else:
             del self.leaves[index], self.starts[index], self.subtree_max_size[index]
 
     def resize(self, va: VmapArea, va_start: int, va_end: int) -> None:
         """Move a range's ends, as far as its neighbours allow."""
         index = self.leaf_of(va.va_start)
+        before = va.size
         va.va_start, va.va_end = va_start, va_end
-        self.propagate(index)
+        self.propagate(index, before, va.size)
 
-    def propagate(self, index: int) -> None:
-        """Note anew where a leaf starts and what its largest range is. Kernel: augment_tree_propagate_from"""
+    def propagate(self, index: int, before: int, after: int) -> None:
+        """Note anew where a leaf starts and, after a range's size has changed, which of its sizes is largest.
+
+        Kernel: augment_tree_propagate_from
+        """
         leaf = self.leaves[index]
         self.starts[index] = leaf[0].va_start
-        self.subtree_max_size[index] = max(va.va_end - va.va_start for va in leaf)
+        if not self.augmented:
+            return
+        noted = self.subtree_max_size[index]
+        if after >= noted:
+            self.subtree_max_size[index] = after
+        elif before >= noted:
+            self.subtree_max_size[index] = largest(leaf)
 
     def merge_or_add(self, va: VmapArea) -> list[VmapArea]:
         """Link a range, as one with the neighbours it touches. Kernel: __merge_or_add_vmap_area
@@ -188,16 +210,16 @@ def place_in(va: VmapArea, align: int, vstart: int) -> int:
 class VmapSpace:
     """All kernel addresses outside the direct map. Kernel: mm/vmalloc.c's static variables
 
-    vmalloc_start, vmalloc_end: where vmalloc may place its areas. modules_vaddr, modules_end: where modules go.
-    preload: per CPU, a spare structure for a range that is cut in its middle. page_tables: which tables of
-    these addresses exist, with their frames. modules: the loaded ones' address and size.
+    vmalloc_start, vmalloc_end: where vmalloc may place its areas. modules_vaddr, modules_end: where modules
+    go. preload: per CPU, a spare structure for a range that is cut in its middle. page_tables: which tables
+    of these addresses exist, with their frames. modules: the loaded ones' address and size.
     """
 
     def __init__(self, vmalloc_start: int, vmalloc_end: int, modules: tuple[int, int], cpus: int) -> None:
         self.vmalloc_start = vmalloc_start
         self.vmalloc_end = vmalloc_end
         self.modules_vaddr, self.modules_end = modules
-        self.free = AreaTree()
+        self.free = AreaTree(augmented=True)
         self.busy = AreaTree()
         self.purge = AreaTree()
         self.vmap_lazy_nr = 0

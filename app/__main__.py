@@ -14,7 +14,6 @@ from fastapi import FastAPI
 from pydantic import ValidationError
 
 from app import __version__
-from app.main import create_app
 from app.settings import Settings
 from app.store import Busy, StorageFull, Store, StoreUnusable
 
@@ -63,6 +62,8 @@ def serve(
             "Serve on 127.0.0.1; to use it from elsewhere, forward the port (ssh -L 8000:127.0.0.1:8000)."
         )
     _migrate(settings)
+    from app.main import create_app  # noqa: PLC0415 - what is refused above need not wait for all of it
+
     config = uvicorn.Config(
         create_app(settings),
         host=settings.host,

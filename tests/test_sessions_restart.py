@@ -129,7 +129,8 @@ async def test_states_are_kept_as_a_machine_is_used(settings: Settings) -> None:
         assert kept(settings, sid) == [rule.LEAST + 10]
         assert kept(settings, other) == []
         # Another session with the same calls has the same state: it is stored once.
-        await filled(sessions, rule.LEAST + 10)
+        third = await filled(sessions, rule.LEAST + 10)
+        await sessions.dump(LOCAL, third)
     with raw(settings) as db:
         assert db.execute("SELECT count(*), count(DISTINCT sha256) FROM snapshots").fetchone() == (2, 1)
         assert db.execute("SELECT count(*) FROM states").fetchone() == (1,)

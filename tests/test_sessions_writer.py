@@ -143,7 +143,7 @@ async def test_a_full_disk_is_told_and_recovers(sessions: Sessions, sid: str, se
         raw.execute(f"PRAGMA max_page_count = {pages}")
 
     size = database(settings).stat().st_size // 4096
-    sessions._writer._queue.put(lambda: limit(max(size, 30)))
+    sessions._writer._queue.put(lambda _: limit(max(size, 30)))
     results = await asyncio.gather(
         *(sessions.batch(LOCAL, sid, [alloc(), *[free("$p")] * 0]) for _ in range(1)),
         sessions.batch(LOCAL, sid, [alloc(0, "p"), free("$p")] * 1000),

@@ -38,10 +38,10 @@ class Change:
 class Live:
     """An open machine. Used by one thread at a time.
 
-    seq, effective: the machine's. committed: the seq of the row, as far as is known here. names: by
-    person. since: how many rows a rebuilding would replay from the last state that is kept. diverged: why the
-    journal goes on but this machine cannot. spoiled: the machine is not what the journal says, and must not be
-    used again.
+    seq, effective: the machine's. committed: the seq of the row, as far as is known here. names: by person.
+    since: how many rows a rebuilding would replay from the last state that is kept. diverged: why the journal
+    goes on but this machine cannot. spoiled: the machine is not what the journal says, and must not be used
+    again.
     """
 
     id: str

@@ -45,6 +45,12 @@ class Machines:
         if self._lives.pop(sid, None) is not None:
             self.taken -= self._sizes.pop(sid)
 
+    def clear(self) -> None:
+        """Forget every machine."""
+        self._lives.clear()
+        self._sizes.clear()
+        self.taken = 0
+
     def used(self, sid: str) -> Live | None:
         """Look again at what a machine takes, after calls."""
         live = self._lives.get(sid)

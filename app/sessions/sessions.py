@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import threading
 from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -32,9 +33,11 @@ from app.store.states import State
 
 PAGE: Final = 1_000
 TICK: Final = 0.25  # how often other processes' rows are looked for
+LINGER: Final = 0.5  # how long the end waits for other threads
 
 # Sessions.list hides the type of that name from what follows it.
 Answers = list[Applied]
+Threads = list[threading.Thread]
 Events = list[Event]
 
 P = ParamSpec("P")
@@ -54,15 +57,16 @@ class Sessions:
         self._waits = Waits()
         self._ticker: asyncio.Task[None] | None = None
         self._stopping = False
+        self._threads: Threads = []
 
     async def start(self) -> None:
         """Begin to serve. Raises StoreUnusable where the database has not this program's schema."""
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._store.check)
         # Short statements, machines to be opened, and everything long: each waits only for its own kind.
-        self._quick = ThreadPoolExecutor(2, "quick")
-        self._opener = ThreadPoolExecutor(2, "opener")
-        self._background = ThreadPoolExecutor(1, "background")
+        self._quick = self._pool("quick", 2)
+        self._opener = self._pool("opener", 2)
+        self._background = self._pool("background", 1)
         keeper = Keeper(self._store, self._background)
         self._writer = Writer(self._store, self._tell, self._opener, keeper, self._settings.machines_memory)
         self._writer.start()
@@ -79,10 +83,15 @@ class Sessions:
         await asyncio.to_thread(self._writer.join)
         for pool in (self._quick, self._opener, self._background):
             pool.shutdown(wait=False, cancel_futures=True)
-        for pool in (self._quick, self._opener, self._background):
-            await asyncio.to_thread(pool.shutdown)
-        await asyncio.sleep(0)  # the last answers are on their way
+        # What still runs there has been asked for by nobody who is left: it need not be done.
+        until = self._loop.time() + LINGER
+        while any(thread.is_alive() for thread in self._threads) and self._loop.time() < until:  # noqa: ASYNC110
+            await asyncio.sleep(0.01)
         self._store.dispose()
+
+    def _pool(self, name: str, size: int) -> ThreadPoolExecutor:
+        note = partial(_note_thread, self._threads)
+        return ThreadPoolExecutor(size, name, initializer=note)
 
     # -- sessions --------------------------------------------------------------------------------------------
 
@@ -310,6 +319,10 @@ class Sessions:
                     if b'"woken":' in body or b'"kill_task"' in body:
                         self._waits.saw(session_id, from_json(body))
                     self._waits.caught_up(session_id, seq)
+
+
+def _note_thread(threads: list[threading.Thread]) -> None:
+    threads.append(threading.current_thread())
 
 
 def _build(document: Mapping[str, Any]) -> tuple[Machine, State | None]:

@@ -46,6 +46,10 @@ class Answer(NamedTuple):
     error: Exception | None = None
 
 
+# Work, or something to be done between transactions that may make work ready.
+Message = Work | Callable[[list[Work]], None]
+
+
 class Writer(threading.Thread):
     """The thread. `put` and `stop` may be called from any other.
 
@@ -68,7 +72,7 @@ class Writer(threading.Thread):
         self._opener = opener
         self._keeper = keeper
         self._connection = store.kept()
-        self._queue: SimpleQueue[Work | Callable[[], Made | None]] = SimpleQueue()
+        self._queue: SimpleQueue[Message] = SimpleQueue()
         # Work for sessions that are being opened, or that a long batch has closed to others.
         self._parked: dict[str, list[Work]] = {}
         # What goes before the queue: work that had been taken from it already.
@@ -88,30 +92,43 @@ class Writer(threading.Thread):
 
     def stop(self) -> None:
         """Let the thread do what waits, and end."""
-        self._queue.put(self._stop)
+        self._queue.put(self._end)
 
     # -- round by round --------------------------------------------------------------------------------------
 
     def run(self) -> None:
         """Take, do, commit, answer, until stopped."""
         while not self._stopped():
-            ready: list[Work] = []
-            for message in self._take():
-                if not callable(message):
-                    self._admit(message, ready)
-                elif (made := message()) is not None:
-                    ready.append(made)
-            if ready:
-                self._turn(ready)
-        self._end()
-
-    def _end(self) -> None:
+            self._round()
         left = [*self._again, *(work for parked in self._parked.values() for work in parked)]
+        while not self._queue.empty():
+            message = self._queue.get()
+            if not callable(message):
+                left.append(message)
         self._tell([Answer(work, error=Busy("the server is stopping")) for work in left])
         self._connection.close()
         self._keeper.keep_all(self.machines)
 
-    def _stop(self) -> None:
+    def _round(self) -> None:
+        messages = self._take()
+        ready: list[Work] = []
+        try:
+            while messages:
+                message = messages.popleft()
+                if callable(message):
+                    message(ready)
+                else:
+                    self._admit(message, ready)
+            if ready:
+                self._turn(ready)
+        except Exception as error:
+            # A mistake of ours between transactions. What it has left behind is read from the journal again.
+            log.exception("a round failed")
+            self.machines.clear()
+            left = [*ready, *(message for message in messages if not callable(message))]
+            self._tell([Answer(work, error=error) for work in left])
+
+    def _end(self, _: list[Work]) -> None:
         self._stop_by = time.monotonic() + DRAIN
 
     def _stopped(self) -> bool:
@@ -120,9 +137,9 @@ class Writer(threading.Thread):
         idle = self._queue.empty() and not self._again and not self._parked
         return idle or time.monotonic() > self._stop_by
 
-    def _take(self) -> Iterable[Work | Callable[[], Made | None]]:
+    def _take(self) -> deque[Message]:
         """All that waits, up to a group; when nothing does, the next to come."""
-        group: list[Work | Callable[[], Made | None]] = []
+        group: deque[Message] = deque()
         while self._again and len(group) < GROUP:
             group.append(self._again.popleft())
         try:
@@ -160,10 +177,11 @@ class Writer(threading.Thread):
             opened = error
         self._queue.put(partial(self._opened, sid, opened))
 
-    def _opened(self, sid: str, opened: Live | Exception) -> None:
+    def _opened(self, sid: str, opened: Live | Exception, ready: list[Work]) -> None:
         if isinstance(opened, Live):
+            # Used in this very round: where memory is short, the machine might not be there in the next.
             self.machines.add(opened)
-            self._unpark(sid)
+            ready.extend(self._parked.pop(sid))
             return
         if not isinstance(opened, REFUSALS):
             log.error("session %s cannot be opened", sid, exc_info=opened)
@@ -280,13 +298,13 @@ class Writer(threading.Thread):
 
     # -- long batches ----------------------------------------------------------------------------------------
 
-    def _slice(self, batch: Batch, progress: Progress) -> Made | None:
-        """Make some more calls of a batch; at its end, what is to be written."""
+    def _slice(self, batch: Batch, progress: Progress, ready: list[Work]) -> None:
+        """Make some more calls of a batch; at its end, its rows are ready to be written."""
         sid = batch.session_id
         if self.machines.get(sid) is not progress.live:  # the group in which it was begun has failed
             self._again.append(batch)
             self._unpark(sid)
-            return None
+            return
         try:
             progress.step(SLICE)
         except Exception as error:
@@ -296,11 +314,11 @@ class Writer(threading.Thread):
                 log.exception("session %s: a batch failed", sid)
             self._unpark(sid)
             self._tell([Answer(batch, error=error)])
-            return None
+            return
         if progress.done:
-            return Made(batch, progress)
-        self._queue.put(partial(self._slice, batch, progress))
-        return None
+            ready.append(Made(batch, progress))
+        else:
+            self._queue.put(partial(self._slice, batch, progress))
 
     def _repeat(self, made: Made) -> Answer | None:
         """Another process wrote while the batch was made: make it again, on top of that."""

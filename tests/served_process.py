@@ -1,0 +1,75 @@
+"""`kmemlab serve` as a process of its own."""
+
+import os
+import re
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx2
+
+ROOT = Path(__file__).parent.parent
+
+
+def kmemlab(folder: Path, *args: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    """Run the command line to its end, in a folder."""
+    return subprocess.run(
+        [sys.executable, "-m", "app", *args],
+        cwd=folder,
+        env=environment(**environ),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+
+
+def environment(**more: str) -> dict[str, str]:
+    ours = {key: value for key, value in os.environ.items() if not key.startswith("KMEMLAB_")}
+    return {**ours, "PYTHONPATH": str(ROOT), **more}
+
+
+class Served:
+    """A serving process. base: its API's address."""
+
+    def __init__(self, folder: Path, **environ: str) -> None:
+        self.process = subprocess.Popen(
+            [sys.executable, "-m", "app", "serve", "--port", "0"],
+            cwd=folder,
+            env=environment(**environ),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        assert self.process.stdout is not None
+        self.said = self.process.stdout.readline()
+        found = re.fullmatch(r"kmemlab serving on (http://127\.0\.0\.1:\d+)\n", self.said)
+        if found is None:
+            self.process.kill()
+            raise AssertionError(self.said + self.process.communicate()[1])
+        self.address = found[1]
+        self.base = f"{self.address}/api/v1"
+
+    def create(self, profile: str = "tiny-16m") -> str:
+        """A new session, by its address."""
+        made = httpx2.post(f"{self.base}/sessions", json={"machine": {"profile": profile}}, timeout=30)
+        assert made.status_code == 201, made.text
+        return f"/sessions/{made.json()['id']}"
+
+    def end(self, signum: int = signal.SIGTERM) -> str:
+        """Send a signal and wait; what was said on stderr."""
+        self.process.send_signal(signum)
+        return self.process.communicate(timeout=30)[1]
+
+
+@contextmanager
+def served(folder: Path, **environ: str) -> Iterator[Served]:
+    process = Served(folder, **environ)
+    try:
+        yield process
+    finally:
+        if process.process.poll() is None:
+            process.end(signal.SIGKILL)

@@ -1,0 +1,209 @@
+"""The command line: what it says, what it refuses, how it ends."""
+
+import random
+import signal
+import sqlite3
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx2
+import pytest
+
+from app import __version__
+from app.__main__ import is_loopback
+from tests.served_process import Served, kmemlab, served
+
+
+def test_version(tmp_path: Path) -> None:
+    said = kmemlab(tmp_path, "--version")
+    assert (said.returncode, said.stdout) == (0, f"kmemlab {__version__}\n")
+
+
+def test_help_names_the_commands(tmp_path: Path) -> None:
+    said = kmemlab(tmp_path, "--help")
+    assert said.returncode == 0
+    assert "serve" in said.stdout
+    assert "migrate" in said.stdout
+
+
+def test_migrate(tmp_path: Path) -> None:
+    for _ in range(2):
+        said = kmemlab(tmp_path, "migrate")
+        assert (said.returncode, said.stderr) == (0, "")
+        assert "up to date" in said.stdout
+    assert (tmp_path / "kmemlab.db").exists()
+
+
+@pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])
+def test_other_computers_are_not_served(host: str, tmp_path: Path) -> None:
+    said = kmemlab(tmp_path, "serve", "--host", host)
+    assert said.returncode == 1
+    assert said.stderr.startswith(f"kmemlab: {host} can be reached from other computers")
+    assert not (tmp_path / "kmemlab.db").exists()
+
+
+@pytest.mark.parametrize(
+    ("host", "loopback"),
+    [
+        ("127.0.0.1", True),
+        ("127.8.8.8", True),
+        ("::1", True),
+        ("localhost", True),
+        ("localhost.evil", False),
+        ("", False),
+    ],
+)
+def test_loopback(host: str, loopback: bool) -> None:
+    assert is_loopback(host) is loopback
+
+
+@pytest.mark.parametrize(
+    ("environ", "said"),
+    [
+        ({"KMEMLAB_PORT": "http"}, "KMEMLAB_PORT: "),
+        ({"KMEMLAB_DATABASE_URL": "sqlite://"}, "SQLite needs a file"),
+        ({"KMEMLAB_DATABASE_URL": "sqlite:///nowhere/k.db"}, "nowhere/k.db: cannot be opened"),
+        ({"KMEMLAB_DATABASE_URL": "kmemlab.db"}, "no such kind of database"),
+    ],
+)
+def test_wrong_settings_are_named(environ: dict[str, str], said: str, tmp_path: Path) -> None:
+    for command in ("serve", "migrate"):
+        done = kmemlab(tmp_path, command, **environ)
+        assert done.returncode == 1
+        assert said in done.stderr
+        assert "Traceback" not in done.stderr
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_damaged_database_is_refused_and_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "kmemlab.db").write_bytes(b"this is not a database, it is text\n" * 50)
+    done = kmemlab(tmp_path, "serve", "--port", "0")
+    assert done.returncode == 1
+    assert "is damaged" in done.stderr
+    assert [file.name for file in tmp_path.iterdir()] == ["kmemlab.db"]
+    assert (tmp_path / "kmemlab.db").read_bytes().startswith(b"this is not")
+
+
+def test_serve_says_where_and_ends_soon(tmp_path: Path) -> None:
+    with served(tmp_path) as process:
+        session = process.create()
+        base = process.base + session
+        made = httpx2.post(f"{base}/alloc_page", json={"gfp": "GFP_KERNEL"}).json()
+        httpx2.post(f"{base}/lock_page", json={"pfn": made["page"]["pfn"]})
+        # A request that would wait for twenty seconds does not hold up the end.
+        waits: list[Any] = []
+
+        def wait() -> None:
+            body = {"pfn": made["page"]["pfn"], "task": "t"}
+            waits.append(httpx2.post(f"{base}/lock_page?wait=20", json=body, timeout=30))
+
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        while httpx2.get(base).json()["seq"] < 3:
+            time.sleep(0.01)
+        began = time.monotonic()
+        errors = process.end()
+        assert time.monotonic() - began < 5
+        waiting.join()
+        assert errors == ""
+        assert process.process.returncode == -signal.SIGTERM
+        assert (waits[0].status_code, waits[0].json()["woken_at"]) == (201, None)
+    with served(tmp_path) as process:
+        assert httpx2.get(process.base + session).json()["seq"] == 3
+
+
+class Caller(threading.Thread):
+    """Calls one session as fast as it can, and writes down what was answered."""
+
+    def __init__(self, base: str) -> None:
+        super().__init__()
+        self.base = base
+        self.answers: dict[int, bytes] = {}
+
+    def run(self) -> None:
+        with httpx2.Client(timeout=10) as client:
+            while True:
+                try:
+                    answer = client.post(f"{self.base}/alloc_page", json={"gfp": "GFP_KERNEL"})
+                except httpx2.TransportError:
+                    return
+                if answer.status_code == 201:
+                    self.answers[answer.json()["seq"]] = answer.content
+
+
+def crash(folder: Path, sessions: list[str], signum: int, seconds: float) -> list[Caller]:
+    """Serve, call from many threads, and end the process in the middle of it."""
+    with served(folder) as process:
+        while len(sessions) < 4:
+            sessions.append(process.create("x86_64-8g"))
+        callers = [Caller(process.base + sessions[number % 4]) for number in range(8)]
+        for caller in callers:
+            caller.start()
+        time.sleep(seconds)
+        process.end(signum)
+        for caller in callers:
+            caller.join()
+    return callers
+
+
+def check(folder: Path, sessions: list[str], callers: list[Caller]) -> None:
+    """Nothing that was answered is missing, nothing has a gap, and every machine comes back."""
+    db = sqlite3.connect(folder / "kmemlab.db")
+    assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
+    for caller in callers:
+        sid = caller.base.rpartition("/")[2]
+        rows = dict(db.execute("SELECT seq, outcome FROM journal WHERE session_id = ?", (sid,)))
+        assert caller.answers.items() <= rows.items()
+        assert sorted(rows) == list(range(1, len(rows) + 1))
+        assert db.execute("SELECT seq FROM sessions WHERE id = ?", (sid,)).fetchone() == (len(rows),)
+    db.close()
+
+
+@pytest.mark.parametrize("signum", [signal.SIGKILL, signal.SIGTERM], ids=["SIGKILL", "SIGTERM"])
+def test_nothing_answered_is_lost(signum: int, tmp_path: Path) -> None:
+    draw = random.Random(signum)
+    sessions: list[str] = []
+    callers: list[Caller] = []
+    for _ in range(3):
+        callers += crash(tmp_path, sessions, signum, draw.uniform(0.3, 1.0))
+        check(tmp_path, sessions, callers)
+    assert sum(len(caller.answers) for caller in callers) > 100
+    with served(tmp_path) as process:
+        for session in sessions:
+            seq = httpx2.get(process.base + session).json()["seq"]
+            dump = httpx2.get(f"{process.base}{session}/dump").json()
+            assert len(dump["pages"]) == seq
+            made = httpx2.post(f"{process.base}{session}/drain_all_pages", json={})
+            assert (made.status_code, made.json()["seq"]) == (201, seq + 1)
+
+
+@pytest.mark.soak
+def test_nothing_answered_is_lost_in_thirty_crashes(tmp_path: Path) -> None:
+    draw = random.Random(30)
+    sessions: list[str] = []
+    callers: list[Caller] = []
+    for _ in range(30):
+        callers += crash(tmp_path, sessions, signal.SIGKILL, draw.uniform(0.3, 1.0))
+        check(tmp_path, sessions, callers)
+
+
+def test_two_servers_start_at_once_and_share_the_file(tmp_path: Path) -> None:
+    processes: list[Served] = []
+    starters = [threading.Thread(target=lambda: processes.append(Served(tmp_path))) for _ in range(2)]
+    for starter in starters:
+        starter.start()
+    for starter in starters:
+        starter.join()
+    try:
+        first, second = processes
+        session = first.create()
+        for seq, process in enumerate([first, second] * 5, 1):
+            made = httpx2.post(f"{process.base}{session}/alloc_page", json={"gfp": "GFP_KERNEL"})
+            assert (made.status_code, made.json()["seq"]) == (201, seq)
+        dumps = [httpx2.get(f"{process.base}{session}/dump").json() for process in processes]
+        assert dumps[0] == dumps[1]
+    finally:
+        for process in processes:
+            process.end(signal.SIGKILL)

@@ -74,8 +74,8 @@ def fresh(machine: str = "plain-256M", *, debug: bool, cpus: int = 1, **extra: A
     state["machine"] = {"debug": debug, **extra}
     state["kernel"]["cpus"] = cpus
     for zone in state["zones"]:
-        zone["pcp"] = [{**zone["pcp"][0], "cpu": cpu, "lists": {}} for cpu in range(cpus)]
-        zone["diff"] = [0] * cpus
+        zone["pcp"] += [{**zone["pcp"][0], "cpu": cpu, "count": 0, "lists": {}} for cpu in range(1, cpus)]
+        zone["diff"] += [0] * (cpus - 1)
     return Caller(dump.load(state))
 
 

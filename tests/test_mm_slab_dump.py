@@ -76,6 +76,8 @@ def cache_of(state: dict[str, Any], name: str) -> dict[str, Any]:
         pytest.param("kmalloc-64", {"size": 0}, "size", id="objects of no size"),
         pytest.param("kmalloc-64", {"objs": 65}, "objs", id="more objects than fit"),
         pytest.param("kmalloc-64", {"min_order": 1}, "min_order", id="a minimum above the usual order"),
+        pytest.param("kmalloc-64", {"allocflags": "0x2"}, "allocflags", id="memory without an address"),
+        pytest.param("kmalloc-64", {"flags": "0x1400"}, "size", id="no room for red zones"),
         pytest.param("kmalloc-64", {"name": "kmalloc-96"}, "name", id="a name twice"),
         pytest.param("kmalloc-64", {"random_seq": [0] * 64}, "random_seq", id="no permutation"),
         pytest.param("kmalloc-64", {"node_partial": [[], []]}, "node_partial", id="too many nodes"),

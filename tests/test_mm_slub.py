@@ -263,7 +263,7 @@ def test_out_of_memory_is_reported_by_both_allocators(plain: Caller) -> None:
 def test_no_object_has_two_users(plain: Caller) -> None:
     chance = random.Random(22)
     live: dict[int, int] = {}
-    for _ in range(1500):
+    for _ in range(700):
         if live and chance.random() < 0.48:
             address = chance.choice(list(live))
             del live[address]

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.mm import page_ref
 from app.mm.document import Document
+from app.mm.gfp import __GFP_COMP, __GFP_DMA, __GFP_DMA32, __GFP_RECLAIMABLE
 from app.mm.memory_model import PAGE_SIZE
 from app.mm.mmzone import MAX_ORDER
 from app.mm.page import Page, PG_head, PG_slab
@@ -29,6 +30,8 @@ MAX_CACHES: Final = 10_000
 MAX_SLABS: Final = 1 << 20
 MAX_SIZE: Final = PAGE_SIZE << MAX_ORDER
 MAX_SEQ: Final = 1 << 40
+# What a cache may ask of all its slabs: compound pages, memory for DMA, memory that can be reclaimed.
+ALLOCFLAGS: Final = __GFP_COMP | __GFP_DMA | __GFP_DMA32 | __GFP_RECLAIMABLE
 
 
 # -- writing -------------------------------------------------------------------------------------------------
@@ -159,11 +162,15 @@ def load_layout(m: Machine, doc: Document) -> KmemCache:
     s.objs = doc["objs"].int(1, min(MAX_OBJS_PER_PAGE, (PAGE_SIZE << s.order) // size))
     s.min_objs = doc["min_objs"].int(1, min(s.objs, (PAGE_SIZE << s.min_order) // size))
     s.allocflags = doc["allocflags"].int(0, 0xFFFFFFFF)
+    if s.allocflags & ~ALLOCFLAGS:
+        doc["allocflags"].fault(f"bits of {ALLOCFLAGS:#x}")
     s.min_partial = doc["min_partial"].int(0, 1000)
     s.cpu_partial = doc["cpu_partial"].int(0, 1000)
     s.cpu_partial_slabs = doc["cpu_partial_slabs"].int(0, 1000)
     if s.flags & SLAB_RED_ZONE:
         s.red_left_pad = align_up(POINTER[m.model.arch], s.align)
+        if size < s.object_size + s.red_left_pad:
+            doc["size"].fault("room for an object and its red zones")
     if doc.has("random_seq"):
         s.random_seq = doc["random_seq"].ints(0, s.objs - 1, s.objs, exactly=s.objs)
         if sorted(s.random_seq) != list(range(s.objs)):

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from itertools import pairwise
 from typing import TYPE_CHECKING
 
-from app.mm import page_ref, slub_validate
+from app.mm import page_ref, slub_validate, vmap_validate
 from app.mm.mmzone import (
     MAX_ORDER,
     MAX_ORDER_NR_PAGES,
@@ -44,6 +44,7 @@ def verify(m: Machine) -> list[str]:
         *lock_faults(m),
         *log_faults(m),
         *slub_validate.validate_slabs(m),
+        *vmap_validate.validate_vmap(m),
     ]
 
 

@@ -24,12 +24,13 @@ from app.mm.mmzone import (
 from app.mm.page import PAGE_FLAG_NAMES, Page, PG_head, PG_locked
 from app.mm.slab_views import cache_view as cache
 from app.mm.slab_views import caches_view as caches
+from app.mm.vmallocinfo import vmap_areas_view as vmap_areas
 from app.mm.zonemap import zonemap
 
 if TYPE_CHECKING:
     from app.mm.machine import Machine
 
-__all__ = ["cache", "caches", "free_lists", "log", "page", "tasks", "zonemap", "zones"]
+__all__ = ["cache", "caches", "free_lists", "log", "page", "tasks", "vmap_areas", "zonemap", "zones"]
 
 LIST_HEADS: Final = 16
 

@@ -22,7 +22,9 @@ if TYPE_CHECKING:
 MAX_AREAS: Final = 2_000_000
 MAX_SEQ: Final = 1 << 40
 MAX_PFN: Final = 1 << 34
+# How many of an area's frames an outcome names, and how many a list of all areas.
 SHOWN_PFNS: Final = 4096
+LISTED_PFNS: Final = 64
 
 
 # -- for those who look ----------------------------------------------------------------------------
@@ -68,7 +70,7 @@ def owner_view(vm: VmStruct | None) -> dict[str, Any]:
         "nr_pages": len(vm.pages),
         "page_order": vm.page_order,
         "guard": f"{vm.guard:#x}",
-        "pfns": vm.pages[:SHOWN_PFNS],
+        "pfns": vm.pages[:LISTED_PFNS],
         "page_table_writes": vm.page_table_writes,
         "task": vm.task,
         "seq": vm.seq,

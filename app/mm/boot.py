@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.mm import bootparam, calls, dump, slab_common, sysctl, vmalloc, wmarks
+from app.mm import bootparam, calls, debug, dump, slab_common, sysctl, vmalloc, vmstat, wmarks
 from app.mm.bootparam import BootParam
 from app.mm.description import struct_page_overhead
 from app.mm.entry.system import numbers
@@ -71,11 +71,16 @@ def start(param: BootParam, memory: MemoryMap) -> Machine:
     model = dump.memory_model(param.arch, param.cpus, param.nodes, zones, memory.max_low_pfn)
     m = Machine(model, zones, nodes)
     bootparam.apply(m, param)
+    if param.lecture:
+        m.watermark_boost_factor = 0
     memblock_free_all(zones, memory, mobility=param.mobility)
     wmarks.init_per_zone_wmark_min(m, hugepages=param.transparent_hugepage != "never")
     slab_common.create_kmalloc_caches(m)
     vmalloc.vmalloc_init(m)
     free_initmem(m, memory)
+    # The allocator gets its memory by having each frame freed to it once.
+    vmstat.count_vm_events(m, "pgfree", sum(zone.managed_pages for zone in m.zones))
+    m.reserved_pages = debug.reserved_pages(m)
     return m
 
 
@@ -89,8 +94,7 @@ def free_initmem(m: Machine, memory: MemoryMap) -> None:
     start-up does that.
     """
     for zone in m.zones:
-        ram = clip(memory.ram[zone.nid], zone.start_pfn, zone.end_pfn)
-        zone.managed_pages += sum(length(clip(ram, *run)) for run in memory.init)
+        zone.managed_pages += length(clip(memory.init, zone.start_pfn, zone.end_pfn))
     wmarks.setup_per_zone_lowmem_reserve(m)
 
 

@@ -8,7 +8,7 @@ memory.
 from __future__ import annotations
 
 from app.mm import buddy
-from app.mm.memblock import GIB_FRAMES, MIB, MemoryMap, Run, align, clip, length, without
+from app.mm.memblock import GIB_FRAMES, MIB, MemoryMap, Run, align, clip, length
 from app.mm.memory_model import PAGE_SHIFT
 from app.mm.mmzone import (
     MAX_ORDER,
@@ -63,8 +63,8 @@ def new_zone(name: str, nid: int, zid: int, span: Run, memory: MemoryMap, cpus: 
     """A zone that spans `[first, end)` of its node, with the frames managed before init memory is freed."""
     first, end = span
     present = clip(memory.ram[nid], first, end)
-    managed = without(without(present, memory.reserved), memory.init)
-    zone = Zone(name, nid, zid, first, end - first, length(present), length(managed), cpus)
+    managed = length(clip(memory.free[nid], first, end)) - length(clip(memory.init, first, end))
+    zone = Zone(name, nid, zid, first, end - first, length(present), managed, cpus)
     zone.hole_pfn = min(end, align(present[-1][1], PAGEBLOCK_NR_PAGES))
     return zone
 
@@ -141,7 +141,7 @@ def memblock_free_all(zones: list[Zone], memory: MemoryMap, *, mobility: bool) -
             zone.default_migratetype = MIGRATE_UNMOVABLE
         elif zone.start_pfn % PAGEBLOCK_NR_PAGES:
             zone.pageblock_flags[zone.start_pfn >> PAGEBLOCK_ORDER] = MIGRATE_UNMOVABLE
-        free = without(clip(memory.ram[zone.nid], zone.start_pfn, zone.end_pfn), memory.reserved)
+        free = clip(memory.free[zone.nid], zone.start_pfn, zone.end_pfn)
         blocks, whole = in_blocks(free)
         for pfn, order in reversed(blocks):
             buddy.add_to_free_list(zone, pfn, order, zone.get_pfnblock_migratetype(pfn))

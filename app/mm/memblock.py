@@ -76,13 +76,13 @@ TINY_IMAGE: Final[Run] = (0x100, 0x400)
 class MemoryMap:
     """A machine's memory in page frames, as ascending `[first, end)` runs.
 
-    ram: of each node. reserved: what never reaches the page allocator. init: what reaches it only after the
-    kernel has started, when the watermarks are computed already. max_low_pfn: first frame that the direct
-    map does not reach.
+    ram: of each node. free: of each node, what reaches the page allocator. init: the part of `free` that
+    reaches it only after the kernel has started, when the watermarks are computed already. max_low_pfn:
+    first frame that the direct map does not reach.
     """
 
     ram: tuple[tuple[Run, ...], ...]
-    reserved: tuple[Run, ...]
+    free: tuple[tuple[Run, ...], ...]
     init: tuple[Run, ...]
     max_low_pfn: int
 
@@ -109,6 +109,7 @@ class Memblock:
             frames -= stop - start
             if not frames:
                 return
+        raise ValueError(f"{frames} frames too few for the kernel's own needs")
 
 
 def length(runs: Iterable[Run]) -> int:
@@ -121,17 +122,20 @@ def clip(runs: Iterable[Run], first: int, end: int) -> list[Run]:
     return [(max(run[0], first), min(run[1], end)) for run in runs if run[0] < end and run[1] > first]
 
 
-def without(runs: Iterable[Run], taken: Iterable[Run]) -> list[Run]:
+def without(runs: Iterable[Run], taken: Iterable[Run]) -> tuple[Run, ...]:
     """What is left of the runs when others are taken out; both ascending."""
-    left = list(runs)
-    for first, end in taken:
-        left = [
-            part
-            for run in left
-            for part in ((run[0], min(run[1], first)), (max(run[0], end), run[1]))
-            if part[0] < part[1]
-        ]
-    return left
+    left = []
+    for start, end in runs:
+        first = start
+        for taken_first, taken_end in taken:
+            if taken_end <= first or taken_first >= end:
+                continue
+            if first < taken_first:
+                left.append((first, taken_first))
+            first = taken_end
+        if first < end:
+            left.append((first, end))
+    return tuple(left)
 
 
 # -- the machine's RAM ---------------------------------------------------------------------------------------
@@ -140,7 +144,8 @@ def without(runs: Iterable[Run], taken: Iterable[Run]) -> list[Run]:
 def tiny(memory: int) -> MemoryMap:
     """A machine for a blackboard: a small kernel in its first 4 MiB, above it whole blocks of order 10."""
     frames = memory >> PAGE_SHIFT
-    return MemoryMap(((BASE_MEMORY, (EXTENDED_MEMORY, frames)),), (FIRST_MIB, TINY_IMAGE), (), frames)
+    ram = (BASE_MEMORY, (EXTENDED_MEMORY, frames))
+    return MemoryMap((ram,), (without(ram, (FIRST_MIB, TINY_IMAGE)),), (), frames)
 
 
 def physical_ram(memory: int, nodes: int) -> tuple[tuple[Run, ...], ...]:
@@ -177,7 +182,7 @@ def memory_map(arch: str, memory: int, cpus_of_node: tuple[int, ...], max_low_pf
         if first < min(PCI_HOLE[0], max_low_pfn)
     )
     initrd = (low_end - INITRD_FRAMES[arch], low_end)
-    memblock = Memblock(tuple(tuple(without(runs, [initrd])) for runs in ram))
+    memblock = Memblock(tuple(without(runs, [initrd]) for runs in ram))
     if arch == "i386":
         memblock.alloc(memmap_frames(arch, align(end, MAX_ORDER_NR_PAGES)), below=low_end)
         memblock.alloc(hash_frames(arch, low_end), below=low_end)
@@ -192,7 +197,8 @@ def memory_map(arch: str, memory: int, cpus_of_node: tuple[int, ...], max_low_pf
             memblock.alloc(sections(runs) * memmap_frames(arch, SECTION_FRAMES), nid)
             memblock.alloc(own_frames(arch, cpus_of_node, nid), nid)
     reserved = sorted([FIRST_MIB, *image.kept, *memblock.reserved])
-    return MemoryMap(ram, tuple(reserved), tuple(sorted([*image.init, initrd])), max_low_pfn)
+    free = tuple(without(runs, reserved) for runs in ram)
+    return MemoryMap(ram, free, (*image.init, initrd), max_low_pfn)
 
 
 # -- what is taken before the page allocator starts ----------------------------------------------------------

@@ -79,7 +79,7 @@ def watermark_boost_factor(m: Machine, values: list[int]) -> int:
 
 def lowmem_reserve_ratio(m: Machine, values: list[int]) -> int:
     """One ratio for each zone index; below 1 is no reserve. Kernel: lowmem_reserve_ratio_sysctl_handler"""
-    for zid, ratio in enumerate(values):
+    for zid, ratio in enumerate(values[: len(m.lowmem_reserve_ratio)]):
         m.lowmem_reserve_ratio[zid] = max(ratio, 0)
     wmarks.setup_per_zone_lowmem_reserve(m)
     return 0
@@ -122,9 +122,10 @@ def load_settings(m: Machine, kernel: Document) -> None:
     m.watermark_boost_factor = shown(kernel, "watermark_boost_factor", 15000)
     m.percpu_pagelist_high_fraction = shown(kernel, "percpu_pagelist_high_fraction", 0)
     m.min_free_kbytes = shown(kernel, "min_free_kbytes", wmarks.calculate_min_free_kbytes(m))
-    nr_zones = len(m.zones[0].lowmem_reserve)
+    nr_zones = max(max(len(zone.lowmem_reserve), zone.zid + 1) for zone in m.zones)
     ratios = kernel.get("lowmem_reserve_ratio", []).ints(0, INT_MAX, nr_zones)
-    m.lowmem_reserve_ratio = ratios or LOWMEM_RESERVE_RATIO[m.model.arch][:nr_zones]
+    ratios = ratios or LOWMEM_RESERVE_RATIO[m.model.arch][:nr_zones]
+    m.lowmem_reserve_ratio = ratios + [0] * (nr_zones - len(ratios))
 
 
 def shown(kernel: Document, name: str, default: int) -> int:

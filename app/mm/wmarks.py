@@ -82,7 +82,8 @@ def setup_per_zone_wmarks(m: Machine) -> None:
     A boost that earlier steals have left is forgotten, and the per-CPU limits follow the low mark.
     """
     pages_min = m.min_free_kbytes >> KB_SHIFT
-    lowmem_pages = sum(zone.managed_pages for zone in m.zones if not is_highmem(m, zone))
+    # A dump may describe a machine without any low memory; the kernel would not have come so far.
+    lowmem_pages = sum(zone.managed_pages for zone in m.zones if not is_highmem(m, zone)) or 1
     for zone in m.zones:
         share = pages_min * zone.managed_pages // lowmem_pages
         low_pages = share

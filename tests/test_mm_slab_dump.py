@@ -132,3 +132,14 @@ def test_caches_must_be_a_list_or_missing(caches: Any) -> None:
     else:
         with pytest.raises(BadArgument):
             dump.load(state)
+
+
+def test_a_zone_belongs_to_a_node_that_is_there() -> None:
+    state = first_state("plain-256M")
+    for zone in state["zones"]:
+        zone["nid"] = 1
+    for node in state["nodes"]:
+        node["zonelists"] = [[[1, name] for _, name in zonelist] for zonelist in node["zonelists"]]
+    with pytest.raises(BadArgument) as refusal:
+        dump.load(state)
+    assert refusal.value.faults[0].loc == ("dump", "zones", 0, "nid")

@@ -182,6 +182,9 @@ def load(value: Any) -> Machine:
     nodes = [load_node(entry, zones, place) for place, entry in enumerate(doc["nodes"].list(MAX_NODES))]
     if not nodes:
         doc["nodes"].fault("at least one node")
+    for entry, zone in zip(doc["zones"].list(MAX_ZONES), zones, strict=True):
+        if zone.nid >= len(nodes):
+            entry["nid"].fault("a node of this dump")
     max_low_pfn = kernel.get("max_low_pfn", 0).int(0, MAX_PFN)
     m = Machine(memory_model(arch, cpus, len(nodes), zones, max_low_pfn), zones, nodes)
     load_settings(m, doc)

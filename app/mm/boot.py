@@ -90,8 +90,8 @@ def free_initmem(m: Machine, memory: MemoryMap) -> None:
     Kernel: free_initmem, free_initrd_mem
 
     The watermarks stay as they were computed without these pages until somebody writes a setting. The
-    reserves do not: merely reading `lowmem_reserve_ratio` sets them up again, and every distribution's
-    start-up does that.
+    reserves do not: merely reading `lowmem_reserve_ratio` sets them up again, and in every recording that was
+    done before the first call.
     """
     for zone in m.zones:
         zone.managed_pages += length(clip(memory.init, zone.start_pfn, zone.end_pfn))

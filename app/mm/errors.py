@@ -40,10 +40,12 @@ class BadArgument(ValueError):  # noqa: N818 - what it is about, as in the HTTP 
 class TaskBlocked(Exception):  # noqa: N818 - a state of the machine, not an error of ours
     """A task that sleeps in a wait queue was asked to make another call."""
 
-    def __init__(self, task: str, pfn: int, since: int) -> None:
+    def __init__(self, task: str, pfn: int, since: int, *, for_slot: bool = False) -> None:
+        queue = "for a kmap slot for" if for_slot else "on the lock of"
+        remedy = "kunmap of a page that nobody else uses" if for_slot else "unlock_page by any task"
         super().__init__(
-            f"task {task!r} sleeps on the lock of page frame {pfn:#x} since seq {since}; "
-            "unlock_page by any task, or kill_task, would free it"
+            f"task {task!r} sleeps {queue} page frame {pfn:#x} since seq {since}; "
+            f"{remedy}, or kill_task, would free it"
         )
         self.task = task
         self.pfn = pfn

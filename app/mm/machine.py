@@ -47,7 +47,9 @@ class Machine:
         if model.arch == "i386":
             self.zone_index = {"DMA": 0, "Normal": 1, "HighMem": 2, "Movable": 3}
         self.has_dma32 = model.arch == "x86_64"
-        self.zonelist_cache: dict[tuple[int, int], tuple[tuple[Zone, ...], int]] = {}
+        self.alloc_contexts: dict[tuple[int, int], AllocContext] = {}
+        # Zones from the top, where most requests are served first.
+        self.zone_spans = sorted(((z.start_pfn, z.end_pfn, z) for z in zones), key=lambda span: -span[0])
         self.debug = True
         self.page_group_by_mobility_disabled = False
         # Settings of /proc/sys/vm (app.mm.sysctl).
@@ -150,8 +152,11 @@ class Machine:
             if len(self.tasks) >= MAX_TASKS:
                 raise NoRoom(f"a session holds at most {MAX_TASKS} tasks")
         elif task.waiting_for is not None:
-            raise TaskBlocked(task.name, task.waiting_for, task.since)
-        if call.spec.allocates and self.live_blocks + self.blocks_wanted(call) > MAX_LIVE_BLOCKS:
+            for_slot = task.name in self.pkmap.waiters
+            raise TaskBlocked(task.name, task.waiting_for, task.since, for_slot=for_slot)
+        if not call.spec.allocates or (call.repeat is None and self.live_blocks < MAX_LIVE_BLOCKS // 2):
+            return
+        if self.live_blocks + self.blocks_wanted(call) > MAX_LIVE_BLOCKS:
             raise NoRoom(
                 f"a session holds at most {MAX_LIVE_BLOCKS} live blocks; {self.live_blocks} are in use"
             )
@@ -160,7 +165,7 @@ class Machine:
         """How many live blocks an allocating call may add: of vmalloc's memory, every page is one."""
         if call.spec.group != "vmalloc":
             return call.repeat or 1
-        frames = call.args["size"] >> PAGE_SHIFT
+        frames: int = call.args["size"] >> PAGE_SHIFT
         if frames > sum(zone.managed_pages for zone in self.zones):
             return 1
         rounds = 1 if call.repeat is None or call.until is not None else call.repeat
@@ -197,8 +202,8 @@ class Machine:
         """How often a loop may run: as asked; one of vmalloc `until` an end stops at a full session."""
         rounds = call.repeat or MAX_REPEAT
         if call.spec.group == "vmalloc" and call.until is not None:
-            room = MAX_LIVE_BLOCKS - self.live_blocks
-            return min(rounds, room // max(1, call.args["size"] >> PAGE_SHIFT))
+            frames: int = call.args["size"] >> PAGE_SHIFT
+            rounds = min(rounds, (MAX_LIVE_BLOCKS - self.live_blocks) // max(1, frames))
         return rounds
 
     def release(self, call: Call, outcome: Outcome) -> None:
@@ -244,8 +249,8 @@ class Machine:
 
     def zone_of(self, pfn: int) -> Zone:
         """The zone that a frame lies in. Kernel: page_zone"""
-        for zone in self.zones:
-            if zone.start_pfn <= pfn < zone.start_pfn + zone.spanned_pages:
+        for start, end, zone in self.zone_spans:
+            if start <= pfn < end:
                 return zone
         raise ValueError(f"page frame {pfn:#x} is in no zone")
 

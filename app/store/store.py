@@ -17,8 +17,8 @@ from app.store.errors import translated
 class Store:
     """Where sessions and their journals are kept.
 
-    url: an SQLAlchemy URL. busy_timeout: seconds to wait for another process's lock. Raises StoreUnusable for a URL
-    that names no database.
+    url: an SQLAlchemy URL. busy_timeout: seconds to wait for another process's lock. Raises StoreUnusable
+    for a URL that names no kind of database that can be used here.
     """
 
     def __init__(self, url: str, busy_timeout: float = 5.0) -> None:

@@ -48,6 +48,9 @@ _DIRECT_RECLAIM: Final = gfp_masks.__GFP_DIRECT_RECLAIM
 _KSWAPD_RECLAIM: Final = gfp_masks.__GFP_KSWAPD_RECLAIM
 _THISNODE: Final = gfp_masks.__GFP_THISNODE
 
+_MIGRATETYPE_BITS: Final = gfp_masks.__GFP_MOVABLE | gfp_masks.__GFP_RECLAIMABLE
+_CONTEXT_BITS: Final = GFP_ZONEMASK | _THISNODE | _MIGRATETYPE_BITS
+
 # Highest zone that the four zone bits allow; a combination that is not listed means ZONE_DMA.
 # Kernel: include/linux/gfp.h GFP_ZONE_TABLE
 GFP_ZONE: Final = {
@@ -59,20 +62,23 @@ GFP_ZONE: Final = {
 class AllocContext:
     """What stays the same during one allocation. Kernel: struct alloc_context
 
+    One is made for each combination of node, zone bits and mobility, and used again.
+
     zonelist: the zones that may be used, in the order of trying. highest_zoneidx: index into each zone's
     lowmem_reserve.
     """
 
-    __slots__ = ("highest_zoneidx", "migratetype", "preferred_zone", "zonelist")
+    __slots__ = ("highest_zoneidx", "migratetype", "nofragment", "preferred_zone", "zonelist")
 
     def __init__(self, zonelist: tuple[Zone, ...], highest_zoneidx: int, migratetype: int) -> None:
         self.zonelist = zonelist
         self.highest_zoneidx = highest_zoneidx
         self.migratetype = migratetype
         self.preferred_zone = zonelist[0] if zonelist else None
+        self.nofragment = 0
 
 
-# -- the entry points ----------------------------------------------------------------------------
+# -- the entry points ------------------------------------------------------------------------------
 
 
 def alloc_pages(m: Machine, gfp: int, order: int, nid: int | None = None) -> int | None:
@@ -87,8 +93,7 @@ def alloc_pages(m: Machine, gfp: int, order: int, nid: int | None = None) -> int
     caller.
     """
     if order >= MAX_ORDER:
-        if not gfp & gfp_masks.__GFP_NOWARN:
-            printk.warn_on_once(m, "mm/page_alloc.c:5634", "__alloc_pages")
+        warn_on_once_gfp(m, gfp, "mm/page_alloc.c:5634", "__alloc_pages")
         return None
     if gfp & _DIRECT_RECLAIM and m.context != "process":
         printk.might_sleep(m, "include/linux/sched/mm.h", 274)
@@ -96,7 +101,7 @@ def alloc_pages(m: Machine, gfp: int, order: int, nid: int | None = None) -> int
     if ac.preferred_zone is None:
         pfn = None
     else:
-        alloc_flags = ALLOC_WMARK_LOW | alloc_flags_nofragment(m, ac.preferred_zone, gfp)
+        alloc_flags = ALLOC_WMARK_LOW | ac.nofragment | gfp & _KSWAPD_RECLAIM
         if m.trace is not None:
             m.trace.request(gfp, order, alloc_flags, ac)
         pfn = get_page_from_freelist(m, gfp, order, alloc_flags, ac)
@@ -109,22 +114,22 @@ def alloc_pages(m: Machine, gfp: int, order: int, nid: int | None = None) -> int
 
 def prepare_alloc_pages(m: Machine, gfp: int, nid: int) -> AllocContext:
     """Which zones, up to which one, and on which lists. Kernel: prepare_alloc_pages"""
-    key = (nid, gfp & (GFP_ZONEMASK | _THISNODE))
-    cached = m.zonelist_cache.get(key)
-    if cached is None:
-        cached = m.zonelist_cache[key] = first_zones_zonelist(m, gfp, nid)
-    return AllocContext(cached[0], cached[1], gfp_migratetype(m, gfp))
+    key = (nid, gfp & _CONTEXT_BITS)
+    ac = m.alloc_contexts.get(key)
+    if ac is None:
+        highest = gfp_zone(m, gfp)
+        ac = AllocContext(first_zones_zonelist(m, gfp, nid, highest), highest, gfp_migratetype(m, gfp))
+        ac.nofragment = alloc_flags_nofragment(m, ac.preferred_zone)
+        if gfp & _MIGRATETYPE_BITS != _MIGRATETYPE_BITS:  # that one must be reported each time
+            m.alloc_contexts[key] = ac
+    return ac
 
 
-def first_zones_zonelist(m: Machine, gfp: int, nid: int) -> tuple[tuple[Zone, ...], int]:
-    """The zones that a mask allows on a node, nearest first, and the highest index among them.
-
-    Kernel: node_zonelist
-    """
-    highest = gfp_zone(m, gfp)
+def first_zones_zonelist(m: Machine, gfp: int, nid: int, highest: int) -> tuple[Zone, ...]:
+    """The zones up to the highest that a mask allows, nearest to the node first. Kernel: node_zonelist"""
     node = m.nodes[nid]
     zonelist = node.thisnode if gfp & _THISNODE else node.zonelist
-    return tuple(zone for zone in zonelist if zone.zid <= highest), highest
+    return tuple(zone for zone in zonelist if zone.zid <= highest)
 
 
 def gfp_zone(m: Machine, gfp: int) -> int:
@@ -141,21 +146,23 @@ def gfp_migratetype(m: Machine, gfp: int) -> int:
     """The free lists that a mask belongs to. Kernel: include/linux/gfp.h gfp_migratetype"""
     if m.page_group_by_mobility_disabled:
         return 0
-    return m.checked_migratetype(gfp) if gfp & 0x18 == 0x18 else (gfp & 0x18) >> 3
+    if gfp & _MIGRATETYPE_BITS == _MIGRATETYPE_BITS:
+        return m.checked_migratetype(gfp)
+    return (gfp & _MIGRATETYPE_BITS) >> 3
 
 
-def alloc_flags_nofragment(m: Machine, zone: Zone, gfp: int) -> int:
+def alloc_flags_nofragment(m: Machine, zone: Zone | None) -> int:
     """Whether the first pass may mix types in a pageblock. Kernel: alloc_flags_nofragment
 
     Where ZONE_NORMAL is preferred and DMA32 stands behind it, the first pass rather takes from DMA32 than
     steal from another type's pageblock in NORMAL: a mixed pageblock stays mixed for long, and huge pages need
     unmixed ones.
     """
-    alloc_flags = gfp & _KSWAPD_RECLAIM
-    if m.has_dma32 and zone.zid == m.zone_index["Normal"]:
-        if len(m.nodes) == 1 or any(z.nid == zone.nid and z.name == "DMA32" for z in m.zones):
-            alloc_flags |= ALLOC_NOFRAGMENT
-    return alloc_flags
+    if zone is None or not m.has_dma32 or zone.zid != m.zone_index["Normal"]:
+        return 0
+    if len(m.nodes) > 1 and not any(z.nid == zone.nid and z.name == "DMA32" for z in m.zones):
+        return 0
+    return ALLOC_NOFRAGMENT
 
 
 def get_free_pages(m: Machine, gfp: int, order: int) -> int | None:
@@ -163,7 +170,7 @@ def get_free_pages(m: Machine, gfp: int, order: int) -> int | None:
     return alloc_pages(m, gfp & ~gfp_masks.__GFP_HIGHMEM, order)
 
 
-# -- walking the zones ---------------------------------------------------------------------------
+# -- walking the zones -----------------------------------------------------------------------------
 
 
 def get_page_from_freelist(
@@ -184,6 +191,8 @@ def get_page_from_freelist(
             m.trace.zone_tried(zone, order, mark, ac.highest_zoneidx, alloc_flags, ok=ok)
         if not ok and not alloc_flags & ALLOC_NO_WATERMARKS:
             continue
+        if order > 1 and gfp & gfp_masks.__GFP_NOFAIL:
+            printk.warn_on_once(m, "mm/page_alloc.c:3891", "get_page_from_freelist")
         pfn = rmqueue(m, zone, order, alloc_flags, ac.migratetype)
         if pfn is not None:
             zone.nr_alloc += 1
@@ -322,7 +331,7 @@ def prep_new_page(m: Machine, pfn: int, order: int, gfp: int) -> None:
         m.changed.append((pfn, 1 << order, state))
 
 
-# -- the high-order atomic reserve ---------------------------------------------------------------
+# -- the high-order atomic reserve -----------------------------------------------------------------
 
 
 def reserve_highatomic_pageblock(m: Machine, zone: Zone, pfn: int) -> None:
@@ -361,7 +370,7 @@ def unreserve_highatomic_pageblock(m: Machine, ac: AllocContext, *, force: bool)
     return False
 
 
-# -- the slow path -------------------------------------------------------------------------------
+# -- the slow path ---------------------------------------------------------------------------------
 
 
 def gfp_to_alloc_flags(gfp: int, order: int) -> int:
@@ -403,7 +412,7 @@ def alloc_pages_slowpath(m: Machine, gfp: int, order: int, ac: AllocContext) -> 
         if pfn is None and can_direct_reclaim:
             pfn = vmscan.reclaim_and_compact(m, gfp, order, alloc_flags, ac)
     if pfn is None:
-        nopage(m, gfp, order, can_direct_reclaim=can_direct_reclaim)
+        pfn = nopage(m, gfp, order, ac)
     return pfn
 
 
@@ -424,19 +433,33 @@ def wake_all_kswapds(m: Machine, ac: AllocContext) -> None:
             vmscan.wakeup_kswapd(m, zone)
 
 
-def nopage(m: Machine, gfp: int, order: int, *, can_direct_reclaim: bool) -> None:
-    """The end of the slow path: NULL with a report, or a request that may not fail and so never returns."""
+def nopage(m: Machine, gfp: int, order: int, ac: AllocContext) -> int | None:
+    """The end of the slow path: NULL with a report, or a request that may not fail.
+
+    Kernel: __alloc_pages_slowpath nopage. One that may not fail and is large gets at the reserves at
+    last; where even that does not help, the kernel tries for ever.
+    """
     if m.verdict in ("oom", "hang"):
-        return
+        return None
     if gfp & gfp_masks.__GFP_NOFAIL:
-        if can_direct_reclaim:
-            m.verdict = "hang"
-            return
-        printk.warn_on_once(m, "mm/page_alloc.c:5360", "__alloc_pages_slowpath")
+        if gfp & _DIRECT_RECLAIM:
+            warn_on_once_gfp(m, gfp, "mm/page_alloc.c:5383", "__alloc_pages_slowpath")
+            pfn = get_page_from_freelist(m, gfp, order, ALLOC_CPUSET | ALLOC_MIN_RESERVE, ac)
+            if pfn is None:
+                m.verdict = "hang"
+            return pfn
+        warn_on_once_gfp(m, gfp, "mm/page_alloc.c:5367", "__alloc_pages_slowpath")
     printk.warn_alloc(m, gfp, f"page allocation failure: order:{order}")
+    return None
 
 
-# -- bulk ----------------------------------------------------------------------------------------
+def warn_on_once_gfp(m: Machine, gfp: int, place: str, function: str) -> None:
+    """A WARN_ON_ONCE that __GFP_NOWARN silences. Kernel: mm/internal.h WARN_ON_ONCE_GFP"""
+    if not gfp & gfp_masks.__GFP_NOWARN:
+        printk.warn_on_once(m, place, function)
+
+
+# -- bulk ------------------------------------------------------------------------------------------
 
 
 def alloc_pages_bulk(m: Machine, gfp: int, nid: int, nr_pages: int) -> list[int]:
@@ -484,13 +507,14 @@ def one_page(m: Machine, gfp: int, nid: int) -> list[int]:
     return [] if pfn is None else [pfn]
 
 
-# -- freeing -------------------------------------------------------------------------------------
+# -- freeing ---------------------------------------------------------------------------------------
 
 
 def free_the_page(m: Machine, pfn: int, order: int) -> None:
     """Free a block whose last reference is gone. Kernel: free_the_page, free_pages_prepare
 
-    The usual case is decided here: the block as it was allocated, with nothing set that says it is still in use.
+    The usual case is decided here: the block as it was allocated, with nothing set that says it is still
+    in use.
     """
     if m.trace is not None:
         m.trace.free(pfn, order)

@@ -129,7 +129,7 @@ def print_bug(m: Machine, text: str) -> None:
     printk(m, text)
 
 
-def die(m: Machine, what: str) -> NoReturn:
+def die(m: Machine, what: str, summary: str | None = None) -> NoReturn:
     """The oops itself: what happened, to whom, for the how manieth time.
 
     Kernel: arch/x86/kernel/dumpstack.c __die
@@ -139,6 +139,8 @@ def die(m: Machine, what: str) -> NoReturn:
     printk(m, f"{what} [#{m.die_counter}] PREEMPT SMP NOPTI")
     dump_stack(m)
     print_modules(m)
+    if summary is not None:
+        printk(m, summary)
     printk(m, END_TRACE)
     m.taint |= TAINT_DIE
     raise Oops(what)
@@ -154,7 +156,7 @@ def page_fault(m: Machine, address: int, *, write: bool = False) -> NoReturn:
     code = 2 if write else 0
     printk(m, f"#PF: supervisor {'write' if write else 'read'} access in kernel mode")
     printk(m, f"#PF: error_code(0x{code:04x}) - not-present page")
-    die(m, f"Oops: {code:04x}")
+    die(m, f"Oops: {code:04x}", f"CR2: {shown}")
 
 
 def pointer(m: Machine, address: int) -> str:

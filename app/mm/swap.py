@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.mm import page_alloc, page_check, page_free, printk
+from app.mm.memory_model import PAGE_SHIFT
 from app.mm.page import PG_head
 from app.mm.page_ref import block_of, compound_head, page_count, page_ref_add, page_ref_count
 
@@ -17,8 +18,8 @@ if TYPE_CHECKING:
     from app.mm.machine import Machine
 
 __all__ = [
-    "block_of", "checked", "compound_head", "free_pages", "get_page", "get_page_unless_zero", "page_count",
-    "page_ref_count", "put_page", "virt_to_page",
+    "block_of", "checked", "compound_head", "free_pages", "free_pages_at", "get_page", "get_page_unless_zero",
+    "page_count", "page_pointer", "page_ref_count", "put_page", "virt_to_page",
 ]  # fmt: skip
 
 # Functions that read `page->flags` or, for a mere count, `page->_refcount` of a page; all others begin
@@ -40,16 +41,22 @@ def checked(m: Machine, pfn: int | None, function: str) -> int:
     return pfn
 
 
-def virt_to_page(m: Machine, address: int | None) -> int:
-    """The frame behind an address of the direct map. Kernel: arch/x86/include/asm/page.h virt_to_page
+def page_pointer(m: Machine, address: int) -> int:
+    """The `struct page *` of an address. Kernel: arch/x86/include/asm/page.h virt_to_page
 
-    The translation is arithmetic and cannot fail; an address outside the direct map gives a pointer to no
-    `struct page`, and whoever follows it faults there.
+    The translation is arithmetic and cannot fail. Of an address outside the direct map it makes a pointer
+    to no page.
     """
+    return (
+        m.model.pfn_to_page((address - m.model.page_offset & m.model.ptr_max) >> PAGE_SHIFT) & m.model.ptr_max
+    )
+
+
+def virt_to_page(m: Machine, address: int | None) -> int:
+    """The frame behind an address of the direct map; another address faults when its page is looked at."""
     pfn = None if address is None else m.model.virt_to_pfn(address)
     if pfn is None:
-        frame = ((address or 0) - m.model.page_offset & m.model.ptr_max) >> 12
-        printk.page_fault(m, m.model.pfn_to_page(frame) + m.model.sizeof_long & m.model.ptr_max)
+        printk.page_fault(m, page_pointer(m, address or 0) + m.model.sizeof_long & m.model.ptr_max)
     return pfn
 
 
@@ -118,3 +125,12 @@ def free_pages(m: Machine, pfn: int | None, order: int) -> None:
         page_alloc.free_the_page(m, pfn, order)
     elif not compound:
         page_free.free_tail(m, pfn, order)
+
+
+def free_pages_at(m: Machine, address: int | None, order: int) -> None:
+    """Free a block by its address; an address of 0 is ignored. Kernel: mm/page_alloc.c free_pages"""
+    if address is None:
+        return
+    if m.debug and m.model.virt_to_pfn(address) is None:
+        printk.bug(m, "kernel BUG at mm/page_alloc.c:5757!")
+    free_pages(m, virt_to_page(m, address), order)

@@ -65,9 +65,9 @@ def out_of_memory(m: Machine, gfp: int, order: int, ac: page_alloc.AllocContext)
     """
     flags = page_alloc.ALLOC_WMARK_HIGH | page_alloc.ALLOC_CPUSET
     pfn = page_alloc.get_page_from_freelist(m, gfp & ~gfp_masks.__GFP_DIRECT_RECLAIM, order, flags, ac)
-    if pfn is not None:
+    if pfn is not None or order > PAGE_ALLOC_COSTLY_ORDER:
         return pfn
-    if not gfp & gfp_masks.__GFP_FS or order > PAGE_ALLOC_COSTLY_ORDER:
+    if not gfp & gfp_masks.__GFP_FS:
         m.verdict = "hang"
         return None
     m.verdict = "oom"

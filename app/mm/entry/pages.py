@@ -5,7 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from app.mm import gfp as gfp_masks, page_alloc, pcp, swap
+from app.mm import gfp as gfp_masks
+from app.mm import page_alloc, pcp, swap
 from app.mm.calls import Call
 from app.mm.entry import describe
 from app.mm.outcome import Outcome
@@ -47,10 +48,9 @@ def free_pages(m: Machine, call: Call, value: int | None) -> None:
     Kernel: mm/page_alloc.c __free_pages, free_pages
     """
     if "addr" in call.args:
-        if value is None:
-            return
-        value = swap.virt_to_page(m, value)
-    swap.free_pages(m, value, call.args["order"])
+        swap.free_pages_at(m, value, call.args["order"])
+    else:
+        swap.free_pages(m, value, call.args["order"])
 
 
 def page_address(m: Machine, call: Call, outcome: Outcome) -> None:
@@ -65,9 +65,11 @@ def page_address(m: Machine, call: Call, outcome: Outcome) -> None:
 
 def virt_to_page(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: arch/x86/include/asm/page.h virt_to_page"""
-    pfn = swap.virt_to_page(m, call.args["addr"])
-    outcome.ret = f"{m.model.pfn_to_page(pfn):#x}"
-    outcome.page = describe.page(m, pfn)
+    address = call.args["addr"] or 0
+    outcome.ret = f"{swap.page_pointer(m, address):#x}"
+    pfn = m.model.virt_to_pfn(address)
+    if pfn is not None:
+        outcome.page = describe.page(m, pfn)
 
 
 def drain_all_pages(m: Machine, call: Call, outcome: Outcome) -> None:

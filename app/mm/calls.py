@@ -28,7 +28,7 @@ OBJECT_NAME: Final = re.compile(r"[A-Za-z0-9_.:-]{1,31}")
 HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,16}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Named:
     """What a name stands for: the result of an earlier call.
 
@@ -77,7 +77,7 @@ class Reference:
     offset: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Call:
     """One kernel function with its arguments and who calls it from where.
 

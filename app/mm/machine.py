@@ -17,6 +17,7 @@ from app.mm.sysctl import LOWMEM_RESERVE_RATIO
 from app.mm.wait import Task
 
 if TYPE_CHECKING:
+    from app.mm.page_alloc import AllocContext
     from app.mm.slab import KmemCache, Slab
     from app.mm.trace import Trace
 
@@ -154,9 +155,7 @@ class Machine:
         elif task.waiting_for is not None:
             for_slot = task.name in self.pkmap.waiters
             raise TaskBlocked(task.name, task.waiting_for, task.since, for_slot=for_slot)
-        if not call.spec.allocates or (call.repeat is None and self.live_blocks < MAX_LIVE_BLOCKS // 2):
-            return
-        if self.live_blocks + self.blocks_wanted(call) > MAX_LIVE_BLOCKS:
+        if call.spec.allocates and self.live_blocks + self.blocks_wanted(call) > MAX_LIVE_BLOCKS:
             raise NoRoom(
                 f"a session holds at most {MAX_LIVE_BLOCKS} live blocks; {self.live_blocks} are in use"
             )

@@ -1,12 +1,13 @@
 """Where a page frame's `struct page` and its address are.
 
-Kernel: include/asm-generic/memory_model.h, arch/x86/include/asm/page.h. Both translations are plain arithmetic, which is
-why the kernel can afford to keep only one of the three (a pfn, a `struct page *`, an address) and compute the others.
+Kernel: include/asm-generic/memory_model.h, arch/x86/include/asm/page.h. Both translations are plain
+arithmetic, which is why the kernel can afford to keep only one of the three (a pfn, a `struct page *`, an
+address) and compute the others.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 PAGE_SHIFT = 12
 PAGE_SIZE = 1 << PAGE_SHIFT
@@ -17,12 +18,13 @@ VMEMMAP_START = 0xFFFFEA0000000000
 PTR_MAX = {"x86_64": (1 << 64) - 1, "i386": (1 << 32) - 1}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class MemoryModel:
     """The fixed shape of a machine: all that a call's arguments can be judged by without its state.
 
-    arch: `x86_64` or `i386`. mem_map: address of frame 0's `struct page`. spans: `[start_pfn, end_pfn)` of the populated
-    zones. max_low_pfn: first frame that the direct map does not reach (i386: HIGHMEM starts there).
+    arch: `x86_64` or `i386`. mem_map: address of frame 0's `struct page`. spans: `[start_pfn, end_pfn)` of
+    the populated zones. max_low_pfn: first frame that the direct map does not reach (i386: HIGHMEM starts
+    there).
     """
 
     arch: str
@@ -31,26 +33,20 @@ class MemoryModel:
     spans: tuple[tuple[int, int], ...]
     max_low_pfn: int
     mem_map: int
+    # Bytes of one `struct page`; where the direct map starts; the largest value of a pointer or a `size_t`.
+    sizeof_page: int = field(init=False)
+    page_offset: int = field(init=False)
+    ptr_max: int = field(init=False)
 
-    @property
-    def sizeof_page(self) -> int:
-        """Bytes of one `struct page`."""
-        return SIZEOF_PAGE[self.arch]
+    def __post_init__(self) -> None:
+        self.sizeof_page = SIZEOF_PAGE[self.arch]
+        self.page_offset = PAGE_OFFSET[self.arch]
+        self.ptr_max = PTR_MAX[self.arch]
 
     @property
     def sizeof_long(self) -> int:
         """Bytes of an `unsigned long`, and of a pointer."""
         return 8 if self.arch == "x86_64" else 4
-
-    @property
-    def page_offset(self) -> int:
-        """Where the direct map of physical memory starts."""
-        return PAGE_OFFSET[self.arch]
-
-    @property
-    def ptr_max(self) -> int:
-        """The largest value that a pointer (and a `size_t`) can hold."""
-        return PTR_MAX[self.arch]
 
     def pfn_valid(self, pfn: int) -> bool:
         """Whether the frame lies in a populated zone and so has a `struct page`."""
@@ -58,22 +54,22 @@ class MemoryModel:
 
     def pfn_to_page(self, pfn: int) -> int:
         """Address of the frame's `struct page`."""
-        return self.mem_map + pfn * SIZEOF_PAGE[self.arch]
+        return self.mem_map + pfn * self.sizeof_page
 
     def page_to_pfn(self, page: int) -> int | None:
         """Frame number of a `struct page *`; None where the pointer is not one of this machine's."""
-        pfn, rest = divmod(page - self.mem_map, SIZEOF_PAGE[self.arch])
+        pfn, rest = divmod(page - self.mem_map, self.sizeof_page)
         return pfn if rest == 0 and self.pfn_valid(pfn) else None
 
     def pfn_to_virt(self, pfn: int) -> int | None:
         """Address of the frame in the direct map; None for HIGHMEM, which has none.
 
-        Kernel: mm/page_alloc.c page_address via lowmem_page_address. A 32-bit kernel has 1 GiB of addresses for itself,
-        so only the first 879 MiB of memory can be mapped for good.
+        Kernel: mm/page_alloc.c page_address via lowmem_page_address. A 32-bit kernel has 1 GiB of addresses
+        for itself, so only the first 879 MiB of memory can be mapped for good.
         """
-        return PAGE_OFFSET[self.arch] + (pfn << PAGE_SHIFT) if pfn < self.max_low_pfn else None
+        return self.page_offset + (pfn << PAGE_SHIFT) if pfn < self.max_low_pfn else None
 
     def virt_to_pfn(self, address: int) -> int | None:
-        """Frame behind a direct-map address; None where the address is not in the direct map of this machine."""
-        pfn = (address - PAGE_OFFSET[self.arch]) >> PAGE_SHIFT
+        """Frame behind a direct-map address; None where this machine has no such address."""
+        pfn = (address - self.page_offset) >> PAGE_SHIFT
         return pfn if 0 <= pfn < self.max_low_pfn and self.pfn_valid(pfn) else None

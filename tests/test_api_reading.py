@@ -134,6 +134,28 @@ def test_no_such_cache(client: TestClient, at: At, name: str) -> None:
     problem(client.get(at(f"/caches/{name}")), 404)
 
 
+def test_a_large_cache_comes_in_parts(client: TestClient, at: At) -> None:
+    run(client, at, "kmalloc(2K, GFP_KERNEL) * 100")
+    whole = client.get(at("/caches/kmalloc-2k")).json()
+    assert whole["next"] is None
+    found: list[dict[str, Any]] = []
+    url = at("/caches/kmalloc-2k?limit=2")
+    while url is not None:
+        part = client.get(url).json()
+        assert len(part["slabs"]) <= 2
+        found += part["slabs"]
+        url = part["next"]
+    assert found == whole["slabs"]
+    assert len(found) > 4
+    for query, name in (
+        ("start=-1", "start"),
+        ("start=x", "start"),
+        ("limit=0", "limit"),
+        ("limit=1001", "limit"),
+    ):
+        problem(client.get(at(f"/caches/kmalloc-2k?{query}")), 422, "query", name)
+
+
 def test_tasks_and_log(client: TestClient, at: At) -> None:
     run(
         client,

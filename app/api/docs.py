@@ -69,6 +69,7 @@ MACHINE: Final[Doc] = {
         "pcp": {"type": "boolean"},
         "mobility": {"type": "boolean"},
         "debug": {"type": "boolean"},
+        "transparent_hugepage": {"type": "string"},
         "sysctl": {"type": "object"},
         "dump": {"type": "object"},
     },

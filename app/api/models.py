@@ -178,24 +178,95 @@ class ZoneMap(BaseModel):
     fill: str = Field(description="base64: one byte a cell, 0 to 255 of it in use")
 
 
-class StructPage(BaseModel):
+class Buddy(BaseModel):
+    order: int
     pfn: int
+    valid: bool
+    free: bool
+    mergeable: bool
 
 
-class Cache(BaseModel):
+class Block(BaseModel):
+    """The allocation that a frame belongs to."""
+
+    pfn: int
+    order: int
+    offset: int
+    compound: bool
+    gfp: Hex
+    gfp_names: str
+    task: str | None
+    seq: int | None
+
+
+class StructPage(BaseModel):
+    """A page frame. `block`, `free` and `pcp` say where it is, as far as it is there."""
+
+    pfn: int
+    page: Hex
+    address: Pointer
+    physical: Hex
+    zone: str
+    node: int
+    state: str
+    pageblock: dict[str, Any]
+    struct_page: dict[str, Any]
+    lecture_names: dict[str, str] = Field(description="how older lectures call the same fields")
+    buddies: list[Buddy]
+    block: Block | None = None
+    free: dict[str, Any] | None = None
+    pcp: dict[str, Any] | None = None
+
+
+class CacheSummary(BaseModel):
     name: str
+    object_size: int
+    size: int
+    ksize: int
+    align: int
+    order: int
+    objs_per_slab: int
+    flags: Hex
+    active_objs: int
+    num_objs: int
+    allocated: int
+    active_slabs: int
+    num_slabs: int
+    pages: int
+
+
+class Cache(CacheSummary):
+    states: dict[str, str] = Field(description="what the letters of a slab's `states` mean")
+    slabs: list[dict[str, Any]]
+    next: NextUrl
 
 
 class Caches(BaseModel):
-    caches: list[Cache]
+    caches: list[CacheSummary]
+
+
+class VmapArea(BaseModel):
+    address: Hex
+    end: Hex
+    size: int
+    kind: str
+    nr_pages: int
+    lazy: bool = Field(description="freed, and its addresses wait for a purge")
 
 
 class VmapAreas(BaseModel):
-    areas: list[dict[str, Any]]
+    areas: list[VmapArea]
+
+
+class Task(BaseModel):
+    name: str
+    pid: int
+    waiting_for: int | None = Field(description="page frame whose lock it sleeps on")
+    since: int | None = Field(description="seq since which it sleeps")
 
 
 class Tasks(BaseModel):
-    tasks: list[dict[str, Any]]
+    tasks: list[Task]
 
 
 class Log(BaseModel):

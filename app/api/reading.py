@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 
 from app.api import docs, models
 from app.api.bodies import JSON, NDJSON
-from app.api.parameters import After, CacheName, Cells, Limit, Node, Pfn, Seq, Shift, Start, Zone
+from app.api.parameters import After, CacheName, Cells, Limit, Node, Pfn, Seq, Shift, Slabs, Start, Zone
 from app.api.requests import BASE, answer, asked, etag
 from app.mm import show
 from app.mm.errors import BadArgument
@@ -65,10 +65,10 @@ async def view(request: Request, show_: Callable[..., Any], *args: Any, **more: 
     return await sessions.read(principal, sid, show_, *args, **more)
 
 
-def or_none(machine: Machine, show_: Callable[[Machine, Any], Any], what: Any) -> Any:
+def or_none(machine: Machine, show_: Callable[..., Any], *what: Any) -> Any:
     """A view of one thing in the machine; None where it has no such thing."""
     try:
-        return show_(machine, what)
+        return show_(machine, *what)
     except KeyError:
         return None
 
@@ -115,11 +115,14 @@ async def caches(request: Request) -> Response:
 
 
 @router.get("/caches/{name}", **docs.operation("get_cache", "One slab cache", docs.ok(models.Cache)))
-async def cache(request: Request, name: CacheName) -> Response:
-    """Its slabs and their objects."""
-    found = await view(request, or_none, show.cache, name)
+async def cache(request: Request, name: CacheName, start: Slabs = 0, limit: Limit = 1000) -> Response:
+    """Its slabs in address order, and their objects."""
+    found = await view(request, or_none, show.cache, name, start, limit)
     if found is None:
         raise NotFound("cache", name)
+    if found["next"] is not None:
+        here = request.url.path
+        found["next"] = f"{here}?start={found['next']}&limit={limit}"
     return answer(found)
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from app.mm import machine as mm_machine
 from app.mm.outcome import Outcome
-from app.sessions import LOCAL, BatchItem, Conflict, Sessions
+from app.sessions import LOCAL, BatchItem, Conflict, Sessions, keeper
 from app.sessions import snapshots as rule
 from app.settings import Settings
 from tests.factories import TINY, alloc, free, raw, seqs, serving, settings_for
@@ -121,7 +121,11 @@ async def test_another_process_replays_to_an_equal_dump(settings: Settings) -> N
         assert list(document) == list(before)
 
 
-async def test_states_are_kept_as_a_machine_is_used(settings: Settings) -> None:
+@pytest.mark.parametrize("small", [0, 100_000], ids=["rebuilt", "dumped in place"])
+async def test_states_are_kept_as_a_machine_is_used(
+    settings: Settings, small: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(keeper, "SMALL", small)
     async with serving(settings) as sessions:
         sid = await filled(sessions, rule.LEAST + 10)
         other = await filled(sessions, 10)

@@ -328,4 +328,4 @@ def _note_thread(threads: list[threading.Thread]) -> None:
 def _build(document: Mapping[str, Any]) -> tuple[Machine, State | None]:
     """A machine, and its state where no profile can make it again."""
     machine = opening.build(document)
-    return machine, snapshots.encode(machine) if "dump" in document else None
+    return machine, snapshots.encode(machine.dump()) if "dump" in document else None

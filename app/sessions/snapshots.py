@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
+from collections.abc import Mapping
 from typing import Any, Final
 
 from app.mm import boot
@@ -25,9 +26,9 @@ def worth(since: int) -> bool:
     return since >= WORTH
 
 
-def encode(machine: Machine) -> State:
-    """The machine's dump in canonical JSON (equal dumps give equal bytes), compressed."""
-    text = json.dumps(machine.dump(), sort_keys=True, separators=(",", ":")).encode()
+def encode(dump: Mapping[str, Any]) -> State:
+    """A machine's dump in canonical JSON (equal dumps give equal bytes), compressed."""
+    text = json.dumps(dump, sort_keys=True, separators=(",", ":")).encode()
     return State(hashlib.sha256(text).hexdigest(), len(text), zlib.compress(text))
 
 

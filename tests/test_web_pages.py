@@ -52,7 +52,7 @@ def page(client: TestClient, path: str, status: int = 200) -> str:
     return text_of(answer)
 
 
-def call(client: TestClient, machine: str, name: str, **fields: str) -> Response:
+def call(client: TestClient, machine: str, name: str, /, **fields: str) -> Response:
     return client.post(f"{machine}/call/{name}", data={"view": "", **fields})
 
 

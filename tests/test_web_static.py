@@ -97,6 +97,11 @@ def test_templates_hold_no_script_and_no_style(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=name_of)
+def test_attributes_are_not_escaped_into_their_values(path: Path) -> None:
+    assert not re.search(r"{{ '[^']*\"", path.read_text())
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=name_of)
 def test_templates_compute_nothing(path: Path) -> None:
     for expression in re.findall(r"{[{%](.*?)[}%]}", path.read_text(), flags=re.DOTALL):
         code = re.sub(r"\"[^\"]*\"|'[^']*'", "", expression)

@@ -5,8 +5,17 @@ export class Refused extends Error {
   /** @param {{title?: string, detail?: string, errors?: {loc: (string | number)[], msg: string}[]}} problem */
   constructor(problem) {
     super(problem.detail ?? problem.title ?? "The server gave no reason.");
-    this.errors = problem.errors ?? [];
+    this.faults = (problem.errors ?? []).map(fault);
   }
+}
+
+/**
+ * A field at fault and why. A line of text has only its number for a place; the field's name then begins the words.
+ * @param {{loc: (string | number)[], msg: string}} error
+ */
+function fault({ loc, msg }) {
+  const [, field, words] = /^([a-z]+): (.*)$/s.exec(msg) ?? [];
+  return loc[0] === "line" ? { field: field ?? "", words: words ?? msg } : { field: String(loc.at(-1)), words: msg };
 }
 
 /** @param {Response} response */

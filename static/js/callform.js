@@ -64,12 +64,11 @@ export function recipes(api) {
 
 /**
  * Show which fields were refused and why; what was typed stays.
- * @param {HTMLFormElement} form @param {{loc: (string | number)[], msg: string}[]} errors
+ * @param {HTMLFormElement} form @param {{field: string, words: string}[]} faults
  */
-export function mark(form, errors) {
+export function mark(form, faults) {
   clear(form);
-  for (const { loc, msg } of errors) {
-    const name = String(loc.at(-1));
+  for (const { field: name, words } of faults) {
     const box =
       form.querySelector(`[data-field="${CSS.escape(name)}"]`) ??
       (["pfn", "page", "addr"].includes(name) ? form.querySelector(".field-page, .field-page_or_addr, .field-addr") : null);
@@ -81,7 +80,7 @@ export function mark(form, errors) {
     hint.dataset.was ??= hint.textContent;
     const fault = document.createElement("strong");
     fault.className = "fault";
-    fault.textContent = msg;
+    fault.textContent = words;
     hint.replaceChildren(fault);
   }
   form.querySelector("[aria-invalid]")?.focus();

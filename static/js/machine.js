@@ -53,7 +53,7 @@ function refused(error, form) {
   const title = "Not a kernel call: nothing happened";
   const words = error instanceof Refused ? error.message : `The server cannot be reached: ${error.message}`;
   answer.classList.add("refused");
-  answer.textContent = `${title}. ${words}`;
+  answer.textContent = `${title}. ${form.closest("#call") ? "" : words}`;
   const box = document.getElementById("call-refused");
   if (!form.closest("#call") || !box) return;
   const alert = document.createElement("div");
@@ -62,15 +62,15 @@ function refused(error, form) {
   const heading = document.createElement("h2");
   heading.textContent = title;
   const list = document.createElement("ul");
-  const faults = error instanceof Refused && error.errors.length ? error.errors : [{ loc: [], msg: words }];
-  for (const { loc, msg } of faults) {
+  const known = error instanceof Refused && error.faults.length ? error.faults : [{ field: "", words }];
+  for (const fault of known) {
     const item = document.createElement("li");
-    item.textContent = loc.length ? `${loc.at(-1)}: ${msg}` : msg;
+    item.textContent = fault.field ? `${fault.field}: ${fault.words}` : fault.words;
     list.append(item);
   }
   alert.append(heading, list);
   box.replaceChildren(alert);
-  mark(form, error instanceof Refused ? error.errors : []);
+  mark(form, known);
 }
 
 /**
@@ -159,4 +159,4 @@ onKey("Escape", () => {
   document.getElementById("picker")?.removeAttribute("open");
   if (new URLSearchParams(location.search).has("pfn")) show(address({ pfn: null }));
 });
-map.start(runs(document));
+map.open(runs(document));

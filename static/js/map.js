@@ -39,7 +39,7 @@ export class FrameMap {
   }
 
   /** @param {Promise<[number, number, string][] | undefined>} changed */
-  async start(changed) {
+  async open(changed) {
     this.show(this.box, await this.fetch(this.box), await changed);
     this.box.append(this.canvas);
     document.fonts.ready.then(() => this.draw());
@@ -56,8 +56,10 @@ export class FrameMap {
   show(box, doc, changed) {
     const moved = box !== this.box && ["zone", "node", "start", "shift"].some((name) => box.dataset[name] !== this.box.dataset[name]);
     const keep = this.cursor === null ? null : this.pfnOf(this.cursor);
-    for (const name of Object.keys(this.box.dataset)) delete this.box.dataset[name];
-    Object.assign(this.box.dataset, box.dataset);
+    if (box !== this.box) {
+      for (const name of Object.keys(this.box.dataset)) delete this.box.dataset[name];
+      Object.assign(this.box.dataset, box.dataset);
+    }
     const drawing = this.box.querySelector("svg");
     const fresh = box.querySelector("svg");
     if (drawing && fresh && drawing !== fresh) drawing.replaceWith(document.adoptNode(fresh));
@@ -66,6 +68,7 @@ export class FrameMap {
     this.selected = this.box.dataset.selected === undefined ? null : Number(this.box.dataset.selected);
     if (moved && keep !== null) this.cursor = this.clamp(Math.floor((keep - this.start) / 2 ** this.shift));
     if (changed !== undefined) this.flash(changed);
+    if (document.activeElement === this.canvas) this.readout.textContent = this.words(this.cursor);
     this.draw();
   }
 

@@ -1,0 +1,275 @@
+"""The dashboard in Chromium against a real server: what a person sees, presses and hears read out."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+
+from tests.served import build, listening
+
+SIZES = {"wide": (1440, 900), "middle": (1024, 768), "phone": (390, 844)}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with listening(build(tmp_path_factory.mktemp("dashboard"))) as address:
+        yield address
+
+
+@pytest.fixture
+def silent(page: Page) -> Iterator[Page]:
+    """A page on which nothing may be complained of: no error, no warning, nothing that the policy blocks.
+
+    That a request was refused is no complaint of the page, though Chromium writes each into the console.
+    """
+    said: list[str] = []
+    page.on(
+        "console", lambda message: said.append(message.text) if message.type in {"error", "warning"} else None
+    )
+    page.on("pageerror", lambda error: said.append(str(error)))
+    yield page
+    assert [
+        text for text in said if not text.startswith("Failed to load resource: the server responded with")
+    ] == []
+
+
+def create(page: Page, address: str, profile: str = "tiny-16m", *, lecture: bool = True) -> None:
+    """Through the form of the home page."""
+    page.goto(address)
+    page.get_by_role("radio", name=profile).check()
+    page.locator("#new-name").fill("demo")
+    page.get_by_label("Lecture view").set_checked(lecture)
+    page.get_by_role("button", name="Create machine").click()
+    expect(page.get_by_role("heading", name="demo")).to_be_visible()
+
+
+def console(page: Page, line: str) -> None:
+    before = page.locator("#head-seq").text_content()
+    page.get_by_label("A call as a line of text").fill(line)
+    page.keyboard.press("Enter")
+    expect(page.locator("#head-seq")).not_to_have_text(str(before))
+
+
+def canvas(page: Page) -> Locator:
+    return page.locator("#map-picture canvas")
+
+
+def picture(page: Page) -> str:
+    expect(canvas(page)).to_be_visible()
+    return str(canvas(page).evaluate("canvas => canvas.toDataURL()"))
+
+
+def moved(page: Page, what: str) -> float:
+    box = page.locator(what).bounding_box()
+    assert box is not None
+    return box["y"]
+
+
+def test_create_allocate_see_the_map_change(silent: Page, address: str) -> None:
+    create(silent, address)
+    before = picture(silent)
+    silent.get_by_label("order").fill("3")
+    silent.get_by_role("button", name="Call alloc_pages").click()
+    expect(silent.locator("#head-seq")).to_have_text("#1")
+    outcome = silent.locator("#outcome")
+    expect(outcome).to_contain_text("alloc_pages(GFP_KERNEL, 3)")
+    expect(outcome).to_contain_text("ok")
+    assert picture(silent) != before
+    expect(silent.locator("#journal")).to_contain_text("alloc_pages(GFP_KERNEL, 3)")
+    expect(silent.get_by_label("order")).to_have_value("3")
+
+
+def test_the_page_stays_where_it_is(silent: Page, address: str) -> None:
+    create(silent, address)
+    console(silent, "alloc_pages(GFP_KERNEL, 3)")
+    places = {what: moved(silent, what) for what in ("#map-picture", "#panels", "#zones", "#call")}
+    console(silent, "alloc_pages(GFP_KERNEL, 2)")
+    assert places == {what: moved(silent, what) for what in places}
+
+
+def test_a_refused_request_says_so_and_loses_nothing(silent: Page, address: str) -> None:
+    create(silent, address)
+    silent.get_by_label("gfp", exact=False).first.fill("GFP_NONSENSE")
+    with silent.expect_response("**/calls") as answered:
+        silent.get_by_role("button", name="Call alloc_pages").click()
+    assert answered.value.status == 422
+    expect(silent.locator("#call-refused")).to_contain_text("Not a kernel call: nothing happened")
+    expect(silent.locator(".field-gfp .fault")).to_contain_text("unknown flag")
+    expect(silent.locator(".field-gfp input")).to_have_value("GFP_NONSENSE")
+    expect(silent.locator(".field-gfp input")).to_be_focused()
+    expect(silent.locator("#head-seq")).to_have_text("#0")
+    silent.locator(".field-gfp input").fill("GFP_KERNEL")
+    silent.get_by_role("button", name="Call alloc_pages").click()
+    expect(silent.locator("#head-seq")).to_have_text("#1")
+    expect(silent.locator(".fault")).to_have_count(0)
+
+
+def test_null_is_an_answer(silent: Page, address: str) -> None:
+    create(silent, address)
+    console(silent, "alloc_pages(GFP_KERNEL|__GFP_NOWARN, 11)")
+    expect(silent.locator("#outcome")).to_contain_text("The kernel’s answer is NULL.")
+    expect(silent.locator("#outcome .null")).to_have_text("NULL")
+
+
+def test_the_form_and_the_console_say_the_same_line(silent: Page, address: str) -> None:
+    create(silent, address)
+    silent.get_by_text("curl, C and source").click()
+    silent.get_by_label("order").fill("2")
+    silent.get_by_label("name the result").fill("p")
+    silent.get_by_text("Who calls", exact=True).click()
+    silent.get_by_label("task").fill("alice")
+    silent.get_by_label("context").select_option("softirq")
+    line = "alice/softirq: p = alloc_pages(GFP_KERNEL, 2)"
+    expect(silent.locator("[data-line]")).to_have_text(line)
+    expect(silent.locator("[data-curl]")).to_contain_text(f"--data-binary '{line}'")
+    expect(silent.locator("[data-curl]")).to_contain_text(f"curl -s {address}/api/v1/sessions/")
+
+
+def test_another_call_is_chosen_in_place(silent: Page, address: str) -> None:
+    create(silent, address)
+    silent.locator("#picker summary").click()
+    silent.get_by_role("link", name="__free_pages", exact=True).click()
+    expect(silent.get_by_role("button", name="Call __free_pages")).to_be_visible()
+    assert "call=__free_pages" in silent.url
+    silent.go_back()
+    expect(silent.get_by_role("button", name="Call alloc_pages")).to_be_visible()
+
+
+def test_the_map_by_keyboard(silent: Page, address: str) -> None:
+    create(silent, address)
+    console(silent, "p = alloc_pages(GFP_KERNEL, 3)")
+    silent.keyboard.press("Escape")
+    silent.keyboard.press("m")
+    expect(canvas(silent)).to_be_focused()
+    readout = silent.locator("#map-readout")
+    expect(readout).to_contain_text("changed by the last call")
+    for _ in range(3):
+        silent.keyboard.press("+")
+    expect(silent.locator("#map-head")).to_contain_text("1 cell = 1 frame")
+    expect(canvas(silent)).to_be_focused()
+    expect(readout).to_have_text(re.compile("^0x[0-9a-f]+: unmovable"))
+    first = readout.text_content()
+    silent.keyboard.press("ArrowRight")
+    expect(readout).not_to_have_text(str(first))
+    silent.keyboard.press("ArrowLeft")
+    expect(readout).to_have_text(str(first))
+    silent.keyboard.press("Enter")
+    expect(silent.get_by_role("heading", name="Frame 0x")).to_be_visible()
+    assert "pfn=0x" in silent.url
+    silent.keyboard.press("Escape")
+    expect(silent.get_by_role("heading", name="Inspector")).to_be_visible()
+
+
+def test_keys(silent: Page, address: str) -> None:
+    create(silent, address)
+    expect(canvas(silent)).to_be_visible()
+    silent.keyboard.press("?")
+    expect(silent.get_by_role("dialog")).to_be_visible()
+    silent.keyboard.press("Escape")
+    expect(silent.get_by_role("dialog")).to_be_hidden()
+    silent.keyboard.press("c")
+    line = silent.get_by_label("A call as a line of text")
+    expect(line).to_be_focused()
+    silent.keyboard.type("alloc_page(GFP_KERNEL)")
+    silent.keyboard.press("Enter")
+    expect(silent.locator("#head-seq")).to_have_text("#1")
+    expect(line).to_have_value("")
+    silent.keyboard.press("ArrowUp")
+    expect(line).to_have_value("alloc_page(GFP_KERNEL)")
+    silent.keyboard.press("Escape")
+    silent.keyboard.press("/")
+    expect(silent.get_by_label("Filter the journal")).to_be_focused()
+    silent.keyboard.type("put_page")
+    expect(silent.locator("#journal .row:visible")).to_have_count(0)
+
+
+def test_clicking_a_cell_inspects_what_the_call_changed(silent: Page, address: str) -> None:
+    create(silent, address, "x86_64-8g", lecture=False)
+    console(silent, "p = alloc_pages(GFP_KERNEL, 4)")
+    silent.locator("#outcome .changes a").first.click()
+    expect(silent.get_by_role("heading", name="Frame 0x")).to_be_visible()
+    silent.get_by_role("link", name="Show its surroundings").click()
+    expect(silent.locator("#map-head")).to_contain_text("1 cell = 1 frame")
+    silent.get_by_role("button", name="get_page", exact=True).click()
+    expect(silent.locator("#inspector")).to_contain_text(re.compile(r"_refcount _count\s*2"))
+
+
+def test_someone_elses_call_is_seen_on_return(silent: Page, address: str) -> None:
+    create(silent, address)
+    path = silent.url.removeprefix(address)
+    silent.request.post(f"{address}/api/v1{path}/alloc_page", data={"gfp": "GFP_KERNEL"})
+    silent.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    expect(silent.locator("#head-seq")).to_have_text("#1")
+
+
+def test_the_theme_changes_at_once_and_stays(silent: Page, address: str) -> None:
+    create(silent, address)
+    button = silent.get_by_role("button", name="Theme:")
+    before = picture(silent)
+    with silent.expect_response("**/preferences"):
+        button.click()
+    with silent.expect_response("**/preferences"):
+        button.click()
+    expect(button).to_have_text("Theme: dark")
+    assert picture(silent) != before
+    silent.reload()
+    expect(silent.locator("html")).to_have_attribute("data-theme", "dark")
+
+
+def test_without_script_everything_still_works(browser: Browser, address: str) -> None:
+    context: BrowserContext = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    create(page, address)
+    page.get_by_label("order").fill("3")
+    page.get_by_role("button", name="Call alloc_pages").click()
+    expect(page.locator("#outcome")).to_contain_text("alloc_pages(GFP_KERNEL, 3)")
+    expect(page.locator("#map-picture svg")).to_be_visible()
+    page.get_by_text("The same as a table").click()
+    expect(page.locator("#map-table")).to_contain_text("unmovable")
+    page.locator("#map-table a").first.click()
+    expect(page.get_by_role("heading", name="Frame 0x")).to_be_visible()
+    page.get_by_label("A call as a line of text").fill("alloc_pages(GFP_KERNEL, x)")
+    page.get_by_role("button", name="Run").click()
+    expect(page.locator("#call-refused")).to_contain_text("Not a kernel call")
+    page.get_by_role("link", name="Zoom in").click()
+    page.get_by_role("link", name="Kernel log").click()
+    page.get_by_role("button", name="Theme:").click()
+    expect(page.locator("html")).to_have_attribute("data-theme", "light")
+    assert page.locator("button[data-open]").is_hidden()
+    context.close()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+@pytest.mark.parametrize("size", SIZES)
+def test_axe_finds_nothing_serious(silent: Page, address: str, scheme: str, size: str) -> None:
+    width, height = SIZES[size]
+    silent.set_viewport_size({"width": width, "height": height})
+    silent.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
+    create(silent, address)
+    console(silent, "p = alloc_pages(GFP_KERNEL, 3)")
+    console(silent, "alloc_pages(GFP_KERNEL, 11)")
+    machine = silent.url.partition("?")[0]
+    pages = (
+        address, machine, f"{machine}?pfn=0x400", f"{machine}?panel=tasks", f"{machine}?panel=log",
+        f"{machine}/delete", f"{address}/gfp", f"{address}/calls",
+    )  # fmt: skip
+    for path in pages:
+        silent.goto(path)
+        violations = Axe().run(silent).response["violations"]
+        assert [
+            (v["id"], v["nodes"][0]["html"]) for v in violations if v["impact"] in {"serious", "critical"}
+        ] == []
+
+
+@pytest.mark.parametrize("size", SIZES)
+def test_no_page_scrolls_sideways(silent: Page, address: str, size: str) -> None:
+    width, height = SIZES[size]
+    silent.set_viewport_size({"width": width, "height": height})
+    create(silent, address, "x86_64-8g", lecture=False)
+    console(silent, "p = alloc_pages(GFP_KERNEL, 3)")
+    machine = silent.url.partition("?")[0]
+    for path in (address, machine, f"{machine}?pfn=0x400", f"{address}/gfp", f"{address}/calls"):
+        silent.goto(path)
+        assert silent.evaluate("document.documentElement.scrollWidth") <= width

@@ -17,11 +17,12 @@ class Lab:
         self.m = machine or boot.boot({"profile": "tiny-16m"} | description)
         self.seq = 0
 
-    def __call__(self, name: str, **body: Any) -> Outcome:
+    def __call__(self, name: str, /, **body: Any) -> Outcome:
         """Make a call; `task`, `cpu` and `context` are among the arguments."""
         self.seq += 1
         outcome = self.m.apply(calls.parse(name, body, self.m.model), self.seq)
-        assert debug.verify(self.m) == []
+        faults = debug.verify(self.m)
+        assert not faults, faults
         return outcome
 
     def alloc(self, order: int = 0, gfp: str = "GFP_KERNEL", **caller: Any) -> int:

@@ -62,6 +62,7 @@ ON_PAGES = (
     "kunmap",
 )
 LOCKS = ("lock_page", "lock_page", "trylock_page", "unlock_page", "wait_on_page_locked")
+COUNTS = ("get_page", "put_page", "get_page_unless_zero", "__free_page")
 SIZES = (0, 8, 24, 64, 200, 1000, 3000, 8192, 8193, 40_000, 1 << 20, (4 << 20) + 1)
 
 callers = st.fixed_dictionaries(
@@ -178,6 +179,12 @@ class Calls(RuleBasedStateMachine):
         """Few pages and many tasks, so that queues form."""
         if len(self.frames) > place:
             self.call(name, {"pfn": self.frames[place]}, {"task": task})
+
+    @rule(offset=st.integers(0, 3), name=st.sampled_from(COUNTS))
+    def count(self, offset: int, name: str) -> None:
+        """One block and its tail, so that counts go up and down where they should not."""
+        if self.frames and self.m.model.pfn_valid(self.frames[-1] + offset):
+            self.call(name, {"pfn": self.frames[-1] + offset})
 
     @rule(name=st.sampled_from((*ON_PAGES, "__free_page")))
     def on_null(self, name: str) -> None:

@@ -27,7 +27,7 @@ from app.mm.page import PAGE_FLAGS_CHECK_AT_FREE, STATE_OF_MIGRATETYPE, Page, PG
 if TYPE_CHECKING:
     from app.mm.machine import Machine
 
-# Kernel: mm/internal.h
+# As in mm/internal.h.
 ALLOC_WMARK_MIN: Final = 0
 ALLOC_WMARK_LOW: Final = 1
 ALLOC_WMARK_HIGH: Final = 2
@@ -147,7 +147,7 @@ def gfp_migratetype(m: Machine, gfp: int) -> int:
     if m.page_group_by_mobility_disabled:
         return 0
     if gfp & _MIGRATETYPE_BITS == _MIGRATETYPE_BITS:
-        return m.checked_migratetype(gfp)
+        return m.checked_migratetype()
     return (gfp & _MIGRATETYPE_BITS) >> 3
 
 
@@ -523,6 +523,7 @@ def free_the_page(m: Machine, pfn: int, order: int) -> None:
         page is None
         or page.order != order
         or page.flags & PAGE_FLAGS_CHECK_AT_FREE
+        or page.state == "lost"
         or m.pieces
         or (m.stray and any(frame in m.stray for frame in range(pfn, pfn + (1 << order))))
     ):

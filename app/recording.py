@@ -130,8 +130,6 @@ class Replay:
     def operation(self, machine: Machine, line: dict[str, Any]) -> None:
         """Make one recorded call and compare."""
         call = self.call_of(machine, line)
-        if call is None:
-            return
         self.report.operations += 1
         outcome = machine.apply(call, self.report.operations)
         if outcome.named is not None:
@@ -146,47 +144,44 @@ class Replay:
         else:
             self.report.exact += 1
 
-    def call_of(self, machine: Machine, line: dict[str, Any]) -> Call | None:
+    def call_of(self, machine: Machine, line: dict[str, Any]) -> Call:
         """The call that a recorded operation stands for."""
         operation = line["op"]
-        arguments = self.arguments(operation, line)
-        if arguments is None:
-            return None
-        name, body = arguments
+        mask = number(line.get("gfpx", self.mask))
+        size, order = line.get("size"), line.get("order")
+        body: dict[str, Any]
+        match operation:
+            case "alloc":
+                name, body = "alloc_pages", {"gfp": mask, "order": order}
+                if "node" in line:
+                    name, body = "alloc_pages_node", {"node": line["node"], **body}
+            case "gfp":
+                name, body = "__get_free_pages", {"gfp": mask, "order": order}
+            case "zpage":
+                name, body = "get_zeroed_page", {"gfp": mask}
+            case "free":
+                name, body = "__free_pages", {"pfn": number(line["pfn"]), "order": order}
+            case "freeaddr":
+                name, body = "free_pages", {"addr": line["addr"], "order": order}
+            case "kmalloc":
+                name, body = "kmalloc", {"size": size, "flags": mask}
+            case "vmalloc":
+                name, body = "vmalloc", {"size": size}
+            case "kfree" | "vfree":
+                name, body = operation, {"addr": self.our_address(line)}
+            case "drain":
+                name, body = "drain_all_pages", {}
+            case "purge":
+                name, body = "vm_unmap_aliases", {}
+            case _:
+                name, body = CALL_OF[operation], {"pfn": number(line["pfn"])}
         return parse(name, body, machine.model)
 
-    def arguments(self, operation: str, line: dict[str, Any]) -> tuple[str, dict[str, Any]] | None:
-        """(name of the call, its arguments); None for an operation that calls nothing."""
-        mask = number(line.get("gfpx", self.mask))
-        match operation:
-            case "alloc" if "node" in line:
-                return "alloc_pages_node", {"node": line["node"], "gfp": mask, "order": line["order"]}
-            case "alloc":
-                return "alloc_pages", {"gfp": mask, "order": line["order"]}
-            case "gfp":
-                return "__get_free_pages", {"gfp": mask, "order": line["order"]}
-            case "zpage":
-                return "get_zeroed_page", {"gfp": mask}
-            case "free":
-                return "__free_pages", {"pfn": number(line["pfn"]), "order": line["order"]}
-            case "freeaddr":
-                return "free_pages", {"addr": line["addr"], "order": line["order"]}
-            case "kmalloc":
-                return "kmalloc", {"size": line["size"], "flags": mask}
-            case "vmalloc":
-                return "vmalloc", {"size": line["size"]}
-            case "kfree" | "vfree":
-                # By our own address: on kernels with random slabs the recorded one may stand elsewhere in the
-                # slab.
-                named = self.slots.get(line["s"])
-                address = number(line["addr"]) if named is None else named.addr
-                return operation, {"addr": None if address is None else f"{address:#x}"}
-            case "drain":
-                return "drain_all_pages", {}
-            case "purge":
-                return "vm_unmap_aliases", {}
-            case _:
-                return CALL_OF[operation], {"pfn": number(line["pfn"])}
+    def our_address(self, line: dict[str, Any]) -> str | None:
+        """What our allocation returned: with random slabs the recorded object may lie elsewhere in its slab."""
+        named = self.slots.get(line["s"])
+        address = number(line["addr"]) if named is None else named.addr
+        return None if address is None else f"{address:#x}"
 
     def compared(
         self, machine: Machine, line: dict[str, Any], outcome: Outcome

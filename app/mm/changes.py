@@ -52,10 +52,10 @@ def last_mentions(mentions: Sequence[Mention]) -> list[Mention]:
     # Filled from the last mention backwards; `following` jumps over pieces that are filled, so each is
     # visited once.
     following = list(range(len(cuts) + 1))
-    for pfn, frames, state in reversed(mentions):
+    for pfn, frames, last in reversed(mentions):
         index = find(following, place[pfn])
         while index < place[pfn + frames]:
-            states[index] = state
+            states[index] = last
             following[index] = index + 1
             index = find(following, index)
     return [

@@ -10,7 +10,7 @@ from __future__ import annotations
 from itertools import pairwise
 from typing import Any, Final
 
-from app.mm import debug, bootparam, highmem, page_ref, printk, slab_dump, sysctl, vmallocinfo, vmstat, wait
+from app.mm import bootparam, debug, highmem, page_ref, printk, slab_dump, sysctl, vmallocinfo, vmstat, wait
 from app.mm.buddy import touch
 from app.mm.document import Document
 from app.mm.machine import Machine
@@ -29,7 +29,8 @@ from app.mm.mmzone import (
 )
 from app.mm.page import STATES, Page
 
-MAX_PFN: Final = 1 << 34
+MAX_PFN: Final = 1 << 32
+MAX_PAGEBLOCKS: Final = 1 << 19
 MAX_ZONES: Final = 64
 MAX_NODES: Final = 16
 MAX_CPUS: Final = 64
@@ -218,7 +219,7 @@ def memory_model(
 ) -> MemoryModel:
     """The fixed shape that follows from the zones.
 
-    max_low_pfn: as in MemoryModel; None where it is the start of HIGHMEM, or the end of memory without HIGHMEM.
+    max_low_pfn: as in MemoryModel; None where it is the start of HIGHMEM, or the end of memory without it.
     """
     end = max(zone.end_pfn for zone in zones)
     low = max_low_pfn or min([zone.start_pfn for zone in zones if zone.name == "HighMem"], default=end)
@@ -284,7 +285,9 @@ def load_zone(doc: Document, cpus: int) -> Zone:
     zone.vm_stat_diff = doc["diff"].ints(-128, 127, cpus, exactly=cpus)
     zone.stat_threshold = doc["stat_threshold"].int(0, 125)
     zone.percpu_drift_mark = doc.get("drift_mark", 0).int(0, MAX_PFN)
-    zone.lru = dict(entry.ints(0, MAX_PFN, 2, exactly=2) for entry in doc.get("lru", []).list(1 << 20))
+    for entry in doc.get("lru", []).list(MAX_PAGEBLOCKS):
+        first, count = entry.ints(0, MAX_PFN, 2, exactly=2)
+        zone.lru[first] = count
     load_pageblocks(doc["pageblocks"], zone)
     load_free_lists(doc["free_list"], zone)
     load_pcp(doc["pcp"], zone, cpus)
@@ -300,20 +303,16 @@ def load_pageblocks(doc: Document, zone: Zone) -> None:
     """The types of the pageblocks; the commonest is not written down block by block."""
     runs = []
     blocks = dict.fromkeys(range(MIGRATE_TYPES), 0)
-    for entry in doc.list(1 << 20):
-        first, count, letter = entry.list(3, exactly=3)
+    for entry in doc.list(MAX_PAGEBLOCKS):
+        pfn, number, letter = entry.list(3, exactly=3)
         migratetype = MIGRATE_LETTERS.index(letter.choice(*MIGRATE_LETTERS))
-        run = (
-            first.int(0, MAX_PFN) >> PAGEBLOCK_ORDER,
-            count.int(1, MAX_PFN >> PAGEBLOCK_ORDER),
-            migratetype,
-        )
-        runs.append(run)
-        blocks[migratetype] += run[1]
+        count = number.int(1, MAX_PFN >> PAGEBLOCK_ORDER)
+        runs.append((pfn.int(0, MAX_PFN) >> PAGEBLOCK_ORDER, count, migratetype))
+        blocks[migratetype] += count
     zone.default_migratetype = max((1, 0, 2), key=lambda migratetype: blocks[migratetype])
     rest = sum(count for _, count, migratetype in runs if migratetype != zone.default_migratetype)
-    if rest > zone.spanned_pages // PAGEBLOCK_NR_PAGES + 2:
-        doc.fault("pageblocks of this zone")
+    if rest > min(zone.spanned_pages // PAGEBLOCK_NR_PAGES + 2, MAX_PAGEBLOCKS):
+        doc.fault("the pageblocks of this zone, most of them of one type")
     zone.hole_pfn = min(
         zone.end_pfn, max((first + count for first, count, _ in runs), default=0) << PAGEBLOCK_ORDER
     )

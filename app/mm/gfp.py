@@ -203,7 +203,7 @@ def parse(value: str | int) -> int:
     """The mask that a number or flag names stand for. Raises BadArgument."""
     if isinstance(value, str):
         return parse_names(value)
-    if isinstance(value, bool) or not isinstance(value, int) or not 0 <= value <= GFP_MAX:
+    if type(value) is not int or not 0 <= value <= GFP_MAX:
         raise BadArgument.at((), "gfp_t is a number from 0 to 0xffffffff, or flag names joined with '|'")
     return value
 

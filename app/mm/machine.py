@@ -59,7 +59,7 @@ class Machine:
         self.watermark_boost_factor = 15000
         self.lowmem_reserve_ratio = list(LOWMEM_RESERVE_RATIO[model.arch])
         self.percpu_pagelist_high_fraction = 0
-        # Parts of the lecture's view: per-CPU lists as before the kernel sizes them, no lazily freed vmap areas.
+        # Parts of the lecture's view: per-CPU lists as before the kernel sizes them, no lazy vmap areas.
         self.boot_pagesets = False
         self.purge_at_vfree = False
         self.nr_isolate_pageblock = 0
@@ -67,7 +67,7 @@ class Machine:
         self.pages: dict[int, Page] = {}
         # Frames that are not the first of a block and have a count or flags of their own.
         self.stray: dict[int, StrayPage] = {}
-        # Blocks of which a part was freed alone: first frame of each remaining piece → first frame of the block.
+        # Blocks of which a part was freed alone: first frame of each piece left → first frame of the block.
         self.pieces: dict[int, int] = {}
         # Frames that nobody uses and nobody can free.
         self.lost = 0
@@ -258,7 +258,7 @@ class Machine:
         address = self.model.pfn_to_virt(pfn)
         return self.pkmap.page_address(pfn) if address is None else address
 
-    def checked_migratetype(self, gfp: int) -> int:
+    def checked_migratetype(self) -> int:
         """MOVABLE and RECLAIMABLE at once name no free list. Kernel: gfp_migratetype
 
         The real function would index past the three lists; here the request is reported and served as

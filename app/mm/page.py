@@ -40,15 +40,15 @@ PAGE_FLAGS_CHECK_AT_PREP: Final = PAGEFLAGS_MASK & ~PG_hwpoison
 
 PAGE_FLAG_NAMES: Final = (
     "locked", "referenced", "uptodate", "dirty", "lru", "active", "workingset", "waiters", "error", "slab",
-    "owner_priv_1", "arch_1", "reserved", "private", "private_2", "writeback", "head", "mappedtodisk", "reclaim",
-    "swapbacked", "unevictable", "mlocked", "uncached", "hwpoison", "arch_2",
+    "owner_priv_1", "arch_1", "reserved", "private", "private_2", "writeback", "head", "mappedtodisk",
+    "reclaim", "swapbacked", "unevictable", "mlocked", "uncached", "hwpoison", "arch_2",
 )  # fmt: skip
 
 # What a used frame is, as the zone map and `changed` name it. The first three are indexed by the request's
 # migratetype.
 STATES: Final = (
-    "free", "pcp", "reserved", "unmovable", "movable", "reclaimable", "highatomic", "slab", "vmalloc", "pagetable",
-    "lost", "locked",
+    "free", "pcp", "reserved", "unmovable", "movable", "reclaimable", "highatomic", "slab", "vmalloc",
+    "pagetable", "lost", "locked",
 )  # fmt: skip
 STATE_OF_MIGRATETYPE: Final = ("unmovable", "movable", "reclaimable", "unmovable")
 

@@ -211,7 +211,7 @@ def free_pcppages_bulk(m: Machine, zone: Zone, pcp: PerCpuPages, count: int, pin
             if changed is not None:
                 changed.append((pfn, 1 << order, "free"))
             if m.trace is not None:
-                m.trace.pcpu_drain(zone, pfn, order, migratetype)
+                m.trace.pcpu_drain(pfn, order, migratetype)
 
 
 def pcp_page_migratetype(zone: Zone, pfn: int, order: int, pindex: int) -> int:

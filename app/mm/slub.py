@@ -128,8 +128,8 @@ def get_partial(
 
 def nodes_by_distance(m: Machine, gfp: int) -> list[int]:
     """The nodes that may be used, nearest first: those of the zones that the mask allows, each once."""
-    zonelist, _ = page_alloc.first_zones_zonelist(m, gfp & ~gfp_masks.__GFP_THISNODE, m.cpu_node[m.cpu])
-    return list(dict.fromkeys(zone.nid for zone in zonelist))
+    ac = page_alloc.prepare_alloc_pages(m, gfp & ~gfp_masks.__GFP_THISNODE, m.cpu_node[m.cpu])
+    return list(dict.fromkeys(zone.nid for zone in ac.zonelist))
 
 
 def get_partial_node(s: KmemCache, n: KmemCacheNode, c: KmemCacheCpu) -> tuple[Slab, list[int]] | None:

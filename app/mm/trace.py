@@ -393,7 +393,7 @@ class Trace:
             },
         )
 
-    def pcpu_drain(self, zone: Zone, pfn: int, order: int, migratetype: int) -> None:
+    def pcpu_drain(self, pfn: int, order: int, migratetype: int) -> None:
         """A per-CPU page went back to the buddy lists. Kernel: trace_mm_page_pcpu_drain"""
         self.point(
             "mm_page_pcpu_drain",

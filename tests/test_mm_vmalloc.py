@@ -252,9 +252,10 @@ def test_kvmalloc_takes_small_pages_where_there_are_no_huge_ones() -> None:
     call = Caller("tiny-16m")
     fill = call("alloc_pages", gfp="GFP_KERNEL", order=0, until={"free_below": 400})
     call("__free_pages", page=fill.runs, order=0, step=2)
-    area = call("kvmalloc", size=5 * MIB, flags="GFP_KERNEL").area
-    assert area is not None
-    assert area["nr_pages"] == 1280
+    outcome = call("kvmalloc", size=5 * MIB, flags="GFP_KERNEL")
+    assert outcome.area is not None
+    assert outcome.area["nr_pages"] == 1280
+    assert outcome.log == []
 
 
 def test_kvmalloc_that_may_not_sleep_has_no_second_way() -> None:
@@ -464,6 +465,7 @@ def broken(doc: dict[str, Any], *path: Any, value: Any) -> dict[str, Any]:
         (("vmap", "areas", 0, "addr"), "0x1000"),
         (("vmap", "areas", 0, "pages"), [[5, 1 << 30]]),
         (("vmap", "areas", 0, "pages"), [[1 << 33, 1]]),
+        (("vmap", "areas", 0, "pages"), [[5, 1], [5, 1]]),
         (("vmap", "areas", 0, "task"), 5),
         (("vmap", "areas"), 7),
         (("vmap", "page_tables"), [[21, 5]]),

@@ -193,24 +193,18 @@ def get_vm_area_node(
 
 
 def vmalloc_area_node(m: Machine, vm: VmStruct, gfp: int, page_shift: int) -> bool:
-    """Fill an area with pages; on failure everything is given back. Kernel: __vmalloc_area_node
-
-    The kernel adds __GFP_NOWARN before it gets here and so swallows its own reports of what failed; they are
-    printed here, for the mask that the caller gave, because they tell why the answer is NULL.
-    """
+    """Fill an area with pages; on failure everything is given back. Kernel: __vmalloc_area_node"""
     nr_small_pages = (vm.size >> PAGE_SHIFT) - 1
-    if not gfp & (gfp_masks.__GFP_DMA | gfp_masks.__GFP_DMA32):
-        gfp |= gfp_masks.__GFP_HIGHMEM
     array_size = nr_small_pages * SIZEOF_POINTER[m.model.arch]
-    array = alloc_page_array(m, array_size, (gfp & gfp_masks.GFP_RECLAIM_MASK) | gfp_masks.__GFP_ZERO)
+    array = alloc_page_array(
+        m, array_size, gfp & gfp_masks.GFP_RECLAIM_MASK | gfp_masks.__GFP_ZERO, vm.caller
+    )
     if array is None:
         size = nr_small_pages << PAGE_SHIFT
-        printk.warn_alloc(
-            m, gfp, f"vmalloc error: size {size}, failed to allocated page array size {array_size}"
-        )
-        remove_vm_area(m, vm)
-        slab_common.kfree(m, vm.object)
-        return False
+        what = f"vmalloc error: size {size}, failed to allocated page array size {array_size}"
+        return give_up(m, vm, gfp, page_shift, what)
+    if not gfp & (gfp_masks.__GFP_DMA | gfp_masks.__GFP_DMA32):
+        gfp |= gfp_masks.__GFP_HIGHMEM
     vm.array = array
     vm.page_order = page_shift - PAGE_SHIFT
     vm.pages = vm_area_alloc_pages(m, gfp | gfp_masks.__GFP_NOWARN, vm.page_order, nr_small_pages)
@@ -218,22 +212,32 @@ def vmalloc_area_node(m: Machine, vm: VmStruct, gfp: int, page_shift: int) -> bo
     size = len(vm.pages) << PAGE_SHIFT
     if len(vm.pages) != nr_small_pages:
         what = f"vmalloc error: size {size}, page order {vm.page_order}, failed to allocate pages"
-    else:
-        writes = pgtable.vmap_pages_range(m, vm.addr, vm.pages, page_shift, gfp)
-        if writes is not None:
-            vm.page_table_writes = writes
-            return True
-        what = f"vmalloc error: size {size}, failed to map pages"
-    printk.warn_alloc(m, gfp, what)
+        return give_up(m, vm, gfp, page_shift, what)
+    writes = pgtable.vmap_pages_range(m, vm.addr, vm.pages, page_shift, gfp)
+    if writes is None:
+        return give_up(m, vm, gfp, page_shift, f"vmalloc error: size {size}, failed to map pages")
+    vm.page_table_writes = writes
+    return True
+
+
+def give_up(m: Machine, vm: VmStruct, gfp: int, page_shift: int, what: str) -> bool:
+    """Report what failed and give back what was had; small pages may still do where huge ones did not.
+
+    The kernel has added __GFP_NOWARN by now and so swallows its own report. Here it is printed when there is no
+    second try, for the mask that the caller gave, because it tells why the answer is NULL.
+    """
+    if page_shift == PAGE_SHIFT:
+        printk.warn_alloc(m, gfp, what)
     vunmap(m, vm.addr)
+    vmap_area.drain_vmap_work(m)
     return False
 
 
-def alloc_page_array(m: Machine, array_size: int, gfp: int) -> int | None:
+def alloc_page_array(m: Machine, array_size: int, gfp: int, caller: str) -> int | None:
     """Room for the list of an area's pages: itself a vmalloc area when the list is longer than a page."""
     if array_size <= PAGE_SIZE:
         return slab_common.kmalloc(m, array_size, gfp)
-    nested = vmalloc(m, array_size, gfp=gfp, caller="__vmalloc_area_node")
+    nested = vmalloc(m, array_size, gfp=gfp, caller=caller)
     return None if nested is None else nested.addr
 
 

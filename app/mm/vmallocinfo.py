@@ -13,13 +13,15 @@ from typing import TYPE_CHECKING, Any, Final
 from app.mm.document import Document
 from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE
 from app.mm.pgtable import PMD_SHIFT, PUD_SHIFT
-from app.mm.vmalloc import MODULES, VmStruct, ascending_runs, empty_space
+from app.mm.vmalloc import MODULES, VM_FLUSH_RESET_PERMS, VmStruct, ascending_runs, empty_space
 from app.mm.vmap_area import CACHE, AreaTree, VmapArea, VmapSpace
 
 if TYPE_CHECKING:
     from app.mm.machine import Machine
 
 MAX_AREAS: Final = 2_000_000
+# Frames in all areas together: more than the live blocks of a session, for some may be freed already.
+MAX_PAGES: Final = 2_000_000
 MAX_SEQ: Final = 1 << 40
 MAX_PFN: Final = 1 << 34
 # How many of an area's frames an outcome names, and how many a list of all areas.
@@ -66,7 +68,7 @@ def owner_view(vm: VmStruct | None) -> dict[str, Any]:
     if vm is None:
         return {"kind": "kernel", "lazy": False}
     return {
-        "kind": vm.caller,
+        "kind": "module" if vm.flags & VM_FLUSH_RESET_PERMS else vm.caller,
         "nr_pages": len(vm.pages),
         "page_order": vm.page_order,
         "guard": f"{vm.guard:#x}",
@@ -141,8 +143,9 @@ def load_vmap(m: Machine, doc: Document) -> None:
     else:
         space.preload[: spare_objects(m)] = [0] * spare_objects(m)
     m.purge_at_vfree = doc.get("purge_at_vfree", False).bool()
+    room = MAX_PAGES
     for entry in doc.get("areas", []).list(MAX_AREAS):
-        load_area(m, space, entry)
+        room -= load_area(m, space, entry, room)
     for entry in doc.get("page_tables", []).list(1 << 20):
         shift, index, pfn = entry.list(3, exactly=3)
         key = (shift.int(PMD_SHIFT, PUD_SHIFT), index.int(0, top >> PMD_SHIFT))
@@ -205,8 +208,8 @@ def load_modules(m: Machine, space: VmapSpace, doc: Document) -> None:
         space.modules[name.str(31)] = (addr.int(0, m.model.ptr_max), size.int(1, MAX_SEQ))
 
 
-def load_area(m: Machine, space: VmapSpace, doc: Document) -> None:
-    """What is mapped in one of the busy ranges."""
+def load_area(m: Machine, space: VmapSpace, doc: Document, room: int) -> int:
+    """What is mapped in one of the busy ranges; at most `room` pages. Returns how many."""
     addr = doc["addr"].int(0, m.model.ptr_max)
     va = space.busy.find(addr)
     if va is None or va.va_start != addr or va.vm is not None or va.size % PAGE_SIZE:
@@ -222,7 +225,7 @@ def load_area(m: Machine, space: VmapSpace, doc: Document) -> None:
     vm.array = doc["array"].int(0, m.model.ptr_max)
     vm.page_order = doc["page_order"].int(0, PMD_SHIFT - PAGE_SHIFT)
     vm.page_table_writes = doc["page_table_writes"].int(0, MAX_SEQ)
-    room = (va.size >> PAGE_SHIFT) - 1
+    room = min(room, (va.size >> PAGE_SHIFT) - 1)
     for entry in doc["pages"].list(room):
         first, frames = entry.ints(0, MAX_PFN, 2, exactly=2)
         if not 1 <= frames <= room - len(vm.pages):
@@ -230,3 +233,4 @@ def load_area(m: Machine, space: VmapSpace, doc: Document) -> None:
         if not m.model.pfn_valid(first) or not m.model.pfn_valid(first + frames - 1):
             entry.fault("page frames of this machine")
         vm.pages.extend(range(first, first + frames))
+    return len(vm.pages)

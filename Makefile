@@ -12,7 +12,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-9s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(VENV)/.run ## serve on 127.0.0.1:8000, setting up first what is missing
@@ -36,6 +36,10 @@ coverage: browser ## the tests again, and the lines and branches they miss
 .PHONY: bench
 bench: $(VENV)/.test ## times of the allocators and of the service
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: screenshots
+screenshots: browser ## pictures of every page in build/screenshots, to be looked at
+	@$(BIN)/python -m tests.screenshots $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.test ## ruff, mypy --strict and the import rules

@@ -1,6 +1,6 @@
 """Pictures of the dashboard, at three sizes and in both themes, of a server started for them.
 
-python scripts/screenshots.py [FOLDER]     # `make screenshots`; the folder is build/screenshots unless given
+python -m tests.screenshots [FOLDER]     # `make screenshots`; the folder is build/screenshots unless given
 """
 
 import sys
@@ -8,16 +8,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
+from typing import Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
-
-sys.path.insert(0, str(Path(__file__).parent.parent))
 
 from tests.browser import FLAGS, find_chromium
 from tests.served import build, listening
 
 SIZES = {"1440x900": (1440, 900), "1024x768": (1024, 768), "390x844": (390, 844)}
-THEMES = ("light", "dark")
+THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 
 MACHINES = {
     "lecture 3: the buddy allocator": (
@@ -77,20 +76,20 @@ def views(page: Page, address: str) -> Iterator[tuple[str, str]]:
     yield "home", "/"
     yield "machine", f"{tiny}?shift=0"
     yield "inspector", f"{tiny}?shift=0&pfn=0x400&call=put_page&page=p"
-    yield "null", f"{small}"
-    yield "whole", f"{large}"
+    yield "null", small
+    yield "whole", large
     yield "gfp", "/gfp?mask=GFP_ATOMIC"
     yield "calls", "/calls"
 
 
 def picture(browser: Browser, address: str, folder: Path) -> None:
-    """Every view at every size in every theme; the part that is seen first, and on narrow screens all of it."""
+    """Every view at every size in both themes: what is seen first, on narrow screens all of it."""
     page = browser.new_page()
     todo = list(views(page, address))
     for size, (width, height) in SIZES.items():
         page.set_viewport_size({"width": width, "height": height})
         for theme in THEMES:
-            page.emulate_media(color_scheme="dark" if theme == "dark" else "light", reduced_motion="reduce")
+            page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             for name, path in todo:
                 page.goto(address + path)
                 page.wait_for_load_state("networkidle")

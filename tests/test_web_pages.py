@@ -95,7 +95,10 @@ def test_a_machine_from_a_profile(client: TestClient) -> None:
 
 @pytest.mark.parametrize(
     ("fields", "field"),
-    [({"memory": "lots"}, "memory"), ({"cpus": "many"}, "cpus"), ({"nodes": "99"}, "nodes"), ({"profile": "cray"}, "profile")],
+    [
+        ({"memory": "lots"}, "memory"), ({"cpus": "many"}, "cpus"),
+        ({"nodes": "99"}, "nodes"), ({"profile": "cray"}, "profile"),
+    ],
 )  # fmt: skip
 def test_a_refused_machine_keeps_what_was_typed(
     client: TestClient, fields: dict[str, str], field: str
@@ -169,7 +172,8 @@ def test_every_call_has_a_form(client: TestClient, machine: str, name: str) -> N
 
 WORDS = {
     "gfp": "GFP_KERNEL", "uint": "0", "size": "64", "node": "0", "page": "NULL", "page_or_addr": "NULL",
-    "addr": "NULL", "cache": "kmalloc-64", "object_name": "demo", "slab_flags": "0", "sysctl": "min_free_kbytes",
+    "addr": "NULL", "cache": "kmalloc-64", "object_name": "demo", "slab_flags": "0",
+    "sysctl": "min_free_kbytes",
     "sysctl_value": "500", "task": "alice",
 }  # fmt: skip
 

@@ -159,7 +159,7 @@ class SessionRow:
 
 @dataclass(frozen=True, slots=True)
 class ProfileRow:
-    """A machine that can be created, with its figures. zones: with their sizes. note: what is odd about it."""
+    """A machine that can be created, with its figures. zones: with their sizes. note: its oddity."""
 
     name: str
     title: str

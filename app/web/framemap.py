@@ -122,7 +122,8 @@ def window_of(zone: Doc, here: Address) -> Window:
 def around(zone: Doc, pfn: int, shift: int) -> int:
     """Where a window starts that has the frame in its middle, at the beginning of a row."""
     row = COLUMNS << shift
-    return max(zone["start_pfn"] // row, pfn // row - CELLS // COLUMNS // 2) * row
+    first: int = zone["start_pfn"] // row
+    return max(first, pfn // row - CELLS // COLUMNS // 2) * row
 
 
 def map_view(

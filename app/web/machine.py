@@ -217,7 +217,7 @@ def headline(machine: Mapping[str, Any]) -> list[Fact]:
     if machine["lecture"]:
         found.append(Fact("lecture view", "lecture view", hint="no per-CPU lists, one list per order"))
     if machine.get("tiny"):
-        found.append(Fact("tiny", "no machine that could boot", hint=str(machine["tiny"])))
+        found.append(Fact("tiny", "cannot boot", hint=str(machine["tiny"])))
     return found
 
 

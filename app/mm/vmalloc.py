@@ -223,8 +223,8 @@ def vmalloc_area_node(m: Machine, vm: VmStruct, gfp: int, page_shift: int) -> bo
 def give_up(m: Machine, vm: VmStruct, gfp: int, page_shift: int, what: str) -> bool:
     """Report what failed and give back what was had; small pages may still do where huge ones did not.
 
-    The kernel has added __GFP_NOWARN by now and so swallows its own report. Here it is printed when there is no
-    second try, for the mask that the caller gave, because it tells why the answer is NULL.
+    The kernel has added __GFP_NOWARN by now and so swallows its own report. Here it is printed when there is
+    no second try, for the mask that the caller gave, because it tells why the answer is NULL.
     """
     if page_shift == PAGE_SHIFT:
         printk.warn_alloc(m, gfp, what)

@@ -37,6 +37,10 @@ coverage: browser ## the tests again, and the lines and branches they miss
 bench: $(VENV)/.test ## times of the allocators and of the service
 	@$(BIN)/python -m tests.bench $(ARGS)
 
+.PHONY: fidelity
+fidelity: $(VENV)/.run ## replay recordings of a real kernel, and put the table into the README
+	@$(BIN)/kmemlab replay --readme README.md $(or $(RECORDINGS),tests/recordings)
+
 .PHONY: screenshots
 screenshots: browser ## pictures of every page in build/screenshots, to be looked at
 	@$(BIN)/python -m tests.screenshots $(ARGS)

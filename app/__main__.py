@@ -1,4 +1,4 @@
-"""The command line: `kmemlab serve`, `kmemlab migrate`."""
+"""The command line: `kmemlab serve`, `kmemlab migrate`, `kmemlab replay`."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import gc
 import ipaddress
 import socket
 import sys
+from pathlib import Path
 from typing import Annotated, Any, NoReturn
 
 import typer
@@ -13,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 from pydantic import ValidationError
 
-from app import __version__
+from app import __version__, fidelity
 from app.settings import Settings
 from app.store import Busy, StorageFull, Store, StoreUnusable
 
@@ -87,6 +88,24 @@ def migrate() -> None:
     settings = _settings()
     _migrate(settings)
     typer.echo(f"{settings.database_url} is up to date")
+
+
+@cli.command()
+def replay(
+    recordings: Annotated[list[Path], typer.Argument(exists=True, help="Recordings, or folders of them.")],
+    readme: Annotated[
+        Path | None, typer.Option(exists=True, dir_okay=False, help="Put the table into this file.")
+    ] = None,
+) -> None:
+    """Replay recordings of a real kernel and compare every answer."""
+    reports = list(fidelity.replay_all(recordings))
+    table = fidelity.table(reports)
+    typer.echo(table)
+    for report in reports:
+        for line in fidelity.explain_misses(report):
+            typer.echo(line, err=True)
+    if readme is not None:
+        readme.write_text(fidelity.put_into(readme.read_text("utf-8"), table), "utf-8")
 
 
 class Server(uvicorn.Server):

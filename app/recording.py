@@ -117,8 +117,6 @@ class Replay:
     def at_state(self, tag: str, state: dict[str, Any]) -> None:
         """Start from the first state; compare with the later ones."""
         if self.machine is None:
-            if "vmap" in state and not state["vmap"]["free"]:
-                state["vmap"] |= vmap_gaps(self.lines, number(state["vmap"]["vmalloc_start"]))
             self.machine = boot.load(state)
         else:
             ours = self.machine.dump()
@@ -234,33 +232,6 @@ def number(value: Any) -> Any:
     if value == "ZERO_SIZE_PTR":
         return 16
     return int(value, 16) if isinstance(value, str) else value
-
-
-def vmap_gaps(lines: list[dict[str, Any]], vmalloc_start: int) -> dict[str, Any]:
-    """The gaps of an i386 kernel's vmalloc space, which its states do not show.
-
-    What the kernel gave out during the recording must have been free before; all below the highest of it that
-    was not given out is taken to have been busy. Which page tables the kernel had follows from that.
-    """
-    areas = sorted(
-        (number(line["addr"]), number(line["addr"]) + line["area_size"])
-        for line in lines
-        if line["t"] == "op" and line["op"] == "vmalloc" and line["addr"]
-    )
-    if not areas:
-        return {}
-    free: list[list[int]] = []
-    for start, end in areas:
-        if free and start <= free[-1][1]:
-            free[-1][1] = max(end, free[-1][1])
-        else:
-            free.append([start, end])
-    free[-1][1] = 0xFFFFFFFF
-    busy = zip([vmalloc_start, *(end for _, end in free)], (start for start, _ in free), strict=False)
-    return {
-        "free": [[f"{start:#x}", f"{end:#x}"] for start, end in free],
-        "busy": [[f"{start:#x}", f"{end:#x}"] for start, end in busy if start < end],
-    }
 
 
 def add_part(state: dict[str, Any], line: dict[str, Any]) -> None:

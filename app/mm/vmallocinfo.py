@@ -19,6 +19,8 @@ from app.mm.vmap_area import CACHE, AreaTree, VmapArea, VmapSpace
 if TYPE_CHECKING:
     from app.mm.machine import Machine
 
+# About what an i386 kernel has mapped by the end of booting: stacks, per-CPU areas, modules.
+BOOT_AREAS: Final = 0x2C2000
 MAX_AREAS: Final = 2_000_000
 # Frames in all areas together: more than the live blocks of a session, for some may be freed already.
 MAX_PAGES: Final = 2_000_000
@@ -123,7 +125,9 @@ def area_line(vm: VmStruct) -> dict[str, Any]:
 def load_vmap(m: Machine, doc: Document) -> None:
     """The space of a dump or a recording; an empty one where it has none.
 
-    An i386 recording shows neither gaps nor areas: then everything counts as free.
+    An i386 recording shows neither gaps nor areas. Its kernel had some all the same, so the beginning of the
+    space counts as busy: the addresses that are given out then are not the kernel's, but the page tables that
+    they need are allocated when the kernel's were.
     """
     m.vmap = space = empty_space(m.model)
     top = m.model.ptr_max
@@ -134,7 +138,12 @@ def load_vmap(m: Machine, doc: Document) -> None:
         load_ranges(doc, name, tree, top)
     check_overlap(doc, [va for tree in trees.values() for va in tree])
     if not len(space.free) and not len(space.busy):
-        space.free.insert(VmapArea(1, top))
+        start = space.vmalloc_start
+        taken = min(start + BOOT_AREAS, space.vmalloc_end) if doc.has("vmalloc_start") else start
+        space.free.insert(VmapArea(1, start))
+        if start < taken:
+            space.busy.insert(VmapArea(start, taken))
+        space.free.insert(VmapArea(taken, top))
     space.vmap_lazy_nr = sum(va.size >> PAGE_SHIFT for va in space.purge)
     load_modules(m, space, doc)
     if doc.has("preload"):

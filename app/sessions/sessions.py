@@ -16,7 +16,7 @@ from app.mm.calls import Named
 from app.mm.errors import BadArgument
 from app.mm.machine import ENGINE, Machine
 from app.mm.vocabulary import CALLS
-from app.sessions import naming, opening, queries, snapshots
+from app.sessions import explaining, naming, opening, queries, snapshots
 from app.sessions.access import Principal, Right
 from app.sessions.answers import Applied, BatchItem, Page, SessionInfo
 from app.sessions.errors import Busy, LimitReached, NotFound
@@ -234,6 +234,10 @@ class Sessions:
         """One row. Raises NotFound."""
         return await self._read_rows(queries.event, principal, session_id, seq)
 
+    async def explain(self, principal: Principal, session_id: str, seq: int) -> dict[str, Any]:
+        """The decision steps of one row's call. Raises NotFound and Conflict."""
+        return await self._loop.run_in_executor(self._background, self._explain, principal, session_id, seq)
+
     # -- below -----------------------------------------------------------------------------------------------
 
     async def _do(
@@ -264,6 +268,12 @@ class Sessions:
             machine = opening.reopen(db, session_id).machine
         with opening.gc_paused():
             return machine.dump()
+
+    def _explain(self, principal: Principal, session_id: str, seq: int) -> dict[str, Any]:
+        """On a machine rebuilt as it was before the call, so that tracing slows down nobody."""
+        with self._store.reading() as db:
+            queries.allowed(db, principal, session_id, Right.READ)
+            return explaining.explain(db, session_id, seq)
 
     def _tell(self, answers: Sequence[Answer]) -> None:
         """From the writer's thread to the loop, once for a group."""

@@ -33,7 +33,6 @@ PKMAP_BASE: Final = 0xFF000000
 
 SIZEOF_VM_STRUCT: Final = {"x86_64": 64, "i386": 36}
 SIZEOF_VMAP_AREA: Final = {"x86_64": 64, "i386": 32}
-SIZEOF_POINTER: Final = {"x86_64": 8, "i386": 4}
 BULK_PAGES: Final = 100
 INT_MAX: Final = (1 << 31) - 1
 
@@ -195,7 +194,7 @@ def get_vm_area_node(
 def vmalloc_area_node(m: Machine, vm: VmStruct, gfp: int, page_shift: int) -> bool:
     """Fill an area with pages; on failure everything is given back. Kernel: __vmalloc_area_node"""
     nr_small_pages = (vm.size >> PAGE_SHIFT) - 1
-    array_size = nr_small_pages * SIZEOF_POINTER[m.model.arch]
+    array_size = nr_small_pages * m.model.sizeof_long
     array = alloc_page_array(
         m, array_size, gfp & gfp_masks.GFP_RECLAIM_MASK | gfp_masks.__GFP_ZERO, vm.caller
     )

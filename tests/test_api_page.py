@@ -1,4 +1,4 @@
-"""docs/api.md, the reference for people: it names every path and call, and what it shows can be done."""
+"""app/api/README.md, the reference for people: it names every path and call, and what it shows can be done."""
 
 import re
 from collections.abc import Iterator
@@ -15,7 +15,7 @@ from tests.served import BASE
 
 pytest_plugins = ("tests.clients",)
 
-PAGE = (Path(__file__).parent.parent / "docs" / "api.md").read_text()
+PAGE = (Path(__file__).parent.parent / "app" / "api" / "README.md").read_text()
 
 
 def fenced(language: str) -> list[str]:

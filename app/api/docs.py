@@ -98,6 +98,12 @@ RENAME: Final[Doc] = {
     ),
 }
 
+PROC: Final[Doc] = {
+    "responses": {
+        200: {"description": "text in 6.1's form", "content": {TEXT: {"schema": {"type": "string"}}}}
+    }
+}
+
 GONE: Final[Doc] = {"responses": {204: {"description": "deleted"}}}
 
 EVENTS: Final[Doc] = {

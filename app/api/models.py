@@ -199,6 +199,27 @@ class Block(BaseModel):
     seq: int | None
 
 
+class Step(BaseModel):
+    """One decision of one kernel function. `depth` is how far below the call it was made."""
+
+    fn: str
+    file: str
+    lecture_fn: str | None
+    depth: int
+    what: str
+    zone: str | None
+    node: int | None
+    numbers: dict[str, Any]
+    verdict: str | None
+    changed: list[Any]
+
+
+class Explanation(BaseModel):
+    seq: int
+    steps: list[Step]
+    tracepoints: list[str] = Field(description="lines as 6.1's trace file has them")
+
+
 class StructPage(BaseModel):
     """A page frame. `block`, `free` and `pcp` say where it is, as far as it is there."""
 
@@ -261,7 +282,9 @@ class VmapAreas(BaseModel):
 class Task(BaseModel):
     name: str
     pid: int
-    waiting_for: int | None = Field(description="page frame whose lock it sleeps on")
+    holds: list[int] = Field(description="page frames whose lock it took")
+    waiting_for: int | None = Field(description="page frame that it sleeps for")
+    waits_in: str | None = Field(description="the function in which it sleeps")
     since: int | None = Field(description="seq since which it sleeps")
 
 

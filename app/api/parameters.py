@@ -28,6 +28,7 @@ Cursor = Annotated[str | None, Query(max_length=200, description="where the last
 After = Annotated[Count, Query(description="only rows with a greater seq")]
 Seq = Annotated[int, Path(ge=0, le=JSON_INT_MAX)]
 Pfn = Annotated[int, Path(ge=0, le=JSON_INT_MAX)]
+ProcFile = Annotated[str, Path(max_length=64, description="buddyinfo, zoneinfo, meminfo, …")]
 CacheName = Annotated[str, Path(max_length=64)]
 Slabs = Annotated[Count, Query(description="how many slabs to pass over")]
 Zone = Annotated[str | None, Query(max_length=16, description="zone, as `Normal`; all frames without one")]

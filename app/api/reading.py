@@ -14,10 +14,23 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from app.api import docs, models
-from app.api.bodies import JSON, NDJSON
-from app.api.parameters import After, CacheName, Cells, Limit, Node, Pfn, Seq, Shift, Slabs, Start, Zone
+from app.api.bodies import JSON, NDJSON, TEXT
+from app.api.parameters import (
+    After,
+    CacheName,
+    Cells,
+    Limit,
+    Node,
+    Pfn,
+    ProcFile,
+    Seq,
+    Shift,
+    Slabs,
+    Start,
+    Zone,
+)
 from app.api.requests import BASE, answer, asked, etag
-from app.mm import show
+from app.mm import proc, show
 from app.mm.errors import BadArgument
 from app.mm.machine import Machine
 from app.sessions import Event
@@ -71,6 +84,24 @@ def or_none(machine: Machine, show_: Callable[..., Any], *what: Any) -> Any:
         return show_(machine, *what)
     except KeyError:
         return None
+
+
+@router.get(
+    "/events/{seq:number}/explain",
+    **docs.operation("explain_event", "Why a call had its answer", docs.ok(models.Explanation)),
+)
+async def explain(request: Request, seq: Seq) -> Response:
+    """The kernel's decision steps with the numbers it used, and the tracepoints that fired."""
+    sessions, principal, sid = asked(request)
+    return answer(await sessions.explain(principal, sid, seq))
+
+
+@router.get("/proc/{file}", **docs.operation("get_proc_file", "A file of /proc", docs.PROC))
+async def proc_file(request: Request, file: ProcFile) -> Response:
+    """The text that this machine's kernel would show there."""
+    if file not in proc.FILES:
+        raise NotFound("file of /proc", file)
+    return Response(await view(request, proc.FILES[file]), media_type=TEXT)
 
 
 @router.get("/zones", **docs.operation("get_zones", "Zones", docs.ok(models.Zones)))

@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from app.mm import boot
+from app.mm import boot, show
 from app.mm.errors import TaskBlocked
 from app.mm.page import PG_locked, PG_waiters
 from app.mm.page_ref import page_flags
@@ -303,3 +303,16 @@ def test_a_dump_keeps_the_queue_and_its_order(lab: Lab) -> None:
     # In a session of its own, seqs begin anew; the queue keeps its order.
     again("lock_page", pfn=pfn, task="n")
     assert [again("unlock_page", pfn=pfn).woken for _ in range(4)] == [["z"], ["a"], ["m"], ["n"]]
+
+
+def test_the_view_of_tasks_says_what_they_hold_and_wait_for(lab: Lab) -> None:
+    one, two = lab.alloc(), lab.alloc()
+    lab("lock_page", pfn=two, task="a")
+    lab("lock_page", pfn=one, task="a")
+    lab("wait_on_page_locked", pfn=two, task="b")
+    views = {view["name"]: view for view in show.tasks(lab.m)["tasks"]}
+    assert views["a"] == {
+        "name": "a", "pid": 1001, "holds": [one, two], "waiting_for": None, "waits_in": None, "since": None,
+    }  # fmt: skip
+    b = views["b"]
+    assert (b["holds"], b["waiting_for"], b["waits_in"], b["since"]) == ([], two, "wait_on_page_locked", 5)

@@ -524,7 +524,7 @@ def free_the_page(m: Machine, pfn: int, order: int) -> None:
         or page.order != order
         or page.flags & PAGE_FLAGS_CHECK_AT_FREE
         or page.state == "lost"
-        or m.pieces
+        or (m.pieces and (pfn in m.pieces or pfn in m.pieces.values()))
         or (m.stray and any(frame in m.stray for frame in range(pfn, pfn + (1 << order))))
     ):
         page_free.free_with_care(m, pfn, order)

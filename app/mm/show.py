@@ -29,6 +29,7 @@ from app.mm.zonemap import zonemap
 
 if TYPE_CHECKING:
     from app.mm.machine import Machine
+    from app.mm.wait import Task
 
 __all__ = ["cache", "caches", "free_lists", "log", "page", "tasks", "vmap_areas", "zonemap", "zones"]
 
@@ -269,18 +270,35 @@ def find_pcp(zone: Zone, pfn: int) -> dict[str, Any] | None:
 
 
 def tasks(m: Machine) -> dict[str, Any]:
-    """Every task that has made a call, and what it waits for."""
+    """Every task that has made a call, which page locks it took, and what it waits for.
+
+    The kernel does not know who took a page's lock; the machine does, to explain.
+    """
+    holds: dict[int, list[int]] = {}
+    for pfn, pid in m.lock_holders.items():
+        holds.setdefault(pid, []).append(pfn)
     return {
         "tasks": [
             {
-                "name": t.name,
-                "pid": t.pid,
-                "waiting_for": t.waiting_for,
-                "since": t.since if t.waiting_for is not None else None,
+                "name": task.name,
+                "pid": task.pid,
+                "holds": sorted(holds.get(task.pid, [])),
+                "waiting_for": task.waiting_for,
+                "waits_in": waits_in(m, task),
+                "since": task.since if task.waiting_for is not None else None,
             }
-            for t in m.tasks.values()
+            for task in m.tasks.values()
         ]
     }
+
+
+def waits_in(m: Machine, task: Task) -> str | None:
+    """The function in which a task sleeps."""
+    if task.waiting_for is None:
+        return None
+    if task.name in m.page_waiters:
+        return "lock_page" if task.exclusive else "wait_on_page_locked"
+    return "kmap"
 
 
 def log(m: Machine) -> dict[str, Any]:

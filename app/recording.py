@@ -176,7 +176,7 @@ class Replay:
         return parse(name, body, machine.model)
 
     def our_address(self, line: dict[str, Any]) -> str | None:
-        """What our allocation returned: with random slabs the recorded object may lie elsewhere in its slab."""
+        """What our allocation returned: with random slabs the recorded one may lie elsewhere in its slab."""
         named = self.slots.get(line["s"])
         address = number(line["addr"]) if named is None else named.addr
         return None if address is None else f"{address:#x}"

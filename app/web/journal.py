@@ -138,6 +138,12 @@ def facts(outcome: Outcome, here: Address) -> list[Fact]:
         found += area_facts(area)
     if woken := outcome.get("woken"):
         found.append(Fact("woken", ", ".join(woken)))
+    if deadlock := outcome.get("deadlock"):
+        circle = "; ".join(
+            f"{link['task']} waits for {wording.pfn(link['waits_for'])}, locked by {link['held_by']}"
+            for link in deadlock
+        )
+        found.append(Fact("deadlock", circle))
     return found
 
 

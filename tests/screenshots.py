@@ -19,7 +19,7 @@ SIZES = {"1440x900": (1440, 900), "1024x768": (1024, 768), "390x844": (390, 844)
 THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 
 MACHINES = {
-    "lecture 3: the buddy allocator": (
+    "buddy allocator": (
         {"profile": "tiny-16m", "lecture": True},
         """
         p = alloc_pages(GFP_KERNEL, 3)

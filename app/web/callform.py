@@ -124,7 +124,7 @@ def named(given: Mapping[str, str], refusal: Refusal | None) -> FieldView:
     """What the result is called from now on."""
     return FieldView(
         "as",
-        "name the result",
+        "result name",
         "word",
         given.get("as", ""),
         False,

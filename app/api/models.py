@@ -118,6 +118,12 @@ class Counters(BaseModel):
     pc: list[int] = Field(description="frames on CPU 0's lists")
 
 
+class DeadlockLink(BaseModel):
+    task: str
+    waits_for: int = Field(description="page frame")
+    held_by: str
+
+
 class Outcome(BaseModel):
     """One row of the journal."""
 
@@ -133,6 +139,7 @@ class Outcome(BaseModel):
     area: Area | None = None
     runs: list[list[Any]] | None = None
     woken: list[str] | None = None
+    deadlock: list[DeadlockLink] | None = Field(None, description="the circle that the call closed")
     log: list[str]
     changed: list[Run] | None = Field(description="null: more than 256 runs")
     counters: Counters | None = None

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from app.mm import changes, description, highmem, printk, vmalloc, wait
+from app.mm import changes, description, highmem, printk, slub, vmalloc, vmap_area, wait
 from app.mm.calls import MAX_REPEAT, Call, blocks
 from app.mm.entry import ALLOCATORS, CALLERS, RELEASERS, describe
 from app.mm.errors import NoRoom, TaskBlocked
@@ -78,6 +78,7 @@ class Machine:
         self.kmalloc_caches: list[list[KmemCache]] = [[], [], [], []]
         self.slabs: dict[int, Slab] = {}
         self.live_objects = 0
+        self.shrinkers = (vmap_area.purge_vmap_area_lazy, slub.shrink_all)
         # State of the generator that shuffles new slabs; None for slabs in address order.
         self.freelist_seed: int | None = None
         # Kernel addresses outside the direct map, and the window through which HIGHMEM is seen.

@@ -485,6 +485,12 @@ def shrink(m: Machine, s: KmemCache) -> int:
     return int(any(n.nr_slabs for n in s.node))
 
 
+def shrink_all(m: Machine) -> None:
+    """Return the empty slabs of all caches: what a machine short of memory can do without."""
+    for s in m.caches.values():
+        shrink(m, s)
+
+
 def shutdown(m: Machine, s: KmemCache) -> bool:
     """Empty a cache that is to be destroyed; False when objects remain.
 

@@ -339,11 +339,14 @@ class Trace:
         """kswapd of the zone's node is woken."""
         self.step("wakeup_kswapd", f"kswapd{zone.nid} is woken", zone)
 
-    def reclaim(
-        self, what: str, *, verdict: str | None = None, numbers: dict[str, Any] | None = None
-    ) -> None:
-        """Direct reclaim and what it brought."""
-        self.step("__alloc_pages_direct_reclaim", what, verdict=verdict, numbers=numbers)
+    def reclaim(self, what: str, *, freed: int | None = None) -> None:
+        """One round of direct reclaim, and how many frames it brought."""
+        self.step(
+            "__alloc_pages_direct_reclaim",
+            what if freed is None else f"{what}: {freed:,} frames",
+            verdict="no" if not freed else "ok",
+            numbers={} if freed is None else {"freed": freed},
+        )
 
     def may_oom(self, what: str, verdict: str) -> None:
         """The OOM killer, or why it is not asked."""

@@ -1,8 +1,9 @@
 """Reclaim: what there is to gain when memory is short.
 
-Kernel: mm/vmscan.c, mm/compaction.c, mm/oom_kill.c. This machine has no page cache and no processes' memory,
-so reclaim can only give back what waits in per-CPU lists and atomic reserves; after that the OOM killer is
-asked, and finds nobody.
+Kernel: mm/vmscan.c, mm/compaction.c, mm/oom_kill.c, and the second half of mm/page_alloc.c's slow path. This
+machine has no page cache and no processes' memory. What it has to give are slabs without objects, vmap areas
+that wait for their purge, pages on per-CPU lists and the high-order atomic reserve; after that the OOM killer
+is asked, and finds nobody. Nothing here can be moved either, so compaction finds no more than there is.
 """
 
 from __future__ import annotations
@@ -32,19 +33,72 @@ def reclaim_and_compact(
 ) -> int | None:
     """Direct reclaim on behalf of a caller that may sleep; the verdict says how it ends when nothing helps.
 
-    Kernel: __alloc_pages_direct_reclaim, __alloc_pages_direct_compact, should_reclaim_retry and
-    __alloc_pages_may_oom. An order that the kernel calls costly may fail; smaller ones never return NULL,
-    because their callers have never been tested for it: rather a process is killed.
+    Kernel: __alloc_pages_slowpath, __alloc_pages_direct_reclaim, should_reclaim_retry
+
+    An order that the kernel calls costly may fail; smaller ones never return NULL, because their callers have
+    never been tested for it: rather a process is killed.
     """
-    pfn = page_alloc.get_page_from_freelist(m, gfp, order, alloc_flags, ac)
-    if pfn is None:
-        vmstat.count_zid_vm_event(m, "allocstall", ac.highest_zoneidx)
-        page_alloc.unreserve_highatomic_pageblock(m, ac, force=True)
-        pcp.drain_all_pages(m)
+    if order > PAGE_ALLOC_COSTLY_ORDER and gfp & gfp_masks.__GFP_NORETRY and not compactable(m, order, ac):
+        if m.trace is not None:
+            m.trace.reclaim("a costly order that shall not be retried, and too little is free to compact")
+        return None
+    pfn = direct_reclaim(m, gfp, order, alloc_flags, ac)
+    if pfn is None and page_alloc.unreserve_highatomic_pageblock(m, ac, force=True):
         pfn = page_alloc.get_page_from_freelist(m, gfp, order, alloc_flags, ac)
     if pfn is None and not may_fail(m, gfp, order, ac):
         pfn = out_of_memory(m, gfp, order, ac)
     return pfn
+
+
+def direct_reclaim(
+    m: Machine, gfp: int, order: int, alloc_flags: int, ac: page_alloc.AllocContext
+) -> int | None:
+    """Free what can be freed and try again; then also what per-CPU lists and atomic reserves hold back.
+
+    Kernel: __alloc_pages_direct_reclaim
+
+    The lists are drained last, because every CPU would have to refill them at once.
+    """
+    vmstat.count_zid_vm_event(m, "allocstall", ac.highest_zoneidx)
+    before = free_and_pcp(m)
+    shrink_slab(m)
+    if m.trace is not None:
+        m.trace.reclaim("empty slabs and lazily freed areas are given back", freed=free_and_pcp(m) - before)
+    pfn = page_alloc.get_page_from_freelist(m, gfp, order, alloc_flags, ac)
+    if pfn is None:
+        free = m.nr_free_pages
+        page_alloc.unreserve_highatomic_pageblock(m, ac, force=False)
+        pcp.drain_all_pages(m)
+        if m.trace is not None:
+            m.trace.reclaim("all per-CPU lists are drained", freed=m.nr_free_pages - free)
+        pfn = page_alloc.get_page_from_freelist(m, gfp, order, alloc_flags, ac)
+    return pfn
+
+
+def shrink_slab(m: Machine) -> None:
+    """Ask everyone who holds memory that nobody needs to give it up. Kernel: mm/vmscan.c shrink_slab
+
+    The kernel's shrinkers free dentries and inodes, so that slabs become empty. This machine's objects are
+    all in use by whoever allocated them; its own are lazily freed vmap areas and slabs without objects.
+    """
+    for shrinker in m.shrinkers:
+        shrinker(m)
+
+
+def free_and_pcp(m: Machine) -> int:
+    """Frames that nobody uses, wherever they wait."""
+    return m.nr_free_pages + sum(pages.count for zone in m.zones for pages in zone.pcp)
+
+
+def compactable(m: Machine, order: int, ac: page_alloc.AllocContext) -> bool:
+    """Whether any zone has room enough to move pages about in. Kernel: mm/compaction.c compaction_suitable"""
+    mark = 1 if order > PAGE_ALLOC_COSTLY_ORDER else 0
+    return any(
+        page_alloc.zone_watermark_ok(
+            zone, 0, zone.wmark_pages(mark) + (2 << order), ac.highest_zoneidx, 0, zone.vm_stat_free
+        )
+        for zone in ac.zonelist
+    )
 
 
 def may_fail(m: Machine, gfp: int, order: int, ac: page_alloc.AllocContext) -> bool:
@@ -69,7 +123,11 @@ def out_of_memory(m: Machine, gfp: int, order: int, ac: page_alloc.AllocContext)
         return pfn
     if not gfp & gfp_masks.__GFP_FS:
         m.verdict = "hang"
+        if m.trace is not None:
+            m.trace.may_oom("the OOM killer may not run without __GFP_FS: the request loops", "hang")
         return None
     m.verdict = "oom"
+    if m.trace is not None:
+        m.trace.may_oom("no process can be killed", "oom")
     printk.oom(m, gfp, order)
     return None

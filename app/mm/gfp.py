@@ -7,6 +7,7 @@ I/O, use the reserves), and how to treat the result (zero it, make it compound, 
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
@@ -57,6 +58,13 @@ GFP_TRANSHUGE_LIGHT: Final = (
     GFP_HIGHUSER_MOVABLE | __GFP_COMP | __GFP_NOMEMALLOC | __GFP_NOWARN
 ) & ~__GFP_RECLAIM
 GFP_TRANSHUGE: Final = GFP_TRANSHUGE_LIGHT | __GFP_DIRECT_RECLAIM
+
+# The highest zone that the four zone bits allow; a combination that is not listed means ZONE_DMA.
+# Kernel: include/linux/gfp.h GFP_ZONE_TABLE
+GFP_ZONE: Final = {
+    0x0: "Normal", 0x1: "DMA", 0x2: "HighMem", 0x4: "DMA32",
+    0x8: "Normal", 0x9: "DMA", 0xA: "Movable", 0xC: "DMA32",
+}  # fmt: skip
 
 # Which bits the allocators underneath a cache pass on (mm/internal.h).
 GFP_RECLAIM_MASK: Final = (
@@ -251,3 +259,11 @@ def pGg(mask: int) -> str:
     if mask:
         words.append(f"{mask:#x}")
     return "|".join(words)
+
+
+def highest_zone(zone_index: Mapping[str, int], gfp: int) -> int:
+    """Index of the highest zone that a mask allows, among the zones of a machine.
+
+    A zone that the machine's kernel does not know (DMA32 on i386, HIGHMEM on x86_64) means NORMAL.
+    """
+    return zone_index.get(GFP_ZONE.get(gfp & GFP_ZONEMASK, "DMA"), zone_index["Normal"])

@@ -51,13 +51,6 @@ _THISNODE: Final = gfp_masks.__GFP_THISNODE
 _MIGRATETYPE_BITS: Final = gfp_masks.__GFP_MOVABLE | gfp_masks.__GFP_RECLAIMABLE
 _CONTEXT_BITS: Final = GFP_ZONEMASK | _THISNODE | _MIGRATETYPE_BITS
 
-# Highest zone that the four zone bits allow; a combination that is not listed means ZONE_DMA.
-# Kernel: include/linux/gfp.h GFP_ZONE_TABLE
-GFP_ZONE: Final = {
-    0x0: "Normal", 0x1: "DMA", 0x2: "HighMem", 0x4: "DMA32",
-    0x8: "Normal", 0x9: "DMA", 0xA: "Movable", 0xC: "DMA32",
-}  # fmt: skip
-
 
 class AllocContext:
     """What stays the same during one allocation. Kernel: struct alloc_context
@@ -138,8 +131,7 @@ def gfp_zone(m: Machine, gfp: int) -> int:
     The zone bits are no choice of one zone but an upper bound: a GFP_KERNEL request may always go down to
     DMA32 and DMA, which is why those keep a reserve against it.
     """
-    name = GFP_ZONE.get(gfp & GFP_ZONEMASK, "DMA")
-    return m.zone_index.get(name, m.zone_index["Normal"])
+    return gfp_masks.highest_zone(m.zone_index, gfp)
 
 
 def gfp_migratetype(m: Machine, gfp: int) -> int:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.mm import page_alloc
+from app.mm import gfp as gfp_masks
 from app.mm.mmzone import MAX_ORDER, MIGRATE_LETTERS, MIGRATE_TYPES, WMARK_HIGH, WMARK_LOW, WMARK_MIN, Zone
 from app.mm.slab import SLAB_RECLAIM_ACCOUNT
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 def show_mem(m: Machine, gfp: int) -> str:
     """The whole block, for a request with the given mask: zones that it could never use are left out."""
-    highest = page_alloc.gfp_zone(m, gfp)
+    highest = gfp_masks.highest_zone(m.zone_index, gfp)
     zones = [zone for zone in m.zones if zone.zid <= highest]
     lines = ["Mem-Info:", totals(m, zones)]
     lines += [node_line(m, nid) for nid in sorted({zone.nid for zone in zones})]

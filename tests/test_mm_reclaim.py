@@ -1,0 +1,123 @@
+"""What happens when memory is short: reserves, reclaim, and who may be told NULL."""
+
+from typing import Any
+
+import pytest
+
+from app.mm import boot
+from app.mm.calls import parse
+from app.mm.machine import Machine
+from app.mm.outcome import Outcome
+from app.mm.trace import Trace
+
+
+class Box:
+    """A small machine and the seq of its last call."""
+
+    def __init__(self, **config: Any) -> None:
+        self.m: Machine = boot.boot({"profile": "tiny-16m"} | config)
+        self.seq = 0
+
+    def __call__(self, name: str, **body: Any) -> Outcome:
+        self.seq += 1
+        return self.m.apply(parse(name, body, self.m.model), self.seq)
+
+    def fill(self, gfp: str = "GFP_NOWAIT|__GFP_NOWARN", order: int = 0) -> Outcome:
+        """Allocate until NULL."""
+        return self("alloc_pages", gfp=gfp, order=order, until="null")
+
+
+def marks(m: Machine) -> tuple[int, int]:
+    """min, and free pages as the watermark check sees them."""
+    return m.zones[-1].watermark[0], m.zones[-1].vm_stat_free
+
+
+@pytest.mark.parametrize(
+    ("gfp", "left"),
+    [
+        ("GFP_NOWAIT", 1.0),
+        ("GFP_NOWAIT|__GFP_HIGH|__GFP_NOMEMALLOC", 0.5),
+        ("GFP_ATOMIC", 0.375),
+        ("GFP_NOWAIT|__GFP_MEMALLOC", 0.0),
+    ],
+)
+def test_how_far_down_each_mask_may_go(gfp: str, left: float) -> None:
+    """To this part of the min mark; the folded counter falls in steps."""
+    box = Box(lecture=True)
+    box.fill(f"{gfp}|__GFP_NOWARN")
+    low, free = marks(box.m)
+    assert 0 <= low * left + 1 - free <= box.m.zones[-1].stat_threshold + 2
+
+
+def test_a_page_that_may_sleep_is_never_refused_with_null_alone() -> None:
+    box = Box(lecture=True)
+    box.fill()
+    outcome = box("alloc_pages", gfp="GFP_KERNEL", order=0)
+    assert (outcome.ret, outcome.verdict) == (None, "oom")
+    assert "invoked oom-killer" in outcome.log[0]
+
+
+def test_without_fs_the_request_loops_for_ever() -> None:
+    box = Box(lecture=True)
+    box.fill()
+    assert box("alloc_pages", gfp="GFP_NOFS", order=0).verdict == "hang"
+
+
+@pytest.mark.parametrize("extra", ["__GFP_NORETRY", "__GFP_RETRY_MAYFAIL", "__GFP_THISNODE", "__GFP_DMA"])
+def test_these_may_be_told_null(extra: str) -> None:
+    box = Box(lecture=True)
+    box.fill()
+    outcome = box("alloc_pages", gfp=f"GFP_KERNEL|{extra}", order=0)
+    assert (outcome.ret, outcome.verdict) == (None, "null")
+    assert "page allocation failure: order:0" in outcome.log[0]
+
+
+def test_a_costly_order_may_fail() -> None:
+    box = Box(lecture=True)
+    box.fill(order=4)
+    assert box("alloc_pages", gfp="GFP_KERNEL", order=4).verdict == "null"
+
+
+def test_reclaim_drains_the_per_cpu_lists() -> None:
+    """NOWAIT fails with pages on the lists of another type; GFP_KERNEL gets them."""
+    box = Box(profile="x86_64-1g", memory="128M")
+    filled = box.fill(order=0)
+    assert filled.runs is not None
+    box("__free_pages", page=[[filled.runs[0][0], 40]], order=0)
+    held = box.m.zones[-1].pcp[0].count
+    assert held >= 40
+    assert box("alloc_pages", gfp="GFP_NOWAIT|__GFP_RECLAIMABLE", order=0).verdict == "null"
+    outcome = box("alloc_pages", gfp="GFP_KERNEL|__GFP_RECLAIMABLE", order=0)
+    assert outcome.verdict == "ok"
+    assert box.m.zones[-1].pcp[0].count < held
+
+
+def test_reclaim_gives_back_empty_slabs() -> None:
+    box = Box(lecture=True, debug=False)
+    one = box("kmalloc", size=8192, flags="GFP_KERNEL")
+    assert one.object is not None
+    box("kfree", addr=one.ret)
+    slab = one.object["slab_pfn"]
+    box.fill("GFP_NOWAIT|__GFP_MEMALLOC|__GFP_NOWARN")
+    assert slab in box.m.slabs
+    box("alloc_pages", gfp="GFP_KERNEL|__GFP_NORETRY", order=0)
+    assert slab not in box.m.slabs
+
+
+def test_the_steps_of_a_request_that_fails() -> None:
+    box = Box(lecture=True)
+    box.fill()
+    trace = box.m.trace = Trace(box.m)
+    box("alloc_pages", gfp="GFP_KERNEL", order=0)
+    functions = [step["fn"] for step in trace.steps]
+    assert functions[0] == functions[-1] == "__alloc_pages"
+    for fn in (
+        "__alloc_pages_slowpath",
+        "wakeup_kswapd",
+        "__alloc_pages_direct_reclaim",
+        "__alloc_pages_may_oom",
+    ):
+        assert fn in functions
+    tried = [step["numbers"]["mark"] for step in trace.steps if step["fn"] == "zone_watermark_fast"]
+    assert tried[:2] == ["low", "min"]
+    assert tried[-1] == "high"

@@ -6,6 +6,7 @@ up all that is managed, and no frame is in two hands.
 
 import pytest
 
+from app.mm.errors import BadArgument
 from tests.lab import Lab, texts
 
 COMP = "GFP_KERNEL|__GFP_COMP"
@@ -476,3 +477,27 @@ def test_modules_are_named_in_reports(lab: Lab) -> None:
     lab("insmod", name="first", size=4096)
     lab("insmod", name="second", size=4096)
     assert "Modules linked in: second first" in texts(lab("put_page", page=None))
+
+
+# -- lists -----------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("runs", "order", "words"),
+    [
+        ([[1024, 50]], 10, "page frame 0x1000 is not in any zone"),
+        ([[1024, 2, 1 << 40]], 0, "is not in any zone"),
+        ([[1024, 4]], 0xFFFFFFFF, "is not in any zone"),
+        ([[1024, 1]] * 2000, 10, "one call may touch 1048576 frames"),
+    ],
+)
+def test_a_list_is_judged_as_a_whole(lab: Lab, runs: list[list[int]], order: int, words: str) -> None:
+    with pytest.raises(BadArgument, match=words):
+        lab("__free_pages", page=runs, order=order)
+
+
+def test_a_bug_in_the_middle_of_a_list_ends_it(lab: Lab) -> None:
+    pages = [lab.alloc() for _ in range(4)]
+    lab("put_page", pfn=pages[1])
+    outcome = lab("__free_pages", page=[[pfn, 1] for pfn in pages], order=0)
+    assert (outcome.verdict, outcome.ret, lab.used()) == ("bug", None, 2)

@@ -123,7 +123,7 @@ class Call:
             args[key] = value
         resolved = replace(self, args=args)
         value = args.get("page", args.get("addr"))
-        return select(resolved, value) if isinstance(value, tuple) else resolved
+        return select(resolved, value, model) if isinstance(value, tuple) else resolved
 
     def as_json(self, model: MemoryModel) -> dict[str, Any]:
         """The arguments as an outcome shows them and the journal keeps them; `parse` reads them back."""
@@ -213,7 +213,7 @@ class Parser:
         if self.faults:
             raise BadArgument(*self.faults)
         value = args.get("page", args.get("addr"))
-        return select(call, value) if isinstance(value, tuple) else call
+        return select(call, value, self.model) if isinstance(value, tuple) else call
 
     def field(self, name: str, check: Callable[..., Any], arg: Arg) -> Any:
         """One checked field, or its default."""
@@ -562,10 +562,10 @@ def runs_as(key: str, named: Named, model: MemoryModel) -> tuple[tuple[int, ...]
     )
 
 
-def select(call: Call, runs: tuple[tuple[int, ...], ...]) -> Call:
+def select(call: Call, runs: tuple[tuple[int, ...], ...], model: MemoryModel) -> Call:
     """A call that frees a list, with `start`, `step` and `count` applied and the stride put into each run."""
     key = "page" if "page" in call.args else "addr"
-    unit = (1 << call.args.get("order", 0)) if key == "page" else 1
+    unit = frames_of(call.args) if key == "page" else 1
     picked: list[list[int]] = []
     place, left = 0, call.count if call.count is not None else MAX_REPEAT
     for first, blocks, *rest in runs:
@@ -576,9 +576,27 @@ def select(call: Call, runs: tuple[tuple[int, ...], ...]) -> Call:
             skip += call.step
             left -= 1
         place += blocks
+    check_selected(call, key, picked, model)
     return replace(
         call, args={**call.args, key: tuple(tuple(run) for run in picked)}, start=0, step=1, count=None
     )
+
+
+def check_selected(call: Call, key: str, picked: list[list[int]], model: MemoryModel) -> None:
+    """Refuse a list with a page that this machine does not have, or of too many frames for one call."""
+    frames = frames_of(call.args) * sum(count for _, count, _ in picked)
+    if frames > MAX_FRAMES_PER_CALL:
+        raise BadArgument.at(
+            key, f"one call may touch {MAX_FRAMES_PER_CALL} frames; these blocks have {frames}"
+        )
+    for first, count, stride in picked:
+        last = first + (count - 1) * stride
+        if key == "addr" and last > model.ptr_max:
+            raise BadArgument.at(key, f"{last:#x} is beyond the last address")
+        if key == "page":
+            for pfn in range(first, last + 1, stride):
+                if not model.pfn_valid(pfn):
+                    raise BadArgument.at(key, f"page frame {pfn:#x} is not in any zone of this machine")
 
 
 def take_one_by_one(picked: list[list[int]], value: int, stride: int) -> None:

@@ -8,6 +8,7 @@ that two will use. The second kind would destroy the machine, so here it is refu
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from app.mm import page_alloc, page_check, page_ref, printk
@@ -79,12 +80,28 @@ def is_bad(m: Machine, pfn: int, order: int) -> bool:
         abandon(m, pfn)
         condition = "compound && compound_order(page) != order"
         page_check.vm_bug_on_page(m, pfn, condition, "mm/page_alloc.c:1459")
-    bad = 0
-    for frame in range(pfn + 1, pfn + (1 << order)):
-        bad += page_check.free_page_is_bad(m, frame)
+    bad = sum(page_check.free_page_is_bad(m, frame) for frame in suspects(m, pfn + 1, pfn + (1 << order)))
     if m.debug or not pcp_allowed_order(order) or page_ref.page_flags(m, pfn) & PG_reserved:
         bad += page_check.free_page_is_bad(m, pfn)
     return bad > 0
+
+
+def suspects(m: Machine, frame: int, end: int) -> Iterator[int]:
+    """The frames of a range that are worth a look: free ones are in order unless they have a record."""
+    while frame < end:
+        behind = min(behind_free_block(m, frame), end)
+        if behind == frame:
+            yield frame
+            frame += 1
+        else:
+            yield from (free for free in range(frame, behind) if free in m.stray)
+            frame = behind
+
+
+def behind_free_block(m: Machine, frame: int) -> int:
+    """First frame behind the free block that covers a frame; the frame itself where none does."""
+    free = m.zone_of(frame).free_block_at(frame)
+    return frame if free is None else free[0] + (1 << free[1])
 
 
 def free_pieces(m: Machine, pfn: int, order: int) -> list[tuple[int, int]]:
@@ -94,7 +111,7 @@ def free_pieces(m: Machine, pfn: int, order: int) -> list[tuple[int, int]]:
     while frame < end:
         block = page_ref.block_of(m, frame)
         if block is None:
-            frame += 1
+            frame = max(frame + 1, behind_free_block(m, frame))
             continue
         size = largest_piece(frame, min(end, block.pfn + (1 << block.order)))
         if may_take(block, frame, pfn):

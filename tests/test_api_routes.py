@@ -105,11 +105,30 @@ EXAMPLE: dict[str, Any] = {"calls": {"calls": [{"call": "drain_all_pages"}]}}
 def test_an_unknown_parameter(client: TestClient, sid: str, method: str, path: str) -> None:
     if path.endswith("openapi.json"):
         return
-    for query in ("at=0", "AT=0", "=", "wait="):
+    for query in ("to=0", "AT=0", "=", "wait="):
         answer = client.request(
             method, f"{filled(path, sid)}?{query}", json={} if method in ("POST", "PATCH") else None
         )
         problem(answer, 422, "query", query.partition("=")[0])
+
+
+# What shows a machine can show it as it was.
+WITH_A_PAST = [
+    path for method, path in TABLE if method == "GET" and path.startswith(f"{ONE}/") and "/events" not in path
+]
+
+
+@pytest.mark.parametrize("path", WITH_A_PAST)
+def test_the_past(client: TestClient, sid: str, path: str) -> None:
+    here = filled(path, sid)
+    before = client.get(here).content
+    client.post(f"{BASE}/sessions/{sid}/alloc_pages", json={"gfp": "GFP_KERNEL|__GFP_ATOMIC", "order": 12})
+    client.post(f"{BASE}/sessions/{sid}/kmalloc", json={"size": 5000, "flags": "GFP_KERNEL"})
+    head = client.get(f"{BASE}/sessions/{sid}").json()["seq"]
+    assert client.get(f"{here}?at={head - 2}").content == before
+    assert client.get(f"{here}?at={head}").content == client.get(here).content
+    for wrong in ("-1", "abc", str(head + 1), str(2**63), ""):
+        problem(client.get(f"{here}?at={wrong}"), 422, "query", "at")
 
 
 @pytest.mark.parametrize("path", sorted({path for _, path in TABLE}))

@@ -47,9 +47,11 @@ def create(page: Page, address: str, profile: str = "tiny-16m", *, lecture: bool
 
 def console(page: Page, line: str) -> None:
     before = page.locator("#head-seq").text_content()
-    page.get_by_label("A call as a line of text").fill(line)
+    typed = page.get_by_label("A call as a line of text")
+    typed.fill(line)
     page.keyboard.press("Enter")
     expect(page.locator("#head-seq")).not_to_have_text(str(before))
+    expect(typed).to_have_value("")
 
 
 def canvas(page: Page) -> Locator:

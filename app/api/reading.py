@@ -17,6 +17,7 @@ from app.api import docs, models
 from app.api.bodies import JSON, NDJSON, TEXT
 from app.api.parameters import (
     After,
+    At,
     CacheName,
     Cells,
     Limit,
@@ -72,10 +73,15 @@ async def event(request: Request, seq: Seq) -> Response:
     return Response(row.body, 200, {"ETag": etag(row.seq)}, JSON)
 
 
-async def view(request: Request, show_: Callable[..., Any], *args: Any, **more: Any) -> Any:
-    """One view of the machine at its head."""
+async def view(request: Request, at: int | None, show_: Callable[..., Any], *args: Any, **more: Any) -> Any:
+    """One view of the machine: at its head, or as it was after a row."""
     sessions, principal, sid = asked(request)
-    return await sessions.read(principal, sid, show_, *args, **more)
+    try:
+        if at is None:
+            return await sessions.read(principal, sid, show_, *args, **more)
+        return await sessions.past(principal, sid, at, show_, *args, **more)
+    except BadArgument as error:
+        raise error.under("query") from None
 
 
 def or_none(machine: Machine, show_: Callable[..., Any], *what: Any) -> Any:
@@ -97,17 +103,17 @@ async def explain(request: Request, seq: Seq) -> Response:
 
 
 @router.get("/proc/{file}", **docs.operation("get_proc_file", "A file of /proc", docs.PROC))
-async def proc_file(request: Request, file: ProcFile) -> Response:
+async def proc_file(request: Request, file: ProcFile, at: At = None) -> Response:
     """The text that this machine's kernel would show there."""
     if file not in proc.FILES:
         raise NotFound("file of /proc", file)
-    return Response(await view(request, proc.FILES[file]), media_type=TEXT)
+    return Response(await view(request, at, proc.FILES[file]), media_type=TEXT)
 
 
 @router.get("/zones", **docs.operation("get_zones", "Zones", docs.ok(models.Zones)))
-async def zones(request: Request) -> Response:
+async def zones(request: Request, at: At = None) -> Response:
     """Bounds, watermarks, reserves and free frames of every populated zone."""
-    return answer(await view(request, show.zones))
+    return answer(await view(request, at, show.zones))
 
 
 @router.get("/zonemap", **docs.operation("get_zonemap", "The frame map", docs.ok(models.ZoneMap)))
@@ -118,12 +124,10 @@ async def zonemap(
     start: Start = None,
     shift: Shift = None,
     cells: Cells = 4096,
+    at: At = None,
 ) -> Response:
     """The dominant state and the fill of each cell of 2^shift frames, one byte each."""
-    try:
-        drawn = await view(request, show.zonemap, zone=zone, node=node, start=start, shift=shift, cells=cells)
-    except BadArgument as error:
-        raise error.under("query") from None
+    drawn = await view(request, at, show.zonemap, zone=zone, node=node, start=start, shift=shift, cells=cells)
     encoded = {key: base64.b64encode(drawn[key]).decode() for key in ("cells", "fill")}
     return answer({**drawn, **encoded})
 
@@ -131,52 +135,58 @@ async def zonemap(
 @router.get(
     "/pages/{pfn:number}", **docs.operation("get_page_frame", "One page frame", docs.ok(models.StructPage))
 )
-async def page(request: Request, pfn: Pfn) -> Response:
+async def page(request: Request, pfn: Pfn, at: At = None) -> Response:
     """Its struct page and everything else that is known about it."""
-    found = await view(request, or_none, show.page, pfn)
+    found = await view(request, at, or_none, show.page, pfn)
     if found is None:
         raise NotFound("page frame", f"{pfn:#x}")
     return answer(found)
 
 
 @router.get("/caches", **docs.operation("list_caches", "Slab caches", docs.ok(models.Caches)))
-async def caches(request: Request) -> Response:
+async def caches(request: Request, at: At = None) -> Response:
     """Every kmem_cache with its sizes and counts."""
-    return answer(await view(request, show.caches))
+    return answer(await view(request, at, show.caches))
 
 
 @router.get("/caches/{name}", **docs.operation("get_cache", "One slab cache", docs.ok(models.Cache)))
-async def cache(request: Request, name: CacheName, start: Slabs = 0, limit: Limit = 1000) -> Response:
+async def cache(
+    request: Request, name: CacheName, start: Slabs = 0, limit: Limit = 1000, at: At = None
+) -> Response:
     """Its slabs in address order, and their objects."""
-    found = await view(request, or_none, show.cache, name, start, limit)
+    found = await view(request, at, or_none, show.cache, name, start, limit)
     if found is None:
         raise NotFound("cache", name)
     if found["next"] is not None:
         here = request.url.path
-        found["next"] = f"{here}?start={found['next']}&limit={limit}"
+        moment = "" if at is None else f"&at={at}"
+        found["next"] = f"{here}?start={found['next']}&limit={limit}{moment}"
     return answer(found)
 
 
 @router.get("/vmap_areas", **docs.operation("list_vmap_areas", "vmalloc areas", docs.ok(models.VmapAreas)))
-async def vmap_areas(request: Request) -> Response:
+async def vmap_areas(request: Request, at: At = None) -> Response:
     """Busy areas and those whose addresses wait for a purge."""
-    return answer(await view(request, show.vmap_areas))
+    return answer(await view(request, at, show.vmap_areas))
 
 
 @router.get("/tasks", **docs.operation("list_tasks", "Tasks", docs.ok(models.Tasks)))
-async def tasks(request: Request) -> Response:
+async def tasks(request: Request, at: At = None) -> Response:
     """What each task holds, and what it waits for."""
-    return answer(await view(request, show.tasks))
+    return answer(await view(request, at, show.tasks))
 
 
 @router.get("/log", **docs.operation("get_log", "The kernel log", docs.ok(models.Log)))
-async def log(request: Request) -> Response:
+async def log(request: Request, at: At = None) -> Response:
     """What the kernel printed."""
-    return answer(await view(request, show.log))
+    return answer(await view(request, at, show.log))
 
 
 @router.get("/dump", **docs.operation("get_dump", "The whole state", docs.ok(models.Dump)))
-async def dump(request: Request) -> Response:
+async def dump(request: Request, at: At = None) -> Response:
     """Everything that decides later outcomes; `POST /sessions` takes it back."""
     sessions, principal, sid = asked(request)
-    return answer(await sessions.dump(principal, sid))
+    try:
+        return answer(await sessions.dump(principal, sid, at))
+    except BadArgument as error:
+        raise error.under("query") from None

@@ -19,7 +19,7 @@ from app.mm.vocabulary import CALLS
 from app.sessions import explaining, naming, opening, queries, snapshots
 from app.sessions.access import Principal, Right
 from app.sessions.answers import Applied, BatchItem, Page, SessionInfo
-from app.sessions.errors import Busy, LimitReached, NotFound
+from app.sessions.errors import Busy, Conflict, LimitReached, NotFound
 from app.sessions.keeper import Keeper
 from app.sessions.live import Live, now
 from app.sessions.queries import Event
@@ -222,9 +222,31 @@ class Sessions:
         seen: T = await self._do(Read, session_id, principal, lambda machine: look(machine, *args, **kwargs))
         return seen
 
-    async def dump(self, principal: Principal, session_id: str) -> dict[str, Any]:
-        """The machine's whole state now."""
-        return await self._loop.run_in_executor(self._background, self._dump, principal, session_id)
+    async def past(
+        self,
+        principal: Principal,
+        session_id: str,
+        at: int | None,
+        look: Callable[Concatenate[Machine, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """What a function says of the machine as it was after row `at`, or is after the last.
+
+        The machine is rebuilt from the journal, so this holds up nobody's calls, however long it takes.
+        Raises BadArgument where the session has no such row, and Conflict where it cannot be followed so far.
+        """
+
+        def run() -> T:
+            machine = self._rebuilt(principal, session_id, at)
+            with opening.gc_paused():
+                return look(machine, *args, **kwargs)
+
+        return await self._loop.run_in_executor(self._background, run)
+
+    async def dump(self, principal: Principal, session_id: str, at: int | None = None) -> dict[str, Any]:
+        """The machine's whole state."""
+        return await self.past(principal, session_id, at, Machine.dump)
 
     async def events(self, principal: Principal, session_id: str, after: int = 0, limit: int = 100) -> Events:
         """Rows after a seq, in order."""
@@ -261,13 +283,16 @@ class Sessions:
 
         return await self._loop.run_in_executor(self._quick, run)
 
-    def _dump(self, principal: Principal, session_id: str) -> dict[str, Any]:
-        """The writer's machine moves on, and a dump takes long: so of one rebuilt from the journal."""
+    def _rebuilt(self, principal: Principal, session_id: str, at: int | None) -> Machine:
+        """A machine of this session's that is nobody else's."""
         with self._store.reading() as db:
-            queries.allowed(db, principal, session_id, Right.READ)
-            machine = opening.reopen(db, session_id).machine
-        with opening.gc_paused():
-            return machine.dump()
+            row = queries.allowed(db, principal, session_id, Right.READ)
+            if at is not None and not row.start <= at <= row.seq:
+                raise BadArgument.at("at", f"a seq from {row.start} to {row.seq}")
+            live = opening.reopen(db, session_id, at)
+        if live.diverged is not None and at is not None and live.seq < at:
+            raise Conflict(live.diverged)
+        return live.machine
 
     def _explain(self, principal: Principal, session_id: str, seq: int) -> dict[str, Any]:
         """On a machine rebuilt as it was before the call, so that tracing slows down nobody."""

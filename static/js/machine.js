@@ -108,7 +108,8 @@ document.addEventListener("submit", async (event) => {
     past.push(text);
     back = past.length;
     if (await make(form, text)) line.value = "";
-    line.focus();
+    // Who has gone elsewhere meanwhile stays there.
+    if (document.activeElement === document.body || form.contains(document.activeElement)) line.focus();
   }
 });
 

@@ -6,7 +6,7 @@ import time
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.mm import calls
@@ -292,6 +292,8 @@ def judged(name: str, body: dict[str, Any]) -> dict[str, Any] | str:
 
 
 @given(documents())
+@example(("__free_page", {"addr": None, "order": 1}))
+@example(("free_pages", {"page": None, "order": 1}))
 def test_a_call_reads_back_as_it_was_written(document: tuple[str, dict[str, Any]]) -> None:
     name, body = document
     line = parse_line(format_call({"call": name, "args": body}))

@@ -291,7 +291,7 @@ def who_text(spec: CallSpec, args: Mapping[str, Any]) -> str:
 
 
 def arguments_text(spec: CallSpec, args: Mapping[str, Any]) -> Iterator[str]:
-    """The arguments by position; by keyword behind one left out, or where the position reads otherwise."""
+    """The arguments by position; by keyword where the position reads otherwise or is not the next."""
     in_place = True
     for arg in spec.args:
         field = next((form for form in (arg.name, *forms(arg)) if form in args), None)
@@ -306,6 +306,7 @@ def arguments_text(spec: CallSpec, args: Mapping[str, Any]) -> Iterator[str]:
         ):
             yield text
         else:
+            in_place = False  # positions are counted without what stands by keyword
             yield f"{field}={text}"
     for field in ("start", "step", "count"):
         if field in args:

@@ -68,6 +68,41 @@ def test_a_cache_of_nothing_divides_by_zero(plain: Caller) -> None:
     assert "divide error: 0000" in text(outcome)
 
 
+@pytest.mark.parametrize("arguments", [{"size": 0xFFFFFFFF}, {"size": 8, "align": 0xFFFFFFFF}])
+def test_a_size_beyond_an_unsigned_int_begins_again_at_nothing(
+    plain: Caller, arguments: dict[str, int]
+) -> None:
+    outcome = plain("kmem_cache_create", name="mine", **arguments)
+    assert outcome.verdict == "bug"
+    assert "divide error: 0000" in text(outcome)
+
+
+def test_a_size_beyond_an_unsigned_int_leaves_no_room_for_an_object(plain: Caller) -> None:
+    outcome = plain("kmem_cache_create", name="mine", size=100, align=0xFFFFFFF8, flags="SLAB_RED_ZONE")
+    assert outcome.ret is None
+    assert "objects of 100 bytes every 8: the kernel would overlap them" in text(outcome)
+    assert plain.m.live_objects == 0
+
+
+def test_aligning_nothing_to_a_cache_line_never_ends(debugging: Caller) -> None:
+    outcome = debugging("kmem_cache_create", name="mine", size=0, flags="SLAB_HWCACHE_ALIGN")
+    assert (outcome.ret, outcome.verdict) == (None, "hang")
+    assert "mine" not in debugging.m.caches
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        pytest.param({"size": 0, "flags": "SLAB_POISON"}, id="objects of no size, with what debugging adds"),
+        pytest.param({"size": 8, "align": 0xFFFFFFF8}, id="an alignment that is no power of two"),
+    ],
+)
+def test_an_odd_cache_keeps_its_dump(debugging: Caller, arguments: dict[str, Any]) -> None:
+    assert debugging("kmem_cache_create", name="mine", **arguments).verdict == "ok"
+    document = json.loads(json.dumps(dump.dump(debugging.m)))
+    assert dump.dump(dump.load(document)) == document
+
+
 def test_destroying_a_cache_that_has_objects(debugging: Caller) -> None:
     debugging("kmem_cache_create", name="mine", size=64)
     kept = debugging("kmem_cache_alloc", named="p", cache="mine", flags="GFP_KERNEL")

@@ -59,6 +59,13 @@ def refused(m: Machine, text: str) -> None:
     printk(m, f"kmemlab: {text}")
 
 
+def hang(m: Machine, text: str) -> NoReturn:
+    """The kernel would never come back from here. No kernel prints such a line."""
+    m.verdict = "hang"
+    printk(m, f"kmemlab: {text}")
+    raise Oops(text)
+
+
 # -- what every report ends with -------------------------------------------------------------------
 
 

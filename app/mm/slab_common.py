@@ -117,7 +117,11 @@ def kmalloc_type(gfp: int) -> int:
 def kmalloc_slab(m: Machine, size: int, gfp: int) -> KmemCache:
     """The cache for a size from 1 to 8192. Kernel: kmalloc_slab"""
     index = SIZE_INDEX[(size - 1) >> 3] if size <= 192 else (size - 1).bit_length()
-    return m.kmalloc_caches[kmalloc_type(gfp)][index]
+    row = kmalloc_type(gfp)
+    s = m.kmalloc_caches[row][index]
+    if m.trace is not None:
+        m.trace.kmalloc_slab(s, size, gfp, row, index)
+    return s
 
 
 def kmalloc(m: Machine, size: int, gfp: int, nid: int | None = None) -> int | None:
@@ -126,10 +130,19 @@ def kmalloc(m: Machine, size: int, gfp: int, nid: int | None = None) -> int | No
     A size of 0 gives ZERO_SIZE_PTR, which is not NULL, may be freed, and faults when it is used.
     """
     if size > KMALLOC_MAX_CACHE_SIZE:
-        return kmalloc_large_node(m, size, gfp, nid)
-    if not size:
+        address = kmalloc_large_node(m, size, gfp, nid)
+        allocated = PAGE_SIZE << get_order(size)
+    elif size:
+        s = kmalloc_slab(m, size, gfp)
+        address = slub.slab_alloc_node(m, s, gfp, nid)
+        allocated = s.size
+    else:
+        if m.trace is not None:
+            m.trace.zero_size()
         return ZERO_SIZE_PTR
-    return slub.slab_alloc_node(m, kmalloc_slab(m, size, gfp), gfp, nid)
+    if m.trace is not None:
+        m.trace.kmalloc(address, size, allocated, gfp, nid)
+    return address
 
 
 def kmalloc_large_node(m: Machine, size: int, gfp: int, nid: int | None) -> int | None:
@@ -140,6 +153,8 @@ def kmalloc_large_node(m: Machine, size: int, gfp: int, nid: int | None) -> int 
     if gfp & GFP_SLAB_BUG_MASK:
         gfp = slub.kmalloc_fix_flags(m, gfp)
     order = get_order(size)
+    if m.trace is not None:
+        m.trace.kmalloc_large(size, order, KMALLOC_MAX_CACHE_SIZE)
     pfn = page_alloc.alloc_pages(m, gfp | gfp_masks.__GFP_COMP, order, nid)
     if pfn is None:
         return None
@@ -152,6 +167,8 @@ def kfree(m: Machine, address: int | None) -> None:
 
     The cache is not named: it is found through the page that the address lies in.
     """
+    if m.trace is not None:
+        m.trace.kfree(address)
     if address is None or address <= ZERO_SIZE_PTR:
         return
     slab = virt_to_slab(m, address)
@@ -168,6 +185,8 @@ def free_large_kmalloc(m: Machine, pfn: int, address: int) -> None:
     compound has order 0, so of a larger block only the first frame is freed.
     """
     order = folio_order(m, pfn)
+    if m.trace is not None:
+        m.trace.free_large_kmalloc(pfn, order)
     if order == 0 and printk.warn_on_once(m, "mm/slab_common.c:904", "free_large_kmalloc"):
         printk.printk(m, f"object pointer: 0x{pointer(m, address)}")
     m.nodes[m.zone_of(pfn).nid].nr_large_kmalloc -= 1 << order
@@ -216,7 +235,10 @@ def krealloc(m: Machine, address: int | None, size: int, gfp: int) -> int | None
     if not size:
         kfree(m, address)
         return ZERO_SIZE_PTR
-    if ksize(m, address) >= size:
+    old_size = ksize(m, address)
+    if m.trace is not None:
+        m.trace.krealloc(address, old_size, size)
+    if old_size >= size:
         return address
     new = kmalloc(m, size, gfp)
     if new is not None and new != address:
@@ -276,17 +298,15 @@ def create_cache(m: Machine, name: str, size: int, align: int, flags: int) -> tu
     kmem_cache_node for each node are objects of other caches. (Its per-CPU part and its directory in
     /sys/kernel/slab are not modelled.)
     """
-    align = calculate_alignment(m, flags, align, size)
     s = KmemCache(name, size, align, flags, m.model.cpus, len(m.nodes))
     s.name_object = kmalloc(m, len(name) + 1, GFP_KERNEL)
     if s.name_object is None:
         return None, -12
-    s.object = slub.slab_alloc_node(m, boot_cache(m, "kmem_cache"), GFP_KERNEL | gfp_masks.__GFP_ZERO)
+    s.align = calculate_alignment(m, flags, align, size)
+    s.object = slub.kmem_cache_alloc(m, boot_cache(m, "kmem_cache"), GFP_KERNEL | gfp_masks.__GFP_ZERO)
     if s.object is None:
         release(m, s)
         return None, -12
-    if not size:
-        printk.die(m, "divide error: 0000")
     if not (kmem_cache_open(m, s, flags) and init_kmem_cache_nodes(m, s)):
         release(m, s)
         return None, -22
@@ -314,7 +334,7 @@ def init_kmem_cache_nodes(m: Machine, s: KmemCache) -> bool:
     Kernel: init_kmem_cache_nodes
     """
     for node in m.nodes:
-        address = slub.slab_alloc_node(m, boot_cache(m, "kmem_cache_node"), GFP_KERNEL, node.nid)
+        address = slub.kmem_cache_alloc(m, boot_cache(m, "kmem_cache_node"), GFP_KERNEL, node.nid)
         if address is None:
             return False
         s.node_objects.append(address)

@@ -30,6 +30,7 @@ MAX_CACHES: Final = 10_000
 MAX_SLABS: Final = 1 << 20
 MAX_SIZE: Final = PAGE_SIZE << MAX_ORDER
 MAX_SEQ: Final = 1 << 40
+UINT_MAX: Final = 0xFFFFFFFF
 # What a cache may ask of all its slabs: compound pages, memory for DMA, memory that can be reclaimed.
 ALLOCFLAGS: Final = __GFP_COMP | __GFP_DMA | __GFP_DMA32 | __GFP_RECLAIMABLE
 
@@ -151,7 +152,7 @@ def load_layout(m: Machine, doc: Document) -> KmemCache:
         doc["name"].fault("a name of its own for each cache")
     size = doc["size"].int(1, MAX_SIZE)
     s = KmemCache(
-        name, doc["object_size"].int(1, size), doc["align"].int(1, MAX_SIZE), doc["flags"].int(0, 0xFFFFFFFF),
+        name, doc["object_size"].int(0, size), doc["align"].int(1, UINT_MAX), doc["flags"].int(0, UINT_MAX),
         m.model.cpus, len(m.nodes),
     )  # fmt: skip
     s.size = size
@@ -161,7 +162,7 @@ def load_layout(m: Machine, doc: Document) -> KmemCache:
     s.min_order = doc["min_order"].int(0, s.order)
     s.objs = doc["objs"].int(1, min(MAX_OBJS_PER_PAGE, (PAGE_SIZE << s.order) // size))
     s.min_objs = doc["min_objs"].int(1, min(s.objs, (PAGE_SIZE << s.min_order) // size))
-    s.allocflags = doc["allocflags"].int(0, 0xFFFFFFFF)
+    s.allocflags = doc["allocflags"].int(0, UINT_MAX)
     if s.allocflags & ~ALLOCFLAGS:
         doc["allocflags"].fault(f"bits of {ALLOCFLAGS:#x}")
     s.min_partial = doc["min_partial"].int(0, 1000)

@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.mm import gfp as gfp_masks
+from app.mm import printk
 from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE
 from app.mm.mmzone import MAX_ORDER, PAGE_ALLOC_COSTLY_ORDER
 from app.mm.slab import (
@@ -98,9 +99,12 @@ def calculate_order(size: int, cpus: int) -> int | None:
 def calculate_alignment(m: Machine, flags: int, align: int, size: int) -> int:
     """Alignment of the objects. Kernel: mm/slab_common.c calculate_alignment
 
-    Objects that several CPUs write should not share a cache line; small ones may share one evenly.
+    Objects that several CPUs write should not share a cache line; small ones may share one evenly. Objects of
+    no size always could, so the kernel never finds an end.
     """
     if flags & SLAB_HWCACHE_ALIGN:
+        if not size:
+            printk.hang(m, "calculate_alignment halves the cache line for ever, for no part is below size 0")
         line = CACHE_LINE_SIZE
         while size <= line // 2:
             line //= 2
@@ -113,7 +117,7 @@ def calculate_sizes(m: Machine, s: KmemCache) -> bool:
 
     A free object holds the pointer to the next free one in its middle, where an overrun from a neighbour
     rarely reaches. Where the content of a free object must survive, the pointer goes behind it. What
-    debugging adds follows.
+    debugging adds follows. Sizes are unsigned ints: one that passes their end begins again at 0.
     """
     flags = s.flags
     word = POINTER[m.model.arch]
@@ -135,12 +139,20 @@ def calculate_sizes(m: Machine, s: KmemCache) -> bool:
         s.red_left_pad = align_up(word, s.align)
         size += word + s.red_left_pad
     s.size = align_up(size, s.align)
+    if not s.size:
+        printk.die(m, "divide error: 0000")
+    if s.size < s.object_size or s.size < size:
+        printk.refused(m, f"objects of {s.object_size} bytes every {s.size}: the kernel would overlap them")
+        return False
     return set_orders(m, s)
 
 
 def set_orders(m: Machine, s: KmemCache) -> bool:
     """The second half of calculate_sizes: orders, numbers of objects and the slabs' gfp bits."""
     order = calculate_order(s.size, m.model.cpus)
+    if m.trace is not None:
+        m.trace.calculate_sizes(s)
+        m.trace.calculate_order(s, m.model.cpus, order)
     if order is None:
         return False
     s.allocflags = gfp_masks.__GFP_COMP if order else 0
@@ -194,4 +206,6 @@ def kmem_cache_open(m: Machine, s: KmemCache, flags: int) -> bool:
     # The larger the object, the more empty slabs are worth keeping.
     s.min_partial = max(MIN_PARTIAL, min(MAX_PARTIAL, (s.size.bit_length() - 1) // 2))
     set_cpu_partial(s)
+    if m.trace is not None:
+        m.trace.cache_opened(s)
     return True

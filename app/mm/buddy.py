@@ -247,6 +247,8 @@ def rmqueue_fallback(m: Machine, zone: Zone, order: int, start_type: int, alloc_
             return steal_smallest(m, zone, order, alloc_flags)
         steal_suitable_fallback(m, zone, order, current_order, start_type, found, alloc_flags)
         return True
+    if m.trace is not None:
+        m.trace.no_fallback(zone, order, min_order, start_type)
     return False
 
 

@@ -37,7 +37,10 @@ def lock_page(m: Machine, pfn: int) -> None:
 def trylock_page(m: Machine, pfn: int) -> bool:
     """Take the lock if it is free. Kernel: trylock_page, folio_trylock"""
     folio = page_ref.compound_head(m, pfn)
-    if page_ref.page_flags(m, folio) & PG_locked:
+    locked = bool(page_ref.page_flags(m, folio) & PG_locked)
+    if m.trace is not None:
+        m.trace.trylock(folio, taken=not locked)
+    if locked:
         return False
     take(m, folio, m.tasks[m.task])
     return True
@@ -58,6 +61,8 @@ def wait_bit(m: Machine, folio: int, *, exclusive: bool) -> None:
     page_ref.change_flags(m, folio, set=PG_waiters)
     if m.context == "process":
         wait.sleep_on_page(m, folio, exclusive=exclusive)
+        if m.trace is not None:
+            m.trace.queued(folio, exclusive=exclusive)
     else:
         printk.scheduling_while_atomic(m)
 
@@ -70,6 +75,8 @@ def unlock_page(m: Machine, pfn: int) -> None:
         page_check.vm_bug_on_folio(m, folio, "!folio_test_locked(folio)", "mm/filemap.c:1552")
     page_ref.change_flags(m, folio, clear=PG_locked)
     m.lock_holders.pop(folio, None)
+    if m.trace is not None:
+        m.trace.unlock(folio, wait.page_waiters(m, folio), waiters=bool(flags & PG_waiters))
     if flags & PG_waiters:
         wake_bit(m, folio)
     if flags & PG_locked and not is_locked(m, folio):
@@ -84,11 +91,16 @@ def wake_bit(m: Machine, folio: int) -> None:
     """
     for task in wait.page_waiters(m, folio):
         exclusive = task.exclusive
+        if m.trace is not None:
+            m.trace.waiter(folio, task)
         wait.wake_up(m, task)
         if exclusive:
             take(m, folio, task)
             break
-    if not wait.page_waiters(m, folio):
+    left = wait.page_waiters(m, folio)
+    if m.trace is not None:
+        m.trace.left_asleep(folio, left)
+    if not left:
         page_ref.change_flags(m, folio, clear=PG_waiters)
 
 

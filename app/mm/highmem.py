@@ -58,47 +58,57 @@ def kmap(m: Machine, pfn: int) -> int | None:
     address = m.model.pfn_to_virt(pfn)
     if address is not None:
         return address
-    address = kmap_high(m.pkmap, pfn)
+    address = kmap_high(m, pfn)
     if address is None:
         wait_for_slot(m, pfn)
     return address
 
 
-def kmap_high(pkmap: Pkmap, pfn: int) -> int | None:
+def kmap_high(m: Machine, pfn: int) -> int | None:
     """Take a slot for a page, or a reference on the one it has; None if all are in use. Kernel: kmap_high"""
+    pkmap = m.pkmap
     nr = pkmap.nr.get(pfn)
     if nr is None:
-        nr = map_new_virtual(pkmap, pfn)
-        if nr is None:
-            return None
+        nr = map_new_virtual(m, pfn)
+    if m.trace is not None:
+        m.trace.kmap(pfn, nr, 0 if nr is None else pkmap.pkmap_count[nr], len(pkmap.waiters))
+    if nr is None:
+        return None
     pkmap.pkmap_count[nr] += 1
     return PKMAP_BASE + (nr << PAGE_SHIFT)
 
 
-def map_new_virtual(pkmap: Pkmap, pfn: int) -> int | None:
+def map_new_virtual(m: Machine, pfn: int) -> int | None:
     """Find a free slot, starting behind the last one found. Kernel: map_new_virtual
 
     The search begins at 1 because the last found is 0 at boot, and it counts anew after each flush.
     """
+    pkmap = m.pkmap
+    first = (pkmap.last_pkmap_nr + 1) & LAST_PKMAP_MASK
     count = LAST_PKMAP
     while True:
         nr = pkmap.last_pkmap_nr = (pkmap.last_pkmap_nr + 1) & LAST_PKMAP_MASK
         if nr == 0:
-            flush_all_zero_pkmaps(pkmap)
+            flush_all_zero_pkmaps(m)
             count = LAST_PKMAP
         if not pkmap.pkmap_count[nr]:
             break
         count -= 1
         if not count:
             return None
+    if m.trace is not None:
+        m.trace.kmap_search(first, nr)
     pkmap.pkmap_count[nr] = 1
     pkmap.slots[nr] = pfn
     pkmap.nr[pfn] = nr
     return nr
 
 
-def flush_all_zero_pkmaps(pkmap: Pkmap) -> None:
+def flush_all_zero_pkmaps(m: Machine) -> None:
     """Clear all slots without users; their pages have no address any more. Kernel: flush_all_zero_pkmaps"""
+    pkmap = m.pkmap
+    if m.trace is not None:
+        m.trace.kmap_flush(pkmap.pkmap_count)
     for nr, count in enumerate(pkmap.pkmap_count):
         if count == 1:
             pkmap.pkmap_count[nr] = 0
@@ -134,6 +144,8 @@ def kunmap(m: Machine, pfn: int) -> None:
     if pkmap.pkmap_count[nr] == 1:
         # The kernel dies here with the slot's count at 0 and its lock held; the count is left as it was.
         printk.bug(m, "kernel BUG at mm/highmem.c:368!")
+    if m.trace is not None:
+        m.trace.kunmap(pfn, nr, pkmap.pkmap_count[nr], len(pkmap.waiters))
     pkmap.pkmap_count[nr] -= 1
     if pkmap.pkmap_count[nr] == 1:
         wake_up(m)
@@ -148,7 +160,7 @@ def wake_up(m: Machine) -> None:
     pkmap = m.pkmap
     for name, pfn in list(pkmap.waiters.items()):
         del pkmap.waiters[name]
-        if kmap_high(pkmap, pfn) is None:
+        if kmap_high(m, pfn) is None:
             pkmap.waiters = {name: pfn} | pkmap.waiters
         else:
             m.tasks[name].waiting_for = None

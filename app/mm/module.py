@@ -37,6 +37,8 @@ def module_alloc(m: Machine, size: int) -> vmalloc.VmStruct | None:
     if m.model.arch == "x86_64" and length > space.modules_end - space.modules_vaddr:
         return None
     vm_range = (space.modules_vaddr, space.modules_end)
+    if m.trace is not None:
+        m.trace.module_alloc(size, vm_range)
     return vmalloc.vmalloc_node_range(
         m, size, vm_range, gfp_masks.GFP_KERNEL, vmalloc.VM_FLUSH_RESET_PERMS, "move_module"
     )

@@ -15,7 +15,10 @@ from app.mm.gfp import GFP_ZONEMASK
 from app.mm.mmzone import (
     MAX_ORDER,
     MIGRATE_HIGHATOMIC,
+    MIGRATE_MOVABLE,
     MIGRATE_PCPTYPES,
+    MIGRATE_RECLAIMABLE,
+    MIGRATE_UNMOVABLE,
     PAGEBLOCK_NR_PAGES,
     WMARK_MIN,
     ZONE_BOOSTED_WATERMARK,
@@ -86,6 +89,8 @@ def alloc_pages(m: Machine, gfp: int, order: int, nid: int | None = None) -> int
     caller.
     """
     if order >= MAX_ORDER:
+        if m.trace is not None:
+            m.trace.order_too_large(order, MAX_ORDER)
         warn_on_once_gfp(m, gfp, "mm/page_alloc.c:5634", "__alloc_pages")
         return None
     if gfp & _DIRECT_RECLAIM and m.context != "process":
@@ -252,9 +257,10 @@ def has_suitable_block(zone: Zone, order: int, alloc_flags: int) -> bool:
     for area in zone.free_area[order:]:
         if not area.nr_free:
             continue
-        if any(area.free_list[:MIGRATE_PCPTYPES]):
+        free_list = area.free_list
+        if free_list[MIGRATE_UNMOVABLE] or free_list[MIGRATE_MOVABLE] or free_list[MIGRATE_RECLAIMABLE]:
             return True
-        if alloc_flags & (ALLOC_HIGHATOMIC | ALLOC_OOM) and area.free_list[MIGRATE_HIGHATOMIC]:
+        if alloc_flags & (ALLOC_HIGHATOMIC | ALLOC_OOM) and free_list[MIGRATE_HIGHATOMIC]:
             return True
     return False
 
@@ -334,14 +340,16 @@ def reserve_highatomic_pageblock(m: Machine, zone: Zone, pfn: int) -> None:
     A network driver that needed order 3 in an interrupt will need it again; about one per cent of a zone may
     be kept so.
     """
-    if zone.nr_reserved_highatomic >= zone.managed_pages // 100 + PAGEBLOCK_NR_PAGES:
-        return
-    if zone.get_pfnblock_migratetype(pfn) < MIGRATE_PCPTYPES:
+    max_managed = zone.managed_pages // 100 + PAGEBLOCK_NR_PAGES
+    reserve = (
+        zone.nr_reserved_highatomic < max_managed and zone.get_pfnblock_migratetype(pfn) < MIGRATE_PCPTYPES
+    )
+    if reserve:
         zone.nr_reserved_highatomic += PAGEBLOCK_NR_PAGES
         buddy.set_pageblock_migratetype(m, zone, pfn, MIGRATE_HIGHATOMIC)
         buddy.move_freepages_block(zone, pfn, MIGRATE_HIGHATOMIC)
-        if m.trace is not None:
-            m.trace.highatomic(zone, pfn)
+    if m.trace is not None:
+        m.trace.highatomic(zone, pfn, max_managed, reserved=reserve)
 
 
 def unreserve_highatomic_pageblock(m: Machine, ac: AllocContext, *, force: bool) -> bool:
@@ -357,7 +365,10 @@ def unreserve_highatomic_pageblock(m: Machine, ac: AllocContext, *, force: bool)
             if zone.get_pfnblock_migratetype(pfn) == MIGRATE_HIGHATOMIC:
                 zone.nr_reserved_highatomic -= min(PAGEBLOCK_NR_PAGES, zone.nr_reserved_highatomic)
             buddy.set_pageblock_migratetype(m, zone, pfn, ac.migratetype)
-            if buddy.move_freepages_block(zone, pfn, ac.migratetype)[0]:
+            moved = buddy.move_freepages_block(zone, pfn, ac.migratetype)[0]
+            if m.trace is not None:
+                m.trace.unreserve(zone, pfn, ac.migratetype, moved)
+            if moved:
                 return True
     return False
 
@@ -403,6 +414,8 @@ def alloc_pages_slowpath(m: Machine, gfp: int, order: int, ac: AllocContext) -> 
             pfn = get_page_from_freelist(m, gfp, order, alloc_flags, ac)
         if pfn is None and can_direct_reclaim:
             pfn = vmscan.reclaim_and_compact(m, gfp, order, alloc_flags, ac)
+        elif pfn is None and m.trace is not None:
+            m.trace.no_reclaim(gfp)
     if pfn is None:
         pfn = nopage(m, gfp, order, ac)
     return pfn
@@ -465,6 +478,8 @@ def alloc_pages_bulk(m: Machine, gfp: int, nid: int, nr_pages: int) -> list[int]
     if gfp & _DIRECT_RECLAIM and m.context != "process":
         printk.might_sleep(m, "include/linux/sched/mm.h", 274)
     ac = prepare_alloc_pages(m, gfp, nid)
+    if m.trace is not None:
+        m.trace.bulk_begins(nr_pages)
     zone = bulk_zone(m, gfp, nr_pages, ac)
     pages: list[int] = []
     if zone is not None:
@@ -478,6 +493,8 @@ def alloc_pages_bulk(m: Machine, gfp: int, nid: int, nr_pages: int) -> list[int]
         zone.nr_alloc += len(pages)
         zone.pgalloc += len(pages)
         zone_statistics(m, ac, zone, len(pages))
+    if m.trace is not None:
+        m.trace.bulk_ends(zone, nr_pages, pages)
     return pages or one_page(m, gfp, nid)
 
 
@@ -488,7 +505,10 @@ def bulk_zone(m: Machine, gfp: int, nr_pages: int, ac: AllocContext) -> Zone | N
         if preferred is None or zone.nid != preferred.nid:
             return None
         mark = zone.watermark[ALLOC_WMARK_LOW] + zone.boost + nr_pages
-        if zone_watermark_fast(m, zone, 0, mark, preferred.zid, ALLOC_WMARK_LOW, gfp):
+        ok = zone_watermark_fast(m, zone, 0, mark, preferred.zid, ALLOC_WMARK_LOW, gfp)
+        if m.trace is not None:
+            m.trace.zone_tried(zone, 0, mark, preferred.zid, ALLOC_WMARK_LOW, ok=ok)
+        if ok:
             return zone
     return None
 

@@ -31,6 +31,7 @@ def free_tail(m: Machine, pfn: int, order: int) -> None:
         return
     for piece in range(order - 1, -1, -1):
         if m.trace is not None:
+            m.trace.tail_freed(pfn, order, piece)
             m.trace.free(pfn + (1 << piece), piece)
         free_with_care(m, pfn + (1 << piece), piece)
 
@@ -201,5 +202,7 @@ def lose(m: Machine, page: Page) -> None:
     elif page.refcount <= 0:
         page.state = "lost"
         m.lost += 1 << page.order
+        if m.trace is not None:
+            m.trace.lost(page.pfn, page.order, m.lost)
         if m.changed is not None:
             m.changed.append((page.pfn, 1 << page.order, "lost"))

@@ -144,7 +144,11 @@ def free_unref_page_commit(
     if m.trace is not None:
         m.trace.freed_to_pcp(zone, pcp, pfn, order, high)
     if pcp.count >= high:
-        free_pcppages_bulk(m, zone, pcp, nr_pcp_free(pcp, high, free_high=free_high), pindex)
+        free_factor = pcp.free_factor
+        count = nr_pcp_free(pcp, high, free_high=free_high)
+        if m.trace is not None:
+            m.trace.nr_pcp_free(zone, pcp, high, free_factor, count, free_high=free_high)
+        free_pcppages_bulk(m, zone, pcp, count, pindex)
 
 
 def nr_pcp_high(zone: Zone, pcp: PerCpuPages, *, free_high: bool) -> int:

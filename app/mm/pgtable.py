@@ -38,7 +38,7 @@ def vmap_pages_range(m: Machine, addr: int, pages: Sequence[int], page_shift: in
     were written in all levels, or None where there was no memory for a table.
     """
     table_gfp = GFP_PGTABLE_KERNEL & ~nested_restriction(gfp)
-    end = addr + (len(pages) << PAGE_SHIFT)
+    start, end = addr, addr + (len(pages) << PAGE_SHIFT)
     writes = 0
     while addr < end:
         following = min((addr | (PMD_SIZE - 1)) + 1, end)
@@ -57,6 +57,8 @@ def vmap_pages_range(m: Machine, addr: int, pages: Sequence[int], page_shift: in
             written += new + (following - addr >> PAGE_SHIFT)
         writes += written
         addr = following
+    if m.trace is not None:
+        m.trace.mapped(start, len(pages), page_shift, writes)
     return writes
 
 
@@ -84,6 +86,8 @@ def alloc_table(m: Machine, addr: int, shift: int, gfp: int) -> int | None:
     if key in tables or mapped_at_boot(m, addr, shift):
         return 0
     pfn = page_alloc.get_free_pages(m, gfp, 0)
+    if m.trace is not None:
+        m.trace.page_table(shift, addr, pfn)
     if pfn is None:
         return None
     m.pages[pfn].state = "pagetable"

@@ -46,6 +46,8 @@ def slab_alloc_node(m: Machine, s: KmemCache, gfp: int, nid: int | None = None) 
     slab = c.slab
     if slab is not None and c.freelist and (nid is None or slab.nid == nid):
         index = c.freelist.pop()
+        if m.trace is not None:
+            m.trace.fastpath(s, slab, index, len(c.freelist))
     else:
         found = slab_alloc(m, s, gfp, nid, c)
         if found is None:
@@ -56,7 +58,12 @@ def slab_alloc_node(m: Machine, s: KmemCache, gfp: int, nid: int | None = None) 
     return slab.base + index * s.size
 
 
-kmem_cache_alloc = slab_alloc_node
+def kmem_cache_alloc(m: Machine, s: KmemCache, gfp: int, nid: int | None = None) -> int | None:
+    """Allocate an object of a named cache. Kernel: kmem_cache_alloc, kmem_cache_alloc_node"""
+    address = slab_alloc_node(m, s, gfp, nid)
+    if m.trace is not None:
+        m.trace.kmem_cache_alloc(s, address, gfp, nid)
+    return address
 
 
 def slab_alloc(
@@ -66,11 +73,17 @@ def slab_alloc(
     while c.slab is not None or c.partial:
         if c.slab is None:
             c.slab = c.partial.pop()
+            if m.trace is not None:
+                m.trace.cpu_partial(c.slab, len(c.partial))
         slab = c.slab
         if nid is not None and slab.nid != nid:
+            if m.trace is not None:
+                m.trace.node_mismatch(slab, nid)
             flush_slab(m, s, c)
             continue
         if not c.freelist:
+            if m.trace is not None:
+                m.trace.get_freelist(slab, len(slab.freelist))
             c.freelist = get_freelist(slab)
         if c.freelist:
             return slab, c.freelist.pop()
@@ -116,13 +129,15 @@ def get_partial(
     The real kernel tries other nodes in 1000 of 1024 cases, by the CPU's clock; here always.
     """
     local = m.cpu_node[m.cpu] if nid is None else nid
-    found = get_partial_node(s, s.node[local], c)
+    found = get_partial_node(m, s, local, c)
     if found is not None or nid is not None or len(s.node) == 1:
         return found
     for node in nodes_by_distance(m, gfp):
-        n = s.node[node]
-        if len(n.partial) > s.min_partial:
-            return get_partial_node(s, n, c)
+        nr_partial = len(s.node[node].partial)
+        if m.trace is not None:
+            m.trace.other_node(s, node, nr_partial)
+        if nr_partial > s.min_partial:
+            return get_partial_node(m, s, node, c)
     return None
 
 
@@ -132,13 +147,15 @@ def nodes_by_distance(m: Machine, gfp: int) -> list[int]:
     return list(dict.fromkeys(zone.nid for zone in ac.zonelist))
 
 
-def get_partial_node(s: KmemCache, n: KmemCacheNode, c: KmemCacheCpu) -> tuple[Slab, list[int]] | None:
+def get_partial_node(m: Machine, s: KmemCache, nid: int, c: KmemCacheCpu) -> tuple[Slab, list[int]] | None:
     """Take the first partial slab for allocating, and some more for later while the lock is held.
 
     Kernel: get_partial_node
     """
     found = None
     taken = 0
+    n = s.node[nid]
+    before = len(n.partial)
     while n.partial:
         _, slab = n.partial.popitem(last=False)
         slab.frozen = True
@@ -150,6 +167,8 @@ def get_partial_node(s: KmemCache, n: KmemCacheNode, c: KmemCacheCpu) -> tuple[S
             taken += 1
         if taken > s.cpu_partial_slabs // 2:
             break
+    if m.trace is not None:
+        m.trace.get_partial(s, nid, found, c.partial[len(c.partial) - taken :], before)
     return found
 
 
@@ -199,9 +218,13 @@ def allocate_slab(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> Slab |
     wish = (gfp | gfp_masks.__GFP_NOWARN | gfp_masks.__GFP_NORETRY) & ~gfp_masks.__GFP_NOFAIL
     if wish & _DIRECT_RECLAIM and order > s.min_order:
         wish = (wish | gfp_masks.__GFP_NOMEMALLOC) & ~gfp_masks.__GFP_RECLAIM
+    if m.trace is not None:
+        m.trace.allocate_slab(s, order, wish)
     pfn = page_alloc.alloc_pages(m, wish, order, nid)
     if pfn is None:
         order, objects = s.min_order, s.min_objs
+        if m.trace is not None:
+            m.trace.allocate_slab(s, order, gfp)
         pfn = page_alloc.alloc_pages(m, gfp, order, nid)
         if pfn is None:
             return None
@@ -214,6 +237,8 @@ def allocate_slab(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> Slab |
         s, pfn, order, m.zone_of(pfn).nid, slab_base(m, s, pfn), shuffle_freelist(m, s, objects), objects
     )
     m.slabs[pfn] = s.slabs[pfn] = slab
+    if m.trace is not None:
+        m.trace.new_slab(slab)
     return slab
 
 
@@ -259,6 +284,8 @@ def discard_slab(m: Machine, s: KmemCache, slab: Slab) -> None:
     With SLAB_TYPESAFE_BY_RCU the kernel waits until every CPU has passed through a quiet state; here that is
     at once.
     """
+    if m.trace is not None:
+        m.trace.discard_slab(slab)
     n = s.node[slab.nid]
     n.nr_slabs -= 1
     n.total_objects -= slab.objects
@@ -292,6 +319,8 @@ def slab_free(m: Machine, s: KmemCache, slab: Slab, address: int) -> None:
     disown(m, slab, index)
     if slab is c.slab:
         freelist.append(index)
+        if m.trace is not None:
+            m.trace.free_fastpath(slab, index, len(freelist))
     else:
         slab_free_slow(m, s, slab, index, c)
 
@@ -312,6 +341,8 @@ def kmem_cache_free(m: Machine, s: KmemCache, address: int) -> None:
     if slab.cache is not s:
         text = f"cache_from_obj: Wrong slab cache. {s.name} but object is from {slab.cache.name}"
         printk.warn(m, "mm/slab.h:665", "kmem_cache_free", text)
+    if m.trace is not None:
+        m.trace.kmem_cache_free(slab.cache, s, address)
     slab_free(m, slab.cache, slab, address)
 
 
@@ -331,9 +362,11 @@ def slab_free_slow(m: Machine, s: KmemCache, slab: Slab, index: int, c: KmemCach
     """
     was_full = not slab.freelist
     slab.freelist.append(index)
+    n = s.node[slab.nid]
+    if m.trace is not None:
+        m.trace.free_slow("__slab_free", slab, index, n, was_full=was_full)
     if slab.frozen:
         return
-    n = s.node[slab.nid]
     if was_full:
         slab.frozen = True
         put_cpu_partial(m, s, c, slab)
@@ -347,6 +380,8 @@ def put_cpu_partial(m: Machine, s: KmemCache, c: KmemCacheCpu, slab: Slab) -> No
 
     Kernel: put_cpu_partial
     """
+    if m.trace is not None:
+        m.trace.put_cpu_partial(s, slab, len(c.partial))
     full = c.partial if len(c.partial) >= s.cpu_partial_slabs else []
     if full:
         c.partial = []
@@ -360,6 +395,8 @@ def unfreeze_partials(m: Machine, s: KmemCache, partial: list[Slab]) -> None:
     for slab in reversed(partial):
         n = s.node[slab.nid]
         slab.frozen = False
+        if m.trace is not None:
+            m.trace.unfrozen("__unfreeze_partials", slab, n)
         if not slab.inuse and len(n.partial) >= s.min_partial:
             discard.append(slab)
         else:
@@ -382,6 +419,8 @@ def deactivate_slab(m: Machine, s: KmemCache, slab: Slab, freelist: list[int]) -
     slab.freelist += freelist
     slab.frozen = False
     n = s.node[slab.nid]
+    if m.trace is not None:
+        m.trace.unfrozen("deactivate_slab", slab, n)
     if not slab.inuse and len(n.partial) >= s.min_partial:
         discard_slab(m, s, slab)
     elif slab.freelist:
@@ -409,6 +448,7 @@ def alloc_single(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> tuple[S
         others = (s.node[node] for node in nodes_by_distance(m, gfp))
         n = next((other for other in others if len(other.partial) > s.min_partial), n)
     slab = next(iter(n.partial.values()), None)
+    new = slab is None
     if slab is None:
         slab = new_slab(m, s, gfp, nid)
         if slab is None:
@@ -416,6 +456,8 @@ def alloc_single(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> tuple[S
         n = s.node[slab.nid]
         add_partial(n, slab, tail=False)
     index = slab.freelist.pop()
+    if m.trace is not None:
+        m.trace.alloc_single(slab, index, new=new)
     slub_debug.trace(m, s, slab, index, alloc=True)
     if not slab.freelist:
         del n.partial[slab.pfn]
@@ -435,6 +477,8 @@ def free_to_partial_list(m: Machine, s: KmemCache, slab: Slab, address: int) -> 
     n = s.node[slab.nid]
     was_full = not slab.freelist
     slab.freelist.append(index)
+    if m.trace is not None:
+        m.trace.free_slow("free_to_partial_list", slab, index, n, was_full=was_full)
     if not slab.inuse and len(n.partial) >= s.min_partial:
         n.partial.pop(slab.pfn, None)
         discard_slab(m, s, slab)

@@ -68,6 +68,8 @@ def get_page(m: Machine, pfn: int) -> None:
     """
     head = compound_head(m, pfn)
     page = m.pages.get(head)
+    if m.trace is not None:
+        m.trace.got("get_page", pfn, head, taken=True)
     if page is not None and page.refcount > 0:
         page.refcount += 1
         return
@@ -83,7 +85,10 @@ def get_page_unless_zero(m: Machine, pfn: int) -> bool:
     It looks at the very page it is given: on a compound page's tail, whose own count is always zero, it
     fails.
     """
-    if page_ref_count(m, pfn) == 0:
+    taken = page_ref_count(m, pfn) != 0
+    if m.trace is not None:
+        m.trace.got("get_page_unless_zero", pfn, pfn, taken=taken)
+    if not taken:
         return False
     page_ref_add(m, pfn, 1)
     return True
@@ -107,9 +112,12 @@ def put_page(m: Machine, pfn: int) -> None:
     freed alone, and the others are lost.
     """
     head = compound_head(m, pfn)
+    page = m.pages.get(head)
+    order = page.order if page is not None and page.flags & PG_head else 0
+    if m.trace is not None:
+        m.trace.put("put_page", head, order)
     if put_page_testzero(m, head):
-        page = m.pages.get(head)
-        page_alloc.free_the_page(m, head, page.order if page is not None and page.flags & PG_head else 0)
+        page_alloc.free_the_page(m, head, order)
 
 
 def free_pages(m: Machine, pfn: int | None, order: int) -> None:
@@ -119,6 +127,8 @@ def free_pages(m: Machine, pfn: int | None, order: int) -> None:
     once, in pieces: whoever puts the last reference will free page 0 alone, and the rest would be lost.
     """
     pfn = checked(m, pfn, "__free_pages")
+    if m.trace is not None:
+        m.trace.put("__free_pages", pfn, order)
     page = m.pages.get(pfn)
     if page is not None and page.refcount == 1:
         # What put_page_testzero comes to in nearly all cases.

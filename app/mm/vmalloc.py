@@ -124,6 +124,8 @@ def kvmalloc(m: Machine, size: int, gfp: int) -> int | None:
             kmalloc_gfp |= gfp_masks.__GFP_NORETRY
         kmalloc_gfp &= ~gfp_masks.__GFP_NOFAIL
     address = slab_common.kmalloc(m, size, kmalloc_gfp)
+    if m.trace is not None:
+        m.trace.kvmalloc(address, size)
     if address is not None or size <= PAGE_SIZE or not gfp & gfp_masks.__GFP_DIRECT_RECLAIM:
         return address
     if size > INT_MAX:
@@ -147,7 +149,10 @@ def vmalloc_node_range(
     if not size:
         printk.warn_on_once(m, "mm/vmalloc.c:3227", "__vmalloc_node_range")
         return None
-    if size >> PAGE_SHIFT > sum(zone.managed_pages for zone in m.zones):
+    total_pages = sum(zone.managed_pages for zone in m.zones)
+    if size >> PAGE_SHIFT > total_pages:
+        if m.trace is not None:
+            m.trace.vmalloc_too_large(size, total_pages)
         printk.warn_alloc(m, gfp, f"vmalloc error: size {size}, exceeds total pages")
         return None
     shifts: tuple[int, ...] = (PAGE_SHIFT,)
@@ -158,6 +163,8 @@ def vmalloc_node_range(
     ):
         shifts = (PMD_SHIFT, PAGE_SHIFT)
     for shift in shifts:
+        if m.trace is not None:
+            m.trace.vmalloc(size, shift, vm_range)
         vm = get_vm_area_node(m, size, shift, vm_range, VM_ALLOC | vm_flags, gfp, caller)
         if vm is None:
             nofail = bool(gfp & gfp_masks.__GFP_NOFAIL)
@@ -195,6 +202,8 @@ def vmalloc_area_node(m: Machine, vm: VmStruct, gfp: int, page_shift: int) -> bo
     """Fill an area with pages; on failure everything is given back. Kernel: __vmalloc_area_node"""
     nr_small_pages = (vm.size >> PAGE_SHIFT) - 1
     array_size = nr_small_pages * m.model.sizeof_long
+    if m.trace is not None:
+        m.trace.page_array(nr_small_pages, array_size)
     array = alloc_page_array(
         m, array_size, gfp & gfp_masks.GFP_RECLAIM_MASK | gfp_masks.__GFP_ZERO, vm.caller
     )
@@ -252,6 +261,8 @@ def vm_area_alloc_pages(m: Machine, gfp: int, order: int, nr_pages: int) -> list
         request = min(BULK_PAGES, nr_pages - len(pages))
         got = page_alloc.alloc_pages_bulk(m, gfp & ~gfp_masks.__GFP_NOFAIL, nid, request)
         pages += got
+        if m.trace is not None:
+            m.trace.chunk(request, len(got), len(pages), nr_pages)
         if len(got) != request:
             break
     if order:
@@ -348,6 +359,8 @@ def vunmap(m: Machine, addr: int) -> None:
         )
         return
     vm = va.vm
+    if m.trace is not None:
+        m.trace.vunmap(vm)
     remove_vm_area(m, vm)
     if vm.flags & VM_FLUSH_RESET_PERMS:
         vmap_area.purge_vmap_area_lazy(m)

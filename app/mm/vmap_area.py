@@ -263,11 +263,13 @@ def reserve(m: Machine, size: int, align: int, vstart: int, vend: int) -> int | 
     """Cut a range out of the lowest free one that holds it. Kernel: __alloc_vmap_area"""
     free = m.vmap.free
     va = free.lowest_match(size, align, vstart)
-    if va is None:
+    address = vend if va is None else place_in(va, align, vstart)
+    if va is None or address + size > vend:
+        if m.trace is not None:
+            m.trace.no_area(size, vstart, vend, m.vmap.vmap_lazy_nr)
         return None
-    address = place_in(va, align, vstart)
-    if address + size > vend:
-        return None
+    if m.trace is not None:
+        m.trace.area_found((va.va_start, va.va_end), address, size, align, vstart, vend)
     if address == va.va_start and address + size == va.va_end:
         free.unlink(va)
         free_object(m, va.object)
@@ -316,6 +318,8 @@ def free_vmap_area_noflush(m: Machine, va: VmapArea) -> None:
     m.vmap.busy.unlink(va)
     va.vm = None
     m.vmap.vmap_lazy_nr += va.size >> PAGE_SHIFT
+    if m.trace is not None:
+        m.trace.area_lazy(va.va_start, va.size >> PAGE_SHIFT, m.vmap.vmap_lazy_nr, lazy_max_pages(m))
     for merged in m.vmap.purge.merge_or_add(va):
         free_object(m, merged.object)
 
@@ -332,6 +336,8 @@ def purge_vmap_area_lazy(m: Machine) -> None:
     """Flush the TLBs once and make all waiting ranges free. Kernel: __purge_vmap_area_lazy"""
     space = m.vmap
     waiting = list(space.purge)
+    if m.trace is not None:
+        m.trace.purge(waiting, space.vmap_lazy_nr)
     space.purge = AreaTree()
     space.vmap_lazy_nr = 0
     for va in waiting:

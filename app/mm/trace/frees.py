@@ -1,0 +1,125 @@
+"""Freeing page frames: references, per-CPU lists, drains and merges."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from app.mm.mmzone import (
+    MIGRATE_LETTERS,
+    MIGRATE_NAMES,
+    PAGE_ALLOC_COSTLY_ORDER,
+    PCP_BATCH_SCALE_MAX,
+    pcp_allowed_order,
+)
+from app.mm.trace.collector import Collector, count
+
+if TYPE_CHECKING:
+    from app.mm.mmzone import PerCpuPages, Zone
+
+
+class FreeSteps(Collector):
+    """Reports of page_alloc, pcp and buddy on the way of a free."""
+
+    def free(self, pfn: int, order: int) -> None:
+        """A block's last reference is gone. Kernel: trace_mm_page_free"""
+        self.point("mm_page_free", f"{self.page(pfn)} order={order}", ["F", f"{pfn:#x}", order])
+        where = "by way of the per-CPU list" if pcp_allowed_order(order) else "straight to the buddy lists"
+        self.step(
+            "free_pages_prepare",
+            f"{pfn:#x} of order {order} is free: {where}",
+            numbers={"pfn": pfn, "order": order},
+        )
+
+    def freed_to_pcp(self, zone: Zone, pcp: PerCpuPages, pfn: int, order: int, high: int) -> None:
+        """A block was pushed onto the per-CPU list; at `high` pages a batch is given back."""
+        full = pcp.count >= high
+        self.step(
+            "free_unref_page_commit",
+            f"pushed onto CPU {self.m.cpu}'s list: {count(pcp.count, 'page')} there"
+            f" {'≥' if full else '<'} high {high}",
+            zone,
+            verdict="drain" if full else "kept",
+            numbers={
+                "pfn": pfn,
+                "order": order,
+                "count": pcp.count,
+                "high": high,
+                "batch": pcp.batch,
+                "free_factor": pcp.free_factor,
+            },
+            changed=[[pfn, 1 << order, "pcp"]],
+        )
+
+    def nr_pcp_free(
+        self, zone: Zone, pcp: PerCpuPages, high: int, free_factor: int, to_free: int, *, free_high: bool
+    ) -> None:
+        """How many pages are given back, and why so many."""
+        if free_high:
+            what = f"orders 1 to {PAGE_ALLOC_COSTLY_ORDER} come back without being asked for: all {to_free}"
+        elif high < pcp.batch:
+            what = f"high {high} < batch {pcp.batch}: one"
+        else:
+            what = (
+                f"batch {pcp.batch} × 2^{free_factor} = {pcp.batch << free_factor},"
+                f" at most high {high} − batch {pcp.batch} = {high - pcp.batch}: {to_free}"
+            )
+        self.step(
+            "nr_pcp_free",
+            what,
+            zone,
+            numbers={
+                "count": pcp.count,
+                "high": high,
+                "batch": pcp.batch,
+                "free_factor": free_factor,
+                "free_factor_next": pcp.free_factor,
+                "free_factor_max": PCP_BATCH_SCALE_MAX,
+                "free_high": free_high,
+                "to_free": to_free,
+            },
+        )
+
+    def drain(self, zone: Zone, pcp: PerCpuPages, to_free: int) -> None:
+        """A batch of per-CPU pages goes back."""
+        self.step(
+            "free_pcppages_bulk",
+            f"{to_free} of CPU {self.m.cpu}'s {count(pcp.count, 'page')} go back to the buddy lists",
+            zone,
+            numbers={
+                "to_free": to_free,
+                "count": pcp.count,
+                "batch": pcp.batch,
+                "free_factor": pcp.free_factor,
+            },
+        )
+
+    def pcpu_drain(self, pfn: int, order: int, migratetype: int) -> None:
+        """A per-CPU page went back to the buddy lists. Kernel: trace_mm_page_pcpu_drain"""
+        self.point(
+            "mm_page_pcpu_drain",
+            f"{self.page(pfn)} order={order} migratetype={migratetype}",
+            ["D", f"{pfn:#x}", order, MIGRATE_LETTERS[migratetype]],
+            locks=2,
+        )
+
+    def merged(
+        self, zone: Zone, pfn: int, order: int, first_order: int, migratetype: int, *, tail: bool
+    ) -> None:
+        """A block of `first_order` reached its place in the buddy lists, merged up to `order`."""
+        merges = order - first_order
+        size = f"merged with {count(merges, 'buddy', 'buddies')} to" if merges else "no buddy is free:"
+        self.step(
+            "__free_one_page",
+            f"{size} order {order} at {pfn:#x}, {'tail' if tail else 'head'}"
+            f" of the {MIGRATE_NAMES[migratetype]} list",
+            zone,
+            numbers={
+                "pfn": pfn,
+                "order": order,
+                "first_order": first_order,
+                "merges": merges,
+                "migratetype": MIGRATE_NAMES[migratetype],
+                "to_tail": tail,
+            },
+            changed=[[pfn, 1 << order, "free"]],
+        )

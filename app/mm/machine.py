@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.mm.page_alloc import AllocContext
     from app.mm.slab import KmemCache, Slab
     from app.mm.trace import Trace
+    from app.mm.vocabulary import CallSpec
 
 # Goes up whenever the same calls would give another outcome; a session remembers which one wrote it.
 ENGINE: Final = 1
@@ -120,43 +121,47 @@ class Machine:
         call: resolved, so without references. seq: its place in the journal, which is also the kernel log's
         clock.
         """
-        self.check(call)
-        self.seq, self.cpu, self.task, self.context = seq, call.cpu, call.task, call.context
-        self.caller = (call.task, seq)
-        self.verdict, self.lines, self.woken, self.changed = "ok", [], [], []
+        spec = call.spec
+        self.check(call, spec)
+        name = call.task
+        self.seq, self.cpu, self.task, self.context = seq, call.cpu, name, call.context
+        self.caller = (name, seq)
+        self.verdict, self.lines, self.woken = "ok", [], []
+        mentions = self.changed = []
         self.bad_pages, self.alloc_warned, self.freed = 0, False, -1
-        if call.task not in self.tasks:
-            wait.new_task(self, call.task)
-        outcome = Outcome(call)
+        if name not in self.tasks:
+            wait.new_task(self, name)
+        outcome = Outcome(call, self.lines, mentions)
         try:
-            if call.spec.allocates:
+            if spec.allocates:
                 self.allocate(call, outcome)
-            elif call.spec.frees:
+            elif spec.frees:
                 self.release(call, outcome)
             else:
-                CALLERS[call.spec.name](self, call, outcome)
+                CALLERS[spec.name](self, call, outcome)
         except printk.Oops:
             outcome.ret = None
             describe.victim(self, call, outcome)
         outcome.verdict = self.verdict
-        outcome.log = self.lines
-        outcome.woken = self.woken or None
-        outcome.changed = changes.runs(self.changed)
+        if self.woken:
+            outcome.woken = self.woken
         self.changed = None
         return outcome
 
-    def check(self, call: Call) -> None:
+    def check(self, call: Call, spec: CallSpec) -> None:
         """What refuses a call before it reaches the kernel: a sleeping caller, or bounds of the session."""
-        if call.spec.name == "kill_task":
-            return
         task = self.tasks.get(call.task)
+        if task is not None and task.waiting_for is None and not spec.allocates:
+            return
+        if spec.name == "kill_task":
+            return
         if task is None:
             if len(self.tasks) >= MAX_TASKS:
                 raise NoRoom(f"a session holds at most {MAX_TASKS} tasks")
         elif task.waiting_for is not None:
             for_slot = task.name in self.pkmap.waiters
             raise TaskBlocked(task.name, task.waiting_for, task.since, for_slot=for_slot)
-        if call.spec.allocates and self.live_blocks + self.blocks_wanted(call) > MAX_LIVE_BLOCKS:
+        if spec.allocates and self.live_blocks + self.blocks_wanted(call) > MAX_LIVE_BLOCKS:
             raise NoRoom(
                 f"a session holds at most {MAX_LIVE_BLOCKS} live blocks; {self.live_blocks} are in use"
             )

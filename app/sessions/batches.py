@@ -108,7 +108,7 @@ class Progress:
         )
         name = self.items[place].as_name
         if name is not None:
-            self._bind(name, change.named)
+            self._bind(name, change.made.named)
 
     def _bind(self, name: str, named: Named | None) -> None:
         self.named[name] = named

@@ -13,6 +13,7 @@ from app.mm import calls
 from app.mm.calls import Call, Named
 from app.mm.errors import NoRoom, TaskBlocked
 from app.mm.machine import Machine
+from app.mm.outcome import Outcome
 from app.mm.vocabulary import CALLS
 from app.sessions.answers import Applied
 from app.sessions.errors import Conflict, LimitReached, NotFound
@@ -27,11 +28,11 @@ Names = dict[str, Named]
 
 @dataclass(slots=True)
 class Change:
-    """One call that was made: its row and answer, and what its result can be called."""
+    """One call that was made: its row and answer, and what the machine made of it."""
 
     row: Row
     applied: Applied
-    named: Named | None
+    made: Outcome
 
 
 @dataclass(slots=True)
@@ -88,15 +89,16 @@ class Live:
         except NoRoom as error:
             self.spoiled = False
             raise LimitReached((), str(error)) from error
-        change = self._change(seq, outcome.as_json(self.machine.model), by, outcome.named)
+        change = self._change(seq, outcome, by)
         self.seq = self.effective = seq
         self.since += 1
         self.spoiled = False
         return change
 
-    def _change(self, seq: int, doc: dict[str, Any], by: str | None, named: Named | None) -> Change:
+    def _change(self, seq: int, made: Outcome, by: str | None) -> Change:
         """The row and the answer, encoded once for both."""
         time = now()
+        doc = made.as_json(self.machine.model)
         call, args, ret, verdict = (doc.pop(key) for key in ("call", "args", "ret", "verdict"))
         outcome = {
             "seq": seq,
@@ -110,7 +112,7 @@ class Live:
         outcome.update(doc)
         body = to_json(outcome)
         row = Row(self.id, seq, seq, call, to_json(args), body, by, time)
-        return Change(row, Applied(seq, outcome, body), named)
+        return Change(row, Applied(seq, outcome, body), made)
 
     def replay(self, rows: Iterable[Row]) -> None:
         """Make journalled calls again. Raises Diverged at the first whose `ret` or `verdict` differs."""

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from app.mm import swap, vmallocinfo
 from app.mm.calls import Call, Named
 from app.mm.entry import objects
-from app.mm.outcome import Outcome
+from app.mm.outcome import Outcome, SeenPage
 
 if TYPE_CHECKING:
     from app.mm.machine import Machine
@@ -16,8 +16,8 @@ ADDRESS_GROUPS: Final = ("slab", "vmalloc")
 RETURNS_ADDRESS: Final = frozenset(("__get_free_pages", "__get_free_page", "get_zeroed_page"))
 
 
-def page(m: Machine, pfn: int) -> dict[str, Any]:
-    """The page part of an outcome: where it is and how often it is referenced."""
+def page(m: Machine, pfn: int) -> SeenPage:
+    """A page as it is now: where it lies and how often it is referenced."""
     zone = m.zone_of(pfn)
     address = m.page_address(pfn)
     block = m.pages.get(pfn)
@@ -26,26 +26,19 @@ def page(m: Machine, pfn: int) -> dict[str, Any]:
     else:
         # Whether a frame without a record is free or reserved takes looking for it; one just freed is free.
         order, refcount = 0, 0 if pfn == m.freed else swap.page_ref_count(m, pfn)
-    return {
-        "pfn": pfn,
-        "order": order,
-        "zone": zone.name,
-        "node": zone.nid,
-        "address": None if address is None else f"{address:#x}",
-        "page": f"{m.model.pfn_to_page(pfn):#x}",
-        "refcount": refcount,
-    }
+    return pfn, order, zone, address, m.model.pfn_to_page(pfn), refcount
 
 
 def result(m: Machine, call: Call, value: int | None, outcome: Outcome) -> None:
     """What one allocation returned."""
     if call.spec.group == "pages":
-        outcome.named = Named("page", pfn=value, order=0)
+        outcome.result = ("page", value)
         if value is not None:
-            outcome.page = page(m, value)
-            outcome.ret = outcome.page["address" if call.spec.name in RETURNS_ADDRESS else "page"]
+            seen = outcome.seen = page(m, value)
+            address = seen[3] if call.spec.name in RETURNS_ADDRESS else seen[4]
+            outcome.ret = f"{address:#x}"
     elif call.spec.group in ADDRESS_GROUPS:
-        outcome.named = Named("addr", addr=value)
+        outcome.result = ("addr", value)
         outcome.area = vmallocinfo.area_at(m, value)
         objects.returned(m, value, outcome)
         if outcome.object is not None and outcome.object["cache"] is None:
@@ -58,14 +51,14 @@ def results(m: Machine, call: Call, values: list[int], outcome: Outcome) -> None
     if call.spec.group == "pages":
         stride = 1 << call.args.get("order", 0)
         outcome.runs = in_runs(values, stride)
-        outcome.named = Named(
+        outcome.result = Named(
             "pages", order=call.args.get("order", 0), runs=tuple((run[0], run[1]) for run in outcome.runs)
         )
     elif call.spec.group in ADDRESS_GROUPS:
         stride = stride_of(m, values[0]) if values else 1
         runs = in_runs(values, stride)
         outcome.runs = [[f"{address:#x}", count] for address, count in runs]
-        outcome.named = Named("addrs", runs=tuple((run[0], run[1]) for run in runs), stride=stride)
+        outcome.result = Named("addrs", runs=tuple((run[0], run[1]) for run in runs), stride=stride)
 
 
 def stride_of(m: Machine, address: int) -> int:
@@ -95,14 +88,14 @@ def releasing(m: Machine, call: Call, value: int | None, outcome: Outcome) -> No
 def victim(m: Machine, call: Call, outcome: Outcome) -> None:
     """The page that a call was given which ended in an oops."""
     pfn = call.args.get("page")
-    if outcome.page is None and isinstance(pfn, int):
-        outcome.page = page(m, pfn)
+    if outcome.seen is None and isinstance(pfn, int):
+        outcome.seen = page(m, pfn)
 
 
 def released(m: Machine, call: Call, value: int | None, outcome: Outcome) -> None:
     """The state of a page that was given back, where the call was given a page."""
     if "page" in call.args and value is not None:
-        outcome.page = page(m, value)
+        outcome.seen = page(m, value)
     elif outcome.object is not None and outcome.object["slab_pfn"] not in m.slabs:
         describe_block(m, value, outcome)
 
@@ -111,4 +104,4 @@ def describe_block(m: Machine, address: int | None, outcome: Outcome) -> None:
     """The page behind an address: of memory that is no object, and of a slab that went with its last one."""
     pfn = None if address is None else m.model.virt_to_pfn(address)
     if pfn is not None:
-        outcome.page = page(m, swap.compound_head(m, pfn))
+        outcome.seen = page(m, swap.compound_head(m, pfn))

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from app.mm import highmem, swap
-from app.mm.calls import Call, Named
+from app.mm.calls import Call
 from app.mm.entry import describe
 from app.mm.outcome import Outcome
 
@@ -19,15 +19,15 @@ def kmap(m: Machine, call: Call, outcome: Outcome) -> None:
     pfn = swap.checked(m, call.args["page"], "kmap")
     address = highmem.kmap(m, pfn)
     outcome.ret = None if address is None else f"{address:#x}"
-    outcome.named = Named("addr", addr=address)
-    outcome.page = describe.page(m, pfn)
+    outcome.result = ("addr", address)
+    outcome.seen = describe.page(m, pfn)
 
 
 def kunmap(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: include/linux/highmem-internal.h kunmap"""
     pfn = swap.checked(m, call.args["page"], "kunmap")
     highmem.kunmap(m, pfn)
-    outcome.page = describe.page(m, pfn)
+    outcome.seen = describe.page(m, pfn)
 
 
 CALLERS: Final[dict[str, Callable[[Machine, Call, Outcome], None]]] = {"kmap": kmap, "kunmap": kunmap}

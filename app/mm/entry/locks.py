@@ -19,21 +19,21 @@ def lock_page(m: Machine, call: Call, outcome: Outcome) -> None:
     pfn = swap.checked(m, call.args["page"], "lock_page")
     filemap.lock_page(m, pfn)
     outcome.deadlock = filemap.deadlock(m, call.task)
-    outcome.page = describe.page(m, pfn)
+    outcome.seen = describe.page(m, pfn)
 
 
 def trylock_page(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: include/linux/pagemap.h trylock_page"""
     pfn = swap.checked(m, call.args["page"], "trylock_page")
     outcome.ret = int(filemap.trylock_page(m, pfn))
-    outcome.page = describe.page(m, pfn)
+    outcome.seen = describe.page(m, pfn)
 
 
 def unlock_page(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: mm/folio-compat.c unlock_page"""
     pfn = swap.checked(m, call.args["page"], "unlock_page")
     filemap.unlock_page(m, pfn)
-    outcome.page = describe.page(m, pfn)
+    outcome.seen = describe.page(m, pfn)
 
 
 def wait_on_page_locked(m: Machine, call: Call, outcome: Outcome) -> None:
@@ -41,7 +41,7 @@ def wait_on_page_locked(m: Machine, call: Call, outcome: Outcome) -> None:
     pfn = swap.checked(m, call.args["page"], "wait_on_page_locked")
     filemap.wait_on_page_locked(m, pfn)
     outcome.deadlock = filemap.deadlock(m, call.task)
-    outcome.page = describe.page(m, pfn)
+    outcome.seen = describe.page(m, pfn)
 
 
 CALLERS: Final[dict[str, Callable[[Machine, Call, Outcome], None]]] = {

@@ -58,7 +58,7 @@ def page_address(m: Machine, call: Call, outcome: Outcome) -> None:
     pfn = swap.checked(m, call.args["page"], "page_address")
     address = m.page_address(pfn)
     outcome.ret = None if address is None else f"{address:#x}"
-    outcome.page = describe.page(m, pfn)
+    outcome.seen = describe.page(m, pfn)
     if address is None:
         m.worsen_null()
 
@@ -69,7 +69,7 @@ def virt_to_page(m: Machine, call: Call, outcome: Outcome) -> None:
     outcome.ret = f"{swap.page_pointer(m, address):#x}"
     pfn = m.model.virt_to_pfn(address)
     if pfn is not None:
-        outcome.page = describe.page(m, pfn)
+        outcome.seen = describe.page(m, pfn)
 
 
 def drain_all_pages(m: Machine, call: Call, outcome: Outcome) -> None:

@@ -18,21 +18,21 @@ def get_page(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: include/linux/mm.h get_page"""
     pfn = swap.checked(m, call.args["page"], "get_page")
     swap.get_page(m, pfn)
-    outcome.page = describe.page(m, pfn)
+    outcome.seen = describe.page(m, pfn)
 
 
 def get_page_unless_zero(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: include/linux/mm.h get_page_unless_zero"""
     pfn = swap.checked(m, call.args["page"], "get_page_unless_zero")
     outcome.ret = int(swap.get_page_unless_zero(m, pfn))
-    outcome.page = describe.page(m, pfn)
+    outcome.seen = describe.page(m, pfn)
 
 
 def page_count(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: include/linux/page_ref.h page_count"""
     pfn = swap.checked(m, call.args["page"], "page_count")
     outcome.ret = swap.page_count(m, pfn)
-    outcome.page = describe.page(m, pfn)
+    outcome.seen = describe.page(m, pfn)
 
 
 def put_page(m: Machine, call: Call, value: int | None) -> None:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.mm import gfp as gfp_masks
 from app.mm import slab_common, slub
-from app.mm.calls import Call, Named, slab_flags
+from app.mm.calls import Call, slab_flags
 from app.mm.entry import objects
 from app.mm.outcome import Outcome
 
@@ -46,7 +46,7 @@ def krealloc(m: Machine, call: Call, outcome: Outcome) -> None:
     value = slab_common.krealloc(m, call.args["addr"], call.args["size"], call.mask("flags"))
     if value is None:
         m.worsen_null()
-    outcome.named = Named("addr", addr=value)
+    outcome.result = ("addr", value)
     objects.returned(m, value, outcome)
 
 

@@ -181,6 +181,8 @@ def get_page_from_freelist(
     for zone in ac.zonelist:
         if alloc_flags & ALLOC_NOFRAGMENT and zone.nid != ac.preferred_zone.nid:  # type: ignore[union-attr]
             # Locality is worth more than unmixed pageblocks: do not leave the node for their sake.
+            if m.trace is not None:
+                m.trace.fragmenting(zone)
             return get_page_from_freelist(m, gfp, order, alloc_flags & ~ALLOC_NOFRAGMENT, ac)
         mark = zone.watermark[mark_index] + zone.boost
         ok = zone_watermark_fast(m, zone, order, mark, ac.highest_zoneidx, alloc_flags, gfp)
@@ -201,6 +203,8 @@ def get_page_from_freelist(
                 reserve_highatomic_pageblock(m, zone, pfn)
             return pfn
     if alloc_flags & ALLOC_NOFRAGMENT:
+        if m.trace is not None:
+            m.trace.fragmenting(None)
         return get_page_from_freelist(m, gfp, order, alloc_flags & ~ALLOC_NOFRAGMENT, ac)
     return None
 

@@ -307,7 +307,10 @@ def create_cache(m: Machine, name: str, size: int, align: int, flags: int) -> tu
     if s.object is None:
         release(m, s)
         return None, -12
-    if not (kmem_cache_open(m, s, flags) and init_kmem_cache_nodes(m, s)):
+    opened = kmem_cache_open(m, s, flags)
+    if m.trace is not None:
+        m.trace.layout(s, m.model.cpus, opened=opened)
+    if not (opened and init_kmem_cache_nodes(m, s)):
         release(m, s)
         return None, -22
     if name in m.caches:

@@ -150,9 +150,6 @@ def calculate_sizes(m: Machine, s: KmemCache) -> bool:
 def set_orders(m: Machine, s: KmemCache) -> bool:
     """The second half of calculate_sizes: orders, numbers of objects and the slabs' gfp bits."""
     order = calculate_order(s.size, m.model.cpus)
-    if m.trace is not None:
-        m.trace.calculate_sizes(s)
-        m.trace.calculate_order(s, m.model.cpus, order)
     if order is None:
         return False
     s.allocflags = gfp_masks.__GFP_COMP if order else 0
@@ -206,6 +203,4 @@ def kmem_cache_open(m: Machine, s: KmemCache, flags: int) -> bool:
     # The larger the object, the more empty slabs are worth keeping.
     s.min_partial = max(MIN_PARTIAL, min(MAX_PARTIAL, (s.size.bit_length() - 1) // 2))
     set_cpu_partial(s)
-    if m.trace is not None:
-        m.trace.cache_opened(s)
     return True

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from app.mm.memory_model import PAGE_SIZE
 from app.mm.trace.collector import Collector, count
 from app.mm.trace.pages import MAX_LISTED
 
@@ -11,7 +12,6 @@ if TYPE_CHECKING:
     from app.mm.vmalloc import VmStruct
     from app.mm.vmap_area import VmapArea
 
-PAGE_SIZE: Final = 4096
 TABLES: Final = {21: ("__pte_alloc_kernel", "entries of 4 KiB"), 30: ("__pmd_alloc", "entries of 2 MiB")}
 
 

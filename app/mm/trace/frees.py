@@ -9,7 +9,6 @@ from app.mm.mmzone import (
     MIGRATE_NAMES,
     PAGE_ALLOC_COSTLY_ORDER,
     PCP_BATCH_SCALE_MAX,
-    pcp_allowed_order,
 )
 from app.mm.trace.collector import Collector, count
 
@@ -23,12 +22,6 @@ class FreeSteps(Collector):
     def free(self, pfn: int, order: int) -> None:
         """A block's last reference is gone. Kernel: trace_mm_page_free"""
         self.point("mm_page_free", f"{self.page(pfn)} order={order}", ["F", f"{pfn:#x}", order])
-        where = "by way of the per-CPU list" if pcp_allowed_order(order) else "straight to the buddy lists"
-        self.step(
-            "free_pages_prepare",
-            f"{pfn:#x} of order {order} is free: {where}",
-            numbers={"pfn": pfn, "order": order},
-        )
 
     def freed_to_pcp(self, zone: Zone, pcp: PerCpuPages, pfn: int, order: int, high: int) -> None:
         """A block was pushed onto the per-CPU list; at `high` pages a batch is given back."""

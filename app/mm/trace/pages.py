@@ -157,6 +157,16 @@ class PageSteps(Collector):
             },
         )
 
+    def fragmenting(self, remote: Zone | None) -> None:
+        """The pass that steals nothing has found nothing. remote: the zone of another node that came next."""
+        why = "no zone gives" if remote is None else f"before node {remote.nid} is asked"
+        self.step(
+            "get_page_from_freelist",
+            f"{why} without mixing pageblocks: again without ALLOC_NOFRAGMENT",
+            remote,
+            verdict="again",
+        )
+
     # -- per-CPU lists ----------------------------------------------------------------------------
 
     def pcp_hit(self, zone: Zone, pcp: PerCpuPages, pfn: int, order: int, migratetype: int) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.mm import filemap, page_ref
+from app.mm.mmzone import pcp_allowed_order
 from app.mm.trace.collector import Collector, count
 
 if TYPE_CHECKING:
@@ -33,10 +34,11 @@ class ReferenceSteps(Collector):
         """A reference is dropped; with the last one 2^order frames go. fn: put_page or __free_pages."""
         before = page_ref.page_ref_count(self.m, pfn)
         last = before == 1
+        where = "the per-CPU list" if pcp_allowed_order(order) else "the buddy lists"
         self.step(
             fn,
             f"page frame {pfn:#x}: count {before} → {before - 1}"
-            + (f", the last reference: {count(1 << order, 'frame')} to be freed" if last else ""),
+            + (f", the last reference: {count(1 << order, 'frame')} to {where}" if last else ""),
             verdict="last" if last else "held" if before > 1 else "bad",
             numbers={"pfn": pfn, "before": before, "after": before - 1, "order": order},
         )

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.mm import gfp as gfp_masks
 from app.mm.gfp import pGg
+from app.mm.memory_model import PAGE_SIZE
 from app.mm.slab import SLAB_ACCOUNT, virt_to_slab
 from app.mm.trace.collector import Collector, count
 from app.mm.trace.functions import running
@@ -134,8 +135,8 @@ class SlabSteps(Collector):
                 "size": size,
                 "max_cache_size": max_cache_size,
                 "order": order,
-                "bytes": 4096 << order,
-                "unused": (4096 << order) - size,
+                "bytes": PAGE_SIZE << order,
+                "unused": (PAGE_SIZE << order) - size,
             },
         )
 
@@ -374,13 +375,13 @@ class SlabSteps(Collector):
         self.step(
             "free_large_kmalloc",
             f"page frame {pfn:#x} says order {order}",
-            numbers={"pfn": pfn, "order": order, "bytes": 4096 << order},
+            numbers={"pfn": pfn, "order": order, "bytes": PAGE_SIZE << order},
         )
 
     # -- caches -----------------------------------------------------------------------------------
 
-    def calculate_sizes(self, s: KmemCache) -> None:
-        """How an object lies in its slab."""
+    def layout(self, s: KmemCache, cpus: int, *, opened: bool) -> None:
+        """How objects lie in the slabs of a new cache, and how many slabs it may keep."""
         self.step(
             "calculate_sizes",
             f"objects of {s.object_size:,} bytes take {s.size:,}, aligned to {s.align}",
@@ -393,36 +394,31 @@ class SlabSteps(Collector):
                 "red_left_pad": s.red_left_pad,
             },
         )
-
-    def calculate_order(self, s: KmemCache, cpus: int, order: int | None) -> None:
-        """Which order was chosen for the slabs, and what that wastes."""
-        if order is None:
+        if not opened:
             self.step("calculate_order", "no order holds an object", verdict="null", numbers={"size": s.size})
             return
-        slab_size = 4096 << order
-        objects, waste = divmod(slab_size, s.size)
+        slab_size = PAGE_SIZE << s.order
+        waste = slab_size - s.objs * s.size
         self.step(
             "calculate_order",
-            f"order {order}: {count(objects, 'object')} and {count(waste, 'byte')} of {slab_size:,} wasted",
+            f"order {s.order}: {count(s.objs, 'object')}, {count(waste, 'byte')} of {slab_size:,} wasted",
             verdict="ok",
             numbers={
                 "size": s.size,
                 "cpus": cpus,
                 "wanted_objects": 4 * (cpus.bit_length() + 1),
-                "order": order,
+                "order": s.order,
                 "slab_size": slab_size,
-                "objects": objects,
+                "objects": s.objs,
                 "waste": waste,
                 "sixteenth": slab_size // 16,
+                "min_order": s.min_order,
             },
         )
-
-    def cache_opened(self, s: KmemCache) -> None:
-        """How many slabs the cache may keep."""
         self.step(
             "kmem_cache_open",
-            f"a node keeps {s.min_partial} partial slabs, empty or not;"
-            f" a CPU {count(s.cpu_partial_slabs, 'partial slab')}",
+            f"an empty slab is kept while its node has fewer than {s.min_partial} partial ones;"
+            f" a CPU keeps {count(s.cpu_partial_slabs, 'partial slab')}",
             numbers={
                 "cache": s.name,
                 "min_partial": s.min_partial,

@@ -116,7 +116,10 @@ def lecture_words(value: int) -> Iterator[str]:
 
 
 def groups(value: int) -> list[GfpGroup]:
-    """Every name by kind."""
+    """Every name by kind. Ticked are the bits that are set and, of the types, the largest that they make."""
+    held = [name for name in gfp.NAMES if name.value != 0 and value & name.value == name.value]
+    types = set(joined([name.name for name in held if name.kind == "type"]))
+    ticked = types | {name.name for name in held if name.kind != "type"}
     return [
         GfpGroup(
             title,
@@ -125,7 +128,7 @@ def groups(value: int) -> list[GfpGroup]:
                     name.name,
                     name.value,
                     name.doc,
-                    name.value != 0 and value & name.value == name.value,
+                    name.name in ticked,
                     name.lecture if name.lecture != name.name else None,
                     composition(name.value) if kind == "type" else "",
                 )

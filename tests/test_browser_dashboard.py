@@ -108,6 +108,14 @@ def test_a_refused_request_says_so_and_loses_nothing(silent: Page, address: str)
     expect(silent.locator(".fault")).to_have_count(0)
 
 
+def test_a_look_elsewhere_leaves_a_half_filled_form(silent: Page, address: str) -> None:
+    create(silent, address)
+    silent.fill("#call-order", "5")
+    silent.get_by_role("link", name="Slab", exact=True).click()
+    expect(silent.locator("#panels")).to_contain_text("No cache has a slab yet.")
+    expect(silent.locator("#call-order")).to_have_value("5")
+
+
 def test_null_is_an_answer(silent: Page, address: str) -> None:
     create(silent, address)
     console(silent, "alloc_pages(GFP_KERNEL|__GFP_NOWARN, 11)")

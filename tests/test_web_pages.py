@@ -208,8 +208,21 @@ def test_null_is_the_kernels_answer(client: TestClient, machine: str) -> None:
     answer = call(client, machine, "alloc_pages", gfp="GFP_KERNEL", order="11")
     assert answer.status_code == 303
     text = page(client, answer.headers["location"].partition("#")[0])
-    assert "The kernel’s answer is NULL." in text
+    assert "The kernel’s answer is NULL. No block is larger than order 10." in text
     assert journal(client, machine)[0]["verdict"] == "null"
+
+
+def test_an_error_value_has_its_name(client: TestClient, machine: str) -> None:
+    answer = call(client, machine, "rmmod", name="absent")
+    assert "The kernel’s answer is −ENOENT." in page(client, answer.headers["location"].partition("#")[0])
+
+
+def test_the_tasks_panel_says_who_holds_a_lock(client: TestClient, machine: str) -> None:
+    call(client, machine, "alloc_page", gfp="GFP_KERNEL")
+    pfn = journal(client, machine)[0]["page"]["pfn"]
+    call(client, machine, "lock_page", page=hex(pfn), task="alice")
+    text = page(client, f"{machine}?panel=tasks")
+    assert re.search(rf"alice\s+1001\s+{pfn:#07x}", text)
 
 
 def test_a_refused_request_is_no_kernel_call(client: TestClient, machine: str) -> None:

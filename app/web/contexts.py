@@ -522,11 +522,11 @@ class ListsPanel:
 
 @dataclass(frozen=True, slots=True)
 class TablePanel:
-    """A panel that is one table. columns: (title, is a number). rows: per column a text or a link."""
+    """A panel that is one table. columns: (title, is a number). rows: per column a text, a link or some."""
 
     caption: str
     columns: Sequence[tuple[str, bool]]
-    rows: Sequence[Sequence[str | Link]]
+    rows: Sequence[Sequence[str | Link | Sequence[Link]]]
     empty: str
 
 

@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping, Sequence
+from errno import errorcode
 from typing import Any, Final
 
 from app.mm import calltext
+from app.mm.mmzone import MAX_ORDER
 from app.mm.vocabulary import CALLS, CallSpec
 from app.web import wording
 from app.web.address import Address
@@ -24,7 +26,7 @@ HEADLINES: Final = {
     "ok": ("", ""),
     "null": (
         "The kernel’s answer is NULL.",
-        "It was asked properly and could not: this is an answer, not an error.",
+        "The caller has to reckon with it: this is an answer, not an error.",
     ),
     "blocked": (
         "The task sleeps.",
@@ -99,9 +101,24 @@ def journal_row(outcome: Outcome, here: Address) -> JournalRow:
     )
 
 
+def headlines(outcome: Outcome) -> tuple[str, str]:
+    """The verdict in words."""
+    headline, reason = HEADLINES.get(outcome["verdict"], ("", ""))
+    if outcome["verdict"] != "null":
+        return headline, reason
+    if isinstance(outcome["ret"], int) and outcome["ret"] < 0:
+        headline = f"The kernel’s answer is −{errorcode.get(-outcome['ret'], -outcome['ret'])}."
+    order = outcome["args"].get("order")
+    if isinstance(order, int) and order >= MAX_ORDER:
+        reason = (
+            f"No block is larger than order {MAX_ORDER - 1}. The kernel warns of the first such call only."
+        )
+    return headline, reason
+
+
 def outcome_view(outcome: Outcome, here: Address, api: str) -> OutcomeView:
     """The banner. api: the session's address in the API."""
-    headline, reason = HEADLINES.get(outcome["verdict"], ("", ""))
+    headline, reason = headlines(outcome)
     changed: Sequence[Sequence[Any]] | None = outcome["changed"]
     return OutcomeView(
         seq=outcome["seq"],

@@ -207,7 +207,7 @@ def build(
 def headline(machine: Mapping[str, Any]) -> list[Fact]:
     """The machine in five words."""
     found = [
-        Fact("profile", machine["profile"] or "from a dump"),
+        Fact("profile", machine["profile"] or "from a dump", hint=str(machine.get("tiny") or "")),
         Fact("kernel", f"Linux {machine['kernel']}"),
         Fact("memory", wording.size(machine["memory"])),
         Fact("CPUs", f"{machine['cpus']} CPU" + ("s" if machine["cpus"] > 1 else "")),
@@ -216,8 +216,6 @@ def headline(machine: Mapping[str, Any]) -> list[Fact]:
         found.append(Fact("nodes", f"{machine['nodes']} nodes"))
     if machine["lecture"]:
         found.append(Fact("lecture view", "lecture view", hint="no per-CPU lists, one list per order"))
-    if machine.get("tiny"):
-        found.append(Fact("tiny", "cannot boot", hint=str(machine["tiny"])))
     return found
 
 

@@ -11,6 +11,8 @@ from app.web.contexts import Link, TablePanel
 
 Doc = Mapping[str, Any]
 
+LOCKS_SHOWN: Final = 8
+
 TITLES: Final = {
     "lists": "Free lists",
     "slab": "Slab",
@@ -106,15 +108,29 @@ def vmalloc(areas: Sequence[Doc], here: Address) -> TablePanel:
     )
 
 
+def held(pfns: Sequence[int], here: Address) -> list[Link]:
+    """The page frames whose lock a task took, the first of them by name."""
+    links = [Link(wording.pfn(pfn), here.at(pfn)) for pfn in pfns[:LOCKS_SHOWN]]
+    more = len(pfns) - len(links)
+    return [*links, Link(f"and {more:,} more", None)] if more else links
+
+
 def tasks(found: Sequence[Doc], here: Address) -> TablePanel:
-    """Who has made a call, and what they wait for."""
+    """Who has made a call, what they hold and what they wait for."""
     return TablePanel(
         caption="Tasks: whoever has made a call. A task that waits for a page’s lock can make no other.",
-        columns=(("Task", False), ("pid", True), ("Waits for the lock of", False), ("Since", True)),
+        columns=(
+            ("Task", False),
+            ("pid", True),
+            ("Holds the locks of", False),
+            ("Waits for the lock of", False),
+            ("Since", True),
+        ),
         rows=[
             (
                 task["name"],
                 str(task["pid"]),
+                held(task["holds"], here),
                 ""
                 if task["waiting_for"] is None
                 else Link(wording.pfn(task["waiting_for"]), here.at(task["waiting_for"])),

@@ -23,14 +23,12 @@ export function swap(page, keep = new Set()) {
     const stale = document.getElementById(fresh.id);
     if (!stale || keep.has(fresh.id) || stale.isEqualNode(fresh)) continue;
     const focused = stale.contains(document.activeElement) ? document.activeElement : null;
-    const open = [...stale.querySelectorAll("details")].map((details) => details.open);
     const scroll = stale.scrollTop;
     const node = document.adoptNode(fresh);
-    if (stale.id !== "call") {
-      [...node.querySelectorAll("details")].forEach((details, index) => (details.open ||= open[index] ?? false));
-    }
+    if (stale.id !== "call") keepOpen(stale, node);
     stale.replaceWith(node);
     node.scrollTop = scroll;
+    if (stale.id === "call") keepTyped(stale, node);
     if (focused) refocus(node, focused);
     copyButtons(node);
   }
@@ -39,6 +37,33 @@ export function swap(page, keep = new Set()) {
     const fresh = page.querySelector("input[name=view]");
     if (fresh) field.value = fresh.value;
   }
+}
+
+/**
+ * What was unfolded stays so: the part of the same name, for not every outcome has the same parts.
+ * @param {Element} stale @param {Element} fresh
+ */
+function keepOpen(stale, fresh) {
+  const name = (details) => details.className || details.querySelector("summary")?.textContent;
+  const open = new Set([...stale.querySelectorAll("details[open]")].map(name));
+  for (const details of fresh.querySelectorAll("details")) details.open ||= open.has(name(details));
+}
+
+/**
+ * A call half filled in outlives a look elsewhere; what a link fills in goes before what was typed.
+ * @param {Element} stale @param {Element} fresh
+ */
+function keepTyped(stale, fresh) {
+  const [was, form] = [stale, fresh].map((region) => region.querySelector("form[data-call]"));
+  if (!was || !form || was.dataset.call !== form.dataset.call) return;
+  const given = (field) => (field.options ? [...field.options].find((option) => option.defaultSelected)?.value : field.defaultValue);
+  for (const field of was.querySelectorAll("input:not([type=hidden]), select")) {
+    const now = form.elements.namedItem(field.name);
+    if (now && given(now) === given(field)) now.value = field.value;
+  }
+  keepOpen(stale, fresh);
+  fresh.querySelector("#picker")?.removeAttribute("open");
+  form.dispatchEvent(new Event("input", { bubbles: true }));
 }
 
 /**

@@ -31,6 +31,14 @@ async def sessions(settings: Settings) -> AsyncIterator[Sessions]:
 
 
 @pytest.fixture
+async def pair(tmp_path: Path) -> AsyncIterator[tuple[Sessions, Sessions]]:
+    """Two servers on one file, as two processes would be: nothing shared, and patient with each other."""
+    settings = settings_for(tmp_path, busy_timeout=60.0)
+    async with serving(settings) as one, serving(settings) as other:
+        yield one, other
+
+
+@pytest.fixture
 async def sid(sessions: Sessions) -> str:
     return (await sessions.create(LOCAL, "s", TINY)).id
 
@@ -168,40 +176,41 @@ async def test_too_many_waiting_calls_are_refused(tmp_path: Path) -> None:
         assert await seqs(sessions, sid) == done == list(range(1, len(done) + 1))
 
 
-async def test_two_processes_on_one_file(sessions: Sessions, sid: str, settings: Settings) -> None:
-    """Two servers as two processes would be: nothing shared but the file."""
-    async with serving(settings.model_copy(update={"busy_timeout": 5.0})) as others:
+async def test_two_processes_on_one_file(pair: tuple[Sessions, Sessions]) -> None:
+    sessions, others = pair
+    sid = (await sessions.create(LOCAL, "s", TINY)).id
 
-        async def use(side: Sessions, name: str) -> list[int]:
-            made: list[int] = []
-            for number in range(40):
-                if number % 4 == 3:
-                    made += [a.seq for a in await side.batch(LOCAL, sid, [alloc(0, name), free(f"${name}")])]
-                else:
-                    made.append((await call(side, sid)).seq)
-            return made
+    async def use(side: Sessions, name: str) -> list[int]:
+        made: list[int] = []
+        for number in range(40):
+            if number % 4 == 3:
+                made += [a.seq for a in await side.batch(LOCAL, sid, [alloc(0, name), free(f"${name}")])]
+            else:
+                made.append((await call(side, sid)).seq)
+        return made
 
-        both = await asyncio.gather(
-            use(sessions, "a"), use(others, "b"), use(sessions, "c"), use(others, "d"), return_exceptions=True
-        )
-        lists = [made for made in both if not isinstance(made, BaseException)]
-        assert len(lists) == 4, both
-        assert sorted(seq for made in lists for seq in made) == list(range(1, 201))
-        assert await seqs(sessions, sid) == list(range(1, 201))
-        assert await sessions.dump(LOCAL, sid) == await others.dump(LOCAL, sid)
-        for side in (sessions, others):
-            assert await side.read(LOCAL, sid, lambda machine: machine.live_blocks) == 120
-            assert set(await side.names(LOCAL, sid)) == {"a", "b", "c", "d"}
+    both = await asyncio.gather(
+        use(sessions, "a"), use(others, "b"), use(sessions, "c"), use(others, "d"), return_exceptions=True
+    )
+    lists = [made for made in both if not isinstance(made, BaseException)]
+    assert len(lists) == 4, both
+    assert sorted(seq for made in lists for seq in made) == list(range(1, 201))
+    assert await seqs(sessions, sid) == list(range(1, 201))
+    assert await sessions.dump(LOCAL, sid) == await others.dump(LOCAL, sid)
+    for side in pair:
+        assert await side.read(LOCAL, sid, lambda machine: machine.live_blocks) == 120
+        assert set(await side.names(LOCAL, sid)) == {"a", "b", "c", "d"}
 
 
-async def test_a_long_batch_beside_another_process(sessions: Sessions, sid: str, settings: Settings) -> None:
-    async with serving(settings) as others:
-        batch = asyncio.create_task(sessions.batch(LOCAL, sid, [alloc(0, "p"), free("$p")] * 500))
-        made = [(await call(others, sid)).seq for _ in range(3)]
-        answers = [answer.seq for answer in await batch]
-        assert sorted(made + answers) == list(range(1, 1004))
-        assert answers == list(range(answers[0], answers[0] + 1000))
-        assert await sessions.dump(LOCAL, sid) == await others.dump(LOCAL, sid)
+async def test_a_long_batch_beside_another_process(pair: tuple[Sessions, Sessions]) -> None:
+    sessions, others = pair
+    sid = (await sessions.create(LOCAL, "s", TINY)).id
+    batch = asyncio.create_task(sessions.batch(LOCAL, sid, [alloc(0, "p"), free("$p")] * 500))
+    made = [(await call(others, sid)).seq for _ in range(3)]
+    answers = [answer.seq for answer in await batch]
+    assert sorted(made + answers) == list(range(1, 1004))
+    assert answers == list(range(answers[0], answers[0] + 1000))
+    assert await sessions.dump(LOCAL, sid) == await others.dump(LOCAL, sid)
 
 
 async def test_a_session_deleted_elsewhere_is_gone(sessions: Sessions, sid: str, settings: Settings) -> None:

@@ -4,9 +4,13 @@ After each call `Lab` asks whether the machine is in order: free, per-CPU, used,
 up all that is managed, and no frame is in two hands.
 """
 
+import json
+import tracemalloc
+
 import pytest
 
 from app.mm.errors import BadArgument
+from app.mm.trace import Trace
 from tests.lab import Lab, texts
 
 COMP = "GFP_KERNEL|__GFP_COMP"
@@ -501,3 +505,23 @@ def test_a_bug_in_the_middle_of_a_list_ends_it(lab: Lab) -> None:
     lab("put_page", pfn=pages[1])
     outcome = lab("__free_pages", page=[[pfn, 1] for pfn in pages], order=0)
     assert (outcome.verdict, outcome.ret, lab.used()) == ("bug", None, 2)
+
+
+# -- numbers that no machine has -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("traced", [False, True])
+def test_an_order_of_all_bits_set_is_never_computed_with(lab: Lab, traced: bool) -> None:
+    """Two to that power has half a gigabyte of digits."""
+    pfn = lab.alloc()
+    if traced:
+        lab.m.trace = Trace(lab.m)
+    tracemalloc.start()
+    asked = lab("alloc_pages", gfp="GFP_KERNEL", order=0xFFFFFFFF, repeat=2, until="null")
+    freed = lab("__free_pages", pfn=pfn, order=0xFFFFFFFF)
+    assert tracemalloc.get_traced_memory()[1] < 1 << 20
+    tracemalloc.stop()
+    assert asked.as_json(lab.m.model)["runs"] == []
+    assert "no block of order 4294967295" in texts(freed)[0]
+    if lab.m.trace is not None:
+        assert "2^4294967295 frames" in json.dumps(lab.m.trace.steps, ensure_ascii=False)

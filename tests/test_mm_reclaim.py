@@ -1,10 +1,11 @@
 """What happens when memory is short: reserves, reclaim, and who may be told NULL."""
 
+import json
 from typing import Any
 
 import pytest
 
-from app.mm import boot
+from app.mm import boot, debug, printk, slub, vmalloc
 from app.mm.calls import parse
 from app.mm.machine import Machine
 from app.mm.outcome import Outcome
@@ -121,3 +122,53 @@ def test_the_steps_of_a_request_that_fails() -> None:
     tried = [step["numbers"]["mark"] for step in trace.steps if step["fn"] == "zone_watermark_fast"]
     assert tried[:2] == ["low", "min"]
     assert tried[-1] == "high"
+
+
+def test_a_loop_ends_when_nothing_but_null_comes() -> None:
+    """Each attempt looks through all memory, so a hundred thousand would take minutes."""
+    box = Box(lecture=True)
+    box.fill()
+    outcome = box("alloc_pages", gfp="GFP_KERNEL|__GFP_NORETRY", order=0, repeat=100_000)
+    assert (outcome.ret, outcome.verdict) == (0, "null")
+    assert box.m.vm_events["allocstall_normal"] == 100
+
+
+def test_caches_that_have_no_slabs_are_not_looked_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    box = Box(lecture=True)
+    shrunk: list[str] = []
+    monkeypatch.setattr(slub, "shrink", lambda _, s: shrunk.append(s.name))
+    box("kmalloc", size=64, flags="GFP_KERNEL")
+    slub.shrink_all(box.m)
+    assert shrunk == ["kmalloc-64"]
+
+
+def test_reclaim_in_an_interrupt_is_one_mistake() -> None:
+    """The caller may not sleep; that all caches are then asked for slabs is no second one."""
+    box = Box(lecture=True)
+    for size in (64, 128, 256):
+        box("kmalloc", size=size, flags="GFP_KERNEL")
+    box.fill()
+    log = box("alloc_pages", gfp="GFP_KERNEL|__GFP_NORETRY", order=0, context="hardirq").log
+    assert not any("percpu-rwsem.h" in line for line in log)
+    assert any("sched/mm.h" in line for line in log)
+
+
+def test_an_area_that_an_oops_left_unfilled_is_a_state_like_any_other(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Getting its pages may need memory that an earlier mistake has spoilt."""
+
+    def spoilt(m: Machine, *_: object) -> None:
+        printk.bug(m, "kernel BUG at include/linux/mm.h:780!")
+
+    box = Box()
+    monkeypatch.setattr(vmalloc, "vm_area_alloc_pages", spoilt)
+    assert box("vmalloc", size=64 << 10).verdict == "bug"
+    monkeypatch.undo()
+    assert debug.verify(box.m) == []
+    document = json.loads(json.dumps(box.m.dump()))
+    again = boot.load(document)
+    assert again.dump() == document
+    area = box.m.vmap.busy.find(int(document["vmap"]["areas"][0]["addr"], 16))
+    assert area is not None
+    assert box("vfree", addr=f"{area.va_start:#x}").verdict == "ok"

@@ -27,6 +27,8 @@ ENGINE: Final = 1
 
 MAX_LIVE_BLOCKS: Final = 1_000_000
 MAX_TASKS: Final = 512
+# A request that fails changes nothing that the next of its kind would see, but may search all memory first.
+MAX_FAILURES: Final = 100
 
 SEVERITY: Final = {"ok": 0, "null": 1, "warn": 2, "bug": 3}
 
@@ -188,19 +190,27 @@ class Machine:
             describe.results(self, call, self.loop(call), outcome)
 
     def loop(self, call: Call) -> list[int]:
-        """Repeat an allocation until it fails, until free memory is short, or as often as asked."""
+        """Repeat an allocation until it fails, until free memory is short, or as often as asked.
+
+        It ends also after MAX_FAILURES in a row.
+        """
         allocator = ALLOCATORS[call.spec.name]
         values: list[int] = []
+        failures = 0
         for _ in range(self.rounds(call)):
             if isinstance(call.until, int) and self.nr_free_pages < call.until:
                 break
             value = allocator(self, call)
             if value is not None:
                 values.append(value)
+                failures = 0
             elif call.until == "null" or self.verdict in ("oom", "hang"):
                 break
             else:
                 self.worsen_null()
+                failures += 1
+                if failures == MAX_FAILURES:
+                    break
         return values
 
     def rounds(self, call: Call) -> int:

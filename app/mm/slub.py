@@ -507,7 +507,6 @@ def shrink(m: Machine, s: KmemCache) -> int:
 
     The fullest are allocated from first, so that the emptiest have time to become empty.
     """
-    printk.might_sleep(m, "include/linux/percpu-rwsem.h", 49)
     flush_all(m, s)
     for n in s.node:
         discard: list[Slab] = []
@@ -532,7 +531,8 @@ def shrink(m: Machine, s: KmemCache) -> int:
 def shrink_all(m: Machine) -> None:
     """Return the empty slabs of all caches: what a machine short of memory can do without."""
     for s in m.caches.values():
-        shrink(m, s)
+        if s.slabs:
+            shrink(m, s)
 
 
 def shutdown(m: Machine, s: KmemCache) -> bool:

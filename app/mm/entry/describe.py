@@ -49,7 +49,8 @@ def results(m: Machine, call: Call, values: list[int], outcome: Outcome) -> None
     """What a loop of allocations returned."""
     outcome.ret = len(values)
     if call.spec.group == "pages":
-        stride = 1 << call.args.get("order", 0)
+        # An order that is not even a number of bits a machine could hold was not allocated either.
+        stride = 1 << call.args.get("order", 0) if values else 1
         outcome.runs = in_runs(values, stride)
         outcome.result = Named(
             "pages", order=call.args.get("order", 0), runs=tuple((run[0], run[1]) for run in outcome.runs)

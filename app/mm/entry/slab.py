@@ -6,7 +6,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from app.mm import gfp as gfp_masks
-from app.mm import slab_common, slub
+from app.mm import printk, slab_common, slub
 from app.mm.calls import Call, slab_flags
 from app.mm.entry import objects
 from app.mm.outcome import Outcome
@@ -68,7 +68,9 @@ def kmem_cache_create(m: Machine, call: Call, outcome: Outcome) -> None:
 
 def kmem_cache_shrink(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: mm/slab_common.c kmem_cache_shrink"""
-    outcome.ret = slub.shrink(m, slab_common.kmem_cache_of(m, call.args["cache"]))
+    s = slab_common.kmem_cache_of(m, call.args["cache"])
+    printk.might_sleep(m, "include/linux/percpu-rwsem.h", 49)
+    outcome.ret = slub.shrink(m, s)
 
 
 def kmem_cache_destroy(m: Machine, call: Call, outcome: Outcome) -> None:

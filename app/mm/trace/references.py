@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.mm import filemap, page_ref
-from app.mm.mmzone import pcp_allowed_order
+from app.mm.mmzone import MAX_ORDER, pcp_allowed_order
 from app.mm.trace.collector import Collector, count
 
 if TYPE_CHECKING:
@@ -31,14 +31,18 @@ class ReferenceSteps(Collector):
         )
 
     def put(self, fn: str, pfn: int, order: int) -> None:
-        """A reference is dropped; with the last one 2^order frames go. fn: put_page or __free_pages."""
+        """A reference is dropped; with the last one 2^order frames go. fn: put_page or __free_pages.
+
+        order: as the caller gave it, so perhaps far beyond what any machine has.
+        """
         before = page_ref.page_ref_count(self.m, pfn)
         last = before == 1
         where = "the per-CPU list" if pcp_allowed_order(order) else "the buddy lists"
+        size = count(1 << order, "frame") if order < MAX_ORDER else f"2^{order} frames"
         self.step(
             fn,
             f"page frame {pfn:#x}: count {before} → {before - 1}"
-            + (f", the last reference: {count(1 << order, 'frame')} to {where}" if last else ""),
+            + (f", the last reference: {size} to {where}" if last else ""),
             verdict="last" if last else "held" if before > 1 else "bad",
             numbers={"pfn": pfn, "before": before, "after": before - 1, "order": order},
         )

@@ -347,9 +347,10 @@ def init_kmem_cache_nodes(m: Machine, s: KmemCache) -> bool:
 def release(m: Machine, s: KmemCache) -> None:
     """Free what a cache itself is made of. Kernel: slab_kmem_cache_release"""
     for address in s.node_objects:
-        kfree(m, address)
+        slub.kmem_cache_free(m, boot_cache(m, "kmem_cache_node"), address)
     kfree(m, s.name_object)
-    kfree(m, s.object)
+    if s.object is not None:
+        slub.kmem_cache_free(m, boot_cache(m, "kmem_cache"), s.object)
 
 
 def kmem_cache_destroy(m: Machine, name: str) -> None:

@@ -131,7 +131,11 @@ class PageSteps(Collector):
             minimum = with_reserves(zone.watermark[index], alloc_flags)
             what += f"; for an atomic request without the boost: > {minimum:,} + {reserve:,}"
         elif enough and order:
-            found = f"a {block[1]} block of order {block[0]}" if block else f"but no block of order ≥ {order}"
+            found = (
+                f"and a block of order {block[0]}, {block[1]}"
+                if block
+                else f"but no block of order ≥ {order}"
+            )
             what += f", {found}"
         if not ok and alloc_flags & 0x4:
             what += "; the request may ignore it"

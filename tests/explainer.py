@@ -1,0 +1,70 @@
+"""A machine whose calls are explained, and short ways to look at the steps."""
+
+from typing import Any
+
+from app.mm import boot, calls
+from app.mm.calls import Named
+from app.mm.outcome import Outcome
+from app.mm.trace import Trace
+
+Step = dict[str, Any]
+
+
+class Explainer:
+    """A machine whose calls are explained: `before` is its dump before the last one."""
+
+    def __init__(self, profile: str = "x86_64-1g", **description: Any) -> None:
+        self.m = boot.boot({"profile": profile, "debug": False} | description)
+        self.seq = 0
+        self.names: dict[str, Named] = {}
+        self.before: dict[str, Any] = {}
+        self.points: list[str] = []
+        self.outcome: Outcome
+
+    def call(self, function: str, /, named: str = "it", **body: Any) -> list[Step]:
+        """Make a call; its steps."""
+        self.seq += 1
+        call = calls.parse(function, body, self.m.model, self.names).resolve(self.names, self.m.model)
+        self.before = self.m.dump()
+        trace = self.m.trace = Trace(self.m)
+        self.outcome = self.m.apply(call, self.seq)
+        self.m.trace = None
+        if self.outcome.named is not None:
+            self.names[named] = self.outcome.named
+        self.points = trace.points
+        return trace.steps
+
+    def zone(self, name: str) -> dict[str, Any]:
+        return next(zone for zone in self.before["zones"] if zone["name"] == name)
+
+    def pcp(self, name: str) -> dict[str, Any]:
+        pcp: dict[str, Any] = self.zone(name)["pcp"][self.m.cpu]
+        return pcp
+
+    def cache(self, name: str) -> dict[str, Any]:
+        return next(cache for cache in self.before["caches"] if cache["name"] == name)
+
+    def tracepoints(self) -> list[str]:
+        return [point.split(": ")[1] for point in self.points]
+
+
+def of(steps: list[Step], *fns: str) -> list[Step]:
+    return [step for step in steps if step["fn"] in fns]
+
+
+def only(steps: list[Step], fn: str) -> Step:
+    (step,) = of(steps, fn)
+    return step
+
+
+def numbers(steps: list[Step], fn: str) -> dict[str, Any]:
+    result: dict[str, Any] = only(steps, fn)["numbers"]
+    return result
+
+
+def verdicts(steps: list[Step], fn: str) -> list[str]:
+    return [step["verdict"] for step in of(steps, fn)]
+
+
+def fns(steps: list[Step]) -> list[str]:
+    return [step["fn"] for step in steps]

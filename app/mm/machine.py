@@ -40,6 +40,20 @@ class Machine:
     the machine as their first argument, as the kernel's own take the one machine there is for granted.
     """
 
+    # Named, since the interpreter is slower at finding one of so many in a dict.
+    __slots__ = (
+        "alloc_contexts", "alloc_warned", "bad_pages", "boot_pagesets", "caches", "caller",
+        "changed", "config", "context", "cpu", "cpu_node", "debug", "die_counter", "freed",
+        "freelist_seed", "has_dma32", "kernel", "kmalloc_caches", "last_pid", "lines",
+        "live_objects", "lock_holders", "log", "log_bytes", "lost", "lowmem_reserve_ratio",
+        "min_free_kbytes", "model", "nodes", "nr_isolate_pageblock",
+        "page_group_by_mobility_disabled", "page_waiters", "pages", "percpu_pagelist_high_fraction",
+        "pieces", "pkmap", "purge_at_vfree", "reserved_pages", "seq", "shrinkers", "slabs", "stray",
+        "taint", "task", "tasks", "trace", "verdict", "vm_events", "vmap", "warned",
+        "watermark_boost_factor", "watermark_scale_factor", "woken", "zone_index", "zone_spans",
+        "zones",
+    )  # fmt: skip
+
     def __init__(self, model: MemoryModel, zones: list[Zone], nodes: list[Node]) -> None:
         self.model = model
         self.zones = zones

@@ -1,36 +1,50 @@
-"""`Machine.apply` beside a toy: the same random allocations and frees, without journal and HTTP.
+"""`Machine.apply` beside a toy: the allocations and frees of a recording, without journal and HTTP.
 
 The toy is a buddy allocator as a textbook has it: one zone, one list per order, no watermarks, no per-CPU
 lists, no migratetypes, no struct page, no answer. The distance to it is the price of being the kernel.
 """
 
-import random
 import statistics
 import time
-from collections.abc import Callable, Iterator
+from collections import OrderedDict
+from collections.abc import Callable
+from pathlib import Path
+from typing import NamedTuple
 
 from app.mm import calls
 from app.mm.boot import boot
 from app.mm.machine import Machine
+from app.mm.trace import Trace
+from app.mm.vocabulary import CALLS
+from app.recording import Replay, number
 
-ORDERS = (0, 0, 0, 0, 1, 1, 2, 3)
-LIVE = 20_000
+RECORDINGS = Path(__file__).parent.parent / "recordings"
+MIX = ("plain-256M/a_basic", "plain-1G/b_random", "plain-6G/j_nofragment")
+
+
+class Step(NamedTuple):
+    """Allocate 2^order frames into a slot, or free what is in it (gfp None)."""
+
+    slot: int
+    order: int
+    gfp: int | None
 
 
 class ToyBuddy:
-    """Frames from 0; a set of free blocks per order."""
+    """Frames from 0, as many as are asked for; the free blocks of each order in a list."""
 
     def __init__(self, frames: int) -> None:
-        self.free: list[dict[int, None]] = [{} for _ in range(11)]
-        self.free[10] = dict.fromkeys(range(0, frames, 1024))
+        self.free: list[OrderedDict[int, None]] = [OrderedDict() for _ in range(11)]
+        self.free[10].update(dict.fromkeys(range(0, frames, 1024)))
 
-    def alloc(self, order: int) -> int:
-        have = next(o for o in range(order, 11) if self.free[o])
-        pfn, _ = self.free[have].popitem()
-        while have > order:
-            have -= 1
-            self.free[have][pfn + (1 << have)] = None
-        return pfn
+    def alloc(self, order: int) -> int | None:
+        for have in range(order, 11):
+            if self.free[have]:
+                pfn, _ = self.free[have].popitem()
+                for half in range(have - 1, order - 1, -1):
+                    self.free[half][pfn + (1 << half)] = None
+                return pfn
+        return None
 
     def release(self, pfn: int, order: int) -> None:
         while order < 10 and pfn ^ (1 << order) in self.free[order]:
@@ -40,64 +54,74 @@ class ToyBuddy:
         self.free[order][pfn] = None
 
 
-def work(count: int) -> Iterator[tuple[int, int]]:
-    """(order, -1) to allocate, (order, place) to free the live block at that place; the same every time."""
-    chance = random.Random(1)
-    live: list[int] = []
-    for _ in range(count):
-        if len(live) < LIVE or chance.random() < 0.5:
-            live.append(chance.choice(ORDERS))
-            yield live[-1], -1
-        else:
-            place = chance.randrange(len(live))
-            order = live[place]
-            live[place] = live[-1]
-            live.pop()
-            yield order, place
+def recorded(path: str) -> tuple[Replay, list[Step]]:
+    """A recording, its machine loaded, and its page operations."""
+    replay = Replay(RECORDINGS / f"{path}.jsonl.gz")
+    begun = next(place for place, line in enumerate(replay.lines) if line["t"] == "dump_end")
+    steps, mask = [], None
+    for line in replay.lines[begun:]:
+        if line["t"] in ("macro", "macro_end"):
+            mask = line.get("gfpx")
+        elif line["t"] == "op" and line["op"] == "alloc":
+            steps.append(Step(line["s"], line["order"], number(line.get("gfpx", mask))))
+        elif line["t"] == "op" and line["op"] == "free" and "skip" not in line:
+            steps.append(Step(line["s"], line["order"], None))
+    replay.lines = replay.lines[: begun + 1]
+    replay.run()
+    return replay, steps
 
 
-def on_toy(steps: list[tuple[int, int]]) -> float:
-    toy = ToyBuddy(1 << 24)
-    return timed(steps, toy.alloc, toy.release)
+def on_toy(steps: list[Step]) -> float:
+    toy = ToyBuddy(1 << 22)
+    return timed(steps, lambda order, _: toy.alloc(order), toy.release)
 
 
-def on_machine(steps: list[tuple[int, int]]) -> float:
-    machine = boot({"profile": "x86_64-64g"})
+def on_machine(replay: Replay, steps: list[Step], *, parsed: bool, traced: bool = False) -> float:
+    """parsed: the calls are made from JSON, and their outcomes are put into JSON."""
+    replay.machine = None
+    replay.run()
+    machine = replay.machine
+    assert isinstance(machine, Machine)
     seq = 0
 
-    def made(name: str, body: dict[str, object]) -> calls.Call:
-        return calls.parse(name, body, machine.model)
+    def made(name: str, **args: int) -> calls.Call:
+        if parsed:
+            return calls.parse(
+                name, {"pfn" if key == "page" else key: args[key] for key in args}, machine.model
+            )
+        return calls.Call(CALLS[name], dict(args))
 
-    def alloc(order: int) -> int:
+    def done(call: calls.Call) -> int | None:
         nonlocal seq
         seq += 1
-        outcome = machine.apply(made("alloc_pages", {"gfp": "GFP_KERNEL", "order": order}), seq)
-        assert outcome.page is not None
-        return int(outcome.page["pfn"])
+        if traced:
+            machine.trace = Trace(machine)
+        outcome = machine.apply(call, seq)
+        if parsed:
+            outcome.as_json(machine.model)
+        return None if outcome.seen is None else outcome.seen[0]
 
-    def release(pfn: int, order: int) -> None:
-        nonlocal seq
-        seq += 1
-        machine.apply(made("__free_pages", {"pfn": pfn, "order": order}), seq)
-
-    return timed(steps, alloc, release)
+    return timed(
+        steps,
+        lambda order, gfp: done(made("alloc_pages", gfp=gfp, order=order)),
+        lambda pfn, order: done(made("__free_pages", page=pfn, order=order)),
+    )
 
 
 def timed(
-    steps: list[tuple[int, int]], alloc: Callable[[int], int], release: Callable[[int, int], None]
+    steps: list[Step], alloc: Callable[[int, int], int | None], release: Callable[[int, int], object]
 ) -> float:
-    """Microseconds a step."""
-    live: list[int] = []
+    """Seconds for all steps."""
+    slots: dict[int, int | None] = {}
     begun = time.process_time()
-    for order, place in steps:
-        if place < 0:
-            live.append(alloc(order))
+    for slot, order, gfp in steps:
+        if gfp is not None:
+            slots[slot] = alloc(order, gfp)
         else:
-            pfn = live[place]
-            live[place] = live[-1]
-            live.pop()
-            release(pfn, order)
-    return (time.process_time() - begun) * 1e6 / len(steps)
+            pfn = slots.pop(slot, None)
+            if pfn is not None:
+                release(pfn, order)
+    return time.process_time() - begun
 
 
 def creation(profile: str) -> float:
@@ -108,13 +132,23 @@ def creation(profile: str) -> float:
     return (time.perf_counter() - begun) * 1e3
 
 
-def compare(count: int, rounds: int) -> None:
-    """Prints both, and their ratio round by round."""
-    steps = list(work(count))
-    pairs = [(on_toy(steps), on_machine(steps)) for _ in range(rounds)]
-    toy, machine = (statistics.median(pair[i] for pair in pairs) for i in (0, 1))
-    ratio = statistics.median(pair[1] / pair[0] for pair in pairs)
-    print(f"toy buddy          {toy:8.2f} us a step")
-    print(f"parse and apply    {machine:8.2f} us a step   {ratio:.1f}x the toy")
+def compare(rounds: int) -> None:
+    """Prints the times a call, and their ratios round by round."""
+    mixes = [recorded(path) for path in MIX]
+    count = sum(len(steps) for _, steps in mixes)
+    ways: dict[str, Callable[[Replay, list[Step]], float]] = {
+        "toy buddy": lambda _, steps: on_toy(steps),
+        "Machine.apply": lambda replay, steps: on_machine(replay, steps, parsed=False),
+        "from and to JSON": lambda replay, steps: on_machine(replay, steps, parsed=True),
+        "with tracing on": lambda replay, steps: on_machine(replay, steps, parsed=False, traced=True),
+    }
+    times = [
+        {name: sum(way(replay, steps) for replay, steps in mixes) for name, way in ways.items()}
+        for _ in range(rounds)
+    ]
+    for name in ways:
+        took = statistics.median(each[name] for each in times) * 1e6 / count
+        ratio = statistics.median(each[name] / each["toy buddy"] for each in times)
+        print(f"{name:18} {took:8.2f} us a call   {ratio:5.1f}x the toy")
     for profile in ("tiny-16m", "x86_64-8g", "x86_64-1t"):
         print(f"boot {profile:14}{statistics.median(creation(profile) for _ in range(rounds)):8.2f} ms")

@@ -239,7 +239,7 @@ def test_slabs_go_to_the_node_and_come_back() -> None:
             before = lists(machine.m)
             seen |= check(machine.call("kfree", addr=addr), before)
         if not start:
-            for _ in range(8):
+            for _ in range(5):
                 before = lists(machine.m)
                 seen |= check(machine.call("kmalloc", size=8192, flags="GFP_KERNEL"), before)
     assert seen >= {

@@ -6,6 +6,7 @@ up all that is managed, and no frame is in two hands.
 
 import json
 import tracemalloc
+from typing import Any
 
 import pytest
 
@@ -525,3 +526,17 @@ def test_an_order_of_all_bits_set_is_never_computed_with(lab: Lab, traced: bool)
     assert "no block of order 4294967295" in texts(freed)[0]
     if lab.m.trace is not None:
         assert "2^4294967295 frames" in json.dumps(lab.m.trace.steps, ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("call", "body"),
+    [
+        ("alloc_page", {"gfp": "GFP_KERNEL|" * 200 + "GFP_KERNEL"}),
+        ("kmalloc", {"size": 8, "flags": "GFP_KERNEL|" * 200 + "GFP_KERNEL"}),
+        ("kmem_cache_create", {"name": "mine", "size": 8, "flags": "SLAB_POISON|" * 200 + "SLAB_POISON"}),
+    ],
+)
+def test_a_mask_is_no_book(lab: Lab, call: str, body: dict[str, Any]) -> None:
+    """It would be journalled as it is written, and kept among the masks that are known."""
+    with pytest.raises(BadArgument, match="at most 2000 characters"):
+        lab(call, **body)

@@ -352,6 +352,8 @@ def slab_flags(value: str | int) -> int:
     """The mask that a number, or SLAB_ names joined with |, stand for."""
     if not isinstance(value, str):
         return integer(value, 0, UINT_MAX, "SLAB_ names joined with |, or a number")
+    if len(value) > gfp_masks.TEXT_MAX:
+        raise BadArgument.at((), f"flag names of at most {gfp_masks.TEXT_MAX} characters")
     mask = 0
     for word in value.split("|"):
         name = word.strip()

@@ -205,11 +205,15 @@ LECTURE: Final = {"__GFP_WAIT": __GFP_RECLAIM, "__GFP_REPEAT": __GFP_RETRY_MAYFA
 VALUE: Final[dict[str, int]] = {n.name: n.value for n in NAMES} | LECTURE
 
 GFP_MAX: Final = 0xFFFFFFFF
+# Every flag there is, by both its names, needs less. What is parsed is also kept.
+TEXT_MAX: Final = 2000
 
 
 def parse(value: str | int) -> int:
     """The mask that a number or flag names stand for. Raises BadArgument."""
     if isinstance(value, str):
+        if len(value) > TEXT_MAX:
+            raise BadArgument.at((), f"flag names of at most {TEXT_MAX} characters")
         return parse_names(value)
     if type(value) is not int or not 0 <= value <= GFP_MAX:
         raise BadArgument.at((), "gfp_t is a number from 0 to 0xffffffff, or flag names joined with '|'")

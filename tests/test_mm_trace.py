@@ -414,3 +414,12 @@ def test_merges_on_the_way_back() -> None:
         pfn &= ~(1 << merges)
         merges += 1
     assert (merged["merges"], merged["pfn"], merged["first_order"]) == (merges, pfn, 0)
+
+
+def test_a_long_loop_is_cut() -> None:
+    machine = Explainer()
+    steps = machine.call("alloc_pages", gfp="GFP_KERNEL", order=0, repeat=50_000)
+    assert len(steps) == 20_000
+    assert (steps[-1]["verdict"], steps[-1]["numbers"]) == ("cut", {"steps": 20_000})
+    assert machine.outcome.ret == 50_000
+    assert len(machine.points) < 20_000

@@ -32,7 +32,6 @@ def free_tail(m: Machine, pfn: int, order: int) -> None:
     for piece in range(order - 1, -1, -1):
         if m.trace is not None:
             m.trace.tail_freed(pfn, order, piece)
-            m.trace.free(pfn + (1 << piece), piece)
         free_with_care(m, pfn + (1 << piece), piece)
 
 

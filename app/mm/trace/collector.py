@@ -10,9 +10,8 @@ if TYPE_CHECKING:
     from app.mm.machine import Machine
     from app.mm.mmzone import Zone
 
-# A call in a loop may make millions; beyond these, nobody reads on.
+# A call in a loop may make millions. Nobody reads so far, so what follows is not traced.
 MAX_STEPS: Final = 20_000
-MAX_POINTS: Final = 100_000
 
 
 class Collector:
@@ -34,8 +33,11 @@ class Collector:
         changed: list[list[Any]] | None = None,
     ) -> None:  # fmt: skip
         """Report one decision of the kernel's function `fn`, which is running or was just called."""
-        if len(self.steps) >= MAX_STEPS:
+        if len(self.steps) == MAX_STEPS:
             return
+        if len(self.steps) == MAX_STEPS - 1:
+            what, numbers, changed = "the rest of the call is not traced", {"steps": MAX_STEPS}, []
+            verdict, self.m.trace = "cut", None
         above = running()[1:]
         self.steps.append(
             {
@@ -58,8 +60,6 @@ class Collector:
         locks: how many spinlocks are held, the outermost of them with interrupts off.
         """
         m = self.m
-        if len(self.points) >= MAX_POINTS:
-            return
         if event is not None:
             self.events.append(event)
         irqs_off = "d" if locks or m.context == "hardirq" else "."

@@ -23,6 +23,17 @@ class FreeSteps(Collector):
         """A block's last reference is gone. Kernel: trace_mm_page_free"""
         self.point("mm_page_free", f"{self.page(pfn)} order={order}", ["F", f"{pfn:#x}", order])
 
+    def tail_freed(self, pfn: int, order: int, piece: int) -> None:
+        """A piece of a block whose first frame somebody still holds."""
+        self.step(
+            "__free_pages",
+            f"page frame {pfn:#x} is still held: of its block of order {order},"
+            f" {pfn + (1 << piece):#x} of order {piece} is freed alone",
+            verdict="tail",
+            numbers={"pfn": pfn, "order": order, "piece": pfn + (1 << piece), "piece_order": piece},
+        )
+        self.free(pfn + (1 << piece), piece)
+
     def freed_to_pcp(self, zone: Zone, pcp: PerCpuPages, pfn: int, order: int, high: int) -> None:
         """A block was pushed onto the per-CPU list; at `high` pages a batch is given back."""
         full = pcp.count >= high

@@ -47,16 +47,6 @@ class ReferenceSteps(Collector):
             numbers={"pfn": pfn, "before": before, "after": before - 1, "order": order},
         )
 
-    def tail_freed(self, pfn: int, order: int, piece: int) -> None:
-        """A piece of a block whose first frame somebody still holds."""
-        self.step(
-            "__free_pages",
-            f"page frame {pfn:#x} is still held: of its block of order {order},"
-            f" {pfn + (1 << piece):#x} of order {piece} is freed alone",
-            verdict="tail",
-            numbers={"pfn": pfn, "order": order, "piece": pfn + (1 << piece), "piece_order": piece},
-        )
-
     def lost(self, pfn: int, order: int, total: int) -> None:
         """Frames that nobody can free any more."""
         self.step(

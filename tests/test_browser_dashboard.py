@@ -195,6 +195,23 @@ def test_keys(silent: Page, address: str) -> None:
     expect(silent.locator("#journal .row:visible")).to_have_count(0)
 
 
+def test_a_call_is_explained_by_keyboard(silent: Page, address: str) -> None:
+    create(silent, address)
+    console(silent, "p = alloc_pages(GFP_KERNEL, 3)")
+    console(silent, "alloc_pages(GFP_KERNEL, 11)")
+    silent.locator("body").press("Escape")
+    silent.keyboard.press("e")
+    expect(silent.get_by_role("heading", name="Why #2")).to_be_visible()
+    silent.keyboard.press("[")
+    expect(silent.get_by_role("heading", name="Why #1")).to_be_visible()
+    expect(silent.get_by_role("listitem").filter(has_text="__rmqueue_smallest").first).to_be_visible()
+    silent.get_by_text("Numbers").first.click()
+    expect(silent.get_by_text("alloc_flags").first).to_be_visible()
+    silent.keyboard.press("]")
+    silent.keyboard.press("Escape")
+    expect(silent.locator("#outcome")).to_contain_text("#2")
+
+
 def test_clicking_a_cell_inspects_what_the_call_changed(silent: Page, address: str) -> None:
     create(silent, address, "x86_64-8g", lecture=False)
     console(silent, "p = alloc_pages(GFP_KERNEL, 4)")
@@ -262,7 +279,8 @@ def test_axe_finds_nothing_serious(silent: Page, address: str, size: str, scheme
     machine = silent.url.partition("?")[0]
     pages = (
         address, machine, f"{machine}?pfn=0x400", f"{machine}?panel=tasks", f"{machine}?panel=log",
-        f"{machine}/delete", f"{address}/gfp", f"{address}/calls",
+        f"{machine}/delete", f"{machine}/explain/1", f"{machine}/explain/2",
+        f"{address}/gfp", f"{address}/calls",
     )  # fmt: skip
     for path in pages:
         silent.goto(path)
@@ -279,6 +297,7 @@ def test_no_page_scrolls_sideways(silent: Page, address: str, size: str) -> None
     create(silent, address, "x86_64-8g", lecture=False)
     console(silent, "p = alloc_pages(GFP_KERNEL, 3)")
     machine = silent.url.partition("?")[0]
-    for path in (address, machine, f"{machine}?pfn=0x400", f"{address}/gfp", f"{address}/calls"):
+    explained = f"{machine}/explain/1"
+    for path in (address, machine, f"{machine}?pfn=0x400", explained, f"{address}/gfp", f"{address}/calls"):
         silent.goto(path)
         assert silent.evaluate("document.documentElement.scrollWidth") <= width

@@ -408,6 +408,69 @@ def test_an_earlier_outcome_can_be_looked_at(client: TestClient, machine: str) -
     assert "Nothing has been called yet" in page(client, f"{machine}?outcome=99")
 
 
+# -- explanations ------------------------------------------------------------------------------------------
+
+
+def test_a_call_is_explained_step_by_step(client: TestClient, machine: str) -> None:
+    for order in ("3", "0", "11"):
+        call(client, machine, "alloc_pages", gfp="GFP_KERNEL", order=order)
+    shown = client.get(f"{machine}/explain/1")
+    text = page(client, f"{machine}/explain/1")
+    explained = client.get(f"{BASE}{machine}/events/1/explain").json()
+    for step in explained["steps"]:
+        assert step["what"] in text
+        assert step["fn"] in text
+        assert step["file"] in text
+    assert "\n".join(explained["tracepoints"]) in unescape(shown.text)
+    assert all(f"pfn={pfn:#x}" in shown.text for step in explained["steps"] for pfn, _, _ in step["changed"])
+    assert "alloc_pages(GFP_KERNEL, 3)" in text
+    assert f'href="{machine}/explain/2" rel="next"' in shown.text
+    assert 'rel="prev"' not in shown.text
+    last = client.get(f"{machine}/explain/3").text
+    assert f'href="{machine}/explain/2" rel="prev"' in last
+    assert 'rel="next"' not in last
+
+
+def test_outcome_and_journal_lead_to_the_explanation(client: TestClient, machine: str) -> None:
+    call(client, machine, "alloc_page", gfp="GFP_KERNEL")
+    assert client.get(machine).text.count(f'href="{machine}/explain/1"') == 2
+
+
+def test_the_losing_side_of_a_comparison_stands_out(client: TestClient, machine: str) -> None:
+    call(client, machine, "alloc_page", gfp="GFP_ATOMIC", until="NULL")
+    call(client, machine, "alloc_page", gfp="GFP_ATOMIC")
+    losing = re.findall(r'<em class="losing">(.*?)</em>(.*?)<', client.get(f"{machine}/explain/2").text)
+    assert losing
+    assert re.match(r"free [\d,]+ − 0", losing[0][0])
+    assert losing[0][1].startswith(" ≤ ")
+
+
+def test_a_long_explanation_is_shown_in_part(client: TestClient, machine: str) -> None:
+    call(client, machine, "alloc_page", gfp="GFP_KERNEL", repeat="500")
+    total = len(client.get(f"{BASE}{machine}/events/1/explain").json()["steps"])
+    part = client.get(f"{machine}/explain/1").text
+    assert part.count('<li class="decision"') == 400
+    assert f"the first 400 of {total:,}" in text_of(client.get(f"{machine}/explain/1"))
+    assert "times more" in part
+    whole = client.get(f"{machine}/explain/1?all=1").text
+    assert whole.count('<li class="decision"') == total
+    assert "?all=1" not in whole.partition("<main")[2]
+
+
+@pytest.mark.parametrize("seq", ["0", "2", "999999", "-1", "x"])
+def test_only_what_happened_can_be_explained(client: TestClient, machine: str, seq: str) -> None:
+    call(client, machine, "alloc_page", gfp="GFP_KERNEL")
+    assert "Nothing is here" in page(client, f"{machine}/explain/{seq}", 404)
+
+
+def test_a_call_of_another_session_is_not_explained_here(client: TestClient, machine: str) -> None:
+    other = make(client, profile="tiny-16m", name="another")
+    call(client, other, "alloc_page", gfp="GFP_KERNEL")
+    assert client.get(f"{other}/explain/1").status_code == 200
+    page(client, f"{machine}/explain/1", 404)
+    page(client, "/sessions/nobody-has-this-one/explain/1", 404)
+
+
 # -- reference and choices ---------------------------------------------------------------------------------
 
 

@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app import paths
-from app.web import home, machine, reference
+from app.web import explain, home, machine, reference
 from app.web.assets import Assets, KeptForGood
 from app.web.contexts import ErrorPage, Link
 from app.web.render import respond
@@ -32,7 +32,7 @@ def mount(app: FastAPI) -> None:
     """Put the pages and the static files into an application."""
     app.state.assets = Assets(paths.STATIC)
     app.mount(app.state.assets.prefix, KeptForGood(directory=paths.STATIC), "static")
-    for face in (home, machine, reference):
+    for face in (explain, home, machine, reference):
         app.include_router(face.router)
 
 

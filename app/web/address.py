@@ -61,6 +61,10 @@ class Address:
         """The same view with another frame in the inspector."""
         return self.to(pfn=pfn).href + fragment
 
+    def explain(self, seq: int) -> str:
+        """The page that explains a row of the journal."""
+        return f"{self.path}/explain/{seq}"
+
 
 def text_of(name: str, value: Any) -> str:
     """Frame numbers in hexadecimal, as everywhere on the page."""

@@ -98,6 +98,7 @@ def journal_row(outcome: Outcome, here: Address) -> JournalRow:
         verdict=outcome["verdict"],
         by=outcome.get("by"),
         current=outcome["seq"] == here.outcome,
+        explain=here.explain(outcome["seq"]),
     )
 
 
@@ -134,6 +135,7 @@ def outcome_view(outcome: Outcome, here: Address, api: str) -> OutcomeView:
         many=changed is None,
         log=outcome["log"],
         curl=curl(outcome["call"], outcome["args"], api),
+        explain=here.explain(outcome["seq"]),
     )
 
 

@@ -155,6 +155,7 @@ recipes(api);
 journal();
 onKey("c", () => line.focus());
 onKey("m", () => map.focus());
+onKey("e", () => document.querySelector("#outcome a.explain")?.click());
 onKey("f", () => document.querySelector("#call form input, #call form button")?.focus());
 onKey("Escape", () => {
   document.getElementById("picker")?.removeAttribute("open");

@@ -1,0 +1,10 @@
+// [ and ] step through the calls of a session, Esc leads back to its machine.
+
+import { onKey } from "./keys.js";
+
+/** @param {string} selector */
+const follow = (selector) => () => document.querySelector(selector)?.click();
+
+onKey("[", follow("a[rel=prev]"));
+onKey("]", follow("a[rel=next]"));
+onKey("Escape", follow("a[data-back]"));

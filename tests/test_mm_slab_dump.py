@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.mm import dump, slab_views
+from app.mm import dump, slab_dump, slab_views
 from app.mm.errors import BadArgument
 from tests.slab_machines import Caller, first_state, fresh
 
@@ -79,6 +79,7 @@ def cache_of(state: dict[str, Any], name: str) -> dict[str, Any]:
         pytest.param("kmalloc-64", {"allocflags": "0x2"}, "allocflags", id="memory without an address"),
         pytest.param("kmalloc-64", {"flags": "0x1400"}, "size", id="no room for red zones"),
         pytest.param("kmalloc-64", {"name": "kmalloc-96"}, "name", id="a name twice"),
+        pytest.param("kmalloc-64", {"name": "a 1\nb"}, "name", id="a name that makes a line of slabinfo two"),
         pytest.param("kmalloc-64", {"random_seq": [0] * 64}, "random_seq", id="no permutation"),
         pytest.param("kmalloc-64", {"node_partial": [[], []]}, "node_partial", id="too many nodes"),
         pytest.param("kmalloc-64", {"cpus": [{"cpu": 1}]}, "cpus", id="too many CPUs"),
@@ -99,6 +100,19 @@ def test_a_cache_that_cannot_be_is_refused(cache: str, change: dict[str, Any], p
     (fault,) = refusal.value.faults
     assert fault.loc[:2] == ("dump", "caches")
     assert fault.loc[3] == place
+
+
+def test_a_small_dump_does_not_describe_objects_without_number(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A slab is a dozen bytes of text, and may have thousands of objects; so may many caches together."""
+    state = first_state("plain-256M")
+    loaded = dump.load(state)
+    largest = max(sum(n.total_objects for n in s.node) for s in loaded.caches.values())
+    monkeypatch.setattr(slab_dump, "MAX_OBJECTS", largest)
+    with pytest.raises(BadArgument, match="in all caches together"):
+        dump.load(state)
+    monkeypatch.setattr(slab_dump, "MAX_OBJECTS", 1)
+    with pytest.raises(BadArgument, match="no more after 1 objects of one cache"):
+        dump.load(state)
 
 
 @pytest.mark.parametrize(

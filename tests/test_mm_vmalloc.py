@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from app.mm import boot, pgtable, vmalloc, vmap_area
+from app.mm import boot, dump, pgtable, vmalloc, vmap_area
+from app.mm import machine as machine_module
 from app.mm.errors import BadArgument, NoRoom
 from app.mm.vmallocinfo import vmap_areas_view
 from app.mm.vmap_area import AreaTree, VmapArea
@@ -398,6 +399,27 @@ def test_a_session_stays_within_its_bound() -> None:
     with pytest.raises(NoRoom, match="at most 1000000 live blocks"):
         call("vmalloc", size=512 << 30)
     assert call("vmalloc", size=1 << 50).verdict == "null"
+
+
+def test_calls_that_cannot_be_repeated_stay_within_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    call = Caller()
+    block = call("kmalloc", size=64, flags="GFP_KERNEL").ret
+    monkeypatch.setattr(machine_module, "MAX_LIVE_BLOCKS", call.m.live_blocks + 3)
+    with pytest.raises(NoRoom):
+        call("insmod", name="large", size=4 * PAGE)
+    monkeypatch.setattr(machine_module, "MAX_LIVE_BLOCKS", call.m.live_blocks)
+    with pytest.raises(NoRoom):
+        call("krealloc", addr=block, size=4096, flags="GFP_KERNEL")
+    monkeypatch.undo()
+    monkeypatch.setattr(machine_module, "MAX_CACHES", len(call.m.caches))
+    with pytest.raises(NoRoom, match="slab caches"):
+        call("kmem_cache_create", name="mine", size=64)
+
+
+def test_a_recording_without_areas_has_one_free_range() -> None:
+    document = Caller().m.dump()
+    del document["vmap"]
+    assert len(dump.load(document).vmap.free) == 1
 
 
 # -- modules ---------------------------------------------------------------------------------------

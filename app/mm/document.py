@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 from app.mm.errors import BadArgument, Location
+
+WORD: Final = re.compile(r"[!-~]+")
 
 # The types themselves, for signatures: within the class their names are those of the methods that read them.
 Int = int
@@ -88,6 +91,13 @@ class Document:
         if not isinstance(self.value, str) or len(self.value) > most:
             self.fault(f"a string of at most {most} characters")
         return self.value
+
+    def word(self, most: Int = 64) -> Str:
+        """A name as it may stand in a line of the kernel's: visible ASCII, so no blank or newline."""
+        value = self.str(most)
+        if WORD.fullmatch(value) is None:
+            self.fault(f"1 to {most} visible ASCII characters")
+        return value
 
     def choice(self, *choices: Str) -> Str:
         """One of the given strings."""

@@ -35,6 +35,8 @@ MAX_ZONES: Final = 64
 MAX_NODES: Final = 16
 MAX_CPUS: Final = 64
 MAX_COUNT: Final = 1 << 40
+# A session's limit looks at what a call asks for, not at the slabs and tables that it takes besides.
+MAX_BLOCKS: Final = 1_500_000
 ZONE_NAMES: Final = ("DMA", "DMA32", "Normal", "HighMem", "Movable")
 
 
@@ -416,11 +418,11 @@ def load_settings(m: Machine, doc: Document) -> None:
 
 def load_pages(m: Machine, doc: Document) -> None:
     """The blocks in use that the machine knows the owner of."""
-    for entry in doc.get("pages", []).list(1_000_000):
+    for entry in doc.get("pages", []).list(MAX_BLOCKS):
         pfn, order, refcount, flags, gfp, state, task, seq, private = entry.list(9, exactly=9)
         page = Page(
             pfn.int(0, MAX_PFN), order.int(0, MAX_ORDER - 1), flags.int(0, PTR_MAX["x86_64"]),
-            gfp.int(0, 0xFFFFFFFF), state.choice(*STATES), task.str(32), seq.int(0, MAX_COUNT),
+            gfp.int(0, 0xFFFFFFFF), state.choice(*STATES), task.word(32), seq.int(0, MAX_COUNT),
         )  # fmt: skip
         if not m.model.pfn_valid(page.pfn) or not m.model.pfn_valid(page.pfn + (1 << page.order) - 1):
             pfn.fault("a page frame of this machine")

@@ -27,6 +27,9 @@ ENGINE: Final = 1
 
 MAX_LIVE_BLOCKS: Final = 1_000_000
 MAX_TASKS: Final = 512
+MAX_CACHES: Final = 4_000
+# Calls that may leave more behind than they found, though they cannot be repeated in one row.
+GROWING: Final = frozenset(("insmod", "krealloc", "kmem_cache_create"))
 # A request that fails changes nothing that the next of its kind would see, but may search all memory first.
 MAX_FAILURES: Final = 100
 
@@ -167,7 +170,8 @@ class Machine:
     def check(self, call: Call, spec: CallSpec) -> None:
         """What refuses a call before it reaches the kernel: a sleeping caller, or bounds of the session."""
         task = self.tasks.get(call.task)
-        if task is not None and task.waiting_for is None and not spec.allocates:
+        grows = spec.allocates or spec.name in GROWING
+        if task is not None and task.waiting_for is None and not grows:
             return
         if spec.name == "kill_task":
             return
@@ -177,14 +181,16 @@ class Machine:
         elif task.waiting_for is not None:
             for_slot = task.name in self.pkmap.waiters
             raise TaskBlocked(task.name, task.waiting_for, task.since, for_slot=for_slot)
-        if spec.allocates and self.live_blocks + self.blocks_wanted(call) > MAX_LIVE_BLOCKS:
+        if spec.name == "kmem_cache_create" and len(self.caches) >= MAX_CACHES:
+            raise NoRoom(f"a session holds at most {MAX_CACHES} slab caches")
+        if grows and self.live_blocks + self.blocks_wanted(call) > MAX_LIVE_BLOCKS:
             raise NoRoom(
                 f"a session holds at most {MAX_LIVE_BLOCKS} live blocks; {self.live_blocks} are in use"
             )
 
     def blocks_wanted(self, call: Call) -> int:
-        """How many live blocks an allocating call may add: of vmalloc's memory, every page is one."""
-        if call.spec.group != "vmalloc":
+        """How many live blocks an allocating call may add: of mapped memory, every page is one."""
+        if call.spec.group not in ("vmalloc", "modules"):
             return call.repeat or 1
         frames: int = call.args["size"] >> PAGE_SHIFT
         if frames > sum(zone.managed_pages for zone in self.zones):

@@ -26,8 +26,11 @@ from app.mm.slub_layout import MAX_OBJS_PER_PAGE, POINTER, align_up
 if TYPE_CHECKING:
     from app.mm.machine import Machine
 
-MAX_CACHES: Final = 10_000
+# As many as a session may make, and those of kmalloc, which are made when they are first needed.
+MAX_CACHES: Final = 4_100
 MAX_SLABS: Final = 1 << 20
+# Objects of all slabs together, free or not: each has a place in memory here, but none in the document.
+MAX_OBJECTS: Final = 1 << 23
 MAX_SIZE: Final = PAGE_SIZE << MAX_ORDER
 MAX_SEQ: Final = 1 << 40
 UINT_MAX: Final = 0xFFFFFFFF
@@ -137,17 +140,21 @@ def load_caches(m: Machine, doc: Document) -> None:
 
     Caches of kmalloc that it does not show are made, without slabs.
     """
+    objects = 0
     for entry in doc.get("caches", []).list(MAX_CACHES):
         s = load_layout(m, entry)
         m.caches[s.name] = s
         load_slabs(m, s, entry)
         load_additions(m, s, entry)
+        objects += sum(n.total_objects for n in s.node)
+        if objects > MAX_OBJECTS:
+            entry.fault(f"slabs of at most {MAX_OBJECTS} objects, in all caches together")
     create_kmalloc_caches(m)
 
 
 def load_layout(m: Machine, doc: Document) -> KmemCache:
     """A cache without its slabs."""
-    name = doc["name"].str()
+    name = doc["name"].word()
     if name in m.caches:
         doc["name"].fault("a name of its own for each cache")
     size = doc["size"].int(1, MAX_SIZE)
@@ -231,6 +238,8 @@ def add_slab(m: Machine, s: KmemCache, doc: Document, order: int) -> Slab:
         doc.fault(f"the first of {1 << order} page frames of this machine")
     claim_pages(m, doc, pfn, order)
     objects = s.objs if order == s.order else s.min_objs
+    if s.node[m.zone_of(pfn).nid].total_objects > MAX_OBJECTS:
+        doc.fault(f"no more after {MAX_OBJECTS} objects of one cache")
     slab = Slab(s, pfn, order, m.zone_of(pfn).nid, slab_base(m, s, pfn), [], objects)
     slab.owner = [KERNEL] * objects
     m.slabs[pfn] = s.slabs[pfn] = slab
@@ -281,7 +290,7 @@ def load_owner(m: Machine, slab: Slab, doc: Document) -> None:
     first, count, task, seq = doc.list(4, exactly=4)
     start = first.int(0, slab.objects - 1)
     stop = start + count.int(1, slab.objects - start)
-    owner = (task.str(32), seq.int(0, MAX_SEQ))
+    owner = (task.word(32), seq.int(0, MAX_SEQ))
     if any(held is not KERNEL for held in slab.owner[start:stop]):
         doc.fault("objects in use, each named once")
     slab.owner[start:stop] = [owner] * (stop - start)

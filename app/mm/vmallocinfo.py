@@ -140,10 +140,10 @@ def load_vmap(m: Machine, doc: Document) -> None:
     if not len(space.free) and not len(space.busy):
         start = space.vmalloc_start
         taken = min(start + BOOT_AREAS, space.vmalloc_end) if doc.has("vmalloc_start") else start
-        space.free.insert(VmapArea(1, start))
         if start < taken:
+            space.free.insert(VmapArea(1, start))
             space.busy.insert(VmapArea(start, taken))
-        space.free.insert(VmapArea(taken, top))
+        space.free.insert(VmapArea(taken if start < taken else 1, top))
     space.vmap_lazy_nr = sum(va.size >> PAGE_SHIFT for va in space.purge)
     load_modules(m, space, doc)
     if doc.has("preload"):
@@ -214,7 +214,7 @@ def load_modules(m: Machine, space: VmapSpace, doc: Document) -> None:
         space.modules_vaddr = doc.get("modules_vaddr", guess).int(space.vmalloc_end, MODULES[1])
     for entry in doc.get("modules", []).list(MAX_AREAS):
         name, addr, size = entry.list(3, exactly=3)
-        space.modules[name.str(31)] = (addr.int(0, m.model.ptr_max), size.int(1, MAX_SEQ))
+        space.modules[name.word(31)] = (addr.int(0, m.model.ptr_max), size.int(1, MAX_SEQ))
 
 
 def load_area(m: Machine, space: VmapSpace, doc: Document, room: int) -> int:
@@ -226,8 +226,8 @@ def load_area(m: Machine, space: VmapSpace, doc: Document, room: int) -> int:
     va.vm = vm = VmStruct(
         va,
         doc["flags"].int(0, 0xFFFF),
-        doc["caller"].str(32),
-        doc["task"].str(32),
+        doc["caller"].word(32),
+        doc["task"].word(32),
         doc["seq"].int(0, MAX_SEQ),
     )
     vm.object = doc["object"].int(0, m.model.ptr_max)

@@ -208,6 +208,7 @@ def test_a_call_is_explained_by_keyboard(silent: Page, address: str) -> None:
     silent.get_by_text("Numbers").first.click()
     expect(silent.get_by_text("alloc_flags").first).to_be_visible()
     silent.keyboard.press("]")
+    expect(silent.get_by_role("heading", name="Why #2")).to_be_visible()
     silent.keyboard.press("Escape")
     expect(silent.locator("#outcome")).to_contain_text("#2")
 

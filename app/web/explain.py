@@ -30,8 +30,8 @@ DEEPEST: Final = 12
 LONGEST_VALUE: Final = 240
 
 # Rounds of a loop: up to so many steps each, from so many rounds on.
-LONGEST_ROUND: Final = 8
-FEWEST_ROUNDS: Final = 4
+LONGEST_ROUND: Final = 24
+FEWEST_ROUNDS: Final = 3
 
 BAD: Final = frozenset(
     {"no", "null", "none", "no slot", "lost", "deadlock", "wrong cache", "bad", "nothing free"}

@@ -1,4 +1,4 @@
-"""app/api/README.md, the reference for people: it names every path and call, and what it shows can be done."""
+"""app/api/README.md, the reference for people: it names every path and call, and its examples work."""
 
 import re
 from collections.abc import Iterator

@@ -255,7 +255,7 @@ class Parser:
                 )
             )
         if repeat is None and until is not None:
-            repeat = max(1, min(MAX_REPEAT, MAX_FRAMES_PER_CALL // frames))
+            repeat = longest_loop(frames)
         return {"repeat": repeat, "until": until}
 
     def slice(self) -> dict[str, Any]:
@@ -275,6 +275,11 @@ _UNTIL = Arg("until", "until", "", "when to stop early", False, None)
 _START = Arg("start", "index", "int", "first block of the list", False, 0)
 _STEP = Arg("step", "index", "int", "every how many-th block", False, 1)
 _COUNT = Arg("count", "index", "int", "how many blocks at most", False, None)
+
+
+def longest_loop(frames: int) -> int:
+    """How often a call that asks for so many frames is made at most, where only `until` says when to stop."""
+    return max(1, min(MAX_REPEAT, MAX_FRAMES_PER_CALL // frames))
 
 
 def frames_of(args: Mapping[str, Any]) -> int:

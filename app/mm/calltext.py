@@ -21,6 +21,7 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
+from app.mm import calls
 from app.mm.errors import BadArgument, Fault
 from app.mm.vocabulary import CALLS, Arg, CallSpec
 
@@ -349,9 +350,11 @@ def number_text(kind: str, value: int) -> str:
 
 
 def tail_text(args: Mapping[str, Any]) -> str:
-    """`* 1000 until NULL`."""
+    """`* 1000 until NULL`, without the count that goes without saying."""
     text = f" * {args['repeat']}" if "repeat" in args else ""
     until = args.get("until")
     if until is None:
         return text
+    if args.get("repeat") == calls.longest_loop(calls.frames_of(args)):
+        text = ""
     return text + (" until NULL" if until == "null" else f" until free < {until['free_below']}")

@@ -257,11 +257,67 @@ def test_a_sleeping_task_is_told_why(client: TestClient, machine: str) -> None:
     call(client, machine, "alloc_page", gfp="GFP_KERNEL", **{"as": "p"})
     call(client, machine, "lock_page", page="p", task="alice")
     blocked = call(client, machine, "lock_page", page="p", task="bob")
-    assert "The task sleeps." in page(client, blocked.headers["location"].partition("#")[0])
+    pfn = journal(client, machine)[0]["page"]["pfn"]
+    shown = page(client, blocked.headers["location"].partition("#")[0])
+    assert f"The task sleeps. alice holds the lock of {pfn:#07x}." in shown
+    assert f"unlock_page({pfn:#x}) by any task, or kill_task(bob), would free it" in shown
+    assert "→ asleep" in shown
     refused = call(client, machine, "page_count", page="p", task="bob")
     assert refused.status_code == 409
+    assert "The task sleeps: nothing happened" in text_of(refused)
     assert "unlock_page by any task" in text_of(refused)
     assert "bob" in page(client, f"{machine}?panel=tasks")
+
+
+def test_who_was_woken_sleeps_no_longer(client: TestClient, machine: str) -> None:
+    call(client, machine, "alloc_page", gfp="GFP_KERNEL", **{"as": "p"})
+    for name, task in (("lock_page", "alice"), ("lock_page", "bob"), ("unlock_page", "alice")):
+        call(client, machine, name, page="p", task=task)
+    assert "The task slept. bob has been woken since" in page(client, f"{machine}?outcome=3")
+
+
+def test_a_deadlock_is_told_as_a_circle(client: TestClient, machine: str) -> None:
+    for name, page_name, task in (
+        ("alloc_page", "p", "init"), ("alloc_page", "q", "init"), ("lock_page", "p", "alice"),
+        ("lock_page", "q", "bob"), ("lock_page", "q", "alice"), ("lock_page", "p", "bob"),
+    ):  # fmt: skip
+        fields = {"gfp": "GFP_KERNEL", "as": page_name} if name == "alloc_page" else {"page": page_name}
+        call(client, machine, name, task=task, **fields)
+    p, q = (row["page"]["pfn"] for row in journal(client, machine)[:2])
+    text = page(client, machine)
+    assert "Deadlock: nobody in this circle can go on." in text
+    assert f"bob waits for {p:#07x}, which alice holds; alice waits for {q:#07x}, which bob holds." in text
+    assert f"unlock_page({p:#x}) or unlock_page({q:#x}) would end it" in text
+
+
+def test_the_map_shows_where_the_call_was(client: TestClient) -> None:
+    machine = make(client, profile="i386-4g", name="zones")
+    current = re.compile(r'<a[^>]*aria-current="true"[^>]*>(\w+)</a>')
+    assert "Normal" in current.findall(client.get(machine).text)
+    call(client, machine, "alloc_page", gfp="GFP_HIGHUSER")
+    assert "HighMem" in current.findall(client.get(machine).text)
+    assert "DMA" in current.findall(client.get(f"{machine}?zone=DMA").text)
+
+
+def test_unknown_flags_lead_to_the_page_of_masks(client: TestClient, machine: str) -> None:
+    refused = call(client, machine, "alloc_page", gfp="GFP_LUNCH")
+    assert 'the page <a href="/gfp">/gfp</a> lists the names' in refused.text
+    assert "/api/v1/gfp" not in text_of(refused)
+
+
+@pytest.mark.parametrize(("name", "field"), [("ksize", "addr"), ("kmem_cache_shrink", "cache")])
+def test_a_call_that_oopsed_returned_nothing(client: TestClient, machine: str, name: str, field: str) -> None:
+    call(client, machine, "alloc_page", gfp="GFP_KERNEL", **{"as": "p"})
+    value = {"addr": "0x4000", "cache": "no-such-cache"}[field]
+    call(client, machine, name, **{field: value})
+    (_, outcome) = journal(client, machine)
+    assert (outcome["ret"], outcome["verdict"]) == (None, "bug")
+    assert "→ no value bug" in page(client, machine)
+
+
+def test_a_loop_is_shown_as_it_was_asked_for(client: TestClient, machine: str) -> None:
+    call(client, machine, "alloc_pages", gfp="GFP_KERNEL", order="4", until="NULL")
+    assert "alloc_pages(GFP_KERNEL, 4) until NULL →" in page(client, machine)
 
 
 def test_names_stand_for_results(client: TestClient, machine: str) -> None:

@@ -70,20 +70,24 @@ def end_of(zone: Doc) -> int:
     return int(zone["start_pfn"] + zone["spanned"])
 
 
-def zone_to_show(zones: Sequence[Doc], here: Address) -> Doc:
+# Zones that GFP_KERNEL never takes from: their frames have no address of their own, or have to stay movable.
+NOT_KERNEL: Final = ("HighMem", "Movable")
+
+
+def zone_to_show(zones: Sequence[Doc], here: Address, touched: int | None = None) -> Doc:
     """The zone that the address names.
 
-    Else the one of the inspected frame; else the one that requests try first.
+    Else the one of the inspected frame; else the one of the frame that the shown call touched; else the one
+    that GFP_KERNEL tries first.
     """
     for zone in zones:
         if zone["name"] == here.zone and here.node in (None, zone["node"]):
             return zone
-    if here.pfn is not None:
+    for pfn in (here.pfn, touched):
         for zone in zones:
-            if zone["start_pfn"] <= here.pfn < end_of(zone):
+            if pfn is not None and zone["start_pfn"] <= pfn < end_of(zone):
                 return zone
-    first_node = [zone for zone in zones if zone["node"] == zones[0]["node"]]
-    return first_node[-1]
+    return [zone for zone in zones if zone["node"] == zones[0]["node"] and zone["name"] not in NOT_KERNEL][-1]
 
 
 def whole_shift(zone: Doc) -> int:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from app.mm import calltext
 from app.mm.mmzone import MAX_ORDER
 from app.mm.vocabulary import CALLS, CallSpec
-from app.web import wording
+from app.web import sleeping, wording
 from app.web.address import Address
 from app.web.contexts import Change, Fact, JournalRow, OutcomeView
 from app.web.framemap import LETTERS
@@ -21,6 +21,8 @@ Outcome = Mapping[str, Any]
 CHANGES_SHOWN: Final = 12
 LONGEST_LINE: Final = 160
 RUNS: Final = re.compile(r"\[\[.*\]\]")
+
+NO_RETURN: Final = {"blocked": "asleep", "hang": "never returns"}
 
 HEADLINES: Final = {
     "ok": ("", ""),
@@ -52,11 +54,21 @@ def ret_text(outcome: Outcome) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     if value is None:
-        spec = CALLS.get(outcome["call"])
-        return "void" if spec is not None and returns(spec) == "void" else "NULL"
+        return nothing_text(outcome)
     if "runs" in outcome:
         return f"{value:,} blocks"
     return str(value)
+
+
+def nothing_text(outcome: Outcome) -> str:
+    """Why there is no value: the call sleeps or never ends, C has none for it, or it is the NULL pointer."""
+    if outcome["verdict"] in NO_RETURN:
+        return NO_RETURN[outcome["verdict"]]
+    spec = CALLS.get(outcome["call"])
+    kind = "void *" if spec is None else returns(spec)
+    if kind.endswith("*"):
+        return "NULL"
+    return "void" if kind == "void" and outcome["verdict"] != "bug" else "no value"
 
 
 def call_text(outcome: Outcome) -> str:
@@ -102,8 +114,10 @@ def journal_row(outcome: Outcome, here: Address) -> JournalRow:
     )
 
 
-def headlines(outcome: Outcome) -> tuple[str, str]:
-    """The verdict in words."""
+def headlines(outcome: Outcome, tasks: Sequence[Outcome] = ()) -> tuple[str, str]:
+    """The verdict in words. tasks: the machine's, where it is known what they do now."""
+    if outcome["verdict"] == "blocked" and tasks:
+        return sleeping.why(outcome, tasks)
     headline, reason = HEADLINES.get(outcome["verdict"], ("", ""))
     if outcome["verdict"] != "null":
         return headline, reason
@@ -117,9 +131,9 @@ def headlines(outcome: Outcome) -> tuple[str, str]:
     return headline, reason
 
 
-def outcome_view(outcome: Outcome, here: Address, api: str) -> OutcomeView:
-    """The banner. api: the session's address in the API."""
-    headline, reason = headlines(outcome)
+def outcome_view(outcome: Outcome, here: Address, api: str, tasks: Sequence[Outcome]) -> OutcomeView:
+    """The banner. api: the session's address in the API. tasks: the machine's."""
+    headline, reason = headlines(outcome, tasks)
     changed: Sequence[Sequence[Any]] | None = outcome["changed"]
     return OutcomeView(
         seq=outcome["seq"],
@@ -157,12 +171,6 @@ def facts(outcome: Outcome, here: Address) -> list[Fact]:
         found += area_facts(area)
     if woken := outcome.get("woken"):
         found.append(Fact("woken", ", ".join(woken)))
-    if deadlock := outcome.get("deadlock"):
-        circle = "; ".join(
-            f"{link['task']} waits for {wording.pfn(link['waits_for'])}, locked by {link['held_by']}"
-            for link in deadlock
-        )
-        found.append(Fact("deadlock", circle))
     return found
 
 

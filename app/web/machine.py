@@ -22,7 +22,7 @@ from app.web.address import PANELS, Address
 from app.web.contexts import Fact, Link, LogPanel, MachinePage, NameChip, Refusal
 from app.web.framemap import map_view
 from app.web.inspector import inspector, missing
-from app.web.journal import journal_row, outcome_view
+from app.web.journal import journal_row, outcome_view, pfn_of
 from app.web.lists import lists_panel
 from app.web.panels import table_panel, tabs
 from app.web.reading import Reading, look
@@ -117,7 +117,8 @@ async def page(
     """Everything on the page, of one moment: the machine is read first, and rows behind it are not shown."""
     sessions, who = door(request)
     panel = here.panel if here.panel in PANELS else PANELS[0]
-    reading = await sessions.read(who, here.id, look, here, panel)
+    touched = await frame_touched(sessions, who, here)
+    reading = await sessions.read(who, here.id, look, here, panel, touched)
     info = await sessions.get(who, here.id)
     rows = await newest(sessions, who, info, here)
     shown = await outcome_to_show(sessions, who, info, here, rows)
@@ -125,6 +126,15 @@ async def page(
     if shown is not None:
         here = here.to(outcome=shown["seq"])
     return build(request, here, info, reading, rows, shown, names, panel, refusal, typed or {}, line)
+
+
+async def frame_touched(sessions: Sessions, who: Principal, here: Address) -> int | None:
+    """The frame that the call to be shown was about, where the address leaves open what to look at."""
+    if here.zone is not None or here.pfn is not None:
+        return None
+    info = await sessions.get(who, here.id)
+    shown = await outcome_to_show(sessions, who, info, here, [])
+    return pfn_of(shown) if shown else None
 
 
 async def newest(sessions: Sessions, who: Principal, info: SessionInfo, here: Address) -> list[Event]:
@@ -184,7 +194,7 @@ def build(
         zones=zone_views(reading.zones, reading.zone, here),
         map=map_view(reading.zones, reading.zone, reading.window, reading.cells, changed, here),
         inspector=frame,
-        outcome=outcome_view(shown, here, full_api) if shown else None,
+        outcome=outcome_view(shown, here, full_api, reading.tasks) if shown else None,
         refusal=refusal,
         form=callform.call_form(here, typed, refusal, full_api, numa=machine["nodes"] > 1),
         panels=tabs(panel, here),

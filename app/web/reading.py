@@ -25,12 +25,16 @@ class Reading:
     cells: dict[str, Any]
     frame: dict[str, Any] | None
     panel: dict[str, Any]
+    tasks: Sequence[Mapping[str, Any]]
 
 
-def look(machine: Machine, here: Address, panel: str) -> Reading:
-    """Runs on the thread that owns the machine, so it reads and computes nothing that could wait."""
+def look(machine: Machine, here: Address, panel: str, touched: int | None = None) -> Reading:
+    """Runs on the thread that owns the machine, so it reads and computes nothing that could wait.
+
+    touched: the frame that the shown call was about, which says where to look unless the address does.
+    """
     zones = show.zones(machine)["zones"]
-    zone = zone_to_show(zones, here)
+    zone = zone_to_show(zones, here, touched)
     window = window_of(zone, here)
     return Reading(
         zones=zones,
@@ -39,6 +43,7 @@ def look(machine: Machine, here: Address, panel: str) -> Reading:
         cells=show.zonemap(machine, zone["name"], zone["node"], window.start, window.shift, window.cells),
         frame=frame(machine, here.pfn),
         panel=panel_of(machine, panel, zone),
+        tasks=show.tasks(machine)["tasks"],
     )
 
 

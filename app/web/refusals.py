@@ -25,6 +25,10 @@ STATUS: Final[dict[type[Exception], int]] = {
 REFUSED: Final = tuple(STATUS)
 
 NO_CALL: Final = "Not a kernel call: nothing happened"
+ASLEEP: Final = "The task sleeps: nothing happened"
+
+# What the API calls by its addresses has a page here.
+PAGES: Final = {"GET /api/v1/gfp": "the page /gfp", "GET /api/v1/calls": "the page /calls"}
 
 
 def status_of(error: Exception) -> int:
@@ -35,8 +39,18 @@ def status_of(error: Exception) -> int:
 def refusal_of(error: Exception, title: str = NO_CALL) -> Refusal:
     """The refusal in words, by field where fields are at fault."""
     if isinstance(error, BadArgument):
-        return Refusal(
-            title, [Faulty(str(fault.loc[-1]) if fault.loc else "", fault.msg) for fault in error.faults]
-        )
+        faults = [
+            Faulty(str(fault.loc[-1]) if fault.loc else "", of_pages(fault.msg)) for fault in error.faults
+        ]
+        return Refusal(title, faults)
+    if isinstance(error, TaskBlocked):
+        return Refusal(ASLEEP, [Faulty("", str(error))])
     place = str(error.loc[-1]) if isinstance(error, LimitReached) and error.loc else ""
     return Refusal(title, [Faulty(place, str(error))])
+
+
+def of_pages(words: str) -> str:
+    """A fault that points to a page of the dashboard, where it names the API's table of the same."""
+    for address, place in PAGES.items():
+        words = words.replace(address, place)
+    return words

@@ -2,15 +2,24 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import fields
-from typing import Any
+from typing import Any, Final
 
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from app import paths
 from app.web import wording
 from app.web.contexts import Page
+
+PAGE: Final = re.compile(r"(?<=the page )(/(?:gfp|calls))\b")
+
+
+def linked(words: str) -> Markup:
+    """Text in which `the page /gfp` leads there."""
+    return Markup(PAGE.sub(r'<a href="\1">\1</a>', str(escape(words))))  # noqa: S704 - escaped just before
 
 
 def environment() -> Environment:
@@ -29,6 +38,7 @@ def environment() -> Environment:
         "bytes": wording.size,
         "frames": wording.frames,
         "date": wording.date,
+        "linked": linked,
     }
     return env
 

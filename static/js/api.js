@@ -4,8 +4,9 @@
 export class Refused extends Error {
   /** @param {{title?: string, detail?: string, errors?: {loc: (string | number)[], msg: string}[]}} problem */
   constructor(problem) {
-    super(problem.detail ?? problem.title ?? "The server gave no reason.");
+    super(words(problem.detail ?? problem.title ?? "The server gave no reason."));
     this.faults = (problem.errors ?? []).map(fault);
+    this.asleep = /^(line \d+: )?task '[^']*' sleeps/.test(this.message);
   }
 }
 
@@ -14,8 +15,16 @@ export class Refused extends Error {
  * @param {{loc: (string | number)[], msg: string}} error
  */
 function fault({ loc, msg }) {
-  const [, field, words] = /^([a-z]+): (.*)$/s.exec(msg) ?? [];
-  return loc[0] === "line" ? { field: field ?? "", words: words ?? msg } : { field: String(loc.at(-1)), words: msg };
+  const [, field, why] = /^([a-z_]+): (.*)$/s.exec(msg) ?? [];
+  return loc[0] === "line" ? { field: field ?? "", words: words(why ?? msg) } : { field: String(loc.at(-1)), words: words(msg) };
+}
+
+/**
+ * What the API calls by its addresses has a page here.
+ * @param {string} text
+ */
+function words(text) {
+  return text.replaceAll(/GET \/api\/v1\/(gfp|calls)\b/g, "the page /$1");
 }
 
 /** @param {Response} response */

@@ -80,10 +80,23 @@ export function mark(form, faults) {
     hint.dataset.was ??= hint.textContent;
     const fault = document.createElement("strong");
     fault.className = "fault";
-    fault.textContent = words;
+    fault.append(...linked(words));
     hint.replaceChildren(fault);
   }
   form.querySelector("[aria-invalid]")?.focus();
+}
+
+/**
+ * Text in which `the page /gfp` leads there.
+ * @param {string} words
+ */
+export function linked(words) {
+  return words.split(/(?<=the page )(\/(?:gfp|calls))\b/).map((part, index) => {
+    if (index % 2 === 0) return part;
+    const link = document.createElement("a");
+    link.href = link.textContent = part;
+    return link;
+  });
 }
 
 /** @param {HTMLFormElement} form */

@@ -1,7 +1,7 @@
 // The machine page in place: forms go to the public API, the parts that changed come back, nothing else moves.
 
 import { call, changed, head, Refused } from "./api.js";
-import { clear, lineOf, mark, recipes } from "./callform.js";
+import { clear, lineOf, linked, mark, recipes } from "./callform.js";
 import { journal } from "./journal.js";
 import { onKey } from "./keys.js";
 import { FrameMap } from "./map.js";
@@ -48,12 +48,19 @@ async function show(to, { push = true, keep } = {}) {
   else history.replaceState(null, "", to);
 }
 
+/** What was at fault, field by field where that is known. @param {Error} error */
+function faults(error) {
+  if (!(error instanceof Refused)) return [{ field: "", words: `The server cannot be reached: ${error.message}` }];
+  return error.faults.length ? error.faults : [{ field: "", words: error.message }];
+}
+
 /** Refused requests happened nowhere: say so where it was asked. */
 function refused(error, form) {
-  const title = "Not a kernel call: nothing happened";
-  const words = error instanceof Refused ? error.message : `The server cannot be reached: ${error.message}`;
+  const known = faults(error);
+  const title = error instanceof Refused && error.asleep ? "The task sleeps: nothing happened" : "Not a kernel call: nothing happened";
+  const words = known.map((fault) => (fault.field ? `${fault.field}: ${fault.words}` : fault.words)).join("; ");
   answer.classList.add("refused");
-  answer.textContent = `${title}. ${form.closest("#call") ? "" : words}`;
+  answer.replaceChildren(`${title}. `, ...(form.closest("#call") ? [] : linked(words)));
   const box = document.getElementById("call-refused");
   if (!form.closest("#call") || !box) return;
   const alert = document.createElement("div");
@@ -62,10 +69,9 @@ function refused(error, form) {
   const heading = document.createElement("h2");
   heading.textContent = title;
   const list = document.createElement("ul");
-  const known = error instanceof Refused && error.faults.length ? error.faults : [{ field: "", words }];
   for (const fault of known) {
     const item = document.createElement("li");
-    item.textContent = fault.field ? `${fault.field}: ${fault.words}` : fault.words;
+    item.append(...(fault.field ? [`${fault.field}: `] : []), ...linked(fault.words));
     list.append(item);
   }
   alert.append(heading, list);
@@ -83,8 +89,14 @@ async function make(form, text) {
   answer.classList.remove("refused");
   try {
     const outcome = await call(api, text);
-    clear(form);
+    // A call that worked, wherever it was made, leaves no old complaint standing, and its result's name is given.
+    for (const other of new Set([form, ...document.querySelectorAll("#call form[data-call]")])) clear(other);
     document.getElementById("call-refused")?.replaceChildren();
+    const named = form.elements.namedItem("as");
+    if (named) {
+      named.value = "";
+      named.dispatchEvent(new Event("input", { bubbles: true }));
+    }
     await show(address({ outcome: null, before: null }), { push: false, keep: new Set(["call"]) });
     answer.textContent = `#${outcome.seq} ${outcome.ret ?? (outcome.verdict === "null" ? "NULL" : "")} ${outcome.verdict}`;
     return true;

@@ -76,6 +76,7 @@ def views(page: Page, address: str) -> Iterator[tuple[str, str]]:
     yield "home", "/"
     yield "machine", f"{tiny}?shift=0"
     yield "inspector", f"{tiny}?shift=0&pfn=0x400&call=put_page&page=p"
+    yield "explain", f"{tiny}/explain/10"
     yield "null", small
     yield "whole", large
     yield "gfp", "/gfp?mask=GFP_ATOMIC"

@@ -108,6 +108,41 @@ def test_a_refused_request_says_so_and_loses_nothing(silent: Page, address: str)
     expect(silent.locator(".fault")).to_have_count(0)
 
 
+def test_a_call_that_works_leaves_no_complaint_and_frees_the_name(silent: Page, address: str) -> None:
+    create(silent, address)
+    silent.get_by_label("gfp").fill("GFP_LUNCH")
+    silent.get_by_label("result name").fill("lunch")
+    silent.get_by_role("button", name="Call alloc_pages").click()
+    faulty = silent.locator("#call .field-gfp .fault")
+    expect(faulty.get_by_role("link", name="/gfp")).to_be_visible()
+    console(silent, "alloc_page(GFP_KERNEL)")
+    expect(faulty).to_have_count(0)
+    expect(silent.get_by_label("gfp")).to_have_value("GFP_LUNCH")
+    expect(silent.get_by_label("result name")).to_have_value("lunch")
+    silent.get_by_label("gfp").fill("GFP_KERNEL")
+    silent.get_by_role("button", name="Call alloc_pages").click()
+    expect(silent.locator("#names")).to_contain_text("lunch")
+    expect(silent.get_by_label("result name")).to_have_value("")
+
+
+def test_the_console_speaks_of_the_line_alone(silent: Page, address: str) -> None:
+    create(silent, address)
+    typed = silent.get_by_label("A call as a line of text")
+    for line, words in (
+        ("alloc_pages(GFP_KERNEL, x)", r"^Not a kernel call: nothing happened\. order: "),
+        ("alloc_pages(", r"^Not a kernel call: nothing happened\. the closing parenthesis is missing"),
+    ):
+        typed.fill(line)
+        silent.keyboard.press("Enter")
+        expect(silent.locator("#console-answer")).to_have_text(re.compile(words))
+    for line in ("p = alloc_page(GFP_KERNEL)", "alice: lock_page(p)", "bob: lock_page(p)"):
+        console(silent, line)
+    typed.fill("bob: page_count(p)")
+    silent.keyboard.press("Enter")
+    answer = silent.locator("#console-answer")
+    expect(answer).to_have_text(re.compile(r"^The task sleeps: nothing happened\. task 'bob' sleeps"))
+
+
 def test_a_look_elsewhere_leaves_a_half_filled_form(silent: Page, address: str) -> None:
     create(silent, address)
     silent.fill("#call-order", "5")
@@ -202,13 +237,16 @@ def test_a_call_is_explained_by_keyboard(silent: Page, address: str) -> None:
     silent.locator("body").press("Escape")
     silent.keyboard.press("e")
     expect(silent.get_by_role("heading", name="Why #2")).to_be_visible()
+    silent.wait_for_load_state()
     silent.keyboard.press("[")
     expect(silent.get_by_role("heading", name="Why #1")).to_be_visible()
     expect(silent.get_by_role("listitem").filter(has_text="__rmqueue_smallest").first).to_be_visible()
     silent.get_by_text("Numbers").first.click()
     expect(silent.get_by_text("alloc_flags").first).to_be_visible()
+    silent.wait_for_load_state()
     silent.keyboard.press("]")
     expect(silent.get_by_role("heading", name="Why #2")).to_be_visible()
+    silent.wait_for_load_state()
     silent.keyboard.press("Escape")
     expect(silent.locator("#outcome")).to_contain_text("#2")
 

@@ -58,6 +58,6 @@ PROFILES: Final = {
         Profile("i386-1g", "32 bits with 144 MiB of HIGHMEM", "i386", GIB),
         Profile("i386-4g", "32 bits with more HIGHMEM than low memory", "i386", 4 * GIB),
         Profile("tiny-16m", "4,096 page frames, ZONE_DMA only", "x86_64", 16 * MIB, TINY),
-        Profile("tiny-32m", "i386 with 8,192 page frames in ZONE_DMA and ZONE_NORMAL", "i386", 32 * MIB, TINY),
+        Profile("tiny-32m", "i386: 8,192 page frames in ZONE_DMA and ZONE_NORMAL", "i386", 32 * MIB, TINY),
     )
 }

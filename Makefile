@@ -41,6 +41,10 @@ bench: $(VENV)/.test ## times of the allocators and of the service
 fidelity: $(VENV)/.run ## replay recordings of a real kernel, and put the table into the README
 	@$(BIN)/kmemlab replay --readme README.md $(or $(RECORDINGS),tests/recordings)
 
+.PHONY: mutate
+mutate: $(VENV)/.test ## break each rule of the allocators in a copy, and name the test that notices (ARGS="--only 4")
+	@$(BIN)/python -m tests.mutations $(ARGS)
+
 .PHONY: screenshots
 screenshots: browser ## pictures of every page in build/screenshots, to be looked at
 	@$(BIN)/python -m tests.screenshots $(ARGS)

@@ -1,0 +1,19 @@
+"""Which rules of the allocators are guarded: break one, and a test should fail.
+
+The tables hold small changes of app/mm, each against one rule of the kernel's. `python -m tests.mutations`
+makes each in a copy of the tree and looks for a test that notices.
+"""
+
+from tests.mutations.areas import AREAS
+from tests.mutations.blocks import BLOCKS
+from tests.mutations.mutation import FACTS, Mutation, StaleError
+from tests.mutations.page_lists import PAGE_LISTS
+from tests.mutations.references import REFERENCES
+from tests.mutations.slabs import SLABS
+from tests.mutations.watermarks import WATERMARKS
+
+__all__ = ["FACTS", "MUTATIONS", "Mutation", "StaleError"]
+
+MUTATIONS = sorted(
+    (*PAGE_LISTS, *WATERMARKS, *BLOCKS, *REFERENCES, *SLABS, *AREAS), key=lambda mutation: mutation.fact
+)

@@ -1,0 +1,66 @@
+"""One deliberate breakage of one rule."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+# What the rules are about: the numbers group them, as in `Mutation.fact`.
+FACTS: Final = {
+    1: "per-CPU lists: orders, lists, ends",
+    2: "per-CPU lists: batch and high",
+    3: "per-CPU lists: refill",
+    4: "per-CPU lists: free_factor and free_high",
+    5: "per-CPU lists: drain",
+    6: "per-CPU lists: their pages are not free",
+    7: "folded counters",
+    8: "order of tries",
+    9: "watermarks and the reserves below min",
+    10: "watermark boost",
+    11: "high-order atomic reserve",
+    12: "min_free_kbytes and the marks",
+    13: "lowmem_reserve",
+    14: "what is computed when",
+    15: "buddy lists: head, tail, merge, split",
+    16: "migratetypes: fallback and steal",
+    17: "NOFRAGMENT",
+    18: "pageblocks and lists at boot",
+    19: "zonelists",
+    20: "blocks that are not compound",
+    21: "compound pages and struct page",
+    22: "kmalloc: classes, orders, rows",
+    23: "SLUB: lists of slabs",
+    24: "vmalloc",
+    28: "page lock",
+}
+
+
+class StaleError(Exception):
+    """The text that a mutation replaces is not in its file, or not only once."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mutation:
+    """A text of `app/mm/<file>` to be replaced by another.
+
+    rule: what is true of the kernel, and no longer of the mutated machine.
+    """
+
+    fact: int
+    file: str
+    old: str
+    new: str
+    rule: str
+
+    def path(self, root: Path) -> Path:
+        """The file in a tree."""
+        return root / "app" / "mm" / self.file
+
+    def applied(self, text: str) -> str:
+        """The file's text with the mutation. Raises StaleError where it does not fit."""
+        found = text.count(self.old)
+        if found != 1:
+            place = f"app/mm/{self.file}: {found} times instead of once"
+            raise StaleError(f"{place}: {self.old!r} ({self.rule})")
+        return text.replace(self.old, self.new)

@@ -1,0 +1,298 @@
+"""Breakages of kmalloc and SLUB."""
+
+from typing import Final
+
+from tests.mutations.mutation import Mutation
+
+SLABS: Final = (
+    Mutation(
+        22,
+        "slab_common.py",
+        "(3, 4, 5, 5, 6, 6, 6, 6, 1, 1, 1, 1, 7, 7, 7, 7, 2,",
+        "(3, 4, 5, 5, 6, 6, 6, 6, 7, 7, 7, 7, 7, 7, 7, 7, 2,",
+        "there is a class of 96 bytes",
+    ),
+    Mutation(
+        22,
+        "slab_common.py",
+        "if size <= 192 else",
+        "if size <= 128 else",
+        "there is a class of 192 bytes",
+    ),
+    Mutation(
+        22,
+        "slab_common.py",
+        "SIZE_INDEX[(size - 1) >> 3]",
+        "SIZE_INDEX[size >> 3]",
+        "a size fits into the class of the same size",
+    ),
+    Mutation(
+        22,
+        "slab_common.py",
+        "KMALLOC_MAX_CACHE_SIZE: Final = PAGE_SIZE * 2",
+        "KMALLOC_MAX_CACHE_SIZE: Final = PAGE_SIZE",
+        "8k is the largest class",
+    ),
+    Mutation(
+        22,
+        "slab_common.py",
+        "ZERO_SIZE_PTR: Final = 16",
+        "ZERO_SIZE_PTR: Final = 8",
+        "size 0 gives ZERO_SIZE_PTR",
+    ),
+    Mutation(
+        22,
+        "slub_layout.py",
+        "return ((size - 1) >> PAGE_SHIFT).bit_length()",
+        "return (size >> PAGE_SHIFT).bit_length()",
+        "large sizes are rounded up to an order",
+    ),
+    Mutation(
+        22,
+        "slub_layout.py",
+        "4 * (cpus.bit_length() + 1)",
+        "4 * cpus.bit_length()",
+        "the number of objects in a slab",
+    ),
+    Mutation(
+        22,
+        "slub_layout.py",
+        "4 * (cpus.bit_length() + 1)",
+        "4 * (1 + 1)",
+        "it grows with the CPUs",
+    ),
+    Mutation(
+        22,
+        "slub_layout.py",
+        "for fraction in (16, 8, 4):",
+        "for fraction in (8, 4):",
+        "a slab wastes at most a sixteenth if that can be had",
+    ),
+    Mutation(
+        22,
+        "slub_layout.py",
+        "SLUB_MAX_ORDER: Final = PAGE_ALLOC_COSTLY_ORDER",
+        "SLUB_MAX_ORDER: Final = PAGE_ALLOC_COSTLY_ORDER - 1",
+        "slabs go up to order 3",
+    ),
+    Mutation(
+        22,
+        "slab_common.py",
+        "return KMALLOC_RECLAIM if gfp & gfp_masks.__GFP_RECLAIMABLE else KMALLOC_CGROUP",
+        "return KMALLOC_CGROUP if gfp & gfp_masks.__GFP_ACCOUNT else KMALLOC_RECLAIM",
+        "__GFP_RECLAIMABLE goes before __GFP_ACCOUNT",
+    ),
+    Mutation(
+        22,
+        "slab_common.py",
+        "    if gfp & gfp_masks.__GFP_DMA:\n        return KMALLOC_DMA",
+        "",
+        "GFP_DMA has caches of its own",
+    ),
+    Mutation(
+        22,
+        "slab_common.py",
+        "        if row == KMALLOC_CGROUP and not memcg:",
+        "        if False:",
+        "accounted memory has caches of its own only with memory cgroups",
+    ),
+    Mutation(
+        22,
+        "slab_common.py",
+        "gfp | gfp_masks.__GFP_COMP, order, nid)",
+        "gfp, order, nid)",
+        "large memory is a compound page",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "        index = c.freelist.pop()\n        if m.trace is not None:\n            m.trace.fastpath",
+        "        index = c.freelist.pop(0)\n        if m.trace is not None:\n            m.trace.fastpath",
+        "an allocation takes the object freed last",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "            c.slab = c.partial.pop()",
+        "            c.slab = c.partial.pop(0)",
+        "the newest slab of the CPU's partial list is taken",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "    while c.slab is not None or c.partial:",
+        "    while c.slab is not None:",
+        "the CPU's partial list comes before the node's",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "found = get_partial(m, s, gfp, nid, c) or new_cpu_slab(m, s, gfp, nid)",
+        "found = new_cpu_slab(m, s, gfp, nid)",
+        "the node's partial list comes before a new slab",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "            c.freelist = get_freelist(slab)",
+        "            c.freelist = []\n            deactivate_slab(m, s, slab, [])",
+        "the CPU slab's own free list comes before other slabs",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "_, slab = n.partial.popitem(last=False)",
+        "_, slab = n.partial.popitem()",
+        "the node's list is taken from its head",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "        if taken > s.cpu_partial_slabs // 2:",
+        "        if True:",
+        "several slabs of the node's list are taken along",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "        if taken > s.cpu_partial_slabs // 2:",
+        "        if taken >= s.cpu_partial_slabs // 2:",
+        "half as many as a CPU may have, and one more",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "    if was_full:\n        slab.frozen = True\n        put_cpu_partial(m, s, c, slab)",
+        "    if was_full:\n        add_partial(n, slab, tail=True)",
+        "the first free into a full slab makes it the CPU's",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "full = c.partial if len(c.partial) >= s.cpu_partial_slabs else []",
+        "full = c.partial if len(c.partial) > s.cpu_partial_slabs else []",
+        "the CPU's list overflows when it is full",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "    if full:\n        c.partial = []",
+        "    if full:\n        full, c.partial = full[:1], full[1:]",
+        "when the CPU's list overflows the whole set moves",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "    for slab in reversed(partial):\n        n = s.node",
+        "    for slab in partial:\n        n = s.node",
+        "newest first",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "            discard.append(slab)\n        else:\n            n.partial[slab.pfn] = slab",
+        "            discard.append(slab)\n        else:\n            add_partial(n, slab, tail=False)",
+        "to the tail of the node's list",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "    elif not slab.inuse and len(n.partial) >= s.min_partial:\n"
+        "        n.partial.pop(slab.pfn, None)\n"
+        "        discard_slab(m, s, slab)\n"
+        "\n"
+        "\n"
+        "def put",
+        "    elif not slab.inuse:\n"
+        "        n.partial.pop(slab.pfn, None)\n"
+        "        discard_slab(m, s, slab)\n"
+        "\n"
+        "\n"
+        "def put",
+        "an empty slab stays while the node has few partial ones",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "        if not slab.inuse and len(n.partial) >= s.min_partial:\n            discard.append(slab)",
+        "        if not slab.inuse and len(n.partial) > s.min_partial:\n            discard.append(slab)",
+        "min_partial of them are few",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "        if not slab.inuse and len(n.partial) >= s.min_partial:\n            discard.append(slab)",
+        "        if False:\n            discard.append(slab)",
+        "an overflow discards empty slabs",
+    ),
+    Mutation(
+        23,
+        "slub_layout.py",
+        "max(MIN_PARTIAL, min(MAX_PARTIAL, (s.size.bit_length() - 1) // 2))",
+        "MIN_PARTIAL",
+        "min_partial is 6 for 4k and 8k",
+    ),
+    Mutation(
+        23,
+        "slub_layout.py",
+        "MIN_PARTIAL: Final = 5",
+        "MIN_PARTIAL: Final = 4",
+        "min_partial is at least 5",
+    ),
+    Mutation(
+        23,
+        "slub_layout.py",
+        "s.cpu_partial = 120",
+        "s.cpu_partial = 60",
+        "a CPU keeps 120 small objects",
+    ),
+    Mutation(
+        23,
+        "slub_layout.py",
+        "s.cpu_partial = 52",
+        "s.cpu_partial = 26",
+        "52 from 256 bytes on",
+    ),
+    Mutation(
+        23,
+        "slub_layout.py",
+        "s.cpu_partial = 24",
+        "s.cpu_partial = 12",
+        "24 from 1k on",
+    ),
+    Mutation(
+        23,
+        "slub_layout.py",
+        "s.cpu_partial = 6",
+        "s.cpu_partial = 12",
+        "6 from 4k on",
+    ),
+    Mutation(
+        23,
+        "slub_layout.py",
+        "-(-s.cpu_partial * 2 // s.objs)",
+        "s.cpu_partial * 2 // s.objs",
+        "counted in slabs that are half full, rounded up",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "return list(range(objects - 1, -1, -1))",
+        "return list(range(objects))",
+        "a new slab's objects stand in the order of their addresses",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "    if m.freelist_seed is None or s.random_seq is None or objects < 2:",
+        "    if True:",
+        "with a seed they are shuffled",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "        wish = (wish | gfp_masks.__GFP_NOMEMALLOC) & ~gfp_masks.__GFP_RECLAIM",
+        "        pass",
+        "the usual order is asked for without reclaim",
+    ),
+)

@@ -203,6 +203,26 @@ def test_a_node_without_cpus_is_preferred_among_the_far_ones() -> None:
     assert [zone.nid for zone in m.nodes[2].zonelist] == [2, 3, 1, 0, 0]
 
 
+def test_two_nodes_do_not_turn_to_the_same_third_first() -> None:
+    m = boot.boot({"profile": "x86_64-8g", "nodes": 4, "cpus": 2})
+    lists = [list(dict.fromkeys(zone.nid for zone in node.zonelist)) for node in m.nodes]
+    assert lists[:2] == [[0, 2, 3, 1], [1, 3, 2, 0]]
+
+
+def test_a_cpu_is_served_from_its_own_node() -> None:
+    m = boot.boot({"profile": "x86_64-8g", "nodes": 2, "cpus": 2})
+    pages = [call(m, "alloc_pages", gfp="GFP_KERNEL", order=0, cpu=cpu).page for cpu in (0, 1)]
+    assert [page["node"] for page in pages if page is not None] == [0, 1]
+
+
+def test_pageblocks_are_movable_but_for_one_that_a_zone_begins_in() -> None:
+    """As recorded on i386-2G, but for what that machine's work had claimed by then."""
+    dma, normal, high = boot.boot({"profile": "i386-4g", "memory": "2G"}).dump()["zones"]
+    assert dma["pageblocks"] == [[0, 1, "U"], [0x200, 7, "M"]]
+    assert normal["pageblocks"] == [[0x1000, 432, "M"]]
+    assert high["pageblocks"] == [[0x36E00, 1, "U"], [0x37000, 584, "M"]]
+
+
 def test_movable_memory_is_spread_over_the_nodes() -> None:
     m = boot.boot({"profile": "x86_64-1g", "nodes": 2, "movablecore": "256M"})
     movable = [zone for zone in m.zones if zone.name == "Movable"]

@@ -1,7 +1,5 @@
 """Stealing from other migratetypes, on zones of a few pageblocks: what is taken, and what becomes of it."""
 
-from collections.abc import Mapping, Sequence
-
 import pytest
 
 from app.mm import boot, buddy, page_alloc
@@ -12,12 +10,11 @@ from app.mm.mmzone import (
     MIGRATE_RECLAIMABLE,
     MIGRATE_UNMOVABLE,
     PAGEBLOCK_NR_PAGES,
-    PAGEBLOCK_ORDER,
     Zone,
 )
+from tests.mixed_zones import BASE, zone_with
 
 U, M, E, H = MIGRATE_UNMOVABLE, MIGRATE_MOVABLE, MIGRATE_RECLAIMABLE, MIGRATE_HIGHATOMIC
-BASE = 0x100000
 NOFRAGMENT = page_alloc.ALLOC_WMARK_LOW | page_alloc.ALLOC_NOFRAGMENT
 
 
@@ -26,28 +23,6 @@ def m() -> Machine:
     m = boot.boot({"profile": "x86_64-1g"})
     m.watermark_boost_factor = 0
     return m
-
-
-def zone_with(
-    free: Sequence[tuple[int, int, int]],
-    types: Mapping[int, int] | None = None,
-    base: int = BASE,
-    nid: int = 0,
-) -> Zone:
-    """A zone of eight pageblocks.
-
-    free: (frame behind `BASE`, order, migratetype) of each free block, as the lists have them from the head.
-    types: those of pageblocks that are not movable.
-    """
-    span = BASE + 8 * PAGEBLOCK_NR_PAGES - base
-    zone = Zone("Normal", nid, 2, base, span, span, span, 1)
-    zone.lowmem_reserve = [0] * 5
-    for block, migratetype in (types or {}).items():
-        zone.pageblock_flags[(BASE >> PAGEBLOCK_ORDER) + block] = migratetype
-    for frame, order, migratetype in free:
-        buddy.add_to_free_list_tail(zone, BASE + frame, order, migratetype)
-        zone.vm_stat_free += 1 << order
-    return zone
 
 
 def lists(zone: Zone) -> dict[str, list[int]]:

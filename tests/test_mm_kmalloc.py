@@ -46,6 +46,7 @@ def test_size_classes(plain: Caller, size: int, cache: str) -> None:
         ("GFP_KERNEL|GFP_DMA", "dma-kmalloc-64"),
         ("GFP_KERNEL|__GFP_RECLAIMABLE", "kmalloc-rcl-64"),
         ("GFP_KERNEL_ACCOUNT", "kmalloc-cg-64"),
+        ("GFP_KERNEL_ACCOUNT|__GFP_RECLAIMABLE", "kmalloc-rcl-64"),
         ("GFP_KERNEL_ACCOUNT|__GFP_RECLAIMABLE|GFP_DMA", "dma-kmalloc-64"),
     ],
 )

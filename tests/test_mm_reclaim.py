@@ -174,3 +174,14 @@ def test_an_area_that_an_oops_left_unfilled_is_a_state_like_any_other(
     area = box.m.vmap.busy.find(int(document["vmap"]["areas"][0]["addr"], 16))
     assert area is not None
     assert box("vfree", addr=f"{area.va_start:#x}").verdict == "ok"
+
+
+@pytest.mark.parametrize(("gfp", "woken"), [("GFP_NOWAIT", True), ("__GFP_HIGH", False)])
+def test_kswapd_is_woken_by_those_who_ask_for_it(gfp: str, woken: bool) -> None:
+    box = Box(lecture=True)
+    box.fill()
+    (node,) = box.m.nodes
+    assert node.kswapd_woken
+    node.kswapd_woken = False
+    box("alloc_pages", gfp=f"{gfp}|__GFP_NOWARN", order=0)
+    assert node.kswapd_woken is woken

@@ -141,3 +141,17 @@ def test_kernel_memory_can_be_looked_at() -> None:
     put = lab("put_page", pfn=kernel)
     assert "page dumped because: PAGE_FLAGS_CHECK_AT_FREE flag(s) set" in texts(put)
     assert (put.verdict, lab.m.lost, lab.count(kernel)) == ("bug", lost, 0)
+
+
+def test_a_single_page_is_never_compound(lab: Lab) -> None:
+    assert page_flags(lab.m, lab.alloc(0, "GFP_KERNEL|__GFP_COMP")) == 0
+
+
+def test_of_a_tail_that_is_freed_the_upper_half_goes_first(lab: Lab) -> None:
+    """With free_factor set, a free of order 1 empties the per-CPU lists: what is left there came later."""
+    pfn = lab.alloc(2)
+    lab("get_page", pfn=pfn)
+    (zone,) = lab.m.zones
+    zone.pcp[0].free_factor = 1
+    lab("__free_pages", pfn=pfn, order=2)
+    assert [list(pages) for pages in zone.pcp[0].lists if pages] == [[pfn + 1]]

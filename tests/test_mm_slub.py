@@ -247,6 +247,16 @@ def test_where_large_blocks_are_gone_slabs_are_small(plain: Caller) -> None:
     assert Caller(reloaded(plain.m)).m.slabs[small.pfn].objects == 4
 
 
+def test_nobody_reclaims_for_the_sake_of_large_slabs(plain: Caller) -> None:
+    pages = plain("alloc_pages", gfp="GFP_KERNEL", order=0, until={"free_below": 2000})
+    plain("__free_pages", page=pages.runs, order=0, step=2)
+    plain("alloc_pages", gfp="GFP_NOWAIT|__GFP_NOWARN", order=1, until="null")
+    outcome = plain("kmalloc", size=1024, flags="GFP_KERNEL")
+    assert outcome.object is not None
+    assert plain.m.slabs[outcome.object["slab_pfn"]].order == 0
+    assert not any("allocstall" in event for event in plain.m.vm_events)
+
+
 def test_out_of_memory_is_reported_by_both_allocators(plain: Caller) -> None:
     plain("alloc_pages", gfp="GFP_ATOMIC|__GFP_MEMALLOC|__GFP_NOWARN", order=0, until="null")
     outcome = plain("kmalloc", size=64, flags="GFP_ATOMIC")

@@ -11,6 +11,7 @@ import pytest
 from app.mm import boot, dump, pgtable, vmalloc, vmap_area
 from app.mm import machine as machine_module
 from app.mm.errors import BadArgument, NoRoom
+from app.mm.gfp import GFP_KERNEL
 from app.mm.vmallocinfo import vmap_areas_view
 from app.mm.vmap_area import AreaTree, VmapArea
 from app.recording import Replay, number
@@ -155,6 +156,21 @@ def test_a_range_that_has_run_out_is_purged_and_tried_again() -> None:
     )
 
 
+@pytest.mark.parametrize(("cpus", "doublings"), [(1, 1), (2, 2), (3, 2), (4, 3), (64, 7)])
+def test_more_may_wait_with_each_doubling_of_the_cpus(cpus: int, doublings: int) -> None:
+    assert vmap_area.lazy_max_pages(Caller("x86_64-1g", cpus=cpus).m) == 8192 * doublings
+
+
+def test_a_gap_that_only_luck_has_aligned_is_passed_over() -> None:
+    tree = AreaTree(augmented=True)
+    for start, size in ((START, 2 * MIB), (START + 4 * MIB, 4 * MIB)):
+        tree.insert(VmapArea(start, start + size))
+    for align, found in ((PAGE, START), (2 * MIB, START + 4 * MIB)):
+        va = tree.lowest_match(2 * MIB, align, START)
+        assert va is not None
+        assert va.va_start == found
+
+
 @pytest.mark.parametrize("seed", range(8))
 def test_the_tree_finds_what_a_walk_over_all_ranges_finds(seed: int, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(AreaTree, "LEAF", 4 + seed)
@@ -294,6 +310,32 @@ def test_kvmalloc_that_may_not_sleep_has_no_second_way() -> None:
     outcome = call("kvmalloc", size=1 << 31, flags="GFP_KERNEL")
     assert outcome.verdict == "null"
     assert "at mm/util.c:596 kvmalloc_node" in text(outcome)
+
+
+def test_huge_pages_begin_at_the_size_of_one() -> None:
+    m = Caller("x86_64-1g").m
+    space = m.vmap
+    for size, order in ((2 * MIB, 9), (2 * MIB - 1, 0)):
+        vm_range = (space.vmalloc_start, space.vmalloc_end)
+        vm = vmalloc.vmalloc_node_range(m, size, vm_range, GFP_KERNEL, vmalloc.VM_ALLOW_HUGE_VMAP, "test")
+        assert vm is not None
+        assert vm.page_order == order
+
+
+def test_huge_pages_are_aligned_also_behind_a_small_area() -> None:
+    call = Caller("x86_64-1g")
+    small = call.addr("vmalloc", size=PAGE)
+    large = call.addr("kvmalloc", size=5 * MIB, flags="GFP_KERNEL")
+    assert (small, large) == (START, START + 2 * MIB)
+
+
+@pytest.mark.parametrize(("flags", "zone"), [("GFP_KERNEL", "HighMem"), ("GFP_KERNEL|GFP_DMA32", "Normal")])
+def test_i386_has_no_huge_pages_and_goes_no_lower_than_it_is_told(flags: str, zone: str) -> None:
+    call = Caller("i386-1g")
+    area = call("kvmalloc", size=5 * MIB, flags=flags).area
+    assert area is not None
+    assert area["nr_pages"] == 1280
+    assert {call.m.zone_of(pfn).name for pfn in area["pfns"]} == {zone}
 
 
 # -- failures and mistakes -------------------------------------------------------------------------

@@ -207,3 +207,20 @@ def test_a_boost_counts_wherever_marks_are_read() -> None:
     for fraction in (8, 0):
         assert sysctl(m, "percpu_pagelist_high_fraction", fraction).ret == 0
     assert zone.pcp[0].high == zone.watermark[1] + 512
+
+
+@pytest.mark.parametrize(
+    ("managed", "kbytes"), [(64, 128), (1 << 18, 4096), (1 << 28, 131072), (1 << 40, 262144)]
+)
+def test_min_free_kbytes_grows_with_the_root_of_memory_between_two_limits(managed: int, kbytes: int) -> None:
+    m = boot.boot({"profile": "tiny-16m"})
+    m.zones[0].managed_pages = managed
+    m.zones[0].watermark = [0, 0, 0, 0]
+    assert wmarks.calculate_min_free_kbytes(m) == kbytes
+
+
+def test_huge_pages_keep_at_most_a_twentieth_of_memory_free() -> None:
+    m = boot.boot({"profile": "x86_64-1g", "memory": "768M"})
+    twentieth = wmarks.nr_free_buffer_pages(m) // 20
+    wmarks.set_recommended_min_free_kbytes(m, hugepages=True)
+    assert m.min_free_kbytes == twentieth * 4 < 512 * 2 * 11 * 4

@@ -156,7 +156,8 @@ PAGE_LISTS: Final = (
         3,
         "pcp.py",
         "    while allocated + dropped < count:",
-        "    while allocated + dropped < count and zone.vm_stat_free > zone.watermark[0] + (allocated << order):",
+        "    while allocated + dropped < count and zone.vm_stat_free "
+        "> zone.watermark[0] + (allocated << order):",
         "a refill does not look at the watermark again",
     ),
     Mutation(

@@ -88,6 +88,19 @@ def test_structures_that_no_range_holds_are_a_cpus_spare() -> None:
 # -- addresses -------------------------------------------------------------------------------------
 
 
+def test_a_cpu_puts_a_structure_aside_before_the_next_range_is_cut() -> None:
+    call = Caller("x86_64-1g")
+    spare = call.m.vmap.preload
+    assert call.addr("vmalloc", size=PAGE) == START
+    # The first area was cut out of the middle of all addresses, and the spare went to their lower part.
+    assert (spare, call.m.caches["vmap_area"].slabs != {}) == ([None], True)
+    call("vmalloc", size=PAGE)
+    assert spare[0] is not None
+    call("vmalloc", size=PAGE)
+    (slab,) = call.m.caches["vmap_area"].slabs.values()
+    assert sum(owner is not None for owner in slab.owner) == 5
+
+
 def test_an_area_ends_with_a_guard_page() -> None:
     outcome = Caller("x86_64-1g")("vmalloc", size=5000)
     assert outcome.ret == f"{START:#x}"

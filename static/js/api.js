@@ -46,7 +46,7 @@ export async function call(api, line) {
 
 /**
  * A window of the zone map, with its bytes decoded.
- * @param {string} api @param {Record<string, string | number>} window
+ * @param {string} api @param {Record<string, string>} window
  */
 export async function zonemap(api, window) {
   const doc = await answered(await fetch(`${api}/zonemap?${new URLSearchParams(window)}`));

@@ -1,9 +1,12 @@
 // A form of a call as a line of text, which is what the API is sent: the same spelling as in the console.
 
+import { all, maybe, one } from "./dom.js";
+
 const CALLER = { task: "init", cpu: "0", context: "process" };
 
 /** @param {HTMLFormElement} form */
 function given(form) {
+  /** @type {Record<string, string>} */
   const values = {};
   for (const [name, value] of new FormData(form)) {
     if (name !== "view" && String(value).trim()) values[name] = String(value).trim();
@@ -17,7 +20,7 @@ function given(form) {
  */
 export function lineOf(form) {
   const values = given(form);
-  const own = form.dataset.order.split(" ").filter(Boolean);
+  const own = (form.dataset.order ?? "").split(" ").filter(Boolean);
   const words = [];
   let inPlace = true;
   for (const name of own) {
@@ -52,12 +55,11 @@ function tail(values) {
 export function recipes(api) {
   document.addEventListener("input", (event) => {
     const form = event.target instanceof Element && event.target.closest("#call form[data-call]");
-    if (!form) return;
+    if (!(form instanceof HTMLFormElement)) return;
     const line = lineOf(form);
-    const section = form.closest("#call");
-    section.querySelector("[data-line]").textContent = line;
+    one(document, "#call [data-line]", HTMLElement).textContent = line;
     const quoted = line.replaceAll("'", "'\\''");
-    section.querySelector("[data-curl]").textContent =
+    one(document, "#call [data-curl]", HTMLElement).textContent =
       `curl -s ${new URL(api, location.href)}/calls -H 'Content-Type: text/plain' --data-binary '${quoted}'`;
   });
 }
@@ -75,15 +77,15 @@ export function mark(form, faults) {
     if (!box) continue;
     box.closest("details")?.setAttribute("open", "");
     box.classList.add("faulty");
-    box.querySelector("input, select").setAttribute("aria-invalid", "true");
-    const hint = box.querySelector(".hint");
+    one(box, "input, select", HTMLElement).setAttribute("aria-invalid", "true");
+    const hint = one(box, ".hint", HTMLElement);
     hint.dataset.was ??= hint.textContent;
     const fault = document.createElement("strong");
     fault.className = "fault";
     fault.append(...linked(words));
     hint.replaceChildren(fault);
   }
-  form.querySelector("[aria-invalid]")?.focus();
+  maybe(form, "[aria-invalid]", HTMLElement)?.focus();
 }
 
 /**
@@ -101,10 +103,10 @@ export function linked(words) {
 
 /** @param {HTMLFormElement} form */
 export function clear(form) {
-  for (const box of form.querySelectorAll(".faulty")) {
+  for (const box of all(form, ".faulty", HTMLElement)) {
     box.classList.remove("faulty");
     box.querySelector("[aria-invalid]")?.removeAttribute("aria-invalid");
-    const hint = box.querySelector(".hint");
+    const hint = one(box, ".hint", HTMLElement);
     if (hint.dataset.was !== undefined) hint.textContent = hint.dataset.was;
   }
 }

@@ -1,5 +1,7 @@
 // A button at every line that a terminal would accept.
 
+import { one } from "./dom.js";
+
 /** @param {ParentNode} root */
 export function copyButtons(root) {
   if (!navigator.clipboard) return;
@@ -9,7 +11,7 @@ export function copyButtons(root) {
     button.className = "copy";
     button.textContent = "Copy";
     button.addEventListener("click", async () => {
-      await navigator.clipboard.writeText(box.querySelector("pre").textContent.trim());
+      await navigator.clipboard.writeText(one(box, "pre", HTMLElement).textContent.trim());
       button.textContent = "Copied";
       setTimeout(() => (button.textContent = "Copy"), 1500);
     });

@@ -1,6 +1,9 @@
 // One cell of each state. The same patterns as templates/machine/patterns.html, drawn with the legend's own colours.
 
-/** Lines across a cell of 12 units, by state: [x1, y1, x2, y2]. */
+/**
+ * Lines across a cell of 12 units, by state: [x1, y1, x2, y2].
+ * @type {Record<string, number[][]>}
+ */
 const LINES = {
   reserved: [[0, 12, 12, 0], [0, 6, 6, 0], [6, 12, 12, 6]],
   reclaimable: [[0, 0, 12, 12], [0, 6, 6, 12], [6, 0, 12, 6]],
@@ -11,6 +14,7 @@ const LINES = {
   lost: [[0, 0, 12, 12], [12, 0, 0, 12]],
 };
 
+/** @type {Record<string, number[][]>} */
 const DOTS = { pcp: [[2, 2], [8, 2], [2, 8], [8, 8]] };
 
 /**

@@ -1,20 +1,22 @@
 // The theme changes at once; the server is told, so that the next page is right from its first paint.
 
+import { one } from "./dom.js";
+
 const THEMES = ["auto", "light", "dark"];
 
 /** @param {ParentNode} root */
 export function preferences(root) {
-  const form = root.querySelector("[data-preferences]");
-  const button = form.querySelector("[data-theme-button]");
+  const form = one(root, "[data-preferences]", HTMLFormElement);
+  const button = one(form, "[data-theme-button]", HTMLButtonElement);
   form.addEventListener("submit", (event) => {
     if (event.submitter !== button) {
-      form.elements.namedItem("back").value = location.pathname + location.search;
+      one(form, "[name=back]", HTMLInputElement).value = location.pathname + location.search;
       return;
     }
     event.preventDefault();
     const theme = button.value;
     show(theme);
-    button.querySelector("b").textContent = theme;
+    one(button, "b", HTMLElement).textContent = theme;
     button.value = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
     fetch(form.action, { method: "POST", body: new URLSearchParams({ theme, back: "/" }), redirect: "manual" });
   });

@@ -2,6 +2,7 @@
 // machine looks the same with and without script, and nothing that did not change moves.
 
 import { copyButtons } from "./copy.js";
+import { all, maybe } from "./dom.js";
 
 /**
  * The page at an address, parsed. Problem pages are returned too: they say what is wrong.
@@ -33,9 +34,9 @@ export function swap(page, keep = new Set()) {
     copyButtons(node);
   }
   document.title = page.title;
-  for (const field of document.querySelectorAll("input[name=view]")) {
+  for (const field of all(document, "input[name=view]", HTMLInputElement)) {
     const fresh = page.querySelector("input[name=view]");
-    if (fresh) field.value = fresh.value;
+    if (fresh) field.value = fresh.getAttribute("value") ?? "";
   }
 }
 
@@ -44,7 +45,7 @@ export function swap(page, keep = new Set()) {
  * @param {Element} stale @param {Element} fresh
  */
 function keepOpen(stale, fresh) {
-  const name = (details) => details.className || details.querySelector("summary")?.textContent;
+  const name = (/** @type {Element} */ details) => details.className || details.querySelector("summary")?.textContent;
   const open = new Set([...stale.querySelectorAll("details[open]")].map(name));
   for (const details of fresh.querySelectorAll("details")) details.open ||= open.has(name(details));
 }
@@ -54,16 +55,25 @@ function keepOpen(stale, fresh) {
  * @param {Element} stale @param {Element} fresh
  */
 function keepTyped(stale, fresh) {
-  const [was, form] = [stale, fresh].map((region) => region.querySelector("form[data-call]"));
+  const [was, form] = [stale, fresh].map((region) => maybe(region, "form[data-call]", HTMLFormElement));
   if (!was || !form || was.dataset.call !== form.dataset.call) return;
-  const given = (field) => (field.options ? [...field.options].find((option) => option.defaultSelected)?.value : field.defaultValue);
-  for (const field of was.querySelectorAll("input:not([type=hidden]), select")) {
-    const now = form.elements.namedItem(field.name);
+  const fields = (/** @type {Element} */ of) => [
+    ...all(of, "input:not([type=hidden])", HTMLInputElement),
+    ...all(of, "select", HTMLSelectElement),
+  ];
+  for (const field of fields(was)) {
+    const now = fields(form).find((other) => other.name === field.name);
     if (now && given(now) === given(field)) now.value = field.value;
   }
   keepOpen(stale, fresh);
   fresh.querySelector("#picker")?.removeAttribute("open");
   form.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+/** What the server filled in. @param {HTMLInputElement | HTMLSelectElement} field */
+function given(field) {
+  if (field instanceof HTMLInputElement) return field.defaultValue;
+  return [...field.options].find((option) => option.defaultSelected)?.value;
 }
 
 /**
@@ -72,7 +82,7 @@ function keepTyped(stale, fresh) {
  */
 function refocus(region, was) {
   const same =
-    (was.id && document.getElementById(was.id)) ||
-    [...region.querySelectorAll("a, button, input, summary")].find((node) => node.textContent === was.textContent);
-  (same ?? region).focus?.({ preventScroll: true });
+    document.getElementById(was.id) ??
+    all(region, "a, button, input, summary", HTMLElement).find((node) => node.textContent === was.textContent);
+  (same ?? (region instanceof HTMLElement ? region : null))?.focus({ preventScroll: true });
 }

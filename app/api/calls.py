@@ -16,9 +16,10 @@ from starlette.routing import Route
 from app.api import docs
 from app.api.batches import FORMS, Batch, read_batch
 from app.api.bodies import JSON, NDJSON, media_type, off_loop, optional_object
-from app.api.requests import BASE, asked, check_parameters, etag, only_known_headers
+from app.api.repeatable import on_terms
+from app.api.requests import BASE, asked, check_parameters, etag, has_terms
 from app.mm.errors import BadArgument
-from app.sessions import Applied
+from app.sessions import Applied, Terms
 from app.sessions.errors import BatchBlocked
 
 router = APIRouter(tags=["calls"], prefix="/sessions/{id:id}")
@@ -26,14 +27,24 @@ router = APIRouter(tags=["calls"], prefix="/sessions/{id:id}")
 
 async def call(request: Request) -> Response:
     """One kernel function: arguments in, outcome out."""
-    only_known_headers(request)
     sessions, principal, sid = asked(request)
     body = await optional_object(request)
     counters = take_counters(body)
     wait = wait_of(request) if request.scope["query_string"] else 0.0
-    applied = await sessions.apply(
-        principal, sid, request.path_params["call"], body, wait=wait, counters=counters
-    )
+    name = request.path_params["call"]
+    if has_terms(request):
+        return await on_terms(
+            request,
+            lambda terms: sessions.apply(
+                principal, sid, name, body, wait=wait, counters=counters, terms=terms
+            ),
+            outcome,
+        )
+    return outcome(await sessions.apply(principal, sid, name, body, wait=wait, counters=counters))
+
+
+def outcome(applied: Applied) -> Response:
+    """A call as an answer."""
     return Response(applied.body, 201, {"ETag": etag(applied.seq)}, JSON)
 
 
@@ -61,27 +72,37 @@ def wait_of(request: Request) -> float:
     return seconds
 
 
-@router.post("/calls", **docs.operation("calls", "Many calls, all or none", docs.BATCH))
+@router.post(
+    "/calls", **docs.operation("calls", "Many calls, all or none", docs.BATCH, docs.IF_MATCH, docs.KEY)
+)
 async def calls(request: Request) -> Response:
     """Up to 10,000 calls in one transaction. NDJSON is answered with NDJSON, JSON and text with JSON."""
     form = media_type(request, *FORMS)
     batch = await off_loop(lambda body: read_batch(form, body), await request.body())
-    outcomes = await apply(request, batch)
-    bodies = [applied.body for applied in outcomes]
-    tag = {"ETag": etag(outcomes[-1].seq)}
-    if form == NDJSON:
-        return Response(b"".join(body + b"\n" for body in bodies), 201, tag, NDJSON)
-    return Response(b'{"outcomes":[' + b",".join(bodies) + b"]}", 201, tag, JSON)
+    answered = lines if form == NDJSON else outcomes
+    return await on_terms(request, lambda terms: apply(request, batch, terms), answered)
 
 
-async def apply(request: Request, batch: Batch) -> list[Applied]:
+def outcomes(made: list[Applied]) -> Response:
+    """A batch as an answer."""
+    body = b'{"outcomes":[' + b",".join([applied.body for applied in made]) + b"]}"
+    return Response(body, 201, {"ETag": etag(made[-1].seq)}, JSON)
+
+
+def lines(made: list[Applied]) -> Response:
+    """A batch as an answer, a line for each call."""
+    body = b"".join([applied.body + b"\n" for applied in made])
+    return Response(body, 201, {"ETag": etag(made[-1].seq)}, NDJSON)
+
+
+async def apply(request: Request, batch: Batch, terms: Terms | None) -> list[Applied]:
     """Applies a batch; faults are reported where the sender's form has them."""
     limit = request.app.state.settings.batch_calls
     if not 1 <= len(batch.items) <= limit:
         raise BadArgument.at("calls", f"from 1 to {limit} calls")
     sessions, principal, sid = asked(request)
     try:
-        return await sessions.batch(principal, sid, batch.items, counters=batch.counters)
+        return await sessions.batch(principal, sid, batch.items, counters=batch.counters, terms=terms)
     except BadArgument as error:
         raise batch.located(error) from None
     except BatchBlocked as error:

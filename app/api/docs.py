@@ -18,6 +18,7 @@ STATUSES: Final = {
     403: "a page of another site sent this, or the role does not go so far",
     404: "no such session, row, cache or path",
     409: "a call by a task that sleeps, or a session that takes no calls",
+    412: "the session is not at the seq that If-Match names; its ETag is in the answer",
     413: "the body is over the limit",
     415: "another content type is needed",
     422: "fields at fault",
@@ -32,15 +33,38 @@ PROBLEMS: Final[dict[int | str, Doc]] = {
 }
 
 
-def operation(name: str, summary: str, more: Doc) -> Doc:
-    """The keywords of a route. name: its operationId. more: its successful answers, and its body if any."""
+IF_MATCH: Final[Doc] = {
+    "name": "If-Match",
+    "in": "header",
+    "description": "do this only while the session is at this seq, given as in its ETag; else 412",
+    "schema": {"type": "string", "pattern": r'^("[0-9]{1,15}"|\*)$'},
+    "example": '"41"',
+}
+
+KEY: Final[Doc] = {
+    "name": "Idempotency-Key",
+    "in": "header",
+    "description": (
+        "do this once, however often it is sent: for 24 hours, the same request under the same key is "
+        "answered as the first was. Refusals are not kept"
+    ),
+    "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]*$"},
+}
+
+
+def operation(name: str, summary: str, more: Doc, *terms: Doc) -> Doc:
+    """The keywords of a route.
+
+    name: its operationId. more: its successful answers, and its body if any. terms: the headers it takes.
+    """
     responses = {**PROBLEMS, **more["responses"]}
+    extra = {**more.get("extra", {}), "parameters": list(terms)} if terms else more.get("extra")
     return {
         "operation_id": name,
         "summary": summary,
         "response_model": None,
         "responses": responses,
-        "openapi_extra": more.get("extra"),
+        "openapi_extra": extra,
     }
 
 
@@ -114,6 +138,26 @@ EVENTS: Final[Doc] = {
             "content": {NDJSON: {"schema": {"type": "string"}}},
         }
     }
+}
+
+LAST_EVENT_ID: Final[Doc] = {
+    "name": "Last-Event-ID",
+    "in": "header",
+    "description": "the seq of the last row that came, as a browser sends it when it connects again",
+    "schema": {"type": "string", "pattern": "^[0-9]{1,16}$"},
+}
+
+STREAM: Final[Doc] = {
+    "responses": {
+        200: {
+            "description": (
+                "server-sent events without end: `id` is a seq, `data` its outcome; `event: resync` when rows are "
+                "left out, after which the machine has to be read anew"
+            ),
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        }
+    },
+    "extra": {"parameters": [LAST_EVENT_ID]},
 }
 
 BATCH_ITEM: Final[Doc] = {

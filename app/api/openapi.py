@@ -14,7 +14,7 @@ from starlette.routing import BaseRoute
 
 from app import __version__
 from app.api.bodies import JSON
-from app.api.docs import PROBLEMS, Doc
+from app.api.docs import IF_MATCH, KEY, PROBLEMS, Doc
 from app.api.models import Problem
 from app.api.requests import BASE
 from app.mm.calls import JSON_INT_MAX, MAX_REPEAT, OBJECT_NAME, TASK_NAME, UINT_MAX
@@ -169,7 +169,7 @@ def operation(spec: CallSpec) -> Doc:
         "tags": [spec.group],
         "summary": spec.doc,
         "description": f"`{spec.prototype}`\n\nKernel: {spec.source}.{lecture}",
-        "parameters": [WAIT],
+        "parameters": [WAIT, IF_MATCH, KEY],
         "requestBody": {
             "required": any(arg.required for arg in spec.args),
             "content": {JSON: {"schema": arguments(spec), "example": example(spec)}},

@@ -20,7 +20,18 @@ from starlette.responses import Response
 
 from app.mm.calltext import Malformed
 from app.mm.errors import BadArgument, Fault, NoRoom, TaskBlocked
-from app.sessions.errors import BatchBlocked, Busy, Conflict, Forbidden, LimitReached, NotFound, StorageFull
+from app.sessions.errors import (
+    BatchBlocked,
+    Busy,
+    Conflict,
+    Forbidden,
+    LimitReached,
+    NotFound,
+    OtherRequest,
+    Stale,
+    StorageFull,
+    TooMany,
+)
 
 MEDIA_TYPE: Final = "application/problem+json"
 
@@ -112,9 +123,21 @@ def limit(error: LimitReached) -> Problem:
     return Problem(422, str(error), (Fault(error.loc, str(error)),))
 
 
-def busy(error: Busy) -> Problem:
+def busy(error: Busy | TooMany) -> Problem:
     """Not now."""
-    return Problem(503, str(error), headers={"Retry-After": str(max(1, round(error.retry_after)))})
+    status = 429 if isinstance(error, TooMany) else 503
+    return Problem(status, str(error), headers={"Retry-After": str(max(1, round(error.retry_after)))})
+
+
+def stale(error: Stale) -> Problem:
+    """If-Match names another seq than the session's."""
+    fault = Fault(("header", "if-match"), f'the session is at "{error.seq}"')
+    return Problem(412, str(error), (fault,), {"ETag": f'"{error.seq}"'})
+
+
+def other_request(error: OtherRequest) -> Problem:
+    """A key that stands for something else."""
+    return Problem(422, str(error), (Fault(("header", "idempotency-key"), str(error)),))
 
 
 def plain(status: int) -> Callable[[Exception], Problem]:
@@ -138,6 +161,9 @@ PROBLEMS: Final[dict[type[Exception], Callable[[Any], Problem]]] = {
     Forbidden: plain(403),
     Conflict: plain(409),
     Busy: busy,
+    TooMany: busy,
+    Stale: stale,
+    OtherRequest: other_request,
     StorageFull: plain(507),
     LimitReached: limit,
     TooLarge: plain(413),

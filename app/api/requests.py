@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
+from fastapi.routing import APIRoute
 from pydantic_core import to_json
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
@@ -17,8 +18,8 @@ from app.sessions import Principal, Sessions, principal_of
 
 BASE: Final = "/api/v1"
 
-
-NOT_YET: Final = frozenset({b"if-match", b"idempotency-key"})
+# What a request may ask beside its work; a route that takes one says so in its description.
+TERMS: Final = frozenset({b"if-match", b"idempotency-key"})
 
 
 class Word(Convertor[str]):
@@ -61,10 +62,24 @@ def only_known_parameters(request: Request) -> None:
 
 
 def only_known_headers(request: Request) -> None:
-    """Refuses conditions that are announced for later: whoever sends one relies on it."""
+    """Refuses terms that the route does not take: whoever sends one relies on it."""
     for name, _ in request.scope["headers"]:
-        if name in NOT_YET:
-            raise BadArgument.at(("header", name.decode()), "not available yet; nothing was done")
+        if name in TERMS and name.decode() not in terms_taken(request.scope["route"]):
+            raise BadArgument.at(("header", name.decode()), "not taken here; nothing was done")
+
+
+def terms_taken(route: APIRoute) -> set[str]:
+    """The terms that a route takes, by the names of their headers."""
+    parameters = (route.openapi_extra or {}).get("parameters", ())
+    return {parameter["name"].lower() for parameter in parameters if parameter["in"] == "header"}
+
+
+def has_terms(request: Request) -> bool:
+    """Whether the request carries any terms. Few do, and every call is asked."""
+    for name, _ in request.scope["headers"]:  # noqa: SIM110 - on the hot route a generator costs twice as much
+        if name in TERMS:
+            return True
+    return False
 
 
 def check_parameters(request: Request, known: set[str]) -> None:

@@ -9,15 +9,16 @@ from starlette.responses import Response
 from app.api import docs, models
 from app.api.bodies import json_object, refuse_others
 from app.api.parameters import Cursor, Limit
+from app.api.repeatable import on_terms, seq_of
 from app.api.requests import BASE, answer, asked, etag, sessions_of
 from app.mm.errors import BadArgument, Fault
-from app.sessions import SessionInfo, principal_of
+from app.sessions import SessionInfo, Terms, principal_of
 
 router = APIRouter(tags=["sessions"])
 one = APIRouter(tags=["sessions"], prefix="/sessions/{id:id}")
 
 
-@router.post("/sessions", **docs.operation("create_session", "A new machine", docs.CREATE))
+@router.post("/sessions", **docs.operation("create_session", "A new machine", docs.CREATE, docs.KEY))
 async def create(request: Request) -> Response:
     """Boots a machine from a profile with overrides, or loads one from a dump."""
     document = await json_object(request)
@@ -29,7 +30,14 @@ async def create(request: Request) -> Response:
         faults.append(Fault(("machine",), 'an object, as {"profile": "x86_64-1g"}'))
     if faults:
         raise BadArgument(*faults)
-    info = await sessions_of(request).create(principal_of(request.scope), name, machine)
+    sessions, principal = sessions_of(request), principal_of(request.scope)
+    return await on_terms(
+        request, lambda terms: sessions.create(principal, name, machine, terms=terms), created
+    )
+
+
+def created(info: SessionInfo) -> Response:
+    """A new session as an answer."""
     return answer(info.as_json(), 201, Location=f"{BASE}/sessions/{info.id}", ETag=etag(info.seq))
 
 
@@ -51,7 +59,7 @@ async def get(request: Request) -> Response:
     return shown(await sessions.get(principal, sid))
 
 
-@one.patch("", **docs.operation("rename_session", "Rename a session", docs.RENAME))
+@one.patch("", **docs.operation("rename_session", "Rename a session", docs.RENAME, docs.IF_MATCH))
 async def rename(request: Request) -> Response:
     """The name is all that can be changed from outside; the machine changes by calls."""
     document = await json_object(request)
@@ -61,14 +69,16 @@ async def rename(request: Request) -> Response:
     if faults:
         raise BadArgument(*faults)
     sessions, principal, sid = asked(request)
-    return shown(await sessions.rename(principal, sid, document["name"]))
+    return shown(await sessions.rename(principal, sid, document["name"], terms=Terms(seq_of(request))))
 
 
-@one.delete("", status_code=204, **docs.operation("delete_session", "Delete a session", docs.GONE))
+@one.delete(
+    "", status_code=204, **docs.operation("delete_session", "Delete a session", docs.GONE, docs.IF_MATCH)
+)
 async def delete(request: Request) -> Response:
     """The session and its journal are gone for good."""
     sessions, principal, sid = asked(request)
-    await sessions.delete(principal, sid)
+    await sessions.delete(principal, sid, terms=Terms(seq_of(request)))
     return Response(status_code=204)
 
 

@@ -9,10 +9,16 @@ from app.sessions.errors import (
     Forbidden,
     LimitReached,
     NotFound,
+    OtherRequest,
+    Stale,
     StorageFull,
+    TooMany,
 )
+from app.sessions.feed import Reader
 from app.sessions.queries import Event
 from app.sessions.sessions import Sessions
+from app.sessions.terms import Once, Replied, Terms
+from app.store.replies import Reply
 
 __all__ = [
     "LOCAL",
@@ -25,10 +31,18 @@ __all__ = [
     "Forbidden",
     "LimitReached",
     "NotFound",
+    "Once",
+    "OtherRequest",
     "Page",
     "Principal",
+    "Reader",
+    "Replied",
+    "Reply",
     "SessionInfo",
     "Sessions",
+    "Stale",
     "StorageFull",
+    "Terms",
+    "TooMany",
     "principal_of",
 ]

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Generic, Self, TypeVar
 
-from pydantic_core import to_json
+from pydantic_core import from_json, to_json
 
 from app.store.sessions import SessionRow
 
@@ -70,6 +70,12 @@ class Applied:
     seq: int
     outcome: dict[str, Any]
     body: bytes
+
+    @classmethod
+    def of(cls, body: bytes) -> Self:
+        """From what was answered."""
+        outcome = from_json(body)
+        return cls(outcome["seq"], outcome, body)
 
     def with_(self, key: str, value: Any) -> Applied:
         """The same answer with something that is not in the journal."""

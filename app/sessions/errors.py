@@ -5,7 +5,18 @@ from __future__ import annotations
 from app.mm.errors import Location, TaskBlocked
 from app.store import Busy, StorageFull
 
-__all__ = ["BatchBlocked", "Busy", "Conflict", "Forbidden", "LimitReached", "NotFound", "StorageFull"]
+__all__ = [
+    "BatchBlocked",
+    "Busy",
+    "Conflict",
+    "Forbidden",
+    "LimitReached",
+    "NotFound",
+    "OtherRequest",
+    "Stale",
+    "StorageFull",
+    "TooMany",
+]
 
 
 class NotFound(Exception):  # noqa: N818 - what it is, as the answer says it
@@ -25,12 +36,35 @@ class Conflict(Exception):  # noqa: N818
     """The session is in no state to be called."""
 
 
+class Stale(Exception):  # noqa: N818
+    """The session is not where the caller believes it is. seq: where it is."""
+
+    def __init__(self, seq: int) -> None:
+        super().__init__(f"the session is at seq {seq} now; nothing was done")
+        self.seq = seq
+
+
+class OtherRequest(Exception):  # noqa: N818
+    """The key was used before, and not for this request."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(f"the key {key!r} was used for another request; take a new one for each")
+
+
 class LimitReached(Exception):  # noqa: N818
     """A limit of this server. loc: the field that asked for too much, empty where it is no single one."""
 
     def __init__(self, loc: Location, detail: str) -> None:
         super().__init__(detail)
         self.loc = loc
+
+
+class TooMany(Exception):  # noqa: N818
+    """More at once than one principal, or this server, may have. retry_after: in how many seconds."""
+
+    def __init__(self, detail: str, retry_after: int = 5) -> None:
+        super().__init__(detail)
+        self.retry_after = retry_after
 
 
 class BatchBlocked(TaskBlocked):

@@ -98,21 +98,33 @@ class Live:
     def _change(self, seq: int, made: Outcome, by: str | None) -> Change:
         """The row and the answer, encoded once for both."""
         time = now()
-        doc = made.as_json(self.machine.model)
-        call, args, ret, verdict = (doc.pop(key) for key in ("call", "args", "ret", "verdict"))
+        outcome = outcome_of(made, self.machine, seq, time, by)
+        body = to_json(outcome)
+        row = Row(self.id, seq, seq, outcome["call"], to_json(outcome["args"]), body, by, time)
+        return Change(row, Applied(seq, outcome, body), made)
+
+    def follow(self, seq: int, call: str, to: int, by: str | None) -> tuple[Row, Applied]:
+        """Take the place behind a row, with the state that this machine has: the row of a rewind, and its answer.
+
+        call: `rewind` or `undo`. to: the seq that is gone back to.
+        """
+        time = now()
+        args = {"to": to}
         outcome = {
-            "seq": seq,
+            "seq": seq + 1,
             "call": call,
             "args": args,
-            "ret": ret,
-            "verdict": verdict,
+            "ret": None,
+            "verdict": "ok",
             "time": time,
             "by": by,
+            "log": [],
+            "changed": None,
         }
-        outcome.update(doc)
         body = to_json(outcome)
-        row = Row(self.id, seq, seq, call, to_json(args), body, by, time)
-        return Change(row, Applied(seq, outcome, body), made)
+        self.seq = seq + 1
+        row = Row(self.id, self.seq, self.effective, call, to_json(args), body, by, time)
+        return row, Applied(self.seq, outcome, body)
 
     def replay(self, rows: Iterable[Row]) -> None:
         """Make journalled calls again. Raises Diverged at the first whose `ret` or `verdict` differs."""
@@ -140,6 +152,23 @@ class Live:
         return None
 
 
+def outcome_of(made: Outcome, machine: Machine, seq: int, time: str, by: str | None) -> dict[str, Any]:
+    """What is journalled and answered of a call."""
+    doc = made.as_json(machine.model)
+    call, args, ret, verdict = (doc.pop(key) for key in ("call", "args", "ret", "verdict"))
+    outcome = {
+        "seq": seq,
+        "call": call,
+        "args": args,
+        "ret": ret,
+        "verdict": verdict,
+        "time": time,
+        "by": by,
+    }
+    outcome.update(doc)
+    return outcome
+
+
 class Diverged(Exception):  # noqa: N818 - found, not made
     """A journalled call has another outcome now. seq: its place."""
 
@@ -151,5 +180,10 @@ class Diverged(Exception):  # noqa: N818 - found, not made
 
 
 def now() -> str:
-    """The time as rows and sessions have it: RFC 3339, UTC, milliseconds."""
-    return datetime.now(UTC).isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"
+    """The time as rows and sessions have it."""
+    return written(datetime.now(UTC))
+
+
+def written(time: datetime) -> str:
+    """A time of UTC: RFC 3339, milliseconds. As text, times stand in their order."""
+    return time.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

@@ -8,8 +8,10 @@ from pydantic_core import from_json
 
 from app.mm.calls import Named
 from app.sessions.access import Principal, Right, require
+from app.sessions.answers import SessionInfo
 from app.sessions.errors import LimitReached, NotFound
 from app.sessions.opening import names_of
+from app.sessions.terms import Terms, require_seq
 from app.store import Connection, journal, sessions, states
 from app.store.sessions import SessionRow
 from app.store.states import State
@@ -27,13 +29,14 @@ class Event(NamedTuple):
         return dict(from_json(self.body))
 
 
-def insert(db: Connection, row: SessionRow, state: State | None, most: int) -> None:
+def insert(db: Connection, row: SessionRow, state: State | None, most: int) -> SessionInfo:
     """A new session, with the state it starts from where it has one. Raises LimitReached."""
     if sessions.owned(db, row.owner) >= most:
         raise LimitReached((), f"one owner has at most {most} sessions; delete one first")
     sessions.create(db, row)
     if state is not None:
         states.put(db, row.id, row.start, state, keep=True)
+    return SessionInfo.of(row)
 
 
 def allowed(db: Connection, principal: Principal, session_id: str, right: Right) -> SessionRow:
@@ -45,17 +48,29 @@ def allowed(db: Connection, principal: Principal, session_id: str, right: Right)
     return row
 
 
-def rename(db: Connection, principal: Principal, session_id: str, name: str) -> SessionRow:
-    """Give a session another name."""
-    row = allowed(db, principal, session_id, Right.OWN)
+def rename(
+    db: Connection, principal: Principal, session_id: str, name: str, terms: Terms | None
+) -> SessionInfo:
+    """Give a session another name. Raises Stale."""
+    row = held(db, principal, session_id, Right.OWN, terms)
     sessions.rename(db, session_id, name)
-    return row._replace(name=name)
+    return SessionInfo.of(row._replace(name=name))
 
 
-def remove(db: Connection, principal: Principal, session_id: str) -> None:
-    """Delete a session."""
-    allowed(db, principal, session_id, Right.OWN)
+def remove(db: Connection, principal: Principal, session_id: str, terms: Terms | None) -> None:
+    """Delete a session. Raises Stale."""
+    held(db, principal, session_id, Right.OWN, terms)
     sessions.remove(db, session_id)
+
+
+def held(
+    db: Connection, principal: Principal, session_id: str, right: Right, terms: Terms | None
+) -> SessionRow:
+    """As `allowed`, for a session to which nobody else writes until the transaction ends. Raises Stale."""
+    sessions.heads(db, [session_id])
+    row = allowed(db, principal, session_id, right)
+    require_seq(terms, row.seq)
+    return row
 
 
 def names(db: Connection, principal: Principal, session_id: str) -> dict[str, Named]:

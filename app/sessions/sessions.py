@@ -20,19 +20,22 @@ from app.sessions import explaining, naming, opening, queries, snapshots
 from app.sessions.access import Principal, Right
 from app.sessions.answers import Applied, BatchItem, Page, SessionInfo
 from app.sessions.errors import Busy, Conflict, LimitReached, NotFound
+from app.sessions.feed import Feed, Reader
 from app.sessions.keeper import Keeper
 from app.sessions.live import Live, now
 from app.sessions.queries import Event
+from app.sessions.terms import Replied, Terms
 from app.sessions.waits import Wait, Waits
 from app.sessions.work import Batch, Call, Made, Read, Statement, Work
 from app.sessions.writer import Answer, Writer
 from app.settings import Settings
-from app.store import Connection, Store, journal, sessions
+from app.store import Connection, Store, journal, schema, sessions
 from app.store.sessions import SessionRow
 from app.store.states import State
 
 PAGE: Final = 1_000
 TICK: Final = 0.25  # how often other processes' rows are looked for
+PROMPT: Final = 2.0  # who asks whether the server is ready does not wait for long
 LINGER: Final = 0.5  # how long the end waits for other threads
 
 # Sessions.list hides the type of that name from what follows it.
@@ -49,6 +52,8 @@ class Sessions:
 
     All methods raise NotFound for a session that does not exist or that the principal may not know of,
     Forbidden for one that the principal may not use so, and Busy or StorageFull when nothing was recorded.
+    Those that take terms also raise Stale, OtherRequest and, where the request has been done before, Replied;
+    what terms say is to be sent is made of what the method returns.
     """
 
     def __init__(self, settings: Settings, store: Store) -> None:
@@ -68,13 +73,30 @@ class Sessions:
         self._opener = self._pool("opener", 2)
         self._background = self._pool("background", 1)
         keeper = Keeper(self._store, self._background)
-        self._writer = Writer(self._store, self._tell, self._opener, keeper, self._settings.machines_memory)
+        self._feed = Feed(self._loop, self._read_rows, self._settings)
+        self._writer = Writer(
+            self._store,
+            self._tell,
+            self._opener,
+            keeper,
+            self._settings.machines_memory,
+            self._feed.publish,
+        )
         self._writer.start()
+
+    async def ready(self) -> None:
+        """Raise Busy or StorageFull unless calls could be journalled now. It is tried, not guessed."""
+        try:
+            async with asyncio.timeout(PROMPT):
+                await self._do(Statement, schema.touch)
+        except TimeoutError:
+            raise Busy("the database could not be written for some seconds") from None
 
     def release(self) -> None:
         """End all waiting, so that no request holds up the end. On the event loop."""
         self._stopping = True
         self._waits.release()
+        self._feed.release()
 
     async def stop(self) -> None:
         """Do what waits, keep states while there is time, and close everything."""
@@ -95,7 +117,14 @@ class Sessions:
 
     # -- sessions --------------------------------------------------------------------------------------------
 
-    async def create(self, principal: Principal, name: str | None, machine: Mapping[str, Any]) -> SessionInfo:
+    async def create(
+        self,
+        principal: Principal,
+        name: str | None,
+        machine: Mapping[str, Any],
+        *,
+        terms: Terms | None = None,
+    ) -> SessionInfo:
         """A new session of the principal.
 
         name: at most 100 characters, None for one made up. machine: a profile with overrides, or a dump.
@@ -124,8 +153,9 @@ class Sessions:
             effective=0,
         )
         insert = partial(queries.insert, row=row, state=state, most=self._settings.sessions_per_owner)
-        await self._do(Statement, insert, adopt=Live(row.id, row.owner, built, 0, 0, 0))
-        return SessionInfo.of(row)
+        live = Live(row.id, row.owner, built, 0, 0, 0)
+        info: SessionInfo = await self._do(Statement, insert, adopt=live, terms=terms)
+        return info
 
     async def list(
         self, principal: Principal, limit: int = 100, after: str | None = None
@@ -145,16 +175,18 @@ class Sessions:
         """One session."""
         return SessionInfo.of(await self._read_rows(queries.allowed, principal, session_id, Right.READ))
 
-    async def rename(self, principal: Principal, session_id: str, name: str) -> SessionInfo:
+    async def rename(
+        self, principal: Principal, session_id: str, name: str, *, terms: Terms | None = None
+    ) -> SessionInfo:
         """Give a session another name. Raises BadArgument at `name`."""
         name = naming.checked(name)
-        execute = partial(queries.rename, principal=principal, session_id=session_id, name=name)
-        row: SessionRow = await self._do(Statement, execute)
-        return SessionInfo.of(row)
+        execute = partial(queries.rename, principal=principal, session_id=session_id, name=name, terms=terms)
+        info: SessionInfo = await self._do(Statement, execute)
+        return info
 
-    async def delete(self, principal: Principal, session_id: str) -> None:
+    async def delete(self, principal: Principal, session_id: str, *, terms: Terms | None = None) -> None:
         """Remove a session and all that is its own. For good."""
-        execute = partial(queries.remove, principal=principal, session_id=session_id)
+        execute = partial(queries.remove, principal=principal, session_id=session_id, terms=terms)
         await self._do(Statement, execute, session_id)
 
     # -- calls -----------------------------------------------------------------------------------------------
@@ -168,29 +200,43 @@ class Sessions:
         *,
         wait: float = 0.0,
         counters: bool = False,
+        terms: Terms | None = None,
     ) -> Applied:
         """Make one call; answered when its row is committed.
 
         wait: how many seconds to wait for a blocked task to be woken; the answer then has `woken_at`. Giving
-        up the wait changes nothing. counters: add the zones' counters. Raises BadArgument, TaskBlocked,
-        Conflict, LimitReached, and NotFound for a call that does not exist.
+        up the wait changes nothing, and the same request under the same key waits again. counters: add the
+        zones' counters. Raises BadArgument, TaskBlocked, Conflict, LimitReached, and NotFound for a call that
+        does not exist.
         """
         if call not in CALLS:
             raise NotFound("call", call)
         if wait <= 0:
-            applied: Applied = await self._do(Call, session_id, principal, call, body, counters)
+            applied: Applied = await self._do(Call, session_id, principal, call, body, counters, terms=terms)
             return applied
+        wait = min(wait, self._settings.wait_limit)
         woken: Future[int | None] = self._loop.create_future()
         try:
-            applied = await self._do(Call, session_id, principal, call, body, counters, woken)
+            applied = await self._do(Call, session_id, principal, call, body, counters, woken, terms)
             if applied.outcome["verdict"] != "blocked":
                 return applied
-            return applied.with_("woken_at", await self._woken(woken, min(wait, self._settings.wait_limit)))
+            return applied.with_("woken_at", await self._woken(woken, wait))
+        except Replied as found:
+            applied = Applied.of(found.reply.body)
+            if applied.outcome["verdict"] != "blocked":
+                raise
+            return applied.with_("woken_at", await self._woken_since(principal, session_id, applied, wait))
         finally:
             self._waits.remove(session_id, woken)
 
     async def batch(
-        self, principal: Principal, session_id: str, items: Sequence[BatchItem], *, counters: bool = False
+        self,
+        principal: Principal,
+        session_id: str,
+        items: Sequence[BatchItem],
+        *,
+        counters: bool = False,
+        terms: Terms | None = None,
     ) -> Answers:
         """Make all calls, or none where a caller's mistake is found in one of them.
 
@@ -200,7 +246,7 @@ class Sessions:
         if len(items) > most:
             raise LimitReached(("calls",), f"at most {most} calls in a batch")
         answers: Answers = await self._do(
-            Batch, session_id, principal, items, self._settings.names_per_person, counters
+            Batch, session_id, principal, items, self._settings.names_per_person, counters, terms
         )
         return answers
 
@@ -255,6 +301,16 @@ class Sessions:
     async def event(self, principal: Principal, session_id: str, seq: int) -> Event:
         """One row. Raises NotFound."""
         return await self._read_rows(queries.event, principal, session_id, seq)
+
+    async def follow(self, principal: Principal, session_id: str, after: int | None = None) -> Reader:
+        """The rows behind a seq and every later one, as they are committed; without a seq only the later ones.
+
+        The reader has to be closed. Raises TooMany.
+        """
+        row = await self._read_rows(queries.allowed, principal, session_id, Right.READ)
+        if self._stopping:
+            raise Busy("the server is stopping")
+        return self._feed.join(principal, row, after)
 
     async def explain(self, principal: Principal, session_id: str, seq: int) -> dict[str, Any]:
         """The decision steps of one row's call. Raises NotFound and Conflict."""
@@ -341,6 +397,28 @@ class Sessions:
         except TimeoutError:
             return None
 
+    async def _woken_since(
+        self, principal: Principal, session_id: str, blocked: Applied, seconds: float
+    ) -> int | None:
+        """As `_woken`, for a row that may have been written long ago: what follows it is read."""
+        woken: Future[int | None] = self._loop.create_future()
+        wait = Wait(blocked.outcome["args"]["task"], blocked.seq, woken)
+        until = self._loop.time() + seconds
+        while not self._stopping:
+            rows = await self.events(principal, session_id, wait.seen, PAGE)
+            for row in rows:
+                if may_wake(row.body):
+                    wait.saw(row.outcome)
+                if woken.done():
+                    return woken.result()
+                wait.seen = row.seq
+            left = until - self._loop.time()
+            if left <= 0:
+                break
+            if len(rows) < PAGE:
+                await asyncio.sleep(min(TICK, left))
+        return None
+
     async def _tick(self) -> None:
         """While anybody waits, look for rows of other processes."""
         while self._waits and not self._stopping:
@@ -351,9 +429,14 @@ class Sessions:
                 except Busy:
                     continue
                 for seq, body in rows:
-                    if b'"woken":' in body or b'"kill_task"' in body:
+                    if may_wake(body):
                         self._waits.saw(session_id, from_json(body))
                     self._waits.caught_up(session_id, seq)
+
+
+def may_wake(body: bytes) -> bool:
+    """Whether a row is worth decoding for those who wait."""
+    return b'"woken":' in body or b'"kill_task"' in body
 
 
 def _note_thread(threads: list[threading.Thread]) -> None:

@@ -16,6 +16,14 @@ class Wait:
     seen: int
     woken_at: Future[int | None]
 
+    def saw(self, outcome: Mapping[str, Any]) -> None:
+        """Look at a row."""
+        if outcome["seq"] > self.seen and not self.woken_at.done():
+            if self.task in outcome.get("woken", ()):
+                self.woken_at.set_result(outcome["seq"])
+            elif outcome["call"] == "kill_task" and outcome["args"]["task"] == self.task:
+                self.woken_at.set_result(None)
+
 
 class Waits:
     """Who waits in which session."""
@@ -41,11 +49,7 @@ class Waits:
     def saw(self, session_id: str, outcome: Mapping[str, Any]) -> None:
         """A row has been committed: here, or by another process."""
         for wait in self._waits.get(session_id, ()):
-            if outcome["seq"] > wait.seen and not wait.woken_at.done():
-                if wait.task in outcome.get("woken", ()):
-                    wait.woken_at.set_result(outcome["seq"])
-                elif outcome["call"] == "kill_task" and outcome["args"]["task"] == wait.task:
-                    wait.woken_at.set_result(None)
+            wait.saw(outcome)
 
     def behind(self) -> dict[str, int]:
         """Sessions in which somebody waits, with the last row that all of those have seen."""

@@ -9,12 +9,16 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.mm.calls import Named
+from app.mm.errors import BadArgument
 from app.mm.machine import Machine
 from app.sessions.access import Principal, Right, require
 from app.sessions.answers import Applied, BatchItem
 from app.sessions.batches import Progress
-from app.sessions.live import Change, Live
-from app.store import Connection, journal, names
+from app.sessions import lineage
+from app.sessions.errors import Conflict, NotFound
+from app.sessions.live import Live
+from app.sessions.terms import Replies, Terms, require_seq
+from app.store import Connection, journal, names, sessions
 from app.store.journal import Row
 
 # A longer batch is made in slices, between which others have their turn.
@@ -29,11 +33,16 @@ class Turn:
     rows: list[Row] = field(default_factory=list)
     names: dict[tuple[str, str], dict[str, str | None]] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
+    flushed: list[Row] = field(default_factory=list)
+    replies: Replies = field(init=False)
 
-    def add(self, change: Change) -> None:
+    def __post_init__(self) -> None:
+        self.replies = Replies(self.db)
+
+    def add(self, row: Row) -> None:
         """A row to be written."""
-        self.rows.append(change.row)
-        self.written.add(change.row.session_id)
+        self.rows.append(row)
+        self.written.add(row.session_id)
 
     def bind(self, session_id: str, person: str, name: str, named: Named | None) -> None:
         """A name to be written, or to be forgotten."""
@@ -46,7 +55,24 @@ class Turn:
             journal.append(self.db, self.rows)
         for (session_id, person), changes in self.names.items():
             names.put(self.db, session_id, person, changes)
+        self.flushed += self.rows
         self.rows, self.names = [], {}
+        self.replies.flush()
+
+
+def admit(
+    turn: Turn, live: Live, principal: Principal, terms: Terms | None, right: Right = Right.CALL
+) -> None:
+    """See that a principal may do so much here, and on these terms.
+
+    Raises NotFound and Forbidden; Replied and OtherRequest; Stale. A request that has been done is answered
+    as it was then, though its seq is long past.
+    """
+    require(turn.db, principal, right, live.id, live.owner)
+    if terms is not None:
+        if terms.once is not None:
+            turn.replies.check(terms.once)
+        require_seq(terms, live.seq)
 
 
 @dataclass(slots=True, eq=False)
@@ -60,14 +86,15 @@ class Call:
     body: Mapping[str, Any]
     counters: bool = False
     woken: Future[int | None] | None = None
+    terms: Terms | None = None
     writes: Final = True
 
     def do(self, turn: Turn, live: Live) -> Applied:
-        """Make it. Raises what `Live.parse` and `Live.apply` raise, NotFound and Forbidden."""
-        require(turn.db, self.principal, Right.CALL, live.id, live.owner)
+        """Make it. Raises what `Live.parse`, `Live.apply` and `admit` raise."""
+        admit(turn, live, self.principal, self.terms)
         known = live.names_of(self.principal.id)
         change = live.apply(live.parse(self.name, self.body, known), known, self.principal.by)
-        turn.add(change)
+        turn.add(change.row)
         if self.counters:
             return change.applied.with_("counters", live.machine.counters())
         return change.applied
@@ -83,12 +110,13 @@ class Batch:
     items: Sequence[BatchItem]
     most_names: int
     counters: bool = False
+    terms: Terms | None = None
     retries: int = 0
     writes: Final = True
 
     def do(self, turn: Turn, live: Live) -> list[Applied] | Progress:
         """Make it at once; a long one is only begun. Raises as a call does, with places."""
-        require(turn.db, self.principal, Right.CALL, live.id, live.owner)
+        admit(turn, live, self.principal, self.terms)
         progress = Progress(live, self.items, self.principal, self.most_names, counters=self.counters)
         if len(self.items) > SLICE:
             return progress
@@ -113,9 +141,15 @@ class Made:
     def future(self) -> Future[list[Applied]]:
         return self.batch.future
 
+    @property
+    def terms(self) -> Terms | None:
+        return self.batch.terms
+
     def do(self, turn: Turn, live: Live) -> list[Applied]:
-        """Write the rows. Raises NotFound and Forbidden."""
+        """Write the rows. Raises as `admit` does, but Stale: nobody else has moved the session meanwhile."""
         require(turn.db, self.batch.principal, Right.CALL, live.id, live.owner)
+        if self.terms is not None and self.terms.once is not None:
+            turn.replies.check(self.terms.once)
         return write(turn, self.progress)
 
 
@@ -123,11 +157,80 @@ def write(turn: Turn, progress: Progress) -> list[Applied]:
     """Put what a batch has come to into a turn."""
     live, person = progress.live, progress.principal.id
     for change in progress.changes:
-        turn.add(change)
+        turn.add(change.row)
     for name, named in progress.named.items():
         turn.bind(live.id, person, name, named)
     live.names[person] = progress.names
     return progress.answers
+
+
+@dataclass(slots=True, eq=False)
+class Rewind:
+    """Going back to an earlier state. to: the seq that had it; None for the state before the head's."""
+
+    future: Future[Applied]
+    session_id: str
+    principal: Principal
+    to: int | None
+    terms: Terms | None = None
+    retries: int = 0
+    writes: Final = True
+
+    def do(self, turn: Turn, live: Live) -> Rewound:
+        """See where it goes; the machine is made elsewhere. The rows of this turn must have been written.
+
+        Raises as `admit` does, BadArgument at `to`, and Conflict where there is nothing to undo.
+        """
+        admit(turn, live, self.principal, self.terms, Right.OWN)
+        if live.diverged is not None:
+            raise Conflict(live.diverged)
+        row = sessions.get(turn.db, live.id)
+        if row is None:
+            raise NotFound("session", live.id)
+        if self.to is None:
+            if row.effective == row.start:
+                raise Conflict("nothing to undo: the session is at its start")
+            return Rewound(self, live, row.seq, "undo", lineage.effective(turn.db, row, row.effective - 1))
+        if not row.start <= self.to <= row.seq:
+            raise BadArgument.at("to", f"a seq from {row.start} to {row.seq}")
+        return Rewound(self, live, row.seq, "rewind", self.to)
+
+
+@dataclass(slots=True, eq=False)
+class Rewound:
+    """A rewind whose machine is made, or being made; only its row is to be written.
+
+    live: the machine that was open until then, at `seq`. restored: the one to be open afterwards.
+    """
+
+    rewind: Rewind
+    live: Live
+    seq: int
+    call: str
+    to: int
+    restored: Live | None = None
+    writes: Final = True
+
+    @property
+    def session_id(self) -> str:
+        return self.rewind.session_id
+
+    @property
+    def future(self) -> Future[Applied]:
+        return self.rewind.future
+
+    @property
+    def terms(self) -> Terms | None:
+        return self.rewind.terms
+
+    def do(self, turn: Turn, live: Live) -> Applied:
+        """Write the row. Raises as `admit` does."""
+        assert self.restored is not None
+        admit(turn, live, self.rewind.principal, self.terms, Right.OWN)
+        self.restored.names = live.names
+        row, applied = self.restored.follow(self.seq, self.call, self.to, self.rewind.principal.by)
+        turn.add(row)
+        return applied
 
 
 @dataclass(slots=True, eq=False)
@@ -138,6 +241,7 @@ class Read:
     session_id: str
     principal: Principal
     look: Callable[[Machine], Any]
+    terms: Terms | None = None
     writes: Final = False
 
     def do(self, turn: Turn, live: Live) -> Any:
@@ -151,14 +255,17 @@ class Statement:
     """Rows to be written beside the calls.
 
     session_id: the session that is gone afterwards, if any. adopt: a machine to be held open afterwards.
+    terms: only whether this is done once is seen to here; `execute` must look at the seq itself
+    (`require_seq`), on the row that it locks.
     """
 
     future: Future[Any] | None
     execute: Callable[[Connection], Any]
     session_id: str | None = None
     adopt: Live | None = None
+    terms: Terms | None = None
     writes: Final = True
 
 
-OnMachine = Call | Batch | Made | Read
+OnMachine = Call | Batch | Made | Rewind | Rewound | Read
 Work = OnMachine | Statement

@@ -20,20 +20,43 @@ from typing import Any, Final, NamedTuple
 
 from app.mm.errors import BadArgument, TaskBlocked
 from app.sessions.batches import Progress
-from app.sessions.errors import Busy, Conflict, Forbidden, LimitReached, NotFound, StorageFull
+from app.sessions.errors import (
+    Busy,
+    Conflict,
+    Forbidden,
+    LimitReached,
+    NotFound,
+    OtherRequest,
+    Stale,
+    StorageFull,
+)
 from app.sessions.keeper import Keeper
 from app.sessions.live import Diverged, Live
 from app.sessions.machines import Machines
 from app.sessions.opening import names_of, reopen
-from app.sessions.work import SLICE, Batch, Made, Statement, Turn, Work
+from app.sessions.terms import Replied
+from app.sessions.work import SLICE, Batch, Made, Rewind, Rewound, Statement, Turn, Work
 from app.store import Store, journal, sessions
+from app.store.journal import Row
 
 GROUP: Final = 256
 CATCH_UP: Final = 200
 RETRIES: Final = 5
 DRAIN: Final = 2.0  # of the five seconds that SIGTERM leaves for everything
 
-REFUSALS: Final = (BadArgument, TaskBlocked, NotFound, Forbidden, Conflict, LimitReached, Busy, StorageFull)
+REFUSALS: Final = (
+    BadArgument,
+    TaskBlocked,
+    NotFound,
+    Forbidden,
+    Conflict,
+    LimitReached,
+    Stale,
+    OtherRequest,
+    Replied,
+    Busy,
+    StorageFull,
+)
 
 log = logging.getLogger(__name__)
 
@@ -54,7 +77,7 @@ class Writer(threading.Thread):
     """The thread. `put` and `stop` may be called from any other.
 
     tell: called with the answers of each group, on this thread. opener: opens machines. keeper: keeps states.
-    memory: estimated bytes of machines to hold open.
+    memory: estimated bytes of machines to hold open. publish: called with the rows of each group, on this thread.
     """
 
     def __init__(
@@ -64,11 +87,13 @@ class Writer(threading.Thread):
         opener: Executor,
         keeper: Keeper,
         memory: int,
+        publish: Callable[[Sequence[Row]], None],
     ) -> None:
         super().__init__(name="writer", daemon=True)
         self.machines = Machines(memory)
         self._store = store
         self._tell = tell
+        self._publish = publish
         self._opener = opener
         self._keeper = keeper
         self._connection = store.kept()
@@ -194,6 +219,7 @@ class Writer(threading.Thread):
         answers: list[Answer] = []
         left = deque(ready)
         written: set[str] = set()
+        rows: list[Row] = []
         try:
             with self._connection.transaction(writes=any(work.writes for work in ready)) as db:
                 turn = Turn(db, written=written)
@@ -204,18 +230,24 @@ class Writer(threading.Thread):
                     if answer is not None:
                         answers.append(answer)
                 turn.flush()
+            rows = turn.flushed
         except Exception as error:
             if not isinstance(error, (Busy, StorageFull)):
                 log.exception("a group of %d could not be written", len(ready))
-            # Nothing of this group has happened, and the machines are ahead of their journals.
+            # Nothing of this group has happened, and the machines are ahead of their journals. What was seen
+            # of it has not happened either; only what is wrong in itself remains so.
             for sid in written:
                 self.machines.drop(sid)
             answers = [
-                *(answer if answer.error else Answer(answer.work, error=error) for answer in answers),
+                *(
+                    answer if isinstance(answer.error, BadArgument) else Answer(answer.work, error=error)
+                    for answer in answers
+                ),
                 *(Answer(work, error=error) for work in left),
             ]
         self._settle(answers, written)
         self._tell(answers)
+        self._publish(rows)
 
     def _settle(self, answers: Iterable[Answer], written: Iterable[str]) -> None:
         """What follows from answers that are final."""
@@ -225,6 +257,8 @@ class Writer(threading.Thread):
             elif isinstance(work, Made):
                 if error is not None:
                     self.machines.drop(work.session_id)
+                self._unpark(work.session_id)
+            elif isinstance(work, Rewound):
                 self._unpark(work.session_id)
         for sid in written:
             live = self.machines.used(sid)
@@ -248,8 +282,12 @@ class Writer(threading.Thread):
             if head is None or live.seq != live.committed or not 0 < head.seq - live.seq <= CATCH_UP:
                 self.machines.drop(live.id)
                 continue
+            rows = list(journal.tail(turn.db, live.id, live.seq, head.seq))
+            if any(row.effective != row.seq for row in rows):  # a rewind: only opening it anew leads there
+                self.machines.drop(live.id)
+                continue
             try:
-                live.replay(journal.tail(turn.db, live.id, live.seq, head.seq))
+                live.replay(rows)
                 live.names = names_of(turn.db, live.id)
                 live.committed = live.seq
             except Diverged:
@@ -261,18 +299,28 @@ class Writer(threading.Thread):
             return self._execute(turn, work)
         sid = work.session_id
         if isinstance(work, Made) and self.machines.get(sid) is not work.progress.live:
-            return self._repeat(work)
-        if sid in self._parked and not isinstance(work, Made):
+            return self._repeat(work, work.batch)
+        if isinstance(work, Rewound) and (
+            self.machines.get(sid) is not work.live or work.live.seq != work.seq
+        ):
+            return self._repeat(work, work.rewind)
+        if sid in self._parked and not isinstance(work, (Made, Rewound)):
             self._parked[sid].append(work)
             return None
         live = self.machines.get(sid)
         if live is None:
             self._again.append(work)
             return None
-        before = live.seq
+        if isinstance(work, Rewind):
+            turn.flush()  # what it goes back over may have been made in this very turn
+        before, rows = live.seq, len(turn.rows)
         try:
             result = work.do(turn, live)
+            unfinished = isinstance(result, (Progress, Rewound))
+            if work.terms is not None and work.terms.once is not None and not unfinished:
+                turn.replies.keep(work.terms.once, sid, result)
         except Exception as error:
+            del turn.rows[rows:]
             if live.spoiled or live.seq != before:
                 self.machines.drop(sid)
             if not isinstance(error, REFUSALS) and work.writes:
@@ -283,13 +331,25 @@ class Writer(threading.Thread):
             self._parked[sid] = []
             self._queue.put(partial(self._slice, work, result))
             return None
+        if isinstance(result, Rewound):
+            self._parked[sid] = []
+            self._queue.put(partial(self._restore, result))
+            return None
+        if isinstance(work, Rewound):
+            assert work.restored is not None
+            self.machines.add(work.restored)
         return Answer(work, result)
 
     def _execute(self, turn: Turn, work: Statement) -> Answer:
         turn.flush()
+        once = None if work.terms is None else work.terms.once
         try:
             with turn.db.begin_nested():
+                if once is not None:
+                    turn.replies.check(once)
                 result = work.execute(turn.db)
+                if once is not None:
+                    turn.replies.keep(once, None, result)
         except REFUSALS as error:
             return Answer(work, error=error)
         if work.session_id is not None:
@@ -320,12 +380,41 @@ class Writer(threading.Thread):
         else:
             self._queue.put(partial(self._slice, batch, progress))
 
-    def _repeat(self, made: Made) -> Answer | None:
-        """Another process wrote while the batch was made: make it again, on top of that."""
-        batch = made.batch
-        if batch.retries >= RETRIES:
+    def _repeat(self, made: Made | Rewound, work: Batch | Rewind) -> Answer | None:
+        """Another process wrote while the machine was made ready: do it again, on top of that."""
+        if work.retries >= RETRIES:
             return Answer(made, error=Busy("another process keeps writing to this session"))
-        batch.retries += 1
-        self._again.append(batch)
-        self._unpark(batch.session_id)
+        work.retries += 1
+        self._again.append(work)
+        self._unpark(work.session_id)
         return None
+
+    # -- rewinds ---------------------------------------------------------------------------------------------
+
+    def _restore(self, rewound: Rewound, _: list[Work]) -> None:
+        """What the state to go back to is made of has been committed, so it can be made."""
+        if self.machines.get(rewound.session_id) is rewound.live:
+            self._opener.submit(self._make, rewound)
+        else:  # the group in which it was begun has failed
+            self._again.append(rewound.rewind)
+            self._unpark(rewound.session_id)
+
+    def _make(self, rewound: Rewound) -> None:
+        """On the opener's thread."""
+        try:
+            with self._store.reading() as db:
+                made: Live | Exception = reopen(db, rewound.session_id, rewound.to)
+        except Exception as error:  # noqa: BLE001 - told to who asked
+            made = error
+        self._queue.put(partial(self._restored, rewound, made))
+
+    def _restored(self, rewound: Rewound, made: Live | Exception, ready: list[Work]) -> None:
+        if isinstance(made, Live) and made.diverged is None:
+            rewound.restored = made
+            ready.append(rewound)
+            return
+        error = made if isinstance(made, Exception) else Conflict(str(made.diverged))
+        if not isinstance(error, REFUSALS):
+            log.error("session %s: no machine of seq %d", made, rewound.to, exc_info=error)
+        self._unpark(rewound.session_id)
+        self._tell([Answer(rewound, error=error)])

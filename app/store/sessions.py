@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, tuple_, update
 
 from app.store import states
-from app.store.tables import access, journal, names, sessions, snapshots
+from app.store.tables import access, journal, names, replies, sessions, snapshots
 
 
 class SessionRow(NamedTuple):
@@ -44,6 +44,9 @@ _HEADS: Final = (
     .order_by(sessions.c.id)
     .with_for_update()
 )
+_SEQS: Final = select(sessions.c.id, sessions.c.seq).where(
+    sessions.c.id.in_(bindparam("ids", expanding=True))
+)
 
 
 def create(db: Connection, row: SessionRow) -> None:
@@ -61,6 +64,11 @@ def heads(db: Connection, session_ids: Collection[str]) -> dict[str, Head]:
     """Where the given sessions are, until the transaction ends; those that do not exist are missing."""
     rows = db.execute(_HEADS, {"ids": list(session_ids)})
     return {row.id: Head(row.seq, row.effective) for row in rows}
+
+
+def seqs(db: Connection, session_ids: Collection[str]) -> dict[str, int]:
+    """The last seq of each of the given sessions; those that do not exist are missing."""
+    return {row.id: row.seq for row in db.execute(_SEQS, {"ids": list(session_ids)})}
 
 
 def visible(
@@ -88,9 +96,9 @@ def rename(db: Connection, session_id: str, name: str) -> None:
 
 
 def remove(db: Connection, session_id: str) -> None:
-    """Delete a session with its journal, names and grants, and the states that nobody else has."""
+    """Delete a session with its journal, names, grants and replies, and the states that nobody else has."""
     unshared = states.of(db, session_id)
-    for table in (journal, names, access, snapshots):
+    for table in (journal, names, access, snapshots, replies):
         db.execute(delete(table).where(table.c.session_id == session_id))
     db.execute(delete(sessions).where(sessions.c.id == session_id))
     states.forget(db, unshared)

@@ -74,6 +74,16 @@ journal: Final = Table(
     sqlite_with_rowid=False,
 )
 
+# Rewinds have another row's state. There are few of them, and a state is found by walking back over them.
+Index(
+    "ix_journal_rewinds",
+    journal.c.session_id,
+    journal.c.seq,
+    journal.c.effective,
+    sqlite_where=journal.c.effective != journal.c.seq,
+    postgresql_where=journal.c.effective != journal.c.seq,
+)
+
 # A machine's dump: canonical JSON, compressed, once for all that share it. `sha256` is of the JSON.
 states: Final = Table(
     "states",
@@ -114,4 +124,20 @@ access: Final = Table(
     Column("role", Text, nullable=False),
     PrimaryKeyConstraint("session_id", "principal"),
     Index(None, "principal"),
+)
+
+# What was answered to requests that may be sent again, by whom and under which key. `session_id`: whose rows
+# were written with it, and with which it goes; null where the request made a session.
+replies: Final = Table(
+    "replies",
+    metadata,
+    Column("principal", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("session_id", Text, ForeignKey("sessions.id", ondelete="CASCADE"), index=True),
+    Column("fingerprint", Text, nullable=False),
+    Column("created", Text, nullable=False, index=True),
+    Column("status", Integer, nullable=False),
+    Column("headers", Text, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+    PrimaryKeyConstraint("principal", "key"),
 )

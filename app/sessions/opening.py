@@ -14,8 +14,9 @@ from app.mm import boot
 from app.mm.calls import Named
 from app.mm.errors import BadArgument
 from app.mm.machine import Machine
-from app.sessions import snapshots
+from app.sessions import lineage, snapshots
 from app.sessions.errors import NotFound
+from app.sessions.lineage import Stretch
 from app.sessions.live import Diverged, Live, Names
 from app.store import Connection, journal, names, sessions, states
 from app.store.sessions import SessionRow
@@ -63,25 +64,33 @@ def names_of(db: Connection, session_id: str) -> dict[str, Names]:
     }
 
 
-def _rebuild(db: Connection, row: SessionRow, to: int) -> Live:
-    seq, machine = _start(db, row, to)
+def _rebuild(db: Connection, row: SessionRow, at: int) -> Live:
+    seq, machine, stretches = _start(db, row, at)
     live = Live(row.id, row.owner, machine, seq, seq, row.seq)
-    live.replay(journal.tail(db, row.id, seq, to))
+    live.replay(lineage.rows(db, row.id, stretches))
+    live.seq = at
     return live
 
 
-def _start(db: Connection, row: SessionRow, to: int) -> tuple[int, Machine]:
-    """The nearest state that can be read, or the one from which the session started."""
-    for seq, state in states.nearest(db, row.id, to):
-        try:
-            return seq, snapshots.decode(state)
-        except ValueError as error:  # BadArgument is one: a state that this engine cannot read
-            if seq == row.start:
-                raise
-            log.warning("session %s: %s; replaying from an earlier state", row.id, error)
+def _start(db: Connection, row: SessionRow, at: int) -> tuple[int, Machine, list[Stretch]]:
+    """The nearest state that can be read, or the one from which the session started; and the way from there."""
+    known = states.places(db, row.id)
+    while True:
+        seq, stretches = lineage.route(db, row, at, known)
+        state = states.at(db, row.id, seq)
+        if state is not None:
+            try:
+                return seq, snapshots.decode(state), stretches
+            except ValueError as error:  # BadArgument is one: a state that this engine cannot read
+                if seq == row.start:
+                    raise
+                log.warning("session %s: %s; replaying from an earlier state", row.id, error)
+        if seq == row.start:
+            break
+        known.remove(seq)
     if row.boot is None:
         raise LookupError(f"session {row.id}: the state it started from is gone")
-    return row.start, boot.boot(json.loads(row.boot))
+    return row.start, boot.boot(json.loads(row.boot)), stretches
 
 
 _pausing = threading.Lock()

@@ -43,6 +43,33 @@ _PAGE: Final = (
     .order_by(journal.c.seq)
     .limit(bindparam("most"))
 )
+_UP_TO: Final = (
+    select(journal.c.seq, journal.c.outcome)
+    .where(
+        journal.c.session_id == bindparam("of"),
+        journal.c.seq > bindparam("after"),
+        journal.c.seq <= bindparam("to"),
+    )
+    .order_by(journal.c.seq)
+)
+_REWINDS: Final = (
+    select(journal.c.seq, journal.c.effective)
+    .where(journal.c.session_id == bindparam("of"), journal.c.effective != journal.c.seq)
+    .order_by(journal.c.seq)
+)
+_BACK: Final = (
+    select(journal.c.seq, journal.c.effective)
+    .where(
+        journal.c.session_id == bindparam("of"),
+        journal.c.seq <= bindparam("at"),
+        journal.c.effective != journal.c.seq,
+    )
+    .order_by(journal.c.seq.desc())
+    .limit(bindparam("most"))
+)
+_EFFECTIVE: Final = select(journal.c.effective).where(
+    journal.c.session_id == bindparam("of"), journal.c.seq == bindparam("at")
+)
 _ONE: Final = select(journal.c.outcome).where(
     journal.c.session_id == bindparam("of"), journal.c.seq == bindparam("at")
 )
@@ -69,6 +96,52 @@ def page(db: Connection, session_id: str, after: int, most: int) -> list[tuple[i
     """Seq and outcome of at most so many rows after a seq, in order."""
     result = db.execute(_PAGE, {"of": session_id, "after": after, "most": most})
     return [(row.seq, row.outcome) for row in result]
+
+
+def some(db: Connection, session_id: str, after: int, to: int, most: int) -> list[tuple[int, bytes]]:
+    """Seq and outcome of rows after one seq up to another, in order; no more once those make `most` bytes."""
+    result = db.execute(_UP_TO.limit(_CHUNK), {"of": session_id, "after": after, "to": to})
+    found: list[tuple[int, bytes]] = []
+    size = 0
+    for row in result:
+        found.append((row.seq, row.outcome))
+        size += len(row.outcome)
+        if size >= most:
+            result.close()
+            break
+    return found
+
+
+def part(db: Connection, session_id: str, after: int, to: int, most: int) -> list[Row]:
+    """The rows after one seq up to another, in order; no more once their outcomes make `most` bytes."""
+    result = db.execute(_TAIL.limit(_CHUNK), {"of": session_id, "after": after, "to": to})
+    found: list[Row] = []
+    size = 0
+    for row in result:
+        found.append(Row._make(row))
+        size += len(row.outcome)
+        if size >= most:
+            result.close()
+            break
+    return found
+
+
+def rewinds(db: Connection, session_id: str) -> Iterator[tuple[int, int]]:
+    """Seq and effective seq of the rows that have another one's state, in order."""
+    result = db.execute(_REWINDS, {"of": session_id}, execution_options={"yield_per": _CHUNK})
+    for row in result:
+        yield row.seq, row.effective
+
+
+def rewinds_before(db: Connection, session_id: str, at: int, most: int) -> list[tuple[int, int]]:
+    """Seq and effective seq of at most so many rewinds at or before a seq, the last first."""
+    result = db.execute(_BACK, {"of": session_id, "at": at, "most": most})
+    return [(row.seq, row.effective) for row in result]
+
+
+def effective(db: Connection, session_id: str, seq: int) -> int | None:
+    """The seq whose state a row has; None where there is no such row."""
+    return db.execute(_EFFECTIVE, {"of": session_id, "at": seq}).scalar()
 
 
 def one(db: Connection, session_id: str, seq: int) -> bytes | None:

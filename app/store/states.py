@@ -57,3 +57,15 @@ def forget(db: Connection, hashes: Collection[str]) -> None:
     for sha256 in hashes:
         unused = ~exists().where(snapshots.c.sha256 == sha256)
         db.execute(delete(states).where(states.c.sha256 == sha256, unused))
+
+
+def at(db: Connection, session_id: str, seq: int) -> State | None:
+    """The state that a session has at exactly this seq; None where none is kept."""
+    found = next(nearest(db, session_id, seq), None)
+    return None if found is None or found[0] != seq else found[1]
+
+
+def places(db: Connection, session_id: str) -> list[int]:
+    """The seqs at which a session has states, in order."""
+    query = select(snapshots.c.seq).where(snapshots.c.session_id == session_id).order_by(snapshots.c.seq)
+    return list(db.execute(query).scalars())

@@ -1,0 +1,93 @@
+"""Which calls make up a state. The rows between a rewind and what it went back to do not."""
+
+from __future__ import annotations
+
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import pairwise
+from typing import Final, NamedTuple
+
+from app.store import Connection, journal
+from app.store.journal import Row
+from app.store.sessions import SessionRow
+
+# Rewinds are looked up by so many; rows that are left out are read all the same where they are so few.
+PART: Final = 500
+GAP: Final = 50
+
+
+class Stretch(NamedTuple):
+    """Calls of which each was made on the state that the one before it had left.
+
+    They are the rows after one seq up to another; no rewind is among them.
+    """
+
+    after: int
+    to: int
+
+
+def effective(db: Connection, row: SessionRow, at: int) -> int:
+    """The seq of the call whose state a session has at a seq, or of its start."""
+    if at == row.start:
+        return at
+    found = journal.effective(db, row.id, at)
+    if found is None:
+        raise LookupError(f"session {row.id}: there is no row {at}")
+    return found
+
+
+def back(db: Connection, row: SessionRow, at: int) -> Iterator[Stretch]:
+    """The stretches that lead to the state at a seq, the last first, as far as the session's start.
+
+    Each is found when it is asked for: what comes before a state that is kept is nobody's concern.
+    """
+    to = effective(db, row, at)
+    rewinds: list[tuple[int, int]] = []
+    known_from = row.seq + 1
+    while to > row.start:
+        if to < known_from:
+            found = journal.rewinds_before(db, row.id, to, PART)
+            known_from = found[-1][0] if len(found) == PART else row.start
+            rewinds = found[::-1]
+        index = bisect_left(rewinds, (to, 0)) - 1
+        after, before = rewinds[index] if index >= 0 else (row.start, row.start)
+        yield Stretch(after, to)
+        to = before
+
+
+def route(db: Connection, row: SessionRow, at: int, known: Sequence[int]) -> tuple[int, list[Stretch]]:
+    """How the state at a seq is reached: from which seq's state, and over which calls.
+
+    known: the seqs of calls whose states there are, in order; the session's start is always there.
+    """
+    stretches: list[Stretch] = []
+    for stretch in back(db, row, at):
+        index = bisect_right(known, stretch.to) - 1
+        if index >= 0 and known[index] > stretch.after:
+            if known[index] < stretch.to:
+                stretches.append(Stretch(known[index], stretch.to))
+            return known[index], stretches[::-1]
+        stretches.append(stretch)
+    return row.start, stretches[::-1]
+
+
+def rows(db: Connection, session_id: str, stretches: Iterable[Stretch]) -> Iterator[Row]:
+    """The rows of some stretches, in order."""
+    for near in _near(list(stretches)):
+        stretch, *others = near
+        for row in journal.tail(db, session_id, stretch.after, near[-1].to):
+            while row.seq > stretch.to:
+                stretch, *others = others
+            if row.seq > stretch.after:
+                yield row
+
+
+def _near(stretches: Sequence[Stretch]) -> Iterator[Sequence[Stretch]]:
+    """Stretches that are better read together than one by one."""
+    first = 0
+    for index, (before, behind) in enumerate(pairwise(stretches), 1):
+        if behind.after - before.to > GAP:
+            yield stretches[first:index]
+            first = index
+    if stretches:
+        yield stretches[first:]

@@ -24,9 +24,9 @@ from app.sessions.feed import Feed, Reader
 from app.sessions.keeper import Keeper
 from app.sessions.live import Live, now
 from app.sessions.queries import Event
-from app.sessions.terms import Replied, Terms
-from app.sessions.waits import Wait, Waits
-from app.sessions.work import Batch, Call, Made, Read, Statement, Work
+from app.sessions.terms import Replied, Terms, sweep
+from app.sessions.waits import REWINDS, Wait, Waits
+from app.sessions.work import Batch, Call, Made, Read, Rewind, Rewound, Statement, Work
 from app.sessions.writer import Answer, Writer
 from app.settings import Settings
 from app.store import Connection, Store, journal, schema, sessions
@@ -35,7 +35,9 @@ from app.store.states import State
 
 PAGE: Final = 1_000
 TICK: Final = 0.25  # how often other processes' rows are looked for
+SWEEP: Final = 300  # how often old replies are forgotten
 PROMPT: Final = 2.0  # who asks whether the server is ready does not wait for long
+SIGNS: Final = (b'"woken":', b'"call":"kill_task"', *(f'"call":"{call}"'.encode() for call in REWINDS))
 LINGER: Final = 0.5  # how long the end waits for other threads
 
 # Sessions.list hides the type of that name from what follows it.
@@ -83,6 +85,7 @@ class Sessions:
             self._feed.publish,
         )
         self._writer.start()
+        self._sweeping = self._loop.call_later(SWEEP, self._sweep)
 
     async def ready(self) -> None:
         """Raise Busy or StorageFull unless calls could be journalled now. It is tried, not guessed."""
@@ -95,6 +98,7 @@ class Sessions:
     def release(self) -> None:
         """End all waiting, so that no request holds up the end. On the event loop."""
         self._stopping = True
+        self._sweeping.cancel()
         self._waits.release()
         self._feed.release()
 
@@ -250,6 +254,22 @@ class Sessions:
         )
         return answers
 
+    async def rewind(
+        self, principal: Principal, session_id: str, to: int, *, terms: Terms | None = None
+    ) -> Applied:
+        """Give a session the state again that it had at a seq; history goes on with a new row.
+
+        What people have named keeps its name. Raises BadArgument at `to`, and Conflict for a session that
+        takes no calls or has no readable state there.
+        """
+        rewound: Applied = await self._do(Rewind, session_id, principal, to, terms)
+        return rewound
+
+    async def undo(self, principal: Principal, session_id: str, *, terms: Terms | None = None) -> Applied:
+        """Take back the call that made the present state. Raises Conflict where there is none."""
+        undone: Applied = await self._do(Rewind, session_id, principal, None, terms)
+        return undone
+
     async def names(self, principal: Principal, session_id: str) -> dict[str, Named]:
         """What the principal has named in the session."""
         return await self._read_rows(queries.names, principal, session_id)
@@ -382,6 +402,8 @@ class Sessions:
             if work.woken is not None and result.outcome["verdict"] == "blocked":
                 task = result.outcome["args"]["task"]
                 self._waits.add(work.session_id, Wait(task, result.seq, work.woken))
+        elif isinstance(work, (Rewind, Rewound)):
+            self._waits.saw(work.session_id, result.outcome)
         elif isinstance(work, (Batch, Made)) and self._waits:
             for applied in result:
                 self._waits.saw(work.session_id, applied.outcome)
@@ -396,6 +418,10 @@ class Sessions:
             return await asyncio.wait_for(asyncio.shield(woken), seconds)
         except TimeoutError:
             return None
+
+    def _sweep(self) -> None:
+        self._background.submit(sweep, self._store)
+        self._sweeping = self._loop.call_later(SWEEP, self._sweep)
 
     async def _woken_since(
         self, principal: Principal, session_id: str, blocked: Applied, seconds: float
@@ -436,7 +462,7 @@ class Sessions:
 
 def may_wake(body: bytes) -> bool:
     """Whether a row is worth decoding for those who wait."""
-    return b'"woken":' in body or b'"kill_task"' in body
+    return any(sign in body for sign in SIGNS)
 
 
 def _note_thread(threads: list[threading.Thread]) -> None:

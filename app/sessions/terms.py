@@ -6,6 +6,7 @@ many who name the same seq, or send the same key, exactly one has an effect.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -13,10 +14,13 @@ from typing import Any, Final
 
 from app.sessions.errors import OtherRequest, Stale
 from app.sessions.live import now, written
-from app.store import Connection, replies
+from app.store import Busy, Connection, StorageFull, Store, replies
 from app.store.replies import Kept, Reply
 
 KEPT_FOR: Final = timedelta(hours=24)
+AT_ONCE: Final = 500
+
+log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,3 +93,14 @@ def require_seq(terms: Terms | None, seq: int) -> None:
 def outdated() -> str:
     """The time before which replies are forgotten."""
     return written(datetime.now(UTC) - KEPT_FOR)
+
+
+def sweep(store: Store) -> None:
+    """Delete replies that nobody may ask for any more, a few at a time: calls want to be written too."""
+    try:
+        while True:
+            with store.writing() as db:
+                if replies.forget(db, outdated(), AT_ONCE) < AT_ONCE:
+                    return
+    except (Busy, StorageFull) as error:
+        log.info("old replies are kept for now: %s", error)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Self
 
 from pydantic import Field, model_validator
@@ -21,12 +22,23 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     public_url: str | None = Field(None, description="the address users type, where it differs")
+    demos: Path | None = Field(None, description="a folder with guided demos of one's own")
 
     body_limit: int = Field(MIB, gt=0, description="largest request body")
     batch_body_limit: int = Field(8 * MIB, gt=0, description="largest body of a batch of calls")
     dump_limit: int = Field(64 * MIB, gt=0, description="largest body that creates a session from a dump")
+    import_limit: int = Field(256 * MIB, gt=0, description="largest exported session that is imported")
+    import_time: float = Field(
+        600.0, gt=0, description="longest that making an imported session's calls again may take"
+    )
     batch_calls: int = Field(10_000, gt=0, description="most calls in a batch")
     wait_limit: float = Field(30.0, ge=0, description="longest that a blocked call may be waited for")
+
+    streams: int = Field(2_000, gt=0, description="most event streams that are open at a time")
+    streams_per_principal: int = Field(500, gt=0, description="most event streams of one principal")
+    stream_behind: int = Field(
+        20_000, gt=0, description="rows a reader may be behind before it has to read the machine anew"
+    )
 
     sessions_per_owner: int = Field(1_000, gt=0, description="most sessions of one owner")
     names_per_person: int = Field(20_000, gt=0, description="most names of one person in a session")

@@ -1,5 +1,6 @@
 """For tests of the HTTP faces: a whole application in this process, and what all answers have in common."""
 
+import socket
 import threading
 import time
 from collections.abc import Iterator
@@ -45,10 +46,19 @@ def client_of(app: FastAPI) -> TestClient:
     return TestClient(app, base_url=ORIGIN, raise_server_exceptions=False, follow_redirects=False)
 
 
+class Server(uvicorn.Server):
+    """Ends its streams, as `kmemlab serve` does, before it waits for requests to end."""
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        assert isinstance(self.config.app, FastAPI)
+        self.config.app.state.sessions.release()
+        await super().shutdown(sockets)
+
+
 @contextmanager
 def listening(app: FastAPI) -> Iterator[str]:
     """Serves the application over real HTTP, in a thread of this process; its address."""
-    server = uvicorn.Server(uvicorn.Config(app, port=0, log_level="critical", access_log=False))
+    server = Server(uvicorn.Config(app, port=0, log_level="critical", access_log=False))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from app.api import calls, health, openapi, reading, reference, sessions
+from app.api import calls, health, openapi, reading, reference, sessions, stream
 from app.api.bodies import JSON
 from app.api.requests import BASE, only_known_headers, only_known_parameters
 
@@ -23,8 +23,9 @@ def mount(app: FastAPI) -> None:
     app.router.routes.insert(0, calls.hot_route)
     strict = [Depends(only_known_parameters), Depends(only_known_headers)]
     face = APIRouter(prefix=BASE, dependencies=strict)
-    for router in (calls.router, sessions.router, sessions.one, reading.router, reference.router):
-        face.include_router(router)
+    for module in (calls, sessions, stream, reading, reference):
+        face.include_router(module.router)
+    face.include_router(sessions.one)
     watchers = APIRouter(dependencies=strict)
     watchers.include_router(health.router)
     described = len(app.router.routes)

@@ -1,0 +1,77 @@
+"""`GET /sessions/{id}/events/stream`: rows as server-sent events, for as long as the reader stays.
+
+The bytes are made once for all readers (app.sessions.feed) and sent as they are.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+from app.api import docs
+from app.api.parameters import DIGITS, After
+from app.api.requests import asked
+from app.mm.errors import BadArgument
+from app.sessions import Reader
+
+router = APIRouter(tags=["reading"], prefix="/sessions/{id:id}")
+
+MEDIA_TYPE: Final = "text/event-stream"
+
+# A proxy must neither keep nor collect what is worth something only at once.
+HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+
+
+@router.get("/events/stream", **docs.operation("stream_events", "The journal, live", docs.STREAM))
+async def stream(request: Request, after: After | None = None) -> Response:
+    """Every row behind `after` or `Last-Event-ID`, and each later one when it is committed."""
+    sessions, principal, sid = asked(request)
+    return EventStream(await sessions.follow(principal, sid, last_seen(request, after)))
+
+
+def last_seen(request: Request, after: int | None) -> int | None:
+    """Where the reader is. One that comes back repeats its first address: its header knows better."""
+    given = request.headers.get("last-event-id", "")
+    if not given:
+        return after
+    if DIGITS.fullmatch(given) is None:
+        raise BadArgument.at(("header", "last-event-id"), "the seq of a row, in decimal digits")
+    return int(given)
+
+
+class EventStream(Response):
+    """What a reader is given, until it hangs up or the stream is over."""
+
+    media_type = MEDIA_TYPE
+
+    def __init__(self, reader: Reader) -> None:
+        self.reader = reader
+        self.status_code = 200
+        self.background = None
+        self.init_headers(HEADERS)
+
+    async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
+        """Send, and listen for the reader to hang up."""
+        listening = asyncio.create_task(self.hung_up(receive))
+        try:
+            await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+            while (part := await self.reader.next()) is not None:
+                await send({"type": "http.response.body", "body": part, "more_body": True})
+            await send({"type": "http.response.body", "body": b""})
+        finally:
+            self.reader.close()
+            listening.cancel()
+            with suppress(asyncio.CancelledError):
+                await listening
+
+    async def hung_up(self, receive: Receive) -> None:
+        """Ends the reading when the connection is gone."""
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        self.reader.close()

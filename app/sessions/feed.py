@@ -1,0 +1,325 @@
+"""Followers of sessions: every row goes to them after its COMMIT, in order and exactly once.
+
+A reader is a place in a journal, and nothing is queued for it: what is new stands in its session's channel,
+in chunks that are encoded once for all, and a reader who is not at the beginning of a chunk reads the journal
+until it is. So slow readers cost no memory, resuming is no special case, and one too far behind is told so.
+
+A channel shows its first row at once, and then what has collected in a tick: three hundred readers of three
+hundred calls a second cost four messages a second each. One query a tick finds the rows of other processes,
+in all channels.
+
+On the event loop, except `Feed.publish`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from asyncio import AbstractEventLoop, Future, TimerHandle
+from collections import Counter
+from collections.abc import Callable, Coroutine, Iterable, Sequence
+from typing import Any, Final, NamedTuple
+
+from app.sessions.access import Principal
+from app.sessions.errors import Busy, StorageFull, TooMany
+from app.settings import Settings
+from app.store import journal, sessions
+from app.store.journal import Row
+from app.store.sessions import SessionRow
+
+TICK: Final = 0.25
+KEEP_ALIVE: Final = 15.0
+CHUNK: Final = 1 << 16  # bytes sent at a time; a single row may be more
+HELD: Final = 64 << 20  # bytes of chunks, in all channels together
+
+QUIET: Final = b": nothing new\n\n"
+RETRY: Final = b"retry: 1000\n"
+
+# Runs a function of the rows within a transaction, on another thread.
+ReadRows = Callable[..., Coroutine[Any, Any, Any]]
+
+log = logging.getLogger(__name__)
+
+
+def message(seq: int, body: bytes) -> bytes:
+    """A row as an event. body: the outcome's JSON, which is one line."""
+    return b"id: %d\ndata: %b\n\n" % (seq, body)
+
+
+def resync(seq: int) -> bytes:
+    """Tells a reader that rows are left out, and after which seq it goes on."""
+    return b'event: resync\nid: %d\ndata: {"seq": %d}\n\n' % (seq, seq)
+
+
+class Chunk(NamedTuple):
+    """Neighbouring rows as bytes. to: the last one's seq."""
+
+    to: int
+    data: bytes
+
+
+class Channel:
+    """One session that is followed, by these readers.
+
+    head: the last row that has been shown. seen: the last row that has come. chunks: by the seq before them.
+    """
+
+    def __init__(self, feed: Feed, head: int) -> None:
+        self.readers: set[Reader] = set()
+        self.chunks: dict[int, Chunk] = {}
+        self.head = head
+        self._feed = feed
+        self._collected: list[bytes] = []
+        self._timer: TimerHandle | None = None
+        self._next_show = 0.0
+
+    @property
+    def seen(self) -> int:
+        return self.head + len(self._collected)
+
+    def saw(self, rows: Iterable[tuple[int, bytes]]) -> None:
+        """Rows have been committed. Those that were seen are passed over, and so are those behind a gap."""
+        for seq, body in rows:
+            if seq == self.seen + 1:
+                self._collected.append(message(seq, body))
+        if self._collected and self._timer is None:
+            self._timer = self._feed.loop.call_at(self._next_show, self.show)
+
+    def show(self) -> None:
+        """Let the readers have what has collected."""
+        self._stop_timer()
+        self._next_show = self._feed.loop.time() + TICK
+        for part in _parts(self._collected):
+            to = self.head + len(part)
+            self.chunks[self.head] = Chunk(to, b"".join(part))
+            self.head = to
+        self._collected = []
+        self._forget()
+        self._wake()
+
+    def _forget(self) -> None:
+        """Let go of what no reader will take from here, and of what is too much to keep."""
+        first = max(min(reader.at for reader in self.readers), self.head - self._feed.behind)
+        held = sum(len(chunk.data) for chunk in self.chunks.values())
+        for after, chunk in list(self.chunks.items()):
+            if after >= first and held <= self._feed.share:
+                break
+            held -= len(chunk.data)
+            del self.chunks[after]
+
+    def skip(self, head: int) -> None:
+        """So many rows have come at once that nobody is to read them all."""
+        self._stop_timer()
+        self._collected, self.chunks = [], {}
+        self.head = head
+        self._wake()
+
+    def end(self) -> None:
+        """Nothing more will come."""
+        self._stop_timer()
+        for reader in list(self.readers):
+            reader.close()
+
+    def _wake(self) -> None:
+        for reader in self.readers:
+            reader.wake()
+
+    def _stop_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+
+class Reader:
+    """One who follows a session. at: the last row that it has been given."""
+
+    def __init__(self, feed: Feed, principal: Principal, session_id: str, at: int, first: bytes) -> None:
+        self.principal = principal
+        self.session_id = session_id
+        self.at = at
+        self._feed = feed
+        self._channel = feed.channel(session_id, at)
+        self._first = first
+        self._news: Future[None] | None = None
+        self._open = True
+        self._channel.readers.add(self)
+
+    async def next(self) -> bytes | None:
+        """What to send next, when there is something; None when the stream is over."""
+        channel = self._channel
+        while self._open:
+            if self._first:
+                first, self._first = self._first, b""
+                return first
+            if channel.head - self.at > self._feed.behind:
+                self.at = channel.head
+                return resync(self.at)
+            chunk = channel.chunks.get(self.at)
+            if chunk is not None:
+                self.at = chunk.to
+                return chunk.data
+            if self.at >= channel.head:
+                if not await self._is_news():
+                    return QUIET
+            else:
+                missed = await self._feed.missed(self.session_id, self.at, channel.head)
+                if missed is not None:
+                    self.at = missed.to
+                    return missed.data
+        return None
+
+    async def _is_news(self) -> bool:
+        """Whether something has come before it was time to say that nothing has."""
+        self._news = self._feed.loop.create_future()
+        try:
+            async with asyncio.timeout(KEEP_ALIVE):
+                await self._news
+        except TimeoutError:
+            return False
+        finally:
+            self._news = None
+        return True
+
+    def wake(self) -> None:
+        """There is something to look at."""
+        if self._news is not None and not self._news.done():
+            self._news.set_result(None)
+
+    def close(self) -> None:
+        """The stream is over, whoever ended it."""
+        if self._open:
+            self._open = False
+            self.wake()
+            self._feed.leave(self, self._channel)
+
+
+class Feed:
+    """The channels of one server process. behind: how many rows a reader may lag."""
+
+    def __init__(self, loop: AbstractEventLoop, read_rows: ReadRows, settings: Settings) -> None:
+        self.loop = loop
+        self.behind = settings.stream_behind
+        self._most = settings.streams
+        self._most_of_one = settings.streams_per_principal
+        self._read_rows = read_rows
+        self._channels: dict[str, Channel] = {}
+        self._readers: Counter[str] = Counter()
+        self._ticker: asyncio.Task[None] | None = None
+
+    # -- readers come and go ---------------------------------------------------------------------------------
+
+    def join(self, principal: Principal, row: SessionRow, after: int | None) -> Reader:
+        """A reader of a session who has had the rows up to a seq. Raises TooMany and Busy."""
+        if self._readers[principal.id] >= self._most_of_one:
+            raise TooMany(f"you have {self._most_of_one} event streams open, which is the limit; close one")
+        if self._readers.total() >= self._most:
+            raise Busy(f"{self._most} event streams are open here, which is the limit")
+        if after is None:
+            # With its id, so that even who has had no row yet can resume.
+            reader = Reader(self, principal, row.id, row.seq, RETRY + b"id: %d\n\n" % row.seq)
+        elif after > row.seq:
+            reader = Reader(self, principal, row.id, row.seq, RETRY + b"\n" + resync(row.seq))
+        else:
+            reader = Reader(self, principal, row.id, max(after, row.start), RETRY + b"\n")
+        self._readers[principal.id] += 1
+        return reader
+
+    def channel(self, session_id: str, head: int) -> Channel:
+        """The channel of a session."""
+        found = self._channels.get(session_id)
+        if found is None:
+            found = self._channels[session_id] = Channel(self, head)
+        if self._ticker is None or self._ticker.done():
+            self._ticker = asyncio.create_task(self._tick())
+        return found
+
+    def leave(self, reader: Reader, channel: Channel) -> None:
+        """A reader is gone."""
+        self._readers[reader.principal.id] -= 1
+        self._readers += Counter()  # without those that have none
+        channel.readers.discard(reader)
+        if not channel.readers:
+            channel.end()
+            if self._channels.get(reader.session_id) is channel:
+                del self._channels[reader.session_id]
+
+    def release(self) -> None:
+        """End every stream, so that none holds up the end."""
+        if self._ticker is not None:
+            self._ticker.cancel()
+        for channel in list(self._channels.values()):
+            channel.end()
+
+    @property
+    def share(self) -> int:
+        """How many bytes of chunks each channel may keep."""
+        return HELD // len(self._channels)
+
+    # -- rows come -------------------------------------------------------------------------------------------
+
+    def publish(self, rows: Sequence[Row]) -> None:
+        """Rows have been committed by this process. On the writer's thread."""
+        followed = [row for row in rows if row.session_id in self._channels]
+        if followed and not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self._saw, followed)
+
+    def _saw(self, rows: Iterable[Row]) -> None:
+        for row in rows:
+            channel = self._channels.get(row.session_id)
+            if channel is not None:
+                channel.saw([(row.seq, row.outcome)])
+
+    async def missed(self, session_id: str, after: int, to: int) -> Chunk | None:
+        """Some of the rows after one seq up to another, from the journal; None where that fails for now."""
+        try:
+            rows = await self._read_rows(journal.some, session_id, after, to, CHUNK)
+        except (Busy, StorageFull):
+            rows = []
+        if not rows:
+            await asyncio.sleep(TICK)  # or the session has just been deleted, which ends the stream
+            return None
+        return Chunk(rows[-1][0], b"".join(message(*row) for row in rows))
+
+    async def _tick(self) -> None:
+        """While anybody follows, look for rows of other processes, and for sessions that are gone."""
+        while self._channels:
+            await asyncio.sleep(TICK)
+            try:
+                followed = list(self._channels)
+                heads: dict[str, int] = await self._read_rows(sessions.seqs, followed)
+                for session_id in followed:
+                    await self._catch_up(session_id, heads.get(session_id))
+            except (Busy, StorageFull):
+                continue
+            except Exception:
+                log.exception("rows of other processes cannot be looked for")
+
+    async def _catch_up(self, session_id: str, head: int | None) -> None:
+        """Bring a channel to where the session is. head: None where there is no such session any more."""
+        channel = self._channels.get(session_id)
+        if channel is None:
+            return
+        if head is None:
+            channel.end()
+            return
+        if head - channel.seen > self.behind:
+            channel.skip(head)
+        while channel.seen < head:
+            rows = await self._read_rows(journal.some, session_id, channel.seen, head, CHUNK)
+            if not rows or not channel.readers:
+                return
+            channel.saw(rows)
+            if channel.seen < head:
+                channel.show()
+
+
+def _parts(messages: Sequence[bytes]) -> Iterable[Sequence[bytes]]:
+    """Messages in their order, so many together as make a chunk."""
+    start = size = 0
+    for place, text in enumerate(messages):
+        if size and size + len(text) > CHUNK:
+            yield messages[start:place]
+            start, size = place, 0
+        size += len(text)
+    if size:
+        yield messages[start:]

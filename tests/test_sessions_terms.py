@@ -1,4 +1,4 @@
-"""Work on terms, decided by the writer: in races, in failing groups, beside other processes, after crashes."""
+"""Work on terms, decided by the writer: in races, in failing groups, beside others, after crashes."""
 
 import asyncio
 import signal

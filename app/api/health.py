@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api import docs, models
 from app.api.requests import answer, sessions_of
-from app.sessions import LOCAL
+from app.sessions.errors import Busy, StorageFull
+
+# Seconds until it is worth asking again, where a person has to do something first.
+SLOW: Final = 10
 
 router = APIRouter(tags=["operations"])
 
@@ -19,8 +24,11 @@ async def healthz() -> Response:
     return answer({"status": "ok"})
 
 
-@router.get("/readyz", **docs.operation("readyz", "The database answers too", docs.ok(models.Health)))
+@router.get("/readyz", **docs.operation("readyz", "Calls can be journalled", docs.ok(models.Health)))
 async def readyz(request: Request) -> Response:
-    """503 while nothing can be read."""
-    await sessions_of(request).list(LOCAL, limit=1)
+    """503 while the database is held, full, read-only or gone; 200 again as soon as it can be written."""
+    try:
+        await sessions_of(request).ready()
+    except StorageFull as error:
+        raise Busy(str(error), SLOW) from error
     return answer({"status": "ok"})

@@ -38,6 +38,7 @@ TICK: Final = 0.25  # how often other processes' rows are looked for
 SWEEP: Final = 300  # how often old replies are forgotten
 PROMPT: Final = 2.0  # who asks whether the server is ready does not wait for long
 SIGNS: Final = (b'"woken":', b'"call":"kill_task"', *(f'"call":"{call}"'.encode() for call in REWINDS))
+PROMPT: Final = 2.0  # who asks whether the server is ready does not wait for long
 LINGER: Final = 0.5  # how long the end waits for other threads
 
 # Sessions.list hides the type of that name from what follows it.
@@ -86,6 +87,14 @@ class Sessions:
         )
         self._writer.start()
         self._sweeping = self._loop.call_later(SWEEP, self._sweep)
+
+    async def ready(self) -> None:
+        """Raise Busy or StorageFull unless calls could be journalled now. It is tried, not guessed."""
+        try:
+            async with asyncio.timeout(PROMPT):
+                await self._do(Statement, schema.touch)
+        except TimeoutError:
+            raise Busy("the database could not be written for some seconds") from None
 
     async def ready(self) -> None:
         """Raise Busy or StorageFull unless calls could be journalled now. It is tried, not guessed."""

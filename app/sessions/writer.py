@@ -103,6 +103,8 @@ class Writer(threading.Thread):
         # What goes before the queue: work that had been taken from it already.
         self._again: deque[Work] = deque()
         self._stop_by: float | None = None
+        # Whether the last transaction that was to write something could not be committed.
+        self._failing = False
 
     # -- for other threads -----------------------------------------------------------------------------------
 
@@ -145,7 +147,7 @@ class Writer(threading.Thread):
                 else:
                     self._admit(message, ready)
             if ready:
-                self._turn(ready)
+                self._turns(ready)
         except Exception as error:
             # A mistake of ours between transactions. What it has left behind is read from the journal again.
             log.exception("a round failed")
@@ -214,14 +216,25 @@ class Writer(threading.Thread):
 
     # -- one transaction -------------------------------------------------------------------------------------
 
+    def _turns(self, ready: Sequence[Work]) -> None:
+        """Do a group of work. While nothing can be written, what is only read does not fail with the rest."""
+        if self._failing:
+            reads = [work for work in ready if not work.writes]
+            ready = [work for work in ready if work.writes]
+            if reads:
+                self._turn(reads)
+        if ready:
+            self._turn(ready)
+
     def _turn(self, ready: Sequence[Work]) -> None:
         """Do a group of work in one transaction, then answer it."""
+        writes = any(work.writes for work in ready)
         answers: list[Answer] = []
         left = deque(ready)
         written: set[str] = set()
         rows: list[Row] = []
         try:
-            with self._connection.transaction(writes=any(work.writes for work in ready)) as db:
+            with self._connection.transaction(writes=writes) as db:
                 turn = Turn(db, written=written)
                 self._catch_up(turn, ready)
                 while left:
@@ -231,7 +244,9 @@ class Writer(threading.Thread):
                         answers.append(answer)
                 turn.flush()
             rows = turn.flushed
+            self._failing = self._failing and not writes
         except Exception as error:
+            self._failing = self._failing or writes
             if not isinstance(error, (Busy, StorageFull)):
                 log.exception("a group of %d could not be written", len(ready))
             # Nothing of this group has happened, and the machines are ahead of their journals. What was seen

@@ -9,6 +9,7 @@ from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.exc import ArgumentError
 
 from app.store.errors import StoreUnusable
+from app.store.place import Place
 
 # A transaction that starts by reading and then writes cannot wait for another writer: SQLite answers "locked"
 # at once. So transactions that will write say so when they begin.
@@ -18,10 +19,11 @@ WRITES: Final = {"kmemlab_writes": True}
 WAL_LIMIT: Final = 64 << 20
 
 
-def connect(url: str, busy_timeout: float) -> Engine:
+def connect(url: str, busy_timeout: float, *, create: bool = False) -> Engine:
     """An engine for the URL; nothing is opened yet. busy_timeout: seconds to wait for another's lock.
 
-    Raises StoreUnusable where the URL names no kind of database that can be used here.
+    create: whether an SQLite file that is not there may be made. Raises StoreUnusable where the URL names no
+    kind of database that can be used here.
     """
     try:
         engine = create_engine(url, pool_size=8, max_overflow=4)
@@ -29,7 +31,9 @@ def connect(url: str, busy_timeout: float) -> Engine:
         raise StoreUnusable(f"{url.partition(':')[0]}: no such kind of database here ({error})") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _Pragmas(busy_timeout))
-        event.listen(engine, "begin", _begin)
+        place = Place(engine.url.database or "", create=create)
+        event.listen(engine, "do_connect", place.connect)
+        event.listen(engine, "begin", _Begins(place))
     return engine
 
 
@@ -50,6 +54,13 @@ class _Pragmas:
             connection.execute(statement)
 
 
-def _begin(connection: Connection) -> None:
-    writes = connection.get_execution_options().get("kmemlab_writes")
-    connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+class _Begins:
+    """Begins transactions as they were asked for, in the file that was asked for."""
+
+    def __init__(self, place: Place) -> None:
+        self.place = place
+
+    def __call__(self, connection: Connection) -> None:
+        self.place.check()
+        writes = connection.get_execution_options().get("kmemlab_writes")
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

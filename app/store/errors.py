@@ -28,10 +28,13 @@ class StorageFull(Exception):  # noqa: N818 - a state that passes
     """Nothing was recorded, and nothing can be until somebody makes room for the database or mends it."""
 
 
+class ReadOnly(StorageFull):
+    """Connections that were opened while this was so may never write."""
+
+
 _FULL: Final = {
     sqlite3.SQLITE_FULL: "there is no room left for the database",
     sqlite3.SQLITE_IOERR: "the database cannot be written",
-    sqlite3.SQLITE_READONLY: "the database is read-only",
     sqlite3.SQLITE_CANTOPEN: "the database cannot be opened",
     sqlite3.SQLITE_CORRUPT: "the database is damaged",
     sqlite3.SQLITE_NOTADB: "the database is damaged",
@@ -49,6 +52,8 @@ def translated() -> Iterator[None]:
         code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
         if code in _BUSY:
             raise Busy("the database is held by another process") from error
+        if code == sqlite3.SQLITE_READONLY:
+            raise ReadOnly("the database is read-only") from error
         if code in _FULL:
             raise StorageFull(_FULL[code]) from error
         raise

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Self
@@ -11,7 +12,9 @@ from sqlalchemy import Connection, Engine
 from app.settings import Settings
 from app.store import schema
 from app.store.engine import WRITES, connect
-from app.store.errors import translated
+from app.store.errors import ReadOnly, StorageFull, translated
+
+log = logging.getLogger(__name__)
 
 
 class Store:
@@ -22,6 +25,7 @@ class Store:
     """
 
     def __init__(self, url: str, busy_timeout: float = 5.0) -> None:
+        self._url = url
         self._engine = connect(url, busy_timeout)
         self._writes = self._engine.execution_options(**WRITES)
 
@@ -32,7 +36,11 @@ class Store:
 
     def migrate(self, revision: str = "head") -> None:
         """Create the database, or bring it to this program's schema. Raises StoreUnusable."""
-        schema.migrate(self._engine, revision)
+        engine = connect(self._url, schema.PATIENCE, create=True)
+        try:
+            schema.migrate(engine, revision)
+        finally:
+            engine.dispose()
 
     def check(self) -> None:
         """Raise StoreUnusable unless the database has this program's schema."""
@@ -68,19 +76,35 @@ class Kept:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self._connection: Connection | None = None
+        self._failed: StorageFull | None = None
 
     @contextmanager
     def transaction(self, *, writes: bool) -> Iterator[Connection]:
         """As `Store.writing`, or where nothing will be written as `Store.reading`."""
+        if writes and isinstance(self._failed, ReadOnly):
+            # Nor before: while somebody has the file open, it can be read without any room on the disk.
+            self.close()
+            self._engine.dispose()
         try:
             with translated():
                 connection = self._connection = self._connection or self._engine.connect()
                 connection.execution_options(kmemlab_writes=writes)
                 with connection.begin():
                     yield connection
-        except BaseException:
+        except BaseException as error:
             self.close()
+            if isinstance(error, StorageFull):
+                self._note(error)
             raise
+        if writes and self._failed is not None:
+            self._failed = None
+            log.warning("the database can be written again")
+
+    def _note(self, error: StorageFull) -> None:
+        """Say it once to whoever runs the server, with SQLite's own word for it."""
+        if self._failed is None:
+            log.error("nothing can be written: %s", error.__cause__ or error)
+        self._failed = error
 
     def close(self) -> None:
         """Give the connection back."""

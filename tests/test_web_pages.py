@@ -15,7 +15,7 @@ from app.mm.vocabulary import CALLS
 from app.web.framemap import LETTERS
 from tests.served import BASE, build, client_of, protected
 
-PANELS = ("lists", "slab", "vmalloc", "tasks", "log")
+PANELS = ("lists", "slab", "vmalloc", "tasks", "log", "proc")
 
 
 @pytest.fixture(scope="module")

@@ -7,8 +7,24 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
-PANELS: Final = ("lists", "slab", "vmalloc", "tasks", "log")
+PANELS: Final = ("lists", "slab", "vmalloc", "tasks", "log", "proc")
 BIGGEST: Final = 1 << 40
+LONGEST: Final = {"ran": 400}
+TEXTS: Final = (
+    "zone",
+    "panel",
+    "call",
+    "page",
+    "addr",
+    "order",
+    "cache",
+    "slabs",
+    "area",
+    "file",
+    "names",
+    "demo",
+    "ran",
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,8 +33,10 @@ class Address:
 
     zone, node, start, shift: the window of the map. pfn: the frame in the inspector. panel: which panel is
     open. call: whose form is shown, with `page`, `addr` and `order` filled in. outcome: the row of the
-    journal that the banner shows. before: the journal from there downwards. names: whose spelling stands
-    first, where the address says so.
+    journal that the banner shows. slabs, slab: a cache whose slabs are shown, from which on. area: where the
+    area begins whose frames are shown. file: of /proc. before: the journal from there downwards. names: whose
+    spelling stands first, where the address says so. demo, step, part, ran: a guided demo beside the machine,
+    see `demopanel`.
     """
 
     id: str
@@ -33,9 +51,17 @@ class Address:
     addr: str | None = None
     order: str | None = None
     cache: str | None = None
+    slabs: str | None = None
+    slab: int | None = None
+    area: str | None = None
+    file: str | None = None
     outcome: int | None = None
     before: int | None = None
     names: str | None = None
+    demo: str | None = None
+    part: int | None = None
+    step: int | None = None
+    ran: str | None = None
 
     @property
     def path(self) -> str:
@@ -62,8 +88,9 @@ class Address:
         return self.to(pfn=pfn).href + fragment
 
     def explain(self, seq: int) -> str:
-        """The page that explains a row of the journal."""
-        return f"{self.path}/explain/{seq}"
+        """The page that explains a row of the journal; a guided demo waits there for the way back."""
+        demo = Address(self.id, demo=self.demo, part=self.part, step=self.step, ran=self.ran)
+        return f"{self.path}/explain/{seq}" + (f"?{demo.query}" if self.demo else "")
 
 
 def text_of(name: str, value: Any) -> str:
@@ -87,10 +114,10 @@ def parse(session: str, query: str | Mapping[str, str]) -> Address:
     """
     pairs = dict(parse_qsl(query)) if isinstance(query, str) else query
     found: dict[str, Any] = {}
-    for name in ("node", "start", "shift", "pfn", "outcome", "before"):
+    for name in ("node", "start", "shift", "pfn", "slab", "outcome", "before", "part", "step"):
         if name in pairs:
             found[name] = number(pairs[name])
-    for name in ("zone", "panel", "call", "page", "addr", "order", "cache", "names"):
+    for name in TEXTS:
         if pairs.get(name):
-            found[name] = pairs[name][:64]
+            found[name] = pairs[name][: LONGEST.get(name, 64)]
     return Address(session, **found)

@@ -7,10 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from app.mm.vocabulary import CallSpec
 from app.web.preferences import Preferences
+
+if TYPE_CHECKING:
+    from app.web.demo_contexts import DemoPanel, DemoRow
+    from app.web.panel_contexts import ProcPanel, Queues, SlabGrid, VmallocStrip
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,7 @@ class HomePage(Page):
 
     typed: what stood in a refused form. refusal: why it was refused; form: which (`profile` or `dump`).
     renaming: the id of the session whose new name was refused. more: the next page of the list. dump_limit:
-    largest upload, in words.
+    largest upload, in words. demo_faults: files of demos that cannot be used, and why.
     """
 
     TEMPLATE: ClassVar[str] = "home.html"
@@ -185,6 +189,8 @@ class HomePage(Page):
     profiles: Sequence[ProfileRow]
     typed: dict[str, str]
     dump_limit: str
+    demos: Sequence[DemoRow] = ()
+    demo_faults: Sequence[str] = ()
     refusal: Refusal | None = None
     form: str = ""
     renaming: str | None = None
@@ -552,9 +558,9 @@ class NameChip:
 class MachinePage(Page):
     """machine.html: a session's machine at its head.
 
-    panel: which panel is open, and what it shows in one of `lists`, `table` and `log`. refusal: why the last
-    request was no call. line: what stood in the console. view: the address's query, which forms carry along.
-    close: the address without an inspected frame.
+    panel: which panel is open, and what it shows: a `table`, or what the panel draws, or both. refusal: why
+    the last request was no call. line: what stood in the console. view: the address's query, which forms
+    carry along. close: the address without an inspected frame. demo: a guided demo beside the machine.
     """
 
     TEMPLATE: ClassVar[str] = "machine.html"
@@ -576,6 +582,10 @@ class MachinePage(Page):
     lists: ListsPanel | None
     table: TablePanel | None
     log: LogPanel | None
+    proc: ProcPanel | None
+    grid: SlabGrid | None
+    strip: VmallocStrip | None
+    queues: Queues | None
     journal: Sequence[JournalRow]
     older: Link
     newer: Link
@@ -585,6 +595,7 @@ class MachinePage(Page):
     caches: Sequence[str]
     api: str
     close: str
+    demo: DemoPanel | None
 
 
 # -- why a call had its answer -------------------------------------------------------------------------

@@ -20,15 +20,21 @@ from app.sessions import Applied, BatchItem, Event, NotFound, Principal, Session
 from app.web import address, callform, fields, wording
 from app.web.address import PANELS, Address
 from app.web.contexts import Fact, Link, LogPanel, MachinePage, NameChip, Refusal
+from app.web.demo_contexts import DemoPanel
+from app.web.demopanel import demo_panel
 from app.web.framemap import map_view
 from app.web.inspector import inspector, missing
 from app.web.journal import journal_row, outcome_view, pfn_of
 from app.web.lists import lists_panel
 from app.web.panels import table_panel, tabs
+from app.web.procfiles import proc_panel
+from app.web.queues import queues
 from app.web.reading import Reading, look
 from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
 from app.web.shell import shell_of
+from app.web.slabgrid import slab_grid
+from app.web.vmspace import vmalloc_strip
 from app.web.zones import zone_views
 
 router = APIRouter(include_in_schema=False)
@@ -113,6 +119,7 @@ async def page(
     refusal: Refusal | None = None,
     typed: Mapping[str, str] | None = None,
     line: str = "",
+    demo_refusal: Refusal | None = None,
 ) -> MachinePage:
     """Everything on the page, of one moment: the machine is read first, and rows behind it are not shown."""
     sessions, who = door(request)
@@ -125,7 +132,15 @@ async def page(
     names = await sessions.names(who, here.id)
     if shown is not None:
         here = here.to(outcome=shown["seq"])
-    return build(request, here, info, reading, rows, shown, names, panel, refusal, typed or {}, line)
+    demo = await demo_panel(
+        request.app.state.demos, sessions, who, here, api_of(request, info), demo_refusal
+    )
+    return build(request, here, info, reading, rows, shown, names, panel, refusal, typed or {}, line, demo)
+
+
+def api_of(request: Request, info: SessionInfo) -> str:
+    """Where a terminal finds the session."""
+    return f"{str(request.base_url).rstrip('/')}/api/v1/sessions/{info.id}"
 
 
 async def frame_touched(sessions: Sessions, who: Principal, here: Address) -> int | None:
@@ -170,11 +185,12 @@ def build(
     refusal: Refusal | None,
     typed: Mapping[str, str],
     line: str,
+    demo: DemoPanel | None,
 ) -> MachinePage:
     """The context."""
     machine = info.machine
     api = f"/api/v1/sessions/{info.id}"
-    full_api = f"{str(request.base_url).rstrip('/')}{api}"
+    full_api = api_of(request, info)
     changed = (shown["changed"] or ()) if shown else ()
     frame = inspector(reading.frame, here) if reading.frame else None
     if frame is None and here.pfn is not None:
@@ -202,6 +218,10 @@ def build(
         lists=lists_panel(reading.panel, here) if panel == "lists" else None,
         table=table_panel(panel, reading.panel, here),
         log=LogPanel(reading.panel["lines"]) if panel == "log" else None,
+        proc=proc_panel(reading.panel, here, full_api) if panel == "proc" else None,
+        grid=slab_grid(reading.panel["open"], here) if panel == "slab" and reading.panel["open"] else None,
+        strip=vmalloc_strip(reading.panel["areas"], reading.zones, here) if panel == "vmalloc" else None,
+        queues=queues(reading.tasks, here) if panel == "tasks" else None,
         journal=journal,
         older=Link("Older", here.to(before=oldest).href if oldest > 1 else None),
         newer=Link("Newest", here.to(before=None).href if here.before else None),
@@ -211,6 +231,7 @@ def build(
         caches=(),
         api=api,
         close=here.to(pfn=None).href,
+        demo=demo,
     )
 
 

@@ -19,6 +19,7 @@ TITLES: Final = {
     "vmalloc": "vmalloc",
     "tasks": "Tasks and locks",
     "log": "Kernel log",
+    "proc": "/proc",
 }
 
 
@@ -31,7 +32,7 @@ def table_panel(panel: str, doc: Doc, here: Address) -> TablePanel | None:
     """The panel's table, where it is one."""
     match panel:
         case "slab":
-            return slab(doc["caches"])
+            return None if doc["open"] else slab(doc["caches"], here)
         case "vmalloc":
             return vmalloc(doc["areas"], here)
         case "tasks":
@@ -40,7 +41,7 @@ def table_panel(panel: str, doc: Doc, here: Address) -> TablePanel | None:
             return None
 
 
-def slab(caches: Sequence[Doc]) -> TablePanel:
+def slab(caches: Sequence[Doc], here: Address) -> TablePanel:
     """Caches that have slabs, in the order in which they were made.
 
     What is asked for, what it takes, what is lost.
@@ -60,7 +61,7 @@ def slab(caches: Sequence[Doc]) -> TablePanel:
         ),
         rows=[
             (
-                cache["name"],
+                Link(cache["name"], here.to(slabs=cache["name"]).href),
                 f"{cache['object_size']:,}",
                 f"{cache['size']:,}",
                 f"{cache['allocated']:,}",
@@ -92,7 +93,7 @@ def vmalloc(areas: Sequence[Doc], here: Address) -> TablePanel:
         ),
         rows=[
             (
-                area["address"],
+                Link(area["address"], here.to(area=area["address"]).href),
                 area["end"],
                 wording.size(area["size"]),
                 area["kind"],

@@ -8,6 +8,7 @@ from typing import Any
 
 from app.mm import show
 from app.mm.machine import Machine
+from app.web import procfiles, slabgrid
 from app.web.address import Address
 from app.web.framemap import Window, window_of, zone_to_show
 
@@ -42,7 +43,7 @@ def look(machine: Machine, here: Address, panel: str, touched: int | None = None
         window=window,
         cells=show.zonemap(machine, zone["name"], zone["node"], window.start, window.shift, window.cells),
         frame=frame(machine, here.pfn),
-        panel=panel_of(machine, panel, zone),
+        panel=panel_of(machine, panel, here, zone),
         tasks=show.tasks(machine)["tasks"],
     )
 
@@ -57,17 +58,19 @@ def frame(machine: Machine, pfn: int | None) -> dict[str, Any] | None:
         return None
 
 
-def panel_of(machine: Machine, panel: str, zone: Mapping[str, Any]) -> dict[str, Any]:
+def panel_of(machine: Machine, panel: str, here: Address, zone: Mapping[str, Any]) -> dict[str, Any]:
     """What the open panel shows."""
     match panel:
         case "slab":
-            return show.caches(machine)
+            return show.caches(machine) | {"open": slabgrid.read(machine, here)}
         case "vmalloc":
             return show.vmap_areas(machine)
         case "tasks":
             return show.tasks(machine)
         case "log":
             return show.log(machine)
+        case "proc":
+            return procfiles.read(machine, here)
         case _:
             lists = show.free_lists(machine)["zones"]
             return next(

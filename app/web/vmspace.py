@@ -1,0 +1,165 @@
+"""The vmalloc space as a strip: areas with their guard pages above, below the frames they are made of.
+
+The space has terabytes and an area a few pages, so nothing is to scale between areas: each is as wide as the
+root of its size asks for, and what lies between two is drawn as a short gap with its size.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import pairwise
+from math import sqrt
+from typing import Any, Final
+
+from app.mm.memory_model import PAGE_SIZE
+from app.web import wording
+from app.web.address import Address
+from app.web.panel_contexts import Arc, AreaBox, Gap, Tick, VmallocStrip
+
+Doc = Mapping[str, Any]
+
+WIDTH: Final = 960.0
+MOST: Final = 24
+GAP: Final = 34.0
+TOUCHING: Final = 2.0
+LEAST: Final = 10.0
+# Top and bottom of the space between the strip and the line of frames.
+ABOVE, BELOW = 58.0, 168.0
+RUNS: Final = 400
+
+
+def vmalloc_strip(areas: Sequence[Doc], zones: Sequence[Doc], here: Address) -> VmallocStrip | None:
+    """areas: `show.vmap_areas`, zones: `show.zones`. None where nothing is mapped."""
+    if not areas:
+        return None
+    ordered = sorted(areas, key=start_of)
+    chosen = next((area for area in ordered if area["address"] == here.area), None)
+    shown = around(ordered, chosen)
+    focus = chosen or max((area for area in shown if area.get("pfns")), key=made_at, default=None)
+    boxes, gaps = laid_out(shown, focus, here)
+    frames = Frames(focus["pfns"], zones) if focus and focus.get("pfns") else None
+    return VmallocStrip(
+        boxes=boxes,
+        gaps=gaps,
+        arcs=list(arcs_of(focus, boxes[shown.index(focus)], frames)) if focus and frames else [],
+        zones=frames.ticks if frames else [],
+        first=wording.pfn(frames.low) if frames else "",
+        last=wording.pfn(frames.high - 1) if frames else "",
+        title=title(focus),
+        caption=f"{len(ordered):,} areas; not to scale" if len(ordered) > 1 else "one area; not to scale",
+        hidden=len(ordered) - len(shown),
+    )
+
+
+def start_of(area: Doc) -> int:
+    """Its first address."""
+    return int(area["address"], 16)
+
+
+def made_at(area: Doc) -> int:
+    """When it was made; what the kernel itself has mapped was there before."""
+    seq: int = area.get("seq") or 0
+    return seq
+
+
+def around(ordered: Sequence[Doc], chosen: Doc | None) -> Sequence[Doc]:
+    """As many as fit into the drawing, with the chosen one among them."""
+    place = 0 if chosen is None else ordered.index(chosen)
+    first = max(0, min(place - MOST // 2, len(ordered) - MOST))
+    return ordered[first : first + MOST]
+
+
+def title(focus: Doc | None) -> str:
+    """What the bands show."""
+    if focus is None or not focus.get("pfns"):
+        return "The vmalloc space." if focus is None else f"{focus['address']}: {focus['kind']}."
+    runs = sum(1 for _ in runs_of(focus["pfns"]))
+    pieces = "one piece" if runs == 1 else f"{runs:,} pieces"
+    return f"{focus['address']}: {focus['nr_pages']:,} pages in a row; their frames lie in {pieces}."
+
+
+def laid_out(shown: Sequence[Doc], focus: Doc | None, here: Address) -> tuple[list[AreaBox], list[Gap]]:
+    """Boxes and gaps from left to right, over the whole width."""
+    holes = [start_of(after) - int(before["end"], 16) for before, after in pairwise(shown)]
+    between = [GAP if hole > 0 else TOUCHING for hole in holes]
+    weights = [sqrt(area["size"]) for area in shown]
+    room = WIDTH - sum(between) - LEAST * len(shown)
+    boxes: list[AreaBox] = []
+    gaps: list[Gap] = []
+    x = 0.0
+    for place, area in enumerate(shown):
+        width = LEAST + room * weights[place] / sum(weights)
+        boxes.append(box(area, x, width, area is focus, here))
+        x += width
+        if place < len(holes):
+            if holes[place] > 0:
+                gaps.append(Gap(round(x, 1), GAP, round(x + GAP / 2, 1), wording.size(holes[place])))
+            x += between[place]
+    return boxes, gaps
+
+
+def box(area: Doc, x: float, width: float, current: bool, here: Address) -> AreaBox:
+    """One area. The guard page is drawn at least two units wide: it is what the eye shall find."""
+    has_guard = area.get("guard") is not None
+    guard = max(3.0, width * PAGE_SIZE / area["size"]) if has_guard else 0.0
+    words = f"{area['address']}–{area['end']}, {wording.size(area['size'])}, {area['kind']}"
+    if has_guard:
+        words += ", its last page is the guard"
+    return AreaBox(
+        x=round(x, 1),
+        width=round(width, 1),
+        middle=round(x + width / 2, 1),
+        guard=round(guard, 1),
+        guard_x=round(x + width - guard, 1),
+        label=wording.size(area["size"]) if width > 56 else "",
+        words=words,
+        href=here.to(panel="vmalloc", area=area["address"]).href + "#panels",
+        current=current,
+        lazy=area["lazy"],
+    )
+
+
+class Frames:
+    """The line of page frames that an area's lie on, to scale: from its first to its last."""
+
+    def __init__(self, pfns: Sequence[int], zones: Sequence[Doc]) -> None:
+        self.low, self.high = min(pfns), max(pfns) + 1
+        self.ticks = [
+            Tick(x, round(self.x(min(end, self.high)) - x, 1), zone["name"])
+            for zone in zones
+            if (start := zone["start_pfn"]) < self.high and (end := start + zone["spanned"]) > self.low
+            for x in [round(self.x(max(start, self.low)), 1)]
+        ]
+
+    def x(self, pfn: int) -> float:
+        """Where a frame is on the line."""
+        return WIDTH * (pfn - self.low) / (self.high - self.low)
+
+
+def arcs_of(area: Doc, box: AreaBox, frames: Frames) -> Iterator[Arc]:
+    """A band from each run of pages to where its frames are; of very many only the first."""
+    step = (box.width - box.guard) / max(1, area["nr_pages"])
+    middle = (ABOVE + BELOW) / 2
+    for number, (place, pfn, length) in enumerate(runs_of(area["pfns"])):
+        if number == RUNS:
+            return
+        left, right = box.x + place * step, box.x + (place + length) * step
+        low, high = frames.x(pfn), max(frames.x(pfn + length), frames.x(pfn) + 1)
+        yield Arc(
+            path=(
+                f"M{left:.1f},{ABOVE:g} C{left:.1f},{middle:g} {low:.1f},{middle:g} {low:.1f},{BELOW:g} "
+                f"L{high:.1f},{BELOW:g} C{high:.1f},{middle:g} {right:.1f},{middle:g} {right:.1f},{ABOVE:g} Z"
+            ),
+            words=f"{length} pages from page {place} on: frames from {wording.pfn(pfn)} on",
+        )
+
+
+def runs_of(pfns: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+    """Place, first frame and length of each run of pages whose frames lie in a row."""
+    place = 0
+    while place < len(pfns):
+        length = 1
+        while place + length < len(pfns) and pfns[place + length] == pfns[place] + length:
+            length += 1
+        yield place, pfns[place], length
+        place += length

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from app.api import calls, health, openapi, reading, reference, sessions, stream
+from app.api import calls, health, history, moving, openapi, reading, reference, sessions, stream
 from app.api.bodies import JSON
 from app.api.requests import BASE, only_known_headers, only_known_parameters
 
@@ -23,7 +23,7 @@ def mount(app: FastAPI) -> None:
     app.router.routes.insert(0, calls.hot_route)
     strict = [Depends(only_known_parameters), Depends(only_known_headers)]
     face = APIRouter(prefix=BASE, dependencies=strict)
-    for module in (calls, sessions, stream, reading, reference):
+    for module in (calls, sessions, history, moving, stream, reading, reference):
         face.include_router(module.router)
     face.include_router(sessions.one)
     watchers = APIRouter(dependencies=strict)

@@ -108,10 +108,32 @@ CREATE: Final[Doc] = {
             "headers": {"Location": {"schema": {"type": "string"}}},
         }
     },
-    "extra": json_body(
-        {"type": "object", "properties": {"name": NAME, "machine": MACHINE}, "additionalProperties": False},
-        {"name": "demo", "machine": {"profile": "x86_64-1g"}},
-    ),
+    "extra": {
+        "requestBody": {
+            "required": True,
+            "content": {
+                JSON: {
+                    "schema": {
+                        "type": "object",
+                        "properties": {"name": NAME, "machine": MACHINE},
+                        "additionalProperties": False,
+                    },
+                    "example": {"name": "demo", "machine": {"profile": "x86_64-1g"}},
+                },
+                NDJSON: {"schema": {"type": "string", "description": "what `export` gave"}},
+            },
+        }
+    },
+}
+
+EXPORT: Final[Doc] = {
+    "responses": {
+        200: {
+            "description": "a line for the session, one for each row, one for each name, one with a hash",
+            "content": {NDJSON: {"schema": {"type": "string"}}},
+            "headers": {"Content-Disposition": {"schema": {"type": "string"}}},
+        }
+    }
 }
 
 RENAME: Final[Doc] = {
@@ -119,6 +141,41 @@ RENAME: Final[Doc] = {
     "extra": json_body(
         {"type": "object", "properties": {"name": NAME}, "required": ["name"], "additionalProperties": False},
         {"name": "fragmentation demo"},
+    ),
+}
+
+SEQ: Final[Doc] = {"type": "integer", "minimum": 0}
+
+REWOUND: Final[dict[int | str, Doc]] = {
+    201: {"model": models.Outcome, "description": "the new row; its `changed` is null: read the map again"}
+}
+
+REWIND: Final[Doc] = {
+    "responses": REWOUND,
+    "extra": json_body(
+        {"type": "object", "properties": {"to": SEQ}, "required": ["to"], "additionalProperties": False},
+        {"to": 41},
+    ),
+}
+
+UNDO: Final[Doc] = {
+    "responses": REWOUND,
+    "extra": json_body({"type": "object", "additionalProperties": False}, {}, required=False),
+}
+
+FORK: Final[Doc] = {
+    "responses": CREATE["responses"],
+    "extra": json_body(
+        {
+            "type": "object",
+            "properties": {
+                "at": {**SEQ, "description": "the seq whose state it starts from; the last by default"},
+                "name": NAME,
+            },
+            "additionalProperties": False,
+        },
+        {"at": 41, "name": "another way"},
+        required=False,
     ),
 }
 

@@ -63,6 +63,13 @@ class MachineShape(BaseModel):
     struct_page_overhead: list[StructPageOverhead]
 
 
+class Divergence(BaseModel):
+    """Up to which seq the journal agrees with this kmemlab, and the first difference behind it."""
+
+    seq: int
+    detail: str
+
+
 class Session(BaseModel):
     id: str
     name: str
@@ -72,6 +79,7 @@ class Session(BaseModel):
     owner: str
     created: str
     engine: int
+    diverged: Divergence | None = Field(default=None, description="only where it has been noticed")
 
 
 class SessionList(BaseModel):

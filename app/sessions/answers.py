@@ -16,7 +16,11 @@ T = TypeVar("T")
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """A session as others see it."""
+    """A session as others see it.
+
+    diverged: where the journal cannot be followed to its end by this engine, as far as is known: the last seq
+    that agrees, and the difference.
+    """
 
     id: str
     name: str
@@ -26,6 +30,7 @@ class SessionInfo:
     owner: str
     created: str
     engine: int
+    diverged: dict[str, Any] | None = None
 
     @classmethod
     def of(cls, row: SessionRow) -> Self:
@@ -43,6 +48,7 @@ class SessionInfo:
 
     def as_json(self) -> dict[str, Any]:
         """The session object of the API."""
+        diverged = {} if self.diverged is None else {"diverged": self.diverged}
         return {
             "id": self.id,
             "name": self.name,
@@ -52,6 +58,7 @@ class SessionInfo:
             "owner": self.owner,
             "created": self.created,
             "engine": self.engine,
+            **diverged,
         }
 
 

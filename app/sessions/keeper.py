@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from concurrent.futures import Executor
-from typing import Any, Final
+from typing import Final
 
-from app.mm.machine import Machine
+from app.mm.machine import ENGINE, Machine
 from app.sessions import snapshots
 from app.sessions.live import Live
-from app.sessions.opening import reopen
-from app.store import Store, sessions, states
+from app.sessions.past import Past
+from app.store import Store, states
 
 # A machine with no more live blocks is dumped where it is, in a few milliseconds; replaying its last thousand
 # calls on another thread takes ten times as long, and takes it from the same interpreter.
@@ -27,23 +27,28 @@ log = logging.getLogger(__name__)
 class Keeper:
     """Works on the background thread, on dumps and on machines that are nobody else's."""
 
-    def __init__(self, store: Store, background: Executor) -> None:
+    def __init__(self, store: Store, background: Executor, past: Past) -> None:
         self._store = store
         self._background = background
+        self._past = past
 
     def keep_if_due(self, live: Live) -> None:
         """See that the present state of an open machine is kept, when replaying would take long by now."""
-        if live.diverged is None and snapshots.due(live.since, live.machine.live_blocks):
-            live.since = 0
-            if live.machine.live_blocks <= SMALL:
-                self._background.submit(self._keep, live.id, live.seq, live.machine.dump())
-            else:
-                self._background.submit(self._keep_at, live.id, live.seq)
+        blocks = live.machine.live_blocks
+        if live.diverged is not None or not snapshots.due(live.since, blocks):
+            return
+        # A long batch passes by states that are due, too. They are kept where somebody else goes that way.
+        at_once = blocks <= SMALL and not snapshots.due(live.since // 2, blocks)
+        live.since = 0
+        if at_once:
+            self._background.submit(snapshots.keep, self._store, live.id, live.effective, live.machine.dump())
+        else:
+            self._background.submit(self._keep_at, live.id, live.effective)
 
     def keep_closed(self, live: Live) -> None:
         """Keep the state of a machine that has just been closed, and that is now the keeper's."""
         if live.diverged is None and snapshots.worth(live.since):
-            self._background.submit(self._keep_machine, live.id, live.seq, live.machine)
+            self._background.submit(self._keep_machine, live.id, live.effective, live.machine)
 
     def keep_all(self, lives: Iterable[Live]) -> None:
         """At the end, at once: keep what is worth it while there is time."""
@@ -56,18 +61,21 @@ class Keeper:
                 and snapshots.worth(live.since)
                 and live.machine.live_blocks < BLOCKS_AT_STOP
             ):
-                self._keep_machine(live.id, live.seq, live.machine)
+                self._keep_machine(live.id, live.effective, live.machine)
+
+    def pin(self, live: Live) -> None:
+        """States of an older engine's session are kept for good: this one might not come by them again."""
+        if live.engine < ENGINE:
+            self._background.submit(self._pin, live.id)
 
     def _keep_at(self, session_id: str, seq: int) -> None:
         """The open machine is the writer's and moves on, so this is another one of the same session."""
         try:
-            with self._store.reading() as db:
-                live = reopen(db, session_id, seq)
+            with self._store.reading() as db, self._past.machine(db, session_id, seq) as live:
+                if live.diverged is None and snapshots.worth(live.since):
+                    self._past.store(live)
         except Exception:
             log.exception("session %s: no machine to keep at seq %d", session_id, seq)
-            return
-        if live.diverged is None:
-            self._keep_machine(session_id, seq, live.machine)
 
     def _keep_machine(self, session_id: str, seq: int, machine: Machine) -> None:
         try:
@@ -75,13 +83,11 @@ class Keeper:
         except Exception:
             log.exception("session %s: its machine at seq %d cannot be dumped", session_id, seq)
         else:
-            self._keep(session_id, seq, document)
+            snapshots.keep(self._store, session_id, seq, document)
 
-    def _keep(self, session_id: str, seq: int, document: Mapping[str, Any]) -> None:
+    def _pin(self, session_id: str) -> None:
         try:
-            state = snapshots.encode(document)
             with self._store.writing() as db:
-                if sessions.get(db, session_id) is not None:
-                    states.put(db, session_id, seq, state)
+                states.pin(db, session_id)
         except Exception:
-            log.exception("session %s: its state at seq %d is not kept", session_id, seq)
+            log.exception("session %s: its states are not kept for good", session_id)

@@ -12,7 +12,7 @@ from pydantic_core import from_json, to_json
 from app.mm import calls
 from app.mm.calls import Call, Named
 from app.mm.errors import NoRoom, TaskBlocked
-from app.mm.machine import Machine
+from app.mm.machine import ENGINE, Machine
 from app.mm.outcome import Outcome
 from app.mm.vocabulary import CALLS
 from app.sessions.answers import Applied
@@ -41,8 +41,8 @@ class Live:
 
     seq, effective: the machine's. committed: the seq of the row, as far as is known here. names: by person.
     since: how many rows a rebuilding would replay from the last state that is kept. diverged: why the journal
-    goes on but this machine cannot. spoiled: the machine is not what the journal says, and must not be used
-    again.
+    goes on but this machine cannot. engine: which one began the journal. spoiled: the
+    machine is not what the journal says, and must not be used again.
     """
 
     id: str
@@ -54,6 +54,7 @@ class Live:
     names: dict[str, Names] = field(default_factory=dict)
     since: int = 0
     diverged: str | None = None
+    engine: int = ENGINE
     spoiled: bool = False
 
     @property
@@ -104,7 +105,7 @@ class Live:
         return Change(row, Applied(seq, outcome, body), made)
 
     def follow(self, seq: int, call: str, to: int, by: str | None) -> tuple[Row, Applied]:
-        """Take the place behind a row, with the state that this machine has: the row of a rewind, and its answer.
+        """Take the place behind a row with the state that this machine has: a rewind's row and answer.
 
         call: `rewind` or `undo`. to: the seq that is gone back to.
         """
@@ -144,12 +145,17 @@ class Live:
             outcome = self.machine.apply(call, row.seq)
         except Exception as error:  # noqa: BLE001 - whatever it is, this call can no longer be made
             return f"{row.call} fails now ({type(error).__name__}: {error})"
-        then = from_json(row.outcome)
-        if outcome.verdict != then["verdict"]:
-            return f"{row.call} had the verdict {then['verdict']} and has {outcome.verdict} now"
-        if outcome.ret != then["ret"]:
-            return f"{row.call} returned {then['ret']} and returns {outcome.ret} now"
-        return None
+        return difference(row, outcome)
+
+
+def difference(row: Row, now: Outcome) -> str | None:
+    """What a journalled call has done differently when it was made again, if anything."""
+    then = from_json(row.outcome)
+    if now.verdict != then["verdict"]:
+        return f"{row.call} had the verdict {then['verdict']} and has {now.verdict} now"
+    if now.ret != then["ret"]:
+        return f"{row.call} returned {then['ret']} and returns {now.ret} now"
+    return None
 
 
 def outcome_of(made: Outcome, machine: Machine, seq: int, time: str, by: str | None) -> dict[str, Any]:

@@ -38,6 +38,12 @@ def default(description: Mapping[str, Any]) -> str:
     return str(description.get("profile") or "imported machine")
 
 
+def of_fork(origin: str, at: int) -> str:
+    """What a fork is called when nobody has named it."""
+    behind = f" at {at}"
+    return origin[: NAME_LENGTH - len(behind)] + behind
+
+
 def encode_cursor(created: str, session_id: str) -> str:
     """Where a list goes on, as one opaque word."""
     return base64.urlsafe_b64encode(f"{created} {session_id}".encode()).decode().rstrip("=")

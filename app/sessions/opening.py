@@ -8,6 +8,7 @@ import logging
 import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from types import MappingProxyType
 from typing import Any
 
 from app.mm import boot
@@ -18,7 +19,7 @@ from app.sessions import lineage, snapshots
 from app.sessions.errors import NotFound
 from app.sessions.lineage import Stretch
 from app.sessions.live import Diverged, Live, Names
-from app.store import Connection, journal, names, sessions, states
+from app.store import Connection, names, sessions, states
 from app.store.sessions import SessionRow
 
 log = logging.getLogger(__name__)
@@ -65,32 +66,44 @@ def names_of(db: Connection, session_id: str) -> dict[str, Names]:
 
 
 def _rebuild(db: Connection, row: SessionRow, at: int) -> Live:
-    seq, machine, stretches = _start(db, row, at)
-    live = Live(row.id, row.owner, machine, seq, seq, row.seq)
+    live, stretches = nearest(db, row, at)
     live.replay(lineage.rows(db, row.id, stretches))
     live.seq = at
     return live
 
 
-def _start(db: Connection, row: SessionRow, at: int) -> tuple[int, Machine, list[Stretch]]:
-    """The nearest state that can be read, or the one from which the session started; and the way from there."""
-    known = states.places(db, row.id)
+def nearest(
+    db: Connection, row: SessionRow, at: int, here: Mapping[int, Live] = MappingProxyType({})
+) -> tuple[Live, list[Stretch]]:
+    """The machine from which the fewest calls lead to the state at a seq, and those calls.
+
+    It is one of those given by their effective seqs, or made from a state that is kept, or from the start.
+    """
+    known = sorted({*states.places(db, row.id), *here})
     while True:
         seq, stretches = lineage.route(db, row, at, known)
-        state = states.at(db, row.id, seq)
-        if state is not None:
-            try:
-                return seq, snapshots.decode(state), stretches
-            except ValueError as error:  # BadArgument is one: a state that this engine cannot read
-                if seq == row.start:
-                    raise
-                log.warning("session %s: %s; replaying from an earlier state", row.id, error)
-        if seq == row.start:
-            break
+        if seq in here:
+            return here[seq], stretches
+        machine = _machine(db, row, seq)
+        if machine is not None:
+            return Live(row.id, row.owner, machine, seq, seq, row.seq, engine=row.engine), stretches
         known.remove(seq)
+
+
+def _machine(db: Connection, row: SessionRow, seq: int) -> Machine | None:
+    """The machine of a kept state or of the session's start; None for a state that cannot be read."""
+    state = states.at(db, row.id, seq)
+    if state is not None:
+        try:
+            return snapshots.decode(state)
+        except ValueError as error:  # BadArgument is one: a state that this engine cannot read
+            if seq == row.start:
+                raise
+            log.warning("session %s: %s; replaying from an earlier state", row.id, error)
+            return None
     if row.boot is None:
         raise LookupError(f"session {row.id}: the state it started from is gone")
-    return row.start, boot.boot(json.loads(row.boot)), stretches
+    return boot.boot(json.loads(row.boot))
 
 
 _pausing = threading.Lock()

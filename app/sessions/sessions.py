@@ -5,10 +5,13 @@ from __future__ import annotations
 import asyncio
 import threading
 from asyncio import Future
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import replace
 from functools import partial
-from typing import Any, Concatenate, Final, ParamSpec, TypeVar
+from tempfile import SpooledTemporaryFile
+from typing import IO, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from pydantic_core import from_json, to_json
 
@@ -16,19 +19,20 @@ from app.mm.calls import Named
 from app.mm.errors import BadArgument
 from app.mm.machine import ENGINE, Machine
 from app.mm.vocabulary import CALLS
-from app.sessions import explaining, naming, opening, queries, snapshots
+from app.sessions import explaining, exporting, forking, importing, naming, opening, queries, snapshots
 from app.sessions.access import Principal, Right
 from app.sessions.answers import Applied, BatchItem, Page, SessionInfo
-from app.sessions.errors import Busy, Conflict, LimitReached, NotFound
+from app.sessions.errors import Busy, Conflict, LimitReached, NotFound, TooMany
 from app.sessions.feed import Feed, Reader
 from app.sessions.keeper import Keeper
 from app.sessions.live import Live, now
+from app.sessions.past import Past
 from app.sessions.queries import Event
 from app.sessions.terms import Replied, Terms, sweep
 from app.sessions.waits import REWINDS, Wait, Waits
 from app.sessions.work import Batch, Call, Made, Read, Rewind, Rewound, Statement, Work
 from app.sessions.writer import Answer, Writer
-from app.settings import Settings
+from app.settings import MIB, Settings
 from app.store import Connection, Store, journal, schema, sessions
 from app.store.sessions import SessionRow
 from app.store.states import State
@@ -36,9 +40,10 @@ from app.store.states import State
 PAGE: Final = 1_000
 TICK: Final = 0.25  # how often other processes' rows are looked for
 SWEEP: Final = 300  # how often old replies are forgotten
+PAST: Final = 4  # what part of the memory for open machines those of past moments may take beside it
 PROMPT: Final = 2.0  # who asks whether the server is ready does not wait for long
 SIGNS: Final = (b'"woken":', b'"call":"kill_task"', *(f'"call":"{call}"'.encode() for call in REWINDS))
-PROMPT: Final = 2.0  # who asks whether the server is ready does not wait for long
+IMPORTS: Final = 4  # at a time: one is told again, the others come in or wait
 LINGER: Final = 0.5  # how long the end waits for other threads
 
 # Sessions.list hides the type of that name from what follows it.
@@ -66,6 +71,7 @@ class Sessions:
         self._ticker: asyncio.Task[None] | None = None
         self._stopping = False
         self._threads: Threads = []
+        self._received = 0
 
     async def start(self) -> None:
         """Begin to serve. Raises StoreUnusable where the database has not this program's schema."""
@@ -75,7 +81,9 @@ class Sessions:
         self._quick = self._pool("quick", 2)
         self._opener = self._pool("opener", 2)
         self._background = self._pool("background", 1)
-        keeper = Keeper(self._store, self._background)
+        self._importer = self._pool("importer", 1)
+        self._past = Past(self._store, self._settings.machines_memory // PAST)
+        keeper = Keeper(self._store, self._background, self._past)
         self._feed = Feed(self._loop, self._read_rows, self._settings)
         self._writer = Writer(
             self._store,
@@ -86,15 +94,8 @@ class Sessions:
             self._feed.publish,
         )
         self._writer.start()
+        self._importer.submit(importing.sweep, self._store)
         self._sweeping = self._loop.call_later(SWEEP, self._sweep)
-
-    async def ready(self) -> None:
-        """Raise Busy or StorageFull unless calls could be journalled now. It is tried, not guessed."""
-        try:
-            async with asyncio.timeout(PROMPT):
-                await self._do(Statement, schema.touch)
-        except TimeoutError:
-            raise Busy("the database could not be written for some seconds") from None
 
     async def ready(self) -> None:
         """Raise Busy or StorageFull unless calls could be journalled now. It is tried, not guessed."""
@@ -116,7 +117,7 @@ class Sessions:
         self.release()
         self._writer.stop()
         await asyncio.to_thread(self._writer.join)
-        for pool in (self._quick, self._opener, self._background):
+        for pool in (self._quick, self._opener, self._background, self._importer):
             pool.shutdown(wait=False, cancel_futures=True)
         # What still runs there has been asked for by nobody who is left: it need not be done.
         until = self._loop.time() + LINGER
@@ -180,13 +181,13 @@ class Sessions:
         more = len(rows) > limit
         last = rows[limit - 1] if more else None
         return Page(
-            [SessionInfo.of(row) for row in rows[:limit]],
+            [self._seen(row) for row in rows[:limit]],
             None if last is None else naming.encode_cursor(last.created, last.id),
         )
 
     async def get(self, principal: Principal, session_id: str) -> SessionInfo:
         """One session."""
-        return SessionInfo.of(await self._read_rows(queries.allowed, principal, session_id, Right.READ))
+        return self._seen(await self._read_rows(queries.allowed, principal, session_id, Right.READ))
 
     async def rename(
         self, principal: Principal, session_id: str, name: str, *, terms: Terms | None = None
@@ -201,6 +202,7 @@ class Sessions:
         """Remove a session and all that is its own. For good."""
         execute = partial(queries.remove, principal=principal, session_id=session_id, terms=terms)
         await self._do(Statement, execute, session_id)
+        self._writer.diverged.pop(session_id, None)
 
     # -- calls -----------------------------------------------------------------------------------------------
 
@@ -279,6 +281,44 @@ class Sessions:
         undone: Applied = await self._do(Rewind, session_id, principal, None, terms)
         return undone
 
+    async def fork(
+        self,
+        principal: Principal,
+        session_id: str,
+        at: int | None = None,
+        name: str | None = None,
+        *,
+        terms: Terms | None = None,
+    ) -> SessionInfo:
+        """A new session of the principal that goes on from the state that another had at a seq, or has now.
+
+        What the principal has named there is named here. Raises BadArgument at `at` and `name`, LimitReached,
+        and Conflict where the session cannot be followed so far.
+        """
+        if name is not None:
+            name = naming.checked(name)
+        branch = await self._loop.run_in_executor(
+            self._background, forking.prepare, self._store, self._past, principal, session_id, at
+        )
+        row = SessionRow(
+            id=naming.new_id(),
+            owner=principal.id,
+            name=name or naming.of_fork(branch.origin.name, branch.at),
+            created=now(),
+            engine=ENGINE,
+            machine=branch.origin.machine,
+            boot=branch.boot,
+            origin_id=branch.origin.id,
+            origin_seq=branch.at,
+            start=branch.at,
+            seq=branch.at,
+            effective=branch.at,
+        )
+        most = self._settings.sessions_per_owner
+        insert = partial(forking.insert, row=row, branch=branch, principal=principal, most=most)
+        info: SessionInfo = await self._do(Statement, insert, terms=terms)
+        return info
+
     async def names(self, principal: Principal, session_id: str) -> dict[str, Named]:
         """What the principal has named in the session."""
         return await self._read_rows(queries.names, principal, session_id)
@@ -313,9 +353,15 @@ class Sessions:
         """
 
         def run() -> T:
-            machine = self._rebuilt(principal, session_id, at)
-            with opening.gc_paused():
-                return look(machine, *args, **kwargs)
+            with self._store.reading() as db:
+                row = queries.allowed(db, principal, session_id, Right.READ)
+                if at is not None and not row.start <= at <= row.seq:
+                    raise BadArgument.at("at", f"a seq from {row.start} to {row.seq}")
+                with self._past.machine(db, session_id, at) as live:
+                    if live.diverged is not None and at is not None:
+                        raise Conflict(live.diverged)
+                    with opening.gc_paused():
+                        return look(live.machine, *args, **kwargs)
 
         return await self._loop.run_in_executor(self._background, run)
 
@@ -345,6 +391,62 @@ class Sessions:
         """The decision steps of one row's call. Raises NotFound and Conflict."""
         return await self._loop.run_in_executor(self._background, self._explain, principal, session_id, seq)
 
+    # -- moving ----------------------------------------------------------------------------------------------
+
+    async def export(self, principal: Principal, session_id: str) -> tuple[SessionInfo, AsyncIterator[bytes]]:
+        """A session as a file, part by part, and how it stood when that began."""
+        exported = await self._read_rows(exporting.begin, principal, session_id)
+        parts = exporting.parts(self._store, exported)
+        first = await self._loop.run_in_executor(self._background, next, parts)
+        return SessionInfo.of(exported.row), self._parts(first, parts)
+
+    async def _parts(self, first: bytes, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
+        part: bytes | None = first
+        while part is not None:
+            yield part
+            part = await self._loop.run_in_executor(self._quick, next, parts, None)
+
+    @contextmanager
+    def receiving(self) -> Iterator[IO[bytes]]:
+        """A place for a file that is to be imported. Raises TooMany."""
+        if self._received >= IMPORTS:
+            raise TooMany(f"{IMPORTS} sessions are being imported already")
+        self._received += 1
+        try:
+            with SpooledTemporaryFile(MIB) as file:
+                yield file
+        finally:
+            self._received -= 1
+
+    async def import_(
+        self, principal: Principal, file: IO[bytes], *, terms: Terms | None = None
+    ) -> SessionInfo:
+        """A new session of the principal, from an exported file. Nothing is left of one that is refused.
+
+        Raises BadArgument (of which Malformed is one) and LimitReached with places under `line`.
+        """
+        limits = importing.Limits(
+            header=self._settings.dump_limit,
+            names=self._settings.names_per_person,
+            seconds=self._settings.import_time,
+            sessions=self._settings.sessions_per_owner,
+            go_on=self._go_on,
+        )
+        sid = await self._loop.run_in_executor(
+            self._importer, importing.prepare, self._store, file, principal.id, limits
+        )
+        publish = partial(importing.publish, session_id=sid, owner=principal.id, most=limits.sessions)
+        try:
+            info: SessionInfo = await self._do(Statement, publish, terms=terms)
+        except BaseException:
+            self._importer.submit(importing.discard, self._store, sid)
+            raise
+        return info
+
+    def _go_on(self) -> None:
+        if self._stopping:
+            raise Busy("the server is stopping")
+
     # -- below -----------------------------------------------------------------------------------------------
 
     async def _do(
@@ -368,22 +470,16 @@ class Sessions:
 
         return await self._loop.run_in_executor(self._quick, run)
 
-    def _rebuilt(self, principal: Principal, session_id: str, at: int | None) -> Machine:
-        """A machine of this session's that is nobody else's."""
-        with self._store.reading() as db:
-            row = queries.allowed(db, principal, session_id, Right.READ)
-            if at is not None and not row.start <= at <= row.seq:
-                raise BadArgument.at("at", f"a seq from {row.start} to {row.seq}")
-            live = opening.reopen(db, session_id, at)
-        if live.diverged is not None and at is not None and live.seq < at:
-            raise Conflict(live.diverged)
-        return live.machine
+    def _seen(self, row: SessionRow) -> SessionInfo:
+        """A session with what only opening it has shown."""
+        info, found = SessionInfo.of(row), self._writer.diverged.get(row.id)
+        return info if found is None else replace(info, diverged={"seq": found[0], "detail": found[1]})
 
     def _explain(self, principal: Principal, session_id: str, seq: int) -> dict[str, Any]:
         """On a machine rebuilt as it was before the call, so that tracing slows down nobody."""
         with self._store.reading() as db:
             queries.allowed(db, principal, session_id, Right.READ)
-            return explaining.explain(db, session_id, seq)
+            return explaining.explain(db, self._past, session_id, seq)
 
     def _tell(self, answers: Sequence[Answer]) -> None:
         """From the writer's thread to the loop, once for a group."""

@@ -4,13 +4,17 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import zlib
 from collections.abc import Mapping
 from typing import Any, Final
 
 from app.mm import boot
 from app.mm.machine import Machine
+from app.store import Store, sessions, states
 from app.store.states import State
+
+log = logging.getLogger(__name__)
 
 LEAST: Final = 1_000
 WORTH: Final = 100
@@ -24,6 +28,17 @@ def due(since: int, live_blocks: int) -> bool:
 def worth(since: int) -> bool:
     """Whether to keep a machine before it is closed; fewer rows are replayed faster than a state is read."""
     return since >= WORTH
+
+
+def keep(store: Store, session_id: str, seq: int, dump: Mapping[str, Any]) -> None:
+    """Keep a machine's state. Where that fails, only time is lost: it is rebuilt from an earlier one."""
+    try:
+        state = encode(dump)
+        with store.writing() as db:
+            if sessions.get(db, session_id) is not None:
+                states.put(db, session_id, seq, state)
+    except Exception:
+        log.exception("session %s: its state at seq %d is not kept", session_id, seq)
 
 
 def encode(dump: Mapping[str, Any]) -> State:

@@ -4,17 +4,26 @@ from __future__ import annotations
 
 from asyncio import Future
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Any
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+REWINDS: Final = ("rewind", "undo")
 
 
 @dataclass(slots=True, eq=False)
 class Wait:
-    """One request. task: who sleeps. seen: the last row that was looked at, at first the call's own."""
+    """One request. task: who sleeps. seen: the last row that was looked at, at first the call's own.
+
+    since: the call's own row.
+    """
 
     task: str
     seen: int
     woken_at: Future[int | None]
+    since: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.since = self.seen
 
     def saw(self, outcome: Mapping[str, Any]) -> None:
         """Look at a row."""
@@ -22,6 +31,10 @@ class Wait:
             if self.task in outcome.get("woken", ()):
                 self.woken_at.set_result(outcome["seq"])
             elif outcome["call"] == "kill_task" and outcome["args"]["task"] == self.task:
+                self.woken_at.set_result(None)
+            elif outcome["call"] in REWINDS and outcome["args"]["to"] < self.since:
+                # The task has never fallen asleep. Behind that row it sleeps in every state there is: the
+                # first to wake it would have ended this.
                 self.woken_at.set_result(None)
 
 

@@ -11,10 +11,10 @@ from typing import Any, Final
 from app.mm.calls import Named
 from app.mm.errors import BadArgument
 from app.mm.machine import Machine
+from app.sessions import lineage
 from app.sessions.access import Principal, Right, require
 from app.sessions.answers import Applied, BatchItem
 from app.sessions.batches import Progress
-from app.sessions import lineage
 from app.sessions.errors import Conflict, NotFound
 from app.sessions.live import Live
 from app.sessions.terms import Replies, Terms, require_seq

@@ -2,8 +2,8 @@
 
 It takes the work that waits, opens one transaction, brings each machine to where its session's row is, does
 the work, writes the rows, commits, and only then answers. Everything slow is done elsewhere: machines are
-opened by another thread while their work is parked; long batches are made in slices with their session closed
-to others and no transaction open.
+opened, and made for rewinds, by another thread while their work is parked; long batches are made in slices
+with their session closed to others and no transaction open.
 """
 
 from __future__ import annotations
@@ -98,8 +98,13 @@ class Writer(threading.Thread):
         self._keeper = keeper
         self._connection = store.kept()
         self._queue: SimpleQueue[Message] = SimpleQueue()
-        # Work for sessions that are being opened, or that a long batch has closed to others.
+        # Sessions that this engine cannot follow, as far as they have been opened: to where, and why. Any
+        # thread may look.
+        self.diverged: dict[str, tuple[int, str]] = {}
+        # Work for sessions that are being opened, or that a long batch or a rewind has closed to others.
         self._parked: dict[str, list[Work]] = {}
+        # Rewinds whose machines are being made.
+        self._making: dict[str, Rewound] = {}
         # What goes before the queue: work that had been taken from it already.
         self._again: deque[Work] = deque()
         self._stop_by: float | None = None
@@ -128,6 +133,7 @@ class Writer(threading.Thread):
         while not self._stopped():
             self._round()
         left = [*self._again, *(work for parked in self._parked.values() for work in parked)]
+        left += self._making.values()
         while not self._queue.empty():
             message = self._queue.get()
             if not callable(message):
@@ -208,6 +214,11 @@ class Writer(threading.Thread):
         if isinstance(opened, Live):
             # Used in this very round: where memory is short, the machine might not be there in the next.
             self.machines.add(opened)
+            self._keeper.pin(opened)
+            if opened.diverged is None:
+                self.diverged.pop(sid, None)
+            else:
+                self.diverged[sid] = opened.seq, opened.diverged
             ready.extend(self._parked.pop(sid))
             return
         if not isinstance(opened, REFUSALS):
@@ -292,7 +303,7 @@ class Writer(threading.Thread):
         heads = sessions.heads(turn.db, [live.id for live in here])
         for live in here:
             head = heads.get(live.id)
-            if head is not None and (head.seq == live.committed or live.diverged is not None):
+            if head is not None and head.seq == live.committed:
                 continue
             if head is None or live.seq != live.committed or not 0 < head.seq - live.seq <= CATCH_UP:
                 self.machines.drop(live.id)
@@ -409,6 +420,7 @@ class Writer(threading.Thread):
     def _restore(self, rewound: Rewound, _: list[Work]) -> None:
         """What the state to go back to is made of has been committed, so it can be made."""
         if self.machines.get(rewound.session_id) is rewound.live:
+            self._making[rewound.session_id] = rewound
             self._opener.submit(self._make, rewound)
         else:  # the group in which it was begun has failed
             self._again.append(rewound.rewind)
@@ -424,12 +436,13 @@ class Writer(threading.Thread):
         self._queue.put(partial(self._restored, rewound, made))
 
     def _restored(self, rewound: Rewound, made: Live | Exception, ready: list[Work]) -> None:
+        del self._making[rewound.session_id]
         if isinstance(made, Live) and made.diverged is None:
             rewound.restored = made
             ready.append(rewound)
             return
         error = made if isinstance(made, Exception) else Conflict(str(made.diverged))
         if not isinstance(error, REFUSALS):
-            log.error("session %s: no machine of seq %d", made, rewound.to, exc_info=error)
+            log.error("session %s: no machine of seq %d", rewound.session_id, rewound.to, exc_info=error)
         self._unpark(rewound.session_id)
         self._tell([Answer(rewound, error=error)])

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select
+from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
 
 from app.store.tables import snapshots, states
 
@@ -44,6 +44,11 @@ def nearest(db: Connection, session_id: str, at: int) -> Iterator[tuple[int, Sta
     with db.execute(_NEAREST, {"of": session_id, "at": at}, execution_options={"yield_per": 1}) as rows:
         for seq, *state in rows:
             yield seq, State(*state)
+
+
+def pin(db: Connection, session_id: str) -> None:
+    """Say that a session cannot do without any of the states that it has."""
+    db.execute(update(snapshots).where(snapshots.c.session_id == session_id).values(keep=True))
 
 
 def of(db: Connection, session_id: str) -> list[str]:

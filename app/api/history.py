@@ -1,0 +1,85 @@
+"""Going back in a session's history, and branching off from it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api import docs
+from app.api.bodies import JSON, json_object, optional_object, refuse_others
+from app.api.repeatable import on_terms
+from app.api.requests import BASE, answer, asked, etag
+from app.mm.calls import JSON_INT_MAX
+from app.mm.errors import BadArgument, Fault
+from app.sessions import Applied, SessionInfo
+
+router = APIRouter(tags=["history"], prefix="/sessions/{id:id}")
+
+
+@router.post(
+    "/rewind",
+    **docs.operation("rewind", "Restore an earlier state", docs.REWIND, docs.IF_MATCH, docs.KEY),
+)
+async def rewind(request: Request) -> Response:
+    """A new row that gives the machine the state it had at `to`. Nothing is removed from the journal."""
+    document = await json_object(request)
+    faults = refuse_others(document, "to")
+    to: Any = document.get("to")
+    if not is_seq(to):
+        faults.append(Fault(("to",), "required: the seq of a row, or the one the session starts at"))
+    if faults:
+        raise BadArgument(*faults)
+    sessions, principal, sid = asked(request)
+    return await on_terms(request, lambda terms: sessions.rewind(principal, sid, to, terms=terms), rewound)
+
+
+@router.post(
+    "/undo",
+    **docs.operation("undo", "Take back the last call", docs.UNDO, docs.IF_MATCH, docs.KEY),
+)
+async def undo(request: Request) -> Response:
+    """A new row that gives the machine the state before the call that made the present one.
+
+    Undone again, it goes back by one more call.
+    """
+    faults = refuse_others(await optional_object(request))
+    if faults:
+        raise BadArgument(*faults)
+    sessions, principal, sid = asked(request)
+    return await on_terms(request, lambda terms: sessions.undo(principal, sid, terms=terms), rewound)
+
+
+def rewound(applied: Applied) -> Response:
+    """The row of a rewind as an answer."""
+    return Response(applied.body, 201, {"ETag": etag(applied.seq)}, JSON)
+
+
+@router.post(
+    "/fork", **docs.operation("fork", "A session that goes on from a state of this one", docs.FORK, docs.KEY)
+)
+async def fork(request: Request) -> Response:
+    """A session of yours that starts at state `at`; its first row follows that seq."""
+    document = await optional_object(request)
+    faults = refuse_others(document, "at", "name")
+    at, name = document.get("at"), document.get("name")
+    if at is not None and not is_seq(at):
+        faults.append(Fault(("at",), "the seq of a row, or the one the session starts at"))
+    if not isinstance(name, str | None):
+        faults.append(Fault(("name",), "a string"))
+    if faults:
+        raise BadArgument(*faults)
+    sessions, principal, sid = asked(request)
+    return await on_terms(request, lambda terms: sessions.fork(principal, sid, at, name, terms=terms), forked)
+
+
+def forked(info: SessionInfo) -> Response:
+    """A new session as an answer."""
+    return answer(info.as_json(), 201, Location=f"{BASE}/sessions/{info.id}", ETag=etag(info.seq))
+
+
+def is_seq(value: Any) -> bool:
+    """Whether a value could be a seq."""
+    return type(value) is int and 0 <= value <= JSON_INT_MAX

@@ -1,4 +1,4 @@
-"""The command line: `kmemlab serve`, `kmemlab migrate`, `kmemlab replay`."""
+"""The command line: `kmemlab serve`, `migrate`, `replay`, and what app.commands has."""
 
 from __future__ import annotations
 
@@ -7,14 +7,15 @@ import ipaddress
 import socket
 import sys
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated
 
 import typer
 import uvicorn
 from fastapi import FastAPI
-from pydantic import ValidationError
 
 from app import __version__, fidelity
+from app.commands import keeping, moving
+from app.commands.common import refuse, settings_from
 from app.settings import Settings
 from app.store import Busy, StorageFull, Store, StoreUnusable
 
@@ -56,9 +57,9 @@ def serve(
 ) -> None:
     """Serve the dashboard and the API, bringing the database up to date first."""
     given = {"host": host, "port": port}
-    settings = _settings(**{name: value for name, value in given.items() if value is not None})
+    settings = settings_from(**{name: value for name, value in given.items() if value is not None})
     if not is_loopback(settings.host):
-        _refuse(
+        refuse(
             f"{settings.host} can be reached from other computers, and kmemlab asks nobody who they are. "
             "Serve on 127.0.0.1; to use it from elsewhere, forward the port (ssh -L 8000:127.0.0.1:8000)."
         )
@@ -85,7 +86,7 @@ def serve(
 @cli.command()
 def migrate() -> None:
     """Create the database, or bring it to this program's schema."""
-    settings = _settings()
+    settings = settings_from()
     _migrate(settings)
     typer.echo(f"{settings.database_url} is up to date")
 
@@ -106,6 +107,12 @@ def replay(
             typer.echo(line, err=True)
     if readme is not None:
         readme.write_text(fidelity.put_into(readme.read_text("utf-8"), table), "utf-8")
+
+
+cli.command()(moving.export)
+cli.command("import")(moving.import_)
+cli.command()(keeping.backup)
+cli.command()(keeping.verify)
 
 
 class Server(uvicorn.Server):
@@ -137,27 +144,13 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def _settings(**given: Any) -> Settings:
-    try:
-        return Settings(**given)
-    except ValidationError as error:
-        first = error.errors()[0]
-        name = ".".join(map(str, first["loc"]))
-        _refuse(f"{f'KMEMLAB_{name.upper()}: ' if name else ''}{first['msg'].removeprefix('Value error, ')}")
-
-
 def _migrate(settings: Settings) -> None:
     try:
         store = Store.of(settings)
         store.migrate()
     except (StoreUnusable, Busy, StorageFull) as error:
-        _refuse(str(error))
+        refuse(str(error))
     store.dispose()
-
-
-def _refuse(why: str) -> NoReturn:
-    typer.echo(f"kmemlab: {why}", err=True)
-    raise typer.Exit(1)
 
 
 if __name__ == "__main__":

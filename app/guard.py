@@ -27,6 +27,10 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 LOOPBACK: Final = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?")
 
+# An exported session is not read into memory at once, so it may be longer than what makes one otherwise.
+IMPORTED_AT: Final = "/api/v1/sessions"
+NDJSON: Final = b"application/x-ndjson"
+
 PROXY_HEADERS: Final = (b"x-forwarded-", b"forwarded", b"via", b"x-real-ip")
 
 # What a browser says of a request made by one of our own pages, and of an address that was typed.
@@ -65,6 +69,7 @@ class Guard:
             (re.compile(r"(?:/api/v1)?/sessions/?"), settings.dump_limit),
             (re.compile(r"/api/v1/sessions/[^/]+/calls"), settings.batch_body_limit),
         )
+        self.import_limit = settings.import_limit
         self.is_own_host = lru_cache(maxsize=256)(self._is_own_host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -80,7 +85,7 @@ class Guard:
         headers = dict(scope["headers"])
         problem = self.foreign(scope, headers)
         if problem is None and scope["method"] not in SAFE_METHODS:
-            limit = self.limit_of(scope)
+            limit = self.limit_of(scope, headers)
             problem = from_elsewhere(headers) or announced_too_long(headers, limit)
             if b"content-length" not in headers:
                 receive = Counting(receive, limit)
@@ -104,9 +109,11 @@ class Guard:
         name = host.decode("latin-1").lower()
         return LOOPBACK.fullmatch(name) is not None or name == self.public_host
 
-    def limit_of(self, scope: Scope) -> int:
+    def limit_of(self, scope: Scope, headers: dict[bytes, bytes]) -> int:
         """The largest body that may come to this path."""
         if scope["method"] == "POST":
+            if scope["path"] == IMPORTED_AT and headers.get(b"content-type", b"").startswith(NDJSON):
+                return self.import_limit
             for path, limit in self.limits:
                 if path.fullmatch(scope["path"]):
                     return limit

@@ -8,6 +8,7 @@ from starlette.responses import Response
 
 from app.api import docs, models
 from app.api.bodies import json_object, refuse_others
+from app.api.moving import created, import_session, is_file
 from app.api.parameters import Cursor, Limit
 from app.api.repeatable import on_terms, seq_of
 from app.api.requests import BASE, answer, asked, etag, sessions_of
@@ -20,7 +21,9 @@ one = APIRouter(tags=["sessions"], prefix="/sessions/{id:id}")
 
 @router.post("/sessions", **docs.operation("create_session", "A new machine", docs.CREATE, docs.KEY))
 async def create(request: Request) -> Response:
-    """Boots a machine from a profile with overrides, or loads one from a dump."""
+    """Boots a machine from a profile, loads one from a dump, or takes in an exported session."""
+    if is_file(request):
+        return await import_session(request)
     document = await json_object(request)
     faults = refuse_others(document, "name", "machine")
     name, machine = document.get("name"), document.get("machine", {})
@@ -34,11 +37,6 @@ async def create(request: Request) -> Response:
     return await on_terms(
         request, lambda terms: sessions.create(principal, name, machine, terms=terms), created
     )
-
-
-def created(info: SessionInfo) -> Response:
-    """A new session as an answer."""
-    return answer(info.as_json(), 201, Location=f"{BASE}/sessions/{info.id}", ETag=etag(info.seq))
 
 
 @router.get("/sessions", **docs.operation("list_sessions", "Your sessions", docs.ok(models.SessionList)))

@@ -5,12 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Self
 
 from sqlalchemy import Connection, Engine
 
 from app.settings import Settings
 from app.store import schema
+from app.store.backup import Told, backup
 from app.store.engine import WRITES, connect
 from app.store.errors import ReadOnly, StorageFull, translated
 
@@ -64,6 +66,10 @@ class Store:
     def kept(self) -> Kept:
         """A connection for one thread that writes all the time."""
         return Kept(self._engine)
+
+    def backup(self, to: Path, *, force: bool, told: Told) -> None:
+        """Copy the database to a file, while it is served. As `app.store.backup.backup`."""
+        backup(self._engine, to, force=force, told=told)
 
     def dispose(self) -> None:
         """Close every connection."""

@@ -1,0 +1,1 @@
+"""The command line's commands on the database itself, also while a server runs on it."""

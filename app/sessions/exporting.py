@@ -1,0 +1,97 @@
+"""A session as one file of NDJSON, from which an equal session can be made elsewhere.
+
+A line for the session and what it starts from, one for each row of the journal, one for each name, and a last
+one by which it can be told whether anything is missing. Rows never change, so each part is read in a
+transaction of its own: whoever downloads slowly keeps no moment of the database open.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterator
+from typing import Any, Final, NamedTuple
+
+from pydantic_core import from_json, to_json
+
+from app.sessions import queries, snapshots
+from app.sessions.access import Principal, Right
+from app.sessions.errors import NotFound
+from app.store import Connection, Store, journal, names, sessions, states
+from app.store.sessions import SessionRow
+
+FORMAT: Final = 1
+PART: Final = 1 << 18  # bytes that are read and sent together
+
+
+class Exported(NamedTuple):
+    """What is being exported. row: the session as it was when the export began; later rows are not in it."""
+
+    row: SessionRow
+    names: dict[str, str]
+
+
+def begin(db: Connection, principal: Principal, session_id: str) -> Exported:
+    """A session, with the names that the principal has there. Raises NotFound and Forbidden."""
+    row = queries.allowed(db, principal, session_id, Right.READ)
+    return Exported(row, names.of(db, session_id).get(principal.id, {}))
+
+
+def begin_as_owner(db: Connection, session_id: str) -> Exported:
+    """A session, with its owner's names: for whoever has the database itself. Raises NotFound."""
+    row = sessions.get(db, session_id)
+    if row is None:
+        raise NotFound("session", session_id)
+    return begin(db, Principal(row.owner), session_id)
+
+
+def parts(store: Store, exported: Exported) -> Iterator[bytes]:
+    """The file, some lines at a time. Raises NotFound where the session is deleted meanwhile."""
+    row = exported.row
+    digest = hashlib.sha256()
+    for part in _all_but_the_last(store, exported):
+        digest.update(part)
+        yield part
+    end = {"rows": row.seq - row.start, "names": len(exported.names), "sha256": digest.hexdigest()}
+    yield to_json(end) + b"\n"
+
+
+def _all_but_the_last(store: Store, exported: Exported) -> Iterator[bytes]:
+    row = exported.row
+    yield to_json(header(store, row)) + b"\n"
+    seq = row.start
+    while seq < row.seq:
+        with store.reading() as db:
+            rows = journal.part(db, row.id, seq, row.seq, PART)
+        if not rows or rows[0].seq != seq + 1:
+            raise NotFound("session", row.id)
+        seq = rows[-1].seq
+        yield b"".join(
+            b'{"seq":%d,"effective":%d,"outcome":%b}\n' % (row.seq, row.effective, row.outcome)
+            for row in rows
+        )
+    for name, named in sorted(exported.names.items()):
+        yield to_json({"name": name, "named": from_json(named)}) + b"\n"
+
+
+def header(store: Store, row: SessionRow) -> dict[str, Any]:
+    """The first line: what the session is, and what it starts from."""
+    origin = None if row.origin_id is None else {"id": row.origin_id, "seq": row.origin_seq}
+    head = {
+        "kmemlab": FORMAT,
+        "kind": "session",
+        "engine": row.engine,
+        "name": row.name,
+        "machine": json.loads(row.machine),
+        "created": row.created,
+        "origin": origin,
+        "start": row.start,
+        "seq": row.seq,
+    }
+    if row.boot is not None:
+        return {**head, "boot": json.loads(row.boot)}
+    with store.reading() as db:
+        state = states.at(db, row.id, row.start)
+    if state is None:
+        raise NotFound("session", row.id)
+    return {**head, "state": snapshots.decode(state).dump()}

@@ -1,0 +1,60 @@
+"""What a name may stand for when it comes from outside: nothing that no call of this machine could return."""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from app.mm.calls import JSON_INT_MAX, MAX_REPEAT, NAME, Named
+from app.mm.errors import BadArgument
+from app.mm.memory_model import MemoryModel
+from app.mm.mmzone import MAX_ORDER
+
+MEMBERS: Final = frozenset(("kind", "pfn", "addr", "order", "runs", "stride"))
+KINDS: Final = {"page": "pfn", "addr": "addr", "pages": "runs", "addrs": "runs"}
+
+
+def named_of(name: str, document: Any, model: MemoryModel) -> Named:
+    """A name's meaning from its stored form. Raises BadArgument at the member at fault."""
+    if not NAME.fullmatch(name):
+        raise BadArgument.at("name", "a letter or _, then up to 31 letters, digits, _")
+    if not isinstance(document, dict) or set(document) != MEMBERS or document["kind"] not in list(KINDS):
+        raise BadArgument.at("named", f"{', '.join(sorted(MEMBERS))}; kind is one of {', '.join(KINDS)}")
+    value = KINDS[document["kind"]]
+    for other in ("pfn", "addr", "runs"):
+        if other != value and document[other] is not None:
+            raise BadArgument.at(other, f"null, since the kind is {document['kind']}")
+    check_number(document, "order", MAX_ORDER)
+    check_number(document, "stride", JSON_INT_MAX)
+    if value == "runs":
+        check_runs(document["runs"], model, pages=document["kind"] == "pages")
+    elif document[value] is not None:
+        check_first(value, document[value], model, page=value == "pfn")
+    return Named.from_json(document)
+
+
+def check_number(document: dict[str, Any], key: str, most: int) -> None:
+    """An integer from 0."""
+    value = document[key]
+    if type(value) is not int or not 0 <= value <= most:
+        raise BadArgument.at(key, f"a number from 0 to {most}")
+
+
+def check_first(key: str, value: Any, model: MemoryModel, *, page: bool) -> None:
+    """A frame that the machine has, or an address that fits into a pointer."""
+    if type(value) is int and (model.pfn_valid(value) if page else 0 <= value <= model.ptr_max):
+        return
+    raise BadArgument.at(key, "a page frame of this machine" if page else "an address")
+
+
+def check_runs(runs: Any, model: MemoryModel, *, pages: bool) -> None:
+    """What a repeated call returned: firsts, and how many blocks from each."""
+    if not isinstance(runs, list) or len(runs) > MAX_REPEAT:
+        raise BadArgument.at("runs", f"a list of at most {MAX_REPEAT} runs")
+    total = 0
+    for run in runs:
+        if not isinstance(run, list) or len(run) != 2 or type(run[1]) is not int or run[1] < 1:
+            raise BadArgument.at("runs", "[first, number of blocks]")
+        check_first("runs", run[0], model, page=pages)
+        total += run[1]
+    if total > MAX_REPEAT:
+        raise BadArgument.at("runs", f"at most {MAX_REPEAT} blocks")

@@ -1,0 +1,179 @@
+"""A journal told again from its beginning: every call is made anew, also those that were undone later.
+
+A rewind needs a state that has passed by then. Which ones will be needed is known beforehand, so exactly
+those are put aside, in a file: a journal of a million rows takes no more memory than a short one.
+"""
+
+from __future__ import annotations
+
+from array import array
+from bisect import bisect_left
+from collections.abc import Collection, Mapping
+from os import SEEK_END
+from tempfile import SpooledTemporaryFile
+from typing import Any, Final, NamedTuple, Self
+
+from pydantic_core import from_json
+
+from app.mm import calls
+from app.mm.machine import Machine
+from app.mm.vocabulary import CALLS
+from app.sessions import snapshots
+from app.sessions.live import outcome_of
+from app.store.states import State
+
+REWINDS: Final = frozenset(("rewind", "undo"))
+
+ASIDE: Final = 16 << 20  # bytes of states in memory; more are in a file
+
+
+class Told(NamedTuple):
+    """A row, as far as it does not follow from the others. args: decoded."""
+
+    seq: int
+    call: str
+    args: Mapping[str, Any]
+    time: str
+    by: str | None
+
+
+class Rewinds:
+    """Which rows have the state of another one, and of which. start: the seq before the first row."""
+
+    def __init__(self, start: int) -> None:
+        self.start = start
+        # Sixteen bytes for each, in the order of their seqs.
+        self._seqs = array("q")
+        self._effective = array("q")
+
+    def add(self, seq: int, effective: int) -> None:
+        """The row at seq has the state of another one; later ones are added later."""
+        self._seqs.append(seq)
+        self._effective.append(effective)
+
+    def effective(self, seq: int) -> int:
+        """Whose state the row at seq has: its own, unless it is a rewind."""
+        place = bisect_left(self._seqs, seq)
+        if place < len(self._seqs) and self._seqs[place] == seq:
+            return self._effective[place]
+        return seq
+
+    def targets(self) -> Collection[int]:
+        """Every seq whose state comes back."""
+        return frozenset(self._effective)
+
+    def target(self, told: Told) -> int:
+        """The effective seq of a rewind. Raises Untold where it goes to no place it could go to."""
+        to = told.args.get("to") if set(told.args) == {"to"} else None
+        if type(to) is not int or not self.start <= to < told.seq:
+            raise Untold(f'{told.call} has the arguments {{"to": a seq from {self.start} to {told.seq - 1}}}')
+        if told.call == "undo":
+            last = self.effective(told.seq - 1)
+            if last == self.start or to != self.effective(last - 1):
+                raise Untold("undo goes to the state before the last call's")
+        return self.effective(to)
+
+
+class Untold(Exception):  # noqa: N818 - found, not made
+    """A row that cannot be told again; the message says why."""
+
+
+class Retelling:
+    """One machine on its way through a journal. seq: of the last row told. effective: whose state it has.
+
+    targets: the seqs whose states come back. To be closed, or used as a context manager.
+    """
+
+    def __init__(self, machine: Machine, rewinds: Rewinds) -> None:
+        self.machine = machine
+        self.seq = self.effective = rewinds.start
+        self._rewinds = rewinds
+        self._targets = rewinds.targets()
+        self._aside = SpooledTemporaryFile(ASIDE)  # noqa: SIM115 - closed with this
+        # What is known of a state beside its contents, and where those begin and end.
+        self._places: dict[int, tuple[State, int, int]] = {}
+        self._put_aside()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._aside.close()
+
+    def tell(self, told: Told) -> dict[str, Any]:
+        """Make the next row's call; its outcome. Raises Untold, and must not be used again then."""
+        if told.call in REWINDS:
+            outcome = self._rewind(told)
+        else:
+            outcome = self._call(told)
+            self.effective = told.seq
+        self.seq = told.seq
+        self._put_aside()
+        return outcome
+
+    def _call(self, told: Told) -> dict[str, Any]:
+        if told.call not in CALLS:
+            raise Untold(f"no such call: {told.call[:40]!r}")
+        try:
+            call = calls.parse(told.call, told.args, self.machine.model)
+            made = self.machine.apply(call, told.seq)
+        except Exception as error:  # whatever it is, this call cannot be made there
+            raise Untold(f"{told.call} fails ({type(error).__name__}: {error})") from error
+        return outcome_of(made, self.machine, told.seq, told.time, told.by)
+
+    def _rewind(self, told: Told) -> dict[str, Any]:
+        effective = self._rewinds.target(told)
+        if effective != self.effective:
+            state, begin, size = self._places[effective]
+            self._aside.seek(begin)
+            self.machine = snapshots.decode(state._replace(body=self._aside.read(size)))
+            self.effective = effective
+        return {
+            "seq": told.seq,
+            "call": told.call,
+            "args": dict(told.args),
+            "ret": None,
+            "verdict": "ok",
+            "time": told.time,
+            "by": told.by,
+            "log": [],
+            "changed": None,
+        }
+
+    def _put_aside(self) -> None:
+        if self.effective in self._targets and self.effective not in self._places:
+            state = snapshots.encode(self.machine.dump())
+            begin = self._aside.seek(0, SEEK_END)
+            self._aside.write(state.body)
+            self._places[self.effective] = (state._replace(body=b""), begin, len(state.body))
+
+
+def difference(now: Any, then: Any) -> str:
+    """What an outcome has now that it did not have then, for a person. Empty where they are the same."""
+    if not isinstance(then, dict):
+        return f"the outcome is {shown(now)} now and was {shown(then)}"
+    keys = [*now, *(key for key in then if key not in now)]
+    missing = object()
+    for key in keys:
+        mine, other = now.get(key, missing), then.get(key, missing)
+        if type(mine) is not type(other) or mine != other:
+            words = ["nothing" if value is missing else shown(value) for value in (mine, other)]
+            return f"`{key}` is {words[0]} now and was {words[1]}"
+    return ""
+
+
+def shown(value: Any) -> str:
+    """A value in a message."""
+    text = repr(value)
+    return text if len(text) <= 200 else f"{text[:200]} …"
+
+
+def told(seq: int, args: bytes, call: str, time: str, by: str | None) -> Told:
+    """A row of the journal, as it is told again. Raises Untold."""
+    try:
+        decoded = from_json(args)
+    except ValueError as error:
+        raise Untold(f"its arguments are no JSON ({error})") from error
+    if not isinstance(decoded, dict):
+        raise Untold("its arguments are no object")
+    return Told(seq, call, decoded, time, by)

@@ -1,0 +1,187 @@
+"""Whether what is kept is what was answered: every journal told again from its beginning, and compared.
+
+More is compared than opening a session does: whole outcomes, not only what was returned; rows that were
+undone long ago; and every state that is kept. Rows never change, so they are read part by part, and a server
+goes on meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Final, NamedTuple
+
+from pydantic_core import from_json, to_json
+
+from app.mm import boot
+from app.mm.errors import BadArgument
+from app.mm.machine import ENGINE, Machine
+from app.sessions import opening, snapshots
+from app.sessions.errors import NotFound
+from app.sessions.named import named_of
+from app.sessions.retelling import REWINDS, Retelling, Rewinds, Untold, difference, told
+from app.store import Store, imports, integrity, journal, names, sessions, states
+from app.store.journal import Row
+from app.store.sessions import SessionRow
+
+PART: Final = 4 << 20
+
+Progress = Callable[[int, int], None]
+
+
+class Verified(NamedTuple):
+    """What was found in a session. faults: the first of each kind; none where all is well."""
+
+    id: str
+    name: str
+    rows: int
+    states: int
+    faults: list[str]
+
+
+class _Wrong(Exception):  # noqa: N818 - found, not made
+    """The first row that is not what it should be."""
+
+
+def database(store: Store) -> list[str]:
+    """What is wrong with the database as a file."""
+    with store.reading() as db:
+        return integrity.faults(db)
+
+
+def all_sessions(store: Store) -> list[str]:
+    """The ids of every session, the oldest first."""
+    with store.reading() as db:
+        return imports.published(db)
+
+
+def verify(store: Store, session_id: str, progress: Progress) -> Verified:
+    """Tell a session again. progress: called with how many rows of how many. Raises NotFound."""
+    with store.reading() as db:
+        row = sessions.get(db, session_id)
+        if row is None:
+            raise NotFound("session", session_id)
+        kept = [seq for seq in states.places(db, session_id) if seq <= row.seq]
+        rewinds = Rewinds(row.start)
+        for seq, effective in journal.rewinds(db, session_id):
+            if seq <= row.seq:
+                rewinds.add(seq, effective)
+    faults: list[str] = []
+    try:
+        with opening.gc_paused():
+            machine = start_of(store, row)
+        faults += wrong_names(store, row, machine)
+        _Verification(store, row, rewinds, kept).run(machine, progress)
+    except _Wrong as found:
+        faults.append(str(found))
+    if not gone(store, session_id):
+        return Verified(row.id, row.name, row.seq - row.start, len(kept), faults)
+    raise NotFound("session", session_id)
+
+
+def gone(store: Store, session_id: str) -> bool:
+    """Whether a session has been deleted while it was looked at."""
+    with store.reading() as db:
+        return sessions.get(db, session_id) is None
+
+
+def start_of(store: Store, row: SessionRow) -> Machine:
+    """The machine that a session starts from."""
+    try:
+        if row.boot is not None:
+            return boot.boot(from_json(row.boot))
+        with store.reading() as db:
+            state = states.at(db, row.id, row.start)
+        if state is None:
+            raise _Wrong("the state it starts from is gone")
+        return snapshots.decode(state)
+    except ValueError as error:
+        raise _Wrong(f"what it starts from cannot be read: {error}") from error
+
+
+class _Verification:
+    """One session being told again."""
+
+    def __init__(self, store: Store, row: SessionRow, rewinds: Rewinds, kept: list[int]) -> None:
+        self._store = store
+        self._row = row
+        self._rewinds = rewinds
+        self._kept = frozenset(kept)
+
+    def run(self, machine: Machine, progress: Progress) -> None:
+        """Raises _Wrong at the first row, or state, that is not what it should be."""
+        row = self._row
+        with Retelling(machine, self._rewinds) as retelling:
+            self._compare_state(retelling)
+            for part in self._parts():
+                with opening.gc_paused():
+                    for one in part:
+                        self._compare(retelling, one)
+                        self._compare_state(retelling)
+                progress(retelling.seq - row.start, row.seq - row.start)
+            if retelling.effective != row.effective:
+                raise _Wrong(
+                    f"the session's effective seq is {row.effective} and should be {retelling.effective}"
+                )
+
+    def _parts(self) -> Iterator[list[Row]]:
+        seq = self._row.start
+        while seq < self._row.seq:
+            with self._store.reading() as db:
+                part = journal.part(db, self._row.id, seq, self._row.seq, PART)
+            if not part:
+                raise _Wrong(f"seq {seq + 1}: the row is missing; the session's last is {self._row.seq}")
+            yield part
+            seq = part[-1].seq
+
+    def _compare(self, retelling: Retelling, row: Row) -> None:
+        seq = retelling.seq + 1
+        if row.seq != seq:
+            raise _Wrong(f"seq {seq}: the row is missing; the next is {row.seq}")
+        try:
+            asked = told(row.seq, row.args, row.call, row.time, row.by)
+            right = self._rewinds.target(asked) if row.call in REWINDS else row.seq
+            outcome = retelling.tell(asked)
+            what = "" if to_json(outcome) == row.outcome else difference(outcome, from_json(row.outcome))
+        except (Untold, ValueError) as error:
+            what, right = str(error), row.effective
+        if row.effective != right:
+            what = f"its effective seq is {row.effective} and should be {right}"
+        if what:
+            raise _Wrong(f"seq {seq}: {row.call}: {what}{self._engine()}")
+
+    def _engine(self) -> str:
+        """What explains a difference, where it does."""
+        if self._row.engine == ENGINE:
+            return ""
+        return f" (the session is engine {self._row.engine}'s, and this is {ENGINE})"
+
+    def _compare_state(self, retelling: Retelling) -> None:
+        seq = retelling.seq
+        if seq not in self._kept:
+            return
+        with self._store.reading() as db:
+            state = states.at(db, self._row.id, seq)
+        if state is None:  # the server has replaced it
+            return
+        try:
+            then = snapshots.decode(state).dump()
+        except ValueError as error:
+            raise _Wrong(f"the state kept at seq {seq} cannot be read: {error}") from error
+        now = retelling.machine.dump()
+        if now != then:
+            raise _Wrong(f"the state kept at seq {seq} is another: {difference(now, then)}")
+
+
+def wrong_names(store: Store, row: SessionRow, machine: Machine) -> list[str]:
+    """The first name that stands for nothing."""
+    with store.reading() as db:
+        everyones = names.of(db, row.id)
+    for person, theirs in everyones.items():
+        for name, named in theirs.items():
+            try:
+                named_of(name, from_json(named), machine.model)
+            except BadArgument as error:
+                return [f"the name {name!r} of {person}: {error}"]
+            except ValueError as error:
+                return [f"the name {name!r} of {person}: {error}"]
+    return []

@@ -35,13 +35,16 @@ def migrate(engine: Engine, revision: str = "head") -> None:
     Safe when several processes start at once: the lock is taken before the revision is read.
     """
     try:
+        with engine.connect() as connection, connection.begin():
+            known(connection)  # before anything is changed in a file that may be another program's
         with engine.connect().execution_options(**WRITES) as connection:
             if engine.dialect.name == "sqlite":
                 _prepare_sqlite(connection)
             with connection.begin():
-                known(connection)
+                before = known(connection)
                 command.upgrade(config(connection), revision)
-                _check_foreign_keys(connection)
+                if known(connection) != before:  # it reads everything: too long for each start
+                    _check_foreign_keys(connection)
             connection.invalidate()  # its foreign keys are off
     except DBAPIError as error:
         raise unusable(engine, error) from error

@@ -577,6 +577,29 @@ def test_ticked_flags_become_a_mask(client: TestClient) -> None:
     assert answer.headers["location"] == "/gfp?mask=GFP_KERNEL%7C__GFP_COMP"
 
 
+def test_the_lectures_tables_have_their_order_and_what_came_since(client: TestClient) -> None:
+    text = page(client, "/gfp?mask=GFP_NOFS")
+    actions = re.findall(r"__GFP_\w+", text[text.index("Action modifiers") : text.index("Zone modifiers")])
+    assert actions[:8] == [
+        *("__GFP_RECLAIM", "__GFP_WAIT", "__GFP_HIGH", "__GFP_IO", "__GFP_FS", "__GFP_COLD"),
+        *("__GFP_NOWARN", "__GFP_RETRY_MAYFAIL"),
+    ]
+    assert "__GFP_DIRECT_RECLAIM newer 0x400" in text
+    assert "0xa20 must not sleep" in text
+    composed = "__GFP_HIGH | __GFP_ATOMIC | __GFP_KSWAPD_RECLAIM __GFP_HIGH"
+    assert composed in text
+    assert "__GFP_RECLAIM | __GFP_IO __GFP_WAIT | __GFP_IO" in text
+
+
+def test_every_mask_of_the_advice_is_one(client: TestClient) -> None:
+    html = client.get("/gfp").text
+    masks = re.findall(
+        r'class="mono" href="(/gfp\?mask=[^"]+)"', html[html.index("Which flag") : html.index("Action")]
+    )
+    assert len(masks) > 20
+    assert {client.get(unescape(mask)).status_code for mask in masks} == {200}
+
+
 def test_choices_are_remembered_and_the_address_goes_before(client: TestClient, machine: str) -> None:
     for name, value in (("theme", "dark"), ("names", "lecture"), ("projector", "on")):
         answer = client.post("/preferences", data={name: value, "back": machine})

@@ -99,6 +99,7 @@ class GfpPage(Page):
 
     typed: what was asked for. error: why it is no mask. groups: every flag by kind. facts: what the mask
     means, as question and answer. line: what `%pGg` prints. lecture: the same with the lecture's names.
+    advice: which flag to use when.
     """
 
     TEMPLATE: ClassVar[str] = "gfp.html"
@@ -109,6 +110,25 @@ class GfpPage(Page):
     lecture: str
     facts: Sequence[GfpFact]
     groups: Sequence[GfpGroup]
+    advice: Advice
+
+
+@dataclass(frozen=True, slots=True)
+class Advice:
+    """Which flag to use when: by place, with a column for each kind of memory, and by purpose."""
+
+    columns: Sequence[str]
+    places: Sequence[AdviceRow]
+    purposes: Sequence[AdviceRow]
+
+
+@dataclass(frozen=True, slots=True)
+class AdviceRow:
+    """One situation, the masks that fit it, and why."""
+
+    when: str
+    masks: Sequence[Link]
+    why: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,17 +142,19 @@ class GfpFact:
 
 @dataclass(frozen=True, slots=True)
 class GfpGroup:
-    """Flags of one kind."""
+    """One of the lecture's tables. composed: its flags are made of others, then and now."""
 
     title: str
     flags: Sequence[GfpFlag]
+    composed: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class GfpFlag:
     """One name.
 
-    On: all its bits are in the mask. bits: what it is made of, in words; then: the lecture's spelling.
+    On: all its bits are in the mask. then: the lecture's spelling. composed, composed_then: what a type is
+    made of in 6.1 and was made of in the lecture. since: the lecture's kernel did not have it.
     """
 
     name: str
@@ -141,6 +163,8 @@ class GfpFlag:
     on: bool
     then: str | None
     composed: str
+    composed_then: str
+    since: bool = False
 
 
 # -- home ----------------------------------------------------------------------------------------------

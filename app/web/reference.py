@@ -13,23 +13,16 @@ from starlette.responses import RedirectResponse, Response
 from app.mm import gfp
 from app.mm.errors import BadArgument
 from app.mm.vocabulary import CALLS, CallSpec
+from app.web.advice import advice
 from app.web.callform import GROUPS
-from app.web.contexts import CallGroup, CallsPage, GfpFlag, GfpGroup, GfpPage
+from app.web.contexts import CallGroup, CallsPage, GfpPage
+from app.web.gfptables import groups
 from app.web.journal import curl
 from app.web.mask import facts
 from app.web.render import respond
 from app.web.shell import shell_of
 
 router = APIRouter(include_in_schema=False)
-
-KINDS: Final = {
-    "type": "Types: what one normally writes",
-    "zone": "Zone modifiers: from where",
-    "mobility": "Mobility: to which free list",
-    "reclaim": "Reclaim modifiers: how hard to try",
-    "action": "Action modifiers: what is allowed, and what to do with the result",
-    "placement": "Placement modifiers: on which node",
-}
 
 EXAMPLES: Final = {
     "gfp": "GFP_KERNEL",
@@ -69,6 +62,7 @@ async def gfp_page(request: Request, mask: str = "") -> Response:
             lecture="|".join(lecture_words(value)) or "0",
             facts=list(facts(value)),
             groups=groups(value),
+            advice=advice(),
         ),
         422 if error else 200,
     )
@@ -113,37 +107,3 @@ def lecture_words(value: int) -> Iterator[str]:
     spelled = {name.name: name.lecture for name in gfp.NAMES if name.lecture}
     for word in filter(None, gfp.pGg(value).split("|")):
         yield spelled.get(word, word)
-
-
-def groups(value: int) -> list[GfpGroup]:
-    """Every name by kind. Ticked are the bits that are set and, of the types, the largest that they make."""
-    held = [name for name in gfp.NAMES if name.value != 0 and value & name.value == name.value]
-    types = set(joined([name.name for name in held if name.kind == "type"]))
-    ticked = types | {name.name for name in held if name.kind != "type"}
-    return [
-        GfpGroup(
-            title,
-            [
-                GfpFlag(
-                    name.name,
-                    name.value,
-                    name.doc,
-                    name.name in ticked,
-                    name.lecture if name.lecture != name.name else None,
-                    composition(name.value) if kind == "type" else "",
-                )
-                for name in gfp.NAMES
-                if name.kind == kind
-            ],
-        )
-        for kind, title in KINDS.items()
-    ]
-
-
-def composition(value: int) -> str:
-    """What a type is made of: the names of its single bits."""
-    return " | ".join(
-        name.name
-        for name in gfp.NAMES
-        if name.name.startswith("__") and name.value.bit_count() == 1 and value & name.value
-    )

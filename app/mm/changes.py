@@ -6,8 +6,10 @@ several times, and the last mention is what it is now.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, Final
+
+from app.mm.page import PG_locked, StrayPage
 
 MAX_RUNS: Final = 256
 MAX_MENTIONS: Final = 20_000
@@ -32,6 +34,23 @@ def runs(mentions: Sequence[Mention]) -> list[list[Any]] | None:
             if len(merged) > MAX_RUNS:
                 return None
     return merged
+
+
+def locked_ones(mentions: Sequence[Mention], strays: Mapping[int, StrayPage]) -> list[Mention]:
+    """The mentioned frames that have a lock of their own, which shows over whatever became of them."""
+    return [
+        (pfn, 1, "locked")
+        for first, frames, _ in mentions
+        for pfn in frames_of(first, frames, strays)
+        if strays[pfn].flags & PG_locked
+    ]
+
+
+def frames_of(first: int, frames: int, strays: Mapping[int, StrayPage]) -> Iterator[int]:
+    """Those of a stretch's frames that have a record of their own."""
+    if frames < len(strays):
+        return (pfn for pfn in range(first, first + frames) if pfn in strays)
+    return (pfn for pfn in strays if first <= pfn < first + frames)
 
 
 def disjoint(ordered: Sequence[Mention]) -> bool:

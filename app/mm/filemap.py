@@ -112,11 +112,16 @@ def take(m: Machine, folio: int, task: wait.Task) -> None:
 
 
 def mention(m: Machine, folio: int) -> None:
-    """Report the page among the frames that the call changed."""
-    if m.changed is not None:
-        block = m.pages.get(folio)
-        frames = 1 if block is None else 1 << block.order
-        m.changed.append((folio, frames, "locked" if is_locked(m, folio) else page_ref.state_of(m, folio)))
+    """Report the page among the frames that the call changed.
+
+    The lock of a block's first frame shows on the whole block, and so on a tail that is unlocked under it.
+    """
+    if m.changed is None:
+        return
+    block = page_ref.block_of(m, folio)
+    frames = 1 << block.order if block is not None and block.pfn == folio else 1
+    state = page_ref.state_of(m, folio) if block is None else block.shown
+    m.changed.append((folio, frames, "locked" if is_locked(m, folio) else state))
 
 
 # -- what the kernel does not know -----------------------------------------------------------------

@@ -17,6 +17,7 @@ from app.mm.sysctl import LOWMEM_RESERVE_RATIO
 from app.mm.wait import Task
 
 if TYPE_CHECKING:
+    from app.mm.frame_states import FrameStates
     from app.mm.page_alloc import AllocContext
     from app.mm.slab import KmemCache, Slab
     from app.mm.trace import Trace
@@ -46,7 +47,7 @@ class Machine:
     # Named, since the interpreter is slower at finding one of so many in a dict.
     __slots__ = (
         "alloc_contexts", "alloc_warned", "bad_pages", "boot_pagesets", "caches", "caller",
-        "changed", "config", "context", "cpu", "cpu_node", "debug", "die_counter", "freed",
+        "changed", "config", "context", "cpu", "cpu_node", "debug", "die_counter", "frame_states", "freed",
         "freelist_seed", "has_dma32", "kernel", "kmalloc_caches", "last_pid", "lines",
         "live_objects", "lock_holders", "log", "log_bytes", "lost", "lowmem_reserve_ratio",
         "min_free_kbytes", "model", "nodes",
@@ -129,6 +130,8 @@ class Machine:
         self.freed = -1
         self.alloc_warned = False
         self.changed: list[changes.Mention] | None = None
+        # What the zone map shows; None until somebody looks at it.
+        self.frame_states: FrameStates | None = None
         self.trace: Trace | None = None
 
     # -- the one door -----------------------------------------------------------------------------
@@ -164,6 +167,10 @@ class Machine:
         if self.woken:
             outcome.woken = self.woken
         self.changed = None
+        if self.stray:
+            mentions += changes.locked_ones(mentions, self.stray)
+        if self.frame_states is not None and not self.frame_states.follow(mentions):
+            self.frame_states = None
         return outcome
 
     def check(self, call: Call, spec: CallSpec) -> None:

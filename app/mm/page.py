@@ -75,6 +75,11 @@ class Page:
         self.seq = seq
         self.private = 0
 
+    @property
+    def shown(self) -> str:
+        """The state as a map shows it: a lock shows over any other."""
+        return "locked" if self.flags & PG_locked else self.state
+
 
 class StrayPage:
     """A frame that is not the first of an allocated block and yet has something to remember.

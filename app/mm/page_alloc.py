@@ -329,6 +329,7 @@ def prep_new_page(m: Machine, pfn: int, order: int, gfp: int) -> None:
     if m.stray and pfn in m.stray:
         # The count is set anew; flags that a mistake has left are not cleared.
         page.flags |= m.stray.pop(pfn).flags
+        state = page.shown
     if m.changed is not None:
         m.changed.append((pfn, 1 << order, state))
 

@@ -236,4 +236,4 @@ def drop(m: Machine, pfn: int, order: int) -> None:
     page.flags = stray.flags if stray is not None else 0
     m.lost += 1 << order
     if m.changed is not None:
-        m.changed.append((pfn, 1 << order, "lost"))
+        m.changed.append((pfn, 1 << order, page.shown))

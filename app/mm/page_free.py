@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from app.mm import page_alloc, page_check, page_ref, printk
 from app.mm.mmzone import MAX_ORDER, pcp_allowed_order
-from app.mm.page import Page, PG_head, PG_reserved, PG_slab
+from app.mm.page import Page, PG_head, PG_locked, PG_reserved, PG_slab
 
 if TYPE_CHECKING:
     from app.mm.machine import Machine
@@ -168,6 +168,9 @@ def split(m: Machine, block: Page, pfn: int) -> Page:
     half.private = block.private
     m.pages[upper] = half
     m.pieces[upper] = m.pieces.get(block.pfn, block.pfn)
+    if m.changed is not None and block.flags & PG_locked:
+        # The lock is the first frame's: the other half does not show it any more.
+        m.changed.append((upper, 1 << half.order, half.shown))
     return half if pfn >= upper else block
 
 
@@ -204,4 +207,4 @@ def lose(m: Machine, page: Page) -> None:
         if m.trace is not None:
             m.trace.lost(page.pfn, page.order, m.lost)
         if m.changed is not None:
-            m.changed.append((page.pfn, 1 << page.order, "lost"))
+            m.changed.append((page.pfn, 1 << page.order, page.shown))

@@ -296,6 +296,8 @@ def discard_slab(m: Machine, s: KmemCache, slab: Slab) -> None:
     if page is not None:
         page.flags &= ~PG_slab
         page.state = "unmovable"
+        if page.refcount > 1 and m.changed is not None:
+            m.changed.append((slab.pfn, 1 << slab.order, page.shown))
     swap.free_pages(m, slab.pfn, slab.order)
 
 

@@ -380,7 +380,7 @@ def free_vmalloc_page(m: Machine, pfn: int) -> None:
         page.state = "unmovable"
         page.private = 0
         if m.changed is not None:
-            m.changed.append((pfn, 1, "unmovable"))
+            m.changed.append((pfn, 1, page.shown))
     swap.free_pages(m, pfn, 0)
 
 

@@ -1,16 +1,17 @@
 """The zone map: what state the frames of a stretch of memory are in, cell by cell.
 
-Work follows what was touched: a stretch that nothing has asked for is one run, however many frames it has.
+Work follows what was touched: the states of frames are kept as `app.mm.frame_states` says, and a stretch that
+nothing has asked for is one range, however many frames it has.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final
 
 from app.mm.errors import BadArgument
-from app.mm.mmzone import PINDEX_ORDER, Zone
-from app.mm.page import STATES, PG_locked
+from app.mm.frame_states import FREE, PCP, RESERVED, FrameStates, most
+from app.mm.mmzone import Zone
+from app.mm.page import STATES
 
 if TYPE_CHECKING:
     from app.mm.machine import Machine
@@ -18,31 +19,6 @@ if TYPE_CHECKING:
 MAX_CELLS: Final = 65_536
 MAX_SHIFT: Final = 40
 DEFAULT_CELLS: Final = 4096
-STATE_INDEX: Final = {state: index for index, state in enumerate(STATES)}
-FREE: Final = STATE_INDEX["free"]
-PCP: Final = STATE_INDEX["pcp"]
-RESERVED: Final = STATE_INDEX["reserved"]
-LOCKED: Final = STATE_INDEX["locked"]
-
-
-def zone_runs(m: Machine, zone: Zone) -> Iterator[tuple[int, int, int]]:
-    """(first frame, frames, state) of everything in the zone that is not simply reserved, in no order."""
-    for pfn, code in zone.buddy.items():
-        yield pfn, 1 << (code >> 3), FREE
-    first, end = zone.untouched
-    if first < end:
-        yield first, end - first, FREE
-    for pcp in zone.pcp:
-        for index, pages in enumerate(pcp.lists):
-            frames = 1 << PINDEX_ORDER[index]
-            for pfn in pages:
-                yield pfn, frames, PCP
-
-
-def used_runs(m: Machine) -> Iterator[tuple[int, int, int]]:
-    """(first frame, frames, state) of every block in use that has a record."""
-    for pfn, page in m.pages.items():
-        yield pfn, 1 << page.order, LOCKED if page.flags & PG_locked else STATE_INDEX[page.state]
 
 
 def zonemap(
@@ -73,14 +49,15 @@ def zonemap(
         raise BadArgument.at("shift", f"a number from 0 to {MAX_SHIFT}")
     begin = begin >> shift << shift
     count = min(cells, -(-(end - begin) >> shift))
-    painted = Canvas(begin, shift, count)
-    for z in zones:
-        for pfn, frames, state in zone_runs(m, z):
-            painted.add(pfn, frames, state)
-    for pfn, frames, state in used_runs(m):
-        painted.add(pfn, frames, state)
-    states, fill = painted.finish()
-    return {"start": begin, "shift": shift, "states": list(STATES), "cells": states, "fill": fill}
+    shown, fill = states_of(m).cells(begin, shift, count)
+    hide(m, [z for z in m.zones if z not in zones], (begin, shift), (shown, fill))
+    return {
+        "start": begin,
+        "shift": shift,
+        "states": list(STATES),
+        "cells": bytes(shown),
+        "fill": bytes(fill),
+    }
 
 
 def selected(m: Machine, zone: str | None, node: int | None) -> list[Zone]:
@@ -92,50 +69,33 @@ def selected(m: Machine, zone: str | None, node: int | None) -> list[Zone]:
     return zones
 
 
-class Canvas:
-    """Cells being painted. A run that covers whole cells is one assignment; only ragged edges are counted."""
+def states_of(m: Machine) -> FrameStates:
+    """The states of the machine's frames, which are put together when they are first asked for."""
+    if m.frame_states is None:
+        m.frame_states = FrameStates(m)
+    return m.frame_states
 
-    __slots__ = ("count", "end", "ragged", "shift", "start", "whole")
 
-    def __init__(self, start: int, shift: int, count: int) -> None:
-        self.start = start
-        self.shift = shift
-        self.count = count
-        self.end = start + (count << shift)
-        self.whole = bytearray([RESERVED]) * count
-        self.ragged: dict[int, dict[int, int]] = {}
+def hide(m: Machine, others: list[Zone], window: tuple[int, int], drawn: tuple[bytearray, bytearray]) -> None:
+    """Draw cells that reach into zones which were not asked for without what is free there.
 
-    def add(self, pfn: int, frames: int, state: int) -> None:
-        """Paint a run; what lies outside is cut off."""
-        first = max(pfn, self.start) - self.start
-        end = min(pfn + frames, self.end) - self.start
-        if first >= end:
-            return
-        shift = self.shift
-        low, high = -(-first >> shift), end >> shift
-        if low < high:
-            self.whole[low:high] = bytes([state]) * (high - low)
-        if low > high:
-            self.count_in(first >> shift, end - first, state)
-            return
-        if first & ((1 << shift) - 1):
-            self.count_in(first >> shift, (low << shift) - first, state)
-        if end & ((1 << shift) - 1):
-            self.count_in(high, end - (high << shift), state)
-
-    def count_in(self, cell: int, frames: int, state: int) -> None:
-        """Add frames of a state to a cell that holds several."""
-        counts = self.ragged.setdefault(cell, {})
-        counts[state] = counts.get(state, 0) + frames
-
-    def finish(self) -> tuple[bytes, bytes]:
-        """(dominant state, part that is not free) of each cell."""
-        fill = bytearray(0 if state == FREE else 255 for state in self.whole)
-        size = 1 << self.shift
-        for cell, counts in self.ragged.items():
-            rest = size - sum(counts.values())
-            if rest > 0:
-                counts[RESERVED] = counts.get(RESERVED, 0) + rest
-            self.whole[cell] = max(counts, key=lambda state: (counts[state], state))
-            fill[cell] = (size - counts.get(FREE, 0)) * 255 // size
-        return bytes(self.whole), bytes(fill)
+    Those frames stand as reserved: nothing can be had from them here. What is in use stays visible.
+    """
+    begin, shift = window
+    shown, fill = drawn
+    states = states_of(m)
+    counts: dict[int, list[int]] = {}
+    for zone in others:
+        low, high = max(zone.start_pfn, begin), min(zone.end_pfn, begin + (len(shown) << shift))
+        for cell in range(low >> shift, -(-high >> shift)):
+            first, end = cell << shift, cell + 1 << shift
+            if cell not in counts:
+                counts[cell] = states.count(first, end)
+            hidden = states.count(max(first, low), min(end, high))
+            for state in (FREE, PCP):
+                counts[cell][state] -= hidden[state]
+                counts[cell][RESERVED] += hidden[state]
+    for cell, of_cell in counts.items():
+        place = cell - (begin >> shift)
+        shown[place] = most(of_cell)
+        fill[place] = ((1 << shift) - of_cell[FREE]) * 255 >> shift

@@ -9,8 +9,7 @@ import pytest
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from app.api import models
-from app.api.reading import STREAMED
+from app.api import models, reading
 from tests.served import BASE, problem
 
 pytest_plugins = ("tests.clients",)
@@ -191,14 +190,27 @@ def test_events_page_through_the_journal(client: TestClient, at: At) -> None:
 
 
 def test_the_whole_journal_as_lines(client: TestClient, at: At) -> None:
-    outcomes = run(client, at, "p = alloc_page(GFP_KERNEL)\nput_page(p)\n" * STREAMED)
+    outcomes = run(client, at, "p = alloc_page(GFP_KERNEL)\nput_page(p)\n" * 700)
     answer = client.get(at("/events"), headers={"accept": "application/x-ndjson"})
     assert answer.headers["content-type"] == "application/x-ndjson"
+    assert len(answer.content) > reading.STREAMED
     assert [json.loads(line) for line in answer.text.splitlines()] == outcomes
     rest = client.get(at("/events?after=990"), headers={"accept": "application/x-ndjson"})
-    assert [json.loads(line)["seq"] for line in rest.text.splitlines()] == list(range(991, 2 * STREAMED + 1))
+    assert [json.loads(line)["seq"] for line in rest.text.splitlines()] == list(range(991, 1401))
     none = client.get(at("/events?after=9999"), headers={"accept": "application/x-ndjson"})
     assert (none.status_code, none.content) == (200, b"")
+
+
+def test_a_list_of_long_rows_ends_early(client: TestClient, at: At, monkeypatch: pytest.MonkeyPatch) -> None:
+    outcomes = run(client, at, "p = alloc_page(GFP_KERNEL)\nput_page(p)\n" * 10)
+    monkeypatch.setattr(reading, "MOST", 1200)
+    found, url = [], at("/events?limit=1000")
+    while url:
+        page = client.get(url).json()
+        assert 0 < len(page["items"]) < 6
+        found += page["items"]
+        url = page["next"]
+    assert found == outcomes
 
 
 @pytest.mark.parametrize(

@@ -39,7 +39,10 @@ from app.sessions.errors import NotFound
 
 router = APIRouter(tags=["reading"], prefix="/sessions/{id:id}")
 
-STREAMED: Final = 500
+# A row can have megabytes. A list ends early rather than hold many such; as NDJSON they pass in small parts.
+MOST: Final = 8 << 20
+STREAMED: Final = 1 << 18
+PART: Final = 1_000
 
 
 @router.get("/events", **docs.operation("list_events", "The journal", docs.EVENTS))
@@ -47,11 +50,11 @@ async def events(request: Request, after: After = 0, limit: Limit = 100) -> Resp
     """Outcomes in the order of their seq; as NDJSON all of them."""
     sessions, principal, sid = asked(request)
     if NDJSON in request.headers.get("accept", ""):
-        first = await sessions.events(principal, sid, after=after, limit=STREAMED)
+        first, _ = await sessions.events_within(principal, sid, after, PART, STREAMED)
         return StreamingResponse(journal(request, first), media_type=NDJSON)
-    rows = await sessions.events(principal, sid, after=after, limit=limit)
+    rows, more = await sessions.events_within(principal, sid, after, limit, MOST)
     onward = "null"
-    if len(rows) == limit:
+    if more:
         onward = f'"{BASE}/sessions/{sid}/events?after={rows[-1].seq}&limit={limit}"'
     items = b",".join(row.body for row in rows)
     return Response(b'{"items":[' + items + b'],"next":' + onward.encode() + b"}", media_type=JSON)
@@ -62,7 +65,7 @@ async def journal(request: Request, rows: list[Event]) -> AsyncIterator[bytes]:
     sessions, principal, sid = asked(request)
     while rows:
         yield b"".join(row.body + b"\n" for row in rows)
-        rows = await sessions.events(principal, sid, after=rows[-1].seq, limit=STREAMED)
+        rows, _ = await sessions.events_within(principal, sid, rows[-1].seq, PART, STREAMED)
 
 
 @router.get("/events/{seq:number}", **docs.operation("get_event", "One row", docs.ok(models.Outcome)))

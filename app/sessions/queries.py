@@ -85,6 +85,15 @@ def events(db: Connection, principal: Principal, session_id: str, after: int, li
     return [Event(*row) for row in journal.page(db, session_id, after, limit)]
 
 
+def events_within(
+    db: Connection, principal: Principal, session_id: str, after: int, limit: int, most: int
+) -> tuple[list[Event], bool]:
+    """Rows after a seq, in order, but no more once they make `most` bytes; and whether there are more."""
+    row = allowed(db, principal, session_id, Right.READ)
+    rows = [Event(*found) for found in journal.some(db, session_id, after, row.seq, most, limit)]
+    return rows, bool(rows) and rows[-1].seq < row.seq
+
+
 def event(db: Connection, principal: Principal, session_id: str, seq: int) -> Event:
     """One row. Raises NotFound."""
     allowed(db, principal, session_id, Right.READ)

@@ -373,6 +373,12 @@ class Sessions:
         """Rows after a seq, in order."""
         return await self._read_rows(queries.events, principal, session_id, after, min(limit, PAGE))
 
+    async def events_within(
+        self, principal: Principal, session_id: str, after: int, limit: int, most: int
+    ) -> tuple[Events, bool]:
+        """As `events`, but no more rows once they make `most` bytes; and whether there are more."""
+        return await self._read_rows(queries.events_within, principal, session_id, after, limit, most)
+
     async def event(self, principal: Principal, session_id: str, seq: int) -> Event:
         """One row. Raises NotFound."""
         return await self._read_rows(queries.event, principal, session_id, seq)

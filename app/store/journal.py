@@ -98,9 +98,11 @@ def page(db: Connection, session_id: str, after: int, most: int) -> list[tuple[i
     return [(row.seq, row.outcome) for row in result]
 
 
-def some(db: Connection, session_id: str, after: int, to: int, most: int) -> list[tuple[int, bytes]]:
+def some(
+    db: Connection, session_id: str, after: int, to: int, most: int, rows: int = _CHUNK
+) -> list[tuple[int, bytes]]:
     """Seq and outcome of rows after one seq up to another, in order; no more once those make `most` bytes."""
-    result = db.execute(_UP_TO.limit(_CHUNK), {"of": session_id, "after": after, "to": to})
+    result = db.execute(_UP_TO.limit(rows), {"of": session_id, "after": after, "to": to})
     found: list[tuple[int, bytes]] = []
     size = 0
     for row in result:

@@ -13,3 +13,6 @@ _ROOT = _PACKAGED if _PACKAGED.is_dir() else _PACKAGE.parent
 TEMPLATES: Final = _ROOT / "templates"
 STATIC: Final = _ROOT / "static"
 MIGRATIONS: Final = _ROOT / "migrations"
+
+# Part of the package in both.
+DEMOS: Final = _PACKAGE / "demos"

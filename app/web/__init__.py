@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Mapping
 
 from fastapi import FastAPI
@@ -9,13 +10,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app import paths
-from app.web import explain, home, machine, reference
+from app.demos import Library
+from app.web import demos, explain, home, machine, reference
 from app.web.assets import Assets, KeptForGood
 from app.web.contexts import ErrorPage, Link
 from app.web.render import respond
 from app.web.shell import shell_of
 
 __all__ = ["error_page", "mount"]
+
+log = logging.getLogger(__name__)
 
 TITLES = {
     403: "Not yours",
@@ -31,8 +35,11 @@ DETAILS = {404: "The address leads to no page. A session that was deleted is gon
 def mount(app: FastAPI) -> None:
     """Put the pages and the static files into an application."""
     app.state.assets = Assets(paths.STATIC)
+    app.state.demos = Library(app.state.settings.demos)
+    for fault in app.state.demos.faults():
+        log.warning("a demo cannot be used: %s", fault)
     app.mount(app.state.assets.prefix, KeptForGood(directory=paths.STATIC), "static")
-    for face in (explain, home, machine, reference):
+    for face in (demos, explain, home, machine, reference):
         app.include_router(face.router)
 
 

@@ -88,9 +88,9 @@ class Address:
         return self.to(pfn=pfn).href + fragment
 
     def explain(self, seq: int) -> str:
-        """The page that explains a row of the journal; a guided demo waits there for the way back."""
-        demo = Address(self.id, demo=self.demo, part=self.part, step=self.step, ran=self.ran)
-        return f"{self.path}/explain/{seq}" + (f"?{demo.query}" if self.demo else "")
+        """The page that explains a row of the journal. In a guided demo the way back leads to its step."""
+        back = f"?{self.to(outcome=None, before=None).query}" if self.demo else ""
+        return f"{self.path}/explain/{seq}{back}"
 
 
 def text_of(name: str, value: Any) -> str:

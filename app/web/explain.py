@@ -59,7 +59,7 @@ def page(
 ) -> Response:
     """The page. whole: nothing is left out."""
     steps, points, seq = explained["steps"], explained["tracepoints"], explained["seq"]
-    here = Address(info.id, outcome=seq)
+    here = address.parse(info.id, request.query_params).to(outcome=seq)
     shown = steps if whole else steps[:STEPS_SHOWN]
     lines = points if whole else points[:POINTS_SHOWN]
     headline, reason = headlines(outcome)
@@ -77,12 +77,12 @@ def page(
         headline=headline,
         reason=reason,
         back=Link(f"#{seq} at the machine", here.href + "#outcome"),
-        earlier=beside(info, seq - 1, "Earlier"),
-        later=beside(info, seq + 1, "Later"),
+        earlier=beside(info, seq - 1, "Earlier", here),
+        later=beside(info, seq + 1, "Later", here),
         groups=list(groups([step_row(step, number, here) for number, step in enumerate(shown, 1)])),
         shown=len(shown),
         total=len(steps),
-        whole=Link("Show all", f"{here.explain(seq)}?all=1") if more else None,
+        whole=Link("Show all", f"{here.explain(seq)}{'&' if here.demo else '?'}all=1") if more else None,
         tracepoints="\n".join(lines),
         tracepoints_shown=len(lines),
         tracepoints_total=len(points),
@@ -91,10 +91,10 @@ def page(
     return respond(context)
 
 
-def beside(info: SessionInfo, seq: int, text: str) -> Link:
+def beside(info: SessionInfo, seq: int, text: str, here: Address) -> Link:
     """The explanation of the row before or behind, where there is such a row."""
     there = 1 <= seq <= info.seq
-    return Link(text, Address(info.id).explain(seq) if there else None, hint=f"#{seq}" if there else "")
+    return Link(text, here.explain(seq) if there else None, hint=f"#{seq}" if there else "")
 
 
 def step_row(step: Step, number: int, here: Address) -> StepRow:

@@ -13,11 +13,13 @@ from starlette.datastructures import UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from app.demos import Library
 from app.mm import boot
 from app.mm.errors import BadArgument
 from app.sessions import Event, NotFound, Principal, SessionInfo, Sessions
 from app.web import wording
 from app.web.contexts import DeletePage, HomePage, ProfileRow, Refusal, SessionRow
+from app.web.demopanel import demo_row
 from app.web.journal import call_text
 from app.web.machine import door
 from app.web.preferences import local_path, remember
@@ -151,6 +153,7 @@ async def page(
     """The context."""
     sessions, who = door(request)
     listed = await sessions.list(who, SHOWN, after)
+    library: Library = request.app.state.demos
     return HomePage(
         shell=shell_of(request, "/"),
         title="Sessions",
@@ -159,6 +162,8 @@ async def page(
         profiles=profiles(),
         typed=typed or {},
         dump_limit=wording.size(request.app.state.settings.dump_limit),
+        demos=[demo_row(demo) for demo in library.demos().values()],
+        demo_faults=library.faults(),
         refusal=refusal,
         form=form,
         renaming=renaming,

@@ -132,9 +132,7 @@ async def page(
     names = await sessions.names(who, here.id)
     if shown is not None:
         here = here.to(outcome=shown["seq"])
-    demo = await demo_panel(
-        request.app.state.demos, sessions, who, here, api_of(request, info), demo_refusal
-    )
+    demo = await demo_panel(request.app.state.demos, sessions, who, here, api_of(request, info), demo_refusal)
     return build(request, here, info, reading, rows, shown, names, panel, refusal, typed or {}, line, demo)
 
 

@@ -17,9 +17,29 @@ from app.web.contexts import Page
 PAGE: Final = re.compile(r"(?<=the page )(/(?:gfp|calls))\b")
 
 
+STRESS: Final = re.compile(r"\*([^*]+)\*")
+
+
 def linked(words: str) -> Markup:
     """Text in which `the page /gfp` leads there."""
     return Markup(PAGE.sub(r'<a href="\1">\1</a>', str(escape(words))))  # noqa: S704 - escaped just before
+
+
+def prose(words: str) -> Markup:
+    """Paragraphs, divided by blank lines, in which `backquotes` stand for code and *stars* for stress."""
+    paragraphs = filter(None, map(str.strip, str(escape(words)).split("\n\n")))
+    return Markup("".join(f"<p>{marked(paragraph)}</p>" for paragraph in paragraphs))  # noqa: S704 - escaped just before
+
+
+def marked(text: str) -> str:
+    """Escaped text with its marks as tags; a star inside of code is a star."""
+    parts = text.split("`")
+    if len(parts) % 2 == 0:  # the last backquote has no other: it is one
+        parts[-2:] = ["`".join(parts[-2:])]
+    return "".join(
+        f"<code>{part}</code>" if index % 2 else STRESS.sub(r"<em>\1</em>", part)
+        for index, part in enumerate(parts)
+    )
 
 
 def environment() -> Environment:
@@ -39,6 +59,7 @@ def environment() -> Environment:
         "frames": wording.frames,
         "date": wording.date,
         "linked": linked,
+        "prose": prose,
     }
     return env
 

@@ -1,0 +1,255 @@
+"""A demo from its file: checked so that what is wrong is found when it is read, not in front of a class."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+from app.demos.expect import Expectation, Unreadable, expectation
+from app.mm import bootparam, calltext
+from app.mm.errors import BadArgument
+
+FILE: Final = re.compile(r"(?:[0-9]+-)?([a-z0-9]+(?:-[a-z0-9]+)*)")
+LARGEST: Final = 256 * 1024
+MOST_STEPS: Final = 30
+MOST_CALLS: Final = 100
+
+# What a step may point at, and the panel of the machine page that shows it (none: it is always seen).
+LOOKS: Final = {
+    "zones": None,
+    "map": None,
+    "outcome": None,
+    "journal": None,
+    "inspector": None,
+    "free lists": "lists",
+    "slab": "slab",
+    "vmalloc": "vmalloc",
+    "tasks": "tasks",
+    "log": "log",
+}
+VIEW_TEXTS: Final = ("zone",)
+VIEW_NUMBERS: Final = ("node", "start", "shift", "pfn")
+
+
+class Malformed(Exception):  # noqa: N818 - as the others are named
+    """A file that is no demo: which, where in it, and what would be accepted."""
+
+    def __init__(self, file: str, place: str, msg: str) -> None:
+        super().__init__(f"{file}: {place}: {msg}" if place else f"{file}: {msg}")
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step. calls: lines of text; none where there is only something to read.
+
+    happens, why, notice, you: paragraphs. look: a key of LOOKS or empty. view: what the map and the inspector
+    show, by the names of the page's address. part: on which of the demo's machines, counted from 1.
+    """
+
+    title: str
+    part: int
+    happens: str
+    why: str
+    notice: str
+    you: str
+    calls: tuple[str, ...]
+    look: str
+    view: Mapping[str, str | int]
+    expect: tuple[Expectation, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """A machine of a demo, as the API describes one, and which steps are made on it (from, to before)."""
+
+    machine: Mapping[str, Any]
+    first: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Demo:
+    """A whole demo. name: as in addresses. teaser: one line for the list."""
+
+    name: str
+    title: str
+    teaser: str
+    steps: tuple[Step, ...]
+    parts: tuple[Part, ...]
+
+    def part(self, number: int) -> Part | None:
+        """A machine by its number, counted from 1."""
+        return self.parts[number - 1] if 1 <= number <= len(self.parts) else None
+
+
+class Table:
+    """A table of the file, read field by field: what nobody asked for at the end is a misspelt name."""
+
+    def __init__(self, file: str, place: str, values: Any) -> None:
+        self.file = file
+        self.place = place
+        if not isinstance(values, dict):
+            raise Malformed(file, place, "a table is needed here")
+        self.values: dict[str, Any] = values
+        self.known: set[str] = set()
+
+    def at(self, name: str) -> str:
+        """The place of a field."""
+        return f"{self.place}: {name}" if self.place else name
+
+    def wrong(self, name: str, msg: str) -> Malformed:
+        """A fault of one field."""
+        return Malformed(self.file, self.at(name), msg)
+
+    def take(self, name: str) -> Any:
+        """A field's value, None where it is missing."""
+        self.known.add(name)
+        return self.values.get(name)
+
+    def text(self, name: str, *, needed: bool = False) -> str:
+        """A text, without blanks around it."""
+        value = self.take(name)
+        if value is None and not needed:
+            return ""
+        if not isinstance(value, str) or not value.strip():
+            raise self.wrong(name, 'a text is needed, as in title = "Split and merge"')
+        return value.strip()
+
+    def end(self) -> None:
+        """Nothing else may stand there."""
+        for name in self.values:
+            if name not in self.known:
+                raise self.wrong(name, f"no such field; there are {', '.join(sorted(self.known))}")
+
+
+def read(path: Path) -> Demo:
+    """The demo of a file. Raises Malformed."""
+    name = FILE.fullmatch(path.stem)
+    if name is None:
+        raise Malformed(path.name, "", "a demo's file is named like 11-my-demo.toml: a-z, 0-9 and - between")
+    try:
+        if path.stat().st_size > LARGEST:
+            raise Malformed(path.name, "", f"larger than {LARGEST:,} bytes")
+        values = tomllib.loads(path.read_text("utf-8"))
+    except OSError as error:
+        raise Malformed(path.name, "", f"cannot be read: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise Malformed(path.name, "", f"is not UTF-8 at byte {error.start}") from None
+    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and what it lets through
+        raise Malformed(path.name, "", f"is not TOML: {error}") from None
+    return demo(path.name, name[1], values)
+
+
+def demo(file: str, name: str, values: dict[str, Any]) -> Demo:
+    """The demo that a file's values describe."""
+    table = Table(file, "", values)
+    title, teaser = table.text("title", needed=True), table.text("teaser", needed=True)
+    machines = [machine(table)]
+    listed = table.take("step")
+    table.end()
+    if not isinstance(listed, list) or not 1 <= len(listed) <= MOST_STEPS:
+        raise Malformed(file, "step", f"1 to {MOST_STEPS} tables [[step]] are needed")
+    steps: list[Step] = []
+    firsts = [0]
+    for number, entry in enumerate(listed, 1):
+        own = Table(file, f"step {number}", entry)
+        if "machine" in own.values and number > 1:
+            machines.append(machine(own))
+            firsts.append(number - 1)
+        steps.append(step(own, len(machines)))
+    ends = [*firsts[1:], len(steps)]
+    parts = tuple(Part(*part) for part in zip(machines, firsts, ends, strict=True))
+    return Demo(name, title, teaser, tuple(steps), parts)
+
+
+def machine(table: Table) -> dict[str, Any]:
+    """A machine, as `POST /sessions` takes one."""
+    values = Table(table.file, table.at("machine"), table.take("machine")).values
+    if "dump" in values:
+        raise table.wrong("machine", "a profile is needed, not a dump")
+    try:
+        bootparam.parse(values)
+    except BadArgument as error:
+        fault = error.faults[0]
+        raise table.wrong(".".join(map(str, ("machine", *fault.loc))), fault.msg) from None
+    return values
+
+
+def step(table: Table, part: int) -> Step:
+    """One step."""
+    look = table.text("look")
+    if look and look not in LOOKS:
+        raise table.wrong("look", f"one of {', '.join(LOOKS)}")
+    calls = lines(table)
+    made = Step(
+        title=table.text("title", needed=True),
+        part=part,
+        happens=table.text("happens", needed=True),
+        why=table.text("why"),
+        notice=table.text("notice"),
+        you=table.text("you"),
+        calls=calls,
+        look=look,
+        view=view(table),
+        expect=expectations(table, len(calls)),
+    )
+    table.end()
+    return made
+
+
+def lines(table: Table) -> tuple[str, ...]:
+    """The step's calls, one a line; each must at least read as a call."""
+    found = []
+    for number, line in enumerate(table.text("calls").splitlines(), 1):
+        try:
+            if calltext.parse_line(line).name is not None:
+                found.append(line.strip())
+        except BadArgument as error:
+            fault = error.faults[0]
+            place = ".".join(map(str, fault.loc))
+            msg = f"{place}: {fault.msg}" if place else fault.msg
+            raise table.wrong(f"calls, line {number}", msg) from None
+    if len(found) > MOST_CALLS:
+        raise table.wrong("calls", f"at most {MOST_CALLS} in a step")
+    return tuple(found)
+
+
+def view(table: Table) -> dict[str, str | int]:
+    """Where the step wants the page to look."""
+    values = Table(table.file, table.at("view"), table.take("view") or {})
+    found: dict[str, str | int] = {}
+    for name in VIEW_TEXTS:
+        if text := values.text(name):
+            found[name] = text
+    for name in VIEW_NUMBERS:
+        value = values.take(name)
+        if value is None:
+            continue
+        if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+            raise values.wrong(name, "a number is needed, as in pfn = 0x400")
+        found[name] = value
+    values.end()
+    return found
+
+
+def expectations(table: Table, calls: int) -> tuple[Expectation, ...]:
+    """What the step must do."""
+    listed = table.take("expect")
+    if listed is None:
+        return ()
+    if not isinstance(listed, list) or not all(isinstance(entry, str) for entry in listed):
+        raise table.wrong("expect", 'a list of texts is needed, as in expect = ["1 verdict ok"]')
+    found = []
+    for number, text in enumerate(listed, 1):
+        try:
+            made = expectation(text)
+        except Unreadable as error:
+            raise table.wrong(f"expect, entry {number}", str(error)) from None
+        if made.call > calls:
+            raise table.wrong(f"expect, entry {number}", f"the step has only {calls} calls")
+        found.append(made)
+    return tuple(found)

@@ -1,0 +1,168 @@
+"""A guided demo beside its machine. All that it remembers is in the address: no script, nothing stored.
+
+`demo`, `step` and `part` say what is shown, `ran` from which row of the journal on each step was run:
+`1.3..7` is step 0 from row 1, step 1 from row 3, step 2 not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from app.demos import Demo, Library, Part, Step
+from app.demos.demo import LOOKS, VIEW_NUMBERS, VIEW_TEXTS
+from app.mm import calltext
+from app.mm.profiles import DEFAULT_PROFILE
+from app.sessions import BatchItem, Event, Principal, Sessions
+from app.web.address import PANELS, Address, number
+from app.web.contexts import Link, Refusal
+from app.web.demo_contexts import DemoPanel, DemoRow, StepDot
+from app.web.journal import curl_line, journal_row
+
+ANCHORS: Final = {
+    "zones": "zones",
+    "map": "map-picture",
+    "outcome": "outcome",
+    "journal": "journal",
+    "inspector": "inspector",
+}
+VIEW: Final = (*VIEW_TEXTS, *VIEW_NUMBERS)
+
+
+def demo_row(demo: Demo) -> DemoRow:
+    """A line of the home page's list."""
+    machines = ", then ".join(machine_text(part.machine) for part in demo.parts)
+    return DemoRow(demo.name, demo.title, demo.teaser, machines, len(demo.steps))
+
+
+def machine_text(machine: Mapping[str, Any]) -> str:
+    """`x86_64-1g, lecture view`."""
+    profile = str(machine.get("profile", DEFAULT_PROFILE))
+    return f"{profile}, lecture view" if machine.get("lecture") else profile
+
+
+def demo_of(library: Library, here: Address) -> tuple[Demo, int] | None:
+    """The demo and the step that an address names; None where there is no such demo."""
+    demo = library.demos().get(here.demo or "")
+    return None if demo is None else (demo, min(here.step or 0, len(demo.steps) - 1))
+
+
+def at_step(demo: Demo, step: int, here: Address) -> Address:
+    """The view that a step asks for; what it leaves open stays as it is."""
+    wanted = demo.steps[step]
+    changes: dict[str, Any] = dict.fromkeys(VIEW, None) | dict(wanted.view) if wanted.view else {}
+    if (panel := LOOKS.get(wanted.look)) is not None:
+        changes["panel"] = panel
+    return here.to(step=step, outcome=None, before=None, **changes)
+
+
+def ran(here: Address) -> list[int | None]:
+    """From which row on each step has been run."""
+    return [number(word) for word in here.ran.split(".")] if here.ran else []
+
+
+def with_ran(here: Address, step: int, seq: int) -> Address:
+    """The address once more, with a step run from that row on."""
+    known = ran(here)
+    known += [None] * (step + 1 - len(known))
+    known[step] = seq
+    return here.to(ran=".".join("" if first is None else str(first) for first in known))
+
+
+def items(step: Step) -> list[BatchItem]:
+    """The step's calls as one batch."""
+    lines = [calltext.parse_line(line) for line in step.calls]
+    return [BatchItem(line.name, line.body, line.as_name) for line in lines if line.name is not None]
+
+
+async def demo_panel(
+    library: Library, sessions: Sessions, who: Principal, here: Address, api: str, refusal: Refusal | None
+) -> DemoPanel | None:
+    """The panel, where the address names a demo. api: the session's address in the API."""
+    found = demo_of(library, here)
+    if found is None:
+        return None
+    demo, step = found
+    starts = ran(here)
+    first = starts[step] if step < len(starts) else None
+    rows: Sequence[Event] = ()
+    if first is not None and first > 0:
+        rows = await sessions.events(who, here.id, first - 1, len(demo.steps[step].calls))
+    return panel(demo, step, starts, rows, here, api, refusal)
+
+
+def panel(
+    demo: Demo,
+    step: int,
+    starts: Sequence[int | None],
+    rows: Sequence[Event],
+    here: Address,
+    api: str,
+    refusal: Refusal | None,
+) -> DemoPanel:
+    """The context. rows: what the step's calls have become."""
+    shown = demo.steps[step]
+    mine = here.part or 1
+    part = demo.part(mine) or demo.parts[0]
+    inside = part.first <= step < part.end
+    done = [bool(seq) for seq in starts] + [False] * (len(demo.steps) - len(starts))
+    left = first_left(demo, part, step, done) if inside else None
+    calls = "\n".join(shown.calls)
+    following = (
+        demo.part(shown.part + 1) if step + 1 < len(demo.steps) and demo.steps[step + 1].part > mine else None
+    )
+    return DemoPanel(
+        name=demo.name,
+        title=demo.title,
+        number=step + 1,
+        total=len(demo.steps),
+        dots=[
+            StepDot(index + 1, one.title, goto(demo, index, here), index == step, done[index])
+            for index, one in enumerate(demo.steps)
+        ],
+        heading=shown.title,
+        happens=shown.happens,
+        why=shown.why,
+        notice=shown.notice,
+        you=shown.you,
+        calls=calls,
+        curl=curl_line(calls, api),
+        action=f"{here.path}/demo",
+        view=here.query,
+        ready=inside and not rows and left is None,
+        first_left=None
+        if left is None
+        else Link(f"Step {left + 1}: {demo.steps[left].title}", goto(demo, left, here)),
+        results=[journal_row(row.outcome, here) for row in rows],
+        look=look_link(shown, here),
+        earlier=Link("Back", goto(demo, step - 1, here) if step else None),
+        later=Link("Next", goto(demo, step + 1, here) if step + 1 < len(demo.steps) else None),
+        next_machine=machine_text(following.machine) if following and inside else "",
+        next_part=shown.part + 1,
+        other_machine="" if inside else machine_text(demo.parts[shown.part - 1].machine),
+        part=shown.part,
+        start_part=mine,
+        leave=here.to(demo=None, step=None, part=None, ran=None).href,
+        refusal=refusal,
+    )
+
+
+def goto(demo: Demo, step: int, here: Address) -> str:
+    """The address of another step."""
+    return at_step(demo, step, here).href + "#demo"
+
+
+def first_left(demo: Demo, part: Part, step: int, done: Sequence[bool]) -> int | None:
+    """The earliest step before this one, on the same machine, whose calls have not been made."""
+    return next((n for n in range(part.first, step) if demo.steps[n].calls and not done[n]), None)
+
+
+def look_link(step: Step, here: Address) -> Link | None:
+    """To what is to be looked at; a panel that is not open is opened on the way."""
+    if not step.look:
+        return None
+    wanted = LOOKS[step.look]
+    if wanted is None:
+        return Link(step.look, f"#{ANCHORS[step.look]}")
+    shown = here.panel if here.panel in PANELS else PANELS[0]
+    return Link(step.look, "#panels" if shown == wanted else here.to(panel=wanted).href + "#panels")

@@ -1,0 +1,95 @@
+"""Guided demos: each opens as a fresh session, and each of its steps is one batch through the usual door."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.demos import Demo, Library
+from app.mm.errors import BadArgument, Fault
+from app.sessions import NotFound
+from app.web import address
+from app.web.address import Address
+from app.web.contexts import Refusal
+from app.web.demopanel import at_step, demo_of, items, with_ran
+from app.web.home import NOT_CREATED
+from app.web.home import page as home_page
+from app.web.machine import door, page
+from app.web.refusals import REFUSED, refusal_of, status_of
+from app.web.render import respond
+
+router = APIRouter(include_in_schema=False)
+
+
+@router.post("/demos/{name}")
+async def start(request: Request, name: str, part: Annotated[str, Form()] = "1") -> Response:
+    """A fresh session for a demo, or for one of its further machines, at its first step."""
+    library: Library = request.app.state.demos
+    demo = library.demos().get(name)
+    chosen = address.number(part)
+    machine = demo.part(chosen) if demo is not None and chosen is not None else None
+    if demo is None or chosen is None or machine is None:
+        raise NotFound("demo", name)
+    sessions, who = door(request)
+    try:
+        info = await sessions.create(who, session_name(demo, chosen), machine.machine)
+    except REFUSED as error:
+        return respond(await home_page(request, None, refusal_of(error, NOT_CREATED)), status_of(error))
+    here = Address(info.id, demo=demo.name, part=chosen if chosen > 1 else None)
+    return RedirectResponse(at_step(demo, machine.first, here).href, 303)
+
+
+@router.get("/demos/{name}")
+async def listed() -> Response:
+    """A demo is opened by a form, for it makes a session: an address to it leads to the list."""
+    return RedirectResponse("/#demos", 303)
+
+
+@router.post("/sessions/{session_id}/demo")
+async def run(request: Request, session_id: str, view: Annotated[str, Form()] = "") -> Response:
+    """Make the calls of the step that the view names. Nothing of it is made where one call is refused."""
+    here = address.parse(session_id, view)
+    found = demo_of(request.app.state.demos, here)
+    if found is None:
+        raise NotFound("demo", here.demo or "")
+    demo, step = found
+    calls = items(demo.steps[step])
+    sessions, who = door(request)
+    if not calls:
+        await sessions.get(who, session_id)
+        return RedirectResponse(here.href, 303)
+    try:
+        made = await sessions.batch(who, session_id, calls)
+    except REFUSED as error:
+        refusal = refusal_of(error) if not isinstance(error, BadArgument) else faults_of(error)
+        return respond(await page(request, here, demo_refusal=refusal), status_of(error))
+    here = with_ran(at_step(demo, step, here), step, made[0].seq)
+    return RedirectResponse(here.to(outcome=made[-1].seq).href + "#demo", 303)
+
+
+@router.get("/sessions/{session_id}/demo")
+async def run_page(session_id: str) -> Response:
+    """Where a reload of a refused step leads when it is asked for again."""
+    return RedirectResponse(Address(session_id).href, 303)
+
+
+def session_name(demo: Demo, part: int) -> str:
+    """What the demo's session is called."""
+    return f"{demo.title[:80]}, part {part}" if part > 1 else demo.title[:100]
+
+
+def faults_of(error: BadArgument) -> Refusal:
+    """The refusal with the number of each call at fault instead of its place in a batch."""
+    return refusal_of(BadArgument(*(Fault((place(fault.loc),), fault.msg) for fault in error.faults)))
+
+
+def place(loc: tuple[Any, ...]) -> str:
+    """`("calls", 1, "page")` as a person counts: `call 2, page`."""
+    match loc:
+        case ("calls", int(index), *rest):
+            return ", ".join([f"call {index + 1}", *map(str, rest)])
+        case _:
+            return ".".join(map(str, loc))

@@ -195,7 +195,7 @@ WATERMARKS: Final = (
         "page_alloc.py",
         "> mark + zone.lowmem_reserve[highest_zoneidx]:",
         "> mark:",
-        "also on the short way",
+        "the short way adds the reserve for lower zones too",
     ),
     Mutation(
         9,
@@ -379,7 +379,7 @@ WATERMARKS: Final = (
         "page_alloc.py",
         "reserved = 0 if alloc_flags & ALLOC_RESERVES else zone.nr_reserved_highatomic",
         "reserved = 0",
-        "also on the short way",
+        "the short way counts the reserve as taken too",
     ),
     Mutation(
         11,

@@ -56,9 +56,9 @@ class Server(uvicorn.Server):
 
 
 @contextmanager
-def listening(app: FastAPI) -> Iterator[str]:
+def listening(app: FastAPI, port: int = 0) -> Iterator[str]:
     """Serves the application over real HTTP, in a thread of this process; its address."""
-    server = Server(uvicorn.Config(app, port=0, log_level="critical", access_log=False))
+    server = Server(uvicorn.Config(app, port=port, log_level="critical", access_log=False))
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

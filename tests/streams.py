@@ -56,7 +56,10 @@ def stream(session: str, after: int | None = None, last: int | None = None) -> I
     headers = {} if last is None else {"Last-Event-ID": str(last)}
     query = "" if after is None else f"?after={after}"
     url = f"{session}/events/stream{query}"
-    with httpx2.Client(timeout=20) as client, client.stream("GET", url, headers=headers) as response:
+    with (
+        httpx2.Client(timeout=20, verify=False, trust_env=False) as client,
+        client.stream("GET", url, headers=headers) as response,
+    ):
         assert response.status_code == 200, response.read()
         yield Stream(response)
 

@@ -65,8 +65,3 @@ function bytes(text) {
 export async function changed(api, seq) {
   return (await answered(await fetch(`${api}/events/${seq}`))).changed ?? [];
 }
-
-/** @param {string} api */
-export async function head(api) {
-  return (await answered(await fetch(api))).seq;
-}

@@ -1,9 +1,11 @@
 // The machine page in place: forms go to the public API, the parts that changed come back, nothing else moves.
 
-import { call, changed, head, Refused } from "./api.js";
+import { call, changed, Refused } from "./api.js";
+import { builder } from "./builder.js";
 import { clear, lineOf, linked, mark, recipes } from "./callform.js";
 import { journal } from "./journal.js";
 import { onKey } from "./keys.js";
+import { Live } from "./live.js";
 import { FrameMap } from "./map.js";
 import { load, swap } from "./regions.js";
 
@@ -26,26 +28,76 @@ function address(changes) {
 /** The row of the journal whose changes the map outlines. */
 let outlined;
 
-/** What changed, where the banner shows another row than before. @param {Document} shown */
-async function runs(shown) {
-  const { seq } = shown.getElementById("outcome").dataset;
+/** The row that a page's banner shows. @param {Document} shown */
+const bannerSeq = (shown) => shown.getElementById("outcome").dataset.seq;
+
+/** What changed, where another row is to be outlined than before. @param {string | undefined} seq */
+async function runs(seq) {
   if (seq === outlined) return undefined;
-  outlined = seq;
   return seq === undefined ? [] : changed(api, seq);
+}
+
+/** How many times a person has asked for something, and how much of that is on its way. */
+let asked = 0;
+let going = 0;
+
+/**
+ * Do what a person asks for: it goes before what others have done meanwhile.
+ * @template T
+ * @param {() => Promise<T>} act
+ */
+async function first(act) {
+  asked++;
+  going++;
+  try {
+    return await act();
+  } finally {
+    going--;
+  }
 }
 
 /**
  * Show an address of this machine without leaving the page.
  * @param {string} to @param {{push?: boolean, keep?: Set<string>}} how
  */
-async function show(to, { push = true, keep } = {}) {
+function show(to, { push = true, keep } = {}) {
+  return first(async () => {
+    await bring(to, keep);
+    if (push) history.pushState(null, "", to);
+    else history.replaceState(null, "", to);
+  });
+}
+
+/**
+ * Fetch a page and put its parts in place. Nothing happens where, when it has come, it is not wanted any longer.
+ * @param {string} to @param {Set<string>} [keep] @param {(fresh: Document) => boolean} wanted
+ */
+async function bring(to, keep, wanted = () => true) {
   const fresh = await load(to);
   const picture = fresh.getElementById("map-picture");
-  const [cells, frames] = await Promise.all([map.fetch(picture), runs(fresh)]);
+  const seq = bannerSeq(fresh);
+  const [cells, frames] = await Promise.all([map.fetch(picture), runs(seq)]);
+  if (!wanted(fresh)) return false;
+  outlined = seq;
   swap(fresh, keep);
   map.show(picture, cells, frames);
-  if (push) history.pushState(null, "", to);
-  else history.replaceState(null, "", to);
+  live.shows(headSeq());
+  return true;
+}
+
+/** The last row that the page shows. */
+function headSeq() {
+  return Number(document.getElementById("head-seq").dataset.seq);
+}
+
+/** Others have called: the same view, as it is now. Their outcomes are not read out one by one. */
+async function refresh() {
+  if (going) return false;
+  const before = asked;
+  return bring(location.href, new Set(["call"]), (fresh) => {
+    fresh.querySelector("#outcome .answer")?.setAttribute("aria-live", "off");
+    return asked === before && !going;
+  });
 }
 
 /** What was at fault, field by field where that is known. @param {Error} error */
@@ -88,7 +140,7 @@ async function make(form, text) {
   for (const button of buttons) button.disabled = true;
   answer.classList.remove("refused");
   try {
-    const outcome = await call(api, text);
+    const outcome = await first(() => call(api, text));
     // A call that worked, wherever it was made, leaves no old complaint standing, and its result's name is given.
     for (const other of new Set([form, ...document.querySelectorAll("#call form[data-call]")])) clear(other);
     document.getElementById("call-refused")?.replaceChildren();
@@ -154,16 +206,10 @@ addEventListener("popstate", () => show(location.href, { push: false }).catch(()
 map.onInspect = (pfn) => show(address({ pfn: `0x${pfn.toString(16)}` }));
 map.onWindow = (window) => show(address(window));
 
-// Another window, or a script, may have called while this one was away.
-document.addEventListener("visibilitychange", async () => {
-  if (document.hidden) return;
-  const seq = await head(api).catch(() => null);
-  if (seq !== null && `#${seq.toLocaleString("en")}` !== document.getElementById("head-seq").textContent) {
-    await show(address({ outcome: null }), { push: false, keep: new Set(["call"]) });
-  }
-});
+const live = new Live(api, headSeq(), (runs) => map.apply(runs), refresh);
 
 recipes(api);
+builder();
 journal();
 onKey("c", () => line.focus());
 onKey("m", () => map.focus());
@@ -173,4 +219,5 @@ onKey("Escape", () => {
   document.getElementById("picker")?.removeAttribute("open");
   if (new URLSearchParams(location.search).has("pfn")) show(address({ pfn: null }));
 });
-map.open(runs(document));
+map.open(runs(bannerSeq(document)));
+outlined = bannerSeq(document);

@@ -72,6 +72,24 @@ export class FrameMap {
     this.draw();
   }
 
+  /**
+   * Draw what rows did to frames, as far as that decides cells: one that is changed in part waits for the next map.
+   * @param {[number, number, string][]} changed
+   */
+  apply(changed) {
+    if (!this.doc) return;
+    const { cells, fill, states } = this.doc;
+    const width = 2 ** this.shift;
+    for (const [pfn, frames, state] of changed) {
+      const first = Math.max(0, Math.ceil((pfn - this.start) / width));
+      const end = Math.min(cells.length, Math.floor((pfn + frames - this.start) / width));
+      if (first >= end) continue;
+      cells.fill(states.indexOf(state), first, end);
+      fill.fill(state === "free" ? 0 : 255, first, end);
+    }
+    this.draw();
+  }
+
   focus() {
     this.canvas.focus();
     this.canvas.scrollIntoView({ block: "nearest" });

@@ -160,7 +160,7 @@ def test_null_is_an_answer(silent: Page, address: str) -> None:
 
 def test_the_form_and_the_console_say_the_same_line(silent: Page, address: str) -> None:
     create(silent, address)
-    silent.get_by_text("curl, C and source").click()
+    silent.get_by_text("curl, Python, C and source").click()
     silent.get_by_label("order").fill("2")
     silent.get_by_label("result name").fill("p")
     silent.get_by_text("Who calls", exact=True).click()
@@ -170,6 +170,24 @@ def test_the_form_and_the_console_say_the_same_line(silent: Page, address: str) 
     expect(silent.locator("[data-line]")).to_have_text(line)
     expect(silent.locator("[data-curl]")).to_contain_text(f"--data-binary '{line}'")
     expect(silent.locator("[data-curl]")).to_contain_text(f"curl -s {address}/api/v1/sessions/")
+    expect(silent.locator("[data-python]")).to_contain_text(f'content="{line}"')
+
+
+def test_the_mask_is_built_by_ticks(silent: Page, address: str) -> None:
+    create(silent, address)
+    silent.get_by_text("GFP builder").click()
+    silent.get_by_label("COMP", exact=True).check()
+    mask = silent.locator("#call-gfp")
+    expect(mask).to_have_value("GFP_KERNEL|__GFP_COMP")
+    silent.get_by_label("DIRECT_RECLAIM", exact=True).uncheck()
+    expect(mask).to_have_value("GFP_NOWAIT|__GFP_IO|__GFP_FS|__GFP_COMP")
+    mask.fill("GFP_KERNEL")
+    expect(silent.get_by_label("KERNEL", exact=True)).to_be_checked()
+    silent.get_by_text("Who calls", exact=True).click()
+    silent.get_by_label("context").select_option("softirq")
+    expect(silent.locator(".builder-meaning .fault")).to_contain_text("softirq may not")
+    silent.get_by_label("context").select_option("process")
+    expect(silent.locator(".builder-meaning .fault")).to_have_count(0)
 
 
 def test_another_call_is_chosen_in_place(silent: Page, address: str) -> None:

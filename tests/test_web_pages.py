@@ -1,10 +1,12 @@
 """Pages without script: every form of the dashboard, sent as a browser would send it."""
 
+import ast
 import json
 import re
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -575,6 +577,19 @@ def test_a_mask_that_is_none(client: TestClient) -> None:
 def test_ticked_flags_become_a_mask(client: TestClient) -> None:
     answer = client.get("/gfp?flag=GFP_KERNEL&flag=__GFP_IO&flag=__GFP_COMP&flag=nonsense")
     assert answer.headers["location"] == "/gfp?mask=GFP_KERNEL%7C__GFP_COMP"
+
+
+def test_the_python_line_makes_the_same_call(client: TestClient, machine: str) -> None:
+    call(client, machine, "alloc_pages", gfp="GFP_KERNEL", order="2", **{"as": "it's"})
+    call(client, machine, "kmalloc", size="100", flags="GFP_KERNEL")
+    html = client.get(machine).text
+    for label in ("Python line", "The call as a Python line"):
+        found = re.search(rf'aria-label="{label}"><code[^>]*>(.*?)</code>', html)
+        assert found is not None
+        statement = ast.parse(unescape(found[1]), mode="eval")
+        sent = eval(compile(statement, "line", "eval"), {"httpx": SimpleNamespace(post=client.post)})
+        assert sent.get("verdict", "ok") == "ok"
+    assert journal(client, machine)[-2]["args"] == journal(client, machine)[-3]["args"]
 
 
 def test_the_lectures_tables_have_their_order_and_what_came_since(client: TestClient) -> None:

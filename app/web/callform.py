@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.mm.vocabulary import CALLS, CONTEXTS, SYSCTLS, Arg, CallSpec
-from app.web import fields
+from app.web import fields, recipes
 from app.web.address import Address
 from app.web.contexts import CallForm, FieldView, Link, Refusal
-from app.web.journal import curl_line, returns
+from app.web.journal import returns
 
 DEFAULT_CALL: Final = "alloc_pages"
 PREFILLED: Final = ("page", "addr", "order", "cache")
@@ -55,7 +55,8 @@ def call_form(
         result=None if returns(spec) in ("void", "int", "bool") else named(given, refusal),
         picker=picker(spec, here, numa=numa),
         line=line,
-        curl=curl_line(line, api),
+        curl=recipes.curl_line(line, api),
+        python=recipes.python_line(line, api),
         open_caller=any(view.error or view.value not in ("", "init", "0", "process") for view in caller),
         open_many=any(view.error or view.value for view in many),
     )

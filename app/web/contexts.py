@@ -437,6 +437,7 @@ class OutcomeView:
     many: bool
     log: Sequence[str]
     curl: str
+    python: str
     explain: str
 
 
@@ -471,6 +472,7 @@ class CallForm:
     picker: Sequence[tuple[str, Sequence[Link]]]
     line: str
     curl: str
+    python: str
     open_caller: bool = False
     open_many: bool = False
 

@@ -17,7 +17,8 @@ from app.sessions import BatchItem, Event, Principal, Sessions
 from app.web.address import PANELS, Address, number
 from app.web.contexts import Link, Refusal
 from app.web.demo_contexts import DemoPanel, DemoRow, StepDot
-from app.web.journal import curl_line, journal_row
+from app.web.journal import journal_row
+from app.web.recipes import curl_line
 
 ANCHORS: Final = {
     "zones": "zones",
@@ -133,7 +134,9 @@ def panel(
         first_left=None
         if left is None
         else Link(f"Step {left + 1}: {demo.steps[left].title}", goto(demo, left, here)),
-        results=[journal_row(row.outcome, here) for row in rows],
+        results=[
+            (line, journal_row(row.outcome, here)) for line, row in zip(shown.calls, rows, strict=False)
+        ],
         look=look_link(shown, here),
         earlier=Link("Back", goto(demo, step - 1, here) if step else None),
         later=Link("Next", goto(demo, step + 1, here) if step + 1 < len(demo.steps) else None),

@@ -11,7 +11,7 @@ from typing import Any, Final
 from app.mm import calltext
 from app.mm.mmzone import MAX_ORDER
 from app.mm.vocabulary import CALLS, CallSpec
-from app.web import sleeping, wording
+from app.web import recipes, sleeping, wording
 from app.web.address import Address
 from app.web.contexts import Change, Fact, JournalRow, OutcomeView
 from app.web.framemap import LETTERS
@@ -148,7 +148,8 @@ def outcome_view(outcome: Outcome, here: Address, api: str, tasks: Sequence[Outc
         more_changes=max(0, len(changed or ()) - CHANGES_SHOWN),
         many=changed is None,
         log=outcome["log"],
-        curl=curl(outcome["call"], outcome["args"], api),
+        curl=recipes.curl(outcome["call"], outcome["args"], api),
+        python=recipes.python(outcome["call"], outcome["args"], api),
         explain=here.explain(outcome["seq"]),
     )
 
@@ -205,15 +206,3 @@ def area_facts(area: Outcome) -> list[Fact]:
         Fact("frames", f"{area['nr_pages']:,}"),
         Fact("page-table writes", f"{area['page_table_writes']:,}"),
     ]
-
-
-def curl(call: str, body: Mapping[str, Any], api: str) -> str:
-    """The request that a terminal would send."""
-    document = json.dumps(body).replace("'", "'\\''")
-    return f"curl -s {api}/{call} -H 'Content-Type: application/json' -d '{document}'"
-
-
-def curl_line(line: str, api: str) -> str:
-    """The request that sends a line of text."""
-    quoted = line.replace("'", "'\\''")
-    return f"curl -s {api}/calls -H 'Content-Type: text/plain' --data-binary '{quoted}'"

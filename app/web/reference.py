@@ -17,8 +17,8 @@ from app.web.advice import advice
 from app.web.callform import GROUPS
 from app.web.contexts import CallGroup, CallsPage, GfpPage
 from app.web.gfptables import groups
-from app.web.journal import curl
 from app.web.mask import facts
+from app.web.recipes import curl
 from app.web.render import respond
 from app.web.shell import shell_of
 

@@ -58,9 +58,12 @@ export function recipes(api) {
     if (!(form instanceof HTMLFormElement)) return;
     const line = lineOf(form);
     one(document, "#call [data-line]", HTMLElement).textContent = line;
+    const calls = `${new URL(api, location.href)}/calls`;
     const quoted = line.replaceAll("'", "'\\''");
     one(document, "#call [data-curl]", HTMLElement).textContent =
-      `curl -s ${new URL(api, location.href)}/calls -H 'Content-Type: text/plain' --data-binary '${quoted}'`;
+      `curl -s ${calls} -H 'Content-Type: text/plain' --data-binary '${quoted}'`;
+    one(document, "#call [data-python]", HTMLElement).textContent =
+      `httpx.post("${calls}", content=${JSON.stringify(line)}, headers={"Content-Type": "text/plain"}).json()`;
   });
 }
 

@@ -24,7 +24,7 @@ test: browser ## every test but the long runs
 
 .PHONY: soak
 soak: browser ## the long runs
-	@$(BIN)/python -m pytest -n auto --dist loadgroup -m soak --timeout 7200 $(ARGS)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup -m soak --timeout 7200 -o faulthandler_timeout=7100 $(ARGS)
 
 .PHONY: coverage
 coverage: browser ## the tests again, and the lines and branches they miss
@@ -36,6 +36,10 @@ coverage: browser ## the tests again, and the lines and branches they miss
 .PHONY: bench
 bench: $(VENV)/.test ## times of the allocators and of the service
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: load
+load: $(VENV)/.test ## a class of 300 on one server for a minute: answers, events, memory
+	@$(BIN)/python -m tests.bench.classroom $(ARGS)
 
 .PHONY: fidelity
 fidelity: $(VENV)/.run ## replay recordings of a real kernel, and put the table into the README

@@ -11,15 +11,19 @@ Pure ASGI and outermost: errors of everything inside carry the headers too.
 
 from __future__ import annotations
 
+import itertools
 import re
 import secrets
 from functools import lru_cache
+from math import ceil
 from typing import Final
 from urllib.parse import urlsplit
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import Problem, TooLarge
+from app.packing import Packing, understood
+from app.rates import Rates
 from app.sessions.access import LOCAL
 from app.settings import Settings
 
@@ -30,6 +34,9 @@ LOOPBACK: Final = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[
 # An exported session is not read into memory at once, so it may be longer than what makes one otherwise.
 IMPORTED_AT: Final = "/api/v1/sessions"
 NDJSON: Final = b"application/x-ndjson"
+
+# What costs nothing, and is asked by browsers and watchers by themselves.
+FREE: Final = ("/static/", "/healthz", "/readyz")
 
 PROXY_HEADERS: Final = (b"x-forwarded-", b"forwarded", b"via", b"x-real-ip")
 
@@ -63,6 +70,12 @@ class Guard:
 
     def __init__(self, app: ASGIApp, settings: Settings) -> None:
         self.app = app
+        # Asking the system for chance lets go of the interpreter, and the writer takes it: once is enough.
+        self.started, self.requests = secrets.token_hex(4), itertools.count()
+        self.packing = Packing(app)
+        self.rates = (
+            None if settings.rate_per_second is None else Rates(settings.rate_per_second, settings.rate_burst)
+        )
         self.public_host = urlsplit(settings.public_url).netloc.lower() if settings.public_url else None
         self.body_limit = settings.body_limit
         self.limits = (
@@ -77,7 +90,7 @@ class Guard:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        request_id = secrets.token_hex(8)
+        request_id = f"{self.started}{next(self.requests):08x}"
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         state["principal"] = LOCAL
@@ -89,10 +102,16 @@ class Guard:
             problem = from_elsewhere(headers) or announced_too_long(headers, limit)
             if b"content-length" not in headers:
                 receive = Counting(receive, limit)
-        if problem is None:
-            await self.app(scope, receive, answering)
-        else:
+        if problem is None and self.rates is not None and not scope["path"].startswith(FREE):
+            who = state["principal"].id
+            problem = too_often(self.rates.take(who))
+            receive = Charging(receive, self.rates, who)
+        if problem is not None:
             await problem.response()(scope, receive, answering)
+        elif scope["method"] == "GET" and understood(headers):
+            await self.packing(scope, receive, answering)
+        else:
+            await self.app(scope, receive, answering)
 
     def foreign(self, scope: Scope, headers: dict[bytes, bytes]) -> Problem | None:
         """Why the request cannot be one of this computer's user, if so."""
@@ -147,6 +166,19 @@ def announced_too_long(headers: dict[bytes, bytes], limit: int) -> Problem | Non
     return Problem(413, str(TooLarge(limit)))
 
 
+def too_often(seconds: float) -> Problem | None:
+    """Why a request came too soon, if it did. seconds: in how many one would pass."""
+    if seconds <= 0:
+        return None
+    wait = ceil(seconds)
+    return Problem(
+        429,
+        f"you ask more often than this server lets one person: try again in {wait} s "
+        "(many calls in one request of POST …/calls count as few)",
+        headers={"Retry-After": str(wait)},
+    )
+
+
 class Answering:
     """The way out: every answer gets the headers that protect whoever reads it."""
 
@@ -157,12 +189,30 @@ class Answering:
     async def __call__(self, message: Message) -> None:
         """Passes a message on."""
         if message["type"] == "http.response.start":
-            headers = [*message.get("headers", ()), *SECURITY_HEADERS]
-            headers.append((b"x-request-id", self.request_id.encode()))
-            if all(name != b"cache-control" for name, _ in headers):
+            given = message.get("headers", ())
+            headers = [*given, *SECURITY_HEADERS, (b"x-request-id", self.request_id.encode())]
+            for name, _ in given:
+                if name == b"cache-control":
+                    break
+            else:
                 headers.append(PRIVATE)
             message["headers"] = headers
         await self.send(message)
+
+
+class Charging:
+    """The way in where it is counted how much somebody sends."""
+
+    def __init__(self, receive: Receive, rates: Rates, who: str) -> None:
+        self.receive = receive
+        self.rates = rates
+        self.who = who
+
+    async def __call__(self) -> Message:
+        """The next part of the body."""
+        message = await self.receive()
+        self.rates.read(self.who, len(message.get("body", b"")))
+        return message
 
 
 class Counting:

@@ -27,7 +27,7 @@ class Application(FastAPI):
     """FastAPI with the guard around everything: its last-resort 500 carries the guard's headers too."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Guard(super().build_middleware_stack(), self.state.settings)
+        return Guard(api.Shortcut(super().build_middleware_stack(), self), self.state.settings)
 
 
 def create_app(settings: Settings) -> FastAPI:

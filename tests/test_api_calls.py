@@ -275,7 +275,7 @@ def test_a_wait_that_cannot_be(client: TestClient, at: At, wait: str) -> None:
 
 
 def test_an_unknown_call(client: TestClient, at: At) -> None:
-    for name in ("malloc", "ALLOC_PAGES", "alloc_pages%20", "__free_pagesx", "rewind", "%00", "events"):
+    for name in ("malloc", "ALLOC_PAGES", "alloc_pages%20", "__free_pagesx", "%00", "events"):
         answer = client.post(at(f"/{name}"), json={})
         assert answer.status_code in (404, 405)
         problem(answer, answer.status_code)

@@ -11,8 +11,9 @@ from starlette.responses import Response
 from app.api import calls, health, history, moving, openapi, reading, reference, sessions, stream
 from app.api.bodies import JSON
 from app.api.requests import BASE, only_known_headers, only_known_parameters
+from app.api.shortcut import Shortcut
 
-__all__ = ["mount", "speaks_at"]
+__all__ = ["Shortcut", "mount", "speaks_at"]
 
 
 WATCHED: Final = frozenset(route.path for route in health.router.routes if isinstance(route, APIRoute))

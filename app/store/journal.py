@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, insert, select, update
 
+from app.store.prepared import Prepared
 from app.store.tables import journal, sessions
 
 _CHUNK: Final = 1_000
@@ -25,11 +26,14 @@ class Row(NamedTuple):
     time: str
 
 
-_APPEND: Final = insert(journal)
-_ADVANCE: Final = (
+_APPEND: Final = Prepared(insert(journal), *Row._fields)
+_ADVANCE: Final = Prepared(
     update(sessions)
     .where(sessions.c.id == bindparam("of"))
-    .values(seq=bindparam("to"), effective=bindparam("like"))
+    .values(seq=bindparam("to"), effective=bindparam("like")),
+    "to",
+    "like",
+    "of",
 )
 _ROWS: Final = select(*(journal.c[name] for name in Row._fields)).order_by(journal.c.seq)
 _TAIL: Final = _ROWS.where(
@@ -77,11 +81,9 @@ _ONE: Final = select(journal.c.outcome).where(
 
 def append(db: Connection, rows: Sequence[Row]) -> None:
     """Write rows, each session's in the order of their seqs, and move the sessions' heads to the last."""
-    db.execute(_APPEND, [row._asdict() for row in rows])
-    heads: dict[str, dict[str, Any]] = {
-        row.session_id: {"of": row.session_id, "to": row.seq, "like": row.effective} for row in rows
-    }
-    db.execute(_ADVANCE, list(heads.values()))
+    _APPEND.run(db, rows)
+    heads = {row.session_id: (row.seq, row.effective, row.session_id) for row in rows}
+    _ADVANCE.run(db, list(heads.values()))
 
 
 def tail(db: Connection, session_id: str, after: int, to: int) -> Iterator[Row]:

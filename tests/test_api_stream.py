@@ -1,5 +1,7 @@
 """The event stream over real HTTP: its form, what it refuses, what slow readers cost, and how it ends."""
 
+import base64
+import random
 import threading
 import time
 from collections.abc import Iterator
@@ -195,6 +197,41 @@ def slow_reader(application: FastAPI, session: str) -> None:
         assert event == Event(head, b'{"seq": %d}' % head, "resync")
         answered = call(session).content
         assert next(following).data == answered == quick.take(1)[0].data
+
+
+def states(session: str) -> bytes:
+    """The dominant state of each frame."""
+    found = httpx2.get(f"{session}/zonemap?start=0&shift=0&cells=8192", timeout=20).json()
+    names = [name.encode() for name in found["states"]]
+    return b" ".join(names[cell] for cell in base64.b64decode(found["cells"]))
+
+
+def test_a_follower_knows_the_map(session: str) -> None:
+    """Who starts with a map and applies `changed`, row by row, has the map that the server would give."""
+    draw = random.Random(8)
+    cells = states(session).split(b" ")
+    lines = []
+    for number in range(150):
+        lines.append(f"p{number} = alloc_pages(GFP_KERNEL|__GFP_NOWARN, {draw.choice((0, 0, 1, 2, 3, 5))})")
+        if number % 3 == 0:
+            lines.append(f"k{number} = kmalloc({draw.randrange(1, 9000)}, GFP_KERNEL)")
+        if number % 5 == 4:
+            lines.append(f"v{number} = vmalloc({draw.randrange(1, 60000)})")
+            lines.append(f"vfree(v{number})")
+        if number % 4 == 3:
+            lines.append(f"put_page(p{draw.randrange(max(0, number - 20), number)})")
+        if number % 9 == 8:
+            lines.append(f"kfree(k{number - number % 3 - 3})")
+    with stream(session) as following:
+        answer = httpx2.post(f"{session}/calls", content="\n".join(lines), headers=TEXT, timeout=60)
+        assert answer.status_code == 201, answer.text
+        for event in following.take(len(lines)):
+            changed = event.outcome["changed"]
+            if changed is None:
+                pytest.fail("so many runs in one call")
+            for pfn, frames, state in changed:
+                cells[pfn : pfn + frames] = [state.encode()] * frames
+    assert b" ".join(cells) == states(session)
 
 
 def test_a_deleted_session_ends_the_stream(session: str) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic_core import from_json
 
 from app.sessions import LOCAL, Reader, Sessions, TooMany, feed
 from app.sessions.errors import Busy, NotFound
@@ -213,6 +214,32 @@ async def test_too_many_rows_of_another_process(tmp_path: Path) -> None:
             assert await reader.next() == b'event: resync\nid: 30\ndata: {"seq": 30}\n\n'
             await call(others, sid)
             assert await take(reader, 1) == await journal(sessions, sid, 30)
+
+
+async def test_rewinds_are_rows_too(tmp_path: Path, sessions: Sessions) -> None:
+    sid = await create(sessions)
+    async with serving(settings_for(tmp_path)) as others, following(others, sid) as other:
+        async with following(sessions, sid) as reader:
+            await call(sessions, sid, 3)
+            await sessions.rewind(LOCAL, sid, 1)
+            await sessions.undo(LOCAL, sid)
+            await call(sessions, sid)
+            rows = await journal(sessions, sid)
+            assert await take(reader, 6) == await take(other, 6) == rows
+        assert [name for _, body in rows if (name := from_json(body)["call"]) != "alloc_page"] == [
+            "rewind",
+            "undo",
+        ]
+
+
+async def test_a_fork_is_followed_from_where_it_begins(sessions: Sessions) -> None:
+    sid = await create(sessions)
+    await call(sessions, sid, 3)
+    fork = (await sessions.fork(LOCAL, sid)).id
+    await call(sessions, fork, 2)
+    for after in (0, 2, 3):
+        async with following(sessions, fork, after) as reader:
+            assert [seq for seq, _ in await take(reader, 2)] == [4, 5]
 
 
 async def test_resuming_under_load(sessions: Sessions) -> None:

@@ -34,6 +34,11 @@ class Settings(BaseSettings):
     batch_calls: int = Field(10_000, gt=0, description="most calls in a batch")
     wait_limit: float = Field(30.0, ge=0, description="longest that a blocked call may be waited for")
 
+    rate_per_second: float | None = Field(
+        None, gt=0, description="requests of one principal a second, in the long run; no limit by default"
+    )
+    rate_burst: int = Field(100, gt=0, description="requests of one principal that may come at once")
+
     streams: int = Field(2_000, gt=0, description="most event streams that are open at a time")
     streams_per_principal: int = Field(500, gt=0, description="most event streams of one principal")
     stream_behind: int = Field(

@@ -180,6 +180,8 @@ class Class:
             if due >= until:
                 return
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
+            if connection.lost:  # kept alive for five seconds, as clients have to know
+                connection = await self.connect()
             begun = time.perf_counter()
             answer = connection.ask("POST", f"{session}/calls", self.netloc, line.encode(), "text/plain")
             status, body = await answer
@@ -191,8 +193,6 @@ class Class:
                 self.figures.fault = self.figures.fault or f"{status} {body.decode()[:200]}"
             elif session == self.shared:
                 self.answered[json.loads(body)["outcomes"][0]["seq"]] = now
-            if connection.lost:
-                connection = await self.connect()
             due += every
 
     def missed(self, watcher: Watcher) -> int:

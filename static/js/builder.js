@@ -6,6 +6,7 @@ import { after, taken, tick, wordsOf } from "./mask.js";
 const DIRECT_RECLAIM = 0x400;
 
 export function builder() {
+  for (const box of all(document, "details[data-builder][open]", HTMLDetailsElement)) follow(box);
   document.addEventListener(
     "toggle",
     (event) => {

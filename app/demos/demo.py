@@ -30,8 +30,9 @@ LOOKS: Final = {
     "vmalloc": "vmalloc",
     "tasks": "tasks",
     "log": "log",
+    "/proc": "proc",
 }
-VIEW_TEXTS: Final = ("zone",)
+VIEW_TEXTS: Final = ("zone", "slabs", "file")
 VIEW_NUMBERS: Final = ("node", "start", "shift", "pfn")
 
 

@@ -38,9 +38,9 @@ class DemoPanel:
 
     number, total: of the step. calls: its lines; curl: the same for a terminal. action: where to run it;
     view: the address that comes with it. ready: it can be run here and now. first_left: the earliest step
-    before it that has not been run. results: the rows of the journal, where it has been. next_machine,
-    next_part: where the next step is made, if elsewhere. other_machine: what this step needs, where that is
-    not this session's; part: its number. start_part: that of this session.
+    before it that has not been run. results: each line and its row of the journal, where it has been.
+    next_machine, next_part: where the next step is made, if elsewhere. other_machine: what this step needs,
+    where that is not this session's; part: its number. start_part: that of this session.
     """
 
     name: str
@@ -59,7 +59,7 @@ class DemoPanel:
     view: str
     ready: bool
     first_left: Link | None
-    results: Sequence[JournalRow]
+    results: Sequence[tuple[str, JournalRow]]
     look: Link | None
     earlier: Link
     later: Link

@@ -43,9 +43,12 @@ async def start(request: Request, name: str, part: Annotated[str, Form()] = "1")
 
 
 @router.get("/demos/{name}")
-async def listed() -> Response:
-    """A demo is opened by a form, for it makes a session: an address to it leads to the list."""
-    return RedirectResponse("/#demos", 303)
+async def listed(request: Request, name: str) -> Response:
+    """A demo is opened by a form, for it makes a session: an address to it leads to its place in the list."""
+    library: Library = request.app.state.demos
+    if name not in library.demos():
+        raise NotFound("demo", name)
+    return RedirectResponse(f"/#demo-{name}", 303)
 
 
 @router.post("/sessions/{session_id}/demo")

@@ -28,7 +28,8 @@ export function swap(page, keep = new Set()) {
     const node = document.adoptNode(fresh);
     if (stale.id !== "call") keepOpen(stale, node);
     stale.replaceWith(node);
-    node.scrollTop = scroll;
+    // Another step of a demo is read from its beginning.
+    node.scrollTop = node.getAttribute("data-at") === stale.getAttribute("data-at") ? scroll : 0;
     if (stale.id === "call") keepTyped(stale, node);
     if (focused) refocus(node, focused);
     copyButtons(node);

@@ -102,9 +102,13 @@ def test_an_equal_session_elsewhere(
     assert elsewhere.post(f"{BASE}/sessions/{copy}/undo", json={}).status_code == 201
 
 
-@pytest.mark.parametrize("at", [1, 7, None], ids=["after the first", "later", "at the head"])
+@pytest.mark.parametrize(
+    "at", [0, 1, 7, None, -5], ids=["start", "first", "later", "head", "back at the start"]
+)
 def test_a_fork(client: TestClient, elsewhere: TestClient, at: int | None) -> None:
     sid = filled(client)
+    if at == -5:  # a state that has a boot document, though its seq is not 0
+        at = client.post(f"{BASE}/sessions/{sid}/rewind", json={"to": 0}).json()["seq"]
     made = client.post(f"{BASE}/sessions/{sid}/fork", json={} if at is None else {"at": at})
     assert made.status_code == 201, made.text
     fork = made.json()["id"]
@@ -239,7 +243,7 @@ FORGED: dict[str, tuple[Callable[[Lines], object], int]] = {
     "a head too early": (put(1, "seq", value=3), 5),
     "a head too late": (put(1, "seq", value=1_000_000), 0),
     "a head before the start": (put(1, "seq", value=-1), 1),
-    "a start": (put(1, "start", value=1), 1),
+    "a start": (put(1, "start", value=1), 2),
     "a huge start": (put(1, "start", value=1 << 60), 1),
     "a boot of an unknown profile": (put(1, "boot", "profile", value="vax"), 1),
     "a boot from a dump": (put(1, "boot", value={"dump": {}}), 1),

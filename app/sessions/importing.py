@@ -29,7 +29,8 @@ from app.sessions.errors import Busy, Conflict, LimitReached
 from app.sessions.exporting import FORMAT
 from app.sessions.live import now, written
 from app.sessions.named import named_of
-from app.sessions.retelling import REWINDS, Retelling, Rewinds, Told, Untold, difference
+from app.sessions.retelling import Retelling, Rewinds, Told, Untold, difference
+from app.sessions.waits import REWINDS
 from app.store import Connection, Store, imports, journal, names, sessions, states
 from app.store.journal import Row
 from app.store.sessions import SessionRow
@@ -184,8 +185,8 @@ def read_header(line: dict[str, Any]) -> Document:
         name = naming.checked(line["name"])
         if "state" in line:
             machine = opening.build({"dump": line["state"]})
-        elif not isinstance(boot, dict) or "dump" in boot or start:
-            raise wrong(1, "boot: a profile with overrides, from seq 0")
+        elif not isinstance(boot, dict) or "dump" in boot:
+            raise wrong(1, "boot: a profile with overrides")
         else:
             machine = opening.build(boot)
     except BadArgument as error:
@@ -296,7 +297,7 @@ def prepare(store: Store, file: IO[bytes], owner: str, limits: Limits) -> str:
         seq=document.start,
         effective=document.start,
     )
-    state = snapshots.encode(document.machine.dump()) if document.boot is None else None
+    state = snapshots.encode(document.machine.state()) if document.boot is None else None
     with store.reading() as db:
         check_room(db, owner, limits.sessions)
     written_to = _Writing(store, row.id)
@@ -405,7 +406,7 @@ class _Writing:
             self._keep(retelling)
 
     def _keep(self, retelling: Retelling) -> None:
-        self._states.append((retelling.effective, snapshots.encode(retelling.machine.dump())))
+        self._states.append((retelling.effective, snapshots.encode(retelling.machine.state())))
         self._since = 0
 
     def flush(self) -> None:

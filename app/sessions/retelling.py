@@ -19,10 +19,9 @@ from app.mm import calls
 from app.mm.machine import Machine
 from app.mm.vocabulary import CALLS
 from app.sessions import snapshots
-from app.sessions.live import outcome_of
+from app.sessions.live import outcome_of, outcome_of_rewind
+from app.sessions.waits import REWINDS
 from app.store.states import State
-
-REWINDS: Final = frozenset(("rewind", "undo"))
 
 ASIDE: Final = 16 << 20  # bytes of states in memory; more are in a file
 
@@ -128,21 +127,11 @@ class Retelling:
             self._aside.seek(begin)
             self.machine = snapshots.decode(state._replace(body=self._aside.read(size)))
             self.effective = effective
-        return {
-            "seq": told.seq,
-            "call": told.call,
-            "args": dict(told.args),
-            "ret": None,
-            "verdict": "ok",
-            "time": told.time,
-            "by": told.by,
-            "log": [],
-            "changed": None,
-        }
+        return outcome_of_rewind(told.seq, told.call, told.args["to"], told.time, told.by)
 
     def _put_aside(self) -> None:
         if self.effective in self._targets and self.effective not in self._places:
-            state = snapshots.encode(self.machine.dump())
+            state = snapshots.encode(self.machine.state())
             begin = self._aside.seek(0, SEEK_END)
             self._aside.write(state.body)
             self._places[self.effective] = (state._replace(body=b""), begin, len(state.body))

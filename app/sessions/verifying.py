@@ -18,7 +18,8 @@ from app.mm.machine import ENGINE, Machine
 from app.sessions import opening, snapshots
 from app.sessions.errors import NotFound
 from app.sessions.named import named_of
-from app.sessions.retelling import REWINDS, Retelling, Rewinds, Untold, difference, told
+from app.sessions.retelling import Retelling, Rewinds, Untold, difference, told
+from app.sessions.waits import REWINDS
 from app.store import Store, imports, integrity, journal, names, sessions, states
 from app.store.journal import Row
 from app.store.sessions import SessionRow

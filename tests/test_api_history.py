@@ -128,8 +128,8 @@ def test_pages_of_the_dashboard_show_what_was_gone_back_over(client: TestClient,
     post(client, five("/rewind"), {"to": 2})
     post(client, five("/undo"))
     fork = post(client, five("/fork"), {"at": 6}).json()["id"]
-    post(client, f"{BASE}/sessions/{fork}/undo")
     post(client, f"{BASE}/sessions/{fork}/alloc_page", {"gfp": "GFP_KERNEL"})
+    post(client, f"{BASE}/sessions/{fork}/undo")
     for path in (
         f"/sessions/{sid}",
         f"/sessions/{sid}?at=6",

@@ -28,6 +28,7 @@ from app.sessions import (
     Sessions,
     keeper,
     lineage,
+    past,
     snapshots,
 )
 from app.settings import Settings
@@ -451,6 +452,7 @@ def close_states(distance: int = 5) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(snapshots, "LEAST", distance)
         patch.setattr(snapshots, "WORTH", 2)
+        patch.setattr(past, "STRIDE", 2)
         yield
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
+from itertools import islice
 from typing import Final
 
 from app.sessions import lineage, snapshots
@@ -19,6 +20,7 @@ from app.store.sessions import SessionRow
 from app.store.states import State
 
 MOST: Final = 8
+STRIDE: Final = 100  # after so many calls it is asked whether to keep the state
 
 log = logging.getLogger(__name__)
 
@@ -62,7 +64,7 @@ class Past:
         with self.machine(db, session_id, at) as live:
             if live.diverged is not None:
                 raise Conflict(live.diverged)
-            return snapshots.encode(live.machine.dump())
+            return snapshots.encode(live.machine.state())
 
     def _moved(self, db: Connection, row: SessionRow, at: int) -> Live:
         try:
@@ -80,8 +82,9 @@ class Past:
         if live.effective in here:
             self._lives.remove(live)
         live.diverged = None
-        for call in lineage.rows(db, row.id, stretches):
-            live.replay((call,))
+        calls = lineage.rows(db, row.id, stretches)
+        while some := list(islice(calls, STRIDE)):
+            live.replay(some)
             if snapshots.due(live.since, live.machine.live_blocks):
                 self.store(live)
         live.seq, live.committed = at, row.seq
@@ -90,7 +93,7 @@ class Past:
     def store(self, live: Live) -> None:
         """See that the state of a machine is kept; rebuilding those behind it begins there then."""
         live.since = 0
-        snapshots.keep(self._store, live.id, live.effective, live.machine.dump())
+        snapshots.keep(self._store, live.id, live.effective, live.machine.state())
 
     def _keep(self, live: Live) -> None:
         self._lives.append(live)

@@ -98,9 +98,8 @@ export class Live {
     if (state === "reconnecting") this.old = setTimeout(() => this.is("stale"), STALE);
     this.box.dataset.state = state;
     const time = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    this.reload.href = location.href;
-    const words = { live: "live", reconnecting: "connecting …", stale: `not followed since ${time}` }[state];
-    this.box.replaceChildren(words, ...(state === "stale" ? [" · ", this.reload] : []));
+    this.box.title = state === "live" ? "Calls of others are shown as they are made" : `Not followed since ${time}`;
+    this.box.replaceChildren(state, ...(state === "stale" ? [" ", this.reload] : []));
   }
 
   /** One sentence for many rows: a reader is told that the machine moves, not each move. */

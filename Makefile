@@ -34,7 +34,7 @@ coverage: browser ## the tests again, and the lines and branches they miss
 	@$(BIN)/coverage report
 
 .PHONY: bench
-bench: $(VENV)/.test ## times of the allocators and of the service
+bench: $(VENV)/.test ## everything that has to be fast, as a table with its ceilings (ARGS=--quick)
 	@$(BIN)/python -m tests.bench $(ARGS)
 
 .PHONY: load

@@ -1,5 +1,5 @@
-"""`make bench`: what a durable call costs beside a bare FastAPI echo, and an allocation beside a toy buddy.
+"""`make bench`: everything that has to be fast, beside what the same work costs where there is nothing to do.
 
-Everything is a ratio of two things measured back to back in one run: machines differ, and so does one machine
-from minute to minute.
+Most figures are ratios of two things measured back to back in one run: machines differ, and so does one machine
+from minute to minute. `make bench ARGS=--quick` takes half a minute, `ARGS="--readme README.md"` keeps the table.
 """

@@ -1,23 +1,49 @@
-"""`python -m tests.bench [--rounds 3] [--seconds 3]`"""
+"""`python -m tests.bench [--quick] [--rounds 3] [--seconds 3] [--readme README.md]`"""
 
 import argparse
 import tempfile
 from pathlib import Path
 
-from tests.bench import machine, service
+import tests.bench
+from tests.bench import classroom, figures, history, machine, service
+from tests.bench.figures import Figure
 from tests.bench.load import generator
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(prog="make bench", description=service.__doc__)
+    parser = argparse.ArgumentParser(prog="make bench", description=tests.bench.__doc__)
+    parser.add_argument("--quick", action="store_true", help="short rounds on small histories, no class")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
+    parser.add_argument("--readme", type=Path, help="put the table into this file")
     chosen = parser.parse_args()
-    print(f"A durable alloc_pages beside a FastAPI echo; the last columns are ratios. Load: {generator()}\n")
+    rounds, seconds = (1, 1) if chosen.quick else (chosen.rounds, chosen.seconds)
+    print(f"Calls beside a FastAPI echo on the same core. Load: {generator()}\n")
+    found: list[Figure] = []
     with tempfile.TemporaryDirectory(dir=".") as folder:  # on this disk: /tmp may be memory
-        service.compare(Path(folder).resolve(), [16, 64], chosen.rounds, chosen.seconds)
+        found += service.compare(Path(folder).resolve(), rounds, seconds)
+        print("\nLong histories\n")
+        found += history.compare(Path(folder).resolve(), rounds, quick=chosen.quick)
+    if not chosen.quick:
+        print("\nA class of 300 for a minute\n")
+        found += in_class()
     print("\nThe machine beside a toy\n")
-    machine.compare(chosen.rounds)
+    found += machine.compare(rounds)
+    table = figures.table(found)
+    print(f"\n{table}")
+    if chosen.readme is not None:
+        chosen.readme.write_text(figures.put_into(chosen.readme.read_text("utf-8"), table), "utf-8")
+
+
+def in_class() -> list[Figure]:
+    """What `make load` shows, as figures."""
+    seen, cost = classroom.measure(300, 300, 60)
+    kept = f"{seen.errors} errors, {seen.missing} events missing"
+    grown = f"memory {cost.rss[0]:.0f} → {cost.rss[-1]:.0f} MiB"
+    return [
+        Figure("300 students calling, p99", seen.call_p99, 250, 100, " ms", kept, more=False),
+        Figure("300 watchers, event lag p99", seen.lag_p99, 1000, 250, " ms", grown, more=False),
+    ]
 
 
 if __name__ == "__main__":

@@ -17,7 +17,9 @@ from app.mm.machine import Machine
 from app.mm.trace import Trace
 from app.mm.vocabulary import CALLS
 from app.recording import Replay, number
+from tests.bench.figures import Figure
 
+PROFILES = ("tiny-16m", "x86_64-8g", "x86_64-1t")
 RECORDINGS = Path(__file__).parent.parent / "recordings"
 MIX = ("plain-256M/a_basic", "plain-1G/b_random", "plain-6G/j_nofragment")
 
@@ -132,8 +134,8 @@ def creation(profile: str) -> float:
     return (time.perf_counter() - begun) * 1e3
 
 
-def compare(rounds: int) -> None:
-    """Prints the times a call, and their ratios round by round."""
+def compare(rounds: int) -> list[Figure]:
+    """Prints the times a call, and their ratios round by round; what must hold are the figures."""
     mixes = [recorded(path) for path in MIX]
     count = sum(len(steps) for _, steps in mixes)
     ways: dict[str, Callable[[Replay, list[Step]], float]] = {
@@ -146,9 +148,27 @@ def compare(rounds: int) -> None:
         {name: sum(way(replay, steps) for replay, steps in mixes) for name, way in ways.items()}
         for _ in range(rounds)
     ]
+    ratios = {name: statistics.median(each[name] / each["toy buddy"] for each in times) for name in ways}
+    took = {name: statistics.median(each[name] for each in times) * 1e6 / count for name in ways}
     for name in ways:
-        took = statistics.median(each[name] for each in times) * 1e6 / count
-        ratio = statistics.median(each[name] / each["toy buddy"] for each in times)
-        print(f"{name:18} {took:8.2f} us a call   {ratio:5.1f}x the toy")
-    for profile in ("tiny-16m", "x86_64-8g", "x86_64-1t"):
-        print(f"boot {profile:14}{statistics.median(creation(profile) for _ in range(rounds)):8.2f} ms")
+        print(f"{name:18} {took[name]:8.2f} us a call   {ratios[name]:5.1f}x the toy")
+    booted = {name: statistics.median(creation(name) for _ in range(max(3, rounds))) for name in PROFILES}
+    for name, ms in booted.items():
+        print(f"boot {name:14}{ms:8.2f} ms")
+    return [
+        Figure(
+            "`Machine.apply`, times a toy buddy allocator",
+            *(ratios["Machine.apply"], 15, 8),
+            unit="×",
+            ceiling=f"the toy: {took['toy buddy']:.1f} µs",
+            more=False,
+        ),
+        Figure(
+            "booting 1 TiB, times booting 16 MiB",
+            *(booted["x86_64-1t"] / booted["tiny-16m"], 2, 1.5),
+            unit="×",
+            ceiling=f"16 MiB: {booted['tiny-16m']:.1f} ms",
+            more=False,
+        ),
+        Figure("booting any profile", *(max(booted.values()), 5, 2.5), unit=" ms", more=False),
+    ]

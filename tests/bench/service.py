@@ -10,11 +10,12 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import httpx2
 
+from tests.bench.figures import Figure
 from tests.bench.load import Load, run
 
 BODY = json.dumps({"gfp": "GFP_KERNEL", "order": 0})
@@ -29,6 +30,7 @@ class Server:
     process: subprocess.Popen[bytes]
     port: int
     path: str
+    body: str = BODY
 
     def cpu(self) -> float:
         """User and system seconds of the process so far, all threads."""
@@ -95,24 +97,66 @@ def kmemlab(folder: Path) -> Iterator[Server]:
 
 def measure(server: Server, connections: int, seconds: float) -> Round:
     before = server.cpu()
-    load = run(server.port, server.path, BODY, connections, seconds, pinned(1))
+    load = run(server.port, server.path, server.body, connections, seconds, pinned(1))
     if load.errors:
         raise SystemExit(f"{load.errors} of {load.requests} requests to {server.path} failed")
     return Round(load, (server.cpu() - before) * 1e6 / load.requests)
 
 
-def compare(folder: Path, connections: list[int], rounds: int, seconds: float) -> None:
-    """Prints the table: medians of the rounds, and the medians of each round's ratios."""
+# Half of a batch allocates, half frees: however many are sent, the machine stays as full as it is.
+PAIRS = [
+    (
+        {"call": "alloc_pages", "as": "p", "gfp": "GFP_KERNEL", "order": order},
+        {"call": "__free_pages", "page": "$p", "order": order},
+    )
+    for order in (0, 1, 0, 2)
+]
+BATCH = json.dumps({"calls": [call for pair in PAIRS * 125 for call in pair]}, separators=(",", ":"))
+CALLS = 1000
+
+# At 64 connections and at 16: what it must be beside the echo, and what it should be.
+BOUNDS = {64: (0.50, 0.65), 16: (0.45, 0.65)}
+
+
+def compare(folder: Path, rounds: int, seconds: float) -> list[Figure]:
+    """Prints each server's medians; the medians of each round's ratios are the figures."""
     print(f"{'':10}{'conns':>6}{'req/s':>9}{'p50 ms':>9}{'p99 ms':>9}{'CPU us':>8}{'req/s':>9}{'CPU':>7}")
+    figures: list[Figure] = []
     with echo() as ceiling, kmemlab(folder) as product:
         for server in (ceiling, product):
             measure(server, 8, 1)
-        for count in connections:
+        for count, (least, goal) in BOUNDS.items():
             pairs = [
                 [measure(server, count, seconds) for server in (ceiling, product)] for _ in range(rounds)
             ]
             for place, name in enumerate(("echo", "kmemlab")):
                 line(name, count, [pair[place] for pair in pairs], [pair[0] for pair in pairs])
+            figures.append(
+                Figure(
+                    f"durable `alloc_pages` a second, {count} connections, of an echo's requests",
+                    *(ratio(pairs), least, goal),
+                    unit="×",
+                    ceiling=f"echo: {statistics.median(echo.load.rate for echo, _ in pairs):,.0f}/s",
+                )
+            )
+        batch = replace(product, path=product.path.replace("/alloc_pages", "/calls"), body=BATCH)
+        pairs = [[measure(ceiling, 64, seconds), measure(batch, 8, seconds)] for _ in range(rounds)]
+        line("batches", 8, [made for _, made in pairs], [echo for echo, _ in pairs])
+        calls = statistics.median(made.load.rate for _, made in pairs) * CALLS
+        figures.append(
+            Figure(
+                f"calls a second in batches of {CALLS:,}, 8 connections, for each request of an echo",
+                *(ratio(pairs) * CALLS, 8, 20),
+                unit="×",
+                ceiling=f"{calls:,.0f} calls/s",
+            )
+        )
+    return figures
+
+
+def ratio(pairs: list[list[Round]]) -> float:
+    """How many requests a second the second of each pair answers for one of the first's."""
+    return statistics.median(made.load.rate / echo.load.rate for echo, made in pairs)
 
 
 def line(name: str, connections: int, rounds: list[Round], ceilings: list[Round]) -> None:

@@ -272,7 +272,7 @@ def test_a_page_freed_while_locked_is_lost_and_can_still_be_unlocked(lab: Lab) -
     freed = lab("__free_page", pfn=pfn)
     assert freed.verdict == "bug"
     assert "page dumped because: PAGE_FLAGS_CHECK_AT_FREE flag(s) set" in texts(freed)
-    assert (freed.changed, lab.m.lost) == ([[pfn, 1, "lost"]], 1)
+    assert (freed.changed, lab.m.lost) == ([[pfn, 1, "locked"]], 1)
     assert lab("unlock_page", pfn=pfn).woken == ["b"]
 
 

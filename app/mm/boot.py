@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.mm import bootparam, calls, debug, dump, slab_common, sysctl, vmalloc, vmstat, wmarks
+from app.mm import bootparam, calls, debug, dump, slab_common, state, sysctl, vmalloc, vmstat, wmarks
 from app.mm.bootparam import BootParam
 from app.mm.description import struct_page_overhead
 from app.mm.entry.system import numbers
@@ -23,7 +23,7 @@ from app.mm.profiles import MAX_CPUS, MIB, PROFILES, Profile
 from app.mm.vocabulary import SYSCTLS
 from app.mm.zonelists import build_all_zonelists
 
-__all__ = ["PROFILES", "boot", "load", "profiles"]
+__all__ = ["PROFILES", "boot", "load", "profiles", "restore"]
 
 # First frame that the direct map does not reach. Debian's i386 kernel keeps 128 MiB of addresses for
 # vmalloc and 17 MiB for fixed maps; the lecture's 896 MiB are what `vmalloc=106488K` leaves.
@@ -51,6 +51,11 @@ def boot(doc: Mapping[str, Any]) -> Machine:
 def load(document: Any) -> Machine:
     """A machine from a dump or a recording. Raises BadArgument with places under `dump`."""
     return dump.load(document)
+
+
+def restore(document: Mapping[str, Any]) -> Machine:
+    """A machine from what `Machine.state` gave. Who kept it must know that it is unchanged: it is trusted."""
+    return state.restore(document)
 
 
 def map_of(param: BootParam) -> MemoryMap:

@@ -6,13 +6,20 @@ several times, and the last mention is what it is now.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, Final
 
-from app.mm.page import PG_locked, StrayPage
+from app.mm.page import STATES, PG_locked, StrayPage
 
 MAX_RUNS: Final = 256
-MAX_MENTIONS: Final = 20_000
+# Above so many mentions each frame is painted by itself, in strips as long as the largest block.
+MANY: Final = 1_000
+STRIP_SHIFT: Final = 10
+STRIP: Final = 1 << STRIP_SHIFT
+STATE_INDEX: Final = {state: index for index, state in enumerate(STATES)}
+ALIKE: Final = tuple(bytes([state]) * STRIP for state in range(len(STATES)))
+NOT_MENTIONED: Final = 255
 
 Mention = tuple[int, int, str]
 
@@ -21,19 +28,55 @@ def runs(mentions: Sequence[Mention]) -> list[list[Any]] | None:
     """`[[pfn, frames, state], …]` in ascending order; None when there are more than `MAX_RUNS`."""
     if len(mentions) <= 1:
         return [list(mention) for mention in mentions]
-    if len(mentions) > MAX_MENTIONS:
-        return None
+    if len(mentions) > MANY:
+        return merged(painted(mentions))
     ordered = sorted(mentions, key=lambda mention: mention[0])
-    flat = ordered if disjoint(ordered) else last_mentions(mentions)
-    merged: list[list[Any]] = []
+    return merged(ordered if disjoint(ordered) else last_mentions(mentions))
+
+
+def merged(flat: Iterable[Mention]) -> list[list[Any]] | None:
+    """Runs of stretches in ascending order, of which none overlap; None when there are too many."""
+    runs: list[list[Any]] = []
     for pfn, frames, state in flat:
-        if merged and merged[-1][2] == state and merged[-1][0] + merged[-1][1] == pfn:
-            merged[-1][1] += frames
+        if runs and runs[-1][2] == state and runs[-1][0] + runs[-1][1] == pfn:
+            runs[-1][1] += frames
         else:
-            merged.append([pfn, frames, state])
-            if len(merged) > MAX_RUNS:
+            runs.append([pfn, frames, state])
+            if len(runs) > MAX_RUNS:
                 return None
-    return merged
+    return runs
+
+
+# A stretch of frames in one state.
+STRETCH: Final = re.compile(rb"(.)\1*", re.DOTALL)
+
+
+def painted(mentions: Sequence[Mention]) -> Iterator[Mention]:
+    """The last mention of every frame, in stretches that end with their strip; for calls that say a lot.
+
+    Each mention costs the same, however they lie over one another.
+    """
+    strips: dict[int, bytes | bytearray] = {}
+    for first, length, state in mentions:
+        code, pfn, frames = STATE_INDEX[state], first, length
+        while frames:
+            number, place = pfn >> STRIP_SHIFT, pfn & STRIP - 1
+            piece = min(frames, STRIP - place)
+            if piece == STRIP:
+                strips[number] = ALIKE[code]
+            else:
+                strip = strips.get(number)
+                if not isinstance(strip, bytearray):
+                    strip = strips[number] = (
+                        bytearray([NOT_MENTIONED]) * STRIP if strip is None else bytearray(strip)
+                    )
+                strip[place : place + piece] = ALIKE[code][:piece]
+            pfn, frames = pfn + piece, frames - piece
+    for number in sorted(strips):
+        for stretch in STRETCH.finditer(strips[number]):
+            code = stretch[0][0]
+            if code != NOT_MENTIONED:
+                yield (number << STRIP_SHIFT) + stretch.start(), len(stretch[0]), STATES[code]
 
 
 def locked_ones(mentions: Sequence[Mention], strays: Mapping[int, StrayPage]) -> list[Mention]:

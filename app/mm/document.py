@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any, Final, NoReturn
 
 from app.mm.errors import BadArgument, Location
@@ -15,6 +15,21 @@ Int = int
 Str = str
 Bool = bool
 List = list
+
+
+# Of a column in a table: the range of a number, the words of a choice, how long a word may be.
+Kind = tuple[int, int] | tuple[str, ...] | int
+
+
+def is_column(values: Sequence[Any], kind: Kind) -> bool:
+    """Whether all values are of a kind."""
+    types = set(map(type, values))
+    if isinstance(kind, int):
+        return types == {str} and all(len(word) <= kind and WORD.fullmatch(word) for word in set(values))
+    low, high, *_ = kind
+    if isinstance(low, int) and isinstance(high, int):
+        return types == {int} and low <= min(values) and max(values) <= high
+    return types == {str} and set(values) <= set(kind)
 
 
 class Document:
@@ -85,6 +100,22 @@ class Document:
         if all(type(number) is int and low <= number <= high for number in value):
             return list(value)
         return [element.int(low, high) for element in self.list(most, exactly)]
+
+    def columns(self, most: Int, kinds: Sequence[Kind]) -> Sequence[tuple[Any, ...]] | None:
+        """A long table, checked column by column; None where anything in it is not as it is usually written.
+
+        Who gets None reads it line by line, and so finds the place. kinds: of each column the lowest and
+        highest number, the words that may stand there, or how long a word may be.
+        """
+        lines = self.value
+        if not isinstance(lines, list) or len(lines) > most:
+            self.list(most)
+        if set(map(type, lines)) - {list} or set(map(len, lines)) != {len(kinds)}:
+            return None
+        columns = list(zip(*lines, strict=True))
+        if all(map(is_column, columns, kinds)):
+            return columns
+        return None
 
     def str(self, most: Int = 64) -> Str:
         """A string of at most `most` characters."""

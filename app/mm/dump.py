@@ -7,7 +7,10 @@ loaded. Two dumps are equal exactly when the two machines would answer every lat
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
+from collections.abc import Callable, Sequence
 from itertools import pairwise
+from operator import ge, gt
 from typing import Any, Final
 
 from app.mm import bootparam, debug, highmem, page_ref, printk, slab_dump, sysctl, vmallocinfo, vmstat, wait
@@ -37,14 +40,26 @@ MAX_CPUS: Final = 64
 MAX_COUNT: Final = 1 << 40
 # A session's limit looks at what a call asks for, not at the slabs and tables that it takes besides.
 MAX_BLOCKS: Final = 1_500_000
+# What stands in the line of a block in use: bounds of a number, words of a choice, the length of a word.
+PFN: Final = (0, MAX_PFN)
+ORDER: Final = (0, MAX_ORDER - 1)
+REFCOUNT: Final = (-(1 << 31), (1 << 31) - 1)
+FLAGS: Final = (0, PTR_MAX["x86_64"])
+GFP: Final = (0, 0xFFFFFFFF)
+TASK: Final = 32
+COUNT: Final = (0, MAX_COUNT)
+PAGE_LINE: Final = (PFN, ORDER, REFCOUNT, FLAGS, GFP, STATES, TASK, COUNT, COUNT)
 ZONE_NAMES: Final = ("DMA", "DMA32", "Normal", "HighMem", "Movable")
 
 
 # -- writing -------------------------------------------------------------------------------------
 
 
-def dump(m: Machine) -> dict[str, Any]:
-    """The machine as a document of plain JSON values."""
+def dump(m: Machine, pages: Any = None) -> dict[str, Any]:
+    """The machine as a document of plain JSON values.
+
+    pages: stands for the blocks in use, where they are to be written in another way.
+    """
     return {
         "kernel": kernel_line(m),
         "nodes": [node_line(m, node) for node in m.nodes],
@@ -52,7 +67,7 @@ def dump(m: Machine) -> dict[str, Any]:
         "vmap": vmallocinfo.dump_vmap(m),
         "caches": slab_dump.dump_caches(m),
         "machine": machine_line(m),
-        "pages": [page_line(page) for _, page in sorted(m.pages.items())],
+        "pages": page_lines(m) if pages is None else pages,
         **page_ref.dump_frames(m),
         **wait.dump_tasks(m),
         "pkmap": highmem.dump_pkmap(m),
@@ -161,24 +176,33 @@ def pageblock_runs(zone: Zone) -> list[list[Any]]:
     return runs
 
 
-def page_line(page: Page) -> list[Any]:
-    """An allocated block, by position to keep large dumps small."""
+def page_lines(m: Machine) -> list[list[Any]]:
+    """The allocated blocks, each by position to keep large dumps small."""
+    pages = map(m.pages.__getitem__, sorted(m.pages))
     return [
-        page.pfn, page.order, page.refcount, page.flags, page.gfp, page.state, page.task, page.seq,
-        page.private,
+        [
+            page.pfn, page.order, page.refcount, page.flags, page.gfp, page.state, page.task, page.seq,
+            page.private,
+        ]
+        for page in pages
     ]  # fmt: skip
 
 
 # -- reading -------------------------------------------------------------------------------------
 
 
-def load(value: Any) -> Machine:
-    """A machine from a dump or a recording. Raises BadArgument with the place of what cannot be accepted."""
+def load(value: Any, read_pages: Callable[[Machine, Any], None] | None = None) -> Machine:
+    """A machine from a dump or a recording. Raises BadArgument with the place of what cannot be accepted.
+
+    read_pages: of a state of our own, what reads the blocks in use. It is known to be a machine's, so nothing
+    is checked that takes long.
+    """
     doc = Document(value, ("dump",))
+    trusted = read_pages is not None
     kernel = doc["kernel"]
     arch = kernel["arch"].choice("x86_64", "i386")
     cpus = kernel.get("cpus", kernel.get("num_online_cpus", 1).value).int(1, MAX_CPUS)
-    zones = [load_zone(entry, cpus) for entry in doc["zones"].list(MAX_ZONES)]
+    zones = [load_zone(entry, cpus, trusted=trusted) for entry in doc["zones"].list(MAX_ZONES)]
     if not zones:
         doc["zones"].fault("at least one zone")
     check_zones(doc["zones"], zones)
@@ -191,7 +215,10 @@ def load(value: Any) -> Machine:
     max_low_pfn = kernel.get("max_low_pfn", 0).int(0, MAX_PFN)
     m = Machine(memory_model(arch, cpus, len(nodes), zones, max_low_pfn), zones, nodes)
     load_settings(m, doc)
-    load_pages(m, doc)
+    if read_pages is None:
+        load_pages(m, doc)
+    else:
+        read_pages(m, value)
     slab_dump.load_caches(m, doc)
     vmallocinfo.load_vmap(m, doc.get("vmap", {}))
     page_ref.load_frames(m, doc)
@@ -201,7 +228,10 @@ def load(value: Any) -> Machine:
     for line in doc.get("log", []).list(100_000):
         m.log.append(line.str(2000))
         m.log_bytes += len(m.log[-1]) + 1
-    check(m, doc)
+    if trusted:
+        m.reserved_pages = list(value["machine"]["reserved_pages"])
+    else:
+        check(m, doc)
     return m
 
 
@@ -266,7 +296,7 @@ def load_node(doc: Document, zones: list[Zone], place: int) -> Node:
     return node
 
 
-def load_zone(doc: Document, cpus: int) -> Zone:
+def load_zone(doc: Document, cpus: int, *, trusted: bool) -> Zone:
     """A zone with its lists in order."""
     zone = Zone(
         doc["name"].choice(*ZONE_NAMES),
@@ -291,7 +321,10 @@ def load_zone(doc: Document, cpus: int) -> Zone:
         first, count = entry.ints(0, MAX_PFN, 2, exactly=2)
         zone.lru[first] = count
     load_pageblocks(doc["pageblocks"], zone)
-    load_free_lists(doc["free_list"], zone)
+    load_free_lists(doc["free_list"], zone, trusted=trusted)
+    if not trusted:
+        check_overlap(doc["free_list"], zone)
+    touch(zone)
     load_pcp(doc["pcp"], zone, cpus)
     for entry in doc.get("pcp_migratetype", []).list(1 << 20):
         pfn, letter = entry.list(2, exactly=2)
@@ -323,7 +356,7 @@ def load_pageblocks(doc: Document, zone: Zone) -> None:
             zone.pageblock_flags.update(dict.fromkeys(range(first, first + count), migratetype))
 
 
-def load_free_lists(doc: Document, zone: Zone) -> None:
+def load_free_lists(doc: Document, zone: Zone, *, trusted: bool) -> None:
     """Each list from head to tail."""
     last = zone.end_pfn - 1
     for key, entry in doc.items():
@@ -335,28 +368,27 @@ def load_free_lists(doc: Document, zone: Zone) -> None:
         ):
             entry.fault("named by an order and a type, like 0U")
         order, migratetype = int(key[:-1]), MIGRATE_LETTERS.index(key[-1])
-        pfns = entry.ints(zone.start_pfn, last, zone.spanned_pages)
+        pfns = list(entry.value) if trusted else entry.ints(zone.start_pfn, last, zone.spanned_pages)
         first, stop = 0, 0
         if order == MAX_ORDER - 1 and migratetype == zone.default_migratetype:
             first, stop = untouched_part(pfns)
-        if any(pfn & ((1 << order) - 1) or pfn + (1 << order) > zone.end_pfn for pfn in pfns):
+        last_first = zone.end_pfn - (1 << order)
+        if not trusted and any(pfn & ((1 << order) - 1) or pfn > last_first for pfn in pfns):
             entry.fault(f"page frames aligned to order {order} within the zone")
         area = zone.free_area[order]
+        area.nr_free += len(pfns)
         free_list = area.free_list[migratetype]
-        for pfn in reversed(pfns[:first] + (pfns[stop:] if first == stop else [])):
-            free_list[pfn] = None
         if first < stop:
             zone.untouched = (pfns[first], pfns[stop - 1] + MAX_ORDER_NR_PAGES)
-            for pfn in reversed(pfns[stop:]):
-                zone.untouched_tail[pfn] = None
-        area.nr_free += len(pfns)
-        code = order << 3 | migratetype
-        for pfn in pfns[:first] + pfns[stop:]:
-            if pfn in zone.buddy:
-                entry.fault(f"page frame {pfn:#x} is in two lists")
-            zone.buddy[pfn] = code
-    check_overlap(doc, zone)
-    touch(zone)
+            zone.untouched_tail.update(dict.fromkeys(reversed(pfns[stop:])))
+            free_list.update(dict.fromkeys(reversed(pfns[:first])))
+            del pfns[first:stop]
+        else:
+            free_list.update(dict.fromkeys(reversed(pfns)))
+        before = len(zone.buddy)
+        zone.buddy.update(dict.fromkeys(pfns, order << 3 | migratetype))
+        if len(zone.buddy) != before + len(pfns):
+            entry.fault("page frames that are in no other list, each once")
 
 
 def untouched_part(pfns: list[int]) -> tuple[int, int]:
@@ -418,14 +450,40 @@ def load_settings(m: Machine, doc: Document) -> None:
 
 def load_pages(m: Machine, doc: Document) -> None:
     """The blocks in use that the machine knows the owner of."""
-    for entry in doc.get("pages", []).list(MAX_BLOCKS):
-        pfn, order, refcount, flags, gfp, state, task, seq, private = entry.list(9, exactly=9)
-        page = Page(
-            pfn.int(0, MAX_PFN), order.int(0, MAX_ORDER - 1), flags.int(0, PTR_MAX["x86_64"]),
-            gfp.int(0, 0xFFFFFFFF), state.choice(*STATES), task.word(32), seq.int(0, MAX_COUNT),
-        )  # fmt: skip
-        if not m.model.pfn_valid(page.pfn) or not m.model.pfn_valid(page.pfn + (1 << page.order) - 1):
-            pfn.fault("a page frame of this machine")
-        page.refcount = refcount.int(-(1 << 31), (1 << 31) - 1)
-        page.private = private.int(0, MAX_COUNT)
-        m.pages[page.pfn] = page
+    lines = doc.get("pages", [])
+    columns = lines.columns(MAX_BLOCKS, PAGE_LINE)
+    if columns is None or not places_valid(m, columns[0], columns[1]):
+        for entry in lines.list(MAX_BLOCKS):
+            page = load_page(m, entry)
+            m.pages[page.pfn] = page
+        return
+    for pfn, order, refcount, flags, gfp, state, task, seq, private in zip(*columns, strict=True):
+        page = m.pages[pfn] = Page(pfn, order, flags, gfp, state, task, seq)
+        page.refcount = refcount
+        page.private = private
+
+
+def places_valid(m: Machine, pfns: Sequence[int], orders: Sequence[int]) -> bool:
+    """Whether blocks that stand in ascending order lie where the machine has memory."""
+    if any(map(ge, pfns, pfns[1:])):
+        return False
+    ends = [pfn + (1 << order) for pfn, order in zip(pfns, orders, strict=True)]
+    if any(map(gt, ends, pfns[1:])):
+        return False
+    starts_within = sum(bisect_left(pfns, end) - bisect_left(pfns, start) for start, end in m.model.spans)
+    ends_within = sum(bisect_right(ends, end) - bisect_right(ends, start) for start, end in m.model.spans)
+    return starts_within == ends_within == len(pfns)
+
+
+def load_page(m: Machine, doc: Document) -> Page:
+    """One block in use."""
+    pfn, order, refcount, flags, gfp, state, task, seq, private = doc.list(9, exactly=9)
+    page = Page(
+        pfn.int(*PFN), order.int(*ORDER), flags.int(*FLAGS), gfp.int(*GFP), state.choice(*STATES),
+        task.word(TASK), seq.int(*COUNT),
+    )  # fmt: skip
+    if not m.model.pfn_valid(page.pfn) or not m.model.pfn_valid(page.pfn + (1 << page.order) - 1):
+        pfn.fault("a page frame of this machine")
+    page.refcount = refcount.int(*REFCOUNT)
+    page.private = private.int(*COUNT)
+    return page

@@ -41,7 +41,7 @@ class Keeper:
         at_once = blocks <= SMALL and not snapshots.due(live.since // 2, blocks)
         live.since = 0
         if at_once:
-            self._background.submit(snapshots.keep, self._store, live.id, live.effective, live.machine.dump())
+            self._background.submit(snapshots.keep, self._store, live.id, live.effective, live.machine.state())
         else:
             self._background.submit(self._keep_at, live.id, live.effective)
 
@@ -79,7 +79,7 @@ class Keeper:
 
     def _keep_machine(self, session_id: str, seq: int, machine: Machine) -> None:
         try:
-            document = machine.dump()
+            document = machine.state()
         except Exception:
             log.exception("session %s: its machine at seq %d cannot be dumped", session_id, seq)
         else:

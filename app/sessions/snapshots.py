@@ -30,21 +30,21 @@ def worth(since: int) -> bool:
     return since >= WORTH
 
 
-def keep(store: Store, session_id: str, seq: int, dump: Mapping[str, Any]) -> None:
+def keep(store: Store, session_id: str, seq: int, state: Mapping[str, Any]) -> None:
     """Keep a machine's state. Where that fails, only time is lost: it is rebuilt from an earlier one."""
     try:
-        state = encode(dump)
+        encoded = encode(state)
         with store.writing() as db:
             if sessions.get(db, session_id) is not None:
-                states.put(db, session_id, seq, state)
+                states.put(db, session_id, seq, encoded)
     except Exception:
         log.exception("session %s: its state at seq %d is not kept", session_id, seq)
 
 
-def encode(dump: Mapping[str, Any]) -> State:
-    """A machine's dump in canonical JSON (equal dumps give equal bytes), compressed."""
-    text = json.dumps(dump, sort_keys=True, separators=(",", ":")).encode()
-    return State(hashlib.sha256(text).hexdigest(), len(text), zlib.compress(text))
+def encode(state: Mapping[str, Any]) -> State:
+    """What `Machine.state` gave in canonical JSON (equal dumps give equal bytes), compressed."""
+    text = json.dumps(state, sort_keys=True, separators=(",", ":")).encode()
+    return State(hashlib.sha256(text).hexdigest(), len(text), zlib.compress(text, level=1))
 
 
 def decode(state: State) -> Machine:
@@ -56,4 +56,4 @@ def decode(state: State) -> Machine:
     if hashlib.sha256(text).hexdigest() != state.sha256:
         raise ValueError(f"state {state.sha256}: its contents have another hash")
     document: dict[str, Any] = json.loads(text)
-    return boot.load(document)
+    return boot.restore(document)

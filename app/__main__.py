@@ -14,7 +14,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app import __version__, fidelity
-from app.commands import keeping, moving
+from app.commands import demos, keeping, moving
 from app.commands.common import refuse, settings_from
 from app.settings import Settings
 from app.store import Busy, StorageFull, Store, StoreUnusable
@@ -113,6 +113,7 @@ cli.command()(moving.export)
 cli.command("import")(moving.import_)
 cli.command()(keeping.backup)
 cli.command()(keeping.verify)
+cli.command()(demos.demos)
 
 
 class Server(uvicorn.Server):

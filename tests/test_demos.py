@@ -9,13 +9,15 @@ from pathlib import Path
 import pytest
 
 from app import paths
-from app.demos import Demo, Library, Malformed, read
+from app.demos import Library, Malformed, read
 from app.demos.demo import LOOKS
-from app.demos.expect import Unreadable, counters, expectation, unmet
-from app.mm import boot, calltext, proc
-from app.sessions import LOCAL, BatchItem, Sessions
+from app.demos.expect import Unreadable, expectation, unmet
+from app.demos.playing import play
+from app.mm import boot, proc
+from app.sessions import LOCAL, Sessions
 from app.web.address import PANELS
 from tests.factories import serving, settings_for
+from tests.served_process import kmemlab
 
 ROOT = Path(__file__).parent.parent
 FILES = sorted(paths.DEMOS.glob("*.toml"))
@@ -40,29 +42,6 @@ async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
         yield sessions
 
 
-def items(lines: tuple[str, ...]) -> list[BatchItem]:
-    read = [calltext.parse_line(line) for line in lines]
-    return [BatchItem(str(line.name), line.body, line.as_name) for line in read]
-
-
-async def play(sessions: Sessions, demo: Demo) -> list[str]:
-    """Every expectation that is not met."""
-    faults = []
-    for part in demo.parts:
-        session = (await sessions.create(LOCAL, demo.title, part.machine)).id
-        for number, step in enumerate(demo.steps[part.first : part.end], part.first + 1):
-            before = await sessions.read(LOCAL, session, counters)
-            applied = await sessions.batch(LOCAL, session, items(step.calls)) if step.calls else []
-            after = await sessions.read(LOCAL, session, counters)
-            outcomes = [one.outcome for one in applied]
-            faults += [
-                f"step {number}: {expected.text}: {found}"
-                for expected in step.expect
-                if (found := unmet(expected, outcomes, before, after))
-            ]
-    return faults
-
-
 # -- those that ship ----------------------------------------------------------------------------------------
 
 
@@ -73,7 +52,7 @@ def test_ten_ship_in_the_lectures_order() -> None:
 
 @pytest.mark.parametrize("name", DEMOS)
 async def test_a_demo_does_what_it_says(name: str, sessions: Sessions) -> None:
-    assert await play(sessions, DEMOS[name]) == []
+    assert await play(sessions, LOCAL, DEMOS[name]) == []
 
 
 @pytest.mark.parametrize("name", DEMOS)
@@ -212,6 +191,23 @@ def test_a_folder_that_is_not_there(tmp_path: Path) -> None:
     assert "No such file" in library.faults()[0]
     (tmp_path / "nowhere").mkdir()
     assert library.faults() == []
+
+
+def test_the_command_plays_a_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "own"
+    folder.mkdir()
+    write(folder, "11-mine.toml")
+    said = kmemlab(tmp_path, "demos", str(folder))
+    assert (said.returncode, said.stdout, said.stderr) == (0, "mine: 1 of 1 expectations met\n", "")
+    write(folder, "12-other.toml", SMALL.replace('["1 verdict ok"]', '["free DMA -2", "1 verdict ok"]'))
+    write(folder, "13-refused.toml", SMALL.replace("p = alloc_page(GFP_KERNEL)", "get_page(q)"))
+    write(folder, "14-wrong.toml", "title = 3")
+    said = kmemlab(tmp_path, "demos", str(folder))
+    assert said.returncode == 1
+    assert "other: step 1: free DMA -2: it is -" in said.stderr
+    assert "refused: step 1: refused: " in said.stderr
+    assert "14-wrong.toml: title: " in said.stderr
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["own"]
 
 
 # -- expectations ------------------------------------------------------------------------------------------

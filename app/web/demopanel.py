@@ -11,9 +11,8 @@ from typing import Any, Final
 
 from app.demos import Demo, Library, Part, Step
 from app.demos.demo import LOOKS, VIEW_NUMBERS, VIEW_TEXTS
-from app.mm import calltext
 from app.mm.profiles import DEFAULT_PROFILE
-from app.sessions import BatchItem, Event, Principal, Sessions
+from app.sessions import Event, Principal, Sessions
 from app.web.address import PANELS, Address, number
 from app.web.contexts import Link, Refusal
 from app.web.demo_contexts import DemoPanel, DemoRow, StepDot
@@ -68,12 +67,6 @@ def with_ran(here: Address, step: int, seq: int) -> Address:
     known += [None] * (step + 1 - len(known))
     known[step] = seq
     return here.to(ran=".".join("" if first is None else str(first) for first in known))
-
-
-def items(step: Step) -> list[BatchItem]:
-    """The step's calls as one batch."""
-    lines = [calltext.parse_line(line) for line in step.calls]
-    return [BatchItem(line.name, line.body, line.as_name) for line in lines if line.name is not None]
 
 
 async def demo_panel(

@@ -9,12 +9,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.demos import Demo, Library
+from app.demos.playing import items
 from app.mm.errors import BadArgument, Fault
 from app.sessions import NotFound
 from app.web import address
 from app.web.address import Address
 from app.web.contexts import Refusal
-from app.web.demopanel import at_step, demo_of, items, with_ran
+from app.web.demopanel import at_step, demo_of, with_ran
 from app.web.home import NOT_CREATED
 from app.web.home import page as home_page
 from app.web.machine import door, page

@@ -3,6 +3,7 @@
 import { call, changed, Refused } from "./api.js";
 import { builder } from "./builder.js";
 import { clear, lineOf, linked, mark, recipes } from "./callform.js";
+import { runStep } from "./demo.js";
 import { journal } from "./journal.js";
 import { onKey } from "./keys.js";
 import { Live } from "./live.js";
@@ -174,8 +175,27 @@ document.addEventListener("submit", async (event) => {
     if (await make(form, text)) line.value = "";
     // Who has gone elsewhere meanwhile stays there.
     if (document.activeElement === document.body || form.contains(document.activeElement)) line.focus();
+  } else if (form.matches("[data-demo]")) {
+    event.preventDefault();
+    await demo(form);
   }
 });
+
+/** Run a step of a demo; the page that says why it was refused is asked for as without script. @param {HTMLFormElement} form */
+async function demo(form) {
+  const button = form.querySelector("button");
+  button.disabled = true;
+  try {
+    await first(async () => {
+      const to = await runStep(form);
+      if (to) await show(to);
+      else form.submit();
+    });
+  } catch (error) {
+    refused(error, form);
+    button.disabled = false;
+  }
+}
 
 /** What was typed in the console, by ↑ and ↓. */
 const past = [];
@@ -204,7 +224,7 @@ document.addEventListener("click", async (event) => {
 addEventListener("popstate", () => show(location.href, { push: false }).catch(() => location.reload()));
 
 map.onInspect = (pfn) => show(address({ pfn: `0x${pfn.toString(16)}` }));
-map.onWindow = (window) => show(address(window));
+map.onWindow = (window) => show(address(window), { push: false });
 
 const live = new Live(api, headSeq(), (runs) => map.apply(runs), refresh);
 

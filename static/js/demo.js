@@ -1,0 +1,12 @@
+// A step of a guided demo in place: its form goes where it would go without script, and the page that it leads to is shown.
+
+/**
+ * Run a step. The address of the page that shows what it did; null where it was refused, and nothing happened.
+ * @param {HTMLFormElement} form
+ */
+export async function runStep(form) {
+  const body = new URLSearchParams();
+  for (const [name, value] of new FormData(form)) body.append(name, String(value));
+  const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
+  return response.redirected ? response.url : null;
+}

@@ -1,6 +1,6 @@
 """Per-CPU page lists where the recorded machines, of one CPU each, say nothing."""
 
-from app.mm.mmzone import Zone
+from app.mm.mmzone import ZONE_RECLAIM_ACTIVE, Zone
 from tests.lab import Lab
 
 
@@ -47,3 +47,27 @@ def test_each_cpu_drains_its_own_lists_and_counts_it_itself() -> None:
         folded += folds * step
         assert zone.vm_stat_diff[cpu] == rest
     assert (zone.vm_stat_diff[0], zone.vm_stat_diff[3], zone.vm_stat_free) == (0, 0, folded)
+
+
+def test_while_a_zone_is_reclaimed_its_lists_hold_four_batches() -> None:
+    lab = Lab(profile="x86_64-1g")
+    zone = lab.m.zones[1]
+    pcp = zone.pcp[0]
+    assert pcp.high > 8 * pcp.batch
+    runs = lab("alloc_pages", gfp="GFP_KERNEL", order=0, repeat=8 * pcp.batch).runs
+    zone.flags |= ZONE_RECLAIM_ACTIVE
+    lab("drain_all_pages")
+    lab("__free_pages", page=runs, order=0)
+    assert held(zone)[0] < 4 * pcp.batch
+
+
+def test_one_more_block_empties_lists_that_overflowed_before() -> None:
+    lab = Lab(profile="x86_64-1g")
+    zone = lab.m.zones[1]
+    single, pair = lab.alloc(), lab.alloc(1)
+    lab("drain_all_pages")
+    lab("__free_pages", pfn=single, order=0)
+    zone.pcp[0].free_factor = 1
+    assert held(zone) == [1]
+    lab("__free_pages", pfn=pair, order=1)
+    assert held(zone) == [0]

@@ -106,6 +106,13 @@ BLOCKS: Final = (
     Mutation(
         16,
         "buddy.py",
+        "    for current_order in range(order, MAX_ORDER):\n        found = find",
+        "    for current_order in reversed(range(order, MAX_ORDER)):\n        found = find",
+        "the second search, for the smallest, goes upwards",
+    ),
+    Mutation(
+        16,
+        "buddy.py",
         "    free_list[pfn] = None\n    free_list.move_to_end(pfn, last=False)\n    zone.buddy[pfn]",
         "    free_list[pfn] = None\n    zone.buddy[pfn]",
         "a stolen block goes to the tail of its new list",

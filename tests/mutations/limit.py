@@ -9,8 +9,8 @@ from typing import Final
 
 import pytest
 
-# Seconds; the slowest test takes a quarter of it.
-TEST_LIMIT: Final = 60
+# Seconds; the slowest test takes a fifth of it.
+TEST_LIMIT: Final = 20
 
 
 def expired(*_: object) -> None:

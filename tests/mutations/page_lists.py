@@ -113,6 +113,13 @@ PAGE_LISTS: Final = (
     Mutation(
         2,
         "wmarks.py",
+        "    if m.percpu_pagelist_high_fraction:",
+        "    if False:",
+        "or of the zone, where percpu_pagelist_high_fraction says so",
+    ),
+    Mutation(
+        2,
+        "wmarks.py",
         "nr_split_cpus = m.cpu_node.count(zone.nid) or m.model.cpus",
         "nr_split_cpus = m.model.cpus",
         "the low mark is shared by the CPUs of the zone's node",
@@ -252,6 +259,20 @@ PAGE_LISTS: Final = (
         "    if free_high:\n        return pcp.count",
         "",
         "free_high drains the whole of the zone's lists",
+    ),
+    Mutation(
+        4,
+        "pcp.py",
+        "    if free_high:\n        return 0",
+        "",
+        "free_high drains however few pages there are",
+    ),
+    Mutation(
+        4,
+        "pcp.py",
+        "return min(pcp.batch << 2, pcp.high)",
+        "return pcp.high",
+        "while a zone is reclaimed its lists hold four batches at most",
     ),
     Mutation(
         4,

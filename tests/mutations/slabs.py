@@ -49,6 +49,13 @@ SLABS: Final = (
     ),
     Mutation(
         22,
+        "page_alloc.py",
+        "    if order >= MAX_ORDER:\n        if m.trace",
+        "    if order > MAX_ORDER:\n        if m.trace",
+        "above 4 MiB there is nothing, and a warning",
+    ),
+    Mutation(
+        22,
         "slub_layout.py",
         "4 * (cpus.bit_length() + 1)",
         "4 * cpus.bit_length()",
@@ -165,6 +172,34 @@ SLABS: Final = (
         "    if was_full:\n        slab.frozen = True\n        put_cpu_partial(m, s, c, slab)",
         "    if was_full:\n        add_partial(n, slab, tail=True)",
         "the first free into a full slab makes it the CPU's",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "    if slab.frozen:\n        return\n    if was_full:",
+        "    if was_full:",
+        "a slab that a CPU has stays where it is",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "    tail = bool(slab.freelist)",
+        "    tail = True",
+        "a slab that its CPU gives up goes to the head of the node's list",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "    tail = bool(slab.freelist)",
+        "    tail = False",
+        "to the tail if another CPU has freed into it",
+    ),
+    Mutation(
+        23,
+        "slub.py",
+        "    if not slab.inuse and len(n.partial) >= s.min_partial:\n        discard_slab(m, s, slab)\n",
+        "    if not slab.inuse:\n        discard_slab(m, s, slab)\n",
+        "an empty one too stays while the node has few",
     ),
     Mutation(
         23,

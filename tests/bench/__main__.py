@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import tests.bench
-from tests.bench import classroom, figures, history, machine, service
+from tests.bench import classroom, figures, history, machine, pictures, service
 from tests.bench.figures import Figure
 from tests.bench.load import generator
 
@@ -29,6 +29,8 @@ def main() -> None:
         found += in_class()
     print("\nThe machine beside a toy\n")
     found += machine.compare(rounds)
+    print("\nPictures of a large machine\n")
+    found += pictures.compare(rounds)
     table = figures.table(found)
     print(f"\n{table}")
     if chosen.readme is not None:

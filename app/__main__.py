@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import ipaddress
+import resource
 import socket
 import sys
 from pathlib import Path
@@ -21,6 +22,9 @@ from app.store import Busy, StorageFull, Store, StoreUnusable
 
 # Seconds for requests that still run when SIGTERM comes; the rest of its five is the writer's.
 GRACE = 1
+
+# Each follower is an open file, and a shell gives 1,024 of them where many more may be had.
+FILES = 16_384
 
 cli = typer.Typer(
     no_args_is_help=True,
@@ -64,6 +68,7 @@ def serve(
             "Serve on 127.0.0.1; to use it from elsewhere, forward the port (ssh -L 8000:127.0.0.1:8000)."
         )
     _migrate(settings)
+    _take_files()
     from app.main import create_app  # noqa: PLC0415 - what is refused above need not wait for all of it
 
     config = uvicorn.Config(
@@ -135,6 +140,14 @@ class Server(uvicorn.Server):
         assert isinstance(app, FastAPI)
         app.state.sessions.release()
         await super().shutdown(sockets)
+
+
+def _take_files() -> None:
+    """Allow this process as many open files as it will need, as far as it may."""
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = FILES if most == resource.RLIM_INFINITY else min(FILES, most)
+    if now != resource.RLIM_INFINITY and now < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, most))
 
 
 def is_loopback(host: str) -> bool:

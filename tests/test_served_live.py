@@ -1,5 +1,7 @@
 """`kmemlab serve` with followers: how it ends, what they know afterwards, and two processes on one file."""
 
+import re
+import resource
 import signal
 import sqlite3
 import threading
@@ -7,6 +9,7 @@ import time
 from pathlib import Path
 
 import httpx2
+import pytest
 
 from tests.served_process import Served, served
 from tests.streams import Event, silent, stream
@@ -96,6 +99,27 @@ def test_the_end_with_a_hundred_followers_and_calls_on_their_way(tmp_path: Path)
             with stream(process.base + session, last=had[-1].id) as following:
                 rest = following.take(head - len(had))
                 assert [event.id for event in had + rest] == list(range(1, head + 1))
+
+
+@pytest.mark.soak
+def test_twenty_ends(tmp_path: Path) -> None:
+    histories: list[list[Event]] = [[] for _ in range(FOLLOWERS)]
+    session = None
+    for _ in range(20):
+        session, took = serve(tmp_path, session, histories, 150)
+        assert took < 5
+
+
+def test_followers_may_be_many_files(tmp_path: Path) -> None:
+    now, most = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (256, most))
+    try:
+        with served(tmp_path) as process:
+            limits = Path(f"/proc/{process.process.pid}/limits").read_text()
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (now, most))
+    (taken,) = re.findall(r"^Max open files +(\d+) ", limits, re.MULTILINE)
+    assert int(taken) == min(16_384, most)
 
 
 def test_who_does_not_read_does_not_hold_up_the_end(tmp_path: Path) -> None:

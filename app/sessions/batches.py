@@ -11,6 +11,7 @@ from app.sessions.access import Principal
 from app.sessions.answers import Applied, BatchItem
 from app.sessions.errors import BatchBlocked, LimitReached
 from app.sessions.live import Change, Live, Names
+from app.sessions.weight import heavy
 
 _FAULTS_SHOWN = 100
 
@@ -19,8 +20,9 @@ class Progress:
     """How far a batch is.
 
     changes, answers: of the calls made so far. names: what the person's names mean then; named: those that
-    this batch has set (None: set to nothing). start: the seq before the first call. After an exception from
-    `step` the machine must not be used again where its seq has moved.
+    this batch has set (None: set to nothing). start: the seq before the first call. heavy: whether the next
+    call is so long that it must be made where nobody waits for it. After an exception from `step` the machine
+    must not be used again where its seq has moved.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Progress:
         self.most_names = most_names
         self.counters = counters
         self.start = live.seq
+        self.heavy = False
         self.names: Names = dict(live.names_of(principal.id))
         self.named: dict[str, Named | None] = {}
         self.changes: list[Change] = []
@@ -53,7 +56,7 @@ class Progress:
         return self._read == len(self.items) == len(self.changes)
 
     def step(self, most: int) -> None:
-        """Read, or when all is read make, so many more calls.
+        """Read, or when all is read make, so many more calls, but none that is heavy.
 
         Raises BadArgument with every field at fault in any call, BatchBlocked, LimitReached and Conflict.
         """
@@ -64,7 +67,15 @@ class Progress:
                 raise BadArgument(*self._faults[:_FAULTS_SHOWN])
         else:
             for _ in range(min(most, len(self.items) - len(self.changes))):
+                self.heavy = heavy(self._calls[len(self.changes)], self.names, self.live.machine)
+                if self.heavy:
+                    return
                 self._make_next()
+
+    def step_heavily(self) -> None:
+        """Make the next call, which is heavy. Raises as `step` does."""
+        self.heavy = False
+        self._make_next()
 
     def _read_next(self) -> None:
         place, item = self._read, self.items[self._read]
@@ -116,3 +127,37 @@ class Progress:
             self.names.pop(name, None)
         else:
             self.names[name] = named
+
+
+class Single:
+    """A heavy call on its way: to the writer, as a batch of one."""
+
+    heavy = True
+
+    def __init__(self, live: Live, call: Call, principal: Principal, *, counters: bool = False) -> None:
+        self.live = live
+        self.call = call
+        self.principal = principal
+        self.counters = counters
+        self.start = live.seq
+        self.names = live.names_of(principal.id)
+        self.named: dict[str, Named | None] = {}
+        self.changes: list[Change] = []
+        self.answers: list[Applied] = []
+
+    @property
+    def done(self) -> bool:
+        """Whether it has been made."""
+        return bool(self.changes)
+
+    def step(self, _most: int) -> None:
+        """There is nothing but the heavy call."""
+
+    def step_heavily(self) -> None:
+        """Make it. Raises as `Live.apply` does."""
+        change = self.live.apply(self.call, self.names, self.principal.by)
+        answer = change.applied
+        if self.counters:
+            answer = answer.with_("counters", self.live.machine.counters())
+        self.changes.append(change)
+        self.answers.append(answer)

@@ -516,7 +516,7 @@ class Sessions:
         elif isinstance(work, (Rewind, Rewound)):
             self._waits.saw(work.session_id, result.outcome)
         elif isinstance(work, (Batch, Made)) and self._waits:
-            for applied in result:
+            for applied in result if isinstance(result, list) else (result,):
                 self._waits.saw(work.session_id, applied.outcome)
 
     async def _woken(self, woken: Future[int | None], seconds: float) -> int | None:
@@ -583,4 +583,4 @@ def _note_thread(threads: list[threading.Thread]) -> None:
 def _build(document: Mapping[str, Any]) -> tuple[Machine, State | None]:
     """A machine, and its state where no profile can make it again."""
     machine = opening.build(document)
-    return machine, snapshots.encode(machine.dump()) if "dump" in document else None
+    return machine, snapshots.encode(machine.state()) if "dump" in document else None

@@ -14,10 +14,11 @@ from app.mm.machine import Machine
 from app.sessions import lineage
 from app.sessions.access import Principal, Right, require
 from app.sessions.answers import Applied, BatchItem
-from app.sessions.batches import Progress
+from app.sessions.batches import Progress, Single
 from app.sessions.errors import Conflict, NotFound
 from app.sessions.live import Live
 from app.sessions.terms import Replies, Terms, require_seq
+from app.sessions.weight import heavy
 from app.store import Connection, journal, names, sessions
 from app.store.journal import Row
 
@@ -87,13 +88,17 @@ class Call:
     counters: bool = False
     woken: Future[int | None] | None = None
     terms: Terms | None = None
+    retries: int = 0
     writes: Final = True
 
-    def do(self, turn: Turn, live: Live) -> Applied:
-        """Make it. Raises what `Live.parse`, `Live.apply` and `admit` raise."""
+    def do(self, turn: Turn, live: Live) -> Applied | Single:
+        """Make it; a heavy one is only begun. Raises what `Live.parse`, `Live.apply` and `admit` raise."""
         admit(turn, live, self.principal, self.terms)
         known = live.names_of(self.principal.id)
-        change = live.apply(live.parse(self.name, self.body, known), known, self.principal.by)
+        call = live.parse(self.name, self.body, known)
+        if heavy(call, known, live.machine):
+            return Single(live, call, self.principal, counters=self.counters)
+        change = live.apply(call, known, self.principal.by)
         turn.add(change.row)
         if self.counters:
             return change.applied.with_("counters", live.machine.counters())
@@ -122,38 +127,41 @@ class Batch:
             return progress
         while not progress.done:
             progress.step(SLICE)
+            if progress.heavy:
+                return progress
         return write(turn, progress)
 
 
 @dataclass(slots=True, eq=False)
 class Made:
-    """A long batch whose calls have been made; only its rows are to be written."""
+    """A long batch, or a heavy call, that has been made; only its rows are to be written."""
 
-    batch: Batch
-    progress: Progress
+    begun: Batch | Call
+    progress: Progress | Single
     writes: Final = True
 
     @property
     def session_id(self) -> str:
-        return self.batch.session_id
+        return self.begun.session_id
 
     @property
-    def future(self) -> Future[list[Applied]]:
-        return self.batch.future
+    def future(self) -> Future[Any]:
+        return self.begun.future
 
     @property
     def terms(self) -> Terms | None:
-        return self.batch.terms
+        return self.begun.terms
 
-    def do(self, turn: Turn, live: Live) -> list[Applied]:
+    def do(self, turn: Turn, live: Live) -> Applied | list[Applied]:
         """Write the rows. Raises as `admit` does, but Stale: nobody else has moved the session meanwhile."""
-        require(turn.db, self.batch.principal, Right.CALL, live.id, live.owner)
+        require(turn.db, self.begun.principal, Right.CALL, live.id, live.owner)
         if self.terms is not None and self.terms.once is not None:
             turn.replies.check(self.terms.once)
-        return write(turn, self.progress)
+        made = write(turn, self.progress)
+        return made if isinstance(self.begun, Batch) else made[0]
 
 
-def write(turn: Turn, progress: Progress) -> list[Applied]:
+def write(turn: Turn, progress: Progress | Single) -> list[Applied]:
     """Put what a batch has come to into a turn."""
     live, person = progress.live, progress.principal.id
     for change in progress.changes:

@@ -2,8 +2,9 @@
 
 It takes the work that waits, opens one transaction, brings each machine to where its session's row is, does
 the work, writes the rows, commits, and only then answers. Everything slow is done elsewhere: machines are
-opened, and made for rewinds, by another thread while their work is parked; long batches are made in slices
-with their session closed to others and no transaction open.
+opened, and made for rewinds, by another thread while their work is parked; long batches are made in slices,
+and calls that touch very much on threads of their own, with their session closed to others and no transaction
+open.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, NamedTuple
 
 from app.mm.errors import BadArgument, TaskBlocked
-from app.sessions.batches import Progress
+from app.sessions.batches import Progress, Single
 from app.sessions.errors import (
     Busy,
     Conflict,
@@ -35,13 +36,14 @@ from app.sessions.live import Diverged, Live
 from app.sessions.machines import Machines
 from app.sessions.opening import names_of, reopen
 from app.sessions.terms import Replied
-from app.sessions.work import SLICE, Batch, Made, Rewind, Rewound, Statement, Turn, Work
+from app.sessions.work import SLICE, Batch, Call, Made, Rewind, Rewound, Statement, Turn, Work
 from app.store import Store, journal, sessions
 from app.store.journal import Row
 
 GROUP: Final = 256
 CATCH_UP: Final = 200
 RETRIES: Final = 5
+LIFTERS: Final = 2
 DRAIN: Final = 2.0  # of the five seconds that SIGTERM leaves for everything
 
 REFUSALS: Final = (
@@ -68,6 +70,8 @@ class Answer(NamedTuple):
     result: Any = None
     error: Exception | None = None
 
+
+Begun = Batch | Call
 
 # Work, or something to be done between transactions that may make work ready.
 Message = Work | Callable[[list[Work]], None]
@@ -105,6 +109,9 @@ class Writer(threading.Thread):
         self._parked: dict[str, list[Work]] = {}
         # Rewinds whose machines are being made.
         self._making: dict[str, Rewound] = {}
+        # Batches and calls of which a heavy call is being made, and how many may be at a time.
+        self._lifting: dict[str, Begun] = {}
+        self._lifters = threading.Semaphore(LIFTERS)
         # What goes before the queue: work that had been taken from it already.
         self._again: deque[Work] = deque()
         self._stop_by: float | None = None
@@ -133,7 +140,7 @@ class Writer(threading.Thread):
         while not self._stopped():
             self._round()
         left = [*self._again, *(work for parked in self._parked.values() for work in parked)]
-        left += self._making.values()
+        left += [*self._making.values(), *self._lifting.values()]
         while not self._queue.empty():
             message = self._queue.get()
             if not callable(message):
@@ -325,7 +332,7 @@ class Writer(threading.Thread):
             return self._execute(turn, work)
         sid = work.session_id
         if isinstance(work, Made) and self.machines.get(sid) is not work.progress.live:
-            return self._repeat(work, work.batch)
+            return self._repeat(work, work.begun)
         if isinstance(work, Rewound) and (
             self.machines.get(sid) is not work.live or work.live.seq != work.seq
         ):
@@ -342,7 +349,7 @@ class Writer(threading.Thread):
         before, rows = live.seq, len(turn.rows)
         try:
             result = work.do(turn, live)
-            unfinished = isinstance(result, (Progress, Rewound))
+            unfinished = isinstance(result, (Progress, Single, Rewound))
             if work.terms is not None and work.terms.once is not None and not unfinished:
                 turn.replies.keep(work.terms.once, sid, result)
         except Exception as error:
@@ -352,8 +359,8 @@ class Writer(threading.Thread):
             if not isinstance(error, REFUSALS) and work.writes:
                 log.exception("session %s: a call failed", sid)
             return Answer(work, error=error)
-        if isinstance(result, Progress):
-            assert isinstance(work, Batch)
+        if isinstance(result, (Progress, Single)):
+            assert isinstance(work, (Batch, Call))
             self._parked[sid] = []
             self._queue.put(partial(self._slice, work, result))
             return None
@@ -382,31 +389,68 @@ class Writer(threading.Thread):
             self.machines.drop(work.session_id)
         return Answer(work, result)
 
-    # -- long batches ----------------------------------------------------------------------------------------
+    # -- long batches and heavy calls ------------------------------------------------------------------------
 
-    def _slice(self, batch: Batch, progress: Progress, ready: list[Work]) -> None:
-        """Make some more calls of a batch; at its end, its rows are ready to be written."""
-        sid = batch.session_id
-        if self.machines.get(sid) is not progress.live:  # the group in which it was begun has failed
-            self._again.append(batch)
-            self._unpark(sid)
+    def _slice(self, begun: Begun, progress: Progress | Single, ready: list[Work]) -> None:
+        """Make some more calls; at the end, the rows are ready to be written."""
+        if self._abandoned(begun, progress):
             return
         try:
             progress.step(SLICE)
-        except Exception as error:
-            if progress.live.spoiled or progress.live.seq != progress.start:
-                self.machines.drop(sid)
-            if not isinstance(error, REFUSALS):
-                log.exception("session %s: a batch failed", sid)
-            self._unpark(sid)
-            self._tell([Answer(batch, error=error)])
+        except Exception as error:  # noqa: BLE001 - told to who asked
+            self._broken(begun, progress, error)
             return
-        if progress.done:
-            ready.append(Made(batch, progress))
-        else:
-            self._queue.put(partial(self._slice, batch, progress))
+        self._go_on(begun, progress, ready)
 
-    def _repeat(self, made: Made | Rewound, work: Batch | Rewind) -> Answer | None:
+    def _go_on(self, begun: Begun, progress: Progress | Single, ready: list[Work]) -> None:
+        if progress.done:
+            ready.append(Made(begun, progress))
+        elif progress.heavy:
+            self._lifting[begun.session_id] = begun
+            # It ends with the process: nobody waits then for what takes seconds.
+            threading.Thread(target=self._lift, args=(begun, progress), name="heavy", daemon=True).start()
+        else:
+            self._queue.put(partial(self._slice, begun, progress))
+
+    def _lift(self, begun: Begun, progress: Progress | Single) -> None:
+        """On a thread of its own, while the session is closed to others: make one heavy call."""
+        failed: Exception | None = None
+        with self._lifters:
+            try:
+                progress.step_heavily()
+            except Exception as error:  # noqa: BLE001 - told to who asked
+                failed = error
+        self._queue.put(partial(self._lifted, begun, progress, failed))
+
+    def _lifted(
+        self, begun: Begun, progress: Progress | Single, failed: Exception | None, ready: list[Work]
+    ) -> None:
+        del self._lifting[begun.session_id]
+        if self._abandoned(begun, progress):
+            return
+        if failed is not None:
+            self._broken(begun, progress, failed)
+        else:
+            self._go_on(begun, progress, ready)
+
+    def _abandoned(self, begun: Begun, progress: Progress | Single) -> bool:
+        """Whether the group in which it was begun has failed, so that it must be begun again."""
+        if self.machines.get(begun.session_id) is progress.live:
+            return False
+        self._again.append(begun)
+        self._unpark(begun.session_id)
+        return True
+
+    def _broken(self, begun: Begun, progress: Progress | Single, error: Exception) -> None:
+        sid = begun.session_id
+        if progress.live.spoiled or progress.live.seq != progress.start:
+            self.machines.drop(sid)
+        if not isinstance(error, REFUSALS):
+            log.error("session %s: a batch failed", sid, exc_info=error)
+        self._unpark(sid)
+        self._tell([Answer(begun, error=error)])
+
+    def _repeat(self, made: Made | Rewound, work: Begun | Rewind) -> Answer | None:
         """Another process wrote while the machine was made ready: do it again, on top of that."""
         if work.retries >= RETRIES:
             return Answer(made, error=Busy("another process keeps writing to this session"))

@@ -1,7 +1,7 @@
 """The runs of what a call changed."""
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.mm import changes
@@ -28,6 +28,7 @@ def slow_runs(said: list[Mention]) -> list[list[object]]:
     return runs
 
 
+@settings(deadline=None)
 @given(mentions)
 def test_few_and_many_mentions_say_the_same(said: list[Mention]) -> None:
     expected = slow_runs(said)

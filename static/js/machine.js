@@ -185,6 +185,7 @@ document.addEventListener("submit", async (event) => {
 async function demo(form) {
   const button = form.querySelector("button");
   button.disabled = true;
+  button.textContent = "Running …";
   try {
     await first(async () => {
       const to = await runStep(form);
@@ -194,6 +195,7 @@ async function demo(form) {
   } catch (error) {
     refused(error, form);
     button.disabled = false;
+    button.textContent = "Run this step";
   }
 }
 

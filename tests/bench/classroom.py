@@ -148,14 +148,15 @@ class Class:
         return f"{BASE}/sessions/{json.loads(made)['id']}"
 
     async def run(self, students: int, watchers: int, seconds: float) -> Figures:
-        callers = [await self.connect() for _ in range(students + 1)]
-        self.shared = await self.session(callers[0], "x86_64-8g")
-        own = [await self.session(caller, "x86_64-1g") for caller in callers[1:]]
+        office = await self.connect()
+        self.shared = await self.session(office, "x86_64-8g")
+        own = [await self.session(office, "x86_64-1g") for _ in range(students)]
         following = [Watcher() for _ in range(watchers)]
         streams = [await self.connect(watcher.part) for watcher in following]
         for stream in streams:
             status, _ = await stream.ask("GET", f"{self.shared}/events/stream?after=0", self.netloc)
             self.figures.errors += status != 200
+        callers = [await self.connect() for _ in range(students + 1)]
         draw = random.Random(1)
         now = time.perf_counter()
         pace = [(self.shared, 0.2), *((session, 1.0) for session in own)]

@@ -70,6 +70,17 @@ def make(page: Page, address: str) -> list[str]:
     return paths
 
 
+def demo(page: Page, address: str, name: str, steps: int) -> str:
+    """A guided demo with its first steps run; its path."""
+    page.goto(address)
+    page.locator(f"#demo-{name} button").click()
+    for _ in range(steps):
+        page.get_by_role("link", name="Next").click()
+        page.get_by_role("button", name="Run this step").click()
+        page.locator(".demo-results").wait_for()
+    return page.url.removeprefix(address).partition("#")[0]
+
+
 def views(page: Page, address: str) -> Iterator[tuple[str, str]]:
     """What is pictured: a name and its address."""
     tiny, small, large = make(page, address)
@@ -79,6 +90,7 @@ def views(page: Page, address: str) -> Iterator[tuple[str, str]]:
     yield "explain", f"{tiny}/explain/10"
     yield "null", small
     yield "whole", large
+    yield "demo", demo(page, address, "split-and-merge", 2)
     yield "gfp", "/gfp?mask=GFP_ATOMIC"
     yield "calls", "/calls"
 

@@ -71,3 +71,15 @@ def test_one_more_block_empties_lists_that_overflowed_before() -> None:
     assert held(zone) == [1]
     lab("__free_pages", pfn=pair, order=1)
     assert held(zone) == [0]
+
+
+def test_lists_that_may_hold_less_than_a_batch_give_back_one_page_at_a_time() -> None:
+    lab = Lab(profile="x86_64-1g")
+    zone = lab.m.zones[1]
+    pcp = zone.pcp[0]
+    runs = lab("alloc_pages", gfp="GFP_KERNEL", order=0, repeat=4).runs
+    lab("drain_all_pages")
+    pcp.high = 3
+    assert pcp.high < pcp.batch
+    lab("__free_pages", page=runs, order=0)
+    assert held(zone) == [2]

@@ -286,7 +286,7 @@ PAGE_LISTS: Final = (
         "pcp.py",
         "    if high < pcp.batch:\n        return 1",
         "",
-        "boot pagesets give back one page at a time",
+        "lists that may hold less than a batch give back one page at a time",
     ),
     Mutation(
         5,

@@ -41,6 +41,10 @@ bench: $(VENV)/.test ## everything that has to be fast, as a table with its ceil
 load: $(VENV)/.test ## a class of 300 on one server for a minute: answers, events, memory
 	@$(BIN)/python -m tests.bench.classroom $(ARGS)
 
+.PHONY: crash
+crash: $(VENV)/.test ## kill a server under load thirty times, and tell what was lost
+	@$(BIN)/python -m tests.crash $(ARGS)
+
 .PHONY: fidelity
 fidelity: $(VENV)/.run ## replay recordings of a real kernel, and put the table into the README
 	@$(BIN)/kmemlab replay --readme README.md $(or $(RECORDINGS),tests/recordings)

@@ -1,8 +1,6 @@
 """The command line: what it says, what it refuses, how it ends."""
 
-import random
 import signal
-import sqlite3
 import threading
 import time
 from pathlib import Path
@@ -112,81 +110,6 @@ def test_serve_says_where_and_ends_soon(tmp_path: Path) -> None:
         assert (waits[0].status_code, waits[0].json()["woken_at"]) == (201, None)
     with served(tmp_path) as process:
         assert httpx2.get(process.base + session).json()["seq"] == 3
-
-
-class Caller(threading.Thread):
-    """Calls one session as fast as it can, and writes down what was answered."""
-
-    def __init__(self, base: str) -> None:
-        super().__init__()
-        self.base = base
-        self.answers: dict[int, bytes] = {}
-
-    def run(self) -> None:
-        with httpx2.Client(timeout=10) as client:
-            while True:
-                try:
-                    answer = client.post(f"{self.base}/alloc_page", json={"gfp": "GFP_KERNEL"})
-                except httpx2.TransportError:
-                    return
-                if answer.status_code == 201:
-                    self.answers[answer.json()["seq"]] = answer.content
-
-
-def crash(folder: Path, sessions: list[str], signum: int, answers: int) -> list[Caller]:
-    """Serve, call from many threads, and end the process when so many calls have been answered."""
-    with served(folder) as process:
-        while len(sessions) < 4:
-            sessions.append(process.create("x86_64-8g"))
-        callers = [Caller(process.base + sessions[number % 4]) for number in range(8)]
-        for caller in callers:
-            caller.start()
-        while sum(len(caller.answers) for caller in callers) < answers:
-            time.sleep(0.001)
-        process.end(signum)
-        for caller in callers:
-            caller.join()
-    return callers
-
-
-def check(folder: Path, sessions: list[str], callers: list[Caller]) -> None:
-    """Nothing that was answered is missing, nothing has a gap, and every machine comes back."""
-    db = sqlite3.connect(folder / "kmemlab.db")
-    assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-    for caller in callers:
-        sid = caller.base.rpartition("/")[2]
-        rows = dict(db.execute("SELECT seq, outcome FROM journal WHERE session_id = ?", (sid,)))
-        assert caller.answers.items() <= rows.items()
-        assert sorted(rows) == list(range(1, len(rows) + 1))
-        assert db.execute("SELECT seq FROM sessions WHERE id = ?", (sid,)).fetchone() == (len(rows),)
-    db.close()
-
-
-@pytest.mark.parametrize(("signum", "rounds"), [(signal.SIGKILL, 3), (signal.SIGTERM, 1)])
-def test_nothing_answered_is_lost(signum: int, rounds: int, tmp_path: Path) -> None:
-    draw = random.Random(signum)
-    sessions: list[str] = []
-    callers: list[Caller] = []
-    for _ in range(rounds):
-        callers += crash(tmp_path, sessions, signum, draw.randrange(20, 300))
-        check(tmp_path, sessions, callers)
-    with served(tmp_path) as process:
-        for session in sessions:
-            seq = httpx2.get(process.base + session).json()["seq"]
-            dump = httpx2.get(f"{process.base}{session}/dump").json()
-            assert len(dump["pages"]) == seq
-            made = httpx2.post(f"{process.base}{session}/drain_all_pages", json={})
-            assert (made.status_code, made.json()["seq"]) == (201, seq + 1)
-
-
-@pytest.mark.soak
-def test_nothing_answered_is_lost_in_thirty_crashes(tmp_path: Path) -> None:
-    draw = random.Random(30)
-    sessions: list[str] = []
-    callers: list[Caller] = []
-    for _ in range(30):
-        callers += crash(tmp_path, sessions, signal.SIGKILL, draw.randrange(1, 2000))
-        check(tmp_path, sessions, callers)
 
 
 def test_two_servers_start_at_once_and_share_the_file(tmp_path: Path) -> None:

@@ -16,6 +16,8 @@ import pytest
 from tests.faults import PAGE, Writers, alloc, dense, eventually, readiness, refused
 from tests.served_process import kmemlab, served
 
+pytestmark = pytest.mark.timeout(600)
+
 HOLD = """
 import sqlite3, sys, time
 db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)

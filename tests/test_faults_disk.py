@@ -20,6 +20,8 @@ import pytest
 from tests.faults import Writers, alloc, dense, eventually, mounted, readiness, refused, remount
 from tests.served_process import Served, kmemlab, served
 
+pytestmark = pytest.mark.timeout(600)
+
 LARGE = {"calls": [{"call": "alloc_pages", "gfp": "GFP_KERNEL", "order": 0}] * 1000}
 
 

@@ -345,6 +345,9 @@ class MapView:
     legend: Sequence[LegendEntry]
     selected: int | None
     max_shift: int
+    zoomed: int
+    zone_first: int
+    zone_end: int
 
 
 @dataclass(frozen=True, slots=True)

@@ -169,6 +169,9 @@ def map_view(
         legend=[LegendEntry(state, letter, MEANINGS[state]) for state, letter in LETTERS.items()],
         selected=here.pfn,
         max_shift=whole,
+        zoomed=whole - window.shift,
+        zone_first=zone["start_pfn"],
+        zone_end=end_of(zone),
     )
 
 

@@ -1,93 +1,133 @@
-// The frame map on a canvas: one cell = 2^shift frames, told apart by colour, pattern and letter, as in the drawing that
-// the server sends and in the legend. A cursor walks it by keyboard; what it points at is read out.
+// The frame map on a canvas: one cell = 2^k frames, told apart by colour, pattern and letter, as in the drawing that the
+// server sends and in the legend. It zooms and pans in place, from a whole zone to single frames; a cursor walks it by keyboard;
+// what it points at is read out.
 
 import { zonemap } from "./api.js";
-import { pattern } from "./patterns.js";
+import { Camera } from "./camera.js";
+import { maybe, one } from "./dom.js";
+import { Frames, OUTSIDE, ROW, UNKNOWN } from "./frames.js";
+import { looks } from "./patterns.js";
+
+/** @typedef {import("./frames.js").Run} Run */
+/** @typedef {Awaited<ReturnType<typeof zonemap>>} Doc */
 
 // A row is 64 cells, as in the drawing; on a telephone half as many, so that a cell stays large enough to point at.
-const WIDE = 64;
-const NARROW = 32;
 const NARROW_BELOW = 560;
 const FLASH = 2000;
-const hex = (pfn) => `0x${pfn.toString(16).padStart(5, "0")}`;
+const CALM = 250; // ms after the last motion until the rest of the page follows
+const STEP = 2; // levels of one press, as the buttons without script have it
+const hex = (/** @type {number} */ pfn) => `0x${pfn.toString(16).padStart(5, "0")}`;
 
 export class FrameMap {
   /** @param {HTMLElement} box @param {string} api */
   constructor(box, api) {
     this.box = box;
     this.api = api;
-    this.readout = document.getElementById("map-readout");
+    this.readout = one(document, "#map-readout", HTMLElement);
     this.canvas = document.createElement("canvas");
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "application");
     this.canvas.setAttribute("aria-roledescription", "frame map");
-    this.canvas.setAttribute("aria-label", "Frame map. Arrow keys walk, Enter inspects, plus and minus zoom, Page Up and Down pan.");
+    this.canvas.setAttribute(
+      "aria-label",
+      "Frame map. Arrow keys walk, Enter inspects, plus and minus zoom, Page Up and Down pan; drag to pan, Control and wheel to zoom.",
+    );
     this.canvas.setAttribute("aria-describedby", "map-readout");
+    this.frames = new Frames(api, () => this.later());
+    this.camera = new Camera(
+      () => this.moving(),
+      () => this.calm(),
+    );
+    /** @type {number | null} */
     this.cursor = null;
+    /** @type {number | null} */
+    this.pointed = null;
+    /** @type {number | null} */
+    this.selected = null;
+    /** @type {Run[]} */
     this.changed = [];
-    this.onInspect = () => {};
-    this.onWindow = () => {};
-    this.canvas.addEventListener("pointermove", (event) => this.point(this.cellAt(event)));
-    this.canvas.addEventListener("pointerleave", () => this.point(null));
-    this.canvas.addEventListener("click", (event) => this.inspect(this.cellAt(event)));
-    this.canvas.addEventListener("keydown", (event) => this.key(event));
-    this.canvas.addEventListener("focus", () => this.point(this.cursor ?? this.firstCell()));
-    this.canvas.addEventListener("blur", () => this.draw());
-    new ResizeObserver(() => this.draw()).observe(this.box);
-    document.addEventListener("theme", () => this.draw());
-    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.draw());
+    this.fresh = false;
+    /** @type {number | undefined} */
+    this.due = undefined;
+    this.onInspect = (/** @type {number} */ _pfn) => {};
+    this.onWindow = (/** @type {Record<string, string | number>} */ _window) => {};
+    this.listen();
   }
 
-  /** @param {Promise<[number, number, string][] | undefined>} changed */
+  listen() {
+    const { canvas } = this;
+    canvas.addEventListener("pointermove", (event) => this.move(event));
+    canvas.addEventListener("pointerleave", () => this.point(null));
+    canvas.addEventListener("pointerdown", (event) => this.down(event));
+    canvas.addEventListener("pointerup", (event) => this.up(event));
+    canvas.addEventListener("pointercancel", (event) => this.up(event));
+    canvas.addEventListener("wheel", (event) => this.wheel(event), { passive: false });
+    canvas.addEventListener("keydown", (event) => this.key(event));
+    canvas.addEventListener("focus", () => this.point(this.cursor ?? this.firstPfn()));
+    canvas.addEventListener("blur", () => this.later());
+    new ResizeObserver(() => this.later()).observe(this.box);
+    document.addEventListener("theme", () => this.later());
+    matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => this.later());
+    // The buttons lead to another page; here they do the same without leaving this one.
+    document.addEventListener("click", (event) => this.button(event), true);
+    document.addEventListener("input", (event) => {
+      if (event.target instanceof HTMLInputElement && event.target.id === "map-zoom") {
+        this.zoom(this.camera.most - Number(event.target.value));
+      }
+    });
+  }
+
+  // -- what the page tells ----------------------------------------------------------------------------------------------
+
+  /** @param {Promise<Run[] | undefined>} changed */
   async open(changed) {
     this.show(this.box, await this.fetch(this.box), await changed);
     this.box.append(this.canvas);
-    document.fonts.ready.then(() => this.draw());
+    document.fonts.ready.then(() => this.later());
     this.draw();
   }
 
-  /** @param {HTMLElement} box @returns the cells of the window that a rendered map describes */
+  /** @param {HTMLElement} box @returns {Promise<Doc>} the cells of the window that a rendered map describes */
   fetch(box) {
-    const { zone, node, start, shift, cells } = box.dataset;
+    const { zone = "", node = "", start = "", shift = "", cells = "" } = box.dataset;
     return zonemap(this.api, { zone, node, start, shift, cells });
   }
 
-  /** @param {HTMLElement} box @param {Awaited<ReturnType<typeof zonemap>>} doc @param {[number, number, string][]} [changed] */
+  /**
+   * Show a rendered map: the frames are newer, and where the page looks elsewhere than before, so does the canvas.
+   * @param {HTMLElement} box @param {Doc} doc @param {Run[]} [changed]
+   */
   show(box, doc, changed) {
-    const moved = box !== this.box && ["zone", "node", "start", "shift"].some((name) => box.dataset[name] !== this.box.dataset[name]);
-    const keep = this.cursor === null ? null : this.pfnOf(this.cursor);
+    const elsewhere = box === this.box || ![this.sent, place(this.box)].includes(place(box));
     if (box !== this.box) {
       for (const name of Object.keys(this.box.dataset)) delete this.box.dataset[name];
       Object.assign(this.box.dataset, box.dataset);
+      this.redraw(box);
     }
-    const drawing = this.box.querySelector("svg");
-    const fresh = box.querySelector("svg");
-    if (drawing && fresh && drawing !== fresh) drawing.replaceWith(document.adoptNode(fresh));
-    this.doc = doc;
-    for (const name of ["start", "shift", "low", "high"]) this[name] = Number(this.box.dataset[name]);
-    this.selected = this.box.dataset.selected === undefined ? null : Number(this.box.dataset.selected);
-    if (moved && keep !== null) this.cursor = this.clamp(Math.floor((keep - this.start) / 2 ** this.shift));
+    const { zone = "", node = "", zoneFirst, zoneEnd, maxShift, start, shift, selected } = this.box.dataset;
+    if (!this.frames.of(zone, node, Number(zoneFirst), Number(zoneEnd))) this.frames.forget();
+    this.camera.zone(Number(zoneFirst), Number(zoneEnd), Number(maxShift));
+    this.frames.put(doc);
+    if (elsewhere) this.camera.jump(Number(start), Number(shift));
+    this.selected = selected === undefined ? null : Number(selected);
     if (changed !== undefined) this.flash(changed);
-    if (document.activeElement === this.canvas) this.readout.textContent = this.words(this.cursor);
-    this.draw();
+    if (this.cursor !== null) this.cursor = this.clamp(this.cursor);
+    if (document.activeElement === this.canvas && this.cursor !== null) this.readout.textContent = this.words(this.cursor);
+    this.labels();
+    this.later();
   }
 
-  /**
-   * Draw what rows did to frames, as far as that decides cells: one that is changed in part waits for the next map.
-   * @param {[number, number, string][]} changed
-   */
+  /** The drawing behind the canvas, for print and for who has no canvas. @param {HTMLElement} box */
+  redraw(box) {
+    const drawing = this.box.querySelector("svg");
+    const fresh = box.querySelector("svg");
+    if (drawing && fresh) drawing.replaceWith(document.adoptNode(fresh));
+  }
+
+  /** @param {Run[]} changed */
   apply(changed) {
-    if (!this.doc) return;
-    const { cells, fill, states } = this.doc;
-    const width = 2 ** this.shift;
-    for (const [pfn, frames, state] of changed) {
-      const first = Math.max(0, Math.ceil((pfn - this.start) / width));
-      const end = Math.min(cells.length, Math.floor((pfn + frames - this.start) / width));
-      if (first >= end) continue;
-      cells.fill(states.indexOf(state), first, end);
-      fill.fill(state === "free" ? 0 : 255, first, end);
-    }
-    this.draw();
+    this.frames.apply(changed);
+    this.later();
   }
 
   focus() {
@@ -97,21 +137,74 @@ export class FrameMap {
 
   // -- what changed: bold for two seconds, then thin until the next call ----------------------------------------------
 
-  /** @param {[number, number, string][]} changed */
+  /** @param {Run[]} changed */
   flash(changed) {
     this.changed = changed;
     this.fresh = true;
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       this.fresh = false;
-      this.draw();
+      this.later();
     }, FLASH);
+  }
+
+  // -- where it looks ---------------------------------------------------------------------------------------------------
+
+  /** @param {number} level */
+  zoom(level, pfn = this.centre(), cell = this.cellOf(pfn)) {
+    this.camera.zoom(level, pfn, cell);
+  }
+
+  moving() {
+    clearTimeout(this.waiting);
+    this.labels();
+    this.draw();
+  }
+
+  /** At rest: the rest of the page follows, unless it moves on at once. */
+  calm() {
+    clearTimeout(this.waiting);
+    this.waiting = setTimeout(() => {
+      const { zone = "", node = "" } = this.box.dataset;
+      const window = { zone, node, shift: this.camera.level, start: `0x${this.camera.start.toString(16)}` };
+      this.sent = `${zone} ${node} ${this.camera.start} ${this.camera.level}`;
+      if (this.sent !== place(this.box)) this.onWindow(window);
+    }, CALM);
+  }
+
+  /** The range beside the map, while it moves. */
+  labels() {
+    const { low, end, start, level, cells } = this.camera;
+    const first = Math.max(low, Math.floor(start));
+    const last = Math.min(end, Math.ceil(start + cells * 2 ** level)) - 1;
+    const range = maybe(document, "#map-head .window", HTMLElement);
+    if (range) range.textContent = `${hex(first)}–${hex(last)}`;
+    const slider = maybe(document, "#map-zoom", HTMLInputElement);
+    if (slider && document.activeElement !== slider) slider.value = String(this.camera.most - this.camera.goal);
+  }
+
+  /** @param {MouseEvent} event */
+  button(event) {
+    const link = event.target instanceof Element ? event.target.closest("#map-head .step[id]") : null;
+    if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.go(link.id.replace("map-", ""));
+  }
+
+  /** @param {string} way */
+  go(way) {
+    const { camera } = this;
+    if (way === "in") this.zoom(camera.goal - STEP);
+    else if (way === "out") this.zoom(camera.goal + STEP);
+    else if (way === "whole") this.zoom(camera.most, camera.low, 0);
+    else camera.glide(((way === "earlier" ? -1 : 1) * camera.view) / ROW);
   }
 
   // -- geometry -------------------------------------------------------------------------------------------------------
 
   get columns() {
-    return this.box.clientWidth < NARROW_BELOW ? NARROW : WIDE;
+    return this.box.clientWidth < NARROW_BELOW ? ROW / 2 : ROW;
   }
 
   /** Of a cell, in CSS pixels. */
@@ -119,167 +212,253 @@ export class FrameMap {
     return this.canvas.clientWidth / this.columns;
   }
 
+  /** Frames of a cell. */
+  get span() {
+    return 2 ** this.camera.level;
+  }
+
   /** @param {number} cell */
   pfnOf(cell) {
-    return this.start + cell * 2 ** this.shift;
+    return this.camera.start + cell * this.span;
   }
 
-  firstCell() {
-    const pfn = this.selected ?? this.changed[0]?.[0] ?? this.low;
-    return this.clamp(Math.floor((pfn - this.start) / 2 ** this.shift));
+  /** The cell of a frame. @param {number} pfn */
+  cellOf(pfn) {
+    return Math.floor((pfn - this.camera.start) / this.span);
   }
 
-  /** @param {number} cell */
-  clamp(cell) {
-    const first = Math.max(0, Math.floor((this.low - this.start) / 2 ** this.shift));
-    return Math.min(this.doc.cells.length - 1, Math.max(first, cell));
+  firstPfn() {
+    return this.clamp(this.selected ?? this.changed[0]?.[0] ?? this.camera.low);
   }
 
-  /** @param {PointerEvent | MouseEvent} event */
-  cellAt(event) {
+  /** What zooming keeps in view. */
+  centre() {
+    const pfn = this.cursor ?? this.selected ?? this.changed[0]?.[0];
+    if (pfn !== undefined && pfn !== null && this.cellOf(pfn) >= 0 && this.cellOf(pfn) < this.camera.cells) return pfn;
+    return this.clamp(this.pfnOf(Math.floor(this.camera.cells / 2)));
+  }
+
+  /** The nearest frame that is on view. @param {number} pfn */
+  clamp(pfn) {
+    const { low, end, start, cells } = this.camera;
+    return Math.max(low, Math.floor(start), Math.min(pfn, end - 1, Math.floor(start + cells * this.span) - 1));
+  }
+
+  /** @param {MouseEvent} event */
+  pfnAt(event) {
     const { columns, size } = this;
     const x = Math.floor(event.offsetX / size);
-    const y = Math.floor(event.offsetY / size);
-    const cell = y * columns + x;
-    return x >= 0 && x < columns && y >= 0 && cell < this.doc.cells.length && this.state(cell) !== null ? cell : null;
+    const y = Math.floor(event.offsetY / size + this.shown.part);
+    if (x < 0 || x >= columns || y < 0) return null;
+    const pfn = Math.floor(this.shown.start + (y * columns + x) * this.span);
+    return this.frames.at(pfn, Math.round(this.camera.level)) === OUTSIDE ? null : Math.max(this.camera.low, pfn);
   }
 
-  /** @param {number} cell */
-  state(cell) {
-    return this.pfnOf(cell) + 2 ** this.shift <= this.low ? null : this.doc.states[this.doc.cells[cell]];
+  // -- pointing ---------------------------------------------------------------------------------------------------------
+
+  /** @param {PointerEvent} event */
+  down(event) {
+    if (event.button !== 0) return;
+    this.drag = { y: event.clientY, far: false };
+    this.canvas.setPointerCapture(event.pointerId);
   }
 
-  // -- reading ---------------------------------------------------------------------------------------------------------
-
-  /** @param {number | null} cell */
-  point(cell) {
-    if (cell === null || cell === this.pointed) return;
-    this.pointed = cell;
-    if (document.activeElement === this.canvas) this.cursor = cell;
-    this.readout.textContent = this.words(cell);
-    this.draw();
+  /** @param {PointerEvent} event */
+  move(event) {
+    if (!this.drag) {
+      this.point(this.pfnAt(event));
+      return;
+    }
+    const rows = (this.drag.y - event.clientY) / this.size;
+    if (!this.drag.far && Math.abs(rows) < 0.5) return;
+    this.drag = { y: event.clientY, far: true };
+    this.camera.pan((rows * this.columns) / ROW);
   }
 
-  /** @param {number} cell */
-  words(cell) {
-    const first = Math.max(this.low, this.pfnOf(cell));
-    const last = Math.min(this.high, this.pfnOf(cell + 1) - 1);
+  /** @param {PointerEvent} event */
+  up(event) {
+    const far = this.drag?.far;
+    this.drag = undefined;
+    if (far) this.camera.settle();
+    else if (event.type === "pointerup" && event.button === 0) this.inspect(this.pfnAt(event));
+  }
+
+  /** @param {WheelEvent} event */
+  wheel(event) {
+    const focused = document.activeElement === this.canvas;
+    if (!event.ctrlKey && !event.metaKey && !focused) return;
+    event.preventDefault();
+    const lines = event.deltaMode === WheelEvent.DOM_DELTA_LINE ? event.deltaY * 16 : event.deltaY;
+    if (!event.ctrlKey && !event.metaKey) {
+      this.camera.pan((lines / this.size) * (this.columns / ROW));
+      clearTimeout(this.wheeled);
+      this.wheeled = setTimeout(() => this.camera.settle(), 120);
+      return;
+    }
+    this.turned = (this.turned ?? 0) + lines;
+    if (Math.abs(this.turned) < 30) return;
+    const pfn = this.pfnAt(event) ?? this.centre();
+    this.zoom(this.camera.goal + Math.sign(this.turned), pfn, this.cellOf(pfn));
+    this.turned = 0;
+  }
+
+  /** @param {number | null} pfn */
+  point(pfn) {
+    if (pfn === null || pfn === this.pointed) return;
+    this.pointed = pfn;
+    if (document.activeElement === this.canvas) this.cursor = pfn;
+    this.readout.textContent = this.words(pfn);
+    this.later();
+  }
+
+  /** First and last frame of the cell of a frame. @param {number} pfn */
+  cellAround(pfn) {
+    const first = Math.floor(this.pfnOf(this.cellOf(pfn)));
+    return [Math.max(this.camera.low, first), Math.min(this.camera.end, first + Math.round(this.span)) - 1];
+  }
+
+  /** @param {number} pfn */
+  words(pfn) {
+    const [first, last] = this.cellAround(pfn);
     const frames = last - first + 1;
-    const used = this.doc.fill[cell] / 255;
+    const look = this.frames.at(first, Math.round(this.camera.level));
+    if (look < 0) return hex(first);
+    const used = (look >> 8) / 255;
     const where = frames === 1 ? hex(first) : `${hex(first)}–${hex(last)}, ${frames.toLocaleString("en")} frames`;
     const share = frames > 1 ? `; ${used > 0 && used < 0.01 ? "under 1" : Math.round(used * 100)} % in use` : "";
-    const changed = this.changed.some(([pfn, count]) => pfn <= last && pfn + count > first) ? "; changed by the last call" : "";
-    return `${where}: ${frames > 1 ? "mostly " : ""}${this.state(cell)}${share}${changed}`;
+    const changed = this.changed.some(([run, count]) => run <= last && run + count > first) ? "; changed by the last call" : "";
+    return `${where}: ${frames > 1 ? "mostly " : ""}${this.frames.states[look & 255]}${share}${changed}`;
   }
 
-  /** @param {number | null} cell */
-  inspect(cell) {
-    if (cell === null) return;
-    this.cursor = cell;
-    const first = Math.max(this.low, this.pfnOf(cell));
-    const last = Math.min(this.high, this.pfnOf(cell + 1) - 1);
-    const hit = this.changed.find(([pfn, count]) => pfn <= last && pfn + count > first);
+  /** @param {number | null} pfn */
+  inspect(pfn) {
+    if (pfn === null) return;
+    this.cursor = pfn;
+    const [first, last] = this.cellAround(pfn);
+    const hit = this.changed.find(([run, count]) => run <= last && run + count > first);
     this.onInspect(hit ? Math.max(first, hit[0]) : first);
   }
 
   /** @param {KeyboardEvent} event */
   key(event) {
     if (event.ctrlKey || event.metaKey || event.altKey) return;
-    const steps = { ArrowLeft: -1, ArrowRight: 1, ArrowUp: -this.columns, ArrowDown: this.columns, Home: -Infinity, End: Infinity };
-    if (event.key in steps) {
-      this.point(this.clamp((this.cursor ?? this.firstCell()) + steps[event.key]));
-    } else if (event.key === "Enter" || event.key === " ") {
-      this.inspect(this.cursor);
-    } else if (event.key === "+" || event.key === "=") this.zoom(-2);
-    else if (event.key === "-" || event.key === "−") this.zoom(2);
-    else if (event.key === "PageUp") document.getElementById("map-earlier")?.click();
-    else if (event.key === "PageDown") document.getElementById("map-later")?.click();
+    const steps = new Map([
+      ["ArrowLeft", -1],
+      ["ArrowRight", 1],
+      ["ArrowUp", -this.columns],
+      ["ArrowDown", this.columns],
+      ["Home", -Infinity],
+      ["End", Infinity],
+    ]);
+    const step = steps.get(event.key);
+    if (step !== undefined) this.walk(step);
+    else if (event.key === "Enter" || event.key === " ") this.inspect(this.cursor);
+    else if (event.key === "+" || event.key === "=") this.go("in");
+    else if (event.key === "-" || event.key === "−") this.go("out");
+    else if (event.key === "PageUp") this.go("earlier");
+    else if (event.key === "PageDown") this.go("later");
     else return;
     event.preventDefault();
     event.stopPropagation();
   }
 
-  /** Zoom around the cursor. @param {number} by */
-  zoom(by) {
-    const shift = Math.min(Number(this.box.dataset.maxShift), Math.max(0, this.shift + by));
-    if (shift === this.shift) return;
-    const row = WIDE * 2 ** shift;
-    const centre = this.pfnOf(this.cursor ?? this.firstCell());
-    const start = Math.max(0, Math.floor(centre / row) - 16) * row;
-    this.onWindow({ zone: this.box.dataset.zone, node: this.box.dataset.node, shift, start: `0x${start.toString(16)}` });
+  /** The cursor by cells; at an edge the map follows it. @param {number} step */
+  walk(step) {
+    const { low, end } = this.camera;
+    const [first] = this.cellAround(this.cursor ?? this.firstPfn());
+    const to = Number.isFinite(step) ? Math.max(low, Math.min(end - 1, first + step * this.span)) : this.clamp(step < 0 ? 0 : end);
+    const cell = this.cellOf(to);
+    if (cell < 0) this.camera.glide(-1);
+    else if (cell >= this.camera.cells) this.camera.glide(1);
+    this.point(to);
   }
 
   // -- drawing --------------------------------------------------------------------------------------------------------
 
+  /** Draw before the next picture, once. */
+  later() {
+    this.due ??= requestAnimationFrame(() => this.draw());
+  }
+
+  /** What is on view: the frame in the corner, and how much of the first row is above it. */
+  get shown() {
+    const { start, level } = this.camera;
+    if (level !== Math.round(level)) return { start, part: 0 };
+    const row = this.columns * 2 ** level;
+    const first = Math.floor(start / row) * row;
+    return { start: first, part: (start - first) / row };
+  }
+
   draw() {
-    if (!this.doc || !this.canvas.isConnected) return;
+    if (this.due) cancelAnimationFrame(this.due);
+    this.due = undefined;
+    const context = this.canvas.isConnected && this.frames.states.length ? this.canvas.getContext("2d") : null;
+    if (!context) return;
     const ratio = devicePixelRatio || 1;
     const { columns } = this;
-    const rows = Math.ceil(this.doc.cells.length / columns);
+    const rows = Math.ceil(this.camera.cells / columns);
     const size = Math.floor((this.box.clientWidth * ratio) / columns);
-    if (this.canvas.width !== size * columns || this.canvas.height !== size * rows) {
-      this.canvas.width = size * columns;
-      this.canvas.height = size * rows;
-      this.canvas.style.width = `${(size * columns) / ratio}px`;
-      this.canvas.style.height = `${(size * rows) / ratio}px`;
-    }
-    const looks = this.looks(size);
-    const context = this.canvas.getContext("2d");
+    if (!size) return;
+    this.resize(size * columns, size * rows, ratio);
+    this.stamps = looks(size, this.stamps);
+    const { start, part } = this.shown;
+    const level = Math.round(this.camera.level);
+    context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
-    this.doc.cells.forEach((_, cell) => {
-      const state = this.state(cell);
-      if (state === null) return;
+    context.setTransform(1, 0, 0, 1, 0, -Math.round(part * size));
+    this.cells(context, size, start, (rows + (part ? 1 : 0)) * columns, level);
+    this.outline(context, size, start, this.changed, this.fresh ? 2 * ratio : ratio);
+    if (this.selected !== null) this.outline(context, size, start, [[this.selected, 1, ""]], 2 * ratio);
+    const pointed = document.activeElement === this.canvas ? this.cursor : this.pointed;
+    if (pointed !== null) this.ring(context, size, Math.floor((pointed - start) / this.span), ratio);
+    if (!this.camera.motion || this.drag) this.frames.want(start - this.span * ROW * 8, start + this.span * this.camera.view * 1.25, level);
+  }
+
+  /** @param {number} width @param {number} height @param {number} ratio */
+  resize(width, height, ratio) {
+    if (this.canvas.width === width && this.canvas.height === height) return;
+    this.canvas.width = width;
+    this.canvas.height = height;
+    this.canvas.style.width = `${width / ratio}px`;
+    this.canvas.style.height = `${height / ratio}px`;
+  }
+
+  /** @param {CanvasRenderingContext2D} context @param {number} size @param {number} start @param {number} count @param {number} level */
+  cells(context, size, start, count, level) {
+    const { columns, span, frames, stamps } = this;
+    if (!stamps) return;
+    const free = frames.states.indexOf("free");
+    context.fillStyle = stamps.soft;
+    for (let cell = 0, before = OUTSIDE; cell < count; cell++) {
+      const look = frames.at(Math.floor(start + cell * span), level);
+      if (look === OUTSIDE || look === UNKNOWN) {
+        before = look;
+        continue;
+      }
       const x = (cell % columns) * size;
       const y = Math.floor(cell / columns) * size;
-      const first = cell % columns === 0 || this.state(cell - 1) !== state;
-      context.drawImage(looks.get(first ? state : `${state} again`) ?? looks.get(state), x, y);
-      const used = this.doc.fill[cell];
-      if (state === "free" && used) {
+      const index = look & 255;
+      const state = frames.states[index];
+      const picture = (cell % columns === 0 || before !== index ? stamps.first : stamps.again).get(state);
+      if (picture) context.drawImage(picture, x, y);
+      const used = look >> 8;
+      if (index === free && used) {
         const height = Math.max(2, Math.floor((used * (size - 2)) / 255));
-        context.fillStyle = looks.soft;
         context.fillRect(x, y + size - 1 - height, size - 1, height);
       }
-    });
-    this.outline(context, size, looks.ink, this.changed, this.fresh ? 2 * ratio : ratio);
-    if (this.selected !== null) this.outline(context, size, looks.ink, [[this.selected, 1]], 2 * ratio);
-    const pointed = document.activeElement === this.canvas ? this.cursor : this.pointed;
-    if (pointed !== null && pointed !== undefined) this.ring(context, size, looks, pointed, ratio);
-  }
-
-  /** Each state drawn once, to be stamped into its cells. @param {number} size */
-  looks(size) {
-    const key = `${size} ${getComputedStyle(document.documentElement).color} ${getComputedStyle(document.body).backgroundColor}`;
-    if (this.stamps?.key === key) return this.stamps;
-    const stamps = new Map();
-    for (const entry of document.querySelectorAll(".legend [data-state]")) {
-      const cell = getComputedStyle(entry.querySelector(".cell"));
-      const stamp = new OffscreenCanvas(size, size);
-      pattern(stamp.getContext("2d"), size, entry.dataset.state, entry.dataset.letter, cell.fill, cell.color);
-      stamps.set(entry.dataset.state, stamp);
-      if (entry.dataset.state === "reserved") {
-        // Half of a zone may be reserved: one letter a run is enough of it.
-        const again = new OffscreenCanvas(size, size);
-        pattern(again.getContext("2d"), size, entry.dataset.state, "", cell.fill, cell.color);
-        stamps.set("reserved again", again);
-      }
+      before = index;
     }
-    const probe = document.querySelector(".legend .cell-free");
-    stamps.ink = getComputedStyle(document.documentElement).color;
-    stamps.paper = getComputedStyle(document.documentElement).backgroundColor;
-    stamps.soft = getComputedStyle(probe).color;
-    stamps.key = key;
-    this.stamps = stamps;
-    return stamps;
   }
 
-  /** @param {CanvasRenderingContext2D} context @param {[number, number][]} runs */
-  outline(context, size, ink, runs, line) {
-    const { columns } = this;
-    context.strokeStyle = ink;
+  /** @param {CanvasRenderingContext2D} context @param {number} size @param {number} start @param {Run[]} runs @param {number} line */
+  outline(context, size, start, runs, line) {
+    const { columns, span } = this;
+    const count = (Math.ceil(this.camera.cells / columns) + 1) * columns;
+    context.strokeStyle = this.stamps?.ink ?? "";
     context.lineWidth = line;
     for (const [pfn, frames] of runs) {
-      const first = Math.floor((Math.max(pfn, this.start) - this.start) / 2 ** this.shift);
-      const last = Math.min(this.doc.cells.length, Math.ceil((pfn + frames - this.start) / 2 ** this.shift)) - 1;
+      const first = Math.max(0, Math.floor((pfn - start) / span));
+      const last = Math.min(count, Math.ceil((pfn + frames - start) / span)) - 1;
       for (let row = Math.floor(first / columns); row <= Math.floor(last / columns) && first <= last; row++) {
         const left = Math.max(first, row * columns) % columns;
         const right = Math.min(last, row * columns + columns - 1) % columns;
@@ -288,16 +467,20 @@ export class FrameMap {
     }
   }
 
-  /** The cursor: ink on paper on ink, to be seen on every state. */
-  ring(context, size, looks, cell, ratio) {
-    const { columns } = this;
-    const x = (cell % columns) * size;
-    const y = Math.floor(cell / columns) * size;
-    context.lineWidth = 4 * ratio;
-    context.strokeStyle = looks.paper;
-    context.strokeRect(x - ratio, y - ratio, size + ratio, size + ratio);
-    context.lineWidth = 2 * ratio;
-    context.strokeStyle = looks.ink;
-    context.strokeRect(x - ratio, y - ratio, size + ratio, size + ratio);
+  /** The cursor: ink on paper on ink, to be seen on every state. @param {CanvasRenderingContext2D} context @param {number} size @param {number} cell @param {number} ratio */
+  ring(context, size, cell, ratio) {
+    if (cell < 0 || !this.stamps) return;
+    const x = (cell % this.columns) * size;
+    const y = Math.floor(cell / this.columns) * size;
+    for (const [width, style] of /** @type {[number, string][]} */ ([[4, this.stamps.paper], [2, this.stamps.ink]])) {
+      context.lineWidth = width * ratio;
+      context.strokeStyle = style;
+      context.strokeRect(x - ratio, y - ratio, size + ratio, size + ratio);
+    }
   }
+}
+
+/** Where a rendered map looks. @param {HTMLElement} box */
+function place({ dataset: { zone, node, start, shift } }) {
+  return `${zone} ${node} ${start} ${shift}`;
 }

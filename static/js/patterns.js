@@ -1,5 +1,7 @@
 // One cell of each state. The same patterns as templates/machine/patterns.html, drawn with the legend's own colours.
 
+import { all, one } from "./dom.js";
+
 /**
  * Lines across a cell of 12 units, by state: [x1, y1, x2, y2].
  * @type {Record<string, number[][]>}
@@ -46,4 +48,33 @@ export function pattern(context, size, state, letter, fill, ink) {
     context.textBaseline = "alphabetic";
     context.fillText(letter, (size - 1) / 2, size * 0.77);
   }
+}
+
+/**
+ * Each state drawn once, to be stamped into cells; of a state that may fill half a zone one letter a run is enough.
+ * @typedef {{key: string, first: Map<string, OffscreenCanvas>, again: Map<string, OffscreenCanvas>, ink: string, paper: string, soft: string}} Looks
+ * @param {number} size in device pixels @param {Looks} [known] @returns {Looks}
+ */
+export function looks(size, known) {
+  const page = getComputedStyle(document.documentElement);
+  const key = `${size} ${page.color} ${page.backgroundColor} ${document.fonts.status}`;
+  if (known?.key === key) return known;
+  /** @type {Looks} */
+  const found = { key, first: new Map(), again: new Map(), ink: page.color, paper: page.backgroundColor, soft: page.color };
+  for (const entry of all(document, ".legend [data-state]", HTMLElement)) {
+    const { state = "", letter = "" } = entry.dataset;
+    const colours = getComputedStyle(one(entry, ".cell", SVGElement));
+    found.first.set(state, stamp(size, state, letter, colours));
+    found.again.set(state, stamp(size, state, state === "reserved" ? "" : letter, colours));
+    if (state === "free") found.soft = colours.color;
+  }
+  return found;
+}
+
+/** @param {number} size @param {string} state @param {string} letter @param {CSSStyleDeclaration} colours */
+function stamp(size, state, letter, colours) {
+  const canvas = new OffscreenCanvas(size, size);
+  const context = canvas.getContext("2d");
+  if (context) pattern(context, size, state, letter, colours.fill, colours.color);
+  return canvas;
 }

@@ -315,7 +315,7 @@ WRONG: dict[str, tuple[str | Callable[[sqlite3.Connection, str], object], str]] 
     ),
     "what it starts from": (
         'UPDATE sessions SET boot = \'{"profile": "vax"}\' WHERE id = :sid',
-        "what it starts from cannot be read: profile: ",
+        "what it starts from cannot be read: BadArgument(",
     ),
     "another start": (
         'UPDATE sessions SET boot = \'{"profile": "x86_64-1g"}\' WHERE id = :sid',

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 
 from app.mm import machine as mm_machine
 from app.sessions import exporting, importing
-from app.sessions.errors import NotFound
+from app.sessions.errors import Busy, NotFound
 from app.store import Store, imports, sessions
 from tests.exported import NDJSON, Lines, changed, exported, file_of, filled, imported, lines_of
 from tests.factories import raw, settings_for
@@ -397,6 +397,28 @@ def test_nobody_sees_it_before_it_is_there(tmp_path: Path, file: bytes) -> None:
         importing.discard(store, sid)  # somebody's session is not discarded
         assert sessions_of(client) == [sid]
         store.dispose()
+
+
+def test_an_import_that_is_ended_leaves_nothing(
+    elsewhere: TestClient, tmp_path: Path, file: bytes, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(importing, "PART_ROWS", 5)
+    app: Any = elsewhere.app
+    store = Store.of(app.state.settings)
+    there: list[int] = []
+
+    def go_on() -> None:
+        there.append(len(nobodys(elsewhere)))
+        if there[-1] and len(there) > 12:
+            raise Busy("the server is stopping")
+
+    with (tmp_path / "file").open("wb+") as copy:
+        copy.write(file)
+        with pytest.raises(Busy):
+            importing.prepare(store, copy, "local", importing.Limits(go_on=go_on))
+    assert there[-1] == 1
+    assert nobodys(elsewhere) == []
+    store.dispose()
 
 
 def test_what_a_crash_left_is_swept_away(

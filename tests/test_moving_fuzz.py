@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Callable, Iterator
+from copy import deepcopy
 from pathlib import Path
 from typing import Any
 
@@ -118,9 +119,9 @@ def change_somewhere(draw: random.Random, document: Any) -> None:
         elif kind == 2 and type(below) is int:
             document[key] = below + draw.choice((1, -1, 1 << 20, 1 << 62))
         elif kind == 3:
-            document[key] = DEEP
+            document[key] = deepcopy(DEEP)
         else:
-            document[key] = draw.choice(STRANGE)
+            document[key] = deepcopy(draw.choice(STRANGE))
         return
 
 

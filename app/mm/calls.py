@@ -114,14 +114,28 @@ class Call:
 
     def resolve(self, names: Mapping[str, Named], model: MemoryModel) -> Call:
         """The same call with every reference replaced by its value. Raises BadArgument."""
-        if not any(isinstance(value, Reference) for value in self.args.values()):
+        for value in self.args.values():
+            if isinstance(value, Reference):
+                break
+        else:
             return self
         args = {}
         for key, value in self.args.items():
             if isinstance(value, Reference):
                 key, value = dereference(self.spec, key, value, names, model)  # noqa: PLW2901
             args[key] = value
-        resolved = replace(self, args=args)
+        resolved = Call(
+            self.spec,
+            args,
+            self.task,
+            self.cpu,
+            self.context,
+            self.repeat,
+            self.until,
+            self.start,
+            self.step,
+            self.count,
+        )
         value = args.get("page", args.get("addr"))
         return select(resolved, value, model) if isinstance(value, tuple) else resolved
 
@@ -198,15 +212,19 @@ class Parser:
                 self.page(arg, args)
             else:
                 args[arg.name] = self.field(arg.name, CHECKERS[arg.kind], arg)
-        call = Call(
-            self.spec,
-            args,
-            task="init" if "task" in args else self.field("task", check_task, _TASK),
-            cpu=self.field("cpu", check_cpu, _CPU),
-            context=self.field("context", check_context, _CONTEXT),
-            **(self.loop(args) if self.spec.allocates else {}),
-            **(self.slice() if self.spec.frees else {}),
-        )
+        given = self.body
+        call = Call(self.spec, args)
+        # Most calls say little of this.
+        if "task" in given and "task" not in args:
+            call.task = self.field("task", check_task, _TASK)
+        if "cpu" in given:
+            call.cpu = self.field("cpu", check_cpu, _CPU)
+        if "context" in given:
+            call.context = self.field("context", check_context, _CONTEXT)
+        if self.spec.allocates and ("repeat" in given or "until" in given):
+            call.repeat, call.until = self.loop(args)
+        elif self.spec.frees and ("start" in given or "step" in given or "count" in given):
+            call.start, call.step, call.count = self.slice()
         for key in self.body:
             if key not in self.used:
                 self.faults.append(Fault((str(key)[:40],), f"{self.spec.name} takes no such argument"))
@@ -242,7 +260,7 @@ class Parser:
         value = self.field(given[0], check, arg)
         args["addr" if given[0] == "addr" else "page"] = value
 
-    def loop(self, args: Mapping[str, Any]) -> dict[str, Any]:
+    def loop(self, args: Mapping[str, Any]) -> tuple[int | None, str | int | None]:
         """`repeat` and `until` of an allocating call, bounded by the frames they may touch."""
         repeat = self.field("repeat", check_repeat, _REPEAT)
         until = self.field("until", check_until, _UNTIL)
@@ -256,15 +274,15 @@ class Parser:
             )
         if repeat is None and until is not None:
             repeat = longest_loop(frames)
-        return {"repeat": repeat, "until": until}
+        return repeat, until
 
-    def slice(self) -> dict[str, Any]:
+    def slice(self) -> tuple[int, int, int | None]:
         """`start`, `step` and `count` of a call that frees a list."""
-        return {
-            "start": self.field("start", check_index, _START),
-            "step": self.field("step", check_step, _STEP),
-            "count": self.field("count", check_index, _COUNT),
-        }
+        return (
+            self.field("start", check_index, _START),
+            self.field("step", check_step, _STEP),
+            self.field("count", check_index, _COUNT),
+        )
 
 
 _TASK = Arg("task", "task", "struct task_struct *", "who calls", False, "init")

@@ -18,10 +18,13 @@ MAPPED: Final = frozenset(("vmalloc", "vzalloc", "kvmalloc", "insmod"))
 
 def heavy(call: Call, names: Mapping[str, Named], machine: Machine) -> bool:
     """Whether a call may touch very much. names: what its references stand for."""
-    if call.spec.allocates or call.name == "insmod":
-        pages = call.args["size"] >> PAGE_SHIFT if call.name in MAPPED else 1
-        return (call.repeat or 1) * max(1, pages) > MANY
-    return call.spec.frees and freed(call, names, machine) > MANY
+    spec = call.spec
+    if spec.name in MAPPED:
+        size: int = call.args["size"]
+        return (call.repeat or 1) * max(1, size >> PAGE_SHIFT) > MANY
+    if spec.frees:
+        return freed(call, names, machine) > MANY
+    return call.repeat is not None and call.repeat > MANY
 
 
 def freed(call: Call, names: Mapping[str, Named], machine: Machine) -> int:

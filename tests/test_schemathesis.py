@@ -20,7 +20,7 @@ from tests.served import BASE, build, listening
 from tests.test_api_routes import TABLE
 
 FEW = 5
-MANY = 300
+MANY = 100  # for each of some 140 operations: well over 10,000 in all
 
 
 @pytest.fixture(scope="module")

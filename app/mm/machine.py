@@ -176,23 +176,28 @@ class Machine:
     def check(self, call: Call, spec: CallSpec) -> None:
         """What refuses a call before it reaches the kernel: a sleeping caller, or bounds of the session."""
         task = self.tasks.get(call.task)
-        grows = spec.allocates or spec.name in GROWING
-        if task is not None and task.waiting_for is None and not grows:
+        if task is None or task.waiting_for is not None:
+            if spec.name == "kill_task":
+                return
+            self.check_task(task)
+        if not spec.allocates and spec.name not in GROWING:
             return
-        if spec.name == "kill_task":
-            return
-        if task is None:
-            if len(self.tasks) >= MAX_TASKS:
-                raise NoRoom(f"a session holds at most {MAX_TASKS} tasks")
-        elif task.waiting_for is not None:
-            for_slot = task.name in self.pkmap.waiters
-            raise TaskBlocked(task.name, task.waiting_for, task.since, for_slot=for_slot)
         if spec.name == "kmem_cache_create" and len(self.caches) >= MAX_CACHES:
             raise NoRoom(f"a session holds at most {MAX_CACHES} slab caches")
-        if grows and self.live_blocks + self.blocks_wanted(call) > MAX_LIVE_BLOCKS:
+        if len(self.pages) + self.live_objects + self.blocks_wanted(call) > MAX_LIVE_BLOCKS:
             raise NoRoom(
                 f"a session holds at most {MAX_LIVE_BLOCKS} live blocks; {self.live_blocks} are in use"
             )
+
+    def check_task(self, task: Task | None) -> None:
+        """A caller that is new, or asleep."""
+        if task is None:
+            if len(self.tasks) >= MAX_TASKS:
+                raise NoRoom(f"a session holds at most {MAX_TASKS} tasks")
+            return
+        if task.waiting_for is not None:
+            for_slot = task.name in self.pkmap.waiters
+            raise TaskBlocked(task.name, task.waiting_for, task.since, for_slot=for_slot)
 
     def blocks_wanted(self, call: Call) -> int:
         """How many live blocks an allocating call may add: of mapped memory, every page is one."""

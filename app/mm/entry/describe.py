@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from app.mm import swap, vmallocinfo
 from app.mm.calls import Call, Named
 from app.mm.entry import objects
+from app.mm.memory_model import PAGE_SHIFT
 from app.mm.outcome import Outcome, SeenPage
 
 if TYPE_CHECKING:
@@ -19,14 +20,17 @@ RETURNS_ADDRESS: Final = frozenset(("__get_free_pages", "__get_free_page", "get_
 def page(m: Machine, pfn: int) -> SeenPage:
     """A page as it is now: where it lies and how often it is referenced."""
     zone = m.zone_of(pfn)
-    address = m.page_address(pfn)
+    model = m.model
+    # As MemoryModel.pfn_to_virt and pfn_to_page, without the calls: every outcome comes by here.
+    low = pfn < model.max_low_pfn
+    address = model.page_offset + (pfn << PAGE_SHIFT) if low else m.pkmap.page_address(pfn)
     block = m.pages.get(pfn)
     if block is not None:
         order, refcount = block.order, block.refcount
     else:
         # Whether a frame without a record is free or reserved takes looking for it; one just freed is free.
         order, refcount = 0, 0 if pfn == m.freed else swap.page_ref_count(m, pfn)
-    return pfn, order, zone, address, m.model.pfn_to_page(pfn), refcount
+    return pfn, order, zone, address, model.mem_map + pfn * model.sizeof_page, refcount
 
 
 def result(m: Machine, call: Call, value: int | None, outcome: Outcome) -> None:

@@ -53,7 +53,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.sessions = sessions
     api.mount(app)
-    web.mount(app)
+    web.mount(app, settings.demos)
     for kind in PROBLEMS:
         app.add_exception_handler(kind, refuse)
     return app

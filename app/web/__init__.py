@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
+from pathlib import Path
 
 from fastapi import FastAPI
 from starlette.requests import Request
@@ -32,10 +33,10 @@ TITLES = {
 DETAILS = {404: "The address leads to no page. A session that was deleted is gone for good."}
 
 
-def mount(app: FastAPI) -> None:
-    """Put the pages and the static files into an application."""
+def mount(app: FastAPI, own_demos: Path | None = None) -> None:
+    """Put the pages and the static files into an application. own_demos: a teacher's folder."""
     app.state.assets = Assets(paths.STATIC)
-    app.state.demos = Library(app.state.settings.demos)
+    app.state.demos = Library(own_demos)
     for fault in app.state.demos.faults():
         log.warning("a demo cannot be used: %s", fault)
     app.mount(app.state.assets.prefix, KeptForGood(directory=paths.STATIC), "static")

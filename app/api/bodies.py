@@ -12,7 +12,8 @@ import json
 from collections.abc import Callable
 from typing import Any, Final, NoReturn, TypeVar
 
-from starlette.requests import Request
+from starlette.requests import ClientDisconnect, Request
+from starlette.types import Receive
 
 from app.api.problems import Refusal
 from app.mm.errors import BadArgument, Fault
@@ -49,11 +50,28 @@ async def json_object(request: Request) -> dict[str, Any]:
 
 async def optional_object(request: Request) -> dict[str, Any]:
     """A body that is one JSON object; none at all is an empty one."""
-    body = await request.body()
+    return await object_in(request, await request.body())
+
+
+async def object_in(request: Request, body: bytes) -> dict[str, Any]:
+    """As `optional_object`, of a body that has been read."""
     if not body:
         return {}
     media_type(request, JSON)
-    return as_object(await off_loop(loads, body))
+    return as_object(loads(body) if len(body) <= AT_ONCE else await asyncio.to_thread(loads, body))
+
+
+async def whole(receive: Receive) -> bytes:
+    """A body, read without the generator that Starlette has for it. Raises ClientDisconnect."""
+    parts: list[bytes] = []
+    more = True
+    while more:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        parts.append(message.get("body", b""))
+        more = message.get("more_body", False)
+    return b"".join(parts)
 
 
 async def off_loop(read: Callable[[bytes], T], body: bytes) -> T:

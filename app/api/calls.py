@@ -15,7 +15,7 @@ from starlette.routing import Route
 
 from app.api import docs
 from app.api.batches import FORMS, Batch, read_batch
-from app.api.bodies import JSON, NDJSON, media_type, off_loop, optional_object
+from app.api.bodies import JSON, NDJSON, media_type, object_in, off_loop, whole
 from app.api.repeatable import on_terms
 from app.api.requests import BASE, asked, check_parameters, etag, has_terms
 from app.mm.errors import BadArgument
@@ -28,7 +28,8 @@ router = APIRouter(tags=["calls"], prefix="/sessions/{id:id}")
 async def call(request: Request) -> Response:
     """One kernel function: arguments in, outcome out."""
     sessions, principal, sid = asked(request)
-    body = await optional_object(request)
+    sent = await whole(request.receive)
+    body = await object_in(request, sent)
     counters = take_counters(body)
     wait = wait_of(request) if request.scope["query_string"] else 0.0
     name = request.path_params["call"]
@@ -39,6 +40,7 @@ async def call(request: Request) -> Response:
                 principal, sid, name, body, wait=wait, counters=counters, terms=terms
             ),
             outcome,
+            sent,
         )
     return outcome(await sessions.apply(principal, sid, name, body, wait=wait, counters=counters))
 

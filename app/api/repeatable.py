@@ -41,8 +41,8 @@ async def on_terms(
 ) -> Response:
     """Do what is asked, on the request's terms.
 
-    answered: how a result is answered. body: what stands for the body where that is too long to be read at
-    once, such as its hash.
+    answered: how a result is answered. body: the body where it has been read, or what stands for it where it
+    is too long to be read at once, such as its hash.
     """
     key, at = only(request, "idempotency-key"), seq_of(request)
     if key is None:

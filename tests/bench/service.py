@@ -54,7 +54,11 @@ def pinned(cpu: int) -> list[str]:
 @contextmanager
 def process(command: list[str], port: int, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
     """A server, from when it listens to the end."""
-    started = subprocess.Popen([*pinned(0), sys.executable, "-m", *command], env={**os.environ, **environ})
+    started = subprocess.Popen(
+        [*pinned(0), sys.executable, "-m", *command],
+        env={**os.environ, **environ},
+        stdout=subprocess.DEVNULL,  # it says where it listens, which is known
+    )
     try:
         for _ in range(600):
             with socket.socket() as probe:

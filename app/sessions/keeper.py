@@ -41,7 +41,9 @@ class Keeper:
         at_once = blocks <= SMALL and not snapshots.due(live.since // 2, blocks)
         live.since = 0
         if at_once:
-            self._background.submit(snapshots.keep, self._store, live.id, live.effective, live.machine.state())
+            self._background.submit(
+                snapshots.keep, self._store, live.id, live.effective, live.machine.state()
+            )
         else:
             self._background.submit(self._keep_at, live.id, live.effective)
 

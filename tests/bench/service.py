@@ -140,7 +140,8 @@ def compare(folder: Path, rounds: int, seconds: float) -> list[Figure]:
                     f"durable `alloc_pages` a second, {count} connections, of an echo's requests",
                     *(ratio(pairs), least, goal),
                     unit="×",
-                    ceiling=f"echo: {statistics.median(echo.load.rate for echo, _ in pairs):,.0f}/s",
+                    ceiling=f"echo: {statistics.median(echo.load.rate for echo, _ in pairs):,.0f}/s; "
+                    f"a call takes {cpu_ratio(pairs):.2f}× its CPU",
                 )
             )
         batch = replace(product, path=product.path.replace("/alloc_pages", "/calls"), body=BATCH)
@@ -152,7 +153,7 @@ def compare(folder: Path, rounds: int, seconds: float) -> list[Figure]:
                 f"calls a second in batches of {CALLS:,}, 8 connections, for each request of an echo",
                 *(ratio(pairs) * CALLS, 8, 20),
                 unit="×",
-                ceiling=f"{calls:,.0f} calls/s",
+                ceiling=f"{calls:,.0f} calls/s; by CPU {CALLS / cpu_ratio(pairs):.1f}×",
             )
         )
     return figures
@@ -161,6 +162,11 @@ def compare(folder: Path, rounds: int, seconds: float) -> list[Figure]:
 def ratio(pairs: list[list[Round]]) -> float:
     """How many requests a second the second of each pair answers for one of the first's."""
     return statistics.median(made.load.rate / echo.load.rate for echo, made in pairs)
+
+
+def cpu_ratio(pairs: list[list[Round]]) -> float:
+    """CPU time that a request of the second takes for one of the first; steadier on a busy machine."""
+    return statistics.median(made.cpu / echo.cpu for echo, made in pairs)
 
 
 def line(name: str, connections: int, rounds: list[Round], ceilings: list[Round]) -> None:

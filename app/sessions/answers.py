@@ -19,7 +19,7 @@ class SessionInfo:
     """A session as others see it.
 
     diverged: where the journal cannot be followed to its end by this engine, as far as is known: the last seq
-    that agrees, and the difference.
+    that agrees, and the difference. start: the seq of its first state.
     """
 
     id: str
@@ -31,6 +31,7 @@ class SessionInfo:
     created: str
     engine: int
     diverged: dict[str, Any] | None = None
+    start: int = 0
 
     @classmethod
     def of(cls, row: SessionRow) -> Self:
@@ -44,6 +45,7 @@ class SessionInfo:
             owner=row.owner,
             created=row.created,
             engine=row.engine,
+            start=row.start,
         )
 
     def as_json(self) -> dict[str, Any]:

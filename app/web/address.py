@@ -9,6 +9,7 @@ from urllib.parse import parse_qsl, urlencode
 
 PANELS: Final = ("lists", "slab", "vmalloc", "tasks", "log", "proc")
 BIGGEST: Final = 1 << 40
+SPELLED: Final = {"moment": "at"}
 LONGEST: Final = {"ran": 400}
 TEXTS: Final = (
     "zone",
@@ -34,7 +35,8 @@ class Address:
     zone, node, start, shift: the window of the map. pfn: the frame in the inspector. panel: which panel is
     open. call: whose form is shown, with `page`, `addr` and `order` filled in. outcome: the row of the
     journal that the banner shows. slabs, slab: a cache whose slabs are shown, from which on. area: where the
-    area begins whose frames are shown. file: of /proc. before: the journal from there downwards. names: whose
+    area begins whose frames are shown. file: of /proc. moment, `at` in the address: the seq after which the
+    machine is shown, where that is not the last. before: the journal from there downwards. names: whose
     spelling stands first, where the address says so. demo, step, part, ran: a guided demo beside the machine,
     see `demopanel`.
     """
@@ -55,6 +57,7 @@ class Address:
     slab: int | None = None
     area: str | None = None
     file: str | None = None
+    moment: int | None = None
     outcome: int | None = None
     before: int | None = None
     names: str | None = None
@@ -71,8 +74,13 @@ class Address:
     @property
     def query(self) -> str:
         """The view alone."""
-        pairs = [(f.name, getattr(self, f.name)) for f in fields(self) if f.name != "id"]
-        return urlencode([(name, text_of(name, value)) for name, value in pairs if value is not None])
+        return urlencode(self.pairs)
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """The parts of the view, as a form carries them along."""
+        found = [(f.name, getattr(self, f.name)) for f in fields(self) if f.name != "id"]
+        return [(SPELLED.get(name, name), text_of(name, value)) for name, value in found if value is not None]
 
     @property
     def href(self) -> str:
@@ -117,6 +125,8 @@ def parse(session: str, query: str | Mapping[str, str]) -> Address:
     for name in ("node", "start", "shift", "pfn", "slab", "outcome", "before", "part", "step"):
         if name in pairs:
             found[name] = number(pairs[name])
+    if "at" in pairs:
+        found["moment"] = number(pairs["at"])
     for name in TEXTS:
         if pairs.get(name):
             found[name] = pairs[name][: LONGEST.get(name, 64)]

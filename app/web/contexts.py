@@ -584,8 +584,32 @@ class NameChip:
 
 
 @dataclass(frozen=True, slots=True)
+class Timeline:
+    """The session's rows as a line. view: the rest of the address, which the form carries along.
+
+    earlier, later: one step to each side.
+    """
+
+    start: int
+    head: int
+    at: int
+    view: Sequence[tuple[str, str]]
+    earlier: Link
+    later: Link
+
+
+@dataclass(frozen=True, slots=True)
+class Past:
+    """The machine is shown as it was after row `seq` of `head`. live: the way back."""
+
+    seq: int
+    head: int
+    live: str
+
+
+@dataclass(frozen=True, slots=True)
 class MachinePage(Page):
-    """machine.html: a session's machine at its head.
+    """machine.html: a session's machine at its head, or as it was: `past` says when.
 
     panel: which panel is open, and what it shows: a `table`, or what the panel draws, or both. refusal: why
     the last request was no call. line: what stood in the console. view: the address's query, which forms
@@ -624,6 +648,11 @@ class MachinePage(Page):
     caches: Sequence[str]
     api: str
     close: str
+    timeline: Timeline
+    past: Past | None
+    origin: Link | None
+    diverged: str
+    history_refusal: Refusal | None
     demo: DemoPanel | None
 
 

@@ -22,6 +22,8 @@ CHANGES_SHOWN: Final = 12
 LONGEST_LINE: Final = 160
 RUNS: Final = re.compile(r"\[\[.*\]\]")
 
+# Rows that restore an earlier state.
+BACKWARDS: Final = ("rewind", "undo")
 NO_RETURN: Final = {"blocked": "asleep", "hang": "never returns"}
 
 HEADLINES: Final = {
@@ -64,6 +66,8 @@ def nothing_text(outcome: Outcome) -> str:
     """Why there is no value: the call sleeps or never ends, C has none for it, or it is the NULL pointer."""
     if outcome["verdict"] in NO_RETURN:
         return NO_RETURN[outcome["verdict"]]
+    if outcome["call"] in BACKWARDS:
+        return "void"
     spec = CALLS.get(outcome["call"])
     kind = "void *" if spec is None else returns(spec)
     if kind.endswith("*"):
@@ -73,6 +77,8 @@ def nothing_text(outcome: Outcome) -> str:
 
 def call_text(outcome: Outcome) -> str:
     """The call as a line; a list in it is only counted."""
+    if outcome["call"] in BACKWARDS:
+        return f"{outcome['call']} to #{outcome['args']['to']:,}"
     if outcome["call"] not in CALLS:
         return f"{outcome['call']} {json.dumps(outcome['args'])}"
     text = RUNS.sub(lambda runs: f"[{blocks_in(runs[0]):,} blocks]", calltext.format_call(outcome))
@@ -134,6 +140,7 @@ def headlines(outcome: Outcome, tasks: Sequence[Outcome] = ()) -> tuple[str, str
 def outcome_view(outcome: Outcome, here: Address, api: str, tasks: Sequence[Outcome]) -> OutcomeView:
     """The banner. api: the session's address in the API. tasks: the machine's."""
     headline, reason = headlines(outcome, tasks)
+    body = {} if outcome["call"] == "undo" else outcome["args"]
     changed: Sequence[Sequence[Any]] | None = outcome["changed"]
     return OutcomeView(
         seq=outcome["seq"],
@@ -148,8 +155,8 @@ def outcome_view(outcome: Outcome, here: Address, api: str, tasks: Sequence[Outc
         more_changes=max(0, len(changed or ()) - CHANGES_SHOWN),
         many=changed is None,
         log=outcome["log"],
-        curl=recipes.curl(outcome["call"], outcome["args"], api),
-        python=recipes.python(outcome["call"], outcome["args"], api),
+        curl=recipes.curl(outcome["call"], body, api),
+        python=recipes.python(outcome["call"], body, api),
         explain=here.explain(outcome["seq"]),
     )
 

@@ -6,6 +6,7 @@ Each form is the API's call: it goes through the same door, and leads back here.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form
@@ -17,9 +18,9 @@ from app.mm.calls import Named
 from app.mm.gfp import VALUE
 from app.mm.vocabulary import CALLS
 from app.sessions import Applied, BatchItem, Event, NotFound, Principal, SessionInfo, Sessions, principal_of
-from app.web import address, callform, fields, wording
+from app.web import address, callform, fields, timeline, wording
 from app.web.address import PANELS, Address
-from app.web.contexts import Fact, Link, LogPanel, MachinePage, NameChip, Refusal
+from app.web.contexts import Fact, JournalRow, Link, LogPanel, MachinePage, NameChip, Refusal
 from app.web.demo_contexts import DemoPanel
 from app.web.demopanel import demo_panel
 from app.web.framemap import map_view
@@ -120,12 +121,18 @@ async def page(
     typed: Mapping[str, str] | None = None,
     line: str = "",
     demo_refusal: Refusal | None = None,
+    history_refusal: Refusal | None = None,
 ) -> MachinePage:
     """Everything on the page, of one moment: the machine is read first, and rows behind it are not shown."""
     sessions, who = door(request)
     panel = here.panel if here.panel in PANELS else PANELS[0]
-    touched = await frame_touched(sessions, who, here)
-    reading = await sessions.read(who, here.id, look, here, panel, touched)
+    info = await sessions.get(who, here.id)
+    here = here.to(moment=timeline.moment(here, info))
+    touched = await frame_touched(sessions, who, info, here)
+    if here.moment is None:
+        reading = await sessions.read(who, here.id, look, here, panel, touched)
+    else:
+        reading = await sessions.past(who, here.id, here.moment, look, here, panel, touched)
     info = await sessions.get(who, here.id)
     rows = await newest(sessions, who, info, here)
     shown = await outcome_to_show(sessions, who, info, here, rows)
@@ -133,7 +140,21 @@ async def page(
     if shown is not None:
         here = here.to(outcome=shown["seq"])
     demo = await demo_panel(request.app.state.demos, sessions, who, here, api_of(request, info), demo_refusal)
-    return build(request, here, info, reading, rows, shown, names, panel, refusal, typed or {}, line, demo)
+    return build(
+        request,
+        here,
+        info,
+        reading,
+        rows,
+        shown,
+        names,
+        panel,
+        refusal,
+        typed or {},
+        line,
+        demo,
+        history_refusal,
+    )
 
 
 def api_of(request: Request, info: SessionInfo) -> str:
@@ -141,11 +162,10 @@ def api_of(request: Request, info: SessionInfo) -> str:
     return f"{str(request.base_url).rstrip('/')}/api/v1/sessions/{info.id}"
 
 
-async def frame_touched(sessions: Sessions, who: Principal, here: Address) -> int | None:
+async def frame_touched(sessions: Sessions, who: Principal, info: SessionInfo, here: Address) -> int | None:
     """The frame that the call to be shown was about, where the address leaves open what to look at."""
     if here.zone is not None or here.pfn is not None:
         return None
-    info = await sessions.get(who, here.id)
     shown = await outcome_to_show(sessions, who, info, here, [])
     return pfn_of(shown) if shown else None
 
@@ -160,8 +180,9 @@ async def newest(sessions: Sessions, who: Principal, info: SessionInfo, here: Ad
 async def outcome_to_show(
     sessions: Sessions, who: Principal, info: SessionInfo, here: Address, rows: list[Event]
 ) -> dict[str, Any] | None:
-    """The row that the address names, else the last one."""
-    seq = info.seq if here.outcome is None else here.outcome
+    """The row that the address names, else the last one of the moment that is shown."""
+    last = info.seq if here.moment is None else here.moment
+    seq = last if here.outcome is None else here.outcome
     found = next((row for row in rows if row.seq == seq), None)
     if found is not None:
         return found.outcome
@@ -184,6 +205,7 @@ def build(
     typed: Mapping[str, str],
     line: str,
     demo: DemoPanel | None,
+    history_refusal: Refusal | None,
 ) -> MachinePage:
     """The context."""
     machine = info.machine
@@ -193,7 +215,7 @@ def build(
     frame = inspector(reading.frame, here) if reading.frame else None
     if frame is None and here.pfn is not None:
         frame = missing(here.pfn)
-    journal = [journal_row(row.outcome, here) for row in rows]
+    journal = [row_of(row, info, here) for row in rows]
     oldest = journal[-1].seq if journal else 0
     return MachinePage(
         shell=shell_of(request, here.href),
@@ -229,7 +251,30 @@ def build(
         caches=(),
         api=api,
         close=here.to(pfn=None).href,
+        timeline=timeline.timeline(here, info),
+        past=timeline.past(here, info),
+        origin=origin(info),
+        diverged=info.diverged["detail"] if info.diverged else "",
+        history_refusal=history_refusal,
         demo=demo,
+    )
+
+
+def row_of(row: Event, info: SessionInfo, here: Address) -> JournalRow:
+    """A row of the journal, which leads to the machine as that call left it."""
+    found = journal_row(row.outcome, here)
+    return replace(found, href=timeline.to_moment(here, info, row.seq).href)
+
+
+def origin(info: SessionInfo) -> Link | None:
+    """What the session was branched off."""
+    if info.origin is None:
+        return None
+    seq = info.origin["seq"]
+    return Link(
+        f"from #{seq:,}",
+        f"/sessions/{info.origin['id']}?at={seq}",
+        hint="The session that this one was branched off",
     )
 
 

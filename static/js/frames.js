@@ -26,6 +26,8 @@ export class Frames {
     this.end = 0;
     /** @type {string[]} */
     this.states = [];
+    /** The row after which the machine is shown; empty for the last. */
+    this.moment = "";
     /** @type {Map<number, Map<number, Row>>} */
     this.levels = new Map();
     this.epoch = 0;
@@ -112,7 +114,10 @@ export class Frames {
     const start = row * ROW * 2 ** shift;
     const cells = Math.min(count * ROW, Math.ceil((this.end - start) / 2 ** shift));
     try {
-      const doc = await zonemap(this.api, { zone, node, start: String(start), shift: String(shift), cells: String(cells) });
+      /** @type {Record<string, string>} */
+      const window = { zone, node, start: String(start), shift: String(shift), cells: String(cells) };
+      if (this.moment) window.at = this.moment;
+      const doc = await zonemap(this.api, window);
       if (epoch === this.epoch && zone === this.zone && node === this.node) this.put(doc);
     } finally {
       if (epoch === this.epoch) for (const key of keys) this.pending.delete(key);

@@ -89,8 +89,11 @@ export class FrameMap {
 
   /** @param {HTMLElement} box @returns {Promise<Doc>} the cells of the window that a rendered map describes */
   fetch(box) {
-    const { zone = "", node = "", start = "", shift = "", cells = "" } = box.dataset;
-    return zonemap(this.api, { zone, node, start, shift, cells });
+    const { zone = "", node = "", start = "", shift = "", cells = "", at } = box.dataset;
+    /** @type {Record<string, string>} */
+    const window = { zone, node, start, shift, cells };
+    if (at) window.at = at;
+    return zonemap(this.api, window);
   }
 
   /**
@@ -106,6 +109,7 @@ export class FrameMap {
     }
     const { zone = "", node = "", zoneFirst, zoneEnd, maxShift, start, shift, selected } = this.box.dataset;
     if (!this.frames.of(zone, node, Number(zoneFirst), Number(zoneEnd))) this.frames.forget();
+    this.frames.moment = this.box.dataset.at ?? "";
     this.camera.zone(Number(zoneFirst), Number(zoneEnd), Number(maxShift));
     this.frames.put(doc);
     if (elsewhere) this.camera.jump(Number(start), Number(shift));

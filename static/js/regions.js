@@ -9,7 +9,11 @@ import { all, maybe } from "./dom.js";
  * @param {string} address
  */
 export async function load(address) {
-  const response = await fetch(address, { headers: { Accept: "text/html" } });
+  return parse(await fetch(address, { headers: { Accept: "text/html" } }));
+}
+
+/** @param {Response} response */
+export async function parse(response) {
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
   if (!page.getElementById("machine")) throw new Error(page.querySelector("h1")?.textContent ?? response.statusText);
   return page;

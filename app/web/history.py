@@ -1,0 +1,65 @@
+"""Going back, and branching off: forms of the machine page."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.web import address
+from app.web.machine import door, page
+from app.web.refusals import REFUSED, refusal_of, status_of
+from app.web.render import respond
+
+router = APIRouter(include_in_schema=False)
+
+View = Annotated[str, Form()]
+
+
+@router.post("/sessions/{session_id}/undo")
+async def undo(request: Request, session_id: str, view: View = "") -> Response:
+    """Take back the last call: a new row, to be seen in the banner."""
+    sessions, who = door(request)
+    here = address.parse(session_id, view).to(moment=None, before=None)
+    try:
+        applied = await sessions.undo(who, session_id)
+    except REFUSED as error:
+        return respond(
+            await page(request, here, history_refusal=refusal_of(error, "Nothing was taken back")),
+            status_of(error),
+        )
+    return RedirectResponse(here.to(outcome=applied.seq).href, 303)
+
+
+@router.post("/sessions/{session_id}/rewind")
+async def rewind(request: Request, session_id: str, to: Annotated[int, Form()], view: View = "") -> Response:
+    """Give the machine an earlier state again: a new row."""
+    sessions, who = door(request)
+    here = address.parse(session_id, view)
+    try:
+        applied = await sessions.rewind(who, session_id, to)
+    except REFUSED as error:
+        return respond(
+            await page(request, here, history_refusal=refusal_of(error, "Nothing was restored")),
+            status_of(error),
+        )
+    return RedirectResponse(here.to(moment=None, before=None, outcome=applied.seq).href, 303)
+
+
+@router.post("/sessions/{session_id}/fork")
+async def fork(
+    request: Request, session_id: str, at: Annotated[int | None, Form()] = None, view: View = ""
+) -> Response:
+    """A session of one's own that goes on from here; the same view of it."""
+    sessions, who = door(request)
+    here = address.parse(session_id, view)
+    try:
+        info = await sessions.fork(who, session_id, at)
+    except REFUSED as error:
+        return respond(
+            await page(request, here, history_refusal=refusal_of(error, "Nothing was branched off")),
+            status_of(error),
+        )
+    return RedirectResponse(f"/sessions/{info.id}", 303)

@@ -1,0 +1,43 @@
+"""Where in a session's history the page is, and the ways to other moments."""
+
+from __future__ import annotations
+
+from app.sessions import SessionInfo
+from app.web.address import Address
+from app.web.contexts import Link, Past, Timeline
+
+
+def moment(here: Address, info: SessionInfo) -> int | None:
+    """The row after which the machine is to be shown; None for the last one. An address is never an error."""
+    if here.moment is None or here.moment >= info.seq:
+        return None
+    return max(here.moment, info.start)
+
+
+def to_moment(here: Address, info: SessionInfo, seq: int) -> Address:
+    """The same view of another moment; of the last row it is the live one. The banner shows that row."""
+    return here.to(moment=seq if seq < info.seq else None, outcome=None)
+
+
+def timeline(here: Address, info: SessionInfo) -> Timeline:
+    """The line, with a step to each side."""
+    at = info.seq if here.moment is None else here.moment
+    return Timeline(
+        start=info.start,
+        head=info.seq,
+        at=at,
+        view=here.to(moment=None, outcome=None).pairs,
+        earlier=Link(
+            "◂ Before", to_moment(here, info, at - 1).href if at > info.start else None, hint="One call back"
+        ),
+        later=Link(
+            "After ▸", to_moment(here, info, at + 1).href if at < info.seq else None, hint="One call on"
+        ),
+    )
+
+
+def past(here: Address, info: SessionInfo) -> Past | None:
+    """The bar of a moment that is over."""
+    if here.moment is None:
+        return None
+    return Past(here.moment, info.seq, to_moment(here, info, info.seq).href)

@@ -1,0 +1,38 @@
+// Refused requests happened nowhere: it is said where they were made, and at the fields that are at fault.
+
+import { Refused } from "./api.js";
+import { linked, mark } from "./callform.js";
+import { maybe, one } from "./dom.js";
+
+/** What was at fault, field by field where that is known. @param {unknown} error */
+function faults(error) {
+  const message = error instanceof Error ? error.message : String(error);
+  if (!(error instanceof Refused)) return [{ field: "", words: `The server cannot be reached: ${message}` }];
+  return error.faults.length ? error.faults : [{ field: "", words: message }];
+}
+
+/** @param {unknown} error @param {HTMLFormElement} form */
+export function refused(error, form) {
+  const known = faults(error);
+  const title = error instanceof Refused && error.asleep ? "The task sleeps: nothing happened" : "Not a kernel call: nothing happened";
+  const words = known.map((fault) => (fault.field ? `${fault.field}: ${fault.words}` : fault.words)).join("; ");
+  const answer = one(document, "#console-answer", HTMLElement);
+  answer.classList.add("refused");
+  answer.replaceChildren(`${title}. `, ...(form.closest("#call") ? [] : linked(words)));
+  const box = maybe(document, "#call-refused", HTMLElement);
+  if (!form.closest("#call") || !box) return;
+  const alert = document.createElement("div");
+  alert.className = "refusal";
+  alert.setAttribute("role", "alert");
+  const heading = document.createElement("h2");
+  heading.textContent = title;
+  const list = document.createElement("ul");
+  for (const fault of known) {
+    const item = document.createElement("li");
+    item.append(...(fault.field ? [`${fault.field}: `] : []), ...linked(fault.words));
+    list.append(item);
+  }
+  alert.append(heading, list);
+  box.replaceChildren(alert);
+  mark(form, known);
+}

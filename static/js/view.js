@@ -1,0 +1,143 @@
+// What the machine page shows: an address of it is fetched as a page, and the parts that differ are put in place.
+
+import { changed } from "./api.js";
+import { maybe, one } from "./dom.js";
+import { Live } from "./live.js";
+import { FrameMap } from "./map.js";
+import { load, parse, swap } from "./regions.js";
+
+/** @typedef {import("./frames.js").Run} Run */
+
+/** The row that a page's banner shows. @param {Document} page */
+const bannerSeq = (page) => one(page, "#outcome", HTMLElement).dataset.seq;
+
+export class View {
+  /** @param {HTMLElement} machine */
+  constructor(machine) {
+    this.api = machine.dataset.api ?? "";
+    this.page = machine.dataset.page ?? "";
+    this.map = new FrameMap(one(document, "#map-picture", HTMLElement), this.api);
+    /** The row whose changes the map outlines. @type {string | undefined} */
+    this.outlined = undefined;
+    /** How many times a person has asked for something, and how much of that is on its way. */
+    this.asked = 0;
+    this.going = 0;
+    this.live = new Live(
+      this.api,
+      this.head,
+      (runs) => this.past || this.map.apply(runs),
+      () => this.refresh(),
+    );
+    this.map.onInspect = (pfn) => this.show(this.address({ pfn: `0x${pfn.toString(16)}` }));
+    this.map.onWindow = (window) => this.show(this.address(window), { push: false });
+    this.map.open(this.runs(bannerSeq(document)));
+    this.outlined = bannerSeq(document);
+  }
+
+  /** The view that the address holds, with some parts changed; null takes a part out. @param {Record<string, string | number | null>} changes */
+  address(changes) {
+    const view = new URLSearchParams(location.search);
+    for (const [name, value] of Object.entries(changes)) {
+      if (value === null) view.delete(name);
+      else view.set(name, String(value));
+    }
+    return `${this.page}${view.size ? `?${view}` : ""}`;
+  }
+
+  /** The last row that the page knows of. */
+  get head() {
+    return Number(one(document, "#head-seq", HTMLElement).dataset.seq);
+  }
+
+  /** Whether a moment is shown that is over. */
+  get past() {
+    return document.body.classList.contains("past");
+  }
+
+  /** What changed, where another row is to be outlined than before. @param {string | undefined} seq @returns {Promise<Run[] | undefined>} */
+  async runs(seq) {
+    if (seq === this.outlined) return undefined;
+    return seq === undefined ? [] : changed(this.api, seq);
+  }
+
+  /**
+   * Do what a person asks for: it goes before what others have done meanwhile.
+   * @template T
+   * @param {() => Promise<T>} act
+   */
+  async first(act) {
+    this.asked++;
+    this.going++;
+    try {
+      return await act();
+    } finally {
+      this.going--;
+    }
+  }
+
+  /**
+   * Show an address of this machine without leaving the page.
+   * @param {string} to @param {{push?: boolean, keep?: Set<string>}} how
+   */
+  show(to, { push = true, keep } = {}) {
+    return this.first(async () => {
+      const asked = this.asked;
+      // Of several quick steps only the last is shown.
+      await this.bring(await load(to), keep, () => asked === this.asked);
+      if (push) history.pushState(null, "", to);
+      else history.replaceState(null, "", to);
+    });
+  }
+
+  /**
+   * Send a form, and show the page that it leads to; a refusal is a page of the same machine too.
+   * @param {HTMLFormElement} form @param {HTMLElement | null} submitter
+   */
+  send(form, submitter) {
+    return this.first(async () => {
+      const body = new URLSearchParams();
+      for (const [name, value] of new FormData(form, submitter)) body.append(name, String(value));
+      const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
+      await this.bring(await parse(response));
+      if (response.redirected) history.pushState(null, "", response.url);
+    });
+  }
+
+  /**
+   * Put the parts of a page in place. Nothing happens where, when all has come, it is not wanted any longer.
+   * @param {Document} fresh @param {Set<string>} [keep] @param {() => boolean} wanted
+   */
+  async bring(fresh, keep, wanted = () => true) {
+    const picture = one(fresh, "#map-picture", HTMLElement);
+    const seq = bannerSeq(fresh);
+    const [cells, frames] = await Promise.all([this.map.fetch(picture), this.runs(seq)]);
+    if (!wanted()) return false;
+    this.outlined = seq;
+    const was = this.past;
+    document.body.className = fresh.body.className;
+    // A form that was kept out of the way of live news must not be kept from the past, or back from it.
+    swap(fresh, was === this.past ? keep : undefined);
+    this.enable(fresh);
+    this.map.show(picture, cells, frames);
+    this.live.shows(this.head);
+    return true;
+  }
+
+  /** The console is not exchanged, so that what is being typed stays. @param {Document} fresh */
+  enable(fresh) {
+    const [line, other] = [document, fresh].map((page) => one(page, "#line", HTMLInputElement));
+    line.disabled = other.disabled;
+    line.placeholder = other.placeholder;
+    const button = maybe(document, "[data-console] button", HTMLButtonElement);
+    if (button) button.disabled = other.disabled;
+  }
+
+  /** Others have called: the same view, as it is now. Their outcomes are not read out one by one. */
+  async refresh() {
+    if (this.going) return false;
+    const before = this.asked;
+    const fresh = await load(location.href);
+    fresh.querySelector("#outcome .answer")?.setAttribute("aria-live", "off");
+    return this.bring(fresh, new Set(["call"]), () => this.asked === before && !this.going);
+  }
+}

@@ -14,7 +14,7 @@ import pytest
 import schemathesis
 from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode
-from schemathesis.specs.openapi.checks import positive_data_acceptance
+from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from tests.served import BASE, build, listening
 from tests.test_api_routes import TABLE
@@ -65,7 +65,10 @@ def try_to_break(operation: Any, mode: GenerationMode, sid: str, cases: int) -> 
     def send(case: Case) -> None:
         if case.method != "DELETE" and len(str(case.path_parameters.get("id", ""))) % 4:
             case.path_parameters["id"] = sid
-        case.call_and_validate(excluded_checks=[positive_data_acceptance], timeout=30)
+        answer = case.call(timeout=30)
+        # A condition that does not hold is refused before anybody reads the body.
+        early = [negative_data_rejection] if answer.status_code == 412 else []
+        case.validate_response(answer, excluded_checks=[positive_data_acceptance, *early])
 
     send()
 

@@ -237,6 +237,34 @@ def test_a_node_is_kept_to() -> None:
     assert slub_validate.validate_slabs(caller.m) == []
 
 
+@pytest.mark.parametrize(
+    ("freeing_cpus", "others", "place"),
+    [((), 1, 0), ((1,), 1, 1), ((0, 0), 1, 0), ((0, 0), 5, None)],
+    ids=["by-itself", "freed-into-by-another", "empty-and-few", "empty-and-many"],
+)
+def test_a_slab_that_its_cpu_gives_up_goes_where_it_will_be_used_next(
+    freeing_cpus: tuple[int, ...], others: int, place: int | None
+) -> None:
+    """To the head of its list; behind all others where it is cold here; away where there are enough."""
+    caller = fresh(debug=False, cpus=2)
+    s = caller.cache("kmalloc-1k")
+    objects = [caller.kmalloc(1024) for _ in range(s.objs * others + 2)]
+    c = s.cpu_slab[0]
+    own = c.slab
+    assert own is not None
+    for first in range(0, s.objs * others, s.objs):
+        caller.kfree(objects[first])
+    slub.unfreeze_partials(caller.m, s, c.partial)
+    c.partial = []
+    assert len(s.node[0].partial) == others <= s.min_partial
+    for cpu, address in zip(freeing_cpus, objects[-2:], strict=False):
+        caller.kfree(address, cpu=cpu)
+    slub.flush_slab(caller.m, s, c)
+    partial = list(s.node[0].partial.values())
+    assert (partial.index(own) if own in partial else None) == place
+    assert slub_validate.validate_slabs(caller.m) == []
+
+
 def test_where_large_blocks_are_gone_slabs_are_small(plain: Caller) -> None:
     for order in range(10, 0, -1):
         plain("alloc_pages", gfp="GFP_ATOMIC|__GFP_NOWARN", order=order, until="null")

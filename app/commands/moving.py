@@ -14,7 +14,7 @@ import typer
 
 from app.commands.common import Counter, opened, refuse
 from app.mm.errors import BadArgument
-from app.sessions import LOCAL, exporting, importing
+from app.sessions import LOCAL, exported, exporting, importing
 from app.sessions.errors import LimitReached, NotFound
 
 
@@ -68,7 +68,7 @@ def import_(
                 with file.open("rb") as given:
                     shutil.copyfileobj(given, copy)
             importing.sweep(store)
-            sid = importing.prepare(store, copy, LOCAL.id, importing.Limits(told=counter))
+            sid = importing.prepare(store, copy, LOCAL.id, exported.Limits(told=counter))
             with store.writing() as db:
                 importing.publish(db, sid, LOCAL.id)
         except (BadArgument, LimitReached) as error:

@@ -19,7 +19,17 @@ from app.mm.calls import Named
 from app.mm.errors import BadArgument
 from app.mm.machine import ENGINE, Machine
 from app.mm.vocabulary import CALLS
-from app.sessions import explaining, exporting, forking, importing, naming, opening, queries, snapshots
+from app.sessions import (
+    explaining,
+    exported,
+    exporting,
+    forking,
+    importing,
+    naming,
+    opening,
+    queries,
+    snapshots,
+)
 from app.sessions.access import Principal, Right
 from app.sessions.answers import Applied, BatchItem, Page, SessionInfo
 from app.sessions.errors import Busy, Conflict, LimitReached, NotFound, TooMany
@@ -384,7 +394,7 @@ class Sessions:
         return await self._read_rows(queries.event, principal, session_id, seq)
 
     async def follow(self, principal: Principal, session_id: str, after: int | None = None) -> Reader:
-        """The rows behind a seq and every later one, as they are committed; without a seq only the later ones.
+        """The rows behind a seq and later ones, as they are committed; without a seq only the later ones.
 
         The reader has to be closed. Raises TooMany.
         """
@@ -431,7 +441,7 @@ class Sessions:
 
         Raises BadArgument (of which Malformed is one) and LimitReached with places under `line`.
         """
-        limits = importing.Limits(
+        limits = exported.Limits(
             header=self._settings.dump_limit,
             names=self._settings.names_per_person,
             seconds=self._settings.import_time,

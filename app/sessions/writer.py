@@ -81,7 +81,8 @@ class Writer(threading.Thread):
     """The thread. `put` and `stop` may be called from any other.
 
     tell: called with the answers of each group, on this thread. opener: opens machines. keeper: keeps states.
-    memory: estimated bytes of machines to hold open. publish: called with the rows of each group, on this thread.
+    memory: estimated bytes of machines to hold open. publish: called with the rows of each group, on this
+    thread.
     """
 
     def __init__(

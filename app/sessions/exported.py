@@ -1,0 +1,249 @@
+"""The file of an exported session: each line is what it says it is, none is missing, and the hash is right.
+
+So a file that was cut off or changed on its way costs little, and nothing has been written by then.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from typing import IO, Any, Final, NamedTuple
+
+from pydantic_core import from_json
+
+from app.mm.calltext import Malformed
+from app.mm.errors import BadArgument, Fault
+from app.mm.machine import Machine
+from app.sessions import naming, opening
+from app.sessions.errors import LimitReached
+from app.sessions.exporting import FORMAT
+from app.sessions.named import named_of
+from app.sessions.retelling import Rewinds, Told, Untold
+from app.sessions.waits import REWINDS
+
+LINE: Final = 16 << 20  # bytes; no row that a session can have is as long
+CHECK: Final = 1_000  # lines between two looks at whether to go on
+
+SEQ_MAX: Final = 1 << 52
+TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+BY_LENGTH: Final = 100
+
+HEADER: Final = frozenset(
+    ("kmemlab", "kind", "engine", "name", "machine", "created", "origin", "start", "seq")
+)
+START: Final = frozenset(("boot", "state"))
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """How much an import may ask for; None for any amount.
+
+    header: bytes of the first line. names: of one person. seconds: for telling it again. sessions: of one
+    owner. go_on: raises what ends the import, when something does. told: how many rows of how many were told.
+    """
+
+    header: int | None = None
+    names: int | None = None
+    seconds: float | None = None
+    sessions: int | None = None
+    go_on: Callable[[], None] = lambda: None
+    told: Callable[[int, int], None] = lambda _done, _of: None
+
+
+class Unreadable(Malformed):
+    """A line that is no JSON, or no line of an export."""
+
+    def __init__(self, line: int, msg: str) -> None:
+        super().__init__(f"line {line}: {msg}")
+        self.faults = (Fault(("line", line), msg),)
+
+
+def wrong(line: int, msg: str) -> BadArgument:
+    """A line that says something which cannot be."""
+    return BadArgument.at(("line", line), msg)
+
+
+@dataclass(slots=True)
+class Document:
+    """What the first pass finds. lines: how many there are before the first name."""
+
+    name: str
+    engine: int
+    start: int
+    seq: int
+    boot: dict[str, Any] | None
+    machine: Machine
+    rewinds: Rewinds
+    names: set[str] = field(default_factory=set)
+
+    @property
+    def rows(self) -> int:
+        return self.seq - self.start
+
+
+class TellableRow(NamedTuple):
+    """A line that holds a row."""
+
+    told: Told
+    effective: int
+    outcome: dict[str, Any]
+
+
+def examine(file: IO[bytes], limits: Limits) -> Document:
+    """Read the whole file. Raises Unreadable, BadArgument and LimitReached, with the line."""
+    digest = hashlib.sha256()
+    raw = line_of(file, 1, limits.header)
+    digest.update(raw)
+    document = read_header(decoded(raw, 1))
+    number = 1
+    for number, raw in enumerate(rest_of(file), 2):
+        if number % CHECK == 0:
+            limits.go_on()
+        line = decoded(raw, number)
+        seq = document.start + number - 1
+        if "sha256" in line:
+            read_end(line, number, document, digest.hexdigest())
+            if file.read(1):
+                raise wrong(number + 1, "the file goes on after its last line")
+            return document
+        if seq <= document.seq:
+            read_rewind(row_of(line, number, seq), number, document)
+        else:
+            read_name(line, number, document, limits)
+        digest.update(raw)
+    raise wrong(number, "the file ends here, before its last line: it was cut off")
+
+
+def rest_of(file: IO[bytes]) -> Iterator[bytes]:
+    """The lines but the first."""
+    number = 2
+    while raw := line_of(file, number, LINE):
+        yield raw
+        number += 1
+
+
+def line_of(file: IO[bytes], number: int, limit: int | None) -> bytes:
+    """The next line; empty at the end."""
+    raw = file.readline() if limit is None else file.readline(limit + 1)
+    if limit is not None and len(raw) > limit:
+        raise LimitReached(
+            ("line", number), f"the line is longer than {limit} bytes, which is the limit here"
+        )
+    return raw
+
+
+def decoded(raw: bytes, number: int) -> dict[str, Any]:
+    """A line, which is an object."""
+    try:
+        line = from_json(raw, allow_inf_nan=False)
+    except ValueError as error:
+        raise Unreadable(number, f"no JSON: {error}") from None
+    if not isinstance(line, dict):
+        raise Unreadable(number, "every line of an export is a JSON object")
+    return line
+
+
+def read_header(line: dict[str, Any]) -> Document:
+    """The first line, and the machine that it starts from."""
+    if line.get("kmemlab") != FORMAT or line.get("kind") != "session":
+        raise wrong(1, f'no exported session: it begins with {{"kmemlab": {FORMAT}, "kind": "session", …}}')
+    starts = START & set(line)
+    if set(line) - START != HEADER or len(starts) != 1:
+        raise wrong(1, f"the members are {', '.join(sorted(HEADER))} and one of boot and state")
+    start, seq = (integer(line[key], key, 0) for key in ("start", "seq"))
+    engine = integer(line["engine"], "engine", 1)
+    if not isinstance(line["name"], str):
+        raise wrong(1, "name: a string")
+    if seq < start:
+        raise wrong(1, "seq: no less than start")
+    boot = line.get("boot")
+    try:
+        name = naming.checked(line["name"])
+        if "state" in line:
+            machine = opening.build({"dump": line["state"]})
+        elif not isinstance(boot, dict) or "dump" in boot:
+            raise wrong(1, "boot: a profile with overrides")
+        else:
+            machine = opening.build(boot)
+    except BadArgument as error:
+        raise error if error.faults[0].loc[:1] == ("line",) else under_line(error, 1) from None
+    return Document(name, engine, start, seq, boot, machine, Rewinds(start))
+
+
+def under_line(error: BadArgument, number: int) -> BadArgument:
+    """Faults of something that stands in a line, with their places in the message."""
+    first = error.faults[0]
+    where = ".".join(map(str, first.loc))
+    return wrong(number, f"{where}: {first.msg}" if where else first.msg)
+
+
+def integer(value: Any, key: str, least: int) -> int:
+    """A number of the first line."""
+    if type(value) is not int or not least <= value <= SEQ_MAX:
+        raise wrong(1, f"{key}: a number from {least}")
+    return value
+
+
+def row_of(line: dict[str, Any], number: int, seq: int) -> TellableRow:
+    """A line that holds the row of a seq."""
+    outcome = line.get("outcome")
+    if set(line) != {"seq", "effective", "outcome"} or not isinstance(outcome, dict):
+        raise wrong(number, f"here should be the row with seq {seq}: seq, effective and outcome")
+    if type(line["seq"]) is not int or line["seq"] != seq or outcome.get("seq") != seq:
+        raise wrong(number, f"here should be the row with seq {seq}, and is another")
+    if type(line["effective"]) is not int:
+        raise wrong(number, "effective: a seq")
+    call, args, when, by = (outcome.get(key) for key in ("call", "args", "time", "by"))
+    if not isinstance(call, str) or not isinstance(args, dict):
+        raise wrong(number, "outcome: `call` is a name and `args` an object")
+    if not isinstance(when, str) or not TIME.fullmatch(when):
+        raise wrong(number, "outcome: `time` has the form 2026-11-22T14:00:00.123Z")
+    if by is not None and not (isinstance(by, str) and by.isprintable() and 0 < len(by) <= BY_LENGTH):
+        raise wrong(number, f"outcome: `by` is null or a name of 1 to {BY_LENGTH} characters")
+    return TellableRow(Told(seq, call, args, when, by), line["effective"], outcome)
+
+
+def read_rewind(row: TellableRow, number: int, document: Document) -> None:
+    """Note where a row goes back to."""
+    told, effective = row.told, row.effective
+    right = told.seq
+    if told.call in REWINDS:
+        try:
+            right = document.rewinds.target(told)
+        except Untold as error:
+            raise wrong(number, str(error)) from None
+        document.rewinds.add(told.seq, right)
+    if effective != right:
+        raise wrong(number, f"effective is {effective} and should be {right}")
+
+
+def read_name(line: dict[str, Any], number: int, document: Document, limits: Limits) -> None:
+    """A line that holds what a name stands for."""
+    if set(line) != {"name", "named"} or not isinstance(line["name"], str):
+        raise wrong(number, "here should be a name, or the last line with rows, names and sha256")
+    name = line["name"]
+    try:
+        named_of(name, line["named"], document.machine.model)
+    except BadArgument as error:
+        raise under_line(error, number) from None
+    if name in document.names:
+        raise wrong(number, f"{name} is named twice")
+    document.names.add(name)
+    if limits.names is not None and len(document.names) > limits.names:
+        raise LimitReached(("line", number), f"a person has at most {limits.names} names in a session")
+
+
+def read_end(line: dict[str, Any], number: int, document: Document, sha256: str) -> None:
+    """The last line: nothing is missing, and nothing is otherwise than it was."""
+    there = {"rows": min(number - 2, document.rows), "names": len(document.names)}
+    announced = {"rows": document.rows, "names": line.get("names")}
+    if set(line) != {"rows", "names", "sha256"} or line["rows"] != document.rows or there != announced:
+        raise wrong(
+            number,
+            f"this should be the last of {document.rows} rows and {line.get('names')} names, "
+            f"and {there['rows']} rows and {there['names']} names stand before it",
+        )
+    if line["sha256"] != sha256:
+        raise wrong(number, "sha256 is that of another file: something was changed after the export")

@@ -10,8 +10,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.mm import machine as mm_machine
-from app.sessions import exported, exporting, importing
+from app.sessions import exporting, importing
 from app.sessions.errors import Busy, NotFound
+from app.sessions.exported import Limits
 from app.store import Store, imports, sessions
 from tests.exported import NDJSON, Lines, changed, exported, file_of, filled, imported, lines_of
 from tests.factories import raw, settings_for
@@ -386,7 +387,7 @@ def test_nobody_sees_it_before_it_is_there(tmp_path: Path, file: bytes) -> None:
         store = Store.of(settings)
         with (tmp_path / "file").open("wb+") as copy:
             copy.write(file)
-            sid = importing.prepare(store, copy, "local", exported.Limits())
+            sid = importing.prepare(store, copy, "local", Limits())
         assert sessions_of(client) == []
         for path in ("", "/dump", "/events", "/export"):
             problem(client.get(f"{BASE}/sessions/{sid}{path}"), 404)
@@ -415,7 +416,7 @@ def test_an_import_that_is_ended_leaves_nothing(
     with (tmp_path / "file").open("wb+") as copy:
         copy.write(file)
         with pytest.raises(Busy):
-            importing.prepare(store, copy, "local", exported.Limits(go_on=go_on))
+            importing.prepare(store, copy, "local", Limits(go_on=go_on))
     assert there[-1] == 1
     assert nobodys(elsewhere) == []
     store.dispose()
@@ -433,7 +434,7 @@ def test_what_a_crash_left_is_swept_away(
     for _ in range(2):
         with (tmp_path / "file").open("wb+") as copy:
             copy.write(file)
-            sids.append(importing.prepare(store, copy, "local", exported.Limits()))
+            sids.append(importing.prepare(store, copy, "local", Limits()))
     with raw(settings) as db:
         db.execute("UPDATE sessions SET created = '2026-01-01T00:00:00.000Z' WHERE id = ?", (sids[0],))
     importing.sweep(store)

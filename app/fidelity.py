@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gzip
+import json
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import Final
@@ -16,12 +18,15 @@ def recordings(paths: Iterable[Path]) -> Iterator[Path]:
     """The recordings with operations below the given files and folders, in a stable order."""
     for path in paths:
         found = sorted(path.glob("**/*.jsonl.gz")) if path.is_dir() else [path]
-        yield from (file for file in found if not path.is_dir() or not is_state_only(file))
+        yield from (file for file in found if not path.is_dir() or has_operations(file))
 
 
-def is_state_only(path: Path) -> bool:
-    """Boot states and traces of real work have no operations to make again."""
-    return path.name.startswith(("boot.", "trace_"))
+def has_operations(path: Path) -> bool:
+    """Boot states and traces of real work have no operations to make again; other collections no scenario."""
+    if path.name.startswith(("boot.", "trace_")):
+        return False
+    with gzip.open(path, "rt", encoding="ascii") as file:
+        return "scenario" in json.loads(next(file, "{}"))
 
 
 def replay_all(paths: Iterable[Path], most_misses: int = 1_000_000) -> Iterator[Report]:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from app import fidelity
 from app.recording import Replay
 
 RECORDINGS = Path(__file__).parent / "recordings"
@@ -12,6 +13,11 @@ RECORDINGS = Path(__file__).parent / "recordings"
 ALLOWED_MISSES: dict[tuple[str, str], int] = {}
 
 SCENARIOS = sorted(path for path in RECORDINGS.glob("*/*.jsonl.gz") if not path.name.startswith("boot"))
+
+
+def test_a_folder_is_replayed_but_for_what_has_no_operations() -> None:
+    """Boot states and other known answers lie beside the recordings."""
+    assert sorted(fidelity.recordings([RECORDINGS])) == SCENARIOS
 
 
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: f"{path.parent.name}-{path.name.split('.')[0]}")

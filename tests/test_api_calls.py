@@ -274,6 +274,11 @@ def test_a_wait_that_cannot_be(client: TestClient, at: At, wait: str) -> None:
     problem(client.post(at("/alloc_page?wait=1&wait=1"), json={"gfp": "GFP_KERNEL"}), 422, "query", "wait")
 
 
+@pytest.mark.parametrize("query", ["&", "&&"])
+def test_a_query_without_parameters(client: TestClient, at: At, query: str) -> None:
+    assert client.post(at(f"/alloc_page?{query}"), json={"gfp": "GFP_KERNEL"}).status_code == 201
+
+
 def test_an_unknown_call(client: TestClient, at: At) -> None:
     for name in ("malloc", "ALLOC_PAGES", "alloc_pages%20", "__free_pagesx", "%00", "events"):
         answer = client.post(at(f"/{name}"), json={})

@@ -52,6 +52,7 @@ def test_equal_machines_are_kept_as_equal_bytes() -> None:
     description = {"profile": "x86_64-1g"}
     m = after(description, 5, 200)
     kept = snapshots.encode(m.state())
+    assert json.dumps(snapshots.decode(kept).dump()) == json.dumps(m.dump())
     assert snapshots.encode(after(description, 5, 200).state()) == kept
     assert snapshots.encode(snapshots.decode(kept).state()) == kept
     one_more = after(description, 5, 200)

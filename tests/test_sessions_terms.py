@@ -5,6 +5,7 @@ import signal
 import sqlite3
 from collections.abc import AsyncIterator
 from concurrent.futures import ThreadPoolExecutor
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -30,7 +31,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
-    return settings_for(tmp_path, busy_timeout=0.2)
+    return settings_for(tmp_path, busy_timeout=0.2, sessions_per_owner=4)
 
 
 @pytest.fixture
@@ -133,6 +134,27 @@ async def test_one_key_in_two_sessions(sessions: Sessions, sid: str) -> None:
     # Whichever it was, both sessions go on.
     assert (await call(sessions, sid)).seq == made[0] + 1
     assert (await call(sessions, other)).seq == made[1] + 1
+
+
+async def test_what_was_done_is_told_though_it_could_not_be_done_again(
+    sessions: Sessions, sid: str, settings: Settings
+) -> None:
+    await call(sessions, sid)
+    info = await sessions.fork(LOCAL, sid, 1, terms=once("fork"))
+    exported = b"".join([part async for part in (await sessions.export(LOCAL, sid))[1]])
+    imported = await sessions.import_(LOCAL, BytesIO(exported), terms=once("import"))
+    await sessions.delete(LOCAL, sid)
+    for _ in range(2):
+        await sessions.create(LOCAL, None, TINY)
+    assert len((await sessions.list(LOCAL)).items) == settings.sessions_per_owner
+    with pytest.raises(Replied) as found:
+        await sessions.fork(LOCAL, sid, 1, terms=once("fork"))
+    assert found.value.reply.body.decode() == info.id
+    with pytest.raises(Replied) as found:
+        await sessions.import_(LOCAL, BytesIO(exported), terms=once("import"))
+    assert found.value.reply.body.decode() == imported.id
+    with pytest.raises(OtherRequest):
+        await sessions.fork(LOCAL, info.id, terms=once("fork", "another"))
 
 
 async def test_one_session_is_made(sessions: Sessions) -> None:

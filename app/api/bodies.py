@@ -137,8 +137,5 @@ def broken(why: str, where: tuple[str | int, ...]) -> Refusal:
 
 def refuse_others(document: dict[str, Any], *known: str) -> list[Fault]:
     """A fault for every member that nobody asked for."""
-    return [
-        Fault((name[:40],), f"not known here; known are {', '.join(known)}")
-        for name in document
-        if name not in known
-    ]
+    accepted = f"known are {', '.join(known)}" if known else "this path takes no members"
+    return [Fault((name[:40],), f"not known here; {accepted}") for name in document if name not in known]

@@ -66,7 +66,7 @@ def wait_of(request: Request) -> float:
     check_parameters(request, {"wait"})
     limit = request.app.state.settings.wait_limit
     try:
-        seconds = float(request.query_params["wait"])
+        seconds = float(request.query_params.get("wait", "0"))  # there are queries without parameters: "?&"
     except ValueError:
         seconds = -1
     if not 0 <= seconds <= limit:

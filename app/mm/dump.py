@@ -77,8 +77,8 @@ def dump(m: Machine, pages: Any = None) -> dict[str, Any]:
 
 
 def kernel_line(m: Machine) -> dict[str, Any]:
-    """The settings."""
-    return m.kernel | {
+    """The settings. In one order, however the machine came to be: equal dumps are equal as text, too."""
+    settings = m.kernel | {
         **sysctl.dump_settings(m),
         "page_group_by_mobility_disabled": int(m.page_group_by_mobility_disabled),
         "arch": m.model.arch,
@@ -86,6 +86,7 @@ def kernel_line(m: Machine) -> dict[str, Any]:
         "cpus": m.model.cpus,
         "zones": [[zone.nid, zone.name] for zone in m.zones],
     }
+    return dict(sorted(settings.items()))
 
 
 def machine_line(m: Machine) -> dict[str, Any]:

@@ -38,7 +38,7 @@ from app.sessions.keeper import Keeper
 from app.sessions.live import Live, now
 from app.sessions.past import Past
 from app.sessions.queries import Event
-from app.sessions.terms import Replied, Terms, sweep
+from app.sessions.terms import Replied, Replies, Terms, sweep
 from app.sessions.waits import REWINDS, Wait, Waits
 from app.sessions.work import Batch, Call, Made, Read, Rewind, Rewound, Statement, Work
 from app.sessions.writer import Answer, Writer
@@ -307,6 +307,7 @@ class Sessions:
         """
         if name is not None:
             name = naming.checked(name)
+        await self._not_done(terms)
         branch = await self._loop.run_in_executor(
             self._background, forking.prepare, self._store, self._past, principal, session_id, at
         )
@@ -448,6 +449,7 @@ class Sessions:
             sessions=self._settings.sessions_per_owner,
             go_on=self._go_on,
         )
+        await self._not_done(terms)
         sid = await self._loop.run_in_executor(
             self._importer, importing.prepare, self._store, file, principal.id, limits
         )
@@ -476,6 +478,16 @@ class Sessions:
         future: Future[Any] = self._loop.create_future()
         self._writer.put(kind(future, *args, **kwargs))
         return await future
+
+    async def _not_done(self, terms: Terms | None) -> None:
+        """Raise Replied or OtherRequest for a key that has been used, before anything is made for it.
+
+        What made it possible then may be gone by now, and is not asked for again. Of several who come at the
+        same time the writer lets one pass.
+        """
+        if terms is not None and terms.once is not None:
+            once = terms.once
+            await self._read_rows(lambda db: Replies(db).check(once))
 
     async def _read_rows(
         self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

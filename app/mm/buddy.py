@@ -153,7 +153,7 @@ def free_one_page(m: Machine, zone: Zone, pfn: int, order: int, migratetype: int
     mod_zone_freepage_state(zone, m.cpu, 1 << order)
     buddy = zone.buddy
     buddy_pfn = 0
-    first_order = order
+    first, first_order = pfn, order
     while order < MAX_ORDER - 1:
         buddy_pfn = pfn ^ (1 << order)
         code = buddy.get(buddy_pfn)
@@ -170,7 +170,7 @@ def free_one_page(m: Machine, zone: Zone, pfn: int, order: int, migratetype: int
     else:
         add_to_free_list(zone, pfn, order, migratetype)
     if m.trace is not None:
-        m.trace.merged(zone, pfn, order, first_order, migratetype, tail=to_tail)
+        m.trace.merged(zone, (pfn, order), (first, first_order), migratetype, tail=to_tail)
 
 
 def can_merge(zone: Zone, buddy_pfn: int, migratetype: int) -> bool:

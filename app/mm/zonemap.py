@@ -6,8 +6,10 @@ nothing has asked for is one range, however many frames it has.
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
+from app.mm import changes
 from app.mm.errors import BadArgument
 from app.mm.frame_states import FREE, PCP, RESERVED, FrameStates, most
 from app.mm.mmzone import Zone
@@ -28,12 +30,14 @@ def zonemap(
     start: int | None = None,
     shift: int | None = None,
     cells: int = DEFAULT_CELLS,
+    over: Sequence[changes.Mention] = (),
 ) -> dict[str, Any]:
     """States of `cells` cells of 2^shift frames, from the cell that holds frame `start`.
 
     zone, node: stay within that zone; without them the whole machine. `cells` in the answer is the state that
     most frames of each cell are in, as an index into `states`; `fill` is how much of the cell is not free, 0
-    to 255. Raises BadArgument.
+    to 255. over: runs that are drawn as if their frames were in these states, the last mention of a frame
+    last; the machine stays as it is. Raises BadArgument.
     """
     zones = selected(m, zone, node)
     first = min(z.start_pfn for z in zones)
@@ -50,7 +54,12 @@ def zonemap(
     begin = begin >> shift << shift
     count = min(cells, -(-(end - begin) >> shift))
     shown, fill = states_of(m).cells(begin, shift, count)
-    hide(m, [z for z in m.zones if z not in zones], (begin, shift), (shown, fill))
+    counts = hidden(m, [z for z in m.zones if z not in zones], begin, shift, count)
+    if over:
+        overlay(m, zones, over, (begin, shift, count), counts)
+    for cell, of_cell in counts.items():
+        shown[cell] = most(of_cell)
+        fill[cell] = ((1 << shift) - of_cell[FREE]) * 255 >> shift
     return {
         "start": begin,
         "shift": shift,
@@ -76,26 +85,57 @@ def states_of(m: Machine) -> FrameStates:
     return m.frame_states
 
 
-def hide(m: Machine, others: list[Zone], window: tuple[int, int], drawn: tuple[bytearray, bytearray]) -> None:
-    """Draw cells that reach into zones which were not asked for without what is free there.
+def hidden(m: Machine, others: list[Zone], begin: int, shift: int, cells: int) -> dict[int, list[int]]:
+    """Counts of cells that reach into zones which were not asked for, without what is free there.
 
     Those frames stand as reserved: nothing can be had from them here. What is in use stays visible.
     """
-    begin, shift = window
-    shown, fill = drawn
     states = states_of(m)
     counts: dict[int, list[int]] = {}
     for zone in others:
-        low, high = max(zone.start_pfn, begin), min(zone.end_pfn, begin + (len(shown) << shift))
-        for cell in range(low >> shift, -(-high >> shift)):
-            first, end = cell << shift, cell + 1 << shift
-            if cell not in counts:
-                counts[cell] = states.count(first, end)
-            hidden = states.count(max(first, low), min(end, high))
+        low, high = max(zone.start_pfn, begin), min(zone.end_pfn, begin + (cells << shift))
+        for cell, first, end in pieces(low, high, begin, shift):
+            of_cell = counts_of(states, counts, cell, begin, shift)
+            inside = states.count(first, end)
             for state in (FREE, PCP):
-                counts[cell][state] -= hidden[state]
-                counts[cell][RESERVED] += hidden[state]
-    for cell, of_cell in counts.items():
-        place = cell - (begin >> shift)
-        shown[place] = most(of_cell)
-        fill[place] = ((1 << shift) - of_cell[FREE]) * 255 >> shift
+                of_cell[state] -= inside[state]
+                of_cell[RESERVED] += inside[state]
+    return counts
+
+
+def overlay(
+    m: Machine,
+    zones: list[Zone],
+    over: Sequence[changes.Mention],
+    window: tuple[int, int, int],
+    counts: dict[int, list[int]],
+) -> None:
+    """Count the cells of a window anew where runs lie over them."""
+    begin, shift, cells = window
+    states = states_of(m)
+    for pfn, frames, state in changes.last_mentions(over):
+        for zone in zones:
+            low = max(pfn, zone.start_pfn, begin)
+            high = min(pfn + frames, zone.end_pfn, begin + (cells << shift))
+            for cell, first, end in pieces(low, high, begin, shift):
+                of_cell = counts_of(states, counts, cell, begin, shift)
+                for index, number in enumerate(states.count(first, end)):
+                    of_cell[index] -= number
+                of_cell[changes.STATE_INDEX[state]] += end - first
+
+
+def pieces(low: int, high: int, begin: int, shift: int) -> Iterator[tuple[int, int, int]]:
+    """What of a stretch lies in which cell of a window: the cell's place, the first frame and the end."""
+    for cell in range(low - begin >> shift, -(begin - high >> shift) if high > low else 0):
+        first = begin + (cell << shift)
+        yield cell, max(first, low), min(first + (1 << shift), high)
+
+
+def counts_of(
+    states: FrameStates, counts: dict[int, list[int]], cell: int, begin: int, shift: int
+) -> list[int]:
+    """A cell's frames by state, counted when it is first asked for."""
+    if cell not in counts:
+        first = begin + (cell << shift)
+        counts[cell] = states.count(first, first + (1 << shift))
+    return counts[cell]

@@ -107,9 +107,13 @@ class FreeSteps(Collector):
         )
 
     def merged(
-        self, zone: Zone, pfn: int, order: int, first_order: int, migratetype: int, *, tail: bool
+        self, zone: Zone, whole: tuple[int, int], freed: tuple[int, int], migratetype: int, *, tail: bool
     ) -> None:
-        """A block of `first_order` reached its place in the buddy lists, merged up to `order`."""
+        """A freed block reached its place in the buddy lists as part of the whole that it merged into.
+
+        Both as first frame and order.
+        """
+        (pfn, order), (freed_pfn, first_order) = whole, freed
         merges = order - first_order
         size = f"merged with {count(merges, 'buddy', 'buddies')} to" if merges else "no buddy is free:"
         self.step(
@@ -120,6 +124,7 @@ class FreeSteps(Collector):
             numbers={
                 "pfn": pfn,
                 "order": order,
+                "freed_pfn": freed_pfn,
                 "first_order": first_order,
                 "merges": merges,
                 "migratetype": MIGRATE_NAMES[migratetype],

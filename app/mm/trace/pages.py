@@ -108,6 +108,7 @@ class PageSteps(Collector):
             "returns NULL" if pfn is None else f"returns page frame {pfn:#x}",
             verdict="null" if pfn is None else "ok",
             numbers={"pfn": pfn, "order": order},
+            changed=[] if pfn is None else [[pfn, 1 << order, self.m.pages[pfn].shown]],
         )
 
     # -- zones ------------------------------------------------------------------------------------
@@ -229,6 +230,7 @@ class PageSteps(Collector):
             zone,
             verdict="ok" if len(pages) == nr_pages else "short",
             numbers={"request": nr_pages, "got": len(pages), "pfns": pages[:MAX_LISTED]},
+            changed=[[pfn, 1, self.m.pages[pfn].shown] for pfn in pages],
         )
 
     # -- buddy lists ------------------------------------------------------------------------------

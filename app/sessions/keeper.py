@@ -14,7 +14,7 @@ from app.sessions.live import Live
 from app.sessions.past import Past
 from app.store import Store, states
 
-# A machine with no more live blocks is dumped where it is, in a few milliseconds; replaying its last thousand
+# A machine with no more live blocks is dumped where it is, in a few milliseconds; replaying its last
 # calls on another thread takes ten times as long, and takes it from the same interpreter.
 SMALL: Final = 2_000
 # When the server stops there is no time for more.

@@ -16,7 +16,7 @@ from app.store.states import State
 
 log = logging.getLogger(__name__)
 
-LEAST: Final = 1_000
+LEAST: Final = 4_000
 WORTH: Final = 100
 
 
@@ -24,7 +24,8 @@ def due(since: int, live_blocks: int) -> bool:
     """Whether a machine should be kept now: replaying costs by the row, keeping and loading by the block.
 
     Measured, a row replayed takes as long as keeping and loading seven blocks. So the calls behind the last
-    state take at most about as long as that state itself, and keeping it is a small part of what they took.
+    state take at most about as long as that state itself, and keeping it is a small part of what they took;
+    with few blocks there are still the free lists of a large machine, as much as some hundred calls.
     """
     return since >= max(LEAST, live_blocks // 20)
 

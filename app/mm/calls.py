@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Container, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from app.mm import gfp as gfp_masks
@@ -84,7 +84,7 @@ class Call:
     args: checked values by argument name. Pages are under `page` as a pfn, None for the NULL page, or a tuple
     of `(pfn, blocks)` runs; addresses under `addr` as an int, None for NULL, or a tuple of `(address,
     blocks)` runs; masks as they were written. repeat, until: an allocating call in a loop. start, step,
-    count: which blocks of a list to free.
+    count: which blocks of a list to free. text: `as_json` as JSON text, for whoever has written it once.
     """
 
     spec: CallSpec
@@ -97,6 +97,7 @@ class Call:
     start: int = 0
     step: int = 1
     count: int | None = None
+    text: str | None = field(default=None, compare=False, repr=False)
 
     @property
     def name(self) -> str:
@@ -602,9 +603,8 @@ def select(call: Call, runs: tuple[tuple[int, ...], ...], model: MemoryModel) ->
             left -= 1
         place += blocks
     check_selected(call, key, picked, model)
-    return replace(
-        call, args={**call.args, key: tuple(tuple(run) for run in picked)}, start=0, step=1, count=None
-    )
+    args = {**call.args, key: tuple(tuple(run) for run in picked)}
+    return replace(call, args=args, start=0, step=1, count=None, text=None)
 
 
 def check_selected(call: Call, key: str, picked: list[list[int]], model: MemoryModel) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Generic, Self, TypeVar
+from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from pydantic_core import from_json, to_json
 
@@ -72,24 +72,27 @@ class Page(Generic[T]):
     next: str | None
 
 
-@dataclass(frozen=True, slots=True)
-class Applied:
-    """A call that was made. outcome: the row. body: the row's JSON, as it is journalled and answered."""
+class Applied(NamedTuple):
+    """A call that was made. body: the row's JSON, as it is journalled and answered."""
 
     seq: int
-    outcome: dict[str, Any]
     body: bytes
 
     @classmethod
     def of(cls, body: bytes) -> Self:
         """From what was answered."""
-        outcome = from_json(body)
-        return cls(outcome["seq"], outcome, body)
+        return cls(from_json(body)["seq"], body)
+
+    @property
+    def outcome(self) -> dict[str, Any]:
+        """The row. Read from its JSON each time, since most answers are only passed on."""
+        outcome: dict[str, Any] = from_json(self.body)
+        return outcome
 
     def with_(self, key: str, value: Any) -> Applied:
         """The same answer with something that is not in the journal."""
         body = b"".join((self.body[:-1], b',"', key.encode(), b'":', to_json(value), b"}"))
-        return Applied(self.seq, {**self.outcome, key: value}, body)
+        return Applied(self.seq, body)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from app.mm.machine import ENGINE, Machine
 from app.mm.outcome import Outcome
 from app.mm.vocabulary import CALLS
 from app.sessions.answers import Applied
+from app.sessions.encoding import encode
 from app.sessions.errors import Conflict, LimitReached, NotFound
 from app.store.journal import Row
 
@@ -103,10 +104,9 @@ class Live:
     def _change(self, seq: int, made: Outcome, by: str | None) -> Change:
         """The row and the answer, encoded once for both."""
         time = now()
-        outcome = outcome_of(made, self.machine, seq, time, by)
-        body = to_json(outcome)
-        row = Row(self.id, seq, seq, outcome["call"], to_json(outcome["args"]), body, by, time)
-        return Change(row, Applied(seq, outcome, body), made)
+        args, body = encode(made, self.machine.model, seq, time, by)
+        row = Row(self.id, seq, seq, made.call.spec.name, args, body, by, time)
+        return Change(row, Applied(seq, body), made)
 
     def follow(self, seq: int, call: str, to: int, by: str | None) -> tuple[Row, Applied]:
         """Take the place behind a row with the state that this machine has: a rewind's row and answer.
@@ -118,7 +118,7 @@ class Live:
         body = to_json(outcome)
         self.seq = seq + 1
         row = Row(self.id, self.seq, self.effective, call, to_json(outcome["args"]), body, by, time)
-        return row, Applied(self.seq, outcome, body)
+        return row, Applied(self.seq, body)
 
     def replay(self, rows: Iterable[Row]) -> None:
         """Make journalled calls again. Raises Diverged at the first whose `ret` or `verdict` differs."""
@@ -149,7 +149,7 @@ class Live:
 
 def difference(row: Row, now: Outcome) -> str | None:
     """What a journalled call has done differently when it was made again, if anything."""
-    # As `outcome_of` has it. Within a string the quotation marks would be escaped.
+    # As `encode` has it. Within a string the quotation marks would be escaped.
     if b'"ret":%b,"verdict":"%b","time":' % (to_json(now.ret), now.verdict.encode()) in row.outcome:
         return None
     then = from_json(row.outcome)
@@ -203,14 +203,14 @@ class Diverged(Exception):  # noqa: N818 - found, not made
 
 def now() -> str:
     """The time as rows and sessions have it."""
-    seconds, rest = divmod(time_ns(), 1_000_000_000)
-    return f"{second(seconds)}.{rest // 1_000_000:03}Z"
+    return millisecond(time_ns() // 1_000_000)
 
 
 @lru_cache(maxsize=4)
-def second(seconds: int) -> str:
-    """A time of `now` without its milliseconds: the same for thousands of calls."""
-    return strftime("%Y-%m-%dT%H:%M:%S", gmtime(seconds))
+def millisecond(milliseconds: int) -> str:
+    """A time of `now`, which is the same for many calls of a batch."""
+    seconds, rest = divmod(milliseconds, 1_000)
+    return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(seconds))}.{rest:03}Z"
 
 
 def written(time: datetime) -> str:

@@ -530,7 +530,7 @@ class Sessions:
     def _committed(self, work: Work, result: Any) -> None:
         """Look at rows for what others wait for."""
         if isinstance(work, Call):
-            if self._waits:
+            if self._waits and may_wake(result.body):
                 self._waits.saw(work.session_id, result.outcome)
             if work.woken is not None and result.outcome["verdict"] == "blocked":
                 task = result.outcome["args"]["task"]
@@ -539,7 +539,8 @@ class Sessions:
             self._waits.saw(work.session_id, result.outcome)
         elif isinstance(work, (Batch, Made)) and self._waits:
             for applied in result if isinstance(result, list) else (result,):
-                self._waits.saw(work.session_id, applied.outcome)
+                if may_wake(applied.body):
+                    self._waits.saw(work.session_id, applied.outcome)
 
     async def _woken(self, woken: Future[int | None], seconds: float) -> int | None:
         """The seq that woke the task; None when it has not been woken in time."""

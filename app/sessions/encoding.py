@@ -1,0 +1,69 @@
+"""What a call has done, as the JSON that is journalled and answered.
+
+The bytes are those of `to_json(outcome_of(…))`: with that form, journals are compared. But most of them are
+the same for most calls, or are numbers; so those are written here as text, without a dict in between, and
+only what is rare, or may need escaping, goes through `to_json`.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+from pydantic_core import to_json
+
+from app.mm.calls import Call
+from app.mm.memory_model import MemoryModel
+from app.mm.outcome import Outcome, SeenPage
+
+RARE: Final = ("object", "area", "runs", "woken", "deadlock")
+
+
+def encode(made: Outcome, model: MemoryModel, seq: int, time: str, by: str | None) -> tuple[bytes, bytes]:
+    """The arguments alone, as a row keeps them, and the whole outcome."""
+    args = arguments(made.call, model)
+    ret = made.ret
+    return args.encode(), (
+        f'{{"seq":{seq},"call":"{made.call.spec.name}","args":{args},'
+        f'"ret":{"null" if ret is None else text(ret)},"verdict":"{made.verdict}","time":"{time}",'
+        f'"by":{"null" if by is None else text(by)},'
+        f"{'' if made.seen is None else page(made.seen)}{rare(made)}"
+        f'"log":{text(made.log) if made.log else "[]"},"changed":{changed(made)}}}'
+    ).encode()
+
+
+def text(value: Any) -> str:
+    """Any JSON value."""
+    return to_json(value).decode()
+
+
+def arguments(call: Call, model: MemoryModel) -> str:
+    """A call's arguments. Written once for all the calls of a batch that are the same."""
+    if call.text is None:
+        call.text = text(call.as_json(model))
+    return call.text
+
+
+def page(seen: SeenPage) -> str:
+    """The `page` member, as `Outcome.page` has it. Zones have plain names."""
+    pfn, order, zone, address, struct_page, refcount = seen
+    at = "null" if address is None else f'"{address:#x}"'
+    return (
+        f'"page":{{"pfn":{pfn},"order":{order},"zone":"{zone.name}","node":{zone.nid},"address":{at},'
+        f'"page":"{struct_page:#x}","refcount":{refcount}}},'
+    )
+
+
+def rare(made: Outcome) -> str:
+    """The members that few calls of the page allocator have."""
+    if made.object is made.area is made.runs is made.woken is made.deadlock is None:
+        return ""
+    values = ((key, getattr(made, key)) for key in RARE)
+    return "".join([f'"{key}":{text(value)},' for key, value in values if value is not None])
+
+
+def changed(made: Outcome) -> str:
+    """The value of `changed`. States have plain names."""
+    if len(made.mentions) == 1:
+        pfn, frames, state = made.mentions[0]
+        return f'[[{pfn},{frames},"{state}"]]'
+    return text(made.changed) if made.mentions else "[]"

@@ -96,8 +96,9 @@ class Address:
         return self.to(pfn=pfn).href + fragment
 
     def explain(self, seq: int) -> str:
-        """The page that explains a row of the journal. In a guided demo the way back leads to its step."""
-        back = f"?{self.to(outcome=None, before=None).query}" if self.demo else ""
+        """The page that explains a row of the journal. The way back knows a demo's step and the past."""
+        kept = self.demo is not None or self.moment is not None
+        back = f"?{self.to(outcome=None, before=None).query}" if kept else ""
         return f"{self.path}/explain/{seq}{back}"
 
 

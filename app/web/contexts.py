@@ -651,7 +651,7 @@ class MachinePage(Page):
     timeline: Timeline
     past: Past | None
     origin: Link | None
-    diverged: str
+    diverged: Link | None
     history_refusal: Refusal | None
     demo: DemoPanel | None
 

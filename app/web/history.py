@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated
+from typing import Annotated, Final
 
 from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from app.mm.errors import BadArgument
 from app.web import address
+from app.web.address import Address
 from app.web.machine import door, page
 from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
@@ -16,6 +18,9 @@ from app.web.render import respond
 router = APIRouter(include_in_schema=False)
 
 View = Annotated[str, Form()]
+
+# Parts of a view that are about a session's own rows: a branch has others.
+OF_ROWS: Final = ("moment", "outcome", "before", "demo", "part", "step", "ran")
 
 
 @router.post("/sessions/{session_id}/undo")
@@ -34,12 +39,14 @@ async def undo(request: Request, session_id: str, view: View = "") -> Response:
 
 
 @router.post("/sessions/{session_id}/rewind")
-async def rewind(request: Request, session_id: str, to: Annotated[int, Form()], view: View = "") -> Response:
+async def rewind(
+    request: Request, session_id: str, to: Annotated[str, Form()] = "", view: View = ""
+) -> Response:
     """Give the machine an earlier state again: a new row."""
     sessions, who = door(request)
     here = address.parse(session_id, view)
     try:
-        applied = await sessions.rewind(who, session_id, to)
+        applied = await sessions.rewind(who, session_id, row_of("to", to))
     except REFUSED as error:
         return respond(
             await page(request, here, history_refusal=refusal_of(error, "Nothing was restored")),
@@ -50,16 +57,25 @@ async def rewind(request: Request, session_id: str, to: Annotated[int, Form()], 
 
 @router.post("/sessions/{session_id}/fork")
 async def fork(
-    request: Request, session_id: str, at: Annotated[int | None, Form()] = None, view: View = ""
+    request: Request, session_id: str, at: Annotated[str, Form()] = "", view: View = ""
 ) -> Response:
     """A session of one's own that goes on from here; the same view of it."""
     sessions, who = door(request)
     here = address.parse(session_id, view)
     try:
-        info = await sessions.fork(who, session_id, at)
+        info = await sessions.fork(who, session_id, row_of("at", at) if at else None)
     except REFUSED as error:
         return respond(
             await page(request, here, history_refusal=refusal_of(error, "Nothing was branched off")),
             status_of(error),
         )
-    return RedirectResponse(f"/sessions/{info.id}", 303)
+    there: Address = here.to(id=info.id, **dict.fromkeys(OF_ROWS))
+    return RedirectResponse(there.href, 303)
+
+
+def row_of(field: str, text: str) -> int:
+    """The row that a form names. Raises BadArgument."""
+    found = address.number(text)
+    if found is None:
+        raise BadArgument.at(field, "the number of a row")
+    return found

@@ -17,7 +17,17 @@ from app.mm import calltext
 from app.mm.calls import Named
 from app.mm.gfp import VALUE
 from app.mm.vocabulary import CALLS
-from app.sessions import Applied, BatchItem, Event, NotFound, Principal, SessionInfo, Sessions, principal_of
+from app.sessions import (
+    Applied,
+    BatchItem,
+    Conflict,
+    Event,
+    NotFound,
+    Principal,
+    SessionInfo,
+    Sessions,
+    principal_of,
+)
 from app.web import address, callform, fields, timeline, wording
 from app.web.address import PANELS, Address
 from app.web.contexts import Fact, JournalRow, Link, LogPanel, MachinePage, NameChip, Refusal
@@ -67,7 +77,7 @@ async def make_call(request: Request, session_id: str, name: str) -> Response:
         raise NotFound("call", name)
     form = await request.form()
     typed = callform.typed_of(form)
-    here = address.parse(session_id, str(form.get("view", ""))).to(call=name)
+    here = address.parse(session_id, str(form.get("view", ""))).to(call=name, moment=None)
     try:
         body = fields.body_of(CALLS[name], typed)
         applied = await call(request, session_id, name, body, typed.get("as", "").strip() or None)
@@ -87,7 +97,7 @@ async def run_line(
     request: Request, session_id: str, line: Annotated[str, Form()] = "", view: Annotated[str, Form()] = ""
 ) -> Response:
     """The console's line."""
-    here = address.parse(session_id, view)
+    here = address.parse(session_id, view).to(moment=None)
     try:
         read = calltext.parse_line(line)
         if read.name is None:
@@ -129,10 +139,15 @@ async def page(
     info = await sessions.get(who, here.id)
     here = here.to(moment=timeline.moment(here, info))
     touched = await frame_touched(sessions, who, info, here)
-    if here.moment is None:
+    reading: Reading | None = None
+    if here.moment is not None:
+        try:
+            reading = await sessions.past(who, here.id, here.moment, look, here, panel, touched)
+        except Conflict as error:
+            history_refusal = refusal_of(error, "That moment cannot be shown")
+            here = here.to(moment=None)
+    if reading is None:
         reading = await sessions.read(who, here.id, look, here, panel, touched)
-    else:
-        reading = await sessions.past(who, here.id, here.moment, look, here, panel, touched)
     info = await sessions.get(who, here.id)
     rows = await newest(sessions, who, info, here)
     shown = await outcome_to_show(sessions, who, info, here, rows)
@@ -171,8 +186,10 @@ async def frame_touched(sessions: Sessions, who: Principal, info: SessionInfo, h
 
 
 async def newest(sessions: Sessions, who: Principal, info: SessionInfo, here: Address) -> list[Event]:
-    """A page of the journal, newest first."""
-    until = min(info.seq, (here.before or info.seq + 1) - 1)
+    """A page of the journal, newest first: the one that the address names, else one with the moment in it."""
+    until = info.seq if here.before is None else min(info.seq, here.before - 1)
+    if here.before is None and here.moment is not None and here.moment <= until - ROWS:
+        until = here.moment + ROWS // 2
     rows = await sessions.events(who, info.id, max(0, until - ROWS), ROWS)
     return [row for row in reversed(rows) if row.seq <= until]
 
@@ -243,8 +260,8 @@ def build(
         strip=vmalloc_strip(reading.panel["areas"], reading.zones, here) if panel == "vmalloc" else None,
         queues=queues(reading.tasks, here) if panel == "tasks" else None,
         journal=journal,
-        older=Link("Older", here.to(before=oldest).href if oldest > 1 else None),
-        newer=Link("Newest", here.to(before=None).href if here.before else None),
+        older=Link("Older", here.to(before=oldest).href if oldest > info.start + 1 else None),
+        newer=newest_rows(info, here, journal),
         line=line,
         names=[chip(name, named, here) for name, named in list(names.items())[-NAMES_SHOWN:]],
         gfp_names=tuple(VALUE),
@@ -254,10 +271,17 @@ def build(
         timeline=timeline.timeline(here, info),
         past=timeline.past(here, info),
         origin=origin(info),
-        diverged=info.diverged["detail"] if info.diverged else "",
+        diverged=timeline.diverged(here, info),
         history_refusal=history_refusal,
         demo=demo,
     )
+
+
+def newest_rows(info: SessionInfo, here: Address, shown: list[JournalRow]) -> Link:
+    """To the journal's first page; in the past a page without `before` begins elsewhere."""
+    if not shown or shown[0].seq == info.seq:
+        return Link("Newest", None)
+    return Link("Newest", here.to(before=None if here.moment is None else info.seq + 1).href)
 
 
 def row_of(row: Event, info: SessionInfo, here: Address) -> JournalRow:

@@ -41,3 +41,10 @@ def past(here: Address, info: SessionInfo) -> Past | None:
     if here.moment is None:
         return None
     return Past(here.moment, info.seq, to_moment(here, info, info.seq).href)
+
+
+def diverged(here: Address, info: SessionInfo) -> Link | None:
+    """Why a session takes no calls, and the way to the last moment that can be shown and branched off."""
+    if info.diverged is None:
+        return None
+    return Link(info.diverged["detail"], to_moment(here, info, info.diverged["seq"]).href)

@@ -119,6 +119,8 @@ export class Frames {
       if (this.moment) window.at = this.moment;
       const doc = await zonemap(this.api, window);
       if (epoch === this.epoch && zone === this.zone && node === this.node) this.put(doc);
+    } catch {
+      return; // the page says whether it is live; what is known stays on view, and is asked for again when it is drawn
     } finally {
       if (epoch === this.epoch) for (const key of keys) this.pending.delete(key);
     }

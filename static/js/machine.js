@@ -6,6 +6,7 @@ import { clear, lineOf, recipes } from "./callform.js";
 import { Console } from "./console.js";
 import { runStep } from "./demo.js";
 import { all, maybe, one } from "./dom.js";
+import { drawings } from "./drawing.js";
 import { journal } from "./journal.js";
 import { onKey } from "./keys.js";
 import { refused } from "./refusal.js";
@@ -34,7 +35,7 @@ async function make(form, text) {
       named.value = "";
       named.dispatchEvent(new Event("input", { bubbles: true }));
     }
-    await view.show(view.address({ outcome: null, before: null }), { push: false, keep: new Set(["call"]) });
+    await view.show(view.address({ at: null, outcome: null, before: null }), { push: false, keep: new Set(["call"]) });
     terminal.answer.textContent = `#${outcome.seq} ${outcome.ret ?? (outcome.verdict === "null" ? "NULL" : "")} ${outcome.verdict}`;
     return true;
   } catch (error) {
@@ -103,7 +104,7 @@ document.addEventListener("click", async (event) => {
   try {
     await view.show(to.href);
   } catch {
-    location.assign(to);
+    location.reload(); // the address is that of the link already
     return;
   }
   if (to.hash && link.closest("#call")) firstField()?.focus();
@@ -119,6 +120,7 @@ function firstField() {
 recipes(view.api);
 builder();
 journal();
+drawings();
 time(view);
 onKey("c", () => line.focus());
 onKey("m", () => view.map.focus());

@@ -22,6 +22,8 @@ export class View {
     /** How many times a person has asked for something, and how much of that is on its way. */
     this.asked = 0;
     this.going = 0;
+    /** Parts that must not be exchanged now: ids. @type {Set<string>} */
+    this.held = new Set();
     this.live = new Live(
       this.api,
       this.head,
@@ -76,16 +78,17 @@ export class View {
   }
 
   /**
-   * Show an address of this machine without leaving the page.
+   * Show an address of this machine without leaving the page. The address is there first: what is asked for meanwhile
+   * builds on it.
    * @param {string} to @param {{push?: boolean, keep?: Set<string>}} how
    */
   show(to, { push = true, keep } = {}) {
     return this.first(async () => {
       const asked = this.asked;
-      // Of several quick steps only the last is shown.
-      await this.bring(await load(to), keep, () => asked === this.asked);
       if (push) history.pushState(null, "", to);
       else history.replaceState(null, "", to);
+      // Of several quick steps only the last is shown.
+      await this.bring(await load(to), keep, () => asked === this.asked);
     });
   }
 
@@ -116,7 +119,7 @@ export class View {
     const was = this.past;
     document.body.className = fresh.body.className;
     // A form that was kept out of the way of live news must not be kept from the past, or back from it.
-    swap(fresh, was === this.past ? keep : undefined);
+    swap(fresh, new Set([...this.held, ...(was === this.past && keep ? keep : [])]));
     this.enable(fresh);
     this.map.show(picture, cells, frames);
     this.live.shows(this.head);

@@ -259,6 +259,8 @@ class Feed:
 
     def publish(self, rows: Sequence[Row]) -> None:
         """Rows have been committed by this process. On the writer's thread."""
+        if not self._channels:
+            return
         followed = [row for row in rows if row.session_id in self._channels]
         if followed and not self.loop.is_closed():
             self.loop.call_soon_threadsafe(self._saw, followed)

@@ -82,8 +82,8 @@ _ONE: Final = select(journal.c.outcome).where(
 def append(db: Connection, rows: Sequence[Row]) -> None:
     """Write rows, each session's in the order of their seqs, and move the sessions' heads to the last."""
     _APPEND.run(db, rows)
-    heads = {row.session_id: (row.seq, row.effective, row.session_id) for row in rows}
-    _ADVANCE.run(db, list(heads.values()))
+    heads = {row.session_id: row for row in rows}
+    _ADVANCE.run(db, [(row.seq, row.effective, row.session_id) for row in heads.values()])
 
 
 def tail(db: Connection, session_id: str, after: int, to: int) -> Iterator[Row]:

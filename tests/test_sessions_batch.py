@@ -209,3 +209,20 @@ async def test_two_long_batches_on_one_session(sessions: Sessions, sid: str) -> 
     assert both_seqs == list(range(1, 4 * LONG + 1))
     for answers in (first, second):
         assert answers[-1].seq - answers[0].seq == 2 * LONG - 1
+
+
+async def test_calls_that_are_read_once_are_not_mistaken_for_others(sessions: Sessions, sid: str) -> None:
+    order = [1, True, 1.0, "1", None, 1, [1]]
+    items = [BatchItem("alloc_pages", {"gfp": "GFP_KERNEL", "order": value}) for value in order]
+    with pytest.raises(BadArgument) as refused:
+        await sessions.batch(LOCAL, sid, items)
+    assert [fault.loc for fault in refused.value.faults] == [
+        ("calls", place, "order") for place in (1, 2, 3, 4, 6)
+    ]
+    runs = BatchItem("__free_pages", {"page": [[1024, 2]], "order": 0})
+    alike = [alloc(0, "p"), free("$p"), alloc(1, "p"), free("$p", 1), BatchItem("page_count", {"pfn": 0})]
+    answers = await sessions.batch(LOCAL, sid, [*alike, *alike, runs, runs])
+    pfns = [answer.outcome["args"].get("pfn") for answer in answers]
+    assert [pfns[1], pfns[3], pfns[6], pfns[8]] == [
+        answers[place].outcome["page"]["pfn"] for place in (0, 2, 5, 7)
+    ]

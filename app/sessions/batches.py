@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from app.mm.calls import NAME, Call, Named
 from app.mm.errors import BadArgument, Fault, TaskBlocked
@@ -10,8 +11,9 @@ from app.mm.vocabulary import CALLS
 from app.sessions.access import Principal
 from app.sessions.answers import Applied, BatchItem
 from app.sessions.errors import BatchBlocked, LimitReached
-from app.sessions.live import Change, Live, Names
+from app.sessions.live import Live, Names
 from app.sessions.weight import heavy
+from app.store.journal import Row
 
 _FAULTS_SHOWN = 100
 
@@ -19,7 +21,7 @@ _FAULTS_SHOWN = 100
 class Progress:
     """How far a batch is.
 
-    changes, answers: of the calls made so far. names: what the person's names mean then; named: those that
+    rows, answers: of the calls made so far. names: what the person's names mean then; named: those that
     this batch has set (None: set to nothing). start: the seq before the first call. heavy: whether the next
     call is so long that it must be made where nobody waits for it. After an exception from `step` the machine
     must not be used again where its seq has moved.
@@ -43,17 +45,18 @@ class Progress:
         self.heavy = False
         self.names: Names = dict(live.names_of(principal.id))
         self.named: dict[str, Named | None] = {}
-        self.changes: list[Change] = []
+        self.rows: list[Row] = []
         self.answers: list[Applied] = []
         self._known = set(self.names)
         self._calls: list[Call] = []
+        self._read_before: dict[tuple[Any, ...], Call] = {}
         self._faults: list[Fault] = []
         self._read = 0
 
     @property
     def done(self) -> bool:
         """Whether every call has been made."""
-        return self._read == len(self.items) == len(self.changes)
+        return self._read == len(self.items) == len(self.rows)
 
     def step(self, most: int) -> None:
         """Read, or when all is read make, so many more calls, but none that is heavy.
@@ -66,8 +69,8 @@ class Progress:
             if self._faults and self._read == len(self.items):
                 raise BadArgument(*self._faults[:_FAULTS_SHOWN])
         else:
-            for _ in range(min(most, len(self.items) - len(self.changes))):
-                self.heavy = heavy(self._calls[len(self.changes)], self.names, self.live.machine)
+            for _ in range(min(most, len(self.items) - len(self.rows))):
+                self.heavy = heavy(self._calls[len(self.rows)], self.names, self.live.machine)
                 if self.heavy:
                     return
                 self._make_next()
@@ -84,11 +87,24 @@ class Progress:
             self._faults.append(Fault(("calls", place, "call"), f"no such call: {item.call[:40]!r}"))
             return
         try:
-            self._calls.append(self.live.parse(item.call, item.body, self._known))
+            self._calls.append(self._parsed(item))
         except BadArgument as error:
             self._faults.extend(error.under("calls", place).faults)
         if item.as_name is not None:
             self._name(place, item.as_name)
+
+    def _parsed(self, item: BatchItem) -> Call:
+        """The call of an item: the same one for items that are the same. What is known stays known."""
+        body = item.body
+        # With the types, since 1 is True to a dict, but not to a kernel.
+        like = item.call, tuple(body.items()), tuple(map(type, body.values()))
+        try:
+            call = self._read_before.get(like)
+        except TypeError:  # a list or an object among the arguments
+            return self.live.parse(item.call, body, self._known)
+        if call is None:
+            call = self._read_before[like] = self.live.parse(item.call, body, self._known)
+        return call
 
     def _name(self, place: int, name: str) -> None:
         if not NAME.fullmatch(name):
@@ -102,7 +118,7 @@ class Progress:
             )
 
     def _make_next(self) -> None:
-        place = len(self.changes)
+        place = len(self.rows)
         try:
             change = self.live.apply(self._calls[place], self.names, self.principal.by)
         except BadArgument as error:
@@ -111,7 +127,7 @@ class Progress:
             raise BatchBlocked(error, ("calls", place)) from error
         except LimitReached as error:
             raise LimitReached((), f"calls.{place}: {error}") from error
-        self.changes.append(change)
+        self.rows.append(change.row)
         self.answers.append(
             change.applied.with_("counters", self.live.machine.counters())
             if self.counters
@@ -142,13 +158,13 @@ class Single:
         self.start = live.seq
         self.names = live.names_of(principal.id)
         self.named: dict[str, Named | None] = {}
-        self.changes: list[Change] = []
+        self.rows: list[Row] = []
         self.answers: list[Applied] = []
 
     @property
     def done(self) -> bool:
         """Whether it has been made."""
-        return bool(self.changes)
+        return bool(self.rows)
 
     def step(self, _most: int) -> None:
         """There is nothing but the heavy call."""
@@ -159,5 +175,5 @@ class Single:
         answer = change.applied
         if self.counters:
             answer = answer.with_("counters", self.live.machine.counters())
-        self.changes.append(change)
+        self.rows.append(change.row)
         self.answers.append(answer)

@@ -16,6 +16,7 @@ from app.mm.memory_model import MemoryModel
 from app.mm.outcome import Outcome, SeenPage
 
 RARE: Final = ("object", "area", "runs", "woken", "deadlock")
+NONE: Final = (None,) * len(RARE)
 
 
 def encode(made: Outcome, model: MemoryModel, seq: int, time: str, by: str | None) -> tuple[bytes, bytes]:
@@ -55,10 +56,10 @@ def page(seen: SeenPage) -> str:
 
 def rare(made: Outcome) -> str:
     """The members that few calls of the page allocator have."""
-    if made.object is made.area is made.runs is made.woken is made.deadlock is None:
+    values = made.object, made.area, made.runs, made.woken, made.deadlock
+    if values == NONE:
         return ""
-    values = ((key, getattr(made, key)) for key in RARE)
-    return "".join([f'"{key}":{text(value)},' for key, value in values if value is not None])
+    return "".join([f'"{k}":{text(v)},' for k, v in zip(RARE, values, strict=True) if v is not None])
 
 
 def changed(made: Outcome) -> str:

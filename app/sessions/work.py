@@ -40,10 +40,10 @@ class Turn:
     def __post_init__(self) -> None:
         self.replies = Replies(self.db)
 
-    def add(self, row: Row) -> None:
-        """A row to be written."""
-        self.rows.append(row)
-        self.written.add(row.session_id)
+    def add(self, session_id: str, *rows: Row) -> None:
+        """A session's rows, to be written."""
+        self.rows += rows
+        self.written.add(session_id)
 
     def bind(self, session_id: str, person: str, name: str, named: Named | None) -> None:
         """A name to be written, or to be forgotten."""
@@ -99,7 +99,7 @@ class Call:
         if heavy(call, known, live.machine):
             return Single(live, call, self.principal, counters=self.counters)
         change = live.apply(call, known, self.principal.by)
-        turn.add(change.row)
+        turn.add(live.id, change.row)
         if self.counters:
             return change.applied.with_("counters", live.machine.counters())
         return change.applied
@@ -164,8 +164,7 @@ class Made:
 def write(turn: Turn, progress: Progress | Single) -> list[Applied]:
     """Put what a batch has come to into a turn."""
     live, person = progress.live, progress.principal.id
-    for change in progress.changes:
-        turn.add(change.row)
+    turn.add(live.id, *progress.rows)
     for name, named in progress.named.items():
         turn.bind(live.id, person, name, named)
     live.names[person] = progress.names
@@ -237,7 +236,7 @@ class Rewound:
         admit(turn, live, self.rewind.principal, self.terms, Right.OWN)
         self.restored.names = live.names
         row, applied = self.restored.follow(self.seq, self.call, self.to, self.rewind.principal.by)
-        turn.add(row)
+        turn.add(live.id, row)
         return applied
 
 

@@ -158,6 +158,8 @@ def test_what_a_backup_refuses(lab: tuple[TestClient, Path], tmp_path: Path) -> 
         (tmp_path, "is a directory"),
         (tmp_path / "no" / "copy.db", "is no directory"),
         (here / "kmemlab.db", "is the database itself"),
+        (here / "kmemlab.db-wal", "is a part of the database itself"),
+        (here / "kmemlab.db-journal", "is a part of the database itself"),
     )
     for file, why in refusals:
         done = kmemlab(here, "backup", *(("--force",) if file != copy else ()), str(file))
@@ -304,6 +306,14 @@ WRONG: dict[str, tuple[str | Callable[[sqlite3.Connection, str], object], str]] 
     "where a rewind went": (
         "UPDATE journal SET effective = 6 WHERE session_id = :sid AND effective = 5",
         "its effective seq is 6 and should be 5",
+    ),
+    "a rewind to a state of nobody": (
+        "UPDATE journal SET effective = 3 WHERE session_id = :sid AND call IN ('rewind', 'undo')",
+        "its effective seq is 3 and should be ",
+    ),
+    "a row too many": (
+        "UPDATE sessions SET (seq, effective) = (seq - 1, seq - 1) WHERE id = :sid",
+        ": the row stands behind the session's last, ",
     ),
     "a rewind that was none": (
         "UPDATE journal SET effective = 6 WHERE session_id = :sid AND seq = 7",

@@ -19,6 +19,9 @@ from app.store.errors import StoreUnusable, translated
 
 PAGES: Final = 2_000  # at a time: between them somebody is told how far it is
 
+# What SQLite keeps beside a database's file, by the ends of their names: to write over one destroys it.
+BESIDE: Final = ("-wal", "-shm", "-journal")
+
 Told = Callable[[int, int], None]
 
 
@@ -56,6 +59,8 @@ def refuse_to_replace(to: Path, source: Path, *, force: bool) -> None:
         raise StoreUnusable(f"{to.parent} is no directory")
     if to.exists() and source.exists() and to.samefile(source):
         raise StoreUnusable(f"{to} is the database itself")
+    if to.resolve() in (Path(f"{source.resolve()}{end}") for end in BESIDE):
+        raise StoreUnusable(f"{to} is a part of the database itself")
     if to.exists() and not force:
         raise StoreUnusable(f"{to} is there already; --force replaces it")
 

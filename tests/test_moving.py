@@ -10,7 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.mm import machine as mm_machine
-from app.sessions import exporting, importing
+from app.sessions import exporting, importing, snapshots
 from app.sessions.errors import Busy, NotFound
 from app.sessions.exported import Limits
 from app.store import Store, imports, sessions
@@ -142,7 +142,10 @@ def test_from_a_dump_and_without_a_row(client: TestClient, elsewhere: TestClient
         equal(client, sid, elsewhere, answer.json()["id"])
 
 
-def test_a_session_with_many_states_is_opened_from_them(client: TestClient, elsewhere: TestClient) -> None:
+def test_a_session_with_many_states_is_opened_from_them(
+    client: TestClient, elsewhere: TestClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(snapshots, "LEAST", 1_000)
     sid = client.post(f"{BASE}/sessions", json={"machine": {"profile": "tiny-16m"}}).json()["id"]
     calls = [{"call": "alloc_page", "gfp": "GFP_KERNEL"}, {"call": "drain_all_pages"}] * 1300
     assert client.post(f"{BASE}/sessions/{sid}/calls", json={"calls": calls}).status_code == 201

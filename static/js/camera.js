@@ -25,6 +25,8 @@ export class Camera {
     this.motion = null;
     /** @type {number | undefined} where a zoom that is under way leads to */
     this.to = undefined;
+    /** @type {number | undefined} the corner that gliding leads to */
+    this.rest = undefined;
     this.still = matchMedia("(prefers-reduced-motion: reduce)");
   }
 
@@ -36,6 +38,8 @@ export class Camera {
   /** Look elsewhere at once. @param {number} start @param {number} level */
   jump(start, level) {
     this.motion = null;
+    this.to = undefined;
+    this.rest = undefined;
     this.level = level;
     this.start = this.within(start, level);
   }
@@ -43,6 +47,11 @@ export class Camera {
   /** The level that a motion leads to. */
   get goal() {
     return this.to ?? this.level;
+  }
+
+  /** The corner that a motion leads to. */
+  get corner() {
+    return this.rest ?? this.start;
   }
 
   /** Cells of the zone at the present level. */
@@ -71,6 +80,7 @@ export class Camera {
     const to = Math.max(0, Math.min(this.most, level));
     if (to === this.goal && (this.motion || to === from)) return;
     this.to = to;
+    this.rest = undefined;
     const row = ROW * 2 ** to;
     const rest = this.within(Math.round((pfn - cell * 2 ** to) / row) * row, to);
     const begun = this.start;
@@ -86,6 +96,7 @@ export class Camera {
   pan(rows) {
     if (this.to !== undefined) return;
     this.motion = null;
+    this.rest = undefined;
     this.start = this.within(this.start + rows * ROW * 2 ** this.level, this.level);
     this.moved();
   }
@@ -93,7 +104,7 @@ export class Camera {
   /** Glide by whole rows. @param {number} rows */
   glide(rows) {
     const row = ROW * 2 ** this.goal;
-    this.settle(this.start + rows * row);
+    this.settle(this.corner + rows * row);
   }
 
   /** Come to rest where a row begins. @param {number} near */
@@ -102,6 +113,7 @@ export class Camera {
     const row = ROW * 2 ** this.level;
     const begun = this.start;
     const rest = this.within(Math.round(near / row) * row, this.level);
+    this.rest = rest;
     this.move(SETTLING, (t) => {
       this.start = begun + (rest - begun) * t;
     });
@@ -118,6 +130,7 @@ export class Camera {
         step(1);
         this.motion = null;
         this.to = undefined;
+        this.rest = undefined;
       }
       this.moved();
       if (t === 1) this.rested();

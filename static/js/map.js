@@ -244,8 +244,8 @@ export class FrameMap {
 
   /** The nearest frame that is on view. @param {number} pfn */
   clamp(pfn) {
-    const { low, end, start, cells } = this.camera;
-    return Math.max(low, Math.floor(start), Math.min(pfn, end - 1, Math.floor(start + cells * this.span) - 1));
+    const { low, end, corner, cells } = this.camera;
+    return Math.max(low, Math.floor(corner), Math.min(pfn, end - 1, Math.floor(corner + cells * this.span) - 1));
   }
 
   /** @param {MouseEvent} event */
@@ -317,8 +317,9 @@ export class FrameMap {
 
   /** First and last frame of the cell of a frame. @param {number} pfn */
   cellAround(pfn) {
-    const first = Math.floor(this.pfnOf(this.cellOf(pfn)));
-    return [Math.max(this.camera.low, first), Math.min(this.camera.end, first + Math.round(this.span)) - 1];
+    const span = 2 ** Math.round(this.camera.level);
+    const first = Math.floor(pfn / span) * span;
+    return [Math.max(this.camera.low, first), Math.min(this.camera.end, first + span) - 1];
   }
 
   /** @param {number} pfn */
@@ -371,7 +372,7 @@ export class FrameMap {
     const { low, end } = this.camera;
     const [first] = this.cellAround(this.cursor ?? this.firstPfn());
     const to = Number.isFinite(step) ? Math.max(low, Math.min(end - 1, first + step * this.span)) : this.clamp(step < 0 ? 0 : end);
-    const cell = this.cellOf(to);
+    const cell = Math.floor((to - this.camera.corner) / this.span);
     if (cell < 0) this.camera.glide(-1);
     else if (cell >= this.camera.cells) this.camera.glide(1);
     this.point(to);

@@ -58,10 +58,11 @@ screenshots: browser ## pictures of every page in build/screenshots, to be looke
 	@$(BIN)/python -m tests.screenshots $(ARGS)
 
 .PHONY: lint
-lint: $(VENV)/.test ## ruff, mypy --strict and the import rules
+lint: $(VENV)/.test ## ruff, mypy --strict, the types of the scripts, and the import rules
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
+	DENO_NO_UPDATE_CHECK=1 DENO_DIR=$(VENV)/deno $(BIN)/deno check --quiet --no-lock --config .ci/deno.json static/js/*.js
 	$(BIN)/python -m pytest -q tests/test_house.py
 
 .PHONY: format

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections import OrderedDict
+from typing import Any, Final
 
 from pydantic_core import from_json
 
@@ -13,6 +14,31 @@ from app.sessions.live import difference
 from app.sessions.past import Past
 from app.store import Connection, journal
 from app.store.journal import Row
+
+# Steps of all explanations that are kept.
+KEPT: Final = 8_000
+
+
+class Explanations:
+    """The last explanations: who goes through one step by step asks for it at each, and it never changes.
+
+    Used by one thread, the background's.
+    """
+
+    def __init__(self, past: Past) -> None:
+        self._past = past
+        # The least recently used first.
+        self._kept: OrderedDict[tuple[str, int], dict[str, Any]] = OrderedDict()
+
+    def of(self, db: Connection, session_id: str, seq: int) -> dict[str, Any]:
+        """As `explain`. Raises NotFound and Conflict."""
+        found = self._kept.pop((session_id, seq), None)
+        if found is None:
+            found = explain(db, self._past, session_id, seq)
+        self._kept[session_id, seq] = found
+        while sum(len(each["steps"]) for each in self._kept.values()) > KEPT:
+            self._kept.popitem(last=False)
+        return found
 
 
 def explain(db: Connection, past: Past, session_id: str, seq: int) -> dict[str, Any]:

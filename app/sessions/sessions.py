@@ -93,6 +93,7 @@ class Sessions:
         self._background = self._pool("background", 1)
         self._importer = self._pool("importer", 1)
         self._past = Past(self._store, self._settings.machines_memory // PAST)
+        self._explanations = explaining.Explanations(self._past)
         keeper = Keeper(self._store, self._background, self._past)
         self._feed = Feed(self._loop, self._read_rows, self._settings)
         self._writer = Writer(
@@ -436,12 +437,14 @@ class Sessions:
             self._received -= 1
 
     async def import_(
-        self, principal: Principal, file: IO[bytes], *, terms: Terms | None = None
+        self, principal: Principal, file: IO[bytes], name: str | None = None, *, terms: Terms | None = None
     ) -> SessionInfo:
         """A new session of the principal, from an exported file. Nothing is left of one that is refused.
 
-        Raises BadArgument (of which Malformed is one) and LimitReached with places under `line`.
+        name: instead of the one in the file. Raises BadArgument (of which Malformed is one) and LimitReached with places under `line`.
         """
+        if name is not None:
+            name = naming.checked(name)
         limits = exported.Limits(
             header=self._settings.dump_limit,
             names=self._settings.names_per_person,
@@ -453,7 +456,9 @@ class Sessions:
         sid = await self._loop.run_in_executor(
             self._importer, importing.prepare, self._store, file, principal.id, limits
         )
-        publish = partial(importing.publish, session_id=sid, owner=principal.id, most=limits.sessions)
+        publish = partial(
+            importing.publish, session_id=sid, owner=principal.id, most=limits.sessions, name=name
+        )
         try:
             info: SessionInfo = await self._do(Statement, publish, terms=terms)
         except BaseException:
@@ -507,7 +512,7 @@ class Sessions:
         """On a machine rebuilt as it was before the call, so that tracing slows down nobody."""
         with self._store.reading() as db:
             queries.allowed(db, principal, session_id, Right.READ)
-            return explaining.explain(db, self._past, session_id, seq)
+            return self._explanations.of(db, session_id, seq)
 
     def _tell(self, answers: Sequence[Answer]) -> None:
         """From the writer's thread to the loop, once for a group."""

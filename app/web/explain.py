@@ -12,12 +12,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.sessions import NotFound, SessionInfo, Sessions, principal_of
-from app.web import address, wording
+from app.web import address, blocks, stepping, timeline, wording
 from app.web.address import Address
-from app.web.contexts import ExplainPage, Fact, Link, StepRow, Steps
-from app.web.journal import Outcome, call_text, change, headlines, ret_href, ret_text
+from app.web.contexts import Fact, Link
+from app.web.explain_contexts import ExplainPage, StepRow, Steps
+from app.web.journal import BACKWARDS, Outcome, call_text, change, headlines, pfn_of, ret_href, ret_text
 from app.web.render import respond
 from app.web.shell import shell_of
+from app.web.stepping import StepAddress, View
 
 router = APIRouter(include_in_schema=False)
 
@@ -26,6 +28,8 @@ Step = Mapping[str, Any]
 STEPS_SHOWN: Final = 400
 POINTS_SHOWN: Final = 400
 CHANGES_SHOWN: Final = 16
+# Drawings in the list, beside the one of the step that is shown: a refill splits dozens of blocks.
+DRAWN: Final = 6
 DEEPEST: Final = 12
 LONGEST_VALUE: Final = 240
 
@@ -40,7 +44,10 @@ BAD: Final = frozenset(
 
 @router.get("/sessions/{session_id}/explain/{seq}")
 async def explain_page(request: Request, session_id: str, seq: str) -> Response:
-    """One row of the journal, explained. `?all=1`: however long that is."""
+    """One row of the journal, explained. `?decision=5`: at that step; `?all=1`: however long that is.
+
+    `?only=1`: with no step but that one in the list, for a page that has the others.
+    """
     number = address.number(seq)
     if number is None:
         raise NotFound("event", seq)
@@ -49,27 +56,62 @@ async def explain_page(request: Request, session_id: str, seq: str) -> Response:
     event = await sessions.event(who, session_id, number)
     explained = await sessions.explain(who, session_id, number)
     info = await sessions.get(who, session_id)
+    outcome, steps = event.outcome, explained["steps"]
+    here = address_of(request, session_id, number, len(steps))
+    step = here.decision or 0
+    # The last step's machine is the one that the call left: there nothing has to be drawn on the one before.
+    done = step == len(steps)
+    over = [] if done else [tuple(run) for each in steps[:step] for run in each["changed"]]
+    touched = stepping.touched_by_call(steps, outcome, pfn_of(outcome))
+    at = number if done else number - 1
+    view = await sessions.past(who, session_id, at, stepping.look, here, over, touched)
     whole = request.query_params.get("all") == "1"
+    only = request.query_params.get("only") == "1"
     # Thousands of rows take their time; others are answered meanwhile.
-    return await run_in_threadpool(page, request, info, event.outcome, explained, whole=whole)
+    return await run_in_threadpool(
+        page, request, info, outcome, explained, here, view, whole=whole, only=only
+    )
+
+
+def address_of(request: Request, session_id: str, seq: int, steps: int) -> StepAddress:
+    """What the page is asked for. A step that there is not is the nearest one."""
+    asked = address.number(request.query_params.get("decision", ""))
+    view = address.parse(session_id, request.query_params).to(outcome=seq)
+    return StepAddress(
+        **{name: getattr(view, name) for name in Address.__slots__},
+        decision=None if asked is None else min(asked, steps),
+    )
 
 
 def page(
-    request: Request, info: SessionInfo, outcome: Outcome, explained: Mapping[str, Any], *, whole: bool
+    request: Request,
+    info: SessionInfo,
+    outcome: Outcome,
+    explained: Mapping[str, Any],
+    there: StepAddress,
+    view: View,
+    *,
+    whole: bool,
+    only: bool,
 ) -> Response:
-    """The page. whole: nothing is left out."""
+    """The page. whole: nothing is left out. only: no step but the one that is shown."""
     steps, points, seq = explained["steps"], explained["tracepoints"], explained["seq"]
-    here = address.parse(info.id, request.query_params).to(outcome=seq)
-    shown = steps if whole else steps[:STEPS_SHOWN]
-    lines = points if whole else points[:POINTS_SHOWN]
+    here, step = there.machine, there.decision or 0
+    length = 1 if only else len(steps) if whole else STEPS_SHOWN
+    first = max(0, step - 1) // length * length if steps else 0
+    shown = steps[first : first + length]
+    last = first + len(shown)
+    lines = [] if only else points if whole else points[:POINTS_SHOWN]
     headline, reason = headlines(outcome)
     more = len(steps) > len(shown) or len(points) > len(lines)
+    rows = list(step_rows(shown, first, there, info))
     context = ExplainPage(
         shell=shell_of(request),
         title=f"#{seq} explained · {info.name}",
         id=info.id,
         name=info.name,
         seq=seq,
+        heading=heading(outcome),
         text=call_text(outcome),
         returned=ret_text(outcome),
         ret_href=ret_href(outcome, here),
@@ -79,10 +121,15 @@ def page(
         back=Link(f"#{seq} at the machine", here.href + "#outcome"),
         earlier=beside(info, seq - 1, "Earlier", here),
         later=beside(info, seq + 1, "Later", here),
-        groups=list(groups([step_row(step, number, here) for number, step in enumerate(shown, 1)])),
-        shown=len(shown),
+        moment=stepping.moment(there, view, steps, step, outcome),
+        groups=list(groups(rows)),
+        listed=listed(first, last, len(steps)),
         total=len(steps),
-        whole=Link("Show all", f"{here.explain(seq)}{'&' if here.demo else '?'}all=1") if more else None,
+        before=Link("the steps before", there.step_to(first, f"#step-{first}") if first else None),
+        behind=Link(
+            "the steps behind", there.step_to(last + 1, f"#step-{last + 1}") if last < len(steps) else None
+        ),
+        whole=Link("Show all", everything(here.explain(seq))) if more else None,
         tracepoints="\n".join(lines),
         tracepoints_shown=len(lines),
         tracepoints_total=len(points),
@@ -91,39 +138,73 @@ def page(
     return respond(context)
 
 
+def listed(first: int, last: int, total: int) -> str:
+    """Which of the steps are on the page."""
+    if last - first == total:
+        return f"{total:,}"
+    return f"{first + 1:,} to {last:,} of {total:,}" if first else f"the first {last:,} of {total:,}"
+
+
+def heading(outcome: Outcome) -> str:
+    """A call was answered; a rewind was not asked of the kernel."""
+    if outcome["call"] in BACKWARDS:
+        return f"What #{outcome['seq']} did"
+    return f"Why #{outcome['seq']} was answered like this"
+
+
+def everything(href: str) -> str:
+    """The same page with nothing left out."""
+    return f"{href}{'&' if '?' in href else '?'}all=1"
+
+
 def beside(info: SessionInfo, seq: int, text: str, here: Address) -> Link:
-    """The explanation of the row before or behind, where there is such a row."""
-    there = 1 <= seq <= info.seq
+    """The explanation of the row before or behind, where there is such a row; a branch has its own."""
+    there = info.start < seq <= info.seq
     return Link(text, here.explain(seq) if there else None, hint=f"#{seq}" if there else "")
 
 
-def step_row(step: Step, number: int, here: Address) -> StepRow:
-    """One decision."""
-    before, losing, after = sides(step["what"], step["verdict"])
-    runs: Sequence[Sequence[Any]] = step["changed"]
-    return StepRow(
-        number=number,
-        depth=min(step["depth"], DEEPEST),
-        fn=step["fn"],
-        lecture_fn=step["lecture_fn"],
-        file=step["file"],
-        before=before,
-        losing=losing,
-        after=after,
-        zone=zone_text(step),
-        verdict=step["verdict"] or "",
-        tone=tone(step["verdict"]),
-        numbers=[fact(name, value, here) for name, value in step["numbers"].items()],
-        changes=[change(run, here) for run in runs[:CHANGES_SHOWN]],
-        more_changes=max(0, len(runs) - CHANGES_SHOWN),
-    )
+def step_rows(shown: Sequence[Step], first: int, there: StepAddress, info: SessionInfo) -> Iterator[StepRow]:
+    """The decisions, the first splits and merges among them with a drawing."""
+    drawn = 0
+    for number, step in enumerate(shown, first + 1):
+        current = number == there.decision
+        drawing = blocks.blocks(step) if current or drawn < DRAWN else None
+        drawn += drawing is not None
+        before, losing, after = sides(step)
+        runs: Sequence[Sequence[Any]] = step["changed"]
+        here = there.machine
+        yield StepRow(
+            number=number,
+            href=there.step_to(number, f"#step-{number}"),
+            current=current,
+            depth=min(step["depth"], DEEPEST),
+            fn=step["fn"],
+            lecture_fn=step["lecture_fn"],
+            file=step["file"],
+            before=before,
+            losing=losing,
+            after=after,
+            zone=zone_text(step),
+            verdict=step["verdict"] or "",
+            tone=tone(step["verdict"]),
+            numbers=[fact(step, name, here, info) for name in step["numbers"]],
+            changes=[change(run, here) for run in runs[:CHANGES_SHOWN]],
+            more_changes=max(0, len(runs) - CHANGES_SHOWN),
+            blocks=drawing,
+            pageblock=blocks.pageblock(step),
+        )
 
 
-def sides(what: str, verdict: str | None) -> tuple[str, str, str]:
+def sides(step: Step) -> tuple[str, str, str]:
     """A decision's text before, in and behind the part that decided against the request.
 
-    Of `free 9 − 0 ≤ min 20 + reserve 0` that is the left side, where it was enough memory the missing block.
+    Of `free 9 − 0 ≤ min 20 + reserve 0` that is the left side, where it was enough memory the missing block;
+    of a pageblock that is not claimed, what is free and alike in it.
     """
+    what, verdict = step["what"], step["verdict"]
+    if step["fn"] == "steal_suitable_fallback" and verdict == "kept":
+        left, sign, right = what.partition(" < ")
+        return "", left, f"{sign}{right}"
     if verdict != "no":
         return what, "", ""
     head, but, missing = what.partition(", but ")
@@ -148,10 +229,13 @@ def zone_text(step: Step) -> str:
     return f"node {node}" if node is not None else ""
 
 
-def fact(name: str, value: Any, here: Address) -> Fact:
-    """One number that a decision was made with; frame numbers lead to their frames."""
+def fact(step: Step, name: str, here: Address, info: SessionInfo) -> Fact:
+    """One number that a decision was made with; frame numbers lead to their frames, rows to machines."""
+    value = step["numbers"][name]
     if isinstance(value, int) and not isinstance(value, bool):
-        if name == "pfn" or name.endswith("_pfn"):
+        if step["fn"] in BACKWARDS and info.start <= value <= info.seq:
+            return Fact(name, f"#{value:,}", href=timeline.to_moment(here, info, value).href)
+        if name in ("pfn", "pageblock") or name.endswith("_pfn"):
             return Fact(name, wording.pfn(value), href=here.at(value))
         return Fact(name, f"{value:,}")
     if value is None:
@@ -172,7 +256,8 @@ def groups(rows: Sequence[StepRow]) -> Iterator[Steps]:
             place += 1
             continue
         yield Steps([*plain, *rows[place : place + length]])
-        yield Steps(rows[place + length : place + length * rounds], length, rounds - 1)
+        others = rows[place + length : place + length * rounds]
+        yield Steps(others, length, rounds - 1, any(row.current for row in others))
         plain = []
         place += length * rounds
     if plain:

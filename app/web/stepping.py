@@ -1,0 +1,156 @@
+"""The machine between two steps of a call: which is shown, where the map looks, what is drawn on it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from typing import Any, Final
+
+from app.mm import zonemap
+from app.mm.machine import Machine
+from app.mm.show import zones as zones_of
+from app.web.address import Address
+from app.web.contexts import Link
+from app.web.explain_contexts import Moment
+from app.web.framemap import (
+    CELLS,
+    Window,
+    around,
+    end_of,
+    map_view,
+    row_of,
+    whole_shift,
+    window_of,
+    zone_to_show,
+)
+
+Step = Mapping[str, Any]
+Run = Sequence[Any]
+
+# Blocks that a step looks at without changing them: its numbers that name the first frame, and the order.
+LOOKED_AT: Final = {
+    "__rmqueue_smallest": ("pfn", "found_order"),
+    "__rmqueue_fallback": ("pfn", "fallback_order"),
+}
+
+
+@dataclass(frozen=True)
+class StepAddress(Address):
+    """An explanation at one of its steps. The row is the address's outcome; frames lead to the machine."""
+
+    decision: int | None = None
+
+    @property
+    def path(self) -> str:
+        """The explanation."""
+        return f"/sessions/{self.id}/explain/{self.outcome}"
+
+    @property
+    def pairs(self) -> list[tuple[str, str]]:
+        """Without the row, which the path names."""
+        return [pair for pair in super().pairs if pair[0] != "outcome"]
+
+    @property
+    def machine(self) -> Address:
+        """The machine page with the row's outcome; the window is that page's own affair."""
+        view = {field.name: getattr(self, field.name) for field in fields(Address)}
+        return Address(**view).to(zone=None, node=None, start=None, shift=None)
+
+    def at(self, pfn: int, fragment: str = "") -> str:
+        """The machine page with a frame in the inspector."""
+        return self.machine.at(pfn, fragment)
+
+    def step_to(self, number: int, fragment: str = "#moment") -> str:
+        """Another step. What leads there stays where it is on the page, and the map in view."""
+        return self.to(decision=number or None).href + fragment
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """A moment of the machine, read in one look."""
+
+    zones: Sequence[Mapping[str, Any]]
+    zone: Mapping[str, Any]
+    window: Window
+    cells: dict[str, Any]
+
+
+def look(
+    machine: Machine, here: Address, over: Sequence[tuple[int, int, str]], touched: Sequence[Run]
+) -> View:
+    """over: runs of the steps so far. touched: all that the call touched, what matters most first."""
+    zones = zones_of(machine)["zones"]
+    zone = zone_to_show(zones, here, touched[0][0] if touched else None)
+    window = window_of(
+        zone, here if here.start is not None or here.shift is not None else fitted(zone, touched, here)
+    )
+    cells = zonemap.zonemap(
+        machine, zone["name"], zone["node"], window.start, window.shift, window.cells, over
+    )
+    return View(zones, zone, window, cells)
+
+
+def fitted(zone: Mapping[str, Any], touched: Sequence[Run], here: Address) -> Address:
+    """A window in which everything that the call touched in this zone can be seen, as large as can be."""
+    inside = [run for run in touched if zone["start_pfn"] <= run[0] < end_of(zone)]
+    if not inside:
+        return here
+    low = min(run[0] for run in inside)
+    high = max(run[0] + run[1] for run in inside)
+    shift = 0
+    while shift < whole_shift(zone) and high - row_of(low, shift) > CELLS << shift:
+        shift += 1
+    start = around(zone, (low + high) // 2, shift)
+    if not start <= low < high <= start + (CELLS << shift):
+        start = row_of(low, shift)
+    return here.to(start=start, shift=shift)
+
+
+def touched_by(step: Step) -> Sequence[Run]:
+    """The runs that a step changed, else the block that it looked at."""
+    if step["changed"]:
+        found: Sequence[Run] = step["changed"]
+        return found
+    names = LOOKED_AT.get(step["fn"])
+    numbers = step["numbers"]
+    if names and numbers.get(names[0]) is not None and names[1] in numbers:
+        return [[numbers[names[0]], 1 << numbers[names[1]], ""]]
+    if step["fn"] == "steal_suitable_fallback":
+        return [[numbers["pageblock"], numbers["threshold"] * 2, ""]]
+    return []
+
+
+def touched_by_call(steps: Sequence[Step], outcome: Mapping[str, Any], pfn: int | None) -> list[Run]:
+    """Everything that a call touched; what it was about comes first, for that says which zone is shown."""
+    found = [run for step in steps for run in touched_by(step)] + list(outcome["changed"] or ())
+    first: list[Run] = [] if pfn is None else [[pfn, 1, ""]]
+    return first + found
+
+
+def moment(
+    here: StepAddress, view: View, steps: Sequence[Step], number: int, outcome: Mapping[str, Any]
+) -> Moment:
+    """The map at a step, with the ways to the others."""
+    total = len(steps)
+    step = steps[number - 1] if number else None
+    done = number == total
+    outlined = touched_by(step) if step else ()
+    why = "what this step changed or looked at"
+    if done and not outlined:
+        outlined, why = outcome["changed"] or (), "what the call changed"
+    words = "as the call left it" if done else "before the call" if step is None else "on the way"
+    ways = {"start": 0, "earlier": number - 1, "later": number + 1, "end": total}
+    links = {
+        way: Link(str(to), here.step_to(to) if 0 <= to <= total and to != number else None)
+        for way, to in ways.items()
+    }
+    return Moment(
+        step=number,
+        total=total,
+        words=words,
+        what=step["what"] if step else "",
+        fn=step["fn"] if step else "",
+        outlined=why if outlined else "",
+        map=map_view(view.zones, view.zone, view.window, view.cells, outlined, here),
+        **links,
+    )

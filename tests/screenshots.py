@@ -44,6 +44,24 @@ MACHINES = {
         alloc_pages(GFP_KERNEL, 11)
         """,
     ),
+    "a deadlock": (
+        {"profile": "x86_64-1g", "debug": False},
+        """
+        p = alloc_page(GFP_KERNEL)
+        q = alloc_page(GFP_KERNEL)
+        objects = kmalloc(100, GFP_KERNEL) * 60
+        kfree(objects[::3])
+        first = vmalloc(64K)
+        second = vmalloc(300K)
+        third = vmalloc(16K)
+        vfree(first)
+        alice: lock_page(p)
+        bob: lock_page(q)
+        carol: lock_page(p)
+        alice: lock_page(q)
+        bob: lock_page(p)
+        """,
+    ),
     "a whole computer": (
         {"profile": "x86_64-8g"},
         """
@@ -83,16 +101,30 @@ def demo(page: Page, address: str, name: str, steps: int) -> str:
 
 def views(page: Page, address: str) -> Iterator[tuple[str, str]]:
     """What is pictured: a name and its address."""
-    tiny, small, large = make(page, address)
+    tiny, small, asleep, large = make(page, address)
     yield "home", "/"
     yield "machine", f"{tiny}?shift=0"
     yield "inspector", f"{tiny}?shift=0&pfn=0x400&call=put_page&page=p"
     yield "explain", f"{tiny}/explain/10"
     yield "null", small
     yield "whole", large
+    yield "past", f"{tiny}?at=6&shift=0&pfn=0x400"
+    yield "slabs", f"{asleep}?panel=slab&slabs=kmalloc-128#panels"
+    yield "vmalloc", f"{asleep}?panel=vmalloc#panels"
+    yield "deadlock", f"{asleep}?panel=tasks#panels"
+    yield "proc", f"{asleep}?panel=proc&file=slabinfo#panels"
     yield "demo", demo(page, address, "split-and-merge", 2)
     yield "gfp", "/gfp?mask=GFP_ATOMIC"
     yield "calls", "/calls"
+
+
+def ready(page: Page) -> None:
+    """Return when nothing is on its way but the stream of a page that follows its session."""
+    page.wait_for_function("document.fonts.status === 'loaded'")
+    if page.locator("#map-picture").count():
+        page.locator("#map-picture canvas").wait_for()
+        page.locator("#live[data-state=live]").wait_for()
+        page.wait_for_timeout(300)
 
 
 def picture(browser: Browser, address: str, folder: Path) -> None:
@@ -105,7 +137,7 @@ def picture(browser: Browser, address: str, folder: Path) -> None:
             page.emulate_media(color_scheme=theme, reduced_motion="reduce")
             for name, path in todo:
                 page.goto(address + path)
-                page.wait_for_load_state("networkidle")
+                ready(page)
                 page.screenshot(path=folder / f"{name}-{size}-{theme}.png", full_page=width < 1200)
     page.close()
 

@@ -101,6 +101,18 @@ async def test_a_killed_task_is_not_waited_for(sessions: Sessions) -> None:
     assert (await asyncio.wait_for(waiting, 5)).outcome["woken_at"] is None
 
 
+async def test_who_waits_in_a_deleted_session_waits_no_longer(sessions: Sessions) -> None:
+    sid = await locked(sessions)
+    waiting = asyncio.create_task(
+        sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=20)
+    )
+    await until(sessions, sid, 3)
+    await sessions.delete(LOCAL, sid)
+    done, _ = await asyncio.wait({waiting}, timeout=15)
+    assert done
+    assert (await waiting).outcome["woken_at"] is None
+
+
 async def test_hanging_up_changes_nothing(sessions: Sessions) -> None:
     sid = await locked(sessions)
     waiting = asyncio.create_task(

@@ -214,6 +214,7 @@ class Sessions:
         execute = partial(queries.remove, principal=principal, session_id=session_id, terms=terms)
         await self._do(Statement, execute, session_id)
         self._writer.diverged.pop(session_id, None)
+        self._waits.end(session_id)
 
     # -- calls -----------------------------------------------------------------------------------------------
 
@@ -441,7 +442,8 @@ class Sessions:
     ) -> SessionInfo:
         """A new session of the principal, from an exported file. Nothing is left of one that is refused.
 
-        name: instead of the one in the file. Raises BadArgument (of which Malformed is one) and LimitReached with places under `line`.
+        name: instead of the one in the file. Raises BadArgument (of which Malformed is one) and LimitReached
+        with places under `line`, and BadArgument at `name`.
         """
         if name is not None:
             name = naming.checked(name)

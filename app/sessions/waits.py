@@ -75,9 +75,13 @@ class Waits:
         for wait in self._waits.get(session_id, ()):
             wait.seen = max(wait.seen, seq)
 
+    def end(self, session_id: str) -> None:
+        """The session is gone, or the server stops: nobody is woken there any more."""
+        for wait in self._waits.get(session_id, ()):
+            if not wait.woken_at.done():
+                wait.woken_at.set_result(None)
+
     def release(self) -> None:
-        """The server stops: nobody waits any longer."""
-        for waits in self._waits.values():
-            for wait in waits:
-                if not wait.woken_at.done():
-                    wait.woken_at.set_result(None)
+        """The server stops."""
+        for session_id in self._waits:
+            self.end(session_id)

@@ -297,6 +297,8 @@ def own_pages(m: Machine, vm: VmStruct) -> None:
         place += 1
     if m.changed is not None:
         m.changed.extend((first, frames, "vmalloc") for first, frames in ascending_runs(vm.pages))
+    if m.trace is not None:
+        m.trace.area_pages(vm, list(ascending_runs(vm.pages)))
 
 
 def ascending_runs(pages: Sequence[int]) -> Iterator[tuple[int, int]]:

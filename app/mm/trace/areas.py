@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from app.mm.changes import MAX_RUNS
 from app.mm.memory_model import PAGE_SIZE
 from app.mm.trace.collector import Collector, count
 from app.mm.trace.pages import MAX_LISTED
@@ -110,6 +111,15 @@ class AreaSteps(Collector):
             f"{got} of {request} pages: {total:,} of {wanted:,}",
             verdict="ok" if got == request else "one by one",
             numbers={"request": request, "got": got, "total": total, "wanted": wanted},
+        )
+
+    def area_pages(self, vm: VmStruct, runs: list[tuple[int, int]]) -> None:
+        """The frames that the area is made of. Of very many pieces the first are listed."""
+        self.step(
+            "__vmalloc_area_node",
+            f"{count(len(vm.pages), 'page')} in {count(len(runs), 'piece')} of memory belong to the area",
+            numbers={"pages": len(vm.pages), "pieces": len(runs)},
+            changed=[[pfn, frames, "vmalloc"] for pfn, frames in runs[:MAX_RUNS]],
         )
 
     def page_table(self, shift: int, address: int, pfn: int | None) -> None:

@@ -220,7 +220,7 @@ async def test_calls_that_are_read_once_are_not_mistaken_for_others(sessions: Se
         ("calls", place, "order") for place in (1, 2, 3, 4, 6)
     ]
     runs = BatchItem("__free_pages", {"page": [[1024, 2]], "order": 0})
-    alike = [alloc(0, "p"), free("$p"), alloc(1, "p"), free("$p", 1), BatchItem("page_count", {"pfn": 0})]
+    alike = [alloc(0, "p"), free("$p"), alloc(1, "p"), free("$p", 1), BatchItem("page_count", {"pfn": 1})]
     answers = await sessions.batch(LOCAL, sid, [*alike, *alike, runs, runs])
     pfns = [answer.outcome["args"].get("pfn") for answer in answers]
     assert [pfns[1], pfns[3], pfns[6], pfns[8]] == [

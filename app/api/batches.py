@@ -76,12 +76,12 @@ def items_of(calls: list[Any]) -> list[BatchItem]:
 
 
 def item_of(call: Any) -> BatchItem:
-    """`{"call": "alloc_pages", "as": "p", …}`."""
-    body = dict(as_object(call))
+    """`{"call": "alloc_pages", "as": "p", …}`, of which the arguments are left."""
+    body = as_object(call)
     name, as_name = body.pop("call", None), body.pop("as", None)
     if not isinstance(name, str):
         raise BadArgument.at("call", "required: the name of a call, as GET /api/v1/calls lists them")
-    if not isinstance(as_name, str | None):
+    if as_name is not None and not isinstance(as_name, str):
         raise BadArgument.at("as", "a name for the result")
     return BatchItem(name, body, as_name)
 

@@ -540,6 +540,8 @@ def dereference(
     named = names.get(ref.name)
     if named is None:
         raise BadArgument.at(key, f"nothing is named {ref.name!r} here")
+    if key == "page" and named.kind == "page" and not ref.offset:
+        return key, named.pfn  # which is nearly always so, and what the rest would come to
     if spec.wants == "both":
         key = "addr" if named.kind in ("addr", "addrs") else "page"
     if named.runs is not None:

@@ -95,8 +95,7 @@ class Applied(NamedTuple):
         return Applied(self.seq, body)
 
 
-@dataclass(frozen=True, slots=True)
-class BatchItem:
+class BatchItem(NamedTuple):
     """One call of a batch. body: its arguments. as_name: what to call its result, if anything."""
 
     call: str

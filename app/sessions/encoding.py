@@ -25,7 +25,7 @@ def encode(made: Outcome, model: MemoryModel, seq: int, time: str, by: str | Non
     ret = made.ret
     return args.encode(), (
         f'{{"seq":{seq},"call":"{made.call.spec.name}","args":{args},'
-        f'"ret":{"null" if ret is None else text(ret)},"verdict":"{made.verdict}","time":"{time}",'
+        f'"ret":{"null" if ret is None else result(ret)},"verdict":"{made.verdict}","time":"{time}",'
         f'"by":{"null" if by is None else text(by)},'
         f"{'' if made.seen is None else page(made.seen)}{rare(made)}"
         f'"log":{text(made.log) if made.log else "[]"},"changed":{changed(made)}}}'
@@ -40,17 +40,34 @@ def text(value: Any) -> str:
 def arguments(call: Call, model: MemoryModel) -> str:
     """A call's arguments. Written once for all the calls of a batch that are the same."""
     if call.text is None:
-        call.text = text(call.as_json(model))
+        call.text = plain(call) or text(call.as_json(model))
     return call.text
+
+
+def plain(call: Call) -> str:
+    """The same where all arguments are pages and numbers; else nothing. Tasks have plain names."""
+    if call.repeat is not None or call.until is not None or "addr" in call.args:
+        return ""
+    members = ""
+    for key, value in call.args.items():
+        if type(value) is not int:
+            return ""
+        members += f'"{"pfn" if key == "page" else key}":{value},'
+    return f'{{{members}"task":"{call.task}","cpu":{call.cpu},"context":"{call.context}"}}'
+
+
+def result(ret: Any) -> str:
+    """What was returned: mostly a pointer. Letters and digits need no escaping."""
+    return f'"{ret}"' if type(ret) is str and ret.isalnum() else text(ret)
 
 
 def page(seen: SeenPage) -> str:
     """The `page` member, as `Outcome.page` has it. Zones have plain names."""
     pfn, order, zone, address, struct_page, refcount = seen
-    at = "null" if address is None else f'"{address:#x}"'
+    at = "null" if address is None else f'"{hex(address)}"'
     return (
         f'"page":{{"pfn":{pfn},"order":{order},"zone":"{zone.name}","node":{zone.nid},"address":{at},'
-        f'"page":"{struct_page:#x}","refcount":{refcount}}},'
+        f'"page":"{hex(struct_page)}","refcount":{refcount}}},'
     )
 
 

@@ -11,6 +11,7 @@ import pytest
 from app.sessions import LOCAL, Busy, Sessions, StorageFull
 from app.settings import Settings
 from app.store import journal
+from app.store import sessions as rows_of_sessions
 from tests.factories import TINY, alloc, database, free, raw, seqs, serving, settings_for
 
 
@@ -137,6 +138,25 @@ async def test_a_failed_commit_undoes_the_group(
     assert await sessions.read(LOCAL, sid, lambda machine: machine.live_blocks) == 1
     assert (await sessions.batch(LOCAL, sid, [free("$p")]))[0].seq == 2
     assert await sessions.read(LOCAL, sid, lambda machine: machine.live_blocks) == 0
+
+
+async def test_a_mistake_of_ours_in_a_statement_fails_it_alone(
+    sessions: Sessions, sid: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fail(_db: Any, _session_id: str, _name: str) -> None:
+        raise LookupError("a mistake of ours")
+
+    monkeypatch.setattr(rows_of_sessions, "rename", fail)
+    results = await asyncio.gather(
+        *(call(sessions, sid) for _ in range(5)),
+        sessions.rename(LOCAL, sid, "new"),
+        *(call(sessions, sid) for _ in range(5)),
+        return_exceptions=True,
+    )
+    (error,) = [result for result in results if isinstance(result, Exception)]
+    assert isinstance(error, LookupError)
+    assert await seqs(sessions, sid) == list(range(1, 11))
+    assert "a statement failed" in caplog.text
 
 
 async def test_a_full_disk_is_told_and_recovers(sessions: Sessions, sid: str, settings: Settings) -> None:

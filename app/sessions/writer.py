@@ -37,7 +37,7 @@ from app.sessions.machines import Machines
 from app.sessions.opening import names_of, reopen
 from app.sessions.terms import Replied
 from app.sessions.work import SLICE, Batch, Call, Made, Rewind, Rewound, Statement, Turn, Work
-from app.store import Store, journal, sessions
+from app.store import DatabaseError, Store, journal, sessions
 from app.store.journal import Row
 
 GROUP: Final = 256
@@ -384,7 +384,11 @@ class Writer(threading.Thread):
                 result = work.execute(turn.db)
                 if once is not None:
                     turn.replies.keep(once, None, result)
-        except REFUSALS as error:
+        except DatabaseError:
+            raise  # the whole group's trouble
+        except Exception as error:
+            if not isinstance(error, REFUSALS):
+                log.exception("a statement failed")
             return Answer(work, error=error)
         if work.session_id is not None:
             self.machines.drop(work.session_id)

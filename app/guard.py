@@ -32,8 +32,7 @@ SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 LOOPBACK: Final = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?")
 
 # An exported session is not read into memory at once, so it may be longer than what makes one otherwise.
-IMPORTED_AT: Final = "/api/v1/sessions"
-NDJSON: Final = b"application/x-ndjson"
+IMPORTED_AT: Final = {"/api/v1/sessions": b"application/x-ndjson", "/sessions": b"multipart/form-data"}
 
 # What costs nothing, and is asked by browsers and watchers by themselves.
 FREE: Final = ("/static/", "/healthz", "/readyz")
@@ -131,7 +130,8 @@ class Guard:
     def limit_of(self, scope: Scope, headers: dict[bytes, bytes]) -> int:
         """The largest body that may come to this path."""
         if scope["method"] == "POST":
-            if scope["path"] == IMPORTED_AT and headers.get(b"content-type", b"").startswith(NDJSON):
+            kind = IMPORTED_AT.get(scope["path"])
+            if kind is not None and headers.get(b"content-type", b"").startswith(kind):
                 return self.import_limit
             for path, limit in self.limits:
                 if path.fullmatch(scope["path"]):

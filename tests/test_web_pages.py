@@ -117,17 +117,17 @@ def test_a_refused_machine_keeps_what_was_typed(
 def test_a_machine_from_a_dump(client: TestClient, machine: str) -> None:
     call(client, machine, "alloc_pages", gfp="GFP_KERNEL", order="2")
     dump = client.get(f"{BASE}{machine}/dump")
-    answer = client.post("/sessions", data={"name": "again"}, files={"dump": ("machine.json", dump.content)})
+    answer = client.post("/sessions", data={"name": "again"}, files={"file": ("machine.json", dump.content)})
     assert answer.status_code == 303
     assert client.get(f"{BASE}{answer.headers['location']}/dump").json() == dump.json()
 
 
 @pytest.mark.parametrize(("dump", "words"), [(b"{", "not JSON"), (b"[]", "one JSON object"), (b"{}", "dump")])
 def test_a_file_that_is_no_dump(client: TestClient, dump: bytes, words: str) -> None:
-    answer = client.post("/sessions", data={"name": "again"}, files={"dump": ("machine.json", dump)})
+    answer = client.post("/sessions", data={"name": "again"}, files={"file": ("machine.json", dump)})
     assert answer.status_code == 422
     assert words in text_of(answer)
-    assert 'id="dump-name" name="name" type="text" value="again"' in answer.text
+    assert 'id="file-name" name="name" type="text" value="again"' in answer.text
 
 
 def test_rename(client: TestClient, machine: str) -> None:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from app.mm.highmem import LAST_PKMAP, PKMAP_BASE
+from app.mm.highmem import LAST_PKMAP
 from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE
 from app.mm.page import PG_head
 from app.mm.page_ref import block_of
 from app.mm.slab import KERNEL, KmemCache, Slab, slab_ksize, virt_to_slab
 from app.mm.slab_common import ZERO_SIZE_PTR
 from app.mm.slab_views import OBJECT_STATES, places_of, slab_view
+from app.mm.vmalloc import PKMAP_BASE
 from app.mm.vmallocinfo import owner_view, range_view
 
 if TYPE_CHECKING:
@@ -65,14 +66,18 @@ def page_part(m: Machine, pfn: int) -> dict[str, Any]:
 
 
 def object_view(slab: Slab, address: int) -> dict[str, Any]:
-    """The object that an address is in, with its slab and the objects beside it."""
+    """The object that an address is in, with its slab and the objects beside it.
+
+    before: how many of the cache's slabs stand at lower addresses.
+    """
     s = slab.cache
     seen = slab_view(slab, places_of(s).get(slab.pfn, {"list": "full"}))
     index, offset = divmod(address - slab.base, s.size)
     inside = 0 <= index < slab.objects
     return {
         **cache_part(s),
-        "slab": {name: seen[name] for name in ("pfn", "order", "node", "address", "objects", "inuse")}
+        "slab": {"before": sum(pfn < slab.pfn for pfn in s.slabs)}
+        | {name: seen[name] for name in ("pfn", "order", "node", "address", "objects", "inuse")}
         | {name: seen[name] for name in ("list", "cpu", "place") if name in seen},
         "index": index if inside else None,
         "offset": offset if inside else None,

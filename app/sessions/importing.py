@@ -212,13 +212,20 @@ def check_room(db: Connection, owner: str, most: int | None) -> None:
         raise LimitReached((), f"one owner has at most {most} sessions; delete one first")
 
 
-def publish(db: Connection, session_id: str, owner: str, most: int | None = None) -> SessionInfo:
-    """Give a prepared session to its owner. Raises LimitReached, and Conflict where it was discarded."""
+def publish(
+    db: Connection, session_id: str, owner: str, most: int | None = None, name: str | None = None
+) -> SessionInfo:
+    """Give a prepared session to its owner. name: instead of the one in the file.
+
+    Raises LimitReached, and Conflict where it was discarded.
+    """
     check_room(db, owner, most)
     try:
         imports.publish(db, session_id, owner, now())
     except LookupError as error:
         raise Conflict("the import was given up") from error
+    if name is not None:
+        sessions.rename(db, session_id, name)
     row = sessions.get(db, session_id)
     assert row is not None
     return SessionInfo.of(row)

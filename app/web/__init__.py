@@ -17,6 +17,7 @@ from app.web.assets import Assets, KeptForGood
 from app.web.contexts import ErrorPage, Link
 from app.web.render import respond
 from app.web.shell import shell_of
+from app.web.thumbnail import Thumbnails
 
 __all__ = ["error_page", "mount"]
 
@@ -37,6 +38,7 @@ def mount(app: FastAPI, own_demos: Path | None = None) -> None:
     """Put the pages and the static files into an application. own_demos: a teacher's folder."""
     app.state.assets = Assets(paths.STATIC)
     app.state.demos = Library(own_demos)
+    app.state.thumbnails = Thumbnails()
     for fault in app.state.demos.faults():
         log.warning("a demo cannot be used: %s", fault)
     app.mount(app.state.assets.prefix, KeptForGood(directory=paths.STATIC), "static")

@@ -21,6 +21,7 @@ TEXTS: Final = (
     "cache",
     "slabs",
     "area",
+    "obj",
     "file",
     "names",
     "demo",
@@ -35,10 +36,10 @@ class Address:
     zone, node, start, shift: the window of the map. pfn: the frame in the inspector. panel: which panel is
     open. call: whose form is shown, with `page`, `addr` and `order` filled in. outcome: the row of the
     journal that the banner shows. slabs, slab: a cache whose slabs are shown, from which on. area: where the
-    area begins whose frames are shown. file: of /proc. moment, `at` in the address: the seq after which the
-    machine is shown, where that is not the last. before: the journal from there downwards. names: whose
-    spelling stands first, where the address says so. demo, step, part, ran: a guided demo beside the machine,
-    see `demopanel`.
+    area begins whose frames are shown. obj: the address that is in the inspector instead of a frame. file:
+    of /proc. moment, `at` in the address: the seq after which the machine is shown, where that is not the
+    last. before: the journal from there downwards. names: whose spelling stands first, where the address
+    says so. demo, step, part, ran: a guided demo beside the machine, see `demopanel`.
     """
 
     id: str
@@ -56,6 +57,7 @@ class Address:
     slabs: str | None = None
     slab: int | None = None
     area: str | None = None
+    obj: str | None = None
     file: str | None = None
     moment: int | None = None
     outcome: int | None = None
@@ -93,7 +95,11 @@ class Address:
 
     def at(self, pfn: int, fragment: str = "") -> str:
         """The same view with another frame in the inspector."""
-        return self.to(pfn=pfn).href + fragment
+        return self.to(pfn=pfn, obj=None).href + fragment
+
+    def thing(self, address: str) -> Address:
+        """The same view with what is at an address in the inspector."""
+        return self.to(pfn=None, obj=address)
 
     def explain(self, seq: int) -> str:
         """The page that explains a row of the journal. The way back knows a demo's step and the past."""

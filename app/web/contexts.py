@@ -15,6 +15,7 @@ from app.web.preferences import Preferences
 if TYPE_CHECKING:
     from app.web.demo_contexts import DemoPanel, DemoRow
     from app.web.panel_contexts import ProcPanel, Queues, SlabGrid, VmallocStrip
+    from app.web.thing_contexts import Thing
 
 
 @dataclass(frozen=True, slots=True)
@@ -172,7 +173,11 @@ class GfpFlag:
 
 @dataclass(frozen=True, slots=True)
 class SessionRow:
-    """A session in the list. last: text of its last call; verdict: of it, None where there was no call."""
+    """A session in the list.
+
+    last: text of its last call; verdict: of it, None where there was no call. map: a picture of the machine,
+    map_words: what it shows. api: the session's address in the API.
+    """
 
     id: str
     name: str
@@ -183,6 +188,9 @@ class SessionRow:
     last: str | None
     verdict: str | None
     created: str
+    map: str
+    map_words: str
+    api: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,9 +210,9 @@ class ProfileRow:
 class HomePage(Page):
     """home.html: the sessions, and the forms that make one.
 
-    typed: what stood in a refused form. refusal: why it was refused; form: which (`profile` or `dump`).
-    renaming: the id of the session whose new name was refused. more: the next page of the list. dump_limit:
-    largest upload, in words. demo_faults: files of demos that cannot be used, and why.
+    typed: what stood in a refused form. refusal: why it was refused; form: which (`profile` or `file`).
+    renaming: the id of the session whose new name was refused. more: the next page of the list. dump_limit,
+    import_limit: largest uploads, in words. demo_faults: files of demos that cannot be used, and why.
     """
 
     TEMPLATE: ClassVar[str] = "home.html"
@@ -213,6 +221,7 @@ class HomePage(Page):
     profiles: Sequence[ProfileRow]
     typed: dict[str, str]
     dump_limit: str
+    import_limit: str
     demos: Sequence[DemoRow] = ()
     demo_faults: Sequence[str] = ()
     refusal: Refusal | None = None
@@ -613,7 +622,8 @@ class MachinePage(Page):
 
     panel: which panel is open, and what it shows: a `table`, or what the panel draws, or both. refusal: why
     the last request was no call. line: what stood in the console. view: the address's query, which forms
-    carry along. close: the address without an inspected frame. demo: a guided demo beside the machine.
+    carry along. close: the address without an inspected frame. thing: what is inspected instead of a frame.
+    demo: a guided demo beside the machine.
     """
 
     TEMPLATE: ClassVar[str] = "machine.html"
@@ -627,6 +637,7 @@ class MachinePage(Page):
     zones: Sequence[ZoneView]
     map: MapView
     inspector: Inspector | None
+    thing: Thing | None
     outcome: OutcomeView | None
     refusal: Refusal | None
     form: CallForm

@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form
 from starlette.concurrency import run_in_threadpool
-from starlette.datastructures import UploadFile
+from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.demos import Library
 from app.mm import boot
 from app.mm.errors import BadArgument
-from app.sessions import Event, NotFound, Principal, SessionInfo, Sessions
-from app.web import wording
+from app.sessions import Event, NotFound, Principal, SessionInfo, Sessions, StorageFull
+from app.web import uploads, wording
+from app.web.address import number
 from app.web.contexts import DeletePage, HomePage, ProfileRow, Refusal, SessionRow
 from app.web.demopanel import demo_row
 from app.web.journal import call_text
@@ -26,6 +26,7 @@ from app.web.preferences import local_path, remember
 from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
 from app.web.shell import shell_of
+from app.web.thumbnail import Thumbnails
 
 router = APIRouter(include_in_schema=False)
 
@@ -34,6 +35,9 @@ NOT_CREATED: Final = "No machine was created"
 NUMBERS: Final = ("cpus", "nodes")
 TEXTS: Final = ("memory", "movablecore")
 SWITCHES: Final = ("pcp", "mobility", "debug")
+
+# What a row left behind never changes. The person's own browser keeps it, nobody in between.
+FOR_GOOD: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
 @router.get("/")
@@ -44,24 +48,75 @@ async def home(request: Request, after: str | None = None) -> Response:
 
 @router.post("/sessions")
 async def create(request: Request) -> Response:
-    """A machine from a profile or, where a file comes with it, from a dump."""
+    """A machine from a profile or, where a file comes with the form, what the file holds."""
+    if request.headers.get("content-type", "").startswith("multipart/form-data"):
+        return await open_file(request)
     async with request.form() as form:
-        upload = form.get("dump")
-        file = await upload.read() if isinstance(upload, UploadFile) else None
-    typed = {name: value for name, value in form.items() if isinstance(value, str)}
-    kind = "profile" if file is None else "dump"
+        typed = texts_of(form)
     sessions, who = door(request)
     try:
-        machine = described(typed) if file is None else await run_in_threadpool(dumped, file)
-        info = await sessions.create(who, typed.get("name", "").strip() or None, machine)
+        info = await sessions.create(who, typed.get("name", "").strip() or None, described(typed))
     except REFUSED as error:
-        if kind == "dump":
-            typed = {"dump_name": typed.get("name", "")}
         typed["overrides"] = "open" if any(typed.get(name) for name in (*NUMBERS, *TEXTS, *SWITCHES)) else ""
-        return respond(
-            await page(request, None, refusal_of(error, NOT_CREATED), typed, kind), status_of(error)
-        )
+        return await refused(request, error, typed, "profile")
     return RedirectResponse(f"/sessions/{info.id}", 303)
+
+
+async def open_file(request: Request) -> Response:
+    """A session from an uploaded file: a dump, or an exported session.
+
+    The form keeps a long file on disk. It counts as an import from when it begins to come.
+    """
+    sessions, _ = door(request)
+    with sessions.receiving():
+        try:
+            form = await request.form()
+        except OSError as error:
+            raise StorageFull("there is no room left for the file") from error
+        typed = texts_of(form)
+        try:
+            info = await opened(request, typed.get("name", "").strip() or None, form.get("file"))
+        except REFUSED as error:
+            return await refused(request, error, {"file_name": typed.get("name", "")}, "file")
+        finally:
+            await form.close()
+    return RedirectResponse(f"/sessions/{info.id}", 303)
+
+
+async def opened(request: Request, name: str | None, upload: UploadFile | str | None) -> SessionInfo:
+    """The session that a file makes."""
+    if not isinstance(upload, UploadFile):
+        raise BadArgument.at("file", "choose a dump or an exported session")
+    sessions, who = door(request)
+    limit = request.app.state.settings.dump_limit
+    document = await run_in_threadpool(uploads.dump_of, upload.file, limit)
+    if document is None:
+        return await sessions.import_(who, upload.file, name)
+    return await sessions.create(who, name, {"dump": document})
+
+
+async def refused(request: Request, error: Exception, typed: dict[str, str], form: str) -> Response:
+    """The page again, with why no machine was made of a form."""
+    shown = await page(request, None, refusal_of(error, NOT_CREATED), typed, form)
+    return respond(shown, status_of(error))
+
+
+def texts_of(form: FormData) -> dict[str, str]:
+    """The text fields."""
+    return {name: value for name, value in form.items() if isinstance(value, str)}
+
+
+@router.get("/sessions/{session_id}/thumbnail.svg")
+async def thumbnail(request: Request, session_id: str, seq: str = "") -> Response:
+    """A small map of the machine as it was after a row; without one, as it is."""
+    sessions, who = door(request)
+    at = number(seq)
+    thumbnails: Thumbnails = request.app.state.thumbnails
+    if at is None:
+        found = await thumbnails.of(sessions, who, session_id, (await sessions.get(who, session_id)).seq)
+    else:
+        found = await thumbnails.of(sessions, who, session_id, at)
+    return Response(found.svg, headers={} if at is None else FOR_GOOD, media_type="image/svg+xml")
 
 
 @router.post("/sessions/{session_id}/rename")
@@ -111,17 +166,6 @@ async def prefer(
     return response
 
 
-def dumped(file: bytes) -> dict[str, Any]:
-    """The machine of an uploaded file. Raises BadArgument where it is no JSON object."""
-    try:
-        document = json.loads(file)
-    except (ValueError, RecursionError) as error:
-        raise BadArgument.at("dump", f"this file is not JSON: {error}") from None
-    if not isinstance(document, dict):
-        raise BadArgument.at("dump", "a dump is one JSON object")
-    return {"dump": document}
-
-
 def described(typed: Mapping[str, str]) -> dict[str, Any]:
     """The machine of the form.
 
@@ -154,14 +198,16 @@ async def page(
     sessions, who = door(request)
     listed = await sessions.list(who, SHOWN, after)
     library: Library = request.app.state.demos
+    thumbnails: Thumbnails = request.app.state.thumbnails
     return HomePage(
         shell=shell_of(request, "/"),
         title="Sessions",
-        sessions=[row(info, await last(sessions, who, info)) for info in listed.items],
+        sessions=[row(info, await last(sessions, who, info), thumbnails) for info in listed.items],
         more=f"/?after={listed.next}" if listed.next else None,
         profiles=profiles(),
         typed=typed or {},
         dump_limit=wording.size(request.app.state.settings.dump_limit),
+        import_limit=wording.size(request.app.state.settings.import_limit),
         demos=[demo_row(demo) for demo in library.demos().values()],
         demo_faults=library.faults(),
         refusal=refusal,
@@ -178,8 +224,8 @@ async def last(sessions: Sessions, who: Principal, info: SessionInfo) -> Event |
         return None
 
 
-def row(info: SessionInfo, event: Event | None) -> SessionRow:
-    """A line of the list."""
+def row(info: SessionInfo, event: Event | None, thumbnails: Thumbnails) -> SessionRow:
+    """A line of the list. Its picture is fetched when it is looked at: drawing fifty takes time."""
     outcome = event.outcome if event else None
     return SessionRow(
         id=info.id,
@@ -191,6 +237,9 @@ def row(info: SessionInfo, event: Event | None) -> SessionRow:
         last=call_text(outcome) if outcome else None,
         verdict=outcome["verdict"] if outcome else None,
         created=info.created,
+        map=f"/sessions/{info.id}/thumbnail.svg?seq={info.seq}",
+        map_words=thumbnails.words(info.id, info.seq) or f"after {info.seq:,} calls",
+        api=f"/api/v1/sessions/{info.id}",
     )
 
 

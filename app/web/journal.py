@@ -100,7 +100,9 @@ def pfn_of(outcome: Outcome) -> int | None:
 
 
 def ret_href(outcome: Outcome, here: Address) -> str | None:
-    """What a returned pointer leads to."""
+    """What a returned pointer leads to: the object or area at an address, else a page's frame."""
+    if isinstance(outcome["ret"], str) and (outcome.get("object") or outcome.get("area")):
+        return here.thing(outcome["ret"]).href
     pfn = pfn_of(outcome)
     return here.at(pfn) if pfn is not None and isinstance(outcome["ret"], str) else None
 

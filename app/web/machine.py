@@ -45,6 +45,7 @@ from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
 from app.web.shell import shell_of
 from app.web.slabgrid import slab_grid
+from app.web.things import thing
 from app.web.vmspace import vmalloc_strip
 from app.web.zones import zone_views
 
@@ -53,10 +54,16 @@ router = APIRouter(include_in_schema=False)
 ROWS: Final = 50
 NAMES_SHOWN: Final = 40
 SWITCHES: Final = {
-    "lecture": "lecture view",
-    "pcp": "per-CPU page lists",
-    "mobility": "grouping by mobility",
-    "debug": "debug kernel",
+    "lecture": (
+        "lecture view",
+        "no per-CPU lists, no grouping: each call moves the free lists at once",
+    ),
+    "pcp": ("pcp", "per-CPU page lists: single frames pass through them, and the free lists do not move"),
+    "mobility": (
+        "mobility",
+        "grouping by mobility: a free list for each migratetype, and steals",
+    ),
+    "debug": ("debug", "a debug kernel: DEBUG_VM, DEBUG_ATOMIC_SLEEP, slub_debug=F"),
 }
 
 
@@ -230,6 +237,7 @@ def build(
     full_api = api_of(request, info)
     changed = (shown["changed"] or ()) if shown else ()
     frame = inspector(reading.frame, here) if reading.frame else None
+    found = thing(reading.thing, here) if reading.thing else None
     if frame is None and here.pfn is not None:
         frame = missing(here.pfn)
     journal = [row_of(row, info, here) for row in rows]
@@ -242,11 +250,14 @@ def build(
         seq=info.seq,
         facts=headline(machine),
         overhead=overhead(machine),
-        switches=[Fact(words, "on" if machine[key] else "off") for key, words in SWITCHES.items()],
+        switches=[
+            Fact(words, "on" if machine[key] else "off", hint=hint) for key, (words, hint) in SWITCHES.items()
+        ],
         view=here.query,
         zones=zone_views(reading.zones, reading.zone, here),
         map=map_view(reading.zones, reading.zone, reading.window, reading.cells, changed, here),
         inspector=frame,
+        thing=found,
         outcome=outcome_view(shown, here, full_api, reading.tasks) if shown else None,
         refusal=refusal,
         form=callform.call_form(here, typed, refusal, full_api, numa=machine["nodes"] > 1),
@@ -267,7 +278,7 @@ def build(
         gfp_names=tuple(VALUE),
         caches=(),
         api=api,
-        close=here.to(pfn=None).href,
+        close=here.to(pfn=None, obj=None).href,
         timeline=timeline.timeline(here, info),
         past=timeline.past(here, info),
         origin=origin(info),
@@ -312,8 +323,6 @@ def headline(machine: Mapping[str, Any]) -> list[Fact]:
     ]
     if machine["nodes"] > 1:
         found.append(Fact("nodes", f"{machine['nodes']} nodes"))
-    if machine["lecture"]:
-        found.append(Fact("lecture view", "lecture view", hint="no per-CPU lists, one list per order"))
     return found
 
 
@@ -335,7 +344,6 @@ def chip(name: str, named: Named, here: Address) -> NameChip:
     if named.pfn is not None:
         return NameChip(name, wording.pfn(named.pfn), here.at(named.pfn))
     if named.addr is not None:
-        return NameChip(
-            name, wording.hexadecimal(named.addr), here.to(addr=wording.hexadecimal(named.addr)).href
-        )
+        addr = wording.hexadecimal(named.addr)
+        return NameChip(name, addr, here.thing(addr).to(addr=addr).href)
     return NameChip(name, "NULL", None)

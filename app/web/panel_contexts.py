@@ -25,14 +25,14 @@ class ProcPanel:
 class ObjectCell:
     """One object of a slab. letter: A allocated, K the kernel's own; a free one has its turn instead.
 
-    words: what it is, for the tooltip and for who cannot see the drawing. href: to the call that frees it.
+    words: what it is, for the tooltip and for who cannot see the drawing. href: shows it in the inspector.
     """
 
     index: int
     kind: str
     text: str
     words: str
-    href: str | None
+    href: str
 
 
 @dataclass(frozen=True, slots=True)

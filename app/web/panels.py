@@ -93,7 +93,7 @@ def vmalloc(areas: Sequence[Doc], here: Address) -> TablePanel:
         ),
         rows=[
             (
-                Link(area["address"], here.to(area=area["address"]).href),
+                Link(area["address"], here.thing(area["address"]).to(area=area["address"]).href),
                 area["end"],
                 wording.size(area["size"]),
                 area["kind"],

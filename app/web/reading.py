@@ -8,7 +8,7 @@ from typing import Any
 
 from app.mm import show
 from app.mm.machine import Machine
-from app.web import procfiles, slabgrid
+from app.web import procfiles, slabgrid, things
 from app.web.address import Address
 from app.web.framemap import Window, window_of, zone_to_show
 
@@ -18,6 +18,7 @@ class Reading:
     """zones.
 
     All of them; zone: the one on the map. frame: None where there is none to inspect, or no such frame.
+    thing: what is at the address to be inspected.
     """
 
     zones: Sequence[Mapping[str, Any]]
@@ -25,6 +26,7 @@ class Reading:
     window: Window
     cells: dict[str, Any]
     frame: dict[str, Any] | None
+    thing: dict[str, Any] | None
     panel: dict[str, Any]
     tasks: Sequence[Mapping[str, Any]]
 
@@ -43,6 +45,7 @@ def look(machine: Machine, here: Address, panel: str, touched: int | None = None
         window=window,
         cells=show.zonemap(machine, zone["name"], zone["node"], window.start, window.shift, window.cells),
         frame=frame(machine, here.pfn),
+        thing=things.read(machine, here),
         panel=panel_of(machine, panel, here, zone),
         tasks=show.tasks(machine)["tasks"],
     )

@@ -5,6 +5,7 @@ Why, and with which status. Nothing happened and nothing is journalled.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Final
 
 from app.mm.errors import BadArgument, NoRoom, TaskBlocked
@@ -39,14 +40,19 @@ def status_of(error: Exception) -> int:
 def refusal_of(error: Exception, title: str = NO_CALL) -> Refusal:
     """The refusal in words, by field where fields are at fault."""
     if isinstance(error, BadArgument):
-        faults = [
-            Faulty(str(fault.loc[-1]) if fault.loc else "", of_pages(fault.msg)) for fault in error.faults
-        ]
+        faults = [Faulty(place_of(fault.loc), of_pages(fault.msg)) for fault in error.faults]
         return Refusal(title, faults)
     if isinstance(error, TaskBlocked):
         return Refusal(ASLEEP, [Faulty("", str(error))])
-    place = str(error.loc[-1]) if isinstance(error, LimitReached) and error.loc else ""
+    place = place_of(error.loc) if isinstance(error, LimitReached) else ""
     return Refusal(title, [Faulty(place, str(error))])
+
+
+def place_of(loc: Sequence[str | int]) -> str:
+    """The field at fault, or the line of a file."""
+    if loc[:1] == ("line",):
+        return f"line {loc[1]:,}"
+    return str(loc[-1]) if loc else ""
 
 
 def of_pages(words: str) -> str:

@@ -67,6 +67,11 @@ def environment() -> Environment:
 ENVIRONMENT = environment()
 
 
+def drawing(template: str, **given: Any) -> bytes:
+    """A picture that is a file of its own."""
+    return ENVIRONMENT.get_template(template).render(given).encode()
+
+
 def respond(page: Page, status: int = 200) -> HTMLResponse:
     """The page as a response. It shows a moment of a machine that changes: nobody may keep it."""
     names: dict[str, Any] = {field.name: getattr(page, field.name) for field in fields(page)}

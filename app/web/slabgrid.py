@@ -83,9 +83,7 @@ def cells(cache: Doc, slab: Doc, here: Address) -> list[ObjectCell]:
     turns = {index: turn for turn, index in enumerate(order_of(slab), 1)}
     base, size = int(slab["address"], 16), cache["size"]
     return [
-        cell(
-            cache["name"], index, KINDS[state], base + index * size, owners.get(index), turns.get(index), here
-        )
+        cell(index, KINDS[state], base + index * size, owners.get(index), turns.get(index), here)
         for index, state in enumerate(slab["states"])
     ]
 
@@ -96,24 +94,17 @@ def order_of(slab: Doc) -> Sequence[int]:
 
 
 def cell(
-    cache: str, index: int, kind: str, address: int, owner: Doc | None, turn: int | None, here: Address
+    index: int, kind: str, address: int, owner: Doc | None, turn: int | None, here: Address
 ) -> ObjectCell:
     """One object: the turn of a free one; who has one that is taken."""
-    what = f"object {index} at {wording.hexadecimal(address)}"
+    where = wording.hexadecimal(address)
+    what, href = f"object {index} at {where}", here.thing(where).href
     if turn is not None:
         words = f"{what}: free, {'the next' if turn == 1 else f'number {turn}'} on the free list"
-        return ObjectCell(index, kind, str(turn), words, None)
+        return ObjectCell(index, kind, str(turn), words, href)
     if kind == "kernel":
         return ObjectCell(
-            index, kind, "K", f"{what}: the kernel’s own, since boot or for its own records", None
+            index, kind, "K", f"{what}: the kernel’s own, since boot or for its own records", href
         )
     whose = "" if owner is None else f" by {owner['task']} at #{owner['seq']}"
-    return ObjectCell(index, kind, "A", f"{what}: allocated{whose}", freeing(cache, address, here))
-
-
-def freeing(cache: str, address: int, here: Address) -> str:
-    """The form of the call that gives an object back."""
-    addr = wording.hexadecimal(address)
-    if "kmalloc-" in cache:
-        return here.to(call="kfree", addr=addr).href + "#call"
-    return here.to(call="kmem_cache_free", cache=cache, addr=addr).href + "#call"
+    return ObjectCell(index, kind, "A", f"{what}: allocated{whose}", href)

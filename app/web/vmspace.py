@@ -113,7 +113,7 @@ def box(area: Doc, x: float, width: float, current: bool, here: Address) -> Area
         guard_x=round(x + width - guard, 1),
         label=wording.size(area["size"]) if width > 56 else "",
         words=words,
-        href=here.to(panel="vmalloc", area=area["address"]).href + "#panels",
+        href=here.thing(area["address"]).to(panel="vmalloc", area=area["address"]).href + "#panels",
         current=current,
         lazy=area["lazy"],
     )

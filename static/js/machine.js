@@ -128,5 +128,6 @@ onKey("e", () => maybe(document, "#outcome a.explain", HTMLElement)?.click());
 onKey("f", () => firstField()?.focus());
 onKey("Escape", () => {
   maybe(document, "#picker", HTMLElement)?.removeAttribute("open");
-  if (new URLSearchParams(location.search).has("pfn")) view.show(view.address({ pfn: null }));
+  const shown = new URLSearchParams(location.search);
+  if (shown.has("pfn") || shown.has("obj")) view.show(view.address({ pfn: null, obj: null }));
 });

@@ -1,0 +1,156 @@
+"""A small map of a whole machine, for the list of sessions: a picture for each row that one can end with.
+
+History is never rewritten, so a picture that has been drawn is right for ever; the browser may keep it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import OrderedDict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from typing import Any, Final
+
+from app.mm import show
+from app.mm.machine import Machine
+from app.sessions import Principal, Sessions
+from app.web import wording
+from app.web.render import drawing
+
+CELLS: Final = 512
+COLUMNS: Final = 32
+KEPT: Final = 512
+OUTSIDE: Final = "outside"
+USED: Final = "used"
+
+# An image knows nothing of the page's theme, so these stand on light and on dark paper. Free frames are
+# hardly there, and a bar in them is the part that is in use.
+COLOURS: Final = {
+    "free": "#8b929c",
+    "pcp": "#8b929c",
+    USED: "#5b7fa6",
+    "reserved": "#7d8590",
+    "unmovable": "#e09200",
+    "movable": "#1f80c4",
+    "reclaimable": "#0b9c72",
+    "highatomic": "#dc6410",
+    "slab": "#c26899",
+    "vmalloc": "#45a3dc",
+    "pagetable": "#b3a600",
+    "lost": "#59616c",
+    "locked": "#59616c",
+}
+FAINT: Final = {"free": "0.22", "pcp": "0.45"}
+SPOKEN: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """All cells of one state as one path."""
+
+    colour: str
+    opacity: str
+    path: str
+
+
+@dataclass(frozen=True, slots=True)
+class Thumbnail:
+    """svg: the picture. words: the same for who does not see it."""
+
+    svg: bytes
+    words: str
+
+
+class Thumbnails:
+    """The pictures that were drawn last. One is drawn at a time: nobody waits for a list of fifty."""
+
+    def __init__(self) -> None:
+        self._kept: OrderedDict[tuple[str, int], Thumbnail] = OrderedDict()
+        self._turn = asyncio.Semaphore(1)
+
+    def words(self, session_id: str, seq: int) -> str | None:
+        """What a picture shows, where it is known without drawing it."""
+        kept = self._kept.get((session_id, seq))
+        return None if kept is None else kept.words
+
+    async def of(self, sessions: Sessions, who: Principal, session_id: str, seq: int) -> Thumbnail:
+        """The session as it was at a row. Raises as `Sessions.past` does.
+
+        Who may not read the session is refused even where the picture is there.
+        """
+        await sessions.get(who, session_id)
+        key = session_id, seq
+        if key not in self._kept:
+            async with self._turn:
+                if key not in self._kept:
+                    self._kept[key] = await sessions.past(who, session_id, seq, drawn)
+                    while len(self._kept) > KEPT:
+                        self._kept.popitem(last=False)
+        self._kept.move_to_end(key)
+        return self._kept[key]
+
+
+def drawn(machine: Machine) -> Thumbnail:
+    """A machine's picture."""
+    doc = show.zonemap(machine, cells=CELLS)
+    zones = show.zones(machine)["zones"]
+    cells = states(doc, zones)
+    words = spoken(cells, doc["fill"])
+    svg = drawing(
+        "thumbnail.svg",
+        width=COLUMNS,
+        height=-(-len(cells) // COLUMNS),
+        shapes=shapes(cells, doc["fill"]),
+        words=words,
+    )
+    return Thumbnail(svg, words)
+
+
+def states(doc: Mapping[str, Any], zones: Sequence[Mapping[str, Any]]) -> list[str]:
+    """The state of each cell; of a hole between zones there is nothing to draw."""
+    names: Sequence[str] = doc["states"]
+    size = 1 << doc["shift"]
+    found = []
+    for place, state in enumerate(doc["cells"]):
+        first = doc["start"] + place * size
+        inside = any(z["start_pfn"] < first + size and first < z["start_pfn"] + z["spanned"] for z in zones)
+        found.append(names[state] if inside else OUTSIDE)
+    return found
+
+
+def shapes(cells: Sequence[str], fill: Sequence[int]) -> list[Shape]:
+    """A path for each state, neighbours in a row as one rectangle, and one for what is used of free cells."""
+    paths: dict[str, list[str]] = {}
+    for top in range(0, len(cells), COLUMNS):
+        column = 0
+        for state, group in groupby(cells[top : top + COLUMNS]):
+            width = len(list(group))
+            if state != OUTSIDE:
+                paths.setdefault(state, []).append(f"M{column} {top // COLUMNS}h{width}v1h-{width}z")
+            column += width
+    bars = [bar(place, fill[place]) for place, state in enumerate(cells) if state == "free" and fill[place]]
+    if bars:
+        paths[USED] = bars
+    return [Shape(COLOURS[state], FAINT.get(state, ""), "".join(parts)) for state, parts in paths.items()]
+
+
+def bar(place: int, fill: int) -> str:
+    """How much of a cell is in use, from below; of the least bit there is enough to be seen."""
+    height = max(25, fill * 100 // 255)
+    return f"M{place % COLUMNS} {place // COLUMNS + (100 - height) / 100:g}h1v{height / 100:g}h-1z"
+
+
+def spoken(cells: Sequence[str], fill: Sequence[int]) -> str:
+    """How much is free, and what most of the rest is."""
+    inside = [(state, used) for state, used in zip(cells, fill, strict=True) if state != OUTSIDE]
+    used = sum(used for _, used in inside)
+    counts: dict[str, int] = {}
+    for state, _ in inside:
+        if state != "free":
+            counts[state] = counts.get(state, 0) + 1
+    most = sorted(counts, key=lambda state: -counts[state])[:SPOKEN]
+    parts = [f"{state} {wording.percent(counts[state], len(inside))}" for state in most]
+    return f"{wording.percent(used, 255 * len(inside))} in use" + (
+        f"; cells of {', '.join(parts)}" if parts else ""
+    )

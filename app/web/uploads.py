@@ -1,0 +1,42 @@
+"""What an uploaded file is: a machine's dump, one JSON object, or an exported session, which is lines."""
+
+from __future__ import annotations
+
+import json
+from typing import IO, Any, Final
+
+from app.mm.errors import BadArgument
+
+# An exported session names itself in the first bytes of its first line.
+LOOKED_AT: Final = 4096
+
+
+def dump_of(file: IO[bytes], limit: int) -> dict[str, Any] | None:
+    """The dump; None where the file is an exported session, which is read line by line. Raises BadArgument.
+
+    limit: bytes of a dump, for all of it is in memory at once.
+    """
+    file.seek(0)
+    start = file.read(LOOKED_AT).lstrip()
+    file.seek(0)
+    if is_export(start):
+        return None
+    if not start:
+        raise BadArgument.at("file", "this file is empty")
+    content = file.read(limit + 1)
+    if len(content) > limit:
+        raise BadArgument.at("file", f"this is no exported session, and a dump has at most {limit:,} bytes")
+    try:
+        document = json.loads(content)
+    except json.JSONDecodeError as error:
+        raise BadArgument.at(("line", error.lineno), f"this file is not JSON: {error.msg}") from None
+    except (ValueError, RecursionError) as error:
+        raise BadArgument.at("file", f"this file is not JSON: {error}") from None
+    if not isinstance(document, dict):
+        raise BadArgument.at("file", "a dump is one JSON object")
+    return document
+
+
+def is_export(start: bytes) -> bool:
+    """Whether a file begins as `GET …/export` writes it."""
+    return start.startswith(b"{") and b'"kmemlab"' in start[:64]

@@ -71,7 +71,7 @@ def test_a_cell_that_is_only_partly_free_shows_how_much_is_used() -> None:
 
 def test_what_changed_is_outlined_row_by_row() -> None:
     shown = view(zone(0, 128), [0] * 128, [0] * 128, [[60, 8, "unmovable"]], shift=0)
-    assert shown.outlines == [(720, 0, 48), (0, 12, 48)]
+    assert shown.outlines == [(720, 0, 48, 12), (0, 12, 48, 12)]
     assert [row.changed for row in shown.rows] == [True]
 
 

@@ -15,7 +15,7 @@ from app.sessions.past import Past
 from app.store import Connection, journal
 from app.store.journal import Row
 
-# Steps of all explanations that are kept.
+# Steps of all explanations that are kept; the one that was asked for last may always stay.
 KEPT: Final = 8_000
 
 
@@ -36,7 +36,7 @@ class Explanations:
         if found is None:
             found = explain(db, self._past, session_id, seq)
         self._kept[session_id, seq] = found
-        while sum(len(each["steps"]) for each in self._kept.values()) > KEPT:
+        while len(self._kept) > 1 and sum(len(each["steps"]) for each in self._kept.values()) > KEPT:
             self._kept.popitem(last=False)
         return found
 

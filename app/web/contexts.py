@@ -342,7 +342,7 @@ class MapView:
     height: int
     cell_text: str
     tiles: Sequence[Tile]
-    outlines: Sequence[tuple[int, int, int]]
+    outlines: Sequence[tuple[int, int, int, int]]
     rows: Sequence[MapRow]
     hidden_rows: int
     zones: Sequence[Link]
@@ -665,75 +665,3 @@ class MachinePage(Page):
     diverged: Link | None
     history_refusal: Refusal | None
     demo: DemoPanel | None
-
-
-# -- why a call had its answer -------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class StepRow:
-    """One decision of one kernel function.
-
-    depth: how far below the call. lecture_fn: the function's older name. losing: the part of the text that
-    decided against the request, `before` and `after` what stands around it. tone: `ok`, `no` or empty.
-    numbers: everything that entered the decision. changes: the first runs of frames that it changed.
-    """
-
-    number: int
-    depth: int
-    fn: str
-    lecture_fn: str | None
-    file: str
-    before: str
-    losing: str
-    after: str
-    zone: str
-    verdict: str
-    tone: str
-    numbers: Sequence[Fact]
-    changes: Sequence[Change]
-    more_changes: int
-
-
-@dataclass(frozen=True, slots=True)
-class Steps:
-    """Steps that follow each other.
-
-    rounds: 0, or how many times more the `length` steps before these were gone through: such are folded.
-    """
-
-    rows: Sequence[StepRow]
-    length: int = 0
-    rounds: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class ExplainPage(Page):
-    """explain.html: the decisions of one call, and its tracepoints.
-
-    text, returned, ret_href, answered, headline, reason: the call and its answer. back: to the machine.
-    earlier, later: the rows beside it. shown, total: steps. whole: to the page with everything, where
-    something is left out. tracepoints: one a line, as the trace file has them. api: where programs read it.
-    """
-
-    TEMPLATE: ClassVar[str] = "explain.html"
-    id: str
-    name: str
-    seq: int
-    text: str
-    returned: str
-    ret_href: str | None
-    answered: str
-    headline: str
-    reason: str
-    back: Link
-    earlier: Link
-    later: Link
-    groups: Sequence[Steps]
-    shown: int
-    total: int
-    whole: Link | None
-    tracepoints: str
-    tracepoints_shown: int
-    tracepoints_total: int
-    api: str

@@ -257,15 +257,18 @@ def used_height(state: str, used: int) -> int:
     return min(CELL - 2, max(2, used * CELL // 256)) if state == "free" and used else 0
 
 
-def outlines(window: Window, changed: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int]]:
-    """x, y and width of what changed, row by row."""
+def outlines(window: Window, changed: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int, int]]:
+    """x, y, width and height of what changed, row by row; whole rows that follow each other are one."""
     for pfn, frames in changed:
         first = max(pfn, window.start) - window.start >> window.shift
-        last = min(pfn + frames, window.end) - 1 - window.start >> window.shift
-        for row in range(first // COLUMNS, last // COLUMNS + 1):
-            left = max(first, row * COLUMNS)
-            right = min(last, row * COLUMNS + COLUMNS - 1)
-            yield left % COLUMNS * CELL, row * CELL, (right - left + 1) * CELL
+        end = (min(pfn + frames, window.end) - 1 - window.start >> window.shift) + 1
+        while first < end:
+            row, column = divmod(first, COLUMNS)
+            rows = 1 if column else max(1, (end - first) // COLUMNS)
+            last = min(end, (row + rows) * COLUMNS)
+            width = COLUMNS if rows > 1 else last - first
+            yield column * CELL, row * CELL, width * CELL, rows * CELL
+            first = last
 
 
 def table_rows(

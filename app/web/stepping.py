@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from app.mm import zonemap
 from app.mm.machine import Machine
+from app.mm.mmzone import MAX_ORDER
 from app.mm.show import zones as zones_of
 from app.web.address import Address
 from app.web.contexts import Link
@@ -27,11 +28,9 @@ from app.web.framemap import (
 Step = Mapping[str, Any]
 Run = Sequence[Any]
 
-# Blocks that a step looks at without changing them: its numbers that name the first frame, and the order.
-LOOKED_AT: Final = {
-    "__rmqueue_smallest": ("pfn", "found_order"),
-    "__rmqueue_fallback": ("pfn", "fallback_order"),
-}
+# Numbers of a step that name the block it is about: the first frame, and the order where it has one.
+PLACES: Final = ("pfn", "slab_pfn")
+ORDERS: Final = ("found_order", "fallback_order", "order")
 
 
 @dataclass(frozen=True)
@@ -111,13 +110,12 @@ def touched_by(step: Step) -> Sequence[Run]:
     if step["changed"]:
         found: Sequence[Run] = step["changed"]
         return found
-    names = LOOKED_AT.get(step["fn"])
     numbers = step["numbers"]
-    if names and numbers.get(names[0]) is not None and names[1] in numbers:
-        return [[numbers[names[0]], 1 << numbers[names[1]], ""]]
     if step["fn"] == "steal_suitable_fallback":
         return [[numbers["pageblock"], numbers["threshold"] * 2, ""]]
-    return []
+    pfn = next((numbers[name] for name in PLACES if numbers.get(name) is not None), None)
+    order = next((numbers[name] for name in ORDERS if name in numbers), 0)
+    return [] if pfn is None else [[pfn, 1 << min(order, MAX_ORDER - 1), ""]]
 
 
 def touched_by_call(steps: Sequence[Step], outcome: Mapping[str, Any], pfn: int | None) -> list[Run]:

@@ -48,7 +48,7 @@ def test_every_session_has_a_picture_that_is_fetched_when_it_is_seen(client: Tes
         rf'<img src="({path}/thumbnail\.svg\?seq=1)"[^>]*loading="lazy"[^>]*alt="([^"]*)"', page
     )
     assert picture
-    assert picture[2] == "The memory of one: after 1 calls"
+    assert picture[2] == "The memory of one: at #1"
     answer = client.get(picture[1])
     assert answer.status_code == 200
     assert answer.headers["content-type"] == "image/svg+xml"

@@ -238,7 +238,7 @@ def row(info: SessionInfo, event: Event | None, thumbnails: Thumbnails) -> Sessi
         verdict=outcome["verdict"] if outcome else None,
         created=info.created,
         map=f"/sessions/{info.id}/thumbnail.svg?seq={info.seq}",
-        map_words=thumbnails.words(info.id, info.seq) or f"after {info.seq:,} calls",
+        map_words=thumbnails.words(info.id, info.seq) or f"at #{info.seq:,}",
         api=f"/api/v1/sessions/{info.id}",
     )
 

@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app import paths, web
-from app.web import contexts
+from app.web import contexts, explain_contexts
 from app.web.assets import FOR_GOOD, Assets
 from app.web.contexts import Page
 from app.web.framemap import LETTERS
@@ -109,14 +109,15 @@ def test_templates_compute_nothing(path: Path) -> None:
 
 
 def pages() -> list[type[Page]]:
-    found = vars(contexts).values()
+    found = [*vars(contexts).values(), *vars(explain_contexts).values()]
     return [page for page in found if isinstance(page, type) and issubclass(page, Page) and page is not Page]
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.__name__)
 def test_each_page_has_one_documented_context(page: type[Page]) -> None:
     source = (paths.TEMPLATES / page.TEMPLATE).read_text()
-    assert source.startswith(f"{{# contexts.{page.__name__} #}}")
+    module = page.__module__.rpartition(".")[2]
+    assert source.startswith(f"{{# {module}.{page.__name__} #}}")
     assert page.__doc__
     assert page.__doc__.startswith(page.TEMPLATE)
     ENVIRONMENT.get_template(page.TEMPLATE)
@@ -126,7 +127,10 @@ def test_each_page_template_has_a_context() -> None:
     at_top = {path.name for path in paths.TEMPLATES.glob("*.html")} - {"base.html"}
     assert at_top == {page.TEMPLATE for page in pages()}
     own = [
-        value for value in vars(contexts).values() if getattr(value, "__module__", "") == contexts.__name__
+        value
+        for module in (contexts, explain_contexts)
+        for value in vars(module).values()
+        if getattr(value, "__module__", "") == module.__name__
     ]
     assert all(value.__doc__ for value in own)
 

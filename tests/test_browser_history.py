@@ -111,7 +111,11 @@ def test_two_presses_are_two_steps(silent: Page, there: Where) -> None:  # noqa:
 def test_steps_that_arrive_in_the_wrong_order(silent: Page, there: Where) -> None:  # noqa: F811
     """The first answer comes last; what was asked for last is shown, and is the address."""
     held: list[Route] = []
-    silent.route(re.compile(r"at=4"), held.append)
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    silent.route(re.compile(r"at=4"), hold)
     silent.keyboard.press("[")
     silent.keyboard.press("[")
     at(silent, 3)

@@ -111,6 +111,16 @@ def test_an_example_can_be_sent_as_it_is(
     jsonschema_rs.validate(resolved(document, schema), answer.json())
 
 
+def test_the_example_of_an_exported_session_can_be_imported(
+    client: TestClient, document: dict[str, Any]
+) -> None:
+    content = document["paths"][f"{BASE}/sessions"]["post"]["requestBody"]["content"]
+    body = content["application/x-ndjson"]["example"]
+    headers = {"content-type": "application/x-ndjson"}
+    answer = client.post(f"{BASE}/sessions", content=body, headers=headers)
+    assert (answer.status_code, answer.json()["name"]) == (201, "tiny"), answer.text
+
+
 @pytest.mark.parametrize("form", ["application/json", "application/x-ndjson", "text/plain"])
 def test_examples_of_a_batch(client: TestClient, document: dict[str, Any], session: str, form: str) -> None:
     path = f"{BASE}/sessions/{{id}}/calls"

@@ -100,6 +100,13 @@ MACHINE: Final[Doc] = {
     "additionalProperties": False,
 }
 
+# A session without a row: its first line, and the last one with the hash of those before it.
+EXPORTED: Final = (
+    '{"kmemlab":1,"kind":"session","engine":1,"name":"tiny","machine":{"profile":"tiny-16m"},'
+    '"created":"2026-11-24T23:57:35.154Z","origin":null,"start":0,"seq":0,"boot":{"profile":"tiny-16m"}}\n'
+    '{"rows":0,"names":0,"sha256":"94d17ece38ea705f4c1a5dc5a53143dd826bdfa88701dceee1244ee40878055b"}\n'
+)
+
 CREATE: Final[Doc] = {
     "responses": {
         201: {
@@ -120,7 +127,10 @@ CREATE: Final[Doc] = {
                     },
                     "example": {"name": "demo", "machine": {"profile": "x86_64-1g"}},
                 },
-                NDJSON: {"schema": {"type": "string", "description": "what `export` gave"}},
+                NDJSON: {
+                    "schema": {"type": "string", "description": "what `export` gave"},
+                    "example": EXPORTED,
+                },
             },
         }
     },
@@ -208,8 +218,8 @@ STREAM: Final[Doc] = {
     "responses": {
         200: {
             "description": (
-                "server-sent events without end: `id` is a seq, `data` its outcome; `event: resync` when rows are "
-                "left out, after which the machine has to be read anew"
+                "server-sent events without end: `id` is a seq, `data` its outcome; `event: resync` when "
+                "rows are left out, after which the machine has to be read anew"
             ),
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         }

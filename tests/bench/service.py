@@ -94,9 +94,14 @@ def kmemlab(folder: Path) -> Iterator[Server]:
     url = f"sqlite:///{folder}/bench.db"
     command = ["app", "serve", "--port", str(port)]
     with process(command, port, KMEMLAB_DATABASE_URL=url) as started:
-        sessions = f"http://127.0.0.1:{port}/api/v1/sessions"
-        created = httpx2.post(sessions, json={"machine": {"profile": "x86_64-64g"}}).raise_for_status()
-        yield Server(started, port, f"/api/v1/sessions/{created.json()['id']}/alloc_pages")
+        yield Server(started, port, f"{session(port)}/alloc_pages")
+
+
+def session(port: int) -> str:
+    """The path of a new session. What single calls have allocated would make batches dearer as it grows."""
+    sessions = f"http://127.0.0.1:{port}/api/v1/sessions"
+    created = httpx2.post(sessions, json={"machine": {"profile": "x86_64-64g"}}).raise_for_status()
+    return f"/api/v1/sessions/{created.json()['id']}"
 
 
 def measure(server: Server, connections: int, seconds: float) -> Round:
@@ -144,7 +149,7 @@ def compare(folder: Path, rounds: int, seconds: float) -> list[Figure]:
                     f"a call takes {cpu_ratio(pairs):.2f}× its CPU",
                 )
             )
-        batch = replace(product, path=product.path.replace("/alloc_pages", "/calls"), body=BATCH)
+        batch = replace(product, path=f"{session(product.port)}/calls", body=BATCH)
         pairs = [[measure(ceiling, 64, seconds), measure(batch, 8, seconds)] for _ in range(rounds)]
         line("batches", 8, [made for _, made in pairs], [echo for echo, _ in pairs])
         calls = statistics.median(made.load.rate for _, made in pairs) * CALLS

@@ -51,14 +51,18 @@ def silent(page: Page) -> Iterator[Page]:
     ] == []
 
 
-def create(page: Page, address: str, profile: str = "tiny-16m", *, lecture: bool = True) -> None:
-    """Through the form of the home page."""
+def create(
+    page: Page, address: str, profile: str = "tiny-16m", *, lecture: bool = True, script: bool = True
+) -> None:
+    """Through the form of the home page. Until its modules are there, a page works as it does without."""
     page.goto(address)
     page.get_by_role("radio", name=profile).check()
     page.locator("#new-name").fill("demo")
     page.get_by_label("Lecture view").set_checked(lecture)
     page.get_by_role("button", name="Create machine").click()
     expect(page.get_by_role("heading", name="demo")).to_be_visible()
+    if script:
+        expect(page.locator("html[data-ready]")).to_be_attached()
 
 
 def console(page: Page, line: str) -> None:
@@ -339,7 +343,7 @@ def test_the_theme_changes_at_once_and_stays(silent: Page, address: str) -> None
 def test_without_script_everything_still_works(browser: Browser, address: str) -> None:
     context: BrowserContext = browser.new_context(java_script_enabled=False)
     page = context.new_page()
-    create(page, address)
+    create(page, address, script=False)
     page.get_by_label("order").fill("3")
     page.get_by_role("button", name="Call alloc_pages").click()
     expect(page.locator("#outcome")).to_contain_text("alloc_pages(GFP_KERNEL, 3)")

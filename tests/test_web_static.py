@@ -39,6 +39,17 @@ def test_an_address_changes_with_any_file(tmp_path: Path) -> None:
         before.url("c.js")
 
 
+def test_a_page_names_every_module_that_it_will_load() -> None:
+    assets = Assets(paths.STATIC)
+    for script in SCRIPTS:
+        named = {Path(address).name for address in assets.modules(f"js/{script.name}")}
+        assert len(named) == len(assets.modules(f"js/{script.name}"))
+        for name in (script.name, *named):
+            text = (script.parent / name).read_text("utf-8")
+            imported = re.findall(r'from "\./([^"]+)"', text)
+            assert set(imported) - {script.name} <= named, (script.name, name)
+
+
 def test_files_are_kept_for_good_and_others_are_not_there() -> None:
     app = FastAPI()
     web.mount(app)

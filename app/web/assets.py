@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import hashlib
+import re
+from functools import cache
 from pathlib import Path
+from typing import Final
 
 from starlette.responses import Response
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
+IMPORT: Final = re.compile(r'^(?:import|export)[^;"]*"\./([\w-]+\.js)"', re.MULTILINE)
 FOR_GOOD = "public, max-age=31536000, immutable"
 
 
@@ -27,12 +31,21 @@ class Assets:
             digest.update(f"{name}\0".encode())
             digest.update(hashlib.sha256((root / name).read_bytes()).digest())
         self.prefix = f"/static/{digest.hexdigest()[:16]}"
+        self.modules = cache(self._modules)
 
     def url(self, name: str) -> str:
         """The address of a file. KeyError where there is none: a page must not link to nothing."""
         if name not in self.names:
             raise KeyError(name)
         return f"{self.prefix}/{name}"
+
+    def _modules(self, name: str) -> list[str]:
+        """The addresses of what a module imports, and of what that does: a browser learns it file by file."""
+        found = [name]
+        for one in found:
+            imported = [f"js/{other}" for other in IMPORT.findall((self.root / one).read_text("utf-8"))]
+            found += [other for other in dict.fromkeys(imported) if other not in found]
+        return [self.url(other) for other in found[1:]]
 
 
 class KeptForGood(StaticFiles):

@@ -20,10 +20,15 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Shell:
-    """What stands around every page. asset: file name → its address. here: the address to come back to."""
+    """What stands around every page.
+
+    asset: file name → its address. modules: module → the addresses of what it imports. here: the address to
+    come back to.
+    """
 
     preferences: Preferences
     asset: Callable[[str], str]
+    modules: Callable[[str], Sequence[str]]
     here: str
 
 

@@ -131,3 +131,5 @@ onKey("Escape", () => {
   const shown = new URLSearchParams(location.search);
   if (shown.has("pfn") || shown.has("obj")) view.show(view.address({ pfn: null, obj: null }));
 });
+// From here on the page answers to every key and form by itself.
+view.ready.then(() => (document.documentElement.dataset.ready = ""));

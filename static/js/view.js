@@ -32,7 +32,7 @@ export class View {
     );
     this.map.onInspect = (pfn) => this.show(this.address({ pfn: `0x${pfn.toString(16)}`, obj: null }));
     this.map.onWindow = (window) => this.show(this.address(window), { push: false });
-    this.map.open(this.runs(bannerSeq(document)));
+    this.ready = this.map.open(this.runs(bannerSeq(document)));
     this.outlined = bannerSeq(document);
   }
 

@@ -215,6 +215,20 @@ def test_whoever_follows_what_changed_has_the_map(description: dict[str, Any]) -
     follow(description, 1, 600)
 
 
+# Locks that mistakes have left: on a frame that a slab gets, and within a block that falls to pieces.
+LEFT_LOCKED = (
+    ({"profile": "i386-1g", "debug": False}, 5),
+    ({"profile": "tiny-32m", "debug": False, "cpus": 2}, 5),
+)
+
+
+@pytest.mark.parametrize(("description", "seed"), LEFT_LOCKED, ids=["a slab", "pieces"])
+def test_a_lock_that_was_left_shows_on_whatever_a_frame_becomes(
+    description: dict[str, Any], seed: int
+) -> None:
+    follow(description, seed, 5_000)
+
+
 @pytest.mark.soak
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", range(2, 8))

@@ -168,8 +168,8 @@ def split(m: Machine, block: Page, pfn: int) -> Page:
     half.private = block.private
     m.pages[upper] = half
     m.pieces[upper] = m.pieces.get(block.pfn, block.pfn)
-    if m.changed is not None and block.flags & PG_locked:
-        # The lock is the first frame's: the other half does not show it any more.
+    if m.changed is not None and (block.flags | half.flags) & PG_locked:
+        # A block shows the lock of its first frame: for this half, that is another frame now.
         m.changed.append((upper, 1 << half.order, half.shown))
     return half if pfn >= upper else block
 

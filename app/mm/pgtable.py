@@ -90,9 +90,10 @@ def alloc_table(m: Machine, addr: int, shift: int, gfp: int) -> int | None:
         m.trace.page_table(shift, addr, pfn)
     if pfn is None:
         return None
-    m.pages[pfn].state = "pagetable"
+    page = m.pages[pfn]
+    page.state = "pagetable"
     if m.changed is not None:
-        m.changed.append((pfn, 1, "pagetable"))
+        m.changed.append((pfn, 1, page.shown))
     tables[key] = pfn
     return 1
 

@@ -232,7 +232,7 @@ def allocate_slab(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> Slab |
     page.state = "slab"
     page.flags |= PG_slab
     if m.changed is not None:
-        m.changed.append((pfn, 1 << order, "slab"))
+        m.changed.append((pfn, 1 << order, page.shown))
     slab = Slab(
         s, pfn, order, m.zone_of(pfn).nid, slab_base(m, s, pfn), shuffle_freelist(m, s, objects), objects
     )

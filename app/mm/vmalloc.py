@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 from app.mm import gfp as gfp_masks
 from app.mm import page_alloc, pgtable, printk, slab_common, swap, vmap_area
 from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE, MemoryModel
-from app.mm.page import Page, PG_head
+from app.mm.page import Page, PG_head, PG_locked
 from app.mm.pgtable import PMD_SHIFT
 from app.mm.slab import SLAB_PANIC
 from app.mm.vmap_area import VmapArea, VmapSpace
@@ -297,6 +297,8 @@ def own_pages(m: Machine, vm: VmStruct) -> None:
         place += 1
     if m.changed is not None:
         m.changed.extend((first, frames, "vmalloc") for first, frames in ascending_runs(vm.pages))
+        # A lock that a mistake has left on a free frame is on it still.
+        m.changed.extend((pfn, 1, "locked") for pfn in vm.pages if pages[pfn].flags & PG_locked)
     if m.trace is not None:
         m.trace.area_pages(vm, list(ascending_runs(vm.pages)))
 

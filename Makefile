@@ -49,6 +49,10 @@ crash: $(VENV)/.test ## kill a server under load thirty times, and tell what was
 fidelity: $(VENV)/.run ## replay recordings of a real kernel, and put the table into the README
 	@$(BIN)/kmemlab replay --readme README.md $(or $(RECORDINGS),tests/recordings)
 
+.PHONY: text
+text: $(VENV)/.test ## put what the pages say into the template for translators
+	@$(BIN)/python -m tests.text
+
 .PHONY: mutate
 mutate: $(VENV)/.test ## break each rule of the allocators in a copy, and name the test that notices (ARGS="--only 4")
 	@$(BIN)/python -m tests.mutations $(ARGS)

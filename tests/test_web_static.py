@@ -113,6 +113,12 @@ def test_attributes_are_not_escaped_into_their_values(path: Path) -> None:
 
 
 @pytest.mark.parametrize("path", TEMPLATES, ids=name_of)
+def test_attributes_are_translated_as_text(path: Path) -> None:
+    """What stands in a `trans` is not escaped: a quote in a translation would end the attribute."""
+    assert not re.search(r"=\"[^\"]*{%-? trans", path.read_text())
+
+
+@pytest.mark.parametrize("path", TEMPLATES, ids=name_of)
 def test_templates_compute_nothing(path: Path) -> None:
     for expression in re.findall(r"{[{%](.*?)[}%]}", path.read_text(), flags=re.DOTALL):
         code = re.sub(r"\"[^\"]*\"|'[^']*'", "", expression)

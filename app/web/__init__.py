@@ -12,9 +12,10 @@ from starlette.responses import Response
 
 from app import paths
 from app.demos import Library
-from app.web import demos, explain, history, home, machine, reference
+from app.web import demos, explain, history, home, machine, reference, texts
 from app.web.assets import Assets, KeptForGood
 from app.web.contexts import ErrorPage, Link
+from app.web.language import N_, Languages, Speaking, _
 from app.web.render import respond
 from app.web.shell import shell_of
 from app.web.thumbnail import Thumbnails
@@ -24,35 +25,37 @@ __all__ = ["error_page", "mount"]
 log = logging.getLogger(__name__)
 
 TITLES = {
-    403: "Not yours",
-    404: "Nothing is here",
-    405: "Not in this way",
-    413: "Too large",
-    503: "Busy",
-    507: "No room left",
+    403: N_("Not yours"),
+    404: N_("Nothing is here"),
+    405: N_("Not in this way"),
+    413: N_("Too large"),
+    503: N_("Busy"),
+    507: N_("No room left"),
 }
-DETAILS = {404: "The address leads to no page. A session that was deleted is gone for good."}
+DETAILS = {404: N_("The address leads to no page. A session that was deleted is gone for good.")}
 
 
 def mount(app: FastAPI, own_demos: Path | None = None) -> None:
     """Put the pages and the static files into an application. own_demos: a teacher's folder."""
     app.state.assets = Assets(paths.STATIC)
+    app.state.languages = Languages()
     app.state.demos = Library(own_demos)
     app.state.thumbnails = Thumbnails()
     for fault in app.state.demos.faults():
         log.warning("a demo cannot be used: %s", fault)
     app.mount(app.state.assets.prefix, KeptForGood(directory=paths.STATIC), "static")
-    for face in (demos, explain, history, home, machine, reference):
+    for face in (demos, explain, history, home, machine, reference, texts):
         app.include_router(face.router)
+    app.add_middleware(Speaking, languages=app.state.languages)
 
 
 def error_page(request: Request, status: int, detail: str, headers: Mapping[str, str]) -> Response:
     """A page that says what went wrong. detail: in words, for whoever asked."""
     page = ErrorPage(
         shell=shell_of(request, "/"),
-        title=TITLES.get(status, "Something went wrong"),
-        detail=DETAILS.get(status, detail),
-        links=[Link("To your sessions", "/"), Link("Calls and API", "/calls")],
+        title=_(TITLES[status]) if status in TITLES else _("Something went wrong"),
+        detail=_(DETAILS[status]) if status in DETAILS else detail,
+        links=[Link(_("To your sessions"), "/"), Link(_("Calls and API"), "/calls")],
     )
     response = respond(page, status)
     response.headers.update(headers)

@@ -22,11 +22,13 @@ if TYPE_CHECKING:
 class Shell:
     """What stands around every page.
 
-    asset: file name → its address. modules: module → the addresses of what it imports. here: the address to
-    come back to.
+    language: its code. texts: where scripts find what they say in it; None for English. asset: file name →
+    its address. modules: module → the addresses of what it imports. here: the address to come back to.
     """
 
     preferences: Preferences
+    language: str
+    texts: str | None
     asset: Callable[[str], str]
     modules: Callable[[str], Sequence[str]]
     here: str

@@ -18,6 +18,7 @@ from app.web.contexts import Refusal
 from app.web.demopanel import at_step, demo_of, with_ran
 from app.web.home import NOT_CREATED
 from app.web.home import page as home_page
+from app.web.language import _
 from app.web.machine import door, page
 from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
@@ -38,7 +39,7 @@ async def start(request: Request, name: str, part: Annotated[str, Form()] = "1")
     try:
         info = await sessions.create(who, session_name(demo, chosen), machine.machine)
     except REFUSED as error:
-        return respond(await home_page(request, None, refusal_of(error, NOT_CREATED)), status_of(error))
+        return respond(await home_page(request, None, refusal_of(error, _(NOT_CREATED))), status_of(error))
     here = Address(info.id, demo=demo.name, part=chosen if chosen > 1 else None)
     return RedirectResponse(at_step(demo, machine.first, here).href, 303)
 

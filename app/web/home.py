@@ -21,6 +21,7 @@ from app.web.address import number
 from app.web.contexts import DeletePage, HomePage, ProfileRow, Refusal, SessionRow
 from app.web.demopanel import demo_row
 from app.web.journal import call_text
+from app.web.language import N_, _
 from app.web.machine import door
 from app.web.preferences import local_path, remember
 from app.web.refusals import REFUSED, refusal_of, status_of
@@ -31,7 +32,7 @@ from app.web.thumbnail import Thumbnails
 router = APIRouter(include_in_schema=False)
 
 SHOWN: Final = 50
-NOT_CREATED: Final = "No machine was created"
+NOT_CREATED: Final = N_("No machine was created")
 NUMBERS: Final = ("cpus", "nodes")
 TEXTS: Final = ("memory", "movablecore")
 SWITCHES: Final = ("pcp", "mobility", "debug")
@@ -67,7 +68,7 @@ async def open_file(request: Request) -> Response:
 
     The form keeps a long file on disk. It counts as an import from when it begins to come.
     """
-    sessions, _ = door(request)
+    sessions, _who = door(request)
     with sessions.receiving():
         try:
             form = await request.form()
@@ -86,7 +87,7 @@ async def open_file(request: Request) -> Response:
 async def opened(request: Request, name: str | None, upload: UploadFile | str | None) -> SessionInfo:
     """The session that a file makes."""
     if not isinstance(upload, UploadFile):
-        raise BadArgument.at("file", "choose a dump or an exported session")
+        raise BadArgument.at("file", _("choose a dump or an exported session"))
     sessions, who = door(request)
     limit = request.app.state.settings.dump_limit
     document = await run_in_threadpool(uploads.dump_of, upload.file, limit)
@@ -97,7 +98,7 @@ async def opened(request: Request, name: str | None, upload: UploadFile | str | 
 
 async def refused(request: Request, error: Exception, typed: dict[str, str], form: str) -> Response:
     """The page again, with why no machine was made of a form."""
-    shown = await page(request, None, refusal_of(error, NOT_CREATED), typed, form)
+    shown = await page(request, None, refusal_of(error, _(NOT_CREATED)), typed, form)
     return respond(shown, status_of(error))
 
 
@@ -126,7 +127,7 @@ async def rename(request: Request, session_id: str, name: Annotated[str, Form()]
     try:
         await sessions.rename(who, session_id, name.strip())
     except REFUSED as error:
-        refusal = refusal_of(error, "The name stays as it was")
+        refusal = refusal_of(error, _("The name stays as it was"))
         return respond(await page(request, None, refusal, {"rename": name}, "", session_id), status_of(error))
     return RedirectResponse(f"/#session-{session_id}", 303)
 
@@ -138,7 +139,11 @@ async def confirm_delete(request: Request, session_id: str) -> Response:
     info = await sessions.get(who, session_id)
     return respond(
         DeletePage(
-            shell=shell_of(request), title=f"Delete {info.name}", id=info.id, name=info.name, seq=info.seq
+            shell=shell_of(request),
+            title=_("Delete %(name)s", name=info.name),
+            id=info.id,
+            name=info.name,
+            seq=info.seq,
         )
     )
 
@@ -201,10 +206,10 @@ async def page(
     thumbnails: Thumbnails = request.app.state.thumbnails
     return HomePage(
         shell=shell_of(request, "/"),
-        title="Sessions",
+        title=_("Sessions"),
         sessions=[row(info, await last(sessions, who, info), thumbnails) for info in listed.items],
         more=f"/?after={listed.next}" if listed.next else None,
-        profiles=profiles(),
+        profiles=[profile_row(profile) for profile in profiles()],
         typed=typed or {},
         dump_limit=wording.size(request.app.state.settings.dump_limit),
         import_limit=wording.size(request.app.state.settings.import_limit),
@@ -238,15 +243,15 @@ def row(info: SessionInfo, event: Event | None, thumbnails: Thumbnails) -> Sessi
         verdict=outcome["verdict"] if outcome else None,
         created=info.created,
         map=f"/sessions/{info.id}/thumbnail.svg?seq={info.seq}",
-        map_words=thumbnails.words(info.id, info.seq) or f"at #{info.seq:,}",
+        map_words=thumbnails.words(info.id, info.seq) or _("at #%(seq)s", seq=wording.count(info.seq)),
         api=f"/api/v1/sessions/{info.id}",
     )
 
 
 @cache
-def profiles() -> tuple[ProfileRow, ...]:
+def profiles() -> tuple[Mapping[str, Any], ...]:
     """Every profile with its figures; they never change while the program runs."""
-    return tuple(profile_row(profile) for profile in boot.profiles())
+    return tuple(boot.profiles())
 
 
 def profile_row(profile: Mapping[str, Any]) -> ProfileRow:
@@ -258,6 +263,6 @@ def profile_row(profile: Mapping[str, Any]) -> ProfileRow:
         memory=wording.size(profile["memory"]),
         frames=profile["frames"],
         zones=[(zone["name"], wording.frames(zone["present"])) for zone in profile["zones"]],
-        overhead=f"{wording.size(cost)} ({100 * cost / profile['memory']:.2f} %)",
+        overhead=wording.cost(cost, cost / profile["memory"]),
         note=profile["note"] or "",
     )

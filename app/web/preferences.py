@@ -11,6 +11,8 @@ from typing import Final, Literal, cast
 from starlette.requests import Request
 from starlette.responses import Response
 
+from app.web.language import N_, _
+
 Theme = Literal["auto", "light", "dark"]
 Spelling = Literal["6.1", "lecture"]
 
@@ -18,6 +20,13 @@ THEMES: Final = ("auto", "light", "dark")
 SPELLINGS: Final = ("6.1", "lecture")
 SWITCHES: Final = ("on", "off")
 CHOICES: Final = {"theme": THEMES, "names": SPELLINGS, "projector": SWITCHES}
+WORDS: Final = {
+    "auto": N_("auto"),
+    "light": N_("light"),
+    "dark": N_("dark"),
+    "6.1": "6.1",
+    "lecture": N_("lecture"),
+}
 A_YEAR: Final = 365 * 24 * 3600
 
 
@@ -31,6 +40,16 @@ class Preferences:
     theme: Theme = "auto"
     names: Spelling = "6.1"
     projector: bool = False
+
+    @property
+    def theme_word(self) -> str:
+        """The theme as the button says it."""
+        return _(WORDS[self.theme])
+
+    @property
+    def names_word(self) -> str:
+        """The spelling as the button says it."""
+        return _(WORDS[self.names])
 
     @property
     def next_theme(self) -> str:

@@ -13,6 +13,7 @@ from starlette.responses import HTMLResponse
 from app import paths
 from app.web import wording
 from app.web.contexts import Page
+from app.web.language import _, phrase, phrase_of
 
 PAGE: Final = re.compile(r"(?<=the page )(/(?:gfp|calls))\b")
 
@@ -50,7 +51,12 @@ def environment() -> Environment:
         undefined=StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
+        extensions=["jinja2.ext.i18n"],
     )
+    env.policies["ext.i18n.trimmed"] = True
+    # What stands in {% trans %} may hold markup; what `_()` says is text, and is escaped.
+    env.install_gettext_callables(phrase, phrase_of, newstyle=True)  # type: ignore[attr-defined]
+    env.globals["_"] = _
     env.filters |= {
         "count": wording.count,
         "pfn": wording.pfn,
@@ -76,4 +82,5 @@ def respond(page: Page, status: int = 200) -> HTMLResponse:
     """The page as a response. It shows a moment of a machine that changes: nobody may keep it."""
     names: dict[str, Any] = {field.name: getattr(page, field.name) for field in fields(page)}
     html = ENVIRONMENT.get_template(page.TEMPLATE).render(names)
-    return HTMLResponse(html, status, {"Cache-Control": "no-store"})
+    headers = {"Cache-Control": "no-store", "Vary": "Accept-Language"}
+    return HTMLResponse(html, status, headers)

@@ -6,11 +6,21 @@ from starlette.requests import Request
 
 from app.web.assets import Assets
 from app.web.contexts import Shell
+from app.web.language import speaking
 from app.web.preferences import preferences_of
+from app.web.texts import address_of
 
 
 def shell_of(request: Request, here: str | None = None) -> Shell:
     """here: the address to come back to, where it is not the request's own."""
     assets: Assets = request.app.state.assets
     own = request.url.path + (f"?{request.url.query}" if request.url.query else "")
-    return Shell(preferences_of(request), assets.url, assets.modules, own if here is None else here)
+    language = speaking.get()
+    return Shell(
+        preferences=preferences_of(request),
+        language=language.code,
+        texts=address_of(language),
+        asset=assets.url,
+        modules=assets.modules,
+        here=own if here is None else here,
+    )

@@ -5,13 +5,15 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from app.web.language import decimal
+
 PAGE_SIZE: Final = 4096
 UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
 
 
 def count(number: int) -> str:
     """1,310,720"""
-    return f"{number:,}"
+    return decimal(number)
 
 
 def pfn(number: int) -> str:
@@ -31,8 +33,8 @@ def size(number: int) -> str:
     while amount >= 1024 and unit < len(UNITS) - 1:
         amount /= 1024
         unit += 1
-    text = f"{amount:.1f}" if unit and amount < 100 else f"{amount:.0f}"
-    return f"{text.removesuffix('.0')} {UNITS[unit]}"
+    broken = unit and amount < 100 and round(amount, 1) % 1
+    return f"{decimal(amount, 1) if broken else f'{amount:.0f}'} {UNITS[unit]}"
 
 
 def frames(number: int) -> str:
@@ -44,8 +46,13 @@ def percent(part: int, whole: int) -> str:
     """A share with as many digits as tell it from nothing: 0.3 %"""
     share = 100 * part / whole if whole else 0.0
     if 0 < share < 0.1:
-        return "< 0.1 %"
-    return f"{share:.1f} %" if share < 10 else f"{share:.0f} %"
+        return f"< {decimal(0.1, 1)} %"
+    return f"{decimal(share, 1 if share < 10 else 0)} %"
+
+
+def cost(number: int, part: float) -> str:
+    """Bytes, and which part of all they are: 128 MiB (1.56 %)"""
+    return f"{size(number)} ({decimal(100 * part, 2)} %)"
 
 
 def date(moment: datetime | str) -> str:

@@ -1,6 +1,7 @@
 // A button at every line that a terminal would accept.
 
 import { one } from "./dom.js";
+import { _ } from "./text.js";
 
 /** @param {ParentNode} root */
 export function copyButtons(root) {
@@ -9,11 +10,11 @@ export function copyButtons(root) {
     const button = document.createElement("button");
     button.type = "button";
     button.className = "copy";
-    button.textContent = "Copy";
+    button.textContent = _("Copy");
     button.addEventListener("click", async () => {
       await navigator.clipboard.writeText(one(box, "pre", HTMLElement).textContent.trim());
-      button.textContent = "Copied";
-      setTimeout(() => (button.textContent = "Copy"), 1500);
+      button.textContent = _("Copied");
+      setTimeout(() => (button.textContent = _("Copy")), 1500);
     });
     box.prepend(button);
   }

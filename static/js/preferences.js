@@ -1,8 +1,12 @@
 // The theme changes at once; the server is told, so that the next page is right from its first paint.
 
 import { one } from "./dom.js";
+import { _ } from "./text.js";
 
 const THEMES = ["auto", "light", "dark"];
+
+/** @type {Record<string, string>} */
+const WORDS = { auto: _("auto"), light: _("light"), dark: _("dark") };
 
 /** @param {ParentNode} root */
 export function preferences(root) {
@@ -16,7 +20,7 @@ export function preferences(root) {
     event.preventDefault();
     const theme = button.value;
     show(theme);
-    one(button, "b", HTMLElement).textContent = theme;
+    one(button, "b", HTMLElement).textContent = WORDS[theme];
     button.value = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
     fetch(form.action, { method: "POST", body: new URLSearchParams({ theme, back: "/" }), redirect: "manual" });
   });

@@ -1,0 +1,32 @@
+"""The texts of scripts in other languages than English: a file for each, which the page names."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.sessions import NotFound
+from app.web.assets import FOR_GOOD
+from app.web.language import Language, Languages
+
+router = APIRouter(include_in_schema=False)
+
+PREFIX: Final = "/texts/"
+
+
+def address_of(language: Language) -> str | None:
+    """Where a browser finds what scripts say; None where that stands in the scripts themselves."""
+    return None if language.scripts is None else PREFIX + language.scripts.name
+
+
+@router.get(PREFIX + "{name}")
+async def texts(request: Request, name: str) -> Response:
+    """A language's file. Another hash in the name is another file, and so a 404."""
+    languages: Languages = request.app.state.languages
+    if name not in languages.scripts:
+        raise NotFound("text", name)
+    headers = {"Cache-Control": FOR_GOOD}
+    return Response(languages.scripts[name], headers=headers, media_type="application/json")

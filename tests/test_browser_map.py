@@ -10,6 +10,7 @@ import httpx2
 import pytest
 from playwright.sync_api import Locator, Page, expect
 
+from tests.motion import frame_times
 from tests.served import build, listening
 from tests.test_browser_dashboard import silent  # noqa: F401 - a fixture
 from tests.test_browser_live import call, create
@@ -21,27 +22,6 @@ STILL = """() => new Promise(done => {
   const canvas = document.querySelector('#map-picture canvas');
   const before = canvas.toDataURL();
   setTimeout(() => done(canvas.toDataURL() === before), 150);
-})"""
-
-FRAME_TIMES = """() => new Promise(done => {
-  const canvas = document.querySelector('#map-picture canvas'), times = [];
-  const keys = ['+', '+', 'PageDown', 'PageUp', '+', '-', '-', 'PageDown', '-', '-', 'PageUp', '+'];
-  const wheel = (deltaY, ctrlKey) => canvas.dispatchEvent(new WheelEvent('wheel',
-    { deltaY, ctrlKey, bubbles: true, cancelable: true, clientX: 600, clientY: 400 }));
-  canvas.focus();
-  let last = performance.now(), step = 0;
-  const tick = now => {
-    times.push(now - last);
-    last = now;
-    if (step % 14 === 0) {
-      const key = keys[step / 14];
-      if (key === undefined) return done(times.slice(1));
-      canvas.dispatchEvent(new KeyboardEvent('keydown', { key, bubbles: true, cancelable: true }));
-    } else if (step % 14 > 10) wheel(40, false);
-    step++;
-    requestAnimationFrame(tick);
-  };
-  requestAnimationFrame(tick);
 })"""
 
 
@@ -307,9 +287,8 @@ def test_it_moves_smoothly(
 ) -> None:
     """Frame times of a scripted zoom and pan are put on record; what is asserted is far from the aim."""
     canvas = opened(silent, f"{address}{large}?zone=Normal&node=0")
-    canvas.focus()
     silent.wait_for_function(STILL)
-    times = sorted(silent.evaluate(FRAME_TIMES))
+    times = frame_times(canvas)
     median, late = times[len(times) // 2], times[len(times) * 95 // 100]
     words = f"{len(times)} frames: median {median:.1f} ms, 95 % {late:.1f} ms, worst {times[-1]:.1f} ms"
     record_property("map_motion", words)

@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import tests.bench
-from tests.bench import classroom, figures, history, machine, pictures, service
+from tests.bench import browser, classroom, figures, history, machine, pictures, service
 from tests.bench.figures import Figure
 from tests.bench.load import generator
 
@@ -31,6 +31,8 @@ def main() -> None:
     found += machine.compare(rounds)
     print("\nPictures of a large machine\n")
     found += pictures.compare(rounds)
+    print("\nThe page in a browser\n")
+    found += browser.compare(rounds)
     table = figures.table(found)
     print(f"\n{table}")
     if chosen.readme is not None:

@@ -144,3 +144,15 @@ def test_sizes(number: int, text: str) -> None:
 )
 def test_shares(part: int, whole: int, text: str) -> None:
     assert wording.percent(part, whole) == text
+
+
+def test_every_zone_says_what_is_tried_after_it() -> None:
+    low = {"name": "DMA32", "node": 0}
+    far = {"name": "Normal", "node": 1}
+    machine = [zone(0, 64, name="DMA32"), zone(64, 64, fallback=[low])]
+    assert [view.fallback for view in zones.zone_views(machine, machine[0], Address("s"))] == [["DMA32"], []]
+    there = zone(64, 64, fallback=[low, far])
+    assert zones.zone_view(there, [there], True, Address("s")).fallback == [
+        "DMA32 (node 0)",
+        "Normal (node 1)",
+    ]

@@ -264,7 +264,7 @@ class ZoneView:
 
     used, pcp: thousandths of the managed frames. water: free frames on a scale that ends at twice the high
     watermark. level: where free stands against the marks, in words. reserve: for whom it keeps how many
-    frames.
+    frames. fallback: where a request goes that it does not serve.
     """
 
     name: str

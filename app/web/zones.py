@@ -67,7 +67,7 @@ def reserves(zone: Doc, zones: Sequence[Doc]) -> list[tuple[str, int]]:
 
 
 def fallback(zone: Doc) -> list[str]:
-    """The zone and those that are tried after it; nodes are named where the way leads to another."""
-    entries = [{"name": zone["name"], "node": zone["node"]}, *zone["fallback"]]
-    several = len({entry["node"] for entry in entries}) > 1
-    return [f"{entry['name']} (node {entry['node']})" if several else entry["name"] for entry in entries]
+    """The zones that are tried after it; nodes are named where the way leads to another."""
+    others = zone["fallback"]
+    several = any(other["node"] != zone["node"] for other in others)
+    return [f"{other['name']} (node {other['node']})" if several else other["name"] for other in others]

@@ -387,3 +387,16 @@ def test_no_page_scrolls_sideways(silent: Page, address: str, size: str) -> None
     for path in busy(silent, address):
         silent.goto(path)
         assert (path, silent.evaluate("document.documentElement.scrollWidth")) <= (path, width)
+
+
+def test_the_bar_is_one_line_where_there_is_room(silent: Page, address: str) -> None:
+    machine = {"profile": "x86_64-64g", "cpus": 16, "nodes": 2}
+    named = {"name": "fragmentation under a long name", "machine": machine}
+    made = silent.request.post(f"{address}/api/v1/sessions", data=named)
+    silent.set_viewport_size({"width": 1440, "height": 900})
+    silent.goto(f"{address}/sessions/{made.json()['id']}")
+    bar = silent.locator(".bar").bounding_box()
+    assert bar is not None
+    assert bar["height"] < 48
+    assert silent.locator(".place h1").get_attribute("title") == named["name"]
+    assert silent.evaluate("document.documentElement.scrollWidth") == 1440

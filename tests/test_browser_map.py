@@ -256,6 +256,39 @@ def test_the_past_is_drawn_at_every_zoom(silent: Page, address: str) -> None:  #
     agrees(silent, address, machine)
 
 
+def test_the_cursor_reads_out_order_and_owner(silent: Page, address: str) -> None:  # noqa: F811
+    machine = create(address)
+    call(address, machine, "p = alloc_pages(GFP_KERNEL, 3)\nalice: q = alloc_page(GFP_KERNEL)")
+    first, single = (
+        httpx2.get(f"{address}/api/v1{machine}/events/{seq}").json()["page"]["pfn"] for seq in (1, 2)
+    )
+    canvas = opened(silent, f"{address}{machine}?shift=0&pfn={first:#x}&start={first:#x}")
+    more = silent.locator("#map-more")
+    canvas.focus()
+    expect(more).to_have_text(f"order 3, the head of {first:#07x}; GFP_KERNEL, by init at #1")
+    silent.keyboard.press("ArrowRight")
+    expect(more).to_have_text(f"order 3, page 1 of {first:#07x}; GFP_KERNEL, by init at #1")
+    for _ in range(single - first - 1):
+        silent.keyboard.press("ArrowRight")
+    expect(more).to_have_text("order 0; GFP_KERNEL, by alice at #2")
+    silent.keyboard.press("ArrowRight")
+    expect(more).to_have_text(re.compile(r"^order \d+, .*on the Unmovable list$|^order 0, on the"))
+    # Of a cell of several frames it says what they are.
+    silent.keyboard.press("-")
+    at_level(silent, whole(silent))
+    doc = zonemap(address, machine, "DMA", single & ~1, 0, cells=2)
+    states = {doc["states"][index] for index in b64decode(doc["cells"])}
+    assert len(states) == 2
+    box = silent.locator("#map-picture")
+    start, shift = (int(str(box.get_attribute(f"data-{name}"))) for name in ("start", "shift"))
+    silent.keyboard.press("Home")
+    for _ in range(single // 128 - start // 128):
+        silent.keyboard.press("ArrowDown")
+    for _ in range((single >> shift) % 64):
+        silent.keyboard.press("ArrowRight")
+    expect(more).to_have_text(re.compile("^1 (free|unmovable), 1 (free|unmovable)$"))
+
+
 # -- motion ------------------------------------------------------------------------------------------------
 
 

@@ -153,6 +153,6 @@ def test_every_zone_says_what_is_tried_after_it() -> None:
     assert [view.fallback for view in zones.zone_views(machine, machine[0], Address("s"))] == [["DMA32"], []]
     there = zone(64, 64, fallback=[low, far])
     assert zones.zone_view(there, [there], True, Address("s")).fallback == [
-        "DMA32 (node 0)",
+        "DMA32",
         "Normal (node 1)",
     ]

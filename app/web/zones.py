@@ -67,7 +67,8 @@ def reserves(zone: Doc, zones: Sequence[Doc]) -> list[tuple[str, int]]:
 
 
 def fallback(zone: Doc) -> list[str]:
-    """The zones that are tried after it; nodes are named where the way leads to another."""
-    others = zone["fallback"]
-    several = any(other["node"] != zone["node"] for other in others)
-    return [f"{other['name']} (node {other['node']})" if several else other["name"] for other in others]
+    """The zones that are tried after it; those of another node with that node."""
+    return [
+        other["name"] if other["node"] == zone["node"] else f"{other['name']} (node {other['node']})"
+        for other in zone["fallback"]
+    ]

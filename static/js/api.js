@@ -53,6 +53,14 @@ export async function zonemap(api, window) {
   return { ...doc, cells: bytes(doc.cells), fill: bytes(doc.fill) };
 }
 
+/**
+ * Everything that is known of a page frame.
+ * @param {string} api @param {number} pfn @param {string} [at] the moment, where it is not the last
+ */
+export async function frame(api, pfn, at) {
+  return answered(await fetch(`${api}/pages/${pfn}${at ? `?at=${at}` : ""}`));
+}
+
 /** @param {string} text */
 function bytes(text) {
   return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));

@@ -4,9 +4,10 @@
 
 import { zonemap } from "./api.js";
 import { Camera } from "./camera.js";
-import { maybe, one } from "./dom.js";
+import { maybe } from "./dom.js";
 import { Frames, OUTSIDE, ROW, UNKNOWN } from "./frames.js";
 import { looks } from "./patterns.js";
+import { Readout } from "./readout.js";
 
 /** @typedef {import("./frames.js").Run} Run */
 /** @typedef {Awaited<ReturnType<typeof zonemap>>} Doc */
@@ -23,7 +24,7 @@ export class FrameMap {
   constructor(box, api) {
     this.box = box;
     this.api = api;
-    this.readout = one(document, "#map-readout", HTMLElement);
+    this.readout = new Readout(api);
     this.canvas = document.createElement("canvas");
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "application");
@@ -116,7 +117,7 @@ export class FrameMap {
     this.selected = selected === undefined ? null : Number(selected);
     if (changed !== undefined) this.flash(changed);
     if (this.cursor !== null) this.cursor = this.clamp(this.cursor);
-    if (document.activeElement === this.canvas && this.cursor !== null) this.readout.textContent = this.words(this.cursor);
+    if (document.activeElement === this.canvas && this.cursor !== null) this.tell(this.cursor);
     this.labels();
     this.later();
   }
@@ -311,7 +312,7 @@ export class FrameMap {
     if (pfn === null || pfn === this.pointed) return;
     this.pointed = pfn;
     if (document.activeElement === this.canvas) this.cursor = pfn;
-    this.readout.textContent = this.words(pfn);
+    this.tell(pfn);
     this.later();
   }
 
@@ -320,6 +321,13 @@ export class FrameMap {
     const span = 2 ** Math.round(this.camera.level);
     const first = Math.floor(pfn / span) * span;
     return [Math.max(this.camera.low, first), Math.min(this.camera.end, first + span) - 1];
+  }
+
+  /** @param {number} pfn */
+  tell(pfn) {
+    const { zone = "", node = "", at } = this.box.dataset;
+    const [first, last] = this.cellAround(pfn);
+    this.readout.show(this.words(pfn), { zone, node, at, first, last });
   }
 
   /** @param {number} pfn */

@@ -105,6 +105,16 @@ def test_what_to_look_at_is_marked(silent: Page, address: str) -> None:
     expect(silent.locator("#panels")).to_be_in_viewport()
 
 
+def test_a_panel_that_can_be_copied_is_marked_too(silent: Page, address: str) -> None:
+    panel = begin(silent, address, "The first steal")
+    expect(silent.locator("html[data-ready]")).to_be_attached()
+    for _ in range(2):  # the second time the address is there already
+        panel.get_by_role("link", name="Look at: /proc").click()
+        expect(silent.locator("html[data-ready]")).to_be_attached()
+        expect(silent.locator("#panels .copy").first).to_be_attached()
+        expect(silent.locator("#panels")).to_have_css("outline-style", "solid")
+
+
 def test_a_demo_is_left_and_the_machine_stays(silent: Page, address: str) -> None:
     panel = begin(silent, address, "Split and merge")
     panel.get_by_role("link", name="Close the demo").click()

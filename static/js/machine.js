@@ -110,7 +110,10 @@ document.addEventListener("click", async (event) => {
   if (to.hash && link.closest("#call")) firstField()?.focus();
 });
 
-addEventListener("popstate", () => view.show(location.href, { push: false }).catch(() => location.reload()));
+// Going to another part of the page is no other view; shown anew, the part would lose its mark.
+addEventListener("popstate", () => {
+  if (location.search !== view.query) view.show(location.href, { push: false }).catch(() => location.reload());
+});
 
 /** The form's first field, or its button. */
 function firstField() {

@@ -26,7 +26,7 @@ export async function parse(response) {
 export function swap(page, keep = new Set()) {
   for (const fresh of page.querySelectorAll("[data-region]")) {
     const stale = document.getElementById(fresh.id);
-    if (!stale || keep.has(fresh.id) || stale.isEqualNode(fresh)) continue;
+    if (!stale || keep.has(fresh.id) || bare(stale).isEqualNode(fresh)) continue;
     const focused = stale.contains(document.activeElement) ? document.activeElement : null;
     const scroll = stale.scrollTop;
     const node = document.adoptNode(fresh);
@@ -43,6 +43,13 @@ export function swap(page, keep = new Set()) {
     const fresh = page.querySelector("input[name=view]");
     if (fresh) field.value = fresh.getAttribute("value") ?? "";
   }
+}
+
+/** As the server sent it: what has only been put on top makes no difference. @param {Element} region */
+function bare(region) {
+  const copy = /** @type {Element} */ (region.cloneNode(true));
+  for (const button of copy.querySelectorAll(".copy")) button.remove();
+  return copy;
 }
 
 /**

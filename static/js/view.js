@@ -22,6 +22,8 @@ export class View {
     /** How many times a person has asked for something, and how much of that is on its way. */
     this.asked = 0;
     this.going = 0;
+    /** The view that is shown or on its way, as the address has it. */
+    this.query = location.search;
     /** Parts that must not be exchanged now: ids. @type {Set<string>} */
     this.held = new Set();
     this.live = new Live(
@@ -87,6 +89,7 @@ export class View {
       const asked = this.asked;
       if (push) history.pushState(null, "", to);
       else history.replaceState(null, "", to);
+      this.query = location.search;
       // Of several quick steps only the last is shown.
       await this.bring(await load(to), keep, () => asked === this.asked);
     });
@@ -103,6 +106,7 @@ export class View {
       const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
       await this.bring(await parse(response));
       if (response.redirected) history.pushState(null, "", response.url);
+      this.query = location.search;
     });
   }
 

@@ -2,13 +2,16 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+import time
+from collections.abc import AsyncIterator, Awaitable
+from concurrent.futures import Future
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.sessions import LOCAL, Busy, Sessions, StorageFull
+from app.sessions.batches import Progress
 from app.settings import Settings
 from app.store import journal
 from app.store import sessions as rows_of_sessions
@@ -97,6 +100,118 @@ async def test_a_locked_database_is_busy_and_recovers(
         db.execute("ROLLBACK")
     assert (await call(sessions, sid)).seq == 2
     assert await sessions.read(LOCAL, sid, lambda machine: machine.live_blocks) == 2
+
+
+async def took(answer: Awaitable[Any]) -> tuple[float, Any]:
+    """For how long an answer was waited for, and what it was."""
+    begun = time.monotonic()
+    (result,) = await asyncio.gather(answer, return_exceptions=True)
+    return time.monotonic() - begun, result
+
+
+async def later(seconds: float, answer: Awaitable[Any]) -> tuple[float, Any]:
+    await asyncio.sleep(seconds)
+    return await took(answer)
+
+
+@pytest.fixture
+async def patient(tmp_path: Path) -> AsyncIterator[Sessions]:
+    """A server that waits for a lock for a second and a half."""
+    async with serving(settings_for(tmp_path, busy_timeout=1.5)) as sessions:
+        yield sessions
+
+
+async def test_who_comes_while_another_waits_for_the_lock_waits_no_longer(
+    patient: Sessions, tmp_path: Path
+) -> None:
+    """Each has the whole time for itself, from when it came: neither less nor twice as much."""
+    sid = (await patient.create(LOCAL, "s", TINY)).id
+    with raw(settings_for(tmp_path)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        answers = await asyncio.gather(*(later(seconds / 10, call(patient, sid)) for seconds in range(9)))
+        db.execute("ROLLBACK")
+    assert {type(result) for _, result in answers} == {Busy}
+    assert all(1.5 <= seconds < 2.5 for seconds, _ in answers), answers
+    assert (await call(patient, sid)).seq == 1
+
+
+async def test_more_than_a_group_waits_no_longer(patient: Sessions, tmp_path: Path) -> None:
+    sid = (await patient.create(LOCAL, "s", TINY)).id
+    with raw(settings_for(tmp_path)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        first = asyncio.create_task(took(call(patient, sid)))
+        await asyncio.sleep(0.1)
+        answers = await asyncio.gather(*(took(call(patient, sid)) for _ in range(1000)))
+        db.execute("ROLLBACK")
+    assert {type(result) for _, result in [*answers, await first]} == {Busy}
+    assert max(seconds for seconds, _ in answers) < 2.5
+
+
+async def test_who_has_time_left_is_served_when_the_lock_is_free(patient: Sessions, tmp_path: Path) -> None:
+    sid = (await patient.create(LOCAL, "s", TINY)).id
+    with raw(settings_for(tmp_path)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        first = asyncio.create_task(took(call(patient, sid)))
+        others = [asyncio.create_task(later(0.6, call(patient, sid))) for _ in range(300)]
+        assert isinstance((await first)[1], Busy)
+        db.execute("ROLLBACK")
+    results = [(await other)[1] for other in others]
+    assert [result.seq for result in results] == list(range(1, 301))
+
+
+async def test_reading_does_not_wait_for_the_lock(patient: Sessions, tmp_path: Path) -> None:
+    """Neither what comes with a call that waits, nor what comes after it."""
+    sid = (await patient.create(LOCAL, "s", TINY)).id
+    with raw(settings_for(tmp_path)) as db:
+        db.execute("BEGIN IMMEDIATE")
+        waiting = asyncio.create_task(took(call(patient, sid)))
+        for pause in (0.0, 0.1):
+            await asyncio.sleep(pause)
+            seconds, live = await took(patient.read(LOCAL, sid, lambda machine: machine.live_blocks))
+            assert live == 0
+            assert seconds < 1.2
+        assert not waiting.done()
+        assert isinstance((await waiting)[1], Busy)
+        db.execute("ROLLBACK")
+
+
+async def test_who_waits_behind_a_long_batch_waits_no_longer(
+    patient: Sessions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The batch is made, and cannot be written: its session is closed to others until it is given up."""
+    sid = (await patient.create(LOCAL, "s", TINY)).id
+    step = Progress.step
+    with raw(settings_for(tmp_path)) as db:
+
+        def lock(self: Progress, calls: int) -> None:
+            if not locked.is_set():
+                loop.call_soon_threadsafe(locked.set)
+                holding.result(timeout=10)
+            step(self, calls)
+
+        loop, locked, holding = asyncio.get_running_loop(), asyncio.Event(), Future[None]()
+        monkeypatch.setattr(Progress, "step", lock)
+        batch = asyncio.create_task(took(patient.batch(LOCAL, sid, [alloc()] * 300)))
+        await locked.wait()
+        db.execute("BEGIN IMMEDIATE")
+        holding.set_result(None)
+        behind = await asyncio.gather(*(later(seconds, call(patient, sid)) for seconds in (0.0, 0.5)))
+        db.execute("ROLLBACK")
+    assert {type(result) for _, result in [*behind, await batch]} == {Busy}
+    assert all(seconds < 2.5 for seconds, _ in behind), behind
+    assert await patient.read(LOCAL, sid, lambda machine: machine.live_blocks) == 0
+    assert (await call(patient, sid)).seq == 1
+
+
+async def test_a_server_ends_while_another_holds_the_lock(tmp_path: Path) -> None:
+    async with serving(settings_for(tmp_path, busy_timeout=60.0)) as sessions:
+        sid = (await sessions.create(LOCAL, "s", TINY)).id
+        with raw(settings_for(tmp_path)) as db:
+            db.execute("BEGIN IMMEDIATE")
+            waiting = asyncio.create_task(took(call(sessions, sid)))
+            await asyncio.sleep(0.1)
+            assert (await took(sessions.stop()))[0] < 5
+            assert "stopping" in str((await waiting)[1])
 
 
 @pytest.mark.parametrize("calls", [1, 300], ids=["short", "long"])

@@ -102,6 +102,7 @@ class Sessions:
             self._opener,
             keeper,
             self._settings.machines_memory,
+            self._settings.busy_timeout,
             self._feed.publish,
         )
         self._writer.start()

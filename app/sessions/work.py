@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from asyncio import Future
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -77,7 +78,14 @@ def admit(
 
 
 @dataclass(slots=True, eq=False)
-class Call:
+class Asked:
+    """Anything that is to be done. since: when it was asked for, by the clock that never goes back."""
+
+    since: float = field(default_factory=time.monotonic, init=False)
+
+
+@dataclass(slots=True, eq=False)
+class Call(Asked):
     """One call on a machine."""
 
     future: Future[Applied]
@@ -106,7 +114,7 @@ class Call:
 
 
 @dataclass(slots=True, eq=False)
-class Batch:
+class Batch(Asked):
     """Calls on a machine of which all are made or none."""
 
     future: Future[list[Applied]]
@@ -133,7 +141,7 @@ class Batch:
 
 
 @dataclass(slots=True, eq=False)
-class Made:
+class Made(Asked):
     """A long batch, or a heavy call, that has been made; only its rows are to be written."""
 
     begun: Batch | Call
@@ -172,7 +180,7 @@ def write(turn: Turn, progress: Progress | Single) -> list[Applied]:
 
 
 @dataclass(slots=True, eq=False)
-class Rewind:
+class Rewind(Asked):
     """Going back to an earlier state. to: the seq that had it; None for the state before the head's."""
 
     future: Future[Applied]
@@ -204,7 +212,7 @@ class Rewind:
 
 
 @dataclass(slots=True, eq=False)
-class Rewound:
+class Rewound(Asked):
     """A rewind whose machine is made, or being made; only its row is to be written.
 
     live: the machine that was open until then, at `seq`. restored: the one to be open afterwards.
@@ -241,7 +249,7 @@ class Rewound:
 
 
 @dataclass(slots=True, eq=False)
-class Read:
+class Read(Asked):
     """A short look at a machine."""
 
     future: Future[Any]
@@ -258,7 +266,7 @@ class Read:
 
 
 @dataclass(slots=True, eq=False)
-class Statement:
+class Statement(Asked):
     """Rows to be written beside the calls.
 
     session_id: the session that is gone afterwards, if any. adopt: a machine to be held open afterwards.

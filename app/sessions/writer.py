@@ -5,6 +5,10 @@ the work, writes the rows, commits, and only then answers. Everything slow is do
 opened, and made for rewinds, by another thread while their work is parked; long batches are made in slices,
 and calls that touch very much on threads of their own, with their session closed to others and no transaction
 open.
+
+While another process holds the database's lock, the writer tries for it again and again, a little while each
+time, and in between takes what has come, reads, and answers each piece of work whose own time is up: so every
+caller has the whole of `busy_timeout` for itself, and nobody waits out that of those who came before.
 """
 
 from __future__ import annotations
@@ -44,6 +48,7 @@ GROUP: Final = 256
 CATCH_UP: Final = 200
 RETRIES: Final = 5
 LIFTERS: Final = 2
+TRY: Final = 0.25  # for how long the lock is waited for before others, who may need none, have their turn
 DRAIN: Final = 2.0  # of the five seconds that SIGTERM leaves for everything
 
 REFUSALS: Final = (
@@ -81,8 +86,8 @@ class Writer(threading.Thread):
     """The thread. `put` and `stop` may be called from any other.
 
     tell: called with the answers of each group, on this thread. opener: opens machines. keeper: keeps states.
-    memory: estimated bytes of machines to hold open. publish: called with the rows of each group, on this
-    thread.
+    memory: estimated bytes of machines to hold open. patience: seconds for which each piece of work may wait
+    while another process holds the lock. publish: called with the rows of each group, on this thread.
     """
 
     def __init__(
@@ -92,6 +97,7 @@ class Writer(threading.Thread):
         opener: Executor,
         keeper: Keeper,
         memory: int,
+        patience: float,
         publish: Callable[[Sequence[Row]], None],
     ) -> None:
         super().__init__(name="writer", daemon=True)
@@ -101,7 +107,8 @@ class Writer(threading.Thread):
         self._publish = publish
         self._opener = opener
         self._keeper = keeper
-        self._connection = store.kept()
+        self._patience = patience
+        self._connection = store.kept(min(TRY, patience))
         self._queue: SimpleQueue[Message] = SimpleQueue()
         # Sessions that this engine cannot follow, as far as they have been opened: to where, and why. Any
         # thread may look.
@@ -115,6 +122,10 @@ class Writer(threading.Thread):
         self._lifters = threading.Semaphore(LIFTERS)
         # What goes before the queue: work that had been taken from it already.
         self._again: deque[Work] = deque()
+        # Work that is ready, and was not begun: it waits for the lock, or behind a full group.
+        self._ready: list[Work] = []
+        # Since when another process has been seen to hold the lock, if it held it when it was last tried for.
+        self._locked: float | None = None
         self._stop_by: float | None = None
         # Whether the last transaction that was to write something could not be committed.
         self._failing = False
@@ -128,7 +139,7 @@ class Writer(threading.Thread):
     @property
     def waiting(self) -> int:
         """About how much work waits."""
-        return self._queue.qsize()
+        return self._queue.qsize() + len(self._ready)
 
     def stop(self) -> None:
         """Let the thread do what waits, and end."""
@@ -140,7 +151,7 @@ class Writer(threading.Thread):
         """Take, do, commit, answer, until stopped."""
         while not self._stopped():
             self._round()
-        left = [*self._again, *(work for parked in self._parked.values() for work in parked)]
+        left = [*self._ready, *self._again, *(work for parked in self._parked.values() for work in parked)]
         left += [*self._making.values(), *self._lifting.values()]
         while not self._queue.empty():
             message = self._queue.get()
@@ -152,7 +163,7 @@ class Writer(threading.Thread):
 
     def _round(self) -> None:
         messages = self._take()
-        ready: list[Work] = []
+        ready, self._ready = self._ready, []
         try:
             while messages:
                 message = messages.popleft()
@@ -166,6 +177,7 @@ class Writer(threading.Thread):
             # A mistake of ours between transactions. What it has left behind is read from the journal again.
             log.exception("a round failed")
             self.machines.clear()
+            self._ready = []
             left = [*ready, *(message for message in messages if not callable(message))]
             self._tell([Answer(work, error=error) for work in left])
 
@@ -175,19 +187,25 @@ class Writer(threading.Thread):
     def _stopped(self) -> bool:
         if self._stop_by is None:
             return False
-        idle = self._queue.empty() and not self._again and not self._parked
+        idle = self._queue.empty() and not self._again and not self._parked and not self._ready
         return idle or time.monotonic() > self._stop_by
 
     def _take(self) -> deque[Message]:
-        """All that waits, up to a group; when nothing does, the next to come."""
+        """All that waits, up to a group; when nothing does, the next to come.
+
+        While the lock is held elsewhere it is all of it, for each has its own time.
+        """
         group: deque[Message] = deque()
-        while self._again and len(group) < GROUP:
+        room = GROUP - len(self._ready)
+        if self._locked is not None:
+            room = len(self._again) + self._queue.qsize()
+        while self._again and len(group) < room:
             group.append(self._again.popleft())
         try:
-            if not group:
+            if not group and not self._ready:
                 patience = None if self._stop_by is None else max(0.0, self._stop_by - time.monotonic())
                 group.append(self._queue.get(timeout=patience))
-            while len(group) < GROUP:
+            while len(group) < room:
                 group.append(self._queue.get_nowait())
         except Empty:
             pass
@@ -242,11 +260,38 @@ class Writer(threading.Thread):
             ready = [work for work in ready if work.writes]
             if reads:
                 self._turn(reads)
-        if ready:
-            self._turn(ready)
+        if not ready:
+            return
+        tried = time.monotonic()
+        held = self._turn(ready[:GROUP])
+        if held is None:
+            self._locked = None
+            self._ready += ready[GROUP:]
+        else:
+            self._locked = self._locked or tried
+            self._wait(ready, self._locked, held)
 
-    def _turn(self, ready: Sequence[Work]) -> None:
-        """Do a group of work in one transaction, then answer it."""
+    def _wait(self, ready: Sequence[Work], since: float, held: Busy) -> None:
+        """Another process holds the lock. What has waited for its whole time is told so; the rest goes on.
+
+        since: when the waiting began. What was asked for before that waited for something else until then.
+        """
+        late = time.monotonic() - self._patience
+        over: list[Answer] = []
+        for work in ready:
+            if work.writes and max(work.since, since) <= late:
+                over.append(Answer(work, error=held))
+            else:
+                self._ready.append(work)
+        self._settle(over, ())
+        self._tell(over)
+
+    def _turn(self, ready: Sequence[Work]) -> Busy | None:
+        """Do a group of work in one transaction, then answer it.
+
+        Where the lock cannot be had, nothing has been begun and nobody is answered: that is returned.
+        """
+        turn: Turn | None = None
         writes = any(work.writes for work in ready)
         answers: list[Answer] = []
         left = deque(ready)
@@ -266,6 +311,8 @@ class Writer(threading.Thread):
             self._failing = self._failing and not writes
         except Exception as error:
             self._failing = self._failing or writes
+            if turn is None and writes and isinstance(error, Busy):
+                return error
             if not isinstance(error, (Busy, StorageFull)):
                 log.exception("a group of %d could not be written", len(ready))
             # Nothing of this group has happened, and the machines are ahead of their journals. What was seen
@@ -282,6 +329,7 @@ class Writer(threading.Thread):
         self._settle(answers, written)
         self._tell(answers)
         self._publish(rows)
+        return None
 
     def _settle(self, answers: Iterable[Answer], written: Iterable[str]) -> None:
         """What follows from answers that are final."""

@@ -37,12 +37,23 @@ def connect(url: str, busy_timeout: float, *, create: bool = False) -> Engine:
     return engine
 
 
+def wait_at_most(connection: Connection, seconds: float) -> None:
+    """Have one connection wait for another's lock no longer than this, for as long as it is open."""
+    if connection.dialect.name == "sqlite":
+        # Past SQLAlchemy, which would begin a transaction for it.
+        connection.connection.cursor().execute(_busy_timeout(seconds))
+
+
+def _busy_timeout(seconds: float) -> str:
+    return f"PRAGMA busy_timeout = {int(seconds * 1000)}"
+
+
 class _Pragmas:
     """What SQLite forgets between connections."""
 
     def __init__(self, busy_timeout: float) -> None:
         self.statements = (
-            f"PRAGMA busy_timeout = {int(busy_timeout * 1000)}",
+            _busy_timeout(busy_timeout),
             "PRAGMA foreign_keys = ON",
             "PRAGMA synchronous = FULL",
             f"PRAGMA journal_size_limit = {WAL_LIMIT}",

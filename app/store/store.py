@@ -13,7 +13,7 @@ from sqlalchemy import Connection, Engine
 from app.settings import Settings
 from app.store import schema
 from app.store.backup import Told, backup
-from app.store.engine import WRITES, connect
+from app.store.engine import WRITES, connect, wait_at_most
 from app.store.errors import ReadOnly, StorageFull, translated
 
 log = logging.getLogger(__name__)
@@ -63,9 +63,9 @@ class Store:
         with translated(), self._writes.connect() as connection, connection.begin():
             yield connection
 
-    def kept(self) -> Kept:
-        """A connection for one thread that writes all the time."""
-        return Kept(self._engine)
+    def kept(self, patience: float) -> Kept:
+        """A connection for one thread that writes all the time. patience: as `busy_timeout`, for it alone."""
+        return Kept(self._engine, patience)
 
     def backup(self, to: Path, *, force: bool, told: Told) -> None:
         """Copy the database to a file, while it is served. As `app.store.backup.backup`."""
@@ -79,8 +79,9 @@ class Store:
 class Kept:
     """One connection for many transactions; after an error, a new one. Used by one thread."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Engine, patience: float) -> None:
         self._engine = engine
+        self._patience = patience
         self._connection: Connection | None = None
         self._failed: StorageFull | None = None
 
@@ -93,7 +94,7 @@ class Kept:
             self._engine.dispose()
         try:
             with translated():
-                connection = self._connection = self._connection or self._engine.connect()
+                connection = self._connection = self._connection or self._connect()
                 connection.execution_options(kmemlab_writes=writes)
                 with connection.begin():
                     yield connection
@@ -105,6 +106,11 @@ class Kept:
         if writes and self._failed is not None:
             self._failed = None
             log.warning("the database can be written again")
+
+    def _connect(self) -> Connection:
+        connection = self._engine.connect()
+        wait_at_most(connection, self._patience)
+        return connection
 
     def _note(self, error: StorageFull) -> None:
         """Say it once to whoever runs the server, with SQLite's own word for it."""

@@ -31,6 +31,10 @@ class Settings(BaseSettings):
     import_time: float = Field(
         600.0, gt=0, description="longest that making an imported session's calls again may take"
     )
+    upload_idle: float = Field(20.0, gt=0, description="longest that an upload may stand still")
+    upload_time: float = Field(600.0, gt=0, description="longest that an upload may take to come")
+    imports: int = Field(4, gt=0, description="most sessions that are uploaded and imported at a time")
+    imports_per_principal: int = Field(2, gt=0, description="most of them that are one principal's")
     batch_calls: int = Field(10_000, gt=0, description="most calls in a batch")
     wait_limit: float = Field(30.0, ge=0, description="longest that a blocked call may be waited for")
 

@@ -451,15 +451,6 @@ def test_what_a_crash_left_is_swept_away(
     store.dispose()
 
 
-def test_as_many_imports_at_once_as_may_be(client: TestClient, file: bytes) -> None:
-    app: Any = client.app
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(app.state.sessions, "_received", 4)
-        answer = imported(client, file)
-    problem(answer, 429)
-    assert int(answer.headers["retry-after"]) > 0
-
-
 def test_a_session_deleted_while_it_is_exported_gives_no_whole_file(tmp_path: Path) -> None:
     with client_of(build(tmp_path)) as client:
         sid = filled(client)

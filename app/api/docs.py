@@ -17,6 +17,7 @@ STATUSES: Final = {
     400: "broken JSON or text, or a request that this server does not take from there",
     403: "a page of another site sent this, or the role does not go so far",
     404: "no such session, row, cache or path",
+    408: "an upload that does not come",
     409: "a call by a task that sleeps, or a session that takes no calls",
     412: "the session is not at the seq that If-Match names; its ETag is in the answer",
     413: "the body is over the limit",

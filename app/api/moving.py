@@ -16,6 +16,7 @@ from app.api import docs
 from app.api.bodies import NDJSON, media_type
 from app.api.repeatable import on_terms
 from app.api.requests import BASE, answer, asked, etag, sessions_of
+from app.pacing import paced
 from app.sessions import SessionInfo, StorageFull, principal_of
 
 router = APIRouter(tags=["sessions"], prefix="/sessions/{id:id}")
@@ -40,8 +41,8 @@ async def import_session(request: Request) -> Response:
     media_type(request, NDJSON)
     sessions, principal = sessions_of(request), principal_of(request.scope)
     digest = hashlib.sha256()
-    with sessions.receiving() as file:
-        async for part in request.stream():
+    with sessions.receiving(principal) as file:
+        async for part in paced(request, request.app.state.settings).stream():
             digest.update(part)
             try:
                 file.write(part)

@@ -20,6 +20,7 @@ from starlette.responses import Response
 
 from app.mm.calltext import Malformed
 from app.mm.errors import BadArgument, Fault, NoRoom, TaskBlocked
+from app.pacing import TooSlow
 from app.sessions.errors import (
     BatchBlocked,
     Busy,
@@ -129,6 +130,11 @@ def busy(error: Busy | TooMany) -> Problem:
     return Problem(status, str(error), headers={"Retry-After": str(max(1, round(error.retry_after)))})
 
 
+def too_slow(error: TooSlow) -> Problem:
+    """An upload that does not come; what may still come of it is not read."""
+    return Problem(408, str(error), headers={"Connection": "close"})
+
+
 def stale(error: Stale) -> Problem:
     """If-Match names another seq than the session's."""
     fault = Fault(("header", "if-match"), f'the session is at "{error.seq}"')
@@ -167,6 +173,7 @@ PROBLEMS: Final[dict[type[Exception], Callable[[Any], Problem]]] = {
     StorageFull: plain(507),
     LimitReached: limit,
     TooLarge: plain(413),
+    TooSlow: too_slow,
     ClientDisconnect: plain(400),
     RequestValidationError: parameters,
     HTTPException: by_router,

@@ -32,7 +32,8 @@ from app.sessions import (
 )
 from app.sessions.access import Principal, Right
 from app.sessions.answers import Applied, BatchItem, Page, SessionInfo
-from app.sessions.errors import Busy, Conflict, LimitReached, NotFound, TooMany
+from app.sessions.arriving import Arrivals
+from app.sessions.errors import Busy, Conflict, LimitReached, NotFound
 from app.sessions.feed import Feed, Reader
 from app.sessions.keeper import Keeper
 from app.sessions.live import Live, now
@@ -53,7 +54,6 @@ SWEEP: Final = 300  # how often old replies are forgotten
 PAST: Final = 4  # what part of the memory for open machines those of past moments may take beside it
 PROMPT: Final = 2.0  # who asks whether the server is ready does not wait for long
 SIGNS: Final = (b'"woken":', b'"call":"kill_task"', *(f'"call":"{call}"'.encode() for call in REWINDS))
-IMPORTS: Final = 4  # at a time: one is told again, the others come in or wait
 LINGER: Final = 0.5  # how long the end waits for other threads
 
 # Sessions.list hides the type of that name from what follows it.
@@ -81,7 +81,7 @@ class Sessions:
         self._ticker: asyncio.Task[None] | None = None
         self._stopping = False
         self._threads: Threads = []
-        self._received = 0
+        self._arrivals = Arrivals(settings.imports, settings.imports_per_principal)
 
     async def start(self) -> None:
         """Begin to serve. Raises StoreUnusable where the database has not this program's schema."""
@@ -427,16 +427,13 @@ class Sessions:
             part = await self._loop.run_in_executor(self._quick, next, parts, None)
 
     @contextmanager
-    def receiving(self) -> Iterator[IO[bytes]]:
-        """A place for a file that is to be imported. Raises TooMany."""
-        if self._received >= IMPORTS:
-            raise TooMany(f"{IMPORTS} sessions are being imported already")
-        self._received += 1
-        try:
-            with SpooledTemporaryFile(MIB) as file:
-                yield file
-        finally:
-            self._received -= 1
+    def receiving(self, principal: Principal) -> Iterator[IO[bytes]]:
+        """A place for a file of the principal's that is to be imported. Raises TooMany.
+
+        Others wait for it: who receives the file sees that it comes (`app.pacing`).
+        """
+        with self._arrivals.place(principal), SpooledTemporaryFile(MIB) as file:
+            yield file
 
     async def import_(
         self, principal: Principal, file: IO[bytes], name: str | None = None, *, terms: Terms | None = None

@@ -28,7 +28,9 @@ TITLES = {
     403: N_("Not yours"),
     404: N_("Nothing is here"),
     405: N_("Not in this way"),
+    408: N_("Too slow"),
     413: N_("Too large"),
+    429: N_("Too many at once"),
     503: N_("Busy"),
     507: N_("No room left"),
 }

@@ -15,6 +15,7 @@ from starlette.responses import RedirectResponse, Response
 from app.demos import Library
 from app.mm import boot
 from app.mm.errors import BadArgument
+from app.pacing import paced
 from app.sessions import Event, NotFound, Principal, SessionInfo, Sessions, StorageFull
 from app.web import uploads, wording
 from app.web.address import number
@@ -68,10 +69,10 @@ async def open_file(request: Request) -> Response:
 
     The form keeps a long file on disk. It counts as an import from when it begins to come.
     """
-    sessions, _who = door(request)
-    with sessions.receiving():
+    sessions, who = door(request)
+    with sessions.receiving(who):
         try:
-            form = await request.form()
+            form = await paced(request, request.app.state.settings).form()
         except OSError as error:
             raise StorageFull("there is no room left for the file") from error
         typed = texts_of(form)

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from app import __version__, fidelity
 from app.commands import demos, keeping, moving
 from app.commands.common import refuse, settings_from
+from app.labs import Labs
 from app.settings import Settings
 from app.store import Busy, StorageFull, Store, StoreUnusable
 
@@ -58,15 +59,16 @@ def _options(
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    lab: Annotated[
+        bool,
+        typer.Option("--lab", help="Lab mode: for a class. Always so where other computers can reach it."),
+    ] = False,
 ) -> None:
     """Serve the dashboard and the API, bringing the database up to date first."""
-    given = {"host": host, "port": port}
+    given = {"host": host, "port": port, "lab": lab or None}
     settings = settings_from(**{name: value for name, value in given.items() if value is not None})
     if not is_loopback(settings.host):
-        refuse(
-            f"{settings.host} can be reached from other computers, and kmemlab asks nobody who they are. "
-            "Serve on 127.0.0.1; to use it from elsewhere, forward the port (ssh -L 8000:127.0.0.1:8000)."
-        )
+        settings = settings.model_copy(update={"lab": True})
     _migrate(settings)
     _take_files()
     from app.main import create_app  # noqa: PLC0415 - what is refused above need not wait for all of it
@@ -134,7 +136,16 @@ class Server(uvicorn.Server):
         # third of a batch's time.
         gc.set_threshold(20_000, 10, 10)
         host, port = self.servers[0].sockets[0].getsockname()[:2]
-        typer.echo(f"kmemlab serving on http://{f'[{host}]' if ':' in host else host}:{port}")
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        typer.echo(f"kmemlab serving on {address}")
+        app = self.config.app
+        assert isinstance(app, FastAPI)
+        labs: Labs = app.state.labs
+        if labs.enabled:
+            invitation = await labs.entrance.first_invitation()
+            if invitation is not None:
+                public = (app.state.settings.public_url or address).rstrip("/")
+                typer.echo(f"no instructor yet: set one up, once, at {public}/setup/{invitation}")
         sys.stdout.flush()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

@@ -6,6 +6,10 @@ this computer's own user reaches it. A page of another site can make a browser s
 in front would let the world in (refused by its headers). Bodies are bounded, and counted where no length was
 announced.
 
+In lab mode everybody says who they are, by a cookie or a bearer token, and who does not gets no further than
+the entrance. What a proxy says of a request is not believed, and not needed: people are told apart by their
+tokens, and the public address is a setting.
+
 Pure ASGI and outermost: errors of everything inside carry the headers too.
 """
 
@@ -14,14 +18,17 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
+from collections.abc import Awaitable, Callable
 from functools import lru_cache
 from math import ceil
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
+from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import Problem, TooLarge
+from app.labs import NOBODY_ELSE, Person
 from app.packing import Packing, understood
 from app.rates import Rates
 from app.sessions.access import LOCAL
@@ -30,6 +37,9 @@ from app.settings import Settings
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
 LOOPBACK: Final = re.compile(r"(?:localhost|127(?:\.[0-9]{1,3}){3}|\[::1\])(?::[0-9]{1,5})?")
+
+# No name can be made to point elsewhere where there is no name.
+ADDRESS: Final = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9a-f:.]{2,45}\])(?::[0-9]{1,5})?")
 
 # An exported session is not read into memory at once, so it may be longer than what makes one otherwise.
 IMPORTED_AT: Final = {"/api/v1/sessions": b"application/x-ndjson", "/sessions": b"multipart/form-data"}
@@ -55,26 +65,67 @@ SECURITY_HEADERS: Final = (
     (b"cross-origin-resource-policy", b"same-origin"),
 )
 
+# Requests a second of one person, where nothing else is set: more than a page and a script together ask for.
+LAB_RATE: Final = 50.0
+
 # A session may lie in no cache; whoever serves something public says so.
 PRIVATE: Final = (b"cache-control", b"no-store")
+
+# Where anybody may look in lab mode, by the beginning of the path or as a whole.
+ENTRANCE: Final = (
+    "/static/",
+    "/text/",
+    "/setup/",
+    "/enter/",
+    "/join/",
+)
+DOORS: Final = frozenset(
+    {
+        "/join",
+        "/signin",
+        "/preferences",
+        "/gfp",
+        "/calls",
+        "/healthz",
+        "/readyz",
+        "/favicon.ico",
+        "/api/v1/openapi.json",
+        "/api/v1/profiles",
+        "/api/v1/calls",
+        "/api/v1/gfp",
+        "/api/v1/join",
+        "/api/v1/signin",
+    }
+)
+
+# A browser sends a cookie with this name only over TLS, and takes it from nobody but this host.
+COOKIE: Final = "kmemlab"
+SECURE_COOKIE: Final = "__Host-kmemlab"
 
 OPEN_MODE: Final = "in open mode it serves one person on this computer, without a login, at http://127.0.0.1"
 
 
 class Guard:
-    """Stands around the whole application. settings: limits of bodies, and the public address.
+    """Stands around the whole application.
 
-    Puts `request_id` and `principal` into the scope's state.
+    settings: limits of bodies, the mode, and the public address. identify: who holds a token.
+    Puts `request_id`, `principal`, `person` and `token` into the scope's state.
     """
 
-    def __init__(self, app: ASGIApp, settings: Settings) -> None:
+    def __init__(
+        self, app: ASGIApp, settings: Settings, identify: Callable[[str], Awaitable[Person | None]]
+    ) -> None:
         self.app = app
+        self.lab = settings.lab
+        self.identify = identify
+        self.cookie = cookie_name(settings)
         # Asking the system for chance lets go of the interpreter, and the writer takes it: once is enough.
         self.started, self.requests = secrets.token_hex(4), itertools.count()
         self.packing = Packing(app)
-        self.rates = (
-            None if settings.rate_per_second is None else Rates(settings.rate_per_second, settings.rate_burst)
-        )
+        rate = settings.rate_per_second
+        if rate is None and settings.lab:
+            rate = LAB_RATE
+        self.rates = None if rate is None else Rates(rate, settings.rate_burst)
         self.public_host = urlsplit(settings.public_url).netloc.lower() if settings.public_url else None
         self.body_limit = settings.body_limit
         self.limits = (
@@ -92,21 +143,27 @@ class Guard:
         request_id = f"{self.started}{next(self.requests):08x}"
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
-        state["principal"] = LOCAL
+        state["person"], state["principal"], state["token"] = NOBODY_ELSE, LOCAL, None
         answering = Answering(send, request_id)
         headers = dict(scope["headers"])
-        problem = self.foreign(scope, headers)
+        problem: Problem | Response | None = self.foreign(scope, headers)
+        known = True
+        if problem is None and self.lab:
+            known = await self.recognise(scope, headers)
+            if not known and not is_door(scope["path"]):
+                problem = self.stranger(scope)
         if problem is None and scope["method"] not in SAFE_METHODS:
             limit = self.limit_of(scope, headers)
             problem = from_elsewhere(headers) or announced_too_long(headers, limit)
             if b"content-length" not in headers:
                 receive = Counting(receive, limit)
-        if problem is None and self.rates is not None and not scope["path"].startswith(FREE):
+        if problem is None and known and self.rates is not None and not scope["path"].startswith(FREE):
             who = state["principal"].id
             problem = too_often(self.rates.take(who))
             receive = Charging(receive, self.rates, who)
         if problem is not None:
-            await problem.response()(scope, receive, answering)
+            answer = problem if isinstance(problem, Response) else problem.response()
+            await answer(scope, receive, answering)
         elif scope["method"] == "GET" and understood(headers):
             await self.packing(scope, receive, answering)
         else:
@@ -114,18 +171,49 @@ class Guard:
 
     def foreign(self, scope: Scope, headers: dict[bytes, bytes]) -> Problem | None:
         """Why the request cannot be one of this computer's user, if so."""
-        for name in headers:
-            if name.startswith(PROXY_HEADERS):
-                return through_proxy(name)
+        if not self.lab:
+            for name in headers:
+                if name.startswith(PROXY_HEADERS):
+                    return through_proxy(name)
         once = len(headers) == len(scope["headers"]) or [n for n, _ in scope["headers"]].count(b"host") == 1
         if once and self.is_own_host(headers.get(b"host", b"")):
             return None
+        if self.lab:
+            return Problem(
+                400, "kmemlab does not answer to this Host: use an IP address or KMEMLAB_PUBLIC_URL"
+            )
         return Problem(400, f"kmemlab does not answer to this Host: {OPEN_MODE}, or at KMEMLAB_PUBLIC_URL")
 
     def _is_own_host(self, host: bytes) -> bool:
         """Whether the name under which the request came is ours."""
         name = host.decode("latin-1").lower()
+        if self.lab and ADDRESS.fullmatch(name) is not None:
+            return True
         return LOOPBACK.fullmatch(name) is not None or name == self.public_host
+
+    async def recognise(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
+        """Find out who asks; whether that is anybody."""
+        token = token_of(headers, self.cookie)
+        person = None if token is None else await self.identify(token)
+        state = scope["state"]
+        if person is None:
+            state["person"] = state["principal"] = None
+            return False
+        state["person"], state["principal"], state["token"] = person, person.principal, token
+        return True
+
+    def stranger(self, scope: Scope) -> Problem | Response:
+        """The answer to who has not said who they are: a program is told so, a person led to the entrance."""
+        path = scope["path"]
+        if path.startswith("/api/"):
+            return Problem(
+                401,
+                "say who you are: `Authorization: Bearer TOKEN`, with the token from joining or signing in",
+                headers={"WWW-Authenticate": "Bearer"},
+            )
+        query = scope["query_string"].decode("latin-1")
+        back = f"?back={quote(path + ('?' + query if query else ''), safe='/')}"
+        return RedirectResponse(f"/join{back if scope['method'] == 'GET' and path != '/' else ''}", 303)
 
     def limit_of(self, scope: Scope, headers: dict[bytes, bytes]) -> int:
         """The largest body that may come to this path."""
@@ -137,6 +225,30 @@ class Guard:
                 if path.fullmatch(scope["path"]):
                     return limit
         return self.body_limit
+
+
+def cookie_name(settings: Settings) -> str:
+    """What the cookie with a token is called: where there is TLS, so that it is never sent without."""
+    secure = settings.public_url is not None and settings.public_url.startswith("https://")
+    return SECURE_COOKIE if secure else COOKIE
+
+
+def token_of(headers: dict[bytes, bytes], cookie: str) -> str | None:
+    """The token that came with a request: a program's goes before a browser's."""
+    given = headers.get(b"authorization", b"")
+    if given[:7].lower() == b"bearer ":
+        return given[7:].strip().decode("latin-1")
+    wanted = cookie.encode()
+    for pair in headers.get(b"cookie", b"").split(b";"):
+        name, _, value = pair.strip().partition(b"=")
+        if name == wanted:
+            return value.decode("latin-1")
+    return None
+
+
+def is_door(path: str) -> bool:
+    """Whether a path is open to everybody."""
+    return path in DOORS or path.startswith(ENTRANCE)
 
 
 def through_proxy(name: bytes) -> Problem:

@@ -16,6 +16,7 @@ from starlette.types import ASGIApp
 from app import __version__, api, web
 from app.api.problems import PROBLEMS, problem_of
 from app.guard import Guard
+from app.labs import Labs
 from app.sessions import Sessions
 from app.settings import Settings
 from app.store import Store
@@ -27,17 +28,21 @@ class Application(FastAPI):
     """FastAPI with the guard around everything: its last-resort 500 carries the guard's headers too."""
 
     def build_middleware_stack(self) -> ASGIApp:
-        return Guard(api.Shortcut(super().build_middleware_stack(), self), self.state.settings)
+        app = api.Shortcut(super().build_middleware_stack(), self)
+        return Guard(app, self.state.settings, self.state.labs.entrance.identify)
 
 
 def create_app(settings: Settings) -> FastAPI:
     """The application of one server process. Its database must have been migrated."""
     sessions = Sessions(settings, Store.of(settings))
+    labs = Labs(settings, sessions)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         await sessions.start()
+        await labs.start()
         yield
+        await labs.stop()
         await sessions.stop()
 
     app = Application(
@@ -52,6 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.sessions = sessions
+    app.state.labs = labs
     api.mount(app)
     web.mount(app, settings.demos)
     for kind in PROBLEMS:

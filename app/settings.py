@@ -22,6 +22,7 @@ class Settings(BaseSettings):
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
     public_url: str | None = Field(None, description="the address users type, where it differs")
+    lab: bool = Field(False, description="lab mode: instructors and students sign in, and labs are theirs")
     demos: Path | None = Field(None, description="a folder with guided demos of one's own")
 
     body_limit: int = Field(MIB, gt=0, description="largest request body")
@@ -50,6 +51,13 @@ class Settings(BaseSettings):
     )
 
     sessions_per_owner: int = Field(1_000, gt=0, description="most sessions of one owner")
+    sessions_per_member: int = Field(30, gt=0, description="most sessions of one member of a lab")
+    members_per_lab: int = Field(500, gt=0, description="most members of a lab")
+    machines_per_lab: int = Field(50, gt=0, description="most machines that a lab prepares and shares")
+    labs_per_instructor: int = Field(200, gt=0, description="most labs of one instructor")
+    retention_days: float | None = Field(
+        None, gt=0, description="days after which a lab where nothing happens is deleted with all its data"
+    )
     names_per_person: int = Field(20_000, gt=0, description="most names of one person in a session")
     waiting_calls: int = Field(
         4_096, gt=0, description="calls that may wait for the writer; more are refused for now"

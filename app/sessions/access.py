@@ -7,19 +7,34 @@ from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
 
-from app.sessions.errors import Forbidden, NotFound
+from app.sessions.errors import Conflict, Forbidden, NotFound
 from app.store import Connection, access
 
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks. id: by which sessions, grants and names know them. by: what rows call them, if anything."""
+    """Who asks.
+
+    id: by which sessions, grants and names know them. by: what rows call them, if anything. lab: whose member
+    they are; what they make belongs to it.
+    """
 
     id: str
     by: str | None = None
+    lab: str | None = None
+
+    @property
+    def group(self) -> str | None:
+        """By what a grant for everybody in their lab knows them."""
+        return None if self.lab is None else group_of(self.lab)
 
 
 LOCAL: Final = Principal("local")
+
+
+def group_of(lab: str) -> str:
+    """By what grants know all members of a lab."""
+    return f"lab:{lab}"
 
 
 class Right(Enum):
@@ -32,23 +47,46 @@ class Right(Enum):
 
 _RIGHTS: Final[dict[str, frozenset[Right]]] = {
     "owner": frozenset(Right),
+    "instructor": frozenset(Right),
     "member": frozenset({Right.READ, Right.CALL}),
     "watcher": frozenset({Right.READ}),
 }
 
 
-def require(db: Connection, principal: Principal, right: Right, session_id: str, owner: str) -> None:
-    """Raise NotFound for a principal without a role, who must not even learn that the session exists.
+# Why a session takes no calls, in words; and who may make some all the same.
+HELD: Final = {
+    "closed": "the lab is closed: its machines can be read, but not called any more",
+    "frozen": "the lab is frozen: the instructor has stopped all calls for now",
+    "locked": "the instructor has locked this machine: it can be read, but not called for now",
+}
+ABOVE: Final = frozenset({"frozen", "locked"})
+
+
+def require(db: Connection, principal: Principal, right: Right, session_id: str, owner: str) -> str:
+    """The role of a principal. Raises NotFound where they have none: they must not learn that it exists.
 
     Raises Forbidden where the role does not go so far.
     """
-    role = "owner" if principal.id == owner else access.role(db, session_id, principal.id)
+    if principal.id == owner:
+        return "owner"
+    role = access.role(db, session_id, principal.id, principal.group)
     if role is None:
         raise NotFound("session", session_id)
     if right not in _RIGHTS[role]:
         raise Forbidden(
             f"a {role} of this session may not {'change' if right is Right.CALL else 'manage'} it"
         )
+    return role
+
+
+def require_free(principal: Principal, role: str, held: str | None) -> None:
+    """Raise Conflict where a session takes no calls now. What is not closed for good, instructors still call.
+
+    A session that its owner has put into a lab is theirs as the lab's instructor: only members are in one.
+    """
+    above = role == "instructor" or principal.lab is None
+    if held is not None and not (above and held in ABOVE):
+        raise Conflict(HELD[held])
 
 
 def principal_of(scope: Mapping[str, Any]) -> Principal:

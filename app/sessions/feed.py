@@ -243,6 +243,12 @@ class Feed:
             if self._channels.get(reader.session_id) is channel:
                 del self._channels[reader.session_id]
 
+    def send_away(self, principal: str) -> None:
+        """End every stream of somebody who may not read any more."""
+        for channel in list(self._channels.values()):
+            for reader in [reader for reader in channel.readers if reader.principal.id == principal]:
+                reader.close()
+
     def release(self) -> None:
         """End every stream, so that none holds up the end."""
         if self._ticker is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import NamedTuple
 
 from app.mm.errors import BadArgument
@@ -9,7 +10,8 @@ from app.sessions import lineage, queries
 from app.sessions.access import Principal, Right
 from app.sessions.answers import SessionInfo
 from app.sessions.past import Past
-from app.store import Connection, Store, names, states
+from app.store import Connection, Store, states
+from app.store import names as kept
 from app.store.sessions import SessionRow
 from app.store.states import State
 
@@ -44,14 +46,24 @@ def prepare(store: Store, past: Past, principal: Principal, session_id: str, at:
         return Branch(row, at, effective, past.state(db, session_id, at), None)
 
 
-def insert(db: Connection, row: SessionRow, branch: Branch, principal: Principal, most: int) -> SessionInfo:
-    """Write a fork, with the names that its owner has in the origin. Raises NotFound and LimitReached."""
+def insert(
+    db: Connection,
+    row: SessionRow,
+    branch: Branch,
+    reader: Principal,
+    names: Mapping[str, str] | None,
+    most: int,
+) -> SessionInfo:
+    """Write a fork, with the names that its owner has in the origin, or with others.
+
+    Raises NotFound, LimitReached and Conflict.
+    """
     origin = branch.origin.id
-    queries.held(db, principal, origin, Right.READ, None)
+    queries.held(db, reader, origin, Right.READ, None)
     if branch.state is not None:
         states.put(db, origin, branch.effective, branch.state)  # the next fork of it finds it there
     info = queries.insert(db, row, branch.state, most)
-    theirs = names.of(db, origin).get(principal.id)
+    theirs = kept.of(db, origin).get(row.owner) if names is None else names
     if theirs:
-        names.put(db, row.id, principal.id, theirs)
+        kept.put(db, row.id, row.owner, theirs)
     return info

@@ -17,7 +17,7 @@ from typing import IO, Final
 from pydantic_core import to_json
 
 from app.mm.machine import ENGINE
-from app.sessions import exported, naming, opening, snapshots
+from app.sessions import exported, naming, opening, queries, snapshots
 from app.sessions.answers import SessionInfo
 from app.sessions.errors import Busy, Conflict, LimitReached
 from app.sessions.live import now, written
@@ -213,15 +213,21 @@ def check_room(db: Connection, owner: str, most: int | None) -> None:
 
 
 def publish(
-    db: Connection, session_id: str, owner: str, most: int | None = None, name: str | None = None
+    db: Connection,
+    session_id: str,
+    owner: str,
+    most: int | None = None,
+    name: str | None = None,
+    lab_id: str | None = None,
 ) -> SessionInfo:
-    """Give a prepared session to its owner. name: instead of the one in the file.
+    """Give a prepared session to its owner. name: instead of the one in the file. lab_id: their lab.
 
     Raises LimitReached, and Conflict where it was discarded.
     """
     check_room(db, owner, most)
+    queries.require_open(db, lab_id)
     try:
-        imports.publish(db, session_id, owner, now())
+        imports.publish(db, session_id, owner, now(), lab_id)
     except LookupError as error:
         raise Conflict("the import was given up") from error
     if name is not None:

@@ -7,7 +7,12 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
 from typing import Final, NamedTuple
 
-from app.store import Connection, journal
+from pydantic_core import from_json
+
+from app.mm.errors import BadArgument
+from app.sessions.answers import BatchItem
+from app.sessions.errors import NotFound
+from app.store import Connection, journal, sessions
 from app.store.journal import Row
 from app.store.sessions import SessionRow
 
@@ -91,3 +96,20 @@ def _near(stretches: Sequence[Stretch]) -> Iterator[Sequence[Stretch]]:
             first = index
     if stretches:
         yield stretches[first:]
+
+
+def way(db: Connection, session_id: str, after: int, to: int) -> list[BatchItem]:
+    """The calls that lead from the state at one seq to that at another, to be made elsewhere.
+
+    Raises NotFound, and BadArgument at `seq` where the one state does not go back to the other.
+    """
+    row = sessions.get(db, session_id)
+    if row is None:
+        raise NotFound("session", session_id)
+    if not row.start <= after <= to <= row.seq:
+        raise BadArgument.at("seq", f"a seq from {after} to {row.seq}")
+    begin = effective(db, row, after)
+    found, stretches = route(db, row, to, [begin])
+    if found != begin:
+        raise BadArgument.at("seq", f"the state at {to} does not go back to that at {after}: it was undone")
+    return [BatchItem(made.call, from_json(made.args)) for made in rows(db, session_id, stretches)]

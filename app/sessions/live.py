@@ -47,7 +47,8 @@ class Live:
     seq, effective: the machine's. committed: the seq of the row, as far as is known here. names: by person.
     since: how many rows a rebuilding would replay from the last state that is kept. diverged: why the journal
     goes on but this machine cannot. engine: which one began the journal. spoiled: the
-    machine is not what the journal says, and must not be used again.
+    machine is not what the journal says, and must not be used again. held: why the session takes no calls
+    now, as of the turn that goes on.
     """
 
     id: str
@@ -61,6 +62,7 @@ class Live:
     diverged: str | None = None
     engine: int = ENGINE
     spoiled: bool = False
+    held: str | None = None
 
     @property
     def memory(self) -> int:

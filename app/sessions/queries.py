@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json
 
 from app.mm.calls import Named
-from app.sessions.access import Principal, Right, require
+from app.sessions.access import HELD, Principal, Right, require
 from app.sessions.answers import SessionInfo
-from app.sessions.errors import LimitReached, NotFound
+from app.sessions.errors import Conflict, LimitReached, NotFound
 from app.sessions.opening import names_of
 from app.sessions.terms import Terms, require_seq
-from app.store import Connection, journal, sessions, states
+from app.store import Connection, journal, labs, sessions, states
 from app.store.sessions import SessionRow
 from app.store.states import State
 
@@ -30,13 +30,21 @@ class Event(NamedTuple):
 
 
 def insert(db: Connection, row: SessionRow, state: State | None, most: int) -> SessionInfo:
-    """A new session, with the state it starts from where it has one. Raises LimitReached."""
+    """A new session, with the state it starts from where it has one. Raises LimitReached and Conflict."""
+    require_open(db, row.lab_id)
     if sessions.owned(db, row.owner) >= most:
         raise LimitReached((), f"one owner has at most {most} sessions; delete one first")
     sessions.create(db, row)
     if state is not None:
         states.put(db, row.id, row.start, state, keep=True)
     return SessionInfo.of(row)
+
+
+def require_open(db: Connection, lab_id: str | None) -> None:
+    """Raise Conflict where a session would belong to a lab that is closed."""
+    lab = None if lab_id is None else labs.get(db, lab_id)
+    if lab is not None and lab.closed is not None:
+        raise Conflict("the lab is closed: no more machines are made in it")
 
 
 def allowed(db: Connection, principal: Principal, session_id: str, right: Right) -> SessionRow:
@@ -67,8 +75,10 @@ def held(
     db: Connection, principal: Principal, session_id: str, right: Right, terms: Terms | None
 ) -> SessionRow:
     """As `allowed`, for a session to which nobody else writes until the transaction ends. Raises Stale."""
-    sessions.heads(db, [session_id])
+    head = sessions.heads(db, [session_id]).get(session_id)
     row = allowed(db, principal, session_id, right)
+    if right is not Right.READ and head is not None and head.held == "closed" and principal.lab is not None:
+        raise Conflict(HELD["closed"])
     require_seq(terms, row.seq)
     return row
 

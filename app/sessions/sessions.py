@@ -25,6 +25,7 @@ from app.sessions import (
     exporting,
     forking,
     importing,
+    lineage,
     naming,
     opening,
     queries,
@@ -60,6 +61,7 @@ LINGER: Final = 0.5  # how long the end waits for other threads
 Answers = list[Applied]
 Threads = list[threading.Thread]
 Events = list[Event]
+Items = list[BatchItem]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -177,8 +179,9 @@ class Sessions:
             start=0,
             seq=0,
             effective=0,
+            lab_id=principal.lab,
         )
-        insert = partial(queries.insert, row=row, state=state, most=self._settings.sessions_per_owner)
+        insert = partial(queries.insert, row=row, state=state, most=self._most(principal))
         live = Live(row.id, row.owner, built, 0, 0, 0)
         info: SessionInfo = await self._do(Statement, insert, adopt=live, terms=terms)
         return info
@@ -214,8 +217,7 @@ class Sessions:
         """Remove a session and all that is its own. For good."""
         execute = partial(queries.remove, principal=principal, session_id=session_id, terms=terms)
         await self._do(Statement, execute, session_id)
-        self._writer.diverged.pop(session_id, None)
-        self._waits.end(session_id)
+        self._gone(session_id)
 
     # -- calls -----------------------------------------------------------------------------------------------
 
@@ -301,18 +303,21 @@ class Sessions:
         at: int | None = None,
         name: str | None = None,
         *,
+        of: Principal | None = None,
+        names: Mapping[str, str] | None = None,
         terms: Terms | None = None,
     ) -> SessionInfo:
         """A new session of the principal that goes on from the state that another had at a seq, or has now.
 
-        What the principal has named there is named here. Raises BadArgument at `at` and `name`, LimitReached,
+        What the principal has named there is named here. of: who else may read it, where the principal may
+        not. names: what is named here instead, as JSON. Raises BadArgument at `at` and `name`, LimitReached,
         and Conflict where the session cannot be followed so far.
         """
         if name is not None:
             name = naming.checked(name)
         await self._not_done(terms)
         branch = await self._loop.run_in_executor(
-            self._background, forking.prepare, self._store, self._past, principal, session_id, at
+            self._background, forking.prepare, self._store, self._past, of or principal, session_id, at
         )
         row = SessionRow(
             id=naming.new_id(),
@@ -327,9 +332,16 @@ class Sessions:
             start=branch.at,
             seq=branch.at,
             effective=branch.at,
+            lab_id=principal.lab,
         )
-        most = self._settings.sessions_per_owner
-        insert = partial(forking.insert, row=row, branch=branch, principal=principal, most=most)
+        insert = partial(
+            forking.insert,
+            row=row,
+            branch=branch,
+            reader=of or principal,
+            names=names,
+            most=self._most(principal),
+        )
         info: SessionInfo = await self._do(Statement, insert, terms=terms)
         return info
 
@@ -449,7 +461,7 @@ class Sessions:
             header=self._settings.dump_limit,
             names=self._settings.names_per_person,
             seconds=self._settings.import_time,
-            sessions=self._settings.sessions_per_owner,
+            sessions=self._most(principal),
             go_on=self._go_on,
         )
         await self._not_done(terms)
@@ -457,7 +469,12 @@ class Sessions:
             self._importer, importing.prepare, self._store, file, principal.id, limits
         )
         publish = partial(
-            importing.publish, session_id=sid, owner=principal.id, most=limits.sessions, name=name
+            importing.publish,
+            session_id=sid,
+            owner=principal.id,
+            most=limits.sessions,
+            name=name,
+            lab_id=principal.lab,
         )
         try:
             info: SessionInfo = await self._do(Statement, publish, terms=terms)
@@ -470,7 +487,48 @@ class Sessions:
         if self._stopping:
             raise Busy("the server is stopping")
 
+    # -- for labs --------------------------------------------------------------------------------------------
+
+    async def execute(self, statement: Callable[[Connection], T], *, closing: str | None = None) -> T:
+        """What a function writes, in the writer's order and durable when it is answered.
+
+        closing: a session of which an open machine would not know what is written.
+        """
+        done: T = await self._do(Statement, statement, closing)
+        return done
+
+    async def query(
+        self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
+    ) -> T:
+        """What a short function reads, within one moment."""
+        return await self._read_rows(query, *args, **kwargs)
+
+    async def discard(self, session_id: str) -> None:
+        """Remove a session, whoever's it is, and end what waits for it."""
+        await self._do(Statement, partial(sessions.remove, session_id=session_id), session_id)
+        self._gone(session_id)
+
+    def send_away(self, principal: str) -> None:
+        """End what somebody follows, who may not any more."""
+        self._feed.send_away(principal)
+
+    async def way(self, session_id: str, after: int, to: int) -> Items:
+        """The calls that lead from the state at one seq of a session to that at a later one.
+
+        Raises BadArgument at `seq` where the later state does not go back to the earlier.
+        """
+        return await self._read_rows(lineage.way, session_id, after, to)
+
     # -- below -----------------------------------------------------------------------------------------------
+
+    def _most(self, principal: Principal) -> int:
+        """How many sessions a principal may own."""
+        settings = self._settings
+        return settings.sessions_per_owner if principal.lab is None else settings.sessions_per_member
+
+    def _gone(self, session_id: str) -> None:
+        self._writer.diverged.pop(session_id, None)
+        self._waits.end(session_id)
 
     async def _do(
         self, kind: Callable[Concatenate[Future[Any], P], Work], *args: P.args, **kwargs: P.kwargs

@@ -13,7 +13,7 @@ from app.mm.calls import Named
 from app.mm.errors import BadArgument
 from app.mm.machine import Machine
 from app.sessions import lineage
-from app.sessions.access import Principal, Right, require
+from app.sessions.access import Principal, Right, require, require_free
 from app.sessions.answers import Applied, BatchItem
 from app.sessions.batches import Progress, Single
 from app.sessions.errors import Conflict, NotFound
@@ -64,17 +64,31 @@ class Turn:
 
 def admit(
     turn: Turn, live: Live, principal: Principal, terms: Terms | None, right: Right = Right.CALL
-) -> None:
-    """See that a principal may do so much here, and on these terms.
+) -> str:
+    """See that a principal may do so much here, now, and on these terms; their role.
 
-    Raises NotFound and Forbidden; Replied and OtherRequest; Stale. A request that has been done is answered
-    as it was then, though its seq is long past.
+    Raises NotFound and Forbidden; Replied and OtherRequest; Conflict; Stale. A request that has been done is
+    answered as it was then, though its seq is long past.
     """
-    require(turn.db, principal, right, live.id, live.owner)
-    if terms is not None:
-        if terms.once is not None:
-            turn.replies.check(terms.once)
-        require_seq(terms, live.seq)
+    role = require(turn.db, principal, right, live.id, live.owner)
+    if terms is not None and terms.once is not None:
+        turn.replies.check(terms.once)
+    require_free(principal, role, live.held)
+    require_seq(terms, live.seq)
+    return role
+
+
+def as_oneself(principal: Principal, role: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+    """A call's arguments with the task of who calls. On a shared machine everybody is a task of their own.
+
+    So two who lock the same page really meet. That `kill_task` names its victim in the same place is as well:
+    everybody may end their own waiting, and nobody else's. Raises BadArgument at `task`.
+    """
+    if role != "member" or principal.lab is None:
+        return body
+    if body.get("task", principal.by) != principal.by:
+        raise BadArgument.at("task", f"on a shared machine you are the task {principal.by}, and no other")
+    return {**body, "task": principal.by}
 
 
 @dataclass(slots=True, eq=False)
@@ -101,9 +115,9 @@ class Call(Asked):
 
     def do(self, turn: Turn, live: Live) -> Applied | Single:
         """Make it; a heavy one is only begun. Raises what `Live.parse`, `Live.apply` and `admit` raise."""
-        admit(turn, live, self.principal, self.terms)
+        role = admit(turn, live, self.principal, self.terms)
         known = live.names_of(self.principal.id)
-        call = live.parse(self.name, self.body, known)
+        call = live.parse(self.name, as_oneself(self.principal, role, self.body), known)
         if heavy(call, known, live.machine):
             return Single(live, call, self.principal, counters=self.counters)
         change = live.apply(call, known, self.principal.by)
@@ -129,8 +143,9 @@ class Batch(Asked):
 
     def do(self, turn: Turn, live: Live) -> list[Applied] | Progress:
         """Make it at once; a long one is only begun. Raises as a call does, with places."""
-        admit(turn, live, self.principal, self.terms)
-        progress = Progress(live, self.items, self.principal, self.most_names, counters=self.counters)
+        role = admit(turn, live, self.principal, self.terms)
+        items = self.items if role != "member" else self._as_oneself(role)
+        progress = Progress(live, items, self.principal, self.most_names, counters=self.counters)
         if len(self.items) > SLICE:
             return progress
         while not progress.done:
@@ -138,6 +153,15 @@ class Batch(Asked):
             if progress.heavy:
                 return progress
         return write(turn, progress)
+
+    def _as_oneself(self, role: str) -> list[BatchItem]:
+        items = []
+        for place, item in enumerate(self.items):
+            try:
+                items.append(item._replace(body=as_oneself(self.principal, role, item.body)))
+            except BadArgument as error:
+                raise error.under("calls", place) from None
+        return items
 
 
 @dataclass(slots=True, eq=False)

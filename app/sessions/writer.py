@@ -359,6 +359,7 @@ class Writer(threading.Thread):
         heads = sessions.heads(turn.db, [live.id for live in here])
         for live in here:
             head = heads.get(live.id)
+            live.held = None if head is None else head.held
             if head is not None and head.seq == live.committed:
                 continue
             if head is None or live.seq != live.committed or not 0 < head.seq - live.seq <= CATCH_UP:

@@ -22,10 +22,10 @@ def begin(db: Connection, row: SessionRow) -> None:
     sessions.create(db, row._replace(owner=NOBODY))
 
 
-def publish(db: Connection, session_id: str, owner: str, created: str) -> None:
-    """Give a session whose rows are all there to its owner."""
+def publish(db: Connection, session_id: str, owner: str, created: str, lab_id: str | None = None) -> None:
+    """Give a session whose rows are all there to its owner, in the lab whose member that is."""
     mine = table.c.id == session_id, table.c.owner == NOBODY
-    done = db.execute(update(table).where(*mine).values(owner=owner, created=created))
+    done = db.execute(update(table).where(*mine).values(owner=owner, created=created, lab_id=lab_id))
     if done.rowcount != 1:
         raise LookupError(f"session {session_id} is not being imported")
 

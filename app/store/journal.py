@@ -78,6 +78,14 @@ _ONE: Final = select(journal.c.outcome).where(
     journal.c.session_id == bindparam("of"), journal.c.seq == bindparam("at")
 )
 
+_LASTS: Final = (
+    select(journal.c.session_id, journal.c.time, journal.c.outcome)
+    .select_from(
+        sessions.join(journal, (journal.c.session_id == sessions.c.id) & (journal.c.seq == sessions.c.seq))
+    )
+    .where(sessions.c.lab_id == bindparam("of"))
+)
+
 
 def append(db: Connection, rows: Sequence[Row]) -> None:
     """Write rows, each session's in the order of their seqs, and move the sessions' heads to the last."""
@@ -151,3 +159,8 @@ def effective(db: Connection, session_id: str, seq: int) -> int | None:
 def one(db: Connection, session_id: str, seq: int) -> bytes | None:
     """The outcome at a seq; None where there is no such row."""
     return db.execute(_ONE, {"of": session_id, "at": seq}).scalar()
+
+
+def lasts(db: Connection, lab_id: str) -> list[tuple[str, str, bytes]]:
+    """Session, time and outcome of the last row of each session of a lab that has one."""
+    return [(sid, time, outcome) for sid, time, outcome in db.execute(_LASTS, {"of": lab_id})]

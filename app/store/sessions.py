@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, tuple_, update
 
 from app.store import states
-from app.store.tables import access, journal, names, replies, sessions, snapshots
+from app.store.tables import access, journal, labs, names, replies, sessions, snapshots
 
 
 class SessionRow(NamedTuple):
@@ -26,23 +26,30 @@ class SessionRow(NamedTuple):
     start: int
     seq: int
     effective: int
+    lab_id: str | None = None
+    locked: bool = False
 
 
 class Head(NamedTuple):
-    """Where a session is."""
+    """Where a session is. held: why it takes no calls: its lab is `closed` or `frozen`, or it is `locked`."""
 
     seq: int
     effective: int
+    held: str | None = None
 
 
 _COLUMNS: Final = [sessions.c[name] for name in SessionRow._fields]
 _ONE: Final = select(*_COLUMNS).where(sessions.c.id == bindparam("of"))
 # Locks the rows where the database locks rows; on SQLite a transaction that writes has locked everything.
+_HELD: Final = case(
+    (labs.c.closed.is_not(None), "closed"), (labs.c.frozen, "frozen"), (sessions.c.locked, "locked")
+).label("held")
 _HEADS: Final = (
-    select(sessions.c.id, sessions.c.seq, sessions.c.effective)
+    select(sessions.c.id, sessions.c.seq, sessions.c.effective, _HELD)
+    .select_from(sessions.outerjoin(labs, labs.c.id == sessions.c.lab_id))
     .where(sessions.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(sessions.c.id)
-    .with_for_update()
+    .with_for_update(of=sessions)
 )
 _SEQS: Final = select(sessions.c.id, sessions.c.seq).where(
     sessions.c.id.in_(bindparam("ids", expanding=True))
@@ -63,7 +70,7 @@ def get(db: Connection, session_id: str) -> SessionRow | None:
 def heads(db: Connection, session_ids: Collection[str]) -> dict[str, Head]:
     """Where the given sessions are, until the transaction ends; those that do not exist are missing."""
     rows = db.execute(_HEADS, {"ids": list(session_ids)})
-    return {row.id: Head(row.seq, row.effective) for row in rows}
+    return {row.id: Head(row.seq, row.effective, row.held) for row in rows}
 
 
 def seqs(db: Connection, session_ids: Collection[str]) -> dict[str, int]:
@@ -102,3 +109,44 @@ def remove(db: Connection, session_id: str) -> None:
         db.execute(delete(table).where(table.c.session_id == session_id))
     db.execute(delete(sessions).where(sessions.c.id == session_id))
     states.forget(db, unshared)
+
+
+def put_into_lab(db: Connection, session_id: str, lab_id: str) -> None:
+    """Make a session a lab's."""
+    db.execute(update(sessions).where(sessions.c.id == session_id).values(lab_id=lab_id))
+
+
+def leave_lab(db: Connection, session_id: str, lab_id: str) -> None:
+    """Make a session nobody's but its owner's again: the lab's members have no role there any more."""
+    db.execute(update(sessions).where(sessions.c.id == session_id).values(lab_id=None, locked=False))
+    db.execute(delete(access).where(access.c.session_id == session_id, access.c.principal == f"lab:{lab_id}"))
+
+
+def lock(db: Connection, session_id: str, *, locked: bool) -> None:
+    """Let nobody but the lab's instructor call a session, or everybody again who may."""
+    db.execute(update(sessions).where(sessions.c.id == session_id).values(locked=locked))
+
+
+def of_lab(db: Connection, lab_id: str) -> list[SessionRow]:
+    """Every session that belongs to a lab, the oldest first."""
+    query = select(*_COLUMNS).where(sessions.c.lab_id == lab_id).order_by(sessions.c.created, sessions.c.id)
+    return [SessionRow._make(row) for row in db.execute(query)]
+
+
+def all_owned(db: Connection, owner: str) -> list[SessionRow]:
+    """Every session of a principal."""
+    return [SessionRow._make(row) for row in db.execute(select(*_COLUMNS).where(sessions.c.owner == owner))]
+
+
+def forget_person(db: Connection, principal: str) -> None:
+    """Delete what a principal has left in other people's sessions, beside the rows."""
+    db.execute(delete(names).where(names.c.person == principal))
+    db.execute(delete(access).where(access.c.principal == principal))
+    db.execute(delete(replies).where(replies.c.principal == principal))
+
+
+def give_all(db: Connection, before: str, owner: str) -> int:
+    """Give everything of one principal to another: sessions, names, replies. How many sessions they were."""
+    for table, column in ((names, names.c.person), (replies, replies.c.principal)):
+        db.execute(update(table).where(column == before).values({column: owner}))
+    return db.execute(update(sessions).where(sessions.c.owner == before).values(owner=owner)).rowcount

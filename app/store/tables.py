@@ -19,6 +19,8 @@ from sqlalchemy import (
     PrimaryKeyConstraint,
     Table,
     Text,
+    UniqueConstraint,
+    false,
 )
 
 # Constraints that have names can be changed later, on SQLite (by rebuilding the table) as on PostgreSQL.
@@ -39,6 +41,7 @@ def _session_id() -> Column[str]:
 
 # `seq` is the head, `effective` the seq whose state the head has (another one's after a rewind). A session
 # starts at `start` with no row, from its `boot` document or, where that is null, the state kept for `start`.
+# `lab_id`: the lab that it belongs to. `locked`: nobody but the lab's instructor may call it.
 sessions: Final = Table(
     "sessions",
     metadata,
@@ -54,6 +57,8 @@ sessions: Final = Table(
     Column("start", BigInteger, nullable=False),
     Column("seq", BigInteger, nullable=False),
     Column("effective", BigInteger, nullable=False),
+    Column("lab_id", Text, ForeignKey("labs.id"), index=True),
+    Column("locked", Boolean, nullable=False, server_default=false()),
     Index(None, "owner", "created", "id"),
 )
 
@@ -82,6 +87,15 @@ Index(
     journal.c.effective,
     sqlite_where=journal.c.effective != journal.c.seq,
     postgresql_where=journal.c.effective != journal.c.seq,
+)
+
+# How many calls somebody has made is asked of a whole class at once: without reading their outcomes.
+Index(
+    "ix_journal_by",
+    journal.c.session_id,
+    journal.c.by,
+    sqlite_where=journal.c.by.is_not(None),
+    postgresql_where=journal.c.by.is_not(None),
 )
 
 # A machine's dump: canonical JSON, compressed, once for all that share it. `sha256` is of the JSON.
@@ -140,4 +154,121 @@ replies: Final = Table(
     Column("headers", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("principal", "key"),
+)
+
+# Instructors. `key`: the name as it is compared. `number` stands in journals (`i1`). `password` is argon2's.
+accounts: Final = Table(
+    "accounts",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("number", Integer, nullable=False, unique=True),
+    Column("name", Text, nullable=False),
+    Column("key", Text, nullable=False, unique=True),
+    Column("password", Text, nullable=False),
+    Column("created", Text, nullable=False),
+)
+
+# What opens a door: the SHA-256 of a secret that is kept nowhere. `holder`: the account or member who comes
+# in with it; null for a link that makes an account. `use`: `cookie`, `script`, `entry` or `invite`.
+tokens: Final = Table(
+    "tokens",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("use", Text, nullable=False),
+    Column("holder", Text, index=True),
+    Column("created", Text, nullable=False),
+    Column("expires", Text, nullable=False, index=True),
+)
+
+# A room for a class. `code` lets students in until `code_expires`. `frozen`: no calls for now. `closed`: when
+# it was closed; no calls any more. `view`: the address that the presenter shows to those who follow.
+# `numbers`: how many members there have ever been.
+labs: Final = Table(
+    "labs",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("owner", Text, ForeignKey("accounts.id"), nullable=False, index=True),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("created", Text, nullable=False),
+    Column("code", Text, unique=True),
+    Column("code_expires", Text),
+    Column("frozen", Boolean, nullable=False, server_default=false()),
+    Column("closed", Text),
+    Column("view", Text),
+    Column("numbers", Integer, nullable=False, server_default="0"),
+)
+
+
+def _lab_id() -> Column[str]:
+    return Column("lab_id", Text, ForeignKey("labs.id", ondelete="CASCADE"), nullable=False)
+
+
+# Students. Their number in the lab stands in journals (`m7`), their nickname nowhere but here.
+members: Final = Table(
+    "members",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _lab_id(),
+    Column("number", Integer, nullable=False),
+    Column("nickname", Text, nullable=False),
+    Column("key", Text, nullable=False),
+    Column("joined", Text, nullable=False),
+    UniqueConstraint("lab_id", "number"),
+    UniqueConstraint("lab_id", "key"),
+)
+
+# An instructor's sessions as a lab has them. `kind`: `prepared` to be copied as it was at `seq`, `operate` or
+# `watch` to be shared as it goes on. `names`: what is named in it, JSON.
+lab_machines: Final = Table(
+    "lab_machines",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _lab_id(),
+    _session_id(),
+    Column("kind", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("names", Text, nullable=False),
+    Column("created", Text, nullable=False),
+    Index(None, "lab_id", "created"),
+    Index(None, "session_id"),
+)
+
+# Places on the way of a prepared machine, to which copies can be brought.
+checkpoints: Final = Table(
+    "checkpoints",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("machine_id", Text, ForeignKey("lab_machines.id", ondelete="CASCADE"), nullable=False),
+    Column("seq", BigInteger, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("names", Text, nullable=False),
+    UniqueConstraint("machine_id", "seq"),
+)
+
+# Who has reached which checkpoint. `how`: `caught up`, or `done` by the member's own word.
+progress: Final = Table(
+    "progress",
+    metadata,
+    Column("member_id", Text, ForeignKey("members.id", ondelete="CASCADE"), nullable=False),
+    Column("checkpoint_id", Text, ForeignKey("checkpoints.id", ondelete="CASCADE"), nullable=False),
+    Column("how", Text, nullable=False),
+    Column("time", Text, nullable=False),
+    PrimaryKeyConstraint("member_id", "checkpoint_id"),
+    Index(None, "checkpoint_id"),
+)
+
+# What was done that not everybody may do. Rows are only added: triggers refuse everything else. It names
+# nobody but by id, and outlives what it is about.
+audit: Final = Table(
+    "audit",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("time", Text, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("act", Text, nullable=False),
+    Column("lab_id", Text, index=True),
+    Column("target", Text, nullable=False),
+    Column("detail", Text, nullable=False),
 )

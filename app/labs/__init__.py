@@ -1,0 +1,22 @@
+"""Shared rooms for a class: instructors, students, machines that are prepared and shared."""
+
+from app.labs.entrance import Entered, Entrance
+from app.labs.labs import Labs
+from app.labs.person import NOBODY_ELSE, Person, person_of
+from app.labs.room import Checkpoint, Lab, Machine
+from app.labs.wall import Activity, Standing, Tile
+
+__all__ = [
+    "NOBODY_ELSE",
+    "Activity",
+    "Checkpoint",
+    "Entered",
+    "Entrance",
+    "Lab",
+    "Labs",
+    "Machine",
+    "Person",
+    "Standing",
+    "Tile",
+    "person_of",
+]

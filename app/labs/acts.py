@@ -1,0 +1,23 @@
+"""What is written down of those who may do more than others."""
+
+from __future__ import annotations
+
+from app.labs.person import Person
+from app.sessions.live import now
+from app.store import Connection, audit
+from app.store.audit import Act
+
+SERVER = "server"  # who acts where nobody asked: what is too old is deleted
+
+
+def note(
+    db: Connection,
+    person: Person | None,
+    act: str,
+    lab_id: str | None = None,
+    target: str = "",
+    detail: str = "",
+) -> None:
+    """Write down an act, in the transaction in which it is done. detail: never a nickname."""
+    actor = SERVER if person is None else person.id
+    audit.note(db, Act(now(), actor, act, lab_id, target, detail))

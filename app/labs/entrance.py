@@ -1,0 +1,299 @@
+"""The ways in: an instructor's link and password, a student's code, and the tokens with which both return."""
+
+from __future__ import annotations
+
+import time
+from collections import OrderedDict
+from datetime import UTC, datetime
+from functools import partial
+from typing import Final, NamedTuple
+
+from app.labs import acts, secret, wording
+from app.labs.attempts import Attempts
+from app.labs.passwords import Passwords
+from app.labs.person import Person, require_instructor
+from app.mm.errors import BadArgument
+from app.rates import Rates
+from app.sessions import LOCAL, Conflict, Forbidden, LimitReached, NotFound, Sessions, TooMany
+from app.sessions.live import now, written
+from app.sessions.naming import new_id
+from app.settings import Settings
+from app.store import Connection, labs, people
+from app.store import sessions as session_rows
+from app.store.labs import LabRow
+from app.store.people import AccountRow, MemberRow, TokenRow
+
+# Days that a token is good for.
+STAYS: Final = {"cookie": 180.0, "script": 365.0, "entry": 365.0, "invite": 7.0}
+STAYS_SIGNED_IN: Final = 14.0
+
+REMEMBERED: Final = 10.0  # seconds for which another process's taking back of a token may be missed
+KNOWN: Final = 20_000
+JOINS_A_SECOND: Final = 20.0  # by one code
+JOINS_AT_ONCE: Final = 400
+
+
+class Entered(NamedTuple):
+    """Who has come in, and the secret with which they come back."""
+
+    person: Person
+    secret: str
+
+
+class Entrance:
+    """Lets people in. All methods raise Busy or StorageFull where nothing could be written."""
+
+    def __init__(self, settings: Settings, sessions: Sessions) -> None:
+        self._settings = settings
+        self._sessions = sessions
+        self._passwords = Passwords()
+        self._attempts = Attempts()
+        self._joins = Rates(JOINS_A_SECOND, JOINS_AT_ONCE)
+        # By the token's hash: who holds it, and until when that is believed without looking.
+        self._known: OrderedDict[str, tuple[Person, float]] = OrderedDict()
+
+    def close(self) -> None:
+        """End the thread that hashes."""
+        self._passwords.close()
+
+    # -- who is it -------------------------------------------------------------------------------------------
+
+    async def identify(self, token: str) -> Person | None:
+        """Who holds a token for a browser or a script; None where nobody does any more."""
+        sha256 = secret.digest(token)
+        found = self._known.get(sha256)
+        if found is not None and found[1] > time.monotonic():
+            return found[0]
+        person = await self._sessions.query(_holder, sha256, ("cookie", "script"))
+        if person is None:
+            self._known.pop(sha256, None)
+            return None
+        self._known[sha256] = person, time.monotonic() + REMEMBERED
+        self._known.move_to_end(sha256)
+        if len(self._known) > KNOWN:
+            self._known.popitem(last=False)
+        return person
+
+    def forget(self, person_id: str) -> None:
+        """Look again at every token of somebody: some have been taken back."""
+        for sha256 in [known for known, (person, _) in self._known.items() if person.id == person_id]:
+            del self._known[sha256]
+        self._sessions.send_away(person_id)
+
+    # -- instructors -----------------------------------------------------------------------------------------
+
+    async def first_invitation(self) -> str | None:
+        """The secret of a link with which the first instructor comes in; None where there is one already."""
+        invitation = secret.new_secret()
+
+        def write(db: Connection) -> bool:
+            if people.last_account(db):
+                return False
+            people.forget(db, None)
+            people.add_token(db, _token(invitation, "invite", None))
+            return True
+
+        return invitation if await self._sessions.execute(write) else None
+
+    async def invite(self, person: Person) -> str:
+        """The secret of a link with which one more instructor comes in. Raises Forbidden."""
+        require_instructor(person)
+        invitation = secret.new_secret()
+
+        def write(db: Connection) -> None:
+            people.add_token(db, _token(invitation, "invite", None))
+            acts.note(db, person, "invite an instructor")
+
+        await self._sessions.execute(write)
+        return invitation
+
+    async def invited(self, invitation: str) -> bool:
+        """Whether a link still makes an account."""
+        return await self._sessions.query(_good, secret.digest(invitation), "invite") is not None
+
+    async def set_up(self, invitation: str, name: str, password: str) -> Entered:
+        """Make an account with a link, which is used up by that. The first one gets what `local` owned.
+
+        Raises NotFound for a link that is no good, BadArgument at `name` and `password`, and TooMany.
+        """
+        if not await self.invited(invitation):
+            raise NotFound("invitation", "that you have followed")
+        name = wording.line("name", name, wording.NAME_LENGTH)
+        kept = await self._passwords.hash(password)
+        cookie = secret.new_secret()
+
+        def write(db: Connection) -> AccountRow:
+            if _good(db, secret.digest(invitation), "invite") is None:
+                raise NotFound("invitation", "that you have followed")
+            key = wording.key_of(name)
+            if people.account_by_key(db, key) is not None:
+                raise BadArgument.at("name", "another instructor has this name: choose another")
+            last = people.last_account(db)
+            row = AccountRow(f"i_{new_id()}", last + 1, name, key, kept, now())
+            people.add_account(db, row)
+            people.remove_token(db, secret.digest(invitation))
+            person = Person.of_account(row)
+            acts.note(db, person, "set up an account")
+            if not last:
+                adopted = session_rows.give_all(db, LOCAL.id, row.id)
+                acts.note(db, person, "adopt what was local", detail=f"{adopted} sessions")
+            people.add_token(db, _token(cookie, "cookie", row.id, STAYS_SIGNED_IN))
+            return row
+
+        return Entered(Person.of_account(await self._sessions.execute(write)), cookie)
+
+    async def sign_in(self, name: str, password: str, use: str = "cookie") -> Entered:
+        """An instructor, by name and password. use: `cookie`, or `script` for a token.
+
+        Raises Forbidden for what does not fit, whether or not there is such a name, and TooMany after some
+        failures.
+        """
+        key = wording.key_of(name)[: wording.NAME_LENGTH]
+        self._attempts.check(key)
+        row = await self._sessions.query(people.account_by_key, key)
+        if not await self._passwords.fits(None if row is None else row.password, password):
+            self._attempts.failed(key)
+            raise Forbidden("there is no instructor with this name and password")
+        self._attempts.succeeded(key)
+        assert row is not None
+        person = Person.of_account(row)
+        token = secret.new_secret()
+
+        def write(db: Connection) -> None:
+            people.add_token(db, _token(token, use, row.id, STAYS_SIGNED_IN if use == "cookie" else None))
+            acts.note(db, person, "sign in", detail=use)
+
+        await self._sessions.execute(write)
+        return Entered(person, token)
+
+    # -- students --------------------------------------------------------------------------------------------
+
+    async def lab_of_code(self, code: str) -> LabRow:
+        """The lab that a code opens. Raises NotFound where it opens none, or does not any more."""
+        return await self._sessions.query(_open_lab, secret.heard(code))
+
+    async def join(self, code: str, nickname: str, use: str = "cookie") -> tuple[Entered, LabRow]:
+        """A new member of the lab that a code opens. Of two with one nickname the later is `Kim (2)`.
+
+        use: `cookie`, or `script` for a token. Raises NotFound, BadArgument at `nickname`, LimitReached, and
+        TooMany where very many come by one code at once.
+        """
+        code = secret.heard(code)
+        nickname = wording.line("nickname", nickname, wording.NAME_LENGTH)
+        lab = await self._sessions.query(_open_lab, code)
+        wait = self._joins.take(code)
+        if wait > 0:
+            raise TooMany("very many are joining at this moment: try again in a second", 1)
+        token = secret.new_secret()
+
+        def write(db: Connection) -> MemberRow:
+            _open_lab(db, code)
+            most = self._settings.members_per_lab
+            if people.member_count(db, lab.id) >= most:
+                raise LimitReached((), f"a lab has at most {most} members")
+            row = MemberRow(
+                f"m_{new_id()}",
+                lab.id,
+                people.next_number(db, lab.id),
+                *_told_apart(db, lab.id, nickname),
+                now(),
+            )
+            people.add_member(db, row)
+            people.add_token(db, _token(token, use, row.id))
+            return row
+
+        member = await self._sessions.execute(write)
+        return Entered(Person.of_member(member), token), lab
+
+    async def enters(self, entry: str) -> Person | None:
+        """Whose a personal link is; None for one that is no good."""
+        return await self._sessions.query(_holder, secret.digest(entry), ("entry",))
+
+    async def enter(self, entry: str) -> Entered:
+        """Come in on another device, by a personal link. Raises NotFound."""
+        cookie = secret.new_secret()
+
+        def write(db: Connection) -> Person:
+            person = _holder(db, secret.digest(entry), ("entry",))
+            if person is None:
+                raise NotFound("entry", "that you have followed")
+            people.add_token(db, _token(cookie, "cookie", person.id))
+            return person
+
+        return Entered(await self._sessions.execute(write), cookie)
+
+    # -- both ------------------------------------------------------------------------------------------------
+
+    async def renew(self, person: Person, use: str) -> str:
+        """A new token for scripts (`script`), or personal link (`entry`), shown this once; the old one ends.
+
+        Raises Forbidden in open mode, where there are none, and for an instructor's link: they have a
+        password.
+        """
+        if person.kind == "local" or (person.kind == "instructor" and use == "entry"):
+            raise Forbidden("there is nothing of this kind to be had here")
+        fresh = secret.new_secret()
+
+        def write(db: Connection) -> None:
+            people.forget(db, person.id, use)
+            people.add_token(db, _token(fresh, use, person.id))
+            if person.kind == "instructor":
+                acts.note(db, person, "renew a token", detail=use)
+
+        await self._sessions.execute(write)
+        self.forget(person.id)
+        return fresh
+
+    async def leave(self, token: str) -> None:
+        """Sign out: this token opens nothing any more."""
+        sha256 = secret.digest(token)
+        await self._sessions.execute(partial(people.remove_token, sha256=sha256))
+        self._known.pop(sha256, None)
+
+    async def leave_everywhere(self, person: Person) -> None:
+        """Sign out of every browser and script."""
+        await self._sessions.execute(partial(people.forget, holder=person.id))
+        self.forget(person.id)
+
+
+def _token(token: str, use: str, holder: str | None, days: float | None = None) -> TokenRow:
+    return TokenRow(secret.digest(token), use, holder, now(), secret.in_days(days or STAYS[use]))
+
+
+def _good(db: Connection, sha256: str, *uses: str) -> TokenRow | None:
+    """A token that has not expired."""
+    row = people.token(db, sha256)
+    if row is None or row.use not in uses or row.expires < written(datetime.now(UTC)):
+        return None
+    return row
+
+
+def _holder(db: Connection, sha256: str, uses: tuple[str, ...]) -> Person | None:
+    row = _good(db, sha256, *uses)
+    if row is None or row.holder is None:
+        return None
+    account = people.account(db, row.holder)
+    if account is not None:
+        return Person.of_account(account)
+    member = people.member(db, row.holder)
+    return None if member is None else Person.of_member(member)
+
+
+def _open_lab(db: Connection, code: str) -> LabRow:
+    lab = labs.by_code(db, code)
+    if lab is None or lab.code_expires is None or lab.code_expires < now():
+        raise NotFound("lab with the code", secret.spoken(code))
+    if lab.closed is not None:
+        raise Conflict("this lab is closed")
+    return lab
+
+
+def _told_apart(db: Connection, lab_id: str, nickname: str) -> tuple[str, str]:
+    """A nickname that nobody in the lab has yet, and as it is compared."""
+    key = wording.key_of(nickname)
+    taken = people.keys_like(db, lab_id, key)
+    number, shown = 1, nickname
+    while wording.key_of(shown) in taken:
+        number += 1
+        shown = f"{nickname} ({number})"
+    return shown, wording.key_of(shown)

@@ -1,0 +1,93 @@
+"""Everything about labs, in one place to ask."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from functools import partial
+from typing import Final
+
+from app.labs.entrance import Entrance
+from app.labs.person import Person, require_instructor
+from app.labs.presenting import Presenting
+from app.labs.room import seen
+from app.labs.rooms import Rooms
+from app.labs.sharing import Sharing
+from app.labs.wall import Wall
+from app.sessions import Busy, Sessions, StorageFull
+from app.sessions.live import now
+from app.settings import Settings
+from app.store import Connection, audit, labs, people
+from app.store import sessions as session_rows
+from app.store.audit import Noted
+from app.store.people import MemberRow
+
+log = logging.getLogger(__name__)
+
+SWEEP: Final = 3_600.0  # how often what is too old is looked for
+
+
+class Labs:
+    """The use cases around labs, and what belongs to them."""
+
+    def __init__(self, settings: Settings, sessions: Sessions) -> None:
+        self.enabled = settings.lab
+        self._sessions = sessions
+        self.entrance = Entrance(settings, sessions)
+        self.rooms = Rooms(settings, sessions, self.entrance)
+        self.sharing = Sharing(settings, sessions)
+        self.presenting = Presenting(sessions)
+        self.wall = Wall(sessions)
+        self._sweeping: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        """Begin to look for what is too old."""
+        if self.enabled:
+            self._sweeping = asyncio.create_task(self._sweep())
+
+    async def stop(self) -> None:
+        """End."""
+        if self._sweeping is not None:
+            self._sweeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await self._sweeping
+        self.entrance.close()
+
+    async def acts(self, person: Person, most: int, before: int | None = None) -> list[Noted]:
+        """What the person has done with an instructor's rights, and what was done in their labs."""
+        require_instructor(person)
+
+        def query(db: Connection) -> list[Noted]:
+            mine = [row.id for row in labs.of_owner(db, person.id)]
+            return audit.concerning(db, person.id, mine, most, before)
+
+        return await self._sessions.query(query)
+
+    async def me(self, person: Person) -> MemberRow | None:
+        """A member's row; None for an instructor."""
+        return None if person.lab is None else await self._sessions.query(people.member, person.id)
+
+    async def lab_of(self, person: Person, session_id: str) -> str | None:
+        """The lab that a session belongs to, as far as the person is in it or teaches it."""
+        return await self._sessions.query(partial(_lab_of, person=person, session_id=session_id))
+
+    async def _sweep(self) -> None:
+        while True:
+            try:
+                await self._sessions.execute(partial(people.sweep_tokens, before=now()))
+                gone = await self.rooms.forget_idle()
+                if gone:
+                    log.warning("%d labs were deleted: nothing has happened there for long", gone)
+            except (Busy, StorageFull) as error:
+                log.info("what is too old is kept for now: %s", error)
+            except Exception:
+                log.exception("what is too old cannot be deleted")
+            await asyncio.sleep(SWEEP)
+
+
+def _lab_of(db: Connection, person: Person, session_id: str) -> str | None:
+    row = session_rows.get(db, session_id)
+    if row is None or row.lab_id is None:
+        return None
+    return seen(db, person, row.lab_id).id

@@ -1,0 +1,64 @@
+"""Instructors' passwords: hashed with argon2, one at a time.
+
+A hash takes tens of milliseconds and 64 MiB on purpose. One thread does it, which lets go of the interpreter
+meanwhile, so that a class can go on calling while everybody tries to sign in.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from concurrent.futures import ThreadPoolExecutor
+from typing import Final
+
+from argon2 import PasswordHasher
+from argon2.exceptions import Argon2Error, InvalidHashError
+
+from app.mm.errors import BadArgument
+from app.sessions import TooMany
+
+SHORTEST: Final = 10
+LONGEST: Final = 200
+WAITING: Final = 16  # more than that are sent away
+
+
+class Passwords:
+    """Hashes and checks. To be closed."""
+
+    def __init__(self) -> None:
+        self._hasher = PasswordHasher()
+        self._thread = ThreadPoolExecutor(1, "passwords")
+        self._waiting = 0
+        # What is checked where there is no such account, so that it takes as long.
+        self._nobody = self._hasher.hash("nobody has this password")
+
+    async def hash(self, password: str) -> str:
+        """What is kept of a password. Raises BadArgument at `password`, and TooMany."""
+        if not SHORTEST <= len(password) <= LONGEST:
+            raise BadArgument.at("password", f"{SHORTEST} to {LONGEST} characters")
+        if not password.isprintable():
+            raise BadArgument.at("password", "no control characters")
+        return str(await self._run(self._hasher.hash, password))
+
+    async def fits(self, kept: str | None, password: str) -> bool:
+        """Whether a password is the one that is kept; never where none is, though it takes as long."""
+        right = await self._run(self._fits, kept or self._nobody, password[: LONGEST + 1])
+        return bool(right) and kept is not None
+
+    def _fits(self, kept: str, password: str) -> bool:
+        try:
+            return self._hasher.verify(kept, password.encode("utf-8", "surrogatepass"))
+        except (Argon2Error, InvalidHashError):
+            return False
+
+    async def _run(self, do: object, *args: str) -> object:
+        if self._waiting >= WAITING:
+            raise TooMany("many are signing in at this moment: try again in some seconds")
+        self._waiting += 1
+        try:
+            return await asyncio.get_running_loop().run_in_executor(self._thread, do, *args)  # type: ignore[arg-type]
+        finally:
+            self._waiting -= 1
+
+    def close(self) -> None:
+        """End the thread."""
+        self._thread.shutdown(wait=False, cancel_futures=True)

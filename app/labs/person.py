@@ -1,0 +1,60 @@
+"""Who is at the door: the one person of open mode, an instructor, or a member of a lab."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final, Literal
+
+from app.sessions import LOCAL, Forbidden, Principal
+from app.store.people import AccountRow, MemberRow
+
+Kind = Literal["local", "instructor", "member"]
+
+
+@dataclass(frozen=True, slots=True)
+class Person:
+    """principal: as what sessions know them. name: what people call them. number: theirs, as rows have it."""
+
+    principal: Principal
+    kind: Kind
+    name: str
+    number: int = 0
+
+    @property
+    def id(self) -> str:
+        """By which tokens and the audit log know them."""
+        return self.principal.id
+
+    @property
+    def lab(self) -> str | None:
+        """The lab that they are a member of."""
+        return self.principal.lab
+
+    @classmethod
+    def of_account(cls, row: AccountRow) -> Person:
+        """An instructor."""
+        return cls(Principal(row.id, f"i{row.number}"), "instructor", row.name, row.number)
+
+    @classmethod
+    def of_member(cls, row: MemberRow) -> Person:
+        """A student. Rows call them by their number: their nickname stands in no journal."""
+        return cls(Principal(row.id, f"m{row.number}", row.lab_id), "member", row.nickname, row.number)
+
+
+NOBODY_ELSE: Final = Person(LOCAL, "local", "you")
+
+
+def person_of(scope: Mapping[str, Any]) -> Person:
+    """The person whom the guard found behind a request."""
+    person = scope["state"]["person"]
+    assert isinstance(person, Person)
+    return person
+
+
+def require_instructor(person: Person) -> None:
+    """Raise Forbidden for everybody else."""
+    if person.kind == "local":
+        raise Forbidden("labs are for a server that others can reach: start it with `kmemlab serve --lab`")
+    if person.kind != "instructor":
+        raise Forbidden("only an instructor may do this")

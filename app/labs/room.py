@@ -1,0 +1,123 @@
+"""What a lab is to those who are in it: values, and who may see and change it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from app.labs import secret
+from app.labs.person import Person, require_instructor
+from app.sessions import Forbidden, NotFound
+from app.sessions.live import now
+from app.store import Connection, labs
+from app.store.labs import CheckpointRow, LabRow, MachineRow
+
+PREPARED = "prepared"
+OPERATE = "operate"
+WATCH = "watch"
+KINDS = (PREPARED, OPERATE, WATCH)
+
+# The role in which a lab's members use a session that is shared with them.
+ROLES = {OPERATE: "member", WATCH: "watcher"}
+
+
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """A place on the way of a prepared machine, to which copies can be brought."""
+
+    id: str
+    seq: int
+    title: str
+
+    @classmethod
+    def of(cls, row: CheckpointRow) -> Checkpoint:
+        return cls(row.id, row.seq, row.title)
+
+
+@dataclass(frozen=True, slots=True)
+class Machine:
+    """What a lab has. session_id: the instructor's session behind it; members cannot read a prepared one."""
+
+    id: str
+    kind: str
+    title: str
+    session_id: str
+    seq: int
+    checkpoints: tuple[Checkpoint, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Lab:
+    """A lab. code: as it is written on a blackboard; None for members, and where nobody is let in."""
+
+    id: str
+    title: str
+    text: str
+    created: str
+    owner: str
+    code: str | None
+    code_expires: str | None
+    frozen: bool
+    closed: str | None
+    view: str | None
+    machines: tuple[Machine, ...] = ()
+
+    @classmethod
+    def of(
+        cls,
+        row: LabRow,
+        machines: tuple[Machine, ...] = (),
+        *,
+        whole: bool = True,
+    ) -> Lab:
+        """whole: with what only the instructor knows."""
+        lets_in = whole and row.code is not None and (row.code_expires or "") > now()
+        return cls(
+            row.id,
+            row.title,
+            row.text,
+            row.created,
+            row.owner,
+            secret.spoken(row.code) if lets_in and row.code is not None else None,
+            row.code_expires if lets_in else None,
+            row.frozen,
+            row.closed,
+            row.view,
+            machines,
+        )
+
+
+def seen(db: Connection, person: Person, lab_id: str) -> LabRow:
+    """A lab that a person is in or teaches. Raises NotFound: others must not learn that it exists."""
+    row = labs.get(db, lab_id)
+    if row is None or (person.lab != row.id and person.id != row.owner):
+        raise NotFound("lab", lab_id)
+    return row
+
+
+def taught(db: Connection, person: Person, lab_id: str) -> LabRow:
+    """A lab that a person teaches. Raises NotFound, and Forbidden for its members."""
+    if person.kind == "local":
+        require_instructor(person)
+    row = seen(db, person, lab_id)
+    if row.owner != person.id:
+        raise Forbidden("only the lab's instructor may do this")
+    return row
+
+
+def machines_of(db: Connection, lab_id: str) -> tuple[Machine, ...]:
+    """All that a lab has."""
+    marks: dict[str, list[Checkpoint]] = {}
+    for mark in labs.lab_checkpoints(db, lab_id):
+        marks.setdefault(mark.machine_id, []).append(Checkpoint.of(mark))
+    return tuple(
+        Machine(row.id, row.kind, row.title, row.session_id, row.seq, tuple(marks.get(row.id, ())))
+        for row in labs.machines(db, lab_id)
+    )
+
+
+def machine_of(db: Connection, lab_id: str, machine_id: str) -> MachineRow:
+    """One of them. Raises NotFound."""
+    for row in labs.machines(db, lab_id):
+        if row.id == machine_id:
+            return row
+    raise NotFound("machine", machine_id)

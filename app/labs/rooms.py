@@ -1,0 +1,192 @@
+"""Labs: made, opened, frozen, closed and deleted by their instructor; and who is in them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from app.labs import acts, secret, wording
+from app.labs.entrance import Entrance
+from app.labs.person import Person, require_instructor
+from app.labs.room import Lab, machines_of, seen, taught
+from app.sessions import Conflict, LimitReached, NotFound, Sessions
+from app.sessions.live import now, written
+from app.sessions.naming import new_id
+from app.settings import Settings
+from app.store import Connection, labs, people
+from app.store import sessions as session_rows
+from app.store.labs import LabRow
+from app.store.people import MemberRow
+
+CODE_DAYS = 7.0  # that a code lets people in
+
+
+class Rooms:
+    """What can be done with labs themselves.
+
+    All methods raise NotFound for a lab that the person is not in, Forbidden where only its instructor may,
+    and Busy or StorageFull where nothing could be written.
+    """
+
+    def __init__(self, settings: Settings, sessions: Sessions, entrance: Entrance) -> None:
+        self._settings = settings
+        self._sessions = sessions
+        self._entrance = entrance
+
+    async def create(self, person: Person, title: str, text: str = "") -> Lab:
+        """A new lab with a code to join. Raises BadArgument at `title` and `text`."""
+        require_instructor(person)
+        row = LabRow(
+            new_id(),
+            person.id,
+            wording.line("title", title, wording.TITLE_LENGTH),
+            wording.text("text", text),
+            now(),
+            secret.new_code(),
+            secret.in_days(CODE_DAYS),
+        )
+
+        def write(db: Connection) -> Lab:
+            if len(labs.of_owner(db, person.id)) >= self._settings.labs_per_instructor:
+                raise LimitReached((), f"an instructor has at most {self._settings.labs_per_instructor} labs")
+            labs.create(db, row)
+            acts.note(db, person, "create a lab", row.id)
+            return Lab.of(row)
+
+        return await self._sessions.execute(write)
+
+    async def listed(self, person: Person) -> list[Lab]:
+        """The labs that a person teaches or is in, the newest first."""
+
+        def query(db: Connection) -> list[Lab]:
+            if person.lab is not None:
+                return [Lab.of(seen(db, person, person.lab), whole=False)]
+            return [Lab.of(row) for row in labs.of_owner(db, person.id)]
+
+        return await self._sessions.query(query)
+
+    async def get(self, person: Person, lab_id: str) -> Lab:
+        """One lab, with what it has."""
+
+        def query(db: Connection) -> Lab:
+            row = seen(db, person, lab_id)
+            return Lab.of(row, machines_of(db, lab_id), whole=row.owner == person.id)
+
+        return await self._sessions.query(query)
+
+    async def describe(
+        self, person: Person, lab_id: str, title: str | None = None, text: str | None = None
+    ) -> Lab:
+        """Change its title and text. Raises BadArgument at `title` and `text`."""
+        values: dict[str, Any] = {}
+        if title is not None:
+            values["title"] = wording.line("title", title, wording.TITLE_LENGTH)
+        if text is not None:
+            values["text"] = wording.text("text", text)
+        return await self._change(person, lab_id, values, "describe a lab")
+
+    async def freeze(self, person: Person, lab_id: str, *, frozen: bool) -> Lab:
+        """Stop all calls of members for now, or let them go on. Raises Conflict where it is closed."""
+        return await self._change(
+            person, lab_id, {"frozen": frozen}, "freeze a lab" if frozen else "thaw a lab"
+        )
+
+    async def close(self, person: Person, lab_id: str) -> Lab:
+        """End it for good: everything can be read, nothing called, nobody joins."""
+        values = {"closed": now(), "frozen": False, "code": None, "code_expires": None, "view": None}
+        return await self._change(person, lab_id, values, "close a lab")
+
+    async def renew_code(self, person: Person, lab_id: str, days: float = CODE_DAYS) -> Lab:
+        """Another code, instead of the one there was."""
+        values = {"code": secret.new_code(), "code_expires": secret.in_days(days)}
+        return await self._change(person, lab_id, values, "renew a code")
+
+    async def drop_code(self, person: Person, lab_id: str) -> Lab:
+        """Let nobody in any more; who is in stays."""
+        return await self._change(person, lab_id, {"code": None, "code_expires": None}, "close a code")
+
+    async def _change(self, person: Person, lab_id: str, values: dict[str, Any], act: str) -> Lab:
+        def write(db: Connection) -> Lab:
+            row = taught(db, person, lab_id)
+            if row.closed is not None and act != "describe a lab":
+                raise Conflict("this lab is closed")
+            if values:
+                labs.change(db, lab_id, values)
+                acts.note(db, person, act, lab_id)
+            return Lab.of(row._replace(**values), machines_of(db, lab_id))
+
+        return await self._sessions.execute(write)
+
+    async def delete(self, person: Person, lab_id: str) -> None:
+        """Delete a lab with its members and all that is theirs. The instructor keeps what was shared."""
+        await self._sessions.query(taught, person, lab_id)
+        await self._delete(person, lab_id)
+
+    async def _delete(self, person: Person | None, lab_id: str) -> None:
+        for member in await self._sessions.query(people.lab_members, lab_id):
+            await self._delete_member(person, member)
+
+        def write(db: Connection) -> None:
+            for row in session_rows.of_lab(db, lab_id):
+                session_rows.leave_lab(db, row.id, lab_id)
+            labs.remove(db, lab_id)
+            acts.note(db, person, "delete a lab", lab_id, lab_id)
+
+        await self._sessions.execute(write)
+
+    # -- members ---------------------------------------------------------------------------------------------
+
+    async def roster(self, person: Person, lab_id: str) -> list[MemberRow]:
+        """Everybody in a lab, by their numbers."""
+
+        def query(db: Connection) -> list[MemberRow]:
+            taught(db, person, lab_id)
+            return people.lab_members(db, lab_id)
+
+        return await self._sessions.query(query)
+
+    async def member(self, person: Person, lab_id: str, number: int) -> MemberRow:
+        """One member: for the instructor, and for the member. Raises NotFound."""
+
+        def query(db: Connection) -> MemberRow:
+            row = seen(db, person, lab_id)
+            found = people.member_by_number(db, lab_id, number)
+            if found is None or person.id not in (row.owner, found.id):
+                raise NotFound("member", str(number))
+            return found
+
+        return await self._sessions.query(query)
+
+    async def delete_member(self, person: Person, lab_id: str, number: int) -> None:
+        """Delete a member: nickname, tokens, machines. Rows of shared machines keep the number alone."""
+        await self._sessions.query(taught, person, lab_id)
+        await self._delete_member(person, await self.member(person, lab_id, number))
+
+    async def _delete_member(self, person: Person | None, member: MemberRow) -> None:
+        for row in await self._sessions.query(session_rows.all_owned, member.id):
+            await self._sessions.discard(row.id)
+
+        def write(db: Connection) -> None:
+            people.remove_member(db, member.id)
+            session_rows.forget_person(db, member.id)
+            acts.note(db, person, "delete a member", member.lab_id, member.id)
+
+        await self._sessions.execute(write)
+        self._entrance.forget(member.id)
+
+    async def names(self, lab_id: str) -> dict[str, str]:
+        """What people call those whom rows and tasks call by number (`m7`)."""
+        rows = await self._sessions.query(people.lab_members, lab_id)
+        return {f"m{row.number}": row.nickname for row in rows}
+
+    # -- retention -------------------------------------------------------------------------------------------
+
+    async def forget_idle(self) -> int:
+        """Delete the labs in which nothing has happened for longer than labs are kept. How many they were."""
+        if self._settings.retention_days is None:
+            return 0
+        before = written(datetime.now(UTC) - timedelta(days=self._settings.retention_days))
+        idle = await self._sessions.query(labs.idle_since, before)
+        for lab_id in idle:
+            await self._delete(None, lab_id)
+        return len(idle)

@@ -1,0 +1,328 @@
+"""What a lab has: machines that are prepared to be copied, and machines that are shared as they go on."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from functools import partial
+from typing import Any
+
+from app.labs import acts, wording
+from app.labs.person import Person
+from app.labs.room import KINDS, PREPARED, ROLES, Checkpoint, Machine, machine_of, machines_of, seen, taught
+from app.mm.errors import BadArgument
+from app.sessions import Conflict, LimitReached, NotFound, Principal, SessionInfo, Sessions
+from app.sessions.access import group_of
+from app.sessions.live import now
+from app.sessions.naming import new_id
+from app.settings import Settings
+from app.store import Connection, access, labs, names, people
+from app.store import sessions as session_rows
+from app.store.labs import CheckpointRow, LabRow, MachineRow, ProgressRow
+from app.store.people import AccountRow
+from app.store.sessions import SessionRow
+
+CAUGHT_UP = "caught up"
+DONE = "done"
+
+
+class Sharing:
+    """Machines of labs, their copies and their checkpoints. Raises as Rooms does."""
+
+    def __init__(self, settings: Settings, sessions: Sessions) -> None:
+        self._settings = settings
+        self._sessions = sessions
+
+    # -- what a lab has --------------------------------------------------------------------------------------
+
+    async def add(
+        self,
+        person: Person,
+        lab_id: str,
+        session_id: str,
+        kind: str,
+        seq: int | None = None,
+        title: str | None = None,
+    ) -> Machine:
+        """Put one of the instructor's sessions into a lab.
+
+        kind: `prepared` to be copied as it was at `seq` (by default as it is now), `operate` or `watch` to be
+        shared as it goes on. Raises BadArgument at `kind`, `session`, `seq` and `title`, LimitReached, and
+        Conflict for a session that another lab shares.
+        """
+        if kind not in KINDS:
+            raise BadArgument.at("kind", f"one of {', '.join(KINDS)}")
+        if title is not None:
+            title = wording.line("title", title, wording.TITLE_LENGTH)
+
+        def write(db: Connection) -> Machine:
+            _open(taught(db, person, lab_id))
+            session = session_rows.get(db, session_id)
+            if session is None or session.owner != person.id:
+                raise BadArgument.at("session", "one of your own sessions")
+            if len(labs.machines(db, lab_id)) >= self._settings.machines_per_lab:
+                raise LimitReached((), f"a lab has at most {self._settings.machines_per_lab} machines")
+            at = session.seq if seq is None else seq
+            if not session.start <= at <= session.seq:
+                raise BadArgument.at("seq", f"a seq from {session.start} to {session.seq}")
+            named = json.dumps(_names(db, session, at))
+            row = MachineRow(new_id(), lab_id, session.id, kind, title or session.name, at, named, now())
+            _share(db, lab_id, session, kind)
+            labs.add_machine(db, row)
+            acts.note(db, person, f"add a machine: {kind}", lab_id, session.id, f"at {at}")
+            return Machine(row.id, kind, row.title, session.id, at)
+
+        return await self._sessions.execute(write)
+
+    async def change(
+        self, person: Person, lab_id: str, machine_id: str, kind: str | None = None, title: str | None = None
+    ) -> Machine:
+        """Share a machine otherwise, or call it otherwise. Raises BadArgument at `kind` and `title`."""
+        if kind is not None and kind not in KINDS:
+            raise BadArgument.at("kind", f"one of {', '.join(KINDS)}")
+        values: dict[str, Any] = {}
+        if title is not None:
+            values["title"] = wording.line("title", title, wording.TITLE_LENGTH)
+
+        def write(db: Connection) -> Machine:
+            _open(taught(db, person, lab_id))
+            row = machine_of(db, lab_id, machine_id)
+            if kind is not None and kind != row.kind:
+                session = session_rows.get(db, row.session_id)
+                assert session is not None
+                _unshare(db, row)
+                _share(db, lab_id, session, kind)
+                values["kind"] = kind
+                acts.note(db, person, f"share a machine: {kind}", lab_id, row.session_id)
+            if values:
+                labs.change_machine(db, machine_id, values)
+            return next(machine for machine in machines_of(db, lab_id) if machine.id == machine_id)
+
+        return await self._sessions.execute(write)
+
+    async def remove(self, person: Person, lab_id: str, machine_id: str) -> None:
+        """Take a machine out of a lab. Copies of it stay."""
+
+        def write(db: Connection) -> None:
+            taught(db, person, lab_id)
+            row = machine_of(db, lab_id, machine_id)
+            _unshare(db, row)
+            labs.remove_machine(db, machine_id)
+            acts.note(db, person, "remove a machine", lab_id, row.session_id)
+
+        await self._sessions.execute(write)
+
+    # -- copies ----------------------------------------------------------------------------------------------
+
+    async def copy(self, person: Person, lab_id: str, machine_id: str) -> SessionInfo:
+        """A session of the person's own that goes on from a prepared machine.
+
+        Raises NotFound, BadArgument at `machine` for one that is shared instead, LimitReached and Conflict.
+        """
+
+        def query(db: Connection) -> tuple[LabRow, MachineRow]:
+            return seen(db, person, lab_id), machine_of(db, lab_id, machine_id)
+
+        lab, machine = await self._sessions.query(query)
+        if machine.kind != PREPARED:
+            raise BadArgument.at("machine", "a prepared one; this one is shared: open it")
+        return await self._sessions.fork(
+            person.principal,
+            machine.session_id,
+            machine.seq,
+            machine.title,
+            of=Principal(lab.owner),
+            names=json.loads(machine.names),
+        )
+
+    async def lock(self, person: Person, lab_id: str, session_id: str, *, locked: bool) -> None:
+        """Let a member not call a machine of the lab for now, or let them again. Raises NotFound."""
+
+        def write(db: Connection) -> None:
+            _open(taught(db, person, lab_id))
+            _in_lab(db, lab_id, session_id)
+            session_rows.lock(db, session_id, locked=locked)
+            acts.note(db, person, "lock a machine" if locked else "unlock a machine", lab_id, session_id)
+
+        await self._sessions.execute(write)
+
+    async def reset(self, person: Person, lab_id: str, session_id: str) -> int:
+        """Give a copy the state again from which it started; the seq of the new row. Raises NotFound."""
+
+        def query(db: Connection) -> SessionRow:
+            taught(db, person, lab_id)
+            return _in_lab(db, lab_id, session_id)
+
+        row = await self._sessions.query(query)
+        applied = await self._sessions.rewind(person.principal, session_id, row.start)
+        await self._sessions.execute(
+            partial(
+                acts.note,
+                person=person,
+                act="reset a machine",
+                lab_id=lab_id,
+                target=session_id,
+                detail=f"row {applied.seq}",
+            )
+        )
+        return applied.seq
+
+    # -- checkpoints -----------------------------------------------------------------------------------------
+
+    async def mark(self, person: Person, lab_id: str, machine_id: str, seq: int, title: str) -> Checkpoint:
+        """Call a seq of a prepared machine a checkpoint, to which copies can be brought.
+
+        Raises BadArgument at `seq` and `title`, LimitReached, and Conflict where there is one already.
+        """
+        title = wording.line("title", title, wording.TITLE_LENGTH)
+
+        def query(db: Connection) -> MachineRow:
+            _open(taught(db, person, lab_id))
+            return machine_of(db, lab_id, machine_id)
+
+        machine = await self._sessions.query(query)
+        if machine.kind != PREPARED:
+            raise BadArgument.at("machine", "a prepared one: only that has copies")
+        if seq <= machine.seq:
+            raise BadArgument.at("seq", f"a seq behind {machine.seq}, where the copies start")
+        calls = await self._sessions.way(machine.session_id, machine.seq, seq)
+        if len(calls) > self._settings.batch_calls:
+            raise LimitReached(
+                ("seq",), f"at most {self._settings.batch_calls} calls behind the start of the copies"
+            )
+
+        def write(db: Connection) -> Checkpoint:
+            session = session_rows.get(db, machine.session_id)
+            if session is None:
+                raise NotFound("machine", machine_id)
+            if any(
+                mark.machine_id == machine_id and mark.seq == seq for mark in labs.lab_checkpoints(db, lab_id)
+            ):
+                raise Conflict(f"there is a checkpoint at {seq} already")
+            row = CheckpointRow(new_id(), machine_id, seq, title, json.dumps(_names(db, session, seq)))
+            labs.add_checkpoint(db, row)
+            acts.note(db, person, "mark a checkpoint", lab_id, machine.session_id, f"at {seq}")
+            return Checkpoint.of(row)
+
+        return await self._sessions.execute(write)
+
+    async def unmark(self, person: Person, lab_id: str, checkpoint_id: str) -> None:
+        """Delete a checkpoint. Raises NotFound."""
+
+        def write(db: Connection) -> None:
+            taught(db, person, lab_id)
+            _checkpoint(db, lab_id, checkpoint_id)
+            labs.remove_checkpoint(db, checkpoint_id)
+            acts.note(db, person, "remove a checkpoint", lab_id, checkpoint_id)
+
+        await self._sessions.execute(write)
+
+    async def done(self, person: Person, lab_id: str, checkpoint_id: str) -> None:
+        """Note that a member has come to a checkpoint on their own. Raises NotFound."""
+
+        def write(db: Connection) -> None:
+            _open(seen(db, person, lab_id))
+            _checkpoint(db, lab_id, checkpoint_id)
+            _require_member(db, person)
+            labs.reach(db, ProgressRow(person.id, checkpoint_id, DONE, now()))
+
+        await self._sessions.execute(write)
+
+    async def catch_up(
+        self, person: Person, lab_id: str, session_id: str, checkpoint_id: str | None = None
+    ) -> Checkpoint:
+        """Bring a member's copy to a checkpoint: by default to the next one that they have not reached.
+
+        The copy goes back to its start, and makes the calls that lead to the checkpoint: rows like all
+        others, to be explained and undone, but the instructor's. What they had named there is named so for
+        the member. Raises NotFound, and Conflict where there is no such checkpoint, or no calls are made.
+        """
+
+        def query(db: Connection) -> tuple[AccountRow, SessionRow, MachineRow, CheckpointRow]:
+            owner = people.account(db, seen(db, person, lab_id).owner)
+            assert owner is not None
+            copy = session_rows.get(db, session_id)
+            if copy is None or copy.owner != person.id or copy.lab_id != lab_id:
+                raise NotFound("session", session_id)
+            return owner, copy, *_next(db, person, lab_id, copy, checkpoint_id)
+
+        owner, copy, machine, checkpoint = await self._sessions.query(query)
+        calls = await self._sessions.way(machine.session_id, machine.seq, checkpoint.seq)
+        if copy.effective != copy.start:
+            await self._sessions.rewind(person.principal, session_id, copy.start)
+        if calls:
+            by = replace(person.principal, by=f"i{owner.number}")
+            await self._sessions.batch(by, session_id, calls)
+
+        def write(db: Connection) -> None:
+            names.put(db, session_id, person.id, json.loads(checkpoint.names))
+            labs.reach(db, ProgressRow(person.id, checkpoint.id, CAUGHT_UP, now()))
+
+        await self._sessions.execute(write, closing=session_id)
+        return Checkpoint.of(checkpoint)
+
+
+def _open(lab: LabRow) -> None:
+    if lab.closed is not None:
+        raise Conflict("this lab is closed")
+
+
+def _names(db: Connection, session: SessionRow, at: int) -> dict[str, str]:
+    """What its owner has named in a session. Of an earlier moment nobody knows what was named then."""
+    return names.of(db, session.id).get(session.owner, {}) if at == session.seq else {}
+
+
+def _share(db: Connection, lab_id: str, session: SessionRow, kind: str) -> None:
+    role = ROLES.get(kind)
+    if role is None:
+        return
+    if session.lab_id is not None:
+        raise Conflict("this session is shared already")
+    session_rows.put_into_lab(db, session.id, lab_id)
+    access.grant(db, session.id, group_of(lab_id), role)
+
+
+def _unshare(db: Connection, row: MachineRow) -> None:
+    if row.kind in ROLES:
+        session_rows.leave_lab(db, row.session_id, row.lab_id)
+
+
+def _in_lab(db: Connection, lab_id: str, session_id: str) -> SessionRow:
+    row = session_rows.get(db, session_id)
+    if row is None or row.lab_id != lab_id:
+        raise NotFound("session", session_id)
+    return row
+
+
+def _checkpoint(db: Connection, lab_id: str, checkpoint_id: str) -> CheckpointRow:
+    for row in labs.lab_checkpoints(db, lab_id):
+        if row.id == checkpoint_id:
+            return row
+    raise NotFound("checkpoint", checkpoint_id)
+
+
+def _require_member(db: Connection, person: Person) -> None:
+    if people.member(db, person.id) is None:
+        raise Conflict("only a member of the lab comes to a checkpoint")
+
+
+def _next(
+    db: Connection, person: Person, lab_id: str, copy: SessionRow, checkpoint_id: str | None
+) -> tuple[MachineRow, CheckpointRow]:
+    """Where a copy is to be brought. Raises Conflict and NotFound."""
+    for machine in labs.machines(db, lab_id):
+        if (machine.session_id, machine.seq) == (copy.origin_id, copy.origin_seq):
+            break
+    else:
+        raise Conflict("this machine is no copy of one that is prepared here")
+    marks = [mark for mark in labs.lab_checkpoints(db, lab_id) if mark.machine_id == machine.id]
+    if checkpoint_id is not None:
+        for mark in marks:
+            if mark.id == checkpoint_id:
+                return machine, mark
+        raise NotFound("checkpoint", checkpoint_id)
+    reached = {row.checkpoint_id for row in labs.lab_progress(db, lab_id) if row.member_id == person.id}
+    last = max((place for place, mark in enumerate(marks) if mark.id in reached), default=-1)
+    if last + 1 >= len(marks):
+        raise Conflict("there is no further checkpoint yet")
+    return machine, marks[last + 1]

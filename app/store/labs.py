@@ -1,0 +1,196 @@
+"""Labs, what they share, the checkpoints of that, and how far their members are."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+
+from app.store.tables import checkpoints, journal, lab_machines, labs, members, progress, sessions
+
+
+class LabRow(NamedTuple):
+    """A lab as it is kept."""
+
+    id: str
+    owner: str
+    title: str
+    text: str
+    created: str
+    code: str | None = None
+    code_expires: str | None = None
+    frozen: bool = False
+    closed: str | None = None
+    view: str | None = None
+
+
+class MachineRow(NamedTuple):
+    """A session as a lab has it. names: JSON."""
+
+    id: str
+    lab_id: str
+    session_id: str
+    kind: str
+    title: str
+    seq: int
+    names: str
+    created: str
+
+
+class CheckpointRow(NamedTuple):
+    """A place on the way of a prepared machine. names: JSON."""
+
+    id: str
+    machine_id: str
+    seq: int
+    title: str
+    names: str
+
+
+class ProgressRow(NamedTuple):
+    """Who has reached which checkpoint, and how."""
+
+    member_id: str
+    checkpoint_id: str
+    how: str
+    time: str
+
+
+_LAB: Final = select(*(labs.c[name] for name in LabRow._fields))
+_MACHINES: Final = select(*(lab_machines.c[name] for name in MachineRow._fields))
+_CHECKPOINTS: Final = select(*(checkpoints.c[name] for name in CheckpointRow._fields))
+_CALLS: Final = (
+    select(sessions.c.id, journal.c.by, func.count())
+    .select_from(sessions.join(journal, journal.c.session_id == sessions.c.id))
+    .where(sessions.c.lab_id == bindparam("of"), journal.c.by.is_not(None))
+    .group_by(sessions.c.id, journal.c.by)
+)
+
+# -- labs ------------------------------------------------------------------------------------------------
+
+
+def create(db: Connection, row: LabRow) -> None:
+    """Write a new lab."""
+    db.execute(insert(labs), row._asdict())
+
+
+def get(db: Connection, lab_id: str) -> LabRow | None:
+    """One lab; None where there is none."""
+    return _lab(db.execute(_LAB.where(labs.c.id == lab_id)).first())
+
+
+def by_code(db: Connection, code: str) -> LabRow | None:
+    """The lab that a code opens; whether it still does is the caller's to see."""
+    return _lab(db.execute(_LAB.where(labs.c.code == code)).first())
+
+
+def of_owner(db: Connection, owner: str) -> list[LabRow]:
+    """An instructor's labs, the newest first."""
+    query = _LAB.where(labs.c.owner == owner).order_by(labs.c.created.desc(), labs.c.id)
+    return [LabRow._make(row) for row in db.execute(query)]
+
+
+def change(db: Connection, lab_id: str, values: Mapping[str, Any]) -> None:
+    """Change some columns."""
+    db.execute(update(labs).where(labs.c.id == lab_id).values(**values))
+
+
+def remove(db: Connection, lab_id: str) -> None:
+    """Delete a lab with its members and what it shares; members' sessions and tokens are the caller's."""
+    db.execute(update(sessions).where(sessions.c.lab_id == lab_id).values(lab_id=None))
+    db.execute(delete(labs).where(labs.c.id == lab_id))
+
+
+def idle_since(db: Connection, before: str) -> list[str]:
+    """Labs in which nothing has happened since a time: nobody came, called or closed them."""
+    last_join = select(func.max(members.c.joined)).where(members.c.lab_id == labs.c.id).scalar_subquery()
+    last_call = (
+        select(func.max(journal.c.time))
+        .select_from(
+            sessions.join(
+                journal, (journal.c.session_id == sessions.c.id) & (journal.c.seq == sessions.c.seq)
+            )
+        )
+        .where(sessions.c.lab_id == labs.c.id)
+        .scalar_subquery()
+    )
+    times = (labs.c.created, labs.c.closed, last_join, last_call)
+    query = select(labs.c.id).where(*(func.coalesce(time, "") < before for time in times))
+    return list(db.execute(query).scalars())
+
+
+def _lab(row: Any) -> LabRow | None:
+    return None if row is None else LabRow._make(row)
+
+
+# -- machines --------------------------------------------------------------------------------------------
+
+
+def add_machine(db: Connection, row: MachineRow) -> None:
+    """Write what a lab has from now on."""
+    db.execute(insert(lab_machines), row._asdict())
+
+
+def machines(db: Connection, lab_id: str) -> list[MachineRow]:
+    """All that a lab has, in the order in which it was added."""
+    query = _MACHINES.where(lab_machines.c.lab_id == lab_id)
+    rows = db.execute(query.order_by(lab_machines.c.created, lab_machines.c.id))
+    return [MachineRow._make(row) for row in rows]
+
+
+def of_session(db: Connection, session_id: str) -> list[MachineRow]:
+    """As what some labs have a session."""
+    rows = db.execute(_MACHINES.where(lab_machines.c.session_id == session_id))
+    return [MachineRow._make(row) for row in rows]
+
+
+def change_machine(db: Connection, machine_id: str, values: Mapping[str, Any]) -> None:
+    """Change some columns."""
+    db.execute(update(lab_machines).where(lab_machines.c.id == machine_id).values(**values))
+
+
+def remove_machine(db: Connection, machine_id: str) -> None:
+    """Take a machine out of its lab, with its checkpoints."""
+    db.execute(delete(lab_machines).where(lab_machines.c.id == machine_id))
+
+
+# -- checkpoints -----------------------------------------------------------------------------------------
+
+
+def add_checkpoint(db: Connection, row: CheckpointRow) -> None:
+    """Write a new checkpoint."""
+    db.execute(insert(checkpoints), row._asdict())
+
+
+def lab_checkpoints(db: Connection, lab_id: str) -> list[CheckpointRow]:
+    """Those of all machines of a lab, each machine's in the order of their seqs."""
+    joined = checkpoints.join(lab_machines, lab_machines.c.id == checkpoints.c.machine_id)
+    query = _CHECKPOINTS.select_from(joined).where(lab_machines.c.lab_id == lab_id)
+    rows = db.execute(query.order_by(lab_machines.c.created, lab_machines.c.id, checkpoints.c.seq))
+    return [CheckpointRow._make(row) for row in rows]
+
+
+def remove_checkpoint(db: Connection, checkpoint_id: str) -> None:
+    """Delete a checkpoint, and that anybody has reached it."""
+    db.execute(delete(checkpoints).where(checkpoints.c.id == checkpoint_id))
+
+
+def reach(db: Connection, row: ProgressRow) -> None:
+    """Note that a member is there; the first time counts."""
+    same = progress.c.member_id == row.member_id, progress.c.checkpoint_id == row.checkpoint_id
+    if db.execute(select(progress.c.time).where(*same)).first() is None:
+        db.execute(insert(progress), row._asdict())
+
+
+def lab_progress(db: Connection, lab_id: str) -> list[ProgressRow]:
+    """How far everybody in a lab is."""
+    columns = (progress.c[name] for name in ProgressRow._fields)
+    joined = progress.join(members, members.c.id == progress.c.member_id)
+    query = select(*columns).select_from(joined).where(members.c.lab_id == lab_id)
+    return [ProgressRow._make(row) for row in db.execute(query.order_by(progress.c.time))]
+
+
+def calls(db: Connection, lab_id: str) -> list[tuple[str, str, int]]:
+    """Session, who, and how many calls they have made there, in all sessions of a lab."""
+    return [(session, by, count) for session, by, count in db.execute(_CALLS, {"of": lab_id})]

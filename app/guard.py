@@ -74,7 +74,7 @@ PRIVATE: Final = (b"cache-control", b"no-store")
 # Where anybody may look in lab mode, by the beginning of the path or as a whole.
 ENTRANCE: Final = (
     "/static/",
-    "/text/",
+    "/texts/",
     "/setup/",
     "/enter/",
     "/join/",

@@ -19,6 +19,10 @@ pytest_plugins = ("tests.clients",)
 JSON = {"content-type": "application/json"}
 
 
+async def nobody(_token: str) -> None:
+    """Nobody holds any token."""
+
+
 @pytest.fixture(scope="module")
 def small(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     """A server with low limits and a public address."""
@@ -181,7 +185,7 @@ def test_the_principal_is_in_the_scope() -> None:
         seen.update(scope["state"])
 
     scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"localhost")]}
-    asyncio.run(Guard(app, Settings())(scope, None, None))  # type: ignore[arg-type]
+    asyncio.run(Guard(app, Settings(), nobody)(scope, None, None))  # type: ignore[arg-type]
     assert seen["principal"].id == "local"
     assert seen["request_id"]
 
@@ -192,5 +196,5 @@ def test_start_and_stop_pass(application: FastAPI) -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         passed.append(scope["type"])
 
-    asyncio.run(Guard(app, Settings())({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
+    asyncio.run(Guard(app, Settings(), nobody)({"type": "lifespan"}, None, None))  # type: ignore[arg-type]
     assert passed == ["lifespan"]

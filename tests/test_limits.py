@@ -21,7 +21,7 @@ pytest_plugins = ("tests.clients",)
 PAGE = (Path(__file__).parent.parent / "app" / "api" / "README.md").read_text()
 
 # Settings that limit nothing.
-OTHERS = {"database_url", "host", "port", "public_url", "demos", "busy_timeout"}
+OTHERS = {"database_url", "host", "port", "public_url", "lab", "demos", "busy_timeout"}
 
 KERNEL = {"gfp": "GFP_KERNEL"}
 

@@ -29,6 +29,7 @@ STAYS_SIGNED_IN: Final = 14.0
 
 REMEMBERED: Final = 10.0  # seconds for which another process's taking back of a token may be missed
 KNOWN: Final = 20_000
+KEY_LENGTH: Final = 1_000  # of a name that is tried: a character may become several
 JOINS_A_SECOND: Final = 20.0  # by one code
 JOINS_AT_ONCE: Final = 400
 
@@ -51,6 +52,10 @@ class Entrance:
         self._joins = Rates(JOINS_A_SECOND, JOINS_AT_ONCE)
         # By the token's hash: who holds it, and until when that is believed without looking.
         self._known: OrderedDict[str, tuple[Person, float]] = OrderedDict()
+
+    def open(self) -> None:
+        """Begin to let people in."""
+        self._passwords.prepare()
 
     def close(self) -> None:
         """End the thread that hashes."""
@@ -148,7 +153,7 @@ class Entrance:
         Raises Forbidden for what does not fit, whether or not there is such a name, and TooMany after some
         failures.
         """
-        key = wording.key_of(name)[: wording.NAME_LENGTH]
+        key = wording.key_of(name)[:KEY_LENGTH]
         self._attempts.check(key)
         row = await self._sessions.query(people.account_by_key, key)
         if not await self._passwords.fits(None if row is None else row.password, password):

@@ -12,13 +12,13 @@ from app.labs.entrance import Entrance
 from app.labs.person import Person, require_instructor
 from app.labs.presenting import Presenting
 from app.labs.room import seen
-from app.labs.rooms import Rooms
+from app.labs.rooms import CREATED, Rooms
 from app.labs.sharing import Sharing
 from app.labs.wall import Wall
 from app.sessions import Busy, Sessions, StorageFull
 from app.sessions.live import now
 from app.settings import Settings
-from app.store import Connection, audit, labs, people
+from app.store import Connection, audit, people
 from app.store import sessions as session_rows
 from app.store.audit import Noted
 from app.store.people import MemberRow
@@ -44,6 +44,7 @@ class Labs:
     async def start(self) -> None:
         """Begin to look for what is too old."""
         if self.enabled:
+            self.entrance.open()
             self._sweeping = asyncio.create_task(self._sweep())
 
     async def stop(self) -> None:
@@ -57,12 +58,7 @@ class Labs:
     async def acts(self, person: Person, most: int, before: int | None = None) -> list[Noted]:
         """What the person has done with an instructor's rights, and what was done in their labs."""
         require_instructor(person)
-
-        def query(db: Connection) -> list[Noted]:
-            mine = [row.id for row in labs.of_owner(db, person.id)]
-            return audit.concerning(db, person.id, mine, most, before)
-
-        return await self._sessions.query(query)
+        return await self._sessions.query(audit.concerning, person.id, CREATED, most, before)
 
     async def me(self, person: Person) -> MemberRow | None:
         """A member's row; None for an instructor."""

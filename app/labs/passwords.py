@@ -7,14 +7,17 @@ meanwhile, so that a class can go on calling while everybody tries to sign in.
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from typing import Final
+from typing import Final, TypeVar
 
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
 from app.mm.errors import BadArgument
 from app.sessions import TooMany
+
+T = TypeVar("T")
 
 SHORTEST: Final = 10
 LONGEST: Final = 200
@@ -28,7 +31,13 @@ class Passwords:
         self._hasher = PasswordHasher()
         self._thread = ThreadPoolExecutor(1, "passwords")
         self._waiting = 0
-        # What is checked where there is no such account, so that it takes as long.
+        self._nobody = ""
+
+    def prepare(self) -> None:
+        """Make what is checked where there is no such account, so that it takes as long. Not waited for."""
+        self._thread.submit(self._prepare)
+
+    def _prepare(self) -> None:
         self._nobody = self._hasher.hash("nobody has this password")
 
     async def hash(self, password: str) -> str:
@@ -37,25 +46,25 @@ class Passwords:
             raise BadArgument.at("password", f"{SHORTEST} to {LONGEST} characters")
         if not password.isprintable():
             raise BadArgument.at("password", "no control characters")
-        return str(await self._run(self._hasher.hash, password))
+        return await self._run(self._hasher.hash, password)
 
     async def fits(self, kept: str | None, password: str) -> bool:
         """Whether a password is the one that is kept; never where none is, though it takes as long."""
-        right = await self._run(self._fits, kept or self._nobody, password[: LONGEST + 1])
-        return bool(right) and kept is not None
+        right = await self._run(self._fits, kept, password[: LONGEST + 1])
+        return right and kept is not None
 
-    def _fits(self, kept: str, password: str) -> bool:
+    def _fits(self, kept: str | None, password: str) -> bool:
         try:
-            return self._hasher.verify(kept, password.encode("utf-8", "surrogatepass"))
+            return self._hasher.verify(kept or self._nobody, password.encode("utf-8", "surrogatepass"))
         except (Argon2Error, InvalidHashError):
             return False
 
-    async def _run(self, do: object, *args: str) -> object:
+    async def _run(self, do: Callable[..., T], *args: object) -> T:
         if self._waiting >= WAITING:
             raise TooMany("many are signing in at this moment: try again in some seconds")
         self._waiting += 1
         try:
-            return await asyncio.get_running_loop().run_in_executor(self._thread, do, *args)  # type: ignore[arg-type]
+            return await asyncio.get_running_loop().run_in_executor(self._thread, do, *args)
         finally:
             self._waiting -= 1
 

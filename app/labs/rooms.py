@@ -18,6 +18,7 @@ from app.store import sessions as session_rows
 from app.store.labs import LabRow
 from app.store.people import MemberRow
 
+CREATED = "create a lab"
 CODE_DAYS = 7.0  # that a code lets people in
 
 
@@ -50,7 +51,7 @@ class Rooms:
             if len(labs.of_owner(db, person.id)) >= self._settings.labs_per_instructor:
                 raise LimitReached((), f"an instructor has at most {self._settings.labs_per_instructor} labs")
             labs.create(db, row)
-            acts.note(db, person, "create a lab", row.id)
+            acts.note(db, person, CREATED, row.id)
             return Lab.of(row)
 
         return await self._sessions.execute(write)

@@ -88,9 +88,9 @@ class Sharing:
             _open(taught(db, person, lab_id))
             row = machine_of(db, lab_id, machine_id)
             if kind is not None and kind != row.kind:
+                _unshare(db, row)
                 session = session_rows.get(db, row.session_id)
                 assert session is not None
-                _unshare(db, row)
                 _share(db, lab_id, session, kind)
                 values["kind"] = kind
                 acts.note(db, person, f"share a machine: {kind}", lab_id, row.session_id)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
 from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, insert, or_, select
@@ -36,11 +35,13 @@ def note(db: Connection, act: Act) -> None:
     db.execute(insert(audit), act._asdict())
 
 
-def concerning(
-    db: Connection, actor: str, lab_ids: Collection[str], most: int, before: int | None = None
-) -> list[Noted]:
-    """What somebody has done, and what was done in their labs, the latest first. before: the last id seen."""
-    query = _ACTS.where(or_(audit.c.actor == actor, audit.c.lab_id.in_(lab_ids)))
+def concerning(db: Connection, actor: str, made: str, most: int, before: int | None = None) -> list[Noted]:
+    """What somebody has done, and what was done in the labs they have made, the latest first.
+
+    made: the act by which a lab is made. before: the last id seen.
+    """
+    theirs = select(audit.c.lab_id).where(audit.c.actor == actor, audit.c.act == made)
+    query = _ACTS.where(or_(audit.c.actor == actor, audit.c.lab_id.in_(theirs)))
     if before is not None:
         query = query.where(audit.c.id < before)
     rows = db.execute(query.order_by(audit.c.id.desc()).limit(most))

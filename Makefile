@@ -41,6 +41,14 @@ bench: $(VENV)/.test ## everything that has to be fast, as a table with its ceil
 load: $(VENV)/.test ## a class of 300 on one server for a minute: answers, events, memory
 	@$(BIN)/python -m tests.bench.classroom $(ARGS)
 
+.PHONY: demo-lab
+demo-lab: browser ## sixty scripted students in lab mode; the wall's picture and activity.csv in build/demo-lab
+	@$(BIN)/python -m tests.demo_lab $(ARGS)
+
+.PHONY: lab-load
+lab-load: $(VENV)/.test ## a class of 300 in lab mode: joining, calling, streams, the wall
+	@$(BIN)/python -m tests.bench.lab $(ARGS)
+
 .PHONY: crash
 crash: $(VENV)/.test ## kill a server under load thirty times, and tell what was lost
 	@$(BIN)/python -m tests.crash $(ARGS)

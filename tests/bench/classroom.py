@@ -73,11 +73,12 @@ class Connection(asyncio.Protocol):
         self.transport: Any = transport
 
     def ask(
-        self, method: str, path: str, host: str, body: bytes = b"", kind: str = ""
+        self, method: str, path: str, host: str, body: bytes = b"", kind: str = "", more: str = ""
     ) -> asyncio.Future[tuple[int, bytes]]:
+        """Send a request. more: further header lines, each with its end."""
         self.parser = httptools.HttpResponseParser(self)
         self.body = b""
-        head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n"
+        head = f"{method} {path} HTTP/1.1\r\nHost: {host}\r\n{more}"
         if body:
             head += f"Content-Type: {kind}\r\nContent-Length: {len(body)}\r\n"
         self.answer = asyncio.get_running_loop().create_future()

@@ -25,10 +25,7 @@ from tests.browser import FLAGS, find_chromium
 from tests.served_process import environment
 
 PASSWORD = "correct horse battery"
-NAMES = (
-    "Kim Lee Park Choi Jung Kang Cho Yoon Jang Lim Han Oh Seo Shin Kwon "
-    "Hwang Ahn Song Ryu Hong Jeon Ko Moon Yang Son Bae Baek Heo Nam Sim"
-).split()
+NAMES = ("Kim", "Lee", "Park", "Choi", "Jung", "Kang", "Cho", "Yoon", "Jang", "Lim", "Han", "Seo", "Shin")
 LESSON = """
 p = alloc_pages(GFP_KERNEL, 3)
 q = alloc_page(GFP_KERNEL)
@@ -103,8 +100,7 @@ async def instructor(address: str, link: str) -> Http:
 
 async def student(address: str, lab: dict[str, Any], given: dict[str, str], number: int) -> Http:
     """Joins, takes a copy, calls some functions on it, and waits for a page that somebody else holds."""
-    nickname = NAMES[number % len(NAMES)] + (" Jr." if number >= len(NAMES) else "")
-    joined = await Http(address)("POST", "/join", code=lab["code"], nickname=nickname)
+    joined = await Http(address)("POST", "/join", code=lab["code"], nickname=NAMES[number % len(NAMES)])
     me = Http(address, joined["token"])
     copy = await me("POST", f"/labs/{lab['id']}/machines/{given['machine']}/copy")
     for line in OWN[: 1 + number % len(OWN)]:

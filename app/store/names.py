@@ -19,6 +19,8 @@ _DROP: Final = delete(names).where(
 
 def put(db: Connection, session_id: str, person: str, changes: Mapping[str, str | None]) -> None:
     """Bind names to values, JSON; a None unbinds."""
+    if not changes:
+        return
     db.execute(_DROP, [{"of": session_id, "who": person, "what": name} for name in changes])
     bound = [
         {"session_id": session_id, "person": person, "name": name, "named": named}

@@ -14,7 +14,7 @@ from app.labs.passwords import Passwords
 from app.labs.person import Person, require_instructor
 from app.mm.errors import BadArgument
 from app.rates import Rates
-from app.sessions import LOCAL, Conflict, Forbidden, LimitReached, NotFound, Sessions, TooMany
+from app.sessions import LOCAL, Conflict, Forbidden, LimitReached, NotFound, Sessions, Terms, TooMany
 from app.sessions.live import now, written
 from app.sessions.naming import new_id
 from app.settings import Settings
@@ -177,12 +177,16 @@ class Entrance:
         """The lab that a code opens. Raises NotFound where it opens none, or does not any more."""
         return await self._sessions.query(_open_lab, secret.heard(code))
 
-    async def join(self, code: str, nickname: str, use: str = "cookie") -> tuple[Entered, LabRow]:
+    async def join(
+        self, code: str, nickname: str, use: str = "cookie", *, terms: Terms | None = None
+    ) -> tuple[Entered, LabRow]:
         """A new member of the lab that a code opens. Of two with one nickname the later is `Kim (2)`.
 
-        use: `cookie`, or `script` for a token. Raises NotFound, BadArgument at `nickname`, LimitReached, and
-        TooMany where very many come by one code at once.
+        use: `cookie`, or `script` for a token. terms: what is kept for a request that comes again is made of
+        the member's row, so that no secret is in it: `joined` says who that was. Raises NotFound, BadArgument
+        at `nickname`, LimitReached, and TooMany where very many come by one code at once.
         """
+        await self._sessions.not_done(terms)
         code = secret.heard(code)
         nickname = wording.line("nickname", nickname, wording.NAME_LENGTH)
         lab = await self._sessions.query(_open_lab, code)
@@ -207,8 +211,20 @@ class Entrance:
             people.add_token(db, _token(token, use, row.id))
             return row
 
-        member = await self._sessions.execute(write)
+        member = await self._sessions.execute(write, terms=terms)
         return Entered(Person.of_member(member), token), lab
+
+    async def joined(self, member_id: str) -> tuple[Person, LabRow]:
+        """Who has joined before, and which lab. Raises NotFound for who has been deleted since."""
+
+        def query(db: Connection) -> tuple[Person, LabRow]:
+            member = people.member(db, member_id)
+            lab = None if member is None else labs.get(db, member.lab_id)
+            if member is None or lab is None:
+                raise NotFound("member", member_id)
+            return Person.of_member(member), lab
+
+        return await self._sessions.query(query)
 
     async def enters(self, entry: str) -> Person | None:
         """Whose a personal link is; None for one that is no good."""

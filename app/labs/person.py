@@ -52,9 +52,12 @@ def person_of(scope: Mapping[str, Any]) -> Person:
     return person
 
 
+OPEN_MODE: Final = "labs are for a server that others can reach: start it with `kmemlab serve --lab`"
+
+
 def require_instructor(person: Person) -> None:
     """Raise Forbidden for everybody else."""
     if person.kind == "local":
-        raise Forbidden("labs are for a server that others can reach: start it with `kmemlab serve --lab`")
+        raise Forbidden(OPEN_MODE)
     if person.kind != "instructor":
         raise Forbidden("only an instructor may do this")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -9,7 +10,7 @@ from app.labs import acts, secret, wording
 from app.labs.entrance import Entrance
 from app.labs.person import Person, require_instructor
 from app.labs.room import Lab, machines_of, seen, taught
-from app.sessions import Conflict, LimitReached, NotFound, Sessions
+from app.sessions import Conflict, LimitReached, NotFound, SessionInfo, Sessions, Terms
 from app.sessions.live import now, written
 from app.sessions.naming import new_id
 from app.settings import Settings
@@ -20,6 +21,10 @@ from app.store.people import MemberRow
 
 CREATED = "create a lab"
 CODE_DAYS = 7.0  # that a code lets people in
+
+# What is written down of a change, and the columns that it changes. A closed lab may still be described.
+Step = tuple[str, dict[str, Any]]
+DESCRIBE = "describe a lab"
 
 
 class Rooms:
@@ -34,7 +39,7 @@ class Rooms:
         self._sessions = sessions
         self._entrance = entrance
 
-    async def create(self, person: Person, title: str, text: str = "") -> Lab:
+    async def create(self, person: Person, title: str, text: str = "", *, terms: Terms | None = None) -> Lab:
         """A new lab with a code to join. Raises BadArgument at `title` and `text`."""
         require_instructor(person)
         row = LabRow(
@@ -54,7 +59,7 @@ class Rooms:
             acts.note(db, person, CREATED, row.id)
             return Lab.of(row)
 
-        return await self._sessions.execute(write)
+        return await self._sessions.execute(write, terms=terms)
 
     async def listed(self, person: Person) -> list[Lab]:
         """The labs that a person teaches or is in, the newest first."""
@@ -79,44 +84,68 @@ class Rooms:
         self, person: Person, lab_id: str, title: str | None = None, text: str | None = None
     ) -> Lab:
         """Change its title and text. Raises BadArgument at `title` and `text`."""
-        values: dict[str, Any] = {}
-        if title is not None:
-            values["title"] = wording.line("title", title, wording.TITLE_LENGTH)
-        if text is not None:
-            values["text"] = wording.text("text", text)
-        return await self._change(person, lab_id, values, "describe a lab")
+        return await self.change(person, lab_id, title=title, text=text)
 
     async def freeze(self, person: Person, lab_id: str, *, frozen: bool) -> Lab:
         """Stop all calls of members for now, or let them go on. Raises Conflict where it is closed."""
-        return await self._change(
-            person, lab_id, {"frozen": frozen}, "freeze a lab" if frozen else "thaw a lab"
-        )
+        return await self.change(person, lab_id, frozen=frozen)
 
     async def close(self, person: Person, lab_id: str) -> Lab:
         """End it for good: everything can be read, nothing called, nobody joins."""
-        values = {"closed": now(), "frozen": False, "code": None, "code_expires": None, "view": None}
-        return await self._change(person, lab_id, values, "close a lab")
+        return await self.change(person, lab_id, close=True)
 
-    async def renew_code(self, person: Person, lab_id: str, days: float = CODE_DAYS) -> Lab:
+    async def change(
+        self,
+        person: Person,
+        lab_id: str,
+        *,
+        title: str | None = None,
+        text: str | None = None,
+        frozen: bool | None = None,
+        close: bool = False,
+    ) -> Lab:
+        """All that `describe`, `freeze` and `close` do, at once: either everything or nothing is done."""
+        steps: list[Step] = []
+        words: dict[str, Any] = {}
+        if title is not None:
+            words["title"] = wording.line("title", title, wording.TITLE_LENGTH)
+        if text is not None:
+            words["text"] = wording.text("text", text)
+        if words:
+            steps.append((DESCRIBE, words))
+        if frozen is not None:
+            steps.append(("freeze a lab" if frozen else "thaw a lab", {"frozen": frozen}))
+        if close:
+            ended = {"closed": now(), "frozen": False, "code": None, "code_expires": None, "view": None}
+            steps.append(("close a lab", ended))
+        return await self._change(person, lab_id, steps)
+
+    async def renew_code(
+        self, person: Person, lab_id: str, days: float = CODE_DAYS, *, terms: Terms | None = None
+    ) -> Lab:
         """Another code, instead of the one there was."""
         values = {"code": secret.new_code(), "code_expires": secret.in_days(days)}
-        return await self._change(person, lab_id, values, "renew a code")
+        return await self._change(person, lab_id, [("renew a code", values)], terms)
 
     async def drop_code(self, person: Person, lab_id: str) -> Lab:
         """Let nobody in any more; who is in stays."""
-        return await self._change(person, lab_id, {"code": None, "code_expires": None}, "close a code")
+        values = {"code": None, "code_expires": None}
+        return await self._change(person, lab_id, [("close a code", values)])
 
-    async def _change(self, person: Person, lab_id: str, values: dict[str, Any], act: str) -> Lab:
+    async def _change(
+        self, person: Person, lab_id: str, steps: Sequence[Step], terms: Terms | None = None
+    ) -> Lab:
         def write(db: Connection) -> Lab:
             row = taught(db, person, lab_id)
-            if row.closed is not None and act != "describe a lab":
-                raise Conflict("this lab is closed")
-            if values:
+            for act, values in steps:
+                if row.closed is not None and act != DESCRIBE:
+                    raise Conflict("this lab is closed")
                 labs.change(db, lab_id, values)
                 acts.note(db, person, act, lab_id)
-            return Lab.of(row._replace(**values), machines_of(db, lab_id))
+                row = row._replace(**values)
+            return Lab.of(row, machines_of(db, lab_id))
 
-        return await self._sessions.execute(write)
+        return await self._sessions.execute(write, terms=terms)
 
     async def delete(self, person: Person, lab_id: str) -> None:
         """Delete a lab with its members and all that is theirs. The instructor keeps what was shared."""
@@ -137,12 +166,14 @@ class Rooms:
 
     # -- members ---------------------------------------------------------------------------------------------
 
-    async def roster(self, person: Person, lab_id: str) -> list[MemberRow]:
-        """Everybody in a lab, by their numbers."""
+    async def roster(
+        self, person: Person, lab_id: str, after: int = 0, most: int | None = None
+    ) -> list[MemberRow]:
+        """Everybody in a lab, by their numbers; or so many behind a number."""
 
         def query(db: Connection) -> list[MemberRow]:
             taught(db, person, lab_id)
-            return people.lab_members(db, lab_id)
+            return people.lab_members(db, lab_id, after, most)
 
         return await self._sessions.query(query)
 
@@ -157,6 +188,12 @@ class Rooms:
             return found
 
         return await self._sessions.query(query)
+
+    async def machines_of_member(self, person: Person, lab_id: str, number: int) -> list[SessionInfo]:
+        """A member's own sessions, the oldest first. For whom `member` is."""
+        member = await self.member(person, lab_id, number)
+        rows = await self._sessions.query(session_rows.all_owned, member.id)
+        return [SessionInfo.of(row) for row in sorted(rows, key=lambda row: (row.created, row.id))]
 
     async def delete_member(self, person: Person, lab_id: str, number: int) -> None:
         """Delete a member: nickname, tokens, machines. Rows of shared machines keep the number alone."""

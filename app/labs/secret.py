@@ -37,7 +37,8 @@ def spoken(code: str) -> str:
 
 def heard(text: str) -> str:
     """A code as somebody has copied it from a blackboard, as it is kept."""
-    return text.strip().upper().translate(LOOK_ALIKES)[:32]
+    heard_so = text[:100].upper().translate(LOOK_ALIKES)
+    return "".join(character for character in heard_so if character in ALPHABET)[:32]
 
 
 def in_days(days: float) -> str:

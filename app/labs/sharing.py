@@ -11,7 +11,16 @@ from app.labs import acts, wording
 from app.labs.person import Person
 from app.labs.room import KINDS, PREPARED, ROLES, Checkpoint, Machine, machine_of, machines_of, seen, taught
 from app.mm.errors import BadArgument
-from app.sessions import Conflict, LimitReached, NotFound, Principal, SessionInfo, Sessions
+from app.sessions import (
+    Applied,
+    Conflict,
+    LimitReached,
+    NotFound,
+    Principal,
+    SessionInfo,
+    Sessions,
+    Terms,
+)
 from app.sessions.access import group_of
 from app.sessions.live import now
 from app.sessions.naming import new_id
@@ -43,6 +52,8 @@ class Sharing:
         kind: str,
         seq: int | None = None,
         title: str | None = None,
+        *,
+        terms: Terms | None = None,
     ) -> Machine:
         """Put one of the instructor's sessions into a lab.
 
@@ -72,7 +83,7 @@ class Sharing:
             acts.note(db, person, f"add a machine: {kind}", lab_id, session.id, f"at {at}")
             return Machine(row.id, kind, row.title, session.id, at)
 
-        return await self._sessions.execute(write)
+        return await self._sessions.execute(write, terms=terms)
 
     async def change(
         self, person: Person, lab_id: str, machine_id: str, kind: str | None = None, title: str | None = None
@@ -114,7 +125,9 @@ class Sharing:
 
     # -- copies ----------------------------------------------------------------------------------------------
 
-    async def copy(self, person: Person, lab_id: str, machine_id: str) -> SessionInfo:
+    async def copy(
+        self, person: Person, lab_id: str, machine_id: str, *, terms: Terms | None = None
+    ) -> SessionInfo:
         """A session of the person's own that goes on from a prepared machine.
 
         Raises NotFound, BadArgument at `machine` for one that is shared instead, LimitReached and Conflict.
@@ -123,6 +136,7 @@ class Sharing:
         def query(db: Connection) -> tuple[LabRow, MachineRow]:
             return seen(db, person, lab_id), machine_of(db, lab_id, machine_id)
 
+        await self._sessions.not_done(terms)
         lab, machine = await self._sessions.query(query)
         if machine.kind != PREPARED:
             raise BadArgument.at("machine", "a prepared one; this one is shared: open it")
@@ -133,6 +147,7 @@ class Sharing:
             machine.title,
             of=Principal(lab.owner),
             names=json.loads(machine.names),
+            terms=terms,
         )
 
     async def lock(self, person: Person, lab_id: str, session_id: str, *, locked: bool) -> None:
@@ -146,15 +161,17 @@ class Sharing:
 
         await self._sessions.execute(write)
 
-    async def reset(self, person: Person, lab_id: str, session_id: str) -> int:
-        """Give a copy the state again from which it started; the seq of the new row. Raises NotFound."""
+    async def reset(
+        self, person: Person, lab_id: str, session_id: str, *, terms: Terms | None = None
+    ) -> Applied:
+        """Give a copy the state again from which it started, by a new row. Raises NotFound."""
 
         def query(db: Connection) -> SessionRow:
             taught(db, person, lab_id)
             return _in_lab(db, lab_id, session_id)
 
         row = await self._sessions.query(query)
-        applied = await self._sessions.rewind(person.principal, session_id, row.start)
+        applied = await self._sessions.rewind(person.principal, session_id, row.start, terms=terms)
         await self._sessions.execute(
             partial(
                 acts.note,
@@ -165,11 +182,20 @@ class Sharing:
                 detail=f"row {applied.seq}",
             )
         )
-        return applied.seq
+        return applied
 
     # -- checkpoints -----------------------------------------------------------------------------------------
 
-    async def mark(self, person: Person, lab_id: str, machine_id: str, seq: int, title: str) -> Checkpoint:
+    async def mark(
+        self,
+        person: Person,
+        lab_id: str,
+        machine_id: str,
+        seq: int,
+        title: str,
+        *,
+        terms: Terms | None = None,
+    ) -> Checkpoint:
         """Call a seq of a prepared machine a checkpoint, to which copies can be brought.
 
         Raises BadArgument at `seq` and `title`, LimitReached, and Conflict where there is one already.
@@ -180,6 +206,7 @@ class Sharing:
             _open(taught(db, person, lab_id))
             return machine_of(db, lab_id, machine_id)
 
+        await self._sessions.not_done(terms)
         machine = await self._sessions.query(query)
         if machine.kind != PREPARED:
             raise BadArgument.at("machine", "a prepared one: only that has copies")
@@ -204,7 +231,7 @@ class Sharing:
             acts.note(db, person, "mark a checkpoint", lab_id, machine.session_id, f"at {seq}")
             return Checkpoint.of(row)
 
-        return await self._sessions.execute(write)
+        return await self._sessions.execute(write, terms=terms)
 
     async def unmark(self, person: Person, lab_id: str, checkpoint_id: str) -> None:
         """Delete a checkpoint. Raises NotFound."""
@@ -229,7 +256,13 @@ class Sharing:
         await self._sessions.execute(write)
 
     async def catch_up(
-        self, person: Person, lab_id: str, session_id: str, checkpoint_id: str | None = None
+        self,
+        person: Person,
+        lab_id: str,
+        session_id: str,
+        checkpoint_id: str | None = None,
+        *,
+        terms: Terms | None = None,
     ) -> Checkpoint:
         """Bring a member's copy to a checkpoint: by default to the next one that they have not reached.
 
@@ -246,6 +279,7 @@ class Sharing:
                 raise NotFound("session", session_id)
             return owner, copy, *_next(db, person, lab_id, copy, checkpoint_id)
 
+        await self._sessions.not_done(terms)
         owner, copy, machine, checkpoint = await self._sessions.query(query)
         calls = await self._sessions.way(machine.session_id, machine.seq, checkpoint.seq)
         if copy.effective != copy.start:
@@ -254,12 +288,12 @@ class Sharing:
             by = replace(person.principal, by=f"i{owner.number}")
             await self._sessions.batch(by, session_id, calls)
 
-        def write(db: Connection) -> None:
+        def write(db: Connection) -> Checkpoint:
             names.put(db, session_id, person.id, json.loads(checkpoint.names))
             labs.reach(db, ProgressRow(person.id, checkpoint.id, CAUGHT_UP, now()))
+            return Checkpoint.of(checkpoint)
 
-        await self._sessions.execute(write, closing=session_id)
-        return Checkpoint.of(checkpoint)
+        return await self._sessions.execute(write, closing=session_id, terms=terms)
 
 
 def _open(lab: LabRow) -> None:

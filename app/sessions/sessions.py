@@ -315,7 +315,7 @@ class Sessions:
         """
         if name is not None:
             name = naming.checked(name)
-        await self._not_done(terms)
+        await self.not_done(terms)
         branch = await self._loop.run_in_executor(
             self._background, forking.prepare, self._store, self._past, of or principal, session_id, at
         )
@@ -464,7 +464,7 @@ class Sessions:
             sessions=self._most(principal),
             go_on=self._go_on,
         )
-        await self._not_done(terms)
+        await self.not_done(terms)
         sid = await self._loop.run_in_executor(
             self._importer, importing.prepare, self._store, file, principal.id, limits
         )
@@ -489,13 +489,30 @@ class Sessions:
 
     # -- for labs --------------------------------------------------------------------------------------------
 
-    async def execute(self, statement: Callable[[Connection], T], *, closing: str | None = None) -> T:
+    async def execute(
+        self,
+        statement: Callable[[Connection], T],
+        *,
+        closing: str | None = None,
+        terms: Terms | None = None,
+    ) -> T:
         """What a function writes, in the writer's order and durable when it is answered.
 
-        closing: a session of which an open machine would not know what is written.
+        closing: a session of which an open machine would not know what is written. terms: only whether it is
+        done once; the answer that is kept is made of what the function returns.
         """
-        done: T = await self._do(Statement, statement, closing)
+        done: T = await self._do(Statement, statement, closing, terms=terms)
         return done
+
+    async def not_done(self, terms: Terms | None) -> None:
+        """Raise Replied or OtherRequest for a key that has been used, before anything is made for it.
+
+        What made it possible then may be gone by now, and is not asked for again. Of several who come at the
+        same time the writer lets one pass.
+        """
+        if terms is not None and terms.once is not None:
+            once = terms.once
+            await self._read_rows(lambda db: Replies(db).check(once))
 
     async def query(
         self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -541,16 +558,6 @@ class Sessions:
         future: Future[Any] = self._loop.create_future()
         self._writer.put(kind(future, *args, **kwargs))
         return await future
-
-    async def _not_done(self, terms: Terms | None) -> None:
-        """Raise Replied or OtherRequest for a key that has been used, before anything is made for it.
-
-        What made it possible then may be gone by now, and is not asked for again. Of several who come at the
-        same time the writer lets one pass.
-        """
-        if terms is not None and terms.once is not None:
-            once = terms.once
-            await self._read_rows(lambda db: Replies(db).check(once))
 
     async def _read_rows(
         self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, insert, select, update
+from sqlalchemy import Connection, Result, bindparam, insert, select, update
 
 from app.store.prepared import Prepared
 from app.store.tables import journal, sessions
@@ -87,6 +87,18 @@ _LASTS: Final = (
 )
 
 
+_MADE_BY: Final = (
+    select(journal.c.seq, journal.c.outcome)
+    .where(
+        journal.c.session_id == bindparam("of"),
+        journal.c.by == bindparam("who"),
+        journal.c.seq > bindparam("after"),
+    )
+    .order_by(journal.c.seq)
+    .limit(_CHUNK)
+)
+
+
 def append(db: Connection, rows: Sequence[Row]) -> None:
     """Write rows, each session's in the order of their seqs, and move the sessions' heads to the last."""
     _APPEND.run(db, rows)
@@ -112,7 +124,15 @@ def some(
     db: Connection, session_id: str, after: int, to: int, most: int, rows: int = _CHUNK
 ) -> list[tuple[int, bytes]]:
     """Seq and outcome of rows after one seq up to another, in order; no more once those make `most` bytes."""
-    result = db.execute(_UP_TO.limit(rows), {"of": session_id, "after": after, "to": to})
+    return _within(db.execute(_UP_TO.limit(rows), {"of": session_id, "after": after, "to": to}), most)
+
+
+def made_by(db: Connection, session_id: str, by: str, after: int, most: int) -> list[tuple[int, bytes]]:
+    """Seq and outcome of somebody's rows after a seq, in order; no more once those make `most` bytes."""
+    return _within(db.execute(_MADE_BY, {"of": session_id, "who": by, "after": after}), most)
+
+
+def _within(result: Result[tuple[int, bytes]], most: int) -> list[tuple[int, bytes]]:
     found: list[tuple[int, bytes]] = []
     size = 0
     for row in result:

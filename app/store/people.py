@@ -101,10 +101,10 @@ def member_by_number(db: Connection, lab_id: str, number: int) -> MemberRow | No
     return None if row is None else MemberRow._make(row)
 
 
-def lab_members(db: Connection, lab_id: str) -> list[MemberRow]:
-    """Everybody in a lab, by their numbers."""
-    rows = db.execute(_MEMBER.where(members.c.lab_id == lab_id).order_by(members.c.number))
-    return [MemberRow._make(row) for row in rows]
+def lab_members(db: Connection, lab_id: str, after: int = 0, most: int | None = None) -> list[MemberRow]:
+    """Everybody in a lab, by their numbers; or so many behind a number."""
+    query = _MEMBER.where(members.c.lab_id == lab_id, members.c.number > after).order_by(members.c.number)
+    return [MemberRow._make(row) for row in db.execute(query.limit(most))]
 
 
 def member_count(db: Connection, lab_id: str) -> int:

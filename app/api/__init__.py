@@ -8,7 +8,26 @@ from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.responses import Response
 
-from app.api import calls, health, history, moving, openapi, reading, reference, sessions, stream
+from app.api import (
+    activity,
+    audit,
+    calls,
+    checkpoints,
+    entering,
+    health,
+    history,
+    lab_machines,
+    labs,
+    me,
+    members,
+    moving,
+    openapi,
+    reading,
+    reference,
+    sessions,
+    stream,
+    supervision,
+)
 from app.api.bodies import JSON
 from app.api.requests import BASE, only_known_headers, only_known_parameters
 from app.api.shortcut import Shortcut
@@ -27,6 +46,9 @@ def mount(app: FastAPI) -> None:
     for module in (calls, sessions, history, moving, stream, reading, reference):
         face.include_router(module.router)
     face.include_router(sessions.one)
+    for module in (entering, me, labs, members, lab_machines, checkpoints, supervision, activity, audit):
+        face.include_router(module.router)
+    face.include_router(labs.one)
     watchers = APIRouter(dependencies=strict)
     watchers.include_router(health.router)
     described = len(app.router.routes)

@@ -15,6 +15,7 @@ PROBLEM: Final[Doc] = {"$ref": "#/components/schemas/Problem"}
 # Any route may answer these: a broken or foreign request, a path of nobody's, and our own bad days.
 STATUSES: Final = {
     400: "broken JSON or text, or a request that this server does not take from there",
+    401: "say who you are: only in lab mode",
     403: "a page of another site sent this, or the role does not go so far",
     404: "no such session, row, cache or path",
     408: "an upload that does not come",
@@ -72,6 +73,18 @@ def operation(name: str, summary: str, more: Doc, *terms: Doc) -> Doc:
 def ok(model: Any) -> Doc:
     """200 with a JSON document."""
     return {"responses": {200: {"model": model, "description": "as asked"}}}
+
+
+def shows(model: Any, example: Any, status: int = 200, *, created: bool = False) -> Doc:
+    """A successful answer with an example of it. created: it says in `Location` where the new thing is."""
+    answer: Doc = {
+        "model": model,
+        "description": "as asked" if status == 200 else "created",
+        "content": {JSON: {"example": example}},
+    }
+    if created:
+        answer["headers"] = {"Location": {"schema": {"type": "string"}}}
+    return {"responses": {status: answer}}
 
 
 def json_body(schema: Doc, example: Any, required: bool = True) -> Doc:
@@ -197,6 +210,7 @@ PROC: Final[Doc] = {
 }
 
 GONE: Final[Doc] = {"responses": {204: {"description": "deleted"}}}
+DONE: Final[Doc] = {"responses": {204: {"description": "done"}}}
 
 EVENTS: Final[Doc] = {
     "responses": {

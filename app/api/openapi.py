@@ -29,6 +29,8 @@ ID: Final[Doc] = {
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"},
 }
 
+LAB_ID: Final[Doc] = {**ID, "description": "the lab's id"}
+
 WAIT: Final[Doc] = {
     "name": "wait",
     "in": "query",
@@ -135,14 +137,14 @@ def describe(routes: list[BaseRoute]) -> bytes:
         title="kmemlab",
         version=__version__,
         summary="The memory allocators of Linux 6.1 behind HTTP",
-        description="Every POST that is answered 201 stands in a journal; nothing else does.",
+        description="Every call that is answered 201 stands in a journal; nothing else does.",
         routes=routes,
         tags=[{"name": group, "description": f"kernel functions: {group}"} for group in groups()],
     )
     paths = document["paths"]
     for path, operations in paths.items():
         if "{id}" in path:
-            operations["parameters"] = [ID]
+            operations["parameters"] = [LAB_ID if path.startswith(f"{BASE}/labs/") else ID]
     for spec in CALLS.values():
         paths[f"{BASE}/sessions/{{id}}/{spec.name}"] = {"parameters": [ID], "post": operation(spec)}
     document["components"]["schemas"].update(problem_schemas())

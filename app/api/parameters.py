@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from app.mm.calls import JSON_INT_MAX
 
+ID: Final = "^[A-Za-z0-9_-]{1,64}$"
 DIGITS: Final = re.compile(r"[0-9]{1,16}")
 
 
@@ -42,3 +43,11 @@ Cells = Annotated[int, Query(ge=1, le=65_536, description="how many cells at mos
 Mask = Annotated[
     str | None, Query(max_length=2000, description="a number, or names of either vocabulary with |")
 ]
+
+# Only what the paths of labs have; their first id is described with the path.
+MemberNumber = Annotated[int, Path(ge=0, le=10**15 - 1, description="the member's number in the lab")]
+MachineId = Annotated[str, Path(pattern=ID, description="the machine's id in the lab")]
+CheckpointId = Annotated[str, Path(pattern=ID, description="the checkpoint's id")]
+SessionId = Annotated[str, Path(pattern=ID, description="the session's id")]
+AfterNumber = Annotated[Count, Query(description="only members with a greater number")]
+Before = Annotated[Count | None, Query(description="only acts with a smaller id")]

@@ -5,6 +5,9 @@ from app.labs.labs import Labs
 from app.labs.person import NOBODY_ELSE, Person, person_of
 from app.labs.room import Checkpoint, Lab, Machine
 from app.labs.wall import Activity, Standing, Tile
+from app.store.audit import Noted
+from app.store.labs import LabRow
+from app.store.people import MemberRow
 
 __all__ = [
     "NOBODY_ELSE",
@@ -13,8 +16,11 @@ __all__ = [
     "Entered",
     "Entrance",
     "Lab",
+    "LabRow",
     "Labs",
     "Machine",
+    "MemberRow",
+    "Noted",
     "Person",
     "Standing",
     "Tile",

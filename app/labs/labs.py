@@ -9,6 +9,7 @@ from functools import partial
 from typing import Final
 
 from app.labs.entrance import Entrance
+from app.labs.exporting import Exporting
 from app.labs.person import Person, require_instructor
 from app.labs.presenting import Presenting
 from app.labs.room import seen
@@ -37,6 +38,7 @@ class Labs:
         self.entrance = Entrance(settings, sessions)
         self.rooms = Rooms(settings, sessions, self.entrance)
         self.sharing = Sharing(settings, sessions)
+        self.exporting = Exporting(sessions, self.rooms)
         self.presenting = Presenting(sessions)
         self.wall = Wall(sessions)
         self._sweeping: asyncio.Task[None] | None = None

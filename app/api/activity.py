@@ -1,0 +1,34 @@
+"""What the members of a lab have done, as JSON and as a table."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api import docs, lab_answers, lab_docs
+from app.api.in_labs import asked
+from app.api.requests import answer
+from app.labs import csvfile
+
+router = APIRouter(tags=["labs"], prefix="/labs/{id:id}")
+
+
+@router.get("/activity", **docs.operation("get_activity", "Activity", lab_docs.ACTIVITY))
+async def activity(request: Request) -> Response:
+    """Each member's joining, calls, last call and furthest checkpoint, by their numbers."""
+    labs, person, lab_id = asked(request)
+    found = await labs.wall.activity(person, lab_id)
+    return answer({"items": [lab_answers.activity(one) for one in found]})
+
+
+@router.get(
+    "/activity.csv",
+    **docs.operation("get_activity_csv", "Activity as a table", lab_docs.ACTIVITY_CSV),
+)
+async def activity_csv(request: Request) -> Response:
+    """The same, to be opened by a spreadsheet: no nickname is taken for a formula."""
+    labs, person, lab_id = asked(request)
+    table = csvfile.activity(await labs.wall.activity(person, lab_id))
+    headers = {"Content-Disposition": f'attachment; filename="activity-{lab_id}.csv"'}
+    return Response(table, headers=headers, media_type=csvfile.MEDIA_TYPE)

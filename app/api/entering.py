@@ -1,0 +1,94 @@
+"""Coming in and going out: by a code and a nickname, or by name and password.
+
+What is answered here holds a secret, and a secret is kept nowhere: so none of these answers is stored to be
+given again. Only joining may be repeated under a key, for it makes a member. What is kept of it is who that
+was; each time they get a new token, and the last one ends.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api import docs, lab_answers, lab_docs
+from app.api.bodies import json_object, optional_object
+from app.api.fields import STRING, taken
+from app.api.in_labs import absolute, labs_of
+from app.api.repeatable import KEY, fingerprint, only
+from app.api.requests import answer
+from app.labs import MemberRow
+from app.mm.errors import BadArgument
+from app.sessions import Once, Replied, Reply, Terms
+
+router = APIRouter(tags=["entering"])
+
+# Who knows the key, the code and the nickname comes in as that member: it must not be guessed.
+SHORTEST_KEY = 22
+NOBODY_YET = "joining"
+
+
+@router.post("/join", **docs.operation("join", "Become a member of a lab", lab_docs.JOIN, lab_docs.JOIN_KEY))
+async def join(request: Request) -> Response:
+    """By the code that stands on the blackboard. Of two with one nickname the later is `Kim (2)`."""
+    labs = labs_of(request)
+    given = taken(await json_object(request), {"code": STRING, "nickname": STRING})
+    try:
+        entered, lab = await labs.entrance.join(
+            given["code"], given["nickname"], "script", terms=await terms_of(request)
+        )
+        person, token = entered
+    except Replied as found:
+        person, lab = await labs.entrance.joined(found.reply.body.decode())
+        token = await labs.entrance.renew(person, "script")
+    row = await labs.me(person)
+    assert row is not None
+    entry = await labs.entrance.renew(person, "entry")
+    return answer(
+        {
+            "member": lab_answers.member(row),
+            "lab": {"id": lab.id, "title": lab.title},
+            "token": token,
+            "entry": absolute(request, f"/enter/{entry}"),
+        },
+        201,
+    )
+
+
+async def terms_of(request: Request) -> Terms | None:
+    """The key under which somebody joins once. Neither it nor anything else secret is kept."""
+    key = only(request, "idempotency-key")
+    if key is None:
+        return None
+    if not KEY.fullmatch(key) or len(key) < SHORTEST_KEY:
+        raise BadArgument.at(
+            ("header", "idempotency-key"),
+            f"{SHORTEST_KEY} to 255 visible ASCII characters that nobody can guess, such as a UUID",
+        )
+    hashed = hashlib.sha256(key.encode()).hexdigest()
+    return Terms(once=Once(NOBODY_YET, hashed, fingerprint(request, await request.body()), who))
+
+
+def who(member: MemberRow) -> Reply:
+    """What is kept of an answer: nothing but the id of who has joined."""
+    return Reply(201, (), member.id.encode())
+
+
+@router.post("/signin", **docs.operation("sign_in", "Sign in as an instructor", lab_docs.SIGN_IN))
+async def sign_in(request: Request) -> Response:
+    """A token for scripts, beside those that there are. After some failures one has to wait."""
+    labs = labs_of(request)
+    given = taken(await json_object(request), {"name": STRING, "password": STRING})
+    _, token = await labs.entrance.sign_in(given["name"], given["password"], "script")
+    return answer({"token": token}, 201)
+
+
+@router.post("/signout", status_code=204, **docs.operation("sign_out", "Sign out", lab_docs.SIGN_OUT))
+async def sign_out(request: Request) -> Response:
+    """The token that this request came with opens nothing any more."""
+    labs = labs_of(request)
+    taken(await optional_object(request), {})
+    await labs.entrance.leave(request.scope["state"]["token"])
+    return Response(status_code=204)

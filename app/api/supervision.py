@@ -1,0 +1,47 @@
+"""What an instructor may do with the sessions of a lab: lock one, unlock it, reset it."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api import docs, lab_docs
+from app.api.bodies import optional_object
+from app.api.fields import taken
+from app.api.history import rewound
+from app.api.in_labs import asked
+from app.api.parameters import SessionId
+from app.api.repeatable import on_terms
+
+router = APIRouter(tags=["labs"], prefix="/labs/{id:id}/sessions/{session:id}")
+
+
+@router.post("/lock", status_code=204, **docs.operation("lock_session", "Lock a machine", lab_docs.LOCK))
+async def lock(request: Request, session: SessionId) -> Response:
+    """Its member can read it, but not call it for now."""
+    return await locked(request, session, locked=True)
+
+
+@router.post("/unlock", status_code=204, **docs.operation("unlock_session", "Unlock it", lab_docs.LOCK))
+async def unlock(request: Request, session: SessionId) -> Response:
+    """Its member can call it again."""
+    return await locked(request, session, locked=False)
+
+
+async def locked(request: Request, session: str, *, locked: bool) -> Response:
+    """Locks or unlocks."""
+    labs, person, lab_id = asked(request)
+    taken(await optional_object(request), {})
+    await labs.sharing.lock(person, lab_id, session, locked=locked)
+    return Response(status_code=204)
+
+
+@router.post("/reset", **docs.operation("reset_session", "Reset a machine", lab_docs.RESET, docs.KEY))
+async def reset(request: Request, session: SessionId) -> Response:
+    """A new row that gives it the state from which it started."""
+    labs, person, lab_id = asked(request)
+    taken(await optional_object(request), {})
+    return await on_terms(
+        request, lambda terms: labs.sharing.reset(person, lab_id, session, terms=terms), rewound
+    )

@@ -1,0 +1,84 @@
+"""All that there is of a member, as one file of NDJSON.
+
+A line for the member; for each of their sessions the lines of an exported session, which can be cut out and
+imported again; and a line for each row that they have made on the lab's shared machines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+from pydantic_core import to_json
+
+from app.labs.person import Person
+from app.labs.room import seen
+from app.labs.rooms import Rooms
+from app.sessions import NotFound, Principal, Sessions
+from app.store import Connection, journal, labs
+from app.store import sessions as session_rows
+from app.store.people import MemberRow
+
+FORMAT = 1
+PART = 1 << 18  # bytes that are read and sent together
+
+
+class Exporting:
+    """Makes such files. Raises as Rooms does."""
+
+    def __init__(self, sessions: Sessions, rooms: Rooms) -> None:
+        self._sessions = sessions
+        self._rooms = rooms
+
+    async def member(self, person: Person, lab_id: str, number: int) -> AsyncIterator[bytes]:
+        """A member's file, part by part: for the lab's instructor, and for the member. Raises NotFound."""
+        member = await self._rooms.member(person, lab_id, number)
+        head = await self._sessions.query(_head, person, member)
+        own = [info.id for info in await self._rooms.machines_of_member(person, lab_id, number)]
+        shared = await self._sessions.query(_shared, lab_id)
+        return self._parts(member, head, own, shared)
+
+    async def _parts(
+        self, member: MemberRow, head: dict[str, Any], own: list[str], shared: list[str]
+    ) -> AsyncIterator[bytes]:
+        yield to_json(head) + b"\n"
+        for session_id in own:
+            try:
+                _, lines = await self._sessions.export(Principal(member.id), session_id)
+            except NotFound:  # deleted meanwhile
+                continue
+            async for part in lines:
+                yield part
+        for session_id in shared:
+            after = 0
+            while rows := await self._sessions.query(
+                journal.made_by, session_id, f"m{member.number}", after, PART
+            ):
+                after = rows[-1][0]
+                begin = b'{"session":' + to_json(session_id) + b',"outcome":'
+                yield b"".join(begin + outcome + b"}\n" for _, outcome in rows)
+
+
+def _head(db: Connection, person: Person, member: MemberRow) -> dict[str, Any]:
+    lab = seen(db, person, member.lab_id)
+    titles = {mark.id: mark.title for mark in labs.lab_checkpoints(db, lab.id)}
+    return {
+        "kmemlab": FORMAT,
+        "kind": "member",
+        "number": member.number,
+        "nickname": member.nickname,
+        "joined": member.joined,
+        "lab": {"id": lab.id, "title": lab.title},
+        "checkpoints": [
+            {"title": titles[step.checkpoint_id], "how": step.how, "time": step.time}
+            for step in labs.lab_progress(db, lab.id)
+            if step.member_id == member.id
+        ],
+    }
+
+
+def _shared(db: Connection, lab_id: str) -> list[str]:
+    """The sessions of a lab that are no member's own: of the others, rows may say what a file said."""
+    lab = labs.get(db, lab_id)
+    owner = None if lab is None else lab.owner
+    return [row.id for row in session_rows.of_lab(db, lab_id) if row.owner == owner]

@@ -67,8 +67,7 @@ def serve(
     """Serve the dashboard and the API, bringing the database up to date first."""
     given = {"host": host, "port": port, "lab": lab or None}
     settings = settings_from(**{name: value for name, value in given.items() if value is not None})
-    if not is_loopback(settings.host):
-        settings = settings.model_copy(update={"lab": True})
+    settings = in_its_mode(settings)
     _migrate(settings)
     _take_files()
     from app.main import create_app  # noqa: PLC0415 - what is refused above need not wait for all of it
@@ -140,12 +139,9 @@ class Server(uvicorn.Server):
         typer.echo(f"kmemlab serving on {address}")
         app = self.config.app
         assert isinstance(app, FastAPI)
-        labs: Labs = app.state.labs
-        if labs.enabled:
-            invitation = await labs.entrance.first_invitation()
-            if invitation is not None:
-                public = (app.state.settings.public_url or address).rstrip("/")
-                typer.echo(f"no instructor yet: set one up, once, at {public}/setup/{invitation}")
+        if app.state.labs.enabled:
+            here = f"http://127.0.0.1:{port}" if ipaddress.ip_address(host).is_unspecified else address
+            await _invite(app.state.labs, app.state.settings.public_url or here)
         sys.stdout.flush()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -154,6 +150,18 @@ class Server(uvicorn.Server):
         assert isinstance(app, FastAPI)
         app.state.sessions.release()
         await super().shutdown(sockets)
+
+
+async def _invite(labs: Labs, address: str) -> None:
+    """Print the link for the first instructor, while there is none. Whoever reads it owns the server."""
+    invitation = await labs.entrance.first_invitation()
+    if invitation is not None:
+        typer.echo(f"no instructor yet: set one up, once, at {address.rstrip('/')}/setup/{invitation}")
+
+
+def in_its_mode(settings: Settings) -> Settings:
+    """Lab mode wherever other computers can reach the server: there everybody has to say who they are."""
+    return settings if is_loopback(settings.host) else settings.model_copy(update={"lab": True})
 
 
 def _take_files() -> None:

@@ -35,9 +35,9 @@ def environment(**more: str) -> dict[str, str]:
 class Served:
     """A serving process. base: its API's address."""
 
-    def __init__(self, folder: Path, **environ: str) -> None:
+    def __init__(self, folder: Path, *args: str, **environ: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "app", "serve", "--port", "0"],
+            [sys.executable, "-m", "app", "serve", "--port", "0", *args],
             cwd=folder,
             env=environment(**environ),
             stdout=subprocess.PIPE,
@@ -53,6 +53,11 @@ class Served:
         self.address = found[1]
         self.base = f"{self.address}/api/v1"
 
+    def line(self) -> str:
+        """The next line that it says."""
+        assert self.process.stdout is not None
+        return self.process.stdout.readline()
+
     def create(self, profile: str = "tiny-16m") -> str:
         """A new session, by its address."""
         made = httpx2.post(f"{self.base}/sessions", json={"machine": {"profile": profile}}, timeout=30)
@@ -66,8 +71,8 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, **environ: str) -> Iterator[Served]:
-    process = Served(folder, **environ)
+def served(folder: Path, *args: str, **environ: str) -> Iterator[Served]:
+    process = Served(folder, *args, **environ)
     try:
         yield process
     finally:

@@ -1,5 +1,6 @@
 """The command line: what it says, what it refuses, how it ends."""
 
+import re
 import signal
 import threading
 import time
@@ -10,7 +11,8 @@ import httpx2
 import pytest
 
 from app import __version__
-from app.__main__ import is_loopback
+from app.__main__ import in_its_mode, is_loopback
+from app.settings import Settings
 from tests.served_process import Served, kmemlab, served
 
 
@@ -35,11 +37,29 @@ def test_migrate(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "192.168.1.5", "::", "example.org"])
-def test_other_computers_are_not_served(host: str, tmp_path: Path) -> None:
-    said = kmemlab(tmp_path, "serve", "--host", host)
-    assert said.returncode == 1
-    assert said.stderr.startswith(f"kmemlab: {host} can be reached from other computers")
-    assert not (tmp_path / "kmemlab.db").exists()
+def test_where_other_computers_reach_it_everybody_says_who_they_are(host: str) -> None:
+    assert in_its_mode(Settings(host=host)).lab
+    assert not in_its_mode(Settings()).lab
+    assert in_its_mode(Settings(lab=True)).lab
+
+
+def test_the_first_instructors_link_is_printed_while_there_is_none(tmp_path: Path) -> None:
+    links = []
+    for _ in range(2):
+        with served(tmp_path, "--lab") as server:
+            found = re.fullmatch(rf"no instructor yet: .* at {server.address}(/setup/\S+)\n", server.line())
+            assert found is not None
+            links.append(found[1])
+            assert httpx2.get(f"{server.base}/sessions").status_code == 401
+    with served(tmp_path, "--lab") as server:
+        newest = re.search(r"/setup/\S+", server.line())
+        assert newest is not None
+        form = {"name": "Kim", "password": "correct horse battery"}
+        for link, status in ((links[0], 404), (links[1], 404), (newest[0], 303), (newest[0], 404)):
+            assert httpx2.post(f"{server.address}{link}", data=form, timeout=30).status_code == status
+    with served(tmp_path, "--lab") as server:
+        server.process.terminate()
+        assert server.line() == ""  # the end: nothing else was said
 
 
 @pytest.mark.parametrize(

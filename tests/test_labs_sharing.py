@@ -310,8 +310,7 @@ async def test_a_locked_machine_is_the_instructors_alone(tmp_path: Path) -> None
         await room.labs.rooms.freeze(room.instructor, room.lab.id, frozen=False)
         with pytest.raises(Conflict, match="locked"):  # thawing unlocks nothing
             await room.call(kim, mine.id, "alloc_page", **ALLOC)
-        seq = await room.labs.sharing.reset(room.instructor, room.lab.id, mine.id)
-        assert seq == 3
+        assert (await room.labs.sharing.reset(room.instructor, room.lab.id, mine.id)).seq == 3
         await room.labs.sharing.lock(room.instructor, room.lab.id, mine.id, locked=False)
         await room.call(kim, mine.id, "alloc_page", **ALLOC)
         with pytest.raises(NotFound):

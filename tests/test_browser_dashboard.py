@@ -75,7 +75,7 @@ def console(page: Page, line: str) -> None:
 
 
 def busy(page: Page, address: str) -> tuple[str, ...]:
-    """On the machine that the page shows: every view that differs from the others; their addresses."""
+    """Every page, and every view of the shown machine that differs from the others; their addresses."""
     machine = page.url.partition("?")[0]
     made = page.request.post(
         f"{machine.replace(address, address + '/api/v1')}/calls",
@@ -83,12 +83,15 @@ def busy(page: Page, address: str) -> tuple[str, ...]:
         headers={"Content-Type": "text/plain"},
     )
     assert made.ok, made.text()
+    demo = page.request.post(f"{address}/demos/split-and-merge")
     return (
         address, machine, f"{machine}?pfn=0x400", f"{machine}?at=3", f"{machine}?at=4&pfn=0x400&panel=slab",
         f"{machine}?panel=slab&slabs=kmalloc-128", f"{machine}?panel=vmalloc", f"{machine}?panel=tasks",
         f"{machine}?panel=log", f"{machine}?panel=proc", f"{machine}?panel=proc&file=slabinfo",
         f"{machine}/delete", f"{machine}/explain/1", f"{machine}/explain/3",
-        f"{address}/gfp", f"{address}/gfp?mask=GFP_ATOMIC", f"{address}/calls",
+        f"{machine}?pfn=0xfffffff", f"{machine}?names=lecture&pfn=0x400", f"{machine}?panel=vmalloc&at=6",
+        demo.url, f"{demo.url}&step=2", f"{address}/sessions/nothing", f"{address}/calls",
+        f"{address}/gfp", f"{address}/gfp?mask=GFP_ATOMIC", f"{address}/gfp?mask=GFP_LUNCH",
     )  # fmt: skip
 
 
@@ -363,7 +366,10 @@ def test_without_script_everything_still_works(browser: Browser, address: str) -
     context.close()
 
 
-@pytest.mark.parametrize(("size", "scheme"), [("wide", "light"), ("wide", "dark"), ("phone", "light")])
+@pytest.mark.parametrize(
+    ("size", "scheme"),
+    [("wide", "light"), ("wide", "dark"), ("phone", "light"), ("phone", "dark")],
+)
 def test_axe_finds_nothing_serious(silent: Page, address: str, size: str, scheme: str) -> None:
     width, height = SIZES[size]
     silent.set_viewport_size({"width": width, "height": height})

@@ -472,10 +472,9 @@ export class FrameMap {
     for (const [pfn, frames] of runs) {
       const first = Math.max(0, Math.floor((pfn - start) / span));
       const last = Math.min(count, Math.ceil((pfn + frames - start) / span)) - 1;
-      for (let row = Math.floor(first / columns); row <= Math.floor(last / columns) && first <= last; row++) {
-        const left = Math.max(first, row * columns) % columns;
-        const right = Math.min(last, row * columns + columns - 1) % columns;
-        context.strokeRect(left * size + line / 2, row * size + line / 2, (right - left + 1) * size - line - 1, size - line - 1);
+      if (first > last) continue;
+      for (const [x, y, width, height] of boxes(first, last, columns)) {
+        context.strokeRect(x * size + line / 2, y * size + line / 2, width * size - line - 1, height * size - line - 1);
       }
     }
   }
@@ -490,6 +489,20 @@ export class FrameMap {
       context.strokeStyle = style;
       context.strokeRect(x - ratio, y - ratio, size + ratio, size + ratio);
     }
+  }
+}
+
+/**
+ * A run of cells as boxes, as in the drawing without script: whole rows that follow each other are one.
+ * @param {number} first @param {number} last @param {number} columns
+ */
+function* boxes(first, last, columns) {
+  while (first <= last) {
+    const [x, y] = [first % columns, Math.floor(first / columns)];
+    const height = x ? 1 : Math.max(1, Math.floor((last + 1 - first) / columns));
+    const width = Math.min(last + 1 - first, columns - x);
+    yield [x, y, width, height];
+    first += height > 1 ? height * columns : width;
   }
 }
 

@@ -2,14 +2,17 @@
 
 import { all, one } from "./dom.js";
 
+const KEY = "console";
+const MOST = 200; // lines
+
 export class Console {
   /** @param {HTMLInputElement} line */
   constructor(line) {
     this.line = line;
     this.answer = one(document, "#console-answer", HTMLElement);
     /** @type {string[]} */
-    this.past = [];
-    this.back = 0;
+    this.past = kept();
+    this.back = this.past.length;
     line.addEventListener("keydown", (event) => {
       if (event.ctrlKey || event.metaKey || event.altKey || event.shiftKey) return;
       if (event.key === "ArrowUp") this.recall(event, -1);
@@ -22,6 +25,7 @@ export class Console {
   remember(text) {
     if (this.past.at(-1) !== text) this.past.push(text);
     this.back = this.past.length;
+    keep(this.past);
   }
 
   /** @param {KeyboardEvent} event @param {number} step */
@@ -47,6 +51,24 @@ export class Console {
     this.answer.classList.remove("refused");
     this.answer.textContent = found.length > 1 ? found.slice(0, 40).join(" ") : "";
     this.line.setRangeText(common.slice(word.length), at, at, "end");
+  }
+}
+
+/** What was typed before another page was looked at. @returns {string[]} */
+function kept() {
+  try {
+    return JSON.parse(sessionStorage.getItem(KEY) ?? "[]");
+  } catch {
+    return []; // a browser may refuse to keep anything
+  }
+}
+
+/** @param {string[]} lines */
+function keep(lines) {
+  try {
+    sessionStorage.setItem(KEY, JSON.stringify(lines.slice(-MOST)));
+  } catch {
+    // then it lasts as long as the page
   }
 }
 

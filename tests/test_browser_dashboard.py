@@ -287,6 +287,15 @@ def test_keys(silent: Page, address: str) -> None:
     expect(silent.get_by_label("Filter the journal")).to_be_focused()
     silent.keyboard.type("put_page")
     expect(silent.locator("#journal .row:visible")).to_have_count(0)
+    expect(silent.locator("#journal-none")).to_be_visible()
+    silent.keyboard.press("Escape")
+    silent.keyboard.press("e")
+    expect(silent.get_by_role("heading", name="Why #1")).to_be_visible()
+    silent.go_back()
+    expect(silent.locator("html[data-ready]")).to_be_attached()
+    silent.keyboard.press("c")
+    silent.keyboard.press("ArrowUp")
+    expect(line).to_have_value("alloc_page(GFP_KERNEL)")
 
 
 def test_a_call_is_explained_by_keyboard(silent: Page, address: str) -> None:
@@ -393,6 +402,32 @@ def test_no_page_scrolls_sideways(silent: Page, address: str, size: str) -> None
     for path in busy(silent, address):
         silent.goto(path)
         assert (path, silent.evaluate("document.documentElement.scrollWidth")) <= (path, width)
+
+
+def test_the_log_is_read_from_its_end(silent: Page, address: str) -> None:
+    create(silent, address)
+    for order in (10, 10, 10):
+        console(silent, f"alloc_pages(GFP_NOWAIT, {order}) * 4")
+    silent.get_by_role("link", name="Kernel log").click()
+    log = silent.get_by_label("Kernel log", exact=True)
+    expect(log).to_contain_text("page allocation failure")
+    assert log.evaluate("log => log.scrollHeight - log.clientHeight") > 100
+    below = "log => log.firstElementChild.getBoundingClientRect().bottom - log.getBoundingClientRect().bottom"
+    assert log.evaluate(below) < 20
+
+
+def test_on_paper_nothing_lies_over_anything(silent: Page, address: str) -> None:
+    """And nothing is there that can only be pressed."""
+    create(silent, address)
+    console(silent, "p = alloc_pages(GFP_KERNEL, 3)")
+    silent.goto(f"{silent.url.partition('?')[0]}?pfn=0x400")
+    silent.set_viewport_size({"width": 794, "height": 1123})
+    silent.emulate_media(media="print")
+    expect(silent.get_by_role("heading", name="Frame 0x00400")).to_be_visible()
+    fixed = "[...document.querySelectorAll('*')].filter(e => getComputedStyle(e).position === 'fixed').length"
+    assert silent.evaluate(fixed) == 0
+    for pressed in ("button:visible", "input:visible", "select:visible"):
+        expect(silent.locator(pressed)).to_have_count(0)
 
 
 def test_the_bar_is_one_line_where_there_is_room(silent: Page, address: str) -> None:

@@ -6,11 +6,13 @@ import { onKey } from "./keys.js";
 const input = one(document, "#journal-filter", HTMLInputElement);
 
 function filter() {
+  const rows = all(document, "#journal .row", HTMLElement);
   const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-  for (const row of all(document, "#journal .row", HTMLElement)) {
+  for (const row of rows) {
     const text = (row.dataset.text ?? "").toLowerCase();
     row.hidden = !words.every((word) => text.includes(word));
   }
+  one(document, "#journal-none", HTMLElement).hidden = !rows.length || rows.some((row) => !row.hidden);
 }
 
 export function journal() {

@@ -92,6 +92,14 @@ def test_by_keys(silent: Page, there: Where) -> None:  # noqa: F811
     assert silent.evaluate("document.activeElement === document.body") or True
 
 
+def test_which_moment_it_is_stays_in_view(silent: Page, there: Where) -> None:  # noqa: F811
+    silent.keyboard.press("[")
+    at(silent, 4)
+    silent.evaluate("scrollTo(0, document.body.scrollHeight)")
+    expect(silent.locator(".past-bar")).to_be_in_viewport()
+    expect(silent.get_by_role("link", name="Back to live (L)")).to_be_in_viewport()
+
+
 def test_two_presses_are_two_steps(silent: Page, there: Where) -> None:  # noqa: F811
     silent.keyboard.press("[")
     silent.keyboard.press("[")

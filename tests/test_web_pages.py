@@ -317,6 +317,20 @@ def test_a_call_that_oopsed_returned_nothing(client: TestClient, machine: str, n
     assert "→ no value bug" in page(client, machine)
 
 
+@pytest.mark.parametrize(
+    ("name", "fields", "then"),
+    [
+        ("kfree", {"addr": "0x1234"}, "A real kernel would kill the calling task here"),
+        ("alloc_page", {"gfp": "GFP_KERNEL", "context": "hardirq"}, "as a real one would."),
+    ],
+)
+def test_a_bug_says_whether_the_kernel_goes_on(
+    client: TestClient, machine: str, name: str, fields: dict[str, str], then: str
+) -> None:
+    assert call(client, machine, name, **fields).status_code == 303
+    assert then in page(client, machine)
+
+
 def test_a_loop_is_shown_as_it_was_asked_for(client: TestClient, machine: str) -> None:
     call(client, machine, "alloc_pages", gfp="GFP_KERNEL", order="4", until="NULL")
     assert "alloc_pages(GFP_KERNEL, 4) until NULL →" in page(client, machine)

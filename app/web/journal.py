@@ -42,6 +42,10 @@ HEADLINES: Final = {
     "hang": ("This would never return.", "Here the kernel would loop for ever."),
 }
 
+# Of many mistakes the kernel only complains. These lines are followed by the end of the task.
+FATAL: Final = ("kernel BUG at", "Oops: ")
+COMPLAINT: Final = "It says so in its log and goes on, as a real one would."
+
 
 def returns(spec: CallSpec) -> str:
     """The C type of what a call returns."""
@@ -127,6 +131,8 @@ def headlines(outcome: Outcome, tasks: Sequence[Outcome] = ()) -> tuple[str, str
     if outcome["verdict"] == "blocked" and tasks:
         return sleeping.why(outcome, tasks)
     headline, reason = HEADLINES.get(outcome["verdict"], ("", ""))
+    if outcome["verdict"] == "bug" and not any(word in line for line in outcome["log"] for word in FATAL):
+        return headline, COMPLAINT
     if outcome["verdict"] != "null":
         return headline, reason
     if isinstance(outcome["ret"], int) and outcome["ret"] < 0:

@@ -5,7 +5,7 @@ from collections.abc import Iterator
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, BrowserContext, Locator, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from tests.served import build, listening
 
@@ -428,6 +428,28 @@ def test_on_paper_nothing_lies_over_anything(silent: Page, address: str) -> None
     assert silent.evaluate(fixed) == 0
     for pressed in ("button:visible", "input:visible", "select:visible"):
         expect(silent.locator(pressed)).to_have_count(0)
+
+
+def test_what_takes_long_is_shown_to_be_under_way(silent: Page, address: str) -> None:
+    create(silent, address)
+    machine, height = silent.locator("#machine"), moved(silent, "#machine")
+    held: list[Route] = []
+
+    def hold(route: Route) -> None:
+        held.append(route)
+
+    silent.route("**/calls", hold)
+    typed = silent.get_by_label("A call as a line of text")
+    typed.fill("alloc_page(GFP_KERNEL)")
+    silent.keyboard.press("Enter")
+    expect(machine).to_have_attribute("aria-busy", "true")
+    expect(silent.locator(".bar")).to_have_css("border-bottom-style", "dashed")
+    assert moved(silent, "#machine") == height
+    typed.fill("and meanwhile the next one")
+    held[0].continue_()
+    expect(machine).to_have_attribute("aria-busy", "false")
+    expect(silent.locator("#head-seq")).to_have_text("#1")
+    expect(typed).to_have_value("and meanwhile the next one")
 
 
 def test_the_bar_is_one_line_where_there_is_room(silent: Page, address: str) -> None:

@@ -51,7 +51,8 @@ async function run(form) {
   const text = line.value.trim();
   if (!text || text.startsWith("#")) return;
   terminal.remember(text);
-  if (await make(form, text)) line.value = "";
+  // What has been typed meanwhile is the next line.
+  if ((await make(form, text)) && line.value.trim() === text) line.value = "";
   // Who has gone elsewhere meanwhile stays there.
   if (document.activeElement === document.body || form.contains(document.activeElement)) line.focus();
 }

@@ -8,6 +8,8 @@ import { load, parse, swap } from "./regions.js";
 
 /** @typedef {import("./frames.js").Run} Run */
 
+const LONG = 300; // ms until something that is on its way is shown to be
+
 /** The row that a page's banner shows. @param {Document} page */
 const bannerSeq = (page) => one(page, "#outcome", HTMLElement).dataset.seq;
 
@@ -72,10 +74,13 @@ export class View {
   async first(act) {
     this.asked++;
     this.going++;
+    const long = setTimeout(() => waiting(true), LONG);
     try {
       return await act();
     } finally {
+      clearTimeout(long);
       this.going--;
+      if (!this.going) waiting(false);
     }
   }
 
@@ -147,4 +152,9 @@ export class View {
     fresh.querySelector("#outcome .answer")?.setAttribute("aria-live", "off");
     return this.bring(fresh, new Set(["call"]), () => this.asked === before && !this.going);
   }
+}
+
+/** A call of 100,000 pages takes its time: who pressed shall see that it is under way. @param {boolean} on */
+function waiting(on) {
+  one(document, "#machine", HTMLElement).setAttribute("aria-busy", String(on));
 }

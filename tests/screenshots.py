@@ -116,6 +116,8 @@ def views(page: Page, address: str) -> Iterator[tuple[str, str]]:
     yield "demo", demo(page, address, "split-and-merge", 2)
     yield "gfp", "/gfp?mask=GFP_ATOMIC"
     yield "calls", "/calls"
+    yield "delete", f"{tiny}/delete"
+    yield "error", "/sessions/nothing"
 
 
 def ready(page: Page) -> None:

@@ -165,3 +165,18 @@ def test_the_switches_stand_above_the_zones(client: TestClient) -> None:
     head = client.get(f"{path}?pfn=0x400").text.partition('id="zones"')[0]
     switches = re.findall(r'class="switch switch-\w+" title="[^"]+"><dt>([\w ]+)</dt> <dd>(\w+)</dd>', head)
     assert switches == [("lecture view", "on"), ("pcp", "off"), ("mobility", "off"), ("debug", "on")]
+
+
+def test_a_frame_leads_to_its_slab_and_its_area(client: TestClient) -> None:
+    path, (addr, _, area, *_) = session(
+        client, "kmalloc(100, GFP_KERNEL)", "vmalloc(16K)", "vmalloc(8K)", "vmalloc(4K) * 3"
+    )
+    outcome = client.get(f"{BASE}{path}/events/1").json()
+    frame = client.get(f"{path}?pfn={outcome['object']['slab_pfn']:#x}").text
+    assert re.search(rf'href="[^"]*obj={addr[:-3]}000[^"]*"[^>]*>slab<', frame)
+    areas = {entry["address"]: entry for entry in client.get(f"{BASE}{path}/vmap_areas").json()["areas"]}
+    of_a_loop = next(address for address, entry in areas.items() if entry.get("seq") == 4)
+    for address_ in (area, of_a_loop):
+        frame = client.get(f"{path}?pfn={areas[address_]['pfns'][-1]:#x}").text
+        assert re.search(rf'href="[^"]*obj={address_}[^"]*"[^>]*>area<', frame)
+    assert ">area<" not in client.get(f"{path}?pfn=0x100").text

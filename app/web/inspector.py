@@ -153,6 +153,11 @@ def near(doc: Doc, here: Address) -> list[Link]:
                 "head", here.at(belongs["pfn"]), hint=f"The head of its block, {wording.pfn(belongs['pfn'])}"
             )
         )
+    if doc["state"] == "slab":
+        found.append(Link("slab", here.thing(doc["address"]).href, hint="The object here, and its slab"))
+    if area := doc.get("area"):
+        hint = "The vmap area that it is behind"
+        found.append(Link("area", here.thing(area).to(panel="vmalloc", area=area).href, hint=hint))
     found.append(
         Link(
             "on the map",

@@ -56,9 +56,22 @@ def frame(machine: Machine, pfn: int | None) -> dict[str, Any] | None:
     if pfn is None:
         return None
     try:
-        return show.page(machine, pfn)
+        doc = show.page(machine, pfn)
     except KeyError:
         return None
+    return doc | {"area": area_of(machine, pfn, doc)}
+
+
+def area_of(machine: Machine, pfn: int, doc: Mapping[str, Any]) -> str | None:
+    """The address of the vmap area that a frame is behind.
+
+    An area and its frames are of one call, so only a call that made several leaves anything to look through.
+    """
+    if doc["state"] != "vmalloc":
+        return None
+    found = [va.vm for va in machine.vmap.busy if va.vm is not None and va.vm.seq == doc["block"]["seq"]]
+    mine = found[0] if len(found) == 1 else next((vm for vm in found if pfn in vm.pages), None)
+    return None if mine is None else f"{mine.addr:#x}"
 
 
 def panel_of(machine: Machine, panel: str, here: Address, zone: Mapping[str, Any]) -> dict[str, Any]:

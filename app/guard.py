@@ -28,6 +28,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import Problem, TooLarge
+from app.cookies import cookie_name
 from app.labs import NOBODY_ELSE, Person
 from app.packing import Packing, understood
 from app.rates import Rates
@@ -97,10 +98,6 @@ DOORS: Final = frozenset(
         "/api/v1/signin",
     }
 )
-
-# A browser sends a cookie with this name only over TLS, and takes it from nobody but this host.
-COOKIE: Final = "kmemlab"
-SECURE_COOKIE: Final = "__Host-kmemlab"
 
 OPEN_MODE: Final = "in open mode it serves one person on this computer, without a login, at http://127.0.0.1"
 
@@ -225,12 +222,6 @@ class Guard:
                 if path.fullmatch(scope["path"]):
                     return limit
         return self.body_limit
-
-
-def cookie_name(settings: Settings) -> str:
-    """What the cookie with a token is called: where there is TLS, so that it is never sent without."""
-    secure = settings.public_url is not None and settings.public_url.startswith("https://")
-    return SECURE_COOKIE if secure else COOKIE
 
 
 def token_of(headers: dict[bytes, bytes], cookie: str) -> str | None:

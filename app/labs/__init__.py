@@ -3,6 +3,7 @@
 from app.labs.entrance import Entered, Entrance
 from app.labs.labs import Labs
 from app.labs.person import NOBODY_ELSE, Person, person_of
+from app.labs.place import Copy, Place
 from app.labs.room import Checkpoint, Lab, Machine
 from app.labs.wall import Activity, Standing, Tile
 from app.store.audit import Noted
@@ -13,6 +14,7 @@ __all__ = [
     "NOBODY_ELSE",
     "Activity",
     "Checkpoint",
+    "Copy",
     "Entered",
     "Entrance",
     "Lab",
@@ -22,6 +24,7 @@ __all__ = [
     "MemberRow",
     "Noted",
     "Person",
+    "Place",
     "Standing",
     "Tile",
     "person_of",

@@ -11,6 +11,7 @@ from typing import Final
 from app.labs.entrance import Entrance
 from app.labs.exporting import Exporting
 from app.labs.person import Person, require_instructor
+from app.labs.place import Place, place_of
 from app.labs.presenting import Presenting
 from app.labs.room import seen
 from app.labs.rooms import CREATED, Rooms
@@ -69,6 +70,10 @@ class Labs:
     async def lab_of(self, person: Person, session_id: str) -> str | None:
         """The lab that a session belongs to, as far as the person is in it or teaches it."""
         return await self._sessions.query(partial(_lab_of, person=person, session_id=session_id))
+
+    async def place_of(self, person: Person, session_id: str) -> Place | None:
+        """Where a session stands in its lab; None for one that is in none. Raises NotFound."""
+        return await self._sessions.query(place_of, person, session_id)
 
     async def _sweep(self) -> None:
         while True:

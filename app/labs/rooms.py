@@ -9,6 +9,7 @@ from typing import Any
 from app.labs import acts, secret, wording
 from app.labs.entrance import Entrance
 from app.labs.person import Person, require_instructor
+from app.labs.place import names_in
 from app.labs.room import Lab, machines_of, seen, taught
 from app.sessions import Conflict, LimitReached, NotFound, SessionInfo, Sessions, Terms
 from app.sessions.live import now, written
@@ -213,9 +214,13 @@ class Rooms:
         self._entrance.forget(member.id)
 
     async def names(self, lab_id: str) -> dict[str, str]:
-        """What people call those whom rows and tasks call by number (`m7`)."""
-        rows = await self._sessions.query(people.lab_members, lab_id)
-        return {f"m{row.number}": row.nickname for row in rows}
+        """What people call those whom rows and tasks call by number: members (`m7`), the instructor (`i1`)."""
+
+        def query(db: Connection) -> dict[str, str]:
+            lab = labs.get(db, lab_id)
+            return {} if lab is None else names_in(db, lab)
+
+        return await self._sessions.query(query)
 
     # -- retention -------------------------------------------------------------------------------------------
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from app.labs import acts, wording
 from app.labs.person import Person
+from app.labs.place import Copy, copies
 from app.labs.room import KINDS, PREPARED, ROLES, Checkpoint, Machine, machine_of, machines_of, seen, taught
 from app.mm.errors import BadArgument
 from app.sessions import (
@@ -150,6 +151,15 @@ class Sharing:
             terms=terms,
         )
 
+    async def copies(self, person: Person, lab_id: str) -> list[Copy]:
+        """The machines of a member's own, the oldest first; for the instructor those of all members."""
+
+        def query(db: Connection) -> list[Copy]:
+            lab = seen(db, person, lab_id)
+            return list(copies(db, lab_id, None if lab.owner == person.id else person.id).values())
+
+        return await self._sessions.query(query)
+
     async def lock(self, person: Person, lab_id: str, session_id: str, *, locked: bool) -> None:
         """Let a member not call a machine of the lab for now, or let them again. Raises NotFound."""
 
@@ -254,6 +264,16 @@ class Sharing:
             labs.reach(db, ProgressRow(person.id, checkpoint_id, DONE, now()))
 
         await self._sessions.execute(write)
+
+    async def reached(self, person: Person, lab_id: str) -> dict[str, str]:
+        """The checkpoints that a member has come to, and how: `done` or `caught up`."""
+
+        def query(db: Connection) -> dict[str, str]:
+            seen(db, person, lab_id)
+            steps = labs.lab_progress(db, lab_id)
+            return {step.checkpoint_id: step.how for step in steps if step.member_id == person.id}
+
+        return await self._sessions.query(query)
 
     async def catch_up(
         self,

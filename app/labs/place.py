@@ -36,9 +36,9 @@ class Copy(NamedTuple):
 class Place:
     """Where a session stands, and what the person is there.
 
-    kind: `operate` or `watch` where the lab shares it; None for a machine of a member's own, which is then
-    `copy`, theirs by `nickname`. held: why members cannot call it now: `closed`, `frozen` or `locked`. stopped:
-    the same in words, where it holds for the person too. names: what people call members and instructor.
+    kind: `operate` or `watch` where the lab shares it. copy: where it is a member's own, with their nickname.
+    held: why members cannot call it now: `closed`, `frozen` or `locked`. stopped: the same in words, where it
+    holds for the person too. names: what people call members and instructor.
     """
 
     lab_id: str
@@ -62,7 +62,9 @@ def place_of(db: Connection, person: Person, session_id: str) -> Place | None:
     members = people.lab_members(db, lab.id)
     owner = next((member for member in members if member.id == row.owner), None)
     held = held_by(lab, row)
-    shared = [one.kind for one in labs.of_session(db, row.id) if one.lab_id == lab.id and one.kind != PREPARED]
+    shared = [
+        one.kind for one in labs.of_session(db, row.id) if one.lab_id == lab.id and one.kind != PREPARED
+    ]
     return Place(
         lab.id,
         lab.title,
@@ -96,7 +98,7 @@ def why_not(person: Person, role: str, held: str | None) -> str | None:
 
 
 def names_in(db: Connection, lab: LabRow) -> dict[str, str]:
-    """What people call those whom rows and tasks call by number: members (`m7`), the instructor (`i1`)."""
+    """What people call those whom rows and tasks call by number: members (`m7`), instructor (`i1`)."""
     found = {f"m{row.number}": row.nickname for row in people.lab_members(db, lab.id)}
     owner = people.account(db, lab.owner)
     return found if owner is None else found | {f"i{owner.number}": owner.name}
@@ -131,5 +133,3 @@ def next_of(marks: tuple[Checkpoint, ...], reached: set[str]) -> Checkpoint | No
     """The first checkpoint behind the furthest that somebody has reached."""
     last = max((place for place, mark in enumerate(marks) if mark.id in reached), default=-1)
     return marks[last + 1] if last + 1 < len(marks) else None
-
-

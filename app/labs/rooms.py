@@ -214,7 +214,7 @@ class Rooms:
         self._entrance.forget(member.id)
 
     async def names(self, lab_id: str) -> dict[str, str]:
-        """What people call those whom rows and tasks call by number: members (`m7`), the instructor (`i1`)."""
+        """What people call those whom rows and tasks call by number: members (`m7`), instructor (`i1`)."""
 
         def query(db: Connection) -> dict[str, str]:
             lab = labs.get(db, lab_id)

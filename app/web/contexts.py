@@ -19,11 +19,24 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
+class Who:
+    """Who asks, in lab mode. kind: `instructor`, `member`, or `visitor` for who has not said.
+
+    lab: a member's, as an address.
+    """
+
+    kind: str
+    name: str = ""
+    lab: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Shell:
     """What stands around every page.
 
     language: its code. texts: where scripts find what they say in it; None for English. asset: file name →
-    its address. modules: module → the addresses of what it imports. here: the address to come back to.
+    its address. modules: module → the addresses of what it imports. here: the address to come back to. who:
+    None in open mode.
     """
 
     preferences: Preferences
@@ -32,6 +45,7 @@ class Shell:
     asset: Callable[[str], str]
     modules: Callable[[str], Sequence[str]]
     here: str
+    who: Who | None = None
 
 
 @dataclass(frozen=True, slots=True)

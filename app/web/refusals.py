@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from app.mm.errors import BadArgument, NoRoom, TaskBlocked
-from app.sessions import Busy, Conflict, LimitReached, StorageFull
+from app.sessions import Busy, Conflict, Forbidden, LimitReached, NotFound, StorageFull, TooMany
 from app.web.contexts import Faulty, Refusal
 
 STATUS: Final[dict[type[Exception], int]] = {
@@ -20,10 +20,16 @@ STATUS: Final[dict[type[Exception], int]] = {
     Busy: 503,
     StorageFull: 507,
     NoRoom: 507,
+    NotFound: 404,
+    Forbidden: 403,
+    TooMany: 429,
 }
 
 # What a page says in its own form; everything else becomes an error page.
-REFUSED: Final = tuple(STATUS)
+REFUSED: Final = (BadArgument, LimitReached, TaskBlocked, Conflict, Busy, StorageFull, NoRoom)
+
+# The same at the entrance, where a wrong code or password is a mistake of typing.
+TURNED_AWAY: Final = (*REFUSED, NotFound, Forbidden, TooMany)
 
 NO_CALL: Final = "Not a kernel call: nothing happened"
 ASLEEP: Final = "The task sleeps: nothing happened"

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
+from app.web.asking import labs_of, visitor
 from app.web.assets import Assets
-from app.web.contexts import Shell
+from app.web.contexts import Shell, Who
 from app.web.language import speaking
 from app.web.preferences import preferences_of
 from app.web.texts import address_of
@@ -23,4 +24,15 @@ def shell_of(request: Request, here: str | None = None) -> Shell:
         asset=assets.url,
         modules=assets.modules,
         here=own if here is None else here,
+        who=who_of(request),
     )
+
+
+def who_of(request: Request) -> Who | None:
+    """Who asks, as the bar says it; None in open mode, where there is nobody else."""
+    if not labs_of(request).enabled:
+        return None
+    person = visitor(request)
+    if person is None:
+        return Who("visitor")
+    return Who(person.kind, person.name, None if person.lab is None else f"/labs/{person.lab}")

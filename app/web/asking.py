@@ -1,0 +1,66 @@
+"""Who asks, what they may be told, and under which address the world finds this server."""
+
+from __future__ import annotations
+
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.cookies import cookie_name, over_tls
+from app.labs import Entered, Labs, Person, person_of
+from app.labs.entrance import STAYS, STAYS_SIGNED_IN
+from app.settings import Settings
+
+A_DAY = 24 * 3600
+
+
+def labs_of(request: Request) -> Labs:
+    """Everything about labs."""
+    labs: Labs = request.app.state.labs
+    return labs
+
+
+def asker(request: Request) -> Person:
+    """Who asks, behind the doors that are open to everybody."""
+    return person_of(request.scope)
+
+
+def visitor(request: Request) -> Person | None:
+    """Who asks, where nobody need say so: None for somebody who has not."""
+    person: Person | None = request.scope["state"]["person"]
+    return person
+
+
+def public_address(request: Request) -> str:
+    """Where others find this server, without a slash at the end."""
+    settings: Settings = request.app.state.settings
+    return (settings.public_url or str(request.base_url)).rstrip("/")
+
+
+def let_in(request: Request, response: Response, entered: Entered) -> Response:
+    """Give the browser the cookie with which it comes back."""
+    settings: Settings = request.app.state.settings
+    days = STAYS_SIGNED_IN if entered.person.kind == "instructor" else STAYS["cookie"]
+    response.set_cookie(
+        cookie_name(settings),
+        entered.secret,
+        max_age=int(days * A_DAY),
+        path="/",
+        httponly=True,
+        samesite="lax",
+        secure=over_tls(settings),
+    )
+    return response
+
+
+def shown_out(request: Request, response: Response) -> Response:
+    """Take the cookie back."""
+    settings: Settings = request.app.state.settings
+    response.delete_cookie(
+        cookie_name(settings), path="/", httponly=True, samesite="lax", secure=over_tls(settings)
+    )
+    return response
+
+
+def cookie_of(request: Request) -> str | None:
+    """The token that the browser has now."""
+    return request.cookies.get(cookie_name(request.app.state.settings))

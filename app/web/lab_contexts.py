@@ -1,0 +1,267 @@
+"""What the templates of labs are given, as in contexts.py: the entrance, keys, labs, members, what was done."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from app.web.contexts import Link, Page, Refusal
+
+# -- the entrance ------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class JoinPage(Page):
+    """join.html: code and nickname.
+
+    typed: what stood in a refused form. lab: the title of the lab that the code opens, where it is known.
+    back: where an instructor wanted to go. inside: who the browser is already, with a link there.
+    """
+
+    TEMPLATE: ClassVar[str] = "lab/join.html"
+    typed: Mapping[str, str]
+    lab: str | None
+    back: str
+    inside: Inside | None
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Who has come in already. member: of a lab, which another one would replace in this browser."""
+
+    name: str
+    member: bool
+    href: str
+
+
+@dataclass(frozen=True, slots=True)
+class SignInPage(Page):
+    """signin.html: an instructor's name and password. back: where they wanted to go."""
+
+    TEMPLATE: ClassVar[str] = "lab/signin.html"
+    typed: Mapping[str, str]
+    back: str
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class SetUpPage(Page):
+    """setup.html: a new instructor. action: the link itself."""
+
+    TEMPLATE: ClassVar[str] = "lab/setup.html"
+    typed: Mapping[str, str]
+    action: str
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EnterPage(Page):
+    """enter.html: whose personal link it is. action: the link itself."""
+
+    TEMPLATE: ClassVar[str] = "lab/enter.html"
+    name: str
+    action: str
+    inside: Inside | None
+
+
+@dataclass(frozen=True, slots=True)
+class ConfirmPage(Page):
+    """confirm.html: something that cannot be taken back.
+
+    words: what happens then, a paragraph each. action, button: what does it. keep: the way back. save: what
+    may be wanted first.
+    """
+
+    TEMPLATE: ClassVar[str] = "lab/confirm.html"
+    words: Sequence[str]
+    action: str
+    button: str
+    keep: Link
+    save: Link | None = None
+    refusal: Refusal | None = None
+
+
+# -- the keys ----------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class Shown:
+    """A secret, shown this once. kind: `token`, `link` or `invitation`. picture: of a link, as data."""
+
+    kind: str
+    text: str
+    picture: str | None = None
+    curl: str = ""
+    python: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class KeysPage(Page):
+    """keys.html: who one is, and with what one comes back. member: an instructor has a password instead."""
+
+    TEMPLATE: ClassVar[str] = "lab/keys.html"
+    name: str
+    member: bool
+    lab: Link | None
+    shown: Shown | None = None
+
+
+# -- labs --------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class LabRow:
+    """A lab in the list. state: `open`, `frozen` or `closed`, in words. code: None where nobody is let in."""
+
+    title: str
+    href: str
+    state: str
+    code: str | None
+    created: str
+
+
+@dataclass(frozen=True, slots=True)
+class LabsPage(Page):
+    """labs.html: an instructor's labs, and the form that makes one. typed: what stood in a refused form."""
+
+    TEMPLATE: ClassVar[str] = "lab/labs.html"
+    labs: Sequence[LabRow]
+    typed: Mapping[str, str]
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A checkpoint on the way of a prepared machine.
+
+    own: how a member has come to it (`done`, `caught up`), None where they have not. count: how many of the
+    class have, in words; share: the same in thousandths.
+    """
+
+    id: str
+    title: str
+    seq: int
+    own: str | None = None
+    count: str = ""
+    share: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class CopyRow:
+    """A member's machine. next: the checkpoint to which it can be brought. last: its last call, as a line."""
+
+    id: str
+    name: str
+    href: str
+    seq: int
+    picture: str
+    picture_words: str
+    last: str | None
+    verdict: str | None
+    when: str | None
+    next: str | None
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PreparedView:
+    """A prepared machine: its stages, and a member's copies of it."""
+
+    id: str
+    title: str
+    seq: int
+    stages: Sequence[Stage]
+    copies: Sequence[CopyRow]
+    href: str | None = None
+    picture: str | None = None
+    kind: str = "prepared"
+
+
+@dataclass(frozen=True, slots=True)
+class Sleeper:
+    """A task that sleeps. task: as the machine calls it. action: the form that takes it out."""
+
+    task: str
+    name: str
+    words: str
+    action: str
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class SharedView:
+    """A machine that goes on for everybody. kind: `operate` or `watch`. sleepers: whom one may release."""
+
+    id: str
+    title: str
+    kind: str
+    href: str
+    seq: int
+    picture: str
+    sleepers: Sequence[Sleeper] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class LabPage(Page):
+    """lab.html: a lab as its members have it.
+
+    text: what the instructor has written, as HTML that has been cleaned. task: as what shared machines know
+    the member. presenter: where the instructor is. others: machines of the member's own that are no copies.
+    """
+
+    TEMPLATE: ClassVar[str] = "lab/lab.html"
+    id: str
+    text: str
+    state: str
+    task: str
+    prepared: Sequence[PreparedView]
+    shared: Sequence[SharedView]
+    others: Sequence[CopyRow]
+    presenter: Link | None
+    refusal: Refusal | None = None
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Invitation:
+    """How people come in: the code as it is written, the link, and until when. picture: the link as QR."""
+
+    code: str
+    link: str
+    until: str
+    picture: str
+
+
+@dataclass(frozen=True, slots=True)
+class TaughtPage(Page):
+    """taught.html: a lab as its instructor has it.
+
+    source: its text as it was typed. invitation: None where nobody is let in. sessions: id and name of what
+    can be put into it. typed, refusal: of the form `at`, which was refused. members: how many.
+    """
+
+    TEMPLATE: ClassVar[str] = "lab/taught.html"
+    id: str
+    text: str
+    source: str
+    state: str
+    invitation: Invitation | None
+    prepared: Sequence[PreparedView]
+    shared: Sequence[SharedView]
+    sessions: Sequence[tuple[str, str]]
+    members: int
+    typed: Mapping[str, str]
+    refusal: Refusal | None = None
+    at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BoardPage(Page):
+    """board.html: the way in, for the projector."""
+
+    TEMPLATE: ClassVar[str] = "lab/board.html"
+    id: str
+    invitation: Invitation | None
+    host: str

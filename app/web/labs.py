@@ -1,0 +1,345 @@
+"""An instructor's labs, and a lab: as its members have it, and as its instructor has it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.labs import Copy, Lab, Machine, Person
+from app.labs.person import require_instructor
+from app.mm import show
+from app.sessions import Busy, Conflict, NotFound, StorageFull
+from app.web import markdown, qr, wording
+from app.web.asking import asker, labs_of, public_address
+from app.web.contexts import Link, Refusal
+from app.web.home import last
+from app.web.journal import call_text
+from app.web.lab_contexts import (
+    BoardPage,
+    CopyRow,
+    Invitation,
+    LabPage,
+    LabRow,
+    LabsPage,
+    PreparedView,
+    SharedView,
+    Sleeper,
+    Stage,
+    TaughtPage,
+)
+from app.web.language import N_, _, ngettext
+from app.web.machine import door
+from app.web.refusals import REFUSED, refusal_of, status_of
+from app.web.render import respond
+from app.web.shell import shell_of
+
+router = APIRouter(include_in_schema=False)
+
+OFFERED: Final = 200  # of the instructor's sessions, to be put into a lab
+HOW: Final = {"done": N_("done"), "caught up": N_("caught up")}
+
+
+@router.get("/labs")
+async def listed(request: Request) -> Response:
+    """An instructor's labs. A member has one."""
+    person = asker(request)
+    if person.lab is not None:
+        return RedirectResponse(f"/labs/{person.lab}", 303)
+    return respond(await labs_page(request))
+
+
+@router.post("/labs")
+async def create(
+    request: Request, title: Annotated[str, Form()] = "", text: Annotated[str, Form()] = ""
+) -> Response:
+    """A new lab."""
+    try:
+        lab = await labs_of(request).rooms.create(asker(request), title, text)
+    except REFUSED as error:
+        refusal = refusal_of(error, _("No lab was made"))
+        return respond(await labs_page(request, {"title": title, "text": text}, refusal), status_of(error))
+    return RedirectResponse(f"/labs/{lab.id}", 303)
+
+
+async def labs_page(
+    request: Request, typed: Mapping[str, str] | None = None, refusal: Refusal | None = None
+) -> LabsPage:
+    """The list."""
+    person = asker(request)
+    require_instructor(person)
+    return LabsPage(
+        shell=shell_of(request, "/labs"),
+        title=_("Labs"),
+        labs=[
+            LabRow(lab.title, f"/labs/{lab.id}", state_of(lab), lab.code, lab.created)
+            for lab in await labs_of(request).rooms.listed(person)
+        ],
+        typed=typed or {},
+        refusal=refusal,
+    )
+
+
+@router.get("/labs/{lab_id}")
+async def lab(request: Request, lab_id: str) -> Response:
+    """One lab, as who asks has it."""
+    return respond(await lab_page(request, lab_id))
+
+
+async def refused(
+    request: Request,
+    lab_id: str,
+    error: Exception,
+    title: str,
+    at: str,
+    typed: Mapping[str, str] | None = None,
+) -> Response:
+    """The lab's page again, with why a form of it was refused. at: which form."""
+    page = await lab_page(request, lab_id, refusal_of(error, title), at, typed)
+    return respond(page, status_of(error))
+
+
+async def lab_page(
+    request: Request,
+    lab_id: str,
+    refusal: Refusal | None = None,
+    at: str = "",
+    typed: Mapping[str, str] | None = None,
+) -> LabPage | TaughtPage:
+    """The context."""
+    labs, person = labs_of(request), asker(request)
+    found = await labs.rooms.get(person, lab_id)
+    if found.owner == person.id:
+        return await taught_page(request, found, refusal, at, typed or {})
+    return await member_page(request, found, refusal, at)
+
+
+# -- as members have it ------------------------------------------------------------------------------------
+
+
+async def member_page(request: Request, lab: Lab, refusal: Refusal | None, at: str) -> LabPage:
+    """What there is to do, and what one has done."""
+    labs, person = labs_of(request), asker(request)
+    reached = await labs.sharing.reached(person, lab.id)
+    copies = [(one, await copy_row(request, one)) for one in await labs.sharing.copies(person, lab.id)]
+    return LabPage(
+        shell=shell_of(request, f"/labs/{lab.id}"),
+        title=lab.title,
+        id=lab.id,
+        text=markdown.html(lab.text),
+        state=state_of(lab),
+        task=person.principal.by or "",
+        prepared=[
+            PreparedView(
+                id=machine.id,
+                title=machine.title,
+                seq=machine.seq,
+                stages=[
+                    Stage(mark.id, mark.title, mark.seq, own=_(HOW.get(reached.get(mark.id, ""), "")) or None)
+                    for mark in machine.checkpoints
+                ],
+                copies=[row for copy, row in copies if copy.machine_id == machine.id],
+            )
+            for machine in lab.machines
+            if machine.kind == "prepared"
+        ],
+        shared=await shared_views(request, lab),
+        others=[row for copy, row in copies if copy.machine_id is None],
+        presenter=presenter(lab),
+        refusal=refusal,
+        at=at,
+    )
+
+
+async def copy_row(request: Request, copy: Copy) -> CopyRow:
+    """A machine of a member's own, with its last call."""
+    sessions, who = door(request)
+    event = await last(sessions, who, await sessions.get(who, copy.id))
+    outcome = event.outcome if event else None
+    return CopyRow(
+        id=copy.id,
+        name=copy.name,
+        href=f"/sessions/{copy.id}",
+        seq=copy.seq,
+        picture=f"/sessions/{copy.id}/thumbnail.svg?seq={copy.seq}",
+        picture_words=_("at #%(seq)s", seq=wording.count(copy.seq)),
+        last=call_text(outcome) if outcome else None,
+        verdict=outcome["verdict"] if outcome else None,
+        when=outcome["time"] if outcome else None,
+        next=copy.next.title if copy.next else None,
+        locked=copy.locked,
+    )
+
+
+async def shared_views(request: Request, lab: Lab) -> list[SharedView]:
+    """The machines that go on for everybody."""
+    sessions, who = door(request)
+    names = await labs_of(request).rooms.names(lab.id)
+    found = []
+    for machine in lab.machines:
+        if machine.kind == "prepared":
+            continue
+        info = await sessions.get(who, machine.session_id)
+        found.append(
+            SharedView(
+                id=machine.id,
+                title=machine.title,
+                kind=machine.kind,
+                href=f"/sessions/{info.id}",
+                seq=info.seq,
+                picture=f"/sessions/{info.id}/thumbnail.svg?seq={info.seq}",
+                sleepers=await sleepers(request, lab, machine, names),
+            )
+        )
+    return found
+
+
+async def sleepers(
+    request: Request, lab: Lab, machine: Machine, names: Mapping[str, str]
+) -> Sequence[Sleeper]:
+    """Tasks that wait in a shared machine, and that one may end: a member oneself, the instructor all."""
+    if machine.kind != "operate" or lab.closed is not None:
+        return ()
+    sessions, who = door(request)
+    person = asker(request)
+    try:
+        tasks = (await sessions.read(who, machine.session_id, show.tasks))["tasks"]
+    except (NotFound, Conflict, Busy, StorageFull):
+        return ()
+    return [
+        Sleeper(
+            task=task["name"],
+            name=names.get(task["name"], task["name"]),
+            words=_(
+                "waits for %(frame)s since #%(seq)s",
+                frame=wording.pfn(task["waiting_for"]),
+                seq=wording.count(task["since"]),
+            ),
+            action=f"/sessions/{machine.session_id}/call/kill_task",
+            mine=task["name"] == who.by,
+        )
+        for task in tasks
+        if task["waiting_for"] is not None and (person.lab is None or task["name"] == who.by)
+    ]
+
+
+def presenter(lab: Lab) -> Link | None:
+    """Where the instructor is, where they show it."""
+    if lab.view is None:
+        return None
+    at = lab.view.removeprefix("/sessions/").partition("?")[0].partition("/")[0]
+    title = next((machine.title for machine in lab.machines if machine.session_id == at), lab.title)
+    return Link(title, lab.view)
+
+
+def state_of(lab: Lab) -> str:
+    """`open`, `frozen` or `closed`."""
+    if lab.closed is not None:
+        return "closed"
+    return "frozen" if lab.frozen else "open"
+
+
+# -- as the instructor has it ------------------------------------------------------------------------------
+
+
+async def taught_page(
+    request: Request, lab: Lab, refusal: Refusal | None, at: str, typed: Mapping[str, str]
+) -> TaughtPage:
+    """How people come in, what there is for them, and how far they are."""
+    labs, person = labs_of(request), asker(request)
+    sessions, who = door(request)
+    standing = await labs.wall.standing(person, lab.id, patience=0.0)
+    offered = await sessions.list(who, OFFERED)
+    return TaughtPage(
+        shell=shell_of(request, f"/labs/{lab.id}"),
+        title=lab.title,
+        id=lab.id,
+        text=markdown.html(lab.text),
+        source=lab.text,
+        state=state_of(lab),
+        invitation=invitation_of(request, lab),
+        prepared=[
+            PreparedView(
+                id=machine.id,
+                title=machine.title,
+                seq=machine.seq,
+                stages=[
+                    stage(machine, place, standing.checkpoints, len(standing.tiles))
+                    for place in range(len(machine.checkpoints))
+                ],
+                copies=(),
+                href=f"/sessions/{machine.session_id}",
+                picture=f"/sessions/{machine.session_id}/thumbnail.svg?seq={machine.seq}",
+            )
+            for machine in lab.machines
+            if machine.kind == "prepared"
+        ],
+        shared=await shared_views(request, lab),
+        sessions=[(info.id, info.name) for info in offered.items],
+        members=len(standing.tiles),
+        typed=typed,
+        refusal=refusal,
+        at=at,
+    )
+
+
+def stage(machine: Machine, place: int, counts: Mapping[str, int], members: int) -> Stage:
+    """A checkpoint, and how many of the class have come to it."""
+    mark = machine.checkpoints[place]
+    there = counts.get(mark.id, 0)
+    words = ngettext("%(num)s of %(all)s", "%(num)s of %(all)s", there, all=wording.count(members))
+    return Stage(mark.id, mark.title, mark.seq, count=words, share=1000 * there // members if members else 0)
+
+
+def invitation_of(request: Request, lab: Lab) -> Invitation | None:
+    """How people come in; None where nobody is let in."""
+    if lab.code is None:
+        return None
+    return Invitation(
+        code=lab.code,
+        link=join_link(request, lab.code),
+        until=wording.date(lab.code_expires or ""),
+        picture=f"/labs/{lab.id}/join.svg?code={lab.code}",
+    )
+
+
+def join_link(request: Request, code: str) -> str:
+    """What a phone opens."""
+    return f"{public_address(request)}/join/{code}"
+
+
+async def own_lab(request: Request, lab_id: str) -> Lab:
+    """A lab that who asks teaches. Raises NotFound, and Forbidden for its members."""
+    person: Person = asker(request)
+    found = await labs_of(request).rooms.get(person, lab_id)
+    if found.owner != person.id:
+        require_instructor(person)
+    return found
+
+
+@router.get("/labs/{lab_id}/board")
+async def board(request: Request, lab_id: str) -> Response:
+    """The way in, to be read from the last row."""
+    lab = await own_lab(request, lab_id)
+    address = public_address(request)
+    return respond(
+        BoardPage(
+            shell=shell_of(request),
+            title=lab.title,
+            id=lab.id,
+            invitation=invitation_of(request, lab),
+            host=address.partition("://")[2],
+        )
+    )
+
+
+@router.get("/labs/{lab_id}/join.svg")
+async def join_picture(request: Request, lab_id: str) -> Response:
+    """The link as a QR code."""
+    lab = await own_lab(request, lab_id)
+    if lab.code is None:
+        raise NotFound("code", lab_id)
+    return Response(qr.svg(join_link(request, lab.code)), media_type="image/svg+xml")

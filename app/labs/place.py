@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence, Set
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, cast
 
 from app.labs.person import Person
-from app.labs.room import PREPARED, Checkpoint, machines_of, seen
+from app.labs.room import PREPARED, ROLES, Checkpoint, Machine, machines_of, seen
 from app.sessions.access import HELD, Right, require, require_free
 from app.sessions.errors import Conflict
 from app.store import Connection, labs, people
 from app.store import sessions as session_rows
 from app.store.labs import LabRow
+from app.store.people import MemberRow
 from app.store.sessions import SessionRow
 
 Role = Literal["owner", "instructor", "member", "watcher"]
@@ -59,22 +61,19 @@ def place_of(db: Connection, person: Person, session_id: str) -> Place | None:
         return None
     role = require(db, person.principal, Right.READ, row.id, row.owner)
     lab = seen(db, person, row.lab_id)
-    members = people.lab_members(db, lab.id)
-    owner = next((member for member in members if member.id == row.owner), None)
+    owner = people.member(db, row.owner)
     held = held_by(lab, row)
-    shared = [
-        one.kind for one in labs.of_session(db, row.id) if one.lab_id == lab.id and one.kind != PREPARED
-    ]
+    here = [one.kind for one in labs.of_session(db, row.id) if one.lab_id == lab.id]
     return Place(
-        lab.id,
-        lab.title,
-        role,  # type: ignore[arg-type]
-        shared[0] if shared else None,
-        None if owner is None else copies(db, lab.id, owner.id)[row.id],
-        "" if owner is None else owner.nickname,
-        held,
-        why_not(person, role, held),
-        names_in(db, lab),
+        lab_id=lab.id,
+        title=lab.title,
+        role=cast("Role", role),
+        kind=next((kind for kind in here if kind in ROLES), None),
+        copy=None if owner is None else copy_of(row, owner, machines_of(db, lab.id), reached(db, owner)),
+        nickname="" if owner is None else owner.nickname,
+        held=held,
+        stopped=why_not(person, role, held),
+        names=names_in(db, lab, owner),
     )
 
 
@@ -97,39 +96,51 @@ def why_not(person: Person, role: str, held: str | None) -> str | None:
     return None
 
 
-def names_in(db: Connection, lab: LabRow) -> dict[str, str]:
-    """What people call those whom rows and tasks call by number: members (`m7`), instructor (`i1`)."""
-    found = {f"m{row.number}": row.nickname for row in people.lab_members(db, lab.id)}
-    owner = people.account(db, lab.owner)
-    return found if owner is None else found | {f"i{owner.number}": owner.name}
+def names_in(db: Connection, lab: LabRow, owner: MemberRow | None = None) -> dict[str, str]:
+    """What people call those whom rows and tasks call by number: members (`m7`), instructor (`i1`).
+
+    owner: in a machine of whose own nobody else appears.
+    """
+    members = people.lab_members(db, lab.id) if owner is None else [owner]
+    found = {f"m{row.number}": row.nickname for row in members}
+    teacher = people.account(db, lab.owner)
+    return found if teacher is None else found | {f"i{teacher.number}": teacher.name}
 
 
-def copies(db: Connection, lab_id: str, owner: str | None = None) -> dict[str, Copy]:
-    """The machines of a lab's members, or of one, by their ids, the oldest first."""
-    numbers = {member.id: member.number for member in people.lab_members(db, lab_id)}
-    prepared = {(one.session_id, one.seq): one for one in machines_of(db, lab_id) if one.kind == PREPARED}
-    reached: dict[str, set[str]] = {}
+def copies(db: Connection, lab_id: str, owner: str | None = None) -> list[Copy]:
+    """The machines of a lab's members, or of one, the oldest first."""
+    if owner is None:
+        members = {member.id: member for member in people.lab_members(db, lab_id)}
+        rows = [row for row in session_rows.of_lab(db, lab_id) if row.owner in members]
+    else:
+        member = people.member(db, owner)
+        members = {} if member is None else {owner: member}
+        rows = [row for row in session_rows.all_owned(db, owner) if row.owner in members]
+    machines = machines_of(db, lab_id)
+    steps: dict[str, set[str]] = {}
     for step in labs.lab_progress(db, lab_id):
-        reached.setdefault(step.member_id, set()).add(step.checkpoint_id)
-    found = {}
-    for row in session_rows.of_lab(db, lab_id):
-        if row.owner not in numbers or owner not in (None, row.owner):
-            continue
-        machine = prepared.get((row.origin_id or "", row.origin_seq or 0))
-        marks = () if machine is None else machine.checkpoints
-        found[row.id] = Copy(
-            row.id,
-            row.name,
-            numbers[row.owner],
-            row.seq,
-            row.locked,
-            None if machine is None else machine.id,
-            next_of(marks, reached.get(row.owner, set())),
-        )
-    return found
+        steps.setdefault(step.member_id, set()).add(step.checkpoint_id)
+    return [
+        copy_of(row, members[row.owner], machines, steps.get(row.owner, set()))
+        for row in sorted(rows, key=lambda row: (row.created, row.id))
+    ]
 
 
-def next_of(marks: tuple[Checkpoint, ...], reached: set[str]) -> Checkpoint | None:
+def copy_of(row: SessionRow, owner: MemberRow, machines: Sequence[Machine], reached: Set[str]) -> Copy:
+    """A member's machine, with the prepared one behind it. reached: checkpoints that the member has come to."""
+    for machine in machines:
+        if machine.kind == PREPARED and (machine.session_id, machine.seq) == (row.origin_id, row.origin_seq):
+            following = next_of(machine.checkpoints, reached)
+            return Copy(row.id, row.name, owner.number, row.seq, row.locked, machine.id, following)
+    return Copy(row.id, row.name, owner.number, row.seq, row.locked)
+
+
+def reached(db: Connection, member: MemberRow) -> Set[str]:
+    """The checkpoints that a member has come to."""
+    return labs.reached_by(db, member.id).keys()
+
+
+def next_of(marks: Sequence[Checkpoint], reached: Set[str]) -> Checkpoint | None:
     """The first checkpoint behind the furthest that somebody has reached."""
     last = max((place for place, mark in enumerate(marks) if mark.id in reached), default=-1)
     return marks[last + 1] if last + 1 < len(marks) else None

@@ -156,7 +156,7 @@ class Sharing:
 
         def query(db: Connection) -> list[Copy]:
             lab = seen(db, person, lab_id)
-            return list(copies(db, lab_id, None if lab.owner == person.id else person.id).values())
+            return copies(db, lab_id, None if lab.owner == person.id else person.id)
 
         return await self._sessions.query(query)
 
@@ -270,8 +270,7 @@ class Sharing:
 
         def query(db: Connection) -> dict[str, str]:
             seen(db, person, lab_id)
-            steps = labs.lab_progress(db, lab_id)
-            return {step.checkpoint_id: step.how for step in steps if step.member_id == person.id}
+            return labs.reached_by(db, person.id)
 
         return await self._sessions.query(query)
 

@@ -191,6 +191,12 @@ def lab_progress(db: Connection, lab_id: str) -> list[ProgressRow]:
     return [ProgressRow._make(row) for row in db.execute(query.order_by(progress.c.time))]
 
 
+def reached_by(db: Connection, member_id: str) -> dict[str, str]:
+    """The checkpoints that a member has come to, and how."""
+    query = select(progress.c.checkpoint_id, progress.c.how).where(progress.c.member_id == member_id)
+    return {checkpoint_id: how for checkpoint_id, how in db.execute(query)}
+
+
 def calls(db: Connection, lab_id: str) -> list[tuple[str, str, int]]:
     """Session, who, and how many calls they have made there, in all sessions of a lab."""
     return [(session, by, count) for session, by, count in db.execute(_CALLS, {"of": lab_id})]

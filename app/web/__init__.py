@@ -12,7 +12,20 @@ from starlette.responses import Response
 
 from app import paths
 from app.demos import Library
-from app.web import demos, entrance, explain, history, home, labacts, labs, machine, reference, texts
+from app.web import (
+    demos,
+    entrance,
+    explain,
+    history,
+    home,
+    keys,
+    labacts,
+    labs,
+    machine,
+    members,
+    reference,
+    texts,
+)
 from app.web.assets import Assets, KeptForGood
 from app.web.contexts import ErrorPage, Link
 from app.web.language import N_, Languages, Speaking, _
@@ -23,6 +36,21 @@ from app.web.thumbnail import Thumbnails
 __all__ = ["error_page", "mount"]
 
 log = logging.getLogger(__name__)
+
+FACES = (
+    demos,
+    entrance,
+    explain,
+    history,
+    home,
+    keys,
+    labacts,
+    labs,
+    machine,
+    members,
+    reference,
+    texts,
+)
 
 TITLES = {
     403: N_("Not yours"),
@@ -46,7 +74,7 @@ def mount(app: FastAPI, own_demos: Path | None = None) -> None:
     for fault in app.state.demos.faults():
         log.warning("a demo cannot be used: %s", fault)
     app.mount(app.state.assets.prefix, KeptForGood(directory=paths.STATIC), "static")
-    for face in (demos, entrance, explain, history, home, labacts, labs, machine, reference, texts):
+    for face in FACES:
         app.include_router(face.router)
     app.add_middleware(Speaking, languages=app.state.languages)
 

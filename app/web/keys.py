@@ -1,4 +1,4 @@
-"""With what somebody comes back: a token for scripts, a link for another device; and the way out everywhere."""
+"""With what somebody comes back: a token for scripts, a link for another device; and the way out."""
 
 from __future__ import annotations
 
@@ -106,7 +106,9 @@ async def leave(request: Request) -> Response:
     return shown_out(request, RedirectResponse("/join", 303))
 
 
-@router.get("/me/{made}")
-async def again(made: str) -> Response:
+@router.get("/me/token")
+@router.get("/me/link")
+@router.get("/me/invitation")
+async def again() -> Response:
     """Where the reload of a page leads on which something was shown once: it is not shown again."""
     return RedirectResponse("/me", 303)

@@ -1,4 +1,4 @@
-"""What the templates of labs are given, as in contexts.py: the entrance, keys, labs, members, what was done."""
+"""What the templates of labs are given, as in contexts.py: the entrance, keys, labs, members, records."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
+from app.labs import Activity
 from app.web.contexts import Link, Page, Refusal
 
 # -- the entrance ------------------------------------------------------------------------------------------
@@ -265,3 +266,77 @@ class BoardPage(Page):
     id: str
     invitation: Invitation | None
     host: str
+
+
+# -- members, and what was done ----------------------------------------------------------------------------
+
+
+@dataclass(frozen=True, slots=True)
+class MachineOf:
+    """A machine of a member's."""
+
+    id: str
+    name: str
+    href: str
+    seq: int
+    locked: bool
+
+
+@dataclass(frozen=True, slots=True)
+class MemberRow:
+    """A member. seq, last_call: of the machine that they have called last. export: all that is theirs."""
+
+    number: int
+    nickname: str
+    joined: str
+    calls: int
+    seq: int | None
+    last_call: str | None
+    checkpoint: str | None
+    machines: Sequence[MachineOf]
+    export: str
+
+
+@dataclass(frozen=True, slots=True)
+class MembersPage(Page):
+    """members.html: the roster."""
+
+    TEMPLATE: ClassVar[str] = "lab/members.html"
+    id: str
+    lab: Link
+    state: str
+    members: Sequence[MemberRow]
+    refusal: Refusal | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ActivityPage(Page):
+    """activity.html: attendance. calls: of all. active: how many have made one."""
+
+    TEMPLATE: ClassVar[str] = "lab/activity.html"
+    id: str
+    lab: Link
+    rows: Sequence[Activity]
+    calls: int
+    active: int
+
+
+@dataclass(frozen=True, slots=True)
+class ActRow:
+    """Something that not everybody may do. lab: in which. target: the id of what it was done to."""
+
+    time: str
+    who: str
+    act: str
+    lab: Link | None
+    target: str
+    detail: str
+
+
+@dataclass(frozen=True, slots=True)
+class AuditPage(Page):
+    """audit.html: such acts, the latest first. older: the next part."""
+
+    TEMPLATE: ClassVar[str] = "lab/audit.html"
+    acts: Sequence[ActRow]
+    older: str | None

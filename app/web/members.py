@@ -1,0 +1,239 @@
+"""Who is in a lab: the roster with everybody's machines, and what an instructor may do with them."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.labs import Activity, Copy, csvfile
+from app.sessions import NotFound
+from app.web.address import number as number_of
+from app.web.asking import asker, labs_of
+from app.web.contexts import Link, Refusal
+from app.web.lab_contexts import (
+    ActivityPage,
+    ActRow,
+    AuditPage,
+    ConfirmPage,
+    MachineOf,
+    MemberRow,
+    MembersPage,
+)
+from app.web.labs import own_lab, state_of
+from app.web.language import _, ngettext
+from app.web.refusals import REFUSED, refusal_of, status_of
+from app.web.render import respond
+from app.web.shell import shell_of
+
+router = APIRouter(include_in_schema=False)
+
+ACTS_SHOWN = 100
+
+
+# -- the roster --------------------------------------------------------------------------------------------
+
+
+@router.get("/labs/{lab_id}/members")
+async def members(request: Request, lab_id: str) -> Response:
+    """Everybody, with their machines."""
+    return respond(await members_page(request, lab_id))
+
+
+async def members_page(request: Request, lab_id: str, refusal: Refusal | None = None) -> MembersPage:
+    """The context."""
+    labs, person = labs_of(request), asker(request)
+    lab = await own_lab(request, lab_id)
+    copies: dict[int, list[Copy]] = {}
+    for copy in await labs.sharing.copies(person, lab_id):
+        copies.setdefault(copy.number, []).append(copy)
+    return MembersPage(
+        shell=shell_of(request),
+        title=_("Members of %(title)s", title=lab.title),
+        id=lab_id,
+        lab=Link(lab.title, f"/labs/{lab_id}"),
+        state=state_of(lab),
+        members=[
+            member_row(lab_id, row, copies.get(row.number, []))
+            for row in await labs.wall.activity(person, lab_id)
+        ],
+        refusal=refusal,
+    )
+
+
+def member_row(lab_id: str, row: Activity, copies: list[Copy]) -> MemberRow:
+    """One member."""
+    return MemberRow(
+        number=row.number,
+        nickname=row.nickname,
+        joined=row.joined,
+        calls=row.calls,
+        seq=row.seq,
+        last_call=row.last_call,
+        checkpoint=row.checkpoint,
+        machines=[
+            MachineOf(copy.id, copy.name, f"/sessions/{copy.id}", copy.seq, copy.locked) for copy in copies
+        ],
+        export=f"/api/v1/labs/{lab_id}/members/{row.number}/export",
+    )
+
+
+@router.post("/labs/{lab_id}/sessions/{session_id}/lock")
+async def lock(
+    request: Request, lab_id: str, session_id: str, locked: Annotated[str, Form()] = "on"
+) -> Response:
+    """Let a member not call a machine for now, or let them again."""
+    try:
+        await labs_of(request).sharing.lock(asker(request), lab_id, session_id, locked=locked == "on")
+    except REFUSED as error:
+        refusal = refusal_of(error, _("The machine stays as it was"))
+        return respond(await members_page(request, lab_id, refusal), status_of(error))
+    return RedirectResponse(f"/labs/{lab_id}/members#machine-{session_id}", 303)
+
+
+@router.get("/labs/{lab_id}/sessions/{session_id}/reset")
+async def confirm_reset(request: Request, lab_id: str, session_id: str) -> Response:
+    """What it does to the member's work."""
+    await own_lab(request, lab_id)
+    copy, row = await copy_of(request, lab_id, session_id)
+    return respond(
+        ConfirmPage(
+            shell=shell_of(request),
+            title=_("Reset “%(machine)s” of %(nickname)s?", machine=copy.name, nickname=row.nickname),
+            words=[
+                _(
+                    "The machine gets the state again from which it started. Its rows stay: it can be rewound."
+                ),
+                _("Names that the member has given stay too, though what they stood for is gone."),
+            ],
+            action=f"/labs/{lab_id}/sessions/{session_id}/reset",
+            button=_("Reset it"),
+            keep=Link(_("Leave it"), f"/labs/{lab_id}/members"),
+        )
+    )
+
+
+@router.post("/labs/{lab_id}/sessions/{session_id}/reset")
+async def reset(request: Request, lab_id: str, session_id: str) -> Response:
+    """Back to the start."""
+    try:
+        await labs_of(request).sharing.reset(asker(request), lab_id, session_id)
+    except REFUSED as error:
+        refusal = refusal_of(error, _("The machine stays as it was"))
+        return respond(await members_page(request, lab_id, refusal), status_of(error))
+    return RedirectResponse(f"/labs/{lab_id}/members#machine-{session_id}", 303)
+
+
+@router.get("/labs/{lab_id}/members/{number}/delete")
+async def confirm_delete(request: Request, lab_id: str, number: str) -> Response:
+    """What would be lost."""
+    await own_lab(request, lab_id)
+    labs, person = labs_of(request), asker(request)
+    row = await labs.rooms.member(person, lab_id, member_number(number))
+    machines = len(await labs.rooms.machines_of_member(person, lab_id, row.number))
+    return respond(
+        ConfirmPage(
+            shell=shell_of(request),
+            title=_("Delete %(nickname)s?", nickname=row.nickname),
+            words=[
+                ngettext(
+                    "Nickname, tokens and %(num)s machine are gone for good.",
+                    "Nickname, tokens and %(num)s machines are gone for good.",
+                    machines,
+                ),
+                _("Rows on shared machines stay, with the number m%(number)s alone.", number=row.number),
+            ],
+            action=f"/labs/{lab_id}/members/{row.number}/delete",
+            button=_("Delete %(nickname)s", nickname=row.nickname),
+            keep=Link(_("Keep"), f"/labs/{lab_id}/members"),
+            save=Link(_("Export their data first"), f"/api/v1/labs/{lab_id}/members/{row.number}/export"),
+        )
+    )
+
+
+@router.post("/labs/{lab_id}/members/{number}/delete")
+async def delete(request: Request, lab_id: str, number: str) -> Response:
+    """For good."""
+    await labs_of(request).rooms.delete_member(asker(request), lab_id, member_number(number))
+    return RedirectResponse(f"/labs/{lab_id}/members", 303)
+
+
+async def copy_of(request: Request, lab_id: str, session_id: str) -> tuple[Copy, Activity]:
+    """A member's machine, and the member. Raises NotFound."""
+    labs, person = labs_of(request), asker(request)
+    for copy in await labs.sharing.copies(person, lab_id):
+        if copy.id == session_id:
+            rows = await labs.wall.activity(person, lab_id)
+            return copy, next(row for row in rows if row.number == copy.number)
+    raise NotFound("session", session_id)
+
+
+def member_number(text: str) -> int:
+    """A member's number from an address. Raises NotFound."""
+    found = number_of(text) if text.isdecimal() else None
+    if found is None:
+        raise NotFound("member", text)
+    return found
+
+
+# -- what was done -----------------------------------------------------------------------------------------
+
+
+@router.get("/labs/{lab_id}/activity")
+async def activity(request: Request, lab_id: str) -> Response:
+    """Attendance: who was there, and what they have done."""
+    lab = await own_lab(request, lab_id)
+    rows = await labs_of(request).wall.activity(asker(request), lab_id)
+    return respond(
+        ActivityPage(
+            shell=shell_of(request),
+            title=_("Activity in %(title)s", title=lab.title),
+            id=lab_id,
+            lab=Link(lab.title, f"/labs/{lab_id}"),
+            rows=rows,
+            calls=sum(row.calls for row in rows),
+            active=sum(1 for row in rows if row.calls),
+        )
+    )
+
+
+@router.get("/labs/{lab_id}/activity.csv")
+async def activity_file(request: Request, lab_id: str) -> Response:
+    """The same for a spreadsheet."""
+    rows = await labs_of(request).wall.activity(asker(request), lab_id)
+    headers = {"Content-Disposition": f'attachment; filename="activity-{lab_id}.csv"'}
+    return Response(csvfile.activity(rows), headers=headers, media_type=csvfile.MEDIA_TYPE)
+
+
+@router.get("/audit")
+async def audit(request: Request, before: str = "") -> Response:
+    """What the instructor has done, and what was done in their labs, the latest first."""
+    labs, person = labs_of(request), asker(request)
+    found = await labs.acts(person, ACTS_SHOWN + 1, number_of(before))
+    titles = {lab.id: lab.title for lab in await labs.rooms.listed(person)}
+    shown = found[:ACTS_SHOWN]
+    return respond(
+        AuditPage(
+            shell=shell_of(request),
+            title=_("Audit log"),
+            acts=[
+                ActRow(
+                    time=noted.act.time,
+                    who=_("you") if noted.act.actor == person.id else noted.act.actor,
+                    act=noted.act.act,
+                    lab=None if noted.act.lab_id is None else lab_link(noted.act.lab_id, titles),
+                    target="" if noted.act.target == noted.act.lab_id else noted.act.target,
+                    detail=noted.act.detail,
+                )
+                for noted in shown
+            ],
+            older=f"/audit?before={shown[-1].id}" if len(found) > ACTS_SHOWN else None,
+        )
+    )
+
+
+def lab_link(lab_id: str, titles: dict[str, str]) -> Link:
+    """To a lab; one that was deleted has its id left."""
+    return Link(titles.get(lab_id, lab_id), f"/labs/{lab_id}" if lab_id in titles else None)

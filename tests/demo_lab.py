@@ -76,13 +76,13 @@ class Http:
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self.client = httpx2.AsyncClient(base_url=f"{address}/api/v1", headers=headers, timeout=60)
 
-    async def __call__(self, method: str, path: str, text: str | None = None, **body: Any) -> Any:
+    async def __call__(self, method: str, path: str, lines: str | None = None, **body: Any) -> Any:
         """One request that must succeed; its answer."""
-        if text is None:
+        if lines is None:
             answer = await self.client.request(method, path, json=body if method != "GET" else None)
         else:
             answer = await self.client.request(
-                method, path, content=text, headers={"content-type": "text/plain"}
+                method, path, content=lines, headers={"content-type": "text/plain"}
             )
         assert answer.is_success, f"{method} {path}: {answer.status_code} {answer.text}"
         return answer.json() if answer.content else None

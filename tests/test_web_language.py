@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
+from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,7 @@ from app.web.language import (
     speaking,
     wanted,
 )
+from tests.every_page import every_page
 from tests.served import build, client_of
 from tests.text import template
 
@@ -184,3 +186,76 @@ def test_a_form_of_a_word_has_the_name_that_browsers_give_it(tmp_path: Path) -> 
     scripts = Languages(tmp_path).known["pl"].scripts
     assert scripts is not None
     assert json.loads(scripts.content)[one] == {"one": "ramka", "few": "ramki", "many": "ramek"}
+
+
+# -- every page ----------------------------------------------------------------------------------------------
+
+READ_OUT = ("title", "aria-label", "placeholder", "alt", "aria-valuetext")
+VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
+
+# Whose words are not the pages': code and identifiers, what a person typed, and what the kernel and the API say.
+ALLOWED = {
+    *("code", "pre", "kbd", "option", "datalist", "script", ".mono", ".mark", ".c-type"),
+    *(".verdict", ".state", ".cell-state"),
+}
+WORDS = re.compile(
+    r"\b0x[0-9a-f]+\b|\b(B|KiB|MiB|GiB|TiB|DMA|DMA32|Normal|HighMem|Movable|kmemlab|NULL)\b", re.IGNORECASE
+)
+
+
+class Unsaid(HTMLParser):
+    """What of a page stands outside of the brackets, with the element that it is in."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.found: list[tuple[str, str]] = []
+        self.stack: list[set[str]] = []
+        self.depth = 0
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        given = {name: value or "" for name, value in attrs}
+        names = {tag, *(f".{name}" for name in given.get("class", "").split()), f"#{given.get('id', '')}"}
+        self.stack.append(names)
+        for name in READ_OUT:
+            self.look(name, self.outside(given.get(name, ""), 0)[0])
+        if tag in VOID:
+            self.stack.pop()
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.handle_starttag(tag, attrs)
+        if tag not in VOID:
+            self.stack.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        while self.stack and tag not in self.stack.pop():
+            pass
+
+    def handle_data(self, data: str) -> None:
+        text, self.depth = self.outside(data, self.depth)
+        self.look("", text)
+
+    def outside(self, text: str, depth: int) -> tuple[str, int]:
+        """The part of a text that is in no brackets; how deep its end is in them."""
+        found = ""
+        for char in text:
+            depth += (char == OPEN) - (char == CLOSE)
+            found += char if not depth and char != CLOSE else ""
+        return found, depth
+
+    def look(self, attribute: str, text: str) -> None:
+        names = set().union(*self.stack)
+        if re.search(r"[^\W\d_]{2}", WORDS.sub("", text)) and not names & ALLOWED:
+            where = " ".join(sorted(max(names_, key=len) for names_ in self.stack[-3:]))
+            self.found.append((f"{where} {attribute}", text.strip()))
+
+
+def test_nothing_is_said_that_cannot_be_translated(client: TestClient) -> None:
+    client.headers["Accept-Language"] = "de"
+    unsaid: dict[tuple[str, str], str] = {}
+    for name, page in every_page(client):
+        parser = Unsaid()
+        parser.feed(page)
+        for found in parser.found:
+            unsaid.setdefault(found, name)
+    del client.headers["Accept-Language"]
+    assert unsaid == {}

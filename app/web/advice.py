@@ -5,54 +5,63 @@ from __future__ import annotations
 from typing import Final
 
 from app.web.contexts import Advice, AdviceRow, Link
+from app.web.language import N_, _
 
-COLUMNS: Final = ("any memory", "below 16 MiB, for an old device", "below 4 GiB, for a 32-bit device")
+COLUMNS: Final = (
+    N_("any memory"),
+    N_("below 16 MiB, for an old device"),
+    N_("below 4 GiB, for a 32-bit device"),
+)
 ZONES: Final = ("", "GFP_DMA", "GFP_DMA32")
 
 # Where the caller is, and what it may therefore say.
 PLACES: Final = (
     (
-        "a process that may sleep",
+        N_("a process that may sleep"),
         "GFP_KERNEL",
-        "It may wait for reclaim and I/O: the request hardly ever fails.",
+        N_("It may wait for reclaim and I/O: the request hardly ever fails."),
     ),
     (
-        "a process that may not: spinlock held, preemption off",
+        N_("a process that may not: spinlock held, preemption off"),
         "GFP_ATOMIC",
-        "It takes from the reserves instead of waiting. Better: allocate before taking the lock.",
+        N_("It takes from the reserves instead of waiting. Better: allocate before taking the lock."),
     ),
-    ("a softirq", "GFP_ATOMIC", "No process is running that could be put to sleep."),
-    ("a tasklet", "GFP_ATOMIC", "A tasklet is a softirq."),
-    ("an interrupt handler", "GFP_ATOMIC", "It cannot sleep, and it must check for NULL."),
+    (N_("a softirq"), "GFP_ATOMIC", N_("No process is running that could be put to sleep.")),
+    (N_("a tasklet"), "GFP_ATOMIC", N_("A tasklet is a softirq.")),
+    (N_("an interrupt handler"), "GFP_ATOMIC", N_("It cannot sleep, and it must check for NULL.")),
 )
 
 # What is special about the request, wherever it is made from a process.
 PURPOSES: Final = (
-    ("in a block driver, or under its locks", "GFP_NOIO", "Reclaim that started I/O could wait for itself."),
     (
-        "in a file system, or under its locks",
+        N_("in a block driver, or under its locks"),
+        "GFP_NOIO",
+        N_("Reclaim that started I/O could wait for itself."),
+    ),
+    (
+        N_("in a file system, or under its locks"),
         "GFP_NOFS",
-        "Reclaim could call into the same file system again.",
+        N_("Reclaim could call into the same file system again."),
     ),
     (
-        "a page for user space",
+        N_("a page for user space"),
         "GFP_HIGHUSER_MOVABLE",
-        "It needs no kernel address, and it can be moved for a large block.",
+        N_("It needs no kernel address, and it can be moved for a large block."),
     ),
     (
-        "a large block that vmalloc could replace",
+        N_("a large block that vmalloc could replace"),
         "GFP_KERNEL|__GFP_NORETRY|__GFP_NOWARN",
-        "One light try, then quietly NULL: as kvmalloc asks.",
+        N_("One light try, then quietly NULL: as kvmalloc asks."),
     ),
     (
-        "only if it costs nothing",
+        N_("only if it costs nothing"),
         "GFP_NOWAIT|__GFP_NOWARN",
-        "No waiting and no reserves: for caches of which none is needed.",
+        N_("No waiting and no reserves: for caches of which none is needed."),
     ),
     (
-        "it must not fail",
+        N_("it must not fail"),
         "GFP_KERNEL|__GFP_NOFAIL",
-        "It waits for ever instead; above order 1 the kernel warns.",
+        N_("It waits for ever instead; above order 1 the kernel warns."),
     ),
 )
 
@@ -60,12 +69,12 @@ PURPOSES: Final = (
 def advice() -> Advice:
     """Both tables, each mask a link that takes it apart."""
     return Advice(
-        columns=COLUMNS,
+        columns=[_(column) for column in COLUMNS],
         places=[
-            AdviceRow(where, [mask(f"{zone}|{flags}" if zone else flags) for zone in ZONES], why)
+            AdviceRow(_(where), [mask(f"{zone}|{flags}" if zone else flags) for zone in ZONES], _(why))
             for where, flags, why in PLACES
         ],
-        purposes=[AdviceRow(what, [mask(flags)], why) for what, flags, why in PURPOSES],
+        purposes=[AdviceRow(_(what), [mask(flags)], _(why)) for what, flags, why in PURPOSES],
     )
 
 

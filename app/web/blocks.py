@@ -6,12 +6,13 @@ takes the same width off.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from app.mm.mmzone import PAGEBLOCK_NR_PAGES
 from app.web import wording
 from app.web.explain_contexts import BlockDrawing, Box, Level, PageblockDrawing
+from app.web.language import _
 
 Step = Mapping[str, Any]
 
@@ -36,23 +37,38 @@ def split(numbers: Mapping[str, Any]) -> BlockDrawing:
     found, asked, halves = numbers["from_order"], numbers["to_order"], numbers["halves"]
     pfn = halves[-1][0] - halves[-1][1]
     step = WIDTH / (len(halves) + 1)
-    levels = [level(0, found, [Box(0, WIDTH, "found")], f"{wording.pfn(pfn)} found")]
-    for row, (half, _) in enumerate(halves, 1):
+    levels = [level(0, found, [Box(0, WIDTH, "found")], _("%(pfn)s found", pfn=wording.pfn(pfn)))]
+    for row, (half, _frames) in enumerate(halves, 1):
         edge = WIDTH - row * step
         boxes = [Box(0, round(edge, 1), "kept"), Box(round(edge, 1), round(step, 1), "back")]
-        levels.append(level(row, found - row, boxes, f"{wording.pfn(half)} put back"))
+        levels.append(level(row, found - row, boxes, _("%(pfn)s put back", pfn=wording.pfn(half))))
     levels.append(
-        level(len(levels), asked, [Box(0, round(step, 1), "given")], f"{wording.pfn(pfn)} given out")
+        level(
+            len(levels),
+            asked,
+            [Box(0, round(step, 1), "given")],
+            _("%(pfn)s given out", pfn=wording.pfn(pfn)),
+        )
     )
-    back = ", ".join(f"{half:#x} of order {found - row}" for row, (half, _) in enumerate(halves, 1))
+    back = listed((half, found - row) for row, (half, _frames) in enumerate(halves, 1))
     return BlockDrawing(
         kind="split",
         width=SPLIT,
         height=ROW * len(levels),
         levels=levels,
-        words=f"The block {pfn:#x} of order {found} is halved down to order {asked}. "
-        f"Put back: {back}. Given out: {pfn:#x} of order {asked}.",
-        caption=f"Order {found} halved to order {asked}: one half is put back at each order.",
+        words=_(
+            "The block %(pfn)s of order %(found)s is halved down to order %(asked)s. "
+            "Put back: %(back)s. Given out: %(pfn)s of order %(asked)s.",
+            pfn=wording.hexadecimal(pfn),
+            found=found,
+            asked=asked,
+            back=back,
+        ),
+        caption=_(
+            "Order %(found)s halved to order %(asked)s: one half is put back at each order.",
+            found=found,
+            asked=asked,
+        ),
     )
 
 
@@ -76,17 +92,35 @@ def merge(numbers: Mapping[str, Any]) -> BlockDrawing:
         for row, (block, buddy) in enumerate(pairs)
     ]
     levels = [level(row, first + row, boxes, labels[row]) for row, boxes in enumerate(rows)]
-    whole = f"{wording.pfn(numbers['pfn'])} on its list"
+    whole = _("%(pfn)s on its list", pfn=wording.pfn(numbers["pfn"]))
     levels.append(level(len(levels), order, [Box(0, WIDTH, "found")], whole))
-    buddies = ", ".join(f"{buddy:#x} of order {first + row}" for row, (_, buddy) in enumerate(pairs))
+    buddies = listed((buddy, first + row) for row, (_block, buddy) in enumerate(pairs))
     return BlockDrawing(
         kind="merge",
         width=MERGE,
         height=ROW * len(levels),
         levels=levels,
-        words=f"The freed block {freed:#x} of order {first} is joined with its free buddies {buddies}: "
-        f"{numbers['pfn']:#x} of order {order}.",
-        caption=f"Order {first} joined to order {order}: the buddy is pfn XOR 2^order.",
+        words=_(
+            "The freed block %(freed)s of order %(first)s is joined with its free buddies %(buddies)s: "
+            "%(pfn)s of order %(order)s.",
+            freed=wording.hexadecimal(freed),
+            first=first,
+            buddies=buddies,
+            pfn=wording.hexadecimal(numbers["pfn"]),
+            order=order,
+        ),
+        caption=_(
+            "Order %(first)s joined to order %(order)s: the buddy is pfn XOR 2^order.",
+            first=first,
+            order=order,
+        ),
+    )
+
+
+def listed(blocks_: Iterable[tuple[int, int]]) -> str:
+    """Blocks in words."""
+    return ", ".join(
+        _("%(pfn)s of order %(order)s", pfn=wording.hexadecimal(pfn), order=order) for pfn, order in blocks_
     )
 
 
@@ -115,14 +149,22 @@ def pageblock(step: Step) -> PageblockDrawing | None:
     numbers = step["numbers"]
     free, alike, threshold = numbers["free_pages"], numbers["alike_pages"], numbers["threshold"]
     claimed = free + alike >= threshold
+    counts = {"all": PAGEBLOCK_NR_PAGES, "free": free, "alike": alike, "threshold": threshold}
     return PageblockDrawing(
         free=scaled(free),
         alike=scaled(alike),
         threshold=scaled(threshold),
         claimed=claimed,
-        words=f"Of the {PAGEBLOCK_NR_PAGES} frames of the pageblock {numbers['pageblock']:#x}, {free} are "
-        f"free and {alike} in use alike; from {threshold} on it is claimed.",
-        caption=f"{free} free, {alike} alike, of {PAGEBLOCK_NR_PAGES}; the mark is at {threshold}.",
+        words=_(
+            "Of the %(all)s frames of the pageblock %(pfn)s, %(free)s are free and %(alike)s in use alike; "
+            "from %(threshold)s on it is claimed.",
+            pfn=wording.hexadecimal(numbers["pageblock"]),
+            **counts,
+        ),
+        caption=_(
+            "%(free)s free, %(alike)s alike, of %(all)s; the mark is at %(threshold)s.",
+            **counts,
+        ),
     )
 
 

@@ -10,29 +10,30 @@ from app.web import fields, recipes
 from app.web.address import Address
 from app.web.contexts import CallForm, FieldView, Link, Refusal
 from app.web.journal import returns
+from app.web.language import N_, _
 
 DEFAULT_CALL: Final = "alloc_pages"
 PREFILLED: Final = ("page", "addr", "order", "cache")
 
 HINTS: Final = {
-    "page": "a frame (0x4a00), a struct page *, a name (p, p+3) or NULL",
-    "page_or_addr": "a frame, an address, a name (p) or NULL",
-    "addr": "an address, a name (p) or NULL",
-    "gfp": "names joined with |, or a number",
-    "size": "bytes; K, M and G are understood",
-    "node": "-1 for the CPU’s own",
-    "order": "2^order frames",
-    "align": "of each object, in bytes",
+    "page": N_("a frame (0x4a00), a struct page *, a name (p, p+3) or NULL"),
+    "page_or_addr": N_("a frame, an address, a name (p) or NULL"),
+    "addr": N_("an address, a name (p) or NULL"),
+    "gfp": N_("names joined with |, or a number"),
+    "size": N_("bytes; K, M and G are understood"),
+    "node": N_("-1 for the CPU’s own"),
+    "order": N_("2^order frames"),
+    "align": N_("of each object, in bytes"),
 }
 GROUPS: Final = {
-    "pages": "Page frames",
-    "references": "References",
-    "locks": "Page locks",
-    "slab": "Slab",
-    "vmalloc": "vmalloc",
-    "highmem": "HIGHMEM",
-    "modules": "Modules",
-    "system": "System",
+    "pages": N_("Page frames"),
+    "references": N_("References"),
+    "locks": N_("Page locks"),
+    "slab": N_("Slab"),
+    "vmalloc": N_("vmalloc"),
+    "highmem": N_("HIGHMEM"),
+    "modules": N_("Modules"),
+    "system": N_("System"),
 }
 
 
@@ -86,7 +87,7 @@ def argument(arg: Arg, given: Mapping[str, str], refusal: Refusal | None) -> Fie
         kind=kind,
         value=given.get(arg.name, ""),
         required=arg.required,
-        hint=HINTS.get(arg.name, HINTS.get(arg.kind, arg.doc)),
+        hint=_(HINTS.get(arg.name, HINTS.get(arg.kind, arg.doc))),
         c_type=arg.c_type,
         choices=tuple(SYSCTLS) if kind == "select" else (),
         error=fault(arg.name, arg.kind, refusal),
@@ -102,14 +103,14 @@ def fault(name: str, kind: str, refusal: Refusal | None) -> str | None:
 
 
 BESIDE: Final[dict[str, tuple[str, str, str, str]]] = {
-    "task": ("task", "word", "init", "who calls: A-Z a-z 0-9 _ -"),
-    "cpu": ("cpu", "cpu", "0", "on which CPU"),
-    "context": ("context", "select", "process", "from where"),
-    "repeat": ("repeat", "uint", "", "how many times"),
-    "until": ("until", "word", "", "NULL, or free < 1000"),
-    "start": ("start", "uint", "", "first block of a list"),
-    "step": ("step", "uint", "", "every how many-th"),
-    "count": ("count", "uint", "", "how many at most"),
+    "task": ("task", "word", "init", N_("who calls: A-Z a-z 0-9 _ -")),
+    "cpu": ("cpu", "cpu", "0", N_("on which CPU")),
+    "context": ("context", "select", "process", N_("from where")),
+    "repeat": ("repeat", "uint", "", N_("how many times")),
+    "until": ("until", "word", "", N_("NULL, or free < 1000")),
+    "start": ("start", "uint", "", N_("first block of a list")),
+    "step": ("step", "uint", "", N_("every how many-th")),
+    "count": ("count", "uint", "", N_("how many at most")),
 }
 
 
@@ -118,18 +119,20 @@ def beside(name: str, given: Mapping[str, str], refusal: Refusal | None) -> Fiel
     label, kind, default, hint = BESIDE[name]
     choices = CONTEXTS if name == "context" else ()
     value = given.get(name, default)
-    return FieldView(name, label, kind, value, False, hint, choices=choices, error=fault(name, kind, refusal))
+    return FieldView(
+        name, label, kind, value, False, _(hint), choices=choices, error=fault(name, kind, refusal)
+    )
 
 
 def named(given: Mapping[str, str], refusal: Refusal | None) -> FieldView:
     """What the result is called from now on."""
     return FieldView(
         "as",
-        "result name",
+        _("result name"),
         "word",
         given.get("as", ""),
         False,
-        "then p or p+3 in later calls",
+        _("then p or p+3 in later calls"),
         error=fault("as", "word", refusal),
     )
 
@@ -141,7 +144,7 @@ def picker(spec: CallSpec, here: Address, *, numa: bool) -> list[tuple[str, list
         if other.name == "alloc_pages_node" and not numa and other is not spec:
             continue
         href = here.to(call=other.name).href
-        groups.setdefault(GROUPS[other.group], []).append(Link(other.name, href, other is spec, other.doc))
+        groups.setdefault(_(GROUPS[other.group]), []).append(Link(other.name, href, other is spec, other.doc))
     return list(groups.items())
 
 

@@ -17,6 +17,7 @@ from app.web.address import PANELS, Address, number
 from app.web.contexts import Link, Refusal
 from app.web.demo_contexts import DemoPanel, DemoRow, StepDot
 from app.web.journal import journal_row
+from app.web.language import N_, _
 from app.web.recipes import curl_line
 
 ANCHORS: Final = {
@@ -26,19 +27,32 @@ ANCHORS: Final = {
     "journal": "journal",
     "inspector": "inspector",
 }
+LOOKS_AT: Final = {
+    "zones": N_("zones"),
+    "map": N_("map"),
+    "outcome": N_("outcome"),
+    "journal": N_("journal"),
+    "inspector": N_("inspector"),
+    "free lists": N_("free lists"),
+    "slab": "slab",
+    "vmalloc": "vmalloc",
+    "tasks": N_("tasks"),
+    "log": N_("log"),
+    "/proc": "/proc",
+}
 VIEW: Final = (*VIEW_TEXTS, *VIEW_NUMBERS)
 
 
 def demo_row(demo: Demo) -> DemoRow:
     """A line of the home page's list."""
-    machines = ", then ".join(machine_text(part.machine) for part in demo.parts)
+    machines = _(", then ").join(machine_text(part.machine) for part in demo.parts)
     return DemoRow(demo.name, demo.title, demo.teaser, machines, len(demo.steps))
 
 
 def machine_text(machine: Mapping[str, Any]) -> str:
     """`x86_64-1g, lecture view`."""
     profile = str(machine.get("profile", DEFAULT_PROFILE))
-    return f"{profile}, lecture view" if machine.get("lecture") else profile
+    return _("%(profile)s, lecture view", profile=profile) if machine.get("lecture") else profile
 
 
 def demo_of(library: Library, here: Address) -> tuple[Demo, int] | None:
@@ -126,13 +140,16 @@ def panel(
         ready=inside and not rows and left is None,
         first_left=None
         if left is None
-        else Link(f"Step {left + 1}: {demo.steps[left].title}", goto(demo, left, here)),
+        else Link(
+            _("Step %(number)s: %(title)s", number=left + 1, title=demo.steps[left].title),
+            goto(demo, left, here),
+        ),
         results=[
             (line, journal_row(row.outcome, here)) for line, row in zip(shown.calls, rows, strict=False)
         ],
         look=look_link(shown, here),
-        earlier=Link("Back", goto(demo, step - 1, here) if step else None),
-        later=Link("Next", goto(demo, step + 1, here) if step + 1 < len(demo.steps) else None),
+        earlier=Link(_("Back"), goto(demo, step - 1, here) if step else None),
+        later=Link(_("Next"), goto(demo, step + 1, here) if step + 1 < len(demo.steps) else None),
         next_machine=machine_text(following.machine) if following and inside else "",
         next_part=shown.part + 1,
         other_machine="" if inside else machine_text(demo.parts[shown.part - 1].machine),
@@ -157,8 +174,8 @@ def look_link(step: Step, here: Address) -> Link | None:
     """To what is to be looked at; a panel that is not open is opened on the way."""
     if not step.look:
         return None
-    wanted = LOOKS[step.look]
+    wanted, words = LOOKS[step.look], _(LOOKS_AT[step.look])
     if wanted is None:
-        return Link(step.look, f"#{ANCHORS[step.look]}")
+        return Link(words, f"#{ANCHORS[step.look]}")
     shown = here.panel if here.panel in PANELS else PANELS[0]
-    return Link(step.look, "#panels" if shown == wanted else here.to(panel=wanted).href + "#panels")
+    return Link(words, "#panels" if shown == wanted else here.to(panel=wanted).href + "#panels")

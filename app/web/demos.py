@@ -39,7 +39,7 @@ async def start(request: Request, name: str, part: Annotated[str, Form()] = "1")
     try:
         info = await sessions.create(who, session_name(demo, chosen), machine.machine)
     except REFUSED as error:
-        return respond(await home_page(request, None, refusal_of(error, _(NOT_CREATED))), status_of(error))
+        return respond(await home_page(request, None, refusal_of(error, NOT_CREATED)), status_of(error))
     here = Address(info.id, demo=demo.name, part=chosen if chosen > 1 else None)
     return RedirectResponse(at_step(demo, machine.first, here).href, 303)
 
@@ -83,7 +83,7 @@ async def run_page(session_id: str) -> Response:
 
 def session_name(demo: Demo, part: int) -> str:
     """What the demo's session is called."""
-    return f"{demo.title[:80]}, part {part}" if part > 1 else demo.title[:100]
+    return _("%(title)s, part %(part)s", title=demo.title[:80], part=part) if part > 1 else demo.title[:100]
 
 
 def faults_of(error: BadArgument) -> Refusal:
@@ -95,6 +95,6 @@ def place(loc: tuple[Any, ...]) -> str:
     """`("calls", 1, "page")` as a person counts: `call 2, page`."""
     match loc:
         case ("calls", int(index), *rest):
-            return ", ".join([f"call {index + 1}", *map(str, rest)])
+            return ", ".join([_("call %(number)s", number=index + 1), *map(str, rest)])
         case _:
             return ".".join(map(str, loc))

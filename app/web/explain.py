@@ -17,6 +17,7 @@ from app.web.address import Address
 from app.web.contexts import Fact, Link
 from app.web.explain_contexts import ExplainPage, StepRow, Steps
 from app.web.journal import BACKWARDS, Outcome, call_text, change, headlines, pfn_of, ret_href, ret_text
+from app.web.language import _
 from app.web.render import respond
 from app.web.shell import shell_of
 from app.web.stepping import StepAddress, View
@@ -107,7 +108,7 @@ def page(
     rows = list(step_rows(shown, first, there, info))
     context = ExplainPage(
         shell=shell_of(request),
-        title=f"#{seq} explained · {info.name}",
+        title=_("#%(seq)s explained · %(name)s", seq=seq, name=info.name),
         id=info.id,
         name=info.name,
         seq=seq,
@@ -118,20 +119,20 @@ def page(
         answered=outcome["verdict"],
         headline=headline,
         reason=reason,
-        back=Link(f"#{seq} at the machine", here.href + "#outcome"),
-        earlier=beside(info, seq - 1, "Earlier", here),
-        later=beside(info, seq + 1, "Later", here),
+        back=Link(_("#%(seq)s at the machine", seq=seq), here.href + "#outcome"),
+        earlier=beside(info, seq - 1, _("Earlier"), here),
+        later=beside(info, seq + 1, _("Later"), here),
         moment=stepping.moment(there, view, steps, step, outcome),
         groups=list(groups(rows)),
         listed=listed(first, last, len(steps)),
         total=len(steps),
-        before=Link("the steps before", there.step_to(first, f"#step-{first}") if first else None),
+        before=Link(_("the steps before"), there.step_to(first, f"#step-{first}") if first else None),
         behind=Link(
-            "the steps behind", there.step_to(last + 1, f"#step-{last + 1}") if last < len(steps) else None
+            _("the steps behind"), there.step_to(last + 1, f"#step-{last + 1}") if last < len(steps) else None
         ),
-        whole=Link("Show all", everything(here.explain(seq))) if more else None,
+        whole=Link(_("Show all"), everything(here.explain(seq))) if more else None,
         tracepoints="\n".join(lines),
-        tracepoints_shown=len(lines),
+        tracepoints_listed=listed(0, len(lines), len(points)),
         tracepoints_total=len(points),
         api=f"/api/v1/sessions/{info.id}/events/{seq}/explain",
     )
@@ -141,15 +142,18 @@ def page(
 def listed(first: int, last: int, total: int) -> str:
     """Which of the steps are on the page."""
     if last - first == total:
-        return f"{total:,}"
-    return f"{first + 1:,} to {last:,} of {total:,}" if first else f"the first {last:,} of {total:,}"
+        return wording.count(total)
+    numbers = {"last": wording.count(last), "total": wording.count(total)}
+    if first:
+        return _("%(first)s to %(last)s of %(total)s", first=wording.count(first + 1), **numbers)
+    return _("the first %(last)s of %(total)s", **numbers)
 
 
 def heading(outcome: Outcome) -> str:
     """A call was answered; a rewind was not asked of the kernel."""
     if outcome["call"] in BACKWARDS:
-        return f"What #{outcome['seq']} did"
-    return f"Why #{outcome['seq']} was answered like this"
+        return _("What #%(seq)s did", seq=outcome["seq"])
+    return _("Why #%(seq)s was answered like this", seq=outcome["seq"])
 
 
 def everything(href: str) -> str:
@@ -225,8 +229,8 @@ def zone_text(step: Step) -> str:
     """Where a step is about one zone, or one node."""
     zone, node = step["zone"], step["node"]
     if zone is not None:
-        return f"{zone}, node {node}" if node else str(zone)
-    return f"node {node}" if node is not None else ""
+        return _("%(zone)s, node %(node)s", zone=zone, node=node) if node else str(zone)
+    return _("node %(node)s", node=node) if node is not None else ""
 
 
 def fact(step: Step, name: str, here: Address, info: SessionInfo) -> Fact:
@@ -234,10 +238,10 @@ def fact(step: Step, name: str, here: Address, info: SessionInfo) -> Fact:
     value = step["numbers"][name]
     if isinstance(value, int) and not isinstance(value, bool):
         if step["fn"] in BACKWARDS and info.start <= value <= info.seq:
-            return Fact(name, f"#{value:,}", href=timeline.to_moment(here, info, value).href)
+            return Fact(name, f"#{wording.count(value)}", href=timeline.to_moment(here, info, value).href)
         if name in ("pfn", "pageblock") or name.endswith("_pfn"):
             return Fact(name, wording.pfn(value), href=here.at(value))
-        return Fact(name, f"{value:,}")
+        return Fact(name, wording.count(value))
     if value is None:
         return Fact(name, "—")
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)

@@ -133,7 +133,7 @@ class ExplainPage(Page):
     answer. back: to the machine. earlier, later: the rows beside it. moment: the machine at the step that the
     address names. listed: which of the `total` steps are; before, behind: to the others. whole:
     to the page with everything, where something is left out. tracepoints: one a line, as the trace file has
-    them. api: where programs read it.
+    them; tracepoints_listed: which of them. api: where programs read it.
     """
 
     TEMPLATE: ClassVar[str] = "explain.html"
@@ -158,6 +158,6 @@ class ExplainPage(Page):
     behind: Link
     whole: Link | None
     tracepoints: str
-    tracepoints_shown: int
+    tracepoints_listed: str
     tracepoints_total: int
     api: str

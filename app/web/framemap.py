@@ -10,6 +10,7 @@ from typing import Any, Final
 from app.web import wording
 from app.web.address import Address
 from app.web.contexts import LegendEntry, Link, MapRow, MapView, Tile
+from app.web.language import N_, _, ngettext
 
 Doc = Mapping[str, Any]
 
@@ -34,18 +35,18 @@ LETTERS: Final = {
     "locked": "L",
 }
 MEANINGS: Final = {
-    "free": "on a buddy list of the zone; a bar inside shows the share that is in use",
-    "pcp": "on a per-CPU list: not free for the buddy allocator, not counted as free",
-    "reserved": "never handed to the allocator, or in use since boot",
-    "unmovable": "allocated without __GFP_MOVABLE or __GFP_RECLAIMABLE",
-    "movable": "allocated with __GFP_MOVABLE",
-    "reclaimable": "allocated with __GFP_RECLAIMABLE",
-    "highatomic": "in a pageblock kept for atomic requests of high order",
-    "slab": "a slab of a kmem_cache",
-    "vmalloc": "behind a vmalloc area",
-    "pagetable": "a page of the kernel's page tables",
-    "lost": "in use for good: a mistake made it unreachable",
-    "locked": "its page lock is taken",
+    "free": N_("on a buddy list of the zone; a bar inside shows the share that is in use"),
+    "pcp": N_("on a per-CPU list: not free for the buddy allocator, not counted as free"),
+    "reserved": N_("never handed to the allocator, or in use since boot"),
+    "unmovable": N_("allocated without __GFP_MOVABLE or __GFP_RECLAIMABLE"),
+    "movable": N_("allocated with __GFP_MOVABLE"),
+    "reclaimable": N_("allocated with __GFP_RECLAIMABLE"),
+    "highatomic": N_("in a pageblock kept for atomic requests of high order"),
+    "slab": N_("a slab of a kmem_cache"),
+    "vmalloc": N_("behind a vmalloc area"),
+    "pagetable": N_("a page of the kernel's page tables"),
+    "lost": N_("in use for good: a mistake made it unreachable"),
+    "locked": N_("its page lock is taken"),
 }
 
 
@@ -136,7 +137,9 @@ def map_view(
     """doc: `app.mm.show.zonemap` of the window. changed: the last call's `[pfn, frames, state]` runs."""
     cells = states(zone, window, doc)
     fill = doc["fill"]
-    inside = [(pfn, frames) for pfn, frames, _ in changed if pfn < window.end and pfn + frames > window.start]
+    inside = [
+        (pfn, frames) for pfn, frames, _state in changed if pfn < window.end and pfn + frames > window.start
+    ]
     rows = list(table_rows(zone, window, cells, fill, inside, here))
     centre = middle(zone, window, inside, here)
     whole = whole_shift(zone)
@@ -162,11 +165,11 @@ def map_view(
         earlier=pan(zone, "◂", -1, window, here),
         later=pan(zone, "▸", 1, window, here),
         whole=Link(
-            "all",
+            _("all"),
             here.to(**at(zone, None, None)).href if window.shift < whole else None,
-            hint="The whole zone",
+            hint=_("The whole zone"),
         ),
-        legend=[LegendEntry(state, letter, MEANINGS[state]) for state, letter in LETTERS.items()],
+        legend=[LegendEntry(state, letter, _(MEANINGS[state])) for state, letter in LETTERS.items()],
         selected=here.pfn,
         max_shift=whole,
         zoomed=whole - window.shift,
@@ -189,7 +192,7 @@ def at(zone: Doc, start: int | None, shift: int | None) -> dict[str, Any]:
 
 def zone_link(zone: Doc, current: bool, nodes: bool, here: Address) -> Link:
     """A zone to show; its node where there are several."""
-    text = f"Node {zone['node']} › {zone['name']}" if nodes else zone["name"]
+    text = _("Node %(node)s › %(zone)s", node=zone["node"], zone=zone["name"]) if nodes else zone["name"]
     return Link(text, here.to(**at(zone, None, None)).href, current)
 
 
@@ -222,8 +225,11 @@ def pan(zone: Doc, text: str, direction: int, window: Window, here: Address) -> 
 def cell_text(shift: int) -> str:
     """What one cell stands for."""
     frames = 1 << shift
-    return (
-        "1 cell = 1 frame, 4 KiB" if shift == 0 else f"1 cell = {frames:,} frames, {wording.frames(frames)}"
+    return ngettext(
+        "1 cell = %(num)s frame, %(size)s",
+        "1 cell = %(num)s frames, %(size)s",
+        frames,
+        size=wording.frames(frames),
     )
 
 

@@ -8,6 +8,7 @@ from typing import Final
 from app.mm import gfp
 from app.mm.gfp import __GFP_RECLAIM, GfpName
 from app.web.contexts import GfpFlag, GfpGroup
+from app.web.language import _
 
 # The order of the lecture's table; what has come since follows.
 ACTIONS_THEN: Final = (
@@ -52,15 +53,15 @@ def groups(value: int) -> list[GfpGroup]:
     }
     return [
         GfpGroup(
-            "Action modifiers: how the memory may be got, and what to do with it",
+            _("Action modifiers: how the memory may be got, and what to do with it"),
             [flag(name, ticked) for name in actions()],
         ),
         GfpGroup(
-            "Zone modifiers: where it may come from",
+            _("Zone modifiers: where it may come from"),
             [flag(name, ticked) for name in gfp.NAMES if name.kind == "zone"],
         ),
         GfpGroup(
-            "Types: what one normally writes",
+            _("Types: what one normally writes"),
             [flag(name, ticked) for name in gfp.NAMES if name.kind == "type"],
             composed=True,
         ),

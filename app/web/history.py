@@ -11,6 +11,7 @@ from starlette.responses import RedirectResponse, Response
 from app.mm.errors import BadArgument
 from app.web import address
 from app.web.address import Address
+from app.web.language import N_, _
 from app.web.machine import door, page
 from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
@@ -32,7 +33,7 @@ async def undo(request: Request, session_id: str, view: View = "") -> Response:
         applied = await sessions.undo(who, session_id)
     except REFUSED as error:
         return respond(
-            await page(request, here, history_refusal=refusal_of(error, "Nothing was taken back")),
+            await page(request, here, history_refusal=refusal_of(error, N_("Nothing was taken back"))),
             status_of(error),
         )
     return RedirectResponse(here.to(outcome=applied.seq).href, 303)
@@ -49,7 +50,7 @@ async def rewind(
         applied = await sessions.rewind(who, session_id, row_of("to", to))
     except REFUSED as error:
         return respond(
-            await page(request, here, history_refusal=refusal_of(error, "Nothing was restored")),
+            await page(request, here, history_refusal=refusal_of(error, N_("Nothing was restored"))),
             status_of(error),
         )
     return RedirectResponse(here.to(moment=None, before=None, outcome=applied.seq).href, 303)
@@ -66,7 +67,7 @@ async def fork(
         info = await sessions.fork(who, session_id, row_of("at", at) if at else None)
     except REFUSED as error:
         return respond(
-            await page(request, here, history_refusal=refusal_of(error, "Nothing was branched off")),
+            await page(request, here, history_refusal=refusal_of(error, N_("Nothing was branched off"))),
             status_of(error),
         )
     there: Address = here.to(id=info.id, **dict.fromkeys(OF_ROWS))
@@ -77,5 +78,5 @@ def row_of(field: str, text: str) -> int:
     """The row that a form names. Raises BadArgument."""
     found = address.number(text)
     if found is None:
-        raise BadArgument.at(field, "the number of a row")
+        raise BadArgument.at(field, _("the number of a row"))
     return found

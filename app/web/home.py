@@ -99,7 +99,7 @@ async def opened(request: Request, name: str | None, upload: UploadFile | str | 
 
 async def refused(request: Request, error: Exception, typed: dict[str, str], form: str) -> Response:
     """The page again, with why no machine was made of a form."""
-    shown = await page(request, None, refusal_of(error, _(NOT_CREATED)), typed, form)
+    shown = await page(request, None, refusal_of(error, NOT_CREATED), typed, form)
     return respond(shown, status_of(error))
 
 
@@ -128,7 +128,7 @@ async def rename(request: Request, session_id: str, name: Annotated[str, Form()]
     try:
         await sessions.rename(who, session_id, name.strip())
     except REFUSED as error:
-        refusal = refusal_of(error, _("The name stays as it was"))
+        refusal = refusal_of(error, N_("The name stays as it was"))
         return respond(await page(request, None, refusal, {"rename": name}, "", session_id), status_of(error))
     return RedirectResponse(f"/#session-{session_id}", 303)
 

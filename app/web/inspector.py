@@ -10,25 +10,29 @@ from app.web import wording
 from app.web.address import Address
 from app.web.contexts import Action, BuddyRow, Fact, Flag, Inspector, Link
 from app.web.framemap import LETTERS
+from app.web.language import N_, _
 
 Doc = Mapping[str, Any]
 
 # Spellings of the lecture's kernels; the machine says which fields they are for.
 HINTS: Final = {
-    "flags": "PG_ bits; above them the zone and the node",
-    "_refcount": "how many hold the page; 0 = free, or not the first frame of its block",
-    "_mapcount": "page tables that map it, less one; -129 marks the head of a free block",
-    "mapping": "whose page it is; a compound tail has poison here",
-    "index": "offset within the mapping",
-    "private": "the order, on the head of a free block",
-    "virtual": "the kernel address; NULL for HIGHMEM that is not mapped",
-    "compound_head": "where the head of a compound page is, on its tails",
+    "flags": N_("PG_ bits; above them the zone and the node"),
+    "_refcount": N_("how many hold the page; 0 = free, or not the first frame of its block"),
+    "_mapcount": N_("page tables that map it, less one; -129 marks the head of a free block"),
+    "mapping": N_("whose page it is; a compound tail has poison here"),
+    "index": N_("offset within the mapping"),
+    "private": N_("the order, on the head of a free block"),
+    "virtual": N_("the kernel address; NULL for HIGHMEM that is not mapped"),
+    "compound_head": N_("where the head of a compound page is, on its tails"),
 }
 
 
 def missing(pfn: int) -> Inspector:
     """No such frame."""
-    return Inspector(pfn, missing=f"This machine has no page frame {wording.pfn(pfn)}: no zone spans it.")
+    return Inspector(
+        pfn,
+        missing=_("This machine has no page frame %(pfn)s: no zone spans it.", pfn=wording.pfn(pfn)),
+    )
 
 
 def inspector(doc: Doc, here: Address) -> Inspector:
@@ -55,16 +59,33 @@ def inspector(doc: Doc, here: Address) -> Inspector:
 def summary(doc: Doc) -> str:
     """What the frame is, in a few words."""
     if block := doc.get("block"):
-        part = "the head" if block["offset"] == 0 else f"page {block['offset']}"
-        kind = "compound page" if block["compound"] else "block"
-        return "a single page" if block["order"] == 0 else f"{part} of a {kind} of order {block['order']}"
+        return block_words(block)
     if free := doc.get("free"):
-        part = "head" if free["pfn"] == doc["pfn"] else f"page {doc['pfn'] - free['pfn']}"
-        return f"{part} of a free block of order {free['order']}, on the {free['type']} list"
+        values = {"order": free["order"], "type": free["type"]}
+        if free["pfn"] == doc["pfn"]:
+            return _("head of a free block of order %(order)s, on the %(type)s list", **values)
+        return _(
+            "page %(page)s of a free block of order %(order)s, on the %(type)s list",
+            page=doc["pfn"] - free["pfn"],
+            **values,
+        )
     if pcp := doc.get("pcp"):
-        place = f"order {pcp['order']}, {pcp['type']}, place {pcp['place']} from the head"
-        return f"on CPU {pcp['cpu']}’s list of {place}"
-    return "in use since boot, or never given to the allocator"
+        return _("on CPU %(cpu)s’s list of order %(order)s, %(type)s, place %(place)s from the head", **pcp)
+    return _("in use since boot, or never given to the allocator")
+
+
+def block_words(block: Doc) -> str:
+    """Which page of which block a frame is."""
+    if block["order"] == 0:
+        return _("a single page")
+    values = {"page": block["offset"], "order": block["order"]}
+    if block["compound"]:
+        if block["offset"] == 0:
+            return _("the head of a compound page of order %(order)s", **values)
+        return _("page %(page)s of a compound page of order %(order)s", **values)
+    if block["offset"] == 0:
+        return _("the head of a block of order %(order)s", **values)
+    return _("page %(page)s of a block of order %(order)s", **values)
 
 
 def struct_fact(doc: Doc, name: str, value: Any) -> Fact:
@@ -74,7 +95,7 @@ def struct_fact(doc: Doc, name: str, value: Any) -> Fact:
         name,
         "NULL" if value is None else str(value),
         older if older != name else None,
-        hint=HINTS.get(name, ""),
+        hint=_(HINTS.get(name, "")),
     )
 
 
@@ -85,11 +106,11 @@ def where(doc: Doc, here: Address) -> list[Fact]:
         Fact(
             "struct page *",
             doc["page"],
-            hint="where the frame’s struct page is: mem_map + pfn × sizeof(struct page)",
+            hint=_("where the frame’s struct page is: mem_map + pfn × sizeof(struct page)"),
         ),
-        Fact("page_address", doc["address"] or "NULL", hint="the kernel’s address of the frame"),
-        Fact("physical", doc["physical"]),
-        Fact("zone", f"{doc['zone']}, node {doc['node']}"),
+        Fact("page_address", doc["address"] or "NULL", hint=_("the kernel’s address of the frame")),
+        Fact(_("physical"), doc["physical"]),
+        Fact(_("zone"), _("%(zone)s, node %(node)s", zone=doc["zone"], node=doc["node"])),
         Fact(
             "pageblock",
             f"{wording.pfn(block['start_pfn'])} {block['type']}",
@@ -101,11 +122,11 @@ def where(doc: Doc, here: Address) -> list[Fact]:
 def buddy(entry: Doc, here: Address) -> BuddyRow:
     """The buddy at one order: free at just that order, it would merge."""
     if not entry["valid"]:
-        return BuddyRow(entry["order"], entry["pfn"], None, "outside the zone", False)
+        return BuddyRow(entry["order"], entry["pfn"], None, _("outside the zone"), False)
     if entry["mergeable"]:
-        state = "free at this order: merges"
+        state = _("free at this order: merges")
     else:
-        state = "in a free block" if entry["free"] else "not free"
+        state = _("in a free block") if entry["free"] else _("not free")
     return BuddyRow(entry["order"], entry["pfn"], here.at(entry["pfn"]), state, entry["mergeable"])
 
 
@@ -116,7 +137,8 @@ def owner(doc: Doc, here: Address) -> Fact | None:
         return None
     seq = block["seq"]
     href = here.to(outcome=seq).href + "#outcome" if seq else None
-    return Fact(f"{block['gfp_names'] or block['gfp']}, by {block['task']} at", f"#{seq}", href=href)
+    name = _("%(gfp)s, by %(task)s at", gfp=block["gfp_names"] or block["gfp"], task=block["task"])
+    return Fact(name, f"#{seq}", href=href)
 
 
 def actions(doc: Doc) -> list[Action]:
@@ -143,14 +165,16 @@ def near(doc: Doc, here: Address) -> list[Link]:
     """The frames beside it, and the head of what it belongs to."""
     pfn = doc["pfn"]
     found = [
-        Link("◂", here.at(max(0, pfn - 1)), hint="The frame before"),
-        Link("▸", here.at(pfn + 1), hint="The frame after"),
+        Link("◂", here.at(max(0, pfn - 1)), hint=_("The frame before")),
+        Link("▸", here.at(pfn + 1), hint=_("The frame after")),
     ]
     belongs = doc.get("block") or doc.get("free")
     if belongs and belongs["pfn"] != pfn:
         found.append(
             Link(
-                "head", here.at(belongs["pfn"]), hint=f"The head of its block, {wording.pfn(belongs['pfn'])}"
+                _("head"),
+                here.at(belongs["pfn"]),
+                hint=_("The head of its block, %(pfn)s", pfn=wording.pfn(belongs["pfn"])),
             )
         )
     if doc["state"] == "slab":
@@ -160,9 +184,9 @@ def near(doc: Doc, here: Address) -> list[Link]:
         found.append(Link("area", here.thing(area).to(panel="vmalloc", area=area).href, hint=hint))
     found.append(
         Link(
-            "on the map",
+            _("on the map"),
             here.to(shift=0, start=max(0, pfn - 1024), zone=doc["zone"], node=doc["node"]).href,
-            hint="Show its surroundings, frame by frame",
+            hint=_("Show its surroundings, frame by frame"),
         )
     )
     return found

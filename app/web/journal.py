@@ -15,6 +15,7 @@ from app.web import recipes, sleeping, wording
 from app.web.address import Address
 from app.web.contexts import Change, Fact, JournalRow, OutcomeView
 from app.web.framemap import LETTERS
+from app.web.language import N_, _, ngettext
 
 Outcome = Mapping[str, Any]
 
@@ -24,27 +25,30 @@ RUNS: Final = re.compile(r"\[\[.*\]\]")
 
 # Rows that restore an earlier state.
 BACKWARDS: Final = ("rewind", "undo")
-NO_RETURN: Final = {"blocked": "asleep", "hang": "never returns"}
+NO_RETURN: Final = {"blocked": N_("asleep"), "hang": N_("never returns")}
 
 HEADLINES: Final = {
     "ok": ("", ""),
     "null": (
-        "The kernel’s answer is NULL.",
-        "The caller has to reckon with it: this is an answer, not an error.",
+        N_("The kernel’s answer is NULL."),
+        N_("The caller has to reckon with it: this is an answer, not an error."),
     ),
     "blocked": (
-        "The task sleeps.",
-        "It waits in the page’s queue until somebody unlocks; it can make no other call.",
+        N_("The task sleeps."),
+        N_("It waits in the page’s queue until somebody unlocks; it can make no other call."),
     ),
-    "warn": ("The kernel warned and went on.", "What it says is in its log."),
-    "bug": ("The kernel reports a bug.", "A real kernel would kill the calling task here; this one goes on."),
-    "oom": ("Out of memory.", "Here the kernel would run the OOM killer."),
-    "hang": ("This would never return.", "Here the kernel would loop for ever."),
+    "warn": (N_("The kernel warned and went on."), N_("What it says is in its log.")),
+    "bug": (
+        N_("The kernel reports a bug."),
+        N_("A real kernel would kill the calling task here; this one goes on."),
+    ),
+    "oom": (N_("Out of memory."), N_("Here the kernel would run the OOM killer.")),
+    "hang": (N_("This would never return."), N_("Here the kernel would loop for ever.")),
 }
 
 # Of many mistakes the kernel only complains. These lines are followed by the end of the task.
 FATAL: Final = ("kernel BUG at", "Oops: ")
-COMPLAINT: Final = "It says so in its log and goes on, as a real one would."
+COMPLAINT: Final = N_("It says so in its log and goes on, as a real one would.")
 
 
 def returns(spec: CallSpec) -> str:
@@ -62,31 +66,36 @@ def ret_text(outcome: Outcome) -> str:
     if value is None:
         return nothing_text(outcome)
     if "runs" in outcome:
-        return f"{value:,} blocks"
+        return block_count(value)
     return str(value)
 
 
 def nothing_text(outcome: Outcome) -> str:
     """Why there is no value: the call sleeps or never ends, C has none for it, or it is the NULL pointer."""
     if outcome["verdict"] in NO_RETURN:
-        return NO_RETURN[outcome["verdict"]]
+        return _(NO_RETURN[outcome["verdict"]])
     if outcome["call"] in BACKWARDS:
         return "void"
     spec = CALLS.get(outcome["call"])
     kind = "void *" if spec is None else returns(spec)
     if kind.endswith("*"):
         return "NULL"
-    return "void" if kind == "void" and outcome["verdict"] != "bug" else "no value"
+    return "void" if kind == "void" and outcome["verdict"] != "bug" else _("no value")
 
 
 def call_text(outcome: Outcome) -> str:
     """The call as a line; a list in it is only counted."""
     if outcome["call"] in BACKWARDS:
-        return f"{outcome['call']} to #{outcome['args']['to']:,}"
+        return _("%(call)s to #%(seq)s", call=outcome["call"], seq=wording.count(outcome["args"]["to"]))
     if outcome["call"] not in CALLS:
         return f"{outcome['call']} {json.dumps(outcome['args'])}"
-    text = RUNS.sub(lambda runs: f"[{blocks_in(runs[0]):,} blocks]", calltext.format_call(outcome))
+    text = RUNS.sub(lambda runs: f"[{block_count(blocks_in(runs[0]))}]", calltext.format_call(outcome))
     return text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + "…"
+
+
+def block_count(number: int) -> str:
+    """How many blocks a call was about that was made many times at once."""
+    return ngettext("%(num)s block", "%(num)s blocks", number)
 
 
 def blocks_in(runs: str) -> int:
@@ -130,17 +139,19 @@ def headlines(outcome: Outcome, tasks: Sequence[Outcome] = ()) -> tuple[str, str
     """The verdict in words. tasks: the machine's, where it is known what they do now."""
     if outcome["verdict"] == "blocked" and tasks:
         return sleeping.why(outcome, tasks)
-    headline, reason = HEADLINES.get(outcome["verdict"], ("", ""))
+    headline, reason = map(_, HEADLINES.get(outcome["verdict"], ("", "")))
     if outcome["verdict"] == "bug" and not any(word in line for line in outcome["log"] for word in FATAL):
-        return headline, COMPLAINT
+        return headline, _(COMPLAINT)
     if outcome["verdict"] != "null":
         return headline, reason
     if isinstance(outcome["ret"], int) and outcome["ret"] < 0:
-        headline = f"The kernel’s answer is −{errorcode.get(-outcome['ret'], -outcome['ret'])}."
+        name = errorcode.get(-outcome["ret"], -outcome["ret"])
+        headline = _("The kernel’s answer is −%(error)s.", error=name)
     order = outcome["args"].get("order")
     if isinstance(order, int) and order >= MAX_ORDER:
-        reason = (
-            f"No block is larger than order {MAX_ORDER - 1}. The kernel warns of the first such call only."
+        reason = _(
+            "No block is larger than order %(order)s. The kernel warns of the first such call only.",
+            order=MAX_ORDER - 1,
         )
     return headline, reason
 
@@ -172,7 +183,7 @@ def outcome_view(outcome: Outcome, here: Address, api: str, tasks: Sequence[Outc
 def change(run: Sequence[Any], here: Address) -> Change:
     """A run of frames, and where to look at it frame by frame."""
     pfn, frames, state = run
-    text = wording.pfn(pfn) if frames == 1 else f"{wording.pfn(pfn)} +{frames:,}"
+    text = wording.pfn(pfn) if frames == 1 else f"{wording.pfn(pfn)} +{wording.count(frames)}"
     return Change(text, state, LETTERS.get(state, ""), here.at(pfn))
 
 
@@ -186,17 +197,17 @@ def facts(outcome: Outcome, here: Address) -> list[Fact]:
     if area := outcome.get("area"):
         found += area_facts(area)
     if woken := outcome.get("woken"):
-        found.append(Fact("woken", ", ".join(woken)))
+        found.append(Fact(_("woken"), ", ".join(woken)))
     return found
 
 
 def page_facts(page: Outcome, here: Address) -> list[Fact]:
     """Where a page is and who holds it."""
     return [
-        Fact("frame", wording.pfn(page["pfn"]), href=here.at(page["pfn"])),
-        Fact("order", str(page["order"])),
-        Fact("in", f"{page['zone']}, node {page['node']}"),
-        Fact("address", page["address"] or "none: HIGHMEM, not mapped"),
+        Fact(_("frame"), wording.pfn(page["pfn"]), href=here.at(page["pfn"])),
+        Fact(_("order"), str(page["order"])),
+        Fact(_("in"), _("%(zone)s, node %(node)s", zone=page["zone"], node=page["node"])),
+        Fact(_("address"), page["address"] or _("none: HIGHMEM, not mapped")),
         Fact("_refcount", str(page["refcount"])),
     ]
 
@@ -204,20 +215,29 @@ def page_facts(page: Outcome, here: Address) -> list[Fact]:
 def object_facts(thing: Outcome, here: Address) -> list[Fact]:
     """A slab object, or what kmalloc took straight from the page allocator."""
     found = [
-        Fact("cache", thing["cache"] or "none: whole pages"),
-        Fact("usable", f"{thing['ksize']:,} bytes"),
+        Fact(_("cache"), thing["cache"] or _("none: whole pages")),
+        Fact(_("usable"), wording.in_bytes(thing["ksize"])),
     ]
     if thing.get("slab_pfn") is not None:
-        found.append(Fact("slab", wording.pfn(thing["slab_pfn"]), href=here.at(thing["slab_pfn"])))
+        found.append(Fact(_("slab"), wording.pfn(thing["slab_pfn"]), href=here.at(thing["slab_pfn"])))
     if thing.get("index") is not None:
-        found.append(Fact("object", f"{thing['index']} at offset {thing['offset']:,}"))
+        found.append(
+            Fact(
+                _("object"),
+                _(
+                    "%(index)s at offset %(offset)s",
+                    index=thing["index"],
+                    offset=wording.count(thing["offset"]),
+                ),
+            )
+        )
     return found
 
 
 def area_facts(area: Outcome) -> list[Fact]:
     """A vmalloc area."""
     return [
-        Fact("area", f"{area['address']}, {wording.size(area['size'])}"),
-        Fact("frames", f"{area['nr_pages']:,}"),
-        Fact("page-table writes", f"{area['page_table_writes']:,}"),
+        Fact(_("area"), f"{area['address']}, {wording.size(area['size'])}"),
+        Fact(_("frames"), wording.count(area["nr_pages"])),
+        Fact(_("page-table writes"), wording.count(area["page_table_writes"])),
     ]

@@ -35,7 +35,8 @@ from app.web.demo_contexts import DemoPanel
 from app.web.demopanel import demo_panel
 from app.web.framemap import map_view
 from app.web.inspector import inspector, missing
-from app.web.journal import journal_row, outcome_view, pfn_of
+from app.web.journal import block_count, journal_row, outcome_view, pfn_of
+from app.web.language import N_, _, ngettext
 from app.web.lists import lists_panel
 from app.web.panels import table_panel, tabs
 from app.web.procfiles import proc_panel
@@ -55,15 +56,18 @@ ROWS: Final = 50
 NAMES_SHOWN: Final = 40
 SWITCHES: Final = {
     "lecture": (
-        "lecture view",
-        "no per-CPU lists, no grouping: each call moves the free lists at once",
+        N_("lecture view"),
+        N_("no per-CPU lists, no grouping: each call moves the free lists at once"),
     ),
-    "pcp": ("pcp", "per-CPU page lists: single frames pass through them, and the free lists do not move"),
+    "pcp": (
+        "pcp",
+        N_("per-CPU page lists: single frames pass through them, and the free lists do not move"),
+    ),
     "mobility": (
-        "mobility",
-        "grouping by mobility: a free list for each migratetype, and steals",
+        N_("mobility"),
+        N_("grouping by mobility: a free list for each migratetype, and steals"),
     ),
-    "debug": ("debug", "a debug kernel: DEBUG_VM, DEBUG_ATOMIC_SLEEP, slub_debug=F"),
+    "debug": (N_("debug"), N_("a debug kernel: DEBUG_VM, DEBUG_ATOMIC_SLEEP, slub_debug=F")),
 }
 
 
@@ -151,7 +155,7 @@ async def page(
         try:
             reading = await sessions.past(who, here.id, here.moment, look, here, panel, touched)
         except Conflict as error:
-            history_refusal = refusal_of(error, "That moment cannot be shown")
+            history_refusal = refusal_of(error, N_("That moment cannot be shown"))
             here = here.to(moment=None)
     if reading is None:
         reading = await sessions.read(who, here.id, look, here, panel, touched)
@@ -251,7 +255,8 @@ def build(
         facts=headline(machine),
         overhead=overhead(machine),
         switches=[
-            Fact(words, "on" if machine[key] else "off", hint=hint) for key, (words, hint) in SWITCHES.items()
+            Fact(_(words), _("on") if machine[key] else _("off"), hint=_(hint))
+            for key, (words, hint) in SWITCHES.items()
         ],
         view=here.query,
         zones=zone_views(reading.zones, reading.zone, here),
@@ -271,7 +276,7 @@ def build(
         strip=vmalloc_strip(reading.panel["areas"], reading.zones, here) if panel == "vmalloc" else None,
         queues=queues(reading.tasks, here) if panel == "tasks" else None,
         journal=journal,
-        older=Link("Older", here.to(before=oldest).href if oldest > info.start + 1 else None),
+        older=Link(_("Older"), here.to(before=oldest).href if oldest > info.start + 1 else None),
         newer=newest_rows(info, here, journal),
         line=line,
         names=[chip(name, named, here) for name, named in list(names.items())[-NAMES_SHOWN:]],
@@ -291,8 +296,8 @@ def build(
 def newest_rows(info: SessionInfo, here: Address, shown: list[JournalRow]) -> Link:
     """To the journal's first page; in the past a page without `before` begins elsewhere."""
     if not shown or shown[0].seq == info.seq:
-        return Link("Newest", None)
-    return Link("Newest", here.to(before=None if here.moment is None else info.seq + 1).href)
+        return Link(_("Newest"), None)
+    return Link(_("Newest"), here.to(before=None if here.moment is None else info.seq + 1).href)
 
 
 def row_of(row: Event, info: SessionInfo, here: Address) -> JournalRow:
@@ -307,22 +312,22 @@ def origin(info: SessionInfo) -> Link | None:
         return None
     seq = info.origin["seq"]
     return Link(
-        f"from #{seq:,}",
+        _("from #%(seq)s", seq=wording.count(seq)),
         f"/sessions/{info.origin['id']}?at={seq}",
-        hint="The session that this one was branched off",
+        hint=_("The session that this one was branched off"),
     )
 
 
 def headline(machine: Mapping[str, Any]) -> list[Fact]:
     """The machine in five words."""
     found = [
-        Fact("profile", machine["profile"] or "from a dump", hint=str(machine.get("tiny") or "")),
-        Fact("kernel", f"Linux {machine['kernel']}"),
-        Fact("memory", wording.size(machine["memory"])),
-        Fact("CPUs", f"{machine['cpus']} CPU" + ("s" if machine["cpus"] > 1 else "")),
+        Fact(_("profile"), machine["profile"] or _("from a dump"), hint=str(machine.get("tiny") or "")),
+        Fact(_("kernel"), f"Linux {machine['kernel']}"),
+        Fact(_("memory"), wording.size(machine["memory"])),
+        Fact(_("CPUs"), ngettext("%(num)s CPU", "%(num)s CPUs", machine["cpus"])),
     ]
     if machine["nodes"] > 1:
-        found.append(Fact("nodes", f"{machine['nodes']} nodes"))
+        found.append(Fact(_("nodes"), ngettext("%(num)s node", "%(num)s nodes", machine["nodes"])))
     return found
 
 
@@ -330,8 +335,8 @@ def overhead(machine: Mapping[str, Any]) -> list[Fact]:
     """What the struct pages cost, as the lecture computes it, for each size that it had."""
     return [
         Fact(
-            f"{entry['bytes']} bytes × {machine['frames']:,}",
-            f"{wording.size(entry['total'])} ({100 * entry['share']:.2f} %)",
+            f"{wording.in_bytes(entry['bytes'])} × {wording.count(machine['frames'])}",
+            wording.cost(entry["total"], entry["share"]),
         )
         for entry in machine["struct_page_overhead"]
     ]
@@ -340,7 +345,7 @@ def overhead(machine: Mapping[str, Any]) -> list[Fact]:
 def chip(name: str, named: Named, here: Address) -> NameChip:
     """What a name stands for."""
     if named.runs is not None:
-        return NameChip(name, f"{sum(run[1] for run in named.runs):,} blocks", None)
+        return NameChip(name, block_count(sum(run[1] for run in named.runs)), None)
     if named.pfn is not None:
         return NameChip(name, wording.pfn(named.pfn), here.at(named.pfn))
     if named.addr is not None:

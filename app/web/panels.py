@@ -8,24 +8,25 @@ from typing import Any, Final
 from app.web import wording
 from app.web.address import PANELS, Address
 from app.web.contexts import Link, TablePanel
+from app.web.language import N_, _
 
 Doc = Mapping[str, Any]
 
 LOCKS_SHOWN: Final = 8
 
 TITLES: Final = {
-    "lists": "Free lists",
-    "slab": "Slab",
+    "lists": N_("Free lists"),
+    "slab": N_("Slab"),
     "vmalloc": "vmalloc",
-    "tasks": "Tasks and locks",
-    "log": "Kernel log",
+    "tasks": N_("Tasks and locks"),
+    "log": N_("Kernel log"),
     "proc": "/proc",
 }
 
 
 def tabs(open_panel: str, here: Address) -> list[Link]:
     """One tab a panel."""
-    return [Link(TITLES[name], here.to(panel=name).href, name == open_panel) for name in PANELS]
+    return [Link(_(TITLES[name]), here.to(panel=name).href, name == open_panel) for name in PANELS]
 
 
 def table_panel(panel: str, doc: Doc, here: Address) -> TablePanel | None:
@@ -47,26 +48,26 @@ def slab(caches: Sequence[Doc], here: Address) -> TablePanel:
     What is asked for, what it takes, what is lost.
     """
     return TablePanel(
-        caption="Slab caches with slabs. Waste: the ends of slabs that no object fits into.",
+        caption=_("Slab caches with slabs. Waste: the ends of slabs that no object fits into."),
         columns=(
-            ("Cache", False),
-            ("Object", True),
-            ("Takes", True),
-            ("In use", True),
-            ("Objects", True),
-            ("Slabs", True),
-            ("Order", True),
-            ("Per slab", True),
-            ("Waste", True),
+            (_("Cache"), False),
+            (_("Object"), True),
+            (_("Takes"), True),
+            (_("In use"), True),
+            (_("Objects"), True),
+            (_("Slabs"), True),
+            (_("Order"), True),
+            (_("Per slab"), True),
+            (_("Waste"), True),
         ),
         rows=[
             (
                 Link(cache["name"], here.to(slabs=cache["name"]).href),
-                f"{cache['object_size']:,}",
-                f"{cache['size']:,}",
-                f"{cache['allocated']:,}",
-                f"{cache['num_objs']:,}",
-                f"{cache['num_slabs']:,}",
+                wording.count(cache["object_size"]),
+                wording.count(cache["size"]),
+                wording.count(cache["allocated"]),
+                wording.count(cache["num_objs"]),
+                wording.count(cache["num_slabs"]),
                 str(cache["order"]),
                 str(cache["objs_per_slab"]),
                 wording.size(cache["waste"]),
@@ -74,22 +75,22 @@ def slab(caches: Sequence[Doc], here: Address) -> TablePanel:
             for cache in caches
             if cache["num_slabs"]
         ],
-        empty="No cache has a slab yet.",
+        empty=_("No cache has a slab yet."),
     )
 
 
 def vmalloc(areas: Sequence[Doc], here: Address) -> TablePanel:
     """Ranges of the vmalloc space, in the order of addresses; freed ones stay until a purge."""
     return TablePanel(
-        caption="Areas of the vmalloc space. Freed ones keep their addresses until the next purge.",
+        caption=_("Areas of the vmalloc space. Freed ones keep their addresses until the next purge."),
         columns=(
-            ("From", False),
-            ("To", False),
-            ("Size", True),
-            ("What", False),
-            ("Frames", True),
-            ("First frame", False),
-            ("By", False),
+            (_("From"), False),
+            (_("To"), False),
+            (_("Size"), True),
+            (_("What"), False),
+            (_("Frames"), True),
+            (_("First frame"), False),
+            (_("By"), False),
         ),
         rows=[
             (
@@ -97,7 +98,7 @@ def vmalloc(areas: Sequence[Doc], here: Address) -> TablePanel:
                 area["end"],
                 wording.size(area["size"]),
                 area["kind"],
-                f"{area['nr_pages']:,}" if "nr_pages" in area else "",
+                wording.count(area["nr_pages"]) if "nr_pages" in area else "",
                 Link(wording.pfn(area["pfns"][0]), here.at(area["pfns"][0])) if area.get("pfns") else "",
                 Link(f"{area['task']} #{area['seq']}", here.to(outcome=area["seq"]).href)
                 if area.get("seq")
@@ -105,7 +106,7 @@ def vmalloc(areas: Sequence[Doc], here: Address) -> TablePanel:
             )
             for area in areas
         ],
-        empty="Nothing is mapped there.",
+        empty=_("Nothing is mapped there."),
     )
 
 
@@ -113,19 +114,19 @@ def held(pfns: Sequence[int], here: Address) -> list[Link]:
     """The page frames whose lock a task took, the first of them by name."""
     links = [Link(wording.pfn(pfn), here.at(pfn)) for pfn in pfns[:LOCKS_SHOWN]]
     more = len(pfns) - len(links)
-    return [*links, Link(f"and {more:,} more", None)] if more else links
+    return [*links, Link(_("and %(more)s more", more=wording.count(more)), None)] if more else links
 
 
 def tasks(found: Sequence[Doc], here: Address) -> TablePanel:
     """Who has made a call, what they hold and what they wait for."""
     return TablePanel(
-        caption="Tasks: whoever has made a call. A task that waits for a page’s lock can make no other.",
+        caption=_("Tasks: whoever has made a call. A task that waits for a page’s lock can make no other."),
         columns=(
-            ("Task", False),
+            (_("Task"), False),
             ("pid", True),
-            ("Holds the locks of", False),
-            ("Waits for the lock of", False),
-            ("Since", True),
+            (_("Holds the locks of"), False),
+            (_("Waits for the lock of"), False),
+            (_("Since"), True),
         ),
         rows=[
             (
@@ -141,5 +142,5 @@ def tasks(found: Sequence[Doc], here: Address) -> TablePanel:
             )
             for task in found
         ],
-        empty="No task has made a call.",
+        empty=_("No task has made a call."),
     )

@@ -17,6 +17,7 @@ from app.web.advice import advice
 from app.web.callform import GROUPS
 from app.web.contexts import CallGroup, CallsPage, GfpPage
 from app.web.gfptables import groups
+from app.web.language import _
 from app.web.mask import facts
 from app.web.recipes import curl
 from app.web.render import respond
@@ -54,7 +55,7 @@ async def gfp_page(request: Request, mask: str = "") -> Response:
     return respond(
         GfpPage(
             shell=shell_of(request),
-            title="GFP masks",
+            title=_("GFP masks"),
             typed=typed,
             error=error,
             value=value,
@@ -74,9 +75,11 @@ async def calls_page(request: Request) -> Response:
     base = str(request.base_url).rstrip("/")
     found: dict[str, list[tuple[CallSpec, str]]] = {}
     for spec in CALLS.values():
-        found.setdefault(GROUPS[spec.group], []).append((spec, example(spec, f"{base}/api/v1/sessions/$ID")))
+        found.setdefault(_(GROUPS[spec.group]), []).append(
+            (spec, example(spec, f"{base}/api/v1/sessions/$ID"))
+        )
     groups_ = [CallGroup(name, calls) for name, calls in found.items()]
-    return respond(CallsPage(shell=shell_of(request), title="Calls and API", groups=groups_))
+    return respond(CallsPage(shell=shell_of(request), title=_("Calls and API"), groups=groups_))
 
 
 def example(spec: CallSpec, api: str) -> str:

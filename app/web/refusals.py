@@ -10,7 +10,9 @@ from typing import Final
 
 from app.mm.errors import BadArgument, NoRoom, TaskBlocked
 from app.sessions import Busy, Conflict, Forbidden, LimitReached, NotFound, StorageFull, TooMany
+from app.web import wording
 from app.web.contexts import Faulty, Refusal
+from app.web.language import N_, _
 
 STATUS: Final[dict[type[Exception], int]] = {
     BadArgument: 422,
@@ -31,8 +33,8 @@ REFUSED: Final = (BadArgument, LimitReached, TaskBlocked, Conflict, Busy, Storag
 # The same at the entrance, where a wrong code or password is a mistake of typing.
 TURNED_AWAY: Final = (*REFUSED, NotFound, Forbidden, TooMany)
 
-NO_CALL: Final = "Not a kernel call: nothing happened"
-ASLEEP: Final = "The task sleeps: nothing happened"
+NO_CALL: Final = N_("Not a kernel call: nothing happened")
+ASLEEP: Final = N_("The task sleeps: nothing happened")
 
 # What the API calls by its addresses has a page here.
 PAGES: Final = {"GET /api/v1/gfp": "the page /gfp", "GET /api/v1/calls": "the page /calls"}
@@ -44,20 +46,20 @@ def status_of(error: Exception) -> int:
 
 
 def refusal_of(error: Exception, title: str = NO_CALL) -> Refusal:
-    """The refusal in words, by field where fields are at fault."""
+    """The refusal in words, by field where fields are at fault. title: what did not happen, from `N_`."""
     if isinstance(error, BadArgument):
         faults = [Faulty(place_of(fault.loc), of_pages(fault.msg)) for fault in error.faults]
-        return Refusal(title, faults)
+        return Refusal(_(title), faults)
     if isinstance(error, TaskBlocked):
-        return Refusal(ASLEEP, [Faulty("", str(error))])
+        return Refusal(_(ASLEEP), [Faulty("", str(error))])
     place = place_of(error.loc) if isinstance(error, LimitReached) else ""
-    return Refusal(title, [Faulty(place, str(error))])
+    return Refusal(_(title), [Faulty(place, str(error))])
 
 
 def place_of(loc: Sequence[str | int]) -> str:
     """The field at fault, or the line of a file."""
     if loc[:1] == ("line",):
-        return f"line {loc[1]:,}"
+        return _("line %(number)s", number=wording.count(int(loc[1])))
     return str(loc[-1]) if loc else ""
 
 

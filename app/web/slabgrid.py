@@ -11,6 +11,7 @@ from app.mm.slab_views import cache_view
 from app.web import wording
 from app.web.address import Address
 from app.web.contexts import Link
+from app.web.language import _, ngettext
 from app.web.panel_contexts import ObjectCell, SlabGrid, SlabView
 
 Doc = Mapping[str, Any]
@@ -34,19 +35,35 @@ def slab_grid(doc: Doc, here: Address) -> SlabGrid:
         facts=facts(doc),
         slabs=[slab_view(doc, slab, here) for slab in doc["slabs"]],
         total=doc["num_slabs"],
-        earlier=Link("Earlier slabs", here.to(slab=max(0, first - SLABS)).href if first else None),
-        later=Link("More slabs", None if doc["next"] is None else here.to(slab=doc["next"]).href),
-        close=Link("All caches", here.to(slabs=None, slab=None).href),
-        empty="No slab: the next object takes a new one from the page allocator.",
+        earlier=Link(_("Earlier slabs"), here.to(slab=max(0, first - SLABS)).href if first else None),
+        later=Link(_("More slabs"), None if doc["next"] is None else here.to(slab=doc["next"]).href),
+        close=Link(_("All caches"), here.to(slabs=None, slab=None).href),
+        empty=_("No slab: the next object takes a new one from the page allocator."),
     )
 
 
 def facts(doc: Doc) -> str:
     """How objects lie in a slab of this cache."""
-    slab = f"{wording.frames(1 << doc['order'])} (order {doc['order']})"
     grown = doc["size"] - doc["object_size"]
-    beside = f" + {grown:,} beside it" if grown else ""
-    return f"{doc['objs_per_slab']:,} objects of {doc['object_size']:,}{beside} bytes in {slab}"
+    values = {
+        "size": wording.count(doc["object_size"]),
+        "beside": wording.count(grown),
+        "slab": wording.frames(1 << doc["order"]),
+        "order": doc["order"],
+    }
+    if grown:
+        return ngettext(
+            "%(num)s object of %(size)s + %(beside)s beside it bytes in %(slab)s (order %(order)s)",
+            "%(num)s objects of %(size)s + %(beside)s beside it bytes in %(slab)s (order %(order)s)",
+            doc["objs_per_slab"],
+            **values,
+        )
+    return ngettext(
+        "%(num)s object of %(size)s bytes in %(slab)s (order %(order)s)",
+        "%(num)s objects of %(size)s bytes in %(slab)s (order %(order)s)",
+        doc["objs_per_slab"],
+        **values,
+    )
 
 
 def slab_view(cache: Doc, slab: Doc, here: Address) -> SlabView:
@@ -58,9 +75,15 @@ def slab_view(cache: Doc, slab: Doc, here: Address) -> SlabView:
         address=slab["address"],
         place=place(slab),
         allocated=taken,
-        inuse=f"inuse is {slab['inuse']:,}: what a CPU holds counts" if slab["inuse"] != taken else "",
+        inuse=""
+        if slab["inuse"] == taken
+        else _("inuse is %(number)s: what a CPU holds counts", number=wording.count(slab["inuse"])),
         objects=cells(cache, slab, here),
-        waste=f"{left:,} bytes at its end hold no object" if left else "",
+        waste=ngettext(
+            "%(num)s byte at its end holds no object", "%(num)s bytes at its end hold no object", left
+        )
+        if left
+        else "",
     )
 
 
@@ -68,13 +91,13 @@ def place(slab: Doc) -> str:
     """Where SLUB would look for it."""
     match slab["list"]:
         case "cpu":
-            return f"CPU {slab['cpu']}’s slab: the next object comes from here"
+            return _("CPU %(cpu)s’s slab: the next object comes from here", cpu=slab["cpu"])
         case "cpu_partial":
-            return f"CPU {slab['cpu']}’s partial list, place {slab['place']}"
+            return _("CPU %(cpu)s’s partial list, place %(place)s", cpu=slab["cpu"], place=slab["place"])
         case "node_partial":
-            return f"node {slab['node']}’s partial list, place {slab['place']}"
+            return _("node %(node)s’s partial list, place %(place)s", node=slab["node"], place=slab["place"])
         case _:
-            return "full: in no list"
+            return _("full: in no list")
 
 
 def cells(cache: Doc, slab: Doc, here: Address) -> list[ObjectCell]:
@@ -98,13 +121,27 @@ def cell(
 ) -> ObjectCell:
     """One object: the turn of a free one; who has one that is taken."""
     where = wording.hexadecimal(address)
-    what, href = f"object {index} at {where}", here.thing(where).href
+    what, href = {"index": index, "address": where}, here.thing(where).href
+    if turn == 1:
+        words = _("object %(index)s at %(address)s: free, the next on the free list", **what)
+        return ObjectCell(index, kind, str(turn), words, href)
     if turn is not None:
-        words = f"{what}: free, {'the next' if turn == 1 else f'number {turn}'} on the free list"
+        words = _(
+            "object %(index)s at %(address)s: free, number %(turn)s on the free list", turn=turn, **what
+        )
         return ObjectCell(index, kind, str(turn), words, href)
     if kind == "kernel":
-        return ObjectCell(
-            index, kind, "K", f"{what}: the kernel’s own, since boot or for its own records", href
+        words = _(
+            "object %(index)s at %(address)s: the kernel’s own, since boot or for its own records", **what
         )
-    whose = "" if owner is None else f" by {owner['task']} at #{owner['seq']}"
-    return ObjectCell(index, kind, "A", f"{what}: allocated{whose}", href)
+        return ObjectCell(index, kind, "K", words, href)
+    if owner is None:
+        words = _("object %(index)s at %(address)s: allocated", **what)
+    else:
+        words = _(
+            "object %(index)s at %(address)s: allocated by %(task)s at #%(seq)s",
+            task=owner["task"],
+            seq=owner["seq"],
+            **what,
+        )
+    return ObjectCell(index, kind, "A", words, href)

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from app.web import wording
+from app.web.language import _
 
 Doc = Mapping[str, Any]
 
@@ -16,38 +17,48 @@ def why(outcome: Doc, tasks: Sequence[Doc]) -> tuple[str, str]:
     circle: Sequence[Doc] | None = outcome.get("deadlock")
     task = next((task for task in tasks if task["name"] == name), None)
     if task is None or task["since"] != outcome["seq"]:
-        slept = "Deadlock." if circle else "The task slept."
-        return slept, f"{name} has been woken since, or killed: it sleeps here no longer."
+        slept = _("Deadlock.") if circle else _("The task slept.")
+        return slept, _("%(task)s has been woken since, or killed: it sleeps here no longer.", task=name)
     if circle:
-        return "Deadlock: nobody in this circle can go on.", deadlock(circle)
+        return _("Deadlock: nobody in this circle can go on."), deadlock(circle)
     pfn = task["waiting_for"]
     if task["waits_in"] == "kmap":
-        return "The task sleeps.", (
-            f"{name} waits for a free kmap slot for {wording.pfn(pfn)}: all are in use. "
-            "kunmap of any page would wake it; until then it can make no other call."
+        return _("The task sleeps."), _(
+            "%(task)s waits for a free kmap slot for %(pfn)s: all are in use. "
+            "kunmap of any page would wake it; until then it can make no other call.",
+            task=name,
+            pfn=wording.pfn(pfn),
         )
-    return "The task sleeps.", (
-        f"{holder(pfn, tasks)} {name} waits in the page’s queue and can make no other call: "
-        f"unlock_page({wording.hexadecimal(pfn)}) by any task, or kill_task({name}), would free it."
+    waits = _(
+        "%(task)s waits in the page’s queue and can make no other call: "
+        "unlock_page(%(pfn)s) by any task, or kill_task(%(task)s), would free it.",
+        task=name,
+        pfn=wording.hexadecimal(pfn),
     )
+    return _("The task sleeps."), f"{holder(pfn, tasks)} {waits}"
 
 
 def holder(pfn: int, tasks: Sequence[Doc]) -> str:
     """Who has locked a page, as a sentence."""
     name = next((task["name"] for task in tasks if pfn in task["holds"]), None)
     if name is None:
-        return f"{wording.pfn(pfn)} is locked, and the task that took the lock is gone."
-    return f"{name} holds the lock of {wording.pfn(pfn)}."
+        return _("%(pfn)s is locked, and the task that took the lock is gone.", pfn=wording.pfn(pfn))
+    return _("%(task)s holds the lock of %(pfn)s.", task=name, pfn=wording.pfn(pfn))
 
 
 def deadlock(circle: Sequence[Doc]) -> str:
     """A circle of tasks of which each waits for what the next has locked, and how to break it."""
-    links = [
-        f"{link['task']} waits for {wording.pfn(link['waits_for'])}, which "
-        + ("it holds itself" if link["held_by"] == link["task"] else f"{link['held_by']} holds")
-        for link in circle
-    ]
-    pages = " or ".join(f"unlock_page({wording.hexadecimal(link['waits_for'])})" for link in circle)
-    return (
-        f"{'; '.join(links)}. Only somebody else’s {pages} would end it, or kill_task and then unlock_page."
+    pages = _(" or ").join(f"unlock_page({wording.hexadecimal(link['waits_for'])})" for link in circle)
+    return _(
+        "%(links)s. Only somebody else’s %(pages)s would end it, or kill_task and then unlock_page.",
+        links="; ".join(map(wait, circle)),
+        pages=pages,
     )
+
+
+def wait(link: Doc) -> str:
+    """One task of a circle."""
+    values = {"task": link["task"], "pfn": wording.pfn(link["waits_for"]), "holder": link["held_by"]}
+    if link["held_by"] == link["task"]:
+        return _("%(task)s waits for %(pfn)s, which it holds itself", **values)
+    return _("%(task)s waits for %(pfn)s, which %(holder)s holds", **values)

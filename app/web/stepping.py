@@ -24,6 +24,7 @@ from app.web.framemap import (
     window_of,
     zone_to_show,
 )
+from app.web.language import _
 
 Step = Mapping[str, Any]
 Run = Sequence[Any]
@@ -133,10 +134,16 @@ def moment(
     step = steps[number - 1] if number else None
     done = number == total
     outlined = touched_by(step) if step else ()
-    why = "what this step changed or looked at"
+    why = _("outlined: what this step changed or looked at")
     if done and not outlined:
-        outlined, why = outcome["changed"] or (), "what the call changed"
-    words = "as the call left it" if done else "before the call" if step is None else "on the way"
+        outlined, why = outcome["changed"] or (), _("outlined: what the call changed")
+    words = (
+        _("The machine as the call left it")
+        if done
+        else _("The machine before the call")
+        if step is None
+        else _("The machine on the way")
+    )
     ways = {"start": 0, "earlier": number - 1, "later": number + 1, "end": total}
     links = {
         way: Link(str(to), here.step_to(to) if 0 <= to <= total and to != number else None)

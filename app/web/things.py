@@ -11,6 +11,7 @@ from app.web import wording
 from app.web.address import Address
 from app.web.contexts import Action, Fact, Link
 from app.web.framemap import LETTERS
+from app.web.language import _, ngettext
 from app.web.panel_contexts import ObjectCell
 from app.web.slabgrid import SLABS, cell
 from app.web.thing_contexts import Thing
@@ -49,16 +50,22 @@ def thing(doc: Doc, here: Address) -> Thing:
             return pages(doc, here)
         case "zero":
             return Thing(
-                "Address",
+                _("Address"),
                 doc["address"],
-                "ZERO_SIZE_PTR: what kmalloc(0) returns. It is not NULL and may be freed, and whoever reads "
-                "or writes there faults.",
+                _(
+                    "ZERO_SIZE_PTR: what kmalloc(0) returns. It is not NULL and may be freed, and whoever "
+                    "reads or writes there faults."
+                ),
                 actions=on(doc["address"], "kfree", "ksize"),
             )
         case "none":
-            return Thing("Address", doc["address"], "This is no address: write it as 0xffff888000001000.")
+            return Thing(
+                _("Address"), doc["address"], _("This is no address: write it as 0xffff888000001000.")
+            )
         case _:
-            return Thing("Address", doc["address"], "No memory has this address now: using it would fault.")
+            return Thing(
+                _("Address"), doc["address"], _("No memory has this address now: using it would fault.")
+            )
 
 
 # -- objects -----------------------------------------------------------------------------------------------
@@ -68,18 +75,44 @@ def slab_object(doc: Doc, here: Address) -> Thing:
     """One object, with those beside it."""
     grown = doc["size"] - doc["object_size"]
     return Thing(
-        kind="Object",
+        kind=_("Object"),
         address=doc["start"],
-        summary=f"object {doc['index']} of {doc['slab']['objects']} in its slab: {words_of(doc)}",
+        summary=_(
+            "object %(index)s of %(objects)s in its slab: %(words)s",
+            index=doc["index"],
+            objects=doc["slab"]["objects"],
+            words=words_of(doc),
+        ),
         state="slab",
         letter=LETTERS["slab"],
         owner=owner(doc, here),
         facts=[
-            Fact("cache", doc["cache"], href=grid_of(doc, here), hint="The cache’s slabs, object by object"),
-            Fact("object_size", f"{doc['object_size']:,} bytes", hint="what its user asked the cache for"),
-            Fact("size", f"{doc['size']:,} bytes", hint=f"with {grown:,} bytes for alignment and debugging"),
-            Fact("ksize", f"{doc['ksize']:,} bytes", hint="how much of it its user may fill"),
-            *([Fact("this byte", f"{doc['offset']:,} of the object")] if doc["offset"] else []),
+            Fact(
+                _("cache"),
+                doc["cache"],
+                href=grid_of(doc, here),
+                hint=_("The cache’s slabs, object by object"),
+            ),
+            Fact(
+                "object_size",
+                wording.in_bytes(doc["object_size"]),
+                hint=_("what its user asked the cache for"),
+            ),
+            Fact(
+                _("size"),
+                wording.in_bytes(doc["size"]),
+                hint=ngettext(
+                    "with %(num)s byte for alignment and debugging",
+                    "with %(num)s bytes for alignment and debugging",
+                    grown,
+                ),
+            ),
+            Fact("ksize", wording.in_bytes(doc["ksize"]), hint=_("how much of it its user may fill")),
+            *(
+                [Fact(_("this byte"), _("%(offset)s of the object", offset=wording.count(doc["offset"])))]
+                if doc["offset"]
+                else []
+            ),
         ],
         slab=slab_facts(doc, here),
         actions=actions(doc),
@@ -92,9 +125,12 @@ def slab_object(doc: Doc, here: Address) -> Thing:
 def slack(doc: Doc, here: Address) -> Thing:
     """Bytes of a slab that no object has."""
     return Thing(
-        kind="Address",
+        kind=_("Address"),
         address=doc["address"],
-        summary=f"in a slab of {doc['cache']}, where no object fits: waste, or what debugging keeps there",
+        summary=_(
+            "in a slab of %(cache)s, where no object fits: waste, or what debugging keeps there",
+            cache=doc["cache"],
+        ),
         state="slab",
         letter=LETTERS["slab"],
         slab=slab_facts(doc, here),
@@ -104,12 +140,16 @@ def slack(doc: Doc, here: Address) -> Thing:
 def words_of(doc: Doc) -> str:
     """Whether somebody has it, else after how many others it goes."""
     if doc["state"] == "allocated":
-        return "allocated"
+        return _("allocated")
     if doc["state"] == "kernel":
-        return "the kernel’s own, since boot or for its own records"
-    turn = "the next" if doc["turn"] == 1 else f"number {doc['turn']}"
-    whose = "the CPU’s own list" if doc["state"] == "cpu" else "the slab’s free list"
-    return f"free, {turn} to be given out, on {whose}"
+        return _("the kernel’s own, since boot or for its own records")
+    if doc["state"] == "cpu":
+        if doc["turn"] == 1:
+            return _("free, the next to be given out, on the CPU’s own list")
+        return _("free, number %(turn)s to be given out, on the CPU’s own list", turn=doc["turn"])
+    if doc["turn"] == 1:
+        return _("free, the next to be given out, on the slab’s free list")
+    return _("free, number %(turn)s to be given out, on the slab’s free list", turn=doc["turn"])
 
 
 def owner(doc: Doc, here: Address) -> Fact | None:
@@ -117,7 +157,7 @@ def owner(doc: Doc, here: Address) -> Fact | None:
     if not doc["seq"]:
         return None
     href = here.to(outcome=doc["seq"]).href + "#outcome"
-    return Fact(f"allocated by {doc['task']} at", f"#{doc['seq']:,}", href=href)
+    return Fact(_("allocated by %(task)s at", task=doc["task"]), f"#{wording.count(doc['seq'])}", href=href)
 
 
 def slab_facts(doc: Doc, here: Address) -> list[Fact]:
@@ -125,14 +165,26 @@ def slab_facts(doc: Doc, here: Address) -> list[Fact]:
     slab: Doc = doc["slab"]
     return [
         Fact(
-            "first frame",
+            _("first frame"),
             wording.pfn(slab["pfn"]),
             href=here.at(slab["pfn"]),
-            hint="The slab’s first page frame",
+            hint=_("The slab’s first page frame"),
         ),
-        Fact("frames", f"{1 << slab['order']}, order {slab['order']}, node {slab['node']}"),
-        Fact("in use", f"{slab['inuse']} of {slab['objects']}", hint="inuse: what a CPU holds counts"),
-        Fact("stands", stands(slab)),
+        Fact(
+            _("frames"),
+            _(
+                "%(frames)s, order %(order)s, node %(node)s",
+                frames=wording.count(1 << slab["order"]),
+                order=slab["order"],
+                node=slab["node"],
+            ),
+        ),
+        Fact(
+            _("in use"),
+            _("%(inuse)s of %(objects)s", inuse=slab["inuse"], objects=slab["objects"]),
+            hint=_("inuse: what a CPU holds counts"),
+        ),
+        Fact(_("stands"), stands(slab)),
     ]
 
 
@@ -140,13 +192,13 @@ def stands(slab: Doc) -> str:
     """In which list SLUB has the slab."""
     match slab["list"]:
         case "cpu":
-            return f"CPU {slab['cpu']}’s slab"
+            return _("CPU %(cpu)s’s slab", cpu=slab["cpu"])
         case "cpu_partial":
-            return f"CPU {slab['cpu']}’s partial list"
+            return _("CPU %(cpu)s’s partial list", cpu=slab["cpu"])
         case "node_partial":
-            return f"node {slab['node']}’s partial list"
+            return _("node %(node)s’s partial list", node=slab["node"])
         case _:
-            return "full, in no list"
+            return _("full, in no list")
 
 
 def grid_of(doc: Doc, here: Address) -> str:
@@ -161,11 +213,15 @@ def actions(doc: Doc) -> list[Action]:
         return []
     addr = ("addr", doc["start"])
     if KMALLOC in doc["cache"]:
-        free = Action("kfree", "kfree" if doc["state"] == "allocated" else "kfree again", (addr,))
+        free = Action("kfree", again("kfree", doc), (addr,))
     else:
-        again = "" if doc["state"] == "allocated" else " again"
-        free = Action("kmem_cache_free", f"kmem_cache_free{again}", (("cache", doc["cache"]), addr))
+        free = Action("kmem_cache_free", again("kmem_cache_free", doc), (("cache", doc["cache"]), addr))
     return [free, *on(doc["start"], "ksize")] if doc["state"] == "allocated" else [free]
+
+
+def again(name: str, doc: Doc) -> str:
+    """A call that frees, as its button says it."""
+    return name if doc["state"] == "allocated" else _("%(call)s again", call=name)
 
 
 def on(address: str, *names: str) -> list[Action]:
@@ -178,7 +234,7 @@ def forms(doc: Doc, here: Address) -> list[Link]:
     if doc["state"] != "allocated" or KMALLOC not in doc["cache"]:
         return []
     href = here.to(call="krealloc", addr=doc["start"]).href + "#call"
-    return [Link("krealloc…", href, hint="Another size: its form, with this address")]
+    return [Link("krealloc…", href, hint=_("Another size: its form, with this address"))]
 
 
 def around(doc: Doc, here: Address) -> list[ObjectCell]:
@@ -205,21 +261,25 @@ def area(doc: Doc, here: Address) -> Thing:
     made = doc.get("seq")
     pfns: Sequence[int] = doc.get("pfns", ())
     return Thing(
-        kind="vmap area",
+        kind=_("vmap area"),
         address=doc["start"],
         summary=area_words(doc),
         state="vmalloc" if pfns else "",
         letter=LETTERS["vmalloc"] if pfns else "",
-        owner=Fact(f"by {doc['task']} at", f"#{made:,}", href=here.to(outcome=made).href + "#outcome")
+        owner=Fact(
+            _("by %(task)s at", task=doc["task"]),
+            f"#{wording.count(made)}",
+            href=here.to(outcome=made).href + "#outcome",
+        )
         if made
         else None,
         facts=list(area_facts(doc, here)),
         actions=on(doc["start"], "vfree") if made and doc["what"] != "module" else [],
         forms=[
             Link(
-                "on the strip",
+                _("on the strip"),
                 here.to(panel="vmalloc", area=doc["start"]).href + "#panels",
-                hint="Its place among the other areas, and where its frames lie",
+                hint=_("Its place among the other areas, and where its frames lie"),
             )
         ],
         frames=[Link(wording.pfn(pfn), here.at(pfn)) for pfn in pfns],
@@ -230,46 +290,53 @@ def area(doc: Doc, here: Address) -> Thing:
 def area_words(doc: Doc) -> str:
     """What the range is for, and where in it the address is."""
     if doc["lazy"]:
-        return "freed: its frames are back, its addresses wait for the next purge"
+        return _("freed: its frames are back, its addresses wait for the next purge")
     if doc["what"] == "kernel":
-        return "taken by the kernel at boot"
+        return _("taken by the kernel at boot")
     if doc["in_guard"]:
-        return f"{doc['what']}; this address is in its guard page, where every access faults"
-    return f"{doc['what']}; this address is in page {doc['number']}"
+        return _("%(what)s; this address is in its guard page, where every access faults", what=doc["what"])
+    return _("%(what)s; this address is in page %(number)s", what=doc["what"], number=doc["number"])
 
 
 def area_facts(doc: Doc, here: Address) -> list[Fact]:
     """Ends, guard page, pages, and what mapping them took."""
     found = [
-        Fact("to", doc["end"], hint="the first address behind it"),
-        Fact("size", wording.size(doc["size"]), hint="guard page included, as in /proc/vmallocinfo"),
+        Fact(_("to"), doc["end"], hint=_("the first address behind it")),
+        Fact(_("size"), wording.size(doc["size"]), hint=_("guard page included, as in /proc/vmallocinfo")),
     ]
     if doc.get("guard"):
         pages_of = wording.frames(1 << doc["page_order"])
         found += [
-            Fact("guard page", doc["guard"], hint="never mapped: running over the end faults here"),
-            Fact("pages", f"{doc['nr_pages']:,}", hint=f"mapped in pages of {pages_of}"),
-            Fact("page-table writes", f"{doc['page_table_writes']:,}"),
+            Fact(_("guard page"), doc["guard"], hint=_("never mapped: running over the end faults here")),
+            Fact(
+                _("pages"),
+                wording.count(doc["nr_pages"]),
+                hint=_("mapped in pages of %(size)s", size=pages_of),
+            ),
+            Fact(_("page-table writes"), wording.count(doc["page_table_writes"])),
         ]
     if doc["frame"] is not None:
-        found.append(Fact("this page’s frame", wording.pfn(doc["frame"]), href=here.at(doc["frame"])))
+        found.append(Fact(_("this page’s frame"), wording.pfn(doc["frame"]), href=here.at(doc["frame"])))
     return found
 
 
 def pages(doc: Doc, here: Address) -> Thing:
     """Whole pages: their inspector is the frame's, and here is what leads there."""
     block: Doc | None = doc["block"]
-    frame = Fact("frame", wording.pfn(doc["pfn"]), href=here.at(doc["pfn"]), hint="Its struct page")
+    frame = Fact(_("frame"), wording.pfn(doc["pfn"]), href=here.at(doc["pfn"]), hint=_("Its struct page"))
     if block is None:
         return Thing(
-            "Page", doc["address"], "a page frame that nobody has allocated by a call", facts=[frame]
+            _("Page"), doc["address"], _("a page frame that nobody has allocated by a call"), facts=[frame]
         )
     head = block["pfn"] == doc["pfn"]
     if block["compound"]:
-        summary = f"whole pages as one: a compound page of order {block['order']}, as large kmallocs are"
+        summary = _(
+            "whole pages as one: a compound page of order %(order)s, as large kmallocs are",
+            order=block["order"],
+        )
         calls = on(doc["address"], "kfree", "ksize") if head else []
     else:
-        summary = f"whole pages: a block of order {block['order']}"
+        summary = _("whole pages: a block of order %(order)s", order=block["order"])
         calls = []
     release = Action(
         "free_pages",
@@ -277,7 +344,7 @@ def pages(doc: Doc, here: Address) -> Thing:
         (("addr", doc["address"]), ("order", str(block["order"]))),
     )
     return Thing(
-        kind="Page",
+        kind=_("Page"),
         address=doc["address"],
         summary=summary,
         state=block["state"],
@@ -285,8 +352,8 @@ def pages(doc: Doc, here: Address) -> Thing:
         owner=owner(block, here),
         facts=[
             frame,
-            Fact("size", wording.frames(1 << block["order"])),
-            *([] if head else [Fact("head", wording.pfn(block["pfn"]), href=here.at(block["pfn"]))]),
+            Fact(_("size"), wording.frames(1 << block["order"])),
+            *([] if head else [Fact(_("head"), wording.pfn(block["pfn"]), href=here.at(block["pfn"]))]),
         ],
         actions=[*calls, *([release] if head else [])],
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from app.sessions import SessionInfo
 from app.web.address import Address
 from app.web.contexts import Link, Past, Timeline
+from app.web.language import _
 
 
 def moment(here: Address, info: SessionInfo) -> int | None:
@@ -28,10 +29,12 @@ def timeline(here: Address, info: SessionInfo) -> Timeline:
         at=at,
         view=here.to(moment=None, outcome=None).pairs,
         earlier=Link(
-            "◂ Before", to_moment(here, info, at - 1).href if at > info.start else None, hint="One call back"
+            _("◂ Before"),
+            to_moment(here, info, at - 1).href if at > info.start else None,
+            hint=_("One call back"),
         ),
         later=Link(
-            "After ▸", to_moment(here, info, at + 1).href if at < info.seq else None, hint="One call on"
+            _("After ▸"), to_moment(here, info, at + 1).href if at < info.seq else None, hint=_("One call on")
         ),
     )
 

@@ -6,6 +6,8 @@ import json
 from typing import IO, Any, Final
 
 from app.mm.errors import BadArgument
+from app.web import wording
+from app.web.language import _
 
 # An exported session names itself in the first bytes of its first line.
 LOOKED_AT: Final = 4096
@@ -22,19 +24,30 @@ def dump_of(file: IO[bytes], limit: int) -> dict[str, Any] | None:
     if is_export(start):
         return None
     if not start:
-        raise BadArgument.at("file", "this file is empty")
+        raise BadArgument.at("file", _("this file is empty"))
     content = file.read(limit + 1)
     if len(content) > limit:
-        raise BadArgument.at("file", f"this is no exported session, and a dump has at most {limit:,} bytes")
+        raise BadArgument.at(
+            "file",
+            _(
+                "this is no exported session, and a dump has at most %(limit)s bytes",
+                limit=wording.count(limit),
+            ),
+        )
     try:
         document = json.loads(content)
     except json.JSONDecodeError as error:
-        raise BadArgument.at(("line", error.lineno), f"this file is not JSON: {error.msg}") from None
+        raise BadArgument.at(("line", error.lineno), not_json(error.msg)) from None
     except (ValueError, RecursionError) as error:
-        raise BadArgument.at("file", f"this file is not JSON: {error}") from None
+        raise BadArgument.at("file", not_json(str(error))) from None
     if not isinstance(document, dict):
-        raise BadArgument.at("file", "a dump is one JSON object")
+        raise BadArgument.at("file", _("a dump is one JSON object"))
     return document
+
+
+def not_json(why: str) -> str:
+    """why: as the reader of JSON has it."""
+    return _("this file is not JSON: %(why)s", why=why)
 
 
 def is_export(start: bytes) -> bool:

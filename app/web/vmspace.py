@@ -14,6 +14,7 @@ from typing import Any, Final
 from app.mm.memory_model import PAGE_SIZE
 from app.web import wording
 from app.web.address import Address
+from app.web.language import _, ngettext
 from app.web.panel_contexts import Arc, AreaBox, Gap, Tick, VmallocStrip
 
 Doc = Mapping[str, Any]
@@ -46,7 +47,11 @@ def vmalloc_strip(areas: Sequence[Doc], zones: Sequence[Doc], here: Address) -> 
         first=wording.pfn(frames.low) if frames else "",
         last=wording.pfn(frames.high - 1) if frames else "",
         title=title(focus),
-        caption=f"{len(ordered):,} areas; not to scale" if len(ordered) > 1 else "one area; not to scale",
+        caption=ngettext(
+            "vmalloc addresses, one area; not to scale",
+            "vmalloc addresses, %(num)s areas; not to scale",
+            len(ordered),
+        ),
         hidden=len(ordered) - len(shown),
     )
 
@@ -72,10 +77,11 @@ def around(ordered: Sequence[Doc], chosen: Doc | None) -> Sequence[Doc]:
 def title(focus: Doc | None) -> str:
     """What the bands show."""
     if focus is None or not focus.get("pfns"):
-        return "The vmalloc space." if focus is None else f"{focus['address']}: {focus['kind']}."
+        return _("The vmalloc space.") if focus is None else f"{focus['address']}: {focus['kind']}."
     runs = sum(1 for _ in runs_of(focus["pfns"]))
-    pieces = "one piece" if runs == 1 else f"{runs:,} pieces"
-    return f"{focus['address']}: {focus['nr_pages']:,} pages in a row; their frames lie in {pieces}."
+    pages = ngettext("%(num)s page in a row", "%(num)s pages in a row", focus["nr_pages"])
+    pieces = ngettext("their frames lie in one piece", "their frames lie in %(num)s pieces", runs)
+    return f"{focus['address']}: {pages}; {pieces}."
 
 
 def laid_out(shown: Sequence[Doc], focus: Doc | None, here: Address) -> tuple[list[AreaBox], list[Gap]]:
@@ -102,9 +108,9 @@ def box(area: Doc, x: float, width: float, current: bool, here: Address) -> Area
     """One area. The guard page is drawn at least two units wide: it is what the eye shall find."""
     has_guard = area.get("guard") is not None
     guard = max(3.0, width * PAGE_SIZE / area["size"]) if has_guard else 0.0
-    words = f"{area['address']}–{area['end']}, {wording.size(area['size'])}, {area['kind']}"
+    words = [f"{area['address']}–{area['end']}", wording.size(area["size"]), area["kind"]]
     if has_guard:
-        words += ", its last page is the guard"
+        words.append(_("its last page is the guard"))
     return AreaBox(
         x=round(x, 1),
         width=round(width, 1),
@@ -112,7 +118,7 @@ def box(area: Doc, x: float, width: float, current: bool, here: Address) -> Area
         guard=round(guard, 1),
         guard_x=round(x + width - guard, 1),
         label=wording.size(area["size"]) if width > 56 else "",
-        words=words,
+        words=", ".join(words),
         href=here.thing(area["address"]).to(panel="vmalloc", area=area["address"]).href + "#panels",
         current=current,
         lazy=area["lazy"],
@@ -150,7 +156,13 @@ def arcs_of(area: Doc, box: AreaBox, frames: Frames) -> Iterator[Arc]:
                 f"M{left:.1f},{ABOVE:g} C{left:.1f},{middle:g} {low:.1f},{middle:g} {low:.1f},{BELOW:g} "
                 f"L{high:.1f},{BELOW:g} C{high:.1f},{middle:g} {right:.1f},{middle:g} {right:.1f},{ABOVE:g} Z"
             ),
-            words=f"{length} pages from page {place} on: frames from {wording.pfn(pfn)} on",
+            words=ngettext(
+                "%(num)s page from page %(place)s on: frames from %(pfn)s on",
+                "%(num)s pages from page %(place)s on: frames from %(pfn)s on",
+                length,
+                place=place,
+                pfn=wording.pfn(pfn),
+            ),
         )
 
 

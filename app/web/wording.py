@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from app.web.language import decimal
+from app.web.language import decimal, ngettext
 
 PAGE_SIZE: Final = 4096
 UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -35,6 +35,11 @@ def size(number: int) -> str:
         unit += 1
     broken = unit and amount < 100 and round(amount, 1) % 1
     return f"{decimal(amount, 1) if broken else f'{amount:.0f}'} {UNITS[unit]}"
+
+
+def in_bytes(number: int) -> str:
+    """So many bytes, to the last one: 4,096 bytes"""
+    return ngettext("%(num)s byte", "%(num)s bytes", number)
 
 
 def frames(number: int) -> str:

@@ -7,6 +7,7 @@ from typing import Any
 
 from app.web.address import Address
 from app.web.contexts import Mark, ZoneView
+from app.web.language import _, decimal
 
 Doc = Mapping[str, Any]
 
@@ -56,8 +57,10 @@ def level(free: int, marks: Mapping[str, int]) -> str:
     for name in ("high", "low", "min"):
         if free >= marks[name]:
             times = free // max(1, marks[name])
-            return f"above {name} ×{times:,}" if name == "high" and times > 1 else f"above {name}"
-    return "below min: only the reserves are left"
+            if name == "high" and times > 1:
+                return _("above %(mark)s ×%(times)s", mark=name, times=decimal(times))
+            return _("above %(mark)s", mark=name)
+    return _("below min: only the reserves are left")
 
 
 def reserves(zone: Doc, zones: Sequence[Doc]) -> list[tuple[str, int]]:
@@ -69,6 +72,8 @@ def reserves(zone: Doc, zones: Sequence[Doc]) -> list[tuple[str, int]]:
 def fallback(zone: Doc) -> list[str]:
     """The zones that are tried after it; those of another node with that node."""
     return [
-        other["name"] if other["node"] == zone["node"] else f"{other['name']} (node {other['node']})"
+        other["name"]
+        if other["node"] == zone["node"]
+        else _("%(zone)s (node %(node)s)", zone=other["name"], node=other["node"])
         for other in zone["fallback"]
     ]

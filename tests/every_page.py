@@ -62,14 +62,14 @@ def made(client: TestClient, name: str, machine: dict[str, Any], lines: list[str
 def every_page(client: TestClient) -> Iterator[tuple[str, str]]:
     """A name and the HTML of each."""
     yield "first visit", client.get("/").text
-    busy, head = made(client, "busy", {"profile": "tiny-16m"}, LINES)
-    high, _ = made(client, "high", {"profile": "i386-1g", "cpus": 2}, HIGHMEM)
+    busy, head = made(client, "b", {"profile": "tiny-16m"}, LINES)
+    high, _ = made(client, "h", {"profile": "i386-1g", "cpus": 2}, HIGHMEM)
     nodes, _ = made(
-        client, "nodes", {"profile": "x86_64-8g", "nodes": 2, "pcp": False}, ["alloc_page(GFP_KERNEL)"]
+        client, "n", {"profile": "x86_64-8g", "nodes": 2, "pcp": False}, ["alloc_page(GFP_KERNEL)"]
     )
     yield (
         "machine, new",
-        client.get(made(client, "new", {"profile": "tiny-16m", "lecture": True}, [])[0]).text,
+        client.get(made(client, "e", {"profile": "tiny-16m", "lecture": True}, [])[0]).text,
     )
     for path in ("/", "/gfp", "/gfp?mask=GFP_ATOMIC|__GFP_DMA", "/gfp?mask=0x7&mask=nonsense", "/calls"):
         yield path, client.get(path).text
@@ -152,7 +152,7 @@ def refusals(client: TestClient, path: str) -> Iterator[tuple[str, str]]:
     for name, (to, form) in forms.items():
         given: dict[str, Any] = {"files": {"file": ("x.json", b"[]")}} if name == "file" else {"data": form}
         yield f"refused {name}", client.post(to, **given).text
-    fresh, _ = made(client, "fresh", {"profile": "tiny-16m"}, [])
+    fresh, _ = made(client, "f", {"profile": "tiny-16m"}, [])
     yield "refused undo", client.post(f"{fresh}/undo", data={"view": ""}).text
     for content in (b"", b"{", b'{"kmemlab": 1}\n'):
         yield f"file {content!r}", client.post("/sessions", files={"file": ("x.json", content)}).text

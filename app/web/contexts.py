@@ -392,6 +392,13 @@ class Fact:
 
 
 @dataclass(frozen=True, slots=True)
+class Switch(Fact):
+    """Something that this machine was made with or without. value: `on` or `off` in words."""
+
+    on: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class BuddyRow:
     """The buddy of the frame's block at one order."""
 
@@ -653,7 +660,7 @@ class MachinePage(Page):
     seq: int
     facts: Sequence[Fact]
     overhead: Sequence[Fact]
-    switches: Sequence[Fact]
+    switches: Sequence[Switch]
     view: str
     zones: Sequence[ZoneView]
     map: MapView

@@ -8,7 +8,7 @@ from typing import Final
 from app.mm import gfp
 from app.mm.gfp import __GFP_RECLAIM, GfpName
 from app.web.contexts import GfpFlag, GfpGroup
-from app.web.language import _
+from app.web.language import N_, _
 
 # The order of the lecture's table; what has come since follows.
 ACTIONS_THEN: Final = (
@@ -40,7 +40,10 @@ TYPES_THEN: Final = {
 }
 
 COLD: Final = GfpName(
-    "__GFP_COLD", 0, "action", "a page that is in no CPU's cache: gone since 4.15, accepted, without effect"
+    "__GFP_COLD",
+    0,
+    "action",
+    N_("a page that is in no CPU's cache: gone since 4.15, accepted, without effect"),
 )
 
 
@@ -90,7 +93,7 @@ def flag(name: GfpName, ticked: set[str]) -> GfpFlag:
     return GfpFlag(
         name.name,
         name.value,
-        name.doc,
+        _(name.doc),
         name.name in ticked,
         then if then != name.name else None,
         composition(name.value) if name.kind == "type" else "",

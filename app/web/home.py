@@ -118,7 +118,8 @@ async def thumbnail(request: Request, session_id: str, seq: str = "") -> Respons
         found = await thumbnails.of(sessions, who, session_id, (await sessions.get(who, session_id)).seq)
     else:
         found = await thumbnails.of(sessions, who, session_id, at)
-    return Response(found.svg, headers={} if at is None else FOR_GOOD, media_type="image/svg+xml")
+    headers = {"Vary": "Accept-Language"} | ({} if at is None else FOR_GOOD)
+    return Response(found.svg(), headers=headers, media_type="image/svg+xml")
 
 
 @router.post("/sessions/{session_id}/rename")

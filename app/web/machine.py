@@ -30,7 +30,7 @@ from app.sessions import (
 )
 from app.web import address, callform, fields, timeline, wording
 from app.web.address import PANELS, Address
-from app.web.contexts import Fact, JournalRow, Link, LogPanel, MachinePage, NameChip, Refusal
+from app.web.contexts import Fact, JournalRow, Link, LogPanel, MachinePage, NameChip, Refusal, Switch
 from app.web.demo_contexts import DemoPanel
 from app.web.demopanel import demo_panel
 from app.web.framemap import map_view
@@ -255,7 +255,7 @@ def build(
         facts=headline(machine),
         overhead=overhead(machine),
         switches=[
-            Fact(_(words), _("on") if machine[key] else _("off"), hint=_(hint))
+            Switch(_(words), _("on") if machine[key] else _("off"), hint=_(hint), on=machine[key])
             for key, (words, hint) in SWITCHES.items()
         ],
         view=here.query,

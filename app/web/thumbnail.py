@@ -6,7 +6,7 @@ History is never rewritten, so a picture that has been drawn is right for ever; 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
@@ -16,6 +16,7 @@ from app.mm import show
 from app.mm.machine import Machine
 from app.sessions import Principal, Sessions
 from app.web import wording
+from app.web.language import _
 from app.web.render import drawing
 
 CELLS: Final = 512
@@ -56,10 +57,31 @@ class Shape:
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """svg: the picture. words: the same for who does not see it."""
+    """A picture, in no language yet.
 
-    svg: bytes
-    words: str
+    in_use: how much of `whole`. most: how many of all `cells` have the states that are most of the others.
+    """
+
+    height: int
+    shapes: Sequence[Shape]
+    in_use: int
+    whole: int
+    most: Mapping[str, int]
+    cells: int
+
+    def words(self) -> str:
+        """The same for who does not see it: how much is in use, and what most of it is."""
+        used = wording.percent(self.in_use, self.whole)
+        if not self.most:
+            return _("%(share)s in use", share=used)
+        parts = [f"{state} {wording.percent(count, self.cells)}" for state, count in self.most.items()]
+        return _("%(share)s in use; cells of %(states)s", share=used, states=", ".join(parts))
+
+    def svg(self) -> bytes:
+        """The picture."""
+        return drawing(
+            "thumbnail.svg", width=COLUMNS, height=self.height, shapes=self.shapes, words=self.words()
+        )
 
 
 class Thumbnails:
@@ -72,7 +94,7 @@ class Thumbnails:
     def words(self, session_id: str, seq: int) -> str | None:
         """What a picture shows, where it is known without drawing it."""
         kept = self._kept.get((session_id, seq))
-        return None if kept is None else kept.words
+        return None if kept is None else kept.words()
 
     async def of(self, sessions: Sessions, who: Principal, session_id: str, seq: int) -> Thumbnail:
         """The session as it was at a row. Raises as `Sessions.past` does.
@@ -96,15 +118,15 @@ def drawn(machine: Machine) -> Thumbnail:
     doc = show.zonemap(machine, cells=CELLS)
     zones = show.zones(machine)["zones"]
     cells = states(doc, zones)
-    words = spoken(cells, doc["fill"])
-    svg = drawing(
-        "thumbnail.svg",
-        width=COLUMNS,
+    inside = [(state, used) for state, used in zip(cells, doc["fill"], strict=True) if state != OUTSIDE]
+    return Thumbnail(
         height=-(-len(cells) // COLUMNS),
         shapes=shapes(cells, doc["fill"]),
-        words=words,
+        in_use=sum(used for _state, used in inside),
+        whole=255 * len(inside),
+        most=most([state for state, _used in inside]),
+        cells=len(inside),
     )
-    return Thumbnail(svg, words)
 
 
 def states(doc: Mapping[str, Any], zones: Sequence[Mapping[str, Any]]) -> list[str]:
@@ -141,16 +163,7 @@ def bar(place: int, fill: int) -> str:
     return f"M{place % COLUMNS} {place // COLUMNS + (100 - height) / 100:g}h1v{height / 100:g}h-1z"
 
 
-def spoken(cells: Sequence[str], fill: Sequence[int]) -> str:
-    """How much is free, and what most of the rest is."""
-    inside = [(state, used) for state, used in zip(cells, fill, strict=True) if state != OUTSIDE]
-    used = sum(used for _, used in inside)
-    counts: dict[str, int] = {}
-    for state, _ in inside:
-        if state != "free":
-            counts[state] = counts.get(state, 0) + 1
-    most = sorted(counts, key=lambda state: -counts[state])[:SPOKEN]
-    parts = [f"{state} {wording.percent(counts[state], len(inside))}" for state in most]
-    return f"{wording.percent(used, 255 * len(inside))} in use" + (
-        f"; cells of {', '.join(parts)}" if parts else ""
-    )
+def most(cells: Sequence[str]) -> dict[str, int]:
+    """The states that most of the cells have that are not free, and how many have them."""
+    counts = Counter(state for state in cells if state != "free")
+    return dict(counts.most_common(SPOKEN))

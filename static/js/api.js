@@ -1,10 +1,12 @@
 // The public API, as scripts and notebooks use it.
 
+import { _ } from "./text.js";
+
 /** A request that was no kernel call: the problem document's words, and the fields at fault. */
 export class Refused extends Error {
   /** @param {{title?: string, detail?: string, errors?: {loc: (string | number)[], msg: string}[]}} problem */
   constructor(problem) {
-    super(words(problem.detail ?? problem.title ?? "The server gave no reason."));
+    super(words(problem.detail ?? problem.title ?? _("The server gave no reason.")));
     this.faults = (problem.errors ?? []).map(fault);
     this.asleep = /^(line \d+: )?task '[^']*' sleeps/.test(this.message);
   }

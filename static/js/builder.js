@@ -2,6 +2,7 @@
 
 import { all, maybe, one } from "./dom.js";
 import { after, taken, tick, wordsOf } from "./mask.js";
+import { _ } from "./text.js";
 
 const DIRECT_RECLAIM = 0x400;
 
@@ -107,7 +108,7 @@ function sentences(page, box) {
   if (mask & DIRECT_RECLAIM && where !== "process") {
     const item = document.createElement("li");
     item.className = "fault";
-    item.textContent = `This mask may sleep, and ${where} may not: the kernel reports a bug.`;
+    item.textContent = _("This mask may sleep, and %(context)s may not: the kernel reports a bug.", { context: where });
     found.unshift(item);
   }
   return found;

@@ -1,6 +1,7 @@
 // The drawing of the last call's split or merge: to know it the call is made again, so it is asked for only when it is unfolded.
 
 import { all, maybe } from "./dom.js";
+import { _ } from "./text.js";
 
 const MOST = 4;
 
@@ -14,7 +15,7 @@ async function draw(details) {
   const page = new DOMParser().parseFromString(await answer.text(), "text/html");
   const found = all(page, "figure.blocks", HTMLElement).slice(0, MOST);
   box.replaceChildren(...found.map((figure) => document.adoptNode(figure)));
-  if (!found.length) box.textContent = answer.ok ? "It split no block and merged none." : "That call cannot be explained.";
+  if (!found.length) box.textContent = answer.ok ? _("It split no block and merged none.") : _("That call cannot be explained.");
 }
 
 export function drawings() {
@@ -24,7 +25,7 @@ export function drawings() {
     (event) => {
       const details = event.target;
       if (details instanceof HTMLDetailsElement && details.open && details.matches(".last-drawing")) {
-        draw(details).catch(() => maybe(details, ".drawings", HTMLElement)?.replaceChildren("The server does not answer."));
+        draw(details).catch(() => maybe(details, ".drawings", HTMLElement)?.replaceChildren(_("The server does not answer.")));
       }
     },
     true,

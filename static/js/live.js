@@ -3,12 +3,15 @@
 
 import { one } from "./dom.js";
 import { Source } from "./source.js";
+import { _, decimal } from "./text.js";
 
 const PAUSE = 400; // ms between two refreshes, at least,
 const SHARE = 10; // and so many times as long as one takes: a class that watches a busy machine slows down, not the server
 const RETRY = 500; // ms after a refresh that did not succeed, or had to wait
 const STALE = 10_000; // ms of reconnecting until what is shown counts as old
 const SAY = 10_000; // ms between two announcements
+
+const STATES = { live: _("live"), reconnecting: _("reconnecting"), stale: _("stale") };
 
 /** @typedef {import("./source.js").Message} Message */
 
@@ -98,8 +101,8 @@ export class Live {
     if (state === "reconnecting") this.old = setTimeout(() => this.is("stale"), STALE);
     this.box.dataset.state = state;
     const time = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
-    this.box.title = state === "live" ? "Calls of others are shown as they are made" : `Not followed since ${time}`;
-    this.box.replaceChildren(state, ...(state === "stale" ? [" ", this.reload] : []));
+    this.box.title = state === "live" ? _("Calls of others are shown as they are made") : _("Not followed since %(time)s", { time });
+    this.box.replaceChildren(STATES[state], ...(state === "stale" ? [" ", this.reload] : []));
   }
 
   /** One sentence for many rows: a reader is told that the machine moves, not each move. */
@@ -107,7 +110,7 @@ export class Live {
     this.saying ??= setTimeout(() => {
       this.saying = undefined;
       this.quiet = performance.now() + SAY;
-      this.said.textContent = `Calls up to #${this.heard.toLocaleString("en")} have been made`;
+      this.said.textContent = _("Calls up to #%(seq)s have been made", { seq: decimal(this.heard) });
     }, Math.max(0, this.quiet - performance.now()));
   }
 }

@@ -10,6 +10,7 @@ import { drawings } from "./drawing.js";
 import { journal } from "./journal.js";
 import { onKey } from "./keys.js";
 import { refused } from "./refusal.js";
+import { _ } from "./text.js";
 import { busy, time } from "./time.js";
 import { View } from "./view.js";
 
@@ -61,7 +62,7 @@ async function run(form) {
 async function demo(form) {
   const button = one(form, "button", HTMLButtonElement);
   button.disabled = true;
-  button.textContent = "Running …";
+  button.textContent = _("Running …");
   try {
     await view.first(async () => {
       const to = await runStep(form);
@@ -71,7 +72,7 @@ async function demo(form) {
   } catch (error) {
     refused(error, form);
     button.disabled = false;
-    button.textContent = "Run this step";
+    button.textContent = _("Run this step");
   }
 }
 

@@ -8,6 +8,7 @@ import { maybe } from "./dom.js";
 import { Frames, OUTSIDE, ROW, UNKNOWN } from "./frames.js";
 import { looks } from "./patterns.js";
 import { Readout } from "./readout.js";
+import { _, ngettext } from "./text.js";
 
 /** @typedef {import("./frames.js").Run} Run */
 /** @typedef {Awaited<ReturnType<typeof zonemap>>} Doc */
@@ -28,10 +29,12 @@ export class FrameMap {
     this.canvas = document.createElement("canvas");
     this.canvas.tabIndex = 0;
     this.canvas.setAttribute("role", "application");
-    this.canvas.setAttribute("aria-roledescription", "frame map");
+    this.canvas.setAttribute("aria-roledescription", _("frame map"));
     this.canvas.setAttribute(
       "aria-label",
-      "Frame map. Arrow keys walk, Enter inspects, plus and minus zoom, Page Up and Down pan; drag to pan, Control and wheel to zoom.",
+      _(
+        "Frame map. Arrow keys walk, Enter inspects, plus and minus zoom, Page Up and Down pan; drag to pan, Control and wheel to zoom.",
+      ),
     );
     this.canvas.setAttribute("aria-describedby", "map-readout");
     this.frames = new Frames(api, () => this.later());
@@ -337,10 +340,18 @@ export class FrameMap {
     const look = this.frames.at(first, Math.round(this.camera.level));
     if (look < 0) return hex(first);
     const used = (look >> 8) / 255;
-    const where = frames === 1 ? hex(first) : `${hex(first)}–${hex(last)}, ${frames.toLocaleString("en")} frames`;
-    const share = frames > 1 ? `; ${used > 0 && used < 0.01 ? "under 1" : Math.round(used * 100)} % in use` : "";
-    const changed = this.changed.some(([run, count]) => run <= last && run + count > first) ? "; changed by the last call" : "";
-    return `${where}: ${frames > 1 ? "mostly " : ""}${this.frames.states[look & 255]}${share}${changed}`;
+    const state = this.frames.states[look & 255];
+    const changed = this.changed.some(([run, count]) => run <= last && run + count > first);
+    const what = [frames === 1 ? `${hex(first)}: ${state}` : this.several(first, last, state)];
+    if (frames > 1) what.push(_("%(share)s in use", { share: used > 0 && used < 0.01 ? _("under 1 %") : `${Math.round(used * 100)} %` }));
+    if (changed) what.push(_("changed by the last call"));
+    return what.join("; ");
+  }
+
+  /** A cell of several frames. @param {number} first @param {number} last @param {string} state */
+  several(first, last, state) {
+    const range = `${hex(first)}–${hex(last)}`;
+    return ngettext("%(range)s, %(num)s frame: mostly %(state)s", "%(range)s, %(num)s frames: mostly %(state)s", last - first + 1, { range, state });
   }
 
   /** @param {number | null} pfn */

@@ -2,6 +2,7 @@
 
 import { frame, zonemap } from "./api.js";
 import { one } from "./dom.js";
+import { _, decimal } from "./text.js";
 
 const REST = 150; // ms; who only passes over cells asks for nothing
 const MOST = 4096; // cells of one answer
@@ -51,8 +52,8 @@ async function mix(api, { zone, node, at, first, last }) {
   const counts = new Map();
   for (const index of doc.cells) counts.set(doc.states[index], (counts.get(doc.states[index]) ?? 0) + 2 ** shift);
   if (counts.size < 2) return "";
-  const parts = [...counts].sort(([, a], [, b]) => b - a).map(([state, count]) => `${count.toLocaleString("en")} ${state}`);
-  return `${shift ? "about " : ""}${parts.join(", ")}`;
+  const parts = [...counts].sort(([, a], [, b]) => b - a).map(([state, count]) => `${decimal(count)} ${state}`);
+  return shift ? _("about %(counts)s", { counts: parts.join(", ") }) : parts.join(", ");
 }
 
 /**
@@ -61,10 +62,20 @@ async function mix(api, { zone, node, at, first, last }) {
  */
 function block(page, first, last) {
   const found = page.block ?? page.free;
-  if (page.pcp && first === last) return `order ${page.pcp.order}, on the list of CPU ${page.pcp.cpu}, ${page.pcp.type}`;
+  if (page.pcp && first === last) return _("order %(order)s, on the list of CPU %(cpu)s, %(type)s", page.pcp);
   if (!found || found.pfn + 2 ** found.order <= last) return "";
-  const place = first === found.pfn ? "the head" : `page ${first - found.pfn}`;
-  const order = found.order ? `order ${found.order}, ${place} of ${hex(found.pfn)}` : "order 0";
-  if (page.free) return `${order}, on the ${page.free.type} list`;
-  return found.task ? `${order}; ${found.gfp_names || found.gfp}, by ${found.task} at #${found.seq}` : order;
+  const place = where(found, first);
+  if (page.free) return _("%(place)s, on the %(type)s list", { place, type: page.free.type });
+  const { task, seq } = found;
+  return task ? _("%(place)s; %(gfp)s, by %(task)s at #%(seq)s", { place, gfp: found.gfp_names || found.gfp, task, seq }) : place;
+}
+
+/**
+ * Which frame of its block one is.
+ * @param {{order: number, pfn: number}} block @param {number} pfn
+ */
+function where({ order, pfn: head }, pfn) {
+  const given = { order: String(order), head: hex(head), page: String(pfn - head) };
+  if (!order) return _("order %(order)s", given);
+  return pfn === head ? _("order %(order)s, the head of %(head)s", given) : _("order %(order)s, page %(page)s of %(head)s", given);
 }

@@ -3,18 +3,19 @@
 import { Refused } from "./api.js";
 import { linked, mark } from "./callform.js";
 import { maybe, one } from "./dom.js";
+import { _ } from "./text.js";
 
 /** What was at fault, field by field where that is known. @param {unknown} error */
 function faults(error) {
   const message = error instanceof Error ? error.message : String(error);
-  if (!(error instanceof Refused)) return [{ field: "", words: `The server cannot be reached: ${message}` }];
+  if (!(error instanceof Refused)) return [{ field: "", words: _("The server cannot be reached: %(message)s", { message }) }];
   return error.faults.length ? error.faults : [{ field: "", words: message }];
 }
 
 /** @param {unknown} error @param {HTMLFormElement} form */
 export function refused(error, form) {
   const known = faults(error);
-  const title = error instanceof Refused && error.asleep ? "The task sleeps: nothing happened" : "Not a kernel call: nothing happened";
+  const title = error instanceof Refused && error.asleep ? _("The task sleeps: nothing happened") : _("Not a kernel call: nothing happened");
   const words = known.map((fault) => (fault.field ? `${fault.field}: ${fault.words}` : fault.words)).join("; ");
   const answer = one(document, "#console-answer", HTMLElement);
   answer.classList.add("refused");

@@ -2,6 +2,7 @@
 
 import { all, maybe, one } from "./dom.js";
 import { onKey } from "./keys.js";
+import { decimal } from "./text.js";
 
 const CALM = 120; // ms without another move until a moment is asked for
 
@@ -25,7 +26,7 @@ export function time(view) {
   document.addEventListener("input", (event) => {
     if (event.target !== slider()) return;
     const { value } = slider();
-    one(document, ".timeline output", HTMLElement).textContent = `#${Number(value).toLocaleString("en")}`;
+    one(document, ".timeline output", HTMLElement).textContent = `#${decimal(Number(value))}`;
     clearTimeout(timer);
     timer = setTimeout(() => to(Number(value), false), CALM);
   });

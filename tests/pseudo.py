@@ -8,7 +8,7 @@ import pytest
 from babel.messages.catalog import Catalog
 from babel.messages.pofile import read_po, write_po
 
-from app.web.language import DIRECTORY, TEMPLATE, Languages
+from app.web.languages import DIRECTORY, TEMPLATE, Languages
 
 OPEN, CLOSE = "⟦", "⟧"
 

@@ -18,18 +18,8 @@ from app.mm.vocabulary import CALLS
 from app.web.assets import FOR_GOOD
 from app.web.fields import beside
 from app.web.framemap import LETTERS
-from app.web.language import (
-    DIRECTORY,
-    ENGLISH,
-    N_,
-    TEMPLATE,
-    Languages,
-    _,
-    decimal,
-    ngettext,
-    speaking,
-    wanted,
-)
+from app.web.language import ENGLISH, N_, _, decimal, ngettext, speaking
+from app.web.languages import DIRECTORY, TEMPLATE, Languages, wanted
 from app.web.lists import TYPES
 from tests.every_page import every_page, made
 from tests.pseudo import CLOSE, OPEN, bracketed, known

@@ -11,7 +11,7 @@ from babel.messages.catalog import Catalog
 from babel.messages.extract import extract_from_file
 from babel.messages.pofile import write_po
 
-from app.web.language import DIRECTORY, TEMPLATE
+from app.web.languages import DIRECTORY, TEMPLATE
 
 ROOT = Path(__file__).parent.parent
 SOURCES = {"templates/**/*.*": "jinja2", "app/web/**/*.py": "python", "static/js/*.js": "javascript"}

@@ -28,7 +28,8 @@ from app.web import (
 )
 from app.web.assets import Assets, KeptForGood
 from app.web.contexts import ErrorPage, Link
-from app.web.language import N_, Languages, Speaking, _
+from app.web.language import N_, _
+from app.web.languages import Languages, Speaking
 from app.web.render import respond
 from app.web.shell import shell_of
 from app.web.thumbnail import Thumbnails

@@ -119,7 +119,7 @@ async def thumbnail(request: Request, session_id: str, seq: str = "") -> Respons
     else:
         found = await thumbnails.of(sessions, who, session_id, at)
     headers = {"Vary": "Accept-Language"} | ({} if at is None else FOR_GOOD)
-    return Response(found.svg(), headers=headers, media_type="image/svg+xml")
+    return Response(found.svg, headers=headers, media_type="image/svg+xml")
 
 
 @router.post("/sessions/{session_id}/rename")

@@ -10,7 +10,8 @@ from starlette.responses import Response
 
 from app.sessions import NotFound
 from app.web.assets import FOR_GOOD
-from app.web.language import Language, Languages
+from app.web.language import Language
+from app.web.languages import Languages
 
 router = APIRouter(include_in_schema=False)
 

@@ -69,6 +69,7 @@ class Thumbnail:
     most: Mapping[str, int]
     cells: int
 
+    @property
     def words(self) -> str:
         """The same for who does not see it: how much is in use, and what most of it is."""
         used = wording.percent(self.in_use, self.whole)
@@ -77,10 +78,11 @@ class Thumbnail:
         parts = [f"{state} {wording.percent(count, self.cells)}" for state, count in self.most.items()]
         return _("%(share)s in use; cells of %(states)s", share=used, states=", ".join(parts))
 
+    @property
     def svg(self) -> bytes:
         """The picture."""
         return drawing(
-            "thumbnail.svg", width=COLUMNS, height=self.height, shapes=self.shapes, words=self.words()
+            "thumbnail.svg", width=COLUMNS, height=self.height, shapes=self.shapes, words=self.words
         )
 
 
@@ -94,7 +96,7 @@ class Thumbnails:
     def words(self, session_id: str, seq: int) -> str | None:
         """What a picture shows, where it is known without drawing it."""
         kept = self._kept.get((session_id, seq))
-        return None if kept is None else kept.words()
+        return None if kept is None else kept.words
 
     async def of(self, sessions: Sessions, who: Principal, session_id: str, seq: int) -> Thumbnail:
         """The session as it was at a row. Raises as `Sessions.past` does.

@@ -152,6 +152,7 @@ def test_the_wheel_carries_what_stands_beside_app(tmp_path: Path) -> None:
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {name for name in names if name.startswith("app/_resources/")} == beside
     assert {name_of(path) for path in modules("")} <= names
+    assert "app/web/locale/kmemlab.pot" in names
 
 
 def test_paths_are_those_of_the_tree() -> None:

@@ -74,7 +74,7 @@ async def open_file(request: Request) -> Response:
         try:
             form = await paced(request, request.app.state.settings).form()
         except OSError as error:
-            raise StorageFull("there is no room left for the file") from error
+            raise StorageFull(_("there is no room left for the file")) from error
         typed = texts_of(form)
         try:
             info = await opened(request, typed.get("name", "").strip() or None, form.get("file"))

@@ -1,5 +1,6 @@
-"""`kmemlab serve` as a process of its own."""
+"""`kmemlab serve` as a process of its own, and the other commands, as processes or within this one."""
 
+import contextlib
 import os
 import re
 import signal
@@ -10,6 +11,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
+from typer.testing import CliRunner
+
+from app.__main__ import cli
 
 ROOT = Path(__file__).parent.parent
 
@@ -25,6 +29,17 @@ def kmemlab(folder: Path, *args: str, **environ: str) -> subprocess.CompletedPro
         timeout=60,
         check=False,
     )
+
+
+def told(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+    """As `kmemlab`, within this process: for what is no matter of starting one, which takes seconds.
+
+    A mistake of ours is raised here, where a process would end with its traceback.
+    """
+    unset = {key: None for key in os.environ if key.startswith("KMEMLAB_")}
+    with contextlib.chdir(folder):
+        said = CliRunner(env=unset).invoke(cli, args, prog_name="kmemlab", catch_exceptions=False)
+    return subprocess.CompletedProcess(args, said.exit_code, said.stdout, said.stderr)
 
 
 def environment(**more: str) -> dict[str, str]:

@@ -17,7 +17,7 @@ from app.mm import boot, proc
 from app.sessions import LOCAL, Sessions
 from app.web.address import PANELS
 from tests.factories import serving, settings_for
-from tests.served_process import kmemlab
+from tests.served_process import kmemlab, told
 
 ROOT = Path(__file__).parent.parent
 FILES = sorted(paths.DEMOS.glob("*.toml"))
@@ -202,7 +202,7 @@ def test_the_command_plays_a_folder(tmp_path: Path) -> None:
     write(folder, "12-other.toml", SMALL.replace('["1 verdict ok"]', '["free DMA -2", "1 verdict ok"]'))
     write(folder, "13-refused.toml", SMALL.replace("p = alloc_page(GFP_KERNEL)", "get_page(q)"))
     write(folder, "14-wrong.toml", "title = 3")
-    said = kmemlab(tmp_path, "demos", str(folder))
+    said = told(tmp_path, "demos", str(folder))
     assert said.returncode == 1
     assert "other: step 1: free DMA -2: it is -" in said.stderr
     assert "refused: step 1: refused: " in said.stderr

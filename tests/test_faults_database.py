@@ -14,7 +14,7 @@ import httpx2
 import pytest
 
 from tests.faults import PAGE, Writers, alloc, dense, eventually, readiness, refused
-from tests.served_process import kmemlab, served
+from tests.served_process import kmemlab, served, told
 
 pytestmark = pytest.mark.timeout(600)
 
@@ -115,7 +115,7 @@ DAMAGES: list[tuple[Callable[[Path], None], str]] = [
 
 @pytest.mark.parametrize(("damage", "said"), DAMAGES, ids=[damage.__name__ for damage, _ in DAMAGES])
 def test_a_file_that_cannot_be_served(damage: Callable[[Path], None], said: str, tmp_path: Path) -> None:
-    assert kmemlab(tmp_path, "migrate").returncode == 0
+    assert told(tmp_path, "migrate").returncode == 0
     file = tmp_path / "kmemlab.db"
     damage(file)
     before = None if file.is_dir() else file.read_bytes()

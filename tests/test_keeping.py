@@ -19,7 +19,7 @@ from app.store import Store, StoreUnusable
 from tests.exported import exported, filled
 from tests.factories import raw, settings_for
 from tests.served import BASE, build, client_of
-from tests.served_process import Served, kmemlab, served
+from tests.served_process import Served, kmemlab, served, told
 
 
 @pytest.fixture(scope="module")
@@ -67,12 +67,12 @@ def test_what_cannot_be_imported(lab: tuple[TestClient, Path], tmp_path: Path) -
     (tmp_path / "cut").write_bytes(exported(client, filled(client))[:-5])
     before = client.get(f"{BASE}/sessions").json()
     for name, why in (("cut", "line "), ("nothing", "No such file"), ("", "Is a directory")):
-        done = kmemlab(here, "import", str(tmp_path / name))
+        done = told(here, "import", str(tmp_path / name))
         assert done.returncode == 1
         assert why in done.stderr
         assert "Traceback" not in done.stderr
     assert client.get(f"{BASE}/sessions").json() == before
-    done = kmemlab(here, "export", "nobody")
+    done = told(here, "export", "nobody")
     assert (done.returncode, done.stdout) == (1, "")
     assert "there is no session 'nobody'" in done.stderr
 
@@ -80,7 +80,7 @@ def test_what_cannot_be_imported(lab: tuple[TestClient, Path], tmp_path: Path) -
 @pytest.mark.parametrize("command", [("export", "x"), ("import", "x"), ("backup", "x"), ("verify",)])
 def test_no_database_is_made_by_looking_for_one(command: tuple[str, ...], tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"")
-    done = kmemlab(tmp_path, *command)
+    done = told(tmp_path, *command)
     assert done.returncode == 1
     assert "kmemlab.db" in done.stderr
     assert "Traceback" not in done.stderr
@@ -162,12 +162,12 @@ def test_what_a_backup_refuses(lab: tuple[TestClient, Path], tmp_path: Path) -> 
         (here / "kmemlab.db-journal", "is a part of the database itself"),
     )
     for file, why in refusals:
-        done = kmemlab(here, "backup", *(("--force",) if file != copy else ()), str(file))
+        done = told(here, "backup", *(("--force",) if file != copy else ()), str(file))
         assert done.returncode == 1
         assert why in done.stderr
         assert "Traceback" not in done.stderr
     assert copy.read_bytes() == b"something dear"
-    assert kmemlab(here, "backup", "--force", str(copy)).returncode == 0
+    assert told(here, "backup", "--force", str(copy)).returncode == 0
     assert [path.name for path in tmp_path.iterdir()] == ["copy.db"]
     with closing(sqlite3.connect(copy)) as db:
         assert db.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
@@ -178,11 +178,11 @@ def test_a_damaged_database_is_not_backed_up_as_a_sound_one(tmp_path: Path) -> N
     with client_of(build(tmp_path)) as client:
         filled(client)
     damage(tmp_path / "kmemlab.db")
-    done = kmemlab(tmp_path, "backup", "copy.db")
+    done = told(tmp_path, "backup", "copy.db")
     assert done.returncode == 1
     assert "damaged" in done.stderr
     assert not (tmp_path / "copy.db").exists()
-    assert kmemlab(tmp_path, "verify").returncode == 1
+    assert told(tmp_path, "verify").returncode == 1
 
 
 def damage(database: Path) -> None:
@@ -241,15 +241,15 @@ def faults(folder: Path, sid: str) -> list[str]:
 
 def test_all_is_well(kept: tuple[Path, str]) -> None:
     folder, sid = kept
-    done = kmemlab(folder, "verify")
+    done = told(folder, "verify")
     assert (done.returncode, done.stderr) == (0, "")
     lines = done.stdout.splitlines()
     assert len(lines) == 3
     assert lines[0].startswith(f"{sid}  ")
     assert all(line.endswith(": ok") for line in lines[:2])
     assert lines[2].startswith("2 sessions, ")
-    assert kmemlab(folder, "verify", sid).stdout.count("\n") == 2
-    unknown = kmemlab(folder, "verify", "nobody")
+    assert told(folder, "verify", sid).stdout.count("\n") == 2
+    unknown = told(folder, "verify", "nobody")
     assert (unknown.returncode, unknown.stdout) == (1, "")
     assert "there is no session 'nobody'" in unknown.stderr
 

@@ -1,80 +1,27 @@
-"""Every route of the JSON face, declared: one that is not in this table, or not described, fails here."""
+"""Every route of the JSON face: described, and strict about what it is asked."""
 
-import re
-from collections.abc import Iterator
-from itertools import product
 from typing import Any
 
 import pytest
 from fastapi import FastAPI
-from fastapi.routing import iter_route_contexts
 from starlette.testclient import TestClient
 
 from app.api.calls import hot_route
-from app.mm.vocabulary import CALLS
-from app.sessions.access import Right
+from tests import roles as rules
+from tests.roles import API, LABS, ONE
 from tests.served import BASE, problem
 
 pytest_plugins = ("tests.clients",)
 
-ONE = f"{BASE}/sessions/{{id}}"
+# What tests/roles.py declares of the JSON face: open mode serves it too, to the one person who is there.
+TABLE = {**API, **LABS}
 
-# (method, path) → what the caller must be allowed, None for nothing. Open mode's one owner may do all of it.
-TABLE: dict[tuple[str, str], Right | None] = {
-    ("POST", f"{BASE}/sessions"): None,
-    ("GET", f"{BASE}/sessions"): None,
-    ("GET", ONE): Right.READ,
-    ("PATCH", ONE): Right.OWN,
-    ("DELETE", ONE): Right.OWN,
-    ("GET", f"{ONE}/export"): Right.READ,
-    ("POST", f"{ONE}/calls"): Right.CALL,
-    ("POST", f"{ONE}/rewind"): Right.OWN,
-    ("POST", f"{ONE}/undo"): Right.OWN,
-    ("POST", f"{ONE}/fork"): Right.READ,
-    ("GET", f"{ONE}/events"): Right.READ,
-    ("GET", f"{ONE}/events/stream"): Right.READ,
-    ("GET", f"{ONE}/events/{{seq}}"): Right.READ,
-    ("GET", f"{ONE}/events/{{seq}}/explain"): Right.READ,
-    ("GET", f"{ONE}/proc/{{file}}"): Right.READ,
-    ("GET", f"{ONE}/zones"): Right.READ,
-    ("GET", f"{ONE}/zonemap"): Right.READ,
-    ("GET", f"{ONE}/pages/{{pfn}}"): Right.READ,
-    ("GET", f"{ONE}/caches"): Right.READ,
-    ("GET", f"{ONE}/caches/{{name}}"): Right.READ,
-    ("GET", f"{ONE}/vmap_areas"): Right.READ,
-    ("GET", f"{ONE}/tasks"): Right.READ,
-    ("GET", f"{ONE}/log"): Right.READ,
-    ("GET", f"{ONE}/dump"): Right.READ,
-    ("GET", f"{BASE}/profiles"): None,
-    ("GET", f"{BASE}/calls"): None,
-    ("GET", f"{BASE}/gfp"): None,
-    ("GET", f"{BASE}/openapi.json"): None,
-    ("GET", "/healthz"): None,
-    ("GET", "/readyz"): None,
-    **{("POST", f"{ONE}/{call}"): Right.CALL for call in CALLS},
-}
-
-OF_A_SESSION = [(method, path) for (method, path), right in TABLE.items() if right is not None]
-
-
-def served(app: FastAPI) -> Iterator[tuple[str, str]]:
-    """Every method and path that programs are answered at."""
-    for context in iter_route_contexts(app.router.routes):
-        path, methods = context.path, context.methods or ()
-        if path is None or not path.startswith(("/api/", "/healthz", "/readyz")):
-            continue
-        if path == hot_route.path:
-            yield from (("POST", f"{ONE}/{call}") for call in CALLS)
-            continue
-        yield from product(methods, [re.sub(r":\w+", "", path)])
+OF_A_SESSION = [(method, path) for (method, path), asked in API.items() if asked.rule in rules.OF_A_SESSION]
 
 
 def filled(path: str, sid: str) -> str:
-    return path.format(id=sid, seq=1, pfn=256, name="kmalloc-64", file="buddyinfo")
-
-
-def test_every_route_is_declared(application: FastAPI) -> None:
-    assert sorted(served(application)) == sorted(TABLE)
+    known = {"seq": 1, "pfn": 256, "name": "kmalloc-64", "file": "buddyinfo", "number": 1}
+    return path.format(id=sid, **known, **dict.fromkeys(("machine", "checkpoint", "session"), "x"))
 
 
 def test_every_route_is_described(client: TestClient) -> None:
@@ -152,3 +99,14 @@ def test_a_page_is_no_problem_document(client: TestClient) -> None:
     answer = client.get("/no/such/page")
     assert answer.status_code == 404
     assert answer.headers["content-type"].startswith("text/html")
+
+
+@pytest.mark.parametrize(("method", "path"), [route for route in LABS if route[1] != f"{BASE}/me"])
+def test_in_open_mode_labs_say_what_to_do(client: TestClient, method: str, path: str) -> None:
+    answer = client.request(method, filled(path, "x"), json={} if method in ("POST", "PATCH") else None)
+    assert "kmemlab serve --lab" in problem(answer, 403)["detail"]
+
+
+def test_in_open_mode_everybody_is_local(client: TestClient) -> None:
+    me = client.get(f"{BASE}/me").json()
+    assert (me["kind"], me["id"], me["lab"], me["number"]) == ("local", "local", None, None)

@@ -6,6 +6,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from tests.served import BASE
+from tests.two_labs import TwoLabs, by_token
 
 # Slabs, areas, names of every kind, a kernel log, a deadlock, and tasks that sleep for three reasons.
 LINES = """
@@ -172,3 +173,40 @@ def demos(client: TestClient) -> Iterator[tuple[str, str]]:
         ran = client.post(f"{path}/demo", data={"view": f"demo={name}&step=0"})
         if ran.status_code == 303:
             yield f"demo {name}, run", client.get(ran.headers["location"].partition("#")[0]).text
+
+
+OF_A_LAB = (
+    *(
+        "/",
+        "/labs",
+        "/labs/{lab}",
+        "/labs/{lab}/board",
+        "/labs/{lab}/members",
+        "/labs/{lab}/activity",
+        "/audit",
+    ),
+    *("/labs/{lab}/close", "/labs/{lab}/delete", "/labs/{lab}/members/1/delete", "/sessions/{session}"),
+    *("/labs/{lab}/sessions/{session}/reset", "/me", "/me/leave", "/join", "/join/{code}", "/join/none"),
+    *("/signin", "/signout", "/setup/none", "/enter/none"),
+)
+
+
+def every_page_of_a_lab(client: TestClient, world: TwoLabs) -> Iterator[tuple[str, str]]:
+    """The pages of lab mode, as each who sees others of them than the last."""
+    for role in ("anonymous", "instructor", "owner", "watcher", "operator"):
+        for path in OF_A_LAB:
+            answer = client.get(world.at(role, path), headers=by_token(world.tokens.get(role)))
+            if answer.headers.get("content-type", "").startswith("text/html"):
+                yield f"{path}, {role}", answer.text
+    as_teacher = by_token(world.tokens["instructor"])
+    for form, typed in (("/join", {"code": "none"}), ("/signin", {"name": "Ada", "password": "x"})):
+        yield f"refused {form}", client.post(form, data=typed).text
+    for path in (
+        "/labs",
+        "/labs/{lab}/describe",
+        "/labs/{lab}/machines",
+        "/me/token",
+        "/me/link",
+        "/me/invitation",
+    ):
+        yield f"refused {path}", client.post(world.at("instructor", path), data={}, headers=as_teacher).text

@@ -3,28 +3,22 @@
 import json
 import re
 from collections.abc import Iterable, Iterator
-from html.parser import HTMLParser
 from pathlib import Path
 
 import pytest
-from babel.messages.catalog import Catalog
+from babel.messages.catalog import Catalog, Message
 from babel.messages.pofile import read_po, write_po
 from starlette.testclient import TestClient
 
-from app.demos import Library
-from app.mm import boot, gfp
-from app.mm.page import PAGE_FLAG_NAMES
-from app.mm.vocabulary import CALLS
 from app.web.assets import FOR_GOOD
-from app.web.fields import beside
-from app.web.framemap import LETTERS
 from app.web.language import ENGLISH, N_, _, decimal, ngettext, speaking
 from app.web.languages import DIRECTORY, TEMPLATE, Languages, wanted
-from app.web.lists import TYPES
-from tests.every_page import every_page, made
-from tests.pseudo import CLOSE, OPEN, bracketed, known
+from tests import two_labs
+from tests.every_page import every_page, every_page_of_a_lab, made
+from tests.pseudo import OPEN, bracketed, known
 from tests.served import build, client_of
 from tests.text import template
+from tests.unsaid import unsaid
 
 
 @pytest.fixture(scope="module")
@@ -52,12 +46,17 @@ def test_catalogues_are_right() -> None:
 def wrong_in(path: Path) -> list[str]:
     """Translations with other placeholders or tags than what they translate: a page would break."""
     with path.open("rb") as file:
-        messages = [message for message in read_po(file, path.stem) if message.id and message.string]
+        messages = [message for message in read_po(file, path.stem) if message.id and all(forms(message))]
     return [
         f"{path.name}: {message.id}"
         for message in messages
-        if marks_in(message.id) != marks_in(message.string)
+        if marks_in(message.id) != marks_in(forms(message))
     ]
+
+
+def forms(message: Message) -> list[str]:
+    """What is said for a text in each of its forms; an empty one is not translated yet."""
+    return [message.string] if isinstance(message.string, str) else list(message.string or [""])
 
 
 def marks_in(texts: str | Iterable[str]) -> set[str]:
@@ -172,6 +171,26 @@ def test_scripts_have_a_file_of_their_texts(client: TestClient, languages: Langu
     assert "data-texts" not in client.get("/").text
 
 
+def test_what_is_not_translated_yet_is_english(tmp_path: Path) -> None:
+    catalogue = Catalog(locale="ko")
+    catalogue.add(("%(num)s frame", "%(num)s frames"), ("",))
+    catalogue.add("Copy", "")
+    catalogue.add("Save", "저장?", flags=["fuzzy"])
+    with (tmp_path / "ko.po").open("wb") as file:
+        write_po(file, catalogue)
+    (tmp_path / TEMPLATE).write_bytes((DIRECTORY / TEMPLATE).read_bytes())
+    assert wrong_in(tmp_path / "ko.po") == []
+    token = speaking.set(Languages(tmp_path).known["ko"])
+    try:
+        assert [_("Copy"), _("Save"), ngettext("%(num)s frame", "%(num)s frames", 2)] == [
+            "Copy",
+            "Save",
+            "2 frames",
+        ]
+    finally:
+        speaking.reset(token)
+
+
 def test_a_form_of_a_word_has_the_name_that_browsers_give_it(tmp_path: Path) -> None:
     one, other = "%(num)s frame", "%(num)s frames"
     catalogue = Catalog(locale="pl")
@@ -189,107 +208,34 @@ def test_a_form_of_a_word_has_the_name_that_browsers_give_it(tmp_path: Path) -> 
 
 # -- every page ----------------------------------------------------------------------------------------------
 
-READ_OUT = ("title", "aria-label", "placeholder", "alt", "aria-valuetext")
-VOID = {"area", "base", "br", "col", "hr", "img", "input", "link", "meta", "source", "wbr"}
 
-# Whose words are not the pages': by element, where all of these names are around it, …
-ALLOWED = [
-    set(names.split())
-    for names in (
-        *("code", "pre", "kbd", "option", "datalist", ".mono", ".mark", ".c-type"),  # code, numbers, names
-        *(".verdict", ".state", ".map-svg title", ".vmspace a", ".chain-name", ".marks"),  # the API's words
-        *(".refusal li", ".timeline .refusal", ".fault", ".task", ".deadlock text"),  # … details, typed names
-        *(".step-what p", ".step-file", ".step-numbers", ".moment-what"),  # the kernel's decisions
-        *(".prose", ".profiles .soft", "#new-name"),  # demos, what a profile is, an example
-    )
-]
-
-# … by word …
-NAMES = re.compile(r"\b0x[0-9a-f]+\b|\b\w*_\w*\b|\b([KMGT]iB|kmemlab|DMA|DMA32|Normal|HighMem|Movable)\b")
-
-
-def vocabulary() -> set[str]:
-    """… and by text: what the kernel, the API and the demos call things, and what they say of them."""
-    args = [arg for spec in CALLS.values() for arg in spec.args]
-    demos = Library().demos().values()
-    said = {
-        *(spec.doc for spec in CALLS.values()),
-        *(text for arg in args for text in (arg.name, arg.doc)),
-        *(name.doc for name in gfp.NAMES),
-        *(str(profile[key]) for profile in boot.profiles() for key in ("name", "note")),
-        *(text for demo in demos for text in (demo.title, demo.teaser, *(step.title for step in demo.steps))),
-        *(*LETTERS, *TYPES, *PAGE_FLAG_NAMES, *beside(CALLS["alloc_pages"]), *beside(CALLS["__free_pages"])),
-        *("struct page", "struct page *", "mapping", "index", "virtual", "pageblock", "ksize", "krealloc…"),
-        *("/proc", "pid", "NULL", "Linux 6.1.192", "movablecore", "kmalloc-256", "demo"),
-        "this path takes another method: see Allow",
-        "b at 4",  # a fork of session b
-    }  # fmt: skip
-    return {plain(text) for text in said if text}
-
-
-def plain(text: str) -> str:
-    """What is left of a text without names and numbers."""
-    return NAMES.sub("", text).strip(" \n·:,–")
-
-
-class Unsaid(HTMLParser):
-    """What of a page stands outside of the brackets, with the element that it is in."""
-
-    def __init__(self, known: set[str]) -> None:
-        super().__init__()
-        self.known = known
-        self.found: list[tuple[str, str]] = []
-        self.stack: list[set[str]] = []
-        self.depth = 0
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        given = {name: value or "" for name, value in attrs}
-        names = {tag, *(f".{name}" for name in given.get("class", "").split()), f"#{given.get('id', '')}"}
-        self.stack.append(names)
-        for name in READ_OUT:
-            self.look(name, self.outside(given.get(name, ""), 0)[0])
-        if tag in VOID:
-            self.stack.pop()
-
-    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.handle_starttag(tag, attrs)
-        if tag not in VOID:
-            self.stack.pop()
-
-    def handle_endtag(self, tag: str) -> None:
-        while self.stack and tag not in self.stack.pop():
-            pass
-
-    def handle_data(self, data: str) -> None:
-        text, self.depth = self.outside(data, self.depth)
-        self.look("", text)
-        for number in re.findall(r"\b\d{1,3},\d{3}\b", data):
-            self.look("is grouped as in English:", f"number {number}")
-
-    def outside(self, text: str, depth: int) -> tuple[str, int]:
-        """The part of a text that is in no brackets; how deep its end is in them."""
-        found = []
-        for part in re.split(f"([{OPEN}{CLOSE}])", text):
-            depth += (part == OPEN) - (part == CLOSE)
-            found += [part] if not depth and part != CLOSE else []
-        return "".join(found), depth
-
-    def look(self, attribute: str, text: str) -> None:
-        around, left = set().union(*self.stack), plain(text)
-        if not re.search(r"[^\W\d_]{2}", left) or left in self.known:
-            return
-        if not any(names <= around for names in ALLOWED):
-            where = " ".join(sorted(max(names_, key=len) for names_ in self.stack[-3:]))
-            self.found.append((f"{where} {attribute}", left))
+def test_what_cannot_be_translated_is_noticed() -> None:
+    page = '<h2>Zones <b>⟦of <code>x</code> them⟧</b></h2><code>kfree</code><input title="Close"><p>⟦4,096 frames⟧</p>'
+    found = {text for _where, text in unsaid([("page", page)])}
+    assert found == {"Zones", "Close", "number 4,096"}
 
 
 def test_nothing_is_said_that_cannot_be_translated(client: TestClient) -> None:
     client.headers["Accept-Language"] = "de"
-    known, unsaid = vocabulary(), {}
-    for name, page in every_page(client):
-        parser = Unsaid(known)
-        parser.feed(page)
-        for found in parser.found:
-            unsaid.setdefault(found, name)
+    assert unsaid(every_page(client)) == {}
     del client.headers["Accept-Language"]
-    assert unsaid == {}
+
+
+def test_nothing_is_said_in_a_lab_that_cannot_be_translated(
+    languages: Languages, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    world = two_labs.make(tmp_path_factory.mktemp("labs"))
+    with known(languages), two_labs.serving(world, tmp_path_factory.mktemp("served")) as client:
+        client.headers["Accept-Language"] = "de"
+        teacher = two_labs.by_token(world.tokens["instructor"])
+        acts = client.get("/api/v1/audit", headers=teacher).json()["items"]
+        done = {str(act[part]) for act in acts for part in ("act", "detail")}
+        typed = {
+            "Buddies",
+            "Split and *merge*",
+            "two pages",
+            "prepared, owner",
+            *world.sessions,
+            *two_labs.ROLES,
+        }
+        assert unsaid(every_page_of_a_lab(client, world), typed | done) == {}

@@ -27,7 +27,7 @@ OPTIONS = {
 HEADER = r"""# What the pages of kmemlab say, as `make text` writes it; README.md is about translating.
 msgid ""
 msgstr ""
-"Project-Id-Version: kmemlab\n"
+"Project-Id-Version: kmemlab pages\n"
 "MIME-Version: 1.0\n"
 "Content-Type: text/plain; charset=utf-8\n"
 "Content-Transfer-Encoding: 8bit\n"
@@ -58,7 +58,7 @@ def template() -> bytes:
     """The file. Lines of sources are not named: they change with every edit."""
     written = BytesIO()
     write_po(written, extracted(), width=110, omit_header=True, include_lineno=False)
-    return HEADER.encode() + written.getvalue()
+    return HEADER.encode() + written.getvalue().rstrip() + b"\n"
 
 
 if __name__ == "__main__":

@@ -32,9 +32,13 @@ class Scripts:
 
 def compiled(path: Path, locale: Locale) -> GNUTranslations:
     """The texts of a catalogue. What is not translated yet, or marked as fuzzy, stays English."""
-    binary = BytesIO()
     with path.open("rb") as file:
-        write_mo(binary, read_po(file, locale))
+        catalogue = read_po(file, locale)
+    for message in list(catalogue):
+        if not isinstance(message.string, str) and not all(message.string or ()):
+            catalogue.delete(message.id)  # else it would be said in the singular of English
+    binary = BytesIO()
+    write_mo(binary, catalogue)
     binary.seek(0)
     return GNUTranslations(binary)
 

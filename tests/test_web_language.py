@@ -210,7 +210,7 @@ def test_a_form_of_a_word_has_the_name_that_browsers_give_it(tmp_path: Path) -> 
 
 
 def test_what_cannot_be_translated_is_noticed() -> None:
-    page = '<h2>Zones <b>⟦of <code>x</code> them⟧</b></h2><code>kfree</code><input title="Close"><p>⟦4,096 frames⟧</p>'
+    page = '<h2>Zones <b>⟦of <i>all</i> nodes⟧</b></h2><code>kfree</code><input title="Close"><p>⟦4,096⟧</p>'
     found = {text for _where, text in unsaid([("page", page)])}
     assert found == {"Zones", "Close", "number 4,096"}
 

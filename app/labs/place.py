@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence, Set
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Literal, NamedTuple, cast
 
@@ -126,8 +127,10 @@ def copies(db: Connection, lab_id: str, owner: str | None = None) -> list[Copy]:
     ]
 
 
-def copy_of(row: SessionRow, owner: MemberRow, machines: Sequence[Machine], reached: Set[str]) -> Copy:
-    """A member's machine, with the prepared one behind it. reached: checkpoints that the member has come to."""
+def copy_of(
+    row: SessionRow, owner: MemberRow, machines: Sequence[Machine], reached: AbstractSet[str]
+) -> Copy:
+    """A member's machine, with the prepared one behind it. reached: checkpoints that they have come to."""
     for machine in machines:
         if machine.kind == PREPARED and (machine.session_id, machine.seq) == (row.origin_id, row.origin_seq):
             following = next_of(machine.checkpoints, reached)
@@ -135,12 +138,12 @@ def copy_of(row: SessionRow, owner: MemberRow, machines: Sequence[Machine], reac
     return Copy(row.id, row.name, owner.number, row.seq, row.locked)
 
 
-def reached(db: Connection, member: MemberRow) -> Set[str]:
+def reached(db: Connection, member: MemberRow) -> AbstractSet[str]:
     """The checkpoints that a member has come to."""
     return labs.reached_by(db, member.id).keys()
 
 
-def next_of(marks: Sequence[Checkpoint], reached: Set[str]) -> Checkpoint | None:
+def next_of(marks: Sequence[Checkpoint], reached: AbstractSet[str]) -> Checkpoint | None:
     """The first checkpoint behind the furthest that somebody has reached."""
     last = max((place for place, mark in enumerate(marks) if mark.id in reached), default=-1)
     return marks[last + 1] if last + 1 < len(marks) else None

@@ -194,7 +194,7 @@ def lab_progress(db: Connection, lab_id: str) -> list[ProgressRow]:
 def reached_by(db: Connection, member_id: str) -> dict[str, str]:
     """The checkpoints that a member has come to, and how."""
     query = select(progress.c.checkpoint_id, progress.c.how).where(progress.c.member_id == member_id)
-    return {checkpoint_id: how for checkpoint_id, how in db.execute(query)}
+    return {row.checkpoint_id: row.how for row in db.execute(query)}
 
 
 def calls(db: Connection, lab_id: str) -> list[tuple[str, str, int]]:

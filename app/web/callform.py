@@ -38,15 +38,26 @@ GROUPS: Final = {
 
 
 def call_form(
-    here: Address, typed: Mapping[str, str], refusal: Refusal | None, api: str, *, numa: bool
+    here: Address,
+    typed: Mapping[str, str],
+    refusal: Refusal | None,
+    api: str,
+    *,
+    numa: bool,
+    task: str | None = None,
 ) -> CallForm:
-    """The form of the call that the address names, filled with what was typed or with what it says."""
+    """The form of the call that the address names, filled with what was typed or with what it says.
+
+    task: as whom the server lets one call, where that cannot be chosen.
+    """
     spec = CALLS.get(here.call or DEFAULT_CALL, CALLS[DEFAULT_CALL])
     given = typed or prefilled(spec, here)
+    if task is not None and any(arg.name == "task" for arg in spec.args):
+        given = {"task": task, **given}
     views = {name: beside(name, given, refusal) for name in fields.beside(spec)}
     line = fields.line_of(spec, given)
     many = [views[name] for name in (*fields.LOOP, *fields.SLICE) if name in views]
-    caller = [views[name] for name in fields.CALLER if name in views]
+    caller = [views[name] for name in fields.CALLER if name in views and (task is None or name != "task")]
     return CallForm(
         spec=spec,
         action=f"{here.path}/call/{spec.name}",

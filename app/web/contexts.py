@@ -233,7 +233,8 @@ class HomePage(Page):
 
     typed: what stood in a refused form. refusal: why it was refused; form: which (`profile` or `file`).
     renaming: the id of the session whose new name was refused. more: the next page of the list. dump_limit,
-    import_limit: largest uploads, in words. demo_faults: files of demos that cannot be used, and why.
+    import_limit: largest uploads, in words. demo_faults: files of demos that cannot be used, and why. labs:
+    where an instructor teaches, or a member is.
     """
 
     TEMPLATE: ClassVar[str] = "home.html"
@@ -248,6 +249,7 @@ class HomePage(Page):
     refusal: Refusal | None = None
     form: str = ""
     renaming: str | None = None
+    labs: Sequence[Link] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -519,7 +521,7 @@ class CallForm:
 
 @dataclass(frozen=True, slots=True)
 class JournalRow:
-    """One call of the journal."""
+    """One call of the journal. by: who made it, as people call them; by_number: as the row does."""
 
     seq: int
     href: str
@@ -530,6 +532,7 @@ class JournalRow:
     by: str | None
     current: bool
     explain: str
+    by_number: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -645,13 +648,46 @@ class Past:
 
 
 @dataclass(frozen=True, slots=True)
+class Sleeper:
+    """A task that sleeps. task: as the machine calls it. action: the form that ends it. mine: who asks."""
+
+    task: str
+    name: str
+    words: str
+    action: str
+    mine: bool
+
+
+@dataclass(frozen=True, slots=True)
+class PlaceView:
+    """A machine in its lab.
+
+    whose, meaning: whose it is, and what that means. held: `closed`, `frozen` or `locked`; stopped: so that
+    who asks cannot call it either; over: for good. catch_up: the checkpoint to which `action` brings it.
+    sleepers: who asks, where their task sleeps.
+    """
+
+    lab: Link
+    whose: str
+    meaning: str
+    held: str | None
+    over: bool
+    stopped: bool
+    catch_up: str | None
+    action: str
+    sleepers: Sequence[Sleeper]
+
+
+@dataclass(frozen=True, slots=True)
 class MachinePage(Page):
     """machine.html: a session's machine at its head, or as it was: `past` says when.
 
     panel: which panel is open, and what it shows: a `table`, or what the panel draws, or both. refusal: why
     the last request was no call. line: what stood in the console. view: the address's query, which forms
     carry along. close: the address without an inspected frame. thing: what is inspected instead of a frame.
-    demo: a guided demo beside the machine.
+    demo: a guided demo beside the machine. place: in its lab, if it is in one. stopped: why who asks can make
+    no call; callable: whether one can be made in this view. watched: they never can. rewinds: whether they may
+    take back. task: as which they call, where that is not theirs to choose. sleepers: whom they may release.
     """
 
     TEMPLATE: ClassVar[str] = "machine.html"
@@ -693,3 +729,10 @@ class MachinePage(Page):
     diverged: Link | None
     history_refusal: Refusal | None
     demo: DemoPanel | None
+    place: PlaceView | None
+    stopped: str | None
+    callable: bool
+    watched: bool
+    rewinds: bool
+    task: str | None
+    sleepers: Sequence[Sleeper]

@@ -19,7 +19,8 @@ from app.pacing import paced
 from app.sessions import Event, NotFound, Principal, SessionInfo, Sessions, StorageFull
 from app.web import uploads, wording
 from app.web.address import number
-from app.web.contexts import DeletePage, HomePage, ProfileRow, Refusal, SessionRow
+from app.web.asking import asker, labs_of
+from app.web.contexts import DeletePage, HomePage, Link, ProfileRow, Refusal, SessionRow
 from app.web.demopanel import demo_row
 from app.web.journal import call_text
 from app.web.language import N_, _
@@ -220,7 +221,16 @@ async def page(
         refusal=refusal,
         form=form,
         renaming=renaming,
+        labs=await labs_with(request),
     )
+
+
+async def labs_with(request: Request) -> list[Link]:
+    """The labs that who asks teaches or is in, the newest first; none in open mode."""
+    labs = labs_of(request)
+    if not labs.enabled:
+        return []
+    return [Link(lab.title, f"/labs/{lab.id}") for lab in await labs.rooms.listed(asker(request))]
 
 
 async def last(sessions: Sessions, who: Principal, info: SessionInfo) -> Event | None:

@@ -16,6 +16,7 @@ from app.web.address import Address
 from app.web.contexts import Change, Fact, JournalRow, OutcomeView
 from app.web.framemap import LETTERS
 from app.web.language import N_, _, ngettext
+from app.web.nicknames import told
 
 Outcome = Mapping[str, Any]
 
@@ -156,9 +157,15 @@ def headlines(outcome: Outcome, tasks: Sequence[Outcome] = ()) -> tuple[str, str
     return headline, reason
 
 
-def outcome_view(outcome: Outcome, here: Address, api: str, tasks: Sequence[Outcome]) -> OutcomeView:
-    """The banner. api: the session's address in the API. tasks: the machine's."""
-    headline, reason = headlines(outcome, tasks)
+def outcome_view(
+    outcome: Outcome,
+    here: Address,
+    api: str,
+    tasks: Sequence[Outcome],
+    people: Mapping[str, str] | None = None,
+) -> OutcomeView:
+    """The banner. api: the session's address in the API. tasks: the machine's, as people call them."""
+    headline, reason = headlines(told(outcome, people) if people else outcome, tasks)
     body = {} if outcome["call"] == "undo" else outcome["args"]
     changed: Sequence[Sequence[Any]] | None = outcome["changed"]
     return OutcomeView(

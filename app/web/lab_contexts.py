@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.labs import Activity
-from app.web.contexts import Link, Page, Refusal
+from app.web.contexts import Link, Page, Refusal, Sleeper
 
 # -- the entrance ------------------------------------------------------------------------------------------
 
@@ -178,17 +178,6 @@ class PreparedView:
     href: str | None = None
     picture: str | None = None
     kind: str = "prepared"
-
-
-@dataclass(frozen=True, slots=True)
-class Sleeper:
-    """A task that sleeps. task: as the machine calls it. action: the form that takes it out."""
-
-    task: str
-    name: str
-    words: str
-    action: str
-    mine: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,8 @@ from app.mm import show
 from app.sessions import Busy, Conflict, NotFound, StorageFull
 from app.web import markdown, qr, wording
 from app.web.asking import asker, labs_of, public_address
-from app.web.contexts import Link, Refusal
+from app.web.belonging import sleeper
+from app.web.contexts import Link, Refusal, Sleeper
 from app.web.home import last
 from app.web.journal import call_text
 from app.web.lab_contexts import (
@@ -27,7 +28,6 @@ from app.web.lab_contexts import (
     LabsPage,
     PreparedView,
     SharedView,
-    Sleeper,
     Stage,
     TaughtPage,
 )
@@ -210,17 +210,7 @@ async def sleepers(
     except (NotFound, Conflict, Busy, StorageFull):
         return ()
     return [
-        Sleeper(
-            task=task["name"],
-            name=names.get(task["name"], task["name"]),
-            words=_(
-                "waits for %(frame)s since #%(seq)s",
-                frame=wording.pfn(task["waiting_for"]),
-                seq=wording.count(task["since"]),
-            ),
-            action=f"/sessions/{machine.session_id}/call/kill_task",
-            mine=task["name"] == who.by,
-        )
+        sleeper(task, names, f"/sessions/{machine.session_id}", mine=task["name"] == who.by)
         for task in tasks
         if task["waiting_for"] is not None and (person.lab is None or task["name"] == who.by)
     ]

@@ -13,6 +13,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from app.labs import Place
 from app.mm import calltext
 from app.mm.calls import Named
 from app.mm.gfp import VALUE
@@ -28,8 +29,9 @@ from app.sessions import (
     Sessions,
     principal_of,
 )
-from app.web import address, callform, fields, timeline, wording
+from app.web import address, belonging, callform, fields, timeline, wording
 from app.web.address import PANELS, Address
+from app.web.asking import asker
 from app.web.contexts import Fact, JournalRow, Link, LogPanel, MachinePage, NameChip, Refusal, Switch
 from app.web.demo_contexts import DemoPanel
 from app.web.demopanel import demo_panel
@@ -38,6 +40,7 @@ from app.web.inspector import inspector, missing
 from app.web.journal import block_count, journal_row, outcome_view, pfn_of
 from app.web.language import N_, _, ngettext
 from app.web.lists import lists_panel
+from app.web.nicknames import with_names
 from app.web.panels import table_panel, tabs
 from app.web.procfiles import proc_panel
 from app.web.queues import queues
@@ -148,6 +151,7 @@ async def page(
     sessions, who = door(request)
     panel = here.panel if here.panel in PANELS else PANELS[0]
     info = await sessions.get(who, here.id)
+    place = await belonging.place_at(request, here.id)
     here = here.to(moment=timeline.moment(here, info))
     touched = await frame_touched(sessions, who, info, here)
     reading: Reading | None = None
@@ -180,6 +184,7 @@ async def page(
         line,
         demo,
         history_refusal,
+        place,
     )
 
 
@@ -234,9 +239,19 @@ def build(
     line: str,
     demo: DemoPanel | None,
     history_refusal: Refusal | None,
+    place: Place | None,
 ) -> MachinePage:
     """The context."""
     machine = info.machine
+    person = asker(request)
+    people = {} if place is None else place.names
+    sleepers = [] if place is None else belonging.sleepers(place, person, info.id, reading.tasks)
+    bar = None if place is None else belonging.place_view(place, person, info.id, reading.tasks)
+    stopped = belonging.stopped(place)
+    watched = place is not None and place.role == "watcher"
+    past = timeline.past(here, info)
+    task = belonging.task_of(place, person)
+    reading = with_names(reading, people)
     api = f"/api/v1/sessions/{info.id}"
     full_api = api_of(request, info)
     changed = (shown["changed"] or ()) if shown else ()
@@ -244,7 +259,10 @@ def build(
     found = thing(reading.thing, here) if reading.thing else None
     if frame is None and here.pfn is not None:
         frame = missing(here.pfn)
-    journal = [row_of(row, info, here) for row in rows]
+    if watched:  # what could be done to it is for those who may
+        frame = None if frame is None else replace(frame, actions=())
+        found = None if found is None else replace(found, actions=(), forms=())
+    journal = [row_of(row, info, here, people) for row in rows]
     oldest = journal[-1].seq if journal else 0
     return MachinePage(
         shell=shell_of(request, here.href),
@@ -263,9 +281,9 @@ def build(
         map=map_view(reading.zones, reading.zone, reading.window, reading.cells, changed, here),
         inspector=frame,
         thing=found,
-        outcome=outcome_view(shown, here, full_api, reading.tasks) if shown else None,
+        outcome=outcome_view(shown, here, full_api, reading.tasks, people) if shown else None,
         refusal=refusal,
-        form=callform.call_form(here, typed, refusal, full_api, numa=machine["nodes"] > 1),
+        form=callform.call_form(here, typed, refusal, full_api, numa=machine["nodes"] > 1, task=task),
         panels=tabs(panel, here),
         panel=panel,
         lists=lists_panel(reading.panel, here) if panel == "lists" else None,
@@ -285,11 +303,18 @@ def build(
         api=api,
         close=here.to(pfn=None, obj=None).href,
         timeline=timeline.timeline(here, info),
-        past=timeline.past(here, info),
+        past=past,
         origin=origin(info),
         diverged=timeline.diverged(here, info),
         history_refusal=history_refusal,
         demo=demo,
+        place=bar,
+        stopped=stopped,
+        callable=past is None and stopped is None,
+        watched=watched,
+        rewinds=belonging.rewinds(place),
+        task=task,
+        sleepers=sleepers,
     )
 
 
@@ -300,10 +325,11 @@ def newest_rows(info: SessionInfo, here: Address, shown: list[JournalRow]) -> Li
     return Link(_("Newest"), here.to(before=None if here.moment is None else info.seq + 1).href)
 
 
-def row_of(row: Event, info: SessionInfo, here: Address) -> JournalRow:
-    """A row of the journal, which leads to the machine as that call left it."""
+def row_of(row: Event, info: SessionInfo, here: Address, people: Mapping[str, str]) -> JournalRow:
+    """A row of the journal, which leads to the machine as that call left it. people: by their numbers."""
     found = journal_row(row.outcome, here)
-    return replace(found, href=timeline.to_moment(here, info, row.seq).href)
+    by = None if found.by is None else people.get(found.by, found.by)
+    return replace(found, href=timeline.to_moment(here, info, row.seq).href, by=by, by_number=found.by)
 
 
 def origin(info: SessionInfo) -> Link | None:

@@ -103,9 +103,7 @@ async def confirm_reset(request: Request, lab_id: str, session_id: str) -> Respo
             shell=shell_of(request),
             title=_("Reset “%(machine)s” of %(nickname)s?", machine=copy.name, nickname=row.nickname),
             words=[
-                _(
-                    "The machine gets the state again from which it started. Its rows stay: it can be rewound."
-                ),
+                _("The machine gets the state from which it started. Its rows stay: it can be rewound."),
                 _("Names that the member has given stay too, though what they stood for is gone."),
             ],
             action=f"/labs/{lab_id}/sessions/{session_id}/reset",

@@ -3,8 +3,10 @@
 import { copyButtons } from "./copy.js";
 import { keys } from "./keys.js";
 import { preferences } from "./preferences.js";
+import { reveal } from "./reveal.js";
 
 document.documentElement.dataset.script = "";
 preferences(document);
 keys();
 copyButtons(document);
+reveal(document);

@@ -1,0 +1,109 @@
+"""A machine in its lab: whose it is, and what that means for who asks."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from starlette.requests import Request
+
+from app.labs import Person, Place
+from app.web import wording
+from app.web.asking import asker, labs_of
+from app.web.contexts import Link, PlaceView, Sleeper
+from app.web.language import N_, _
+from app.web.nicknames import called
+
+Doc = Mapping[str, Any]
+Names = Mapping[str, str]
+
+WATCHING: Final = N_("Only the instructor calls this machine. You can look at everything, and fork it.")
+
+
+async def place_at(request: Request, session_id: str) -> Place | None:
+    """Where a session stands in its lab; None in open mode, and for one that is in none."""
+    labs = labs_of(request)
+    return await labs.place_of(asker(request), session_id) if labs.enabled else None
+
+
+def stopped(place: Place | None) -> str | None:
+    """Why who asks can make no call, whatever the moment."""
+    if place is None:
+        return None
+    return _(WATCHING) if place.role == "watcher" else place.stopped
+
+
+def rewinds(place: Place | None) -> bool:
+    """Whether who asks may take back what was called: on a shared machine that is everybody's work."""
+    return place is None or place.role in ("owner", "instructor")
+
+
+def task_of(place: Place | None, person: Person) -> str | None:
+    """As which task a member calls a shared machine; None where they choose."""
+    return person.principal.by if place is not None and place.role == "member" else None
+
+
+def place_view(place: Place, person: Person, session_id: str, tasks: Sequence[Doc]) -> PlaceView:
+    """The bar. tasks: the machine's, as it calls them."""
+    whose, meaning = words(place, person)
+    own = [one for one in sleepers(place, person, session_id, tasks) if one.mine]
+    following = place.copy.next if place.copy is not None and place.role == "owner" else None
+    return PlaceView(
+        lab=Link(place.title, f"/labs/{place.lab_id}"),
+        whose=whose,
+        meaning=meaning,
+        held=place.held,
+        over=place.held == "closed" and person.lab is not None,
+        stopped=place.stopped is not None,
+        catch_up=following.title if following is not None and place.stopped is None else None,
+        action=f"/labs/{place.lab_id}/sessions/{session_id}/catch-up",
+        sleepers=own,
+    )
+
+
+def words(place: Place, person: Person) -> tuple[str, str]:
+    """Whose machine it is, and what that means."""
+    if place.kind == "operate":
+        if person.lab is None:
+            return _("Shared"), _("everybody calls it, each as a task of their own")
+        return _("Shared"), _("everybody calls it; you are the task %(task)s", task=person.principal.by)
+    if place.kind == "watch":
+        if person.lab is None:
+            return _("Shared to watch"), _("only you call it")
+        return _("Shared to watch"), _("the instructor calls it; you can look")
+    if place.role == "owner":
+        return _("Your machine"), _("only you and the instructor can call it")
+    number = 0 if place.copy is None else place.copy.number
+    return (
+        _("The machine of %(nickname)s (m%(number)s)", nickname=place.nickname, number=number),
+        _("what you call here stands under your name"),
+    )
+
+
+def sleepers(place: Place, person: Person, session_id: str, tasks: Sequence[Doc]) -> list[Sleeper]:
+    """Tasks that sleep and that who asks may end: a member on a shared machine oneself, others all."""
+    if place.role == "watcher" or place.stopped is not None:
+        return []
+    by = person.principal.by
+    return [
+        sleeper(
+            task, place.names, f"/sessions/{session_id}", mine=place.kind == "operate" and task["name"] == by
+        )
+        for task in tasks
+        if task["waiting_for"] is not None and (place.role != "member" or task["name"] == by)
+    ]
+
+
+def sleeper(task: Doc, names: Names, session: str, *, mine: bool) -> Sleeper:
+    """A task that sleeps, and the call that ends it."""
+    return Sleeper(
+        task=task["name"],
+        name=called(names, task["name"]),
+        words=_(
+            "waits for %(frame)s since #%(seq)s",
+            frame=wording.pfn(task["waiting_for"]),
+            seq=wording.count(task["since"]),
+        ),
+        action=f"{session}/call/kill_task",
+        mine=mine,
+    )

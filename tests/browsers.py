@@ -10,6 +10,9 @@ from fastapi import FastAPI
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from app.labs import secret
+from app.store import Store, people
+from app.store.people import TokenRow
 from tests.served import ORIGIN, build, client_of
 
 PASSWORD = "correct horse battery"
@@ -89,3 +92,15 @@ def class_of(folder: Path, **settings: Any) -> Iterator[Class]:
         answer = first.post(f"/setup/{invitation}", data={"name": "Ada", "password": PASSWORD})
         assert at(answer) == "/labs"
         yield Class(app, first)
+
+
+def invitation(app: FastAPI) -> str:
+    """A link's secret with which an instructor comes in, for a server that runs elsewhere."""
+    made = secret.new_secret()
+    store = Store.of(app.state.settings)
+    with store.writing() as db:
+        people.add_token(
+            db, TokenRow(secret.digest(made), "invite", None, secret.in_days(0), secret.in_days(1))
+        )
+    store.dispose()
+    return made

@@ -13,6 +13,7 @@ from typing import Literal
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import FLAGS, find_chromium
+from tests.browsers import invitation
 from tests.served import build, listening
 
 SIZES = {"1440x900": (1440, 900), "1024x768": (1024, 768), "390x844": (390, 844)}
@@ -120,6 +121,110 @@ def views(page: Page, address: str) -> Iterator[tuple[str, str]]:
     yield "error", "/sessions/nothing"
 
 
+LAB_TEXT = """
+Today we look at how the **buddy allocator** splits and merges blocks.
+
+1. Take your copy and call `alloc_pages(GFP_KERNEL, 3)`. Which lists change?
+2. Free the block. *Predict* first how far it merges.
+3. Then meet on the shared machine: who has the lock of page `0x400`?
+
+> The lecture's slides are the [reference](https://example.org/).
+"""
+
+
+def send(browser: Page, address: str, **form: str | float | bool) -> str:
+    """Send a form; where it leads."""
+    answer = browser.request.post(address, form=form, max_redirects=0)
+    if answer.status != 303:
+        raise RuntimeError(f"{address}: {answer.status} {answer.text()}")
+    return answer.headers["location"]
+
+
+def lab_machines(page: Page, address: str) -> list[str]:
+    """The ids of what the instructor has prepared."""
+    return [path.removeprefix("/sessions/") for path in make(page, address)]
+
+
+def in_lab(page: Page, address: str, lab: str) -> tuple[str, tuple[str, str]]:
+    """Fill a lab with machines; the code to join, and the sessions that are shared: to call, to watch."""
+    tiny, small, shared, large = lab_machines(page, address)
+    for session, kind, title, seq in (
+        (shared, "operate", "Meet on a lock", ""),
+        (small, "watch", "On the projector", ""),
+        (tiny, "prepared", "Split and merge", "3"),
+        (large, "prepared", "A whole computer", "1"),
+    ):
+        send(page, f"{address}{lab}/machines", session=session, kind=kind, title=title, seq=seq)
+    page.goto(address + lab)
+    machine = page.locator(".lab-machines > li", has_text="Split and merge").get_attribute("id") or ""
+    for seq, title in (("5", "A slab is there"), ("8", "Reclaimable pages"), ("10", "A full zone")):
+        at = f"{address}{lab}/machines/{machine.removeprefix('machine-')}/checkpoints"
+        send(page, at, seq=seq, title=title)
+    return page.locator(".code-large").inner_text(), (shared, small)
+
+
+def students(browser: Browser, address: str, lab: str, code: str, shared: str) -> Page:
+    """A class that has begun to work; the browser of one of them, who sleeps."""
+    pages = []
+    for nickname in ("Ada", "Bo", "Chiara", "Kim", "Kim", "Zoë"):
+        page = browser.new_context(reduced_motion="reduce").new_page()
+        send(page, f"{address}/join", code=code, nickname=nickname)
+        page.goto(address + lab)
+        page.get_by_role("button", name="My copy of Split and merge").click()
+        page.wait_for_url("**/sessions/*")
+        pages.append(page)
+    for page in pages[:4]:
+        page.goto(address + lab)
+        page.get_by_role("button", name="Catch up").first.click()
+        page.wait_for_url("**/sessions/*")
+    for page in (pages[0], pages[3]):
+        send(page, f"{address}/sessions/{shared}/call/lock_page", page="0x1000", view="")
+    return pages[3]
+
+
+def lab_views(browser: Browser, address: str, invitation: str) -> Iterator[tuple[str, Page, str]]:
+    """What is pictured of a lab: a name, whose browser shows it, and the address."""
+    teacher = browser.new_context(reduced_motion="reduce").new_page()
+    stranger = browser.new_context(reduced_motion="reduce").new_page()
+    yield "lab-setup", stranger, f"/setup/{invitation}"
+    send(teacher, f"{address}/setup/{invitation}", name="Prof. Noether", password="a few words for it")
+    yield "labs-none", teacher, "/labs"
+    lab = send(teacher, f"{address}/labs", title="Memory management, week 4", text=LAB_TEXT)
+    yield "lab-new", teacher, lab
+    code, (shared, watched) = in_lab(teacher, address, lab)
+    student = students(browser, address, lab, code, shared)
+    yield "lab-join", stranger, "/join"
+    yield "lab-join-link", stranger, f"/join/{code}"
+    yield "lab-join-unknown", stranger, "/join/0000-0000"
+    yield "lab-signin", stranger, "/signin"
+    yield "lab-taught", teacher, lab
+    yield "lab-board", teacher, f"{lab}/board"
+    yield "lab-members", teacher, f"{lab}/members"
+    yield "lab-activity", teacher, f"{lab}/activity"
+    yield "lab-audit", teacher, "/audit"
+    yield "lab-delete", teacher, f"{lab}/delete"
+    yield "labs", teacher, "/labs"
+    yield "lab-keys-instructor", teacher, "/me"
+    yield "lab-home-instructor", teacher, "/"
+    yield "lab-member", student, lab
+    yield "lab-keys", student, "/me"
+    yield "lab-signout", student, "/signout"
+    yield "lab-home", student, "/"
+    yield "lab-shared", student, f"/sessions/{shared}?panel=tasks"
+    yield "lab-watched", student, f"/sessions/{watched}"
+    student.goto(address + lab)
+    copy = student.locator(".own a").first.get_attribute("href") or ""
+    yield "lab-copy", student, copy
+    yield "lab-copy-instructor", teacher, copy
+    send(teacher, f"{address}{lab}/freeze", frozen="on")
+    yield "lab-frozen", student, lab
+    yield "lab-frozen-copy", student, copy
+    send(teacher, f"{address}{lab}/freeze", frozen="off")
+    send(teacher, f"{address}{lab}/close")
+    yield "lab-closed", student, lab
+    yield "lab-closed-instructor", teacher, lab
+
+
 def ready(page: Page) -> None:
     """Return when nothing is on its way but the stream of a page that follows its session."""
     page.wait_for_function("document.fonts.status === 'loaded'")
@@ -130,30 +235,39 @@ def ready(page: Page) -> None:
 
 
 def picture(browser: Browser, address: str, folder: Path) -> None:
-    """Every view at every size in both themes: what is seen first, on narrow screens all of it."""
+    """Every view of open mode."""
     page = browser.new_page()
-    todo = list(views(page, address))
+    for name, path in list(views(page, address)):
+        take(page, name, address + path, folder)
+    page.close()
+
+
+def take(page: Page, name: str, address: str, folder: Path) -> None:
+    """A view at every size in both themes: what is seen first, on narrow screens all of it."""
     for size, (width, height) in SIZES.items():
         page.set_viewport_size({"width": width, "height": height})
         for theme in THEMES:
             page.emulate_media(color_scheme=theme, reduced_motion="reduce")
-            for name, path in todo:
-                page.goto(address + path)
-                ready(page)
-                page.screenshot(path=folder / f"{name}-{size}-{theme}.png", full_page=width < 1200)
-    page.close()
+            page.goto(address)
+            ready(page)
+            page.screenshot(path=folder / f"{name}-{size}-{theme}.png", full_page=width < 1200)
 
 
 def main() -> None:
-    """Start a server on an empty database, and take the pictures."""
+    """Start a server on an empty database, and one in lab mode, and take the pictures."""
     folder = Path(sys.argv[1] if len(sys.argv) > 1 else "build/screenshots")
     folder.mkdir(parents=True, exist_ok=True)
     with ExitStack() as stack:
-        database = stack.enter_context(tempfile.TemporaryDirectory())
-        address = stack.enter_context(listening(build(Path(database))))
         playwright = stack.enter_context(sync_playwright())
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=FLAGS)
+        address = stack.enter_context(
+            listening(build(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
+        )
         picture(browser, address, folder)
+        app = build(Path(stack.enter_context(tempfile.TemporaryDirectory())), lab=True)
+        address = stack.enter_context(listening(app))
+        for name, page, path in lab_views(browser, address, invitation(app)):
+            take(page, name, address + path, folder)
         browser.close()
     print(f"{len(list(folder.glob('*.png')))} pictures in {folder}")
 

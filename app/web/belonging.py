@@ -18,6 +18,11 @@ Doc = Mapping[str, Any]
 Names = Mapping[str, str]
 
 WATCHING: Final = N_("Only the instructor calls this machine. You can look at everything, and fork it.")
+HELD: Final = {
+    "closed": N_("The lab is closed: this machine can be read, but not called any more."),
+    "frozen": N_("The lab is frozen: the instructor has stopped all calls for now."),
+    "locked": N_("The instructor has locked this machine: it can be read, but not called for now."),
+}
 
 
 async def place_at(request: Request, session_id: str) -> Place | None:
@@ -30,7 +35,9 @@ def stopped(place: Place | None) -> str | None:
     """Why who asks can make no call, whatever the moment."""
     if place is None:
         return None
-    return _(WATCHING) if place.role == "watcher" else place.stopped
+    if place.role == "watcher":
+        return _(WATCHING)
+    return None if place.stopped is None or place.held is None else _(HELD[place.held])
 
 
 def rewinds(place: Place | None) -> bool:

@@ -16,7 +16,7 @@ from app.web.address import Address
 from app.web.contexts import Change, Fact, JournalRow, OutcomeView
 from app.web.framemap import LETTERS
 from app.web.language import N_, _, ngettext
-from app.web.nicknames import told
+from app.web.nicknames import Names
 
 Outcome = Mapping[str, Any]
 
@@ -136,10 +136,12 @@ def journal_row(outcome: Outcome, here: Address) -> JournalRow:
     )
 
 
-def headlines(outcome: Outcome, tasks: Sequence[Outcome] = ()) -> tuple[str, str]:
+def headlines(
+    outcome: Outcome, tasks: Sequence[Outcome] = (), people: Names | None = None
+) -> tuple[str, str]:
     """The verdict in words. tasks: the machine's, where it is known what they do now."""
     if outcome["verdict"] == "blocked" and tasks:
-        return sleeping.why(outcome, tasks)
+        return sleeping.why(outcome, tasks, people or {})
     headline, reason = map(_, HEADLINES.get(outcome["verdict"], ("", "")))
     if outcome["verdict"] == "bug" and not any(word in line for line in outcome["log"] for word in FATAL):
         return headline, _(COMPLAINT)
@@ -162,10 +164,10 @@ def outcome_view(
     here: Address,
     api: str,
     tasks: Sequence[Outcome],
-    people: Mapping[str, str] | None = None,
+    people: Names | None = None,
 ) -> OutcomeView:
-    """The banner. api: the session's address in the API. tasks: the machine's, as people call them."""
-    headline, reason = headlines(told(outcome, people) if people else outcome, tasks)
+    """The banner. api: the session's address in the API. tasks: the machine's. people: who they are."""
+    headline, reason = headlines(outcome, tasks, people)
     body = {} if outcome["call"] == "undo" else outcome["args"]
     changed: Sequence[Sequence[Any]] | None = outcome["changed"]
     return OutcomeView(

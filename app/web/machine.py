@@ -251,6 +251,7 @@ def build(
     watched = place is not None and place.role == "watcher"
     past = timeline.past(here, info)
     task = belonging.task_of(place, person)
+    tasks = reading.tasks
     reading = with_names(reading, people)
     api = f"/api/v1/sessions/{info.id}"
     full_api = api_of(request, info)
@@ -281,7 +282,7 @@ def build(
         map=map_view(reading.zones, reading.zone, reading.window, reading.cells, changed, here),
         inspector=frame,
         thing=found,
-        outcome=outcome_view(shown, here, full_api, reading.tasks, people) if shown else None,
+        outcome=outcome_view(shown, here, full_api, tasks, people) if shown else None,
         refusal=refusal,
         form=callform.call_form(here, typed, refusal, full_api, numa=machine["nodes"] > 1, task=task),
         panels=tabs(panel, here),

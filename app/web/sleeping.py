@@ -7,35 +7,41 @@ from typing import Any
 
 from app.web import wording
 from app.web.language import _
+from app.web.nicknames import Names, called, told
 
 Doc = Mapping[str, Any]
 
 
-def why(outcome: Doc, tasks: Sequence[Doc]) -> tuple[str, str]:
-    """Headline and reason of a call that fell asleep. tasks: as they are now, which may be later."""
+def why(outcome: Doc, tasks: Sequence[Doc], people: Names) -> tuple[str, str]:
+    """Headline and reason of a call that fell asleep.
+
+    tasks: as they are now, which may be later. people: what some of them are called beside that.
+    """
     name = outcome["args"].get("task", "init")
+    shown = called(people, name)
     circle: Sequence[Doc] | None = outcome.get("deadlock")
     task = next((task for task in tasks if task["name"] == name), None)
     if task is None or task["since"] != outcome["seq"]:
         slept = _("Deadlock.") if circle else _("The task slept.")
-        return slept, _("%(task)s has been woken since, or killed: it sleeps here no longer.", task=name)
+        return slept, _("%(task)s has been woken since, or killed: it sleeps here no longer.", task=shown)
     if circle:
-        return _("Deadlock: nobody in this circle can go on."), deadlock(circle)
+        return _("Deadlock: nobody in this circle can go on."), deadlock(told(circle, people))
     pfn = task["waiting_for"]
     if task["waits_in"] == "kmap":
         return _("The task sleeps."), _(
             "%(task)s waits for a free kmap slot for %(pfn)s: all are in use. "
             "kunmap of any page would wake it; until then it can make no other call.",
-            task=name,
+            task=shown,
             pfn=wording.pfn(pfn),
         )
     waits = _(
         "%(task)s waits in the page’s queue and can make no other call: "
-        "unlock_page(%(pfn)s) by any task, or kill_task(%(task)s), would free it.",
-        task=name,
+        "unlock_page(%(pfn)s) by any task, or kill_task(%(name)s), would free it.",
+        task=shown,
+        name=name,
         pfn=wording.hexadecimal(pfn),
     )
-    return _("The task sleeps."), f"{holder(pfn, tasks)} {waits}"
+    return _("The task sleeps."), f"{holder(pfn, told(tasks, people))} {waits}"
 
 
 def holder(pfn: int, tasks: Sequence[Doc]) -> str:

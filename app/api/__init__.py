@@ -27,6 +27,7 @@ from app.api import (
     sessions,
     stream,
     supervision,
+    wall,
 )
 from app.api.bodies import JSON
 from app.api.requests import BASE, only_known_headers, only_known_parameters
@@ -46,7 +47,7 @@ def mount(app: FastAPI) -> None:
     for module in (calls, sessions, history, moving, stream, reading, reference):
         face.include_router(module.router)
     face.include_router(sessions.one)
-    for module in (entering, me, labs, members, lab_machines, checkpoints, supervision, activity, audit):
+    for module in (entering, me, labs, members, lab_machines, checkpoints, supervision, activity, audit, wall):
         face.include_router(module.router)
     face.include_router(labs.one)
     watchers = APIRouter(dependencies=strict)

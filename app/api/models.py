@@ -376,3 +376,54 @@ class FlagNames(BaseModel):
 
 
 Gfp = DecodedMask | FlagNames
+
+
+class WallCheckpoint(BaseModel):
+    id: str
+    title: str
+    reached: int = Field(description="how many members have")
+
+
+class WallTile(BaseModel):
+    """A member and the machine that they have called last. What is not there, or false, is left out.
+
+    So are `nickname` and `session` where it is the machine of the last time; a nickname without a session is
+    somebody who has none yet.
+    """
+
+    number: int
+    nickname: str | None = None
+    session: str | None = None
+    seq: int = 0
+    call: str | None = Field(default=None, description="their last call, as C has it")
+    verdict: Literal[VERDICTS] | None = None  # type: ignore[valid-type]
+    time: str | None = Field(default=None, description="of that call")
+    map: str | None = Field(
+        default=None,
+        max_length=64,
+        pattern="^[0-9a-bw-z-]*$",
+        description=(
+            "the machine in up to 64 parts: a digit of base 16 is the state that most of a part is in, by "
+            "its place in `states`; `w` to `z` are free memory of which the first to fourth quarter is in "
+            "use, `-` is a hole between zones"
+        ),
+    )
+    used: float | None = Field(default=None, description="percent of the page frames that are not free")
+    reached: int = Field(default=0, description="checkpoints")
+    locked: bool = False
+
+
+class Wall(BaseModel):
+    """A class at a glance, or what has changed of it."""
+
+    version: str = Field(description="give it as `after` next time")
+    all: bool = Field(description="whether these are all tiles: those that one knows are to be forgotten")
+    members: int
+    active: int = Field(description="members who have called in the last minute")
+    frozen: bool
+    closed: bool
+    view: str | None = Field(description="the address that the presenter shows")
+    checkpoints: list[WallCheckpoint]
+    tiles: list[WallTile]
+    gone: list[int] = Field(description="numbers of members who were deleted")
+    states: list[str] | None = Field(default=None, description="what digits of a map stand for; with `all`")

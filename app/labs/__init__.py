@@ -1,11 +1,12 @@
 """Shared rooms for a class: instructors, students, machines that are prepared and shared."""
 
+from app.labs.activity import Activity
+from app.labs.board import Standing, Tile
 from app.labs.entrance import Entered, Entrance
 from app.labs.labs import Labs
 from app.labs.person import NOBODY_ELSE, Person, person_of
 from app.labs.place import Copy, Place
 from app.labs.room import Checkpoint, Lab, Machine
-from app.labs.wall import Activity, Standing, Tile
 from app.store.audit import Noted
 from app.store.labs import LabRow
 from app.store.people import MemberRow

@@ -10,7 +10,7 @@ import io
 from collections.abc import Iterable, Sequence
 from typing import Final
 
-from app.labs.wall import Activity
+from app.labs.activity import Activity
 
 MEDIA_TYPE: Final = "text/csv; charset=utf-8; header=present"
 

@@ -56,6 +56,7 @@ class Labs:
             self._sweeping.cancel()
             with suppress(asyncio.CancelledError):
                 await self._sweeping
+        self.wall.forget()
         self.entrance.close()
 
     async def acts(self, person: Person, most: int, before: int | None = None) -> list[Noted]:

@@ -1,79 +1,41 @@
 """A whole class at a glance: each member's machine that was called last, as a small map and a line.
 
-A tile is made anew only where its session has gone on. Machines are looked at some at a time, between the
-calls of those who use them.
+A wall is looked at by several people at once, every few seconds. So it is brought up to date at most once a
+second, however many look; what has not gone on is not read again; open machines are looked at between the
+calls of those who use them; and those that are closed stay so: their pictures are made one by one, on
+machines that are rebuilt beside, and come when they come.
 """
 
 from __future__ import annotations
 
 import asyncio
-from collections import OrderedDict
-from dataclasses import dataclass, replace
-from typing import Any, Final, NamedTuple
+from collections import Counter, OrderedDict
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from typing import Final, NamedTuple
 
 from pydantic_core import from_json
 
+from app.labs import board
+from app.labs.activity import Activity, activity, by_owner, last_called
+from app.labs.board import Class, Last, Mark, Picture, Standing, Tile
 from app.labs.person import Person
 from app.labs.room import taught
-from app.mm import show
-from app.mm.machine import Machine
+from app.mm.errors import BadArgument
 from app.mm.page import STATES
-from app.sessions import Busy, Conflict, NotFound, Principal, Sessions, StorageFull
+from app.sessions import Busy, Conflict, Forbidden, NotFound, Principal, Sessions, StorageFull
+from app.sessions.calling import call_text
+from app.sessions.live import written
 from app.store import Connection, journal, labs, people
 from app.store import sessions as session_rows
-from app.store.sessions import SessionRow
+from app.store.labs import LabRow
 
-CELLS: Final = 64
-AT_ONCE: Final = 16
-KEPT: Final = 5_000
-TEXT: Final = 60
-
-
-class Last(NamedTuple):
-    """A session's last row."""
-
-    time: str
-    outcome: dict[str, Any]
-
-
-@dataclass(frozen=True, slots=True)
-class Tile:
-    """A member, and the machine that they have called last.
-
-    session_id: None before they have one. last: its last outcome. map: the state that most of each of 64
-    parts of the machine is in, as an index into `states`; None until somebody has looked. reached: how many
-    checkpoints.
-    """
-
-    number: int
-    nickname: str
-    joined: str
-    session_id: str | None = None
-    seq: int = 0
-    machines: int = 0
-    last: Last | None = None
-    map: tuple[int, ...] | None = None
-    reached: int = 0
-    locked: bool = False
-
-
-class Standing(NamedTuple):
-    """What a class has come to. checkpoints: how many have reached each, by its id."""
-
-    tiles: list[Tile]
-    checkpoints: dict[str, int]
-
-
-class Activity(NamedTuple):
-    """A member's part in a lab. calls: made by them. seq: of the machine that they have called last."""
-
-    number: int
-    nickname: str
-    joined: str
-    calls: int
-    seq: int | None
-    last_call: str | None
-    checkpoint: str | None
+FRESH: Final = 1.0  # seconds for which a wall is not looked at again
+PATIENCE: Final = 0.4  # seconds for which a wall waits for pictures that are not there yet
+ACTIVE: Final = timedelta(minutes=1)
+LONGEST: Final = 60  # characters of a call
+KEPT: Final = 32  # walls that are kept though nobody may look any more
 
 
 class Wall:
@@ -81,110 +43,174 @@ class Wall:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._maps: OrderedDict[tuple[str, int], tuple[int, ...]] = OrderedDict()
-        self._turn = asyncio.Semaphore(AT_ONCE)
+        self._watched: OrderedDict[str, Watched] = OrderedDict()
 
     @property
     def states(self) -> tuple[str, ...]:
-        """What the numbers of a map stand for."""
+        """What the digits of a map stand for."""
         return STATES
 
-    async def standing(self, person: Person, lab_id: str, patience: float = 0.5) -> Standing:
-        """A tile for each member, by number. patience: seconds that machines may take to be drawn."""
-        tiles, checkpoints, lab = await self._sessions.query(_standing, person, lab_id)
-        await self._draw(Principal(lab), tiles, patience)
-        return Standing([replace(tile, map=self._map(tile)) for tile in tiles], checkpoints)
+    async def standing(self, person: Person, lab_id: str) -> Standing:
+        """How a class stands: a tile for each member, by number."""
+        await self._sessions.query(taught, person, lab_id)
+        watched = self._watched.get(lab_id)
+        if watched is None:
+            watched = self._watched[lab_id] = Watched(self._sessions, lab_id)
+        self._watched.move_to_end(lab_id)
+        while len(self._watched) > KEPT:
+            _, old = self._watched.popitem(last=False)
+            old.forget()
+        return await watched.standing()
+
+    async def progress(self, person: Person, lab_id: str) -> Progress:
+        """How far a class is, without looking at its machines."""
+        return await self._sessions.query(progress, person, lab_id)
 
     async def activity(self, person: Person, lab_id: str) -> list[Activity]:
         """What each member has done, by number."""
-        return await self._sessions.query(_activity, person, lab_id)
+        return await self._sessions.query(activity, person, lab_id)
 
-    def _map(self, tile: Tile) -> tuple[int, ...] | None:
-        return None if tile.session_id is None else self._maps.get((tile.session_id, tile.seq))
+    def forget(self) -> None:
+        """End what is still being drawn."""
+        for watched in self._watched.values():
+            watched.forget()
 
-    async def _draw(self, who: Principal, tiles: list[Tile], patience: float) -> None:
-        missing = [tile for tile in tiles if tile.session_id is not None and self._map(tile) is None]
-        if not missing:
-            return
-        drawing = [asyncio.create_task(self._look(who, tile)) for tile in missing]
-        _, late = await asyncio.wait(drawing, timeout=patience)
-        for task in late:
-            task.cancel()
 
-    async def _look(self, who: Principal, tile: Tile) -> None:
-        assert tile.session_id is not None
+class Progress(NamedTuple):
+    """How many are in a lab, and how many of them have reached each checkpoint, by its id."""
+
+    members: int
+    checkpoints: dict[str, int]
+
+
+class Reading(NamedTuple):
+    """What the rows say. tiles: without pictures."""
+
+    whole: Class
+    owner: str
+    tiles: list[Tile]
+    lasts: dict[str, Last]
+
+
+class Watched:
+    """One lab's wall, with what is known of its machines. On the event loop."""
+
+    def __init__(self, sessions: Sessions, lab_id: str) -> None:
+        self._sessions = sessions
+        self._lab_id = lab_id
+        self._standing: Standing | None = None
+        self._fresh_until = 0.0
+        self._turn = asyncio.Lock()
+        self._lasts: dict[str, Last] = {}
+        # By session: at which seq it looked so.
+        self._pictures: dict[str, tuple[int, Picture]] = {}
+        self._drawing: asyncio.Task[None] | None = None
+
+    async def standing(self) -> Standing:
+        """The wall as it is now, or has been just before: of many who ask at once, one reads for all."""
         async with self._turn:
+            loop = asyncio.get_running_loop()
+            if self._standing is None or loop.time() >= self._fresh_until:
+                self._standing = await self._look(self._standing)
+                self._fresh_until = loop.time() + FRESH
+            return self._standing
+
+    def forget(self) -> None:
+        """Draw no more."""
+        if self._drawing is not None:
+            self._drawing.cancel()
+
+    async def _look(self, was: Standing | None) -> Standing:
+        found = await self._sessions.query(read, self._lab_id, self._lasts)
+        self._lasts = found.lasts
+        mine = {tile.session_id: tile for tile in found.tiles if tile.session_id is not None}
+        self._pictures = {sid: drawn for sid, drawn in self._pictures.items() if sid in mine}
+        await self._glance([sid for sid, tile in mine.items() if self._behind(sid, tile.seq)])
+        missing = {sid: tile.seq for sid, tile in mine.items() if self._behind(sid, tile.seq)}
+        if missing and (self._drawing is None or self._drawing.done()):
+            self._drawing = asyncio.create_task(self._draw(Principal(found.owner), missing))
+        if self._drawing is not None:
+            await asyncio.wait([self._drawing], timeout=PATIENCE)
+        tiles = [tile if tile.session_id is None else self._with_picture(tile) for tile in found.tiles]
+        return board.after(was or board.first(found.whole), found.whole, tiles)
+
+    def _behind(self, sid: str, seq: int) -> bool:
+        drawn = self._pictures.get(sid)
+        return drawn is None or drawn[0] < seq
+
+    def _with_picture(self, tile: Tile) -> Tile:
+        assert tile.session_id is not None
+        drawn = self._pictures.get(tile.session_id)
+        return tile if drawn is None else replace(tile, picture=drawn[1])
+
+    async def _glance(self, sids: list[str]) -> None:
+        self._pictures |= await self._sessions.glance(sids, board.picture)
+
+    async def _draw(self, who: Principal, missing: Mapping[str, int]) -> None:
+        """Machines that are closed, one after the other. Who goes on meanwhile is left for another time."""
+        for sid, seq in missing.items():
             try:
-                found = await self._sessions.read(who, tile.session_id, cells)
-            except (NotFound, Conflict, Busy, StorageFull):
-                return
-        self._maps[tile.session_id, tile.seq] = found
-        while len(self._maps) > KEPT:
-            self._maps.popitem(last=False)
+                found = await self._sessions.past(who, sid, seq, board.picture)
+            except (NotFound, Forbidden, BadArgument, Conflict, Busy, StorageFull):
+                continue
+            if self._behind(sid, seq):
+                self._pictures[sid] = seq, found
 
 
-def cells(machine: Machine) -> tuple[int, ...]:
-    """A machine's parts, by the state that most of each is in."""
-    return tuple(show.zonemap(machine, cells=CELLS)["cells"])
+def progress(db: Connection, person: Person, lab_id: str) -> Progress:
+    """How far a class is. Raises as Rooms does."""
+    taught(db, person, lab_id)
+    return Progress(people.member_count(db, lab_id), {mark.id: mark.reached for mark in marks_of(db, lab_id)})
 
 
-def _standing(db: Connection, person: Person, lab_id: str) -> tuple[list[Tile], dict[str, int], str]:
-    lab = taught(db, person, lab_id)
-    theirs: dict[str, list[SessionRow]] = {}
-    for row in session_rows.of_lab(db, lab_id):
-        theirs.setdefault(row.owner, []).append(row)
-    lasts = {sid: Last(time, from_json(body)) for sid, time, body in journal.lasts(db, lab_id)}
-    reached: dict[str, set[str]] = {}
-    checkpoints = {mark.id: 0 for mark in labs.lab_checkpoints(db, lab_id)}
-    for step in labs.lab_progress(db, lab_id):
-        reached.setdefault(step.member_id, set()).add(step.checkpoint_id)
-        checkpoints[step.checkpoint_id] += 1
+def marks_of(db: Connection, lab_id: str) -> tuple[Mark, ...]:
+    """A lab's checkpoints, and how many have reached each."""
+    counts = Counter(step.checkpoint_id for step in labs.lab_progress(db, lab_id))
+    return tuple(Mark(mark.id, mark.title, counts[mark.id]) for mark in labs.lab_checkpoints(db, lab_id))
+
+
+def read(db: Connection, lab_id: str, known: Mapping[str, Last]) -> Reading:
+    """What the rows say of a lab. known: the last rows of its sessions, as far as they have been read."""
+    lab = labs.get(db, lab_id)
+    if lab is None:
+        raise NotFound("lab", lab_id)
+    places = session_rows.places(db, lab_id)
+    moved = [
+        place.id
+        for place in places
+        if place.seq > place.start and (place.id not in known or known[place.id].seq != place.seq)
+    ]
+    lasts = {place.id: known[place.id] for place in places if place.id in known}
+    lasts |= {sid: last_of(*row) for sid, row in journal.heads(db, moved).items()}
+    times = {sid: last.time for sid, last in lasts.items()}
+    theirs = by_owner(places)
+    reached = Counter(step.member_id for step in labs.lab_progress(db, lab_id))
     tiles = []
     for member in people.lab_members(db, lab_id):
-        rows = theirs.get(member.id, [])
-        tile = Tile(
-            member.number,
-            member.nickname,
-            member.joined,
-            machines=len(rows),
-            reached=len(reached.get(member.id, ())),
-        )
-        if rows:
-            row = _last_called(rows, lasts)
-            tile = replace(tile, session_id=row.id, seq=row.seq, last=lasts.get(row.id), locked=row.locked)
+        own = theirs.get(member.id, [])
+        place = last_called(own, times)
+        tile = Tile(member.number, member.nickname, member.joined, reached=reached[member.id])
+        if place is not None:
+            tile = replace(
+                tile,
+                session_id=place.id,
+                seq=place.seq,
+                machines=len(own),
+                last=lasts.get(place.id),
+                locked=place.locked,
+            )
         tiles.append(tile)
-    return tiles, checkpoints, lab.owner
+    return Reading(class_of(lab, tiles, marks_of(db, lab_id)), lab.owner, tiles, lasts)
 
 
-def _last_called(rows: list[SessionRow], lasts: dict[str, Last]) -> SessionRow:
-    return max(rows, key=lambda row: lasts[row.id].time if row.id in lasts else row.created)
+def last_of(seq: int, time: str, outcome: bytes) -> Last:
+    """A row as the wall says it."""
+    found = from_json(outcome)
+    return Last(seq, time, call_text(found, LONGEST), found["verdict"])
 
 
-def _activity(db: Connection, person: Person, lab_id: str) -> list[Activity]:
-    tiles, _, _ = _standing(db, person, lab_id)
-    owners = {row.id: row.owner for row in session_rows.of_lab(db, lab_id)}
-    members = {member.id: member for member in people.lab_members(db, lab_id)}
-    calls: dict[str, int] = {}
-    for session_id, by, count in labs.calls(db, lab_id):
-        owner = members.get(owners[session_id])
-        # In a machine of one's own one is alone with the instructor; a file that came in may say otherwise.
-        if owner is None or by == f"m{owner.number}":
-            calls[by] = calls.get(by, 0) + count
-    titles = {mark.id: mark.title for mark in labs.lab_checkpoints(db, lab_id)}
-    furthest: dict[int, str] = {}
-    order = {mark: place for place, mark in enumerate(titles)}
-    progress = sorted(labs.lab_progress(db, lab_id), key=lambda row: order[row.checkpoint_id])
-    for row in progress:
-        furthest[members[row.member_id].number] = titles[row.checkpoint_id]
-    return [
-        Activity(
-            tile.number,
-            tile.nickname,
-            tile.joined,
-            calls.get(f"m{tile.number}", 0),
-            None if tile.session_id is None else tile.seq,
-            None if tile.last is None else tile.last.time,
-            furthest.get(tile.number),
-        )
-        for tile in tiles
-    ]
+def class_of(lab: LabRow, tiles: list[Tile], marks: tuple[Mark, ...]) -> Class:
+    """What is said of all together."""
+    since = written(datetime.now(UTC) - ACTIVE)
+    active = sum(tile.last is not None and tile.last.time >= since for tile in tiles)
+    return Class(lab.title, lab.frozen, lab.closed is not None, lab.view, len(tiles), active, marks)

@@ -35,6 +35,10 @@ class Machines:
             self._lives.move_to_end(sid)
         return live
 
+    def peek(self, sid: str) -> Live | None:
+        """The same for who only looks on: what is looked at is not used, and is closed before what is."""
+        return self._lives.get(sid)
+
     def add(self, live: Live) -> None:
         """Hold a machine open."""
         self._lives[live.id] = live

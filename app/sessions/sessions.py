@@ -7,7 +7,7 @@ import threading
 from asyncio import Future
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from functools import partial
 from tempfile import SpooledTemporaryFile
@@ -55,6 +55,7 @@ SWEEP: Final = 300  # how often old replies are forgotten
 PAST: Final = 4  # what part of the memory for open machines those of past moments may take beside it
 PROMPT: Final = 2.0  # who asks whether the server is ready does not wait for long
 SIGNS: Final = (b'"woken":', b'"call":"kill_task"', *(f'"call":"{call}"'.encode() for call in REWINDS))
+GLANCE: Final = 16  # machines that are looked at before others have their turn
 LINGER: Final = 0.5  # how long the end waits for other threads
 
 # Sessions.list hides the type of that name from what follows it.
@@ -520,6 +521,29 @@ class Sessions:
         """What a short function reads, within one moment."""
         return await self._read_rows(query, *args, **kwargs)
 
+    async def glance(
+        self, session_ids: Sequence[str], look: Callable[[Machine], T]
+    ) -> dict[str, tuple[int, T]]:
+        """What a short function says of those machines that are open, each with the seq at which it was so.
+
+        Nothing is opened for it, and nothing kept open; whether one may look is the caller's to see. Some are
+        looked at at a time, between the calls of those who use them, and no more once that takes long.
+        """
+        found: dict[str, tuple[int, T]] = {}
+        with suppress(TimeoutError):
+            async with asyncio.timeout(PROMPT):
+                for first in range(0, len(session_ids), GLANCE):
+                    seen: Future[dict[str, tuple[int, T]]] = self._loop.create_future()
+                    tell = partial(self._glanced, seen)
+                    self._writer.glance(session_ids[first : first + GLANCE], look, tell)
+                    found |= await seen
+        return found
+
+    def _glanced(self, seen: Future[Any], found: dict[str, tuple[int, Any]]) -> None:
+        """On the writer's thread."""
+        if not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_fulfil, seen, found)
+
     async def discard(self, session_id: str) -> None:
         """Remove a session, whoever's it is, and end what waits for it."""
         await self._do(Statement, partial(sessions.remove, session_id=session_id), session_id)
@@ -667,6 +691,11 @@ class Sessions:
 def may_wake(body: bytes) -> bool:
     """Whether a row is worth decoding for those who wait."""
     return any(sign in body for sign in SIGNS)
+
+
+def _fulfil(future: Future[Any], result: Any) -> None:
+    if not future.done():
+        future.set_result(result)
 
 
 def _note_thread(threads: list[threading.Thread]) -> None:

@@ -24,6 +24,7 @@ from queue import Empty, SimpleQueue
 from typing import Any, Final, NamedTuple
 
 from app.mm.errors import BadArgument, TaskBlocked
+from app.mm.machine import Machine
 from app.sessions.batches import Progress, Single
 from app.sessions.errors import (
     Busy,
@@ -136,6 +137,18 @@ class Writer(threading.Thread):
         """Have something done."""
         self._queue.put(work)
 
+    def glance(
+        self,
+        sids: Sequence[str],
+        look: Callable[[Machine], Any],
+        seen: Callable[[dict[str, tuple[int, Any]]], None],
+    ) -> None:
+        """Have a short function look at those machines that are open and at rest, between two transactions.
+
+        seen: called on this thread, with the seq of each and what was seen of it.
+        """
+        self._queue.put(partial(self._glance, sids, look, seen))
+
     @property
     def waiting(self) -> int:
         """About how much work waits."""
@@ -183,6 +196,24 @@ class Writer(threading.Thread):
 
     def _end(self, _: list[Work]) -> None:
         self._stop_by = time.monotonic() + DRAIN
+
+    def _glance(
+        self,
+        sids: Sequence[str],
+        look: Callable[[Machine], Any],
+        seen: Callable[[dict[str, tuple[int, Any]]], None],
+        _: list[Work],
+    ) -> None:
+        found: dict[str, tuple[int, Any]] = {}
+        for sid in sids:
+            live = self.machines.peek(sid)
+            if live is None or sid in self._parked or live.seq != live.committed:
+                continue
+            try:
+                found[sid] = live.seq, look(live.machine)
+            except Exception:
+                log.exception("session %s cannot be looked at", sid)
+        seen(found)
 
     def _stopped(self) -> bool:
         if self._stop_by is None:

@@ -78,6 +78,16 @@ _ONE: Final = select(journal.c.outcome).where(
     journal.c.session_id == bindparam("of"), journal.c.seq == bindparam("at")
 )
 
+MANY: Final = 500  # sessions in one statement: a database takes only so many parameters
+
+_HEADS: Final = (
+    select(journal.c.session_id, journal.c.seq, journal.c.time, journal.c.outcome)
+    .select_from(
+        sessions.join(journal, (journal.c.session_id == sessions.c.id) & (journal.c.seq == sessions.c.seq))
+    )
+    .where(sessions.c.id.in_(bindparam("ids", expanding=True)))
+)
+
 _LASTS: Final = (
     select(journal.c.session_id, journal.c.time, journal.c.outcome)
     .select_from(
@@ -179,6 +189,15 @@ def effective(db: Connection, session_id: str, seq: int) -> int | None:
 def one(db: Connection, session_id: str, seq: int) -> bytes | None:
     """The outcome at a seq; None where there is no such row."""
     return db.execute(_ONE, {"of": session_id, "at": seq}).scalar()
+
+
+def heads(db: Connection, session_ids: Sequence[str]) -> dict[str, tuple[int, str, bytes]]:
+    """Seq, time and outcome of the last row of each of the given sessions that has one."""
+    found: dict[str, tuple[int, str, bytes]] = {}
+    for first in range(0, len(session_ids), MANY):
+        rows = db.execute(_HEADS, {"ids": session_ids[first : first + MANY]})
+        found |= {sid: (seq, time, outcome) for sid, seq, time, outcome in rows}
+    return found
 
 
 def lasts(db: Connection, lab_id: str) -> list[tuple[str, str, bytes]]:

@@ -38,6 +38,17 @@ class Head(NamedTuple):
     held: str | None = None
 
 
+class Place(NamedTuple):
+    """As much of a session as is asked for again and again while a class is watched."""
+
+    id: str
+    owner: str
+    created: str
+    start: int
+    seq: int
+    locked: bool
+
+
 _COLUMNS: Final = [sessions.c[name] for name in SessionRow._fields]
 _ONE: Final = select(*_COLUMNS).where(sessions.c.id == bindparam("of"))
 # Locks the rows where the database locks rows; on SQLite a transaction that writes has locked everything.
@@ -53,6 +64,13 @@ _HEADS: Final = (
 )
 _SEQS: Final = select(sessions.c.id, sessions.c.seq).where(
     sessions.c.id.in_(bindparam("ids", expanding=True))
+)
+
+
+_PLACES: Final = (
+    select(*(sessions.c[name] for name in Place._fields))
+    .where(sessions.c.lab_id == bindparam("of"))
+    .order_by(sessions.c.created, sessions.c.id)
 )
 
 
@@ -131,6 +149,11 @@ def of_lab(db: Connection, lab_id: str) -> list[SessionRow]:
     """Every session that belongs to a lab, the oldest first."""
     query = select(*_COLUMNS).where(sessions.c.lab_id == lab_id).order_by(sessions.c.created, sessions.c.id)
     return [SessionRow._make(row) for row in db.execute(query)]
+
+
+def places(db: Connection, lab_id: str) -> list[Place]:
+    """Where every session is that belongs to a lab, the oldest first."""
+    return [Place._make(row) for row in db.execute(_PLACES, {"of": lab_id})]
 
 
 def all_owned(db: Connection, owner: str) -> list[SessionRow]:

@@ -241,7 +241,7 @@ async def taught_page(
     """How people come in, what there is for them, and how far they are."""
     labs, person = labs_of(request), asker(request)
     sessions, who = door(request)
-    standing = await labs.wall.standing(person, lab.id, patience=0.0)
+    standing = await labs.wall.progress(person, lab.id)
     offered = await sessions.list(who, OFFERED)
     return TaughtPage(
         shell=shell_of(request, f"/labs/{lab.id}"),
@@ -257,7 +257,7 @@ async def taught_page(
                 title=machine.title,
                 seq=machine.seq,
                 stages=[
-                    stage(machine, place, standing.checkpoints, len(standing.tiles))
+                    stage(machine, place, standing.checkpoints, standing.members)
                     for place in range(len(machine.checkpoints))
                 ],
                 copies=(),
@@ -269,7 +269,7 @@ async def taught_page(
         ],
         shared=await shared_views(request, lab),
         sessions=[(info.id, info.name) for info in offered.items],
-        members=len(standing.tiles),
+        members=standing.members,
         typed=typed,
         refusal=refusal,
         at=at,

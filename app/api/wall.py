@@ -1,0 +1,79 @@
+"""`GET /labs/{id}/wall`: how a class stands, and what has changed since the last look."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Annotated, Any, Final
+
+from fastapi import APIRouter, Query
+from pydantic_core import to_json
+from starlette.requests import Request
+from starlette.responses import Response
+
+from app.api import docs, models
+from app.api.bodies import JSON
+from app.api.in_labs import asked
+from app.labs import Standing, Tile
+from app.mm.page import STATES
+
+router = APIRouter(tags=["labs"], prefix="/labs/{id:id}")
+
+Version = Annotated[
+    str | None,
+    Query(pattern="^[0-9a-f]{12}-[0-9]{1,15}$", description="only what has changed since this `version`"),
+]
+
+# Answers that are kept encoded: of all who look at a wall, most have the same part of it.
+KEPT: Final = 32
+
+
+@router.get("/wall", **docs.operation("wall", "A whole class at a glance", docs.ok(models.Wall)))
+async def wall(request: Request, after: Version = None) -> Response:
+    """A tile for each member with the machine that they have called last. For the lab's instructor."""
+    labs, person, lab_id = asked(request)
+    standing = await labs.wall.standing(person, lab_id)
+    return Response(encoded(standing, standing.after(after)), media_type=JSON)
+
+
+@lru_cache(maxsize=KEPT)
+def encoded(standing: Standing, after: int | None) -> bytes:
+    """What has changed since a version, encoded once for all who ask."""
+    return to_json(document(standing, after))
+
+
+def document(standing: Standing, after: int | None) -> dict[str, Any]:
+    """The same as values. What hardly ever changes is said only with the whole."""
+    tiles, gone = standing.since(after)
+    lab = standing.whole
+    found: dict[str, Any] = {
+        "version": standing.token,
+        "all": after is None,
+        "members": lab.members,
+        "active": lab.active,
+        "frozen": lab.frozen,
+        "closed": lab.closed,
+        "view": lab.view,
+        "checkpoints": [{"id": mark.id, "title": mark.title, "reached": mark.reached} for mark in lab.marks],
+        "tiles": [tile_of(tile, known=standing.seated[tile.number] <= (after or 0)) for tile in tiles],
+        "gone": gone,
+    }
+    return {**found, "states": list(STATES)} if after is None else found
+
+
+def tile_of(tile: Tile, *, known: bool) -> dict[str, Any]:
+    """A member's tile. What is not there, or false, is left out. known: so is whose it is, and which machine."""
+    last, picture = tile.last, tile.picture
+    found = {
+        "number": tile.number,
+        "nickname": None if known else tile.nickname,
+        "session": None if known else tile.session_id,
+        "seq": tile.seq or None,
+        "call": last and last.call,
+        "verdict": last and last.verdict,
+        "time": last and last.time,
+        "map": picture and picture.cells,
+        "used": picture and picture.used,
+        "reached": tile.reached or None,
+        "locked": tile.locked or None,
+    }
+    return {name: value for name, value in found.items() if value is not None}

@@ -1,0 +1,171 @@
+"""What a wall shows, and what of it has changed since somebody has looked: values, and their versions."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Final, NamedTuple
+
+from app.mm import show
+from app.mm.machine import Machine
+from app.mm.page import STATES
+
+CELLS: Final = 64
+
+# A cell as one character: the state that most of it is in as a digit of base 16, a hole between zones, and
+# free memory of which the first, second, third or fourth quarter is in use too.
+DIGITS: Final = "0123456789ab"
+HOLE: Final = "-"
+QUARTERS: Final = "wxyz"
+FREE: Final = STATES.index("free")
+
+TROUBLE: Final = frozenset({"blocked", "bug", "oom", "hang"})
+
+VERSION: Final = re.compile(r"([0-9a-f]{12})-([0-9]{1,15})")
+
+
+class Last(NamedTuple):
+    """A session's last row. call: as C has it. time: as rows have it."""
+
+    seq: int
+    time: str
+    call: str
+    verdict: str
+
+
+class Picture(NamedTuple):
+    """A machine from far away. cells: up to 64 characters. used: percent of all managed frames."""
+
+    cells: str
+    used: float
+
+
+@dataclass(frozen=True, slots=True)
+class Tile:
+    """A member, and the machine that they have called last.
+
+    session_id: None before they have one. last: its last row. picture: None until somebody could look.
+    reached: how many checkpoints.
+    """
+
+    number: int
+    nickname: str
+    joined: str
+    session_id: str | None = None
+    seq: int = 0
+    machines: int = 0
+    last: Last | None = None
+    picture: Picture | None = None
+    reached: int = 0
+    locked: bool = False
+
+    @property
+    def trouble(self) -> bool:
+        """Whether its last call has gone wrong, or not come back."""
+        return self.last is not None and self.last.verdict in TROUBLE
+
+
+class Mark(NamedTuple):
+    """A checkpoint, and how many have reached it."""
+
+    id: str
+    title: str
+    reached: int
+
+
+@dataclass(frozen=True, slots=True)
+class Class:
+    """What is said of all together.
+
+    active: how many have called in the last minute. view: the address that is presented.
+    """
+
+    title: str
+    frozen: bool
+    closed: bool
+    view: str | None
+    members: int
+    active: int
+    marks: tuple[Mark, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Standing:
+    """A moment of a wall. It is the same object for all who look at it.
+
+    tiles: by number. changed: the version since which each is as it is. seated: since which it is this
+    machine's. gone: numbers of who was deleted, and in which version.
+    """
+
+    epoch: str
+    version: int
+    whole: Class
+    tiles: Sequence[Tile]
+    changed: Mapping[int, int]
+    seated: Mapping[int, int]
+    gone: Mapping[int, int]
+
+    @property
+    def token(self) -> str:
+        """By which one asks for what has changed since."""
+        return f"{self.epoch}-{self.version}"
+
+    def after(self, token: str | None) -> int | None:
+        """The version that a token stands for; None where it is none of this wall's, so that all is new."""
+        found = None if token is None else VERSION.fullmatch(token)
+        if found is None or found[1] != self.epoch or int(found[2]) > self.version:
+            return None
+        return int(found[2])
+
+    def since(self, version: int | None) -> tuple[list[Tile], list[int]]:
+        """What is not as it was in a version: tiles, and the numbers of who is gone."""
+        if version is None:
+            return list(self.tiles), []
+        tiles = [tile for tile in self.tiles if self.changed[tile.number] > version]
+        return tiles, [number for number, when in self.gone.items() if when > version]
+
+
+def first(whole: Class) -> Standing:
+    """A wall that nobody has seen yet."""
+    return Standing(secrets.token_hex(6), 0, whole, (), {}, {}, {})
+
+
+def after(was: Standing, whole: Class, tiles: Sequence[Tile]) -> Standing:
+    """The next moment of a wall; the same one where nothing is different."""
+    before = {tile.number: tile for tile in was.tiles}
+    version = was.version + 1
+    changed = {
+        tile.number: was.changed[tile.number] if before.get(tile.number) == tile else version
+        for tile in tiles
+    }
+    seated = {
+        tile.number: was.seated[tile.number]
+        if tile.number in before and before[tile.number].session_id == tile.session_id
+        else version
+        for tile in tiles
+    }
+    left = before.keys() - changed.keys()
+    if whole == was.whole and not left and version not in changed.values():
+        return was
+    gone = {**was.gone, **dict.fromkeys(sorted(left), version)}
+    return replace(was, version=version, whole=whole, tiles=tiles, changed=changed, seated=seated, gone=gone)
+
+
+def picture(machine: Machine) -> Picture:
+    """A machine from far away."""
+    found = show.zonemap(machine, cells=CELLS)
+    size = 1 << found["shift"]
+    cells = []
+    for place, (state, fill) in enumerate(zip(found["cells"], found["fill"], strict=True)):
+        begin = found["start"] + place * size
+        if not any(zone.start_pfn < begin + size and begin < zone.end_pfn for zone in machine.zones):
+            cells.append(HOLE)
+        elif state == FREE and fill:
+            cells.append(QUARTERS[min(fill >> 6, 3)])
+        else:
+            cells.append(DIGITS[state])
+    managed = sum(zone.managed_pages for zone in machine.zones)
+    free = sum(zone.nr_free_pages for zone in machine.zones)
+    return Picture("".join(cells), round(100 * (managed - free) / max(1, managed), 1))

@@ -1,17 +1,15 @@
 """A lab with an instructor and so many members, made through the same door as everybody's."""
 
 import asyncio
-from contextlib import asynccontextmanager
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 from app.labs import Labs, Person
 from app.mm import calltext
 from app.sessions import BatchItem, Sessions
 from app.settings import Settings
-from app.store import Store
 from tests.factories import serving, settings_for
 
 PASSWORD = "a long enough password"

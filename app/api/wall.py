@@ -61,7 +61,7 @@ def document(standing: Standing, after: int | None) -> dict[str, Any]:
 
 
 def tile_of(tile: Tile, *, known: bool) -> dict[str, Any]:
-    """A member's tile. What is not there, or false, is left out. known: so is whose it is, and which machine."""
+    """A member's tile. What is not there, or false, is left out. known: so is who it is, and where."""
     last, picture = tile.last, tile.picture
     found = {
         "number": tile.number,

@@ -66,6 +66,12 @@ class Wall:
         """How far a class is, without looking at its machines."""
         return await self._sessions.query(progress, person, lab_id)
 
+    def changed(self, lab_id: str) -> None:
+        """Something has been done to a lab that everybody is to see at once."""
+        watched = self._watched.get(lab_id)
+        if watched is not None:
+            watched.stale()
+
     async def activity(self, person: Person, lab_id: str) -> list[Activity]:
         """What each member has done, by number."""
         return await self._sessions.query(activity, person, lab_id)
@@ -114,6 +120,10 @@ class Watched:
                 self._standing = await self._look(self._standing)
                 self._fresh_until = loop.time() + FRESH
             return self._standing
+
+    def stale(self) -> None:
+        """Look again, however short it is since the last time."""
+        self._fresh_until = 0.0
 
     def forget(self) -> None:
         """Draw no more."""

@@ -25,6 +25,7 @@ from app.web import (
     members,
     reference,
     texts,
+    wall,
 )
 from app.web.assets import Assets, KeptForGood
 from app.web.contexts import ErrorPage, Link

@@ -1,0 +1,142 @@
+"""The wall: one page with a tile for each member of a lab, which follows what they do."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Annotated, Any, Final
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.labs import Labs, Standing, person_of
+from app.labs.board import Tile
+from app.web import wallmap, wording
+from app.web.contexts import LegendEntry, Link
+from app.web.framemap import LETTERS, MEANINGS
+from app.web.language import N_, _, ngettext
+from app.web.render import respond
+from app.web.shell import shell_of
+from app.web.wall_contexts import WallMark, WallPage, WallTile
+
+router = APIRouter(include_in_schema=False)
+
+# From so many on, tiles are as small as they can be read.
+CROWD: Final = 90
+
+# Orders by name: what they are called, by what they sort, and whether the largest stands first.
+SORTS: Final[dict[str, tuple[str, Callable[[Tile], Any], bool]]] = {
+    "number": (N_("number"), lambda tile: tile.number, False),
+    "nickname": (N_("nickname"), lambda tile: tile.nickname.casefold(), False),
+    "last": (N_("last call"), lambda tile: "" if tile.last is None else tile.last.time, True),
+    "seq": (N_("calls"), lambda tile: tile.seq, True),
+    "progress": (N_("progress"), lambda tile: tile.reached, False),
+    "trouble": (N_("trouble first"), lambda tile: tile.trouble, True),
+}
+
+
+@router.get("/labs/{lab_id}/wall")
+async def wall(request: Request, lab_id: str) -> Response:
+    """A class at a glance. `?sort=seq`: in that order, `-seq` in the other; `?as=table`: as a table."""
+    labs: Labs = request.app.state.labs
+    standing = await labs.wall.standing(person_of(request.scope), lab_id)
+    sort = request.query_params.get("sort", "number")
+    if sort.removeprefix("-") not in SORTS:
+        sort = "number"
+    return respond(page(request, lab_id, standing, sort, table=request.query_params.get("as") == "table"))
+
+
+@router.post("/labs/{lab_id}/wall/freeze")
+async def freeze(
+    request: Request,
+    lab_id: str,
+    frozen: Annotated[str, Form()] = "",
+    here: Annotated[str, Form()] = "",
+) -> Response:
+    """Stop all calls of members for now, or let them go on."""
+    labs: Labs = request.app.state.labs
+    await labs.rooms.freeze(person_of(request.scope), lab_id, frozen=frozen == "on")
+    labs.wall.changed(lab_id)
+    return RedirectResponse(f"/labs/{lab_id}/wall" + (f"?{here}" if here else ""), 303)
+
+
+def page(request: Request, lab_id: str, standing: Standing, sort: str, *, table: bool) -> WallPage:
+    """The context."""
+    lab = standing.whole
+    query = {"sort": sort} | ({"as": "table"} if table else {})
+    return WallPage(
+        shell=shell_of(request),
+        title=_("%(lab)s · wall", lab=lab.title),
+        lab=lab_id,
+        version=standing.token,
+        api=f"/api/v1/labs/{lab_id}/wall",
+        members=lab.members,
+        members_said=ngettext("%(num)s is in", "%(num)s are in", lab.members),
+        active=lab.active,
+        troubled=sum(tile.trouble for tile in standing.tiles),
+        frozen=lab.frozen,
+        closed=lab.closed,
+        view=None if lab.view is None else Link(_("To what is presented"), lab.view),
+        marks=[
+            WallMark(mark.id, mark.title, mark.reached, of(mark.reached, lab.members)) for mark in lab.marks
+        ],
+        sorts=[(name, sort_link(lab_id, query, name)) for name in SORTS],
+        sort=sort,
+        table=table,
+        other=Link(
+            _("As tiles") if table else _("As a table"),
+            href(lab_id, {"sort": sort} if table else {"sort": sort, "as": "table"}),
+        ),
+        here=urlencode(query),
+        width=wallmap.WIDTH,
+        height=wallmap.HEIGHT,
+        tiles=[tile_of(tile, len(lab.marks)) for tile in ordered(standing.tiles, sort)],
+        blank=WallTile(0, "", href="", shapes=()),
+        legend=[LegendEntry(state, letter, MEANINGS[state]) for state, letter in LETTERS.items()],
+        crowded=lab.members > CROWD,
+    )
+
+
+def href(lab_id: str, query: dict[str, str]) -> str:
+    """An address of the wall."""
+    return f"/labs/{lab_id}/wall?{urlencode(query)}"
+
+
+def sort_link(lab_id: str, query: dict[str, str], name: str) -> Link:
+    """To another order; the present one leads to its reverse."""
+    current = query["sort"].removeprefix("-") == name
+    turned = f"-{name}" if query["sort"] == name else name
+    return Link(_(SORTS[name][0]), href(lab_id, {**query, "sort": turned}), current)
+
+
+def ordered(tiles: Sequence[Tile], sort: str) -> list[Tile]:
+    """Tiles in an order; those that are equal in it by number."""
+    _words, key, largest = SORTS[sort.removeprefix("-")]
+    return sorted(tiles, key=key, reverse=largest != sort.startswith("-"))
+
+
+def tile_of(tile: Tile, marks: int) -> WallTile:
+    """A member as the page shows them."""
+    last = tile.last
+    return WallTile(
+        number=tile.number,
+        nickname=tile.nickname,
+        href=None if tile.session_id is None else f"/sessions/{tile.session_id}",
+        shapes=list(wallmap.shapes(tile.picture.cells)) if tile.picture else (),
+        words=wallmap.words(tile.picture) if tile.session_id else _("no machine yet"),
+        seq=tile.seq,
+        call="" if last is None else last.call,
+        verdict="" if last is None else last.verdict,
+        time="" if last is None else last.time,
+        clock="" if last is None else last.time[11:19],
+        reached=tile.reached,
+        progress=of(tile.reached, marks),
+        locked=tile.locked,
+        trouble=tile.trouble,
+    )
+
+
+def of(part: int, whole: int) -> str:
+    """3 of 12"""
+    return _("%(part)s of %(whole)s", part=wording.count(part), whole=wording.count(whole))

@@ -119,14 +119,15 @@ def ordered(tiles: Sequence[Tile], sort: str) -> list[Tile]:
 def tile_of(tile: Tile, marks: int) -> WallTile:
     """A member as the page shows them."""
     last = tile.last
+    none = _("no machine yet") if tile.session_id is None else _("no call yet")
     return WallTile(
         number=tile.number,
         nickname=tile.nickname,
         href=None if tile.session_id is None else f"/sessions/{tile.session_id}",
         shapes=list(wallmap.shapes(tile.picture.cells)) if tile.picture else (),
-        words=wallmap.words(tile.picture) if tile.session_id else _("no machine yet"),
+        words=wallmap.words(tile.picture) if tile.session_id else none,
         seq=tile.seq,
-        call="" if last is None else last.call,
+        call=none if last is None else last.call,
         verdict="" if last is None else last.verdict,
         time="" if last is None else last.time,
         clock="" if last is None else last.time[11:19],

@@ -147,7 +147,7 @@ function put(tile) {
     known.set(tile.number, box);
     tiles.append(box);
   }
-  const { seq = 0, reached = 0, verdict = "", time = "", call = "" } = tile;
+  const { seq = 0, reached = 0, verdict = "", time = "" } = tile;
   box.dataset.seq = String(seq);
   box.dataset.last = time;
   box.dataset.progress = String(reached);
@@ -159,6 +159,8 @@ function put(tile) {
     if (tile.session === undefined) link?.removeAttribute("href");
     else link?.setAttribute("href", `/sessions/${tile.session}`);
   }
+  const idle = part(box, "nickname")?.hasAttribute("href") ? _("no call yet") : _("no machine yet");
+  const call = tile.call ?? idle;
   say(box, "call", call);
   part(box, "call")?.setAttribute("title", call);
   say(box, "verdict", verdict);

@@ -21,7 +21,9 @@ from app.api import (
     me,
     members,
     moving,
+    news,
     openapi,
+    presenting,
     reading,
     reference,
     sessions,
@@ -47,7 +49,9 @@ def mount(app: FastAPI) -> None:
     for module in (calls, sessions, history, moving, stream, reading, reference):
         face.include_router(module.router)
     face.include_router(sessions.one)
-    for module in (entering, me, labs, members, lab_machines, checkpoints, supervision, activity, audit, wall):
+    for module in (entering, me, labs, members, lab_machines, checkpoints, supervision, activity, audit):
+        face.include_router(module.router)
+    for module in (wall, presenting, news):
         face.include_router(module.router)
     face.include_router(labs.one)
     watchers = APIRouter(dependencies=strict)

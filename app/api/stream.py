@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import suppress
-from typing import Final
+from typing import Final, Protocol
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -18,7 +18,6 @@ from app.api import docs
 from app.api.parameters import DIGITS, After
 from app.api.requests import asked
 from app.mm.errors import BadArgument
-from app.sessions import Reader
 
 router = APIRouter(tags=["reading"], prefix="/sessions/{id:id}")
 
@@ -45,12 +44,22 @@ def last_seen(request: Request, after: int | None) -> int | None:
     return int(given)
 
 
+class Followed(Protocol):
+    """What can be sent for as long as somebody stays."""
+
+    async def next(self) -> bytes | None:
+        """What to send next, when there is something; None when it is over."""
+
+    def close(self) -> None:
+        """It is over, whoever ended it."""
+
+
 class EventStream(Response):
     """What a reader is given, until it hangs up or the stream is over."""
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, reader: Reader) -> None:
+    def __init__(self, reader: Followed) -> None:
         self.reader = reader
         self.status_code = 200
         self.background = None

@@ -10,7 +10,7 @@ from pydantic_core import to_json
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import docs, models
+from app.api import class_docs, docs
 from app.api.bodies import JSON
 from app.api.in_labs import asked
 from app.labs import Standing, Tile
@@ -27,7 +27,7 @@ Version = Annotated[
 KEPT: Final = 32
 
 
-@router.get("/wall", **docs.operation("wall", "A whole class at a glance", docs.ok(models.Wall)))
+@router.get("/wall", **docs.operation("wall", "A whole class at a glance", class_docs.WALL))
 async def wall(request: Request, after: Version = None) -> Response:
     """A tile for each member with the machine that they have called last. For the lab's instructor."""
     labs, person, lab_id = asked(request)

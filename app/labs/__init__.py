@@ -6,6 +6,7 @@ from app.labs.entrance import Entered, Entrance
 from app.labs.labs import Labs
 from app.labs.person import NOBODY_ELSE, Person, person_of
 from app.labs.place import Copy, Place
+from app.labs.presenting import Stage
 from app.labs.room import Checkpoint, Lab, Machine
 from app.store.audit import Noted
 from app.store.labs import LabRow
@@ -26,6 +27,7 @@ __all__ = [
     "Noted",
     "Person",
     "Place",
+    "Stage",
     "Standing",
     "Tile",
     "person_of",

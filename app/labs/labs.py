@@ -10,6 +10,7 @@ from typing import Final
 
 from app.labs.entrance import Entrance
 from app.labs.exporting import Exporting
+from app.labs.news import News
 from app.labs.person import Person, require_instructor
 from app.labs.place import Place, place_of
 from app.labs.presenting import Presenting
@@ -40,7 +41,8 @@ class Labs:
         self.rooms = Rooms(settings, sessions, self.entrance)
         self.sharing = Sharing(settings, sessions)
         self.exporting = Exporting(sessions, self.rooms)
-        self.presenting = Presenting(sessions)
+        self.news = News(sessions)
+        self.presenting = Presenting(sessions, self.news)
         self.wall = Wall(sessions)
         self._sweeping: asyncio.Task[None] | None = None
 
@@ -57,6 +59,7 @@ class Labs:
             with suppress(asyncio.CancelledError):
                 await self._sweeping
         self.wall.forget()
+        self.news.stop()
         self.entrance.close()
 
     async def acts(self, person: Person, most: int, before: int | None = None) -> list[Noted]:

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import re
+from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from app.labs.news import News
 from app.labs.person import Person
-from app.labs.room import OPERATE, WATCH, seen, taught
+from app.labs.room import ROLES, seen, taught
 from app.mm.errors import BadArgument
 from app.sessions import Conflict, Sessions
 from app.store import Connection, labs
+from app.store import sessions as session_rows
 
 LONGEST: Final = 500
 VIEW: Final = re.compile(r"/sessions/([A-Za-z0-9_-]{1,64})(?:/explain/[0-9]{1,15})?(?:\?[!-~]*)?")
@@ -19,8 +22,9 @@ VIEW: Final = re.compile(r"/sessions/([A-Za-z0-9_-]{1,64})(?:/explain/[0-9]{1,15
 class Presenting:
     """What the presenter of each lab shows. Raises as Rooms does."""
 
-    def __init__(self, sessions: Sessions) -> None:
+    def __init__(self, sessions: Sessions, news: News) -> None:
         self._sessions = sessions
+        self._news = news
 
     async def show(self, person: Person, lab_id: str, view: str | None) -> None:
         """Show a view of a shared machine to those who follow; None to stop presenting.
@@ -33,17 +37,44 @@ class Presenting:
             row = taught(db, person, lab_id)
             if row.closed is not None:
                 raise Conflict("this lab is closed")
-            shared = {m.session_id for m in labs.machines(db, lab_id) if m.kind in (OPERATE, WATCH)}
+            shared = {m.session_id for m in labs.machines(db, lab_id) if m.kind in ROLES}
             if session_id is not None and session_id not in shared:
                 raise BadArgument.at("view", "the address of a machine that the lab shares")
             labs.change(db, lab_id, {"view": view})
 
         await self._sessions.execute(write)
+        self._news.look()
 
     async def shown(self, person: Person, lab_id: str) -> str | None:
         """The address that the presenter shows; None while nobody presents."""
         row = await self._sessions.query(partial(seen, person=person, lab_id=lab_id))
         return row.view
+
+    async def stage(self, person: Person, session_id: str) -> Stage | None:
+        """What a page of a session says of its lab; None for one that belongs to none. Raises NotFound."""
+        return await self._sessions.query(_stage, person, session_id)
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A machine's page in a lab. presents: whether who looks at it may show it. view: what is shown now."""
+
+    lab_id: str
+    title: str
+    presents: bool
+    view: str | None
+    frozen: bool
+    closed: bool
+
+
+def _stage(db: Connection, person: Person, session_id: str) -> Stage | None:
+    row = session_rows.get(db, session_id)
+    if row is None or row.lab_id is None:
+        return None
+    lab = seen(db, person, row.lab_id)
+    shared = any(m.session_id == session_id and m.kind in ROLES for m in labs.machines(db, lab.id))
+    presents = shared and lab.owner == person.id and lab.closed is None
+    return Stage(lab.id, lab.title, presents, lab.view, lab.frozen, lab.closed is not None)
 
 
 def _session_of(view: str) -> str:

@@ -18,7 +18,7 @@ import logging
 from asyncio import AbstractEventLoop, Future, TimerHandle
 from collections import Counter
 from collections.abc import Callable, Coroutine, Iterable, Sequence
-from typing import Any, Final, NamedTuple
+from typing import Any, Final, NamedTuple, Protocol
 
 from app.sessions.access import Principal
 from app.sessions.errors import Busy, StorageFull, TooMany
@@ -193,6 +193,15 @@ class Reader:
             self._feed.leave(self, self._channel)
 
 
+class Stream(Protocol):
+    """An open stream of another kind, which counts and ends with those of sessions."""
+
+    principal: Principal
+
+    def close(self) -> None:
+        """The stream is over."""
+
+
 class Feed:
     """The channels of one server process. behind: how many rows a reader may lag."""
 
@@ -204,16 +213,14 @@ class Feed:
         self._read_rows = read_rows
         self._channels: dict[str, Channel] = {}
         self._readers: Counter[str] = Counter()
+        self._seated: set[Stream] = set()
         self._ticker: asyncio.Task[None] | None = None
 
     # -- readers come and go ---------------------------------------------------------------------------------
 
     def join(self, principal: Principal, row: SessionRow, after: int | None) -> Reader:
         """A reader of a session who has had the rows up to a seq. Raises TooMany and Busy."""
-        if self._readers[principal.id] >= self._most_of_one:
-            raise TooMany(f"you have {self._most_of_one} event streams open, which is the limit; close one")
-        if self._readers.total() >= self._most:
-            raise Busy(f"{self._most} event streams are open here, which is the limit")
+        self._require_room(principal)
         if after is None:
             # With its id, so that even who has had no row yet can resume.
             reader = Reader(self, principal, row.id, row.seq, RETRY + b"id: %d\n\n" % row.seq)
@@ -223,6 +230,28 @@ class Feed:
             reader = Reader(self, principal, row.id, max(after, row.start), RETRY + b"\n")
         self._readers[principal.id] += 1
         return reader
+
+    def _require_room(self, principal: Principal) -> None:
+        if self._readers[principal.id] >= self._most_of_one:
+            raise TooMany(f"you have {self._most_of_one} event streams open, which is the limit; close one")
+        if self._readers.total() >= self._most:
+            raise Busy(f"{self._most} event streams are open here, which is the limit")
+
+    def seat(self, stream: Stream) -> None:
+        """Count a stream of another kind, and end it when those of sessions are. Raises TooMany and Busy."""
+        self._require_room(stream.principal)
+        self._readers[stream.principal.id] += 1
+        self._seated.add(stream)
+
+    def unseat(self, stream: Stream) -> None:
+        """It is over."""
+        if stream in self._seated:
+            self._seated.discard(stream)
+            self._gone(stream.principal)
+
+    def _gone(self, principal: Principal) -> None:
+        self._readers[principal.id] -= 1
+        self._readers += Counter()  # without those that have none
 
     def channel(self, session_id: str, head: int) -> Channel:
         """The channel of a session."""
@@ -235,8 +264,7 @@ class Feed:
 
     def leave(self, reader: Reader, channel: Channel) -> None:
         """A reader is gone."""
-        self._readers[reader.principal.id] -= 1
-        self._readers += Counter()  # without those that have none
+        self._gone(reader.principal)
         channel.readers.discard(reader)
         if not channel.readers:
             channel.end()
@@ -248,6 +276,8 @@ class Feed:
         for channel in list(self._channels.values()):
             for reader in [reader for reader in channel.readers if reader.principal.id == principal]:
                 reader.close()
+        for stream in [stream for stream in self._seated if stream.principal.id == principal]:
+            stream.close()
 
     def release(self) -> None:
         """End every stream, so that none holds up the end."""
@@ -255,6 +285,8 @@ class Feed:
             self._ticker.cancel()
         for channel in list(self._channels.values()):
             channel.end()
+        for stream in list(self._seated):
+            stream.close()
 
     @property
     def share(self) -> int:

@@ -35,7 +35,7 @@ from app.sessions.access import Principal, Right
 from app.sessions.answers import Applied, BatchItem, Page, SessionInfo
 from app.sessions.arriving import Arrivals
 from app.sessions.errors import Busy, Conflict, LimitReached, NotFound
-from app.sessions.feed import Feed, Reader
+from app.sessions.feed import Feed, Reader, Stream
 from app.sessions.keeper import Keeper
 from app.sessions.live import Live, now
 from app.sessions.past import Past
@@ -548,6 +548,16 @@ class Sessions:
         """Remove a session, whoever's it is, and end what waits for it."""
         await self._do(Statement, partial(sessions.remove, session_id=session_id), session_id)
         self._gone(session_id)
+
+    def seat(self, stream: Stream) -> None:
+        """Count a stream among those of sessions, and end it with them. Raises TooMany and Busy."""
+        if self._stopping:
+            raise Busy("the server is stopping")
+        self._feed.seat(stream)
+
+    def unseat(self, stream: Stream) -> None:
+        """It is over."""
+        self._feed.unseat(stream)
 
     def send_away(self, principal: str) -> None:
         """End what somebody follows, who may not any more."""

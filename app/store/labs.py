@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select, update
 
 from app.store.tables import checkpoints, journal, lab_machines, labs, members, progress, sessions
 
@@ -57,9 +57,49 @@ class ProgressRow(NamedTuple):
     time: str
 
 
+class SharedRow(NamedTuple):
+    """A session as a lab has it, without what was named there."""
+
+    id: str
+    lab_id: str
+    session_id: str
+    kind: str
+    title: str
+
+
+class MarkRow(NamedTuple):
+    """A checkpoint, without what was named there."""
+
+    id: str
+    machine_id: str
+    seq: int
+    title: str
+
+
+class Followed(NamedTuple):
+    """As much of a lab as is told to those who are in it, when it changes."""
+
+    lab: LabRow
+    machines: list[SharedRow]
+    checkpoints: list[MarkRow]
+
+
 _LAB: Final = select(*(labs.c[name] for name in LabRow._fields))
 _MACHINES: Final = select(*(lab_machines.c[name] for name in MachineRow._fields))
 _CHECKPOINTS: Final = select(*(checkpoints.c[name] for name in CheckpointRow._fields))
+_IDS: Final[BindParameter[list[str]]] = bindparam("ids", expanding=True)
+_OF_IDS: Final = _LAB.where(labs.c.id.in_(_IDS))
+_SHARED_OF_IDS: Final = (
+    select(*(lab_machines.c[name] for name in SharedRow._fields))
+    .where(lab_machines.c.lab_id.in_(_IDS))
+    .order_by(lab_machines.c.created, lab_machines.c.id)
+)
+_MARKS_OF_IDS: Final = (
+    select(lab_machines.c.lab_id, *(checkpoints.c[name] for name in MarkRow._fields))
+    .select_from(checkpoints.join(lab_machines, lab_machines.c.id == checkpoints.c.machine_id))
+    .where(lab_machines.c.lab_id.in_(_IDS))
+    .order_by(lab_machines.c.created, lab_machines.c.id, checkpoints.c.seq)
+)
 _CALLS: Final = (
     select(sessions.c.id, journal.c.by, func.count())
     .select_from(sessions.join(journal, journal.c.session_id == sessions.c.id))
@@ -83,6 +123,19 @@ def get(db: Connection, lab_id: str) -> LabRow | None:
 def by_code(db: Connection, code: str) -> LabRow | None:
     """The lab that a code opens; whether it still does is the caller's to see."""
     return _lab(db.execute(_LAB.where(labs.c.code == code)).first())
+
+
+def followed(db: Connection, lab_ids: Sequence[str]) -> dict[str, Followed]:
+    """What is told of the given labs; those that do not exist are missing."""
+    ids = {"ids": list(lab_ids)}
+    found = {row.id: Followed(LabRow._make(row), [], []) for row in db.execute(_OF_IDS, ids)}
+    for row in db.execute(_SHARED_OF_IDS, ids):
+        if row.lab_id in found:
+            found[row.lab_id].machines.append(SharedRow._make(row))
+    for lab_id, *mark in db.execute(_MARKS_OF_IDS, ids):
+        if lab_id in found:
+            found[lab_id].checkpoints.append(MarkRow._make(mark))
+    return found
 
 
 def of_owner(db: Connection, owner: str) -> list[LabRow]:

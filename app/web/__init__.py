@@ -52,6 +52,7 @@ FACES = (
     members,
     reference,
     texts,
+    wall,
 )
 
 TITLES = {

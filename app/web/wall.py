@@ -10,9 +10,10 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from app.labs import Labs, Standing, person_of
+from app.labs import Standing
 from app.labs.board import Tile
 from app.web import wallmap, wording
+from app.web.asking import asker, labs_of
 from app.web.contexts import LegendEntry, Link
 from app.web.framemap import LETTERS, MEANINGS
 from app.web.language import N_, _, ngettext
@@ -39,8 +40,7 @@ SORTS: Final[dict[str, tuple[str, Callable[[Tile], Any], bool]]] = {
 @router.get("/labs/{lab_id}/wall")
 async def wall(request: Request, lab_id: str) -> Response:
     """A class at a glance. `?sort=seq`: in that order, `-seq` in the other; `?as=table`: as a table."""
-    labs: Labs = request.app.state.labs
-    standing = await labs.wall.standing(person_of(request.scope), lab_id)
+    standing = await labs_of(request).wall.standing(asker(request), lab_id)
     sort = request.query_params.get("sort", "number")
     if sort.removeprefix("-") not in SORTS:
         sort = "number"
@@ -55,8 +55,8 @@ async def freeze(
     here: Annotated[str, Form()] = "",
 ) -> Response:
     """Stop all calls of members for now, or let them go on."""
-    labs: Labs = request.app.state.labs
-    await labs.rooms.freeze(person_of(request.scope), lab_id, frozen=frozen == "on")
+    labs = labs_of(request)
+    await labs.rooms.freeze(asker(request), lab_id, frozen=frozen == "on")
     labs.wall.changed(lab_id)
     return RedirectResponse(f"/labs/{lab_id}/wall" + (f"?{here}" if here else ""), 303)
 

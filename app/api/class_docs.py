@@ -1,0 +1,119 @@
+"""How the routes describe themselves with which a class is watched and led: shapes, bodies, examples."""
+
+from __future__ import annotations
+
+from typing import Final, Literal
+
+from pydantic import BaseModel, Field
+
+from app.api.docs import Doc, shows
+from app.api.lab_docs import CHECKPOINT_ID, SESSION_ID, body
+from app.mm.outcome import VERDICTS
+from app.mm.page import STATES
+
+
+class WallCheckpoint(BaseModel):
+    id: str
+    title: str
+    reached: int = Field(description="how many members have")
+
+
+class WallTile(BaseModel):
+    """A member and the machine that they have called last. What is not there, or false, is left out.
+
+    So are `nickname` and `session` where it is the machine of the last time; a nickname without a session is
+    somebody who has none yet.
+    """
+
+    number: int
+    nickname: str | None = None
+    session: str | None = None
+    seq: int = 0
+    call: str | None = Field(default=None, description="their last call, as C has it")
+    verdict: Literal[VERDICTS] | None = None  # type: ignore[valid-type]
+    time: str | None = Field(default=None, description="of that call")
+    map: str | None = Field(
+        default=None,
+        max_length=64,
+        pattern="^[0-9a-bw-z-]*$",
+        description=(
+            "the machine in up to 64 parts: a digit of base 16 is the state that most of a part is in, by "
+            "its place in `states`; `w` to `z` are free memory of which the first to fourth quarter is in "
+            "use, `-` is a hole between zones"
+        ),
+    )
+    used: float | None = Field(default=None, description="percent of the page frames that are not free")
+    reached: int = Field(default=0, description="checkpoints")
+    locked: bool = False
+
+
+class Wall(BaseModel):
+    """A class at a glance, or what has changed of it."""
+
+    version: str = Field(description="give it as `after` next time")
+    all: bool = Field(description="whether these are all tiles: those that one knows are to be forgotten")
+    members: int
+    active: int = Field(description="members who have called in the last minute")
+    frozen: bool
+    closed: bool
+    view: str | None = Field(description="the address that the presenter shows")
+    checkpoints: list[WallCheckpoint]
+    tiles: list[WallTile]
+    gone: list[int] = Field(description="numbers of members who were deleted")
+    states: list[str] | None = Field(default=None, description="what digits of a map stand for; with `all`")
+
+
+class Presenting(BaseModel):
+    view: str | None = Field(description="the address of a machine's page; null while nobody presents")
+
+
+VIEW: Final = f"/sessions/{SESSION_ID}?pfn=0x400&panel=lists"
+
+WALL: Final[Doc] = shows(
+    Wall,
+    {
+        "version": "4d8e7c52def5-6",
+        "all": True,
+        "members": 1,
+        "active": 1,
+        "frozen": False,
+        "closed": False,
+        "view": None,
+        "checkpoints": [{"id": CHECKPOINT_ID, "title": "A block is split", "reached": 1}],
+        "tiles": [
+            {
+                "number": 7,
+                "nickname": "Kim",
+                "session": SESSION_ID,
+                "seq": 20,
+                "call": "alloc_pages(GFP_KERNEL, 3)",
+                "verdict": "ok",
+                "time": "2026-11-26T11:52:43.880Z",
+                "map": "2222222222222222838888800000000000000000000000000000000000000000",
+                "used": 13.8,
+                "reached": 1,
+            }
+        ],
+        "gone": [],
+        "states": list(STATES),
+    },
+)
+
+PRESENTING: Final[Doc] = shows(Presenting, {"view": VIEW})
+
+PRESENT: Final[Doc] = {
+    **PRESENTING,
+    "extra": body({"view": VIEW}, ("view",), view={"type": "string", "maxLength": 500}),
+}
+
+NEWS: Final[Doc] = {
+    "responses": {
+        200: {
+            "description": (
+                "server-sent events without end: first how everything is, then each thing when it changes: "
+                "`view`, `frozen`, `closed`, `checkpoint` (all there are) and `machines` (what is shared)"
+            ),
+            "content": {"text/event-stream": {"schema": {"type": "string"}}},
+        }
+    }
+}

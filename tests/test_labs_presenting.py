@@ -113,7 +113,7 @@ async def test_who_begins_to_listen_hears_how_the_lab_is(door: Door) -> None:
 
 
 async def test_each_change_is_heard_within_half_a_second(door: Door) -> None:
-    sessions, labs, here = door
+    _, labs, here = door
     listener = await labs.news.follow(here.people[0], here.lab)
     await soon(listener)
     view = f"/sessions/{here.shared}?at=0"

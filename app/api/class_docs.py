@@ -35,11 +35,11 @@ class WallTile(BaseModel):
     map: str | None = Field(
         default=None,
         max_length=64,
-        pattern="^[0-9a-bw-z-]*$",
+        pattern="^[0-9abw-z]*$",
         description=(
             "the machine in up to 64 parts: a digit of base 16 is the state that most of a part is in, by "
             "its place in `states`; `w` to `z` are free memory of which the first to fourth quarter is in "
-            "use, `-` is a hole between zones"
+            "use"
         ),
     )
     used: float | None = Field(default=None, description="percent of the page frames that are not free")

@@ -14,10 +14,9 @@ from app.mm.page import STATES
 
 CELLS: Final = 64
 
-# A cell as one character: the state that most of it is in as a digit of base 16, a hole between zones, and
-# free memory of which the first, second, third or fourth quarter is in use too.
+# A cell as one character: the state that most of it is in as a digit of base 16, and free memory of which the
+# first, second, third or fourth quarter is in use all the same.
 DIGITS: Final = "0123456789ab"
-HOLE: Final = "-"
 QUARTERS: Final = "wxyz"
 FREE: Final = STATES.index("free")
 
@@ -156,16 +155,10 @@ def after(was: Standing, whole: Class, tiles: Sequence[Tile]) -> Standing:
 def picture(machine: Machine) -> Picture:
     """A machine from far away."""
     found = show.zonemap(machine, cells=CELLS)
-    size = 1 << found["shift"]
-    cells = []
-    for place, (state, fill) in enumerate(zip(found["cells"], found["fill"], strict=True)):
-        begin = found["start"] + place * size
-        if not any(zone.start_pfn < begin + size and begin < zone.end_pfn for zone in machine.zones):
-            cells.append(HOLE)
-        elif state == FREE and fill:
-            cells.append(QUARTERS[min(fill >> 6, 3)])
-        else:
-            cells.append(DIGITS[state])
+    cells = (
+        QUARTERS[fill >> 6] if state == FREE and fill else DIGITS[state]
+        for state, fill in zip(found["cells"], found["fill"], strict=True)
+    )
     managed = sum(zone.managed_pages for zone in machine.zones)
     free = sum(zone.nr_free_pages for zone in machine.zones)
     return Picture("".join(cells), round(100 * (managed - free) / max(1, managed), 1))

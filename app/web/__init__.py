@@ -24,6 +24,7 @@ from app.web import (
     machine,
     members,
     reference,
+    stage,
     texts,
     wall,
 )
@@ -51,6 +52,7 @@ FACES = (
     machine,
     members,
     reference,
+    stage,
     texts,
     wall,
 )

@@ -15,6 +15,7 @@ from app.web.preferences import Preferences
 if TYPE_CHECKING:
     from app.web.demo_contexts import DemoPanel, DemoRow
     from app.web.panel_contexts import ProcPanel, Queues, SlabGrid, VmallocStrip
+    from app.web.stage import StageView
     from app.web.thing_contexts import Thing
 
 
@@ -687,7 +688,8 @@ class MachinePage(Page):
     carry along. close: the address without an inspected frame. thing: what is inspected instead of a frame.
     demo: a guided demo beside the machine. place: in its lab, if it is in one. stopped: why who asks can make
     no call; callable: whether one can be made in this view. watched: they never can. rewinds: they may
-    take back. task: as which they call, where they cannot choose it. sleepers: whom they may release.
+    take back. task: as which they call, where they cannot choose it. sleepers: whom they may release. stage: presenting, and
+    following, in a lab.
     """
 
     TEMPLATE: ClassVar[str] = "machine.html"
@@ -736,3 +738,4 @@ class MachinePage(Page):
     rewinds: bool
     task: str | None
     sleepers: Sequence[Sleeper]
+    stage: StageView | None

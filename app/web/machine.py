@@ -49,6 +49,7 @@ from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
 from app.web.shell import shell_of
 from app.web.slabgrid import slab_grid
+from app.web.stage import StageView, stage_at
 from app.web.things import thing
 from app.web.vmspace import vmalloc_strip
 from app.web.zones import zone_views
@@ -185,6 +186,7 @@ async def page(
         demo,
         history_refusal,
         place,
+        await stage_at(request, here.id),
     )
 
 
@@ -240,6 +242,7 @@ def build(
     demo: DemoPanel | None,
     history_refusal: Refusal | None,
     place: Place | None,
+    stage: StageView | None,
 ) -> MachinePage:
     """The context."""
     machine = info.machine
@@ -316,6 +319,7 @@ def build(
         rewinds=belonging.rewinds(place),
         task=task,
         sleepers=sleepers,
+        stage=stage,
     )
 
 

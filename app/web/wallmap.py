@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from itertools import groupby
 from typing import Final
 
-from app.labs.board import HOLE, QUARTERS, Picture
+from app.labs.board import QUARTERS, Picture
 from app.mm.page import STATES
 from app.web import wording
 from app.web.framemap import CELL
@@ -22,9 +22,7 @@ SPOKEN: Final = 4
 
 
 def state_of(cell: str) -> str:
-    """The state of a cell, as its character says it; nothing for a hole."""
-    if cell == HOLE:
-        return ""
+    """The state of a cell, as its character says it."""
     return STATES[0] if cell in QUARTERS else STATES[int(cell, 16)]
 
 
@@ -37,8 +35,7 @@ def shapes(cells: str) -> Iterator[WallShape]:
         for state, group in groupby(cells[top : top + COLUMNS], state_of):
             row = list(group)
             width = len(row) * CELL
-            if state:
-                paths[state] = paths.get(state, "") + f"M{x} {y}h{width}v{CELL}h-{width}z"
+            paths[state] = paths.get(state, "") + f"M{x} {y}h{width}v{CELL}h-{width}z"
             for place, cell in enumerate(row):
                 used = (QUARTERS.find(cell) + 1) * CELL // len(QUARTERS)
                 if used:
@@ -56,7 +53,7 @@ def words(picture: Picture | None) -> str:
     counts: dict[str, int] = {}
     for cell in picture.cells:
         state = state_of(cell)
-        if state not in ("", STATES[0]):
+        if state != STATES[0]:
             counts[state] = counts.get(state, 0) + 1
     most = sorted(counts.items(), key=lambda item: -item[1])[:SPOKEN]
     used = f"{decimal(picture.used, 1 if picture.used < 10 else 0)} %"

@@ -10,6 +10,7 @@ import { drawings } from "./drawing.js";
 import { journal } from "./journal.js";
 import { onKey } from "./keys.js";
 import { refused } from "./refusal.js";
+import { stage } from "./stage.js";
 import { _ } from "./text.js";
 import { busy, time } from "./time.js";
 import { View } from "./view.js";
@@ -127,6 +128,14 @@ builder();
 journal();
 drawings();
 time(view);
+view.moved = stage({
+  show: async (to) => {
+    if (new URL(to, location.href).pathname !== view.page) return false;
+    await view.show(to, { push: false });
+    return true;
+  },
+  again: () => view.again(),
+});
 onKey("c", () => line.focus());
 onKey("m", () => view.map.focus());
 onKey("e", () => maybe(document, "#outcome a.explain", HTMLElement)?.click());

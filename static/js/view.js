@@ -28,6 +28,8 @@ export class View {
     this.query = location.search;
     /** Parts that must not be exchanged now: ids. @type {Set<string>} */
     this.held = new Set();
+    /** Called when another address is shown. */
+    this.moved = () => {};
     this.live = new Live(
       this.api,
       this.head,
@@ -95,6 +97,7 @@ export class View {
       if (push) history.pushState(null, "", to);
       else history.replaceState(null, "", to);
       this.query = location.search;
+      this.moved();
       // Of several quick steps only the last is shown.
       await this.bring(await load(to), keep, () => asked === this.asked);
     });
@@ -112,6 +115,15 @@ export class View {
       await this.bring(await parse(response));
       if (response.redirected) history.pushState(null, "", response.url);
       this.query = location.search;
+      this.moved();
+    });
+  }
+
+  /** The same address anew, forms too: what may be called has changed. */
+  again() {
+    return this.first(async () => {
+      const asked = this.asked;
+      await this.bring(await load(location.href), undefined, () => asked === this.asked);
     });
   }
 

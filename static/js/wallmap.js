@@ -8,8 +8,8 @@ const QUARTERS = "wxyz";
 const SPOKEN = 4;
 const STATES = ["free", "pcp", "reserved", "unmovable", "movable", "reclaimable", "highatomic", "slab", "vmalloc", "pagetable", "lost", "locked"];
 
-/** Nothing for a hole. @param {string} cell */
-const stateOf = (cell) => (cell === "-" ? "" : QUARTERS.includes(cell) ? STATES[0] : STATES[parseInt(cell, 16)]);
+/** @param {string} cell */
+const stateOf = (cell) => (QUARTERS.includes(cell) ? STATES[0] : STATES[parseInt(cell, 16)]);
 
 /** @param {SVGElement} svg @param {string} cells */
 export function draw(svg, cells) {
@@ -24,7 +24,7 @@ export function draw(svg, cells) {
       let end = place;
       while (end < row.length && stateOf(row[end]) === state) end++;
       const width = (end - place) * CELL;
-      if (state) paths.set(state, `${paths.get(state) ?? ""}M${place * CELL} ${y}h${width}v${CELL}h-${width}z`);
+      paths.set(state, `${paths.get(state) ?? ""}M${place * CELL} ${y}h${width}v${CELL}h-${width}z`);
       for (; place < end; place++) {
         const used = ((QUARTERS.indexOf(row[place]) + 1) * CELL) / QUARTERS.length;
         if (used) bars += `M${place * CELL} ${y + CELL - used}h${CELL}v${used}h-${CELL}z`;
@@ -50,7 +50,7 @@ export function words(cells, used) {
   const counts = new Map();
   for (const cell of cells) {
     const state = stateOf(cell);
-    if (state && state !== STATES[0]) counts.set(state, (counts.get(state) ?? 0) + 1);
+    if (state !== STATES[0]) counts.set(state, (counts.get(state) ?? 0) + 1);
   }
   const most = [...counts].sort(([, a], [, b]) => b - a).slice(0, SPOKEN);
   return _("%(used)s in use; of %(all)s cells %(cells)s", {

@@ -1,0 +1,38 @@
+// One event stream of a lab: how it is, and what changes. The server sends everything anew when the stream is opened again.
+
+const AGAIN = 5000; // ms until a stream that was refused is asked for again
+const KINDS = ["view", "frozen", "closed", "checkpoint", "machines"];
+
+/** How one thing of a lab is. @typedef {{kind: string, data: any}} LabNews */
+/** @typedef {{lab: LabNews} | {state: import("./source.js").State}} Message */
+
+export class LabSource {
+  /** @param {string} api @param {(message: Message) => void} tell */
+  constructor(api, tell) {
+    this.api = api;
+    this.tell = tell;
+    /** What has been heard last, for pages that come later. @type {Map<string, LabNews>} */
+    this.now = new Map();
+    this.stream = this.open();
+  }
+
+  open() {
+    const stream = new EventSource(`${this.api}/events/stream`);
+    for (const kind of KINDS) {
+      stream.addEventListener(kind, (event) => {
+        const lab = { kind, data: JSON.parse(event.data) };
+        this.now.set(kind, lab);
+        this.tell({ lab });
+      });
+    }
+    stream.onerror = () => {
+      if (stream.readyState === EventSource.CLOSED) this.again = setTimeout(() => (this.stream = this.open()), AGAIN);
+    };
+    return stream;
+  }
+
+  close() {
+    this.stream.close();
+    clearTimeout(this.again);
+  }
+}

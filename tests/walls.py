@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import AsyncIterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -103,10 +104,14 @@ def items(lines: str) -> list[BatchItem]:
 
 
 def hall(folder: Path, members: int, profile: str = "tiny-16m") -> Hall:
-    """The same in a folder's database, before a server begins to serve it."""
+    """The same in a folder's database, before a server begins to serve it.
+
+    On a thread of its own: in that of a test a browser's event loop may be marked as running.
+    """
 
     async def made() -> Hall:
         async with opened(settings_for(folder, lab=True)) as (sessions, labs):
             return await filled(sessions, labs, members, profile)
 
-    return asyncio.run(made())
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(lambda: asyncio.run(made())).result()

@@ -1,4 +1,4 @@
-"""A row of the journal as one line, as C has it."""
+"""A row of the journal as one line, as C has it: for programs, in nobody's language."""
 
 from __future__ import annotations
 

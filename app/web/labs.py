@@ -13,12 +13,12 @@ from app.labs import Copy, Lab, Machine, Person
 from app.labs.person import require_instructor
 from app.mm import show
 from app.sessions import Busy, Conflict, NotFound, StorageFull
-from app.sessions.calling import call_text
 from app.web import markdown, qr, wording
 from app.web.asking import asker, labs_of, public_address
 from app.web.belonging import sleeper
 from app.web.contexts import Link, Refusal, Sleeper
 from app.web.home import last
+from app.web.journal import call_text
 from app.web.lab_contexts import (
     BoardPage,
     CopyRow,

@@ -1,4 +1,4 @@
-"""A class in this process: an instructor with a lab, and students who come in, each with their own browser."""
+"""A class in this process: an instructor with a lab, and students, each with their own browser."""
 
 import re
 from collections.abc import Iterator

@@ -688,8 +688,8 @@ class MachinePage(Page):
     carry along. close: the address without an inspected frame. thing: what is inspected instead of a frame.
     demo: a guided demo beside the machine. place: in its lab, if it is in one. stopped: why who asks can make
     no call; callable: whether one can be made in this view. watched: they never can. rewinds: they may
-    take back. task: as which they call, where they cannot choose it. sleepers: whom they may release. stage: presenting, and
-    following, in a lab.
+    take back. task: as which they call, where they cannot choose it. sleepers: whom they may release.
+    stage: presenting, and following, in a lab.
     """
 
     TEMPLATE: ClassVar[str] = "machine.html"

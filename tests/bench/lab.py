@@ -173,17 +173,18 @@ class Class:
         _, page = await self.ask(who, "GET", f"/labs/{self.given['lab']}/wall", more=packed + cookie)
         self.figures.wall_first = round((time.perf_counter() - begun) * 1e3, 1)
         self.figures.wall_first_bytes = len(page)
-        after, size, times, started = 0, 0, [], time.perf_counter()
+        query, size, times, started = "", 0, [], time.perf_counter()
         while time.perf_counter() < until - WALL_EVERY:
             await asyncio.sleep(WALL_EVERY)
             if who.lost:
                 who = await self.connect()
             begun = time.perf_counter()
-            path = f"{BASE}/labs/{self.given['lab']}/wall?after={after}"
+            path = f"{BASE}/labs/{self.given['lab']}/wall{query}"
             _, answer = await self.ask(who, "GET", path, token, more=packed)
             times.append(time.perf_counter() - begun)
             size += len(answer) if len(times) > 1 else 0  # the first tells everything again
-            after = json.loads(gzip.decompress(answer) if answer[:2] == b"\x1f\x8b" else answer)["version"]
+            plain = gzip.decompress(answer) if answer[:2] == b"\x1f\x8b" else answer
+            query = f"?after={json.loads(plain)['version']}"
         looked = (len(times) - 1) / max(1, len(times)) * (time.perf_counter() - started)
         self.figures.wall_bytes_a_minute = size / max(1.0, looked) * 60
         _, self.figures.wall_p99 = middle_and_end(times)

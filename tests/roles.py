@@ -150,9 +150,20 @@ LABS: Final[dict[tuple[str, str], Asked]] = {
     ("POST", f"{LAB}/sessions/{{session}}/reset"): Asked(TAUGHT),
     ("GET", f"{LAB}/activity"): Asked(TAUGHT),
     ("GET", f"{LAB}/activity.csv"): Asked(TAUGHT),
+    ("GET", f"{LAB}/wall"): Asked(TAUGHT),
+    ("GET", f"{LAB}/presenting"): Asked(SEEN),
+    ("PUT", f"{LAB}/presenting"): Asked(TAUGHT, {"view": "{view}"}),
+    ("DELETE", f"{LAB}/presenting"): Asked(TAUGHT),
+    ("GET", f"{LAB}/events/stream"): Asked(SEEN, endless=True),
 }
 
 HERE: Final = "/sessions/{session_id}"
+
+WALLS: Final[dict[tuple[str, str], Asked]] = {
+    ("GET", "/labs/{lab_id}/wall"): Asked(TAUGHT),
+    ("POST", "/labs/{lab_id}/wall/freeze"): Asked(TAUGHT, form={"frozen": "off"}),
+    ("POST", "/labs/{lab_id}/presenting"): Asked(TAUGHT, form={"present": "on", "here": "{view}"}),
+}
 
 PAGES: Final[dict[tuple[str, str], Asked]] = {
     ("GET", "/"): Asked(KNOWN),
@@ -182,4 +193,4 @@ PAGES: Final[dict[tuple[str, str], Asked]] = {
     ("GET", "/static/{file}"): Asked(OPEN, path="{asset}"),
 }
 
-TABLE: Final = {**API, **LABS, **PAGES}
+TABLE: Final = {**API, **LABS, **WALLS, **PAGES}

@@ -143,6 +143,7 @@ def furnish(world: TwoLabs, client: TestClient) -> None:
     world.sessions["copy"] = copy["id"]
     world.secrets += world.tokens.values()
     world.ids |= {"lab": lab["id"], "code": lab["code"], "number": 1, "prepared": world.sessions["prepared"]}
+    world.ids["view"] = f"/sessions/{world.sessions['watch']}?panel=lists"
     world.ids |= {"pfn": 256, "file": "buddyinfo", "name": "kmalloc-64", "seq": 2}
 
 

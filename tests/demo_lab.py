@@ -66,13 +66,14 @@ def lab_server(folder: Path) -> Iterator[tuple[str, str]]:
         yield address[1], link[1]
     finally:
         process.terminate()
-        process.wait(30)
+        process.communicate(timeout=30)
 
 
 class Http:
-    """One person's way to the API."""
+    """One person's way to the API. entered: what they were given when they came in."""
 
-    def __init__(self, address: str, token: str = "") -> None:
+    def __init__(self, address: str, token: str = "", entered: dict[str, Any] | None = None) -> None:
+        self.entered = entered or {}
         headers = {"authorization": f"Bearer {token}"} if token else {}
         self.client = httpx2.AsyncClient(base_url=f"{address}/api/v1", headers=headers, timeout=60)
 
@@ -88,20 +89,26 @@ class Http:
         return answer.json() if answer.content else None
 
 
+async def enter(address: str, path: str, **body: Any) -> Http:
+    """Come in by `/join` or `/signin`, without a token yet. What was answered is `entered`."""
+    stranger = Http(address)
+    answer = await stranger("POST", path, **body)
+    await stranger.client.aclose()
+    return Http(address, answer["token"], answer)
+
+
 async def instructor(address: str, link: str) -> Http:
     """Follows the link, sets name and password, and signs in for scripts."""
     async with httpx2.AsyncClient(timeout=60) as browser:
         made = await browser.post(link, data={"name": "Prof. Kim", "password": PASSWORD})
         assert made.status_code == 303, made.text
         assert (await browser.get(link)).status_code == 404  # once
-    signed_in = await Http(address)("POST", "/signin", name="Prof. Kim", password=PASSWORD)
-    return Http(address, signed_in["token"])
+    return await enter(address, "/signin", name="Prof. Kim", password=PASSWORD)
 
 
 async def student(address: str, lab: dict[str, Any], given: dict[str, str], number: int) -> Http:
     """Joins, takes a copy, calls some functions on it, and waits for a page that somebody else holds."""
-    joined = await Http(address)("POST", "/join", code=lab["code"], nickname=NAMES[number % len(NAMES)])
-    me = Http(address, joined["token"])
+    me = await enter(address, "/join", code=lab["code"], nickname=NAMES[number % len(NAMES)])
     copy = await me("POST", f"/labs/{lab['id']}/machines/{given['machine']}/copy")
     for line in OWN[: 1 + number % len(OWN)]:
         await me("POST", f"/sessions/{copy['id']}/calls", line)

@@ -46,6 +46,9 @@ high = alloc_pages(GFP_HIGHUSER, 0)
 page_address(high)
 kmap(high)
 alloc_pages(GFP_HIGHUSER, 8) * 40
+alice: lock_page(high)
+bob: lock_page(high)
+alice: unlock_page(high)
 """.strip().splitlines()
 
 
@@ -185,7 +188,13 @@ OF_A_LAB = (
         "/labs/{lab}/activity",
         "/audit",
     ),
-    *("/labs/{lab}/close", "/labs/{lab}/delete", "/labs/{lab}/members/1/delete", "/sessions/{session}"),
+    *(
+        "/audit",
+        "/labs/{lab}/close",
+        "/labs/{lab}/delete",
+        "/labs/{lab}/members/1/delete",
+        "/sessions/{session}",
+    ),
     *("/labs/{lab}/sessions/{session}/reset", "/me", "/me/leave", "/join", "/join/{code}", "/join/none"),
     *("/signin", "/signout", "/setup/none", "/enter/none"),
 )

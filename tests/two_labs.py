@@ -66,11 +66,11 @@ class TwoLabs:
 
 
 @contextmanager
-def serving(world: TwoLabs, folder: Path) -> Iterator[TestClient]:
-    """A server with a world of its own."""
-    folder.mkdir(exist_ok=True)
+def serving(world: TwoLabs, folder: Path, **more: Any) -> Iterator[TestClient]:
+    """A server with a world of its own. more: settings."""
+    folder.mkdir(parents=True, exist_ok=True)
     shutil.copy(database_of(world.folder), database_of(folder))
-    with client_of(build(folder, lab=True, **UNLIMITED)) as client:
+    with client_of(build(folder, lab=True, **{**UNLIMITED, **more})) as client:
         yield client
 
 

@@ -37,7 +37,6 @@ async def mark(request: Request, machine: MachineId) -> Response:
 
 @router.delete(
     "/checkpoints/{checkpoint:id}",
-    status_code=204,
     **docs.operation("remove_checkpoint", "Delete a checkpoint", docs.GONE),
 )
 async def unmark(request: Request, checkpoint: CheckpointId) -> Response:
@@ -49,7 +48,6 @@ async def unmark(request: Request, checkpoint: CheckpointId) -> Response:
 
 @router.post(
     "/checkpoints/{checkpoint:id}/done",
-    status_code=204,
     **docs.operation("reach_checkpoint", "I am there", lab_docs.MARK_DONE),
 )
 async def done(request: Request, checkpoint: CheckpointId) -> Response:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from starlette.responses import Response
+
 from app.api import models
 from app.api.bodies import JSON, NDJSON, TEXT
 from app.api.problems import MEDIA_TYPE
@@ -60,10 +62,13 @@ def operation(name: str, summary: str, more: Doc, *terms: Doc) -> Doc:
     name: its operationId. more: its successful answers, and its body if any. terms: the headers it takes.
     """
     responses = {**PROBLEMS, **more["responses"]}
+    (status,) = more["responses"]
     extra = {**more.get("extra", {}), "parameters": list(terms)} if terms else more.get("extra")
     return {
         "operation_id": name,
         "summary": summary,
+        "status_code": status,
+        "response_class": Response,
         "response_model": None,
         "responses": responses,
         "openapi_extra": extra,

@@ -85,7 +85,7 @@ async def sign_in(request: Request) -> Response:
     return answer({"token": token}, 201)
 
 
-@router.post("/signout", status_code=204, **docs.operation("sign_out", "Sign out", lab_docs.SIGN_OUT))
+@router.post("/signout", **docs.operation("sign_out", "Sign out", lab_docs.SIGN_OUT))
 async def sign_out(request: Request) -> Response:
     """The token that this request came with opens nothing any more."""
     labs = labs_of(request)

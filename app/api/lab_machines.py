@@ -66,9 +66,7 @@ async def change(request: Request, machine: MachineId) -> Response:
     return answer(lab_answers.machine(changed, person))
 
 
-@router.delete(
-    "/{machine:id}", status_code=204, **docs.operation("remove_machine", "Take it out of a lab", docs.GONE)
-)
+@router.delete("/{machine:id}", **docs.operation("remove_machine", "Take it out of a lab", docs.GONE))
 async def remove(request: Request, machine: MachineId) -> Response:
     """The session stays yours, and copies of it stay their members'."""
     labs, person, lab_id = asked(request)

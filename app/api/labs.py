@@ -74,7 +74,7 @@ async def change(request: Request) -> Response:
     return answer(lab_answers.whole(lab, person))
 
 
-@one.delete("", status_code=204, **docs.operation("delete_lab", "Delete a lab", docs.GONE))
+@one.delete("", **docs.operation("delete_lab", "Delete a lab", docs.GONE))
 async def delete(request: Request) -> Response:
     """With its members and everything that is theirs, for good. You keep the sessions that you shared."""
     labs, person, lab_id = asked(request)
@@ -94,7 +94,7 @@ async def renew_code(request: Request) -> Response:
     )
 
 
-@one.delete("/code", status_code=204, **docs.operation("drop_code", "Let nobody in any more", docs.GONE))
+@one.delete("/code", **docs.operation("drop_code", "Let nobody in any more", docs.GONE))
 async def drop_code(request: Request) -> Response:
     """Who is in stays."""
     labs, person, lab_id = asked(request)

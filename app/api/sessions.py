@@ -70,9 +70,7 @@ async def rename(request: Request) -> Response:
     return shown(await sessions.rename(principal, sid, document["name"], terms=Terms(seq_of(request))))
 
 
-@one.delete(
-    "", status_code=204, **docs.operation("delete_session", "Delete a session", docs.GONE, docs.IF_MATCH)
-)
+@one.delete("", **docs.operation("delete_session", "Delete a session", docs.GONE, docs.IF_MATCH))
 async def delete(request: Request) -> Response:
     """The session and its journal are gone for good."""
     sessions, principal, sid = asked(request)

@@ -17,13 +17,13 @@ from app.api.repeatable import on_terms
 router = APIRouter(tags=["labs"], prefix="/labs/{id:id}/sessions/{session:id}")
 
 
-@router.post("/lock", status_code=204, **docs.operation("lock_session", "Lock a machine", lab_docs.LOCK))
+@router.post("/lock", **docs.operation("lock_session", "Lock a machine", lab_docs.LOCK))
 async def lock(request: Request, session: SessionId) -> Response:
     """Its member can read it, but not call it for now."""
     return await locked(request, session, locked=True)
 
 
-@router.post("/unlock", status_code=204, **docs.operation("unlock_session", "Unlock it", lab_docs.LOCK))
+@router.post("/unlock", **docs.operation("unlock_session", "Unlock it", lab_docs.LOCK))
 async def unlock(request: Request, session: SessionId) -> Response:
     """Its member can call it again."""
     return await locked(request, session, locked=False)

@@ -1,6 +1,9 @@
 """app/api/README.md, the reference for people: it names every path and call, and its examples work."""
 
 import re
+import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -11,9 +14,12 @@ from app.api.openapi import FORMS
 from app.mm.calltext import parse_line
 from app.mm.outcome import VERDICTS
 from app.mm.vocabulary import CALLS, CallSpec
-from tests.served import BASE
+from tests.served import BASE, build, listening
+from tests.two_labs import TwoLabs, make
 
 pytest_plugins = ("tests.clients",)
+
+CURL = shutil.which("curl")
 
 PAGE = (Path(__file__).parent.parent / "app" / "api" / "README.md").read_text()
 
@@ -58,3 +64,39 @@ def test_lines_of_text_are_calls() -> None:
     lines = [line for block in fenced("text") for line in block.splitlines()]
     assert len(lines) > 8
     assert all(parse_line(line) for line in lines)
+
+
+@pytest.fixture(scope="module")
+def world(tmp_path_factory: pytest.TempPathFactory) -> TwoLabs:
+    return make(tmp_path_factory.mktemp("page"))
+
+
+@pytest.fixture
+def address(world: TwoLabs) -> Iterator[str]:
+    with listening(build(world.folder, lab=True)) as address:
+        yield address
+
+
+def test_the_script_of_a_student_works(world: TwoLabs, address: str) -> None:
+    (script,) = fenced("python")
+    command = [sys.executable, "-c", script, address, world.ids["code"]]
+    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert re.fullmatch(r"prepared 2 0x[0-9a-f]{16}\n", run.stdout), run.stderr
+
+
+@pytest.mark.skipif(CURL is None, reason="no curl")
+def test_the_lines_of_an_instructor_work(world: TwoLabs, address: str, tmp_path: Path) -> None:
+    (lines,) = (block for block in fenced("sh") if "$LAB" in block)
+    place = {"SERVER": address, "LAB": world.ids["lab"], "PATH": "/usr/bin:/bin"}
+    run = subprocess.run(
+        ["bash", "-e", "-c", lines],
+        cwd=tmp_path,
+        env=place,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert '"title":"Buddies"' in run.stdout, run.stderr
+    assert '"nickname":"owner"' in run.stdout
+    assert (tmp_path / "activity.csv").read_text().startswith("number,nickname,joined,calls,")

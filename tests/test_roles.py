@@ -180,6 +180,9 @@ def succeeds(answer: Response, route: Route, role: str) -> None:
     protected(answer)
     if is_api(route[1]):
         assert answer.headers["cache-control"] == "no-store"
+        assert "set-cookie" not in answer.headers  # programs have tokens
+    for cookie in answer.headers.get_list("set-cookie"):
+        assert {"httponly", "samesite=lax", "path=/"} <= {part.strip().lower() for part in cookie.split(";")}
 
 
 # -- attacks ---------------------------------------------------------------------------------------------

@@ -16,8 +16,8 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
+from tests.roles import API
 from tests.served import BASE, build, listening
-from tests.test_api_routes import TABLE
 
 FEW = 5
 MANY = 100  # for each of some 140 operations: well over 10,000 in all
@@ -51,7 +51,7 @@ ENDLESS = f"{BASE}/sessions/{{id}}/events/stream"
 
 OPERATIONS = [
     pytest.param(method, path, mode, id=f"{method} {path} {mode.value}")
-    for method, path in TABLE
+    for method, path in API
     for mode in (GenerationMode.POSITIVE, GenerationMode.NEGATIVE)
     if not path.endswith(("openapi.json", ENDLESS)) and not (path in BARE and mode is GenerationMode.NEGATIVE)
 ]

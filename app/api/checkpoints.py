@@ -48,14 +48,17 @@ async def unmark(request: Request, checkpoint: CheckpointId) -> Response:
 
 @router.post(
     "/checkpoints/{checkpoint:id}/done",
-    **docs.operation("reach_checkpoint", "I am there", lab_docs.MARK_DONE),
+    **docs.operation("reach_checkpoint", "I am there", lab_docs.MARK_DONE, docs.KEY),
 )
 async def done(request: Request, checkpoint: CheckpointId) -> Response:
     """A member says that they have come to it on their own. Said again, it changes nothing."""
     labs, person, lab_id = asked(request)
     taken(await optional_object(request), {})
-    await labs.sharing.done(person, lab_id, checkpoint)
-    return Response(status_code=204)
+    return await on_terms(
+        request,
+        lambda terms: labs.sharing.done(person, lab_id, checkpoint, terms=terms),
+        lambda _: Response(status_code=204),
+    )
 
 
 @router.post("/catch_up", **docs.operation("catch_up", "Catch up", lab_docs.CATCH_UP, docs.KEY))

@@ -17,13 +17,13 @@ from app.api.repeatable import on_terms
 router = APIRouter(tags=["labs"], prefix="/labs/{id:id}/sessions/{session:id}")
 
 
-@router.post("/lock", **docs.operation("lock_session", "Lock a machine", lab_docs.LOCK))
+@router.post("/lock", **docs.operation("lock_session", "Lock a machine", lab_docs.LOCK, docs.KEY))
 async def lock(request: Request, session: SessionId) -> Response:
     """Its member can read it, but not call it for now."""
     return await locked(request, session, locked=True)
 
 
-@router.post("/unlock", **docs.operation("unlock_session", "Unlock it", lab_docs.LOCK))
+@router.post("/unlock", **docs.operation("unlock_session", "Unlock it", lab_docs.LOCK, docs.KEY))
 async def unlock(request: Request, session: SessionId) -> Response:
     """Its member can call it again."""
     return await locked(request, session, locked=False)
@@ -33,8 +33,11 @@ async def locked(request: Request, session: str, *, locked: bool) -> Response:
     """Locks or unlocks."""
     labs, person, lab_id = asked(request)
     taken(await optional_object(request), {})
-    await labs.sharing.lock(person, lab_id, session, locked=locked)
-    return Response(status_code=204)
+    return await on_terms(
+        request,
+        lambda terms: labs.sharing.lock(person, lab_id, session, locked=locked, terms=terms),
+        lambda _: Response(status_code=204),
+    )
 
 
 @router.post("/reset", **docs.operation("reset_session", "Reset a machine", lab_docs.RESET, docs.KEY))

@@ -160,7 +160,15 @@ class Sharing:
 
         return await self._sessions.query(query)
 
-    async def lock(self, person: Person, lab_id: str, session_id: str, *, locked: bool) -> None:
+    async def lock(
+        self,
+        person: Person,
+        lab_id: str,
+        session_id: str,
+        *,
+        locked: bool,
+        terms: Terms | None = None,
+    ) -> None:
         """Let a member not call a machine of the lab for now, or let them again. Raises NotFound."""
 
         def write(db: Connection) -> None:
@@ -169,7 +177,7 @@ class Sharing:
             session_rows.lock(db, session_id, locked=locked)
             acts.note(db, person, "lock a machine" if locked else "unlock a machine", lab_id, session_id)
 
-        await self._sessions.execute(write)
+        await self._sessions.execute(write, terms=terms)
 
     async def reset(
         self, person: Person, lab_id: str, session_id: str, *, terms: Terms | None = None
@@ -254,7 +262,9 @@ class Sharing:
 
         await self._sessions.execute(write)
 
-    async def done(self, person: Person, lab_id: str, checkpoint_id: str) -> None:
+    async def done(
+        self, person: Person, lab_id: str, checkpoint_id: str, *, terms: Terms | None = None
+    ) -> None:
         """Note that a member has come to a checkpoint on their own. Raises NotFound."""
 
         def write(db: Connection) -> None:
@@ -263,7 +273,7 @@ class Sharing:
             _require_member(db, person)
             labs.reach(db, ProgressRow(person.id, checkpoint_id, DONE, now()))
 
-        await self._sessions.execute(write)
+        await self._sessions.execute(write, terms=terms)
 
     async def reached(self, person: Person, lab_id: str) -> dict[str, str]:
         """The checkpoints that a member has come to, and how: `done` or `caught up`."""

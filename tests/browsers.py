@@ -27,7 +27,9 @@ class Class:
 
     def browser(self) -> TestClient:
         """Another browser, with no cookie yet, in the same event loop."""
-        browser = TestClient(self.app, base_url=ORIGIN, raise_server_exceptions=False, follow_redirects=False)
+        browser = TestClient(
+            self.app, base_url=self.first.base_url, raise_server_exceptions=False, follow_redirects=False
+        )
         browser.portal = self.first.portal
         return browser
 
@@ -87,6 +89,7 @@ def class_of(folder: Path, **settings: Any) -> Iterator[Class]:
     """A server with one instructor, Ada, who has signed in."""
     app = build(folder, lab=True, **settings)
     with client_of(app) as first:
+        first.base_url = settings.get("public_url", ORIGIN)
         assert first.portal is not None
         invitation = first.portal.call(app.state.labs.entrance.first_invitation)
         answer = first.post(f"/setup/{invitation}", data={"name": "Ada", "password": PASSWORD})

@@ -46,6 +46,8 @@ TEACHER = rule("be an instructor", WHO, 403, 403, 403, 403, 403, YES, YES)
 NOWHERE = rule("nothing is there", 404, 404, 404, 404, 404, 404, 404, 404)
 STUDENT = rule("be a member", WHO, YES, YES, YES, YES, YES, 403, 403)
 
+JOINING = rule("join a lab", YES, YES, YES, YES, YES, YES, 409, 409)
+
 OF_A_SESSION: Final = (READ, CALL, OWN)
 
 
@@ -193,4 +195,64 @@ PAGES: Final[dict[tuple[str, str], Asked]] = {
     ("GET", "/static/{file}"): Asked(OPEN, path="{asset}"),
 }
 
-TABLE: Final = {**API, **LABS, **WALLS, **PAGES}
+ROOM: Final = "/labs/{lab_id}"
+
+# A link that lets somebody in is tried where it is good in tests/test_web_entrance.py.
+LAB_PAGES: Final[dict[tuple[str, str], Asked]] = {
+    ("GET", "/join"): Asked(OPEN),
+    ("GET", "/join/{code}"): Asked(OPEN),
+    ("POST", "/join"): Asked(JOINING, form={"code": "{code}", "nickname": "Kim"}, spoils=True),
+    ("GET", "/signin"): Asked(OPEN),
+    ("POST", "/signin"): Asked(OPEN, form={"name": "Ada", "password": PASSWORD}),
+    ("GET", "/signout"): Asked(KNOWN),
+    ("POST", "/signout"): Asked(KNOWN, spoils=True),
+    ("GET", "/setup/{secret}"): Asked(NOWHERE, path="/setup/none"),
+    ("POST", "/setup/{secret}"): Asked(
+        NOWHERE, form={"name": "Eve", "password": PASSWORD}, path="/setup/none"
+    ),
+    ("GET", "/enter/{secret}"): Asked(NOWHERE, path="/enter/none"),
+    ("POST", "/enter/{secret}"): Asked(NOWHERE, path="/enter/none"),
+    ("GET", "/me"): Asked(KNOWN),
+    ("GET", "/me/token"): Asked(KNOWN),
+    ("POST", "/me/token"): Asked(KNOWN, spoils=True),
+    ("GET", "/me/link"): Asked(KNOWN),
+    ("POST", "/me/link"): Asked(STUDENT, spoils=True),
+    ("GET", "/me/invitation"): Asked(KNOWN),
+    ("POST", "/me/invitation"): Asked(TEACHER),
+    ("GET", "/me/leave"): Asked(KNOWN),
+    ("POST", "/me/leave"): Asked(KNOWN, spoils=True),
+    ("GET", "/audit"): Asked(TEACHER),
+    ("GET", "/labs"): Asked(KNOWN),
+    ("POST", "/labs"): Asked(TEACHER, form={"title": "Slabs"}),
+    ("GET", ROOM): Asked(SEEN),
+    ("GET", f"{ROOM}/board"): Asked(TAUGHT),
+    ("GET", f"{ROOM}/join.svg"): Asked(TAUGHT),
+    ("POST", f"{ROOM}/describe"): Asked(TAUGHT, form={"title": "Slabs", "text": ""}),
+    ("POST", f"{ROOM}/code"): Asked(TAUGHT, spoils=True),
+    ("POST", f"{ROOM}/code/close"): Asked(TAUGHT, spoils=True),
+    ("POST", f"{ROOM}/freeze"): Asked(TAUGHT, form={"frozen": "on"}, spoils=True),
+    ("GET", f"{ROOM}/close"): Asked(TAUGHT),
+    ("POST", f"{ROOM}/close"): Asked(TAUGHT, spoils=True),
+    ("GET", f"{ROOM}/delete"): Asked(TAUGHT),
+    ("POST", f"{ROOM}/delete"): Asked(TAUGHT, spoils=True),
+    ("POST", f"{ROOM}/machines"): Asked(TAUGHT, form={"session": "{prepared}", "kind": "prepared"}),
+    ("POST", f"{ROOM}/machines/{{machine_id}}"): Asked(TAUGHT, form={"title": "Small"}),
+    ("POST", f"{ROOM}/machines/{{machine_id}}/remove"): Asked(TAUGHT, spoils=True),
+    ("POST", f"{ROOM}/machines/{{machine_id}}/copy"): Asked(SEEN),
+    ("POST", f"{ROOM}/machines/{{machine_id}}/checkpoints"): Asked(
+        TAUGHT, form={"seq": "4", "title": "x"}, spoils=True
+    ),
+    ("POST", f"{ROOM}/checkpoints/{{checkpoint_id}}/remove"): Asked(TAUGHT, spoils=True),
+    ("POST", f"{ROOM}/checkpoints/{{checkpoint_id}}/done"): Asked(REACH),
+    ("POST", f"{ROOM}/sessions/{{session_id}}/catch-up"): Asked(MINE),
+    ("POST", f"{ROOM}/sessions/{{session_id}}/lock"): Asked(TAUGHT, form={"locked": "on"}, spoils=True),
+    ("GET", f"{ROOM}/sessions/{{session_id}}/reset"): Asked(TAUGHT),
+    ("POST", f"{ROOM}/sessions/{{session_id}}/reset"): Asked(TAUGHT),
+    ("GET", f"{ROOM}/members"): Asked(TAUGHT),
+    ("GET", f"{ROOM}/members/{{number}}/delete"): Asked(TAUGHT),
+    ("POST", f"{ROOM}/members/{{number}}/delete"): Asked(TAUGHT, spoils=True),
+    ("GET", f"{ROOM}/activity"): Asked(TAUGHT),
+    ("GET", f"{ROOM}/activity.csv"): Asked(TAUGHT),
+}
+
+TABLE: Final = {**API, **LABS, **WALLS, **PAGES, **LAB_PAGES}

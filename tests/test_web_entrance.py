@@ -177,7 +177,7 @@ def test_signing_in_and_out(room: Class) -> None:
     assert at(browser.post("/signin", data=form)) == "/audit"
     assert browser.get("/audit").status_code == 200
     token = browser.cookies["kmemlab"]
-    assert at(browser.post("/signout")) == "/join"
+    assert at(browser.post("/signout")) == "/"
     assert "kmemlab" not in browser.cookies
     stolen = {"cookie": f"kmemlab={token}"}
     assert room.browser().get("/audit", headers=stolen).headers["location"].startswith("/join")
@@ -265,7 +265,7 @@ def test_signing_out_everywhere(room: Class, lab: str) -> None:
     kim = room.student(lab, "Everywhere")
     token = shown(kim.post("/me/token"))
     assert "Nothing brings you back" in text_of(kim.get("/me/leave"))
-    assert at(kim.post("/me/leave")) == "/join"
+    assert at(kim.post("/me/leave")) == "/"
     assert kim.get(lab).status_code == 303
     bearer = {"authorization": f"Bearer {token}"}
     assert room.browser().get(f"{BASE}/sessions", headers=bearer).status_code == 401
@@ -274,7 +274,7 @@ def test_signing_out_everywhere(room: Class, lab: str) -> None:
 def test_a_member_is_told_what_signing_out_means(room: Class, lab: str) -> None:
     kim = room.student(lab, "Leaver")
     assert "personal link" in text_of(kim.get("/signout"))
-    assert at(kim.post("/signout")) == "/join"
+    assert at(kim.post("/signout")) == "/"
     assert kim.get(lab).status_code == 303
 
 

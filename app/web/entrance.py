@@ -214,7 +214,7 @@ async def sign_out(request: Request) -> Response:
     token = cookie_of(request)
     if token is not None:
         await labs_of(request).entrance.leave(token)
-    return shown_out(request, RedirectResponse("/join", 303))
+    return shown_out(request, RedirectResponse("/", 303))
 
 
 def is_same(one: Person | None, other: Person) -> bool:

@@ -103,7 +103,7 @@ async def confirm_leave(request: Request) -> Response:
 async def leave(request: Request) -> Response:
     """Out of every browser and script."""
     await labs_of(request).entrance.leave_everywhere(asker(request))
-    return shown_out(request, RedirectResponse("/join", 303))
+    return shown_out(request, RedirectResponse("/", 303))
 
 
 @router.get("/me/token")

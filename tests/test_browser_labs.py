@@ -1,0 +1,276 @@
+"""A lab in Chromium: coming in, copying, calling, catching up, meeting on a lock; by keyboard, in both themes."""
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browsers import PASSWORD, invitation
+from tests.served import build, listening
+
+SIZES = {"wide": (1440, 900), "middle": (1024, 768), "phone": (390, 844)}
+TEXT = "# Today\n\nSplit *and* merge:\n\n- `alloc_pages`\n- [slides](https://example.org/)\n\n| a | b |\n|--|--|\n| 1 | 2 |"
+
+
+class Room:
+    """A lab with machines. new: another browser."""
+
+    def __init__(self, address: str, link: str, new: Callable[..., Page]) -> None:
+        self.address = address
+        self.new = new
+        self.teacher = new()
+        self.teacher.goto(f"{address}/setup/{link}")
+        self.teacher.get_by_label("Name").fill("Prof. Noether")
+        self.teacher.get_by_label("Password", exact=True).fill(PASSWORD)
+        self.teacher.get_by_role("button", name="Make the account").click()
+        self.teacher.get_by_label("Title").fill("Week 4")
+        self.teacher.get_by_label("Text for the students").fill(TEXT)
+        self.teacher.get_by_role("button", name="Open the lab").click()
+        expect(self.teacher.get_by_role("heading", name="Week 4")).to_be_visible()
+        self.lab = self.teacher.url
+        self.code = self.teacher.locator(".code-large").inner_text()
+        self.sessions = {kind: self.machine(kind) for kind in ("prepared", "operate", "watch")}
+        self.teacher.goto(self.lab)
+        self.teacher.get_by_text("Mark a checkpoint").click()
+        self.teacher.locator(".manage[open]").get_by_label("Title").fill("two more pages")
+        self.teacher.get_by_label("Row", exact=True).fill("3")
+        self.teacher.get_by_role("button", name="Mark it").click()
+        expect(self.teacher.get_by_role("button", name="Remove two more pages")).to_be_visible()
+
+    def machine(self, kind: str) -> str:
+        """A machine of the teacher's, put into the lab; its address."""
+        machine = {"profile": "tiny-16m", "lecture": True}
+        made = self.teacher.request.post(
+            f"{self.address}/api/v1/sessions", data={"name": kind, "machine": machine}
+        ).json()
+        lines = "p = alloc_page(GFP_KERNEL)\nalloc_page(GFP_KERNEL)\nalloc_page(GFP_KERNEL)"
+        at = f"{self.address}/api/v1/sessions/{made['id']}/calls"
+        assert self.teacher.request.post(at, data=lines, headers={"Content-Type": "text/plain"}).ok
+        self.teacher.goto(self.lab)
+        adding = self.teacher.locator("details", has=self.teacher.get_by_text("Add a machine"))
+        if adding.get_attribute("open") is None:
+            adding.get_by_text("Add a machine").click()
+        adding.get_by_label("One of your machines").select_option(made["id"])
+        adding.get_by_label("For the class").select_option(kind)
+        adding.get_by_label("At row").fill("1" if kind == "prepared" else "")
+        adding.get_by_role("button", name="Add it").click()
+        expect(self.teacher.get_by_role("link", name=kind, exact=True)).to_be_visible()
+        return f"{self.address}/sessions/{made['id']}"
+
+    def student(self, nickname: str, **how: Any) -> Page:
+        """Somebody who joins by the link."""
+        page = self.new(**how)
+        page.goto(f"{self.address}/join/{self.code}")
+        page.get_by_label("Nickname").fill(nickname)
+        page.get_by_role("button", name="Join", exact=True).click()
+        expect(page.get_by_text(f"You are {nickname}")).to_be_visible()
+        return page
+
+
+@pytest.fixture(scope="module")
+def room(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
+    app = build(tmp_path_factory.mktemp("labs"), lab=True, rate_per_second=1e6, rate_burst=1_000_000)
+    contexts = []
+
+    def new(**how: Any) -> Page:
+        context = browser.new_context(reduced_motion="reduce", **how)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        return page
+
+    with listening(app) as address:
+        yield Room(address, invitation(app), new)
+        for context in contexts:
+            context.close()
+
+
+def make(page: Page, line: str) -> None:
+    """A call in the console."""
+    before = str(page.locator("#head-seq").text_content())
+    page.get_by_label("A call as a line of text").fill(line)
+    page.keyboard.press("Enter")
+    expect(page.locator("#head-seq")).not_to_have_text(before)
+
+
+@pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
+def test_join_copy_call_and_catch_up(room: Room, script: bool) -> None:
+    kim = room.student(f"Kim {script}", java_script_enabled=script)
+    kim.get_by_role("button", name="My copy").click()
+    expect(kim.get_by_text("only you and the instructor can call it")).to_be_visible()
+    if script:
+        expect(kim.locator("html[data-ready]")).to_be_attached()
+    kim.get_by_role("button", name="Call alloc_pages").click()
+    expect(kim.locator("#head-seq")).to_have_text("#2")
+    expect(kim.locator("#journal")).to_contain_text("Kim")
+    kim.get_by_role("button", name="Catch up to “two more pages”").click()
+    expect(kim.locator("#head-seq")).to_have_text("#5")
+    expect(kim.locator("#journal .row").first).to_contain_text("Prof. Noether")
+    expect(kim.get_by_role("button", name="Catch up")).to_have_count(0)
+    kim.get_by_role("link", name="Lab", exact=True).click()
+    expect(kim.locator(".stages")).to_contain_text("caught up")
+    kim.reload()
+    assert room.lab == kim.url
+
+
+def test_two_meet_on_a_lock_and_one_is_released(room: Room) -> None:
+    ada, bo = room.student("Ada"), room.student("Bo")
+    for page in (ada, bo):
+        page.goto(room.sessions["operate"])
+        expect(page.locator("html[data-ready]")).to_be_attached()
+        make(page, "lock_page(0x600)")
+    expect(bo.locator("#outcome")).to_contain_text("Ada (m")
+    expect(bo.locator("#belonging")).to_contain_text("You sleep there")
+    expect(ada.locator("#journal")).to_contain_text("Bo")  # live, on the page of somebody else
+    bo.locator("#belonging").get_by_role("button", name="Release").click()
+    expect(bo.locator("#belonging")).not_to_contain_text("You sleep there")
+    expect(bo.locator("#outcome")).to_contain_text("kill_task")
+
+
+def test_a_call_that_is_refused_is_told_where_it_was_made_and_stays_typed(room: Room) -> None:
+    kim = room.student("Frozen")
+    kim.get_by_role("button", name="My copy").click()
+    expect(kim.locator("html[data-ready]")).to_be_attached()
+    room.teacher.goto(room.lab)
+    room.teacher.get_by_role("button", name="Freeze all calls").click()
+    expect(room.teacher.get_by_role("button", name="Let calls go on")).to_be_visible()
+    try:
+        kim.get_by_label("order").fill("2")
+        kim.get_by_role("button", name="Call alloc_pages").click()
+        expect(kim.locator("#call-refused")).to_contain_text("frozen")
+        expect(kim.get_by_label("order")).to_have_value("2")
+        kim.get_by_label("A call as a line of text").fill("alloc_page(GFP_KERNEL)")
+        kim.keyboard.press("Enter")
+        expect(kim.locator("#console-answer")).to_contain_text("frozen")
+        expect(kim.get_by_label("A call as a line of text")).to_have_value("alloc_page(GFP_KERNEL)")
+        kim.reload()
+        expect(kim.get_by_role("button", name="Call alloc_pages")).to_be_disabled()
+        expect(kim.locator("#belonging")).to_contain_text("frozen")
+    finally:
+        room.teacher.get_by_role("button", name="Let calls go on").click()
+    expect(room.teacher.get_by_role("button", name="Freeze all calls")).to_be_visible()
+
+
+def test_by_keyboard_alone(room: Room) -> None:
+    page = room.new()
+    page.goto(f"{room.address}/join/{room.code}")
+    expect(page.get_by_label("Nickname")).to_be_focused()
+    page.keyboard.type("Keys")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("button", name="Join", exact=True)).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.get_by_text("You are Keys")).to_be_visible()
+    copy = page.get_by_role("button", name="My copy")
+    for _ in range(40):
+        page.keyboard.press("Tab")
+        if copy.evaluate("button => button === document.activeElement"):
+            break
+    expect(copy).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#belonging")).to_contain_text("Your machine")
+
+
+def test_a_password_can_be_looked_at(room: Room) -> None:
+    page = room.new()
+    page.goto(f"{room.address}/signin")
+    field = page.get_by_label("Password", exact=True)
+    field.fill("a few words")
+    page.get_by_role("button", name="Show").click()
+    expect(field).to_have_attribute("type", "text")
+    page.get_by_role("button", name="Hide").click()
+    expect(field).to_have_attribute("type", "password")
+
+
+def test_a_token_is_copied_and_a_personal_link_works_on_a_phone(room: Room) -> None:
+    kim = room.student("Keyed")
+    kim.get_by_role("link", name="You are Keyed").click()
+    kim.get_by_role("button", name="Make a new token").click()
+    expect(kim.get_by_label("Token")).to_contain_text("kml_")
+    expect(kim.get_by_role("button", name="Copy").first).to_be_visible()
+    kim.get_by_role("button", name="Make a new personal link").click()
+    link = kim.get_by_label("Personal link").inner_text()
+    phone = room.new(viewport={"width": 390, "height": 844})
+    phone.goto(link)
+    phone.get_by_role("button", name="Come in as Keyed").click()
+    expect(phone.get_by_text("You are Keyed")).to_be_visible()
+
+
+def pages_of(room: Room) -> dict[str, list[Page]]:
+    """Every page of a lab, and a browser that may see it."""
+    student = room.student("Axe")
+    student.get_by_role("button", name="My copy").click()
+    copy = student.url
+    student.goto(room.sessions["operate"])
+    student.get_by_label("A call as a line of text").fill("lock_page(0x700)")
+    student.keyboard.press("Enter")
+    teacher, stranger, lab = room.teacher, room.new(), room.lab
+    machine = copy.rpartition("/")[2]
+    return {
+        f"{room.address}/join": [stranger, student],
+        f"{room.address}/join/{room.code}": [stranger],
+        f"{room.address}/join/0000-0000": [stranger],
+        f"{room.address}/signin": [stranger],
+        f"{room.address}/setup/none": [stranger],
+        f"{room.address}/enter/none": [stranger],
+        f"{room.address}/": [teacher, student],
+        f"{room.address}/labs": [teacher],
+        f"{room.address}/me": [teacher, student],
+        f"{room.address}/me/leave": [teacher],
+        f"{room.address}/signout": [student],
+        f"{room.address}/audit": [teacher],
+        lab: [teacher, student],
+        f"{lab}/board": [teacher],
+        f"{lab}/members": [teacher],
+        f"{lab}/activity": [teacher],
+        f"{lab}/close": [teacher],
+        f"{lab}/delete": [teacher],
+        f"{lab}/members/1/delete": [teacher],
+        f"{lab}/sessions/{machine}/reset": [teacher],
+        copy: [student, teacher],
+        f"{room.sessions['operate']}?panel=tasks": [student],
+        room.sessions["watch"]: [student],
+    }
+
+
+def test_every_page_is_accessible_in_both_themes_and_fits_every_width(room: Room) -> None:
+    axe = Axe()
+    wrong = []
+    for address, browsers in pages_of(room).items():
+        for page in browsers:
+            for theme in ("light", "dark"):
+                page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+                page.set_viewport_size({"width": 1440, "height": 900})
+                page.goto(address)
+                page.evaluate("for (const one of document.querySelectorAll('main details')) one.open = true")
+                found = axe.run(page, options={"resultTypes": ["violations"]})
+                wrong += [
+                    (address, theme, violation["id"], [node["html"] for node in violation["nodes"]][:3])
+                    for violation in found.response["violations"]
+                ]
+            for name, (width, height) in SIZES.items():
+                page.set_viewport_size({"width": width, "height": height})
+                wide = page.evaluate("document.documentElement.scrollWidth - innerWidth")
+                if wide > 0:
+                    wrong.append((address, name, "wider than the window", [str(wide)]))
+    assert wrong == []
+
+
+def test_the_bar_of_a_machine_is_one_line(room: Room) -> None:
+    kim = room.student("A nickname of forty characters, or so.")
+    kim.get_by_role("button", name="My copy").click()
+    kim.set_viewport_size({"width": 1440, "height": 900})
+    bar = kim.locator("header.bar").bounding_box()
+    assert bar is not None
+    assert bar["height"] < 50
+    boxes = [
+        box
+        for item in kim.locator("header.bar > *, header.bar .place > *").all()
+        if (box := item.bounding_box())
+    ]
+    assert all(box["x"] + box["width"] <= 1440.5 for box in boxes)
+    place, nav = (kim.locator(part).bounding_box() for part in (".bar .place", ".bar-nav"))
+    assert place is not None
+    assert nav is not None
+    assert place["x"] + place["width"] <= nav["x"] + 1

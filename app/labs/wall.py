@@ -32,7 +32,7 @@ from app.store import sessions as session_rows
 from app.store.labs import LabRow
 
 FRESH: Final = 1.0  # seconds for which a wall is not looked at again
-PATIENCE: Final = 0.4  # seconds for which a wall waits for pictures that are not there yet
+PATIENCE: Final = 0.3  # seconds for which a wall waits for pictures that are not there yet
 ACTIVE: Final = timedelta(minutes=1)
 LONGEST: Final = 60  # characters of a call
 KEPT: Final = 32  # walls that are kept though nobody may look any more

@@ -7,6 +7,7 @@ from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form
+from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
@@ -44,7 +45,9 @@ async def wall(request: Request, lab_id: str) -> Response:
     sort = request.query_params.get("sort", "number")
     if sort.removeprefix("-") not in SORTS:
         sort = "number"
-    return respond(page(request, lab_id, standing, sort, table=request.query_params.get("as") == "table"))
+    table = request.query_params.get("as") == "table"
+    # Hundreds of tiles take their time; others are answered meanwhile.
+    return await run_in_threadpool(lambda: respond(page(request, lab_id, standing, sort, table=table)))
 
 
 @router.post("/labs/{lab_id}/wall/freeze")
@@ -132,7 +135,7 @@ def tile_of(tile: Tile, marks: int) -> WallTile:
         time="" if last is None else last.time,
         clock="" if last is None else last.time[11:19],
         reached=tile.reached,
-        progress=of(tile.reached, marks),
+        progress=f"{wording.count(tile.reached)}/{wording.count(marks)}",
         locked=tile.locked,
         trouble=tile.trouble,
     )

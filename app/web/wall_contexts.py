@@ -22,7 +22,7 @@ class WallTile:
     """A member, in words and figures.
 
     href: their machine; None before they have one. words: what the picture shows. time: of the last call, as
-    rows have it; clock: as it is read, UTC. progress: checkpoints of how many.
+    rows have it; clock: as it is read, UTC. progress: checkpoints, and of how many.
     """
 
     number: int

@@ -167,7 +167,7 @@ function put(tile) {
   part(box, "verdict")?.setAttribute("class", `verdict${verdict ? ` verdict-${verdict}` : ""}`);
   say(box, "clock", time.slice(11, 19));
   say(box, "seq", `#${decimal(seq)}`);
-  say(box, "progress", of(reached, marks));
+  say(box, "progress", `${decimal(reached)}/${decimal(marks)}`);
   const locked = part(box, "locked");
   if (locked instanceof HTMLElement) locked.hidden = !tile.locked;
   const map = box.querySelector("svg.wall-map");

@@ -1,4 +1,4 @@
-"""A lab in Chromium: coming in, copying, calling, catching up, meeting on a lock; by keyboard, in both themes."""
+"""A lab in Chromium: coming in, copying, calling, catching up, meeting on a lock, by keyboard too."""
 
 from collections.abc import Callable, Iterator
 from typing import Any
@@ -11,7 +11,17 @@ from tests.browsers import PASSWORD, invitation
 from tests.served import build, listening
 
 SIZES = {"wide": (1440, 900), "middle": (1024, 768), "phone": (390, 844)}
-TEXT = "# Today\n\nSplit *and* merge:\n\n- `alloc_pages`\n- [slides](https://example.org/)\n\n| a | b |\n|--|--|\n| 1 | 2 |"
+TEXT = """# Today
+
+Split *and* merge:
+
+- `alloc_pages`
+- [slides](https://example.org/)
+
+| a | b |
+|--|--|
+| 1 | 2 |
+"""
 
 
 class Room:

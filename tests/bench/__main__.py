@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import tests.bench
-from tests.bench import browser, classroom, figures, history, machine, pictures, service, wall
+from tests.bench import browser, classroom, figures, history, lab, machine, pictures, service, wall
 from tests.bench.figures import Figure
 from tests.bench.load import generator
 
@@ -27,6 +27,8 @@ def main() -> None:
     if not chosen.quick:
         print("\nA class of 300 for a minute\n")
         found += in_class()
+        print("\nA class of 300 in lab mode: a minute of joining, a minute of calling\n")
+        found += lab.compare()
         print("\nThe wall of a class of 300\n")
         found += wall.compare()
     print("\nThe machine beside a toy\n")

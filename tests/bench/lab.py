@@ -255,17 +255,13 @@ def compare(members: int = 300, seconds: float = 60) -> Sequence[Figure]:
     print(f"{asdict(seen)}\nmemory {sizes} MiB, CPU {cpu:.0%} of a core\n")
     ms = " ms"
     errors = f"{seen.errors} errors, {seen.missing} events missing"
-    page = f"{seen.wall_first_bytes / 1024:.0f} KiB"
-    refresh = seen.wall_bytes_a_minute / 1024
-    each = f"each {seen.wall_p99:.0f} ms at p99"
+    wall = f"the wall meanwhile: {seen.wall_first:.0f} ms, then {seen.wall_p99:.0f} ms at p99"
     return [
         Figure("300 joins in 60 s, p99", seen.join_p99, 500, 250, ms, f"{seen.joins} joined", more=False),
-        Figure("calls of others meanwhile, p99", seen.meanwhile_p99, 500, 250, ms, more=False),
+        Figure("calls of others meanwhile, p99", seen.meanwhile_p99, 500, 250, ms, errors, more=False),
         Figure(
-            "300 members calling, 300 streams, the wall, p99", seen.call_p99, 250, 100, ms, errors, more=False
+            "300 members calling, 300 streams, the wall, p99", seen.call_p99, 250, 100, ms, wall, more=False
         ),
-        Figure("a wall of 300, first load", seen.wall_first, 1000, 500, ms, page, more=False),
-        Figure("a wall of 300, refreshed for a minute", refresh, 293, 150, " KiB", each, more=False),
     ]
 
 

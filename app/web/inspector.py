@@ -178,10 +178,12 @@ def near(doc: Doc, here: Address) -> list[Link]:
             )
         )
     if doc["state"] == "slab":
-        found.append(Link("slab", here.thing(doc["address"]).href, hint="The object here, and its slab"))
+        found.append(
+            Link(_("slab"), here.thing(doc["address"]).href, hint=_("The object here, and its slab"))
+        )
     if area := doc.get("area"):
-        hint = "The vmap area that it is behind"
-        found.append(Link("area", here.thing(area).to(panel="vmalloc", area=area).href, hint=hint))
+        hint = _("The vmap area that it is behind")
+        found.append(Link(_("area"), here.thing(area).to(panel="vmalloc", area=area).href, hint=hint))
     found.append(
         Link(
             _("on the map"),

@@ -186,6 +186,8 @@ OF_A_LAB = (
         "/labs/{lab}/board",
         "/labs/{lab}/members",
         "/labs/{lab}/activity",
+        "/labs/{lab}/wall",
+        "/labs/{lab}/wall?as=table&sort=-trouble",
         "/audit",
     ),
     *(

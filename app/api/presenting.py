@@ -31,9 +31,7 @@ async def present(request: Request) -> Response:
     return answer({"view": view})
 
 
-@router.delete(
-    "/presenting", status_code=204, **docs.operation("stop_presenting", "Present no more", docs.GONE)
-)
+@router.delete("/presenting", **docs.operation("stop_presenting", "Present no more", docs.GONE))
 async def stop(request: Request) -> Response:
     """Who follows stays where they are."""
     labs, person, lab_id = asked(request)

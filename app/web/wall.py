@@ -96,7 +96,7 @@ def page(request: Request, lab_id: str, standing: Standing, sort: str, *, table:
         height=wallmap.HEIGHT,
         tiles=[tile_of(tile, len(lab.marks)) for tile in ordered(standing.tiles, sort)],
         blank=WallTile(0, "", href="", shapes=()),
-        legend=[LegendEntry(state, letter, MEANINGS[state]) for state, letter in LETTERS.items()],
+        legend=[LegendEntry(state, letter, _(MEANINGS[state])) for state, letter in LETTERS.items()],
         crowded=lab.members > CROWD,
     )
 

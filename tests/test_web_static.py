@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app import paths, web
-from app.web import contexts, explain_contexts
+from app.web import contexts, explain_contexts, lab_contexts, wall_contexts
 from app.web.assets import FOR_GOOD, Assets
 from app.web.contexts import Page
 from app.web.framemap import LETTERS
@@ -21,6 +21,7 @@ from app.web.render import ENVIRONMENT
 TEMPLATES = sorted(paths.TEMPLATES.rglob("*.html"))
 SCRIPTS = sorted(paths.STATIC.rglob("js/*.js"))
 SHEETS = sorted(paths.STATIC.rglob("css/*.css"))
+CONTEXTS = (contexts, explain_contexts, lab_contexts, wall_contexts)
 VENDOR = paths.STATIC / "vendor"
 
 
@@ -126,8 +127,13 @@ def test_templates_compute_nothing(path: Path) -> None:
 
 
 def pages() -> list[type[Page]]:
-    found = [*vars(contexts).values(), *vars(explain_contexts).values()]
-    return [page for page in found if isinstance(page, type) and issubclass(page, Page) and page is not Page]
+    found = [value for module in CONTEXTS for value in vars(module).values()]
+    all_ = [
+        page
+        for page in found
+        if isinstance(page, type) and issubclass(page, Page) and "TEMPLATE" in vars(page)
+    ]
+    return sorted(set(all_), key=lambda page: page.TEMPLATE)
 
 
 @pytest.mark.parametrize("page", pages(), ids=lambda page: page.__name__)
@@ -141,11 +147,15 @@ def test_each_page_has_one_documented_context(page: type[Page]) -> None:
 
 
 def test_each_page_template_has_a_context() -> None:
-    at_top = {path.name for path in paths.TEMPLATES.glob("*.html")} - {"base.html"}
-    assert at_top == {page.TEMPLATE for page in pages()}
+    whole = {
+        str(path.relative_to(paths.TEMPLATES))
+        for path in TEMPLATES
+        if '{% extends "base.html" %}' in path.read_text()
+    }
+    assert whole == {page.TEMPLATE for page in pages()}
     own = [
         value
-        for module in (contexts, explain_contexts)
+        for module in CONTEXTS
         for value in vars(module).values()
         if getattr(value, "__module__", "") == module.__name__
     ]

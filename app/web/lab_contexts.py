@@ -14,7 +14,7 @@ from app.web.contexts import Link, Page, Refusal, Sleeper
 
 @dataclass(frozen=True, slots=True)
 class JoinPage(Page):
-    """join.html: code and nickname.
+    """lab/join.html: code and nickname.
 
     typed: what stood in a refused form. lab: the title of the lab that the code opens, where it is known.
     back: where an instructor wanted to go. inside: who the browser is already, with a link there.
@@ -39,7 +39,7 @@ class Inside:
 
 @dataclass(frozen=True, slots=True)
 class SignInPage(Page):
-    """signin.html: an instructor's name and password. back: where they wanted to go."""
+    """lab/signin.html: an instructor's name and password. back: where they wanted to go."""
 
     TEMPLATE: ClassVar[str] = "lab/signin.html"
     typed: Mapping[str, str]
@@ -49,7 +49,7 @@ class SignInPage(Page):
 
 @dataclass(frozen=True, slots=True)
 class SetUpPage(Page):
-    """setup.html: a new instructor. action: the link itself."""
+    """lab/setup.html: a new instructor. action: the link itself."""
 
     TEMPLATE: ClassVar[str] = "lab/setup.html"
     typed: Mapping[str, str]
@@ -59,7 +59,7 @@ class SetUpPage(Page):
 
 @dataclass(frozen=True, slots=True)
 class EnterPage(Page):
-    """enter.html: whose personal link it is. action: the link itself."""
+    """lab/enter.html: whose personal link it is. action: the link itself."""
 
     TEMPLATE: ClassVar[str] = "lab/enter.html"
     name: str
@@ -69,7 +69,7 @@ class EnterPage(Page):
 
 @dataclass(frozen=True, slots=True)
 class ConfirmPage(Page):
-    """confirm.html: something that cannot be taken back.
+    """lab/confirm.html: something that cannot be taken back.
 
     words: what happens then, a paragraph each. action, button: what does it. keep: the way back. save: what
     may be wanted first.
@@ -100,7 +100,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class KeysPage(Page):
-    """keys.html: who one is, and with what one comes back. member: an instructor has a password instead."""
+    """lab/keys.html: who one is, and with what one comes back. member: an instructor has a password instead."""
 
     TEMPLATE: ClassVar[str] = "lab/keys.html"
     name: str
@@ -125,7 +125,7 @@ class LabRow:
 
 @dataclass(frozen=True, slots=True)
 class LabsPage(Page):
-    """labs.html: an instructor's labs, and the form that makes one. typed: what stood in a refused form."""
+    """lab/labs.html: an instructor's labs, and the form that makes one. typed: what stood in a refused form."""
 
     TEMPLATE: ClassVar[str] = "lab/labs.html"
     labs: Sequence[LabRow]
@@ -195,7 +195,7 @@ class SharedView:
 
 @dataclass(frozen=True, slots=True)
 class LabPage(Page):
-    """lab.html: a lab as its members have it.
+    """lab/lab.html: a lab as its members have it.
 
     text: what the instructor has written, as HTML that has been cleaned. task: as what shared machines know
     the member. presenter: where the instructor is. others: machines of the member's own that are no copies.
@@ -226,7 +226,7 @@ class Invitation:
 
 @dataclass(frozen=True, slots=True)
 class TaughtPage(Page):
-    """taught.html: a lab as its instructor has it.
+    """lab/taught.html: a lab as its instructor has it.
 
     source: its text as it was typed. invitation: None where nobody is let in. sessions: id and name of what
     can be put into it. typed, refusal: of the form `at`, which was refused. members: how many.
@@ -249,7 +249,7 @@ class TaughtPage(Page):
 
 @dataclass(frozen=True, slots=True)
 class BoardPage(Page):
-    """board.html: the way in, for the projector."""
+    """lab/board.html: the way in, for the projector."""
 
     TEMPLATE: ClassVar[str] = "lab/board.html"
     id: str
@@ -288,7 +288,7 @@ class MemberRow:
 
 @dataclass(frozen=True, slots=True)
 class MembersPage(Page):
-    """members.html: the roster."""
+    """lab/members.html: the roster."""
 
     TEMPLATE: ClassVar[str] = "lab/members.html"
     id: str
@@ -300,7 +300,7 @@ class MembersPage(Page):
 
 @dataclass(frozen=True, slots=True)
 class ActivityPage(Page):
-    """activity.html: attendance. calls: of all. active: how many have made one."""
+    """lab/activity.html: attendance. calls: of all. active: how many have made one."""
 
     TEMPLATE: ClassVar[str] = "lab/activity.html"
     id: str
@@ -324,7 +324,7 @@ class ActRow:
 
 @dataclass(frozen=True, slots=True)
 class AuditPage(Page):
-    """audit.html: such acts, the latest first. older: the next part."""
+    """lab/audit.html: such acts, the latest first. older: the next part."""
 
     TEMPLATE: ClassVar[str] = "lab/audit.html"
     acts: Sequence[ActRow]

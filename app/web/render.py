@@ -6,7 +6,7 @@ import re
 from dataclasses import fields
 from typing import Any, Final
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
 from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
@@ -43,6 +43,12 @@ def marked(text: str) -> str:
     )
 
 
+@pass_context
+def count(_context: object, number: int) -> str:
+    """A number as the request's language groups it. Of its context: else Jinja would do it once, for all."""
+    return wording.count(number)
+
+
 def environment() -> Environment:
     """Everything is escaped; a name that a template misspells is an error, not a gap in the page."""
     env = Environment(
@@ -58,7 +64,7 @@ def environment() -> Environment:
     env.install_gettext_callables(phrase, phrase_of, newstyle=True)  # type: ignore[attr-defined]
     env.globals["_"] = _
     env.filters |= {
-        "count": wording.count,
+        "count": count,
         "pfn": wording.pfn,
         "hex": wording.hexadecimal,
         "bytes": wording.size,

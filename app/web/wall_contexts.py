@@ -1,4 +1,4 @@
-"""What wall.html is given."""
+"""What lab/wall.html is given."""
 
 from __future__ import annotations
 
@@ -53,14 +53,14 @@ class WallMark:
 
 @dataclass(frozen=True, slots=True)
 class WallPage(Page):
-    """wall.html: a class at a glance, as tiles or as a table.
+    """lab/wall.html: a class at a glance, as tiles or as a table.
 
     version, api: with which the page follows. view: where the presenter is. sorts: every order, the present
     one turned round. other: the same as a table, or as tiles. here: the address's query, which forms carry
     along. blank: a tile of nobody, of which new ones are made. crowded: so many that tiles must be small.
     """
 
-    TEMPLATE: ClassVar[str] = "wall.html"
+    TEMPLATE: ClassVar[str] = "lab/wall.html"
     lab: str
     version: str
     api: str

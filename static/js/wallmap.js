@@ -32,14 +32,17 @@ export function draw(svg, cells) {
     }
   }
   svg.replaceChildren(
-    ...[...paths].flatMap(([state, d]) => [path(d, { class: `cell-${state}` }), path(d, { fill: `url(#wall-${state})` })]),
-    ...(bars ? [path(bars, { class: "part" })] : []),
+    ...[...paths].flatMap(([state, d]) => [
+      path(svg, d, { class: `cell-${state}` }),
+      path(svg, d, { fill: `url(#wall-${state})` }),
+    ]),
+    ...(bars ? [path(svg, bars, { class: "part" })] : []),
   );
 }
 
-/** @param {string} d @param {Record<string, string>} attributes */
-function path(d, attributes) {
-  const made = document.createElementNS("http://www.w3.org/2000/svg", "path");
+/** A part of a picture. @param {Element} svg @param {string} d @param {Record<string, string>} attributes */
+function path(svg, d, attributes) {
+  const made = document.createElementNS(svg.namespaceURI, "path");
   for (const [name, value] of Object.entries({ ...attributes, d })) made.setAttribute(name, value);
   return made;
 }

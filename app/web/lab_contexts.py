@@ -100,7 +100,7 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class KeysPage(Page):
-    """lab/keys.html: who one is, and with what one comes back. member: an instructor has a password instead."""
+    """lab/keys.html: who one is, and with what one comes back. member: instructors have a password."""
 
     TEMPLATE: ClassVar[str] = "lab/keys.html"
     name: str
@@ -125,7 +125,7 @@ class LabRow:
 
 @dataclass(frozen=True, slots=True)
 class LabsPage(Page):
-    """lab/labs.html: an instructor's labs, and the form that makes one. typed: what stood in a refused form."""
+    """lab/labs.html: an instructor's labs, and the form for one more. typed: what stood in a refused one."""
 
     TEMPLATE: ClassVar[str] = "lab/labs.html"
     labs: Sequence[LabRow]

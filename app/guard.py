@@ -18,7 +18,7 @@ from __future__ import annotations
 import itertools
 import re
 import secrets
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from math import ceil
 from typing import Final
@@ -64,6 +64,13 @@ SECURITY_HEADERS: Final = (
     (b"referrer-policy", b"same-origin"),
     (b"cross-origin-opener-policy", b"same-origin"),
     (b"cross-origin-resource-policy", b"same-origin"),
+)
+
+# Addresses that hold a secret. What is asked for from such a page, and where one goes from there, is not told
+# its path. `no-referrer` would also hide the origin, by which our own forms are known.
+SECRET_PATHS: Final = ("/enter/", "/setup/")
+SECRET_HEADERS: Final = tuple(
+    (name, b"strict-origin" if name == b"referrer-policy" else value) for name, value in SECURITY_HEADERS
 )
 
 # Requests a second of one person, where nothing else is set: more than a page and a script together ask for.
@@ -141,7 +148,8 @@ class Guard:
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
         state["person"], state["principal"], state["token"] = NOBODY_ELSE, LOCAL, None
-        answering = Answering(send, request_id)
+        secret = scope["path"].startswith(SECRET_PATHS)
+        answering = Answering(send, request_id, SECRET_HEADERS if secret else SECURITY_HEADERS)
         headers = dict(scope["headers"])
         problem: Problem | Response | None = self.foreign(scope, headers)
         known = True
@@ -285,15 +293,16 @@ def too_often(seconds: float) -> Problem | None:
 class Answering:
     """The way out: every answer gets the headers that protect whoever reads it."""
 
-    def __init__(self, send: Send, request_id: str) -> None:
+    def __init__(self, send: Send, request_id: str, protection: Sequence[tuple[bytes, bytes]]) -> None:
         self.send = send
         self.request_id = request_id
+        self.protection = protection
 
     async def __call__(self, message: Message) -> None:
         """Passes a message on."""
         if message["type"] == "http.response.start":
             given = message.get("headers", ())
-            headers = [*given, *SECURITY_HEADERS, (b"x-request-id", self.request_id.encode())]
+            headers = [*given, *self.protection, (b"x-request-id", self.request_id.encode())]
             for name, _ in given:
                 if name == b"cache-control":
                     break

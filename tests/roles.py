@@ -44,9 +44,8 @@ MINE = rule("move one's own copy on", WHO, 404, 404, 404, 404, YES, 404, 404)
 REACH = rule("be a member of a lab", WHO, 404, YES, YES, YES, YES, 409, 404)
 TEACHER = rule("be an instructor", WHO, 403, 403, 403, 403, 403, YES, YES)
 NOWHERE = rule("nothing is there", 404, 404, 404, 404, 404, 404, 404, 404)
+NEW = rule("become a member", YES, YES, YES, YES, YES, YES, 409, 409)
 STUDENT = rule("be a member", WHO, YES, YES, YES, YES, YES, 403, 403)
-
-JOINING = rule("join a lab", YES, YES, YES, YES, YES, YES, 409, 409)
 
 OF_A_SESSION: Final = (READ, CALL, OWN)
 
@@ -55,17 +54,17 @@ OF_A_SESSION: Final = (READ, CALL, OWN)
 class Asked:
     """A route's rule, and a request that does what the route is for.
 
-    json, form: the body. query: behind the path. path: instead of filling the route's own. spoils: the world
-    is another one afterwards. endless: the answer is a stream.
+    json, form: the body. path: instead of filling the route's own. spoils: the world is another one then.
+    endless: the answer is a stream. out: it leads to the entrance, and the cookie is taken back.
     """
 
     rule: tuple[str, dict[str, Any]]
     json: Any = None
     form: dict[str, Any] | None = None
-    query: str = ""
     path: str | None = None
     spoils: bool = False
     endless: bool = False
+    out: bool = False
 
 
 ONE: Final = f"{BASE}/sessions/{{id}}"
@@ -124,7 +123,7 @@ LABS: Final[dict[tuple[str, str], Asked]] = {
     ("POST", f"{BASE}/signout"): Asked(KNOWN, spoils=True),
     ("GET", f"{BASE}/me"): Asked(KNOWN),
     ("POST", f"{BASE}/me/token"): Asked(KNOWN, spoils=True),
-    ("POST", f"{BASE}/me/entry"): Asked(STUDENT),
+    ("POST", f"{BASE}/me/entry"): Asked(STUDENT, spoils=True),
     ("POST", f"{BASE}/invitations"): Asked(TEACHER),
     ("GET", f"{BASE}/audit"): Asked(TEACHER),
     ("GET", f"{BASE}/labs"): Asked(KNOWN),
@@ -195,23 +194,58 @@ PAGES: Final[dict[tuple[str, str], Asked]] = {
     ("GET", "/static/{file}"): Asked(OPEN, path="{asset}"),
 }
 
-ROOM: Final = "/labs/{lab_id}"
+HOUSE: Final = "/labs/{lab_id}"
+KEPT: Final = f"{HOUSE}/machines/{{machine_id}}"
+MARK: Final = f"{HOUSE}/checkpoints/{{checkpoint_id}}"
+THEIRS: Final = f"{HOUSE}/sessions/{{session_id}}"
 
-# A link that lets somebody in is tried where it is good in tests/test_web_entrance.py.
-LAB_PAGES: Final[dict[tuple[str, str], Asked]] = {
+ROOMS: Final[dict[tuple[str, str], Asked]] = {
+    ("GET", "/labs"): Asked(KNOWN),
+    ("POST", "/labs"): Asked(TEACHER, form={"title": "Slabs"}),
+    ("GET", HOUSE): Asked(SEEN),
+    ("GET", f"{HOUSE}/board"): Asked(TAUGHT),
+    ("GET", f"{HOUSE}/join.svg"): Asked(TAUGHT),
+    ("POST", f"{HOUSE}/describe"): Asked(TAUGHT, form={"title": "Slabs", "text": ""}),
+    ("POST", f"{HOUSE}/code"): Asked(TAUGHT, spoils=True),
+    ("POST", f"{HOUSE}/code/close"): Asked(TAUGHT, spoils=True),
+    ("POST", f"{HOUSE}/freeze"): Asked(TAUGHT, form={"frozen": "off"}),
+    ("GET", f"{HOUSE}/close"): Asked(TAUGHT),
+    ("POST", f"{HOUSE}/close"): Asked(TAUGHT, spoils=True),
+    ("GET", f"{HOUSE}/delete"): Asked(TAUGHT),
+    ("POST", f"{HOUSE}/delete"): Asked(TAUGHT, spoils=True),
+    ("POST", f"{HOUSE}/machines"): Asked(TAUGHT, form={"session": "{prepared}", "kind": "prepared"}),
+    ("POST", KEPT): Asked(TAUGHT, form={"title": "Small"}),
+    ("POST", f"{KEPT}/copy"): Asked(SEEN),
+    ("POST", f"{KEPT}/checkpoints"): Asked(TAUGHT, form={"seq": "4", "title": "x"}, spoils=True),
+    ("POST", f"{KEPT}/remove"): Asked(TAUGHT, spoils=True),
+    ("POST", f"{MARK}/done"): Asked(REACH),
+    ("POST", f"{MARK}/remove"): Asked(TAUGHT, spoils=True),
+    ("POST", f"{THEIRS}/catch-up"): Asked(MINE, spoils=True),
+    ("POST", f"{THEIRS}/lock"): Asked(TAUGHT, form={"locked": "off"}),
+    ("GET", f"{THEIRS}/reset"): Asked(TAUGHT),
+    ("POST", f"{THEIRS}/reset"): Asked(TAUGHT),
+    ("GET", f"{HOUSE}/members"): Asked(TAUGHT),
+    ("GET", f"{HOUSE}/members/{{number}}/delete"): Asked(TAUGHT),
+    ("POST", f"{HOUSE}/members/{{number}}/delete"): Asked(TAUGHT, spoils=True),
+    ("GET", f"{HOUSE}/activity"): Asked(TAUGHT),
+    ("GET", f"{HOUSE}/activity.csv"): Asked(TAUGHT),
+    ("GET", "/audit"): Asked(TEACHER),
+}
+
+ENTRANCE: Final[dict[tuple[str, str], Asked]] = {
     ("GET", "/join"): Asked(OPEN),
     ("GET", "/join/{code}"): Asked(OPEN),
-    ("POST", "/join"): Asked(JOINING, form={"code": "{code}", "nickname": "Kim"}, spoils=True),
+    ("POST", "/join"): Asked(NEW, form={"code": "{code}", "nickname": "Kim"}, spoils=True),
     ("GET", "/signin"): Asked(OPEN),
     ("POST", "/signin"): Asked(OPEN, form={"name": "Ada", "password": PASSWORD}),
-    ("GET", "/signout"): Asked(KNOWN),
-    ("POST", "/signout"): Asked(KNOWN, spoils=True),
-    ("GET", "/setup/{secret}"): Asked(NOWHERE, path="/setup/none"),
+    ("GET", "/setup/{secret}"): Asked(OPEN, path="/setup/{invitation}"),
     ("POST", "/setup/{secret}"): Asked(
-        NOWHERE, form={"name": "Eve", "password": PASSWORD}, path="/setup/none"
+        OPEN, form={"name": "Cleo", "password": PASSWORD}, path="/setup/{invitation}", spoils=True
     ),
-    ("GET", "/enter/{secret}"): Asked(NOWHERE, path="/enter/none"),
-    ("POST", "/enter/{secret}"): Asked(NOWHERE, path="/enter/none"),
+    ("GET", "/enter/{secret}"): Asked(OPEN, path="/enter/{entry}"),
+    ("POST", "/enter/{secret}"): Asked(OPEN, path="/enter/{entry}"),
+    ("GET", "/signout"): Asked(KNOWN),
+    ("POST", "/signout"): Asked(KNOWN, spoils=True, out=True),
     ("GET", "/me"): Asked(KNOWN),
     ("GET", "/me/token"): Asked(KNOWN),
     ("POST", "/me/token"): Asked(KNOWN, spoils=True),
@@ -220,39 +254,7 @@ LAB_PAGES: Final[dict[tuple[str, str], Asked]] = {
     ("GET", "/me/invitation"): Asked(KNOWN),
     ("POST", "/me/invitation"): Asked(TEACHER),
     ("GET", "/me/leave"): Asked(KNOWN),
-    ("POST", "/me/leave"): Asked(KNOWN, spoils=True),
-    ("GET", "/audit"): Asked(TEACHER),
-    ("GET", "/labs"): Asked(KNOWN),
-    ("POST", "/labs"): Asked(TEACHER, form={"title": "Slabs"}),
-    ("GET", ROOM): Asked(SEEN),
-    ("GET", f"{ROOM}/board"): Asked(TAUGHT),
-    ("GET", f"{ROOM}/join.svg"): Asked(TAUGHT),
-    ("POST", f"{ROOM}/describe"): Asked(TAUGHT, form={"title": "Slabs", "text": ""}),
-    ("POST", f"{ROOM}/code"): Asked(TAUGHT, spoils=True),
-    ("POST", f"{ROOM}/code/close"): Asked(TAUGHT, spoils=True),
-    ("POST", f"{ROOM}/freeze"): Asked(TAUGHT, form={"frozen": "on"}, spoils=True),
-    ("GET", f"{ROOM}/close"): Asked(TAUGHT),
-    ("POST", f"{ROOM}/close"): Asked(TAUGHT, spoils=True),
-    ("GET", f"{ROOM}/delete"): Asked(TAUGHT),
-    ("POST", f"{ROOM}/delete"): Asked(TAUGHT, spoils=True),
-    ("POST", f"{ROOM}/machines"): Asked(TAUGHT, form={"session": "{prepared}", "kind": "prepared"}),
-    ("POST", f"{ROOM}/machines/{{machine_id}}"): Asked(TAUGHT, form={"title": "Small"}),
-    ("POST", f"{ROOM}/machines/{{machine_id}}/remove"): Asked(TAUGHT, spoils=True),
-    ("POST", f"{ROOM}/machines/{{machine_id}}/copy"): Asked(SEEN),
-    ("POST", f"{ROOM}/machines/{{machine_id}}/checkpoints"): Asked(
-        TAUGHT, form={"seq": "4", "title": "x"}, spoils=True
-    ),
-    ("POST", f"{ROOM}/checkpoints/{{checkpoint_id}}/remove"): Asked(TAUGHT, spoils=True),
-    ("POST", f"{ROOM}/checkpoints/{{checkpoint_id}}/done"): Asked(REACH),
-    ("POST", f"{ROOM}/sessions/{{session_id}}/catch-up"): Asked(MINE),
-    ("POST", f"{ROOM}/sessions/{{session_id}}/lock"): Asked(TAUGHT, form={"locked": "on"}, spoils=True),
-    ("GET", f"{ROOM}/sessions/{{session_id}}/reset"): Asked(TAUGHT),
-    ("POST", f"{ROOM}/sessions/{{session_id}}/reset"): Asked(TAUGHT),
-    ("GET", f"{ROOM}/members"): Asked(TAUGHT),
-    ("GET", f"{ROOM}/members/{{number}}/delete"): Asked(TAUGHT),
-    ("POST", f"{ROOM}/members/{{number}}/delete"): Asked(TAUGHT, spoils=True),
-    ("GET", f"{ROOM}/activity"): Asked(TAUGHT),
-    ("GET", f"{ROOM}/activity.csv"): Asked(TAUGHT),
+    ("POST", "/me/leave"): Asked(KNOWN, spoils=True, out=True),
 }
 
-TABLE: Final = {**API, **LABS, **WALLS, **PAGES, **LAB_PAGES}
+TABLE: Final = {**ENTRANCE, **ROOMS, **API, **LABS, **WALLS, **PAGES}

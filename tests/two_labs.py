@@ -136,6 +136,10 @@ def furnish(world: TwoLabs, client: TestClient) -> None:
         world.tokens[role] = joined["token"]
         world.ids[f"task_of_{role}"] = f"m{joined['member']['number']}"
         world.secrets += [joined["token"], joined["entry"].rpartition("/")[2]]
+    entry = sent(client, world.tokens["owner"], "POST", "/me/entry")["entry"]
+    invitation = teach("POST", "/invitations")["url"]
+    world.ids |= {"entry": entry.rpartition("/")[2], "invitation": invitation.rpartition("/")[2]}
+    world.secrets += [world.ids["entry"], world.ids["invitation"]]
     copy = sent(client, world.tokens["owner"], "POST", f"{here}/machines/{world.ids['machine']}/copy")
     for _ in range(2):
         path = f"/sessions/{copy['id']}/alloc_page"

@@ -8,7 +8,8 @@ import pytest
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
-from app.guard import COOKIE, DOORS, SECURE_COOKIE, cookie_name, is_door
+from app.cookies import COOKIE, SECURE_COOKIE, cookie_name
+from app.guard import DOORS, is_door
 from app.settings import Settings
 from tests.classroom import first_instructor, labs_of
 from tests.factories import settings_for

@@ -28,7 +28,7 @@ class Class:
     def browser(self) -> TestClient:
         """Another browser, with no cookie yet, in the same event loop."""
         browser = TestClient(
-            self.app, base_url=self.first.base_url, raise_server_exceptions=False, follow_redirects=False
+            self.app, base_url=str(self.first.base_url), raise_server_exceptions=False, follow_redirects=False
         )
         browser.portal = self.first.portal
         return browser

@@ -249,6 +249,35 @@ def test_members_follow_until_they_look_elsewhere(class_: tuple[str, Hall], ente
     expect(member.locator("#follow")).to_be_hidden()
 
 
+def test_an_explanation_is_followed_step_by_step(class_: tuple[str, Hall], enter: Enter) -> None:
+    address, made = class_
+    shared = f"/sessions/{made.shared}"
+    made_call = httpx2.post(
+        f"{address}/api/v1{shared}/calls",
+        content="alloc_pages(GFP_KERNEL, 3)",
+        headers={"Content-Type": "text/plain", "Authorization": f"Bearer {made.token}"},
+        timeout=20,
+    )
+    seq = made_call.json()["outcomes"][0]["seq"]
+    teacher = enter(made.token, shared)
+    present(teacher)
+    member = enter(made.tokens[3], shared)
+    member.get_by_role("button", name="Follow the presenter").click()
+    following(member)
+    teacher.goto(f"{address}{shared}/explain/{seq}")
+    member.wait_for_url(f"**{shared}/explain/{seq}")
+    following(member)
+    member.evaluate("window.stayed = true")
+    for step in (1, 2, 3):
+        teacher.keyboard.press(".")
+        expect(member).to_have_url(re.compile(f"decision={step}"))
+        expect(member.locator(f"#step-{step}")).to_have_attribute("aria-current", "step")
+    assert member.evaluate("window.stayed")
+    member.keyboard.press(",")
+    alone(member)
+    expect(member.locator("#stage-said")).to_have_text("You look around by yourself now")
+
+
 def test_presenting_goes_on_after_a_reload_and_ends_where_another_page_begins(
     class_: tuple[str, Hall], enter: Enter
 ) -> None:

@@ -20,6 +20,7 @@ from app.web.journal import BACKWARDS, Outcome, call_text, change, headlines, pf
 from app.web.language import _
 from app.web.render import respond
 from app.web.shell import shell_of
+from app.web.stage import StageView, stage_at
 from app.web.stepping import StepAddress, View
 
 router = APIRouter(include_in_schema=False)
@@ -68,9 +69,10 @@ async def explain_page(request: Request, session_id: str, seq: str) -> Response:
     view = await sessions.past(who, session_id, at, stepping.look, here, over, touched)
     whole = request.query_params.get("all") == "1"
     only = request.query_params.get("only") == "1"
+    stage = await stage_at(request, session_id)
     # Thousands of rows take their time; others are answered meanwhile.
     return await run_in_threadpool(
-        page, request, info, outcome, explained, here, view, whole=whole, only=only
+        page, request, info, outcome, explained, here, view, stage, whole=whole, only=only
     )
 
 
@@ -91,6 +93,7 @@ def page(
     explained: Mapping[str, Any],
     there: StepAddress,
     view: View,
+    stage: StageView | None,
     *,
     whole: bool,
     only: bool,
@@ -135,6 +138,7 @@ def page(
         tracepoints_listed=listed(0, len(lines), len(points)),
         tracepoints_total=len(points),
         api=f"/api/v1/sessions/{info.id}/events/{seq}/explain",
+        stage=stage,
     )
     return respond(context)
 

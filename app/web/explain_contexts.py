@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.web.contexts import Change, Fact, Link, MapView, Page
+from app.web.stage import StageView
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +134,8 @@ class ExplainPage(Page):
     answer. back: to the machine. earlier, later: the rows beside it. moment: the machine at the step that the
     address names. listed: which of the `total` steps are; before, behind: to the others. whole:
     to the page with everything, where something is left out. tracepoints: one a line, as the trace file has
-    them; tracepoints_listed: which of them. api: where programs read it.
+    them; tracepoints_listed: which of them. api: where programs read it. stage: presenting, and following, in
+    a lab.
     """
 
     TEMPLATE: ClassVar[str] = "explain.html"
@@ -161,3 +163,4 @@ class ExplainPage(Page):
     tracepoints_listed: str
     tracepoints_total: int
     api: str
+    stage: StageView | None

@@ -4,6 +4,7 @@
 import { all, maybe } from "./dom.js";
 import { onKey } from "./keys.js";
 import { swap } from "./regions.js";
+import { stage } from "./stage.js";
 
 /** @param {string} selector */
 const follow = (selector) => () => maybe(document, selector, HTMLElement)?.click();
@@ -26,6 +27,17 @@ document.addEventListener("keydown", (event) => {
 
 let asked = 0;
 
+const moved = stage({
+  show: async (to) => {
+    const address = new URL(to, location.href);
+    if (address.pathname !== location.pathname) return false;
+    history.replaceState(null, "", address);
+    await show(address.href, false);
+    return true;
+  },
+  again: async () => {},
+});
+
 /**
  * Show the machine at another step, or through another window.
  * @param {string} address @param {boolean} push
@@ -47,6 +59,7 @@ async function show(address, push) {
     return;
   }
   if (push) history.pushState(null, "", address);
+  moved();
   mark(row, fresh);
   swap(page);
 }

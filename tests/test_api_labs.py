@@ -14,6 +14,7 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from app.labs import csvfile
+from app.rates import Rates
 from tests.roles import LABS
 from tests.served import BASE, problem
 from tests.test_api_openapi import DRAFT
@@ -114,6 +115,14 @@ def test_who_joins_again_under_a_key_is_the_same_member_with_a_new_token(
     assert ask("anonymous", "POST", "/join", body, idempotency_key=key).status_code == 201
     ask("instructor", "DELETE", f"/labs/{{lab}}/members/{first['member']['number']}")
     problem(ask("anonymous", "POST", "/join", body, idempotency_key=key), 404)
+
+
+def test_joining_again_counts_like_joining(ask: Ask, client: TestClient, world: TwoLabs) -> None:
+    client.app.state.labs.entrance._joins = Rates(0.001, 2)  # type: ignore[attr-defined]
+    body, key = {"code": world.ids["code"], "nickname": "Kim"}, str(uuid.uuid4())
+    answers = [ask("anonymous", "POST", "/join", body, idempotency_key=key) for _ in range(3)]
+    assert [answer.status_code for answer in answers] == [201, 201, 429]
+    assert answers[2].headers["retry-after"] == "1"
 
 
 @pytest.mark.parametrize("key", ["short", "x" * 21, "x" * 256, "no blanks in a key, however long"])

@@ -186,13 +186,13 @@ class Entrance:
         the member's row, so that no secret is in it: `joined` says who that was. Raises NotFound, BadArgument
         at `nickname`, LimitReached, and TooMany where very many come by one code at once.
         """
-        await self._sessions.not_done(terms)
         code = secret.heard(code)
-        nickname = wording.line("nickname", nickname, wording.NAME_LENGTH)
-        lab = await self._sessions.query(_open_lab, code)
         wait = self._joins.take(code)
         if wait > 0:
             raise TooMany("very many are joining at this moment: try again in a second", 1)
+        await self._sessions.not_done(terms)
+        nickname = wording.line("nickname", nickname, wording.NAME_LENGTH)
+        lab = await self._sessions.query(_open_lab, code)
         token = secret.new_secret()
 
         def write(db: Connection) -> MemberRow:

@@ -55,7 +55,7 @@ class Asked:
     """A route's rule, and a request that does what the route is for.
 
     json, form: the body. path: instead of filling the route's own. spoils: the world is another one then.
-    endless: the answer is a stream. out: it leads to the entrance, and the cookie is taken back.
+    endless: the answer is a stream. out: the cookie is taken back.
     """
 
     rule: tuple[str, dict[str, Any]]

@@ -131,11 +131,10 @@ def first_part(client: TestClient, path: str, headers: dict[str, str]) -> Respon
 
 
 def done(answer: Response, *, out: bool = False) -> bool:
-    """Whether the request has had its effect: nobody was sent to the entrance instead. out: that is it."""
-    to_entrance = answer.headers.get("location", "").startswith("/join")
-    if out:
-        return to_entrance and "max-age=0" in answer.headers.get("set-cookie", "").lower()
-    return answer.status_code < 400 and not to_entrance
+    """Whether the request has had its effect: nobody was sent to the entrance instead. out: a cookie is gone."""
+    if out and "max-age=0" not in answer.headers.get("set-cookie", "").lower():
+        return False
+    return answer.status_code < 400 and not answer.headers.get("location", "").startswith("/join")
 
 
 def right(answer: Response, path: str, outcome: Any) -> bool:

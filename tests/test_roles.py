@@ -131,7 +131,7 @@ def first_part(client: TestClient, path: str, headers: dict[str, str]) -> Respon
 
 
 def done(answer: Response, *, out: bool = False) -> bool:
-    """Whether the request has had its effect: nobody was sent to the entrance instead. out: a cookie is gone."""
+    """Whether the request has had its effect: nobody was sent to the entrance. out: a cookie is gone."""
     if out and "max-age=0" not in answer.headers.get("set-cookie", "").lower():
         return False
     return answer.status_code < 400 and not answer.headers.get("location", "").startswith("/join")

@@ -443,7 +443,7 @@ VALUES: list[Any] = [
     ["x"],
     "../..",
 ]
-WITH_BODY = [route for route, asked in LABS.items() if route[0] in ("POST", "PATCH")]
+WITH_BODY = [route for route, asked in LABS.items() if route[0] in ("POST", "PATCH", "PUT")]
 
 
 @pytest.mark.parametrize("route", WITH_BODY, ids=" ".join)

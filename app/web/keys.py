@@ -63,16 +63,18 @@ async def keys_page(request: Request, shown: Shown | None = None) -> Response:
     person = asker(request)
     if person.kind == "local":
         raise Forbidden(_("nobody has to sign in here: in open mode this server is one person’s"))
-    lab = None
+    lab = export = None
     if person.lab is not None:
         found = await labs_of(request).rooms.get(person, person.lab)
         lab = Link(found.title, f"/labs/{found.id}")
+        export = f"/api/v1/labs/{found.id}/members/{person.number}/export"
     page = KeysPage(
         shell=shell_of(request, "/me"),
         title=_("Your keys"),
         name=person.name,
         member=person.kind == "member",
         lab=lab,
+        export=export,
         shown=shown,
     )
     return respond(page, 200 if shown is None else 201)

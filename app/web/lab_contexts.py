@@ -100,12 +100,16 @@ class Shown:
 
 @dataclass(frozen=True, slots=True)
 class KeysPage(Page):
-    """lab/keys.html: who one is, and with what one comes back. member: instructors have a password."""
+    """lab/keys.html: who one is, and with what one comes back.
+
+    member: an instructor has a password instead. export: all that there is of a member, as a file.
+    """
 
     TEMPLATE: ClassVar[str] = "lab/keys.html"
     name: str
     member: bool
     lab: Link | None
+    export: str | None = None
     shown: Shown | None = None
 
 

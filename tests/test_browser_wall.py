@@ -299,11 +299,11 @@ def test_without_script_there_is_a_form_and_a_link(class_: tuple[str, Hall], ent
     shared = f"/sessions/{made.shared}?panel=tasks"
     teacher = enter(made.token, shared, java_script_enabled=False)
     teacher.get_by_role("button", name="Present").click()
-    assert teacher.url == address + shared
+    assert teacher.url.startswith(address + shared)
     expect(teacher.get_by_role("button", name="Present")).to_have_attribute("aria-pressed", "true")
     member = enter(made.tokens[1], f"/sessions/{made.machines[1]}", java_script_enabled=False)
     member.get_by_role("link", name="To what is presented").click()
-    assert member.url == address + shared
+    assert member.url == teacher.url
     teacher.get_by_role("button", name="Present").click()
     member.reload()
     expect(member.locator("#to-presenter")).to_be_hidden()

@@ -403,9 +403,10 @@ def test_answers_are_as_described(ask: Ask, client: TestClient, method: str, pat
 
 def test_every_answer_of_labs_has_an_example_that_fits(client: TestClient) -> None:
     document = client.get(f"{BASE}/openapi.json").json()
-    for method, path in LABS:
+    for (method, path), asked in LABS.items():
         for status, answer in document["paths"][path][method.lower()]["responses"].items():
-            if status in ("200", "201") and not path.endswith(("/copy", "/reset")):
+            told_elsewhere = asked.endless or path.endswith(("/copy", "/reset"))
+            if status in ("200", "201") and not told_elsewhere:
                 ((kind, content),) = answer["content"].items()
                 schema = {"$schema": DRAFT, **content["schema"], "components": document["components"]}
                 assert jsonschema_rs.is_valid(schema, content["example"]), (path, kind)

@@ -137,6 +137,7 @@ LABS: Final[dict[tuple[str, str], Asked]] = {
     ("GET", f"{LAB}/members/{{number}}"): Asked(SELF),
     ("DELETE", f"{LAB}/members/{{number}}"): Asked(TAUGHT, spoils=True),
     ("GET", f"{LAB}/members/{{number}}/export"): Asked(SELF),
+    ("GET", f"{LAB}/export"): Asked(TAUGHT),
     ("GET", f"{LAB}/machines"): Asked(SEEN),
     ("POST", f"{LAB}/machines"): Asked(TAUGHT, {"session": "{prepared}", "kind": "prepared"}),
     ("PATCH", f"{LAB}/machines/{{machine}}"): Asked(TAUGHT, {"title": "Small"}),
@@ -183,7 +184,7 @@ PAGES: Final[dict[tuple[str, str], Asked]] = {
     ("POST", f"{HERE}/rewind"): Asked(OWN, form={"to": "2"}),
     ("POST", f"{HERE}/fork"): Asked(READ, form={"at": "2"}),
     ("POST", f"{HERE}/rename"): Asked(OWN, form={"name": "another"}),
-    ("GET", f"{HERE}/delete"): Asked(READ),  # only what would be lost
+    ("GET", f"{HERE}/delete"): Asked(OWN),
     ("POST", f"{HERE}/delete"): Asked(OWN, spoils=True),
     ("POST", "/demos/{name}"): Asked(KNOWN, path="/demos/split-and-merge"),
     ("GET", "/demos/{name}"): Asked(KNOWN, path="/demos/split-and-merge"),

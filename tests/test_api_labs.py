@@ -260,6 +260,24 @@ def test_a_members_file(ask: Ask, client: TestClient, world: TwoLabs) -> None:
     assert client.post(f"{BASE}/sessions", content=part, headers=headers).status_code == 201
 
 
+def test_a_labs_file(ask: Ask, world: TwoLabs) -> None:
+    answer = ask("instructor", "GET", "/labs/{lab}/export")
+    assert answer.headers["content-type"] == "application/x-ndjson"
+    head, *lines = map(json.loads, answer.text.splitlines())
+    assert (head["kind"], {machine["kind"] for machine in head["machines"]}) == (
+        "lab",
+        {"prepared", "operate", "watch"},
+    )
+    kinds = [line["kind"] for line in lines if "kind" in line]
+    machines = len({machine["session"] for machine in head["machines"]})
+    assert kinds[:machines] == ["session"] * machines
+    members = ask("instructor", "GET", "/labs/{lab}/members").json()["items"]
+    assert kinds.count("member") == len(members)
+    assert [line["nickname"] for line in lines if line.get("kind") == "member"] == [
+        member["nickname"] for member in members
+    ]
+
+
 # -- machines --------------------------------------------------------------------------------------------
 
 

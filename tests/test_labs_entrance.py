@@ -3,6 +3,7 @@
 import asyncio
 import re
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -226,6 +227,37 @@ async def test_tokens_expire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) ->
         monkeypatch.setattr(secret, "in_days", lambda _days: "2020-01-01T00:00:00.000Z")
         entered, _ = await room.labs.entrance.join(str(room.lab.code), "Kim")
         assert await room.labs.entrance.identify(entered.secret) is None
+
+
+async def test_of_very_many_tokens_the_newest_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(entrance, "TOKENS", 3)
+    async with a_class(tmp_path) as room:
+        kim = await room.join("Kim")
+        link = await room.labs.entrance.renew(kim, "entry")
+        cookies = [(await room.labs.entrance.enter(link)).secret for _ in range(5)]
+        good = [await room.labs.entrance.identify(cookie) == kim for cookie in cookies]
+        assert good[-1]
+        assert sum(good) == 3
+        assert await room.labs.entrance.enters(link) == kim
+
+
+async def test_what_is_taken_back_while_it_is_looked_for(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with a_class(tmp_path) as room:
+        at_door = room.labs.entrance
+        entered, _ = await at_door.join(str(room.lab.code), "Kim")
+        query = room.sessions.query
+
+        async def slow(*args: Any) -> Any:
+            found = await query(*args)
+            await at_door.leave(entered.secret)
+            return found
+
+        monkeypatch.setattr(room.sessions, "query", slow)
+        assert await at_door.identify(entered.secret) == entered.person  # it came before
+        monkeypatch.undo()
+        assert await at_door.identify(entered.secret) is None
 
 
 async def test_what_another_process_takes_back_ends_soon(

@@ -399,11 +399,12 @@ async def test_catching_up(tmp_path: Path) -> None:
         assert (await sharing.catch_up(kim, lab, mine.id, marks[0])).id == marks[0]
         await sharing.done(lee, lab, marks[0])
         assert (await sharing.catch_up(lee, lab, other.id)).id == marks[1]
-        standing = await room.labs.wall.standing(room.instructor, lab)
-        assert standing.checkpoints == {marks[0]: 2, marks[1]: 2}
+        for person in (room.instructor, kim):  # everybody sees how far the class is
+            found = await room.labs.wall.progress(person, lab)
+            assert (found.members, found.checkpoints) == (2, {marks[0]: 2, marks[1]: 2})
         with raw(room.settings) as db:
-            found = db.execute("SELECT member_id, how FROM progress ORDER BY time").fetchall()
-        assert found == [
+            how = db.execute("SELECT member_id, how FROM progress ORDER BY time").fetchall()
+        assert how == [
             (kim.id, "caught up"), (kim.id, "caught up"), (lee.id, "done"), (lee.id, "caught up")
         ]  # fmt: skip
 
@@ -603,9 +604,11 @@ async def test_activity_counts_what_each_has_done(tmp_path: Path) -> None:
         await room.labs.sharing.catch_up(kim, room.lab.id, mine.id)
         found = await room.labs.wall.activity(room.instructor, room.lab.id)
         assert [(one.number, one.nickname, one.calls, one.seq, one.checkpoint) for one in found] == [
-            (1, "Kim", 9, 12, "The block is back"),  # with the rewind, which was theirs
-            (2, "Lee", 1, None, None),
+            (1, "Kim", 9, 10, "The block is back"),  # with the rewind, which was theirs and their last
+            (2, "Lee", 1, 2, None),
         ]
+        assert found[0].last_call is not None
+        assert found[1].last_call is not None
 
 
 async def test_a_class_is_found_again_after_a_restart(tmp_path: Path) -> None:

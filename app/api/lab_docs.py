@@ -166,6 +166,21 @@ EXPORT: Final[Doc] = {
     }
 }
 
+EXPORT_LAB: Final[Doc] = {
+    "responses": {
+        200: {
+            "description": (
+                "a line for the lab; the lines of each exported session that it has prepared or shared; and "
+                "for each member a line and the lines of each of their sessions"
+            ),
+            "content": {
+                NDJSON: {"schema": {"type": "string"}, "example": '{"kind":"lab","title":"Buddies"}\n'}
+            },
+            "headers": {"Content-Disposition": {"schema": {"type": "string"}}},
+        }
+    }
+}
+
 # -- machines --------------------------------------------------------------------------------------------
 
 MACHINES: Final[Doc] = shows(lab_models.MachineList, {"items": [MACHINE_EXAMPLE]})

@@ -7,10 +7,10 @@ from typing import Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import Response, StreamingResponse
 
 from app.api import docs, lab_answers, lab_docs
-from app.api.bodies import json_object, optional_object
+from app.api.bodies import NDJSON, json_object, optional_object
 from app.api.fields import FLAG, STRING, Kind, between, taken
 from app.api.in_labs import asked, labs_of
 from app.api.repeatable import on_terms
@@ -100,3 +100,12 @@ async def drop_code(request: Request) -> Response:
     labs, person, lab_id = asked(request)
     await labs.rooms.drop_code(person, lab_id)
     return Response(status_code=204)
+
+
+@one.get("/export", **docs.operation("export_lab", "All of a lab", lab_docs.EXPORT_LAB))
+async def export(request: Request) -> Response:
+    """For its instructor."""
+    labs, person, lab_id = asked(request)
+    lines = await labs.exporting.lab(person, lab_id)
+    headers = {"Content-Disposition": f'attachment; filename="{lab_id}.ndjson"'}
+    return StreamingResponse(lines, headers=headers, media_type=NDJSON)

@@ -9,11 +9,12 @@ from app.labs.person import Person
 from app.labs.room import taught
 from app.store import Connection, journal, labs, people
 from app.store import sessions as session_rows
+from app.store.labs import Made
 from app.store.sessions import Place
 
 
 class Activity(NamedTuple):
-    """A member's part in a lab. calls: made by them. seq: of the machine that they have called last."""
+    """A member's part in a lab. calls: made by them, wherever. seq, last_call: of the last one, and when."""
 
     number: int
     nickname: str
@@ -27,17 +28,15 @@ class Activity(NamedTuple):
 def activity(db: Connection, person: Person, lab_id: str) -> list[Activity]:
     """By number. Raises as Rooms does."""
     taught(db, person, lab_id)
-    places = session_rows.places(db, lab_id)
-    times = {sid: time for sid, time, _ in journal.lasts(db, lab_id)}
-    theirs = by_owner(places)
-    owners = {place.id: place.owner for place in places}
+    owners = {place.id: place.owner for place in session_rows.places(db, lab_id)}
     members = {member.id: member for member in people.lab_members(db, lab_id)}
-    calls: dict[str, int] = {}
-    for session_id, by, count in labs.calls(db, lab_id):
-        owner = members.get(owners[session_id])
+    made: dict[str, list[Made]] = {}
+    for part in labs.calls(db, lab_id):
+        owner = members.get(owners[part.session_id])
         # In a machine of one's own one is alone with the instructor; a file that came in may say otherwise.
-        if owner is None or by == f"m{owner.number}":
-            calls[by] = calls.get(by, 0) + count
+        if owner is None or part.by == f"m{owner.number}":
+            made.setdefault(part.by, []).append(part)
+    times = journal.times(db, [(part.session_id, part.last) for parts in made.values() for part in parts])
     titles = {mark.id: mark.title for mark in labs.lab_checkpoints(db, lab_id)}
     order = {mark: place for place, mark in enumerate(titles)}
     furthest: dict[str, str] = {}
@@ -45,15 +44,16 @@ def activity(db: Connection, person: Person, lab_id: str) -> list[Activity]:
         furthest[row.member_id] = titles[row.checkpoint_id]
     found = []
     for member in members.values():
-        last = last_called(theirs.get(member.id, ()), times)
+        parts = made.get(f"m{member.number}", [])
+        last = max(((times[part.session_id, part.last], part.last) for part in parts), default=None)
         found.append(
             Activity(
                 member.number,
                 member.nickname,
                 member.joined,
-                calls.get(f"m{member.number}", 0),
-                None if last is None else last.seq,
-                None if last is None else times.get(last.id),
+                sum(part.rows for part in parts),
+                None if last is None else last[1],
+                None if last is None else last[0],
                 furthest.get(member.id),
             )
         )

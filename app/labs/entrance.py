@@ -29,6 +29,7 @@ STAYS_SIGNED_IN: Final = 14.0
 
 REMEMBERED: Final = 10.0  # seconds for which another process's taking back of a token may be missed
 KNOWN: Final = 20_000
+TOKENS: Final = 20  # of one person for one use: browsers and devices, scripts that sign in each time
 KEY_LENGTH: Final = 1_000  # of a name that is tried: a character may become several
 JOINS_A_SECOND: Final = 20.0  # by one code
 JOINS_AT_ONCE: Final = 400
@@ -52,6 +53,7 @@ class Entrance:
         self._joins = Rates(JOINS_A_SECOND, JOINS_AT_ONCE)
         # By the token's hash: who holds it, and until when that is believed without looking.
         self._known: OrderedDict[str, tuple[Person, float]] = OrderedDict()
+        self._taken_back = 0  # how often some were
 
     def open(self) -> None:
         """Begin to let people in."""
@@ -69,10 +71,11 @@ class Entrance:
         found = self._known.get(sha256)
         if found is not None and found[1] > time.monotonic():
             return found[0]
+        taken_back = self._taken_back
         person = await self._sessions.query(_holder, sha256, ("cookie", "script"))
-        if person is None:
+        if person is None or taken_back != self._taken_back:  # perhaps this one, while it was looked for
             self._known.pop(sha256, None)
-            return None
+            return person
         self._known[sha256] = person, time.monotonic() + REMEMBERED
         self._known.move_to_end(sha256)
         if len(self._known) > KNOWN:
@@ -81,6 +84,7 @@ class Entrance:
 
     def forget(self, person_id: str) -> None:
         """Look again at every token of somebody: some have been taken back."""
+        self._taken_back += 1
         for sha256 in [known for known, (person, _) in self._known.items() if person.id == person_id]:
             del self._known[sha256]
         self._sessions.send_away(person_id)
@@ -142,7 +146,7 @@ class Entrance:
             if not last:
                 adopted = session_rows.give_all(db, LOCAL.id, row.id)
                 acts.note(db, person, "adopt what was local", detail=f"{adopted} sessions")
-            people.add_token(db, _token(cookie, "cookie", row.id, STAYS_SIGNED_IN))
+            _issue(db, _token(cookie, "cookie", row.id, STAYS_SIGNED_IN))
             return row
 
         return Entered(Person.of_account(await self._sessions.execute(write)), cookie)
@@ -165,7 +169,7 @@ class Entrance:
         token = secret.new_secret()
 
         def write(db: Connection) -> None:
-            people.add_token(db, _token(token, use, row.id, STAYS_SIGNED_IN if use == "cookie" else None))
+            _issue(db, _token(token, use, row.id, STAYS_SIGNED_IN if use == "cookie" else None))
             acts.note(db, person, "sign in", detail=use)
 
         await self._sessions.execute(write)
@@ -208,7 +212,7 @@ class Entrance:
                 now(),
             )
             people.add_member(db, row)
-            people.add_token(db, _token(token, use, row.id))
+            _issue(db, _token(token, use, row.id))
             return row
 
         member = await self._sessions.execute(write, terms=terms)
@@ -238,7 +242,7 @@ class Entrance:
             person = _holder(db, secret.digest(entry), ("entry",))
             if person is None:
                 raise NotFound("entry", "that you have followed")
-            people.add_token(db, _token(cookie, "cookie", person.id))
+            _issue(db, _token(cookie, "cookie", person.id))
             return person
 
         return Entered(await self._sessions.execute(write), cookie)
@@ -257,7 +261,7 @@ class Entrance:
 
         def write(db: Connection) -> None:
             people.forget(db, person.id, use)
-            people.add_token(db, _token(fresh, use, person.id))
+            _issue(db, _token(fresh, use, person.id))
             if person.kind == "instructor":
                 acts.note(db, person, "renew a token", detail=use)
 
@@ -269,6 +273,7 @@ class Entrance:
         """Sign out: this token opens nothing any more."""
         sha256 = secret.digest(token)
         await self._sessions.execute(partial(people.remove_token, sha256=sha256))
+        self._taken_back += 1
         self._known.pop(sha256, None)
 
     async def leave_everywhere(self, person: Person) -> None:
@@ -279,6 +284,13 @@ class Entrance:
 
 def _token(token: str, use: str, holder: str | None, days: float | None = None) -> TokenRow:
     return TokenRow(secret.digest(token), use, holder, now(), secret.in_days(days or STAYS[use]))
+
+
+def _issue(db: Connection, row: TokenRow) -> None:
+    """Give somebody a token. Of very many for the same use only the newest stay good."""
+    assert row.holder is not None
+    people.add_token(db, row)
+    people.keep_newest(db, row.holder, row.use, TOKENS)
 
 
 def _good(db: Connection, sha256: str, *uses: str) -> TokenRow | None:

@@ -1,7 +1,8 @@
-"""All that there is of a member, as one file of NDJSON.
+"""All that there is of a member, or of a whole lab, as one file of NDJSON.
 
-A line for the member; for each of their sessions the lines of an exported session, which can be cut out and
-imported again; and a line for each row that they have made on the lab's shared machines.
+A member: a line for them; for each of their sessions the lines of an exported session, which can be cut out
+and imported again; and a line for each row that they have made on the lab's shared machines. A lab: a line
+for it, the lines of each session that it has, and then those of each member.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from typing import Any
 from pydantic_core import to_json
 
 from app.labs.person import Person
-from app.labs.room import seen
+from app.labs.room import machines_of, seen, taught
 from app.labs.rooms import Rooms
 from app.sessions import NotFound, Principal, Sessions
 from app.store import Connection, journal, labs
@@ -38,16 +39,39 @@ class Exporting:
         shared = await self._sessions.query(_shared, lab_id)
         return self._parts(member, head, own, shared)
 
+    async def lab(self, person: Person, lab_id: str) -> AsyncIterator[bytes]:
+        """A lab's file, part by part: for its instructor. Raises NotFound and Forbidden."""
+        lab = await self._sessions.query(_lab, person, lab_id)
+        members = await self._rooms.roster(person, lab_id)
+        return self._lab_parts(person, lab, members)
+
+    async def _lab_parts(
+        self, person: Person, lab: dict[str, Any], members: list[MemberRow]
+    ) -> AsyncIterator[bytes]:
+        yield to_json(lab) + b"\n"
+        for session_id in dict.fromkeys(machine["session"] for machine in lab["machines"]):
+            async for part in self._session(person.principal, session_id):
+                yield part
+        for member in members:
+            head = await self._sessions.query(_head, person, member)
+            own = await self._rooms.machines_of_member(person, member.lab_id, member.number)
+            async for part in self._parts(member, head, [info.id for info in own], []):
+                yield part
+
+    async def _session(self, who: Principal, session_id: str) -> AsyncIterator[bytes]:
+        try:
+            _, lines = await self._sessions.export(who, session_id)
+        except NotFound:  # deleted meanwhile
+            return
+        async for part in lines:
+            yield part
+
     async def _parts(
         self, member: MemberRow, head: dict[str, Any], own: list[str], shared: list[str]
     ) -> AsyncIterator[bytes]:
         yield to_json(head) + b"\n"
         for session_id in own:
-            try:
-                _, lines = await self._sessions.export(Principal(member.id), session_id)
-            except NotFound:  # deleted meanwhile
-                continue
-            async for part in lines:
+            async for part in self._session(Principal(member.id), session_id):
                 yield part
         for session_id in shared:
             after = 0
@@ -73,6 +97,28 @@ def _head(db: Connection, person: Person, member: MemberRow) -> dict[str, Any]:
             {"title": titles[step.checkpoint_id], "how": step.how, "time": step.time}
             for step in labs.lab_progress(db, lab.id)
             if step.member_id == member.id
+        ],
+    }
+
+
+def _lab(db: Connection, person: Person, lab_id: str) -> dict[str, Any]:
+    lab = taught(db, person, lab_id)
+    return {
+        "kmemlab": FORMAT,
+        "kind": "lab",
+        "title": lab.title,
+        "text": lab.text,
+        "created": lab.created,
+        "closed": lab.closed,
+        "machines": [
+            {
+                "kind": machine.kind,
+                "title": machine.title,
+                "session": machine.session_id,
+                "seq": machine.seq,
+                "checkpoints": [{"seq": mark.seq, "title": mark.title} for mark in machine.checkpoints],
+            }
+            for machine in machines_of(db, lab_id)
         ],
     }
 

@@ -190,16 +190,15 @@ class Sharing:
 
         row = await self._sessions.query(query)
         applied = await self._sessions.rewind(person.principal, session_id, row.start, terms=terms)
-        await self._sessions.execute(
-            partial(
-                acts.note,
-                person=person,
-                act="reset a machine",
-                lab_id=lab_id,
-                target=session_id,
-                detail=f"row {applied.seq}",
-            )
+        note = partial(
+            acts.note,
+            person=person,
+            act="reset a machine",
+            lab_id=lab_id,
+            target=session_id,
+            detail=f"row {applied.seq}",
         )
+        await self._sessions.execute(note)
         return applied
 
     # -- checkpoints -----------------------------------------------------------------------------------------

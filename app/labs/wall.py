@@ -21,7 +21,7 @@ from app.labs import board
 from app.labs.activity import Activity, activity, by_owner, last_called
 from app.labs.board import Class, Last, Mark, Picture, Standing, Tile
 from app.labs.person import Person
-from app.labs.room import taught
+from app.labs.room import seen, taught
 from app.mm.errors import BadArgument
 from app.mm.page import STATES
 from app.sessions import Busy, Conflict, Forbidden, NotFound, Principal, Sessions, StorageFull
@@ -168,8 +168,8 @@ class Watched:
 
 
 def progress(db: Connection, person: Person, lab_id: str) -> Progress:
-    """How far a class is. Raises as Rooms does."""
-    taught(db, person, lab_id)
+    """How far a class is, for everybody who is in it. Raises as Rooms does."""
+    seen(db, person, lab_id)
     return Progress(people.member_count(db, lab_id), {mark.id: mark.reached for mark in marks_of(db, lab_id)})
 
 

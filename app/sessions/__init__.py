@@ -1,6 +1,6 @@
 """The use cases, the live machines and the writer: the one door through which a machine changes."""
 
-from app.sessions.access import LOCAL, Principal, principal_of
+from app.sessions.access import LOCAL, Principal, Right, principal_of
 from app.sessions.answers import Applied, BatchItem, Page, SessionInfo
 from app.sessions.errors import (
     BatchBlocked,
@@ -38,6 +38,7 @@ __all__ = [
     "Reader",
     "Replied",
     "Reply",
+    "Right",
     "SessionInfo",
     "Sessions",
     "Stale",

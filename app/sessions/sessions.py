@@ -201,9 +201,9 @@ class Sessions:
             None if last is None else naming.encode_cursor(last.created, last.id),
         )
 
-    async def get(self, principal: Principal, session_id: str) -> SessionInfo:
-        """One session."""
-        return self._seen(await self._read_rows(queries.allowed, principal, session_id, Right.READ))
+    async def get(self, principal: Principal, session_id: str, right: Right = Right.READ) -> SessionInfo:
+        """One session, of which the principal may do so much."""
+        return self._seen(await self._read_rows(queries.allowed, principal, session_id, right))
 
     async def rename(
         self, principal: Principal, session_id: str, name: str, *, terms: Terms | None = None

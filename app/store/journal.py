@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Result, bindparam, insert, select, update
+from sqlalchemy import Connection, Result, bindparam, insert, select, tuple_, update
 
 from app.store.prepared import Prepared
 from app.store.tables import journal, sessions
@@ -88,12 +88,8 @@ _HEADS: Final = (
     .where(sessions.c.id.in_(bindparam("ids", expanding=True)))
 )
 
-_LASTS: Final = (
-    select(journal.c.session_id, journal.c.time, journal.c.outcome)
-    .select_from(
-        sessions.join(journal, (journal.c.session_id == sessions.c.id) & (journal.c.seq == sessions.c.seq))
-    )
-    .where(sessions.c.lab_id == bindparam("of"))
+_TIMES: Final = select(journal.c.session_id, journal.c.seq, journal.c.time).where(
+    tuple_(journal.c.session_id, journal.c.seq).in_(bindparam("rows", expanding=True))
 )
 
 
@@ -200,6 +196,10 @@ def heads(db: Connection, session_ids: Sequence[str]) -> dict[str, tuple[int, st
     return found
 
 
-def lasts(db: Connection, lab_id: str) -> list[tuple[str, str, bytes]]:
-    """Session, time and outcome of the last row of each session of a lab that has one."""
-    return [(sid, time, outcome) for sid, time, outcome in db.execute(_LASTS, {"of": lab_id})]
+def times(db: Connection, rows: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
+    """When rows were made, by their session and seq."""
+    found: dict[tuple[str, int], str] = {}
+    for first in range(0, len(rows), _CHUNK // 2):
+        some = rows[first : first + _CHUNK // 2]
+        found |= {(sid, seq): time for sid, seq, time in db.execute(_TIMES, {"rows": some})}
+    return found

@@ -101,7 +101,7 @@ _MARKS_OF_IDS: Final = (
     .order_by(lab_machines.c.created, lab_machines.c.id, checkpoints.c.seq)
 )
 _CALLS: Final = (
-    select(sessions.c.id, journal.c.by, func.count())
+    select(sessions.c.id, journal.c.by, func.count(), func.max(journal.c.seq))
     .select_from(sessions.join(journal, journal.c.session_id == sessions.c.id))
     .where(sessions.c.lab_id == bindparam("of"), journal.c.by.is_not(None))
     .group_by(sessions.c.id, journal.c.by)
@@ -250,6 +250,15 @@ def reached_by(db: Connection, member_id: str) -> dict[str, str]:
     return {row.checkpoint_id: row.how for row in db.execute(query)}
 
 
-def calls(db: Connection, lab_id: str) -> list[tuple[str, str, int]]:
-    """Session, who, and how many calls they have made there, in all sessions of a lab."""
-    return [(session, by, count) for session, by, count in db.execute(_CALLS, {"of": lab_id})]
+class Made(NamedTuple):
+    """What somebody has made in a session: how many rows, and the last one."""
+
+    session_id: str
+    by: str
+    rows: int
+    last: int
+
+
+def calls(db: Connection, lab_id: str) -> list[Made]:
+    """What everybody has made in each session of a lab."""
+    return [Made(*row) for row in db.execute(_CALLS, {"of": lab_id})]

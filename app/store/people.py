@@ -160,6 +160,21 @@ def forget(db: Connection, holder: str | None, use: str | None = None) -> None:
     db.execute(query if use is None else query.where(tokens.c.use == use))
 
 
+def keep_newest(db: Connection, holder: str, use: str, most: int) -> None:
+    """Take all but the newest tokens of a holder for one use out of use."""
+    newest = (
+        select(tokens.c.sha256)
+        .where(tokens.c.holder == holder, tokens.c.use == use)
+        .order_by(tokens.c.created.desc(), tokens.c.sha256)
+        .limit(most)
+    )
+    db.execute(
+        delete(tokens).where(
+            tokens.c.holder == holder, tokens.c.use == use, tokens.c.sha256.not_in(newest.scalar_subquery())
+        )
+    )
+
+
 def sweep_tokens(db: Connection, before: str) -> None:
     """Delete those that have expired before a time."""
     db.execute(delete(tokens).where(tokens.c.expires < before))

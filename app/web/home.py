@@ -16,7 +16,7 @@ from app.demos import Library
 from app.mm import boot
 from app.mm.errors import BadArgument
 from app.pacing import paced
-from app.sessions import Event, NotFound, Principal, SessionInfo, Sessions, StorageFull
+from app.sessions import Event, NotFound, Principal, Right, SessionInfo, Sessions, StorageFull
 from app.web import uploads, wording
 from app.web.address import number
 from app.web.asking import asker, labs_of
@@ -139,7 +139,7 @@ async def rename(request: Request, session_id: str, name: Annotated[str, Form()]
 async def confirm_delete(request: Request, session_id: str) -> Response:
     """What would be lost."""
     sessions, who = door(request)
-    info = await sessions.get(who, session_id)
+    info = await sessions.get(who, session_id, Right.OWN)
     return respond(
         DeletePage(
             shell=shell_of(request),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Annotated, Final
 
 from fastapi import APIRouter, Form
@@ -124,6 +125,7 @@ async def member_page(request: Request, lab: Lab, refusal: Refusal | None, at: s
     """What there is to do, and what one has done."""
     labs, person = labs_of(request), asker(request)
     reached = await labs.sharing.reached(person, lab.id)
+    far = await labs.wall.progress(person, lab.id)
     copies = [(one, await copy_row(request, one)) for one in await labs.sharing.copies(person, lab.id)]
     return LabPage(
         shell=shell_of(request, f"/labs/{lab.id}"),
@@ -138,8 +140,11 @@ async def member_page(request: Request, lab: Lab, refusal: Refusal | None, at: s
                 title=machine.title,
                 seq=machine.seq,
                 stages=[
-                    Stage(mark.id, mark.title, mark.seq, own=_(HOW.get(reached.get(mark.id, ""), "")) or None)
-                    for mark in machine.checkpoints
+                    replace(
+                        stage(machine, place, far.checkpoints, far.members),
+                        own=_(HOW.get(reached.get(mark.id, ""), "")) or None,
+                    )
+                    for place, mark in enumerate(machine.checkpoints)
                 ],
                 copies=[row for copy, row in copies if copy.machine_id == machine.id],
             )

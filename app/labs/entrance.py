@@ -289,6 +289,8 @@ def _token(token: str, use: str, holder: str | None, days: float | None = None) 
 def _issue(db: Connection, row: TokenRow) -> None:
     """Give somebody a token. Of very many for the same use only the newest stay good."""
     assert row.holder is not None
+    if people.account(db, row.holder) is None and people.member(db, row.holder) is None:
+        raise NotFound("member", "that you were")
     people.add_token(db, row)
     people.keep_newest(db, row.holder, row.use, TOKENS)
 

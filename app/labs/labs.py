@@ -83,6 +83,7 @@ class Labs:
         while True:
             try:
                 await self._sessions.execute(partial(people.sweep_tokens, before=now()))
+                await self.rooms.clear_orphans()
                 gone = await self.rooms.forget_idle()
                 if gone:
                     log.warning("%d labs were deleted: nothing has happened there for long", gone)

@@ -202,16 +202,17 @@ class Rooms:
         await self._delete_member(person, await self.member(person, lab_id, number))
 
     async def _delete_member(self, person: Person | None, member: MemberRow) -> None:
-        for row in await self._sessions.query(session_rows.all_owned, member.id):
-            await self._sessions.discard(row.id)
-
         def write(db: Connection) -> None:
             people.remove_member(db, member.id)
             session_rows.forget_person(db, member.id)
             acts.note(db, person, "delete a member", member.lab_id, member.id)
 
+        # The member first: from then on nothing new can be theirs.
         await self._sessions.execute(write)
         self._entrance.forget(member.id)
+        for row in await self._sessions.query(session_rows.all_owned, member.id):
+            await self._sessions.discard(row.id)
+        await self._sessions.cut_log()
 
     async def names(self, lab_id: str) -> dict[str, str]:
         """What people call those whom rows and tasks call by number: members (`m7`), instructor (`i1`)."""
@@ -221,6 +222,11 @@ class Rooms:
             return {} if lab is None else names_in(db, lab)
 
         return await self._sessions.query(query)
+
+    async def clear_orphans(self) -> None:
+        """Delete what a member has left who could not be deleted to the end."""
+        for session_id in await self._sessions.query(session_rows.orphans):
+            await self._sessions.discard(session_id)
 
     # -- retention -------------------------------------------------------------------------------------------
 

@@ -3,23 +3,27 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
 from typing import Any
 
 from app.labs import acts, wording
+from app.labs.named import named_at
 from app.labs.person import Person
 from app.labs.place import Copy, copies
 from app.labs.room import KINDS, PREPARED, ROLES, Checkpoint, Machine, machine_of, machines_of, seen, taught
 from app.mm.errors import BadArgument
 from app.sessions import (
     Applied,
+    BatchItem,
     Conflict,
     LimitReached,
     NotFound,
     Principal,
     SessionInfo,
     Sessions,
+    Stale,
     Terms,
 )
 from app.sessions.access import group_of
@@ -33,6 +37,7 @@ from app.store.people import AccountRow
 from app.store.sessions import SessionRow
 
 CAUGHT_UP = "caught up"
+TRIES = 5  # at bringing a copy to a checkpoint while its owner calls it
 DONE = "done"
 
 
@@ -67,7 +72,7 @@ class Sharing:
         if title is not None:
             title = wording.line("title", title, wording.TITLE_LENGTH)
 
-        def write(db: Connection) -> Machine:
+        def query(db: Connection) -> tuple[SessionRow, int]:
             _open(taught(db, person, lab_id))
             session = session_rows.get(db, session_id)
             if session is None or session.owner != person.id:
@@ -77,7 +82,14 @@ class Sharing:
             at = session.seq if seq is None else seq
             if not session.start <= at <= session.seq:
                 raise BadArgument.at("seq", f"a seq from {session.start} to {session.seq}")
-            named = json.dumps(_names(db, session, at))
+            return session, at
+
+        await self._sessions.not_done(terms)
+        _, at = await self._sessions.query(query)
+        named = await named_at(self._sessions, person.principal, session_id, at)
+
+        def write(db: Connection) -> Machine:
+            session, _ = query(db)  # it may be gone by now
             row = MachineRow(new_id(), lab_id, session.id, kind, title or session.name, at, named, now())
             _share(db, lab_id, session, kind)
             labs.add_machine(db, row)
@@ -230,20 +242,19 @@ class Sharing:
         if seq <= machine.seq:
             raise BadArgument.at("seq", f"a seq behind {machine.seq}, where the copies start")
         calls = await self._sessions.way(machine.session_id, machine.seq, seq)
+        named = await named_at(self._sessions, person.principal, machine.session_id, seq)
         if len(calls) > self._settings.batch_calls:
             raise LimitReached(
                 ("seq",), f"at most {self._settings.batch_calls} calls behind the start of the copies"
             )
 
         def write(db: Connection) -> Checkpoint:
-            session = session_rows.get(db, machine.session_id)
-            if session is None:
-                raise NotFound("machine", machine_id)
+            query(db)  # it may be gone by now
             if any(
                 mark.machine_id == machine_id and mark.seq == seq for mark in labs.lab_checkpoints(db, lab_id)
             ):
                 raise Conflict(f"there is a checkpoint at {seq} already")
-            row = CheckpointRow(new_id(), machine_id, seq, title, json.dumps(_names(db, session, seq)))
+            row = CheckpointRow(new_id(), machine_id, seq, title, named)
             labs.add_checkpoint(db, row)
             acts.note(db, person, "mark a checkpoint", lab_id, machine.session_id, f"at {seq}")
             return Checkpoint.of(row)
@@ -295,8 +306,9 @@ class Sharing:
         """Bring a member's copy to a checkpoint: by default to the next one that they have not reached.
 
         The copy goes back to its start, and makes the calls that lead to the checkpoint: rows like all
-        others, to be explained and undone, but the instructor's. What they had named there is named so for
-        the member. Raises NotFound, and Conflict where there is no such checkpoint, or no calls are made.
+        others, to be explained and undone, but the instructor's. Of names the member has those that they had
+        there, and no others. Raises NotFound, and Conflict where there is no such checkpoint, or no calls are
+        made.
         """
 
         def query(db: Connection) -> tuple[AccountRow, SessionRow, MachineRow, CheckpointRow]:
@@ -308,30 +320,40 @@ class Sharing:
             return owner, copy, *_next(db, person, lab_id, copy, checkpoint_id)
 
         await self._sessions.not_done(terms)
-        owner, copy, machine, checkpoint = await self._sessions.query(query)
-        calls = await self._sessions.way(machine.session_id, machine.seq, checkpoint.seq)
-        if copy.effective != copy.start:
-            await self._sessions.rewind(person.principal, session_id, copy.start)
-        if calls:
+        for _ in range(TRIES):
+            owner, copy, machine, checkpoint = await self._sessions.query(query)
+            calls = await self._sessions.way(machine.session_id, machine.seq, checkpoint.seq)
             by = replace(person.principal, by=f"i{owner.number}")
-            await self._sessions.batch(by, session_id, calls)
+            try:
+                await self._bring(by, copy, calls)
+                break
+            except Stale:
+                checkpoint_id = checkpoint.id
+        else:
+            raise Conflict("the machine is called meanwhile: try again when it is not")
 
         def write(db: Connection) -> Checkpoint:
-            names.put(db, session_id, person.id, json.loads(checkpoint.names))
+            _checkpoint(db, lab_id, checkpoint.id)
+            # What the member had named is not there any more.
+            mine = dict.fromkeys(names.of(db, session_id).get(person.id, {}))
+            names.put(db, session_id, person.id, {**mine, **json.loads(checkpoint.names)})
             labs.reach(db, ProgressRow(person.id, checkpoint.id, CAUGHT_UP, now()))
             return Checkpoint.of(checkpoint)
 
         return await self._sessions.execute(write, closing=session_id, terms=terms)
 
+    async def _bring(self, by: Principal, copy: SessionRow, calls: Sequence[BatchItem]) -> None:
+        """Make calls on a copy as it was at its start. Raises Stale where anything else comes in between."""
+        seq = copy.seq
+        if copy.effective != copy.start:
+            seq = (await self._sessions.rewind(by, copy.id, copy.start, terms=Terms(seq))).seq
+        if calls:
+            await self._sessions.batch(by, copy.id, calls, terms=Terms(seq))
+
 
 def _open(lab: LabRow) -> None:
     if lab.closed is not None:
         raise Conflict("this lab is closed")
-
-
-def _names(db: Connection, session: SessionRow, at: int) -> dict[str, str]:
-    """What its owner has named in a session. Of an earlier moment nobody knows what was named then."""
-    return names.of(db, session.id).get(session.owner, {}) if at == session.seq else {}
 
 
 def _share(db: Connection, lab_id: str, session: SessionRow, kind: str) -> None:

@@ -54,12 +54,15 @@ _RIGHTS: Final[dict[str, frozenset[Right]]] = {
 
 
 # Why a session takes no calls, in words; and who may make some all the same.
+CLOSED: Final = "closed"
+FROZEN: Final = "frozen"
+LOCKED: Final = "locked"
 HELD: Final = {
-    "closed": "the lab is closed: its machines can be read, but not called any more",
-    "frozen": "the lab is frozen: the instructor has stopped all calls for now",
-    "locked": "the instructor has locked this machine: it can be read, but not called for now",
+    CLOSED: "the lab is closed: its machines can be read, but not called any more",
+    FROZEN: "the lab is frozen: the instructor has stopped all calls for now",
+    LOCKED: "the instructor has locked this machine: it can be read, but not called for now",
 }
-ABOVE: Final = frozenset({"frozen", "locked"})
+ABOVE: Final = frozenset({FROZEN, LOCKED})
 
 
 def require(db: Connection, principal: Principal, right: Right, session_id: str, owner: str) -> str:

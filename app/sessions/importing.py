@@ -225,7 +225,7 @@ def publish(
     Raises LimitReached, and Conflict where it was discarded.
     """
     check_room(db, owner, most)
-    queries.require_open(db, lab_id)
+    queries.require_home(db, lab_id, owner)
     try:
         imports.publish(db, session_id, owner, now(), lab_id)
     except LookupError as error:

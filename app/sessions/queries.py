@@ -7,12 +7,12 @@ from typing import Any, NamedTuple
 from pydantic_core import from_json
 
 from app.mm.calls import Named
-from app.sessions.access import HELD, Principal, Right, require
+from app.sessions.access import CLOSED, HELD, LOCKED, Principal, Right, require
 from app.sessions.answers import SessionInfo
 from app.sessions.errors import Conflict, LimitReached, NotFound
 from app.sessions.opening import names_of
 from app.sessions.terms import Terms, require_seq
-from app.store import Connection, journal, labs, sessions, states
+from app.store import Connection, journal, labs, people, sessions, states
 from app.store.sessions import SessionRow
 from app.store.states import State
 
@@ -31,7 +31,7 @@ class Event(NamedTuple):
 
 def insert(db: Connection, row: SessionRow, state: State | None, most: int) -> SessionInfo:
     """A new session, with the state it starts from where it has one. Raises LimitReached and Conflict."""
-    require_open(db, row.lab_id)
+    require_home(db, row.lab_id, row.owner)
     if sessions.owned(db, row.owner) >= most:
         raise LimitReached((), f"one owner has at most {most} sessions; delete one first")
     sessions.create(db, row)
@@ -40,10 +40,14 @@ def insert(db: Connection, row: SessionRow, state: State | None, most: int) -> S
     return SessionInfo.of(row)
 
 
-def require_open(db: Connection, lab_id: str | None) -> None:
-    """Raise Conflict where a session would belong to a lab that is closed."""
-    lab = None if lab_id is None else labs.get(db, lab_id)
-    if lab is not None and lab.closed is not None:
+def require_home(db: Connection, lab_id: str | None, owner: str) -> None:
+    """Raise Conflict where a session would belong to a lab that is closed, or to a member who is gone."""
+    if lab_id is None:
+        return
+    lab = labs.get(db, lab_id)
+    if lab is None or people.member(db, owner) is None:
+        raise Conflict("the lab or its member was deleted meanwhile")
+    if lab.closed is not None:
         raise Conflict("the lab is closed: no more machines are made in it")
 
 
@@ -77,8 +81,8 @@ def held(
     """As `allowed`, for a session to which nobody else writes until the transaction ends. Raises Stale."""
     head = sessions.heads(db, [session_id]).get(session_id)
     row = allowed(db, principal, session_id, right)
-    if right is not Right.READ and head is not None and head.held == "closed" and principal.lab is not None:
-        raise Conflict(HELD["closed"])
+    if head is not None and head.held in (CLOSED, LOCKED) and principal.lab is not None:
+        raise Conflict(HELD[head.held])
     require_seq(terms, row.seq)
     return row
 

@@ -559,6 +559,10 @@ class Sessions:
         """It is over."""
         self._feed.unseat(stream)
 
+    async def cut_log(self) -> None:
+        """See that what was deleted does not stay in a log beside the database."""
+        await self._loop.run_in_executor(self._background, self._store.cut_log)
+
     def send_away(self, principal: str) -> None:
         """End what somebody follows, who may not any more."""
         self._feed.send_away(principal)

@@ -42,7 +42,7 @@ from app.sessions.machines import Machines
 from app.sessions.opening import names_of, reopen
 from app.sessions.terms import Replied
 from app.sessions.work import SLICE, Batch, Call, Made, Rewind, Rewound, Statement, Turn, Work
-from app.store import DatabaseError, Store, journal, sessions
+from app.store import DatabaseError, IntegrityError, Store, journal, sessions
 from app.store.journal import Row
 
 GROUP: Final = 256
@@ -464,6 +464,9 @@ class Writer(threading.Thread):
                 result = work.execute(turn.db)
                 if once is not None:
                     turn.replies.keep(once, None, result)
+        except IntegrityError:
+            # What it builds on has gone meanwhile. Within its savepoint that concerns nobody else.
+            return Answer(work, error=Conflict("something that this needs was deleted meanwhile"))
         except DatabaseError:
             raise  # the whole group's trouble
         except Exception as error:

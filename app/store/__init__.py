@@ -2,8 +2,18 @@
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError as DatabaseError
+from sqlalchemy.exc import IntegrityError
 
 from app.store.errors import Busy, StorageFull, StoreUnusable
 from app.store.store import Kept, Store
 
-__all__ = ["Busy", "Connection", "DatabaseError", "Kept", "StorageFull", "Store", "StoreUnusable"]
+__all__ = [
+    "Busy",
+    "Connection",
+    "DatabaseError",
+    "IntegrityError",
+    "Kept",
+    "StorageFull",
+    "Store",
+    "StoreUnusable",
+]

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, tuple_, update
 
 from app.store import states
-from app.store.tables import access, journal, labs, names, replies, sessions, snapshots
+from app.store.tables import access, journal, labs, members, names, replies, sessions, snapshots
 
 
 class SessionRow(NamedTuple):
@@ -159,6 +159,14 @@ def places(db: Connection, lab_id: str) -> list[Place]:
 def all_owned(db: Connection, owner: str) -> list[SessionRow]:
     """Every session of a principal."""
     return [SessionRow._make(row) for row in db.execute(select(*_COLUMNS).where(sessions.c.owner == owner))]
+
+
+def orphans(db: Connection) -> list[str]:
+    """Sessions of members who are gone."""
+    query = select(sessions.c.id).where(
+        sessions.c.owner.startswith("m_", autoescape=True), sessions.c.owner.not_in(select(members.c.id))
+    )
+    return list(db.execute(query).scalars())
 
 
 def forget_person(db: Connection, principal: str) -> None:

@@ -71,6 +71,22 @@ class Store:
         """Copy the database to a file, while it is served. As `app.store.backup.backup`."""
         backup(self._engine, to, force=force, told=told)
 
+    def cut_log(self) -> None:
+        """Bring what was written into the file itself, so that what was deleted stands in no log beside it.
+
+        Where somebody reads at this moment it is done as far as it goes, and the rest a little later.
+        """
+        if self._engine.dialect.name != "sqlite":
+            return
+        connection = self._engine.raw_connection()
+        try:
+            cursor = connection.cursor()
+            cursor.execute("PRAGMA busy_timeout = 50")  # who writes is not to wait for who reads
+            cursor.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+            cursor.close()
+        finally:
+            connection.invalidate()  # with its patience
+
     def dispose(self) -> None:
         """Close every connection."""
         self._engine.dispose()

@@ -1,0 +1,46 @@
+"""What an instructor has named in a machine, as far as it was there at an earlier moment.
+
+The journal does not say when something got its name, but the machine knows by which call everything was
+allocated. So a name goes along when what it stands for was in use then, by the same call as now.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+
+from app.mm.calls import Named
+from app.mm.machine import Machine
+from app.mm.page_ref import block_of
+from app.mm.show_address import address_view
+from app.sessions import Principal, Sessions
+
+
+async def named_at(sessions: Sessions, who: Principal, session_id: str, at: int) -> str:
+    """The names of a session's owner at a seq, as JSON."""
+    head = (await sessions.get(who, session_id)).seq
+    names = await sessions.names(who, session_id)
+    if at != head and names:
+        now = await sessions.read(who, session_id, made_by, names)
+        then = await sessions.past(who, session_id, at, made_by, names)
+        names = {name: names[name] for name, seq in then.items() if now.get(name, seq) == seq}
+    return json.dumps({name: json.dumps(named.as_json()) for name, named in names.items()})
+
+
+def made_by(machine: Machine, names: Mapping[str, Named]) -> dict[str, int]:
+    """By which call that is allocated which is in use of what the names stand for."""
+    found = {name: maker(machine, named) for name, named in names.items()}
+    return {name: seq for name, seq in found.items() if seq is not None}
+
+
+def maker(machine: Machine, named: Named) -> int | None:
+    """The seq of the call that has allocated something, or the first of a list; None where it is free."""
+    first = named.runs[0][0] if named.runs else named.pfn if named.kind == "page" else named.addr
+    if first is None:
+        return None
+    if named.kind in ("page", "pages"):
+        block = block_of(machine, first)
+        return None if block is None else block.seq
+    seen = address_view(machine, first)
+    seq: int | None = (seen.get("block") or seen).get("seq")
+    return seq

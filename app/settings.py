@@ -46,6 +46,7 @@ class Settings(BaseSettings):
 
     streams: int = Field(2_000, gt=0, description="most event streams that are open at a time")
     streams_per_principal: int = Field(500, gt=0, description="most event streams of one principal")
+    streams_per_member: int = Field(20, gt=0, description="most event streams of one member of a lab")
     stream_behind: int = Field(
         20_000, gt=0, description="rows a reader may be behind before it has to read the machine anew"
     )

@@ -30,7 +30,7 @@ def anyio_backend() -> str:
 
 @pytest.fixture
 async def door(tmp_path: Path) -> AsyncIterator[Door]:
-    async with opened(settings_for(tmp_path, lab=True, streams_per_principal=3)) as (sessions, labs):
+    async with opened(settings_for(tmp_path, lab=True, streams_per_member=3)) as (sessions, labs):
         yield sessions, labs, await filled(sessions, labs, 2)
 
 
@@ -181,6 +181,30 @@ async def test_streams_of_labs_count_and_end_with_those_of_sessions(door: Door) 
     assert await waiting is None
     with pytest.raises(Busy):
         await labs.news.follow(here.people[1], here.lab)
+
+
+async def test_members_leave_streams_to_who_teaches(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, lab=True, streams=10, streams_per_member=5)
+    async with opened(settings) as (sessions, labs):
+        here = await filled(sessions, labs, 3)
+        kim, lee, _ = (person.principal for person in here.people)
+        readers = [await sessions.follow(kim, here.shared) for _ in range(5)]
+        with pytest.raises(TooMany, match="5 event streams"):
+            await sessions.follow(kim, here.shared)
+        readers += [await sessions.follow(lee, here.shared) for _ in range(4)]
+        with pytest.raises(Busy, match="9 event streams of members"):
+            await sessions.follow(lee, here.shared)
+        with pytest.raises(Busy):
+            await labs.news.follow(here.people[2], here.lab)
+        listener = await labs.news.follow(here.teacher, here.lab)
+        with pytest.raises(Busy, match="10 event streams"):
+            await sessions.follow(here.teacher.principal, here.shared)
+        readers.pop().close()
+        readers.append(await sessions.follow(lee, here.shared))
+        listener.close()
+        for reader in readers:
+            reader.close()
+        assert sessions._feed._of_members == 0
 
 
 async def test_a_lab_that_is_deleted_is_over(door: Door) -> None:

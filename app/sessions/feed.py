@@ -31,6 +31,7 @@ TICK: Final = 0.25
 KEEP_ALIVE: Final = 15.0
 CHUNK: Final = 1 << 16  # bytes sent at a time; a single row may be more
 HELD: Final = 64 << 20  # bytes of chunks, in all channels together
+KEPT: Final = 10  # one of so many streams is for those who are no members of a lab: who teaches gets in
 
 QUIET: Final = b": nothing new\n\n"
 RETRY: Final = b"retry: 1000\n"
@@ -209,10 +210,13 @@ class Feed:
         self.loop = loop
         self.behind = settings.stream_behind
         self._most = settings.streams
+        self._most_of_members = settings.streams - settings.streams // KEPT
         self._most_of_one = settings.streams_per_principal
+        self._most_of_member = settings.streams_per_member
         self._read_rows = read_rows
         self._channels: dict[str, Channel] = {}
         self._readers: Counter[str] = Counter()
+        self._of_members = 0
         self._seated: set[Stream] = set()
         self._ticker: asyncio.Task[None] | None = None
 
@@ -228,19 +232,22 @@ class Feed:
             reader = Reader(self, principal, row.id, row.seq, RETRY + b"\n" + resync(row.seq))
         else:
             reader = Reader(self, principal, row.id, max(after, row.start), RETRY + b"\n")
-        self._readers[principal.id] += 1
+        self._come(principal)
         return reader
 
     def _require_room(self, principal: Principal) -> None:
-        if self._readers[principal.id] >= self._most_of_one:
-            raise TooMany(f"you have {self._most_of_one} event streams open, which is the limit; close one")
+        most = self._most_of_one if principal.lab is None else self._most_of_member
+        if self._readers[principal.id] >= most:
+            raise TooMany(f"you have {most} event streams open, which is the limit; close one")
         if self._readers.total() >= self._most:
             raise Busy(f"{self._most} event streams are open here, which is the limit")
+        if principal.lab is not None and self._of_members >= self._most_of_members:
+            raise Busy(f"{self._most_of_members} event streams of members are open here, which is the limit")
 
     def seat(self, stream: Stream) -> None:
         """Count a stream of another kind, and end it when those of sessions are. Raises TooMany and Busy."""
         self._require_room(stream.principal)
-        self._readers[stream.principal.id] += 1
+        self._come(stream.principal)
         self._seated.add(stream)
 
     def unseat(self, stream: Stream) -> None:
@@ -249,7 +256,12 @@ class Feed:
             self._seated.discard(stream)
             self._gone(stream.principal)
 
+    def _come(self, principal: Principal) -> None:
+        self._readers[principal.id] += 1
+        self._of_members += principal.lab is not None
+
     def _gone(self, principal: Principal) -> None:
+        self._of_members -= principal.lab is not None
         self._readers[principal.id] -= 1
         self._readers += Counter()  # without those that have none
 

@@ -1,7 +1,12 @@
-"""The cookie with which a browser says who it is, as the guard looks for it and the entrance gives it."""
+"""The cookie with which a browser says who it is, as the guard looks for it and the entrance gives it.
+
+Who sends several of one name is known by the first, wherever that is asked: nobody may be one person to the
+guard and another to a page.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from app.settings import Settings
@@ -19,3 +24,15 @@ def over_tls(settings: Settings) -> bool:
 def cookie_name(settings: Settings) -> str:
     """What the cookie with a token is called."""
     return SECURE_COOKIE if over_tls(settings) else COOKIE
+
+
+def cookie_in(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:
+    """The first cookie of a name, in all `Cookie` headers of a request; None where none has it."""
+    wanted = name.encode()
+    for header, pairs in headers:
+        if header == b"cookie":
+            for pair in pairs.split(b";"):
+                given, _, value = pair.strip().partition(b"=")
+                if given == wanted:
+                    return value.decode("latin-1")
+    return None

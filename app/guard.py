@@ -28,7 +28,7 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import Problem, TooLarge
-from app.cookies import cookie_name
+from app.cookies import cookie_in, cookie_name
 from app.labs import NOBODY_ELSE, Person
 from app.packing import Packing, understood
 from app.rates import Rates
@@ -198,7 +198,9 @@ class Guard:
 
     async def recognise(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
         """Find out who asks; whether that is anybody."""
-        token = token_of(headers, self.cookie)
+        token = bearer_of(headers)
+        if token is None:
+            token = cookie_in(scope["headers"], self.cookie)
         person = None if token is None else await self.identify(token)
         state = scope["state"]
         if person is None:
@@ -232,17 +234,10 @@ class Guard:
         return self.body_limit
 
 
-def token_of(headers: dict[bytes, bytes], cookie: str) -> str | None:
-    """The token that came with a request: a program's goes before a browser's."""
+def bearer_of(headers: dict[bytes, bytes]) -> str | None:
+    """The token that a program has sent, which goes before a browser's."""
     given = headers.get(b"authorization", b"")
-    if given[:7].lower() == b"bearer ":
-        return given[7:].strip().decode("latin-1")
-    wanted = cookie.encode()
-    for pair in headers.get(b"cookie", b"").split(b";"):
-        name, _, value = pair.strip().partition(b"=")
-        if name == wanted:
-            return value.decode("latin-1")
-    return None
+    return given[7:].strip().decode("latin-1") if given[:7].lower() == b"bearer " else None
 
 
 def is_door(path: str) -> bool:

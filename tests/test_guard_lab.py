@@ -91,6 +91,15 @@ def test_a_token_opens_as_header_and_as_cookie(client: TestClient, token: str) -
     problem(client.get(f"{BASE}/sessions", headers={"cookie": f"{SECURE_COOKIE}={token}"}), 401)
 
 
+def test_of_several_cookies_the_first_counts(client: TestClient, token: str) -> None:
+    good, wrong = f"{COOKIE}={token}", f"{COOKIE}=kml_wrong"
+    apart = [("cookie", "theme=dark"), ("cookie", good), ("cookie", wrong)]
+    for headers in (apart, [("cookie", f"theme=dark; {good}; {wrong}")]):
+        assert client.get(f"{BASE}/sessions", headers=headers).status_code == 200
+    for headers in (apart[::-1], [("cookie", f"{wrong}; {good}")]):
+        problem(client.get(f"{BASE}/sessions", headers=headers), 401)
+
+
 def test_the_cookie_is_bound_to_tls_where_there_is_tls() -> None:
     assert cookie_name(Settings()) == COOKIE
     assert cookie_name(Settings(public_url="http://lab.example.org")) == COOKIE

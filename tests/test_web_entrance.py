@@ -183,6 +183,15 @@ def test_signing_in_and_out(room: Class) -> None:
     assert room.browser().get("/audit", headers=stolen).headers["location"].startswith("/join")
 
 
+def test_who_signs_out_with_two_cookies_is_who_was_let_in(room: Class) -> None:
+    ada, browser = room.browser(), room.browser()
+    ada.post("/signin", data={"name": "Ada", "password": PASSWORD})
+    known = {"cookie": f"kmemlab={ada.cookies['kmemlab']}"}
+    assert browser.get("/audit", headers=known).status_code == 200
+    browser.post("/signout", headers={"cookie": f"{known['cookie']}; kmemlab=kml_other"})
+    assert browser.get("/audit", headers=known).status_code == 303
+
+
 def test_a_wrong_password_says_no_more_than_an_unknown_name(room: Class) -> None:
     known = room.browser().post("/signin", data={"name": "Ada", "password": "wrong"})
     unknown = room.browser().post("/signin", data={"name": "Eve", "password": "wrong"})

@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.cookies import cookie_name, over_tls
+from app.cookies import cookie_in, cookie_name, over_tls
 from app.labs import Entered, Labs, Person, person_of
 from app.labs.entrance import STAYS, STAYS_SIGNED_IN
 from app.settings import Settings
@@ -63,4 +63,4 @@ def shown_out(request: Request, response: Response) -> Response:
 
 def cookie_of(request: Request) -> str | None:
     """The token that the browser has now."""
-    return request.cookies.get(cookie_name(request.app.state.settings))
+    return cookie_in(request.scope["headers"], cookie_name(request.app.state.settings))

@@ -171,6 +171,80 @@ async def test_progress_locks_and_the_last_of_several_machines_are_seen(door: Do
     assert [tile["session"] for tile in told if tile["number"] == 9] == [here.machines[8]]
 
 
+async def test_who_calls_a_shared_machine_is_there_as_on_their_own(tmp_path: Path) -> None:
+    async with opened(settings_for(tmp_path, lab=True)) as (sessions, labs):
+        here = await filled(sessions, labs, 3)
+        machine = (await labs.rooms.get(here.teacher, here.lab)).machines[1]
+        await labs.sharing.change(here.teacher, here.lab, machine.id, "operate")
+        late = await labs.entrance.join(str((await labs.rooms.get(here.teacher, here.lab)).code), "Late")
+        person = late[0][0]
+        quiet = await labs.wall.standing(here.teacher, here.lab)
+        assert tile(quiet, 4).session_id is None
+        assert quiet.whole.active == 2
+        await sessions.batch(
+            here.teacher.principal, here.shared, items("p = alloc_page(GFP_KERNEL)\nlock_page(p)")
+        )
+        await sessions.batch(here.people[1].principal, here.shared, items("alloc_pages(GFP_KERNEL, 2)"))
+        await sessions.batch(person.principal, here.shared, items("lock_page(0x400)"))
+        await sessions.batch(here.teacher.principal, here.shared, items("alloc_page(GFP_KERNEL)"))
+        standing = await labs.wall.standing(here.teacher, here.lab)
+        second, fourth = tile(standing, 2), tile(standing, 4)
+        assert (second.session_id, second.seq, second.machines) == (here.shared, 3, 1)
+        assert second.last is not None
+        assert second.last.call == "m2: alloc_pages(GFP_KERNEL, 2)"
+        assert (fourth.session_id, fourth.seq, fourth.machines) == (here.shared, 4, 0)
+        assert fourth.last is not None
+        assert fourth.last.verdict == "blocked"
+        assert fourth.trouble
+        assert fourth.picture == second.picture is not None
+        assert tile(standing, 3).session_id == here.machines[2]
+        assert standing.whole.active == 3
+        # Once it is woken nothing says that it sleeps.
+        await sessions.batch(here.teacher.principal, here.shared, items("unlock_page(0x400)"))
+        woken = await labs.wall.standing(here.teacher, here.lab)
+        assert tile(woken, 4).last == fourth.last
+        assert tile(woken, 4).woken
+        assert not tile(woken, 4).trouble
+        told = {tile["number"]: tile for tile in document(woken, standing.version)["tiles"]}
+        assert told[4]["woken"]
+        assert "woken" not in told[2]
+        # Who goes back to their own machine is seen there again.
+        await sessions.batch(here.people[1].principal, here.machines[1], items("alloc_page(GFP_KERNEL)"))
+        back = await labs.wall.standing(here.teacher, here.lab)
+        assert tile(back, 2).session_id == here.machines[1]
+
+
+async def test_of_a_shared_machine_only_new_rows_are_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with opened(settings_for(tmp_path, lab=True)) as (sessions, labs):
+        here = await filled(sessions, labs, 2)
+        machine = (await labs.rooms.get(here.teacher, here.lab)).machines[1]
+        await labs.sharing.change(here.teacher, here.lab, machine.id, "operate")
+        for person in here.people:
+            await sessions.batch(person.principal, here.shared, items("alloc_page(GFP_KERNEL)"))
+        await labs.wall.standing(here.teacher, here.lab)
+        asked: list[list[str]] = []
+        read: list[list[int]] = []
+        last_by, at = journal.last_by, journal.at
+
+        def noted(db: Any, ids: Any) -> Any:
+            asked.append(list(ids))
+            return last_by(db, ids)
+
+        def opened_rows(db: Any, sid: Any, seqs: Any) -> Any:
+            read.append(list(seqs))
+            return at(db, sid, seqs)
+
+        monkeypatch.setattr(journal, "last_by", noted)
+        monkeypatch.setattr(journal, "at", opened_rows)
+        await labs.wall.standing(here.teacher, here.lab)
+        await sessions.batch(here.people[1].principal, here.shared, items("alloc_page(GFP_KERNEL)"))
+        await labs.wall.standing(here.teacher, here.lab)
+        assert asked == [[], [here.shared]]
+        assert read == [[3]]
+
+
 async def test_who_is_deleted_is_gone(door: Door) -> None:
     _, labs, here = door
     before = await labs.wall.standing(here.teacher, here.lab)

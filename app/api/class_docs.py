@@ -19,10 +19,10 @@ class WallCheckpoint(BaseModel):
 
 
 class WallTile(BaseModel):
-    """A member and the machine that they have called last. What is not there, or false, is left out.
+    """A member and the machine that they have called last: their own, or a shared one.
 
-    So are `nickname` and `session` where it is the machine of the last time; a nickname without a session is
-    somebody who has none yet.
+    What is not there, or false, is left out. So are `nickname` and `session` where it is the machine of the
+    last time; a nickname without a session is somebody who has none yet.
     """
 
     number: int
@@ -45,6 +45,7 @@ class WallTile(BaseModel):
     used: float | None = Field(default=None, description="percent of the page frames that are not free")
     reached: int = Field(default=0, description="checkpoints")
     locked: bool = False
+    woken: bool = Field(default=False, description="the call was `blocked`, and its task sleeps no more")
 
 
 class Wall(BaseModel):

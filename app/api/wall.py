@@ -75,5 +75,6 @@ def tile_of(tile: Tile, *, known: bool) -> dict[str, Any]:
         "used": picture and picture.used,
         "reached": tile.reached or None,
         "locked": tile.locked or None,
+        "woken": tile.woken or None,
     }
     return {name: value for name, value in found.items() if value is not None}

@@ -20,33 +20,40 @@ DIGITS: Final = "0123456789ab"
 QUARTERS: Final = "wxyz"
 FREE: Final = STATES.index("free")
 
-TROUBLE: Final = frozenset({"blocked", "bug", "oom", "hang"})
+BLOCKED: Final = "blocked"
+TROUBLE: Final = frozenset({BLOCKED, "bug", "oom", "hang"})
 
 VERSION: Final = re.compile(r"([0-9a-f]{12})-([0-9]{1,15})")
 
 
 class Last(NamedTuple):
-    """A session's last row. call: as C has it. time: as rows have it."""
+    """Somebody's last row, or a session's. call: as C has it. time: as rows have it. task: who called."""
 
     seq: int
     time: str
     call: str
     verdict: str
+    task: str = "init"
 
 
 class Picture(NamedTuple):
-    """A machine from far away. cells: up to 64 characters. used: percent of all managed frames."""
+    """A machine from far away.
+
+    cells: up to 64 characters. used: percent of all managed frames. asleep: the tasks that sleep.
+    """
 
     cells: str
     used: float
+    asleep: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A member, and the machine that they have called last.
+    """A member, and the machine that they have called last: one of their own, or one that all share.
 
-    session_id: None before they have one. last: its last row. picture: None until somebody could look.
-    reached: how many checkpoints.
+    session_id: None before they have one. seq, last: its last row, or on a shared machine their own last one
+    there. machines: of their own. picture: None until somebody could look. woken: their last call slept, and
+    sleeps no more. reached: how many checkpoints.
     """
 
     number: int
@@ -59,11 +66,19 @@ class Tile:
     picture: Picture | None = None
     reached: int = 0
     locked: bool = False
+    woken: bool = False
 
     @property
     def trouble(self) -> bool:
         """Whether its last call has gone wrong, or not come back."""
-        return self.last is not None and self.last.verdict in TROUBLE
+        return self.last is not None and self.last.verdict in TROUBLE and not self.woken
+
+    def seen(self, at: int, picture: Picture) -> Tile:
+        """The same with what its machine looked like at a seq. One that slept later than that sleeps."""
+        last = self.last
+        slept = last is not None and last.verdict == BLOCKED and at >= last.seq
+        woken = slept and last is not None and last.task not in picture.asleep
+        return replace(self, picture=picture, woken=woken)
 
 
 class Mark(NamedTuple):
@@ -161,4 +176,5 @@ def picture(machine: Machine) -> Picture:
     )
     managed = sum(zone.managed_pages for zone in machine.zones)
     free = sum(zone.nr_free_pages for zone in machine.zones)
-    return Picture("".join(cells), round(100 * (managed - free) / max(1, managed), 1))
+    asleep = frozenset(task.name for task in machine.tasks.values() if task.waiting_for is not None)
+    return Picture("".join(cells), round(100 * (managed - free) / max(1, managed), 1), asleep)

@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter, OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
@@ -30,6 +30,7 @@ from app.sessions.live import written
 from app.store import Connection, journal, labs, people
 from app.store import sessions as session_rows
 from app.store.labs import LabRow
+from app.store.sessions import Place
 
 FRESH: Final = 1.0  # seconds for which a wall is not looked at again
 PATIENCE: Final = 0.3  # seconds for which a wall waits for pictures that are not there yet
@@ -89,13 +90,26 @@ class Progress(NamedTuple):
     checkpoints: dict[str, int]
 
 
+class Shared(NamedTuple):
+    """A machine that several call, when its last row was the given one. lasts: each one's, by who made it."""
+
+    seq: int
+    lasts: dict[str, Last]
+
+
 class Reading(NamedTuple):
-    """What the rows say. tiles: without pictures."""
+    """What the rows say.
+
+    tiles: without pictures. heads: the last seq of each machine that a tile leads to. lasts: the last rows
+    of members' machines, and shared: of those that are not one member's, by session.
+    """
 
     whole: Class
     owner: str
     tiles: list[Tile]
+    heads: dict[str, int]
     lasts: dict[str, Last]
+    shared: dict[str, Shared]
 
 
 class Watched:
@@ -108,6 +122,7 @@ class Watched:
         self._fresh_until = 0.0
         self._turn = asyncio.Lock()
         self._lasts: dict[str, Last] = {}
+        self._shared: dict[str, Shared] = {}
         # By session: at which seq it looked so.
         self._pictures: dict[str, tuple[int, Picture]] = {}
         self._drawing: asyncio.Task[None] | None = None
@@ -131,12 +146,12 @@ class Watched:
             self._drawing.cancel()
 
     async def _look(self, was: Standing | None) -> Standing:
-        found = await self._sessions.query(read, self._lab_id, self._lasts)
-        self._lasts = found.lasts
-        mine = {tile.session_id: tile for tile in found.tiles if tile.session_id is not None}
-        self._pictures = {sid: drawn for sid, drawn in self._pictures.items() if sid in mine}
-        await self._glance([sid for sid, tile in mine.items() if self._behind(sid, tile.seq)])
-        missing = {sid: tile.seq for sid, tile in mine.items() if self._behind(sid, tile.seq)}
+        found = await self._sessions.query(read, self._lab_id, self._lasts, self._shared)
+        self._lasts, self._shared = found.lasts, found.shared
+        heads = found.heads
+        self._pictures = {sid: drawn for sid, drawn in self._pictures.items() if sid in heads}
+        await self._glance([sid for sid, seq in heads.items() if self._behind(sid, seq)])
+        missing = {sid: seq for sid, seq in heads.items() if self._behind(sid, seq)}
         if missing and (self._drawing is None or self._drawing.done()):
             self._drawing = asyncio.create_task(self._draw(Principal(found.owner), missing))
         if self._drawing is not None:
@@ -151,7 +166,7 @@ class Watched:
     def _with_picture(self, tile: Tile) -> Tile:
         assert tile.session_id is not None
         drawn = self._pictures.get(tile.session_id)
-        return tile if drawn is None else replace(tile, picture=drawn[1])
+        return tile if drawn is None else tile.seen(*drawn)
 
     async def _glance(self, sids: list[str]) -> None:
         self._pictures |= await self._sessions.glance(sids, board.picture)
@@ -179,44 +194,79 @@ def marks_of(db: Connection, lab_id: str) -> tuple[Mark, ...]:
     return tuple(Mark(mark.id, mark.title, counts[mark.id]) for mark in labs.lab_checkpoints(db, lab_id))
 
 
-def read(db: Connection, lab_id: str, known: Mapping[str, Last]) -> Reading:
-    """What the rows say of a lab. known: the last rows of its sessions, as far as they have been read."""
+def read(db: Connection, lab_id: str, known: Mapping[str, Last], shared: Mapping[str, Shared]) -> Reading:
+    """What the rows say of a lab. known, shared: the last rows of its machines, as far as they were read."""
     lab = labs.get(db, lab_id)
     if lab is None:
         raise NotFound("lab", lab_id)
     places = session_rows.places(db, lab_id)
+    theirs = by_owner(places)
+    common = theirs.pop(lab.owner, [])
+    lasts = heads_of(db, [place for own in theirs.values() for place in own], known)
+    everybodys = shared_of(db, common, shared)
+    times = {sid: last.time for sid, last in lasts.items()}
+    reached = Counter(step.member_id for step in labs.lab_progress(db, lab_id))
+    tiles = []
+    for member in people.lab_members(db, lab_id):
+        own = theirs.get(member.id, [])
+        tile = Tile(
+            member.number, member.nickname, member.joined, machines=len(own), reached=reached[member.id]
+        )
+        place = last_called(own, times)
+        if place is not None:
+            tile = leading(tile, place, place.seq, lasts.get(place.id))
+        by = f"m{member.number}"
+        for place in common:
+            last = everybodys[place.id].lasts.get(by)
+            if last is not None and (tile.last is None or last.time > tile.last.time):
+                tile = leading(tile, place, last.seq, last)
+        tiles.append(tile)
+    led_to = {tile.session_id for tile in tiles}
+    heads = {place.id: place.seq for place in places if place.id in led_to}
+    return Reading(class_of(lab, tiles, marks_of(db, lab_id)), lab.owner, tiles, heads, lasts, everybodys)
+
+
+def leading(tile: Tile, place: Place, seq: int, last: Last | None) -> Tile:
+    """A member's tile with the machine that it leads to."""
+    return replace(tile, session_id=place.id, seq=seq, last=last, locked=place.locked)
+
+
+def heads_of(db: Connection, places: Sequence[Place], known: Mapping[str, Last]) -> dict[str, Last]:
+    """The last row of each machine that has one of its own. What has not gone on is not read again."""
     moved = [
         place.id
         for place in places
         if place.seq > place.start and (place.id not in known or known[place.id].seq != place.seq)
     ]
     lasts = {place.id: known[place.id] for place in places if place.id in known}
-    lasts |= {sid: last_of(*row) for sid, row in journal.heads(db, moved).items()}
-    times = {sid: last.time for sid, last in lasts.items()}
-    theirs = by_owner(places)
-    reached = Counter(step.member_id for step in labs.lab_progress(db, lab_id))
-    tiles = []
-    for member in people.lab_members(db, lab_id):
-        own = theirs.get(member.id, [])
-        place = last_called(own, times)
-        tile = Tile(member.number, member.nickname, member.joined, reached=reached[member.id])
-        if place is not None:
-            tile = replace(
-                tile,
-                session_id=place.id,
-                seq=place.seq,
-                machines=len(own),
-                last=lasts.get(place.id),
-                locked=place.locked,
-            )
-        tiles.append(tile)
-    return Reading(class_of(lab, tiles, marks_of(db, lab_id)), lab.owner, tiles, lasts)
+    return lasts | {sid: last_of(*row) for sid, row in journal.heads(db, moved).items()}
+
+
+def shared_of(db: Connection, places: Sequence[Place], known: Mapping[str, Shared]) -> dict[str, Shared]:
+    """Everybody's last row on each shared machine. Only rows that nobody has seen yet are read."""
+    found = {
+        place.id: known[place.id]
+        for place in places
+        if place.id in known and known[place.id].seq == place.seq
+    }
+    moved = {place.id: place.seq for place in places if place.id not in found}
+    made: dict[str, dict[str, int]] = {sid: {} for sid in moved}
+    for (sid, by), seq in journal.last_by(db, list(moved)).items():
+        made[sid][by] = seq
+    for sid, seq in moved.items():
+        before = known[sid].lasts if sid in known else {}
+        lasts = {by: before[by] for by, at in made[sid].items() if by in before and before[by].seq == at}
+        rows = journal.at(db, sid, [at for by, at in made[sid].items() if by not in lasts])
+        lasts |= {by: last_of(at, *rows[at]) for by, at in made[sid].items() if at in rows}
+        found[sid] = Shared(seq, lasts)
+    return found
 
 
 def last_of(seq: int, time: str, outcome: bytes) -> Last:
     """A row as the wall says it."""
     found = from_json(outcome)
-    return Last(seq, time, call_text(found, LONGEST), found["verdict"])
+    text = call_text(found, LONGEST)
+    return Last(seq, time, text, found["verdict"], found["args"].get("task", "init"))
 
 
 def class_of(lab: LabRow, tiles: list[Tile], marks: tuple[Mark, ...]) -> Class:

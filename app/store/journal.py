@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Result, bindparam, insert, select, tuple_, update
+from sqlalchemy import Connection, Result, bindparam, func, insert, select, tuple_, update
 
 from app.store.prepared import Prepared
 from app.store.tables import journal, sessions
@@ -92,6 +92,14 @@ _TIMES: Final = select(journal.c.session_id, journal.c.seq, journal.c.time).wher
     tuple_(journal.c.session_id, journal.c.seq).in_(bindparam("rows", expanding=True))
 )
 
+_LAST_BY: Final = (
+    select(journal.c.session_id, journal.c.by, func.max(journal.c.seq))
+    .where(journal.c.session_id.in_(bindparam("ids", expanding=True)), journal.c.by.is_not(None))
+    .group_by(journal.c.session_id, journal.c.by)
+)
+_AT: Final = select(journal.c.seq, journal.c.time, journal.c.outcome).where(
+    journal.c.session_id == bindparam("of"), journal.c.seq.in_(bindparam("seqs", expanding=True))
+)
 
 _MADE_BY: Final = (
     select(journal.c.seq, journal.c.outcome)
@@ -193,6 +201,24 @@ def heads(db: Connection, session_ids: Sequence[str]) -> dict[str, tuple[int, st
     for first in range(0, len(session_ids), MANY):
         rows = db.execute(_HEADS, {"ids": session_ids[first : first + MANY]})
         found |= {sid: (seq, time, outcome) for sid, seq, time, outcome in rows}
+    return found
+
+
+def last_by(db: Connection, session_ids: Sequence[str]) -> dict[tuple[str, str], int]:
+    """The seq of everybody's last row in the given sessions, by session and by who has made it."""
+    found: dict[tuple[str, str], int] = {}
+    for first in range(0, len(session_ids), MANY):
+        rows = db.execute(_LAST_BY, {"ids": session_ids[first : first + MANY]})
+        found |= {(sid, by): seq for sid, by, seq in rows}
+    return found
+
+
+def at(db: Connection, session_id: str, seqs: Sequence[int]) -> dict[int, tuple[str, bytes]]:
+    """Time and outcome of some rows of a session, by their seq."""
+    found: dict[int, tuple[str, bytes]] = {}
+    for first in range(0, len(seqs), MANY):
+        rows = db.execute(_AT, {"of": session_id, "seqs": seqs[first : first + MANY]})
+        found |= {seq: (time, outcome) for seq, time, outcome in rows}
     return found
 
 

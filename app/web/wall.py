@@ -27,6 +27,9 @@ router = APIRouter(include_in_schema=False)
 # From so many on, tiles are as small as they can be read.
 CROWD: Final = 90
 
+# What stands in place of a verdict for a call that slept, and sleeps no more.
+WOKEN: Final = "woken"
+
 # Orders by name: what they are called, by what they sort, and whether the largest stands first.
 SORTS: Final[dict[str, tuple[str, Callable[[Tile], Any], bool]]] = {
     "number": (N_("number"), lambda tile: tile.number, False),
@@ -131,7 +134,7 @@ def tile_of(tile: Tile, marks: int) -> WallTile:
         words=wallmap.words(tile.picture) if tile.session_id else none,
         seq=tile.seq,
         call=none if last is None else last.call,
-        verdict="" if last is None else last.verdict,
+        verdict="" if last is None else WOKEN if tile.woken else last.verdict,
         time="" if last is None else last.time,
         clock="" if last is None else last.time[11:19],
         reached=tile.reached,

@@ -21,8 +21,9 @@ class WallShape:
 class WallTile:
     """A member, in words and figures.
 
-    href: their machine; None before they have one. words: what the picture shows. time: of the last call, as
-    rows have it; clock: as it is read, UTC. progress: checkpoints, and of how many.
+    href: their machine, or a shared one; None before they have any. words: what the picture shows. verdict:
+    of the last call, or `woken`. time: of that call, as rows have it; clock: as it is read, UTC. progress:
+    checkpoints, and of how many.
     """
 
     number: int

@@ -9,10 +9,11 @@ const EVERY = 3000; // ms between two looks
 const STALE = 12_000; // ms without an answer until what is shown counts as old
 const SAY = 10_000; // ms between two announcements
 const TROUBLE = new Set(["blocked", "bug", "oom", "hang"]);
+const WOKEN = "woken"; // in place of a verdict: what slept sleeps no more
 
 /**
  * @typedef {{number: number, nickname?: string, session?: string, seq?: number, call?: string, verdict?: string, time?: string,
- *   map?: string, used?: number, reached?: number, locked?: boolean}} Tile
+ *   map?: string, used?: number, reached?: number, locked?: boolean, woken?: boolean}} Tile
  * @typedef {{version: string, all: boolean, members: number, active: number, frozen: boolean, closed: boolean, view: string | null,
  *   checkpoints: {id: string, title: string, reached: number}[], tiles: Tile[], gone: number[]}} News
  */
@@ -147,7 +148,8 @@ function put(tile) {
     known.set(tile.number, box);
     tiles.append(box);
   }
-  const { seq = 0, reached = 0, verdict = "", time = "" } = tile;
+  const { seq = 0, reached = 0, time = "" } = tile;
+  const verdict = tile.woken ? WOKEN : (tile.verdict ?? "");
   box.dataset.seq = String(seq);
   box.dataset.last = time;
   box.dataset.progress = String(reached);

@@ -178,6 +178,29 @@ def test_frozen_is_seen_at_once_and_leaves_what_was_typed(room: Room) -> None:
     expect(line).to_be_enabled(timeout=20_000)
 
 
+def test_a_lock_is_seen_at_once_by_whom_it_stops(room: Room) -> None:
+    kim, lee = room.student("Locked"), room.student("Free")
+    for page in (kim, lee):
+        page.get_by_role("button", name="My copy").click()
+        expect(page.locator("html[data-ready]")).to_be_attached()
+    line = kim.get_by_label("A call as a line of text")
+    line.fill("alloc_page(GFP_KERNEL)")
+    reads: list[str] = []
+    lee.on("request", lambda request: reads.append(request.url))
+    machine = f"#machine-{kim.url.partition('/sessions/')[2].partition('?')[0]}"
+    room.teacher.goto(f"{room.lab}/members")
+    room.teacher.locator(machine).get_by_role("button", name="Lock").click()
+    expect(kim.get_by_role("button", name="Call alloc_pages")).to_be_disabled(timeout=20_000)
+    expect(line).to_be_disabled()
+    expect(line).to_have_value("alloc_page(GFP_KERNEL)")
+    expect(kim.locator("#belonging")).to_contain_text("locked")
+    room.teacher.locator(machine).get_by_role("button", name="Unlock").click()
+    expect(line).to_be_enabled(timeout=20_000)
+    expect(kim.locator("#belonging")).not_to_contain_text("locked")
+    # Nobody else's page is read again for it.
+    assert not [url for url in reads if "/sessions/" in url and "/api/" not in url]
+
+
 def test_by_keyboard_alone(room: Room) -> None:
     page = room.new()
     page.goto(f"{room.address}/join/{room.code}")

@@ -98,7 +98,7 @@ async def test_who_begins_to_listen_hears_how_the_lab_is(door: Door) -> None:
     await labs.presenting.show(here.teacher, here.lab, f"/sessions/{here.shared}")
     listener = await labs.news.follow(here.people[0], here.lab)
     first = await soon(listener)
-    assert list(first) == ["view", "frozen", "closed", "checkpoint", "machines"]
+    assert list(first) == ["view", "frozen", "closed", "locked", "checkpoint", "machines"]
     assert first["view"] == {"view": f"/sessions/{here.shared}"}
     assert first["frozen"] == {"frozen": False}
     assert [mark["title"] for mark in first["checkpoint"]["checkpoints"]] == [
@@ -123,6 +123,11 @@ async def test_each_change_is_heard_within_half_a_second(door: Door) -> None:
     assert await soon(listener) == {"frozen": {"frozen": True}}
     await labs.rooms.freeze(here.teacher, here.lab, frozen=False)
     assert await soon(listener) == {"frozen": {"frozen": False}}
+    copy = here.machines[0]
+    await labs.sharing.lock(here.teacher, here.lab, copy, locked=True)
+    assert await soon(listener) == {"locked": {"sessions": [copy]}}
+    await labs.sharing.lock(here.teacher, here.lab, copy, locked=False)
+    assert await soon(listener) == {"locked": {"sessions": []}}
     machines = (await labs.rooms.get(here.teacher, here.lab)).machines
     await labs.sharing.unmark(here.teacher, here.lab, machines[0].checkpoints[0].id)
     assert len((await soon(listener))["checkpoint"]["checkpoints"]) == 2

@@ -112,7 +112,8 @@ NEWS: Final[Doc] = {
         200: {
             "description": (
                 "server-sent events without end: first how everything is, then each thing when it changes: "
-                "`view`, `frozen`, `closed`, `checkpoint` (all there are) and `machines` (what is shared)"
+                "`view`, `frozen`, `closed`, `locked` (sessions), `checkpoint` (all there are) and "
+                "`machines` (what is shared)"
             ),
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         }

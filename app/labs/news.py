@@ -27,7 +27,7 @@ from app.store.labs import Followed
 
 log = logging.getLogger(__name__)
 
-KINDS: Final = ("view", "frozen", "closed", "checkpoint", "machines")
+KINDS: Final = ("view", "frozen", "closed", "locked", "checkpoint", "machines")
 
 
 class Channel:
@@ -184,6 +184,7 @@ def events(now: Followed) -> dict[str, bytes]:
         "view": {"view": lab.view},
         "frozen": {"frozen": lab.frozen},
         "closed": {"closed": lab.closed},
+        "locked": {"sessions": now.locked},
         "checkpoint": {
             "checkpoints": [
                 {"id": mark.id, "machine": mark.machine_id, "seq": mark.seq, "title": mark.title}

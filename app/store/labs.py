@@ -77,11 +77,12 @@ class MarkRow(NamedTuple):
 
 
 class Followed(NamedTuple):
-    """As much of a lab as is told to those who are in it, when it changes."""
+    """As much of a lab as is told to those who are in it, when it changes. locked: sessions."""
 
     lab: LabRow
     machines: list[SharedRow]
     checkpoints: list[MarkRow]
+    locked: list[str]
 
 
 _LAB: Final = select(*(labs.c[name] for name in LabRow._fields))
@@ -99,6 +100,11 @@ _MARKS_OF_IDS: Final = (
     .select_from(checkpoints.join(lab_machines, lab_machines.c.id == checkpoints.c.machine_id))
     .where(lab_machines.c.lab_id.in_(_IDS))
     .order_by(lab_machines.c.created, lab_machines.c.id, checkpoints.c.seq)
+)
+_LOCKED_OF_IDS: Final = (
+    select(sessions.c.lab_id, sessions.c.id)
+    .where(sessions.c.lab_id.in_(_IDS), sessions.c.locked)
+    .order_by(sessions.c.id)
 )
 _CALLS: Final = (
     select(sessions.c.id, journal.c.by, func.count(), func.max(journal.c.seq))
@@ -128,13 +134,16 @@ def by_code(db: Connection, code: str) -> LabRow | None:
 def followed(db: Connection, lab_ids: Sequence[str]) -> dict[str, Followed]:
     """What is told of the given labs; those that do not exist are missing."""
     ids = {"ids": list(lab_ids)}
-    found = {row.id: Followed(LabRow._make(row), [], []) for row in db.execute(_OF_IDS, ids)}
+    found = {row.id: Followed(LabRow._make(row), [], [], []) for row in db.execute(_OF_IDS, ids)}
     for row in db.execute(_SHARED_OF_IDS, ids):
         if row.lab_id in found:
             found[row.lab_id].machines.append(SharedRow._make(row))
     for lab_id, *mark in db.execute(_MARKS_OF_IDS, ids):
         if lab_id in found:
             found[lab_id].checkpoints.append(MarkRow._make(mark))
+    for lab_id, session_id in db.execute(_LOCKED_OF_IDS, ids):
+        if lab_id in found:
+            found[lab_id].locked.append(session_id)
     return found
 
 

@@ -23,6 +23,9 @@ const path = (address) => {
 
 const here = () => location.pathname + location.search;
 
+/** The session that the page shows. */
+const session = () => location.pathname.split("/")[2];
+
 /** What this tab does on the stage. @returns {Kept | null} */
 function kept() {
   return JSON.parse(sessionStorage.getItem(KEY) ?? "null");
@@ -183,6 +186,12 @@ class Stage {
     const was = this.known[kind];
     this.known[kind] = now;
     if (was === undefined || was === now) return;
+    if (kind === "locked") {
+      const locked = data.sessions.includes(session());
+      // Of what is locked elsewhere nothing is seen here: a class does not read its pages again for one.
+      if (JSON.parse(was).sessions.includes(session()) === locked) return;
+      this.say(locked ? _("The instructor has locked this machine for now") : _("The instructor has unlocked this machine"));
+    }
     if (kind === "frozen") this.say(data.frozen ? _("The lab is frozen: calls are stopped for now") : _("Calls go on"));
     if (kind === "closed") this.say(_("The lab is closed: its machines can be read, but not called any more"));
     if (kind === "checkpoint") {

@@ -147,6 +147,9 @@ def test_a_call_that_is_refused_is_told_where_it_was_made_and_stays_typed(room: 
     at = f"{room.lab}/sessions/{machine}/lock"
     assert room.teacher.request.post(at, form={"locked": "on"}, max_redirects=0).status == 303
     kim.get_by_label("order").fill("2")
+    expect(kim.locator("[data-line]")).to_contain_text(", 2)")
+    expect(kim.locator("[data-curl]")).to_contain_text(' -H "Authorization: Bearer $KMEMLAB_TOKEN" -H')
+    expect(kim.locator("[data-python]")).to_contain_text('"Authorization": f"Bearer {token}"}).json()')
     kim.get_by_role("button", name="Call alloc_pages").click()
     expect(kim.locator("#call-refused")).to_contain_text("locked")
     expect(kim.get_by_label("order")).to_have_value("2")

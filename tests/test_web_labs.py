@@ -410,3 +410,21 @@ def test_a_text_that_is_long_or_deep_is_answered(room: Class) -> None:
     for text in ("> " * 5_000, "[" * 10_000, "*" * 20_000, "- " * 8_000, "`" * 19_999):
         page: Any = room.first.get(room.lab("Deep", text))
         assert page.status_code == 200
+
+
+# -- lines for a terminal ----------------------------------------------------------------------------------
+
+
+def test_what_is_copied_from_a_machine_brings_a_token(shared: Shared) -> None:
+    page = shared.kim.get(shared.copy(shared.kim), params={"panel": "proc"})
+    words = html.unescape(page.text)
+    assert page.text.count("stand for the token of") == 2
+    assert re.search(r"/calls -H \"Authorization: Bearer \$KMEMLAB_TOKEN\" -H 'Content-Type", words)
+    assert re.search(r"curl -s '\S+/proc/\w+' -H \"Authorization: Bearer \$KMEMLAB_TOKEN\"", words)
+    assert 'headers={"Content-Type": "text/plain", "Authorization": f"Bearer {token}"}).json()' in words
+    made = html.unescape(shared.teacher.get(f"/sessions/{shared.prepared}").text)
+    assert ', headers={"Authorization": f"Bearer {token}"}).json()' in made
+    assert made.count("stand for the token of") == 2
+    lines = re.findall(r"curl -s \S+(.*)", html.unescape(shared.kim.get("/calls").text))
+    assert lines
+    assert all(line.startswith(' -H "Authorization: Bearer $KMEMLAB_TOKEN" ') for line in lines)

@@ -9,6 +9,7 @@ from app.cookies import cookie_in, cookie_name, over_tls
 from app.labs import Entered, Labs, Person, person_of
 from app.labs.entrance import STAYS, STAYS_SIGNED_IN
 from app.settings import Settings
+from app.web.recipes import Api
 
 A_DAY = 24 * 3600
 
@@ -34,6 +35,11 @@ def public_address(request: Request) -> str:
     """Where others find this server, without a slash at the end."""
     settings: Settings = request.app.state.settings
     return (settings.public_url or str(request.base_url)).rstrip("/")
+
+
+def api_of(request: Request, session_id: str) -> Api:
+    """Where a terminal finds a session."""
+    return Api(f"{public_address(request)}/api/v1/sessions/{session_id}", labs_of(request).enabled)
 
 
 def let_in(request: Request, response: Response, entered: Entered) -> Response:

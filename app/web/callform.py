@@ -11,6 +11,7 @@ from app.web.address import Address
 from app.web.contexts import CallForm, FieldView, Link, Refusal
 from app.web.journal import returns
 from app.web.language import N_, _
+from app.web.recipes import Api
 
 DEFAULT_CALL: Final = "alloc_pages"
 PREFILLED: Final = ("page", "addr", "order", "cache")
@@ -41,7 +42,7 @@ def call_form(
     here: Address,
     typed: Mapping[str, str],
     refusal: Refusal | None,
-    api: str,
+    api: Api,
     *,
     numa: bool,
     task: str | None = None,

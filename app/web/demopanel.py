@@ -18,7 +18,7 @@ from app.web.contexts import Link, Refusal
 from app.web.demo_contexts import DemoPanel, DemoRow, StepDot
 from app.web.journal import journal_row
 from app.web.language import N_, _
-from app.web.recipes import curl_line
+from app.web.recipes import Api, curl_line
 
 ANCHORS: Final = {
     "zones": "zones",
@@ -84,7 +84,7 @@ def with_ran(here: Address, step: int, seq: int) -> Address:
 
 
 async def demo_panel(
-    library: Library, sessions: Sessions, who: Principal, here: Address, api: str, refusal: Refusal | None
+    library: Library, sessions: Sessions, who: Principal, here: Address, api: Api, refusal: Refusal | None
 ) -> DemoPanel | None:
     """The panel, where the address names a demo. api: the session's address in the API."""
     found = demo_of(library, here)
@@ -105,7 +105,7 @@ def panel(
     starts: Sequence[int | None],
     rows: Sequence[Event],
     here: Address,
-    api: str,
+    api: Api,
     refusal: Refusal | None,
 ) -> DemoPanel:
     """The context. rows: what the step's calls have become."""

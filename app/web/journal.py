@@ -17,6 +17,7 @@ from app.web.contexts import Change, Fact, JournalRow, OutcomeView
 from app.web.framemap import LETTERS
 from app.web.language import N_, _, ngettext
 from app.web.nicknames import Names
+from app.web.recipes import Api
 
 Outcome = Mapping[str, Any]
 
@@ -162,7 +163,7 @@ def headlines(
 def outcome_view(
     outcome: Outcome,
     here: Address,
-    api: str,
+    api: Api,
     tasks: Sequence[Outcome],
     people: Names | None = None,
 ) -> OutcomeView:

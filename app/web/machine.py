@@ -31,7 +31,7 @@ from app.sessions import (
 )
 from app.web import address, belonging, callform, fields, timeline, wording
 from app.web.address import PANELS, Address
-from app.web.asking import asker
+from app.web.asking import api_of, asker
 from app.web.contexts import Fact, JournalRow, Link, LogPanel, MachinePage, NameChip, Refusal, Switch
 from app.web.demo_contexts import DemoPanel
 from app.web.demopanel import demo_panel
@@ -170,7 +170,9 @@ async def page(
     names = await sessions.names(who, here.id)
     if shown is not None:
         here = here.to(outcome=shown["seq"])
-    demo = await demo_panel(request.app.state.demos, sessions, who, here, api_of(request, info), demo_refusal)
+    demo = await demo_panel(
+        request.app.state.demos, sessions, who, here, api_of(request, info.id), demo_refusal
+    )
     return build(
         request,
         here,
@@ -188,11 +190,6 @@ async def page(
         place,
         await stage_at(request, here.id),
     )
-
-
-def api_of(request: Request, info: SessionInfo) -> str:
-    """Where a terminal finds the session."""
-    return f"{str(request.base_url).rstrip('/')}/api/v1/sessions/{info.id}"
 
 
 async def frame_touched(sessions: Sessions, who: Principal, info: SessionInfo, here: Address) -> int | None:
@@ -257,7 +254,7 @@ def build(
     tasks = reading.tasks
     reading = with_names(reading, people)
     api = f"/api/v1/sessions/{info.id}"
-    full_api = api_of(request, info)
+    full_api = api_of(request, info.id)
     changed = (shown["changed"] or ()) if shown else ()
     frame = inspector(reading.frame, here) if reading.frame else None
     found = thing(reading.thing, here) if reading.thing else None

@@ -9,6 +9,7 @@ from app.mm.proc import FILES
 from app.web.address import Address
 from app.web.contexts import Link
 from app.web.panel_contexts import ProcPanel
+from app.web.recipes import Api, curl_file
 
 FIRST: Final = next(iter(FILES))
 
@@ -19,12 +20,12 @@ def read(machine: Machine, here: Address) -> dict[str, Any]:
     return {"file": name, "text": FILES[name](machine)}
 
 
-def proc_panel(doc: dict[str, Any], here: Address, api: str) -> ProcPanel:
+def proc_panel(doc: dict[str, Any], here: Address, api: Api) -> ProcPanel:
     """One file, and the way to the others."""
     name = doc["file"]
     return ProcPanel(
         files=[Link(f"/proc/{other}", here.to(file=other).href, other == name) for other in FILES],
         path=f"/proc/{name}",
         text=doc["text"],
-        curl=f"curl -s '{api}/proc/{name}'",
+        curl=curl_file(f"proc/{name}", api),
     )

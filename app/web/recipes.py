@@ -4,17 +4,47 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Final
+
+# Left to whoever copies a line: a page knows nobody's token, and what is copied is shown to others.
+SHELL: Final = ' -H "Authorization: Bearer $KMEMLAB_TOKEN"'
+PYTHON: Final = '"Authorization": f"Bearer {token}"'
 
 
-def curl(call: str, body: Mapping[str, Any], api: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Api:
+    """Where requests go. token: they have to bring that of who sends them."""
+
+    address: str
+    token: bool
+
+    @property
+    def shell(self) -> str:
+        """What follows the address in a terminal."""
+        return SHELL if self.token else ""
+
+    @property
+    def python(self) -> str:
+        """A header of every request, in Python."""
+        return PYTHON if self.token else ""
+
+
+def curl(call: str, body: Mapping[str, Any], api: Api) -> str:
     """The request that a terminal would send."""
-    return f"curl -s {api}/{call} -H 'Content-Type: application/json' -d '{quoted(json.dumps(body))}'"
+    sent = quoted(json.dumps(body))
+    return f"curl -s {api.address}/{call}{api.shell} -H 'Content-Type: application/json' -d '{sent}'"
 
 
-def curl_line(line: str, api: str) -> str:
+def curl_line(line: str, api: Api) -> str:
     """The request that sends a line of text."""
-    return f"curl -s {api}/calls -H 'Content-Type: text/plain' --data-binary '{quoted(line)}'"
+    sent = quoted(line)
+    return f"curl -s {api.address}/calls{api.shell} -H 'Content-Type: text/plain' --data-binary '{sent}'"
+
+
+def curl_file(path: str, api: Api) -> str:
+    """The request that reads something."""
+    return f"curl -s '{api.address}/{path}'{api.shell}"
 
 
 def quoted(text: str) -> str:
@@ -22,12 +52,13 @@ def quoted(text: str) -> str:
     return text.replace("'", "'\\''")
 
 
-def python(call: str, body: Mapping[str, Any], api: str) -> str:
+def python(call: str, body: Mapping[str, Any], api: Api) -> str:
     """The request as a statement of Python, after `import httpx`."""
-    return f'httpx.post("{api}/{call}", json={dict(body)!r}).json()'
+    headers = f", headers={{{api.python}}}" if api.token else ""
+    return f'httpx.post("{api.address}/{call}", json={dict(body)!r}{headers}).json()'
 
 
-def python_line(line: str, api: str) -> str:
+def python_line(line: str, api: Api) -> str:
     """The request that sends a line of text."""
-    headers = '{"Content-Type": "text/plain"}'
-    return f'httpx.post("{api}/calls", content={json.dumps(line)}, headers={headers}).json()'
+    headers = ", ".join(filter(None, ('"Content-Type": "text/plain"', api.python)))
+    return f'httpx.post("{api.address}/calls", content={json.dumps(line)}, headers={{{headers}}}).json()'

@@ -14,12 +14,13 @@ from app.mm import gfp
 from app.mm.errors import BadArgument
 from app.mm.vocabulary import CALLS, CallSpec
 from app.web.advice import advice
+from app.web.asking import api_of
 from app.web.callform import GROUPS
 from app.web.contexts import CallGroup, CallsPage, GfpPage
 from app.web.gfptables import groups
 from app.web.language import _
 from app.web.mask import facts
-from app.web.recipes import curl
+from app.web.recipes import Api, curl
 from app.web.render import respond
 from app.web.shell import shell_of
 
@@ -72,17 +73,15 @@ async def gfp_page(request: Request, mask: str = "") -> Response:
 @router.get("/calls")
 async def calls_page(request: Request) -> Response:
     """Every call, as a reference to read and to copy from."""
-    base = str(request.base_url).rstrip("/")
+    api = api_of(request, "$ID")
     found: dict[str, list[tuple[CallSpec, str]]] = {}
     for spec in CALLS.values():
-        found.setdefault(_(GROUPS[spec.group]), []).append(
-            (spec, example(spec, f"{base}/api/v1/sessions/$ID"))
-        )
+        found.setdefault(_(GROUPS[spec.group]), []).append((spec, example(spec, api)))
     groups_ = [CallGroup(name, calls) for name, calls in found.items()]
     return respond(CallsPage(shell=shell_of(request), title=_("Calls and API"), groups=groups_))
 
 
-def example(spec: CallSpec, api: str) -> str:
+def example(spec: CallSpec, api: Api) -> str:
     """A request with one value for each argument that must be given."""
     body = {}
     for arg in spec.args:

@@ -4,6 +4,10 @@ import { all, maybe, one } from "./dom.js";
 
 const CALLER = { task: "init", cpu: "0", context: "process" };
 
+// In lab mode the lines bring the token of whoever sends them.
+const SHELL = ' -H "Authorization: Bearer $KMEMLAB_TOKEN"';
+const PYTHON = ', "Authorization": f"Bearer {token}"';
+
 /** @param {HTMLFormElement} form */
 function given(form) {
   /** @type {Record<string, string>} */
@@ -60,10 +64,11 @@ export function recipes(api) {
     one(document, "#call [data-line]", HTMLElement).textContent = line;
     const calls = `${new URL(api, location.href)}/calls`;
     const quoted = line.replaceAll("'", "'\\''");
+    const token = maybe(document, "#call [data-token]", HTMLElement) !== null;
     one(document, "#call [data-curl]", HTMLElement).textContent =
-      `curl -s ${calls} -H 'Content-Type: text/plain' --data-binary '${quoted}'`;
+      `curl -s ${calls}${token ? SHELL : ""} -H 'Content-Type: text/plain' --data-binary '${quoted}'`;
     one(document, "#call [data-python]", HTMLElement).textContent =
-      `httpx.post("${calls}", content=${JSON.stringify(line)}, headers={"Content-Type": "text/plain"}).json()`;
+      `httpx.post("${calls}", content=${JSON.stringify(line)}, headers={"Content-Type": "text/plain"${token ? PYTHON : ""}}).json()`;
   });
 }
 

@@ -428,3 +428,15 @@ def test_what_is_copied_from_a_machine_brings_a_token(shared: Shared) -> None:
     lines = re.findall(r"curl -s \S+(.*)", html.unescape(shared.kim.get("/calls").text))
     assert lines
     assert all(line.startswith(' -H "Authorization: Bearer $KMEMLAB_TOKEN" ') for line in lines)
+
+
+def test_what_is_copied_for_python_says_what_it_needs(shared: Shared) -> None:
+    for path, times in ((f"/sessions/{shared.prepared}", 2), ("/calls", 1)):
+        words = text_of(shared.teacher.get(path))
+        assert words.count("From Python, after pip install httpx and import httpx") == times
+    made = shared.kim.post("/me/token")
+    assert "From Python, after pip install httpx" in text_of(made)
+    script = re.search(r'aria-label="Python lines"><code>(.*?)</code>', made.text, re.DOTALL)
+    assert script is not None
+    assert html.unescape(script[1]).startswith("import httpx\n")
+    compile(html.unescape(script[1]), "copied", "exec")

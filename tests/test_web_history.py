@@ -342,3 +342,16 @@ def test_a_session_that_another_engine_wrote(tmp_path: Path) -> None:
         fork = sent(client, f"{machine}/fork", at="1").headers["location"]
         assert client.get(f"{BASE}{fork}/dump").json() != untouched
         assert sent(client, f"{fork}/line", line="alloc_page(GFP_KERNEL)").status_code == 303
+
+
+@pytest.mark.parametrize(("act", "to"), [("undo", 4), ("rewind", 0)])
+def test_going_back_says_what_the_machine_is_again_and_nothing_of_runs(
+    client: TestClient, act: str, to: int
+) -> None:
+    session = lived(client)
+    answer = client.post(f"{BASE}{session}/{act}", json={"to": to} if act == "rewind" else {})
+    assert answer.status_code == 201
+    assert answer.json()["changed"] is None
+    words = text_of(client.get(session))
+    assert f"the machine has the state of row #{to} again" in words
+    assert "more than 256 runs" not in words

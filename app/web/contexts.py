@@ -464,7 +464,7 @@ class OutcomeView:
     """What a call did: the kernel's answer.
 
     ret: as text; href: what it names. null: it is NULL, with the reason. changes: runs; many: too many to
-    list.
+    list. restored: the row whose state the machine has again by it.
     """
 
     seq: int
@@ -478,6 +478,7 @@ class OutcomeView:
     changes: Sequence[Change]
     more_changes: int
     many: bool
+    restored: int | None
     log: Sequence[str]
     curl: str
     python: str

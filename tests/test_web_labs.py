@@ -85,10 +85,10 @@ def test_copy_call_and_catch_up(shared: Shared) -> None:
     page = shared.kim.get(first)
     assert "Your machine: only you and the instructor can call it" in text_of(page)
     assert "Catch up to “one page”" in text_of(page)
-    assert at(shared.kim.post(f"{shared.lab}{first}/catch-up")) == first
+    assert at(shared.kim.post(f"{shared.lab}{first}/catch-up")).startswith(f"{first}?outcome=")
     assert "Catch up to “three pages”" in text_of(shared.kim.get(first))
     assert "one page ✓ caught up" in text_of(shared.kim.get(shared.lab))
-    assert at(shared.kim.post(f"{shared.lab}{first}/catch-up")) == first
+    assert at(shared.kim.post(f"{shared.lab}{first}/catch-up")).startswith(f"{first}?outcome=")
     assert seq_of(shared.kim, first) == 8  # own call; back and one call; back and three calls
     assert "Catch up" not in text_of(shared.kim.get(first))
     answer = shared.kim.post(f"{shared.lab}{first}/catch-up")
@@ -440,3 +440,36 @@ def test_what_is_copied_for_python_says_what_it_needs(shared: Shared) -> None:
     assert script is not None
     assert html.unescape(script[1]).startswith("import httpx\n")
     compile(html.unescape(script[1]), "copied", "exec")
+
+
+# -- catching up -------------------------------------------------------------------------------------------
+
+
+def test_catching_up_says_what_becomes_of_ones_own_calls(shared: Shared) -> None:
+    copy = shared.copy(shared.kim)
+    warning = "The machine starts over and makes the instructor’s calls; yours stay in the journal."
+    for path in (copy, shared.lab):
+        assert warning not in text_of(shared.kim.get(path))
+    run(shared.kim, copy.removeprefix("/sessions/"), "alloc_page(GFP_KERNEL)\nalloc_page(GFP_KERNEL)")
+    for path in (copy, shared.lab):
+        assert warning in text_of(shared.kim.get(path))
+    brought = at(shared.kim.post(f"{shared.lab}{copy}/catch-up"))
+    page = shared.kim.get(brought)
+    said = (
+        "Brought to “one page”; your own calls up to #3 stand in the journal: go back to #3 brings them back."
+    )
+    assert said in text_of(page)
+    assert f'<a href="{copy}?at=3">go back to #3</a>' in page.text
+    assert "Rewind to here" in text_of(shared.kim.get(f"{copy}?at=3"))
+    assert "Brought to" not in text_of(shared.kim.get(copy))
+    run(shared.kim, copy.removeprefix("/sessions/"), "alloc_page(GFP_KERNEL)")
+    assert "Brought to" not in text_of(shared.kim.get(brought))
+    forged = {"outcome": "6", "brought": "<b>x</b>", "own": "9" * 40}
+    assert "Brought to" not in text_of(shared.kim.get(copy, params=forged))
+
+
+def test_a_copy_without_calls_is_brought_without_a_word_of_them(shared: Shared) -> None:
+    copy = shared.copy(shared.bo)
+    words = text_of(shared.bo.get(at(shared.bo.post(f"{shared.lab}{copy}/catch-up"))))
+    assert "Brought to “one page”." in words
+    assert "your own calls" not in words

@@ -23,7 +23,7 @@ Role = Literal["owner", "instructor", "member", "watcher"]
 class Copy(NamedTuple):
     """A machine of a member's own. machine_id: the prepared one from which it goes on, if any.
 
-    next: the checkpoint to which it can be brought.
+    next: the checkpoint to which it can be brought. called: whether calls make up its state.
     """
 
     id: str
@@ -31,6 +31,7 @@ class Copy(NamedTuple):
     number: int
     seq: int
     locked: bool
+    called: bool
     machine_id: str | None = None
     next: Checkpoint | None = None
 
@@ -131,11 +132,12 @@ def copy_of(
     row: SessionRow, owner: MemberRow, machines: Sequence[Machine], reached: AbstractSet[str]
 ) -> Copy:
     """A member's machine, with the prepared one behind it. reached: checkpoints that they have come to."""
+    called = row.effective != row.start
     for machine in machines:
         if machine.kind == PREPARED and (machine.session_id, machine.seq) == (row.origin_id, row.origin_seq):
             following = next_of(machine.checkpoints, reached)
-            return Copy(row.id, row.name, owner.number, row.seq, row.locked, machine.id, following)
-    return Copy(row.id, row.name, owner.number, row.seq, row.locked)
+            return Copy(row.id, row.name, owner.number, row.seq, row.locked, called, machine.id, following)
+    return Copy(row.id, row.name, owner.number, row.seq, row.locked, called)
 
 
 def reached(db: Connection, member: MemberRow) -> AbstractSet[str]:

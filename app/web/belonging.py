@@ -8,9 +8,11 @@ from typing import Any, Final
 from starlette.requests import Request
 
 from app.labs import Person, Place
+from app.sessions import SessionInfo
 from app.web import wording
+from app.web.address import number
 from app.web.asking import asker, labs_of
-from app.web.contexts import Link, PlaceView, Sleeper
+from app.web.contexts import Brought, Link, PlaceView, Sleeper
 from app.web.language import N_, _
 from app.web.nicknames import called
 
@@ -50,8 +52,27 @@ def task_of(place: Place | None, person: Person) -> str | None:
     return person.principal.by if place is not None and place.role == "member" else None
 
 
-def place_view(place: Place, person: Person, session_id: str, tasks: Sequence[Doc]) -> PlaceView:
-    """The bar. tasks: the machine's, as it calls them."""
+async def brought_to(request: Request, place: Place | None, info: SessionInfo) -> Brought | None:
+    """The checkpoint to which the machine has just been brought, as the address says, until the next call."""
+    asked = request.query_params
+    if place is None or "brought" not in asked or number(asked.get("outcome", "")) != info.seq:
+        return None
+    lab = await labs_of(request).rooms.get(asker(request), place.lab_id)
+    marks = {mark.id: mark for machine in lab.machines for mark in machine.checkpoints}
+    mark, before = marks.get(asked["brought"]), number(asked.get("own", ""))
+    if mark is None:
+        return None
+    if before is None or not info.start < before < info.seq:
+        return Brought(mark.title, None)
+    return Brought(
+        mark.title, Link(_("#%(seq)s", seq=wording.count(before)), f"/sessions/{info.id}?at={before}")
+    )
+
+
+def place_view(
+    place: Place, person: Person, session_id: str, tasks: Sequence[Doc], brought: Brought | None
+) -> PlaceView:
+    """The bar. tasks: the machine's, as it calls them. brought: what `brought_to` has found."""
     whose, meaning = words(place, person)
     own = [one for one in sleepers(place, person, session_id, tasks) if one.mine]
     following = place.copy.next if place.copy is not None and place.role == "owner" else None
@@ -63,6 +84,8 @@ def place_view(place: Place, person: Person, session_id: str, tasks: Sequence[Do
         over=place.held == "closed" and person.lab is not None,
         stopped=place.stopped is not None,
         catch_up=following.title if following is not None and place.stopped is None else None,
+        starts_over=place.copy is not None and place.copy.called,
+        brought=brought,
         action=f"/labs/{place.lab_id}/sessions/{session_id}/catch-up",
         sleepers=own,
     )
@@ -80,9 +103,9 @@ def words(place: Place, person: Person) -> tuple[str, str]:
         return _("Shared to watch"), _("the instructor calls it; you can look")
     if place.role == "owner":
         return _("Your machine"), _("only you and the instructor can call it")
-    number = 0 if place.copy is None else place.copy.number
+    member = 0 if place.copy is None else place.copy.number
     return (
-        _("The machine of %(nickname)s (m%(number)s)", nickname=place.nickname, number=number),
+        _("The machine of %(nickname)s (m%(number)s)", nickname=place.nickname, number=member),
         _("what you call here stands under your name"),
     )
 

@@ -661,11 +661,20 @@ class Sleeper:
 
 
 @dataclass(frozen=True, slots=True)
+class Brought:
+    """A checkpoint to which a machine was brought. own: the moment before, where there was something."""
+
+    title: str
+    own: Link | None
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceView:
     """A machine in its lab.
 
     whose, meaning: whose it is, and what that means. held: `closed`, `frozen` or `locked`; stopped: so that
-    who asks cannot call it either; over: for good. catch_up: the checkpoint to which `action` brings it.
+    who asks cannot call it either; over: for good. catch_up: the checkpoint to which `action` brings it;
+    starts_over: what has been called is left for that. brought: where it has just come to.
     sleepers: who asks, where their task sleeps.
     """
 
@@ -676,6 +685,8 @@ class PlaceView:
     over: bool
     stopped: bool
     catch_up: str | None
+    starts_over: bool
+    brought: Brought | None
     action: str
     sleepers: Sequence[Sleeper]
 

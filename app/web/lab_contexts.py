@@ -155,7 +155,10 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class CopyRow:
-    """A member's machine. next: the checkpoint to which it can be brought. last: its last call, as a line."""
+    """A member's machine. next: the checkpoint to which it can be brought.
+
+    starts_over: what has been called is left for that. last: its last call, as a line.
+    """
 
     id: str
     name: str
@@ -167,6 +170,7 @@ class CopyRow:
     verdict: str | None
     when: str | None
     next: str | None
+    starts_over: bool
     locked: bool
 
 

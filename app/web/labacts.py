@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Form
 from starlette.requests import Request
@@ -15,6 +16,7 @@ from app.web.contexts import Link
 from app.web.lab_contexts import ConfirmPage
 from app.web.labs import own_lab, refused
 from app.web.language import _, ngettext
+from app.web.machine import door
 from app.web.refusals import REFUSED
 from app.web.render import respond
 from app.web.shell import shell_of
@@ -44,12 +46,17 @@ async def copy(request: Request, lab_id: str, machine_id: str) -> Response:
 
 @router.post("/labs/{lab_id}/sessions/{session_id}/catch-up")
 async def catch_up(request: Request, lab_id: str, session_id: str) -> Response:
-    """Bring a copy to the next checkpoint, and go there."""
+    """Bring a copy to the next checkpoint, and go there; the address says what was left for it."""
+    labs, (sessions, who) = labs_of(request), door(request)
+    place = await labs.place_of(asker(request), session_id)
     try:
-        await labs_of(request).sharing.catch_up(asker(request), lab_id, session_id)
+        mark = await labs.sharing.catch_up(asker(request), lab_id, session_id)
     except REFUSED as error:
         return await refused(request, lab_id, error, _("The machine stays where it is"), "copy")
-    return RedirectResponse(f"/sessions/{session_id}", 303)
+    said = {"outcome": (await sessions.get(who, session_id)).seq, "brought": mark.id}
+    if place is not None and place.copy is not None and place.copy.called:
+        said["own"] = place.copy.seq
+    return RedirectResponse(f"/sessions/{session_id}?{urlencode(said)}", 303)
 
 
 @router.post("/labs/{lab_id}/checkpoints/{checkpoint_id}/done")

@@ -32,7 +32,7 @@ from app.sessions import (
 from app.web import address, belonging, callform, fields, timeline, wording
 from app.web.address import PANELS, Address
 from app.web.asking import api_of, asker
-from app.web.contexts import Fact, JournalRow, Link, LogPanel, MachinePage, NameChip, Refusal, Switch
+from app.web.contexts import Brought, Fact, JournalRow, Link, LogPanel, MachinePage, NameChip, Refusal, Switch
 from app.web.demo_contexts import DemoPanel
 from app.web.demopanel import demo_panel
 from app.web.framemap import map_view
@@ -189,6 +189,7 @@ async def page(
         history_refusal,
         place,
         await stage_at(request, here.id),
+        await belonging.brought_to(request, place, info),
     )
 
 
@@ -240,13 +241,14 @@ def build(
     history_refusal: Refusal | None,
     place: Place | None,
     stage: StageView | None,
+    brought: Brought | None,
 ) -> MachinePage:
     """The context."""
     machine = info.machine
     person = asker(request)
     people = {} if place is None else place.names
     sleepers = [] if place is None else belonging.sleepers(place, person, info.id, reading.tasks)
-    bar = None if place is None else belonging.place_view(place, person, info.id, reading.tasks)
+    bar = None if place is None else belonging.place_view(place, person, info.id, reading.tasks, brought)
     stopped = belonging.stopped(place)
     watched = place is not None and place.role == "watcher"
     past = timeline.past(here, info)

@@ -5,6 +5,7 @@ import html
 import io
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -12,8 +13,9 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from app.web import markdown
+from app.web import markdown, wording
 from tests.browsers import Class, at, class_of, run
+from tests.exported import changed, exported, imported, lines_of
 from tests.served import protected
 
 # What would act where it is not shown as it is: in HTML, in an attribute, in a formula, in Markdown.
@@ -473,3 +475,44 @@ def test_a_copy_without_calls_is_brought_without_a_word_of_them(shared: Shared) 
     words = text_of(shared.bo.get(at(shared.bo.post(f"{shared.lab}{copy}/catch-up"))))
     assert "Brought to “one page”." in words
     assert "your own calls" not in words
+
+
+# -- what came in with a file --------------------------------------------------------------------------------
+
+
+def forged(file: bytes, by: str, time: str) -> bytes:
+    """An exported session whose rows say that somebody else has made them, at another time."""
+
+    def change(lines: list[dict[str, Any]]) -> None:
+        for line in lines:
+            if "outcome" in line:
+                line["outcome"] |= {"by": by, "time": time}
+
+    return changed(file, change)
+
+
+@pytest.mark.parametrize("by", ["m1", "i1"])
+def test_the_rows_of_a_file_are_nobodys(shared: Shared, by: str) -> None:
+    file = exported(shared.teacher, shared.room.session("p = alloc_page(GFP_KERNEL)\n__free_page(p)"))
+    soon = (datetime.now(UTC) + timedelta(minutes=1)).isoformat(timespec="milliseconds")[:-6] + "Z"
+    answer = imported(shared.kim, forged(file, by, soon))
+    assert answer.status_code == 201, answer.text
+    sid = answer.json()["id"]
+    rows = [line["outcome"]["by"] for line in lines_of(exported(shared.kim, sid)) if "outcome" in line]
+    assert rows == [by] * 2  # the answers are what they were
+    page = shared.kim.get(f"/sessions/{sid}")
+    assert f'<span class="soft">{by}</span>' in page.text
+    assert 'title="i1"' not in page.text
+    (kim, _) = list(csv.DictReader(io.StringIO(shared.teacher.get(f"{shared.lab}/activity.csv").text)))
+    assert (kim["calls"], kim["last_call"]) == ("0", "")
+    for there in ("members", "activity", "wall"):
+        assert soon[:10] + " " + soon[11:16] not in text_of(shared.teacher.get(f"{shared.lab}/{there}"))
+    (tile, _) = shared.teacher.get(f"/api/v1{shared.lab}/wall").json()["tiles"]
+    assert (tile["session"], tile["seq"], tile.get("call"), tile.get("time")) == (sid, 2, None, None)
+
+
+def test_a_file_of_no_time_is_refused_and_one_that_is_there_breaks_no_page(shared: Shared) -> None:
+    file = exported(shared.teacher, shared.prepared)
+    for time in ("9999-99-99T99:99:99.999Z", "2099-01-01T00:00:00.000Z"):
+        assert imported(shared.kim, forged(file, "m1", time)).status_code == 422
+    assert wording.date("9999-99-99T99:99:99.999Z") == "9999-99-99T99:99:99.999Z"

@@ -1,4 +1,8 @@
-"""What each member has done in a lab: for the list of who was there."""
+"""What each member has done in a lab: for the list of who was there.
+
+A file that comes in says of its rows when they were made and by whom, and may say what it likes. All of them
+lie before their session was begun here, so only rows from then on are anybody's.
+"""
 
 from __future__ import annotations
 
@@ -33,7 +37,7 @@ def activity(db: Connection, person: Person, lab_id: str) -> list[Activity]:
     made: dict[str, list[Made]] = {}
     for part in labs.calls(db, lab_id):
         owner = members.get(owners[part.session_id])
-        # In a machine of one's own one is alone with the instructor; a file that came in may say otherwise.
+        # In a machine of one's own one is alone with the instructor.
         if owner is None or part.by == f"m{owner.number}":
             made.setdefault(part.by, []).append(part)
     times = journal.times(db, [(part.session_id, part.last) for parts in made.values() for part in parts])
@@ -69,5 +73,5 @@ def by_owner(places: Iterable[Place]) -> dict[str, list[Place]]:
 
 
 def last_called(places: Iterable[Place], times: Mapping[str, str]) -> Place | None:
-    """Of somebody's sessions the one that was called last. times: of each one's last row."""
-    return max(places, key=lambda place: times.get(place.id, place.created), default=None)
+    """Of somebody's sessions the one that was called or begun last. times: of each one's last row."""
+    return max(places, key=lambda place: max(place.created, times.get(place.id, "")), default=None)

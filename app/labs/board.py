@@ -52,8 +52,8 @@ class Tile:
     """A member, and the machine that they have called last: one of their own, or one that all share.
 
     session_id: None before they have one. seq, last: its last row, or on a shared machine their own last one
-    there. machines: of their own. picture: None until somebody could look. woken: their last call slept, and
-    sleeps no more. reached: how many checkpoints.
+    there; of rows that came in with a file none counts. machines: of their own. picture: None until somebody
+    could look. woken: their last call slept, and sleeps no more. reached: how many checkpoints.
     """
 
     number: int

@@ -3,7 +3,8 @@
 A wall is looked at by several people at once, every few seconds. So it is brought up to date at most once a
 second, however many look; what has not gone on is not read again; open machines are looked at between the
 calls of those who use them; and those that are closed stay so: their pictures are made one by one, on
-machines that are rebuilt beside, and come when they come.
+machines that are rebuilt beside, and come when they come. The rows of a file that came in are nobody's calls
+here: such a machine is as one that was just begun, and in the state in which it came.
 """
 
 from __future__ import annotations
@@ -214,7 +215,7 @@ def read(db: Connection, lab_id: str, known: Mapping[str, Last], shared: Mapping
         )
         place = last_called(own, times)
         if place is not None:
-            tile = leading(tile, place, place.seq, lasts.get(place.id))
+            tile = leading(tile, place, place.seq, made_here(place, lasts.get(place.id)))
         by = f"m{member.number}"
         for place in common:
             last = everybodys[place.id].lasts.get(by)
@@ -260,6 +261,11 @@ def shared_of(db: Connection, places: Sequence[Place], known: Mapping[str, Share
         lasts |= {by: last_of(at, *rows[at]) for by, at in made[sid].items() if at in rows}
         found[sid] = Shared(seq, lasts)
     return found
+
+
+def made_here(place: Place, last: Last | None) -> Last | None:
+    """The last row of a session, where it did not come in with a file."""
+    return None if last is None or last.time < place.created else last
 
 
 def last_of(seq: int, time: str, outcome: bytes) -> Last:

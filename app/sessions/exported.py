@@ -9,6 +9,7 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from typing import IO, Any, Final, NamedTuple
 
 from pydantic_core import from_json
@@ -19,6 +20,7 @@ from app.mm.machine import Machine
 from app.sessions import naming, opening
 from app.sessions.errors import LimitReached
 from app.sessions.exporting import FORMAT
+from app.sessions.live import written
 from app.sessions.named import named_of
 from app.sessions.retelling import Rewinds, Told, Untold
 from app.sessions.waits import REWINDS
@@ -28,6 +30,7 @@ CHECK: Final = 1_000  # lines between two looks at whether to go on
 
 SEQ_MAX: Final = 1 << 52
 TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
+AHEAD: Final = timedelta(minutes=5)  # by which the clock of another server may go before this one
 BY_LENGTH: Final = 100
 
 HEADER: Final = frozenset(
@@ -67,7 +70,7 @@ def wrong(line: int, msg: str) -> BadArgument:
 
 @dataclass(slots=True)
 class Document:
-    """What the first pass finds. lines: how many there are before the first name."""
+    """What the first pass finds. latest: the greatest time of a row; empty where there is none."""
 
     name: str
     engine: int
@@ -76,6 +79,7 @@ class Document:
     boot: dict[str, Any] | None
     machine: Machine
     rewinds: Rewinds
+    latest: str = ""
     names: set[str] = field(default_factory=set)
 
     @property
@@ -97,6 +101,7 @@ def examine(file: IO[bytes], limits: Limits) -> Document:
     raw = line_of(file, 1, limits.header)
     digest.update(raw)
     document = read_header(decoded(raw, 1))
+    until = written(datetime.now(UTC) + AHEAD)
     number = 1
     for number, raw in enumerate(rest_of(file), 2):
         if number % CHECK == 0:
@@ -109,7 +114,9 @@ def examine(file: IO[bytes], limits: Limits) -> Document:
                 raise wrong(number + 1, "the file goes on after its last line")
             return document
         if seq <= document.seq:
-            read_rewind(row_of(line, number, seq), number, document)
+            row = row_of(line, number, seq)
+            read_time(row, number, document, until)
+            read_rewind(row, number, document)
         else:
             read_name(line, number, document, limits)
         digest.update(raw)
@@ -203,6 +210,18 @@ def row_of(line: dict[str, Any], number: int, seq: int) -> TellableRow:
     if by is not None and not (isinstance(by, str) and by.isprintable() and 0 < len(by) <= BY_LENGTH):
         raise wrong(number, f"outcome: `by` is null or a name of 1 to {BY_LENGTH} characters")
     return TellableRow(Told(seq, call, args, when, by), line["effective"], outcome)
+
+
+def read_time(row: TellableRow, number: int, document: Document, until: str) -> None:
+    """Note when a row was made, which is a time that has been. until: what this server takes for now."""
+    when = row.told.time
+    try:
+        datetime.fromisoformat(when)
+    except ValueError:
+        raise wrong(number, f"outcome: there is no `time` {when}") from None
+    if when > until:
+        raise wrong(number, f"outcome: `time` {when} has not come yet")
+    document.latest = max(document.latest, when)
 
 
 def read_rewind(row: TellableRow, number: int, document: Document) -> None:

@@ -30,6 +30,7 @@ from app.store.states import State
 PART_ROWS: Final = 1_000
 PART_BYTES: Final = 2 << 20
 CUT: Final = 20_000
+MOMENT: Final = timedelta(milliseconds=1)
 ABANDONED: Final = timedelta(hours=24)
 PATIENCE: Final = 6  # times that a part may find the database busy
 
@@ -49,7 +50,7 @@ def prepare(store: Store, file: IO[bytes], owner: str, limits: exported.Limits) 
         id=naming.new_id(),
         owner=owner,
         name=document.name,
-        created=now(),
+        created=max(now(), after(document.latest)),
         engine=ENGINE,
         machine=to_json(description).decode(),
         boot=None if document.boot is None else to_json(document.boot).decode(),
@@ -73,6 +74,11 @@ def prepare(store: Store, file: IO[bytes], owner: str, limits: exported.Limits) 
         discard(store, row.id)
         raise
     return row.id
+
+
+def after(latest: str) -> str:
+    """The first time of what is made here: every row of the file lies before it."""
+    return written(datetime.fromisoformat(latest) + MOMENT) if latest else ""
 
 
 def _tell(file: IO[bytes], document: exported.Document, to: _Writing, limits: exported.Limits) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, delete, select, update
+from sqlalchemy import Connection, bindparam, case, delete, select, update
 
 from app.store import sessions
 from app.store.sessions import SessionRow
@@ -23,9 +23,13 @@ def begin(db: Connection, row: SessionRow) -> None:
 
 
 def publish(db: Connection, session_id: str, owner: str, created: str, lab_id: str | None = None) -> None:
-    """Give a session whose rows are all there to its owner, in the lab whose member that is."""
+    """Give a session whose rows are all there to its owner, in the lab whose member that is.
+
+    created: when, or later where the session was begun with a later time, before which all its rows lie.
+    """
     mine = table.c.id == session_id, table.c.owner == NOBODY
-    done = db.execute(update(table).where(*mine).values(owner=owner, created=created, lab_id=lab_id))
+    begun = case((table.c.created > created, table.c.created), else_=created)
+    done = db.execute(update(table).where(*mine).values(owner=owner, created=begun, lab_id=lab_id))
     if done.rowcount != 1:
         raise LookupError(f"session {session_id} is not being imported")
 

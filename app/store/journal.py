@@ -103,9 +103,11 @@ _AT: Final = select(journal.c.seq, journal.c.time, journal.c.outcome).where(
 
 _MADE_BY: Final = (
     select(journal.c.seq, journal.c.outcome)
+    .select_from(journal.join(sessions, sessions.c.id == journal.c.session_id))
     .where(
         journal.c.session_id == bindparam("of"),
         journal.c.by == bindparam("who"),
+        journal.c.time >= sessions.c.created,
         journal.c.seq > bindparam("after"),
     )
     .order_by(journal.c.seq)
@@ -142,7 +144,10 @@ def some(
 
 
 def made_by(db: Connection, session_id: str, by: str, after: int, most: int) -> list[tuple[int, bytes]]:
-    """Seq and outcome of somebody's rows after a seq, in order; no more once those make `most` bytes."""
+    """Seq and outcome of somebody's rows after a seq, in order; no more once those make `most` bytes.
+
+    What came in with a file is nobody's: it was made before the session was begun here.
+    """
     return _within(db.execute(_MADE_BY, {"of": session_id, "who": by, "after": after}), most)
 
 

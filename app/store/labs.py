@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select, union_all, update
 
 from app.store.tables import checkpoints, journal, lab_machines, labs, members, progress, sessions
 
@@ -106,11 +106,26 @@ _LOCKED_OF_IDS: Final = (
     .where(sessions.c.lab_id.in_(_IDS), sessions.c.locked)
     .order_by(sessions.c.id)
 )
-_CALLS: Final = (
+# What was made before its session was begun here came in with a file, and says of itself who made it. Of all
+# other sessions the index alone tells.
+_OF_FILES: Final = (
+    select(sessions.c.id)
+    .select_from(
+        sessions.join(
+            journal, (journal.c.session_id == sessions.c.id) & (journal.c.seq == sessions.c.start + 1)
+        )
+    )
+    .where(sessions.c.lab_id == bindparam("of"), journal.c.time < sessions.c.created)
+)
+_MADE: Final = (
     select(sessions.c.id, journal.c.by, func.count(), func.max(journal.c.seq))
     .select_from(sessions.join(journal, journal.c.session_id == sessions.c.id))
     .where(sessions.c.lab_id == bindparam("of"), journal.c.by.is_not(None))
     .group_by(sessions.c.id, journal.c.by)
+)
+_CALLS: Final = union_all(
+    _MADE.where(sessions.c.id.not_in(_OF_FILES)),
+    _MADE.where(sessions.c.id.in_(_OF_FILES), journal.c.time >= sessions.c.created),
 )
 
 # -- labs ------------------------------------------------------------------------------------------------
@@ -269,5 +284,5 @@ class Made(NamedTuple):
 
 
 def calls(db: Connection, lab_id: str) -> list[Made]:
-    """What everybody has made in each session of a lab."""
+    """What everybody has made in each session of a lab; not what stood in a file that came in."""
     return [Made(*row) for row in db.execute(_CALLS, {"of": lab_id})]

@@ -330,9 +330,13 @@ def newest_rows(info: SessionInfo, here: Address, shown: list[JournalRow]) -> Li
 
 
 def row_of(row: Event, info: SessionInfo, here: Address, people: Mapping[str, str]) -> JournalRow:
-    """A row of the journal, which leads to the machine as that call left it. people: by their numbers."""
+    """A row of the journal, which leads to the machine as that call left it. people: by their numbers.
+
+    A row older than its session came in with a file: its numbers are those of people elsewhere.
+    """
     found = journal_row(row.outcome, here)
-    by = None if found.by is None else people.get(found.by, found.by)
+    here_made = row.outcome["time"] >= info.created
+    by = people.get(found.by, found.by) if found.by is not None and here_made else found.by
     return replace(found, href=timeline.to_moment(here, info, row.seq).href, by=by, by_number=found.by)
 
 

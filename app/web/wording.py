@@ -61,6 +61,9 @@ def cost(number: int, part: float) -> str:
 
 
 def date(moment: datetime | str) -> str:
-    """2026-11-22 14:00, UTC."""
-    when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    """2026-11-22 14:00, UTC; as it stands what is no time, which some old file may have brought in."""
+    try:
+        when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    except ValueError:
+        return str(moment)
     return f"{when:%Y-%m-%d %H:%M}"

@@ -15,6 +15,7 @@ Pure ASGI and outermost: errors of everything inside carry the headers too.
 
 from __future__ import annotations
 
+import codecs
 import itertools
 import re
 import secrets
@@ -24,6 +25,7 @@ from math import ceil
 from typing import Final
 from urllib.parse import quote, urlsplit
 
+from python_multipart.multipart import parse_options_header
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -44,6 +46,10 @@ ADDRESS: Final = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9a-f:.]{2,45
 
 # An exported session is not read into memory at once, so it may be longer than what makes one otherwise.
 IMPORTED_AT: Final = {"/api/v1/sessions": b"application/x-ndjson", "/sessions": b"multipart/form-data"}
+
+# Other charsets hold what is no text, such as halves of characters, and some are escapes.
+FORMS: Final = frozenset({b"multipart/form-data", b"application/x-www-form-urlencoded"})
+CHARSETS: Final = frozenset({"utf-8", "ascii"})
 
 # What costs nothing, and is asked by browsers and watchers by themselves.
 FREE: Final = ("/static/", "/healthz", "/readyz")
@@ -130,7 +136,9 @@ class Guard:
         if rate is None and settings.lab:
             rate = LAB_RATE
         self.rates = None if rate is None else Rates(rate, settings.rate_burst)
-        self.public_host = urlsplit(settings.public_url).netloc.lower() if settings.public_url else None
+        public = urlsplit(settings.public_url) if settings.public_url else None
+        self.public_host = None if public is None else public.netloc.lower()
+        self.public_scheme = None if public is None else public.scheme.lower()
         self.body_limit = settings.body_limit
         self.limits = (
             (re.compile(r"(?:/api/v1)?/sessions/?"), settings.dump_limit),
@@ -159,7 +167,11 @@ class Guard:
                 problem = self.stranger(scope)
         if problem is None and scope["method"] not in SAFE_METHODS:
             limit = self.limit_of(scope, headers)
-            problem = from_elsewhere(headers) or announced_too_long(headers, limit)
+            problem = (
+                self.from_elsewhere(headers)
+                or announced_too_long(headers, limit)
+                or in_other_charset(scope["headers"])
+            )
             if b"content-length" not in headers:
                 receive = Counting(receive, limit)
         if problem is None and known and self.rates is not None and not scope["path"].startswith(FREE):
@@ -222,6 +234,28 @@ class Guard:
         back = f"?back={quote(path + ('?' + query if query else ''), safe='/')}"
         return RedirectResponse(f"/join{back if scope['method'] == 'GET' and path != '/' else ''}", 303)
 
+    def from_elsewhere(self, headers: dict[bytes, bytes]) -> Problem | None:
+        """Why a request that may change something comes from a page of another site, if it does.
+
+        Scripts send neither header; a browser sends both, an old one only `Origin`.
+        """
+        fetched_by, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin")
+        own_fetch = fetched_by is None or fetched_by in OWN_FETCHES
+        if own_fetch and (origin is None or self.is_own_origin(origin, headers[b"host"])):
+            return None
+        return Problem(403, "a page of another site sent this request")
+
+    def is_own_origin(self, origin: bytes, host: bytes) -> bool:
+        """Whether a page stands where the request goes to.
+
+        Who is on the way can make a page of our name over plain HTTP, so at the public address the scheme
+        counts; elsewhere it is not known here whether something before us speaks TLS.
+        """
+        scheme, _, name = origin.decode("latin-1").lower().partition("://")
+        own = host.decode("latin-1").lower()
+        schemes = (self.public_scheme,) if own == self.public_host else ("http", "https")
+        return name == own and scheme in schemes
+
     def limit_of(self, scope: Scope, headers: dict[bytes, bytes]) -> int:
         """The largest body that may come to this path."""
         if scope["method"] == "POST":
@@ -253,23 +287,32 @@ def through_proxy(name: bytes) -> Problem:
     )
 
 
-def from_elsewhere(headers: dict[bytes, bytes]) -> Problem | None:
-    """Why a request that may change something comes from a page of another site, if it does.
-
-    Scripts send neither header; a browser sends both, an old one only `Origin`.
-    """
-    fetched_by, origin = headers.get(b"sec-fetch-site"), headers.get(b"origin")
-    own_fetch = fetched_by is None or fetched_by in OWN_FETCHES
-    own_origin = origin is None or origin.partition(b"://")[2].lower() == headers[b"host"].lower()
-    return None if own_fetch and own_origin else Problem(403, "a page of another site sent this request")
-
-
 def announced_too_long(headers: dict[bytes, bytes], limit: int) -> Problem | None:
     """Why a body need not even be read, if so. The server lets no body be longer than announced."""
     length = headers.get(b"content-length", b"0")
     if length.isdigit() and len(length) < 18 and int(length) <= limit:
         return None
     return Problem(413, str(TooLarge(limit)))
+
+
+def in_other_charset(headers: Sequence[tuple[bytes, bytes]]) -> Problem | None:
+    """Why a form cannot be read, if it is one and says so. Where a type is given twice, each is looked at."""
+    for name, value in headers:
+        if name != b"content-type" or b"charset" not in value.lower():
+            continue
+        kind, options = parse_options_header(value)
+        charset = options.get(b"charset", b"utf-8").decode("latin-1")
+        if kind in FORMS and not is_text(charset):
+            return Problem(415, "a form comes in UTF-8")
+    return None
+
+
+def is_text(charset: str) -> bool:
+    """Whether a charset is one of those that forms may have, by any of its names."""
+    try:
+        return codecs.lookup(charset).name in CHARSETS
+    except (LookupError, ValueError):
+        return False
 
 
 def too_often(seconds: float) -> Problem | None:

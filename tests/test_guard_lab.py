@@ -161,6 +161,14 @@ def test_other_sites_change_nothing(client: TestClient, token: str, sent: dict[s
         assert client.post(path, headers=sent).status_code == 403
 
 
+def test_at_the_public_address_a_page_over_another_scheme_is_of_elsewhere(client: TestClient) -> None:
+    host = {"host": "lab.example.org"}
+    for origin, other in (("http://lab.example.org", False), ("https://lab.example.org", True)):
+        assert (client.post("/join", headers=host | {"origin": origin}).status_code == 403) == other
+    for origin in (ORIGIN.replace("http", "ftp"), ORIGIN.removeprefix("http:"), ORIGIN.removeprefix("http")):
+        assert client.post("/join", headers={"origin": origin}).status_code == 403
+
+
 def test_strangers_use_up_nobodys_rate(client: TestClient, bearer: dict[str, str]) -> None:
     assert {client.get(f"{BASE}/gfp?mask=1").status_code for _ in range(60)} == {200}
     assert {client.get(f"{BASE}/sessions").status_code for _ in range(60)} == {401}

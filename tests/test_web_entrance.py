@@ -6,9 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 import pytest
+from fastapi.routing import iter_route_contexts
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from app.guard import DOORS
 from tests.browsers import PASSWORD, Class, at, class_of, run
 from tests.served import BASE, build, client_of, protected
 
@@ -296,3 +298,45 @@ def test_the_bar_says_who_one_is(room: Class, lab: str) -> None:
     assert "Instructor <b>Ada</b>" in room.first.get("/gfp").text
     assert "Your lab" in text_of(kim.get("/"))
     assert run(kim, at(kim.post("/sessions", data={"profile": "tiny-16m"}))[10:], "alloc_page(GFP_KERNEL)")
+
+
+# -- what forms are written in -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("charset", ["unicode_escape", "raw_unicode_escape", "utf-16", "utf-7", "hex", "?"])
+def test_no_form_is_read_in_another_charset_than_ours(room: Class, lab: str, charset: str) -> None:
+    field = b'--B\r\nContent-Disposition: form-data; name="%s"\r\n\r\n\\ud800\r\n'
+    names = (b"code", b"nickname", b"name", b"password", b"title", b"text", b"back", b"line", b"detail")
+    body = b"".join(field % name for name in names) + b"--B--\r\n"
+    kind = f"multipart/form-data; boundary=B; charset={charset}"
+    paths = {
+        re.sub(r"\{lab_id\}", lab.rpartition("/")[2], re.sub(r"\{number\}", "1", path))
+        for path in posted_to(room)
+    }
+    assert {"/join", "/signin", "/labs", "/sessions", "/preferences"} <= paths
+    for path in sorted(paths):
+        for browser in (room.browser(), room.first):
+            answer = browser.post(path, content=body, headers={"Content-Type": kind})
+            assert answer.status_code == 415 or is_led_away(answer, path), (path, answer.status_code)
+    for twice in ([kind, "text/plain"], ["text/plain", kind]):
+        given = [(b"content-type", one.encode()) for one in twice]
+        assert room.browser().post("/join", content=body, headers=given).status_code == 415
+
+
+@pytest.mark.parametrize("charset", ["utf-8", "UTF8", "us-ascii"])
+def test_a_form_in_our_charset_is_read(room: Class, lab: str, charset: str) -> None:
+    body = b'--B\r\nContent-Disposition: form-data; name="title"\r\n\r\nread\r\n--B--\r\n'
+    kind = f"multipart/form-data; boundary=B; charset={charset}"
+    assert at(room.first.post("/labs", content=body, headers={"Content-Type": kind})).startswith("/labs/")
+
+
+def posted_to(room: Class) -> set[str]:
+    """The paths of all forms."""
+    routes = iter_route_contexts(room.app.router.routes)
+    posted = {str(route.path) for route in routes if "POST" in (route.methods or ())}
+    return {path for path in posted if not path.startswith(BASE)}
+
+
+def is_led_away(answer: Response, path: str) -> bool:
+    """Whether somebody who has not said who they are was led to the entrance."""
+    return answer.status_code == 303 and answer.headers["location"] == "/join" and path not in DOORS

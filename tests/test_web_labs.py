@@ -516,3 +516,14 @@ def test_a_file_of_no_time_is_refused_and_one_that_is_there_breaks_no_page(share
     for time in ("9999-99-99T99:99:99.999Z", "2099-01-01T00:00:00.000Z"):
         assert imported(shared.kim, forged(file, "m1", time)).status_code == 422
     assert wording.date("9999-99-99T99:99:99.999Z") == "9999-99-99T99:99:99.999Z"
+
+
+# -- addresses -----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("number", ["٣", "³", "1_0", "+1", "-1", "1" * 40, "x"])
+def test_a_members_number_has_ascii_digits(shared: Shared, number: str) -> None:
+    shared.room.student(shared.lab, "Noor")  # the third, whom ٣ would be
+    path = f"{shared.lab}/members/{number}/delete"
+    assert shared.teacher.get(path).status_code == 404
+    assert shared.teacher.post(path).status_code == 404

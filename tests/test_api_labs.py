@@ -377,6 +377,16 @@ def test_no_cell_is_a_formula(cell: str) -> None:
     assert (found, number) == (f"'{cell}", "-1")
 
 
+@pytest.mark.parametrize("end", [";", ",", "|", "\t"])
+@pytest.mark.parametrize("before", ["x{end}", "{end}", 'x"{end}"', "x{end}  "])
+@pytest.mark.parametrize("formula", ["=1", "+1", "-1", "@x", "＝1"])
+def test_no_cell_is_a_formula_where_something_else_ends_one(end: str, before: str, formula: str) -> None:
+    table = csvfile.table(["a", "b"], [("m", before.format(end=end) + formula)]).decode()
+    (_, *cells) = list(csv.reader(io.StringIO(table, newline=""), delimiter=end))[1]
+    assert cells
+    assert not [cell for cell in cells if cell.strip(' \t"').startswith(formula)]
+
+
 def test_acts_in_parts(ask: Ask) -> None:
     everything = ask("instructor", "GET", "/audit").json()["items"]
     assert [act["id"] for act in everything] == sorted((act["id"] for act in everything), reverse=True)

@@ -1,12 +1,14 @@
 """Tables for spreadsheets, which take a cell for a formula where it begins like one.
 
-What somebody has typed gets an apostrophe before it there, and is text. Numbers stay numbers.
+What somebody has typed gets an apostrophe before it there, and is text. Numbers stay numbers. Where cells end
+is the reader's affair: in many countries a semicolon ends one. So a cell may begin behind whatever ends one.
 """
 
 from __future__ import annotations
 
 import csv
 import io
+import re
 from collections.abc import Iterable, Sequence
 from typing import Final
 
@@ -14,8 +16,10 @@ from app.labs.activity import Activity
 
 MEDIA_TYPE: Final = "text/csv; charset=utf-8; header=present"
 
-# The last four are taken for their narrow forms by some.
-FORMULAS: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
+# The last four are taken for their narrow forms by some. Blanks and quotes before them are passed over.
+_FORMULA: Final = "[=+\\-@＝＋－＠]"
+BEGINS: Final = re.compile(rf'[\t\r\n]|[\s"]*{_FORMULA}')
+BEGINS_AGAIN: Final = re.compile(rf'([;,|\t\r\n][\s"]*)(?={_FORMULA})')
 
 Cell = str | int | None
 
@@ -31,7 +35,10 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
 
 def inert(cell: Cell) -> Cell:
     """A cell that is no formula, whoever reads it."""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(FORMULAS) else cell
+    if not isinstance(cell, str):
+        return cell
+    text = BEGINS_AGAIN.sub(r"\1'", cell)
+    return f"'{text}" if BEGINS.match(cell) else text
 
 
 def activity(rows: Iterable[Activity]) -> bytes:

@@ -4,6 +4,7 @@ import csv
 import html
 import io
 import re
+import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -13,6 +14,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from app.labs.wording import TEXT_LENGTH
 from app.web import markdown, wording
 from tests.browsers import Class, at, class_of, run
 from tests.exported import changed, exported, imported, lines_of
@@ -386,10 +388,34 @@ def test_what_people_write_does_nothing_anywhere(room: Class) -> None:
         ("[x](https://a.example/)", '<a href="https://a.example/" rel="noopener nofollow">x</a>'),
         ("[x](/calls)", '<a href="/calls" rel="noopener nofollow">x</a>'),
         ("3. three", '<ol start="3">'),
+        ("|a|b|\n|-|-|\n" + "|c|d|\n" * 500, "<td>d</td>"),
     ],
 )
 def test_markdown(text: str, made: str) -> None:
-    assert made in markdown.html(text)
+    assert made in markdown.made(text)
+
+
+def test_a_small_text_is_no_huge_table() -> None:
+    huge = "|a" * 1500 + "|\n" + "|-" * 1500 + "|\n" + "b\n" * 5500
+    assert len(huge) <= TEXT_LENGTH
+    assert len(markdown.made(huge)) < 3 * TEXT_LENGTH
+    assert "<table>" not in markdown.made(huge)
+
+
+def test_a_text_is_made_beside_the_event_loop(room: Class, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads = set()
+
+    def clean(html: str, **_: Any) -> str:
+        threads.add(threading.get_ident())
+        return html
+
+    monkeypatch.setattr(markdown.nh3, "clean", clean)
+    lab = room.lab("Week 5", "Not said *before*.")
+    student = room.student(lab)
+    assert "Not said <em>before</em>." in student.get(lab).text
+    assert room.first.portal is not None
+    assert threads
+    assert room.first.portal.call(threading.get_ident) not in threads
 
 
 @pytest.mark.parametrize(
@@ -401,7 +427,7 @@ def test_markdown(text: str, made: str) -> None:
     ],
 )  # fmt: skip
 def test_markdown_makes_nothing_that_acts(text: str) -> None:
-    made = ET.fromstring(f"<div>{markdown.html(text)}</div>")
+    made = ET.fromstring(f"<div>{markdown.made(text)}</div>")
     for element in made.iter():
         assert element.tag in {"div"} | markdown.TAGS
         assert set(element.attrib) <= {"href", "title", "rel", "start"}

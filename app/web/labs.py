@@ -131,7 +131,7 @@ async def member_page(request: Request, lab: Lab, refusal: Refusal | None, at: s
         shell=shell_of(request, f"/labs/{lab.id}"),
         title=lab.title,
         id=lab.id,
-        text=markdown.html(lab.text),
+        text=await markdown.html(lab.text),
         state=state_of(lab),
         task=person.principal.by or "",
         prepared=[
@@ -253,7 +253,7 @@ async def taught_page(
         shell=shell_of(request, f"/labs/{lab.id}"),
         title=lab.title,
         id=lab.id,
-        text=markdown.html(lab.text),
+        text=await markdown.html(lab.text),
         source=lab.text,
         state=state_of(lab),
         invitation=invitation_of(request, lab),

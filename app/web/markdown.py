@@ -1,4 +1,7 @@
-"""What an instructor has written, as HTML: Markdown without HTML of its own, cleaned of what could act."""
+"""What an instructor has written, as HTML: Markdown without HTML of its own, cleaned of what could act.
+
+Some texts take long, up to a second: they are made into HTML beside the event loop, and once.
+"""
 
 from __future__ import annotations
 
@@ -8,6 +11,7 @@ from typing import Final
 import nh3
 from markdown_it import MarkdownIt
 from markupsafe import Markup
+from starlette.concurrency import run_in_threadpool
 
 # fmt: off
 TAGS: Final = frozenset({
@@ -19,19 +23,34 @@ TAGS: Final = frozenset({
 ATTRIBUTES: Final = {"a": {"href", "title"}, "ol": {"start"}}
 SCHEMES: Final = frozenset({"http", "https", "mailto"})
 
-_PARSER: Final = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+# A table's rows are as wide as its first one, however short they are written: a small text, a huge table.
+CELLS: Final = 5_000
+
+_PARSER: Final = MarkdownIt("commonmark", {"html": False}).enable("strikethrough")
+_WITH_TABLES: Final = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
 
 
-@lru_cache(maxsize=256)
-def html(text: str) -> Markup:
-    """A page has its `h1` already: headings begin one lower."""
-    tokens = _PARSER.parse(text)
+async def html(text: str) -> Markup:
+    """A page has its `h1` already: headings begin one lower. Too large a table stays as it was written."""
+    return await run_in_threadpool(made, text)
+
+
+def cells(text: str) -> int:
+    """No table of a text has more."""
+    lines = text.splitlines()
+    return len(lines) * (1 + max((line.count("|") for line in lines), default=0))
+
+
+@lru_cache(maxsize=32)
+def made(text: str) -> Markup:
+    """The same, at once."""
+    parser = _WITH_TABLES if cells(text) <= CELLS else _PARSER
+    tokens = parser.parse(text)
     for token in tokens:
         if token.type in ("heading_open", "heading_close"):
             token.tag = f"h{min(6, int(token.tag[1]) + 1)}"
-    made = _PARSER.renderer.render(tokens, _PARSER.options, {})
     clean = nh3.clean(
-        made,
+        parser.renderer.render(tokens, parser.options, {}),
         tags=set(TAGS),
         attributes={tag: set(names) for tag, names in ATTRIBUTES.items()},
         url_schemes=set(SCHEMES),

@@ -300,6 +300,19 @@ def test_the_bar_says_who_one_is(room: Class, lab: str) -> None:
     assert run(kim, at(kim.post("/sessions", data={"profile": "tiny-16m"}))[10:], "alloc_page(GFP_KERNEL)")
 
 
+# -- a browser of the classroom's ---------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("way", ["/signout", "/me/leave"])
+def test_a_browser_keeps_nothing_of_who_has_left(room: Class, lab: str, way: str) -> None:
+    browser = room.student(lab)
+    made = browser.post("/sessions", data={"profile": "tiny-16m"})
+    picture = browser.get(f"{at(made)}/thumbnail.svg?seq=0")
+    assert (picture.status_code, picture.headers["cache-control"]) == (200, "no-store")
+    left = browser.post(way)
+    assert (left.status_code, left.headers["clear-site-data"]) == (303, '"cache"')
+
+
 # -- what forms are written in -------------------------------------------------------------------------------
 
 

@@ -59,11 +59,12 @@ def let_in(request: Request, response: Response, entered: Entered) -> Response:
 
 
 def shown_out(request: Request, response: Response) -> Response:
-    """Take the cookie back."""
+    """Take the cookie back, and have the browser forget what it has been shown."""
     settings: Settings = request.app.state.settings
     response.delete_cookie(
         cookie_name(settings), path="/", httponly=True, samesite="lax", secure=over_tls(settings)
     )
+    response.headers["Clear-Site-Data"] = '"cache"'
     return response
 
 

@@ -39,7 +39,8 @@ NUMBERS: Final = ("cpus", "nodes")
 TEXTS: Final = ("memory", "movablecore")
 SWITCHES: Final = ("pcp", "mobility", "debug")
 
-# What a row left behind never changes. The person's own browser keeps it, nobody in between.
+# What a row left behind never changes. The person's own browser keeps it, nobody in between. In lab mode a
+# browser may be a classroom's, and keeps nothing.
 FOR_GOOD: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 
@@ -119,7 +120,8 @@ async def thumbnail(request: Request, session_id: str, seq: str = "") -> Respons
         found = await thumbnails.of(sessions, who, session_id, (await sessions.get(who, session_id)).seq)
     else:
         found = await thumbnails.of(sessions, who, session_id, at)
-    headers = {"Vary": "Accept-Language"} | ({} if at is None else FOR_GOOD)
+    kept = at is not None and not labs_of(request).enabled
+    headers = {"Vary": "Accept-Language"} | (FOR_GOOD if kept else {})
     return Response(found.svg, headers=headers, media_type="image/svg+xml")
 
 

@@ -148,6 +148,7 @@ async def test_joining(tmp_path: Path) -> None:
             names.append((entered.person.number, entered.person.name))
         assert names == [(1, "Kim"), (2, "Kim (2)"), (3, "Kim (3)"), (4, "Kim (4)"), (5, "Kim (5)")]
         assert (await room.join("kim (2)")).name == "kim (2) (2)"
+        assert (await room.join("ＰＲＯＦ. Kim")).name == "ＰＲＯＦ. Kim (2)"  # as whom somebody else teaches
         assert (await room.join("  김 민지 ")).name == "김 민지"
         for nickname in ("", " ", "x" * 41, "a\tb", "a\x1b[31m", "\ud800"):
             with pytest.raises(BadArgument) as found:
@@ -311,3 +312,16 @@ def test_names_are_compared_as_people_read_them() -> None:
     for typed in ("\0", "\x1b", "\u2028", "x" * 20_001):
         with pytest.raises(BadArgument):
             wording.text("text", typed)
+
+
+@pytest.mark.parametrize(
+    "typed", ["\u3164", "Kim\u3164", "\uffa0", "\u115f\u1160", "\u2800", "\ufe0f", "\u0301", "\u034f"]
+)
+def test_a_name_can_be_seen(typed: str) -> None:
+    with pytest.raises(BadArgument):
+        wording.line("nickname", typed, 40)
+
+
+@pytest.mark.parametrize("typed", ["李雷", "Zoë", "❤\ufe0f", "김", "?", "7"])
+def test_a_name_of_anywhere_is_one(typed: str) -> None:
+    assert wording.line("nickname", typed, 40) == typed

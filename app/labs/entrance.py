@@ -186,6 +186,8 @@ class Entrance:
     ) -> tuple[Entered, LabRow]:
         """A new member of the lab that a code opens. Of two with one nickname the later is `Kim (2)`.
 
+        The instructor's name is taken before anybody comes.
+
         use: `cookie`, or `script` for a token. terms: what is kept for a request that comes again is made of
         the member's row, so that no secret is in it: `joined` says who that was. Raises NotFound, BadArgument
         at `nickname`, LimitReached, and TooMany where very many come by one code at once.
@@ -208,7 +210,7 @@ class Entrance:
                 f"m_{new_id()}",
                 lab.id,
                 people.next_number(db, lab.id),
-                *_told_apart(db, lab.id, nickname),
+                *_told_apart(db, lab, nickname),
                 now(),
             )
             people.add_member(db, row)
@@ -323,10 +325,13 @@ def _open_lab(db: Connection, code: str) -> LabRow:
     return lab
 
 
-def _told_apart(db: Connection, lab_id: str, nickname: str) -> tuple[str, str]:
-    """A nickname that nobody in the lab has yet, and as it is compared."""
+def _told_apart(db: Connection, lab: LabRow, nickname: str) -> tuple[str, str]:
+    """A nickname that nobody in the lab has yet, its instructor neither, and as it is compared."""
     key = wording.key_of(nickname)
-    taken = people.keys_like(db, lab_id, key)
+    taken = people.keys_like(db, lab.id, key)
+    teacher = people.account(db, lab.owner)
+    if teacher is not None:
+        taken.add(wording.key_of(teacher.name))
     number, shown = 1, nickname
     while wording.key_of(shown) in taken:
         number += 1

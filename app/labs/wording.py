@@ -15,6 +15,9 @@ TEXT_LENGTH: Final = 20_000
 UNWANTED: Final = frozenset({"Cc", "Cs", "Cf", "Zl", "Zp"})
 IN_TEXT: Final = frozenset("\n\r\t\u200d")
 
+# Letters and a sign that look like nothing: fillers of Hangul, and Braille without a dot.
+BLANK: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800")
+
 
 def line(field: str, text: str, most: int) -> str:
     """One line, without blanks around it. Raises BadArgument at the field."""
@@ -23,6 +26,8 @@ def line(field: str, text: str, most: int) -> str:
         raise BadArgument.at(field, f"1 to {most} characters")
     if any(unicodedata.category(character) in UNWANTED for character in found):
         raise BadArgument.at(field, "no control characters and no line breaks")
+    if not BLANK.isdisjoint(found) or not any(unicodedata.category(c)[0] in "LNPS" for c in found):
+        raise BadArgument.at(field, "characters that can be seen")
     return found
 
 

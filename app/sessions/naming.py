@@ -14,6 +14,11 @@ from app.mm.errors import BadArgument
 
 NAME_LENGTH: Final = 100
 
+# Control characters, halves of characters, line breaks, and marks that turn what stands around them; but what
+# joins pictures to one.
+UNWANTED: Final = frozenset({"Cc", "Cs", "Cf", "Zl", "Zp"})
+JOINER: Final = "\u200d"
+
 ID_ALPHABET: Final = string.ascii_lowercase + string.digits
 ID_LENGTH: Final = 18  # 93 bits: nobody guesses one
 
@@ -28,8 +33,8 @@ def checked(name: str) -> str:
     name = name.strip()
     if not 1 <= len(name) <= NAME_LENGTH:
         raise BadArgument.at("name", f"1 to {NAME_LENGTH} characters")
-    if any(unicodedata.category(character) in ("Cc", "Cs", "Zl", "Zp") for character in name):
-        raise BadArgument.at("name", "no control characters and no line breaks")
+    if any(unicodedata.category(c) in UNWANTED and c != JOINER for c in name):
+        raise BadArgument.at("name", "no control characters, no line breaks and no marks of direction")
     return name
 
 

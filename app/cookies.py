@@ -15,6 +15,10 @@ from app.settings import Settings
 COOKIE: Final = "kmemlab"
 SECURE_COOKIE: Final = "__Host-kmemlab"
 
+# By which a browser is known to have signed in here; it stays when one signs out, and opens nothing.
+MARK: Final = "kmemlab-known"
+SECURE_MARK: Final = "__Host-kmemlab-known"
+
 
 def over_tls(settings: Settings) -> bool:
     """Whether people reach this server over TLS, so that what is secret is never sent without."""
@@ -24,6 +28,11 @@ def over_tls(settings: Settings) -> bool:
 def cookie_name(settings: Settings) -> str:
     """What the cookie with a token is called."""
     return SECURE_COOKIE if over_tls(settings) else COOKIE
+
+
+def mark_name(settings: Settings) -> str:
+    """What the cookie of a browser that has signed in before is called."""
+    return SECURE_MARK if over_tls(settings) else MARK
 
 
 def cookie_in(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:

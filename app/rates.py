@@ -1,7 +1,7 @@
 """How often one person may ask: a bucket of requests each, refilled at a steady rate.
 
-Per principal, never per address: a whole class sits behind one. In open mode there is only one principal:
-it is off unless it is set.
+Per principal, never per address: a whole class sits behind one. Only strangers who try passwords have nothing
+else to be told apart by. In open mode there is only one principal: it is off unless it is set.
 """
 
 from __future__ import annotations

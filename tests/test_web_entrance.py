@@ -210,6 +210,25 @@ def test_many_wrong_passwords_have_to_wait(room: Class) -> None:
     assert "too many wrong attempts" in text_of(answers[-1])
 
 
+def test_a_browser_in_which_one_has_signed_in_is_known(room: Class) -> None:
+    bea = room.browser()
+    link = shown(room.first.post("/me/invitation")).removeprefix("http://127.0.0.1:8000")
+    answer = bea.post(link, data={"name": "Known", "password": PASSWORD})
+    cookie = answer.headers.get_list("set-cookie")[-1]
+    assert cookie.startswith("kmemlab-known=kml_")
+    for part in ("HttpOnly", "SameSite=lax", "Path=/", "Max-Age=31536000"):
+        assert part in cookie
+    bea.post("/signout")
+    assert list(bea.cookies) == ["kmemlab-known"]
+    assert bea.get("/audit").status_code == 303
+    for number in range(6):
+        room.browser().post("/signin", data={"name": "Known", "password": str(number)})
+    right = {"name": "Known", "password": PASSWORD}
+    assert room.browser().post("/signin", data=right).status_code == 429
+    assert bea.post("/signin", data=right).status_code == 303
+    assert room.browser().post("/join", data={"code": "", "nickname": "x"}).headers.get("set-cookie") is None
+
+
 def test_an_invitation_makes_one_account_once(room: Class) -> None:
     link = shown(room.first.post("/me/invitation")).removeprefix("http://127.0.0.1:8000")
     assert link.startswith("/setup/kml_")

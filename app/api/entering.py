@@ -81,7 +81,8 @@ async def sign_in(request: Request) -> Response:
     """A token for scripts, beside those that there are. After some failures one has to wait."""
     labs = labs_of(request)
     given = taken(await json_object(request), {"name": STRING, "password": STRING})
-    _, token = await labs.entrance.sign_in(given["name"], given["password"], "script")
+    address = "" if request.client is None else request.client.host
+    _, token = await labs.entrance.sign_in(given["name"], given["password"], "script", address=address)
     return answer({"token": token}, 201)
 
 

@@ -1,7 +1,8 @@
 """How often somebody may be wrong: after some failures each further one makes the next wait longer.
 
 By what is tried (an account's name), never by address: a whole class sits behind one. Unknown names are
-counted like known ones, so that waiting tells nothing.
+counted like known ones, so that waiting tells nothing. The wait stays short: whoever knows a name can make
+its owner wait, too.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import Final
 from app.sessions import TooMany
 
 FREE: Final = 5
-LONGEST: Final = 300.0
+LONGEST: Final = 30.0
 KNOWN: Final = 10_000
 
 

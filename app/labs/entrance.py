@@ -6,6 +6,7 @@ import time
 from collections import OrderedDict
 from datetime import UTC, datetime
 from functools import partial
+from math import ceil
 from typing import Final, NamedTuple
 
 from app.labs import acts, secret, wording
@@ -24,7 +25,7 @@ from app.store.labs import LabRow
 from app.store.people import AccountRow, MemberRow, TokenRow
 
 # Days that a token is good for.
-STAYS: Final = {"cookie": 180.0, "script": 365.0, "entry": 365.0, "invite": 7.0}
+STAYS: Final = {"cookie": 180.0, "script": 365.0, "entry": 365.0, "invite": 7.0, "known": 365.0}
 STAYS_SIGNED_IN: Final = 14.0
 
 REMEMBERED: Final = 10.0  # seconds for which another process's taking back of a token may be missed
@@ -33,6 +34,8 @@ TOKENS: Final = 20  # of one person for one use: browsers and devices, scripts t
 KEY_LENGTH: Final = 1_000  # of a name that is tried: a character may become several
 JOINS_A_SECOND: Final = 20.0  # by one code
 JOINS_AT_ONCE: Final = 400
+TRIES_A_SECOND: Final = 1.0  # of passwords, by strangers from one address
+TRIES_AT_ONCE: Final = 10
 
 
 class Entered(NamedTuple):
@@ -49,7 +52,9 @@ class Entrance:
         self._settings = settings
         self._sessions = sessions
         self._passwords = Passwords()
-        self._attempts = Attempts()
+        self._attempts = Attempts()  # by name
+        self._attempts_of_known = Attempts()  # by the mark of a browser that has signed in before
+        self._tries = Rates(TRIES_A_SECOND, TRIES_AT_ONCE)
         self._joins = Rates(JOINS_A_SECOND, JOINS_AT_ONCE)
         # By the token's hash: who holds it, and until when that is believed without looking.
         self._known: OrderedDict[str, tuple[Person, float]] = OrderedDict()
@@ -151,19 +156,32 @@ class Entrance:
 
         return Entered(Person.of_account(await self._sessions.execute(write)), cookie)
 
-    async def sign_in(self, name: str, password: str, use: str = "cookie") -> Entered:
+    async def sign_in(
+        self, name: str, password: str, use: str = "cookie", *, address: str = "", mark: str | None = None
+    ) -> Entered:
         """An instructor, by name and password. use: `cookie`, or `script` for a token.
 
-        Raises Forbidden for what does not fit, whether or not there is such a name, and TooMany after some
-        failures.
+        address: from where a stranger tries; behind a proxy all come from one. mark: what `mark` has given
+        the browser. Where it is the account's, strangers who try its name, or very many names, hold nobody
+        up. Raises Forbidden for what does not fit, whether or not there is such a name, and TooMany after
+        some failures.
         """
         key = wording.key_of(name)[:KEY_LENGTH]
-        self._attempts.check(key)
-        row = await self._sessions.query(people.account_by_key, key)
-        if not await self._passwords.fits(None if row is None else row.password, password):
-            self._attempts.failed(key)
+        row, known = await self._sessions.query(_account_at, key, mark)
+        if known is None:
+            attempts, tried = self._attempts, key
+            attempts.check(tried)
+            wait = ceil(self._tries.take(address))
+            if wait > 0:
+                raise TooMany(f"many are signing in from where you are: try again in {wait} s", wait)
+        else:
+            attempts, tried = self._attempts_of_known, known
+            attempts.check(tried)
+        kept = None if row is None else row.password
+        if not await self._passwords.fits(kept, password, known=known is not None):
+            attempts.failed(tried)
             raise Forbidden("there is no instructor with this name and password")
-        self._attempts.succeeded(key)
+        attempts.succeeded(tried)
         assert row is not None
         person = Person.of_account(row)
         token = secret.new_secret()
@@ -174,6 +192,18 @@ class Entrance:
 
         await self._sessions.execute(write)
         return Entered(person, token)
+
+    async def mark(self, person: Person, mark: str | None) -> str | None:
+        """A mark for the browser where an instructor has signed in; None where the one it has is theirs."""
+
+        def query(db: Connection) -> bool:
+            return mark is not None and _marks(db, mark, person.id) is not None
+
+        if await self._sessions.query(query):
+            return None
+        fresh = secret.new_secret()
+        await self._sessions.execute(partial(_issue, row=_token(fresh, "known", person.id)))
+        return fresh
 
     # -- students --------------------------------------------------------------------------------------------
 
@@ -303,6 +333,18 @@ def _good(db: Connection, sha256: str, *uses: str) -> TokenRow | None:
     if row is None or row.use not in uses or row.expires < written(datetime.now(UTC)):
         return None
     return row
+
+
+def _marks(db: Connection, mark: str, holder: str) -> str | None:
+    """The hash of a mark that is somebody's; None where it is not."""
+    row = _good(db, secret.digest(mark), "known")
+    return None if row is None or row.holder != holder else row.sha256
+
+
+def _account_at(db: Connection, key: str, mark: str | None) -> tuple[AccountRow | None, str | None]:
+    """The account of a name, and the hash of the mark where it is this account's."""
+    row = people.account_by_key(db, key)
+    return row, None if row is None or mark is None else _marks(db, mark, row.id)
 
 
 def _holder(db: Connection, sha256: str, uses: tuple[str, ...]) -> Person | None:

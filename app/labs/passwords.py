@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 SHORTEST: Final = 10
 LONGEST: Final = 200
-WAITING: Final = 16  # more than that are sent away
+WAITING: Final = 16  # in each line; more than that are sent away
 
 
 class Passwords:
@@ -30,7 +30,8 @@ class Passwords:
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
         self._thread = ThreadPoolExecutor(1, "passwords")
-        self._waiting = 0
+        # Those who have signed in before wait in a line of their own: strangers cannot fill it.
+        self._waiting = {False: 0, True: 0}
         self._nobody = ""
 
     def prepare(self) -> None:
@@ -48,9 +49,12 @@ class Passwords:
             raise BadArgument.at("password", "no control characters")
         return await self._run(self._hasher.hash, password)
 
-    async def fits(self, kept: str | None, password: str) -> bool:
-        """Whether a password is the one that is kept; never where none is, though it takes as long."""
-        right = await self._run(self._fits, kept, password[: LONGEST + 1])
+    async def fits(self, kept: str | None, password: str, *, known: bool = False) -> bool:
+        """Whether a password is the one that is kept; never where none is, though it takes as long.
+
+        known: it comes from where that account has signed in before. Raises TooMany.
+        """
+        right = await self._run(self._fits, kept, password[: LONGEST + 1], known=known)
         return right and kept is not None
 
     def _fits(self, kept: str | None, password: str) -> bool:
@@ -59,14 +63,14 @@ class Passwords:
         except (Argon2Error, InvalidHashError):
             return False
 
-    async def _run(self, do: Callable[..., T], *args: object) -> T:
-        if self._waiting >= WAITING:
+    async def _run(self, do: Callable[..., T], *args: object, known: bool = False) -> T:
+        if self._waiting[known] >= WAITING:
             raise TooMany("many are signing in at this moment: try again in some seconds")
-        self._waiting += 1
+        self._waiting[known] += 1
         try:
             return await asyncio.get_running_loop().run_in_executor(self._thread, do, *args)
         finally:
-            self._waiting -= 1
+            self._waiting[known] -= 1
 
     def close(self) -> None:
         """End the thread."""

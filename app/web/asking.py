@@ -5,7 +5,7 @@ from __future__ import annotations
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.cookies import cookie_in, cookie_name, over_tls
+from app.cookies import cookie_in, cookie_name, mark_name, over_tls
 from app.labs import Entered, Labs, Person, person_of
 from app.labs.entrance import STAYS, STAYS_SIGNED_IN
 from app.settings import Settings
@@ -56,6 +56,33 @@ def let_in(request: Request, response: Response, entered: Entered) -> Response:
         secure=over_tls(settings),
     )
     return response
+
+
+def mark_of(request: Request) -> str | None:
+    """By what this browser is known to have signed in before."""
+    return cookie_in(request.scope["headers"], mark_name(request.app.state.settings))
+
+
+async def known_again(request: Request, response: Response, person: Person) -> Response:
+    """Let the browser be known when an instructor signs in there again: strangers will not hold them up."""
+    settings: Settings = request.app.state.settings
+    mark = await labs_of(request).entrance.mark(person, mark_of(request))
+    if mark is not None:
+        response.set_cookie(
+            mark_name(settings),
+            mark,
+            max_age=int(STAYS["known"] * A_DAY),
+            path="/",
+            httponly=True,
+            samesite="lax",
+            secure=over_tls(settings),
+        )
+    return response
+
+
+def address_of(request: Request) -> str:
+    """From where a request came, as far as the server sees; behind a proxy that is the proxy."""
+    return "" if request.client is None else request.client.host
 
 
 def shown_out(request: Request, response: Response) -> Response:

@@ -11,7 +11,16 @@ from starlette.responses import RedirectResponse, Response
 
 from app.labs import Person
 from app.sessions import Conflict, Forbidden, NotFound, TooMany
-from app.web.asking import cookie_of, labs_of, let_in, shown_out, visitor
+from app.web.asking import (
+    address_of,
+    cookie_of,
+    known_again,
+    labs_of,
+    let_in,
+    mark_of,
+    shown_out,
+    visitor,
+)
 from app.web.contexts import ErrorPage, Faulty, Link, Refusal
 from app.web.lab_contexts import ConfirmPage, EnterPage, Inside, JoinPage, SetUpPage, SignInPage
 from app.web.language import N_, _
@@ -109,11 +118,14 @@ async def sign_in(request: Request, name: Text = "", password: Text = "", back: 
     """Come in as an instructor, and go where one wanted to go."""
     require_lab_mode(request)
     try:
-        entered = await labs_of(request).entrance.sign_in(name, password)
+        entered = await labs_of(request).entrance.sign_in(
+            name, password, address=address_of(request), mark=mark_of(request)
+        )
     except TURNED_AWAY as error:
         return signing_in(request, name, back, error)
     to = local_path(back)
-    return let_in(request, RedirectResponse("/labs" if to == "/" else to, 303), entered)
+    response = let_in(request, RedirectResponse("/labs" if to == "/" else to, 303), entered)
+    return await known_again(request, response, entered.person)
 
 
 def signing_in(request: Request, name: str, back: str, error: Exception | None = None) -> Response:
@@ -146,7 +158,8 @@ async def set_up(request: Request, secret: str, name: Text = "", password: Text 
         return used_up(request, Link(_("Sign in"), "/signin"))
     except TURNED_AWAY as error:
         return setting_up(request, secret, name, error)
-    return let_in(request, RedirectResponse("/labs", 303), entered)
+    response = let_in(request, RedirectResponse("/labs", 303), entered)
+    return await known_again(request, response, entered.person)
 
 
 def setting_up(request: Request, secret: str, name: str, error: Exception | None = None) -> Response:

@@ -13,8 +13,8 @@ import pytest
 from app.labs import Labs
 from app.labs.news import Listener
 from app.mm.errors import BadArgument
-from app.sessions import Busy, Conflict, Forbidden, NotFound, Sessions, TooMany
-from tests.factories import settings_for
+from app.sessions import Busy, Conflict, Forbidden, NotFound, Reader, Sessions, TooMany, feed
+from tests.factories import raw, settings_for
 from tests.served import build, listening
 from tests.walls import Hall, filled, hall, opened
 
@@ -210,6 +210,48 @@ async def test_members_leave_streams_to_who_teaches(tmp_path: Path) -> None:
         for reader in readers:
             reader.close()
         assert sessions._feed._of_members == 0
+
+
+async def test_who_may_not_read_any_more_hears_no_more(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
+    sessions, labs, here = door
+    kim = here.people[0]
+    monkeypatch.setattr(feed, "REVIEW", 3600.0)
+    offered = next(m for m in (await labs.rooms.get(here.teacher, here.lab)).machines if m.kind == "watch")
+
+    async def over(reader: Reader) -> None:
+        async with asyncio.timeout(5):
+            while await reader.next() is not None:
+                pass
+
+    mine = await sessions.follow(kim.principal, here.machines[0])
+    theirs = await sessions.follow(here.teacher.principal, here.shared)
+    looking = await sessions.follow(kim.principal, here.shared)
+    await labs.sharing.change(here.teacher, here.lab, offered.id, "operate")
+    await asyncio.sleep(1)
+    assert sessions._feed._readers == {kim.id: 2, here.teacher.id: 1}
+    await labs.sharing.change(here.teacher, here.lab, offered.id, "prepared")
+    await over(looking)
+    await labs.sharing.change(here.teacher, here.lab, offered.id, "watch")
+    looking = await sessions.follow(kim.principal, here.shared)
+    await labs.sharing.remove(here.teacher, here.lab, offered.id)
+    await over(looking)
+    assert sessions._feed._readers == {kim.id: 1, here.teacher.id: 1}
+    # What another process takes away is seen from time to time.
+    await labs.sharing.add(here.teacher, here.lab, here.shared, "watch")
+    looking = await sessions.follow(kim.principal, here.shared)
+    monkeypatch.setattr(feed, "REVIEW", 0.0)
+    sessions.review()
+    with raw(sessions._settings) as db:
+        db.execute("DELETE FROM access")
+    await over(looking)
+    # Who signs out in one place is sent away, and may come back where they are still in.
+    await labs.entrance.leave(here.tokens[0])
+    await over(mine)
+    looking = await sessions.follow(kim.principal, here.machines[0])
+    await labs.rooms.delete(here.teacher, here.lab)
+    await over(looking)
+    assert sessions._feed._readers == {here.teacher.id: 1}
+    theirs.close()
 
 
 async def test_a_lab_that_is_deleted_is_over(door: Door) -> None:

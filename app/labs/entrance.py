@@ -302,11 +302,22 @@ class Entrance:
         return fresh
 
     async def leave(self, token: str) -> None:
-        """Sign out: this token opens nothing any more."""
+        """Sign out: this token opens nothing any more.
+
+        Whatever its holder follows ends; who is still in elsewhere follows again.
+        """
         sha256 = secret.digest(token)
-        await self._sessions.execute(partial(people.remove_token, sha256=sha256))
+
+        def write(db: Connection) -> str | None:
+            row = people.token(db, sha256)
+            people.remove_token(db, sha256)
+            return None if row is None else row.holder
+
+        holder = await self._sessions.execute(write)
         self._taken_back += 1
         self._known.pop(sha256, None)
+        if holder is not None:
+            self._sessions.send_away(holder)
 
     async def leave_everywhere(self, person: Person) -> None:
         """Sign out of every browser and script."""

@@ -164,6 +164,7 @@ class Rooms:
             acts.note(db, person, "delete a lab", lab_id, lab_id)
 
         await self._sessions.execute(write)
+        self._sessions.review()
 
     # -- members ---------------------------------------------------------------------------------------------
 

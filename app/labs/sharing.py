@@ -122,7 +122,9 @@ class Sharing:
                 labs.change_machine(db, machine_id, values)
             return next(machine for machine in machines_of(db, lab_id) if machine.id == machine_id)
 
-        return await self._sessions.execute(write)
+        machine = await self._sessions.execute(write)
+        self._sessions.review()
+        return machine
 
     async def remove(self, person: Person, lab_id: str, machine_id: str) -> None:
         """Take a machine out of a lab. Copies of it stay."""
@@ -135,6 +137,7 @@ class Sharing:
             acts.note(db, person, "remove a machine", lab_id, row.session_id)
 
         await self._sessions.execute(write)
+        self._sessions.review()
 
     # -- copies ----------------------------------------------------------------------------------------------
 

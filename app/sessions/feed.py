@@ -23,11 +23,12 @@ from typing import Any, Final, NamedTuple, Protocol
 from app.sessions.access import Principal
 from app.sessions.errors import Busy, StorageFull, TooMany
 from app.settings import Settings
-from app.store import journal, sessions
+from app.store import access, journal, sessions
 from app.store.journal import Row
 from app.store.sessions import SessionRow
 
 TICK: Final = 0.25
+REVIEW: Final = 5.0  # for so long another process's taking away of rights may be missed
 KEEP_ALIVE: Final = 15.0
 CHUNK: Final = 1 << 16  # bytes sent at a time; a single row may be more
 HELD: Final = 64 << 20  # bytes of chunks, in all channels together
@@ -217,6 +218,7 @@ class Feed:
         self._channels: dict[str, Channel] = {}
         self._readers: Counter[str] = Counter()
         self._of_members = 0
+        self._next_review = 0.0
         self._seated: set[Stream] = set()
         self._ticker: asyncio.Task[None] | None = None
 
@@ -291,6 +293,17 @@ class Feed:
         for stream in [stream for stream in self._seated if stream.principal.id == principal]:
             stream.close()
 
+    def review(self) -> None:
+        """Rights have been taken away: the next tick ends the streams of those who may not read any more."""
+        self._next_review = 0.0
+
+    async def _review(self) -> None:
+        readers = [reader for channel in self._channels.values() for reader in channel.readers]
+        may = await self._read_rows(access.readers, {reader.session_id for reader in readers})
+        for reader in readers:
+            if may.get(reader.session_id, set()).isdisjoint({reader.principal.id, reader.principal.group}):
+                reader.close()
+
     def release(self) -> None:
         """End every stream, so that none holds up the end."""
         if self._ticker is not None:
@@ -341,6 +354,9 @@ class Feed:
                 heads: dict[str, int] = await self._read_rows(sessions.seqs, followed)
                 for session_id in followed:
                     await self._catch_up(session_id, heads.get(session_id))
+                if self.loop.time() >= self._next_review:
+                    self._next_review = self.loop.time() + REVIEW
+                    await self._review()
             except (Busy, StorageFull):
                 continue
             except Exception:

@@ -567,6 +567,10 @@ class Sessions:
         """End what somebody follows, who may not any more."""
         self._feed.send_away(principal)
 
+    def review(self) -> None:
+        """End what those follow who may not read it any more, since rights have been taken away."""
+        self._feed.review()
+
     async def way(self, session_id: str, after: int, to: int) -> Items:
         """The calls that lead from the state at one seq of a session to that at a later one.
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Final
 
 from sqlalchemy import BindParameter, Connection, bindparam, delete, insert, literal, or_, select
@@ -30,6 +31,23 @@ _ROLE: Final = (
 def role(db: Connection, session_id: str, principal: str, group: str | None = None) -> str | None:
     """The role that a principal has, or all of a group have; None where there is none."""
     return db.execute(_ROLE, {"of": session_id, "who": principal, "group": group}).scalar()
+
+
+def readers(db: Connection, session_ids: Collection[str]) -> dict[str, set[str]]:
+    """Who may read each of some sessions: ids of principals and groups. What is not there, nobody may."""
+    query = (
+        select(sessions.c.id, sessions.c.owner, labs.c.owner, access.c.principal)
+        .select_from(
+            sessions.outerjoin(labs, labs.c.id == sessions.c.lab_id).outerjoin(
+                access, access.c.session_id == sessions.c.id
+            )
+        )
+        .where(sessions.c.id.in_(session_ids))
+    )
+    found: dict[str, set[str]] = {}
+    for session_id, *who in db.execute(query):
+        found.setdefault(session_id, set()).update(who)
+    return {session_id: who - {None} for session_id, who in found.items()}
 
 
 def grant(db: Connection, session_id: str, principal: str, role: str) -> None:

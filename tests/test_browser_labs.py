@@ -200,6 +200,17 @@ def test_a_lock_is_seen_at_once_by_whom_it_stops(room: Room) -> None:
     room.teacher.locator(machine).get_by_role("button", name="Unlock").click()
     expect(line).to_be_enabled(timeout=20_000)
     expect(kim.locator("#belonging")).not_to_contain_text("locked")
+    # From the machine's own page too, which stays where it is.
+    room.teacher.goto(kim.url)
+    expect(room.teacher.locator("html[data-ready]")).to_be_attached()
+    typed = room.teacher.get_by_label("A call as a line of text")
+    typed.fill("alloc_page(GFP_ATOMIC)")
+    room.teacher.locator("#belonging").get_by_role("button", name="Lock").click()
+    expect(room.teacher.locator("#belonging").get_by_role("button", name="Unlock")).to_be_enabled()
+    expect(typed).to_have_value("alloc_page(GFP_ATOMIC)")
+    expect(line).to_be_disabled(timeout=20_000)
+    room.teacher.locator("#belonging").get_by_role("button", name="Unlock").click()
+    expect(line).to_be_enabled(timeout=20_000)
     # Nobody else's page is read again for it.
     assert not [url for url in reads if "/sessions/" in url and "/api/" not in url]
 

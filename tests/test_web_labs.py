@@ -203,6 +203,44 @@ def test_locked_and_reset(shared: Shared) -> None:
     assert at(shared.kim.post(f"{copy}/line", data={"line": "alloc_page(GFP_KERNEL)"}))
 
 
+def test_a_copy_is_overseen_from_its_own_page(shared: Shared) -> None:
+    copy = shared.copy(shared.kim)
+    for line in ("p = alloc_page(GFP_KERNEL)", "ann: lock_page(p)", "lock_page(p)"):
+        at(shared.kim.post(f"{copy}/line", data={"line": line}))
+
+    def bar(browser: TestClient, path: str) -> str:
+        page = browser.get(path).text
+        start = page.index('id="belonging"')
+        return page[start : page.index("</section>", start)]
+
+    lock = f"{shared.lab}{copy}/lock?to=machine"
+    assert lock in bar(shared.teacher, copy)
+    assert ">Lock<" in bar(shared.teacher, copy)
+    release = f'action="{copy}/call/kill_task"'
+    assert release in bar(shared.teacher, copy)
+    for browser, path in (
+        (shared.kim, copy),
+        (shared.teacher, f"/sessions/{shared.operated}"),
+        (shared.teacher, f"/sessions/{shared.prepared}"),
+    ):
+        assert "/lock" not in bar(browser, path)
+        assert "/reset" not in bar(browser, path)
+        assert release not in bar(browser, path)
+    back = at(shared.teacher.post(lock, data={"locked": "on", "view": "panel=tasks&nonsense=1"}))
+    assert back == f"{copy}?panel=tasks"
+    assert ">Unlock<" in bar(shared.teacher, back)
+    asked = re.search(r'href="([^"]*/reset[^"]*)"', bar(shared.teacher, back))
+    assert asked
+    confirm = shared.teacher.get(asked[1]).text
+    assert f'href="{copy}"' in confirm
+    assert f'action="{asked[1]}"' in confirm
+    assert at(shared.teacher.post(asked[1])) == copy
+    assert release not in bar(shared.teacher, copy)
+    assert at(shared.teacher.post(lock, data={"locked": "off", "view": ""})) == copy
+    at(shared.teacher.post(f"{shared.lab}/close"))
+    assert "/lock" not in bar(shared.teacher, copy)
+
+
 def test_closed_for_good(shared: Shared) -> None:
     copy = shared.copy(shared.kim)
     assert "Nobody joins" in text_of(shared.teacher.get(f"{shared.lab}/close"))

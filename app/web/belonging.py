@@ -12,12 +12,15 @@ from app.sessions import SessionInfo
 from app.web import wording
 from app.web.address import number
 from app.web.asking import asker, labs_of
-from app.web.contexts import Brought, Link, PlaceView, Sleeper
+from app.web.contexts import Brought, Link, Oversight, PlaceView, Sleeper
 from app.web.language import N_, _
 from app.web.nicknames import called
 
 Doc = Mapping[str, Any]
 Names = Mapping[str, str]
+
+# Where a lock and a confirmed reset lead: back to the machine's own page.
+MACHINE: Final = "machine"
 
 WATCHING: Final = N_("Only the instructor calls this machine. You can look at everything, and fork it.")
 HELD: Final = {
@@ -74,7 +77,8 @@ def place_view(
 ) -> PlaceView:
     """The bar. tasks: the machine's, as it calls them. brought: what `brought_to` has found."""
     whose, meaning = words(place, person)
-    own = [one for one in sleepers(place, person, session_id, tasks) if one.mine]
+    found = sleepers(place, person, session_id, tasks)
+    over = oversight(place, session_id)
     following = place.copy.next if place.copy is not None and place.role == "owner" else None
     return PlaceView(
         lab=Link(place.title, f"/labs/{place.lab_id}"),
@@ -87,8 +91,17 @@ def place_view(
         starts_over=place.copy is not None and place.copy.called,
         brought=brought,
         action=f"/labs/{place.lab_id}/sessions/{session_id}/catch-up",
-        sleepers=own,
+        sleepers=[one for one in found if one.mine or over is not None],
+        oversight=over,
     )
+
+
+def oversight(place: Place, session_id: str) -> Oversight | None:
+    """What who asks may do with a member's machine; None where it is none, or they are not its instructor."""
+    if place.copy is None or place.role != "instructor" or place.held == "closed":
+        return None
+    at = f"/labs/{place.lab_id}/sessions/{session_id}"
+    return Oversight(place.copy.locked, f"{at}/lock?to={MACHINE}", f"{at}/reset?to={MACHINE}")
 
 
 def words(place: Place, person: Person) -> tuple[str, str]:

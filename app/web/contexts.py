@@ -669,13 +669,23 @@ class Brought:
 
 
 @dataclass(frozen=True, slots=True)
+class Oversight:
+    """What an instructor may do with a member's machine. lock: the form's action. reset: its page."""
+
+    locked: bool
+    lock: str
+    reset: str
+
+
+@dataclass(frozen=True, slots=True)
 class PlaceView:
     """A machine in its lab.
 
     whose, meaning: whose it is, and what that means. held: `closed`, `frozen` or `locked`; stopped: so that
     who asks cannot call it either; over: for good. catch_up: the checkpoint to which `action` brings it;
     starts_over: what has been called is left for that. brought: where it has just come to.
-    sleepers: who asks, where their task sleeps.
+    sleepers: who asks, where their task sleeps; in a member's machine for the instructor all. oversight: the
+    same's means, None for others.
     """
 
     lab: Link
@@ -689,6 +699,7 @@ class PlaceView:
     brought: Brought | None
     action: str
     sleepers: Sequence[Sleeper]
+    oversight: Oversight | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,9 @@ from starlette.responses import RedirectResponse, Response
 from app.labs import Activity, Copy, csvfile
 from app.sessions import NotFound
 from app.web.address import number as number_of
+from app.web.address import parse as address_of
 from app.web.asking import asker, labs_of
+from app.web.belonging import MACHINE
 from app.web.contexts import Link, Refusal
 from app.web.lab_contexts import (
     ActivityPage,
@@ -82,20 +84,28 @@ def member_row(lab_id: str, row: Activity, copies: list[Copy]) -> MemberRow:
 
 @router.post("/labs/{lab_id}/sessions/{session_id}/lock")
 async def lock(
-    request: Request, lab_id: str, session_id: str, locked: Annotated[str, Form()] = "on"
+    request: Request,
+    lab_id: str,
+    session_id: str,
+    locked: Annotated[str, Form()] = "on",
+    view: Annotated[str, Form()] = "",
+    to: str = "",
 ) -> Response:
-    """Let a member not call a machine for now, or let them again."""
+    """Let a member not call a machine for now, or let them again.
+
+    to: `machine` to come back to its page, in that view, instead of the roster.
+    """
     try:
         await labs_of(request).sharing.lock(asker(request), lab_id, session_id, locked=locked == "on")
     except REFUSED as error:
         refusal = refusal_of(error, _("The machine stays as it was"))
         return respond(await members_page(request, lab_id, refusal), status_of(error))
-    return RedirectResponse(f"/labs/{lab_id}/members#machine-{session_id}", 303)
+    return RedirectResponse(back_to(lab_id, session_id, to, view), 303)
 
 
 @router.get("/labs/{lab_id}/sessions/{session_id}/reset")
-async def confirm_reset(request: Request, lab_id: str, session_id: str) -> Response:
-    """What it does to the member's work."""
+async def confirm_reset(request: Request, lab_id: str, session_id: str, to: str = "") -> Response:
+    """What it does to the member's work. to: `machine` to come back to its page instead of the roster."""
     await own_lab(request, lab_id)
     copy, row = await copy_of(request, lab_id, session_id)
     return respond(
@@ -106,22 +116,30 @@ async def confirm_reset(request: Request, lab_id: str, session_id: str) -> Respo
                 _("The machine gets the state from which it started. Its rows stay: it can be rewound."),
                 _("Names that the member has given stay too, though what they stood for is gone."),
             ],
-            action=f"/labs/{lab_id}/sessions/{session_id}/reset",
+            action=f"/labs/{lab_id}/sessions/{session_id}/reset"
+            + (f"?to={MACHINE}" if to == MACHINE else ""),
             button=_("Reset it"),
-            keep=Link(_("Leave it"), f"/labs/{lab_id}/members"),
+            keep=Link(_("Leave it"), back_to(lab_id, session_id, to)),
         )
     )
 
 
 @router.post("/labs/{lab_id}/sessions/{session_id}/reset")
-async def reset(request: Request, lab_id: str, session_id: str) -> Response:
+async def reset(request: Request, lab_id: str, session_id: str, to: str = "") -> Response:
     """Back to the start."""
     try:
         await labs_of(request).sharing.reset(asker(request), lab_id, session_id)
     except REFUSED as error:
         refusal = refusal_of(error, _("The machine stays as it was"))
         return respond(await members_page(request, lab_id, refusal), status_of(error))
-    return RedirectResponse(f"/labs/{lab_id}/members#machine-{session_id}", 303)
+    return RedirectResponse(back_to(lab_id, session_id, to), 303)
+
+
+def back_to(lab_id: str, session_id: str, to: str, view: str = "") -> str:
+    """Where one has come from: a view of a machine's own page, or the machine's place in the roster."""
+    if to == MACHINE:
+        return address_of(session_id, view).href
+    return f"/labs/{lab_id}/members#machine-{session_id}"
 
 
 @router.get("/labs/{lab_id}/members/{number}/delete")

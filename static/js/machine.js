@@ -77,7 +77,7 @@ async function demo(form) {
   }
 }
 
-/** Undo or rewind. @param {HTMLFormElement} form @param {HTMLElement | null} submitter */
+/** Undo, rewind, or lock. @param {HTMLFormElement} form @param {HTMLElement | null} submitter */
 async function back(form, submitter) {
   const sent = view.send(form, submitter);
   busy(true);
@@ -91,7 +91,7 @@ document.addEventListener("submit", async (event) => {
     { kind: "[data-call]", act: () => make(form, lineOf(form)) },
     { kind: "[data-console]", act: () => run(form) },
     { kind: "[data-demo]", act: () => demo(form) },
-    { kind: "[data-history]", act: () => back(form, event.submitter) },
+    { kind: "[data-history], [data-place]", act: () => back(form, event.submitter) },
     { kind: "[data-time]", act: async () => {} },
   ].find(({ kind }) => form.matches(kind));
   if (!does) return;

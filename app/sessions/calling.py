@@ -1,10 +1,10 @@
-"""A row of the journal as one line, as C has it: for programs, in nobody's language."""
+"""A row of the journal as one line, as C has it: by itself for programs, in nobody's language."""
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from app.mm import calltext
@@ -17,13 +17,23 @@ RUNS: Final = re.compile(r"\[\[.*\]\]")
 BACKWARDS: Final = ("rewind", "undo")
 
 
-def call_text(outcome: Mapping[str, Any], longest: int = LONGEST) -> str:
-    """The call of an outcome; a list in it is only counted. longest: characters, what is more is cut off."""
+def block_count(number: int) -> str:
+    """How many blocks a call was about that was made many times at once."""
+    return f"{number:,} blocks"
+
+
+def call_text(
+    outcome: Mapping[str, Any], longest: int = LONGEST, count: Callable[[int], str] = block_count
+) -> str:
+    """The call of an outcome; a list in it is only counted.
+
+    longest: characters, what is more is cut off. count: so many blocks in the words of who reads it.
+    """
     if outcome["call"] in BACKWARDS:
         return f"{outcome['call']} to #{outcome['args']['to']:,}"
     if outcome["call"] not in CALLS:
         return f"{outcome['call']} {json.dumps(outcome['args'])}"
-    text = RUNS.sub(lambda runs: f"[{blocks_in(runs[0]):,} blocks]", calltext.format_call(outcome))
+    text = RUNS.sub(lambda runs: f"[{count(blocks_in(runs[0]))}]", calltext.format_call(outcome))
     return text if len(text) <= longest else text[:longest] + "…"
 
 

@@ -12,11 +12,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.sessions import NotFound, SessionInfo, Sessions, principal_of
+from app.sessions.calling import BACKWARDS
 from app.web import address, blocks, stepping, timeline, wording
 from app.web.address import Address
 from app.web.contexts import Fact, Link
 from app.web.explain_contexts import ExplainPage, StepRow, Steps
-from app.web.journal import BACKWARDS, Outcome, call_text, change, headlines, pfn_of, ret_href, ret_text
+from app.web.journal import Outcome, call_text, change, headlines, pfn_of, ret_href, ret_text
 from app.web.language import _
 from app.web.render import respond
 from app.web.shell import shell_of

@@ -2,15 +2,14 @@
 
 from __future__ import annotations
 
-import json
-import re
 from collections.abc import Mapping, Sequence
 from errno import errorcode
 from typing import Any, Final
 
-from app.mm import calltext
 from app.mm.mmzone import MAX_ORDER
 from app.mm.vocabulary import CALLS, CallSpec
+from app.sessions import calling
+from app.sessions.calling import BACKWARDS
 from app.web import recipes, sleeping, wording
 from app.web.address import Address
 from app.web.contexts import Change, Fact, JournalRow, OutcomeView
@@ -22,11 +21,6 @@ from app.web.recipes import Api
 Outcome = Mapping[str, Any]
 
 CHANGES_SHOWN: Final = 12
-LONGEST_LINE: Final = 160
-RUNS: Final = re.compile(r"\[\[.*\]\]")
-
-# Rows that restore an earlier state.
-BACKWARDS: Final = ("rewind", "undo")
 NO_RETURN: Final = {"blocked": N_("asleep"), "hang": N_("never returns")}
 
 HEADLINES: Final = {
@@ -89,20 +83,12 @@ def call_text(outcome: Outcome) -> str:
     """The call as a line; a list in it is only counted."""
     if outcome["call"] in BACKWARDS:
         return _("%(call)s to #%(seq)s", call=outcome["call"], seq=wording.count(outcome["args"]["to"]))
-    if outcome["call"] not in CALLS:
-        return f"{outcome['call']} {json.dumps(outcome['args'])}"
-    text = RUNS.sub(lambda runs: f"[{block_count(blocks_in(runs[0]))}]", calltext.format_call(outcome))
-    return text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE] + "…"
+    return calling.call_text(outcome, count=block_count)
 
 
 def block_count(number: int) -> str:
     """How many blocks a call was about that was made many times at once."""
     return ngettext("%(num)s block", "%(num)s blocks", number)
-
-
-def blocks_in(runs: str) -> int:
-    """How many blocks a list of runs holds."""
-    return sum(run[1] for run in json.loads(runs))
 
 
 def pfn_of(outcome: Outcome) -> int | None:

@@ -151,6 +151,7 @@ def test_a_call_that_is_refused_is_told_where_it_was_made_and_stays_typed(room: 
     expect(kim.locator("[data-curl]")).to_contain_text(' -H "Authorization: Bearer $KMEMLAB_TOKEN" -H')
     expect(kim.locator("[data-python]")).to_contain_text('"Authorization": f"Bearer {token}"}).json()')
     kim.get_by_role("button", name="Call alloc_pages").click()
+    expect(kim.locator("#call-refused")).to_contain_text("The machine takes no calls now: nothing happened")
     expect(kim.locator("#call-refused")).to_contain_text("locked")
     expect(kim.get_by_label("order")).to_have_value("2")
     line = kim.get_by_label("A call as a line of text")
@@ -161,6 +162,18 @@ def test_a_call_that_is_refused_is_told_where_it_was_made_and_stays_typed(room: 
     kim.reload()
     expect(kim.get_by_role("button", name="Call alloc_pages")).to_be_disabled()
     expect(kim.locator("#belonging")).to_contain_text("locked")
+
+
+def test_who_was_signed_out_elsewhere_is_told_so_and_where_to_come_in(room: Room) -> None:
+    kim = room.student("Gone")
+    kim.get_by_role("button", name="My copy").click()
+    expect(kim.locator("html[data-ready]")).to_be_attached()
+    assert kim.request.post(f"{room.address}/me/leave", max_redirects=0).status == 303
+    kim.get_by_label("A call as a line of text").fill("alloc_page(GFP_KERNEL)")
+    kim.keyboard.press("Enter")
+    expect(kim.locator("#console-answer")).to_have_text("You are signed out here. Come in again")
+    expect(kim.locator("#console-answer a")).to_have_attribute("href", "/join")
+    expect(kim.locator("#live")).to_contain_text("You are signed out here. Come in again", timeout=20_000)
 
 
 def test_frozen_is_seen_at_once_and_leaves_what_was_typed(room: Room) -> None:

@@ -591,3 +591,12 @@ def test_a_members_number_has_ascii_digits(shared: Shared, number: str) -> None:
     path = f"{shared.lab}/members/{number}/delete"
     assert shared.teacher.get(path).status_code == 404
     assert shared.teacher.post(path).status_code == 404
+
+
+def test_a_call_that_is_held_was_a_kernel_call_all_the_same(shared: Shared) -> None:
+    copy = shared.copy(shared.kim)
+    at(shared.teacher.post(f"{shared.lab}{copy}/lock", data={"locked": "on"}))
+    answer = shared.kim.post(f"{copy}/line", data={"line": "alloc_page(GFP_KERNEL)"})
+    assert answer.status_code == 409
+    assert "The machine takes no calls now: nothing happened" in text_of(answer)
+    assert "Not a kernel call" not in text_of(answer)

@@ -34,6 +34,7 @@ REFUSED: Final = (BadArgument, LimitReached, TaskBlocked, Conflict, Busy, Storag
 TURNED_AWAY: Final = (*REFUSED, NotFound, Forbidden, TooMany)
 
 NO_CALL: Final = N_("Not a kernel call: nothing happened")
+HELD: Final = N_("The machine takes no calls now: nothing happened")
 ASLEEP: Final = N_("The task sleeps: nothing happened")
 
 # What the API calls by its addresses has a page here.
@@ -52,6 +53,8 @@ def refusal_of(error: Exception, title: str = NO_CALL) -> Refusal:
         return Refusal(_(title), faults)
     if isinstance(error, TaskBlocked):
         return Refusal(_(ASLEEP), [Faulty("", str(error))])
+    if isinstance(error, Conflict) and title == NO_CALL:
+        title = HELD
     place = place_of(error.loc) if isinstance(error, LimitReached) else ""
     return Refusal(_(title), [Faulty(place, str(error))])
 

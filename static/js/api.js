@@ -4,10 +4,14 @@ import { _ } from "./text.js";
 
 /** A request that was no kernel call: the problem document's words, and the fields at fault. */
 export class Refused extends Error {
-  /** @param {{title?: string, detail?: string, errors?: {loc: (string | number)[], msg: string}[]}} problem */
+  /** @param {{title?: string, status?: number, detail?: string, errors?: {loc: (string | number)[], msg: string}[]}} problem */
   constructor(problem) {
     super(words(problem.detail ?? problem.title ?? _("The server gave no reason.")));
     this.faults = (problem.errors ?? []).map(fault);
+    /** The token of this browser is nobody's any more. */
+    this.out = problem.status === 401;
+    /** Frozen, locked or closed: it was a call, but none is made now. */
+    this.held = problem.status === 409;
     this.asleep = /^(line \d+: )?task '[^']*' sleeps/.test(this.message);
   }
 }

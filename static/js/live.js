@@ -2,6 +2,7 @@
 // as often as the server bears it. Whether it is live can be seen; a page that nobody looks at does not follow.
 
 import { one } from "./dom.js";
+import { signedOut } from "./entrance.js";
 import { Source } from "./source.js";
 import { _, decimal } from "./text.js";
 
@@ -11,7 +12,7 @@ const RETRY = 500; // ms after a refresh that did not succeed, or had to wait
 const STALE = 10_000; // ms of reconnecting until what is shown counts as old
 const SAY = 10_000; // ms between two announcements
 
-const STATES = { live: _("live"), reconnecting: _("reconnecting"), stale: _("stale") };
+const STATES = { live: _("live"), reconnecting: _("reconnecting"), stale: _("stale"), out: "" };
 
 /** @typedef {import("./source.js").Message} Message */
 
@@ -102,7 +103,8 @@ export class Live {
     this.box.dataset.state = state;
     const time = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
     this.box.title = state === "live" ? _("Calls of others are shown as they are made") : _("Not followed since %(time)s", { time });
-    this.box.replaceChildren(STATES[state], ...(state === "stale" ? [" ", this.reload] : []));
+    if (state === "out") this.box.replaceChildren(...signedOut());
+    else this.box.replaceChildren(STATES[state], ...(state === "stale" ? [" ", this.reload] : []));
   }
 
   /** One sentence for many rows: a reader is told that the machine moves, not each move. */

@@ -3,6 +3,7 @@
 import { Refused } from "./api.js";
 import { linked, mark } from "./callform.js";
 import { maybe, one } from "./dom.js";
+import { signedOut } from "./entrance.js";
 import { _ } from "./text.js";
 
 /** What was at fault, field by field where that is known. @param {unknown} error */
@@ -12,13 +13,25 @@ function faults(error) {
   return error.faults.length ? error.faults : [{ field: "", words: message }];
 }
 
+/** What did not happen, and why not in a word. @param {unknown} error */
+function titled(error) {
+  if (error instanceof Refused && error.asleep) return _("The task sleeps: nothing happened");
+  if (error instanceof Refused && error.held) return _("The machine takes no calls now: nothing happened");
+  return _("Not a kernel call: nothing happened");
+}
+
 /** @param {unknown} error @param {HTMLFormElement} form */
 export function refused(error, form) {
-  const known = faults(error);
-  const title = error instanceof Refused && error.asleep ? _("The task sleeps: nothing happened") : _("Not a kernel call: nothing happened");
-  const words = known.map((fault) => (fault.field ? `${fault.field}: ${fault.words}` : fault.words)).join("; ");
   const answer = one(document, "#console-answer", HTMLElement);
   answer.classList.add("refused");
+  if (error instanceof Refused && error.out) {
+    answer.replaceChildren(...signedOut());
+    maybe(document, "#call-refused", HTMLElement)?.replaceChildren(...signedOut());
+    return;
+  }
+  const known = faults(error);
+  const title = titled(error);
+  const words = known.map((fault) => (fault.field ? `${fault.field}: ${fault.words}` : fault.words)).join("; ");
   answer.replaceChildren(`${title}. `, ...(form.closest("#call") ? [] : linked(words)));
   const box = maybe(document, "#call-refused", HTMLElement);
   if (!form.closest("#call") || !box) return;

@@ -7,7 +7,7 @@ const MOST = 4000; // runs in one piece of news
 /**
  * Rows from one seq to another. changed: what they did to frames, in order; null where that is too much to say.
  * @typedef {{from: number, to: number, changed: [number, number, string][] | null}} News
- * @typedef {"live" | "reconnecting" | "stale"} State
+ * @typedef {"live" | "reconnecting" | "stale" | "out"} State
  * @typedef {{news: News} | {state: State}} Message
  */
 
@@ -17,6 +17,7 @@ export class Source {
     this.api = api;
     this.seq = seq;
     this.tell = tell;
+    this.closed = false;
     /** @type {State} */
     this.state = "reconnecting";
     /** @type {News | null} */
@@ -37,12 +38,21 @@ export class Source {
     stream.onerror = () => {
       this.is("reconnecting");
       // The browser connects again by itself, except where it was refused: too many streams, no such session.
-      if (stream.readyState === EventSource.CLOSED) this.again = setTimeout(() => (this.stream = this.open()), AGAIN);
+      if (stream.readyState === EventSource.CLOSED) this.refused(stream);
     };
     return stream;
   }
 
+  /** A stream does not tell why it was refused; who is signed out need not ask again. @param {EventSource} stream */
+  async refused(stream) {
+    const status = await fetch(this.api).then((response) => response.status, () => 0);
+    if (stream !== this.stream || this.closed) return;
+    if (status === 401) this.is("out");
+    else this.again = setTimeout(() => (this.stream = this.open()), AGAIN);
+  }
+
   close() {
+    this.closed = true;
     this.stream.close();
     clearTimeout(this.again);
     clearTimeout(this.timer);

@@ -600,3 +600,14 @@ def test_a_call_that_is_held_was_a_kernel_call_all_the_same(shared: Shared) -> N
     assert answer.status_code == 409
     assert "The machine takes no calls now: nothing happened" in text_of(answer)
     assert "Not a kernel call" not in text_of(answer)
+
+
+def test_a_machine_that_goes_on_from_another_says_whose_calls_made_it(shared: Shared) -> None:
+    said = "Nothing has been called here yet. This machine starts from row #1 of another machine"
+    copy = shared.copy(shared.kim)
+    page = shared.kim.get(copy)
+    assert said in text_of(page)
+    assert f'row <a href="/sessions/{shared.prepared}' not in page.text
+    assert f'row <a href="/sessions/{shared.prepared}?at=1">#1</a>' in shared.teacher.get(copy).text
+    run(shared.kim, copy.removeprefix("/sessions/"), "alloc_page(GFP_KERNEL)")
+    assert said not in text_of(shared.kim.get(copy))

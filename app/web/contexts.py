@@ -710,7 +710,8 @@ class MachinePage(Page):
     the last request was no call. line: what stood in the console. view: the address's query, which forms
     carry along. close: the address without an inspected frame. thing: what is inspected instead of a frame.
     demo: a guided demo beside the machine. place: in its lab, if it is in one. stopped: why who asks can make
-    no call; callable: whether one can be made in this view. watched: they never can. rewinds: they may
+    no call; callable: whether one can be made in this view. watched: they never can. begun: the row of
+    another machine from which it goes on. rewinds: they may
     take back. task: as which they call, where they cannot choose it. sleepers: whom they may release.
     stage: presenting, and following, in a lab.
     """
@@ -751,6 +752,7 @@ class MachinePage(Page):
     timeline: Timeline
     past: Past | None
     origin: Link | None
+    begun: Link | None
     diverged: Link | None
     history_refusal: Refusal | None
     demo: DemoPanel | None

@@ -190,6 +190,7 @@ async def page(
         place,
         await stage_at(request, here.id),
         await belonging.brought_to(request, place, info),
+        await begun(sessions, who, info),
     )
 
 
@@ -242,6 +243,7 @@ def build(
     place: Place | None,
     stage: StageView | None,
     brought: Brought | None,
+    begun: Link | None,
 ) -> MachinePage:
     """The context."""
     machine = info.machine
@@ -308,6 +310,7 @@ def build(
         timeline=timeline.timeline(here, info),
         past=past,
         origin=origin(info),
+        begun=begun,
         diverged=timeline.diverged(here, info),
         history_refusal=history_refusal,
         demo=demo,
@@ -350,6 +353,18 @@ def origin(info: SessionInfo) -> Link | None:
         f"/sessions/{info.origin['id']}?at={seq}",
         hint=_("The session that this one was branched off"),
     )
+
+
+async def begun(sessions: Sessions, who: Principal, info: SessionInfo) -> Link | None:
+    """The row of another session from which this one goes on; it leads there for who may read it."""
+    if info.origin is None or info.start == 0:
+        return None
+    words = _("#%(seq)s", seq=wording.count(info.origin["seq"]))
+    try:
+        await sessions.get(who, info.origin["id"])
+    except NotFound:
+        return Link(words, None)
+    return Link(words, f"/sessions/{info.origin['id']}?at={info.origin['seq']}")
 
 
 def headline(machine: Mapping[str, Any]) -> list[Fact]:

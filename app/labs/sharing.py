@@ -81,7 +81,7 @@ class Sharing:
                 raise LimitReached((), f"a lab has at most {self._settings.machines_per_lab} machines")
             at = session.seq if seq is None else seq
             if not session.start <= at <= session.seq:
-                raise BadArgument.at("seq", f"a seq from {session.start} to {session.seq}")
+                raise BadArgument.at("seq", f"a row from {session.start} to {session.seq}")
             return session, at
 
         await self._sessions.not_done(terms)
@@ -243,7 +243,7 @@ class Sharing:
         if machine.kind != PREPARED:
             raise BadArgument.at("machine", "a prepared one: only that has copies")
         if seq <= machine.seq:
-            raise BadArgument.at("seq", f"a seq behind {machine.seq}, where the copies start")
+            raise BadArgument.at("seq", f"a row behind {machine.seq}, where the copies start")
         calls = await self._sessions.way(machine.session_id, machine.seq, seq)
         named = await named_at(self._sessions, person.principal, machine.session_id, seq)
         if len(calls) > self._settings.batch_calls:

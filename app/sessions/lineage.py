@@ -107,7 +107,7 @@ def way(db: Connection, session_id: str, after: int, to: int) -> list[BatchItem]
     if row is None:
         raise NotFound("session", session_id)
     if not row.start <= after <= to <= row.seq:
-        raise BadArgument.at("seq", f"a seq from {after} to {row.seq}")
+        raise BadArgument.at("seq", f"a row from {after + 1} to {row.seq}")
     begin = effective(db, row, after)
     found, stretches = route(db, row, to, [begin])
     if found != begin:

@@ -61,10 +61,11 @@ class Link:
 
 @dataclass(frozen=True, slots=True)
 class Faulty:
-    """One field that was refused: which, and what would be accepted."""
+    """One field that was refused: which, and what would be accepted. label: what the page calls it."""
 
     field: str
     message: str
+    label: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -99,7 +99,9 @@ async def refused(
     typed: Mapping[str, str] | None = None,
 ) -> Response:
     """The lab's page again, with why a form of it was refused. at: which form."""
-    page = await lab_page(request, lab_id, refusal_of(error, title), at, typed)
+    refusal = refusal_of(error, title)
+    faults = [replace(fault, label=_("Row")) if fault.field == "seq" else fault for fault in refusal.faults]
+    page = await lab_page(request, lab_id, replace(refusal, faults=faults), at, typed)
     return respond(page, status_of(error))
 
 

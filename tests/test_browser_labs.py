@@ -176,6 +176,38 @@ def test_who_was_signed_out_elsewhere_is_told_so_and_where_to_come_in(room: Room
     expect(kim.locator("#live")).to_contain_text("You are signed out here. Come in again", timeout=20_000)
 
 
+def test_on_a_phone_nothing_of_the_roster_and_the_kinds_is_out_of_sight(room: Room) -> None:
+    kim = room.student("Phoned")
+    kim.get_by_role("button", name="My copy").click()
+    expect(kim.get_by_text("only you and the instructor can call it")).to_be_visible()
+    teacher = room.teacher
+    teacher.set_viewport_size({"width": 390, "height": 844})
+    try:
+        teacher.goto(f"{room.lab}/members")
+        row = teacher.locator("tr", has_text="Phoned")
+        for action in (
+            row.get_by_role("button", name="Lock"),
+            row.get_by_role("link", name="Reset"),
+            row.get_by_role("link", name="Delete"),
+        ):
+            box = action.bounding_box()
+            assert box is not None
+            assert box["x"] >= 0
+            assert box["x"] + box["width"] <= 390
+        teacher.goto(room.lab)
+        teacher.get_by_text("Add a machine").click()
+        assert teacher.locator("#add-kind").evaluate(
+            """select => {
+              const pen = document.createElement("canvas").getContext("2d");
+              pen.font = getComputedStyle(select).font;
+              const words = [...select.options].map((option) => pen.measureText(option.text).width);
+              return Math.max(...words) <= select.clientWidth - 16;
+            }"""
+        )
+    finally:
+        teacher.set_viewport_size({"width": 1280, "height": 720})
+
+
 def test_frozen_is_seen_at_once_and_leaves_what_was_typed(room: Room) -> None:
     kim = room.student("Frozen")
     kim.get_by_role("button", name="My copy").click()

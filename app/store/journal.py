@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, Result, bindparam, func, insert, select, tuple_, update
+from sqlalchemy import Connection, Result, bindparam, func, insert, select, update
 
 from app.store.prepared import Prepared
 from app.store.tables import journal, sessions
@@ -88,8 +88,8 @@ _HEADS: Final = (
     .where(sessions.c.id.in_(bindparam("ids", expanding=True)))
 )
 
-_TIMES: Final = select(journal.c.session_id, journal.c.seq, journal.c.time).where(
-    tuple_(journal.c.session_id, journal.c.seq).in_(bindparam("rows", expanding=True))
+_TIME: Final = select(journal.c.time).where(
+    journal.c.session_id == bindparam("of"), journal.c.seq == bindparam("at")
 )
 
 _LAST_BY: Final = (
@@ -228,9 +228,5 @@ def at(db: Connection, session_id: str, seqs: Sequence[int]) -> dict[int, tuple[
 
 
 def times(db: Connection, rows: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:
-    """When rows were made, by their session and seq."""
-    found: dict[tuple[str, int], str] = {}
-    for first in range(0, len(rows), _CHUNK // 2):
-        some = rows[first : first + _CHUNK // 2]
-        found |= {(sid, seq): time for sid, seq, time in db.execute(_TIMES, {"rows": some})}
-    return found
+    """When rows were made, by their session and seq. One by one: of many at once SQLite reads all rows."""
+    return {(sid, seq): db.execute(_TIME, {"of": sid, "at": seq}).scalar_one() for sid, seq in rows}

@@ -59,7 +59,7 @@ def test_the_first_instructors_link_is_printed_while_there_is_none(tmp_path: Pat
             assert httpx2.post(f"{server.address}{link}", data=form, timeout=30).status_code == status
     with served(tmp_path, "--lab") as server:
         server.process.terminate()
-        assert server.line() == ""  # the end: nothing else was said
+        assert server.process.communicate(timeout=30)[0] == ""  # nothing else was said
 
 
 @pytest.mark.parametrize(

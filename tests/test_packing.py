@@ -30,7 +30,7 @@ def test_long_texts_are_packed(client: TestClient, path: str) -> None:
     answer, packed = raw(client, path, "br, gzip;q=0.8")
     assert "content-encoding" not in plain.headers
     assert answer.headers["content-encoding"] == "gzip"
-    assert answer.headers["vary"] == "accept-encoding"
+    assert answer.headers["vary"].split(", ")[-1] == "accept-encoding"
     assert int(answer.headers["content-length"]) == len(packed) < len(body) / 2
     assert gzip.decompress(packed) == body
     assert answer.headers["content-type"] == plain.headers["content-type"]

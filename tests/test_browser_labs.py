@@ -1,5 +1,6 @@
 """A lab in Chromium: coming in, copying, calling, catching up, meeting on a lock; by keyboard too."""
 
+import json
 from collections.abc import Callable, Iterator
 from typing import Any, Literal
 
@@ -7,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, Page, expect
 
+from app.sessions.access import HELD, LOCKED
 from tests.browsers import PASSWORD, invitation
 from tests.served import build, listening
 
@@ -144,8 +146,14 @@ def test_a_call_that_is_refused_is_told_where_it_was_made_and_stays_typed(room: 
     kim.get_by_role("button", name="My copy").click()
     expect(kim.locator("html[data-ready]")).to_be_attached()
     machine = kim.url.rpartition("/")[2]
-    at = f"{room.lab}/sessions/{machine}/lock"
-    assert room.teacher.request.post(at, form={"locked": "on"}, max_redirects=0).status == 303
+    held = {"type": "about:blank", "title": "Conflict", "status": 409, "detail": HELD[LOCKED]}
+    refused: dict[str, Any] = {
+        "status": 409,
+        "content_type": "application/problem+json",
+        "body": json.dumps(held),
+    }
+    # A lock that has been set, and of which the page has not heard yet.
+    kim.route("**/api/v1/sessions/*/calls", lambda route: route.fulfill(**refused), times=2)
     kim.get_by_label("order").fill("2")
     expect(kim.locator("[data-line]")).to_contain_text(", 2)")
     expect(kim.locator("[data-curl]")).to_contain_text(' -H "Authorization: Bearer $KMEMLAB_TOKEN" -H')
@@ -159,9 +167,11 @@ def test_a_call_that_is_refused_is_told_where_it_was_made_and_stays_typed(room: 
     kim.keyboard.press("Enter")
     expect(kim.locator("#console-answer")).to_contain_text("locked")
     expect(line).to_have_value("alloc_page(GFP_KERNEL)")
-    kim.reload()
+    at = f"{room.lab}/sessions/{machine}/lock"
+    assert room.teacher.request.post(at, form={"locked": "on"}, max_redirects=0).status == 303
     expect(kim.get_by_role("button", name="Call alloc_pages")).to_be_disabled()
     expect(kim.locator("#belonging")).to_contain_text("locked")
+    expect(line).to_have_value("alloc_page(GFP_KERNEL)")
 
 
 def test_who_was_signed_out_elsewhere_is_told_so_and_where_to_come_in(room: Room) -> None:

@@ -35,6 +35,8 @@ from app.store.sessions import Place
 
 FRESH: Final = 1.0  # seconds for which a wall is not looked at again
 PATIENCE: Final = 0.3  # seconds for which a wall waits for pictures that are not there yet
+PART: Final = 20  # machines whose last rows are read at a time
+PAUSE: Final = 0.01
 ACTIVE: Final = timedelta(minutes=1)
 LONGEST: Final = 60  # characters of a call
 KEPT: Final = 32  # walls that are kept though nobody may look any more
@@ -123,6 +125,7 @@ class Watched:
         self._fresh_until = 0.0
         self._turn = asyncio.Lock()
         self._lasts: dict[str, Last] = {}
+        self._owner = ""  # of the lab, and so of what is shared
         self._shared: dict[str, Shared] = {}
         # By session: at which seq it looked so.
         self._pictures: dict[str, tuple[int, Picture]] = {}
@@ -147,8 +150,9 @@ class Watched:
             self._drawing.cancel()
 
     async def _look(self, was: Standing | None) -> Standing:
+        await self._follow()
         found = await self._sessions.query(read, self._lab_id, self._lasts, self._shared)
-        self._lasts, self._shared = found.lasts, found.shared
+        self._lasts, self._shared, self._owner = found.lasts, found.shared, found.owner
         heads = found.heads
         self._pictures = {sid: drawn for sid, drawn in self._pictures.items() if sid in heads}
         await self._glance([sid for sid, seq in heads.items() if self._behind(sid, seq)])
@@ -159,6 +163,15 @@ class Watched:
             await asyncio.wait([self._drawing], timeout=PATIENCE)
         tiles = [tile if tile.session_id is None else self._with_picture(tile) for tile in found.tiles]
         return board.after(was or board.first(found.whole), found.whole, tiles)
+
+    async def _follow(self) -> None:
+        """Read the rows that are new, some at a time: between them calls have their turn."""
+        places = await self._sessions.query(session_rows.places, self._lab_id)
+        behind = [p for p in places if p.owner != self._owner and is_new(p, self._lasts)]
+        for first in range(0, len(behind), PART):
+            part = behind[first : first + PART]
+            self._lasts = self._lasts | await self._sessions.query(heads_of, part, {})
+            await asyncio.sleep(PAUSE)
 
     def _behind(self, sid: str, seq: int) -> bool:
         drawn = self._pictures.get(sid)
@@ -234,13 +247,14 @@ def leading(tile: Tile, place: Place, seq: int, last: Last | None) -> Tile:
 
 def heads_of(db: Connection, places: Sequence[Place], known: Mapping[str, Last]) -> dict[str, Last]:
     """The last row of each machine that has one of its own. What has not gone on is not read again."""
-    moved = [
-        place.id
-        for place in places
-        if place.seq > place.start and (place.id not in known or known[place.id].seq != place.seq)
-    ]
+    moved = [place.id for place in places if is_new(place, known)]
     lasts = {place.id: known[place.id] for place in places if place.id in known}
     return lasts | {sid: last_of(*row) for sid, row in journal.heads(db, moved).items()}
+
+
+def is_new(place: Place, known: Mapping[str, Last]) -> bool:
+    """Whether a machine has a last row that nobody has read."""
+    return place.seq > place.start and (place.id not in known or known[place.id].seq != place.seq)
 
 
 def shared_of(db: Connection, places: Sequence[Place], known: Mapping[str, Shared]) -> dict[str, Shared]:

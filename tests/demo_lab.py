@@ -179,7 +179,7 @@ def picture(address: str, lab: dict[str, Any], token: str, folder: Path) -> None
         context.add_cookies([{"name": "kmemlab", "value": token, "url": address}])
         page = context.new_page()
         page.goto(f"{address}/labs/{lab['id']}/wall")
-        page.wait_for_timeout(1000)
+        page.wait_for_timeout(8000)  # machines that are closed are drawn one by one
         page.screenshot(path=folder / "wall.png", full_page=True)
         browser.close()
 

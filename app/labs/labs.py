@@ -14,15 +14,13 @@ from app.labs.news import News
 from app.labs.person import Person, require_instructor
 from app.labs.place import Place, place_of
 from app.labs.presenting import Presenting
-from app.labs.room import seen
 from app.labs.rooms import CREATED, Rooms
 from app.labs.sharing import Sharing
 from app.labs.wall import Wall
 from app.sessions import Busy, Sessions, StorageFull
 from app.sessions.live import now
 from app.settings import Settings
-from app.store import Connection, audit, people
-from app.store import sessions as session_rows
+from app.store import audit, people
 from app.store.audit import Noted
 from app.store.people import MemberRow
 
@@ -71,10 +69,6 @@ class Labs:
         """A member's row; None for an instructor."""
         return None if person.lab is None else await self._sessions.query(people.member, person.id)
 
-    async def lab_of(self, person: Person, session_id: str) -> str | None:
-        """The lab that a session belongs to, as far as the person is in it or teaches it."""
-        return await self._sessions.query(partial(_lab_of, person=person, session_id=session_id))
-
     async def place_of(self, person: Person, session_id: str) -> Place | None:
         """Where a session stands in its lab; None for one that is in none. Raises NotFound."""
         return await self._sessions.query(place_of, person, session_id)
@@ -92,10 +86,3 @@ class Labs:
             except Exception:
                 log.exception("what is too old cannot be deleted")
             await asyncio.sleep(SWEEP)
-
-
-def _lab_of(db: Connection, person: Person, session_id: str) -> str | None:
-    row = session_rows.get(db, session_id)
-    if row is None or row.lab_id is None:
-        return None
-    return seen(db, person, row.lab_id).id

@@ -65,11 +65,6 @@ def account_by_key(db: Connection, key: str) -> AccountRow | None:
     return _account(db.execute(_ACCOUNT.where(accounts.c.key == key)).first())
 
 
-def all_accounts(db: Connection) -> list[AccountRow]:
-    """Everybody who teaches here."""
-    return [AccountRow._make(row) for row in db.execute(_ACCOUNT.order_by(accounts.c.number))]
-
-
 def last_account(db: Connection) -> int:
     """The highest number of an account, 0 before the first."""
     found: Any = db.execute(select(func.max(accounts.c.number))).scalar()

@@ -294,6 +294,7 @@ def judged(name: str, body: dict[str, Any]) -> dict[str, Any] | str:
 @given(documents())
 @example(("__free_page", {"addr": None, "order": 1}))
 @example(("free_pages", {"page": None, "order": 1}))
+@example(("kmalloc", {"size": (4 << 30) + 4096, "flags": "GFP_KERNEL", "repeat": 1, "until": "null"}))
 def test_a_call_reads_back_as_it_was_written(document: tuple[str, dict[str, Any]]) -> None:
     name, body = document
     line = parse_line(format_call({"call": name, "args": body}))

@@ -262,11 +262,14 @@ class Parser:
         args["addr" if given[0] == "addr" else "page"] = value
 
     def loop(self, args: Mapping[str, Any]) -> tuple[int | None, str | int | None]:
-        """`repeat` and `until` of an allocating call, bounded by the frames they may touch."""
+        """`repeat` and `until` of an allocating call, bounded by the frames they may touch.
+
+        What a single round asks for is the kernel's to refuse, whether or not `repeat` says that it is one.
+        """
         repeat = self.field("repeat", check_repeat, _REPEAT)
         until = self.field("until", check_until, _UNTIL)
         frames = frames_of(args)
-        if repeat is not None and frames * repeat > MAX_FRAMES_PER_CALL:
+        if repeat is not None and repeat > 1 and frames * repeat > MAX_FRAMES_PER_CALL:
             self.faults.append(
                 Fault(
                     ("repeat",),

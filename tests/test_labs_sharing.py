@@ -377,6 +377,7 @@ async def test_catching_up(tmp_path: Path) -> None:
         sharing, lab = room.labs.sharing, room.lab.id
         for seq, mark in zip((3, 6), marks, strict=True):
             assert (await sharing.catch_up(kim, lab, mine.id)).id == mark
+            assert mine.id in await room.sessions.glance([mine.id], show.zones)  # open, as it was
             for look in (show.zones, show.tasks):
                 now = await room.sessions.read(kim.principal, mine.id, look)
                 then = await room.sessions.past(room.instructor.principal, room.origin.id, seq, look)
@@ -394,6 +395,8 @@ async def test_catching_up(tmp_path: Path) -> None:
             ("alloc_pages", "i1"),
             ("alloc_pages", "i1"),
         ]  # what was done by others is said to be theirs, and nothing of what was there is gone
+        again = await room.call(kim, mine.id, "get_page", page="$q")  # the machine that is open knows the names
+        assert (again["verdict"], again["by"]) == ("ok", "m1")
         with pytest.raises(Conflict, match="no further checkpoint"):
             await sharing.catch_up(kim, lab, mine.id)
         assert (await sharing.catch_up(kim, lab, mine.id, marks[0])).id == marks[0]

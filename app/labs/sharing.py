@@ -343,7 +343,7 @@ class Sharing:
             labs.reach(db, ProgressRow(person.id, checkpoint.id, CAUGHT_UP, now()))
             return Checkpoint.of(checkpoint)
 
-        return await self._sessions.execute(write, closing=session_id, terms=terms)
+        return await self._sessions.execute(write, naming=session_id, terms=terms)
 
     async def _bring(self, by: Principal, copy: SessionRow, calls: Sequence[BatchItem]) -> None:
         """Make calls on a copy as it was at its start. Raises Stale where anything else comes in between."""

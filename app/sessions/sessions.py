@@ -494,15 +494,15 @@ class Sessions:
         self,
         statement: Callable[[Connection], T],
         *,
-        closing: str | None = None,
+        naming: str | None = None,
         terms: Terms | None = None,
     ) -> T:
         """What a function writes, in the writer's order and durable when it is answered.
 
-        closing: a session of which an open machine would not know what is written. terms: only whether it is
-        done once; the answer that is kept is made of what the function returns.
+        naming: the session whose names it writes, if any. terms: only whether it is done once; the answer
+        that is kept is made of what the function returns.
         """
-        done: T = await self._do(Statement, statement, closing, terms=terms)
+        done: T = await self._do(Statement, statement, naming, naming is not None, terms=terms)
         return done
 
     async def not_done(self, terms: Terms | None) -> None:

@@ -293,7 +293,8 @@ class Read(Asked):
 class Statement(Asked):
     """Rows to be written beside the calls.
 
-    session_id: the session that is gone afterwards, if any. adopt: a machine to be held open afterwards.
+    session_id: the session that is gone afterwards or, naming, in which something has other names; if any.
+    adopt: a machine to be held open afterwards.
     terms: only whether this is done once is seen to here; `execute` must look at the seq itself
     (`require_seq`), on the row that it locks.
     """
@@ -301,6 +302,7 @@ class Statement(Asked):
     future: Future[Any] | None
     execute: Callable[[Connection], Any]
     session_id: str | None = None
+    naming: bool = False
     adopt: Live | None = None
     terms: Terms | None = None
     writes: Final = True

@@ -409,18 +409,19 @@ class Writer(threading.Thread):
 
     def _do(self, turn: Turn, work: Work) -> Answer | None:
         """Do one piece of work; None where it must wait for another round."""
+        sid = work.session_id
+        if sid in self._parked and not isinstance(work, (Made, Rewound)):
+            self._parked[sid].append(work)
+            return None
         if isinstance(work, Statement):
             return self._execute(turn, work)
-        sid = work.session_id
+        assert sid is not None
         if isinstance(work, Made) and self.machines.get(sid) is not work.progress.live:
             return self._repeat(work, work.begun)
         if isinstance(work, Rewound) and (
             self.machines.get(sid) is not work.live or work.live.seq != work.seq
         ):
             return self._repeat(work, work.rewind)
-        if sid in self._parked and not isinstance(work, (Made, Rewound)):
-            self._parked[sid].append(work)
-            return None
         live = self.machines.get(sid)
         if live is None:
             self._again.append(work)
@@ -474,8 +475,19 @@ class Writer(threading.Thread):
                 log.exception("a statement failed")
             return Answer(work, error=error)
         if work.session_id is not None:
-            self.machines.drop(work.session_id)
+            self._concerns(turn, work.session_id, naming=work.naming)
         return Answer(work, result)
+
+    def _concerns(self, turn: Turn, sid: str, *, naming: bool) -> None:
+        """Have an open machine know what a statement has written of its session."""
+        live = self.machines.get(sid)
+        if live is None:
+            return
+        if naming:
+            live.names = names_of(turn.db, sid)
+            turn.written.add(sid)  # should this not be committed, the names are others again
+        else:
+            self.machines.drop(sid)
 
     # -- long batches and heavy calls ------------------------------------------------------------------------
 

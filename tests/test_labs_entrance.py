@@ -89,8 +89,16 @@ async def test_signing_in(tmp_path: Path) -> None:
         assert len(said) == 1  # nothing tells who exists
 
 
+def no_time_passes(labs: Labs) -> None:
+    """However long a hash takes here."""
+    for attempts in (labs.entrance._attempts, labs.entrance._attempts_of_known):
+        attempts._clock = lambda: 0.0
+    labs.entrance._tries.clock = lambda: 0.0
+
+
 async def test_a_name_that_is_tried_too_often_has_to_wait(tmp_path: Path) -> None:
     async with labs_of(settings_for(tmp_path, lab=True)) as (_, labs):
+        no_time_passes(labs)
         await first_instructor(labs, "Kim")
         for name in ("Kim", "Nobody"):
             for _ in range(5):
@@ -98,13 +106,6 @@ async def test_a_name_that_is_tried_too_often_has_to_wait(tmp_path: Path) -> Non
                     await labs.entrance.sign_in(name, "wrong horse battery")
             with pytest.raises(TooMany):
                 await labs.entrance.sign_in(name, PASSWORD)
-
-
-def no_time_passes(labs: Labs) -> None:
-    """However long a hash takes here."""
-    for attempts in (labs.entrance._attempts, labs.entrance._attempts_of_known):
-        attempts._clock = lambda: 0.0
-    labs.entrance._tries.clock = lambda: 0.0
 
 
 async def test_who_has_signed_in_before_is_held_up_by_no_stranger(tmp_path: Path) -> None:

@@ -11,6 +11,9 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from app.guard import DOORS
+from app.labs.attempts import Attempts
+from app.labs.entrance import TRIES_A_SECOND, TRIES_AT_ONCE
+from app.rates import Rates
 from tests.browsers import PASSWORD, Class, at, class_of, run
 from tests.served import BASE, build, client_of, protected
 
@@ -24,6 +27,14 @@ def room(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Class]:
 @pytest.fixture(scope="module")
 def lab(room: Class) -> str:
     return room.lab("Buddies & friends")
+
+
+@pytest.fixture(autouse=True)
+def tries_of_nobody_before(room: Class) -> None:
+    """What another test has tried does not count, nor how long this one takes."""
+    entrance = room.app.state.labs.entrance
+    entrance._attempts = Attempts(lambda: 0.0)
+    entrance._tries = Rates(TRIES_A_SECOND, TRIES_AT_ONCE, lambda: 0.0)
 
 
 def text_of(answer: Response) -> str:

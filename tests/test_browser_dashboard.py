@@ -4,9 +4,9 @@ import re
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
+from tests.axe import serious
 from tests.served import build, listening
 
 # What the pages that are looked at have in them: slabs, areas, a deadlock, tasks that sleep, a past.
@@ -375,33 +375,23 @@ def test_without_script_everything_still_works(browser: Browser, address: str) -
     context.close()
 
 
-@pytest.mark.parametrize(
-    ("size", "scheme"),
-    [("wide", "light"), ("wide", "dark"), ("phone", "light"), ("phone", "dark")],
-)
-def test_axe_finds_nothing_serious(silent: Page, address: str, size: str, scheme: str) -> None:
-    width, height = SIZES[size]
-    silent.set_viewport_size({"width": width, "height": height})
-    silent.emulate_media(color_scheme="dark" if scheme == "dark" else "light")
-    create(silent, address)
-    for path in busy(silent, address):
-        silent.goto(path)
-        violations = Axe().run(silent).response["violations"]
-        assert [
-            (path, v["id"], v["nodes"][0]["html"])
-            for v in violations
-            if v["impact"] in {"serious", "critical"}
-        ] == []
-
-
 @pytest.mark.parametrize("size", SIZES)
-def test_no_page_scrolls_sideways(silent: Page, address: str, size: str) -> None:
+def test_every_page_fits_and_axe_finds_nothing_serious(silent: Page, address: str, size: str) -> None:
     width, height = SIZES[size]
     silent.set_viewport_size({"width": width, "height": height})
     create(silent, address, "x86_64-8g", lecture=False)
+    found = []
     for path in busy(silent, address):
+        silent.emulate_media(color_scheme="light", reduced_motion="reduce")
         silent.goto(path)
         assert (path, silent.evaluate("document.documentElement.scrollWidth")) <= (path, width)
+        if size == "phone":
+            found += serious(silent, narrow=True)
+        elif size == "wide":
+            found += serious(silent)
+            silent.emulate_media(color_scheme="dark")
+            found += serious(silent, dark=True)
+    assert found == []
 
 
 def test_the_log_is_read_from_its_end(silent: Page, address: str) -> None:

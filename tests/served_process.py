@@ -31,14 +31,15 @@ def kmemlab(folder: Path, *args: str, **environ: str) -> subprocess.CompletedPro
     )
 
 
-def told(folder: Path, *args: str) -> subprocess.CompletedProcess[str]:
+def told(folder: Path, *args: str, typed: str | None = None) -> subprocess.CompletedProcess[str]:
     """As `kmemlab`, within this process: for what is no matter of starting one, which takes seconds.
 
-    A mistake of ours is raised here, where a process would end with its traceback.
+    typed: what a person answers. A mistake of ours is raised here, where a process would end with its
+    traceback.
     """
     unset = {key: None for key in os.environ if key.startswith("KMEMLAB_")}
     with contextlib.chdir(folder):
-        said = CliRunner(env=unset).invoke(cli, args, prog_name="kmemlab", catch_exceptions=False)
+        said = CliRunner(env=unset).invoke(cli, args, typed, prog_name="kmemlab", catch_exceptions=False)
     return subprocess.CompletedProcess(args, said.exit_code, said.stdout, said.stderr)
 
 

@@ -15,6 +15,7 @@ from app.sessions import LOCAL, Forbidden, LimitReached, NotFound, TooMany
 from app.sessions.errors import Conflict
 from tests.classroom import PASSWORD, a_class, first_instructor, labs_of
 from tests.factories import TINY, alloc, raw, serving, settings_for
+from tests.served_process import told
 
 
 @pytest.fixture
@@ -94,6 +95,36 @@ def no_time_passes(labs: Labs) -> None:
     for attempts in (labs.entrance._attempts, labs.entrance._attempts_of_known):
         attempts._clock = lambda: 0.0
     labs.entrance._tries.clock = lambda: 0.0
+
+
+async def test_who_runs_the_server_sets_another_password(tmp_path: Path) -> None:
+    other = "another horse battery"
+    async with labs_of(settings_for(tmp_path, lab=True)) as (_, labs):
+        kim = await first_instructor(labs, "Kim")
+        cookie = (await labs.entrance.sign_in("Kim", PASSWORD)).secret
+        mark = await labs.entrance.mark(kim, None)
+        for name, typed, why in (
+            ("Lee", f"{other}\n{other}\n", "there is no instructor 'Lee'"),
+            ("Kim", "short\nshort\n", "password: 10 to 200 characters"),
+            ("Kim", f"{other}\nnot the same\n", "do not match"),
+        ):
+            said = told(tmp_path, "password", name, typed=typed)
+            assert said.returncode == 1
+            assert why in said.stdout + said.stderr
+        assert (await labs.entrance.sign_in("Kim", PASSWORD)).person == kim
+        said = told(tmp_path, "password", " kim", typed=f"{other}\n{other}\n")
+        assert (said.returncode, said.stdout.splitlines()[-1]) == (
+            0,
+            "Kim signs in with the new password from now on",
+        )
+        assert other not in said.stdout + said.stderr
+        assert await labs.entrance.identify(cookie) is None
+        assert await labs.entrance.mark(kim, mark) is not None  # the browser is a stranger's again
+        with pytest.raises(Forbidden):
+            await labs.entrance.sign_in("Kim", PASSWORD)
+        assert (await labs.entrance.sign_in("Kim", other)).person == kim
+        acts = [(noted.act.act, noted.act.actor) for noted in await labs.acts(kim, 10)]
+        assert ("set a password", "server") in acts
 
 
 async def test_a_name_that_is_tried_too_often_has_to_wait(tmp_path: Path) -> None:

@@ -395,9 +395,8 @@ async def test_catching_up(tmp_path: Path) -> None:
             ("alloc_pages", "i1"),
             ("alloc_pages", "i1"),
         ]  # what was done by others is said to be theirs, and nothing of what was there is gone
-        again = await room.call(
-            kim, mine.id, "get_page", page="$q"
-        )  # the machine that is open knows the names
+        # The machine that is open knows the names.
+        again = await room.call(kim, mine.id, "get_page", page="$q")
         assert (again["verdict"], again["by"]) == ("ok", "m1")
         with pytest.raises(Conflict, match="no further checkpoint"):
             await sharing.catch_up(kim, lab, mine.id)

@@ -5,11 +5,14 @@ import re
 from collections.abc import Iterator
 from html import unescape
 from pathlib import Path
+from typing import Any
+from urllib.parse import urlencode
 
 import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from app.web import rowpages
 from tests.factories import raw, settings_for
 from tests.served import BASE, build, client_of, protected
 from tests.test_web_pages import make, page, text_of
@@ -145,7 +148,7 @@ def test_the_journal_has_the_moment_in_it(client: TestClient, machine: str) -> N
     current = re.findall(r'<li class="row current".*?row-seq" href="([^"]+)"', source, flags=re.DOTALL)
     assert [unescape(href) for href in current] == [f"{machine}?at=2"]
     assert f'href="{machine}"' in source  # of the last row: the live one
-    assert [int(seq) for seq in re.findall(r">#(\d+)</a>\s*<code", source)] == [5, 4, 3, 2, 1]
+    assert seqs(source) == [5, 4, 3, 2, 1]
 
 
 def test_a_moment_far_back_is_in_the_journal_too(client: TestClient) -> None:
@@ -157,6 +160,48 @@ def test_a_moment_far_back_is_in_the_journal_too(client: TestClient) -> None:
     assert "You are at #10 of 120" in page(client, newest)
     assert len(re.findall('<li class="row current"', shown(client, f"{machine}?at=100"))) == 1
     assert ">#120</a>" in shown(client, f"{machine}?at=100")
+
+
+def seqs(source: str) -> list[int]:
+    return [int(seq) for seq in re.findall(r">#(\d+)</a>\s*<code", source)]
+
+
+def found(client: TestClient, machine: str, **query: Any) -> list[int]:
+    return seqs(shown(client, f"{machine}?{urlencode(query)}"))
+
+
+def test_the_filter_looks_through_the_whole_journal(client: TestClient) -> None:
+    machine = lived(client, "p = alloc_pages(GFP_ATOMIC, 3)\n" + "alloc_pages(GFP_KERNEL, 0)\n" * 120)
+    assert found(client, machine, find="atomic") == [1]
+    assert found(client, machine, find="  ATOMIC alloc 3 ") == [1]
+    assert found(client, machine, find="atomic kernel") == []
+    assert found(client, machine, find="#1") == [*range(121, 99, -1), *range(19, 9, -1), 1]
+    assert found(client, machine, find="kernel") == [*range(121, 71, -1)]
+    assert found(client, machine, find="kernel", before=72) == [*range(71, 21, -1)]
+    assert found(client, machine, find="kernel", before=22) == [*range(21, 1, -1)]
+    source = shown(client, f"{machine}?find=kernel&panel=log")
+    older = one(r'<a href="([^"]+)#journal"[^>]*>Older', source)
+    assert seqs(shown(client, older)) == [*range(71, 21, -1)]
+    newest = one(r'<a href="([^"]+)#journal"[^>]*>Newer', shown(client, older))
+    assert seqs(shown(client, newest)) == seqs(source)
+    form = source[source.index("data-find") :].partition("</form>")[0]
+    assert 'name="panel" value="log"' in form  # the rest of the view goes along
+    assert 'name="find" value="kernel"' in form
+    assert 'type="hidden" name="find"' not in form
+    assert "No row has all of that." in page(client, f"{machine}?find=nothing")
+    assert "No row has all of that." not in page(client, f"{machine}?find=atomic")
+
+
+def test_a_search_says_how_far_it_has_come(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rowpages, "LOOKED", 50)
+    machine = lived(client, "p = alloc_pages(GFP_ATOMIC, 3)\n" + "alloc_pages(GFP_KERNEL, 0)\n" * 120)
+    source = shown(client, f"{machine}?find=atomic")
+    assert seqs(source) == []
+    assert "No row from #72 on has all of that; older ones were not looked at yet." in source
+    for _ in range(2):
+        source = shown(client, one(r'<a href="([^"]+)#journal"[^>]*>Older', source))
+    assert seqs(source) == [1]
+    assert ">Older<" not in source
 
 
 @pytest.mark.parametrize("at", range(HEAD))

@@ -102,6 +102,20 @@ def test_copy_call_and_catch_up(shared: Shared) -> None:
     assert 'title="i1">Ada</span>' in shared.kim.get(first).text
 
 
+def test_who_presses_catch_up_twice_comes_to_one_checkpoint(shared: Shared) -> None:
+    copy = shared.copy(shared.kim)
+    for page in (shared.lab, copy):
+        form = re.search(rf'action="{shared.lab}{copy}/catch-up">.*?</form>', shared.kim.get(page).text)
+        assert form is not None
+        assert "Catch up to “one page”" in form[0]
+    body = {"checkpoint": re.findall(r'name="checkpoint" value="(\w+)"', form[0])[0]}
+    for _ in range(2):
+        assert at(shared.kim.post(f"{shared.lab}{copy}/catch-up", data=body)).startswith(f"{copy}?outcome=")
+    assert "Catch up to “three pages”" in text_of(shared.kim.get(copy))
+    answer = shared.kim.post(f"{shared.lab}{copy}/catch-up", data={"checkpoint": "none"})
+    assert answer.status_code == 404
+
+
 def test_a_member_ticks_a_checkpoint_off(shared: Shared) -> None:
     done = re.findall(r'action="([^"]+/done)"', shared.bo.get(shared.lab).text)
     assert len(done) == 2

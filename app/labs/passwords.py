@@ -24,6 +24,15 @@ LONGEST: Final = 200
 WAITING: Final = 16  # in each line; more than that are sent away
 
 
+def checked(password: str) -> str:
+    """A password that somebody may have. Raises BadArgument at `password`."""
+    if not SHORTEST <= len(password) <= LONGEST:
+        raise BadArgument.at("password", f"{SHORTEST} to {LONGEST} characters")
+    if not password.isprintable():
+        raise BadArgument.at("password", "no control characters")
+    return password
+
+
 class Passwords:
     """Hashes and checks. To be closed."""
 
@@ -43,11 +52,7 @@ class Passwords:
 
     async def hash(self, password: str) -> str:
         """What is kept of a password. Raises BadArgument at `password`, and TooMany."""
-        if not SHORTEST <= len(password) <= LONGEST:
-            raise BadArgument.at("password", f"{SHORTEST} to {LONGEST} characters")
-        if not password.isprintable():
-            raise BadArgument.at("password", "no control characters")
-        return await self._run(self._hasher.hash, password)
+        return await self._run(self._hasher.hash, checked(password))
 
     async def fits(self, kept: str | None, password: str, *, known: bool = False) -> bool:
         """Whether a password is the one that is kept; never where none is, though it takes as long.

@@ -36,12 +36,12 @@ def note(db: Connection, act: Act) -> None:
 
 
 def concerning(db: Connection, actor: str, made: str, most: int, before: int | None = None) -> list[Noted]:
-    """What somebody has done, and what was done in the labs they have made, the latest first.
+    """What somebody has done, what was done to them, and in the labs they have made; the latest first.
 
     made: the act by which a lab is made. before: the last id seen.
     """
     theirs = select(audit.c.lab_id).where(audit.c.actor == actor, audit.c.act == made)
-    query = _ACTS.where(or_(audit.c.actor == actor, audit.c.lab_id.in_(theirs)))
+    query = _ACTS.where(or_(audit.c.actor == actor, audit.c.target == actor, audit.c.lab_id.in_(theirs)))
     if before is not None:
         query = query.where(audit.c.id < before)
     rows = db.execute(query.order_by(audit.c.id.desc()).limit(most))

@@ -65,6 +65,11 @@ def account_by_key(db: Connection, key: str) -> AccountRow | None:
     return _account(db.execute(_ACCOUNT.where(accounts.c.key == key)).first())
 
 
+def set_password(db: Connection, account_id: str, password: str) -> None:
+    """Replace what is kept of an account's password."""
+    db.execute(update(accounts).where(accounts.c.id == account_id).values(password=password))
+
+
 def last_account(db: Connection) -> int:
     """The highest number of an account, 0 before the first."""
     found: Any = db.execute(select(func.max(accounts.c.number))).scalar()

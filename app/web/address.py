@@ -10,7 +10,7 @@ from urllib.parse import parse_qsl, urlencode
 PANELS: Final = ("lists", "slab", "vmalloc", "tasks", "log", "proc")
 BIGGEST: Final = 1 << 40
 SPELLED: Final = {"moment": "at"}
-LONGEST: Final = {"ran": 400}
+LONGEST: Final = {"ran": 400, "find": 100}
 TEXTS: Final = (
     "zone",
     "panel",
@@ -24,6 +24,7 @@ TEXTS: Final = (
     "obj",
     "file",
     "names",
+    "find",
     "demo",
     "ran",
 )
@@ -38,8 +39,9 @@ class Address:
     journal that the banner shows. slabs, slab: a cache whose slabs are shown, from which on. area: where the
     area begins whose frames are shown. obj: the address that is in the inspector instead of a frame. file:
     of /proc. moment, `at` in the address: the seq after which the machine is shown, where that is not the
-    last. before: the journal from there downwards. names: whose spelling stands first, where the address
-    says so. demo, step, part, ran: a guided demo beside the machine, see `demopanel`.
+    last. before: the journal from there downwards. find: what is looked for in it. names: whose spelling
+    stands first, where the address says so. demo, step, part, ran: a guided demo beside the machine, see
+    `demopanel`.
     """
 
     id: str
@@ -62,6 +64,7 @@ class Address:
     moment: int | None = None
     outcome: int | None = None
     before: int | None = None
+    find: str | None = None
     names: str | None = None
     demo: str | None = None
     part: int | None = None
@@ -104,7 +107,7 @@ class Address:
     def explain(self, seq: int) -> str:
         """The page that explains a row of the journal. The way back knows a demo's step and the past."""
         kept = self.demo is not None or self.moment is not None
-        back = f"?{self.to(outcome=None, before=None).query}" if kept else ""
+        back = f"?{self.to(outcome=None, before=None, find=None).query}" if kept else ""
         return f"{self.path}/explain/{seq}{back}"
 
 

@@ -88,6 +88,7 @@ def place_view(
         over=place.held == "closed" and person.lab is not None,
         stopped=place.stopped is not None,
         catch_up=following.title if following is not None and place.stopped is None else None,
+        checkpoint=None if following is None else following.id,
         starts_over=place.copy is not None and place.copy.called,
         brought=brought,
         action=f"/labs/{place.lab_id}/sessions/{session_id}/catch-up",

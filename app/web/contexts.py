@@ -539,6 +539,15 @@ class JournalRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Finding:
+    """What is looked for in the journal. view: the rest of the address. note: what is to be said of it."""
+
+    text: str
+    view: Sequence[tuple[str, str]]
+    note: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class ListCell:
     """Free blocks of one order and type.
 
@@ -683,10 +692,10 @@ class PlaceView:
     """A machine in its lab.
 
     whose, meaning: whose it is, and what that means. held: `closed`, `frozen` or `locked`; stopped: so that
-    who asks cannot call it either; over: for good. catch_up: the checkpoint to which `action` brings it;
-    starts_over: what has been called is left for that. brought: where it has just come to.
-    sleepers: who asks, where their task sleeps; in a member's machine for the instructor all. oversight: the
-    same's means, None for others.
+    who asks cannot call it either; over: for good. catch_up: the title of the checkpoint to which `action`
+    brings it, and checkpoint: its id; starts_over: what has been called is left for that. brought: where it
+    has just come to. sleepers: who asks, where their task sleeps; in a member's machine for the instructor
+    all. oversight: the same's means, None for others.
     """
 
     lab: Link
@@ -696,6 +705,7 @@ class PlaceView:
     over: bool
     stopped: bool
     catch_up: str | None
+    checkpoint: str | None
     starts_over: bool
     brought: Brought | None
     action: str
@@ -742,6 +752,7 @@ class MachinePage(Page):
     strip: VmallocStrip | None
     queues: Queues | None
     journal: Sequence[JournalRow]
+    find: Finding
     older: Link
     newer: Link
     line: str

@@ -155,7 +155,7 @@ class Stage:
 
 @dataclass(frozen=True, slots=True)
 class CopyRow:
-    """A member's machine. next: the checkpoint to which it can be brought.
+    """A member's machine. next: the title of the checkpoint to which it can be brought; checkpoint: its id.
 
     starts_over: what has been called is left for that. last: its last call, as a line.
     """
@@ -170,6 +170,7 @@ class CopyRow:
     verdict: str | None
     when: str | None
     next: str | None
+    checkpoint: str | None
     starts_over: bool
     locked: bool
 

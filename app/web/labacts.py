@@ -45,12 +45,15 @@ async def copy(request: Request, lab_id: str, machine_id: str) -> Response:
 
 
 @router.post("/labs/{lab_id}/sessions/{session_id}/catch-up")
-async def catch_up(request: Request, lab_id: str, session_id: str) -> Response:
-    """Bring a copy to the next checkpoint, and go there; the address says what was left for it."""
+async def catch_up(request: Request, lab_id: str, session_id: str, checkpoint: Text = "") -> Response:
+    """Bring a copy to a checkpoint, by default to the next, and go there; the address says what was left.
+
+    The form names it, so that who presses twice comes to the same place.
+    """
     labs, (sessions, who) = labs_of(request), door(request)
     place = await labs.place_of(asker(request), session_id)
     try:
-        mark = await labs.sharing.catch_up(asker(request), lab_id, session_id)
+        mark = await labs.sharing.catch_up(asker(request), lab_id, session_id, checkpoint or None)
     except REFUSED as error:
         return await refused(request, lab_id, error, _("The machine stays where it is"), "copy")
     said = {"outcome": (await sessions.get(who, session_id)).seq, "brought": mark.id}

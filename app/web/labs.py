@@ -177,6 +177,7 @@ async def copy_row(request: Request, copy: Copy) -> CopyRow:
         verdict=outcome["verdict"] if outcome else None,
         when=outcome["time"] if outcome else None,
         next=copy.next.title if copy.next else None,
+        checkpoint=copy.next.id if copy.next else None,
         starts_over=copy.called,
         locked=copy.locked,
     )

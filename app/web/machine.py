@@ -29,7 +29,7 @@ from app.sessions import (
     Sessions,
     principal_of,
 )
-from app.web import address, belonging, callform, fields, timeline, wording
+from app.web import address, belonging, callform, fields, rowpages, timeline, wording
 from app.web.address import PANELS, Address
 from app.web.asking import api_of, asker
 from app.web.contexts import Brought, Fact, JournalRow, Link, LogPanel, MachinePage, NameChip, Refusal, Switch
@@ -47,6 +47,7 @@ from app.web.queues import queues
 from app.web.reading import Reading, look
 from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
+from app.web.rowpages import Rows
 from app.web.shell import shell_of
 from app.web.slabgrid import slab_grid
 from app.web.stage import StageView, stage_at
@@ -56,7 +57,6 @@ from app.web.zones import zone_views
 
 router = APIRouter(include_in_schema=False)
 
-ROWS: Final = 50
 NAMES_SHOWN: Final = 40
 SWITCHES: Final = {
     "lecture": (
@@ -165,8 +165,9 @@ async def page(
     if reading is None:
         reading = await sessions.read(who, here.id, look, here, panel, touched)
     info = await sessions.get(who, here.id)
-    rows = await newest(sessions, who, info, here)
-    shown = await outcome_to_show(sessions, who, info, here, rows)
+    people = {} if place is None else place.names
+    rows = await rowpages.rows_of(sessions, who, info, here, people)
+    shown = await outcome_to_show(sessions, who, info, here, rows.rows)
     names = await sessions.names(who, here.id)
     if shown is not None:
         here = here.to(outcome=shown["seq"])
@@ -202,15 +203,6 @@ async def frame_touched(sessions: Sessions, who: Principal, info: SessionInfo, h
     return pfn_of(shown) if shown else None
 
 
-async def newest(sessions: Sessions, who: Principal, info: SessionInfo, here: Address) -> list[Event]:
-    """A page of the journal, newest first: the one that the address names, else one with the moment in it."""
-    until = info.seq if here.before is None else min(info.seq, here.before - 1)
-    if here.before is None and here.moment is not None and here.moment <= until - ROWS:
-        until = here.moment + ROWS // 2
-    rows = await sessions.events(who, info.id, max(0, until - ROWS), ROWS)
-    return [row for row in reversed(rows) if row.seq <= until]
-
-
 async def outcome_to_show(
     sessions: Sessions, who: Principal, info: SessionInfo, here: Address, rows: list[Event]
 ) -> dict[str, Any] | None:
@@ -231,7 +223,7 @@ def build(
     here: Address,
     info: SessionInfo,
     reading: Reading,
-    rows: list[Event],
+    rows: Rows,
     shown: dict[str, Any] | None,
     names: Mapping[str, Named],
     panel: str,
@@ -267,8 +259,7 @@ def build(
     if watched:  # what could be done to it is for those who may
         frame = None if frame is None else replace(frame, actions=())
         found = None if found is None else replace(found, actions=(), forms=())
-    journal = [row_of(row, info, here, people) for row in rows]
-    oldest = journal[-1].seq if journal else 0
+    journal = [row_of(row, info, here, people) for row in rows.rows]
     return MachinePage(
         shell=shell_of(request, here.href),
         title=info.name,
@@ -299,8 +290,9 @@ def build(
         strip=vmalloc_strip(reading.panel["areas"], reading.zones, here) if panel == "vmalloc" else None,
         queues=queues(reading.tasks, here) if panel == "tasks" else None,
         journal=journal,
-        older=Link(_("Older"), here.to(before=oldest).href if oldest > info.start + 1 else None),
-        newer=newest_rows(info, here, journal),
+        find=rowpages.finding(info, here, rows),
+        older=rowpages.older(info, here, rows),
+        newer=rowpages.newest(info, here, journal),
         line=line,
         names=[chip(name, named, here) for name, named in list(names.items())[-NAMES_SHOWN:]],
         gfp_names=tuple(VALUE),
@@ -323,13 +315,6 @@ def build(
         sleepers=sleepers,
         stage=stage,
     )
-
-
-def newest_rows(info: SessionInfo, here: Address, shown: list[JournalRow]) -> Link:
-    """To the journal's first page; in the past a page without `before` begins elsewhere."""
-    if not shown or shown[0].seq == info.seq:
-        return Link(_("Newest"), None)
-    return Link(_("Newest"), here.to(before=None if here.moment is None else info.seq + 1).href)
 
 
 def row_of(row: Event, info: SessionInfo, here: Address, people: Mapping[str, str]) -> JournalRow:

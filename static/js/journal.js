@@ -1,22 +1,26 @@
-// The journal's filter: rows that do not hold every word typed are hidden. It stays when the journal grows.
+// The journal's filter: what is typed is looked for in the whole journal, by the server, and stays when that grows.
 
-import { all, one } from "./dom.js";
+import { one } from "./dom.js";
 import { onKey } from "./keys.js";
 
-const input = one(document, "#journal-filter", HTMLInputElement);
+const CALM = 150; // ms without another key until it is looked for
 
-function filter() {
-  const rows = all(document, "#journal .row", HTMLElement);
-  const words = input.value.toLowerCase().split(/\s+/).filter(Boolean);
-  for (const row of rows) {
-    const text = (row.dataset.text ?? "").toLowerCase();
-    row.hidden = !words.every((word) => text.includes(word));
-  }
-  one(document, "#journal-none", HTMLElement).hidden = !rows.length || rows.some((row) => !row.hidden);
-}
-
-export function journal() {
-  input.addEventListener("input", filter);
-  new MutationObserver(filter).observe(one(document, ".journal", HTMLElement), { childList: true });
+/** @param {import("./view.js").View} view */
+export function journal(view) {
+  const input = one(document, "#journal-filter", HTMLInputElement);
+  let timer = 0;
+  const find = () => {
+    clearTimeout(timer);
+    const address = view.address({ find: input.value.trim() || null, before: null });
+    return view.show(address, { push: false, keep: new Set(["call"]) });
+  };
+  input.addEventListener("input", () => {
+    clearTimeout(timer);
+    timer = setTimeout(() => find().catch(() => location.reload()), CALM);
+  });
+  addEventListener("popstate", () => {
+    input.value = new URLSearchParams(location.search).get("find") ?? "";
+  });
   onKey("/", () => input.focus());
+  return find;
 }

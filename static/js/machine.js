@@ -93,6 +93,7 @@ document.addEventListener("submit", async (event) => {
     { kind: "[data-demo]", act: () => demo(form) },
     { kind: "[data-history], [data-place]", act: () => back(form, event.submitter) },
     { kind: "[data-time]", act: async () => {} },
+    { kind: "[data-find]", act: () => find() },
   ].find(({ kind }) => form.matches(kind));
   if (!does) return;
   event.preventDefault();
@@ -125,7 +126,7 @@ function firstField() {
 
 recipes(view.api);
 builder();
-journal();
+const find = journal(view);
 drawings();
 time(view);
 view.moved = stage({

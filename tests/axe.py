@@ -5,8 +5,8 @@ from typing import Final
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page
 
-# In another theme a page has other colours, at another width another layout in the same colours: what has been
-# looked at once need not be again. Contrast is nine tenths of what axe takes.
+# In another theme a page has other colours, at another width another layout in the same colours: what has
+# been looked at once need not be again. Contrast is nine tenths of what axe takes.
 COLOURS: Final = ["color-contrast", "link-in-text-block"]
 ONLY_COLOURS: Final = {"runOnly": {"type": "rule", "values": COLOURS}}
 BUT_COLOURS: Final = {"rules": {rule: {"enabled": False} for rule in COLOURS}}

@@ -1,11 +1,11 @@
 """A lab in Chromium: coming in, copying, calling, catching up, meeting on a lock; by keyboard too."""
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app.sessions.access import HELD, LOCKED
 from tests.axe import violations
@@ -27,12 +27,13 @@ Split *and* merge:
 
 
 class Room:
-    """A lab with machines. new: another browser."""
+    """A lab with machines. contexts: those who are there, the teacher first."""
 
-    def __init__(self, address: str, link: str, new: Callable[..., Page]) -> None:
+    def __init__(self, address: str, link: str, browser: Browser) -> None:
         self.address = address
-        self.new = new
-        self.teacher = new()
+        self.browser = browser
+        self.contexts: list[BrowserContext] = []
+        self.teacher = self.new()
         self.teacher.goto(f"{address}/setup/{link}")
         self.teacher.get_by_label("Name").fill("Prof. Noether")
         self.teacher.get_by_label("Password", exact=True).fill(PASSWORD)
@@ -50,6 +51,14 @@ class Room:
         self.teacher.get_by_label("Row", exact=True).fill("3")
         self.teacher.get_by_role("button", name="Mark it").click()
         expect(self.teacher.get_by_role("button", name="Remove two more pages")).to_be_visible()
+
+    def new(self, **how: Any) -> Page:
+        """Another browser."""
+        context = self.browser.new_context(reduced_motion="reduce", **how)
+        self.contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(20_000)
+        return page
 
     def machine(self, kind: str) -> str:
         """A machine of the teacher's, put into the lab; its address."""
@@ -84,19 +93,20 @@ class Room:
 @pytest.fixture(scope="module")
 def room(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Room]:
     app = build(tmp_path_factory.mktemp("labs"), lab=True, rate_per_second=1e6, rate_burst=1_000_000)
-    contexts = []
-
-    def new(**how: Any) -> Page:
-        context = browser.new_context(reduced_motion="reduce", **how)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(20_000)
-        return page
-
     with listening(app) as address:
-        yield Room(address, invitation(app), new)
-        for context in contexts:
+        room = Room(address, invitation(app), browser)
+        yield room
+        for context in room.contexts:
             context.close()
+
+
+@pytest.fixture(autouse=True)
+def everybody_leaves(room: Room) -> Iterator[None]:
+    """Of those who come in during a test nobody is there in the next."""
+    before = len(room.contexts)
+    yield
+    while len(room.contexts) > before:
+        room.contexts.pop().close()
 
 
 def make(page: Page, line: str) -> None:

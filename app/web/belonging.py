@@ -109,12 +109,12 @@ def words(place: Place, person: Person) -> tuple[str, str]:
     """Whose machine it is, and what that means."""
     if place.kind == "operate":
         if person.lab is None:
-            return _("Shared"), _("everybody calls it, each as a task of their own")
-        return _("Shared"), _("everybody calls it; you are the task %(task)s", task=person.principal.by)
+            return _("Operated together"), _("everybody calls it, each as a task of their own")
+        return _("Operated together"), _("everybody calls it; you are the task %(task)s", task=person.principal.by)
     if place.kind == "watch":
         if person.lab is None:
-            return _("Shared to watch"), _("only you call it")
-        return _("Shared to watch"), _("the instructor calls it; you can look")
+            return _("Watched"), _("only you call it")
+        return _("Watched"), _("the instructor calls it; you can look")
     if place.role == "owner":
         return _("Your machine"), _("only you and the instructor can call it")
     member = 0 if place.copy is None else place.copy.number

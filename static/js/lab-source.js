@@ -13,6 +13,7 @@ export class LabSource {
     this.tell = tell;
     /** What has been heard last, for pages that come later. @type {Map<string, LabNews>} */
     this.now = new Map();
+    this.closed = false;
     this.stream = this.open();
   }
 
@@ -26,12 +27,20 @@ export class LabSource {
       });
     }
     stream.onerror = () => {
-      if (stream.readyState === EventSource.CLOSED) this.again = setTimeout(() => (this.stream = this.open()), AGAIN);
+      if (stream.readyState === EventSource.CLOSED) this.refused(stream);
     };
     return stream;
   }
 
+  /** Who is signed out, or in the lab no more, need not ask again. @param {EventSource} stream */
+  async refused(stream) {
+    const status = await fetch(this.api).then((response) => response.status, () => 0);
+    if (stream !== this.stream || this.closed || status === 401 || status === 404) return;
+    this.again = setTimeout(() => (this.stream = this.open()), AGAIN);
+  }
+
   close() {
+    this.closed = true;
     this.stream.close();
     clearTimeout(this.again);
   }

@@ -3,7 +3,9 @@
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pytest
@@ -27,12 +29,33 @@ def database(settings: Settings) -> Path:
     return Path(settings.database_url.removeprefix("sqlite:///"))
 
 
+@cache
+def empty_database() -> bytes:
+    """The file of a database that has just been migrated, made once in each test process."""
+    with TemporaryDirectory() as folder:
+        settings = settings_for(Path(folder))
+        store = Store.of(settings)
+        store.migrate()
+        store.dispose()
+        return database(settings).read_bytes()
+
+
+def migrated(settings: Settings) -> None:
+    """See that the database is there, at this program's revision."""
+    file = database(settings)
+    if not file.exists():
+        file.write_bytes(empty_database())
+        return
+    store = Store.of(settings)
+    store.migrate()
+    store.dispose()
+
+
 @asynccontextmanager
 async def serving(settings: Settings) -> AsyncIterator[Sessions]:
     """What one server process does, from its start to its end."""
-    store = Store.of(settings)
-    store.migrate()
-    sessions = Sessions(settings, store)
+    migrated(settings)
+    sessions = Sessions(settings, Store.of(settings))
     await sessions.start()
     try:
         yield sessions

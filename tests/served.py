@@ -15,7 +15,7 @@ from starlette.testclient import TestClient
 
 from app.main import create_app
 from app.settings import Settings
-from app.store import Store
+from tests.factories import migrated
 
 ORIGIN = "http://127.0.0.1:8000"
 BASE = "/api/v1"
@@ -38,9 +38,7 @@ SECRET = {"referrer-policy": "strict-origin"}
 def build(folder: Path, **settings: Any) -> FastAPI:
     """An application whose database is in that folder, migrated."""
     made = Settings(database_url=f"sqlite:///{folder}/kmemlab.db", **settings)
-    store = Store.of(made)
-    store.migrate()
-    store.dispose()
+    migrated(made)
     return create_app(made)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Final
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -59,11 +60,16 @@ def mount(app: FastAPI) -> None:
     described = len(app.router.routes)
     app.include_router(face)
     app.include_router(watchers)
-    description = openapi.describe(app.router.routes[described:])
+    routes = app.router.routes[described:]
 
+    @cache
+    def description() -> bytes:
+        return openapi.describe(routes)
+
+    # Not asynchronous: the first who asks waits for a fourth of a second, and nobody else.
     @app.get(f"{BASE}/openapi.json", include_in_schema=False)
-    async def openapi_json() -> Response:
-        return Response(description, media_type=JSON)
+    def openapi_json() -> Response:
+        return Response(description(), media_type=JSON)
 
 
 def speaks_at(path: str) -> bool:

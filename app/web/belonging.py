@@ -110,7 +110,9 @@ def words(place: Place, person: Person) -> tuple[str, str]:
     if place.kind == "operate":
         if person.lab is None:
             return _("Operated together"), _("everybody calls it, each as a task of their own")
-        return _("Operated together"), _("everybody calls it; you are the task %(task)s", task=person.principal.by)
+        return _("Operated together"), _(
+            "everybody calls it; you are the task %(task)s", task=person.principal.by
+        )
     if place.kind == "watch":
         if person.lab is None:
             return _("Watched"), _("only you call it")

@@ -1,7 +1,7 @@
 """A pytest plugin (`-p tests.browser` in pyproject.toml): Chromium through Playwright's synchronous API.
 
-`browser` is one Chromium per test process, `page` a fresh page of it without cookies. Tests that use either are
-marked `browser`. Without a Chromium they are skipped; with CI=true they fail.
+`browser` is one Chromium per test process, `page` a fresh page of it without cookies. Tests that use either
+are marked `browser`. Without a Chromium they are skipped; with CI=true they fail.
 """
 
 import asyncio

@@ -59,7 +59,6 @@ def warm(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context()
     context.set_default_timeout(10_000)
     yield context
-    context.close()
 
 
 @pytest.fixture

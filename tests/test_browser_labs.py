@@ -362,7 +362,9 @@ def pages(room: Room) -> dict[str, list[Page]]:
     }
 
 
-def test_every_page_fits_every_width_and_axe_finds_nothing_serious(pages: dict[str, list[Page]]) -> None:
+def test_every_page_fits_every_width_and_axe_finds_nothing_serious(
+    room: Room, pages: dict[str, list[Page]]
+) -> None:
     wrong: list[tuple[Any, ...]] = []
     for address, browsers in pages.items():
         for page in browsers:
@@ -375,9 +377,12 @@ def test_every_page_fits_every_width_and_axe_finds_nothing_serious(pages: dict[s
                     wrong.append((address, name, wide))
             page.set_viewport_size({"width": 1440, "height": 900})
             page.evaluate("for (const one of document.querySelectorAll('main details')) one.open = true")
-            wrong += violations(page)
+            # All but the bar above them is on the machine whose tasks are shown, too.
+            alike = address.startswith(f"{room.address}/sessions/") and "panel=" not in address
+            part = "#belonging" if alike else "html"
+            wrong += violations(page, part=part)
             page.emulate_media(color_scheme="dark")
-            wrong += violations(page, dark=True)
+            wrong += violations(page, part=part, dark=True)
     assert wrong == []
 
 

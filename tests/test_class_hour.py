@@ -200,7 +200,7 @@ async def hour_of(folder: Path, students: int, seconds: float) -> None:
 
 @pytest.mark.timeout(110)
 async def test_a_class_for_some_seconds(tmp_path: Path) -> None:
-    await hour_of(tmp_path, 12, 12)
+    await hour_of(tmp_path, 12, 8)
 
 
 @pytest.mark.soak

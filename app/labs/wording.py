@@ -20,9 +20,9 @@ BLANK: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 
 def line(field: str, text: str, most: int) -> str:
-    """One line, without blanks around it. Raises BadArgument at the field."""
+    """One line, without blanks around it, though they count. Raises BadArgument at the field."""
     found = " ".join(unicodedata.normalize("NFC", text).split(" ")).strip()
-    if not 1 <= len(found) <= most:
+    if not found or max(len(found), len(text)) > most:
         raise BadArgument.at(field, f"1 to {most} characters")
     if any(unicodedata.category(character) in UNWANTED for character in found):
         raise BadArgument.at(field, "no control characters and no line breaks")

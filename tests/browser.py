@@ -54,11 +54,11 @@ def browser(chromium: str) -> Iterator[Browser]:
 
 
 @pytest.fixture(scope="session")
-def warm(browser: Browser) -> Iterator[BrowserContext]:
+def warm(browser: Browser) -> BrowserContext:
     """A context with the dashboard's files in its cache: fetching them is half of what a short test takes."""
     context = browser.new_context()
     context.set_default_timeout(10_000)
-    yield context
+    return context
 
 
 @pytest.fixture

@@ -293,7 +293,8 @@ def test_keys(silent: Page, address: str) -> None:
     silent.keyboard.type("put_page")
     expect(silent.locator("#journal .row:visible")).to_have_count(0)
     expect(silent.locator("#journal-none")).to_be_visible()
-    silent.keyboard.press("Escape")
+    silent.keyboard.press("Escape")  # which empties the field
+    expect(silent.locator("#journal .row")).to_have_count(1)
     silent.keyboard.press("e")
     expect(silent.get_by_role("heading", name="Why #1")).to_be_visible()
     silent.go_back()

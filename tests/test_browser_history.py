@@ -268,3 +268,25 @@ def test_fork_from_here(silent: Page, there: Where) -> None:  # noqa: F811
     silent.get_by_role("link", name="from #2").click()
     expect(silent).to_have_url(f"{address}{machine}?at=2")
     at(silent, 2)
+
+
+def test_the_filter_looks_through_all_rows_and_stays_when_there_are_more(
+    silent: Page,  # noqa: F811
+    there: Where,
+) -> None:
+    address, machine = there
+    call(address, machine, "alloc_page(GFP_ATOMIC)\n" * 60)
+    rows = silent.locator("#journal .row")
+    expect(silent.locator("#head-seq")).to_have_text("#65")
+    silent.keyboard.press("/")
+    silent.keyboard.type("alloc_pages kernel")  # on the second page
+    expect(rows).to_have_count(3)
+    expect(silent).to_have_url(re.compile(r"find=alloc_pages\+kernel"))
+    call(address, machine, "alloc_pages(GFP_KERNEL, 1)\nalloc_page(GFP_ATOMIC)")
+    expect(rows).to_have_count(4)
+    expect(silent.locator("#journal-filter")).to_be_focused()
+    rows.nth(1).locator(".row-seq").click()
+    at(silent, 4, 67)
+    expect(rows).to_have_count(4)
+    silent.get_by_label("Filter the journal").fill("")
+    expect(rows).to_have_count(29)  # those around the moment

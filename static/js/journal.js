@@ -14,10 +14,13 @@ export function journal(view) {
     const address = view.address({ find: input.value.trim() || null, before: null });
     return view.show(address, { push: false, keep: new Set(["call"]) });
   };
-  input.addEventListener("input", () => {
-    clearTimeout(timer);
-    timer = setTimeout(() => find().catch(() => location.reload()), CALM);
-  });
+  // Esc empties the field without a word of `input`, for it leaves it at the same time.
+  for (const kind of ["input", "search", "change"]) {
+    input.addEventListener(kind, () => {
+      clearTimeout(timer);
+      timer = setTimeout(() => find().catch(() => location.reload()), CALM);
+    });
+  }
   addEventListener("popstate", () => {
     input.value = new URLSearchParams(location.search).get("find") ?? "";
   });

@@ -384,6 +384,16 @@ def test_a_member_is_deleted_with_all_that_is_theirs(shared: Shared) -> None:
         assert shared.teacher.get(f"{shared.lab}/members/{number}/delete").status_code == 404
 
 
+def test_who_deletes_a_machine_of_a_lab_is_told_what_goes_with_it(shared: Shared) -> None:
+    path = f"/sessions/{shared.prepared}/delete"
+    assert "has it as one of its machines" in text_of(shared.teacher.get(path))
+    copy = shared.copy(shared.kim)
+    assert "has it as" not in text_of(shared.kim.get(f"{copy}/delete"))
+    assert at(shared.teacher.post(path)) == "/"
+    assert shared.kim.get(copy).status_code == 200
+    assert "Catch up" not in text_of(shared.kim.get(copy))
+
+
 def test_a_lab_is_deleted_and_says_before_what_is_lost(shared: Shared) -> None:
     shared.copy(shared.kim)
     assert "2 members and 1 machine of theirs are gone for good" in text_of(

@@ -72,6 +72,15 @@ class Rooms:
 
         return await self._sessions.query(query)
 
+    async def using(self, person: Person, session_id: str) -> list[Lab]:
+        """The labs that a person teaches and that have a session as a machine."""
+
+        def query(db: Connection) -> list[Lab]:
+            ids = {machine.lab_id for machine in labs.of_session(db, session_id)}
+            return [Lab.of(row) for row in labs.of_owner(db, person.id) if row.id in ids]
+
+        return await self._sessions.query(query)
+
     async def get(self, person: Person, lab_id: str) -> Lab:
         """One lab, with what it has."""
 

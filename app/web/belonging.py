@@ -36,6 +36,13 @@ async def place_at(request: Request, session_id: str) -> Place | None:
     return await labs.place_of(asker(request), session_id) if labs.enabled else None
 
 
+async def used_in(request: Request, session_id: str) -> list[Link]:
+    """The labs that have a session as one of their machines."""
+    labs = labs_of(request)
+    found = await labs.rooms.using(asker(request), session_id) if labs.enabled else []
+    return [Link(lab.title, f"/labs/{lab.id}") for lab in found]
+
+
 def stopped(place: Place | None) -> str | None:
     """Why who asks can make no call, whatever the moment."""
     if place is None:

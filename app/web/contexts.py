@@ -256,12 +256,13 @@ class HomePage(Page):
 
 @dataclass(frozen=True, slots=True)
 class DeletePage(Page):
-    """delete.html: what is lost when a session is deleted."""
+    """delete.html: what is lost when a session is deleted. labs: those that have it as a machine."""
 
     TEMPLATE: ClassVar[str] = "delete.html"
     id: str
     name: str
     seq: int
+    labs: Sequence[Link]
 
 
 # -- the machine ---------------------------------------------------------------------------------------

@@ -17,7 +17,7 @@ from app.mm import boot
 from app.mm.errors import BadArgument
 from app.pacing import paced
 from app.sessions import Event, NotFound, Principal, Right, SessionInfo, Sessions, StorageFull
-from app.web import uploads, wording
+from app.web import belonging, uploads, wording
 from app.web.address import number
 from app.web.asking import asker, labs_of
 from app.web.contexts import DeletePage, HomePage, Link, ProfileRow, Refusal, SessionRow
@@ -149,6 +149,7 @@ async def confirm_delete(request: Request, session_id: str) -> Response:
             id=info.id,
             name=info.name,
             seq=info.seq,
+            labs=await belonging.used_in(request, info.id),
         )
     )
 

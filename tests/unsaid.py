@@ -73,7 +73,8 @@ class Unsaid(HTMLParser):
         names = {tag, *(f".{name}" for name in given.get("class", "").split()), f"#{given.get('id', '')}"}
         self.stack.append(names)
         for name in READ_OUT:
-            self.look(name, self.outside(given.get(name, ""), 0)[0])
+            if name in given:
+                self.look(name, self.outside(given[name], 0)[0])
         if tag in VOID:
             self.stack.pop()
 
@@ -87,6 +88,8 @@ class Unsaid(HTMLParser):
             pass
 
     def handle_data(self, data: str) -> None:
+        if data.isspace():
+            return
         text, self.depth = self.outside(data, self.depth)
         self.look("", text)
         for number in re.findall(r"\b\d{1,3},\d{3}\b", data):
@@ -101,9 +104,10 @@ class Unsaid(HTMLParser):
         return "".join(found), depth
 
     def look(self, attribute: str, text: str) -> None:
-        around, left = set().union(*self.stack), plain(text)
+        left = plain(text)
         if not re.search(r"[^\W\d_]{2}", left) or left in self.known:
             return
+        around = set().union(*self.stack)
         if not any(names <= around for names in ALLOWED):
             where = " ".join(sorted(max(names_, key=len) for names_ in self.stack[-3:]))
             self.found.append((f"{where} {attribute}", left))

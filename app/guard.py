@@ -164,7 +164,7 @@ class Guard:
         if problem is None and self.lab:
             known = await self.recognise(scope, headers)
             if not known and not is_door(scope["path"]):
-                problem = self.stranger(scope)
+                problem = self.stranger(scope, tried=bearer_of(headers) is not None)
         if problem is None and scope["method"] not in SAFE_METHODS:
             limit = self.limit_of(scope, headers)
             problem = (
@@ -221,13 +221,14 @@ class Guard:
         state["person"], state["principal"], state["token"] = person, person.principal, token
         return True
 
-    def stranger(self, scope: Scope) -> Problem | Response:
+    def stranger(self, scope: Scope, *, tried: bool) -> Problem | Response:
         """The answer to who has not said who they are: a program is told so, a person led to the entrance."""
         path = scope["path"]
         if path.startswith("/api/"):
             return Problem(
                 401,
-                "say who you are: `Authorization: Bearer TOKEN`, with the token from joining or signing in",
+                "say who you are: `Authorization: Bearer TOKEN`, with the token from joining or signing in"
+                + ("; the one that was sent opens nothing, or no more" if tried else ""),
                 headers={"WWW-Authenticate": "Bearer"},
             )
         query = scope["query_string"].decode("latin-1")

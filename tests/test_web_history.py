@@ -155,7 +155,7 @@ def test_a_moment_far_back_is_in_the_journal_too(client: TestClient) -> None:
     machine = lived(client, "alloc_pages(GFP_KERNEL, 0)\n" * 120)
     source = shown(client, f"{machine}?at=10")
     assert len(re.findall('<li class="row current"', source)) == 1
-    newest = one(r'<a href="([^"]+)#journal"[^>]*>Newer', source)
+    newest = one(r'<a href="([^"]+)#journal"[^>]*>Newest', source)
     assert ">#120</a>" in shown(client, newest)
     assert "You are at #10 of 120" in page(client, newest)
     assert len(re.findall('<li class="row current"', shown(client, f"{machine}?at=100"))) == 1
@@ -182,7 +182,7 @@ def test_the_filter_looks_through_the_whole_journal(client: TestClient) -> None:
     source = shown(client, f"{machine}?find=kernel&panel=log")
     older = one(r'<a href="([^"]+)#journal"[^>]*>Older', source)
     assert seqs(shown(client, older)) == [*range(71, 21, -1)]
-    newest = one(r'<a href="([^"]+)#journal"[^>]*>Newer', shown(client, older))
+    newest = one(r'<a href="([^"]+)#journal"[^>]*>Newest', shown(client, older))
     assert seqs(shown(client, newest)) == seqs(source)
     form = source[source.index("data-find") :].partition("</form>")[0]
     assert 'name="panel" value="log"' in form  # the rest of the view goes along

@@ -316,7 +316,7 @@ def test_a_machine_is_shared_otherwise_and_taken_out(shared: Shared) -> None:
         ("machines", {"session": "{operated}", "kind": "operate"}, "shared already"),
         ("machines/{machine}", {"title": "x" * 101, "kind": "prepared"}, "1 to 100 characters"),
         ("machines/{machine}/checkpoints", {"seq": "", "title": "x"}, "the number of a row"),
-        ("machines/{machine}/checkpoints", {"seq": "1", "title": "x"}, "Row: a row behind 1"),
+        ("machines/{machine}/checkpoints", {"seq": "1", "title": "x"}, "Row: a row after 1"),
         ("machines/{machine}/checkpoints", {"seq": "99", "title": "x"}, "Row: a row from 2 to 5"),
         ("machines/{machine}/checkpoints", {"seq": "2", "title": "x"}, "a checkpoint at 2 already"),
         ("machines/{machine}/checkpoints", {"seq": "3", "title": ""}, "1 to 100 characters"),

@@ -8,6 +8,8 @@ from starlette.responses import Response
 
 from app.api import docs, lab_answers, lab_docs
 from app.api.in_labs import asked
+from app.api.paging import part
+from app.api.parameters import AfterNumber, Limit
 from app.api.requests import answer
 from app.labs import csvfile
 
@@ -15,11 +17,12 @@ router = APIRouter(tags=["labs"], prefix="/labs/{id:id}")
 
 
 @router.get("/activity", **docs.operation("get_activity", "Activity", lab_docs.ACTIVITY))
-async def activity(request: Request) -> Response:
+async def activity(request: Request, limit: Limit = 1_000, after: AfterNumber = 0) -> Response:
     """Each member's joining, calls, last call and furthest checkpoint, by their numbers."""
     labs, person, lab_id = asked(request)
-    found = await labs.wall.activity(person, lab_id)
-    return answer({"items": [lab_answers.activity(one) for one in found]})
+    found = [one for one in await labs.wall.activity(person, lab_id) if one.number > after]
+    shown, onward = part(f"labs/{lab_id}/activity", found, limit, None, lambda one: one.number)
+    return answer({"items": [lab_answers.activity(one) for one in shown], "next": onward})
 
 
 @router.get(

@@ -58,7 +58,10 @@ def rewound(applied: Applied) -> Response:
 
 
 @router.post(
-    "/fork", **docs.operation("fork", "A session that goes on from a state of this one", docs.FORK, docs.KEY)
+    "/fork",
+    **docs.operation(
+        "fork", "A session that goes on from a state of this one", docs.FORK, docs.IF_MATCH, docs.KEY
+    ),
 )
 async def fork(request: Request) -> Response:
     """A session of yours that starts at state `at`; its first row follows that seq."""

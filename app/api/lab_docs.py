@@ -117,7 +117,7 @@ SUMMARY_EXAMPLE: Final = {
 }
 LAB_EXAMPLE: Final = {**SUMMARY_EXAMPLE, "text": "Split a block of order 3.", "machines": [MACHINE_EXAMPLE]}
 
-LABS: Final[Doc] = shows(lab_models.LabList, {"items": [SUMMARY_EXAMPLE]})
+LABS: Final[Doc] = shows(lab_models.LabList, {"items": [SUMMARY_EXAMPLE], "next": None})
 LAB: Final[Doc] = shows(lab_models.Lab, LAB_EXAMPLE)
 
 CREATE: Final[Doc] = {
@@ -183,7 +183,7 @@ EXPORT_LAB: Final[Doc] = {
 
 # -- machines --------------------------------------------------------------------------------------------
 
-MACHINES: Final[Doc] = shows(lab_models.MachineList, {"items": [MACHINE_EXAMPLE]})
+MACHINES: Final[Doc] = shows(lab_models.MachineList, {"items": [MACHINE_EXAMPLE], "next": None})
 
 ADD: Final[Doc] = {
     **shows(lab_models.LabMachine, MACHINE_EXAMPLE, 201, created=True),
@@ -241,7 +241,7 @@ ACTIVITY_EXAMPLE: Final[dict[str, Any]] = {
     "last_call": "2026-11-26T09:40:02.001Z",
     "checkpoint": "the first split",
 }
-ACTIVITY: Final[Doc] = shows(lab_models.ActivityList, {"items": [ACTIVITY_EXAMPLE]})
+ACTIVITY: Final[Doc] = shows(lab_models.ActivityList, {"items": [ACTIVITY_EXAMPLE], "next": None})
 ACTIVITY_CSV: Final[Doc] = {
     "responses": {
         200: {

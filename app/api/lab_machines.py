@@ -13,7 +13,8 @@ from app.api.bodies import json_object, optional_object
 from app.api.fields import ID, SEQ, STRING, taken
 from app.api.in_labs import asked
 from app.api.moving import created
-from app.api.parameters import MachineId
+from app.api.paging import part
+from app.api.parameters import Cursor, Limit, MachineId
 from app.api.repeatable import on_terms
 from app.api.requests import BASE, answer
 from app.labs import Machine, Person
@@ -22,11 +23,12 @@ router = APIRouter(tags=["labs"], prefix="/labs/{id:id}/machines")
 
 
 @router.get("", **docs.operation("list_machines", "What a lab has", lab_docs.MACHINES))
-async def machines(request: Request) -> Response:
+async def machines(request: Request, limit: Limit = 100, after: Cursor = None) -> Response:
     """In the order in which it was added."""
     labs, person, lab_id = asked(request)
     lab = await labs.rooms.get(person, lab_id)
-    return answer({"items": [lab_answers.machine(machine, person) for machine in lab.machines]})
+    shown, onward = part(f"labs/{lab_id}/machines", lab.machines, limit, after, lambda machine: machine.id)
+    return answer({"items": [lab_answers.machine(machine, person) for machine in shown], "next": onward})
 
 
 @router.post("", **docs.operation("add_machine", "Put a session into a lab", lab_docs.ADD, docs.KEY))

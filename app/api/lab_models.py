@@ -85,10 +85,12 @@ class Lab(LabSummary):
 
 class LabList(BaseModel):
     items: list[LabSummary]
+    next: NextUrl
 
 
 class MachineList(BaseModel):
     items: list[LabMachine]
+    next: NextUrl
 
 
 class MemberList(BaseModel):
@@ -117,6 +119,7 @@ class MemberActivity(BaseModel):
 
 class ActivityList(BaseModel):
     items: list[MemberActivity]
+    next: NextUrl
 
 
 class Act(BaseModel):

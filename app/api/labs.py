@@ -13,6 +13,8 @@ from app.api import docs, lab_answers, lab_docs
 from app.api.bodies import NDJSON, json_object, optional_object
 from app.api.fields import FLAG, STRING, Kind, between, taken
 from app.api.in_labs import asked, labs_of
+from app.api.paging import part
+from app.api.parameters import Cursor, Limit
 from app.api.repeatable import on_terms
 from app.api.requests import BASE, answer
 from app.labs import Lab, Person, person_of
@@ -26,10 +28,11 @@ DAYS: Final = between(0.04, 365, "days")
 
 
 @router.get("/labs", **docs.operation("list_labs", "Your labs", lab_docs.LABS))
-async def listing(request: Request) -> Response:
+async def listing(request: Request, limit: Limit = 100, after: Cursor = None) -> Response:
     """Those that you teach, the newest first; or the one that you are in."""
     labs = await labs_of(request).rooms.listed(person_of(request.scope))
-    return answer({"items": [lab_answers.summary(lab) for lab in labs]})
+    shown, onward = part("labs", labs, limit, after, lambda lab: lab.id)
+    return answer({"items": [lab_answers.summary(lab) for lab in shown], "next": onward})
 
 
 @router.post("/labs", **docs.operation("create_lab", "A new lab", lab_docs.CREATE, docs.KEY))

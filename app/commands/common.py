@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Any, Final, NoReturn
 
 import typer
@@ -38,8 +39,12 @@ def refuse(why: str) -> NoReturn:
 @contextmanager
 def opened() -> Iterator[Store]:
     """The database that the settings name, which must be there with this program's schema."""
+    settings = settings_from()
+    file = settings.database_url.removeprefix("sqlite:///")
+    if file != settings.database_url and not Path(file).exists():
+        refuse(f"there is no database {file}: `kmemlab migrate` makes one")
     try:
-        store = Store.of(settings_from())
+        store = Store.of(settings)
         try:
             store.check()
             yield store

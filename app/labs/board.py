@@ -27,13 +27,17 @@ VERSION: Final = re.compile(r"([0-9a-f]{12})-([0-9]{1,15})")
 
 
 class Last(NamedTuple):
-    """Somebody's last row, or a session's. call: as C has it. time: as rows have it. task: who called."""
+    """Somebody's last row, or a session's.
+
+    call: as C has it. time: as rows have it. task: as which it was called. by: who called.
+    """
 
     seq: int
     time: str
     call: str
     verdict: str
     task: str = "init"
+    by: str | None = None
 
 
 class Picture(NamedTuple):

@@ -8,10 +8,12 @@ for it, the lines of each session that it has, and then those of each member.
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Any
 
 from pydantic_core import to_json
 
+from app.labs import acts
 from app.labs.person import Person
 from app.labs.room import machines_of, seen, taught
 from app.labs.rooms import Rooms
@@ -34,6 +36,7 @@ class Exporting:
     async def member(self, person: Person, lab_id: str, number: int) -> AsyncIterator[bytes]:
         """A member's file, part by part: for the lab's instructor, and for the member. Raises NotFound."""
         member = await self._rooms.member(person, lab_id, number)
+        await self._note(person, "export a member", lab_id, member.id)
         head = await self._sessions.query(_head, person, member)
         own = [info.id for info in await self._rooms.machines_of_member(person, lab_id, number)]
         shared = await self._sessions.query(_shared, lab_id)
@@ -42,8 +45,16 @@ class Exporting:
     async def lab(self, person: Person, lab_id: str) -> AsyncIterator[bytes]:
         """A lab's file, part by part: for its instructor. Raises NotFound and Forbidden."""
         lab = await self._sessions.query(_lab, person, lab_id)
+        await self._note(person, "export a lab", lab_id, lab_id)
         members = await self._rooms.roster(person, lab_id)
         return self._lab_parts(person, lab, members)
+
+    async def _note(self, person: Person, act: str, lab_id: str, target: str) -> None:
+        """Write down what an instructor takes away with them; what is a member's own they may."""
+        if person.kind == "instructor":
+            await self._sessions.execute(
+                partial(acts.note, person=person, act=act, lab_id=lab_id, target=target)
+            )
 
     async def _lab_parts(
         self, person: Person, lab: dict[str, Any], members: list[MemberRow]

@@ -1,7 +1,8 @@
-"""What an instructor has named in a machine, as far as it was there at an earlier moment.
+"""What an instructor has named in a machine, as far as it had its name at an earlier moment.
 
-The journal does not say when something got its name, but the machine knows by which call everything was
-allocated. So a name goes along when what it stands for was in use then, by the same call as now.
+A name is kept with the seq of the call that gave it. Of one that was given before that was so it is not
+known; but the machine knows by which call everything was allocated: such a name goes along when what it
+stands for was in use then, by the same call as now.
 """
 
 from __future__ import annotations
@@ -14,17 +15,21 @@ from app.mm.machine import Machine
 from app.mm.page_ref import block_of
 from app.mm.show_address import address_view
 from app.sessions import Principal, Sessions
+from app.store import names as kept
 
 
 async def named_at(sessions: Sessions, who: Principal, session_id: str, at: int) -> str:
     """The names of a session's owner at a seq, as JSON."""
     head = (await sessions.get(who, session_id)).seq
-    names = await sessions.names(who, session_id)
-    if at != head and names:
-        now = await sessions.read(who, session_id, made_by, names)
-        then = await sessions.past(who, session_id, at, made_by, names)
-        names = {name: names[name] for name, seq in then.items() if now.get(name, seq) == seq}
-    return json.dumps({name: json.dumps(named.as_json()) for name, named in names.items()})
+    names = (await sessions.query(kept.of, session_id)).get(who.id, {})
+    given: dict[str, int | None] = {name: json.loads(text).get("seq") for name, text in names.items()}
+    later = {name for name, seq in given.items() if seq is not None and seq > at}
+    unknown = {name: Named.from_json(json.loads(names[name])) for name, seq in given.items() if seq is None}
+    if at != head and unknown:
+        now = await sessions.read(who, session_id, made_by, unknown)
+        then = await sessions.past(who, session_id, at, made_by, unknown)
+        later |= {name for name in unknown if name not in then or now.get(name, then[name]) != then[name]}
+    return json.dumps({name: text for name, text in names.items() if name not in later})
 
 
 def made_by(machine: Machine, names: Mapping[str, Named]) -> dict[str, int]:

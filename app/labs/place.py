@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Literal, NamedTuple, cast
+from typing import Literal, NamedTuple, TypeVar, cast
 
 from app.labs.person import Person
 from app.labs.room import PREPARED, ROLES, Checkpoint, Machine, machines_of, seen
@@ -13,9 +13,11 @@ from app.sessions.access import HELD, Right, require, require_free
 from app.sessions.errors import Conflict
 from app.store import Connection, labs, people
 from app.store import sessions as session_rows
-from app.store.labs import LabRow
+from app.store.labs import CheckpointRow, LabRow
 from app.store.people import MemberRow
 from app.store.sessions import SessionRow
+
+M = TypeVar("M", Checkpoint, CheckpointRow)
 
 Role = Literal["owner", "instructor", "member", "watcher"]
 
@@ -40,15 +42,16 @@ class Copy(NamedTuple):
 class Place:
     """Where a session stands, and what the person is there.
 
-    kind: `operate` or `watch` where the lab shares it. copy: where it is a member's own, with their nickname.
-    held: why members cannot call it now: `closed`, `frozen` or `locked`. stopped: the same in words, where it
-    holds for the person too. names: what people call members and instructor.
+    kind: `operate` or `watch` where the lab shares it, and machine: as what. copy: where it is a member's
+    own, with their nickname. held: why members cannot call it now: `closed`, `frozen` or `locked`. stopped:
+    the same in words, where it holds for the person too. names: what people call members and instructor.
     """
 
     lab_id: str
     title: str
     role: Role
     kind: str | None
+    machine: str | None
     copy: Copy | None
     nickname: str
     held: str | None
@@ -65,12 +68,13 @@ def place_of(db: Connection, person: Person, session_id: str) -> Place | None:
     lab = seen(db, person, row.lab_id)
     owner = people.member(db, row.owner)
     held = held_by(lab, row)
-    here = [one.kind for one in labs.of_session(db, row.id) if one.lab_id == lab.id]
+    here = [one for one in labs.of_session(db, row.id) if one.lab_id == lab.id and one.kind in ROLES]
     return Place(
         lab_id=lab.id,
         title=lab.title,
         role=cast("Role", role),
-        kind=next((kind for kind in here if kind in ROLES), None),
+        kind=here[0].kind if here else None,
+        machine=here[0].title if here else None,
         copy=None if owner is None else copy_of(row, owner, machines_of(db, lab.id), reached(db, owner)),
         nickname="" if owner is None else owner.nickname,
         held=held,
@@ -135,7 +139,7 @@ def copy_of(
     called = row.effective != row.start
     for machine in machines:
         if machine.kind == PREPARED and (machine.session_id, machine.seq) == (row.origin_id, row.origin_seq):
-            following = next_of(machine.checkpoints, reached)
+            following = next_of(machine.checkpoints, reached, fresh=row.seq == row.start)
             return Copy(row.id, row.name, owner.number, row.seq, row.locked, called, machine.id, following)
     return Copy(row.id, row.name, owner.number, row.seq, row.locked, called)
 
@@ -145,7 +149,12 @@ def reached(db: Connection, member: MemberRow) -> AbstractSet[str]:
     return labs.reached_by(db, member.id).keys()
 
 
-def next_of(marks: Sequence[Checkpoint], reached: AbstractSet[str]) -> Checkpoint | None:
-    """The first checkpoint behind the furthest that somebody has reached."""
+def next_of(marks: Sequence[M], reached: AbstractSet[str], *, fresh: bool) -> M | None:
+    """The first checkpoint behind the furthest that somebody has reached.
+
+    fresh: for a copy that was only just made the last one, where they have reached all with another.
+    """
     last = max((place for place, mark in enumerate(marks) if mark.id in reached), default=-1)
-    return marks[last + 1] if last + 1 < len(marks) else None
+    if last + 1 < len(marks):
+        return marks[last + 1]
+    return marks[-1] if marks and fresh else None

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from collections.abc import Sequence
 from dataclasses import replace
-from functools import partial
 from typing import Any
 
 from app.labs import acts, wording
 from app.labs.named import named_at
 from app.labs.person import Person
-from app.labs.place import Copy, copies
+from app.labs.place import Copy, copies, next_of
 from app.labs.room import KINDS, PREPARED, ROLES, Checkpoint, Machine, machine_of, machines_of, seen, taught
 from app.mm.errors import BadArgument
 from app.sessions import (
@@ -205,15 +204,14 @@ class Sharing:
 
         row = await self._sessions.query(query)
         applied = await self._sessions.rewind(person.principal, session_id, row.start, terms=terms)
-        note = partial(
-            acts.note,
-            person=person,
-            act="reset a machine",
-            lab_id=lab_id,
-            target=session_id,
-            detail=f"row {applied.seq}",
-        )
-        await self._sessions.execute(note)
+
+        def write(db: Connection) -> None:
+            acts.note(db, person, "reset a machine", lab_id, session_id, f"row {applied.seq}")
+            for machine in labs.machines(db, lab_id):
+                if (machine.session_id, machine.seq) == (row.origin_id, row.origin_seq):
+                    _name(db, row, machine.names)
+
+        await self._sessions.execute(write, naming=session_id)
         return applied
 
     # -- checkpoints -----------------------------------------------------------------------------------------
@@ -243,12 +241,12 @@ class Sharing:
         if machine.kind != PREPARED:
             raise BadArgument.at("machine", "a prepared one: only that has copies")
         if seq <= machine.seq:
-            raise BadArgument.at("seq", f"a row behind {machine.seq}, where the copies start")
+            raise BadArgument.at("seq", f"a row after {machine.seq}, where the copies start")
         calls = await self._sessions.way(machine.session_id, machine.seq, seq)
         named = await named_at(self._sessions, person.principal, machine.session_id, seq)
         if len(calls) > self._settings.batch_calls:
             raise LimitReached(
-                ("seq",), f"at most {self._settings.batch_calls} calls behind the start of the copies"
+                ("seq",), f"at most {self._settings.batch_calls} calls after the start of the copies"
             )
 
         def write(db: Connection) -> Checkpoint:
@@ -337,9 +335,7 @@ class Sharing:
 
         def write(db: Connection) -> Checkpoint:
             _checkpoint(db, lab_id, checkpoint.id)
-            # What the member had named is not there any more.
-            mine = dict.fromkeys(names.of(db, session_id).get(person.id, {}))
-            names.put(db, session_id, person.id, {**mine, **json.loads(checkpoint.names)})
+            _name(db, copy, checkpoint.names)
             labs.reach(db, ProgressRow(person.id, checkpoint.id, CAUGHT_UP, now()))
             return Checkpoint.of(checkpoint)
 
@@ -352,6 +348,12 @@ class Sharing:
             seq = (await self._sessions.rewind(by, copy.id, copy.start, terms=Terms(seq))).seq
         if calls:
             await self._sessions.batch(by, copy.id, calls, terms=Terms(seq))
+
+
+def _name(db: Connection, copy: SessionRow, given: str) -> None:
+    """Have the names in a copy be those of a moment of the machine that it is of, and no others."""
+    mine = dict.fromkeys(names.of(db, copy.id).get(copy.owner, {}))
+    names.put(db, copy.id, copy.owner, {**mine, **json.loads(given)})
 
 
 def _open(lab: LabRow) -> None:
@@ -409,7 +411,7 @@ def _next(
                 return machine, mark
         raise NotFound("checkpoint", checkpoint_id)
     reached = {row.checkpoint_id for row in labs.lab_progress(db, lab_id) if row.member_id == person.id}
-    last = max((place for place, mark in enumerate(marks) if mark.id in reached), default=-1)
-    if last + 1 >= len(marks):
+    following = next_of(marks, reached, fresh=copy.seq == copy.start)
+    if following is None:
         raise Conflict("there is no further checkpoint yet")
-    return machine, marks[last + 1]
+    return machine, following

@@ -286,11 +286,14 @@ def last_of(seq: int, time: str, outcome: bytes) -> Last:
     """A row as the wall says it."""
     found = from_json(outcome)
     text = call_text(found, LONGEST)
-    return Last(seq, time, text, found["verdict"], found["args"].get("task", "init"))
+    return Last(seq, time, text, found["verdict"], found["args"].get("task", "init"), found["by"])
 
 
 def class_of(lab: LabRow, tiles: list[Tile], marks: tuple[Mark, ...]) -> Class:
     """What is said of all together."""
     since = written(datetime.now(UTC) - ACTIVE)
-    active = sum(tile.last is not None and tile.last.time >= since for tile in tiles)
+    active = sum(
+        tile.last is not None and tile.last.time >= since and tile.last.by == f"m{tile.number}"
+        for tile in tiles
+    )
     return Class(lab.title, lab.frozen, lab.closed is not None, lab.view, len(tiles), active, marks)

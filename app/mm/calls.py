@@ -542,11 +542,13 @@ def dereference(
     """The argument's name and value that a reference stands for: a page, or its address."""
     named = names.get(ref.name)
     if named is None:
-        raise BadArgument.at(key, f"nothing is named {ref.name!r} here")
+        raise BadArgument.at(key, f"nothing is named {ref.name!r} here: everybody gives names of their own")
     if key == "page" and named.kind == "page" and not ref.offset:
         return key, named.pfn  # which is nearly always so, and what the rest would come to
     if spec.wants == "both":
-        key = "addr" if named.kind in ("addr", "addrs") else "page"
+        null = named.pfn is None and named.runs is None
+        by_address = named.kind in ("addr", "addrs") or (null and "struct page" not in spec.prototype)
+        key = "addr" if by_address else "page"
     if named.runs is not None:
         if not spec.frees:
             raise BadArgument.at(key, f"${ref.name} is a list; {spec.name} takes one at a time")
@@ -575,6 +577,8 @@ def page_of(named: Named, ref: Reference, model: MemoryModel) -> int | None:
 def addr_of(named: Named, ref: Reference, model: MemoryModel) -> int | None:
     """A result as an address: `$p+3` counts in frames for a page, in bytes for an address."""
     if named.pfn is not None:
+        if not model.pfn_valid(named.pfn + ref.offset):
+            raise BadArgument.at("addr", f"${ref.name}+{ref.offset} is outside every zone of this machine")
         return model.pfn_to_virt(named.pfn + ref.offset)
     return None if named.addr is None else named.addr + ref.offset
 

@@ -219,7 +219,9 @@ def pointer_field(spec: CallSpec, name: str, kind: str) -> str:
 
 
 def read_number(spec: CallSpec, name: str, kind: str, number: int) -> dict[str, Any]:
-    """A frame number, a `struct page *` or an address."""
+    """A frame number, a `struct page *` or an address; for a function that takes an address, 0 is none."""
+    if number == 0 and pointer_field(spec, name, kind) == "addr":
+        return {"addr": None}
     if kind == "pfn" or (kind != "addr" and number < LOWEST_KERNEL_ADDRESS):
         return {"pfn": number}
     return {pointer_field(spec, name, kind): f"{number:#x}"}

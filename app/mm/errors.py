@@ -42,7 +42,9 @@ class TaskBlocked(Exception):  # noqa: N818 - a state of the machine, not an err
 
     def __init__(self, task: str, pfn: int, since: int, *, for_slot: bool = False) -> None:
         queue = "for a kmap slot for" if for_slot else "on the lock of"
-        remedy = "kunmap of a page that nobody else uses" if for_slot else "unlock_page by any task"
+        remedy = (
+            "kunmap of a page that nobody else uses" if for_slot else "unlock_page by any task, in its turn"
+        )
         super().__init__(
             f"task {task!r} sleeps {queue} page frame {pfn:#x} since seq {since}; "
             f"{remedy}, or kill_task, would free it"

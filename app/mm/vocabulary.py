@@ -296,7 +296,7 @@ CALLS: Final[dict[str, CallSpec]] = {
             "kmem_cache_create",
             (
                 Arg("name", "object_name", "const char *", "name of the new cache"),
-                _SIZE,
+                Arg("size", "uint", "unsigned int", "bytes of each object"),
                 Arg("align", "uint", "unsigned int", "alignment of each object in bytes", False, 0),
                 Arg(
                     "flags", "slab_flags", "slab_flags_t", "SLAB_… names joined with |, or a number", False, 0
@@ -457,7 +457,7 @@ SYSCTLS: Final = {
     "min_free_kbytes": 1,
     "watermark_scale_factor": 1,
     "watermark_boost_factor": 1,
-    "lowmem_reserve_ratio": 4,
+    "lowmem_reserve_ratio": 5,
     "percpu_pagelist_high_fraction": 1,
 }
 

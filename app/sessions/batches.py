@@ -22,9 +22,9 @@ class Progress:
     """How far a batch is.
 
     rows, answers: of the calls made so far. names: what the person's names mean then; named: those that
-    this batch has set (None: set to nothing). start: the seq before the first call. heavy: whether the next
-    call is so long that it must be made where nobody waits for it. After an exception from `step` the machine
-    must not be used again where its seq has moved.
+    this batch has set (None: set to nothing), and by which seq. start: the seq before the first call. heavy:
+    whether the next call is so long that it must be made where nobody waits for it. After an exception from
+    `step` the machine must not be used again where its seq has moved.
     """
 
     def __init__(
@@ -44,7 +44,7 @@ class Progress:
         self.start = live.seq
         self.heavy = False
         self.names: Names = dict(live.names_of(principal.id))
-        self.named: dict[str, Named | None] = {}
+        self.named: dict[str, tuple[Named | None, int]] = {}
         self.rows: list[Row] = []
         self.answers: list[Applied] = []
         self._known = set(self.names)
@@ -135,10 +135,10 @@ class Progress:
         )
         name = self.items[place].as_name
         if name is not None:
-            self._bind(name, change.made.named)
+            self._bind(name, change.made.named, change.row.seq)
 
-    def _bind(self, name: str, named: Named | None) -> None:
-        self.named[name] = named
+    def _bind(self, name: str, named: Named | None, seq: int) -> None:
+        self.named[name] = named, seq
         if named is None:
             self.names.pop(name, None)
         else:
@@ -157,7 +157,7 @@ class Single:
         self.counters = counters
         self.start = live.seq
         self.names = live.names_of(principal.id)
-        self.named: dict[str, Named | None] = {}
+        self.named: dict[str, tuple[Named | None, int]] = {}
         self.rows: list[Row] = []
         self.answers: list[Applied] = []
 

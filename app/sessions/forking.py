@@ -10,6 +10,7 @@ from app.sessions import lineage, queries
 from app.sessions.access import Principal, Right
 from app.sessions.answers import SessionInfo
 from app.sessions.past import Past
+from app.sessions.terms import Terms
 from app.store import Connection, Store, states
 from app.store import names as kept
 from app.store.sessions import SessionRow
@@ -53,13 +54,14 @@ def insert(
     reader: Principal,
     names: Mapping[str, str] | None,
     most: int,
+    terms: Terms | None,
 ) -> SessionInfo:
     """Write a fork, with the names that its owner has in the origin, or with others.
 
-    Raises NotFound, LimitReached and Conflict.
+    Raises NotFound, LimitReached, Conflict and Stale.
     """
     origin = branch.origin.id
-    queries.held(db, reader, origin, Right.READ, None)
+    queries.held(db, reader, origin, Right.READ, terms)
     if branch.state is not None:
         states.put(db, origin, branch.effective, branch.state)  # the next fork of it finds it there
     info = queries.insert(db, row, branch.state, most)

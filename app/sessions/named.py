@@ -17,12 +17,15 @@ def named_of(name: str, document: Any, model: MemoryModel) -> Named:
     """A name's meaning from its stored form. Raises BadArgument at the member at fault."""
     if not NAME.fullmatch(name):
         raise BadArgument.at("name", "a letter or _, then up to 31 letters, digits, _")
-    if not isinstance(document, dict) or set(document) != MEMBERS or document["kind"] not in list(KINDS):
+    found = set(document) - {"seq"} if isinstance(document, dict) else set()
+    if found != MEMBERS or document["kind"] not in list(KINDS):
         raise BadArgument.at("named", f"{', '.join(sorted(MEMBERS))}; kind is one of {', '.join(KINDS)}")
     value = KINDS[document["kind"]]
     for other in ("pfn", "addr", "runs"):
         if other != value and document[other] is not None:
             raise BadArgument.at(other, f"null, since the kind is {document['kind']}")
+    if "seq" in document:  # by which call
+        check_number(document, "seq", JSON_INT_MAX)
     check_number(document, "order", MAX_ORDER)
     check_number(document, "stride", JSON_INT_MAX)
     if value == "runs":

@@ -10,9 +10,10 @@ from app.mm.calls import Named
 from app.sessions.access import CLOSED, HELD, LOCKED, Principal, Right, require
 from app.sessions.answers import SessionInfo
 from app.sessions.errors import Conflict, LimitReached, NotFound
+from app.sessions.live import now
 from app.sessions.opening import names_of
 from app.sessions.terms import Terms, require_seq
-from app.store import Connection, journal, labs, people, sessions, states
+from app.store import Connection, audit, journal, labs, people, sessions, states
 from app.store.sessions import SessionRow
 from app.store.states import State
 
@@ -66,13 +67,21 @@ def rename(
     """Give a session another name. Raises Stale."""
     row = held(db, principal, session_id, Right.OWN, terms)
     sessions.rename(db, session_id, name)
+    note(db, principal, "rename a machine", row)
     return SessionInfo.of(row._replace(name=name))
 
 
 def remove(db: Connection, principal: Principal, session_id: str, terms: Terms | None) -> None:
     """Delete a session. Raises Stale."""
-    held(db, principal, session_id, Right.OWN, terms)
+    row = held(db, principal, session_id, Right.OWN, terms)
     sessions.remove(db, session_id)
+    note(db, principal, "delete a machine", row)
+
+
+def note(db: Connection, principal: Principal, act: str, row: SessionRow) -> None:
+    """Write down what somebody does to a session that is not their own, as its lab's instructor may."""
+    if row.owner != principal.id:
+        audit.note(db, audit.Act(now(), principal.id, act, row.lab_id, row.id, ""))
 
 
 def held(

@@ -342,6 +342,7 @@ class Sessions:
             reader=of or principal,
             names=names,
             most=self._most(principal),
+            terms=terms,
         )
         info: SessionInfo = await self._do(Statement, insert, terms=terms)
         return info

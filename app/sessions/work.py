@@ -46,9 +46,9 @@ class Turn:
         self.rows += rows
         self.written.add(session_id)
 
-    def bind(self, session_id: str, person: str, name: str, named: Named | None) -> None:
-        """A name to be written, or to be forgotten."""
-        value = None if named is None else json.dumps(named.as_json())
+    def bind(self, session_id: str, person: str, name: str, named: Named | None, seq: int) -> None:
+        """A name to be written, or to be forgotten. seq: by which call."""
+        value = None if named is None else json.dumps(named.as_json() | {"seq": seq})
         self.names.setdefault((session_id, person), {})[name] = value
 
     def flush(self) -> None:
@@ -197,8 +197,8 @@ def write(turn: Turn, progress: Progress | Single) -> list[Applied]:
     """Put what a batch has come to into a turn."""
     live, person = progress.live, progress.principal.id
     turn.add(live.id, *progress.rows)
-    for name, named in progress.named.items():
-        turn.bind(live.id, person, name, named)
+    for name, (named, seq) in progress.named.items():
+        turn.bind(live.id, person, name, named, seq)
     live.names[person] = progress.names
     return progress.answers
 

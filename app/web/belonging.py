@@ -80,15 +80,17 @@ async def brought_to(request: Request, place: Place | None, info: SessionInfo) -
 
 
 def place_view(
-    place: Place, person: Person, session_id: str, tasks: Sequence[Doc], brought: Brought | None
+    place: Place, person: Person, info: SessionInfo, tasks: Sequence[Doc], brought: Brought | None
 ) -> PlaceView:
     """The bar. tasks: the machine's, as it calls them. brought: what `brought_to` has found."""
+    session_id = info.id
     whose, meaning = words(place, person)
     found = sleepers(place, person, session_id, tasks)
     over = oversight(place, session_id)
     following = place.copy.next if place.copy is not None and place.role == "owner" else None
     return PlaceView(
         lab=Link(place.title, f"/labs/{place.lab_id}"),
+        called=None if place.machine == info.name else place.machine,
         whose=whose,
         meaning=meaning,
         held=place.held,

@@ -692,14 +692,16 @@ class Oversight:
 class PlaceView:
     """A machine in its lab.
 
-    whose, meaning: whose it is, and what that means. held: `closed`, `frozen` or `locked`; stopped: so that
-    who asks cannot call it either; over: for good. catch_up: the title of the checkpoint to which `action`
-    brings it, and checkpoint: its id; starts_over: what has been called is left for that. brought: where it
-    has just come to. sleepers: who asks, where their task sleeps; in a member's machine for the instructor
-    all. oversight: the same's means, None for others.
+    called: as what the lab has it, where that is not its name. whose, meaning: whose it is, and what that
+    means. held: `closed`, `frozen` or `locked`; stopped: so that who asks cannot call it either; over: for
+    good. catch_up: the title of the checkpoint to which `action` brings it, and checkpoint: its id;
+    starts_over: what has been called is left for that. brought: where it has just come to. sleepers: who
+    asks, where their task sleeps; in a member's machine for the instructor all. oversight: the same's means,
+    None for others.
     """
 
     lab: Link
+    called: str | None
     whose: str
     meaning: str
     held: str | None

@@ -15,7 +15,7 @@ from app.web.address import Address
 from app.web.contexts import Change, Fact, JournalRow, OutcomeView
 from app.web.framemap import LETTERS
 from app.web.language import N_, _, ngettext
-from app.web.nicknames import Names
+from app.web.nicknames import Names, called
 from app.web.recipes import Api
 
 Outcome = Mapping[str, Any]
@@ -76,6 +76,8 @@ def nothing_text(outcome: Outcome) -> str:
     kind = "void *" if spec is None else returns(spec)
     if kind.endswith("*"):
         return "NULL"
+    if kind == "unsigned long" and outcome["verdict"] == "null":
+        return "0"
     return "void" if kind == "void" and outcome["verdict"] != "bug" else _("no value")
 
 
@@ -165,7 +167,7 @@ def outcome_view(
         verdict=outcome["verdict"],
         headline=headline,
         reason=reason,
-        facts=facts(outcome, here),
+        facts=facts(outcome, here, people or {}),
         changes=[change(run, here) for run in (changed or ())[:CHANGES_SHOWN]],
         more_changes=max(0, len(changed or ()) - CHANGES_SHOWN),
         many=changed is None and outcome["call"] not in BACKWARDS,
@@ -184,8 +186,8 @@ def change(run: Sequence[Any], here: Address) -> Change:
     return Change(text, state, LETTERS.get(state, ""), here.at(pfn))
 
 
-def facts(outcome: Outcome, here: Address) -> list[Fact]:
-    """What else the outcome says, in a few words each."""
+def facts(outcome: Outcome, here: Address, people: Names) -> list[Fact]:
+    """What else the outcome says, in a few words each. people: what some tasks are called beside that."""
     found: list[Fact] = []
     if page := outcome.get("page"):
         found += page_facts(page, here)
@@ -194,7 +196,7 @@ def facts(outcome: Outcome, here: Address) -> list[Fact]:
     if area := outcome.get("area"):
         found += area_facts(area)
     if woken := outcome.get("woken"):
-        found.append(Fact(_("woken"), ", ".join(woken)))
+        found.append(Fact(_("woken"), ", ".join(called(people, task) for task in woken)))
     return found
 
 
@@ -212,7 +214,7 @@ def page_facts(page: Outcome, here: Address) -> list[Fact]:
 def object_facts(thing: Outcome, here: Address) -> list[Fact]:
     """A slab object, or what kmalloc took straight from the page allocator."""
     found = [
-        Fact(_("cache"), thing["cache"] or _("none: whole pages")),
+        Fact(_("cache"), thing["cache"] or (_("none: whole pages") if thing["ksize"] else "ZERO_SIZE_PTR")),
         Fact(_("usable"), wording.in_bytes(thing["ksize"])),
     ]
     if thing.get("slab_pfn") is not None:

@@ -242,7 +242,7 @@ def build(
     person = asker(request)
     people = {} if place is None else place.names
     sleepers = [] if place is None else belonging.sleepers(place, person, info.id, reading.tasks)
-    bar = None if place is None else belonging.place_view(place, person, info.id, reading.tasks, brought)
+    bar = None if place is None else belonging.place_view(place, person, info, reading.tasks, brought)
     stopped = belonging.stopped(place)
     watched = place is not None and place.role == "watcher"
     past = timeline.past(here, info)

@@ -35,7 +35,7 @@ SORTS: Final[dict[str, tuple[str, Callable[[Tile], Any], bool]]] = {
     "number": (N_("number"), lambda tile: tile.number, False),
     "nickname": (N_("nickname"), lambda tile: tile.nickname.casefold(), False),
     "last": (N_("last call"), lambda tile: "" if tile.last is None else tile.last.time, True),
-    "seq": (N_("calls"), lambda tile: tile.seq, True),
+    "seq": (N_("row"), lambda tile: tile.seq, True),
     "progress": (N_("progress"), lambda tile: tile.reached, False),
     "trouble": (N_("trouble first"), lambda tile: tile.trouble, True),
 }

@@ -82,7 +82,10 @@ export class Camera {
     this.to = to;
     this.rest = undefined;
     const row = ROW * 2 ** to;
-    const rest = this.within(Math.round((pfn - cell * 2 ** to) / row) * row, to);
+    // A corner begins a row: the cell moves with it by less than one, and stays on view.
+    const top = Math.floor(pfn / row) * row;
+    const ideal = Math.round((pfn - cell * 2 ** to) / row) * row;
+    const rest = this.within(Math.min(top, Math.max(ideal, top - (this.view / ROW - 1) * row)), to);
     const begun = this.start;
     this.move(ZOOMING, (t) => {
       this.level = from + (to - from) * t;

@@ -10,6 +10,7 @@ import { drawings } from "./drawing.js";
 import { journal } from "./journal.js";
 import { onKey } from "./keys.js";
 import { refused } from "./refusal.js";
+import { share } from "./share.js";
 import { stage } from "./stage.js";
 import { _ } from "./text.js";
 import { busy, time } from "./time.js";
@@ -112,6 +113,8 @@ document.addEventListener("click", async (event) => {
     return;
   }
   if (to.hash && link.closest("#call")) firstField()?.focus();
+  // Another page of the journal is read from its beginning.
+  if (link.closest(".pages")) one(document, ".journal", HTMLElement).scrollIntoView({ block: "start" });
 });
 
 // Going to another part of the page is no other view; shown anew, the part would lose its mark.
@@ -124,6 +127,7 @@ function firstField() {
   return maybe(document, "#call form input:not([type=hidden]), #call form select, #call form button", HTMLElement);
 }
 
+share();
 recipes(view.api);
 builder();
 const find = journal(view);

@@ -6,6 +6,17 @@ import { maybe, one } from "./dom.js";
 import { signedOut } from "./entrance.js";
 import { _ } from "./text.js";
 
+/** Whether what was refused last was so because the task slept. */
+let asleep = false;
+
+/** Others have called, and may have woken it: that it sleeps is not said any longer. */
+export function called() {
+  if (!asleep) return;
+  asleep = false;
+  one(document, "#console-answer", HTMLElement).replaceChildren();
+  maybe(document, "#call-refused", HTMLElement)?.replaceChildren();
+}
+
 /** What was at fault, field by field where that is known. @param {unknown} error */
 function faults(error) {
   const message = error instanceof Error ? error.message : String(error);
@@ -24,6 +35,7 @@ function titled(error) {
 export function refused(error, form) {
   const answer = one(document, "#console-answer", HTMLElement);
   answer.classList.add("refused");
+  asleep = error instanceof Refused && Boolean(error.asleep);
   if (error instanceof Refused && error.out) {
     answer.replaceChildren(...signedOut());
     maybe(document, "#call-refused", HTMLElement)?.replaceChildren(...signedOut());

@@ -4,6 +4,7 @@ import { changed } from "./api.js";
 import { maybe, one } from "./dom.js";
 import { Live } from "./live.js";
 import { FrameMap } from "./map.js";
+import { called } from "./refusal.js";
 import { load, parse, swap } from "./regions.js";
 
 /** @typedef {import("./frames.js").Run} Run */
@@ -162,6 +163,7 @@ export class View {
     const before = this.asked;
     const fresh = await load(location.href);
     fresh.querySelector("#outcome .answer")?.setAttribute("aria-live", "off");
+    called();
     return this.bring(fresh, new Set(["call"]), () => this.asked === before && !this.going);
   }
 }

@@ -97,6 +97,21 @@ def test_an_address_where_one_is_asked(client: TestClient, at: At) -> None:
     assert outcomes[3]["ret"] == 128
 
 
+def test_an_address_that_is_null_is_freed_without_a_word(client: TestClient, at: At) -> None:
+    """And a page that is NULL is not."""
+    answer = post(
+        client,
+        at("/calls"),
+        "n = __get_free_pages(GFP_KERNEL, 11)\nfree_pages(n, 11)\nfree_page(0)\n__free_pages(n, 11)",
+    )
+    assert [one["verdict"] for one in answer.json()["outcomes"]] == ["null", "ok", "ok", "bug"]
+
+
+def test_an_address_behind_all_memory_is_no_address(client: TestClient, at: At) -> None:
+    answer = post(client, at("/calls"), "p = alloc_page(GFP_KERNEL)\nkfree(p+9999999)")
+    assert "outside every zone" in problem(answer, 422)["detail"]
+
+
 def test_a_null_result_stops_nothing(client: TestClient, at: At) -> None:
     outcomes = post(client, at("/calls"), "p = alloc_pages(GFP_KERNEL, 11)\nkfree(p)\n__free_page(p)").json()[
         "outcomes"

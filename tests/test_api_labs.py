@@ -208,6 +208,57 @@ def test_changes_are_made_together_or_not_at_all(ask: Ask) -> None:
     problem(ask("instructor", "PATCH", "/labs/{lab}", {"closed": False}), 422, "closed")
 
 
+def test_every_list_comes_in_parts(ask: Ask, client: TestClient, world: TwoLabs) -> None:
+    made = ask("instructor", "POST", "/labs", {"title": "Slabs"}).json()["id"]
+    for path, key in (("/labs", "id"), ("/labs/{lab}/machines", "id"), ("/labs/{lab}/activity", "number")):
+        whole = ask("instructor", "GET", path).json()
+        assert whole["next"] is None
+        found, onward = [], f"{path}?limit=1"
+        while onward is not None:
+            part = ask("instructor", "GET", onward.removeprefix(BASE)).json()
+            assert len(part["items"]) == 1
+            found += part["items"]
+            onward = part["next"]
+        assert found == whole["items"]
+        assert len(found) > 1
+        assert len({item[key] for item in found}) == len(found)
+    assert ask("instructor", "GET", "/labs?limit=1").json()["items"][0]["id"] == made  # the newest first
+    problem(ask("instructor", "GET", "/labs?after=nothing"), 422, "query", "after")
+    problem(ask("instructor", "GET", "/labs?limit=0"), 422, "query", "limit")
+
+
+def test_what_is_done_to_others_stands_in_the_audit_log(ask: Ask, world: TwoLabs) -> None:
+    def acts() -> list[tuple[str, str]]:
+        return [(one["act"], one["target"]) for one in ask("instructor", "GET", "/audit").json()["items"]]
+
+    copy = world.sessions["copy"]
+    assert ask("owner", "PATCH", f"/sessions/{copy}", {"name": "mine"}).status_code == 200
+    before = acts()
+    assert ask("instructor", "PATCH", f"/sessions/{copy}", {"name": "seen"}).status_code == 200
+    for path in ("/labs/{lab}/members/1/export", "/labs/{lab}/export"):
+        assert ask("instructor", "GET", path).status_code == 200
+    assert ask("owner", "GET", "/labs/{lab}/members/1/export").status_code == 200
+    assert ask("instructor", "DELETE", f"/sessions/{copy}").status_code == 204
+    new = acts()[: -len(before)]
+    assert [act for act, _ in new] == [
+        "delete a machine",
+        "export a lab",
+        "export a member",
+        "rename a machine",
+    ]
+    assert new[0][1] == new[3][1] == copy
+    own = world.sessions["prepared"]
+    assert ask("instructor", "PATCH", f"/sessions/{own}", {"name": "own"}).status_code == 200
+    assert acts()[: -len(before)] == new
+
+
+def test_a_token_that_opens_nothing_is_said_to(ask: Ask, client: TestClient) -> None:
+    none = problem(ask("anonymous", "GET", "/sessions"), 401)["detail"]
+    bad = problem(client.get(f"{BASE}/sessions", headers={"authorization": "Bearer kml_x"}), 401)["detail"]
+    assert "opens nothing" in bad
+    assert "opens nothing" not in none
+
+
 def test_the_roster_in_parts(ask: Ask, client: TestClient, world: TwoLabs) -> None:
     names, path = [], "/labs/{lab}/members?limit=3"
     for _ in range(2):

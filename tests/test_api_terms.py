@@ -47,6 +47,15 @@ def test_a_call_at_its_seq(client: TestClient, at: At) -> None:
     assert client.post(at("/alloc_page"), json=PAGE, headers={"If-Match": "*"}).status_code == 201
 
 
+def test_a_fork_at_its_seq(client: TestClient, at: At) -> None:
+    client.post(at("/calls"), json=BATCH)
+    stale = client.post(at("/fork"), json={}, headers={"If-Match": '"2"'})
+    problem(stale, 412)
+    assert stale.headers["etag"] == '"3"'
+    made = client.post(at("/fork"), json={}, headers={"If-Match": '"3"'})
+    assert (made.status_code, made.json()["origin"]["seq"]) == (201, 3)
+
+
 @pytest.mark.parametrize("seq", [0, 1, 3, 10**14])
 def test_at_another_seq_nothing_is_done(client: TestClient, at: At, seq: int) -> None:
     for _ in range(2):

@@ -235,6 +235,18 @@ def test_writes_the_name_of_the_result() -> None:
     assert format_call(outcome, "p") == "alice: p = alloc_page(GFP_KERNEL)"
 
 
+@pytest.mark.parametrize(
+    "line", ["free_pages(0, 3)", "free_page(0)", "free_page(NULL)", "kfree(0)", "vfree(0)"]
+)
+def test_an_address_of_0_is_none(line: str) -> None:
+    assert parse_line(line).body["addr"] is None
+
+
+@pytest.mark.parametrize("line", ["put_page(0)", "__free_page(0)"])
+def test_a_page_that_is_0_is_a_frame(line: str) -> None:
+    assert parse_line(line).body["pfn"] == 0
+
+
 PFNS = st.integers(1, 0x3FFFF)
 ADDRESSES = st.integers(1, MODEL.ptr_max).map(hex)
 OBJECT_NAMES = st.from_regex(calls.OBJECT_NAME, fullmatch=True)

@@ -412,6 +412,37 @@ async def test_catching_up(tmp_path: Path) -> None:
         ]  # fmt: skip
 
 
+async def test_names_go_along_with_what_was_freed_and_come_back_with_a_reset(tmp_path: Path) -> None:
+    async with a_class(tmp_path) as room:
+        kim = await room.join("Kim")
+        who, lab = room.instructor, room.lab.id
+        copy = await room.copy(kim)
+        assert set(await room.sessions.names(kim.principal, copy.id)) == {"p"}
+        later = [free("$p", 3), alloc(1, "q"), alloc(0, "r"), alloc(0)]
+        await room.sessions.batch(who.principal, room.origin.id, later)
+        await room.labs.sharing.mark(who, lab, room.machine.id, 3, "freed")
+        await room.labs.sharing.catch_up(kim, lab, copy.id)
+        names = await room.sessions.names(kim.principal, copy.id)
+        assert set(names) == {"p", "q"}  # and not r
+        again = await room.call(kim, copy.id, "__free_pages", page="$p", order=3)
+        assert again["verdict"] == "bug"
+        await room.labs.sharing.reset(who, lab, copy.id)
+        assert set(await room.sessions.names(kim.principal, copy.id)) == {"p"}
+        assert (await room.call(kim, copy.id, "get_page", page="$p"))["verdict"] == "ok"
+
+
+async def test_another_copy_is_brought_to_where_one_has_come(tmp_path: Path) -> None:
+    async with a_class(tmp_path) as room:
+        kim = await room.join("Kim")
+        marks = await demonstrate(room)
+        first, second = await room.copy(kim), await room.copy(kim)
+        for mark in marks:
+            assert (await room.labs.sharing.catch_up(kim, room.lab.id, first.id)).id == mark
+        with pytest.raises(Conflict, match="no further checkpoint"):
+            await room.labs.sharing.catch_up(kim, room.lab.id, first.id)
+        assert (await room.labs.sharing.catch_up(kim, room.lab.id, second.id)).id == marks[-1]
+
+
 async def test_who_may_not_catch_up(tmp_path: Path) -> None:
     async with a_class(tmp_path) as room:
         kim, lee = await room.join("Kim"), await room.join("Lee")

@@ -451,6 +451,10 @@ def test_what_people_write_does_nothing_anywhere(room: Class) -> None:
         ("[x](https://a.example/)", '<a href="https://a.example/" rel="noopener nofollow">x</a>'),
         ("[x](/calls)", '<a href="/calls" rel="noopener nofollow">x</a>'),
         ("3. three", '<ol start="3">'),
+        (
+            "![a picture](https://a.example/x.png)",
+            '!<a href="https://a.example/x.png" rel="noopener nofollow">a',
+        ),
         ("|a|b|\n|-|-|\n" + "|c|d|\n" * 500, "<td>d</td>"),
     ],
 )

@@ -263,6 +263,10 @@ def test_a_sleeping_task_is_told_why(client: TestClient, machine: str) -> None:
     shown = page(client, blocked.headers["location"].partition("#")[0])
     assert f"The task sleeps. alice holds the lock of {pfn:#07x}." in shown
     assert f"unlock_page({pfn:#x}) by any task, or kill_task(bob), would free it" in shown
+    assert "Before it in the queue" not in shown
+    behind = call(client, machine, "lock_page", page="p", task="carol")
+    shown = page(client, behind.headers["location"].partition("#")[0])
+    assert "Before it in the queue: bob. An unlock wakes those first" in shown
     assert "→ asleep" in shown
     refused = call(client, machine, "page_count", page="p", task="bob")
     assert refused.status_code == 409

@@ -543,7 +543,7 @@ def dereference(
     named = names.get(ref.name)
     if named is None:
         raise BadArgument.at(key, f"nothing is named {ref.name!r} here: everybody gives names of their own")
-    if key == "page" and named.kind == "page" and not ref.offset:
+    if key == "page" and named.pfn is not None and named.kind == "page" and not ref.offset:
         return key, named.pfn  # which is nearly always so, and what the rest would come to
     if spec.wants == "both":
         null = named.pfn is None and named.runs is None

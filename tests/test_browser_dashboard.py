@@ -336,6 +336,33 @@ def test_clicking_a_cell_inspects_what_the_call_changed(silent: Page, address: s
     expect(silent.locator("#inspector")).to_contain_text(re.compile(r"_refcount _count\s*2"))
 
 
+@pytest.mark.parametrize("script", [True, False])
+def test_what_was_refused_on_the_list_is_in_view(browser: Browser, address: str, script: bool) -> None:
+    context = browser.new_context(java_script_enabled=script, viewport={"width": 1440, "height": 900})
+    page = context.new_page()
+    for _ in range(12):
+        page.request.post(f"{address}/api/v1/sessions", data={"machine": {"profile": "tiny-16m"}})
+    page.goto(address)
+    page.get_by_text("Change the machine").click()
+    page.get_by_label("Memory", exact=True).fill("banana")
+    page.get_by_role("button", name="Create machine").click()
+    expect(page.locator("#refusal-profile")).to_contain_text("No machine was created")
+    expect(page.locator("#refusal-profile")).to_be_in_viewport()
+    context.close()
+
+
+def test_the_address_is_shared(browser: Browser, address: str) -> None:
+    context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
+    page = context.new_page()
+    create(page, address)
+    page.get_by_role("link", name="Kernel log").click()
+    expect(page).to_have_url(re.compile("panel=log"))
+    page.get_by_role("button", name="Share").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == page.url
+    context.close()
+
+
 def test_someone_elses_call_is_seen_on_return(silent: Page, address: str) -> None:
     create(silent, address)
     path = silent.url.removeprefix(address)

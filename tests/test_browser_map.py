@@ -118,6 +118,23 @@ def test_by_keyboard_from_the_whole_to_a_frame(silent: Page, address: str, large
     expect(silent.locator("#map-head")).to_contain_text("1 cell = 1 frame")
 
 
+def test_zooming_in_keeps_the_frame_under_the_cursor(silent: Page, address: str, large: str) -> None:  # noqa: F811
+    silent.emulate_media(reduced_motion="reduce")
+    for steps in (3, 11, 35):
+        canvas = opened(silent, f"{address}{large}?zone=Normal&node=0")
+        canvas.focus()
+        for _ in range(steps):
+            silent.keyboard.press("ArrowRight")
+        first, last, _state = read_out(silent)
+        for _ in range(3):
+            before = level(silent)
+            silent.keyboard.press("+")
+            expect(silent.locator("#map-picture")).not_to_have_attribute("data-shift", str(before))
+            now = read_out(silent)
+            assert first <= now[0] <= now[1] <= last
+            first, last = now[:2]
+
+
 def test_the_wheel_zooms_where_it_points(silent: Page, address: str, large: str) -> None:  # noqa: F811
     canvas = opened(silent, f"{address}{large}?zone=Normal&node=0&shift=10&start=0x400000")
     at_level(silent, 10)

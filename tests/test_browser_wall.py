@@ -112,7 +112,7 @@ def test_orders_are_asked_for_and_kept(class_: tuple[str, Hall], enter: Enter) -
     plain = enter(made.token, f"/labs/{made.lab}/wall", java_script_enabled=False)
     orders = page.get_by_role("navigation", name="Order")
     others = plain.get_by_role("navigation", name="Order")
-    for name in ("trouble first", "trouble first", "nickname", "progress", "calls", "number", "number"):
+    for name in ("trouble first", "trouble first", "nickname", "progress", "row", "number", "number"):
         orders.get_by_role("link", name=name).click()
         others.get_by_role("link", name=name).click()
         expect(orders.get_by_role("link", name=name)).to_have_attribute("aria-current", "true")

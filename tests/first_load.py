@@ -6,7 +6,7 @@ from playwright.sync_api import Browser, expect
 
 from tests.wire import relayed
 
-PAINT = "performance.getEntriesByName('first-paint')[0]?.startTime ?? null"
+PAINT = "() => performance.getEntriesByName('first-paint')[0]?.startTime ?? null"
 
 
 @dataclass(frozen=True, slots=True)

@@ -227,7 +227,7 @@ def lab_views(browser: Browser, address: str, invitation: str) -> Iterator[tuple
 
 def ready(page: Page) -> None:
     """Return when nothing is on its way but the stream of a page that follows its session."""
-    page.wait_for_function("document.fonts.status === 'loaded'")
+    page.wait_for_function("() => document.fonts.status === 'loaded'")
     if page.locator("#map-picture").count():
         page.locator("#map-picture canvas").wait_for()
         page.locator("#live[data-state=live]").wait_for()

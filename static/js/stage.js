@@ -50,6 +50,9 @@ class Stage {
     /** @type {number | undefined} */
     this.timer = undefined;
     this.sending = Promise.resolve();
+    this.left = false;
+    addEventListener("pagehide", () => (this.left = true));
+    addEventListener("pageshow", () => (this.left = false));
 
     const was = kept();
     if (was?.lab === this.api && was.does === "presents" && this.present) this.publish();
@@ -130,8 +133,9 @@ class Stage {
   /** One after the other, so that the last one stays. @param {RequestInit} how */
   send(how) {
     this.sending = this.sending.then(async () => {
-      const answer = await fetch(`${this.api}/presenting`, how).catch(() => null);
-      if (answer?.ok) return;
+      const answer = await fetch(`${this.api}/presenting`, { keepalive: true, ...how }).catch(() => null);
+      // Of a page that is left nothing is known: it may be loaded again, and goes on then.
+      if (answer?.ok || this.left) return;
       const problem = await answer?.json().catch(() => null);
       sessionStorage.removeItem(KEY);
       this.say(problem?.detail ?? _("What you look at could not be shown"));

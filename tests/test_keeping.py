@@ -371,3 +371,11 @@ def test_the_command_says_what_is_wrong(kept: tuple[Path, str]) -> None:
     assert "2 things not as they should be" in done.stderr
     assert "DIFFERS" in done.stdout.splitlines()[1]
     assert ": ok" in done.stdout
+
+
+def test_where_there_is_no_database_it_is_said_how_to_make_one(tmp_path: Path) -> None:
+    for command in (("verify",), ("import", "x.ndjson"), ("password", "Ada")):
+        said = told(tmp_path, *command)
+        assert said.returncode == 1
+        assert "`kmemlab migrate` makes one" in said.stderr
+    assert list(tmp_path.iterdir()) == []

@@ -14,6 +14,7 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from app.mm.vocabulary import CALLS
+from app.web import sleeping
 from app.web.framemap import LETTERS
 from tests.served import BASE, build, client_of, protected
 
@@ -661,3 +662,13 @@ def test_pages_name_only_what_exists(client: TestClient, machine: str) -> None:
             assert set(re.findall(rf'\b{name}="([^"]*)"', html)) <= ids
         for link in set(re.findall(r'(?:href|src)="(/[^"#]*)', html)):
             assert client.get(unescape(link)).status_code in {200, 303}, link
+
+
+def test_who_waits_for_a_kmap_slot_is_not_in_the_pages_queue() -> None:
+    queues = (("a", "kmap"), ("b", "lock_page"), ("c", "wait_on_page_locked"))
+    tasks = [
+        {"name": name, "waiting_for": 5, "waits_in": queue, "since": since}
+        for since, (name, queue) in enumerate(queues)
+    ]
+    assert sleeping.turn(tasks[1], tasks) == ""
+    assert "queue: b. " in sleeping.turn(tasks[2], tasks)

@@ -13,11 +13,12 @@ from app.sessions.access import HELD, Right, require, require_free
 from app.sessions.errors import Conflict
 from app.store import Connection, labs, people
 from app.store import sessions as session_rows
-from app.store.labs import CheckpointRow, LabRow
+from app.store.labs import CheckpointRow, LabRow, MachineRow
 from app.store.people import MemberRow
 from app.store.sessions import SessionRow
 
 M = TypeVar("M", Checkpoint, CheckpointRow)
+P = TypeVar("P", Machine, MachineRow)
 
 Role = Literal["owner", "instructor", "member", "watcher"]
 
@@ -136,12 +137,21 @@ def copy_of(
     row: SessionRow, owner: MemberRow, machines: Sequence[Machine], reached: AbstractSet[str]
 ) -> Copy:
     """A member's machine, with the prepared one behind it. reached: checkpoints that they have come to."""
-    called = row.effective != row.start
+    copy = Copy(row.id, row.name, owner.number, row.seq, row.locked, called=row.effective != row.start)
+    machine = prepared_for(machines, row)
+    if machine is None:
+        return copy
+    following = next_of(machine.checkpoints, reached, fresh=row.seq == row.start)
+    return copy._replace(machine_id=machine.id, next=following)
+
+
+def prepared_for(machines: Sequence[P], copy: SessionRow) -> P | None:
+    """The prepared machine that a session is a copy of; None for one that is of none."""
+    origin = copy.origin_id, copy.origin_seq
     for machine in machines:
-        if machine.kind == PREPARED and (machine.session_id, machine.seq) == (row.origin_id, row.origin_seq):
-            following = next_of(machine.checkpoints, reached, fresh=row.seq == row.start)
-            return Copy(row.id, row.name, owner.number, row.seq, row.locked, called, machine.id, following)
-    return Copy(row.id, row.name, owner.number, row.seq, row.locked, called)
+        if machine.kind == PREPARED and (machine.session_id, machine.seq) == origin:
+            return machine
+    return None
 
 
 def reached(db: Connection, member: MemberRow) -> AbstractSet[str]:

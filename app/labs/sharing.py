@@ -10,7 +10,7 @@ from typing import Any
 from app.labs import acts, wording
 from app.labs.named import named_at
 from app.labs.person import Person
-from app.labs.place import Copy, copies, next_of
+from app.labs.place import Copy, copies, next_of, prepared_for
 from app.labs.room import KINDS, PREPARED, ROLES, Checkpoint, Machine, machine_of, machines_of, seen, taught
 from app.mm.errors import BadArgument
 from app.sessions import (
@@ -207,9 +207,9 @@ class Sharing:
 
         def write(db: Connection) -> None:
             acts.note(db, person, "reset a machine", lab_id, session_id, f"row {applied.seq}")
-            for machine in labs.machines(db, lab_id):
-                if (machine.session_id, machine.seq) == (row.origin_id, row.origin_seq):
-                    _name(db, row, machine.names)
+            machine = prepared_for(labs.machines(db, lab_id), row)
+            if machine is not None:
+                _name(db, row, machine.names)
 
         await self._sessions.execute(write, naming=session_id)
         return applied
@@ -399,10 +399,8 @@ def _next(
     db: Connection, person: Person, lab_id: str, copy: SessionRow, checkpoint_id: str | None
 ) -> tuple[MachineRow, CheckpointRow]:
     """Where a copy is to be brought. Raises Conflict and NotFound."""
-    for machine in labs.machines(db, lab_id):
-        if (machine.session_id, machine.seq) == (copy.origin_id, copy.origin_seq):
-            break
-    else:
+    machine = prepared_for(labs.machines(db, lab_id), copy)
+    if machine is None:
         raise Conflict("this machine is no copy of one that is prepared here")
     marks = [mark for mark in labs.lab_checkpoints(db, lab_id) if mark.machine_id == machine.id]
     if checkpoint_id is not None:

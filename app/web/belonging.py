@@ -43,6 +43,11 @@ async def used_in(request: Request, session_id: str) -> list[Link]:
     return [Link(lab.title, f"/labs/{lab.id}") for lab in found]
 
 
+def people(place: Place | None) -> Names:
+    """What those whom rows and tasks call by number are called there."""
+    return {} if place is None else place.names
+
+
 def stopped(place: Place | None) -> str | None:
     """Why who asks can make no call, whatever the moment."""
     if place is None:

@@ -165,7 +165,7 @@ async def page(
     if reading is None:
         reading = await sessions.read(who, here.id, look, here, panel, touched)
     info = await sessions.get(who, here.id)
-    people = {} if place is None else place.names
+    people = belonging.people(place)
     rows = await rowpages.rows_of(sessions, who, info, here, people)
     shown = await outcome_to_show(sessions, who, info, here, rows.rows)
     names = await sessions.names(who, here.id)
@@ -240,7 +240,7 @@ def build(
     """The context."""
     machine = info.machine
     person = asker(request)
-    people = {} if place is None else place.names
+    people = belonging.people(place)
     sleepers = [] if place is None else belonging.sleepers(place, person, info.id, reading.tasks)
     bar = None if place is None else belonging.place_view(place, person, info, reading.tasks, brought)
     stopped = belonging.stopped(place)

@@ -41,23 +41,20 @@ def why(outcome: Doc, tasks: Sequence[Doc], people: Names) -> tuple[str, str]:
         name=name,
         pfn=wording.hexadecimal(pfn),
     )
-    words = f"{holder(pfn, told(tasks, people))} {waits}"
-    return _("The task sleeps."), f"{words} {turn(task, told(tasks, people))}".rstrip()
+    known = told(tasks, people)
+    return _("The task sleeps."), f"{holder(pfn, known)} {waits} {turn(task, known)}".rstrip()
 
 
 def turn(task: Doc, tasks: Sequence[Doc]) -> str:
     """Who stands before a task in its queue, as a sentence: an unlock wakes them first."""
-    before = [
-        other
-        for other in sorted(tasks, key=lambda other: other["since"] or 0)
-        if other["waiting_for"] == task["waiting_for"] and other["since"] < task["since"]
-    ]
+    queue = [t for t in tasks if t["waiting_for"] == task["waiting_for"] and t["waits_in"] != "kmap"]
+    before = [other for other in queue if other["since"] < task["since"]]
     if not before:
         return ""
     return _(
         "Before it in the queue: %(tasks)s. An unlock wakes those first, and goes no further than to the "
         "first that takes the lock.",
-        tasks=", ".join(other["name"] for other in before),
+        tasks=", ".join(other["name"] for other in sorted(before, key=lambda other: int(other["since"]))),
     )
 
 

@@ -291,6 +291,34 @@ def test_presenting_goes_on_after_a_reload_and_ends_where_another_page_begins(
     expect(other.get_by_role("button", name="Present")).to_have_attribute("aria-pressed", "false")
 
 
+def test_what_did_not_reach_the_server_is_sent_again(class_: tuple[str, Hall], enter: Enter) -> None:
+    _, made = class_
+    teacher = enter(made.token, f"/sessions/{made.shared}")
+    teacher.route("**/presenting", lambda route: route.abort("aborted"), times=1)
+    member = enter(made.tokens[0], f"/sessions/{made.machines[0]}")
+    present(teacher)
+    expect(teacher.locator("#stage-said")).to_have_text("The server could not be reached; it is tried again")
+    expect(member.locator("#follow")).to_be_visible()
+    expect(teacher.locator("#stage-said")).to_have_text("You present what you look at")
+    # To stop did not reach it either: it still shows what it showed.
+    teacher.route("**/presenting", lambda route: route.abort("aborted"), times=1)
+    button = teacher.get_by_role("button", name="Present")
+    button.click()
+    expect(teacher.locator("#stage-said")).to_have_text("The server could not be reached: you still present")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    button.click()
+    expect(teacher.locator("#stage-said")).to_have_text("You present no more")
+    expect(member.locator("#follow")).to_be_hidden()
+    # A refusal is no broken line: the page does not go on. (That the browser complains of it is right.)
+    other = teacher.context.new_page()
+    other.goto(teacher.url)
+    refusal = {"status": 409, "json": {"detail": "this lab is closed"}}
+    other.route("**/presenting", lambda route: route.fulfill(**refusal))  # type: ignore[arg-type]
+    present(other)
+    expect(other.locator("#stage-said")).to_have_text("this lab is closed")
+    expect(other.get_by_role("button", name="Present")).to_have_attribute("aria-pressed", "false")
+
+
 def test_without_script_there_is_a_form_and_a_link(class_: tuple[str, Hall], enter: Enter) -> None:
     address, made = class_
     shared = f"/sessions/{made.shared}?panel=tasks"

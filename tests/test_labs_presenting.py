@@ -163,6 +163,36 @@ async def test_who_is_slow_hears_how_it_is_and_not_how_it_came(door: Door) -> No
     assert labs.news.channels == {}
 
 
+async def test_what_was_read_before_a_change_is_not_heard_after_it(
+    door: Door, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sessions, labs, here = door
+    first = await labs.news.follow(here.people[0], here.lab)
+    await soon(first)
+    query, gate, was_read = sessions.query, asyncio.Event(), asyncio.Event()
+
+    async def late(*asked: Any) -> Any:
+        answer = await query(*asked)
+        was_read.set()
+        await gate.wait()
+        return answer
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sessions, "query", late)
+        coming = asyncio.create_task(labs.news.follow(here.people[1], here.lab))
+        await was_read.wait()
+    view = f"/sessions/{here.shared}?at=0"
+    await labs.presenting.show(here.teacher, here.lab, view)
+    assert await soon(first) == {"view": {"view": view}}
+    gate.set()
+    second = await coming
+    assert (await soon(second))["view"] == {"view": view}
+    await labs.rooms.freeze(here.teacher, here.lab, frozen=True)
+    assert await soon(first) == {"frozen": {"frozen": True}}
+    first.close()
+    second.close()
+
+
 async def test_streams_of_labs_count_and_end_with_those_of_sessions(door: Door) -> None:
     sessions, labs, here = door
     reader = await sessions.follow(here.people[0].principal, here.shared)

@@ -124,7 +124,11 @@ class News:
         self._sessions.seat(listener)
         channel = self.channels.setdefault(lab_id, Channel())
         channel.listeners.add(listener)
-        channel.saw(events(now[lab_id]))
+        if channel.version == 0:
+            channel.saw(events(now[lab_id]))
+        else:
+            # What was read here may be older than what has been told since.
+            self.look()
         if self._ticker is None or self._ticker.done():
             self._ticker = asyncio.create_task(self._tick())
         return listener

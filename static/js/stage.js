@@ -6,6 +6,7 @@ import { LabSource } from "./lab-source.js";
 import { _ } from "./text.js";
 
 const CALM = 150; // ms without another move until a view is published
+const AGAIN = 3000; // ms until a view that did not reach the server is sent again
 const KEY = "kmemlab-stage";
 
 /**
@@ -43,16 +44,11 @@ class Stage {
     this.view = box.dataset.view || null;
     /** How the lab is, as it has been said. @type {Record<string, string>} */
     this.known = { frozen: box.dataset.frozen ?? "false", closed: box.dataset.closed ?? "false" };
-    /** Addresses that have been sent from here, and may come back. @type {string[]} */
+    /** Addresses that have been sent from here. @type {string[]} */
     this.sent = [];
-    /** Whether one has. */
-    this.confirmed = false;
     /** @type {number | undefined} */
     this.timer = undefined;
     this.sending = Promise.resolve();
-    this.left = false;
-    addEventListener("pagehide", () => (this.left = true));
-    addEventListener("pageshow", () => (this.left = false));
 
     const was = kept();
     if (was?.lab === this.api && was.does === "presents" && this.present) this.publish();
@@ -105,42 +101,71 @@ class Stage {
   begin() {
     this.keep("presents", here());
     this.sent = [];
-    this.confirmed = false;
     this.publish();
     this.say(_("You present what you look at"));
     this.show();
   }
 
   /** Show everybody where this page is. Of quick steps the last one counts. */
-  publish() {
+  publish(wait = CALM) {
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       const view = here();
       if (this.sent.at(-1) === view) return;
       this.sent = [...this.sent.slice(-50), view];
-      this.send({ method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ view }) });
-    }, CALM);
+      this.send({ method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ view }) }, {
+        reached: () => wait === AGAIN && this.say(_("You present what you look at")),
+        // A page that is loaded again breaks off what it has sent: that is no refusal, and it goes on then.
+        unreached: () => {
+          this.sent = this.sent.filter((each) => each !== view);
+          this.say(_("The server could not be reached; it is tried again"));
+          if (this.presents) this.publish(AGAIN);
+        },
+      });
+    }, wait);
   }
 
   stop() {
     clearTimeout(this.timer);
     sessionStorage.removeItem(KEY);
-    this.send({ method: "DELETE" });
-    this.say(_("You present no more"));
+    this.send({ method: "DELETE" }, {
+      reached: () => this.say(_("You present no more")),
+      unreached: () => {
+        this.keep("presents", here());
+        this.say(_("The server could not be reached: you still present"));
+      },
+    });
     this.show();
   }
 
-  /** One after the other, so that the last one stays. @param {RequestInit} how */
-  send(how) {
+  /**
+   * One after the other, so that the last one stays.
+   * @param {RequestInit} how @param {{reached: () => void, unreached: () => void}} then
+   */
+  send(how, then) {
     this.sending = this.sending.then(async () => {
       const answer = await fetch(`${this.api}/presenting`, { keepalive: true, ...how }).catch(() => null);
-      // Of a page that is left nothing is known: it may be loaded again, and goes on then.
-      if (answer?.ok || this.left) return;
-      const problem = await answer?.json().catch(() => null);
-      sessionStorage.removeItem(KEY);
-      this.say(problem?.detail ?? _("What you look at could not be shown"));
+      if (answer && !answer.ok) {
+        const problem = await answer.json().catch(() => null);
+        this.end(problem?.detail ?? _("What you look at could not be shown"));
+        return;
+      }
+      if (answer) then.reached();
+      else then.unreached();
       this.show();
     });
+  }
+
+  /** Something else is shown than what this page has sent: it may be from before, so the server is asked. */
+  async check() {
+    let before, view;
+    do {
+      before = this.sending;
+      await before;
+      ({ view } = await fetch(`${this.api}/presenting`).then((answer) => answer.json()));
+    } while (before !== this.sending);
+    if (!this.presents || this.sent.includes(view)) return;
+    this.end(view === null ? _("You present no more") : _("Another page presents now"));
   }
 
   // -- following --------------------------------------------------------------------------------------------------------
@@ -163,6 +188,7 @@ class Stage {
 
   /** @param {string} words */
   end(words) {
+    clearTimeout(this.timer);
     sessionStorage.removeItem(KEY);
     this.say(words);
     this.show();
@@ -210,9 +236,7 @@ class Stage {
   heardView(view) {
     this.view = view;
     if (this.presents) {
-      // Until our own first view has come back, what is heard is from before.
-      if (view !== null && this.sent.includes(view)) this.confirmed = true;
-      else if (this.confirmed) this.end(view === null ? _("You present no more") : _("Another page presents now"));
+      if (this.sent.length && (view === null || !this.sent.includes(view))) this.check().catch(() => {});
     } else if (this.follows) {
       if (view === null) this.end(_("The presenter has stopped; you stay where you are"));
       else this.go();

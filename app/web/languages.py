@@ -25,8 +25,9 @@ class Languages:
     """English, and a language for each catalogue. They are read once: a new one is there after a restart."""
 
     def __init__(self, directory: Path = DIRECTORY) -> None:
-        messages = catalogue.said_by_scripts(directory / TEMPLATE)
-        others = [read(path, messages) for path in sorted(directory.glob("*.po"))]
+        catalogues = sorted(directory.glob("*.po"))
+        messages = catalogue.said_by_scripts(directory / TEMPLATE) if catalogues else []
+        others = [read(path, messages) for path in catalogues]
         self.known: Mapping[str, Language] = {language.code: language for language in (ENGLISH, *others)}
         self.scripts: Mapping[str, bytes] = {
             language.scripts.name: language.scripts.content for language in others if language.scripts

@@ -10,7 +10,10 @@ import shutil
 from collections.abc import Generator, Iterator
 
 import pytest
-from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
+from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
+
+# ms. On a busy machine the dashboard takes turns of some seconds; one that works does not make a test wait.
+PATIENCE = 20_000
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -48,6 +51,7 @@ def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         loop = asyncio._get_running_loop()
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
+        expect.set_options(timeout=PATIENCE)
         yield browser
         asyncio._set_running_loop(loop)
         browser.close()
@@ -57,7 +61,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 def warm(browser: Browser) -> BrowserContext:
     """A context with the dashboard's files in its cache: fetching them is half of what a short test takes."""
     context = browser.new_context()
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     return context
 
 

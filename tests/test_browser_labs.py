@@ -9,6 +9,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app.sessions.access import HELD, LOCKED
 from tests.axe import violations
+from tests.browser import PATIENCE
 from tests.browsers import PASSWORD, invitation
 from tests.served import build, listening
 
@@ -57,7 +58,7 @@ class Room:
         context = self.browser.new_context(reduced_motion="reduce", **how)
         self.contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(20_000)
+        page.set_default_timeout(PATIENCE)
         return page
 
     def machine(self, kind: str) -> str:
@@ -193,7 +194,7 @@ def test_who_was_signed_out_elsewhere_is_told_so_and_where_to_come_in(room: Room
     kim.keyboard.press("Enter")
     expect(kim.locator("#console-answer")).to_have_text("You are signed out here. Come in again")
     expect(kim.locator("#console-answer a")).to_have_attribute("href", "/join")
-    expect(kim.locator("#live")).to_contain_text("You are signed out here. Come in again", timeout=20_000)
+    expect(kim.locator("#live")).to_contain_text("You are signed out here. Come in again")
 
 
 def test_on_a_phone_nothing_of_the_roster_and_the_kinds_is_out_of_sight(room: Room) -> None:
@@ -237,13 +238,13 @@ def test_frozen_is_seen_at_once_and_leaves_what_was_typed(room: Room) -> None:
     room.teacher.goto(room.lab)
     room.teacher.get_by_role("button", name="Freeze all calls").click()
     try:
-        expect(kim.get_by_role("button", name="Call alloc_pages")).to_be_disabled(timeout=20_000)
+        expect(kim.get_by_role("button", name="Call alloc_pages")).to_be_disabled()
         expect(kim.locator("#belonging")).to_contain_text("frozen")
         expect(line).to_be_disabled()
         expect(line).to_have_value("alloc_page(GFP_KERNEL)")
     finally:
         room.teacher.get_by_role("button", name="Let calls go on").click()
-    expect(line).to_be_enabled(timeout=20_000)
+    expect(line).to_be_enabled()
 
 
 def test_a_lock_is_seen_at_once_by_whom_it_stops(room: Room) -> None:
@@ -258,12 +259,12 @@ def test_a_lock_is_seen_at_once_by_whom_it_stops(room: Room) -> None:
     machine = f"#machine-{kim.url.partition('/sessions/')[2].partition('?')[0]}"
     room.teacher.goto(f"{room.lab}/members")
     room.teacher.locator(machine).get_by_role("button", name="Lock").click()
-    expect(kim.get_by_role("button", name="Call alloc_pages")).to_be_disabled(timeout=20_000)
+    expect(kim.get_by_role("button", name="Call alloc_pages")).to_be_disabled()
     expect(line).to_be_disabled()
     expect(line).to_have_value("alloc_page(GFP_KERNEL)")
     expect(kim.locator("#belonging")).to_contain_text("locked")
     room.teacher.locator(machine).get_by_role("button", name="Unlock").click()
-    expect(line).to_be_enabled(timeout=20_000)
+    expect(line).to_be_enabled()
     expect(kim.locator("#belonging")).not_to_contain_text("locked")
     # From the machine's own page too, which stays where it is.
     room.teacher.goto(kim.url)
@@ -273,9 +274,9 @@ def test_a_lock_is_seen_at_once_by_whom_it_stops(room: Room) -> None:
     room.teacher.locator("#belonging").get_by_role("button", name="Lock").click()
     expect(room.teacher.locator("#belonging").get_by_role("button", name="Unlock")).to_be_enabled()
     expect(typed).to_have_value("alloc_page(GFP_ATOMIC)")
-    expect(line).to_be_disabled(timeout=20_000)
+    expect(line).to_be_disabled()
     room.teacher.locator("#belonging").get_by_role("button", name="Unlock").click()
-    expect(line).to_be_enabled(timeout=20_000)
+    expect(line).to_be_enabled()
     # Nobody else's page is read again for it.
     assert not [url for url in reads if "/sessions/" in url and "/api/" not in url]
 

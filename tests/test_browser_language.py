@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from tests.browser import PATIENCE
 from tests.pseudo import bracketed, known
 from tests.served import build, listening
 
@@ -21,7 +22,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def german(browser: Browser) -> Iterator[Page]:
     """A page of somebody who reads German, on which nothing may be complained of."""
     context = browser.new_context(locale="de-AT")
-    context.set_default_timeout(10_000)
+    context.set_default_timeout(PATIENCE)
     page = context.new_page()
     said: list[str] = []
     page.on(

@@ -9,6 +9,7 @@ import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
+from tests.browser import PATIENCE
 from tests.served import build, listening
 
 
@@ -26,10 +27,8 @@ def address(application: FastAPI) -> Iterator[str]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context()
-    context.set_default_timeout(20_000)
-    expect.set_options(timeout=20_000)
+    context.set_default_timeout(PATIENCE)
     yield context
-    expect.set_options(timeout=5_000)
     context.close()
 
 

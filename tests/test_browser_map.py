@@ -171,6 +171,7 @@ def test_the_wheel_alone_scrolls_the_page(silent: Page, address: str, large: str
     canvas.focus()
     silent.mouse.wheel(0, 300)
     expect(silent).not_to_have_url(re.compile("start=0x400000"))
+    expect(silent.locator("#map-picture")).not_to_have_attribute("data-start", str(start))
     assert looks_at(silent)[1] > start
 
 

@@ -8,6 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.axe import serious
+from tests.browser import PATIENCE
 from tests.served import build, listening
 from tests.walls import Hall, hall
 
@@ -31,12 +32,11 @@ def enter(browser: Browser, class_: tuple[str, Hall]) -> Iterator[Enter]:
     address, _ = class_
     contexts: list[BrowserContext] = []
     said: list[str] = []
-    expect.set_options(timeout=15_000)
 
     def open_(token: str, path: str, **how: object) -> Page:
         context = browser.new_context(**how)  # type: ignore[arg-type]
         contexts.append(context)
-        context.set_default_timeout(15_000)
+        context.set_default_timeout(PATIENCE)
         context.add_cookies([{"name": "kmemlab", "value": token, "url": address}])
         page = context.new_page()
         page.on("console", lambda m: said.append(m.text) if m.type in {"error", "warning"} else None)
@@ -52,7 +52,6 @@ def enter(browser: Browser, class_: tuple[str, Hall]) -> Iterator[Enter]:
         timeout=20,
     )
     yield open_
-    expect.set_options(timeout=5_000)
     for context in contexts:
         context.close()
     assert said == []

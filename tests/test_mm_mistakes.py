@@ -154,13 +154,18 @@ def test_too_large_an_order_over_pages_in_use(lab: Lab) -> None:
     assert [lab.count(pfn) for pfn in pages] == [0, 1, 1, 1, 1, 1, 1, 1]
 
 
-def test_too_large_an_order_over_free_pages_is_refused(lab: Lab) -> None:
+@pytest.mark.parametrize("debug", [True, False])
+def test_too_large_an_order_over_free_blocks(debug: bool) -> None:
+    """The first page of a free block has no mapcount of -1: any kernel notices, and frees nothing."""
+    lab = Lab(debug=debug)
     pfn = lab.alloc(1)
     free = lab.free()
     outcome = lab("__free_pages", pfn=pfn, order=3)
-    assert (lab.free() - free, lab.m.lost, lab.used()) == (2, 0, 0)
-    assert "6 of the frames" in outcome.log[0]
-    assert outcome.verdict == "warn"
+    assert (lab.free() - free, lab.m.lost, lab.used()) == (0, 2, 0)
+    bad = [line for line in texts(outcome) if line.startswith("BUG: Bad page state")]
+    assert [int(line.rpartition(":")[2], 16) for line in bad] == [pfn + 2, pfn + 4]
+    assert texts(outcome).count("page dumped because: nonzero mapcount") == 2
+    assert outcome.verdict == "bug"
 
 
 @pytest.mark.parametrize("order", [11, 40, 0xFFFFFFFF])

@@ -126,6 +126,18 @@ def test_the_steps_of_a_request_that_fails() -> None:
     assert tried[-1] == "high"
 
 
+def test_the_kswapd_of_a_node_is_woken_once() -> None:
+    box = Box(profile="x86_64-8g", nodes=2)
+    trace = box.m.trace = Trace(box.m)
+    for nid in (0, 1):
+        for zone in box.m.zones:
+            if zone.nid == nid:
+                zone.vm_stat_free = 0
+    box("alloc_pages", gfp="GFP_NOWAIT|__GFP_NOWARN", order=0)
+    woken = [step["what"] for step in trace.steps if step["fn"] == "wakeup_kswapd"]
+    assert woken == ["kswapd0 is woken", "kswapd1 is woken"]
+
+
 def test_a_loop_ends_when_nothing_but_null_comes() -> None:
     """Each attempt looks through all memory, so a hundred thousand would take minutes."""
     box = Box(lecture=True)

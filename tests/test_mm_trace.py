@@ -397,6 +397,79 @@ def test_a_drain_of_the_per_cpu_list() -> None:
     assert drains[-1] > batch
 
 
+def test_a_drain_of_whole_blocks_says_no_exact_number() -> None:
+    machine = Explainer()
+    machine.call("alloc_pages", gfp="GFP_KERNEL", order=3, repeat=300)
+    drains = []
+    for pfn in list(machine.m.pages):
+        steps = machine.call("__free_pages", pfn=pfn, order=3)
+        drains += of(steps, "free_pcppages_bulk")
+        if drains:
+            break
+    text = drains[0]["what"]
+    assert re.match(r"(all|at least \d+) of CPU 0's [\d,]+ pages go back .* lists, in whole blocks", text)
+    assert text.startswith("all of") is (drains[0]["numbers"]["to_free"] == drains[0]["numbers"]["count"])
+
+
+def test_the_largest_block_has_no_buddy() -> None:
+    machine = Explainer("tiny-16m", lecture=True)
+    machine.call("alloc_pages", gfp="GFP_KERNEL", order=10)
+    steps = machine.call("__free_pages", page="$it", order=10)
+    assert only(steps, "__free_one_page")["what"].startswith("the largest order has no buddy: order 10 at")
+
+
+def test_a_mark_that_is_not_the_zone_s_own_is_taken_apart() -> None:
+    machine = Explainer("tiny-16m", lecture=True)
+    machine.call("alloc_pages", gfp="GFP_NOWAIT|__GFP_NOWARN", order=0, until="null")
+    step = of(machine.call("alloc_pages", gfp="GFP_ATOMIC", order=0), "zone_watermark_fast")[-1]
+    found = step["numbers"]
+    assert f"min {found['min_with_reserves']} (of {found['watermark']})" in step["what"]
+    assert found["min_with_reserves"] < found["watermark"]
+    machine = Explainer("tiny-16m", lecture=True)
+    tried = of(machine.call("vmalloc", size=16 << 12), "zone_watermark_fast")
+    step = next(step for step in tried if step["numbers"]["request"])
+    low, request = step["numbers"]["watermark"], step["numbers"]["request"]
+    assert f"low {low + request} ({low} + {request} wanted) + reserve" in step["what"]
+
+
+def test_a_second_free_says_that_nobody_held_it() -> None:
+    machine = Explainer("tiny-16m", lecture=True)
+    machine.call("alloc_pages", gfp="GFP_KERNEL", order=3)
+    machine.call("__free_pages", page="$it", order=3)
+    steps = machine.call("__free_pages", page="$it", order=3)
+    freed = of(steps, "__free_pages")
+    assert "count 0 → -1" in freed[0]["what"]
+    assert "was held by nobody, so that its count, -1, did not come to 0" in freed[1]["what"]
+
+
+@pytest.mark.parametrize(("function", "after"), [("get_page", 1), ("put_page", -1)])
+@pytest.mark.parametrize("debug", [True, False])
+def test_a_reference_of_a_page_that_nobody_holds(function: str, after: int, debug: bool) -> None:
+    """The debugging kernel stops before the count is changed."""
+    machine = Explainer("tiny-16m", lecture=True, debug=debug)
+    step = only(machine.call(function, pfn=0x500), function)
+    assert ("nobody holds it" in step["what"]) is debug
+    assert step["numbers"]["after"] == (0 if debug else after)
+    assert step["verdict"] == ("ok" if function == "get_page" and not debug else "bad")
+
+
+def test_an_interrupt_comes_back_without_the_lock() -> None:
+    machine = Explainer("tiny-16m", lecture=True)
+    machine.call("alloc_page", gfp="GFP_KERNEL")
+    machine.call("trylock_page", page="$it", context="softirq")
+    step = machine.call("lock_page", page="$it", context="hardirq")[-1]
+    assert step["fn"] == "folio_wait_bit_common"
+    assert "comes back without the lock" in step["what"]
+
+
+def test_an_area_is_not_freed_in_an_interrupt_itself() -> None:
+    machine = Explainer("tiny-16m", lecture=True)
+    machine.call("vmalloc", size=8192)
+    assert "__vfree_deferred" in fns(machine.call("vfree", addr="$it", context="hardirq"))
+    machine.call("vmalloc", size=8192)
+    assert "__vfree_deferred" not in fns(machine.call("vfree", addr="$it"))
+
+
 def test_merges_on_the_way_back() -> None:
     machine = Explainer("tiny-16m", lecture=True)
     machine.call("alloc_pages", gfp="GFP_KERNEL", order=0)

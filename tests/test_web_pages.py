@@ -336,6 +336,19 @@ def test_a_bug_says_whether_the_kernel_goes_on(
     assert then in page(client, machine)
 
 
+def test_a_call_that_would_sleep_in_an_interrupt_says_that_it_came_back(
+    client: TestClient, machine: str
+) -> None:
+    call(client, machine, "alloc_page", gfp="GFP_KERNEL", **{"as": "p"})
+    assert " order 0 in " in page(client, machine)
+    call(client, machine, "trylock_page", page="$p")
+    call(client, machine, "lock_page", page="$p", context="hardirq")
+    assert "Here the call comes back, without what it waited for." in page(client, machine)
+    call(client, machine, "unlock_page", page="$p")
+    call(client, machine, "__free_page", page="$p")
+    assert " order 0 in " not in page(client, machine)
+
+
 def test_a_loop_is_shown_as_it_was_asked_for(client: TestClient, machine: str) -> None:
     call(client, machine, "alloc_pages", gfp="GFP_KERNEL", order="4", until="NULL")
     assert "alloc_pages(GFP_KERNEL, 4) until NULL →" in page(client, machine)
@@ -577,6 +590,12 @@ def test_the_curl_lines_of_the_reference_are_accepted(client: TestClient, machin
         ("GFP_KERNEL", ("0xcc0 = GFP_KERNEL", "yes: only from a process", "NORMAL, and those below it")),
         ("GFP_ATOMIC", ("0xa20", "no: allowed in every context", "down to 3/8 of it", "NULL at once")),
         ("0x1", ("GFP_DMA", "DMA only")),
+        ("GFP_KERNEL", ("up to order 3 the OOM killer",)),
+        ("GFP_KERNEL|__GFP_DMA", ("NULL without the OOM killer, which is not asked for so low",)),
+        ("GFP_KERNEL|__GFP_DMA32", ("NULL without the OOM killer", "on i386 as without __GFP_DMA32")),
+        ("GFP_KERNEL|__GFP_THISNODE", ("NULL without the OOM killer: other nodes",)),
+        ("GFP_KERNEL|__GFP_NOFAIL", ("it tries for ever",)),
+        ("GFP_ATOMIC|__GFP_NOFAIL", ("a warning and NULL all the same",)),
         ("__GFP_WAIT|__GFP_REPEAT", ("__GFP_RETRY_MAYFAIL", "__GFP_REPEAT", "without the OOM killer")),
         ("GFP_HIGHUSER_MOVABLE", ("movable", "MOVABLE, then HIGHMEM")),
     ],

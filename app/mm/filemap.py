@@ -65,6 +65,8 @@ def wait_bit(m: Machine, folio: int, *, exclusive: bool) -> None:
             m.trace.queued(folio, exclusive=exclusive)
     else:
         printk.scheduling_while_atomic(m)
+        if m.trace is not None:
+            m.trace.lock_not_had(folio)
 
 
 def unlock_page(m: Machine, pfn: int) -> None:

@@ -167,7 +167,12 @@ NAMES: Final = (
     GfpName("__GFP_IO", __GFP_IO, "action", "reclaim may start physical I/O"),
     GfpName("__GFP_FS", __GFP_FS, "action", "reclaim may call into file systems"),
     GfpName("__GFP_ZERO", __GFP_ZERO, "action", "return zeroed pages"),
-    GfpName("__GFP_ATOMIC", __GFP_ATOMIC, "action", "cannot sleep (6.1's page allocator ignores the bit)"),
+    GfpName(
+        "__GFP_ATOMIC",
+        __GFP_ATOMIC,
+        "action",
+        "cannot sleep; all that 6.1's page allocator gives for the bit is a page below a boosted min mark",
+    ),
     GfpName(
         "__GFP_DIRECT_RECLAIM",
         __GFP_DIRECT_RECLAIM,

@@ -437,10 +437,12 @@ def gfp_pfmemalloc_flags(gfp: int) -> int:
 
 
 def wake_all_kswapds(m: Machine, ac: AllocContext) -> None:
-    """Kernel: wake_all_kswapds"""
+    """Wake the kswapd of each node, once. Kernel: wake_all_kswapds"""
+    last_nid = None
     for zone in ac.zonelist:
-        if zone.managed_pages:
+        if zone.managed_pages and zone.nid != last_nid:
             vmscan.wakeup_kswapd(m, zone)
+            last_nid = zone.nid
 
 
 def nopage(m: Machine, gfp: int, order: int, ac: AllocContext) -> int | None:

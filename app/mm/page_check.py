@@ -178,7 +178,11 @@ def bad_reason(m: Machine, pfn: int, flags: int) -> str | None:
     """What is wrong with a page that should be nobody's; None when nothing is. Kernel: page_bad_reason"""
     if page_ref.page_flags(m, pfn) & flags:
         return f"PAGE_FLAGS_CHECK_AT_{'PREP' if flags == PAGE_FLAGS_CHECK_AT_PREP else 'FREE'} flag(s) set"
-    return "nonzero _refcount" if page_ref.page_ref_count(m, pfn) else None
+    if page_ref.page_ref_count(m, pfn):
+        return "nonzero _refcount"
+    # The first frame of a block on a buddy list says so where others count their mappings.
+    free = m.zone_of(pfn).free_block_at(pfn) if flags == PAGE_FLAGS_CHECK_AT_FREE else None
+    return "nonzero mapcount" if free is not None and free[0] == pfn else None
 
 
 def free_page_is_bad(m: Machine, pfn: int) -> bool:

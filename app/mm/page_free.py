@@ -87,14 +87,15 @@ def is_bad(m: Machine, pfn: int, order: int) -> bool:
 
 
 def suspects(m: Machine, frame: int, end: int) -> Iterator[int]:
-    """The frames of a range that are worth a look: free ones are in order unless they have a record."""
+    """The frames of a range that are worth a look: of a free block its first, and what has a record."""
     while frame < end:
         behind = min(behind_free_block(m, frame), end)
         if behind == frame:
             yield frame
             frame += 1
         else:
-            yield from (free for free in range(frame, behind) if free in m.stray)
+            yield frame
+            yield from (free for free in range(frame + 1, behind) if free in m.stray)
             frame = behind
 
 

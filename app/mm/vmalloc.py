@@ -328,6 +328,8 @@ def vfree(m: Machine, addr: int) -> None:
         return
     context = m.context
     if deferred:
+        if m.trace is not None:
+            m.trace.vfree_deferred(addr)
         m.context = "process"
     vunmap(m, addr)
     vmap_area.drain_vmap_work(m)

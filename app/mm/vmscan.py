@@ -63,7 +63,11 @@ def direct_reclaim(
     before = free_and_pcp(m)
     shrink_slab(m)
     if m.trace is not None:
-        m.trace.reclaim("empty slabs and lazily freed areas are given back", freed=free_and_pcp(m) - before)
+        m.trace.reclaim(
+            "this machine has no page cache, of which Linux would reclaim pages; in its place, empty slabs"
+            " and lazily freed areas are given back",
+            freed=free_and_pcp(m) - before,
+        )
     pfn = page_alloc.get_page_from_freelist(m, gfp, order, alloc_flags, ac)
     if pfn is None:
         free = m.nr_free_pages

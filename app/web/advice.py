@@ -19,7 +19,7 @@ PLACES: Final = (
     (
         N_("a process that may sleep"),
         "GFP_KERNEL",
-        N_("It may wait for reclaim and I/O: the request hardly ever fails."),
+        N_("It may wait for reclaim and I/O: up to order 3, and from NORMAL, the request hardly ever fails."),
     ),
     (
         N_("a process that may not: spinlock held, preemption off"),

@@ -46,6 +46,13 @@ HEADLINES: Final = {
 FATAL: Final = ("kernel BUG at", "Oops: ")
 COMPLAINT: Final = N_("It says so in its log and goes on, as a real one would.")
 
+# And this is of a call that a real kernel would not come back from until somebody wakes it.
+ATOMIC: Final = "BUG: scheduling while atomic"
+NOT_ASLEEP: Final = N_(
+    "A real kernel would now sleep in the interrupt until it is woken. "
+    "Here the call comes back, without what it waited for."
+)
+
 
 def returns(spec: CallSpec) -> str:
     """The C type of what a call returns."""
@@ -132,6 +139,8 @@ def headlines(
     if outcome["verdict"] == "blocked" and tasks:
         return sleeping.why(outcome, tasks, people or {})
     headline, reason = map(_, HEADLINES.get(outcome["verdict"], ("", "")))
+    if outcome["verdict"] == "bug" and any(ATOMIC in line for line in outcome["log"]):
+        return headline, _(NOT_ASLEEP)
     if outcome["verdict"] == "bug" and not any(word in line for line in outcome["log"] for word in FATAL):
         return headline, _(COMPLAINT)
     if outcome["verdict"] != "null":
@@ -202,9 +211,11 @@ def facts(outcome: Outcome, here: Address, people: Names) -> list[Fact]:
 
 def page_facts(page: Outcome, here: Address) -> list[Fact]:
     """Where a page is and who holds it."""
+    # Of a free frame there is nothing that knew how large the block was.
+    order = [Fact(_("order"), str(page["order"]))] if page["refcount"] else []
     return [
         Fact(_("frame"), wording.pfn(page["pfn"]), href=here.at(page["pfn"])),
-        Fact(_("order"), str(page["order"])),
+        *order,
         Fact(_("in"), _("%(zone)s, node %(node)s", zone=page["zone"], node=page["node"])),
         Fact(_("address"), page["address"] or _("none: HIGHMEM, not mapped")),
         Fact("_refcount", str(page["refcount"])),

@@ -22,6 +22,7 @@ from app.mm.gfp import (
     __GFP_NORETRY,
     __GFP_RECLAIMABLE,
     __GFP_RETRY_MAYFAIL,
+    __GFP_THISNODE,
     __GFP_ZERO,
     GFP_ZONEMASK,
 )
@@ -89,13 +90,24 @@ def reserve_words(value: int) -> str:
 def failure_words(value: int) -> str:
     """What happens when no zone has it."""
     if value & __GFP_NOFAIL:
-        return _("it tries for ever")
+        if value & __GFP_DIRECT_RECLAIM:
+            return _("it tries for ever")
+        return _("a warning and NULL all the same: who may not sleep cannot wait until there is one")
     if not value & __GFP_DIRECT_RECLAIM:
         return _("kswapd is woken; NULL at once") if value & __GFP_KSWAPD_RECLAIM else _("NULL at once")
     if value & __GFP_NORETRY:
         return _("one round of light reclaim, then NULL")
     if value & __GFP_RETRY_MAYFAIL:
         return _("reclaim, again and again while that helps, then NULL without the OOM killer")
+    if value & __GFP_THISNODE:
+        return _("reclaim, then NULL without the OOM killer: other nodes may have enough")
+    if value & __GFP_DMA:
+        return _("reclaim, then NULL without the OOM killer, which is not asked for so low a zone")
+    if value & __GFP_DMA32:
+        return _(
+            "reclaim, then NULL without the OOM killer, which is not asked for so low a zone; "
+            "on i386 as without __GFP_DMA32"
+        )
     if value & __GFP_FS:
         return _("reclaim, then up to order 3 the OOM killer; NULL from order 4 on")
     return _(

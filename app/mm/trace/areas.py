@@ -153,6 +153,15 @@ class AreaSteps(Collector):
 
     # -- giving them back -------------------------------------------------------------------------
 
+    def vfree_deferred(self, address: int) -> None:
+        """An interrupt may not wait for the lock under which areas are unmapped."""
+        self.step(
+            "__vfree_deferred",
+            f"{self.m.context} leaves {address:#x} to a kernel worker, and what follows is its work",
+            verdict="deferred",
+            numbers={"address": f"{address:#x}"},
+        )
+
     def vunmap(self, vm: VmStruct) -> None:
         """An area is about to be freed."""
         self.step(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.mm import page_ref
 from app.mm.mmzone import (
+    MAX_ORDER,
     MIGRATE_LETTERS,
     MIGRATE_NAMES,
     PAGE_ALLOC_COSTLY_ORDER,
@@ -24,10 +26,16 @@ class FreeSteps(Collector):
         self.point("mm_page_free", f"{self.page(pfn)} order={order}", ["F", f"{pfn:#x}", order])
 
     def tail_freed(self, pfn: int, order: int, piece: int) -> None:
-        """A piece of a block whose first frame somebody still holds."""
+        """A piece of a block whose first frame was not given up with the last reference to it."""
+        left = page_ref.page_ref_count(self.m, pfn)
+        why = (
+            "is still held"
+            if left > 0
+            else f"was held by nobody, so that its count, {left}, did not come to 0"
+        )
         self.step(
             "__free_pages",
-            f"page frame {pfn:#x} is still held: of its block of order {order},"
+            f"page frame {pfn:#x} {why}: of its block of order {order},"
             f" {pfn + (1 << piece):#x} of order {piece} is freed alone",
             verdict="tail",
             numbers={"pfn": pfn, "order": order, "piece": pfn + (1 << piece), "piece_order": piece},
@@ -61,7 +69,7 @@ class FreeSteps(Collector):
         if free_high:
             what = f"orders 1 to {PAGE_ALLOC_COSTLY_ORDER} come back without being asked for: all {to_free}"
         elif high < pcp.batch:
-            what = f"high {high} < batch {pcp.batch}: one"
+            what = f"high {high} < batch {pcp.batch}: one at least"
         else:
             what = (
                 f"batch {pcp.batch} × 2^{free_factor} = {pcp.batch << free_factor},"
@@ -87,7 +95,8 @@ class FreeSteps(Collector):
         """A batch of per-CPU pages goes back."""
         self.step(
             "free_pcppages_bulk",
-            f"{to_free} of CPU {self.m.cpu}'s {count(pcp.count, 'page')} go back to the buddy lists",
+            f"{'all' if to_free == pcp.count else f'at least {to_free}'} of CPU {self.m.cpu}'s"
+            f" {count(pcp.count, 'page')} go back to the buddy lists, in whole blocks",
             zone,
             numbers={
                 "to_free": to_free,
@@ -115,7 +124,8 @@ class FreeSteps(Collector):
         """
         (pfn, order), (freed_pfn, first_order) = whole, freed
         merges = order - first_order
-        size = f"merged with {count(merges, 'buddy', 'buddies')} to" if merges else "no buddy is free:"
+        none = "the largest order has no buddy:" if order == MAX_ORDER - 1 else "the buddy is not free:"
+        size = f"merged with {count(merges, 'buddy', 'buddies')} to" if merges else none
         self.step(
             "__free_one_page",
             f"{size} order {order} at {pfn:#x}, {'tail' if tail else 'head'}"

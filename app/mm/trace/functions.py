@@ -70,6 +70,7 @@ FILES: Final = {
     "__purge_vmap_area_lazy": VMALLOC,
     "__vmalloc_area_node": VMALLOC,
     "__vmalloc_node_range": VMALLOC,
+    "__vfree_deferred": VMALLOC,
     "__vunmap": VMALLOC,
     "alloc_vmap_area": VMALLOC,
     "free_vmap_area_noflush": VMALLOC,

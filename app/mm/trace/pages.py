@@ -126,7 +126,7 @@ class PageSteps(Collector):
         enough = free - unusable > minimum + reserve
         what = (
             f"free {free:,} − {unusable:,} {'>' if enough else '≤'}"
-            f" {MARKS[index]} {minimum:,} + reserve {reserve:,}"
+            f" {MARKS[index]} {minimum:,}{self.made_up_of(zone, mark, minimum, index)} + reserve {reserve:,}"
         )
         if ok and not enough:
             minimum = with_reserves(zone.watermark[index], alloc_flags)
@@ -161,6 +161,18 @@ class PageSteps(Collector):
                 "alloc_flags": alloc_flags_names(alloc_flags),
             },
         )
+
+    @staticmethod
+    def made_up_of(zone: Zone, mark: int, minimum: int, index: int) -> str:
+        """Where a mark in a comparison is not the zone's own: what it is made of."""
+        watermark = zone.watermark[index]
+        wanted = mark - watermark - zone.boost
+        parts = [f"{watermark:,}"]
+        parts += [f"{zone.boost:,} boost"] if zone.boost else []
+        parts += [f"{wanted:,} wanted"] if wanted else []
+        if minimum == watermark:
+            return ""
+        return f" ({'of ' if minimum != mark else ''}{' + '.join(parts)})"
 
     def fragmenting(self, remote: Zone | None) -> None:
         """The pass that steals nothing has found nothing. remote: the zone of another node that came next."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.mm import filemap, page_ref
 from app.mm.mmzone import MAX_ORDER, pcp_allowed_order
@@ -10,6 +10,10 @@ from app.mm.trace.collector import Collector, count
 
 if TYPE_CHECKING:
     from app.mm.wait import Task
+
+
+# The debugging kernel looks at the count before it changes it.
+UNHELD: Final = ", nobody holds it: a bug, found before the count is changed"
 
 
 class ReferenceSteps(Collector):
@@ -20,13 +24,14 @@ class ReferenceSteps(Collector):
     def got(self, fn: str, pfn: int, head: int, *, taken: bool) -> None:
         """A reference is taken, or cannot be. fn: get_page or get_page_unless_zero."""
         before = page_ref.page_ref_count(self.m, head)
-        after = before + taken
+        refused = taken and fn == "get_page" and self.m.debug and -127 <= before <= 0
+        after = before + (taken and not refused)
         compound = "" if head == pfn else f" of compound page {head:#x}"
+        why = UNHELD if refused else "" if taken else ", a free page is not revived"
         self.step(
             fn,
-            f"page frame {pfn:#x}{compound}: count {before} → {after}"
-            + ("" if taken else ", a free page is not revived"),
-            verdict="ok" if taken else "no",
+            f"page frame {pfn:#x}{compound}: count {before} → {after}{why}",
+            verdict="bad" if refused else "ok" if taken else "no",
             numbers={"pfn": pfn, "head": head, "before": before, "after": after},
         )
 
@@ -36,15 +41,17 @@ class ReferenceSteps(Collector):
         order: as the caller gave it, so perhaps far beyond what any machine has.
         """
         before = page_ref.page_ref_count(self.m, pfn)
+        refused = self.m.debug and before == 0
+        after = before - (not refused)
         last = before == 1
         where = "the per-CPU list" if pcp_allowed_order(order) else "the buddy lists"
         size = count(1 << order, "frame") if order < MAX_ORDER else f"2^{order} frames"
         self.step(
             fn,
-            f"page frame {pfn:#x}: count {before} → {before - 1}"
-            + (f", the last reference: {size} to {where}" if last else ""),
+            f"page frame {pfn:#x}: count {before} → {after}"
+            + (UNHELD if refused else f", the last reference: {size} to {where}" if last else ""),
             verdict="last" if last else "held" if before > 1 else "bad",
-            numbers={"pfn": pfn, "before": before, "after": before - 1, "order": order},
+            numbers={"pfn": pfn, "before": before, "after": after, "order": order},
         )
 
     def lost(self, pfn: int, order: int, total: int) -> None:
@@ -55,6 +62,15 @@ class ReferenceSteps(Collector):
             verdict="lost",
             numbers={"pfn": pfn, "frames": 1 << order, "lost": total},
             changed=[[pfn, 1 << order, "lost"]],
+        )
+
+    def lock_not_had(self, folio: int) -> None:
+        """In an interrupt there is nobody who could sleep until the lock is free."""
+        self.step(
+            "folio_wait_bit_common",
+            f"{self.m.context} may not sleep until {folio:#x} is unlocked: it comes back without the lock",
+            verdict="bad",
+            numbers={"pfn": folio, "holder": filemap.holder(self.m, folio)},
         )
 
     # -- the lock ---------------------------------------------------------------------------------

@@ -349,6 +349,10 @@ def test_enough_frames_but_no_block() -> None:
     first = of(steps, "zone_watermark_fast")[0]
     assert " > " in first["what"]
     assert first["what"].endswith("but no block of order ≥ 4")
+    # Who may sleep has pages moved together, too; but there are none that can be.
+    steps = machine.call("alloc_pages", gfp="GFP_KERNEL|__GFP_NORETRY|__GFP_NOWARN", order=1)
+    assert verdicts(steps, "__alloc_pages_direct_compact") == ["no"]
+    assert steps[-1]["verdict"] == "null"
 
 
 def test_a_highatomic_reserve() -> None:

@@ -43,6 +43,8 @@ def reclaim_and_compact(
             m.trace.reclaim("a costly order that shall not be retried, and too little is free to compact")
         return None
     pfn = direct_reclaim(m, gfp, order, alloc_flags, ac)
+    if pfn is None and order and m.trace is not None:
+        m.trace.direct_compact(order)
     if pfn is None and page_alloc.unreserve_highatomic_pageblock(m, ac, force=True):
         pfn = page_alloc.get_page_from_freelist(m, gfp, order, alloc_flags, ac)
     if pfn is None and not may_fail(m, gfp, order, ac):

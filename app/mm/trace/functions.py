@@ -15,6 +15,7 @@ HIGHMEM: Final = "mm/highmem.c"
 FILES: Final = {
     "__alloc_pages": PAGE_ALLOC,
     "__alloc_pages_bulk": PAGE_ALLOC,
+    "__alloc_pages_direct_compact": PAGE_ALLOC,
     "__alloc_pages_direct_reclaim": PAGE_ALLOC,
     "__alloc_pages_may_oom": PAGE_ALLOC,
     "__alloc_pages_slowpath": PAGE_ALLOC,

@@ -44,6 +44,15 @@ class ReclaimSteps(Collector):
             numbers={} if freed is None else {"freed": freed},
         )
 
+    def direct_compact(self, order: int) -> None:
+        """Compaction moves pages of user space and of files together; here is none of them."""
+        self.step(
+            "__alloc_pages_direct_compact",
+            "nothing can be moved: compaction moves pages that are on LRU lists, and these are on none",
+            verdict="no",
+            numbers={"order": order},
+        )
+
     def may_oom(self, what: str, verdict: str) -> None:
         """The OOM killer, or why it is not asked."""
         self.step("__alloc_pages_may_oom", what, verdict=verdict)

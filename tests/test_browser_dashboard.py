@@ -436,6 +436,92 @@ def part_of(path: str) -> str:
     return "#panels" if "panel=" in path else "#inspector" if "pfn=" in path else "html"
 
 
+def focused(page: Page) -> str:
+    return str(page.evaluate("document.activeElement.textContent.trim() || document.activeElement.id"))
+
+
+def test_who_calls_by_keyboard_can_call_again(silent: Page, address: str) -> None:
+    """A button keeps the focus while its request is on its way, and after it."""
+    create(silent, address)
+    button = silent.get_by_role("button", name="Call alloc_pages")
+    button.focus()
+    for seq in (1, 2):
+        silent.keyboard.press("Enter")
+        expect(silent.locator("#head-seq")).to_have_text(f"#{seq}")
+        expect(silent.locator("#call form")).not_to_have_attribute("aria-busy", "true")
+        expect(button).to_be_focused()
+    undo = silent.locator("#undo")
+    undo.focus()
+    for seq in (3, 4):
+        silent.keyboard.press("Enter")
+        expect(silent.locator("#head-seq")).to_have_text(f"#{seq}")
+        expect(undo).to_be_focused()
+    # What cannot be pressed any more hands the focus to the part that it stands in.
+    silent.locator("#time-before").focus()
+    silent.locator("#time-before").press("Enter")
+    expect(silent.locator("#time-after")).to_be_visible()
+    silent.locator("#time-after").press("Enter")
+    expect(silent.locator("body")).not_to_have_class(re.compile("past"))
+    assert silent.evaluate("document.activeElement !== document.body"), focused(silent)
+
+
+def test_an_answer_that_is_lost_is_not_taken_for_a_call_that_was_not_made(silent: Page, address: str) -> None:
+    create(silent, address)
+
+    def lose(route: Route) -> None:
+        route.fetch()
+        route.abort("aborted")
+
+    silent.route("**/calls", lose, times=1)
+    silent.get_by_role("button", name="Call alloc_pages").click()
+    expect(silent.locator("#call-refused")).to_contain_text("It is not known what happened")
+    expect(silent.locator("#call-refused")).to_contain_text("The journal shows whether the call was made.")
+    expect(silent.locator("#head-seq")).to_have_text("#1")
+    busy = {"status": 503, "json": {"title": "Busy", "status": 503, "detail": "try again"}}
+    silent.route("**/calls", lambda route: route.fulfill(**busy), times=1)  # type: ignore[arg-type]
+    silent.get_by_role("button", name="Call alloc_pages").click()
+    expect(silent.locator("#call-refused")).to_contain_text(
+        "The server can make no call now: nothing happened"
+    )
+    # What works afterwards leaves no old complaint standing in the console.
+    silent.get_by_label("A call as a line of text").fill("alloc_pages(")
+    silent.keyboard.press("Enter")
+    expect(silent.locator("#console-answer")).to_contain_text("Not a kernel call")
+    silent.locator("#undo").click()
+    expect(silent.locator("#head-seq")).to_have_text("#2")
+    expect(silent.locator("#console-answer")).to_be_empty()
+
+
+def test_a_machine_that_was_deleted_elsewhere_is_not_there_any_more(silent: Page, address: str) -> None:
+    create(silent, address)
+    machine = silent.url.replace(f"{address}/", f"{address}/api/v1/")
+    assert silent.request.delete(machine).ok
+    expect(silent.locator("#live")).to_contain_text("gone")
+    expect(silent.locator("#live-said")).to_have_text("This machine is not there any more.")
+    expect(silent.get_by_role("button", name="Call alloc_pages")).to_be_disabled()
+    silent.get_by_role("link", name="To your sessions").click()
+    expect(silent.get_by_role("heading", name="Your sessions")).to_be_visible()
+
+
+def test_on_a_phone_a_frame_that_is_tapped_is_told_about(silent: Page, address: str) -> None:
+    silent.set_viewport_size({"width": 390, "height": 844})
+    create(silent, address)
+    canvas(silent).click(position={"x": 40, "y": 40})
+    expect(silent.locator("#inspector-title")).to_be_in_viewport()
+
+
+def test_long_names_make_no_page_scroll_sideways(silent: Page, address: str) -> None:
+    create(silent, address)
+    machine = silent.url.replace(f"{address}/", f"{address}/api/v1/")
+    for name in ("Memory management week 4, exercise two", "memory_management_week4_exercise2_alice" * 2):
+        assert silent.request.patch(machine, data={"name": name}).ok
+        for path in ("", "/delete"):
+            for width in (320, 390, 1024):
+                silent.set_viewport_size({"width": width, "height": 844})
+                silent.goto(machine.replace("/api/v1", "") + path)
+                assert silent.evaluate("document.documentElement.scrollWidth") <= width, (name, path, width)
+
+
 def test_the_log_is_read_from_its_end(silent: Page, address: str) -> None:
     create(silent, address)
     for order in (10, 10, 10):

@@ -143,3 +143,13 @@ def test_it_fits_and_axe_finds_nothing_serious(size: str, browser: Browser, addr
             panel.get_by_role("button", name="Run this step").click()
             expect(panel.locator(".demo-results li")).to_have_count(2)
     context.close()
+
+
+def test_by_keyboard_a_step_leads_to_the_next(silent: Page, address: str) -> None:
+    panel = begin(silent, address, "Split and merge")
+    expect(silent.locator("html[data-ready]")).to_be_attached()
+    first = next(number for number, step in enumerate(STEPS) if step.calls)
+    for _ in range(first):
+        panel.get_by_role("link", name="Next").press("Enter")
+    panel.get_by_role("button", name="Run this step").press("Enter")
+    expect(panel.get_by_role("link", name="Next")).to_be_focused()

@@ -212,3 +212,20 @@ def test_a_name_that_cannot_be_is_refused_before_the_file_is_told_again(client: 
     answer = upload(client, client.get(f"{BASE}{path}/export").content, "x" * 200)
     assert answer.status_code == 422
     assert "<code>name</code>" in answer.text
+
+
+def test_calls_are_those_of_a_machine_s_own(client: TestClient) -> None:
+    """A fork begins at a row of another machine, and has none itself."""
+    made = client.post(f"{BASE}/sessions", json={"name": "first", "machine": {"profile": "tiny-16m"}}).json()
+    lines, text = "alloc_page(GFP_KERNEL)\n" * 2, {"Content-Type": "text/plain"}
+    client.post(f"{BASE}/sessions/{made['id']}/calls", content=lines, headers=text)
+    fork = client.post(f"{BASE}/sessions/{made['id']}/fork", json={"name": "second"}).json()
+    assert fork["seq"] == 2
+    rows = {
+        sid: client.get("/").text.partition(f'id="session-{sid}"')[2].partition("</tr>")[0]
+        for sid in (made["id"], fork["id"])
+    }
+    assert '<td class="num mono">2</td>' in rows[made["id"]]
+    assert '<td class="num mono">0</td>' in rows[fork["id"]]
+    assert "its 0 journalled calls" in client.get(f"/sessions/{fork['id']}/delete").text
+    assert "its 2 journalled calls" in client.get(f"/sessions/{made['id']}/delete").text

@@ -141,6 +141,11 @@ def test_two_meet_on_a_lock_under_their_names(shared: Shared) -> None:
     assert "Release" not in text_of(shared.kim.get(f"{at_machine}?panel=tasks"))
     assert "Bo (m2) waits for 0x00400" in text_of(shared.teacher.get(shared.lab))
     assert "You sleep" in text_of(shared.bo.get(shared.lab))
+    # While the lab is frozen they can only wait: what would be refused is not offered.
+    assert at(shared.teacher.post(f"{shared.lab}/freeze", data={"frozen": "on"})) == shared.lab
+    assert "Release" not in text_of(shared.bo.get(shared.lab))
+    assert "Release" in text_of(shared.teacher.get(shared.lab))
+    assert at(shared.teacher.post(f"{shared.lab}/freeze", data={"frozen": "off"})) == shared.lab
     # A task that sleeps makes no other call, and is told so where it tried.
     asleep = shared.bo.post(f"{at_machine}/call/alloc_page", data={"gfp": "GFP_ATOMIC"})
     assert asleep.status_code == 409
@@ -204,10 +209,12 @@ def test_frozen_is_a_state_of_every_page(shared: Shared) -> None:
 def test_locked_and_reset(shared: Shared) -> None:
     copy = shared.copy(shared.kim)
     assert at(shared.kim.post(f"{copy}/line", data={"line": "alloc_page(GFP_KERNEL)"}))
+    assert "Catch up to" in text_of(shared.kim.get(shared.lab))
     assert at(shared.teacher.post(f"{shared.lab}{copy}/lock", data={"locked": "on"})).startswith(
         f"{shared.lab}/members#machine-"
     )
     assert "The instructor has locked this machine" in text_of(shared.kim.get(copy))
+    assert "Catch up to" not in text_of(shared.kim.get(shared.lab))
     assert "locked" in text_of(shared.teacher.get(f"{shared.lab}/members"))
     assert shared.kim.post(f"{copy}/line", data={"line": "alloc_page(GFP_KERNEL)"}).status_code == 409
     assert "of Kim?" in text_of(shared.teacher.get(f"{shared.lab}{copy}/reset"))
@@ -262,6 +269,8 @@ def test_closed_for_good(shared: Shared) -> None:
     for path in (shared.lab, copy, f"/sessions/{shared.operated}"):
         assert "closed" in text_of(shared.kim.get(path)).lower()
     assert "My copy" not in text_of(shared.kim.get(shared.lab))
+    assert "You have no copy of it." in text_of(shared.bo.get(shared.lab))
+    assert "Everybody calls this one machine" not in text_of(shared.bo.get(shared.lab))
     assert shared.kim.post(f"{copy}/line", data={"line": "alloc_page(GFP_KERNEL)"}).status_code == 409
     assert shared.kim.post(f"{shared.lab}/machines/{shared.machine}/copy").status_code == 409
     answer = shared.teacher.post(f"{shared.lab}/freeze", data={"frozen": "on"})

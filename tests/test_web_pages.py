@@ -662,6 +662,12 @@ def test_choices_are_remembered_and_the_address_goes_before(client: TestClient, 
     html = client.get(machine).text
     assert '<html lang="en" data-theme="dark" data-projector>' in html
     assert "_count _refcount" in page(client, f"{machine}?pfn=0x400")
+    call(client, machine, "alloc_page", gfp="GFP_KERNEL")
+    assert "_count 1" in page(client, machine)
+    assert "_refcount 1" in page(client, f"{machine}?names=6.1")
+    at_start = page(client, f"{machine}?at=0")
+    assert "Before the first call." in at_start
+    assert "Nothing has been called yet" not in at_start
     assert "_refcount _count" in page(client, f"{machine}?pfn=0x400&names=6.1")
     client.cookies.clear()
     assert '<html lang="en">' in client.get(machine).text

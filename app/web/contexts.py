@@ -198,8 +198,8 @@ class GfpFlag:
 class SessionRow:
     """A session in the list.
 
-    last: text of its last call; verdict: of it, None where there was no call. map: a picture of the machine,
-    map_words: what it shows. api: the session's address in the API.
+    calls: rows of its own journal. last: text of its last call; verdict: of it, None where there was no
+    call. map: a picture of the machine, map_words: what it shows. api: the session's address in the API.
     """
 
     id: str
@@ -208,6 +208,7 @@ class SessionRow:
     profile: str
     memory: str
     seq: int
+    calls: int
     last: str | None
     verdict: str | None
     created: str
@@ -256,12 +257,12 @@ class HomePage(Page):
 
 @dataclass(frozen=True, slots=True)
 class DeletePage(Page):
-    """delete.html: what is lost when a session is deleted. labs: those that have it as a machine."""
+    """delete.html: what is lost when a session is deleted: calls, and labs that have it as a machine."""
 
     TEMPLATE: ClassVar[str] = "delete.html"
     id: str
     name: str
-    seq: int
+    calls: int
     labs: Sequence[Link]
 
 

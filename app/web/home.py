@@ -148,7 +148,7 @@ async def confirm_delete(request: Request, session_id: str) -> Response:
             title=_("Delete %(name)s", name=info.name),
             id=info.id,
             name=info.name,
-            seq=info.seq,
+            calls=info.seq - info.start,
             labs=await belonging.used_in(request, info.id),
         )
     )
@@ -254,6 +254,7 @@ def row(info: SessionInfo, event: Event | None, thumbnails: Thumbnails) -> Sessi
         profile=info.machine["profile"] or "dump",
         memory=wording.size(info.machine["memory"]),
         seq=info.seq,
+        calls=info.seq - info.start,
         last=call_text(outcome) if outcome else None,
         verdict=outcome["verdict"] if outcome else None,
         created=info.created,

@@ -218,7 +218,7 @@ def page_facts(page: Outcome, here: Address) -> list[Fact]:
         *order,
         Fact(_("in"), _("%(zone)s, node %(node)s", zone=page["zone"], node=page["node"])),
         Fact(_("address"), page["address"] or _("none: HIGHMEM, not mapped")),
-        Fact("_refcount", str(page["refcount"])),
+        Fact("_refcount", str(page["refcount"]), "_count"),
     ]
 
 

@@ -214,6 +214,8 @@ async def sleepers(
         return ()
     sessions, who = door(request)
     person = asker(request)
+    if lab.frozen and person.lab is not None:
+        return ()
     try:
         tasks = (await sessions.read(who, machine.session_id, show.tasks))["tasks"]
     except (NotFound, Conflict, Busy, StorageFull):

@@ -12,6 +12,11 @@ export class Refused extends Error {
     this.out = problem.status === 401;
     /** Frozen, locked or closed: it was a call, but none is made now. */
     this.held = problem.status === 409;
+    /** The machine is deleted, or not one's own any more. */
+    this.gone = problem.status === 404;
+    /** Busy, or without room: nothing was stored. Of other failures of the server it is not known. */
+    this.unable = [503, 507].includes(problem.status ?? 0);
+    this.failed = (problem.status ?? 0) >= 500 && !this.unable;
     this.asleep = /^(line \d+: )?task '[^']*' sleeps/.test(this.message);
   }
 }
@@ -35,7 +40,7 @@ function words(text) {
 
 /** @param {Response} response */
 async function answered(response) {
-  const body = await response.json().catch(() => ({ title: `${response.status} ${response.statusText}` }));
+  const body = await response.json().catch(() => ({ title: `${response.status} ${response.statusText}`, status: response.status }));
   if (!response.ok) throw new Refused(body);
   return body;
 }

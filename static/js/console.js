@@ -21,6 +21,13 @@ export class Console {
     });
   }
 
+  /** Something has worked meanwhile: an old complaint is not left standing. */
+  works() {
+    if (!this.answer.classList.contains("refused")) return;
+    this.answer.classList.remove("refused");
+    this.answer.replaceChildren();
+  }
+
   /** @param {string} text */
   remember(text) {
     if (this.past.at(-1) !== text) this.past.push(text);

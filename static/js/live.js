@@ -1,7 +1,7 @@
 // Following the session: the page hears of every row, draws what it did to frames at once, and has itself brought up to date
 // as often as the server bears it. Whether it is live can be seen; a page that nobody looks at does not follow.
 
-import { one } from "./dom.js";
+import { all, one } from "./dom.js";
 import { signedOut } from "./entrance.js";
 import { Source } from "./source.js";
 import { _, decimal } from "./text.js";
@@ -12,7 +12,7 @@ const RETRY = 500; // ms after a refresh that did not succeed, or had to wait
 const STALE = 10_000; // ms of reconnecting until what is shown counts as old
 const SAY = 10_000; // ms between two announcements
 
-const STATES = { live: _("live"), reconnecting: _("reconnecting"), stale: _("stale"), out: "" };
+const STATES = { live: _("live"), reconnecting: _("reconnecting"), stale: _("stale"), out: "", gone: "" };
 
 /** @typedef {import("./source.js").Message} Message */
 
@@ -104,7 +104,20 @@ export class Live {
     const time = new Date().toLocaleTimeString([], { hour: "2-digit", minute: "2-digit" });
     this.box.title = state === "live" ? _("Calls of others are shown as they are made") : _("Not followed since %(time)s", { time });
     if (state === "out") this.box.replaceChildren(...signedOut());
+    else if (state === "gone") this.end();
     else this.box.replaceChildren(STATES[state], ...(state === "stale" ? [" ", this.reload] : []));
+  }
+
+  /** The machine was deleted, or is shared no more: what would be refused is not offered any longer. */
+  end() {
+    const link = document.createElement("a");
+    link.href = "/";
+    link.textContent = _("To your sessions");
+    this.box.replaceChildren(_("gone"), " ", link);
+    this.box.title = this.said.textContent = _("This machine is not there any more.");
+    for (const form of ["[data-call]", "[data-console]", "[data-history]", "[data-demo]", "[data-place]"]) {
+      for (const button of all(document, `${form} button`, HTMLButtonElement)) button.disabled = true;
+    }
   }
 
   /** One sentence for many rows: a reader is told that the machine moves, not each move. */

@@ -25,8 +25,7 @@ const terminal = new Console(line);
  * @param {HTMLFormElement} form @param {string} text
  */
 async function make(form, text) {
-  const buttons = all(form, "button", HTMLButtonElement);
-  for (const button of buttons) button.disabled = true;
+  form.ariaBusy = "true";
   terminal.answer.classList.remove("refused");
   try {
     const outcome = await view.first(() => call(view.api, text));
@@ -45,7 +44,7 @@ async function make(form, text) {
     refused(error, form);
     return false;
   } finally {
-    for (const button of buttons) button.disabled = false;
+    form.ariaBusy = null;
   }
 }
 
@@ -63,17 +62,24 @@ async function run(form) {
 /** Run a step of a demo; the page that says why it was refused is asked for as without script. @param {HTMLFormElement} form */
 async function demo(form) {
   const button = one(form, "button", HTMLButtonElement);
-  button.disabled = true;
+  form.ariaBusy = "true";
   button.textContent = _("Running …");
   try {
     await view.first(async () => {
       const to = await runStep(form);
-      if (to) await view.show(to);
-      else form.submit();
+      if (!to) {
+        form.submit();
+        return;
+      }
+      const held = form.contains(document.activeElement);
+      terminal.works();
+      await view.show(to);
+      const next = maybe(document, "#demo .demo-foot :is([rel=next], .primary)", HTMLElement) ?? maybe(document, "#demo", HTMLElement);
+      if (held) next?.focus({ preventScroll: true });
     });
   } catch (error) {
     refused(error, form);
-    button.disabled = false;
+    form.ariaBusy = null;
     button.textContent = _("Run this step");
   }
 }
@@ -82,7 +88,7 @@ async function demo(form) {
 async function back(form, submitter) {
   const sent = view.send(form, submitter);
   busy(true);
-  await sent.catch((error) => refused(error, form)).finally(() => busy(false));
+  await sent.then(() => terminal.works(), (error) => refused(error, form)).finally(() => busy(false));
 }
 
 document.addEventListener("submit", async (event) => {
@@ -98,6 +104,8 @@ document.addEventListener("submit", async (event) => {
   ].find(({ kind }) => form.matches(kind));
   if (!does) return;
   event.preventDefault();
+  // Its request is on its way. That its buttons are not disabled keeps the focus where it is.
+  if (form.ariaBusy === "true") return;
   await does.act();
 });
 

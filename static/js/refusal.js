@@ -20,7 +20,9 @@ export function called() {
 /** What was at fault, field by field where that is known. @param {unknown} error */
 function faults(error) {
   const message = error instanceof Error ? error.message : String(error);
-  if (!(error instanceof Refused)) return [{ field: "", words: _("The server cannot be reached: %(message)s", { message }) }];
+  if (!(error instanceof Refused)) {
+    return [{ field: "", words: _("The answer did not arrive (%(message)s). The journal shows whether the call was made.", { message }) }];
+  }
   return error.faults.length ? error.faults : [{ field: "", words: message }];
 }
 
@@ -28,6 +30,9 @@ function faults(error) {
 function titled(error) {
   if (error instanceof Refused && error.asleep) return _("The task sleeps: nothing happened");
   if (error instanceof Refused && error.held) return _("The machine takes no calls now: nothing happened");
+  if (!(error instanceof Refused) || error.failed) return _("It is not known what happened");
+  if (error.gone) return _("This machine is not there any more: nothing happened");
+  if (error.unable) return _("The server can make no call now: nothing happened");
   return _("Not a kernel call: nothing happened");
 }
 

@@ -96,5 +96,14 @@ function refocus(region, was) {
   const same =
     document.getElementById(was.id) ??
     all(region, "a, button, input, summary", HTMLElement).find((node) => node.textContent === was.textContent);
-  (same ?? (region instanceof HTMLElement ? region : null))?.focus({ preventScroll: true });
+  if (same instanceof HTMLElement && !same.matches(":disabled, [hidden]")) {
+    same.focus({ preventScroll: true });
+    if (document.activeElement === same) return;
+  }
+  if (!(region instanceof HTMLElement)) return;
+  if (!region.hasAttribute("tabindex")) {
+    region.tabIndex = -1;
+    region.addEventListener("blur", () => region.removeAttribute("tabindex"), { once: true });
+  }
+  region.focus({ preventScroll: true });
 }

@@ -7,7 +7,7 @@ const MOST = 4000; // runs in one piece of news
 /**
  * Rows from one seq to another. changed: what they did to frames, in order; null where that is too much to say.
  * @typedef {{from: number, to: number, changed: [number, number, string][] | null}} News
- * @typedef {"live" | "reconnecting" | "stale" | "out"} State
+ * @typedef {"live" | "reconnecting" | "stale" | "out" | "gone"} State
  * @typedef {{news: News} | {state: State}} Message
  */
 
@@ -43,11 +43,12 @@ export class Source {
     return stream;
   }
 
-  /** A stream does not tell why it was refused; who is signed out need not ask again. @param {EventSource} stream */
+  /** A stream does not tell why it was refused; who is signed out, or whose machine is gone, need not ask again. @param {EventSource} stream */
   async refused(stream) {
     const status = await fetch(this.api).then((response) => response.status, () => 0);
     if (stream !== this.stream || this.closed) return;
     if (status === 401) this.is("out");
+    else if (status === 404) this.is("gone");
     else this.again = setTimeout(() => (this.stream = this.open()), AGAIN);
   }
 

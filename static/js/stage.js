@@ -81,9 +81,10 @@ class Stage {
     sessionStorage.setItem(KEY, JSON.stringify({ lab: this.api, does, at }));
   }
 
-  /** @param {string} words */
-  say(words) {
+  /** @param {string} words @param {boolean} shown false where the strip beside it shows it, too */
+  say(words, shown = true) {
     this.said.textContent = words;
+    this.said.classList.toggle("unseen", !shown);
   }
 
   show() {
@@ -220,10 +221,10 @@ class Stage {
       const locked = data.sessions.includes(session());
       // Of what is locked elsewhere nothing is seen here: a class does not read its pages again for one.
       if (JSON.parse(was).sessions.includes(session()) === locked) return;
-      this.say(locked ? _("The instructor has locked this machine for now") : _("The instructor has unlocked this machine"));
+      this.say(locked ? _("The instructor has locked this machine for now") : _("The instructor has unlocked this machine"), !locked);
     }
-    if (kind === "frozen") this.say(data.frozen ? _("The lab is frozen: calls are stopped for now") : _("Calls go on"));
-    if (kind === "closed") this.say(_("The lab is closed: its machines can be read, but not called any more"));
+    if (kind === "frozen") this.say(data.frozen ? _("The lab is frozen: calls are stopped for now") : _("Calls go on"), !data.frozen);
+    if (kind === "closed") this.say(_("The lab is closed: its machines can be read, but not called any more"), false);
     if (kind === "checkpoint") {
       const before = new Set(JSON.parse(was).checkpoints.map((/** @type {{id: string}} */ mark) => mark.id));
       const mark = data.checkpoints.findLast((/** @type {{id: string}} */ { id }) => !before.has(id));

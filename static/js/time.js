@@ -67,7 +67,7 @@ function slider() {
   return one(document, "#time-at", HTMLInputElement);
 }
 
-/** Of forms that change history while a request is on its way. @param {boolean} disabled */
-export function busy(disabled) {
-  for (const button of all(document, "[data-history] button", HTMLButtonElement)) button.disabled = disabled;
+/** Forms that change history take no second request while one is on its way. @param {boolean} on */
+export function busy(on) {
+  for (const form of all(document, "[data-history]", HTMLFormElement)) form.ariaBusy = on ? "true" : null;
 }

@@ -9,6 +9,7 @@ import { load, parse, swap } from "./regions.js";
 
 /** @typedef {import("./frames.js").Run} Run */
 
+const STACKED = "(max-width: 719px)";
 const LONG = 300; // ms until something that is on its way is shown to be
 
 /** The row that a page's banner shows. @param {Document} page */
@@ -37,7 +38,11 @@ export class View {
       (runs) => this.past || this.map.apply(runs),
       () => this.refresh(),
     );
-    this.map.onInspect = (pfn) => this.show(this.address({ pfn: `0x${pfn.toString(16)}`, obj: null }));
+    this.map.onInspect = async (pfn) => {
+      await this.show(this.address({ pfn: `0x${pfn.toString(16)}`, obj: null }));
+      // Where everything stands below each other, what was asked for would be far below.
+      if (matchMedia(STACKED).matches) one(document, "#inspector", HTMLElement).scrollIntoView({ block: "nearest" });
+    };
     this.map.onWindow = (window) => this.show(this.address(window), { push: false });
     this.ready = this.map.open(this.runs(bannerSeq(document)));
     this.outlined = bannerSeq(document);

@@ -178,6 +178,7 @@ def test_what_is_wrong_with_an_exported_session_is_told_by_its_line(
         (b"\xff\xfe\x00", "not JSON"),
         (b"[" * 100_000, "not JSON"),
         (b'"kmemlab"', "one JSON object"),
+        (b'{"a": 1}', "this is neither a dump of a machine nor an exported session"),
     ],
 )
 def test_what_is_no_file_of_ours(client: TestClient, content: bytes, words: str) -> None:

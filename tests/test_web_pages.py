@@ -610,6 +610,7 @@ def test_a_mask_that_is_none(client: TestClient) -> None:
     assert answer.status_code == 422
     assert 'value="GFP_NONSENSE"' in answer.text
     assert "unknown flag" in text_of(answer)
+    assert "the page /gfp lists the names" in text_of(answer)
 
 
 def test_ticked_flags_become_a_mask(client: TestClient) -> None:

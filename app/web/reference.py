@@ -21,6 +21,7 @@ from app.web.gfptables import groups
 from app.web.language import _
 from app.web.mask import facts
 from app.web.recipes import Api, curl
+from app.web.refusals import of_pages
 from app.web.render import respond
 from app.web.shell import shell_of
 
@@ -52,7 +53,7 @@ async def gfp_page(request: Request, mask: str = "") -> Response:
     try:
         value, error = gfp.parse(typed), None
     except BadArgument as refused:
-        value, error = 0, refused.faults[0].msg
+        value, error = 0, of_pages(refused.faults[0].msg)
     return respond(
         GfpPage(
             shell=shell_of(request),

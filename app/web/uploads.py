@@ -42,6 +42,8 @@ def dump_of(file: IO[bytes], limit: int) -> dict[str, Any] | None:
         raise BadArgument.at("file", not_json(str(error))) from None
     if not isinstance(document, dict):
         raise BadArgument.at("file", _("a dump is one JSON object"))
+    if "kernel" not in document:
+        raise BadArgument.at("file", _("this is neither a dump of a machine nor an exported session"))
     return document
 
 

@@ -492,6 +492,20 @@ def test_an_answer_that_is_lost_is_not_taken_for_a_call_that_was_not_made(silent
     expect(silent.locator("#console-answer")).to_be_empty()
 
 
+def test_a_page_that_was_refused_is_an_answer(silent: Page, address: str) -> None:
+    """Undo leads to a page: what that says, without a machine, is no broken line."""
+    create(silent, address)
+    console(silent, "alloc_page(GFP_KERNEL)")
+    busy = {"status": 503, "content_type": "text/html", "body": "<h1>Busy</h1>"}
+    silent.route("**/undo", lambda route: route.fulfill(**busy), times=1)  # type: ignore[arg-type]
+    silent.locator("#undo").click()
+    answer = silent.locator("#console-answer")
+    expect(answer).to_have_text("The server can make no call now: nothing happened. Busy")
+    silent.route("**/undo", lambda route: route.fulfill(status=200, body="<h1>Join</h1>"), times=1)
+    silent.locator("#undo").click()
+    expect(answer).to_have_text("You are signed out here. Come in again")
+
+
 def test_a_machine_that_was_deleted_elsewhere_is_not_there_any_more(silent: Page, address: str) -> None:
     create(silent, address)
     machine = silent.url.replace(f"{address}/", f"{address}/api/v1/")
@@ -499,6 +513,7 @@ def test_a_machine_that_was_deleted_elsewhere_is_not_there_any_more(silent: Page
     expect(silent.locator("#live")).to_contain_text("gone")
     expect(silent.locator("#live-said")).to_have_text("This machine is not there any more.")
     expect(silent.get_by_role("button", name="Call alloc_pages")).to_be_disabled()
+    expect(silent.get_by_role("button", name="Fork from here")).to_be_disabled()
     silent.get_by_role("link", name="To your sessions").click()
     expect(silent.get_by_role("heading", name="Your sessions")).to_be_visible()
 

@@ -89,14 +89,10 @@ def is_bad(m: Machine, pfn: int, order: int) -> bool:
 def suspects(m: Machine, frame: int, end: int) -> Iterator[int]:
     """The frames of a range that are worth a look: of a free block its first, and what has a record."""
     while frame < end:
-        behind = min(behind_free_block(m, frame), end)
-        if behind == frame:
-            yield frame
-            frame += 1
-        else:
-            yield frame
-            yield from (free for free in range(frame + 1, behind) if free in m.stray)
-            frame = behind
+        yield frame
+        behind = max(frame + 1, min(behind_free_block(m, frame), end))
+        yield from (free for free in range(frame + 1, behind) if free in m.stray)
+        frame = behind
 
 
 def behind_free_block(m: Machine, frame: int) -> int:

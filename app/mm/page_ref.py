@@ -91,6 +91,11 @@ def page_ref_count(m: Machine, pfn: int) -> int:
     return page.refcount if page is not None else int(is_reserved(m, pfn))
 
 
+def folio_ref_zero_or_close_to_overflow(m: Machine, pfn: int) -> bool:
+    """Whether no further reference may be taken. Kernel: include/linux/mm.h, the macro of that name"""
+    return -127 <= page_ref_count(m, pfn) <= 0
+
+
 def page_flags(m: Machine, pfn: int) -> int:
     """The PG_ bits of this very frame."""
     page = m.pages.get(pfn) or m.stray.get(pfn)

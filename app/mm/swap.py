@@ -12,7 +12,14 @@ from typing import TYPE_CHECKING
 from app.mm import page_alloc, page_check, page_free, printk
 from app.mm.memory_model import PAGE_SHIFT
 from app.mm.page import PG_head
-from app.mm.page_ref import block_of, compound_head, page_count, page_ref_add, page_ref_count
+from app.mm.page_ref import (
+    block_of,
+    compound_head,
+    folio_ref_zero_or_close_to_overflow,
+    page_count,
+    page_ref_add,
+    page_ref_count,
+)
 
 if TYPE_CHECKING:
     from app.mm.machine import Machine
@@ -73,7 +80,7 @@ def get_page(m: Machine, pfn: int) -> None:
     if page is not None and page.refcount > 0:
         page.refcount += 1
         return
-    if m.debug and -127 <= page_ref_count(m, head) <= 0:
+    if m.debug and folio_ref_zero_or_close_to_overflow(m, head):
         condition = "((unsigned int) folio_ref_count(folio) + 127u <= 127u)"
         page_check.vm_bug_on_folio(m, head, condition, "include/linux/mm.h:1146")
     page_ref_add(m, head, 1)

@@ -115,9 +115,7 @@ export class Live {
     link.textContent = _("To your sessions");
     this.box.replaceChildren(_("gone"), " ", link);
     this.box.title = this.said.textContent = _("This machine is not there any more.");
-    for (const form of ["[data-call]", "[data-console]", "[data-history]", "[data-demo]", "[data-place]"]) {
-      for (const button of all(document, `${form} button`, HTMLButtonElement)) button.disabled = true;
-    }
+    for (const button of all(document, "main form[method=post] button", HTMLButtonElement)) button.disabled = true;
   }
 
   /** One sentence for many rows: a reader is told that the machine moves, not each move. */

@@ -1,6 +1,7 @@
 // The page is its own fragment: what changed is taken from the same page, rendered anew by the server, part by part. So a
 // machine looks the same with and without script, and nothing that did not change moves.
 
+import { Refused } from "./api.js";
 import { copyButtons } from "./copy.js";
 import { all, maybe } from "./dom.js";
 
@@ -15,7 +16,11 @@ export async function load(address) {
 /** @param {Response} response */
 export async function parse(response) {
   const page = new DOMParser().parseFromString(await response.text(), "text/html");
-  if (!page.getElementById("machine")) throw new Error(page.querySelector("h1")?.textContent ?? response.statusText);
+  if (!page.getElementById("machine")) {
+    const detail = page.querySelector("h1")?.textContent ?? response.statusText;
+    // A page that is well, and none of a machine, is the entrance: who asked is signed out.
+    throw new Refused({ status: response.ok ? 401 : response.status, detail });
+  }
   return page;
 }
 

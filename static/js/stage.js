@@ -46,6 +46,8 @@ class Stage {
     this.known = { frozen: box.dataset.frozen ?? "false", closed: box.dataset.closed ?? "false" };
     /** Addresses that have been sent from here. @type {string[]} */
     this.sent = [];
+    /** Whether it is said that the last one did not reach the server. */
+    this.late = false;
     /** @type {number | undefined} */
     this.timer = undefined;
     this.sending = Promise.resolve();
@@ -115,10 +117,14 @@ class Stage {
       if (this.sent.at(-1) === view) return;
       this.sent = [...this.sent.slice(-50), view];
       this.send({ method: "PUT", headers: { "Content-Type": "application/json" }, body: JSON.stringify({ view }) }, {
-        reached: () => wait === AGAIN && this.say(_("You present what you look at")),
+        reached: () => {
+          if (this.late) this.say(_("You present what you look at"));
+          this.late = false;
+        },
         // A page that is loaded again breaks off what it has sent: that is no refusal, and it goes on then.
         unreached: () => {
           this.sent = this.sent.filter((each) => each !== view);
+          this.late = true;
           this.say(_("The server could not be reached; it is tried again"));
           if (this.presents) this.publish(AGAIN);
         },
@@ -159,12 +165,14 @@ class Stage {
 
   /** Something else is shown than what this page has sent: it may be from before, so the server is asked. */
   async check() {
-    let before, view;
+    let before, answer;
     do {
       before = this.sending;
       await before;
-      ({ view } = await fetch(`${this.api}/presenting`).then((answer) => answer.json()));
+      answer = await fetch(`${this.api}/presenting`);
     } while (before !== this.sending);
+    if (!answer.ok) return;
+    const { view } = await answer.json();
     if (!this.presents || this.sent.includes(view)) return;
     this.end(view === null ? _("You present no more") : _("Another page presents now"));
   }

@@ -166,12 +166,12 @@ class PageSteps(Collector):
     def made_up_of(zone: Zone, mark: int, minimum: int, index: int) -> str:
         """Where a mark in a comparison is not the zone's own: what it is made of."""
         watermark = zone.watermark[index]
+        if minimum == watermark:
+            return ""
         wanted = mark - watermark - zone.boost
         parts = [f"{watermark:,}"]
         parts += [f"{zone.boost:,} boost"] if zone.boost else []
         parts += [f"{wanted:,} wanted"] if wanted else []
-        if minimum == watermark:
-            return ""
         return f" ({'of ' if minimum != mark else ''}{' + '.join(parts)})"
 
     def fragmenting(self, remote: Zone | None) -> None:

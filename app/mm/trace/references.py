@@ -24,7 +24,12 @@ class ReferenceSteps(Collector):
     def got(self, fn: str, pfn: int, head: int, *, taken: bool) -> None:
         """A reference is taken, or cannot be. fn: get_page or get_page_unless_zero."""
         before = page_ref.page_ref_count(self.m, head)
-        refused = taken and fn == "get_page" and self.m.debug and -127 <= before <= 0
+        refused = (
+            taken
+            and fn == "get_page"
+            and self.m.debug
+            and page_ref.folio_ref_zero_or_close_to_overflow(self.m, head)
+        )
         after = before + (taken and not refused)
         compound = "" if head == pfn else f" of compound page {head:#x}"
         why = UNHELD if refused else "" if taken else ", a free page is not revived"

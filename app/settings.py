@@ -59,6 +59,12 @@ class Settings(BaseSettings):
     retention_days: float | None = Field(
         None, gt=0, description="days after which a lab where nothing happens is deleted with all its data"
     )
+    session_bytes: int = Field(
+        1024 * MIB, gt=0, description="most bytes of rows, lists and states of one session"
+    )
+    member_bytes: int = Field(
+        256 * MIB, gt=0, description="most bytes of all sessions of one member of a lab"
+    )
     names_per_person: int = Field(20_000, gt=0, description="most names of one person in a session")
     waiting_calls: int = Field(
         4_096, gt=0, description="calls that may wait for the writer; more are refused for now"

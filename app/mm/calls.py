@@ -13,8 +13,10 @@ from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from app.mm import gfp as gfp_masks
+from app.mm import runs as block_runs
 from app.mm.errors import BadArgument, Fault
 from app.mm.memory_model import MemoryModel
+from app.mm.runs import Run
 from app.mm.vocabulary import CALLS, CONTEXTS, SLAB_FLAGS, SYSCTLS, Arg, CallSpec
 
 JSON_INT_MAX: Final = (1 << 53) - 1
@@ -34,7 +36,10 @@ class Named:
 
     kind: `page` (one block of 2^order frames), `addr` (an address), `pages` or `addrs` (what a repeated call
     returned). Exactly one of pfn, addr and runs is given; a NULL result has none. stride: bytes between the
-    blocks of an `addrs` run.
+    blocks of an `addrs` run. seq: the row that returned it, where that is known.
+
+    A list that the journal keeps (`listed`) is named without its runs: blocks says how many it has, sha256
+    which list it is. Runs of a hundred thousand blocks take megabytes, and a person may have many names.
     """
 
     kind: str
@@ -43,10 +48,27 @@ class Named:
     order: int = 0
     runs: tuple[tuple[int, int], ...] | None = None
     stride: int = 0
+    blocks: int | None = None
+    sha256: str | None = None
+    seq: int | None = None
+
+    @property
+    def is_list(self) -> bool:
+        """Whether it stands for what a repeated call returned."""
+        return self.kind in ("pages", "addrs")
+
+    @property
+    def length(self) -> int:
+        """How many blocks a list has."""
+        return self.blocks if self.blocks is not None else block_runs.length(self.runs or ())
+
+    def listed(self, sha256: str, seq: int) -> Named:
+        """The same list, kept in the journal as what row `seq` returned."""
+        return replace(self, runs=None, blocks=self.length, sha256=sha256, seq=seq)
 
     def as_json(self) -> dict[str, Any]:
         """The form in which names are stored."""
-        return {
+        doc: dict[str, Any] = {
             "kind": self.kind,
             "pfn": self.pfn,
             "addr": self.addr,
@@ -54,6 +76,11 @@ class Named:
             "runs": None if self.runs is None else [list(run) for run in self.runs],
             "stride": self.stride,
         }
+        if self.blocks is not None:
+            doc |= {"blocks": self.blocks, "sha256": self.sha256}
+        if self.seq is not None:
+            doc["seq"] = self.seq
+        return doc
 
     @classmethod
     def from_json(cls, doc: Mapping[str, Any]) -> Named:
@@ -66,6 +93,9 @@ class Named:
             doc["order"],
             None if runs is None else tuple((run[0], run[1]) for run in runs),
             doc["stride"],
+            doc.get("blocks"),
+            doc.get("sha256"),
+            doc.get("seq"),
         )
 
 
@@ -77,6 +107,47 @@ class Reference:
     offset: int = 0
 
 
+@dataclass(frozen=True, slots=True)
+class ListOf:
+    """`{"seq": 41}`: the list of blocks that row 41 of the same journal returned."""
+
+    seq: int
+
+
+@dataclass(frozen=True, slots=True)
+class BlockList:
+    """What a repeated call returned. kind: `pages` or `addrs`. order: of each block, for pages.
+
+    stride: bytes from one block to the next of a run, for addresses.
+    """
+
+    kind: str
+    order: int
+    stride: int
+    runs: tuple[tuple[int, int], ...]
+
+    def given_as(self, key: str, model: MemoryModel) -> tuple[Run, ...]:
+        """The runs as the argument `key` wants them. Raises BadArgument."""
+        if self.kind == "addrs":
+            if key == "page":
+                raise BadArgument.at("page", "a list of addresses, where pages are asked for")
+            return tuple((first, blocks, self.stride) for first, blocks in self.runs)
+        if key == "page":
+            return tuple((first, blocks, 1 << self.order) for first, blocks in self.runs)
+        return tuple(
+            (model.page_offset + (first << 12), blocks, 4096 << self.order) for first, blocks in self.runs
+        )
+
+
+# Finds the list that a row returned; None where it returned none.
+Lists = Callable[[int], BlockList | None]
+
+
+def no_lists(_seq: int) -> BlockList | None:
+    """For a machine without a journal."""
+    return None
+
+
 @dataclass(slots=True)
 class Call:
     """One kernel function with its arguments and who calls it from where.
@@ -84,7 +155,8 @@ class Call:
     args: checked values by argument name. Pages are under `page` as a pfn, None for the NULL page, or a tuple
     of `(pfn, blocks)` runs; addresses under `addr` as an int, None for NULL, or a tuple of `(address,
     blocks)` runs; masks as they were written. repeat, until: an allocating call in a loop. start, step,
-    count: which blocks of a list to free. text: `as_json` as JSON text, for whoever has written it once.
+    count: which blocks of a list to free. list_of: the row that returned this list, which is then written
+    down instead of the runs. text: `as_json` as JSON text, for whoever has written it once.
     """
 
     spec: CallSpec
@@ -97,6 +169,7 @@ class Call:
     start: int = 0
     step: int = 1
     count: int | None = None
+    list_of: int | None = None
     text: str | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -113,17 +186,21 @@ class Call:
         """A gfp argument as a number."""
         return gfp_masks.parse(self.args[arg])
 
-    def resolve(self, names: Mapping[str, Named], model: MemoryModel) -> Call:
+    def resolve(self, names: Mapping[str, Named], model: MemoryModel, lists: Lists = no_lists) -> Call:
         """The same call with every reference replaced by its value. Raises BadArgument."""
         for value in self.args.values():
-            if isinstance(value, Reference):
+            if isinstance(value, (Reference, ListOf)):
                 break
         else:
             return self
         args = {}
+        list_of = None
         for key, value in self.args.items():
             if isinstance(value, Reference):
                 key, value = dereference(self.spec, key, value, names, model)  # noqa: PLW2901
+            if isinstance(value, ListOf):
+                list_of = value.seq
+                key, value = blocks_of(self.spec, key, value, lists, model)  # noqa: PLW2901
             args[key] = value
         resolved = Call(
             self.spec,
@@ -136,6 +213,7 @@ class Call:
             self.start,
             self.step,
             self.count,
+            list_of,
         )
         value = args.get("page", args.get("addr"))
         return select(resolved, value, model) if isinstance(value, tuple) else resolved
@@ -144,12 +222,16 @@ class Call:
         """The arguments as an outcome shows them and the journal keeps them; `parse` reads them back."""
         doc: dict[str, Any] = {}
         for key, value in self.args.items():
-            if key == "page":
+            if self.list_of is not None and key in ("page", "addr"):
+                doc[key] = {"seq": self.list_of}
+            elif key == "page":
                 doc.update(page_as_json(value, model))
             elif key == "addr":
                 doc["addr"] = addr_as_json(value)
             else:
                 doc[key] = value
+        if self.list_of is not None:
+            doc |= {"start": self.start, "step": self.step, "count": self.count}
         if self.repeat is not None:
             doc["repeat"] = self.repeat
         if self.until is not None:
@@ -427,12 +509,14 @@ def check_pfn(value: Any, parser: Parser) -> int:
     return pfn
 
 
-def check_page(value: Any, parser: Parser) -> int | Reference | tuple[tuple[int, int], ...] | None:
+def check_page(value: Any, parser: Parser) -> int | Reference | ListOf | tuple[Run, ...] | None:
     """`struct page *` as hex, a reference, null, or the runs of a list; as a pfn."""
     if value is None:
         return None
     if isinstance(value, list):
         return check_runs(value, parser, "a page frame number", check_pfn)
+    if isinstance(value, dict):
+        return check_list_of(value, parser)
     if isinstance(value, str) and value.startswith("$"):
         return check_reference(value, parser)
     address = pointer(value, parser.model, "a struct page address as hex, or $name of an earlier call")
@@ -444,12 +528,14 @@ def check_page(value: Any, parser: Parser) -> int | Reference | tuple[tuple[int,
     return pfn
 
 
-def check_addr(value: Any, parser: Parser) -> int | Reference | tuple[tuple[int, int], ...] | None:
+def check_addr(value: Any, parser: Parser) -> int | Reference | ListOf | tuple[Run, ...] | None:
     """An address as hex, a reference, null, or the runs of a list."""
     if value is None:
         return None
     if isinstance(value, list):
         return check_runs(value, parser, "an address", lambda v, p: pointer(v, p.model, "an address"))
+    if isinstance(value, dict):
+        return check_list_of(value, parser)
     if isinstance(value, str) and value.startswith("$"):
         return check_reference(value, parser)
     return pointer(value, parser.model, "an address as a hex string, or $name of an earlier call") or None
@@ -481,6 +567,15 @@ def check_runs(value: list[Any], parser: Parser, what: str, check: Callable[...,
     if sum(run[1] for run in runs) > MAX_REPEAT:
         raise BadArgument.at((), f"at most {MAX_REPEAT} blocks in one call")
     return tuple(runs)
+
+
+def check_list_of(value: dict[str, Any], parser: Parser) -> ListOf:
+    """`{"seq": 41}`, of a call that takes a list."""
+    if not parser.spec.frees:
+        raise BadArgument.at((), f"one at a time, not a list: {parser.spec.name}")
+    if set(value) != {"seq"}:
+        raise BadArgument.at((), '{"seq": the row that returned the list}')
+    return ListOf(integer(value["seq"], 1, JSON_INT_MAX, "the seq of a row"))
 
 
 def check_reference(value: str, parser: Parser) -> Reference:
@@ -546,15 +641,17 @@ def dereference(
     if key == "page" and named.pfn is not None and named.kind == "page" and not ref.offset:
         return key, named.pfn  # which is nearly always so, and what the rest would come to
     if spec.wants == "both":
-        null = named.pfn is None and named.runs is None
+        null = named.pfn is None and not named.is_list
         by_address = named.kind in ("addr", "addrs") or (null and "struct page" not in spec.prototype)
         key = "addr" if by_address else "page"
-    if named.runs is not None:
+    if named.is_list:
         if not spec.frees:
             raise BadArgument.at(key, f"${ref.name} is a list; {spec.name} takes one at a time")
         if ref.offset:
             raise BadArgument.at(key, f"${ref.name} is a list: take one of it with start and count")
-        return key, runs_as(key, named, model)
+        if named.seq is not None and named.blocks is not None:
+            return key, ListOf(named.seq)
+        return key, BlockList(named.kind, named.order, named.stride, named.runs or ()).given_as(key, model)
     return key, page_of(named, ref, model) if key == "page" else addr_of(named, ref, model)
 
 
@@ -583,64 +680,44 @@ def addr_of(named: Named, ref: Reference, model: MemoryModel) -> int | None:
     return None if named.addr is None else named.addr + ref.offset
 
 
-def runs_as(key: str, named: Named, model: MemoryModel) -> tuple[tuple[int, ...], ...]:
-    """A list of pages, or of addresses, as the argument wants it."""
-    assert named.runs is not None
-    if named.kind == "addrs":
-        if key == "page":
-            raise BadArgument.at("page", "a list of addresses, where pages are asked for")
-        return tuple((first, blocks, named.stride) for first, blocks in named.runs)
-    if key == "page":
-        return tuple((first, blocks, 1 << named.order) for first, blocks in named.runs)
-    return tuple(
-        (model.page_offset + (first << 12), blocks, 4096 << named.order) for first, blocks in named.runs
-    )
+def blocks_of(
+    spec: CallSpec, key: str, of: ListOf, lists: Lists, model: MemoryModel
+) -> tuple[str, tuple[Run, ...]]:
+    """The argument's name and the runs of a list that the journal keeps. Raises BadArgument."""
+    found = lists(of.seq)
+    if found is None:
+        raise BadArgument.at(key, f"row {of.seq} of this session has returned no list")
+    if spec.wants == "both":
+        key = "addr" if found.kind == "addrs" else "page"
+    return key, found.given_as(key, model)
 
 
 def select(call: Call, runs: tuple[tuple[int, ...], ...], model: MemoryModel) -> Call:
-    """A call that frees a list, with `start`, `step` and `count` applied and the stride put into each run."""
+    """A call that frees a list, with `start`, `step` and `count` applied."""
     key = "page" if "page" in call.args else "addr"
     unit = frames_of(call.args) if key == "page" else 1
-    picked: list[list[int]] = []
-    place, left = 0, call.count if call.count is not None else MAX_REPEAT
-    for first, blocks, *rest in runs:
-        stride = rest[0] if rest else unit
-        skip = (call.start - place) if place < call.start else -(place - call.start) % call.step
-        while skip < blocks and left > 0:
-            take_one_by_one(picked, first + skip * stride, stride)
-            skip += call.step
-            left -= 1
-        place += blocks
+    given = ((first, blocks, rest[0] if rest else unit) for first, blocks, *rest in runs)
+    picked = block_runs.select(given, call.start, call.step, call.count)
     check_selected(call, key, picked, model)
-    args = {**call.args, key: tuple(tuple(run) for run in picked)}
+    args = {**call.args, key: picked}
+    if call.list_of is not None:
+        return replace(call, args=args, count=block_runs.length(picked), text=None)
     return replace(call, args=args, start=0, step=1, count=None, text=None)
 
 
-def check_selected(call: Call, key: str, picked: list[list[int]], model: MemoryModel) -> None:
+def check_selected(call: Call, key: str, picked: tuple[Run, ...], model: MemoryModel) -> None:
     """Refuse a list with a page that this machine does not have, or of too many frames for one call."""
-    frames = frames_of(call.args) * sum(count for _, count, _ in picked)
+    frames = frames_of(call.args) * block_runs.length(picked)
     if frames > MAX_FRAMES_PER_CALL:
         raise BadArgument.at(
             key, f"one call may touch {MAX_FRAMES_PER_CALL} frames; these blocks have {frames}"
         )
-    for first, count, stride in picked:
-        last = first + (count - 1) * stride
+    for run in picked:
+        first, blocks, distance = run
+        last = first + (blocks - 1) * distance
         if key == "addr" and last > model.ptr_max:
             raise BadArgument.at(key, f"{last:#x} is beyond the last address")
         if key == "page":
-            for pfn in range(first, last + 1, stride):
-                if not model.pfn_valid(pfn):
-                    raise BadArgument.at(key, f"page frame {pfn:#x} is not in any zone of this machine")
-
-
-def take_one_by_one(picked: list[list[int]], value: int, stride: int) -> None:
-    """Append a block, to the last run where it continues it."""
-    if picked and picked[-1][2] == stride and picked[-1][0] + picked[-1][1] * stride == value:
-        picked[-1][1] += 1
-    else:
-        picked.append([value, 1, stride])
-
-
-def blocks(runs: tuple[tuple[int, ...], ...]) -> list[int]:
-    """Every single page or address of a selected list, in order."""
-    return [first + i * stride for first, count, stride in runs for i in range(count)]
+            outside = block_runs.first_outside(run, model.spans)
+            if outside is not None:
+                raise BadArgument.at(key, f"page frame {outside:#x} is not in any zone of this machine")

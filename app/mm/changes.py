@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import islice
 from typing import Any, Final
 
 from app.mm.page import STATES, PG_locked, StrayPage
@@ -26,25 +27,42 @@ Mention = tuple[int, int, str]
 
 def runs(mentions: Sequence[Mention]) -> list[list[Any]] | None:
     """`[[pfn, frames, state], …]` in ascending order; None when there are more than `MAX_RUNS`."""
+    found = list(islice(merged(flat(mentions)), MAX_RUNS + 1))
+    return found if len(found) <= MAX_RUNS else None
+
+
+def all_runs(mentions: Sequence[Mention]) -> list[list[Any]]:
+    """The same, however many there are."""
+    return list(merged(flat(mentions)))
+
+
+def count_runs(mentions: Sequence[Mention]) -> int:
+    """How many there are."""
+    return sum(1 for _ in merged(flat(mentions)))
+
+
+def flat(mentions: Sequence[Mention]) -> Iterable[Mention]:
+    """The last mention of every frame, as stretches in ascending order of which none overlap."""
     if len(mentions) <= 1:
-        return [list(mention) for mention in mentions]
+        return mentions
     if len(mentions) > MANY:
-        return merged(painted(mentions))
+        return painted(mentions)
     ordered = sorted(mentions, key=lambda mention: mention[0])
-    return merged(ordered if disjoint(ordered) else last_mentions(mentions))
+    return ordered if disjoint(ordered) else last_mentions(mentions)
 
 
-def merged(flat: Iterable[Mention]) -> list[list[Any]] | None:
-    """Runs of stretches in ascending order, of which none overlap; None when there are too many."""
-    runs: list[list[Any]] = []
-    for pfn, frames, state in flat:
-        if runs and runs[-1][2] == state and runs[-1][0] + runs[-1][1] == pfn:
-            runs[-1][1] += frames
-        else:
-            runs.append([pfn, frames, state])
-            if len(runs) > MAX_RUNS:
-                return None
-    return runs
+def merged(stretches: Iterable[Mention]) -> Iterator[list[Any]]:
+    """Runs of such stretches: neighbours in the same state are one."""
+    run: list[Any] | None = None
+    for pfn, frames, state in stretches:
+        if run is not None and run[2] == state and run[0] + run[1] == pfn:
+            run[1] += frames
+            continue
+        if run is not None:
+            yield run
+        run = [pfn, frames, state]
+    if run is not None:
+        yield run
 
 
 # A stretch of frames in one state.

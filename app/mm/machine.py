@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from app.mm import changes, description, highmem, printk, slub, vmalloc, vmap_area, wait
-from app.mm.calls import MAX_REPEAT, Call, blocks
+from app.mm import changes, description, highmem, printk, runs, slub, vmalloc, vmap_area, wait
+from app.mm.calls import MAX_REPEAT, Call
 from app.mm.entry import ALLOCATORS, CALLERS, RELEASERS, describe
 from app.mm.errors import NoRoom, TaskBlocked
 from app.mm.memory_model import PAGE_SHIFT, MemoryModel
@@ -258,7 +258,7 @@ class Machine:
         value = call.args.get("page", call.args.get("addr"))
         if isinstance(value, tuple):
             freed = 0
-            for one in blocks(value):
+            for one in runs.each(value):
                 releaser(self, call, one)
                 freed += 1
             outcome.ret = freed

@@ -91,4 +91,6 @@ class Outcome:
                 doc[key] = value
         doc["log"] = self.log
         doc["changed"] = self.changed
+        if doc["changed"] is None:
+            doc["changed_count"] = changes.count_runs(self.mentions)
         return doc

@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 LOG_BUF_LEN: Final = 128 * 1024
 # Lines that one call's outcome shows; the ring holds what comes after.
 MAX_LINES_OF_A_CALL: Final = 500
+# Longer lines are cut. Only the list of modules can be so long, of a machine that has loaded hundreds.
+MAX_LINE: Final = 8 * 1024
 
 PREEMPT_COUNT: Final = {"process": 0, "atomic": 0x1, "softirq": 0x100, "tasklet": 0x100, "hardirq": 0x10000}
 
@@ -41,7 +43,7 @@ def printk(m: Machine, text: str) -> None:
     """Write to the log of the machine and of the call that runs; each line of the text gets its own stamp."""
     stamp = f"[{m.seq // 1_000_000:5d}.{m.seq % 1_000_000:06d}] "
     for part in text.split("\n"):
-        line = stamp + part
+        line = stamp + part[:MAX_LINE]
         if len(m.lines) < MAX_LINES_OF_A_CALL:
             m.lines.append(line)
         m.log.append(line)

@@ -3,28 +3,31 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from time import perf_counter
+from typing import Any, Final
 
 from app.mm.calls import NAME, Call, Named
 from app.mm.errors import BadArgument, Fault, TaskBlocked
 from app.mm.vocabulary import CALLS
+from app.sessions import bounds, weight
 from app.sessions.access import Principal
 from app.sessions.answers import Applied, BatchItem
 from app.sessions.errors import BatchBlocked, LimitReached
-from app.sessions.live import Live, Names
-from app.sessions.weight import heavy
+from app.sessions.live import Change, Live, Names
 from app.store.journal import Row
+from app.store.lists import RowList
 
-_FAULTS_SHOWN = 100
+# Calls with faults after which no more is read: a person mends these first.
+_FAULTY: Final = 20
 
 
 class Progress:
     """How far a batch is.
 
-    rows, answers: of the calls made so far. names: what the person's names mean then; named: those that
-    this batch has set (None: set to nothing), and by which seq. start: the seq before the first call. heavy:
-    whether the next call is so long that it must be made where nobody waits for it. After an exception from
-    `step` the machine must not be used again where its seq has moved.
+    rows, lists, answers: of the calls made so far. names: what the person's names mean then; named: those
+    that this batch has set (None: set to nothing), and by which seq. start: the seq before the first call.
+    heavy: whether the next call takes so long, to read or to make, that it must be done where nobody waits
+    for it. After an exception from `step` the machine must not be used again where its seq has moved.
     """
 
     def __init__(
@@ -46,52 +49,89 @@ class Progress:
         self.names: Names = dict(live.names_of(principal.id))
         self.named: dict[str, tuple[Named | None, int]] = {}
         self.rows: list[Row] = []
+        self.lists: list[RowList] = []
         self.answers: list[Applied] = []
         self._known = set(self.names)
         self._calls: list[Call] = []
         self._read_before: dict[tuple[Any, ...], Call] = {}
         self._faults: list[Fault] = []
+        self._faulty = 0
         self._read = 0
+        self._asked = 0
+        self._work = 0
+        self._bytes = 0
 
     @property
     def done(self) -> bool:
         """Whether every call has been made."""
         return self._read == len(self.items) == len(self.rows)
 
-    def step(self, most: int) -> None:
+    def step(self, most: int, until: float) -> None:
         """Read, or when all is read make, so many more calls, but none that is heavy.
 
-        Raises BadArgument with every field at fault in any call, BatchBlocked, LimitReached and Conflict.
+        until: by `time.perf_counter`; one call at least is read or made. Raises BadArgument with every field
+        at fault in any call, BatchBlocked, LimitReached and Conflict.
         """
-        if self._read < len(self.items):
-            for _ in range(min(most, len(self.items) - self._read)):
-                self._read_next()
-            if self._faults and self._read == len(self.items):
-                raise BadArgument(*self._faults[:_FAULTS_SHOWN])
-        else:
-            for _ in range(min(most, len(self.items) - len(self.rows))):
-                self.heavy = heavy(self._calls[len(self.rows)], self.names, self.live.machine)
-                if self.heavy:
-                    return
-                self._make_next()
+        for _ in range(most):
+            if self._read < len(self.items):
+                self.heavy = self._is_long()
+                if not self.heavy:
+                    self._read_next()
+            elif len(self.rows) < len(self.items):
+                call = self._calls[len(self.rows)]
+                self.heavy = weight.heavy(call, self.names, self.live.machine, self.live.slow)
+                if not self.heavy:
+                    self._make_next()
+            if self.heavy or self.done or perf_counter() > until:
+                return
 
     def step_heavily(self) -> None:
-        """Make the next call, which is heavy. Raises as `step` does."""
+        """Read or make the next call, which is heavy. Raises as `step` does."""
         self.heavy = False
-        self._make_next()
+        if self._read < len(self.items):
+            self._read_next()
+        else:
+            self._make_next()
+
+    def _is_long(self) -> bool:
+        """Whether the arguments of the next call take long to read."""
+        body = self.items[self._read].body
+        for value in body.values():
+            if isinstance(value, (list, dict, str)):
+                return bounds.size_of(body, bounds.LONG) > bounds.LONG
+        return len(body) > bounds.MEMBERS
 
     def _read_next(self) -> None:
         place, item = self._read, self.items[self._read]
         self._read += 1
         if item.call not in CALLS:
-            self._faults.append(Fault(("calls", place, "call"), f"no such call: {item.call[:40]!r}"))
-            return
-        try:
-            self._calls.append(self._parsed(item))
-        except BadArgument as error:
-            self._faults.extend(error.under("calls", place).faults)
+            self._fault(Fault(("calls", place, "call"), f"no such call: {item.call[:40]!r}"))
+        else:
+            try:
+                call = self._parsed(item)
+            except BadArgument as error:
+                self._fault(*error.under("calls", place).faults)
+            else:
+                self._calls.append(call)
+                self._count(place, weight.asked(call, self.names))
         if item.as_name is not None:
             self._name(place, item.as_name)
+        if self._faults and (self._read == len(self.items) or self._faulty >= _FAULTY):
+            raise BadArgument(*self._faults)
+
+    def _fault(self, *faults: Fault) -> None:
+        self._faulty += 1
+        self._faults += faults
+
+    def _count(self, place: int, blocks: int) -> None:
+        """Add what a call asks for, as far as that can be seen from the batch alone."""
+        self._asked += blocks
+        if self._asked > bounds.BATCH_WORK:
+            raise BadArgument.at(
+                ("calls", place),
+                f"the calls of one batch may ask for {bounds.BATCH_WORK} blocks or mapped pages; with this "
+                f"one it is {self._asked}",
+            )
 
     def _parsed(self, item: BatchItem) -> Call:
         """The call of an item: the same one for items that are the same. What is known stays known."""
@@ -108,7 +148,7 @@ class Progress:
 
     def _name(self, place: int, name: str) -> None:
         if not NAME.fullmatch(name):
-            self._faults.append(
+            self._fault(
                 Fault(("calls", place, "as"), "a name is a letter or _, then up to 31 letters, digits, _")
             )
         self._known.add(name)
@@ -119,15 +159,34 @@ class Progress:
 
     def _make_next(self) -> None:
         place = len(self.rows)
+        call = self._calls[place]
+        self._work += weight.asked(call, self.names)
+        if self._work > bounds.BATCH_WORK:
+            raise LimitReached(
+                (),
+                f"calls.{place}: the calls of one batch may touch {bounds.BATCH_WORK} blocks or mapped pages",
+            )
         try:
-            change = self.live.apply(self._calls[place], self.names, self.principal.by)
+            change = self.live.apply(call, self.names, self.principal.by)
         except BadArgument as error:
             raise error.under("calls", place) from error
         except TaskBlocked as error:
             raise BatchBlocked(error, ("calls", place)) from error
         except LimitReached as error:
             raise LimitReached((), f"calls.{place}: {error}") from error
+        self._take(place, change)
+
+    def _take(self, place: int, change: Change) -> None:
+        """Put a call that was made with the others."""
         self.rows.append(change.row)
+        self._bytes += len(change.row.outcome)
+        if change.stored is not None:
+            self.lists.append(RowList(self.live.id, change.row.seq, change.stored))
+            self._bytes += len(change.stored.body)
+        if self._bytes > bounds.BATCH_BYTES:
+            raise LimitReached(
+                (), f"calls.{place}: the outcomes of one batch take at most {bounds.BATCH_BYTES} bytes"
+            )
         self.answers.append(
             change.applied.with_("counters", self.live.machine.counters())
             if self.counters
@@ -135,7 +194,7 @@ class Progress:
         )
         name = self.items[place].as_name
         if name is not None:
-            self._bind(name, change.made.named, change.row.seq)
+            self._bind(name, change.named, change.row.seq)
 
     def _bind(self, name: str, named: Named | None, seq: int) -> None:
         self.named[name] = named, seq
@@ -146,12 +205,18 @@ class Progress:
 
 
 class Single:
-    """A heavy call on its way: to the writer, as a batch of one."""
+    """A heavy call on its way: to the writer, as a batch of one.
+
+    call: None for one whose arguments are still to be read.
+    """
 
     heavy = True
 
-    def __init__(self, live: Live, call: Call, principal: Principal, *, counters: bool = False) -> None:
+    def __init__(
+        self, live: Live, item: BatchItem, principal: Principal, call: Call | None = None, *, counters: bool
+    ) -> None:
         self.live = live
+        self.item = item
         self.call = call
         self.principal = principal
         self.counters = counters
@@ -159,6 +224,7 @@ class Single:
         self.names = live.names_of(principal.id)
         self.named: dict[str, tuple[Named | None, int]] = {}
         self.rows: list[Row] = []
+        self.lists: list[RowList] = []
         self.answers: list[Applied] = []
 
     @property
@@ -166,14 +232,17 @@ class Single:
         """Whether it has been made."""
         return bool(self.rows)
 
-    def step(self, _most: int) -> None:
+    def step(self, _most: int, _until: float) -> None:
         """There is nothing but the heavy call."""
 
     def step_heavily(self) -> None:
-        """Make it. Raises as `Live.apply` does."""
-        change = self.live.apply(self.call, self.names, self.principal.by)
+        """Make it. Raises as `Live.parse` and `Live.apply` do."""
+        call = self.call or self.live.parse(self.item.call, self.item.body, self.names)
+        change = self.live.apply(call, self.names, self.principal.by)
         answer = change.applied
         if self.counters:
             answer = answer.with_("counters", self.live.machine.counters())
         self.rows.append(change.row)
+        if change.stored is not None:
+            self.lists.append(RowList(self.live.id, change.row.seq, change.stored))
         self.answers.append(answer)

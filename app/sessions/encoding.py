@@ -3,20 +3,30 @@
 The bytes are those of `to_json(outcome_of(…))`: with that form, journals are compared. But most of them are
 the same for most calls, or are numbers; so those are written here as text, without a dict in between, and
 only what is rare, or may need escaping, goes through `to_json`.
+
+A list that would take more than `LISTED` bytes is not written: its value is null, and `<name>_count` beside
+it says how long it is (`app.sessions.event_lists` makes it again for readers). So no call, however many
+frames it touched, makes a row that is expensive to store, to send and to show.
 """
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from pydantic_core import to_json
 
+from app.mm import changes
 from app.mm.calls import Call
 from app.mm.memory_model import MemoryModel
 from app.mm.outcome import Outcome, SeenPage
 
 RARE: Final = ("object", "area", "runs", "woken", "deadlock")
 NONE: Final = (None,) * len(RARE)
+
+# Bytes of JSON that one list of an outcome may take; and which lists there are.
+LISTED: Final = 16 << 10
+LISTS: Final = ("runs", "pfns", "woken", "deadlock", "log", "changed")
 
 
 def encode(made: Outcome, model: MemoryModel, seq: int, time: str, by: str | None) -> tuple[bytes, bytes]:
@@ -28,8 +38,33 @@ def encode(made: Outcome, model: MemoryModel, seq: int, time: str, by: str | Non
         f'"ret":{"null" if ret is None else result(ret)},"verdict":"{made.verdict}","time":"{time}",'
         f'"by":{"null" if by is None else text(by)},'
         f"{'' if made.seen is None else page(made.seen)}{rare(made)}"
-        f'"log":{text(made.log) if made.log else "[]"},"changed":{changed(made)}}}'
+        f"{member('log', made.log) if made.log else LOGGED_NOTHING}{changed(made)}}}"
     ).encode()
+
+
+LOGGED_NOTHING: Final = '"log":[],'
+
+
+def member(key: str, value: Any) -> str:
+    """A member that may be a list, with the comma behind it; a list that is too long is only counted."""
+    if key == "area":
+        value = short(value)
+    written = text(value)
+    if len(written) > LISTED and isinstance(value, list):
+        return f'"{key}":null,"{key}_count":{len(value)},'
+    return f'"{key}":{written},'
+
+
+def short(document: Mapping[str, Any]) -> dict[str, Any]:
+    """An outcome, or a part of one, in which lists that are too long are only counted."""
+    found: dict[str, Any] = {}
+    for key, value in document.items():
+        found[key] = value
+        if key == "area" and value is not None:
+            found[key] = short(value)
+        elif key in LISTS and isinstance(value, list) and len(text(value)) > LISTED:
+            found |= {key: None, f"{key}_count": document["nr_pages"] if key == "pfns" else len(value)}
+    return found
 
 
 def text(value: Any) -> str:
@@ -76,12 +111,17 @@ def rare(made: Outcome) -> str:
     values = made.object, made.area, made.runs, made.woken, made.deadlock
     if values == NONE:
         return ""
-    return "".join([f'"{k}":{text(v)},' for k, v in zip(RARE, values, strict=True) if v is not None])
+    return "".join([member(key, value) for key, value in zip(RARE, values, strict=True) if value is not None])
 
 
 def changed(made: Outcome) -> str:
-    """The value of `changed`. States have plain names."""
+    """The member `changed`, the last one. States have plain names."""
     if len(made.mentions) == 1:
         pfn, frames, state = made.mentions[0]
-        return f'[[{pfn},{frames},"{state}"]]'
-    return text(made.changed) if made.mentions else "[]"
+        return f'"changed":[[{pfn},{frames},"{state}"]]'
+    if not made.mentions:
+        return '"changed":[]'
+    runs = made.changed
+    if runs is None:
+        return f'"changed":null,"changed_count":{changes.count_runs(made.mentions)}'
+    return f'"changed":{text(runs)}'

@@ -6,21 +6,23 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from time import gmtime, strftime, time_ns
+from time import gmtime, perf_counter, strftime, time_ns
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
 from app.mm import calls
-from app.mm.calls import Call, Named
+from app.mm.calls import Call, Lists, Named, no_lists
 from app.mm.errors import NoRoom, TaskBlocked
 from app.mm.machine import ENGINE, Machine
 from app.mm.outcome import Outcome
 from app.mm.vocabulary import CALLS
+from app.sessions import blocklists, bounds
 from app.sessions.answers import Applied
 from app.sessions.encoding import encode
 from app.sessions.errors import Conflict, LimitReached, NotFound
 from app.store.journal import Row
+from app.store.lists import StoredList
 
 # What a machine takes beside its blocks, and for each block: measured, and only to choose what to close.
 MACHINE_BYTES: Final = 200_000
@@ -28,16 +30,26 @@ BLOCK_BYTES: Final = 700
 
 PARSED: Final = 1_000
 
+# A call that took longer on the thread that everybody's calls share is made elsewhere the next time, until it
+# takes less again. Seconds.
+SLOW: Final = 0.02
+QUICK: Final = 0.005
+
 Names = dict[str, Named]
 
 
 @dataclass(slots=True)
 class Change:
-    """One call that was made: its row and answer, and what the machine made of it."""
+    """One call that was made: its row and answer, and what the machine made of it.
+
+    stored: the list that it returned, if any. named: what its result can be called; a list only by its row.
+    """
 
     row: Row
     applied: Applied
     made: Outcome
+    stored: StoredList | None
+    named: Named | None
 
 
 @dataclass(slots=True)
@@ -45,8 +57,10 @@ class Live:
     """An open machine. Used by one thread at a time.
 
     seq, effective: the machine's. committed: the seq of the row, as far as is known here. names: by person.
-    since: how many rows a rebuilding would replay from the last state that is kept. diverged: why the journal
-    goes on but this machine cannot. engine: which one began the journal. spoiled: the
+    since, spent: how many rows a rebuilding would replay from the last state that is kept, and how many
+    seconds they took. bytes: of all that the session has caused to be stored. unwritten: lists of rows that
+    are not committed yet, by seq; lists: finds those and the stored ones. slow: names of calls that took long
+    here the last time. diverged: why the journal goes on but this machine cannot. engine: which one began the journal. spoiled: the
     machine is not what the journal says, and must not be used again. held: why the session takes no calls
     now, as of the turn that goes on.
     """
@@ -59,6 +73,11 @@ class Live:
     committed: int
     names: dict[str, Names] = field(default_factory=dict)
     since: int = 0
+    spent: float = 0.0
+    bytes: int = 0
+    unwritten: dict[int, StoredList] = field(default_factory=dict)
+    lists: Lists = no_lists
+    slow: set[str] = field(default_factory=set)
     diverged: str | None = None
     engine: int = ENGINE
     spoiled: bool = False
@@ -79,6 +98,7 @@ class Live:
             raise Conflict(self.diverged)
         if name not in CALLS:
             raise NotFound("call", name)
+        bounds.require_short(body)
         return calls.parse(name, body, self.machine.model, known)
 
     def apply(self, call: Call, names: Mapping[str, Named], by: str | None) -> Change:
@@ -86,9 +106,10 @@ class Live:
 
         Any other exception leaves it spoiled.
         """
-        resolved = call.resolve(names, self.machine.model)
+        resolved = call.resolve(names, self.machine.model, self.lists)
         seq = self.seq + 1
         self.spoiled = True
+        began = perf_counter()
         try:
             outcome = self.machine.apply(resolved, seq)
         except TaskBlocked:
@@ -97,18 +118,33 @@ class Live:
         except NoRoom as error:
             self.spoiled = False
             raise LimitReached((), str(error)) from error
+        self._took(call.spec.name, perf_counter() - began)
         change = self._change(seq, outcome, by)
         self.seq = self.effective = seq
         self.since += 1
         self.spoiled = False
         return change
 
+    def _took(self, name: str, seconds: float) -> None:
+        """Note how long a call took."""
+        self.spent += seconds
+        if seconds > SLOW:
+            self.slow.add(name)
+        elif self.slow and seconds < QUICK:
+            self.slow.discard(name)
+
     def _change(self, seq: int, made: Outcome, by: str | None) -> Change:
         """The row and the answer, encoded once for both."""
         time = now()
         args, body = encode(made, self.machine.model, seq, time, by)
         row = Row(self.id, seq, seq, made.call.spec.name, args, body, by, time)
-        return Change(row, Applied(seq, body), made)
+        named, stored = made.named, None
+        if named is not None and named.is_list:
+            stored = self.unwritten[seq] = blocklists.encode(named)
+            named = named.listed(stored.sha256, seq)
+            self.bytes += len(stored.body)
+        self.bytes += len(args) + len(body)
+        return Change(row, Applied(seq, body), made, stored, named)
 
     def follow(self, seq: int, call: str, to: int, by: str | None) -> tuple[Row, Applied]:
         """Take the place behind a row with the state that this machine has: a rewind's row and answer.
@@ -122,31 +158,41 @@ class Live:
         row = Row(self.id, self.seq, self.effective, call, to_json(outcome["args"]), body, by, time)
         return row, Applied(self.seq, body)
 
-    def replay(self, rows: Iterable[Row]) -> None:
+    def replay(self, rows: Iterable[Row], lists: Lists) -> None:
         """Make journalled calls again. Raises Diverged at the first whose `ret` or `verdict` differs."""
         parsed: dict[tuple[str, bytes], Call] = {}
-        for row in rows:
-            self.spoiled = True
-            if len(parsed) > PARSED:
-                parsed.clear()
-            found = self._differs(row, parsed)
-            if found is not None:
-                raise Diverged(row.seq, found)
-            self.seq, self.effective = row.seq, row.effective
-            self.since += 1
-            self.spoiled = False
+        began = perf_counter()
+        try:
+            for row in rows:
+                self.spoiled = True
+                if len(parsed) > PARSED:
+                    parsed.clear()
+                found = self._differs(row, parsed, lists)
+                if found is not None:
+                    raise Diverged(row.seq, found)
+                self.seq, self.effective = row.seq, row.effective
+                self.since += 1
+                self.spoiled = False
+        finally:
+            self.spent += perf_counter() - began
 
-    def _differs(self, row: Row, parsed: dict[tuple[str, bytes], Call]) -> str | None:
+    def _differs(self, row: Row, parsed: dict[tuple[str, bytes], Call], lists: Lists) -> str | None:
         """Make one journalled call; what it does differently now, if anything. parsed: calls read before."""
         try:
             call = parsed.get((row.call, row.args))
             if call is None:
-                call = calls.parse(row.call, from_json(row.args), self.machine.model)
-                parsed[row.call, row.args] = call
+                call = journalled(row.call, from_json(row.args), self.machine, lists)
+                if len(row.args) < bounds.LONG and call.list_of is None:
+                    parsed[row.call, row.args] = call
             outcome = self.machine.apply(call, row.seq)
         except Exception as error:  # noqa: BLE001 - whatever it is, this call can no longer be made
             return f"{row.call} fails now ({type(error).__name__}: {error})"
         return difference(row, outcome)
+
+
+def journalled(name: str, args: Mapping[str, Any], machine: Machine, lists: Lists) -> Call:
+    """A call as a row of the journal has it. Raises BadArgument where it is none of this machine's."""
+    return calls.parse(name, args, machine.model).resolve({}, machine.model, lists)
 
 
 def difference(row: Row, now: Outcome) -> str | None:
@@ -163,7 +209,7 @@ def difference(row: Row, now: Outcome) -> str | None:
 
 
 def outcome_of(made: Outcome, machine: Machine, seq: int, time: str, by: str | None) -> dict[str, Any]:
-    """What is journalled and answered of a call."""
+    """What a call has done, with whole lists; `encoding.short` of it is journalled and answered."""
     doc = made.as_json(machine.model)
     outcome = {
         "seq": seq,

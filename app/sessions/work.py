@@ -16,23 +16,29 @@ from app.sessions import lineage
 from app.sessions.access import Principal, Right, require, require_free
 from app.sessions.answers import Applied, BatchItem
 from app.sessions.batches import Progress, Single
+from app.sessions.bounds import LONG, MEMBERS, size_of
 from app.sessions.errors import Conflict, NotFound
 from app.sessions.live import Live
 from app.sessions.terms import Replies, Terms, require_seq
 from app.sessions.weight import heavy
 from app.store import Connection, journal, names, sessions
+from app.sessions.usage import Usage
 from app.store.journal import Row
+from app.store.lists import RowList
 
-# A longer batch is made in slices, between which others have their turn.
+# A longer batch is made in slices, between which others have their turn. Calls, and seconds.
 SLICE: Final = 200
+SLICE_SECONDS: Final = 0.005
 
 
 @dataclass(slots=True)
 class Turn:
-    """What one transaction of the writer has come to."""
+    """What one transaction of the writer has come to. usage: how many bytes people have stored."""
 
     db: Connection
+    usage: Usage
     rows: list[Row] = field(default_factory=list)
+    lists: list[RowList] = field(default_factory=list)
     names: dict[tuple[str, str], dict[str, str | None]] = field(default_factory=dict)
     written: set[str] = field(default_factory=set)
     flushed: list[Row] = field(default_factory=list)
@@ -41,10 +47,12 @@ class Turn:
     def __post_init__(self) -> None:
         self.replies = Replies(self.db)
 
-    def add(self, session_id: str, *rows: Row) -> None:
-        """A session's rows, to be written."""
+    def add(self, live: Live, rows: Sequence[Row], lists: Sequence[RowList] = ()) -> None:
+        """A session's rows, to be written, and the lists that they have returned."""
         self.rows += rows
-        self.written.add(session_id)
+        self.lists += lists
+        self.written.add(live.id)
+        self.usage.add(live.owner, sum(len(row.args) + len(row.outcome) for row in rows))
 
     def bind(self, session_id: str, person: str, name: str, named: Named | None, seq: int) -> None:
         """A name to be written, or to be forgotten. seq: by which call."""
@@ -54,11 +62,11 @@ class Turn:
     def flush(self) -> None:
         """Write what there is, in the order in which it came about."""
         if self.rows:
-            journal.append(self.db, self.rows)
+            journal.append(self.db, self.rows, self.lists)
         for (session_id, person), changes in self.names.items():
             names.put(self.db, session_id, person, changes)
         self.flushed += self.rows
-        self.rows, self.names = [], {}
+        self.rows, self.lists, self.names = [], [], {}
         self.replies.flush()
 
 
@@ -75,6 +83,8 @@ def admit(
         turn.replies.check(terms.once)
     require_free(principal, role, live.held)
     require_seq(terms, live.seq)
+    if right is Right.CALL:
+        turn.usage.require_room(turn.db, live)
     return role
 
 
@@ -117,11 +127,16 @@ class Call(Asked):
         """Make it; a heavy one is only begun. Raises what `Live.parse`, `Live.apply` and `admit` raise."""
         role = admit(turn, live, self.principal, self.terms)
         known = live.names_of(self.principal.id)
-        call = live.parse(self.name, as_oneself(self.principal, role, self.body), known)
-        if heavy(call, known, live.machine):
-            return Single(live, call, self.principal, counters=self.counters)
+        body = as_oneself(self.principal, role, self.body)
+        if len(body) > MEMBERS or size_of(body, LONG) > LONG:
+            item = BatchItem(self.name, body)
+            return Single(live, item, self.principal, counters=self.counters)
+        call = live.parse(self.name, body, known)
+        if heavy(call, known, live.machine, live.slow):
+            return Single(live, BatchItem(self.name, body), self.principal, call, counters=self.counters)
         change = live.apply(call, known, self.principal.by)
-        turn.add(live.id, change.row)
+        lists = () if change.stored is None else (RowList(live.id, change.row.seq, change.stored),)
+        turn.add(live, (change.row,), lists)
         if self.counters:
             return change.applied.with_("counters", live.machine.counters())
         return change.applied
@@ -148,11 +163,9 @@ class Batch(Asked):
         progress = Progress(live, items, self.principal, self.most_names, counters=self.counters)
         if len(self.items) > SLICE:
             return progress
-        while not progress.done:
-            progress.step(SLICE)
-            if progress.heavy:
-                return progress
-        return write(turn, progress)
+        until = time.perf_counter() + SLICE_SECONDS
+        progress.step(2 * SLICE, until)  # so many are read and made
+        return write(turn, progress) if progress.done else progress
 
     def _as_oneself(self, role: str) -> list[BatchItem]:
         items = []
@@ -196,7 +209,7 @@ class Made(Asked):
 def write(turn: Turn, progress: Progress | Single) -> list[Applied]:
     """Put what a batch has come to into a turn."""
     live, person = progress.live, progress.principal.id
-    turn.add(live.id, *progress.rows)
+    turn.add(live, progress.rows, progress.lists)
     for name, (named, seq) in progress.named.items():
         turn.bind(live.id, person, name, named, seq)
     live.names[person] = progress.names
@@ -268,7 +281,7 @@ class Rewound(Asked):
         admit(turn, live, self.rewind.principal, self.terms, Right.OWN)
         self.restored.names = live.names
         row, applied = self.restored.follow(self.seq, self.call, self.to, self.rewind.principal.by)
-        turn.add(live.id, row)
+        turn.add(live, (row,))
         return applied
 
 

@@ -7,6 +7,8 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, Result, bindparam, func, insert, select, update
 
+from app.store import lists
+from app.store.lists import RowList
 from app.store.prepared import Prepared
 from app.store.tables import journal, sessions
 
@@ -30,9 +32,10 @@ _APPEND: Final = Prepared(insert(journal), *Row._fields)
 _ADVANCE: Final = Prepared(
     update(sessions)
     .where(sessions.c.id == bindparam("of"))
-    .values(seq=bindparam("to"), effective=bindparam("like")),
+    .values(seq=bindparam("to"), effective=bindparam("like"), bytes=sessions.c.bytes + bindparam("more")),
     "to",
     "like",
+    "more",
     "of",
 )
 _ROWS: Final = select(*(journal.c[name] for name in Row._fields)).order_by(journal.c.seq)
@@ -115,11 +118,20 @@ _MADE_BY: Final = (
 )
 
 
-def append(db: Connection, rows: Sequence[Row]) -> None:
-    """Write rows, each session's in the order of their seqs, and move the sessions' heads to the last."""
+def append(db: Connection, rows: Sequence[Row], made: Sequence[RowList] = ()) -> None:
+    """Write rows, each session's in the order of their seqs, and move the sessions' heads to the last.
+
+    made: the lists that some of them have returned.
+    """
     _APPEND.run(db, rows)
     heads = {row.session_id: row for row in rows}
-    _ADVANCE.run(db, [(row.seq, row.effective, row.session_id) for row in heads.values()])
+    grown = dict.fromkeys(heads, 0)
+    for row in rows:
+        grown[row.session_id] += len(row.args) + len(row.outcome)
+    for one in made:
+        grown[one.session_id] += len(one.stored.body)
+    _ADVANCE.run(db, [(row.seq, row.effective, grown[sid], sid) for sid, row in heads.items()])
+    lists.put(db, made)
 
 
 def tail(db: Connection, session_id: str, after: int, to: int) -> Iterator[Row]:

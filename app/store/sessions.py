@@ -7,12 +7,15 @@ from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, tuple_, update
 
-from app.store import states
-from app.store.tables import access, journal, labs, members, names, replies, sessions, snapshots
+from app.store import lists, states
+from app.store.tables import access, journal, labs, members, names, replies, row_lists, sessions, snapshots
 
 
 class SessionRow(NamedTuple):
-    """A session as it is kept. machine: its description. boot: what it was booted from. Both JSON."""
+    """A session as it is kept. machine: its description. boot: what it was booted from. Both JSON.
+
+    bytes: of all that it has caused to be stored.
+    """
 
     id: str
     owner: str
@@ -28,14 +31,19 @@ class SessionRow(NamedTuple):
     effective: int
     lab_id: str | None = None
     locked: bool = False
+    bytes: int = 0
 
 
 class Head(NamedTuple):
-    """Where a session is. held: why it takes no calls: its lab is `closed` or `frozen`, or it is `locked`."""
+    """Where a session is. held: why it takes no calls: its lab is `closed` or `frozen`, or it is `locked`.
+
+    bytes: of all that it has caused to be stored.
+    """
 
     seq: int
     effective: int
     held: str | None = None
+    bytes: int = 0
 
 
 class Place(NamedTuple):
@@ -56,7 +64,7 @@ _HELD: Final = case(
     (labs.c.closed.is_not(None), "closed"), (labs.c.frozen, "frozen"), (sessions.c.locked, "locked")
 ).label("held")
 _HEADS: Final = (
-    select(sessions.c.id, sessions.c.seq, sessions.c.effective, _HELD)
+    select(sessions.c.id, sessions.c.seq, sessions.c.effective, _HELD, sessions.c.bytes)
     .select_from(sessions.outerjoin(labs, labs.c.id == sessions.c.lab_id))
     .where(sessions.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(sessions.c.id)
@@ -88,7 +96,7 @@ def get(db: Connection, session_id: str) -> SessionRow | None:
 def heads(db: Connection, session_ids: Collection[str]) -> dict[str, Head]:
     """Where the given sessions are, until the transaction ends; those that do not exist are missing."""
     rows = db.execute(_HEADS, {"ids": list(session_ids)})
-    return {row.id: Head(row.seq, row.effective, row.held) for row in rows}
+    return {row.id: Head(row.seq, row.effective, row.held, row.bytes) for row in rows}
 
 
 def seqs(db: Connection, session_ids: Collection[str]) -> dict[str, int]:
@@ -115,18 +123,30 @@ def owned(db: Connection, principal: str) -> int:
     return int(count)
 
 
+def bytes_of(db: Connection, principal: str) -> int:
+    """Bytes of all sessions that a principal owns."""
+    query = select(func.coalesce(func.sum(sessions.c.bytes), 0)).where(sessions.c.owner == principal)
+    return int(db.execute(query).scalar_one())
+
+
+def grow(db: Connection, session_id: str, by: int) -> None:
+    """Count bytes that a session has caused to be stored."""
+    db.execute(update(sessions).where(sessions.c.id == session_id).values(bytes=sessions.c.bytes + by))
+
+
 def rename(db: Connection, session_id: str, name: str) -> None:
     """Give a session another name."""
     db.execute(update(sessions).where(sessions.c.id == session_id).values(name=name))
 
 
 def remove(db: Connection, session_id: str) -> None:
-    """Delete a session with its journal, names, grants and replies, and the states that nobody else has."""
-    unshared = states.of(db, session_id)
-    for table in (journal, names, access, snapshots, replies):
+    """Delete a session with all that is its own, and the states and lists that nobody else has."""
+    its_states, its_lists = states.of(db, session_id), lists.of(db, session_id)
+    for table in (journal, names, access, snapshots, row_lists, replies):
         db.execute(delete(table).where(table.c.session_id == session_id))
     db.execute(delete(sessions).where(sessions.c.id == session_id))
-    states.forget(db, unshared)
+    states.forget(db, its_states)
+    lists.forget(db, its_lists)
 
 
 def put_into_lab(db: Connection, session_id: str, lab_id: str) -> None:

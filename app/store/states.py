@@ -26,17 +26,21 @@ _NEAREST: Final = (
 )
 
 
-def put(db: Connection, session_id: str, seq: int, state: State, *, keep: bool = False) -> None:
+def put(db: Connection, session_id: str, seq: int, state: State, *, keep: bool = False) -> int:
     """Say that the session has this state at this seq, storing it where nobody has it yet.
 
-    keep: whether the session cannot do without it. A session that has a state there keeps that one.
+    keep: whether the session cannot do without it. A session that has a state there keeps that one. Returns
+    how many bytes had to be stored.
     """
+    stored = 0
     if not db.execute(select(exists().where(states.c.sha256 == state.sha256))).scalar():
         db.execute(insert(states), state._asdict())
+        stored = len(state.body)
     there = exists().where(snapshots.c.session_id == session_id, snapshots.c.seq == seq)
     if not db.execute(select(there)).scalar():
         row = {"session_id": session_id, "seq": seq, "sha256": state.sha256, "keep": keep}
         db.execute(insert(snapshots), row)
+    return stored
 
 
 def nearest(db: Connection, session_id: str, at: int) -> Iterator[tuple[int, State]]:

@@ -41,7 +41,8 @@ def _session_id() -> Column[str]:
 
 # `seq` is the head, `effective` the seq whose state the head has (another one's after a rewind). A session
 # starts at `start` with no row, from its `boot` document or, where that is null, the state kept for `start`.
-# `lab_id`: the lab that it belongs to. `locked`: nobody but the lab's instructor may call it.
+# `lab_id`: the lab that it belongs to. `locked`: nobody but the lab's instructor may call it. `bytes`: of its
+# rows, lists and states, as far as it has caused them to be stored.
 sessions: Final = Table(
     "sessions",
     metadata,
@@ -59,6 +60,7 @@ sessions: Final = Table(
     Column("effective", BigInteger, nullable=False),
     Column("lab_id", Text, ForeignKey("labs.id"), index=True),
     Column("locked", Boolean, nullable=False, server_default=false()),
+    Column("bytes", BigInteger, nullable=False, server_default="0"),
     Index(None, "owner", "created", "id"),
 )
 
@@ -115,6 +117,26 @@ snapshots: Final = Table(
     Column("seq", BigInteger, nullable=False),
     Column("sha256", Text, ForeignKey("states.sha256"), nullable=False, index=True),
     Column("keep", Boolean, nullable=False),
+    PrimaryKeyConstraint("session_id", "seq"),
+)
+
+# A list of blocks that a repeated call returned: JSON, compressed, once for all that have it.
+lists: Final = Table(
+    "lists",
+    metadata,
+    Column("sha256", Text, primary_key=True),
+    Column("blocks", BigInteger, nullable=False),
+    Column("body", LargeBinary, nullable=False),
+)
+
+# Which row returned which list. A session that was branched off also has those that its names stand for, by
+# the seqs that their rows had in the origin.
+row_lists: Final = Table(
+    "row_lists",
+    metadata,
+    _session_id(),
+    Column("seq", BigInteger, nullable=False),
+    Column("sha256", Text, ForeignKey("lists.sha256"), nullable=False, index=True),
     PrimaryKeyConstraint("session_id", "seq"),
 )
 

@@ -6,7 +6,7 @@ import pytest
 from pydantic_core import to_json
 
 from app.mm import boot, calls
-from app.sessions.encoding import RARE, arguments, encode
+from app.sessions.encoding import RARE, arguments, encode, short
 from app.sessions.live import outcome_of
 from tests.random_calls import RandomCalls
 
@@ -19,7 +19,7 @@ def test_every_kind_of_call_is_encoded_as_its_dict_would_be(profile: dict[str, A
     m = boot.boot(profile)
     seen = set()
     for seq, made in enumerate(RandomCalls(m, 7).outcomes(3_000), 1):
-        document = outcome_of(made, m, seq, TIME, by)
+        document = short(outcome_of(made, m, seq, TIME, by))
         args, body = encode(made, m.model, seq, TIME, by)
         assert body == to_json(document)
         assert args == to_json(document["args"])

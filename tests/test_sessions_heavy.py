@@ -83,7 +83,7 @@ async def test_what_is_freed_may_be_as_much(sessions: Sessions, sid: str) -> Non
 
 async def test_only_what_is_long_is_heavy(sessions: Sessions, sid: str) -> None:
     def judged(machine: Machine, name: str, body: dict[str, Any]) -> bool:
-        return weight.heavy(calls.parse(name, body, machine.model), {}, machine)
+        return weight.heavy(calls.parse(name, body, machine.model), {}, machine, set())
 
     for name, body, heavy in (
         ("alloc_pages", {"gfp": "GFP_KERNEL", "order": 10}, False),

@@ -25,6 +25,7 @@ from app.sessions import (
     Stale,
     Terms,
 )
+from app.sessions import blocklists
 from app.sessions.access import group_of
 from app.sessions.live import now
 from app.sessions.naming import new_id
@@ -242,7 +243,7 @@ class Sharing:
             raise BadArgument.at("machine", "a prepared one: only that has copies")
         if seq <= machine.seq:
             raise BadArgument.at("seq", f"a row after {machine.seq}, where the copies start")
-        calls = await self._sessions.way(machine.session_id, machine.seq, seq)
+        calls = await self._sessions.way(machine.session_id, machine.seq, seq, machine.session_id)
         named = await named_at(self._sessions, person.principal, machine.session_id, seq)
         if len(calls) > self._settings.batch_calls:
             raise LimitReached(
@@ -323,7 +324,7 @@ class Sharing:
         await self._sessions.not_done(terms)
         for _ in range(TRIES):
             owner, copy, machine, checkpoint = await self._sessions.query(query)
-            calls = await self._sessions.way(machine.session_id, machine.seq, checkpoint.seq)
+            calls = await self._sessions.way(machine.session_id, machine.seq, checkpoint.seq, copy.id)
             by = replace(person.principal, by=f"i{owner.number}")
             try:
                 await self._bring(by, copy, calls)
@@ -353,7 +354,8 @@ class Sharing:
 def _name(db: Connection, copy: SessionRow, given: str) -> None:
     """Have the names in a copy be those of a moment of the machine that it is of, and no others."""
     mine = dict.fromkeys(names.of(db, copy.id).get(copy.owner, {}))
-    names.put(db, copy.id, copy.owner, {**mine, **json.loads(given)})
+    theirs = blocklists.carry_names(db, copy.id, json.loads(given))
+    names.put(db, copy.id, copy.owner, {**mine, **theirs})
 
 
 def _open(lab: LabRow) -> None:

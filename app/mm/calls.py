@@ -109,7 +109,11 @@ class Reference:
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
-    """`{"seq": 41}`: the list of blocks that row 41 of the same journal returned."""
+    """`{"seq": 41}`: the list of blocks that row 41 of the same journal returned.
+
+    A session that goes on from another's state has lists of its own from the beginning, those that its names
+    stand for: they are numbered below 1.
+    """
 
     seq: int
 
@@ -575,7 +579,7 @@ def check_list_of(value: dict[str, Any], parser: Parser) -> ListOf:
         raise BadArgument.at((), f"one at a time, not a list: {parser.spec.name}")
     if set(value) != {"seq"}:
         raise BadArgument.at((), '{"seq": the row that returned the list}')
-    return ListOf(integer(value["seq"], 1, JSON_INT_MAX, "the seq of a row"))
+    return ListOf(integer(value["seq"], -JSON_INT_MAX, JSON_INT_MAX, "the seq of a row"))
 
 
 def check_reference(value: str, parser: Parser) -> Reference:

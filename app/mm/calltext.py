@@ -4,6 +4,7 @@
     fill = alloc_pages(GFP_KERNEL, 0) * 1000          # many at once: a list of blocks
     all = alloc_page(GFP_KERNEL) until free < 1000    # … until NULL stops at the first failure
     __free_pages(fill[::2], 0)                        # every second block of it
+    __free_pages(@41[::2], 0)                         # of the list that row 41 of the journal returned
     get_page(p+3)                                     # the fourth page of a block
     vmalloc(size=64K)                                 # by name; K, M and G count in 1024
 
@@ -34,7 +35,8 @@ NUMBER: Final = re.compile(r"(-?)(?:0x([0-9a-fA-F]{1,16})|([0-9]{1,19}))([KMG]?)
 NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*+"
 WORD: Final = re.compile(rf"({NAME})(?:\s*+\+\s*+([0-9]++))?")
 INDEX: Final = r"\s*+([0-9]{0,15})\s*+"
-SLICE: Final = re.compile(rf"({NAME})\s*+\[{INDEX}(:?){INDEX}(:?){INDEX}\]")
+ROW: Final = r"@-?[0-9]{1,15}"
+SLICE: Final = re.compile(rf"({NAME}|{ROW})\s*+\[{INDEX}(:?){INDEX}(:?){INDEX}\]")
 RUNS: Final = re.compile(r"\[\s*+(?:\[[^\[\]]*+\]\s*+,?\s*+)*+\]")
 CODE: Final = re.compile(r'(?:[^"#]++|"[^"]*+"?)*+')
 DELIMITER: Final = re.compile(r'"[^"]*+"|[\[\](),"]')
@@ -198,8 +200,10 @@ def read_pointer(spec: CallSpec, name: str, kind: str, text: str) -> dict[str, A
     if (word := WORD.fullmatch(text)) is not None:
         named, offset = word.groups()
         return {pointed(name, kind): f"${named}" + (f"+{offset}" if offset else "")}
+    if re.fullmatch(ROW, text) is not None:
+        return {pointed(name, kind): list_of(text)}
     if (part := SLICE.fullmatch(text)) is not None:
-        return {pointed(name, kind): f"${part[1]}", **read_slice(part)}
+        return {pointed(name, kind): list_of(part[1]), **read_slice(part)}
     if RUNS.fullmatch(text) is not None:
         runs = read_runs(text)
         return {runs_field(name, kind, runs): runs}
@@ -225,6 +229,11 @@ def read_number(spec: CallSpec, name: str, kind: str, number: int) -> dict[str, 
     if kind == "pfn" or (kind != "addr" and number < LOWEST_KERNEL_ADDRESS):
         return {"pfn": number}
     return {pointer_field(spec, name, kind): f"{number:#x}"}
+
+
+def list_of(text: str) -> str | dict[str, int]:
+    """A list by its name, or as what a row of the journal has returned."""
+    return {"seq": int(text[1:])} if text.startswith("@") else f"${text}"
 
 
 def read_slice(part: re.Match[str]) -> dict[str, int]:
@@ -296,8 +305,13 @@ def who_text(spec: CallSpec, args: Mapping[str, Any]) -> str:
 def arguments_text(spec: CallSpec, args: Mapping[str, Any]) -> Iterator[str]:
     """The arguments by position; by keyword where the position reads otherwise or is not the next."""
     in_place = True
+    slicing: tuple[str, ...] = ("start", "step", "count")
     for arg in spec.args:
         field = next((form for form in (arg.name, *forms(arg)) if form in args), None)
+        if field is not None and isinstance(args[field], dict) and in_place:
+            slicing = ()
+            yield slice_text(args[field]["seq"], args)
+            continue
         if field is None or (not arg.required and args[field] == arg.default):
             in_place = False
             continue
@@ -311,9 +325,16 @@ def arguments_text(spec: CallSpec, args: Mapping[str, Any]) -> Iterator[str]:
         else:
             in_place = False  # positions are counted without what stands by keyword
             yield f"{field}={text}"
-    for field in ("start", "step", "count"):
+    for field in slicing:
         if field in args:
             yield f"{field}={args[field]}"
+
+
+def slice_text(seq: int, args: Mapping[str, Any]) -> str:
+    """Which blocks of the list that a row has returned."""
+    start, step, count = args.get("start", 0), args.get("step", 1), args.get("count")
+    last = "" if count is None else start + count * step
+    return f"@{seq}[{start}:{last}:{step}]"
 
 
 def forms(arg: Arg) -> dict[str, str]:
@@ -327,6 +348,8 @@ def value_text(spec: CallSpec, field: str, kind: str, value: Any) -> str:
         return "NULL"
     if isinstance(value, list):
         return json.dumps(value)
+    if isinstance(value, dict):
+        return f"@{value['seq']}"
     if isinstance(value, int):
         return number_text(kind, value)
     text = str(value)

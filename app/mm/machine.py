@@ -17,6 +17,8 @@ from app.mm.sysctl import LOWMEM_RESERVE_RATIO
 from app.mm.wait import Task
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.mm.frame_states import FrameStates
     from app.mm.page_alloc import AllocContext
     from app.mm.slab import KmemCache, Slab
@@ -33,6 +35,9 @@ MAX_CACHES: Final = 4_000
 GROWING: Final = frozenset(("insmod", "krealloc", "kmem_cache_create"))
 # A request that fails changes nothing that the next of its kind would see, but may search all memory first.
 MAX_FAILURES: Final = 100
+
+# Blocks of a loop between two pauses: less than a millisecond.
+PAUSE_EVERY: Final = 64
 
 SEVERITY: Final = {"ok": 0, "null": 1, "warn": 2, "bug": 3}
 
@@ -51,8 +56,8 @@ class Machine:
         "freelist_seed", "has_dma32", "kernel", "kmalloc_caches", "last_pid", "lines",
         "live_objects", "lock_holders", "log", "log_bytes", "lost", "lowmem_reserve_ratio",
         "min_free_kbytes", "model", "nodes",
-        "page_group_by_mobility_disabled", "page_waiters", "pages", "percpu_pagelist_high_fraction",
-        "pieces", "pkmap", "purge_at_vfree", "reserved_pages", "seq", "shrinkers", "slabs", "stray",
+        "page_group_by_mobility_disabled", "page_waiters", "pages", "pause",
+        "percpu_pagelist_high_fraction", "pieces", "pkmap", "purge_at_vfree", "reserved_pages", "seq", "shrinkers", "slabs", "stray",
         "taint", "task", "tasks", "trace", "verdict", "vm_events", "vmap", "warned",
         "watermark_boost_factor", "watermark_scale_factor", "woken", "zone_index", "zone_spans",
         "zones",
@@ -133,6 +138,9 @@ class Machine:
         # What the zone map shows; None until somebody looks at it.
         self.frame_states: FrameStates | None = None
         self.trace: Trace | None = None
+        # Called now and then by loops over very many blocks, if set: who runs the machine may want to let
+        # others go first, or to give the call up by an exception, after which the machine is of no use.
+        self.pause: Callable[[], None] | None = None
 
     # -- the one door -----------------------------------------------------------------------------
 
@@ -228,7 +236,9 @@ class Machine:
         allocator = ALLOCATORS[call.spec.name]
         values: list[int] = []
         failures = 0
-        for _ in range(self.rounds(call)):
+        for turn in range(self.rounds(call)):
+            if not turn % PAUSE_EVERY:
+                self.breathe()
             if isinstance(call.until, int) and self.nr_free_pages < call.until:
                 break
             value = allocator(self, call)
@@ -259,6 +269,8 @@ class Machine:
         if isinstance(value, tuple):
             freed = 0
             for one in runs.each(value):
+                if not freed % PAUSE_EVERY:
+                    self.breathe()
                 releaser(self, call, one)
                 freed += 1
             outcome.ret = freed
@@ -268,6 +280,11 @@ class Machine:
             describe.released(self, call, value, outcome)
 
     # -- small services of the kernel's functions -------------------------------------------------
+
+    def breathe(self) -> None:
+        """A loop has come to a point where it can wait for others."""
+        if self.pause is not None:
+            self.pause()
 
     def worsen(self, verdict: str) -> None:
         """Raise the outcome's verdict, never lower it."""

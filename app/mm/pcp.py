@@ -230,6 +230,7 @@ def drain_pages_zone(m: Machine, zone: Zone, cpu: int) -> None:
     """Return everything that one CPU holds of a zone. Kernel: drain_pages_zone"""
     pcp = zone.pcp[cpu]
     while pcp.count:
+        m.breathe()
         free_pcppages_bulk(m, zone, pcp, min(pcp.count, pcp.batch << PCP_BATCH_SCALE_MAX), 0)
 
 

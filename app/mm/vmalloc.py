@@ -258,6 +258,7 @@ def vm_area_alloc_pages(m: Machine, gfp: int, order: int, nr_pages: int) -> list
     pages: list[int] = []
     nid = m.cpu_node[m.cpu]
     while not order and len(pages) < nr_pages:
+        m.breathe()
         request = min(BULK_PAGES, nr_pages - len(pages))
         got = page_alloc.alloc_pages_bulk(m, gfp & ~gfp_masks.__GFP_NOFAIL, nid, request)
         pages += got
@@ -268,6 +269,7 @@ def vm_area_alloc_pages(m: Machine, gfp: int, order: int, nr_pages: int) -> list
     if order:
         gfp &= ~gfp_masks.__GFP_NOFAIL
     while len(pages) < nr_pages and m.verdict not in ("oom", "hang"):
+        m.breathe()
         pfn = page_alloc.alloc_pages(m, gfp, order)
         if pfn is None:
             break
@@ -370,7 +372,9 @@ def vunmap(m: Machine, addr: int) -> None:
     remove_vm_area(m, vm)
     if vm.flags & VM_FLUSH_RESET_PERMS:
         vmap_area.purge_vmap_area_lazy(m)
-    for pfn in vm.pages:
+    for place, pfn in enumerate(vm.pages):
+        if not place % BULK_PAGES:
+            m.breathe()
         free_vmalloc_page(m, pfn)
     if is_vmalloc_addr(m, vm.array):
         vunmap(m, vm.array)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from time import perf_counter
+from time import perf_counter, thread_time
 from typing import Any, Final
 
 from app.mm.calls import NAME, Call, Named
@@ -16,6 +16,10 @@ from app.sessions.errors import BatchBlocked, LimitReached
 from app.sessions.live import Change, Live, Names
 from app.store.journal import Row
 from app.store.lists import RowList
+from app.store.states import State
+
+# States that are kept of one batch at most.
+STATES: Final = 8
 
 # Calls with faults after which no more is read: a person mends these first.
 _FAULTY: Final = 20
@@ -24,7 +28,7 @@ _FAULTY: Final = 20
 class Progress:
     """How far a batch is.
 
-    rows, lists, answers: of the calls made so far. names: what the person's names mean then; named: those
+    rows, lists, answers: of the calls made so far. states: some that were passed, to be kept. names: what the person's names mean then; named: those
     that this batch has set (None: set to nothing), and by which seq. start: the seq before the first call.
     heavy: whether the next call takes so long, to read or to make, that it must be done where nobody waits
     for it. After an exception from `step` the machine must not be used again where its seq has moved.
@@ -50,6 +54,7 @@ class Progress:
         self.named: dict[str, tuple[Named | None, int]] = {}
         self.rows: list[Row] = []
         self.lists: list[RowList] = []
+        self.states: list[tuple[int, State]] = []
         self.answers: list[Applied] = []
         self._known = set(self.names)
         self._calls: list[Call] = []
@@ -72,6 +77,13 @@ class Progress:
         until: by `time.perf_counter`; one call at least is read or made. Raises BadArgument with every field
         at fault in any call, BatchBlocked, LimitReached and Conflict.
         """
+        began = thread_time()
+        try:
+            self._step(most, until)
+        finally:
+            self.live.spent += thread_time() - began
+
+    def _step(self, most: int, until: float) -> None:
         for _ in range(most):
             if self._read < len(self.items):
                 self.heavy = self._is_long()
@@ -91,15 +103,14 @@ class Progress:
         if self._read < len(self.items):
             self._read_next()
         else:
+            began = thread_time()
             self._make_next()
+            self.live.spent += thread_time() - began
+            keep_if_due(self)
 
     def _is_long(self) -> bool:
         """Whether the arguments of the next call take long to read."""
-        body = self.items[self._read].body
-        for value in body.values():
-            if isinstance(value, (list, dict, str)):
-                return bounds.size_of(body, bounds.LONG) > bounds.LONG
-        return len(body) > bounds.MEMBERS
+        return bounds.is_long(self.items[self._read].body)
 
     def _read_next(self) -> None:
         place, item = self._read, self.items[self._read]
@@ -225,6 +236,7 @@ class Single:
         self.named: dict[str, tuple[Named | None, int]] = {}
         self.rows: list[Row] = []
         self.lists: list[RowList] = []
+        self.states: list[tuple[int, State]] = []
         self.answers: list[Applied] = []
 
     @property
@@ -238,7 +250,9 @@ class Single:
     def step_heavily(self) -> None:
         """Make it. Raises as `Live.parse` and `Live.apply` do."""
         call = self.call or self.live.parse(self.item.call, self.item.body, self.names)
+        began = thread_time()
         change = self.live.apply(call, self.names, self.principal.by)
+        self.live.spent += thread_time() - began
         answer = change.applied
         if self.counters:
             answer = answer.with_("counters", self.live.machine.counters())
@@ -246,3 +260,13 @@ class Single:
         if change.stored is not None:
             self.lists.append(RowList(self.live.id, change.row.seq, change.stored))
         self.answers.append(answer)
+        keep_if_due(self)
+
+
+def keep_if_due(progress: Progress | Single) -> None:
+    """Take the machine's state after a heavy call, on the thread that made it; of many, every other one."""
+    state = progress.live.state_if_due()
+    if state is not None:
+        if len(progress.states) == STATES:
+            del progress.states[::2]
+        progress.states.append(state)

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import json
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from functools import partial
 from itertools import accumulate, pairwise
 from typing import Any, Final
@@ -36,7 +36,7 @@ def encode(named: Named) -> StoredList:
         "blocks": [run[1] for run in runs],
     }
     text = json.dumps(document, separators=(",", ":")).encode()
-    return StoredList(hashlib.sha256(text).hexdigest(), sum(document["blocks"]), zlib.compress(text, LEVEL))
+    return StoredList(hashlib.sha256(text).hexdigest(), named.length, zlib.compress(text, LEVEL))
 
 
 def decode(stored: StoredList) -> BlockList:
@@ -49,11 +49,31 @@ def decode(stored: StoredList) -> BlockList:
     return BlockList(document["kind"], document["order"], document["stride"], runs)
 
 
-def lines_of(found: BlockList) -> Sequence[list[Any]]:
-    """The runs as an outcome has them: addresses are hexadecimal."""
+def named_of(stored: StoredList) -> Named:
+    """A list with its runs, as a name stands for it."""
+    found = decode(stored)
+    return Named(found.kind, order=found.order, runs=found.runs, stride=found.stride)
+
+
+def as_argument(found: BlockList) -> list[list[Any]]:
+    """The runs as a freeing call takes them: first, blocks, and the distance from one to the next."""
     if found.kind == "addrs":
-        return [[f"{first:#x}", blocks] for first, blocks in found.runs]
-    return [list(run) for run in found.runs]
+        return [[f"{first:#x}", blocks, found.stride] for first, blocks in found.runs]
+    return [[first, blocks, 1 << found.order] for first, blocks in found.runs]
+
+
+def carry_names(db: Connection, session_id: str, names: Mapping[str, str]) -> dict[str, str]:
+    """Names given elsewhere, as JSON, as they mean the same in this session; it gets the lists it lacks."""
+    found: dict[str, str] = {}
+    for name, text in names.items():
+        document = json.loads(text)
+        if document.get("blocks") is not None:
+            seq = lists.carry(db, session_id, document["sha256"])
+            if seq is None:
+                continue
+            document["seq"] = seq
+        found[name] = json.dumps(document)
+    return found
 
 
 def in_transaction(db: Connection, session_id: str) -> Lists:

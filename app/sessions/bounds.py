@@ -7,6 +7,7 @@ thousand calls of a hundred thousand blocks each would be one small request.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
 
 from app.mm.errors import BadArgument
@@ -26,9 +27,20 @@ BATCH_BYTES: Final = 16 << 20
 _PLAIN: Final = 6
 
 
-def require_short(body: Any) -> None:
+def is_long(body: Mapping[str, Any]) -> bool:
+    """Whether arguments take so long to judge that it must not be done where everybody waits for it."""
+    if len(body) > MEMBERS:
+        return True
+    for value in body.values():
+        kind = type(value)
+        if kind is list or kind is dict or (kind is str and len(value) > LONG):
+            return size_of(body, LONG) > LONG
+    return False
+
+
+def require_short(body: Mapping[str, Any]) -> None:
     """Raise BadArgument for arguments that are too long. Stops counting there."""
-    if size_of(body, ARGUMENTS) > ARGUMENTS:
+    if is_long(body) and size_of(body, ARGUMENTS) > ARGUMENTS:
         raise BadArgument.at(
             (),
             f"the arguments of one call take at most {ARGUMENTS} bytes: name the result of an earlier call "

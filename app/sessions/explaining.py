@@ -7,10 +7,10 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from app.mm import calls
 from app.mm.trace import Trace
+from app.sessions import blocklists
 from app.sessions.errors import Conflict, NotFound
-from app.sessions.live import difference
+from app.sessions.live import difference, journalled
 from app.sessions.past import Past
 from app.store import Connection, journal
 from app.store.journal import Row
@@ -57,7 +57,8 @@ def explain(db: Connection, past: Past, session_id: str, seq: int) -> dict[str, 
         machine = live.machine
         live.spoiled = True
         trace = machine.trace = Trace(machine)
-        made = machine.apply(calls.parse(row.call, from_json(row.args), machine.model), seq)
+        lists = blocklists.in_transaction(db, session_id)
+        made = machine.apply(journalled(row.call, from_json(row.args), machine, lists), seq)
         machine.trace = None
         live.seq = live.effective = seq
         live.since += 1

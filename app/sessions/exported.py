@@ -19,9 +19,9 @@ from app.mm.errors import BadArgument, Fault
 from app.mm.machine import Machine
 from app.sessions import naming, opening
 from app.sessions.errors import LimitReached
-from app.sessions.exporting import FORMAT
+from app.sessions.exporting import FORMAT, WITH_LISTS
 from app.sessions.live import written
-from app.sessions.named import named_of
+from app.sessions.named import SEQ_MIN, named_of
 from app.sessions.retelling import Rewinds, Told, Untold
 from app.sessions.waits import REWINDS
 
@@ -81,6 +81,7 @@ class Document:
     rewinds: Rewinds
     latest: str = ""
     names: set[str] = field(default_factory=set)
+    lists: set[int] = field(default_factory=set)
 
     @property
     def rows(self) -> int:
@@ -107,7 +108,11 @@ def examine(file: IO[bytes], limits: Limits) -> Document:
         if number % CHECK == 0:
             limits.go_on()
         line = decoded(raw, number)
-        seq = document.start + number - 1
+        seq = document.start + number - 1 - len(document.lists)
+        if "list" in line and seq == document.start + 1:
+            read_list(line, number, document)
+            digest.update(raw)
+            continue
         if "sha256" in line:
             read_end(line, number, document, digest.hexdigest())
             if file.read(1):
@@ -154,7 +159,7 @@ def decoded(raw: bytes, number: int) -> dict[str, Any]:
 
 def read_header(line: dict[str, Any]) -> Document:
     """The first line, and the machine that it starts from."""
-    if line.get("kmemlab") != FORMAT or line.get("kind") != "session":
+    if line.get("kmemlab") not in (FORMAT, WITH_LISTS) or line.get("kind") != "session":
         raise wrong(1, f'no exported session: it begins with {{"kmemlab": {FORMAT}, "kind": "session", …}}')
     starts = START & set(line)
     if set(line) - START != HEADER or len(starts) != 1:
@@ -254,11 +259,26 @@ def read_name(line: dict[str, Any], number: int, document: Document, limits: Lim
         raise LimitReached(("line", number), f"a person has at most {limits.names} names in a session")
 
 
+def read_list(line: dict[str, Any], number: int, document: Document) -> None:
+    """A line that holds a list which the session has had from its beginning."""
+    if set(line) != {"list", "named"} or type(line["list"]) is not int or not SEQ_MIN <= line["list"] < 1:
+        raise wrong(number, "here should be a list with its number below 1, or the first row")
+    try:
+        named = named_of("list", line["named"], document.machine.model)
+    except BadArgument as error:
+        raise under_line(error, number) from None
+    if named.runs is None or line["list"] in document.lists:
+        raise wrong(number, "here should be the runs of a list, and each list once")
+    document.lists.add(line["list"])
+
+
 def read_end(line: dict[str, Any], number: int, document: Document, sha256: str) -> None:
     """The last line: nothing is missing, and nothing is otherwise than it was."""
-    there = {"rows": min(number - 2, document.rows), "names": len(document.names)}
-    announced = {"rows": document.rows, "names": line.get("names")}
-    if set(line) != {"rows", "names", "sha256"} or line["rows"] != document.rows or there != announced:
+    rows = min(number - 2 - len(document.lists), document.rows)
+    there = {"rows": rows, "names": len(document.names), "lists": len(document.lists)}
+    announced = {"rows": document.rows, "names": line.get("names"), "lists": line.get("lists", 0)}
+    members = {"rows", "names", "sha256", *(("lists",) if document.lists else ())}
+    if set(line) != members or line["rows"] != document.rows or there != announced:
         raise wrong(
             number,
             f"this should be the last of {document.rows} rows and {line.get('names')} names, "

@@ -14,27 +14,34 @@ from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json, to_json
 
-from app.sessions import queries, snapshots
+from app.sessions import blocklists, queries, snapshots
 from app.sessions.access import Principal, Right
 from app.sessions.errors import NotFound
-from app.store import Connection, Store, journal, names, sessions, states
+from app.store import Connection, Store, journal, lists, names, sessions, states
 from app.store.sessions import SessionRow
 
+# With lists that no row of the file has returned, an export is of the second form.
 FORMAT: Final = 1
+WITH_LISTS: Final = 2
 PART: Final = 1 << 18  # bytes that are read and sent together
 
 
 class Exported(NamedTuple):
-    """What is being exported. row: the session as it was when the export began; later rows are not in it."""
+    """What is being exported. row: the session as it was when the export began; later rows are not in it.
+
+    lists: the numbers of lists that it has had from its beginning.
+    """
 
     row: SessionRow
     names: dict[str, str]
+    lists: list[int]
 
 
 def begin(db: Connection, principal: Principal, session_id: str) -> Exported:
     """A session, with the names that the principal has there. Raises NotFound and Forbidden."""
     row = queries.allowed(db, principal, session_id, Right.READ)
-    return Exported(row, names.of(db, session_id).get(principal.id, {}))
+    theirs = names.of(db, session_id).get(principal.id, {})
+    return Exported(row, theirs, lists.carried(db, session_id))
 
 
 def begin_as_owner(db: Connection, session_id: str) -> Exported:
@@ -53,12 +60,23 @@ def parts(store: Store, exported: Exported) -> Iterator[bytes]:
         digest.update(part)
         yield part
     end = {"rows": row.seq - row.start, "names": len(exported.names), "sha256": digest.hexdigest()}
+    if exported.lists:
+        end["lists"] = len(exported.lists)
     yield to_json(end) + b"\n"
 
 
 def _all_but_the_last(store: Store, exported: Exported) -> Iterator[bytes]:
     row = exported.row
-    yield to_json(header(store, row)) + b"\n"
+    head = header(store, row)
+    if exported.lists:
+        head["kmemlab"] = WITH_LISTS
+    yield to_json(head) + b"\n"
+    for number in exported.lists:
+        with store.reading() as db:
+            stored = lists.get(db, row.id, number)
+        if stored is None:
+            raise NotFound("session", row.id)
+        yield to_json({"list": number, "named": blocklists.named_of(stored).as_json()}) + b"\n"
     seq = row.start
     while seq < row.seq:
         with store.reading() as db:

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import NamedTuple
 
 from app.mm.errors import BadArgument
-from app.sessions import lineage, queries
+from app.sessions import blocklists, lineage, queries
 from app.sessions.access import Principal, Right
 from app.sessions.answers import SessionInfo
 from app.sessions.past import Past
@@ -67,5 +67,5 @@ def insert(
     info = queries.insert(db, row, branch.state, most)
     theirs = kept.of(db, origin).get(row.owner) if names is None else names
     if theirs:
-        kept.put(db, row.id, row.owner, theirs)
+        kept.put(db, row.id, row.owner, dict(blocklists.carry_names(db, row.id, theirs)))
     return info

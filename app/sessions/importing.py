@@ -9,21 +9,24 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from pydantic_core import to_json
 
+from app.mm.calls import Named
 from app.mm.machine import ENGINE
-from app.sessions import exported, naming, opening, queries, snapshots
+from app.sessions import blocklists, exported, naming, opening, queries, snapshots
 from app.sessions.answers import SessionInfo
+from app.sessions.encoding import short
 from app.sessions.errors import Busy, Conflict, LimitReached
 from app.sessions.live import now, written
-from app.sessions.retelling import Retelling, Untold, difference
-from app.store import Connection, Store, imports, journal, names, sessions, states
+from app.sessions.retelling import Retelling, Untold, as_then, difference
+from app.store import Connection, Store, imports, journal, lists, names, sessions, states
 from app.store.journal import Row
+from app.store.lists import RowList, StoredList
 from app.store.sessions import SessionRow
 from app.store.states import State
 
@@ -69,7 +72,7 @@ def prepare(store: Store, file: IO[bytes], owner: str, limits: exported.Limits) 
         file.seek(0)
         file.readline()
         _tell(file, document, written_to, limits)
-        _write_names(file, written_to, owner)
+        _write_names(file, document, written_to, owner)
     except BaseException:
         discard(store, row.id)
         raise
@@ -84,14 +87,20 @@ def after(latest: str) -> str:
 def _tell(file: IO[bytes], document: exported.Document, to: _Writing, limits: exported.Limits) -> None:
     """Make every call again, and write its row when its answer is the one that stands there."""
     until = None if limits.seconds is None else time.monotonic() + limits.seconds
-    lines = enumerate(islice(exported.rest_of(file), document.rows), 2)
-    with Retelling(document.machine, document.rewinds) as retelling:
+    first = 2 + len(document.lists)
+    for raw in islice(exported.rest_of(file), len(document.lists)):
+        to.add_list(exported.decoded(raw, 0))
+    lines = enumerate(islice(exported.rest_of(file), document.rows), first)
+    with Retelling(document.machine, document.rewinds, to.list_of) as retelling:
         done = 0
         while done < document.rows:
             with opening.gc_paused():
                 for number, raw in islice(lines, PART_ROWS):
-                    row = exported.row_of(exported.decoded(raw, number), number, document.start + number - 1)
-                    to.add(_told_again(retelling, row, number, exactly=document.engine == ENGINE))
+                    seq = document.start + number - first + 1
+                    row = exported.row_of(exported.decoded(raw, number), number, seq)
+                    began = time.thread_time()
+                    told = _told_again(retelling, row, number, exactly=document.engine == ENGINE)
+                    to.add(told, retelling.lists.pop(seq, None), time.thread_time() - began)
                     to.keep_if_due(retelling)
                     done += 1
                     if until is not None and time.monotonic() > until:
@@ -113,10 +122,11 @@ def _told_again(retelling: Retelling, row: exported.TellableRow, number: int, *,
         outcome = retelling.tell(told)
     except Untold as error:
         raise exported.wrong(number, f"seq {told.seq}: {error}") from None
-    body, args = to_json(outcome), to_json(outcome["args"])
+    body, args = to_json(short(outcome)), to_json(outcome["args"])
     if exactly:
-        if body != to_json(row.outcome):
-            what = difference(outcome, row.outcome) or "its members stand in another order"
+        seen = as_then(outcome, row.outcome)
+        if to_json(seen) != to_json(row.outcome):
+            what = difference(seen, row.outcome) or "its members stand in another order"
             raise exported.wrong(number, f"seq {told.seq}: {told.call}: {what}")
     else:
         for key in ("verdict", "ret"):
@@ -126,9 +136,14 @@ def _told_again(retelling: Retelling, row: exported.TellableRow, number: int, *,
     return Row("", told.seq, row.effective, told.call, args, body, told.by, told.time)
 
 
-def _write_names(file: IO[bytes], to: _Writing, owner: str) -> None:
+def _write_names(file: IO[bytes], document: exported.Document, to: _Writing, owner: str) -> None:
     """The names, which stand behind the rows where the file is now."""
+    number = 1 + len(document.lists) + document.rows
     while part := [exported.decoded(raw, 0) for raw in islice(exported.rest_of(file), PART_ROWS)]:
+        for line in part:
+            number += 1
+            if "blocks" in line.get("named", ()) and not to.has(Named.from_json(line["named"])):
+                raise exported.wrong(number, f"{line['name']} stands for a list that its row has not returned")
         to.name(owner, {line["name"]: to_json(line["named"]).decode() for line in part if "name" in line})
         if len(part) < PART_ROWS:
             return
@@ -141,9 +156,12 @@ class _Writing:
         self._store = store
         self._id = session_id
         self._rows: list[Row] = []
+        self._lists: dict[int, StoredList] = {}
         self._bytes = 0
         self._states: list[tuple[int, State]] = []
         self._since = 0
+        self._spent = 0.0
+        self.list_of = blocklists.of_session(store, session_id, self._lists)
 
     def begin(self, row: SessionRow, state: State | None) -> None:
         """The session, with the state it starts from where that is kept."""
@@ -151,45 +169,64 @@ class _Writing:
         def write(db: Connection) -> None:
             imports.begin(db, row)
             if state is not None:
-                states.put(db, row.id, row.start, state, keep=True)
+                sessions.grow(db, row.id, states.put(db, row.id, row.start, state, keep=True))
 
         self._write(write)
 
-    def add(self, row: Row) -> None:
-        """A row, sooner or later."""
+    def add_list(self, line: Mapping[str, Any]) -> None:
+        """A list that the session has from its beginning."""
+        stored = blocklists.encode(Named.from_json(line["named"]))
+        made = RowList(self._id, line["list"], stored)
+        self._write(lambda db: lists.put(db, [made]))
+
+    def add(self, row: Row, stored: StoredList | None, seconds: float) -> None:
+        """A row, sooner or later. stored: the list that it has returned. seconds: that its call has taken."""
         self._rows.append(row._replace(session_id=self._id))
         self._bytes += len(row.outcome) + len(row.args)
         self._since += 1
+        self._spent += seconds
+        if stored is not None:
+            self._lists[row.seq] = stored
+            self._bytes += len(stored.body)
         if len(self._rows) >= PART_ROWS or self._bytes >= PART_BYTES:
             self.flush()
 
     def keep_if_due(self, retelling: Retelling) -> None:
         """States along the way, so that any moment can be opened soon."""
-        if snapshots.due(self._since, retelling.machine.live_blocks):
+        if snapshots.due(self._since, self._spent, retelling.machine.live_blocks):
             self._keep(retelling)
 
     def keep_head(self, retelling: Retelling) -> None:
         """The state at the end, where it is worth it."""
-        if snapshots.worth(self._since):
+        if snapshots.worth(self._since, self._spent):
             self._keep(retelling)
 
     def _keep(self, retelling: Retelling) -> None:
         self._states.append((retelling.effective, snapshots.encode(retelling.machine.state())))
-        self._since = 0
+        self._since, self._spent = 0, 0.0
 
     def flush(self) -> None:
         """Write what there is."""
         rows, kept = self._rows, self._states
+        made = [RowList(self._id, seq, stored) for seq, stored in self._lists.items()]
         self._rows, self._states, self._bytes = [], [], 0
 
         def write(db: Connection) -> None:
             if rows:
-                journal.append(db, rows)
+                journal.append(db, rows, made)
             for seq, state in kept:
-                states.put(db, self._id, seq, state)
+                sessions.grow(db, self._id, states.put(db, self._id, seq, state))
 
         if rows or kept:
             self._write(write)
+        self._lists.clear()
+
+    def has(self, named: Named) -> bool:
+        """Whether a name stands for the list that its row has returned."""
+        assert named.seq is not None
+        with self._store.reading() as db:
+            stored = lists.get(db, self._id, named.seq)
+        return stored is not None and (stored.sha256, stored.blocks) == (named.sha256, named.blocks)
 
     def name(self, person: str, named: dict[str, str]) -> None:
         """Names of a person."""

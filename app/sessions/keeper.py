@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from typing import Final
 
@@ -13,6 +13,7 @@ from app.sessions import snapshots
 from app.sessions.live import Live
 from app.sessions.past import Past
 from app.store import Store, states
+from app.store.states import State
 
 # The state of a machine with no more live blocks is taken where it is, for which others wait 30 ms at most;
 # replaying its last calls on another thread takes eight times as long, of the same interpreter.
@@ -35,11 +36,11 @@ class Keeper:
     def keep_if_due(self, live: Live) -> None:
         """See that the present state of an open machine is kept, when replaying would take long by now."""
         blocks = live.machine.live_blocks
-        if live.diverged is not None or not snapshots.due(live.since, blocks):
+        if live.diverged is not None or not snapshots.due(live.since, live.spent, blocks):
             return
         # A long batch passes by states that are due, too. They are kept where somebody else goes that way.
-        at_once = blocks <= SMALL and not snapshots.due(live.since // 2, blocks)
-        live.since = 0
+        at_once = blocks <= SMALL and not snapshots.due(live.since // 2, live.spent / 2, blocks)
+        live.since, live.spent = 0, 0.0
         if at_once:
             self._background.submit(
                 snapshots.keep, self._store, live.id, live.effective, live.machine.state()
@@ -49,8 +50,13 @@ class Keeper:
 
     def keep_closed(self, live: Live) -> None:
         """Keep the state of a machine that has just been closed, and that is now the keeper's."""
-        if live.diverged is None and snapshots.worth(live.since):
+        if live.diverged is None and snapshots.worth(live.since, live.spent):
             self._background.submit(self._keep_machine, live.id, live.effective, live.machine)
+
+    def keep(self, session_id: str, made: Sequence[tuple[int, State]]) -> None:
+        """Keep states that were taken while heavy calls were made, now that their rows are committed."""
+        for seq, state in made:
+            self._background.submit(self._put, session_id, seq, state)
 
     def keep_all(self, lives: Iterable[Live]) -> None:
         """At the end, at once: keep what is worth it while there is time."""
@@ -60,7 +66,8 @@ class Keeper:
                 return
             if (
                 live.diverged is None
-                and snapshots.worth(live.since)
+                and not live.spoiled
+                and snapshots.worth(live.since, live.spent)
                 and live.machine.live_blocks < BLOCKS_AT_STOP
             ):
                 self._keep_machine(live.id, live.effective, live.machine)
@@ -74,7 +81,7 @@ class Keeper:
         """The open machine is the writer's and moves on, so this is another one of the same session."""
         try:
             with self._store.reading() as db, self._past.machine(db, session_id, seq) as live:
-                if live.diverged is None and snapshots.worth(live.since):
+                if live.diverged is None and snapshots.worth(live.since, live.spent):
                     self._past.store(live)
         except Exception:
             log.exception("session %s: no machine to keep at seq %d", session_id, seq)
@@ -86,6 +93,12 @@ class Keeper:
             log.exception("session %s: its machine at seq %d cannot be dumped", session_id, seq)
         else:
             snapshots.keep(self._store, session_id, seq, document)
+
+    def _put(self, session_id: str, seq: int, state: State) -> None:
+        try:
+            snapshots.put(self._store, session_id, seq, state)
+        except Exception:
+            log.exception("session %s: its state at seq %d is not kept", session_id, seq)
 
     def _pin(self, session_id: str) -> None:
         try:

@@ -5,14 +5,15 @@ from __future__ import annotations
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import pairwise
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
 from app.mm.errors import BadArgument
+from app.sessions import blocklists
 from app.sessions.answers import BatchItem
 from app.sessions.errors import NotFound
-from app.store import Connection, journal, sessions
+from app.store import Connection, journal, lists, sessions
 from app.store.journal import Row
 from app.store.sessions import SessionRow
 
@@ -98,8 +99,8 @@ def _near(stretches: Sequence[Stretch]) -> Iterator[Sequence[Stretch]]:
         yield stretches[first:]
 
 
-def way(db: Connection, session_id: str, after: int, to: int) -> list[BatchItem]:
-    """The calls that lead from the state at one seq to that at another, to be made elsewhere.
+def way(db: Connection, session_id: str, after: int, to: int, copy_id: str) -> list[BatchItem]:
+    """The calls that lead from the state at one seq to that at another, to be made in a copy as one batch.
 
     Raises NotFound, and BadArgument at `seq` where the one state does not go back to the other.
     """
@@ -112,4 +113,43 @@ def way(db: Connection, session_id: str, after: int, to: int) -> list[BatchItem]
     found, stretches = route(db, row, to, [begin])
     if found != begin:
         raise BadArgument.at("seq", f"the state at {to} does not go back to that at {after}: it was undone")
-    return [BatchItem(made.call, from_json(made.args)) for made in rows(db, session_id, stretches)]
+    made = [(one.seq, BatchItem(one.call, from_json(one.args))) for one in rows(db, session_id, stretches)]
+    return _with_lists(db, session_id, copy_id, made)
+
+
+def _with_lists(
+    db: Connection, session_id: str, copy_id: str, made: Sequence[tuple[int, BatchItem]]
+) -> list[BatchItem]:
+    """The same calls, with lists that rows have returned as the copy knows them.
+
+    One that a call of the batch returns is named; others the copy has, or they are written out.
+    """
+    seqs = {seq for seq, _ in made}
+    named: set[int] = set()
+    found: list[tuple[int, BatchItem]] = []
+    for seq, item in made:
+        body = dict(item.body)
+        for key in ("page", "addr"):
+            of = body.get(key)
+            if not isinstance(of, dict):
+                continue
+            if of["seq"] in seqs:
+                named.add(of["seq"])
+                body[key] = f"${_name_of(of['seq'])}"
+            else:
+                body[key] = _list_in(db, session_id, copy_id, of["seq"])
+        found.append((seq, item._replace(body=body)))
+    return [item._replace(as_name=_name_of(seq)) if seq in named else item for seq, item in found]
+
+
+def _name_of(seq: int) -> str:
+    return f"row_{seq}"
+
+
+def _list_in(db: Connection, session_id: str, copy_id: str, seq: int) -> Any:
+    """A list of a session as an argument in its copy."""
+    stored = lists.get(db, session_id, seq)
+    if stored is None:
+        return {"seq": seq}
+    there = lists.seq_of(db, copy_id, stored.sha256)
+    return blocklists.as_argument(blocklists.decode(stored)) if there is None else {"seq": there}

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from time import gmtime, perf_counter, strftime, time_ns
+from time import gmtime, perf_counter, strftime, thread_time, time_ns
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
@@ -17,12 +17,13 @@ from app.mm.errors import NoRoom, TaskBlocked
 from app.mm.machine import ENGINE, Machine
 from app.mm.outcome import Outcome
 from app.mm.vocabulary import CALLS
-from app.sessions import blocklists, bounds
+from app.sessions import blocklists, bounds, snapshots, turns
 from app.sessions.answers import Applied
 from app.sessions.encoding import encode
 from app.sessions.errors import Conflict, LimitReached, NotFound
 from app.store.journal import Row
 from app.store.lists import StoredList
+from app.store.states import State
 
 # What a machine takes beside its blocks, and for each block: measured, and only to choose what to close.
 MACHINE_BYTES: Final = 200_000
@@ -58,7 +59,7 @@ class Live:
 
     seq, effective: the machine's. committed: the seq of the row, as far as is known here. names: by person.
     since, spent: how many rows a rebuilding would replay from the last state that is kept, and how many
-    seconds they took. bytes: of all that the session has caused to be stored. unwritten: lists of rows that
+    seconds of computing they took. size: bytes of all that the session has caused to be stored. unwritten: lists of rows that
     are not committed yet, by seq; lists: finds those and the stored ones. slow: names of calls that took long
     here the last time. diverged: why the journal goes on but this machine cannot. engine: which one began the journal. spoiled: the
     machine is not what the journal says, and must not be used again. held: why the session takes no calls
@@ -74,7 +75,7 @@ class Live:
     names: dict[str, Names] = field(default_factory=dict)
     since: int = 0
     spent: float = 0.0
-    bytes: int = 0
+    size: int = 0
     unwritten: dict[int, StoredList] = field(default_factory=dict)
     lists: Lists = no_lists
     slow: set[str] = field(default_factory=set)
@@ -82,6 +83,10 @@ class Live:
     engine: int = ENGINE
     spoiled: bool = False
     held: str | None = None
+
+    def __post_init__(self) -> None:
+        # Long loops let other persons' heavy work go first, and stop where nobody waits for them any more.
+        self.machine.pause = turns.go_on
 
     @property
     def memory(self) -> int:
@@ -125,9 +130,15 @@ class Live:
         self.spoiled = False
         return change
 
+    def state_if_due(self) -> tuple[int, State] | None:
+        """The present state, to be kept once it is committed, where replaying would take long by now."""
+        if not snapshots.due(self.since, self.spent, self.machine.live_blocks):
+            return None
+        self.since, self.spent = 0, 0.0
+        return self.effective, snapshots.encode(self.machine.state())
+
     def _took(self, name: str, seconds: float) -> None:
-        """Note how long a call took."""
-        self.spent += seconds
+        """Note whether a call took long, by the clock on the wall: others waited for it."""
         if seconds > SLOW:
             self.slow.add(name)
         elif self.slow and seconds < QUICK:
@@ -142,8 +153,8 @@ class Live:
         if named is not None and named.is_list:
             stored = self.unwritten[seq] = blocklists.encode(named)
             named = named.listed(stored.sha256, seq)
-            self.bytes += len(stored.body)
-        self.bytes += len(args) + len(body)
+            self.size += len(stored.body)
+        self.size += len(args) + len(body)
         return Change(row, Applied(seq, body), made, stored, named)
 
     def follow(self, seq: int, call: str, to: int, by: str | None) -> tuple[Row, Applied]:
@@ -161,7 +172,7 @@ class Live:
     def replay(self, rows: Iterable[Row], lists: Lists) -> None:
         """Make journalled calls again. Raises Diverged at the first whose `ret` or `verdict` differs."""
         parsed: dict[tuple[str, bytes], Call] = {}
-        began = perf_counter()
+        began = thread_time()
         try:
             for row in rows:
                 self.spoiled = True
@@ -174,7 +185,7 @@ class Live:
                 self.since += 1
                 self.spoiled = False
         finally:
-            self.spent += perf_counter() - began
+            self.spent += thread_time() - began
 
     def _differs(self, row: Row, parsed: dict[tuple[str, bytes], Call], lists: Lists) -> str | None:
         """Make one journalled call; what it does differently now, if anything. parsed: calls read before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any, Final
 
 from app.mm.calls import JSON_INT_MAX, MAX_REPEAT, NAME, Named
@@ -10,6 +11,10 @@ from app.mm.memory_model import MemoryModel
 from app.mm.mmzone import MAX_ORDER
 
 MEMBERS: Final = frozenset(("kind", "pfn", "addr", "order", "runs", "stride"))
+# Of a list that a row of the journal has returned, instead of its runs.
+LISTED: Final = frozenset(("blocks", "sha256"))
+SHA256: Final = re.compile(r"[0-9a-f]{64}")
+SEQ_MIN: Final = -(1 << 31)
 KINDS: Final = {"page": "pfn", "addr": "addr", "pages": "runs", "addrs": "runs"}
 
 
@@ -18,28 +23,41 @@ def named_of(name: str, document: Any, model: MemoryModel) -> Named:
     if not NAME.fullmatch(name):
         raise BadArgument.at("name", "a letter or _, then up to 31 letters, digits, _")
     found = set(document) - {"seq"} if isinstance(document, dict) else set()
-    if found != MEMBERS or document["kind"] not in list(KINDS):
+    listed = "blocks" in found
+    if found - (LISTED if listed else set()) != MEMBERS or document["kind"] not in list(KINDS):
         raise BadArgument.at("named", f"{', '.join(sorted(MEMBERS))}; kind is one of {', '.join(KINDS)}")
     value = KINDS[document["kind"]]
     for other in ("pfn", "addr", "runs"):
         if other != value and document[other] is not None:
             raise BadArgument.at(other, f"null, since the kind is {document['kind']}")
     if "seq" in document:  # by which call
-        check_number(document, "seq", JSON_INT_MAX)
+        check_number(document, "seq", JSON_INT_MAX, SEQ_MIN if listed else 0)
     check_number(document, "order", MAX_ORDER)
     check_number(document, "stride", JSON_INT_MAX)
-    if value == "runs":
+    if listed:
+        check_listed(document, value)
+    elif value == "runs":
         check_runs(document["runs"], model, pages=document["kind"] == "pages")
     elif document[value] is not None:
         check_first(value, document[value], model, page=value == "pfn")
     return Named.from_json(document)
 
 
-def check_number(document: dict[str, Any], key: str, most: int) -> None:
-    """An integer from 0."""
+def check_number(document: dict[str, Any], key: str, most: int, least: int = 0) -> None:
+    """An integer within bounds."""
     value = document[key]
-    if type(value) is not int or not 0 <= value <= most:
-        raise BadArgument.at(key, f"a number from 0 to {most}")
+    if type(value) is not int or not least <= value <= most:
+        raise BadArgument.at(key, f"a number from {least} to {most}")
+
+
+def check_listed(document: dict[str, Any], value: str) -> None:
+    """A list by the row that has returned it, its length and its hash; whether that is so is seen later."""
+    if value != "runs" or document["runs"] is not None or "seq" not in document:
+        raise BadArgument.at("runs", "null for a list with blocks and sha256, which has a seq")
+    check_number(document, "blocks", MAX_REPEAT)
+    sha256 = document.get("sha256")
+    if not isinstance(sha256, str) or not SHA256.fullmatch(sha256):
+        raise BadArgument.at("sha256", "64 hexadecimal digits")
 
 
 def check_first(key: str, value: Any, model: MemoryModel, *, page: bool) -> None:

@@ -15,7 +15,7 @@ from app.mm import boot
 from app.mm.calls import Named
 from app.mm.errors import BadArgument
 from app.mm.machine import Machine
-from app.sessions import lineage, snapshots
+from app.sessions import blocklists, lineage, snapshots
 from app.sessions.errors import NotFound
 from app.sessions.lineage import Stretch
 from app.sessions.live import Diverged, Live, Names
@@ -67,7 +67,7 @@ def names_of(db: Connection, session_id: str) -> dict[str, Names]:
 
 def _rebuild(db: Connection, row: SessionRow, at: int) -> Live:
     live, stretches = nearest(db, row, at)
-    live.replay(lineage.rows(db, row.id, stretches))
+    live.replay(lineage.rows(db, row.id, stretches), blocklists.in_transaction(db, row.id))
     live.seq = at
     return live
 
@@ -86,7 +86,8 @@ def nearest(
             return here[seq], stretches
         machine = _machine(db, row, seq)
         if machine is not None:
-            return Live(row.id, row.owner, machine, seq, seq, row.seq, engine=row.engine), stretches
+            live = Live(row.id, row.owner, machine, seq, seq, row.seq, size=row.bytes, engine=row.engine)
+            return live, stretches
         known.remove(seq)
 
 

@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Final
 
-from app.sessions import lineage, snapshots
+from app.sessions import blocklists, lineage, snapshots
 from app.sessions.errors import Conflict, NotFound
 from app.sessions.live import Diverged, Live
 from app.sessions.opening import gc_paused, nearest
@@ -84,15 +84,15 @@ class Past:
         live.diverged = None
         calls = lineage.rows(db, row.id, stretches)
         while some := list(islice(calls, STRIDE)):
-            live.replay(some)
-            if snapshots.due(live.since, live.machine.live_blocks):
+            live.replay(some, blocklists.in_transaction(db, row.id))
+            if snapshots.due(live.since, live.spent, live.machine.live_blocks):
                 self.store(live)
         live.seq, live.committed = at, row.seq
         return live
 
     def store(self, live: Live) -> None:
         """See that the state of a machine is kept; rebuilding those behind it begins there then."""
-        live.since = 0
+        live.since, live.spent = 0, 0.0
         snapshots.keep(self._store, live.id, live.effective, live.machine.state())
 
     def _keep(self, live: Live) -> None:

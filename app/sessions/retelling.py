@@ -15,12 +15,14 @@ from typing import Any, Final, NamedTuple, Self
 
 from pydantic_core import from_json
 
-from app.mm import calls
+from app.mm.calls import BlockList, Lists, no_lists
 from app.mm.machine import Machine
 from app.mm.vocabulary import CALLS
-from app.sessions import snapshots
-from app.sessions.live import outcome_of, outcome_of_rewind
+from app.sessions import blocklists, snapshots
+from app.sessions.encoding import LISTS
+from app.sessions.live import journalled, outcome_of, outcome_of_rewind
 from app.sessions.waits import REWINDS
+from app.store.lists import StoredList
 from app.store.states import State
 
 ASIDE: Final = 16 << 20  # bytes of states in memory; more are in a file
@@ -80,11 +82,14 @@ class Untold(Exception):  # noqa: N818 - found, not made
 class Retelling:
     """One machine on its way through a journal. seq: of the last row told. effective: whose state it has.
 
-    targets: the seqs whose states come back. To be closed, or used as a context manager.
+    lists: finds the lists that calls before the first row have returned. To be closed, or used as a context
+    manager.
     """
 
-    def __init__(self, machine: Machine, rewinds: Rewinds) -> None:
+    def __init__(self, machine: Machine, rewinds: Rewinds, lists: Lists = no_lists) -> None:
         self.machine = machine
+        self.lists: dict[int, StoredList] = {}
+        self._earlier = lists
         self.seq = self.effective = rewinds.start
         self._rewinds = rewinds
         self._targets = rewinds.targets()
@@ -100,7 +105,10 @@ class Retelling:
         self._aside.close()
 
     def tell(self, told: Told) -> dict[str, Any]:
-        """Make the next row's call; its outcome. Raises Untold, and must not be used again then."""
+        """Make the next row's call; its outcome, with whole lists.
+
+        Raises Untold, and must not be used again then.
+        """
         if told.call in REWINDS:
             outcome = self._rewind(told)
         else:
@@ -114,11 +122,18 @@ class Retelling:
         if told.call not in CALLS:
             raise Untold(f"no such call: {told.call[:40]!r}")
         try:
-            call = calls.parse(told.call, told.args, self.machine.model)
+            call = journalled(told.call, told.args, self.machine, self._list_of)
             made = self.machine.apply(call, told.seq)
         except Exception as error:  # whatever it is, this call cannot be made there
             raise Untold(f"{told.call} fails ({type(error).__name__}: {error})") from error
+        named = made.named
+        if named is not None and named.is_list:
+            self.lists[told.seq] = blocklists.encode(named)
         return outcome_of(made, self.machine, told.seq, told.time, told.by)
+
+    def _list_of(self, seq: int) -> BlockList | None:
+        stored = self.lists.get(seq)
+        return self._earlier(seq) if stored is None else blocklists.decode(stored)
 
     def _rewind(self, told: Told) -> dict[str, Any]:
         effective = self._rewinds.target(told)
@@ -135,6 +150,31 @@ class Retelling:
             begin = self._aside.seek(0, SEEK_END)
             self._aside.write(state.body)
             self._places[self.effective] = (state._replace(body=b""), begin, len(state.body))
+
+
+def as_then(now: Mapping[str, Any], then: Any) -> dict[str, Any]:
+    """An outcome with whole lists, as a row has it that only counts some of them.
+
+    Which lists are counted has changed, and old rows have them whole or say less of their length; what the
+    call has done is the same.
+    """
+    if not isinstance(then, dict):
+        return dict(now)
+    found: dict[str, Any] = {}
+    for key, value in now.items():
+        count = f"{key}_count"
+        if key == "area" and isinstance(value, dict):
+            found[key] = as_then(value, then.get("area"))
+        elif key.removesuffix("_count") in LISTS:
+            continue
+        elif key in LISTS and key in then and then[key] is None:
+            found[key] = None
+            if count in then:
+                found[count] = now.get(count, now.get("nr_pages") if key == "pfns" else None)
+                found[count] = len(value) if found[count] is None and value is not None else found[count]
+        else:
+            found[key] = value
+    return found
 
 
 def difference(now: Any, then: Any) -> str:

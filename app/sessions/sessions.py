@@ -41,6 +41,8 @@ from app.sessions.live import Live, now
 from app.sessions.past import Past
 from app.sessions.queries import Event
 from app.sessions.terms import Replied, Replies, Terms, sweep
+from app.sessions.turns import Turns
+from app.sessions.usage import Usage
 from app.sessions.waits import REWINDS, Wait, Waits
 from app.sessions.work import Batch, Call, Made, Read, Rewind, Rewound, Statement, Work
 from app.sessions.writer import Answer, Writer
@@ -103,7 +105,9 @@ class Sessions:
             self._store,
             self._tell,
             self._opener,
+            Turns("heavy"),
             keeper,
+            Usage(self._settings),
             self._settings.machines_memory,
             self._settings.busy_timeout,
             self._feed.publish,
@@ -183,7 +187,7 @@ class Sessions:
             lab_id=principal.lab,
         )
         insert = partial(queries.insert, row=row, state=state, most=self._most(principal))
-        live = Live(row.id, row.owner, built, 0, 0, 0)
+        live = Live(row.id, row.owner, built, 0, 0, 0, size=0 if state is None else len(state.body))
         info: SessionInfo = await self._do(Statement, insert, adopt=live, terms=terms)
         return info
 
@@ -572,12 +576,12 @@ class Sessions:
         """End what those follow who may not read it any more, since rights have been taken away."""
         self._feed.review()
 
-    async def way(self, session_id: str, after: int, to: int) -> Items:
-        """The calls that lead from the state at one seq of a session to that at a later one.
+    async def way(self, session_id: str, after: int, to: int, copy_id: str) -> Items:
+        """The calls that lead from the state at one seq of a session to that at a later one, for a copy of it.
 
         Raises BadArgument at `seq` where the later state does not go back to the earlier.
         """
-        return await self._read_rows(lineage.way, session_id, after, to)
+        return await self._read_rows(lineage.way, session_id, after, to, copy_id)
 
     # -- below -----------------------------------------------------------------------------------------------
 

@@ -40,10 +40,10 @@ class Usage:
 
     def require_room(self, db: Connection, live: Live) -> None:
         """Raise LimitReached where a session, or all of its owner's, take as much as they may."""
-        if live.bytes >= self._of_session:
+        if live.size >= self._of_session:
             raise LimitReached(
                 (),
-                f"the journal of this session takes {in_words(live.bytes)}, and {in_words(self._of_session)} "
+                f"the journal of this session takes {in_words(live.size)}, and {in_words(self._of_session)} "
                 "is the limit; it can be read, exported and forked, and a fork begins with an empty journal",
             )
         self.require_room_of(db, live.owner)

@@ -15,12 +15,13 @@ from pydantic_core import from_json, to_json
 from app.mm import boot
 from app.mm.errors import BadArgument
 from app.mm.machine import ENGINE, Machine
-from app.sessions import opening, snapshots
+from app.sessions import blocklists, opening, snapshots
+from app.sessions.encoding import short
 from app.sessions.errors import NotFound
 from app.sessions.named import named_of
-from app.sessions.retelling import Retelling, Rewinds, Untold, difference, told
+from app.sessions.retelling import Retelling, Rewinds, Told, Untold, as_then, difference, told
 from app.sessions.waits import REWINDS
-from app.store import Store, imports, integrity, journal, names, sessions, states
+from app.store import Store, imports, integrity, journal, lists, names, sessions, states
 from app.store.journal import Row
 from app.store.sessions import SessionRow
 
@@ -110,7 +111,8 @@ class _Verification:
     def run(self, machine: Machine, progress: Progress) -> None:
         """Raises _Wrong at the first row, or state, that is not what it should be."""
         row = self._row
-        with Retelling(machine, self._rewinds) as retelling:
+        lists = blocklists.of_session(self._store, row.id, {})
+        with Retelling(machine, self._rewinds, lists) as retelling:
             self._compare_state(retelling)
             for part in self._parts():
                 with opening.gc_paused():
@@ -143,12 +145,25 @@ class _Verification:
             if row.effective != right:  # so no state need be there to which it goes back
                 what = f"its effective seq is {row.effective} and should be {right}"
             else:
-                outcome = retelling.tell(asked)
-                what = "" if to_json(outcome) == row.outcome else difference(outcome, from_json(row.outcome))
+                what = self._told(retelling, asked, row)
         except (Untold, ValueError) as error:
             what = str(error)
         if what:
             raise _Wrong(f"seq {seq}: {row.call}: {what}{self._engine()}")
+
+    def _told(self, retelling: Retelling, asked: Told, row: Row) -> str:
+        """Make a call again; what it does otherwise, if anything."""
+        outcome = retelling.tell(asked)
+        made = retelling.lists.pop(row.seq, None)
+        if made is not None:
+            with self._store.reading() as db:
+                kept = lists.get(db, row.session_id, row.seq)
+            if kept is not None and made.sha256 != kept.sha256:
+                return "the list that it returned is another than the one that is kept"
+        if to_json(short(outcome)) == row.outcome:
+            return ""
+        then = from_json(row.outcome)
+        return difference(as_then(outcome, then), then)
 
     def _engine(self) -> str:
         """What explains a difference, where it does."""

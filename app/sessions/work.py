@@ -16,10 +16,11 @@ from app.sessions import lineage
 from app.sessions.access import Principal, Right, require, require_free
 from app.sessions.answers import Applied, BatchItem
 from app.sessions.batches import Progress, Single
-from app.sessions.bounds import LONG, MEMBERS, size_of
+from app.sessions.bounds import is_long
 from app.sessions.errors import Conflict, NotFound
 from app.sessions.live import Live
 from app.sessions.terms import Replies, Terms, require_seq
+from app.sessions.turns import Piece
 from app.sessions.weight import heavy
 from app.store import Connection, journal, names, sessions
 from app.sessions.usage import Usage
@@ -103,9 +104,21 @@ def as_oneself(principal: Principal, role: str, body: Mapping[str, Any]) -> Mapp
 
 @dataclass(slots=True, eq=False)
 class Asked:
-    """Anything that is to be done. since: when it was asked for, by the clock that never goes back."""
+    """Anything that is to be done. since: when it was asked for, by the clock that never goes back.
+
+    gone: nobody waits for the answer any more. piece: the heavy part of it that goes on elsewhere, if any.
+    """
 
     since: float = field(default_factory=time.monotonic, init=False)
+    gone: bool = field(default=False, init=False)
+    piece: Piece[None] | None = field(default=None, init=False)
+
+    def drop(self) -> None:
+        """The client has hung up: what has not been committed need not be done. From any thread."""
+        self.gone = True
+        piece = self.piece
+        if piece is not None:
+            piece.cancel()
 
 
 @dataclass(slots=True, eq=False)
@@ -128,13 +141,15 @@ class Call(Asked):
         role = admit(turn, live, self.principal, self.terms)
         known = live.names_of(self.principal.id)
         body = as_oneself(self.principal, role, self.body)
-        if len(body) > MEMBERS or size_of(body, LONG) > LONG:
+        if is_long(body):
             item = BatchItem(self.name, body)
             return Single(live, item, self.principal, counters=self.counters)
         call = live.parse(self.name, body, known)
         if heavy(call, known, live.machine, live.slow):
             return Single(live, BatchItem(self.name, body), self.principal, call, counters=self.counters)
+        began = time.thread_time()
         change = live.apply(call, known, self.principal.by)
+        live.spent += time.thread_time() - began
         lists = () if change.stored is None else (RowList(live.id, change.row.seq, change.stored),)
         turn.add(live, (change.row,), lists)
         if self.counters:

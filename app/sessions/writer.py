@@ -2,9 +2,9 @@
 
 It takes the work that waits, opens one transaction, brings each machine to where its session's row is, does
 the work, writes the rows, commits, and only then answers. Everything slow is done elsewhere: machines are
-opened, and made for rewinds, by another thread while their work is parked; long batches are made in slices,
-and calls that touch very much on threads of their own, with their session closed to others and no transaction
-open.
+opened, and made for rewinds, by another thread while their work is parked; long batches are made in slices of a few
+milliseconds, one after each group, person by person in turn; and calls that touch very much are made on other
+threads, also in turn. Both with their session closed to others and no transaction open.
 
 While another process holds the database's lock, the writer tries for it again and again, a little while each
 time, and in between takes what has come, reads, and answers each piece of work whose own time is up: so every
@@ -16,15 +16,16 @@ from __future__ import annotations
 import logging
 import threading
 import time
-from collections import deque
+from collections import Counter, OrderedDict, deque
 from collections.abc import Callable, Iterable, Sequence
-from concurrent.futures import Executor
+from concurrent.futures import Executor, Future
 from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Final, NamedTuple
 
 from app.mm.errors import BadArgument, TaskBlocked
 from app.mm.machine import Machine
+from app.sessions import blocklists
 from app.sessions.batches import Progress, Single
 from app.sessions.errors import (
     Busy,
@@ -35,20 +36,23 @@ from app.sessions.errors import (
     OtherRequest,
     Stale,
     StorageFull,
+    TooMany,
 )
 from app.sessions.keeper import Keeper
 from app.sessions.live import Diverged, Live
 from app.sessions.machines import Machines
 from app.sessions.opening import names_of, reopen
 from app.sessions.terms import Replied
-from app.sessions.work import SLICE, Batch, Call, Made, Rewind, Rewound, Statement, Turn, Work
+from app.sessions.turns import Dropped, Turns
+from app.sessions.usage import Usage
+from app.sessions.work import SLICE, SLICE_SECONDS, Batch, Call, Made, Rewind, Rewound, Statement, Turn, Work
 from app.store import DatabaseError, IntegrityError, Store, journal, sessions
 from app.store.journal import Row
 
 GROUP: Final = 256
 CATCH_UP: Final = 200
 RETRIES: Final = 5
-LIFTERS: Final = 2
+LONG_AT_ONCE: Final = 3  # long batches and heavy calls of one member: one goes on, two wait
 TRY: Final = 0.25  # for how long the lock is waited for before others, who may need none, have their turn
 DRAIN: Final = 2.0  # of the five seconds that SIGTERM leaves for everything
 
@@ -62,6 +66,7 @@ REFUSALS: Final = (
     Stale,
     OtherRequest,
     Replied,
+    TooMany,
     Busy,
     StorageFull,
 )
@@ -86,9 +91,10 @@ Message = Work | Callable[[list[Work]], None]
 class Writer(threading.Thread):
     """The thread. `put` and `stop` may be called from any other.
 
-    tell: called with the answers of each group, on this thread. opener: opens machines. keeper: keeps states.
-    memory: estimated bytes of machines to hold open. patience: seconds for which each piece of work may wait
-    while another process holds the lock. publish: called with the rows of each group, on this thread.
+    tell: called with the answers of each group, on this thread. opener: opens machines. heavy: makes heavy
+    calls, person by person in turn. keeper: keeps states. usage: how many bytes people have stored. memory:
+    estimated bytes of machines to hold open. patience: seconds for which each piece of work may wait while
+    another process holds the lock. publish: called with the rows of each group, on this thread.
     """
 
     def __init__(
@@ -96,7 +102,9 @@ class Writer(threading.Thread):
         store: Store,
         tell: Callable[[Sequence[Answer]], None],
         opener: Executor,
+        heavy: Turns,
         keeper: Keeper,
+        usage: Usage,
         memory: int,
         patience: float,
         publish: Callable[[Sequence[Row]], None],
@@ -107,7 +115,9 @@ class Writer(threading.Thread):
         self._tell = tell
         self._publish = publish
         self._opener = opener
+        self._heavy = heavy
         self._keeper = keeper
+        self._usage = usage
         self._patience = patience
         self._connection = store.kept(min(TRY, patience))
         self._queue: SimpleQueue[Message] = SimpleQueue()
@@ -118,9 +128,11 @@ class Writer(threading.Thread):
         self._parked: dict[str, list[Work]] = {}
         # Rewinds whose machines are being made.
         self._making: dict[str, Rewound] = {}
-        # Batches and calls of which a heavy call is being made, and how many may be at a time.
+        # Batches and calls of which a heavy call is being made, by session.
         self._lifting: dict[str, Begun] = {}
-        self._lifters = threading.Semaphore(LIFTERS)
+        # Batches of which a slice is to be made, by person; and how much of both each member has.
+        self._sliced: OrderedDict[str, deque[tuple[Begun, Progress | Single]]] = OrderedDict()
+        self._long: Counter[str] = Counter()
         # What goes before the queue: work that had been taken from it already.
         self._again: deque[Work] = deque()
         # Work that is ready, and was not begun: it waits for the lock, or behind a full group.
@@ -164,8 +176,10 @@ class Writer(threading.Thread):
         """Take, do, commit, answer, until stopped."""
         while not self._stopped():
             self._round()
+        self._heavy.stop()
         left = [*self._ready, *self._again, *(work for parked in self._parked.values() for work in parked)]
         left += [*self._making.values(), *self._lifting.values()]
+        left += [begun for waiting in self._sliced.values() for begun, _ in waiting]
         while not self._queue.empty():
             message = self._queue.get()
             if not callable(message):
@@ -184,6 +198,7 @@ class Writer(threading.Thread):
                     message(ready)
                 else:
                     self._admit(message, ready)
+            self._make_slice(ready)
             if ready:
                 self._turns(ready)
         except Exception as error:
@@ -218,7 +233,7 @@ class Writer(threading.Thread):
     def _stopped(self) -> bool:
         if self._stop_by is None:
             return False
-        idle = self._queue.empty() and not self._again and not self._parked and not self._ready
+        idle = self._queue.empty() and not (self._again or self._parked or self._ready or self._sliced)
         return idle or time.monotonic() > self._stop_by
 
     def _take(self) -> deque[Message]:
@@ -233,7 +248,7 @@ class Writer(threading.Thread):
         while self._again and len(group) < room:
             group.append(self._again.popleft())
         try:
-            if not group and not self._ready:
+            if not group and not self._ready and not self._sliced:
                 patience = None if self._stop_by is None else max(0.0, self._stop_by - time.monotonic())
                 group.append(self._queue.get(timeout=patience))
             while len(group) < room:
@@ -270,7 +285,7 @@ class Writer(threading.Thread):
     def _opened(self, sid: str, opened: Live | Exception, ready: list[Work]) -> None:
         if isinstance(opened, Live):
             # Used in this very round: where memory is short, the machine might not be there in the next.
-            self.machines.add(opened)
+            self._hold(opened)
             self._keeper.pin(opened)
             if opened.diverged is None:
                 self.diverged.pop(sid, None)
@@ -281,6 +296,11 @@ class Writer(threading.Thread):
         if not isinstance(opened, REFUSALS):
             log.error("session %s cannot be opened", sid, exc_info=opened)
         self._tell([Answer(work, error=opened) for work in self._parked.pop(sid)])
+
+    def _hold(self, live: Live) -> None:
+        """Hold a machine open."""
+        live.lists = blocklists.of_session(self._store, live.id, live.unwritten)
+        self.machines.add(live)
 
     # -- one transaction -------------------------------------------------------------------------------------
 
@@ -330,7 +350,7 @@ class Writer(threading.Thread):
         rows: list[Row] = []
         try:
             with self._connection.transaction(writes=writes) as db:
-                turn = Turn(db, written=written)
+                turn = Turn(db, self._usage, written=written)
                 self._catch_up(turn, ready)
                 while left:
                     answer = self._do(turn, left[0])
@@ -366,10 +386,13 @@ class Writer(threading.Thread):
         """What follows from answers that are final."""
         for work, _, error in answers:
             if isinstance(work, Statement) and error is None and work.adopt is not None:
-                self.machines.add(work.adopt)
+                self._hold(work.adopt)
             elif isinstance(work, Made):
                 if error is not None:
                     self.machines.drop(work.session_id)
+                else:
+                    self._keeper.keep(work.session_id, work.progress.states)
+                self._let_go(work.begun)
                 self._unpark(work.session_id)
             elif isinstance(work, Rewound):
                 self._unpark(work.session_id)
@@ -377,6 +400,7 @@ class Writer(threading.Thread):
             live = self.machines.used(sid)
             if live is not None:
                 live.committed = live.seq
+                live.unwritten.clear()
                 self._keeper.keep_if_due(live)
         for live in self.machines.surplus(self._parked):
             self._keeper.keep_closed(live)
@@ -391,6 +415,7 @@ class Writer(threading.Thread):
         for live in here:
             head = heads.get(live.id)
             live.held = None if head is None else head.held
+            live.size = live.size if head is None else head.bytes
             if head is not None and head.seq == live.committed:
                 continue
             if head is None or live.seq != live.committed or not 0 < head.seq - live.seq <= CATCH_UP:
@@ -401,7 +426,7 @@ class Writer(threading.Thread):
                 self.machines.drop(live.id)
                 continue
             try:
-                live.replay(rows)
+                live.replay(rows, blocklists.in_transaction(turn.db, live.id))
                 live.names = names_of(turn.db, live.id)
                 live.committed = live.seq
             except Diverged:
@@ -415,6 +440,8 @@ class Writer(threading.Thread):
             return None
         if isinstance(work, Statement):
             return self._execute(turn, work)
+        if work.gone:
+            return Answer(work, error=Dropped())
         assert sid is not None
         if isinstance(work, Made) and self.machines.get(sid) is not work.progress.live:
             return self._repeat(work, work.begun)
@@ -443,16 +470,14 @@ class Writer(threading.Thread):
             return Answer(work, error=error)
         if isinstance(result, (Progress, Single)):
             assert isinstance(work, (Batch, Call))
-            self._parked[sid] = []
-            self._queue.put(partial(self._slice, work, result))
-            return None
+            return self._begin(work, result)
         if isinstance(result, Rewound):
             self._parked[sid] = []
             self._queue.put(partial(self._restore, result))
             return None
         if isinstance(work, Rewound):
             assert work.restored is not None
-            self.machines.add(work.restored)
+            self._hold(work.restored)
         return Answer(work, result)
 
     def _execute(self, turn: Turn, work: Statement) -> Answer:
@@ -491,12 +516,52 @@ class Writer(threading.Thread):
 
     # -- long batches and heavy calls ------------------------------------------------------------------------
 
+    def _begin(self, begun: Begun, progress: Progress | Single) -> Answer | None:
+        """Close the session to others, and have its batch or heavy call made in turn."""
+        person = begun.principal
+        if person.lab is not None and self._long[person.id] >= LONG_AT_ONCE:
+            if progress.live.seq != progress.start:
+                self.machines.drop(begun.session_id)
+            error = TooMany(
+                f"{LONG_AT_ONCE} long batches or heavy calls of yours are being made already: wait until one "
+                "is answered",
+                1,
+            )
+            return Answer(begun, error=error)
+        self._long[person.id] += 1
+        self._parked[begun.session_id] = []
+        self._line_up(begun, progress)
+        return None
+
+    def _let_go(self, begun: Begun) -> None:
+        """It is over, for now at least."""
+        person = begun.principal.id
+        self._long[person] -= 1
+        if not self._long[person]:
+            del self._long[person]
+
+    def _line_up(self, begun: Begun, progress: Progress | Single) -> None:
+        self._sliced.setdefault(begun.principal.id, deque()).append((begun, progress))
+
+    def _make_slice(self, ready: list[Work]) -> None:
+        """Make a slice of one batch: of the person whose turn it is, who then goes behind the others."""
+        if not self._sliced:
+            return
+        person, waiting = self._sliced.popitem(last=False)
+        begun, progress = waiting.popleft()
+        if waiting:
+            self._sliced[person] = waiting
+        self._slice(begun, progress, ready)
+
     def _slice(self, begun: Begun, progress: Progress | Single, ready: list[Work]) -> None:
         """Make some more calls; at the end, the rows are ready to be written."""
         if self._abandoned(begun, progress):
             return
+        if begun.gone:
+            self._broken(begun, progress, Dropped())
+            return
         try:
-            progress.step(SLICE)
+            progress.step(SLICE, time.perf_counter() + SLICE_SECONDS)
         except Exception as error:  # noqa: BLE001 - told to who asked
             self._broken(begun, progress, error)
             return
@@ -506,28 +571,31 @@ class Writer(threading.Thread):
         if progress.done:
             ready.append(Made(begun, progress))
         elif progress.heavy:
-            self._lifting[begun.session_id] = begun
-            # It ends with the process: nobody waits then for what takes seconds.
-            threading.Thread(target=self._lift, args=(begun, progress), name="heavy", daemon=True).start()
+            self._lift(begun, progress)
         else:
-            self._queue.put(partial(self._slice, begun, progress))
+            self._line_up(begun, progress)
 
     def _lift(self, begun: Begun, progress: Progress | Single) -> None:
-        """On a thread of its own, while the session is closed to others: make one heavy call."""
-        failed: Exception | None = None
-        with self._lifters:
-            try:
-                progress.step_heavily()
-            except Exception as error:  # noqa: BLE001 - told to who asked
-                failed = error
-        self._queue.put(partial(self._lifted, begun, progress, failed))
+        """Have one heavy call made elsewhere, while the session is closed to others."""
+        try:
+            piece = self._heavy.submit(begun.principal.id, progress.step_heavily)
+        except Dropped as error:
+            self._broken(begun, progress, error)
+            return
+        self._lifting[begun.session_id] = begun
+        begun.piece = piece
+        if begun.gone:  # it has been told so before there was a piece
+            piece.cancel()
+        piece.add_done_callback(lambda done: self._queue.put(partial(self._lifted, begun, progress, done)))
 
     def _lifted(
-        self, begun: Begun, progress: Progress | Single, failed: Exception | None, ready: list[Work]
+        self, begun: Begun, progress: Progress | Single, done: Future[None], ready: list[Work]
     ) -> None:
         del self._lifting[begun.session_id]
+        begun.piece = None
         if self._abandoned(begun, progress):
             return
+        failed = Dropped() if done.cancelled() else done.exception()
         if failed is not None:
             self._broken(begun, progress, failed)
         else:
@@ -537,23 +605,28 @@ class Writer(threading.Thread):
         """Whether the group in which it was begun has failed, so that it must be begun again."""
         if self.machines.get(begun.session_id) is progress.live:
             return False
+        self._let_go(begun)
         self._again.append(begun)
         self._unpark(begun.session_id)
         return True
 
-    def _broken(self, begun: Begun, progress: Progress | Single, error: Exception) -> None:
+    def _broken(self, begun: Begun, progress: Progress | Single, error: BaseException) -> None:
         sid = begun.session_id
+        self._let_go(begun)
         if progress.live.spoiled or progress.live.seq != progress.start:
             self.machines.drop(sid)
         if not isinstance(error, REFUSALS):
             log.error("session %s: a batch failed", sid, exc_info=error)
         self._unpark(sid)
-        self._tell([Answer(begun, error=error)])
+        failed = error if isinstance(error, Exception) else RuntimeError("a heavy call was ended")
+        self._tell([Answer(begun, error=failed)])
 
     def _repeat(self, made: Made | Rewound, work: Begun | Rewind) -> Answer | None:
         """Another process wrote while the machine was made ready: do it again, on top of that."""
         if work.retries >= RETRIES:
             return Answer(made, error=Busy("another process keeps writing to this session"))
+        if isinstance(made, Made):
+            self._let_go(made.begun)
         work.retries += 1
         self._again.append(work)
         self._unpark(work.session_id)

@@ -54,17 +54,22 @@ def seq_of(db: Connection, session_id: str, sha256: str) -> int | None:
     return db.execute(query.order_by(row_lists.c.seq).limit(1)).scalar()
 
 
-def before(db: Connection, session_id: str, seq: int) -> list[int]:
-    """The seqs up to a seq for which the session has lists: those it was branched off with, at its start."""
-    query = select(row_lists.c.seq).where(row_lists.c.session_id == session_id, row_lists.c.seq <= seq)
+def carried(db: Connection, session_id: str) -> list[int]:
+    """The numbers of the lists that no row of the session has returned: all below 1."""
+    query = select(row_lists.c.seq).where(row_lists.c.session_id == session_id, row_lists.c.seq < 1)
     return list(db.execute(query.order_by(row_lists.c.seq)).scalars())
 
 
-def link(db: Connection, session_id: str, seq: int, sha256: str) -> None:
-    """Let a session refer to a stored list by a seq before its own rows; one that has a list stays."""
-    there = exists().where(row_lists.c.session_id == session_id, row_lists.c.seq == seq)
-    if not db.execute(select(there)).scalar() and db.execute(_THERE, {"of": sha256}).scalar():
-        db.execute(insert(row_lists), {"session_id": session_id, "seq": seq, "sha256": sha256})
+def carry(db: Connection, session_id: str, sha256: str) -> int | None:
+    """Let a session refer to a stored list; by which seq it can. None where it is not stored any more."""
+    found = seq_of(db, session_id, sha256)
+    if found is not None:
+        return found
+    if not db.execute(_THERE, {"of": sha256}).scalar():
+        return None
+    number = min(carried(db, session_id), default=1) - 1
+    db.execute(insert(row_lists), {"session_id": session_id, "seq": number, "sha256": sha256})
+    return number
 
 
 def of(db: Connection, session_id: str) -> list[str]:

@@ -24,8 +24,8 @@ from app.sessions import (
     Sessions,
     Stale,
     Terms,
+    blocklists,
 )
-from app.sessions import blocklists
 from app.sessions.access import group_of
 from app.sessions.live import now
 from app.sessions.naming import new_id

@@ -28,10 +28,11 @@ _FAULTY: Final = 20
 class Progress:
     """How far a batch is.
 
-    rows, lists, answers: of the calls made so far. states: some that were passed, to be kept. names: what the person's names mean then; named: those
-    that this batch has set (None: set to nothing), and by which seq. start: the seq before the first call.
-    heavy: whether the next call takes so long, to read or to make, that it must be done where nobody waits
-    for it. After an exception from `step` the machine must not be used again where its seq has moved.
+    rows, lists, answers: of the calls made so far. states: some that were passed, to be kept. names: what the
+    person's names mean then; named: those that this batch has set (None: set to nothing), and by which seq.
+    start: the seq before the first call. heavy: whether the next call takes so long, to read or to make, that
+    it must be done where nobody waits for it. After an exception from `step` the machine must not be used
+    again where its seq has moved.
     """
 
     def __init__(

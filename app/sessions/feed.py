@@ -293,6 +293,12 @@ class Feed:
         for stream in [stream for stream in self._seated if stream.principal.id == principal]:
             stream.close()
 
+    def end(self, session_id: str) -> None:
+        """A session is gone: nothing more will come of it."""
+        channel = self._channels.get(session_id)
+        if channel is not None:
+            channel.end()
+
     def review(self) -> None:
         """Rights have been taken away: the next tick ends the streams of those who may not read any more."""
         self._next_review = 0.0

@@ -32,7 +32,8 @@ from app.store.states import State
 
 PART_ROWS: Final = 1_000
 PART_BYTES: Final = 2 << 20
-CUT: Final = 20_000
+CUT: Final = 1_000  # rows that are deleted at a time, and their bytes: calls want to be written meanwhile
+CUT_BYTES: Final = 1 << 20
 MOMENT: Final = timedelta(milliseconds=1)
 ABANDONED: Final = timedelta(hours=24)
 PATIENCE: Final = 6  # times that a part may find the database busy
@@ -143,7 +144,9 @@ def _write_names(file: IO[bytes], document: exported.Document, to: _Writing, own
         for line in part:
             number += 1
             if "blocks" in line.get("named", ()) and not to.has(Named.from_json(line["named"])):
-                raise exported.wrong(number, f"{line['name']} stands for a list that its row has not returned")
+                raise exported.wrong(
+                    number, f"{line['name']} stands for a list that its row has not returned"
+                )
         to.name(owner, {line["name"]: to_json(line["named"]).decode() for line in part if "name" in line})
         if len(part) < PART_ROWS:
             return
@@ -281,15 +284,16 @@ def publish(
 
 
 def discard(store: Store, session_id: str) -> None:
-    """Delete a session that was prepared and not published, part by part. What is left, `sweep` finds."""
+    """Delete a session that nobody has (any more), part by part. What is left, `sweep` finds."""
     try:
         with store.reading() as db:
             row = sessions.get(db, session_id)
         if row is None or row.owner != imports.NOBODY:
             return
-        for to in range(row.start + CUT, row.seq, CUT):
+        more = True
+        while more:
             with store.writing() as db:
-                imports.cut(db, session_id, to)
+                more = imports.cut(db, session_id, CUT, CUT_BYTES)
         with store.writing() as db:
             again = sessions.get(db, session_id)
             if again is not None and again.owner == imports.NOBODY:

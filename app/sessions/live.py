@@ -59,10 +59,11 @@ class Live:
 
     seq, effective: the machine's. committed: the seq of the row, as far as is known here. names: by person.
     since, spent: how many rows a rebuilding would replay from the last state that is kept, and how many
-    seconds of computing they took. size: bytes of all that the session has caused to be stored. unwritten: lists of rows that
-    are not committed yet, by seq; lists: finds those and the stored ones. slow: names of calls that took long
-    here the last time. diverged: why the journal goes on but this machine cannot. engine: which one began the journal. spoiled: the
-    machine is not what the journal says, and must not be used again. held: why the session takes no calls
+    seconds of computing they took. size: bytes of all that the session has caused to be stored. unwritten:
+    lists of rows that are not committed yet, by seq; lists: finds those and the stored ones. slow: names of
+    calls that took long here the last time. diverged: why the journal goes on but this machine cannot.
+    engine: which one began the journal. spoiled: the machine is not what the journal says, and must not be
+    used again. held: why the session takes no calls
     now, as of the turn that goes on.
     """
 

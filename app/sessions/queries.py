@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
@@ -13,9 +13,12 @@ from app.sessions.errors import Conflict, LimitReached, NotFound
 from app.sessions.live import now
 from app.sessions.opening import names_of
 from app.sessions.terms import Terms, require_seq
-from app.store import Connection, audit, journal, labs, people, sessions, states
+from app.store import Connection, audit, imports, journal, labs, people, sessions, states
 from app.store.sessions import SessionRow
 from app.store.states import State
+
+# Bytes of a session that are deleted at once.
+AT_ONCE: Final = 1 << 20
 
 
 class Event(NamedTuple):
@@ -74,8 +77,20 @@ def rename(
 def remove(db: Connection, principal: Principal, session_id: str, terms: Terms | None) -> None:
     """Delete a session. Raises Stale."""
     row = held(db, principal, session_id, Right.OWN, terms)
-    sessions.remove(db, session_id)
+    discard(db, session_id)
     note(db, principal, "delete a machine", row)
+
+
+def discard(db: Connection, session_id: str) -> None:
+    """Delete a session: a long one is only taken from everybody, and its rows go later (`importing.discard`).
+
+    Deleting takes time by the byte, and everybody's calls wait for it.
+    """
+    row = sessions.get(db, session_id)
+    if row is not None and row.bytes > AT_ONCE:
+        imports.abandon(db, session_id)
+    else:
+        sessions.remove(db, session_id)
 
 
 def note(db: Connection, principal: Principal, act: str, row: SessionRow) -> None:

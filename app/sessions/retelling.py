@@ -165,7 +165,7 @@ def as_then(now: Mapping[str, Any], then: Any) -> dict[str, Any]:
         count = f"{key}_count"
         if key == "area" and isinstance(value, dict):
             found[key] = as_then(value, then.get("area"))
-        elif key.removesuffix("_count") in LISTS:
+        elif key.endswith("_count") and key.removesuffix("_count") in LISTS:
             continue
         elif key in LISTS and key in then and then[key] is None:
             found[key] = None

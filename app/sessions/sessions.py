@@ -551,7 +551,7 @@ class Sessions:
 
     async def discard(self, session_id: str) -> None:
         """Remove a session, whoever's it is, and end what waits for it."""
-        await self._do(Statement, partial(sessions.remove, session_id=session_id), session_id)
+        await self._do(Statement, partial(queries.discard, session_id=session_id), session_id)
         self._gone(session_id)
 
     def seat(self, stream: Stream) -> None:
@@ -577,7 +577,7 @@ class Sessions:
         self._feed.review()
 
     async def way(self, session_id: str, after: int, to: int, copy_id: str) -> Items:
-        """The calls that lead from the state at one seq of a session to that at a later one, for a copy of it.
+        """The calls that lead from one state of a session to a later one, for a copy of it.
 
         Raises BadArgument at `seq` where the later state does not go back to the earlier.
         """
@@ -593,6 +593,8 @@ class Sessions:
     def _gone(self, session_id: str) -> None:
         self._writer.diverged.pop(session_id, None)
         self._waits.end(session_id)
+        self._feed.end(session_id)
+        self._importer.submit(importing.discard, self._store, session_id)
 
     async def _do(
         self, kind: Callable[Concatenate[Future[Any], P], Work], *args: P.args, **kwargs: P.kwargs

@@ -20,7 +20,7 @@ log = logging.getLogger(__name__)
 
 LEAST: Final = 4_000
 WORTH: Final = 100
-# Seconds of calls behind the last state, and what each block adds, since keeping and loading it takes as long.
+# Seconds of calls behind the last state, and what each block adds: keeping and loading it takes as long.
 SECONDS: Final = 0.2
 SECONDS_A_BLOCK: Final = 1e-6
 

@@ -21,9 +21,9 @@ from app.sessions.errors import Conflict, NotFound
 from app.sessions.live import Live
 from app.sessions.terms import Replies, Terms, require_seq
 from app.sessions.turns import Piece
+from app.sessions.usage import Usage
 from app.sessions.weight import heavy
 from app.store import Connection, journal, names, sessions
-from app.sessions.usage import Usage
 from app.store.journal import Row
 from app.store.lists import RowList
 

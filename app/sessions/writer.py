@@ -1,10 +1,10 @@
 """The writer: one thread that owns the live machines, and through which alone they change.
 
 It takes the work that waits, opens one transaction, brings each machine to where its session's row is, does
-the work, writes the rows, commits, and only then answers. Everything slow is done elsewhere: machines are
-opened, and made for rewinds, by another thread while their work is parked; long batches are made in slices of a few
-milliseconds, one after each group, person by person in turn; and calls that touch very much are made on other
-threads, also in turn. Both with their session closed to others and no transaction open.
+the work, writes the rows, commits, and only then answers. Everything slow is done elsewhere, with no
+transaction open and the session closed to others: machines are opened, and made for rewinds, by another
+thread; long batches are made in slices of a few milliseconds, one after each group, person by person in
+turn; calls that touch very much are made on other threads, also in turn.
 
 While another process holds the database's lock, the writer tries for it again and again, a little while each
 time, and in between takes what has come, reads, and answers each piece of work whose own time is up: so every
@@ -353,7 +353,8 @@ class Writer(threading.Thread):
                 turn = Turn(db, self._usage, written=written)
                 self._catch_up(turn, ready)
                 while left:
-                    answer = self._do(turn, left[0])
+                    work = left[0]
+                    answer = Answer(work, error=Dropped()) if work.gone else self._do(turn, work)
                     left.popleft()
                     if answer is not None:
                         answers.append(answer)
@@ -440,8 +441,6 @@ class Writer(threading.Thread):
             return None
         if isinstance(work, Statement):
             return self._execute(turn, work)
-        if work.gone:
-            return Answer(work, error=Dropped())
         assert sid is not None
         if isinstance(work, Made) and self.machines.get(sid) is not work.progress.live:
             return self._repeat(work, work.begun)

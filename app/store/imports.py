@@ -4,16 +4,22 @@ from __future__ import annotations
 
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, case, delete, select, update
+from sqlalchemy import Connection, bindparam, case, delete, func, select, update
 
 from app.store import sessions
 from app.store.sessions import SessionRow
-from app.store.tables import journal
+from app.store.tables import access, journal, lab_machines, names, replies
 from app.store.tables import sessions as table
 
 # No principal has this id, so nobody sees such a session.
 NOBODY: Final = ""
 
+_FIRST: Final = (
+    select(journal.c.seq, func.length(journal.c.args) + func.length(journal.c.outcome))
+    .where(journal.c.session_id == bindparam("of"))
+    .order_by(journal.c.seq)
+    .limit(bindparam("most"))
+)
 _CUT: Final = delete(journal).where(journal.c.session_id == bindparam("of"), journal.c.seq <= bindparam("to"))
 
 
@@ -34,9 +40,26 @@ def publish(db: Connection, session_id: str, owner: str, created: str, lab_id: s
         raise LookupError(f"session {session_id} is not being imported")
 
 
-def cut(db: Connection, session_id: str, to: int) -> None:
-    """Delete the rows up to a seq of a session that nobody will have."""
-    db.execute(_CUT, {"of": session_id, "to": to})
+def abandon(db: Connection, session_id: str) -> None:
+    """Take a session from everybody. Its rows are deleted later, part by part: there may be very many."""
+    for table_ in (names, access, replies, lab_machines):
+        db.execute(delete(table_).where(table_.c.session_id == session_id))
+    gone = {"owner": NOBODY, "created": "", "lab_id": None}
+    db.execute(update(table).where(table.c.id == session_id).values(gone))
+
+
+def cut(db: Connection, session_id: str, rows: int, most: int) -> bool:
+    """Delete the first rows of a session that nobody will have, as many as make `most` bytes; whether any."""
+    found = db.execute(_FIRST, {"of": session_id, "most": rows})
+    to, size = None, 0
+    for seq, length in found:
+        to, size = seq, size + length
+        if size >= most:
+            break
+    found.close()
+    if to is not None:
+        db.execute(_CUT, {"of": session_id, "to": to})
+    return to is not None
 
 
 def abandoned(db: Connection, before: str) -> list[SessionRow]:

@@ -1,0 +1,260 @@
+"""A fair scheduler: slow work of many persons on a few threads, person by person in turn (round robin).
+
+However much one person asks for, another waits for at most one slice of it. Work whose request has gone is
+dropped: before it starts, or at the next `go_on` while it runs. Long loops call `go_on` every few rows; there
+it also gives way to others once it has had its slice of time.
+
+The threads are daemons: work that does not stop in time ends with the process and does not hold it up.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass, field
+from typing import Any, Final, Generic, ParamSpec, TypeVar
+
+from app.sessions.errors import TooMany
+from app.store import Busy
+
+SLICE: Final = 0.1  # seconds after which work gives way to other persons' work
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_current = threading.local()
+
+
+class Dropped(Busy):
+    """Work was told to stop, since its request has gone or the server stops."""
+
+    def __init__(self) -> None:
+        super().__init__("the server is stopping")
+
+
+def go_on() -> None:
+    """Called in loops of slow work: raises Dropped where it is not wanted any more; lets others go first.
+
+    Does nothing on a thread that is not a scheduler's.
+    """
+    piece: Piece[Any] | None = getattr(_current, "piece", None)
+    if piece is not None:
+        piece.go_on()
+
+
+class Piece(Future[T], Generic[T]):
+    """One piece of work, and its result. `cancel` also tells work that runs already to stop."""
+
+    def __init__(self, turns: Turns, person: str, do: Callable[[], T]) -> None:
+        super().__init__()
+        self.person = person
+        self.do = do
+        self.until = 0.0
+        self.dropped = threading.Event()
+        self.granted = threading.Event()
+        self._turns = turns
+
+    def cancel(self) -> bool:
+        """Drop the work. True where it had not been started."""
+        self.dropped.set()
+        cancelled = super().cancel()
+        if self._turns.forget(self):
+            self.set_running_or_notify_cancel()
+        return cancelled
+
+    def go_on(self) -> None:
+        """On the work's own thread. Raises Dropped."""
+        if self.dropped.is_set():
+            raise Dropped
+        if time.monotonic() >= self.until:
+            self._turns.give_way(self)
+            if self.dropped.is_set():
+                raise Dropped
+
+    def run(self) -> None:
+        """Do the work on this thread."""
+        if not self.set_running_or_notify_cancel():
+            return
+        _current.piece = self
+        try:
+            result = self.do()
+        except BaseException as error:  # noqa: BLE001 - the caller gets it
+            self.set_exception(error)
+        else:
+            self.set_result(result)
+        finally:
+            _current.piece = None
+
+
+@dataclass(slots=True)
+class _Person:
+    """One person's work. under_way: what has been started. waiting: the rest, first come first served."""
+
+    under_way: Piece[Any] | None = None
+    waiting: deque[Piece[Any]] = field(default_factory=deque)
+
+
+class Turns:
+    """The scheduler. `submit` and `stop` may be called from any thread, `run` on an event loop.
+
+    at_once: how many pieces go on at a time. threads: how many may be under way, those that gave way among
+    them; each is another person's. waiting: how many more one person may have; None for any number.
+    """
+
+    def __init__(self, name: str, at_once: int = 2, threads: int = 8, waiting: int | None = None) -> None:
+        self._name = name
+        self._at_once = at_once
+        self._most_threads = threads
+        self._most_waiting = waiting
+        self._lock = threading.Lock()
+        self._persons: dict[str, _Person] = {}
+        # Pieces in the order in which they go on: at most one of each person.
+        self._line: deque[Piece[Any]] = deque()
+        self._going_on = 0
+        self._under_way = 0
+        self._threads: set[threading.Thread] = set()
+        self._stopped = False
+
+    def submit(self, person: str, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Piece[T]:
+        """Have something done for a person. Raises TooMany, and Dropped where the server stops."""
+        piece = Piece(self, person, lambda: do(*args, **kwargs))
+        with self._lock:
+            if self._stopped:
+                raise Dropped
+            theirs = self._persons.setdefault(person, _Person())
+            if self._most_waiting is not None and len(theirs.waiting) >= self._most_waiting:
+                raise TooMany(
+                    f"{self._most_waiting + 1} requests of yours that take long are being worked on already: "
+                    "wait until one is answered",
+                    1,
+                )
+            theirs.waiting.append(piece)
+            if theirs.under_way is None and len(theirs.waiting) == 1:
+                self._line.append(piece)
+            self._grant()
+        return piece
+
+    async def run(self, person: str, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """The same, awaited: cancelling the task drops the work. Raises as `submit` and `do` do."""
+        piece = self.submit(person, do, *args, **kwargs)
+        return await asyncio.wrap_future(piece)
+
+    def stop(self) -> None:
+        """Drop everything: what waits fails with Dropped, what runs is told to stop."""
+        with self._lock:
+            self._stopped = True
+            waiting = [piece for theirs in self._persons.values() for piece in theirs.waiting]
+            under_way = [theirs.under_way for theirs in self._persons.values() if theirs.under_way]
+            for piece in under_way:
+                piece.dropped.set()
+                if piece in self._line:
+                    self._resume(piece)
+            for person, theirs in list(self._persons.items()):
+                theirs.waiting.clear()
+                self._leave(person, theirs)
+            self._line.clear()
+        for piece in waiting:
+            if piece.set_running_or_notify_cancel():
+                piece.set_exception(Dropped())
+
+    def join(self, seconds: float) -> bool:
+        """Wait for the threads after `stop`; whether all have ended."""
+        until = time.monotonic() + seconds
+        for thread in list(self._threads):
+            thread.join(max(0.0, until - time.monotonic()))
+        return not any(thread.is_alive() for thread in list(self._threads))
+
+    @property
+    def busy(self) -> bool:
+        """Whether anything is under way or waits."""
+        return bool(self._persons)
+
+    # -- for pieces ------------------------------------------------------------------------------------------
+
+    def forget(self, piece: Piece[T]) -> bool:
+        """Take a piece that has not been started out of the line, True then; let one that gave way end."""
+        with self._lock:
+            theirs = self._persons.get(piece.person)
+            if theirs is None:
+                return False
+            if piece not in theirs.waiting:
+                if piece in self._line:
+                    self._line.remove(piece)
+                    self._resume(piece)
+                return False
+            theirs.waiting.remove(piece)
+            if piece in self._line:
+                place = self._line.index(piece)
+                if theirs.waiting:  # the person keeps the place
+                    self._line[place] = theirs.waiting[0]
+                else:
+                    del self._line[place]
+            self._leave(piece.person, theirs)
+            return True
+
+    def give_way(self, piece: Piece[T]) -> None:
+        """Let those in the line go on first; back when it is this piece's turn, or it has been dropped."""
+        with self._lock:
+            piece.until = time.monotonic() + SLICE
+            if not self._line or self._stopped:
+                return
+            piece.granted.clear()
+            self._line.append(piece)
+            self._going_on -= 1
+            self._grant()
+        piece.granted.wait()
+
+    # -- below, with the lock held ---------------------------------------------------------------------------
+
+    def _grant(self) -> None:
+        """Let as many go on as may, in the order of the line; a new one needs a thread."""
+        passed: list[Piece[Any]] = []
+        while self._line and self._going_on < self._at_once and not self._stopped:
+            piece = self._line.popleft()
+            theirs = self._persons[piece.person]
+            if theirs.under_way is not piece:
+                if self._under_way >= self._most_threads:
+                    passed.append(piece)
+                    continue
+                theirs.waiting.remove(piece)
+                theirs.under_way = piece
+                self._under_way += 1
+                self._start(piece)
+            self._resume(piece)
+        self._line.extendleft(reversed(passed))
+
+    def _resume(self, piece: Piece[Any]) -> None:
+        piece.until = time.monotonic() + SLICE
+        self._going_on += 1
+        piece.granted.set()
+
+    def _start(self, piece: Piece[Any]) -> None:
+        thread = threading.Thread(target=self._work, args=(piece,), name=self._name, daemon=True)
+        self._threads.add(thread)
+        thread.start()
+
+    def _leave(self, person: str, theirs: _Person) -> None:
+        """Forget a person who has nothing here any more."""
+        if theirs.under_way is None and not theirs.waiting:
+            self._persons.pop(person, None)
+
+    # -- on the threads --------------------------------------------------------------------------------------
+
+    def _work(self, piece: Piece[Any]) -> None:
+        try:
+            piece.run()
+        finally:
+            with self._lock:
+                theirs = self._persons[piece.person]
+                theirs.under_way = None
+                self._under_way -= 1
+                self._going_on -= 1
+                self._threads.discard(threading.current_thread())
+                if theirs.waiting and not self._stopped:
+                    self._line.append(theirs.waiting[0])
+                self._leave(piece.person, theirs)
+                self._grant()

@@ -352,7 +352,7 @@ class Sharing:
 
 def _name(db: Connection, copy: SessionRow, given: str) -> None:
     """Have the names in a copy be those of a moment of the machine that it is of, and no others."""
-    mine = dict.fromkeys(names.of(db, copy.id).get(copy.owner, {}))
+    mine = dict.fromkeys(names.of_person(db, copy.id, copy.owner))
     names.put(db, copy.id, copy.owner, {**mine, **json.loads(given)})
 
 

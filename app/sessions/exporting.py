@@ -34,7 +34,7 @@ class Exported(NamedTuple):
 def begin(db: Connection, principal: Principal, session_id: str) -> Exported:
     """A session, with the names that the principal has there. Raises NotFound and Forbidden."""
     row = queries.allowed(db, principal, session_id, Right.READ)
-    return Exported(row, names.of(db, session_id).get(principal.id, {}))
+    return Exported(row, names.of_person(db, session_id, principal.id))
 
 
 def begin_as_owner(db: Connection, session_id: str) -> Exported:

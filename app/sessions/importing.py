@@ -8,7 +8,6 @@ for more than one part.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -22,6 +21,7 @@ from app.sessions.answers import SessionInfo
 from app.sessions.errors import Busy, Conflict, LimitReached
 from app.sessions.live import now, written
 from app.sessions.retelling import Retelling, Untold, difference
+from app.sessions.turns import clock, go_on
 from app.store import Connection, Store, imports, journal, names, sessions, states
 from app.store.journal import Row
 from app.store.sessions import SessionRow
@@ -83,24 +83,24 @@ def after(latest: str) -> str:
 
 def _tell(file: IO[bytes], document: exported.Document, to: _Writing, limits: exported.Limits) -> None:
     """Make every call again, and write its row when its answer is the one that stands there."""
-    until = None if limits.seconds is None else time.monotonic() + limits.seconds
+    until = None if limits.seconds is None else clock() + limits.seconds
     lines = enumerate(islice(exported.rest_of(file), document.rows), 2)
     with Retelling(document.machine, document.rewinds) as retelling:
         done = 0
         while done < document.rows:
             with opening.gc_paused():
                 for number, raw in islice(lines, PART_ROWS):
+                    go_on()
                     row = exported.row_of(exported.decoded(raw, number), number, document.start + number - 1)
                     to.add(_told_again(retelling, row, number, exactly=document.engine == ENGINE))
                     to.keep_if_due(retelling)
                     done += 1
-                    if until is not None and time.monotonic() > until:
+                    if until is not None and clock() > until:
                         raise LimitReached(
                             ("line", number),
                             f"making the calls again takes more than {limits.seconds:g} seconds, the limit "
                             "here; `kmemlab import` has none",
                         )
-            limits.go_on()
             limits.told(done, document.rows)
         to.keep_head(retelling)
         to.flush()

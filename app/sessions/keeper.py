@@ -12,6 +12,7 @@ from app.mm.machine import ENGINE, Machine
 from app.sessions import snapshots
 from app.sessions.live import Live
 from app.sessions.past import Past
+from app.sessions.turns import Dropped
 from app.store import Store, states
 
 # The state of a machine with no more live blocks is taken where it is, for which others wait 30 ms at most;
@@ -76,6 +77,8 @@ class Keeper:
             with self._store.reading() as db, self._past.machine(db, session_id, seq) as live:
                 if live.diverged is None and snapshots.worth(live.since):
                     self._past.store(live)
+        except Dropped:
+            return
         except Exception:
             log.exception("session %s: no machine to keep at seq %d", session_id, seq)
 

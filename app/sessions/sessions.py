@@ -50,7 +50,7 @@ from app.sessions.waits import REWINDS, Wait, Waits
 from app.sessions.work import Batch, Call, Made, Read, Rewind, Rewound, Statement, Work
 from app.sessions.writer import Answer, Writer
 from app.settings import MIB, Settings
-from app.store import Connection, Store, journal, schema, sessions
+from app.store import Connection, Store, journal, schema, sessions, states
 from app.store.sessions import SessionRow
 from app.store.states import State
 
@@ -535,6 +535,18 @@ class Sessions:
     ) -> T:
         """What a short function reads, within one moment."""
         return await self._read_rows(query, *args, **kwargs)
+
+    async def keep(self, principal: Principal, session_id: str, at: int) -> None:
+        """See that the state after a row is kept, so that forks of it are made at once from the first one on.
+
+        Raises as `fork` does.
+        """
+        branch = await self._read_rows(forking.find, principal, session_id, at)
+        if branch.ready:
+            return
+        state = await self._state(principal, session_id, branch.effective)
+        put = partial(states.put, session_id=session_id, seq=branch.effective, state=state)
+        await self._do(Statement, put)
 
     async def glance(
         self, session_ids: Sequence[str], look: Callable[[Machine], T]

@@ -184,6 +184,11 @@ class Turns:
         """Whether anything is under way or waits."""
         return bool(self._persons)
 
+    def waiting(self, person: str) -> int:
+        """How much of a person's work waits to be started."""
+        theirs = self._persons.get(person)
+        return 0 if theirs is None else len(theirs.waiting)
+
     # -- for pieces ------------------------------------------------------------------------------------------
 
     def forget(self, piece: Piece[T]) -> bool:

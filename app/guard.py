@@ -34,6 +34,7 @@ from app.cookies import cookie_in, cookie_name
 from app.labs import NOBODY_ELSE, Person
 from app.packing import Packing, understood
 from app.rates import Rates
+from app.sessions import hangup
 from app.sessions.access import LOCAL
 from app.settings import Settings
 
@@ -178,6 +179,7 @@ class Guard:
             who = state["principal"].id
             problem = too_often(self.rates.take(who))
             receive = Charging(receive, self.rates, who)
+        hangup.listen(receive)
         if problem is not None:
             answer = problem if isinstance(problem, Response) else problem.response()
             await answer(scope, receive, answering)

@@ -34,8 +34,14 @@ class Settings(BaseSettings):
     )
     upload_idle: float = Field(20.0, gt=0, description="longest that an upload may stand still")
     upload_time: float = Field(600.0, gt=0, description="longest that an upload may take to come")
-    imports: int = Field(4, gt=0, description="most sessions that are uploaded and imported at a time")
-    imports_per_principal: int = Field(2, gt=0, description="most of them that are one principal's")
+    uploads: int = Field(
+        32, gt=0, description="most files that come in or wait to be imported; half of them for one lab"
+    )
+    imports: int = Field(4, gt=0, description="most sessions that are imported at a time")
+    imports_per_principal: int = Field(2, gt=0, description="most files of one principal that come or wait")
+    slow_per_principal: int = Field(
+        8, gt=0, description="requests of one principal that take long and are worked on or wait"
+    )
     batch_calls: int = Field(10_000, gt=0, description="most calls in a batch")
     wait_limit: float = Field(30.0, ge=0, description="longest that a blocked call may be waited for")
 

@@ -421,8 +421,9 @@ def test_an_import_that_is_ended_leaves_nothing(
 
     with (tmp_path / "file").open("wb+") as copy:
         copy.write(file)
+        monkeypatch.setattr(importing, "go_on", go_on)
         with pytest.raises(Busy):
-            importing.prepare(store, copy, "local", Limits(go_on=go_on))
+            importing.prepare(store, copy, "local", Limits())
     assert there[-1] == 1
     assert nobodys(elsewhere) == []
     store.dispose()

@@ -1,10 +1,12 @@
 """The journal is the truth: machines come back from it, equal, in any process and from any kept state."""
 
+import asyncio
 import json
 import os
 import random
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -121,6 +123,12 @@ async def test_another_process_replays_to_an_equal_dump(settings: Settings) -> N
         assert list(document) == list(before)
 
 
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(20):
+        while not condition():  # noqa: ASYNC110 - a database is looked at
+            await asyncio.sleep(0.01)
+
+
 @pytest.mark.parametrize(
     ("small", "place"), [(0, rule.LEAST), (100_000, rule.LEAST + 10)], ids=["rebuilt", "dumped in place"]
 )
@@ -131,12 +139,12 @@ async def test_states_are_kept_as_a_machine_is_used(
     async with serving(settings) as sessions:
         sid = await filled(sessions, rule.LEAST + 10)
         other = await filled(sessions, 10)
-        before = await sessions.dump(LOCAL, sid)  # in the background, after the state
-        assert kept(settings, sid) == [place]
+        await until(lambda: kept(settings, sid) == [place])
+        before = await sessions.dump(LOCAL, sid)
         assert kept(settings, other) == []
         # Another session with the same calls has the same state: it is stored once.
         third = await filled(sessions, rule.LEAST + 10)
-        await sessions.dump(LOCAL, third)
+        await until(lambda: kept(settings, third) == [place])
     with raw(settings) as db:
         assert db.execute("SELECT count(*), count(DISTINCT sha256) FROM snapshots").fetchone() == (2, 1)
         assert db.execute("SELECT count(*) FROM states").fetchone() == (1,)

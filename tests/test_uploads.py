@@ -171,7 +171,7 @@ def test_who_hangs_up_gives_the_place_back(server: str, face: str, file: bytes) 
 
 
 def test_nobody_alone_has_all_places(tmp_path: Path) -> None:
-    settings = settings_for(tmp_path)
+    settings = settings_for(tmp_path, uploads=4)
     sessions = Sessions(settings, Store.of(settings))
     ann, bob, eve = Principal("ann"), Principal("bob"), Principal("eve")
     with ExitStack() as places:
@@ -190,9 +190,22 @@ def test_nobody_alone_has_all_places(tmp_path: Path) -> None:
         pass
 
 
+def test_no_lab_alone_has_all_places(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path, uploads=4)
+    sessions = Sessions(settings, Store.of(settings))
+    theirs = [Principal(name, lab="a") for name in ("ann", "bob", "eve")]
+    with sessions.receiving(theirs[0]), sessions.receiving(theirs[1]):
+        with pytest.raises(Busy, match="your lab imports 2 sessions"), sessions.receiving(theirs[2]):
+            pass
+        with sessions.receiving(Principal("dan", lab="b")), sessions.receiving(Principal("instructor")):
+            pass
+    with sessions.receiving(theirs[2]):
+        pass
+
+
 @faces
 def test_a_full_server_is_busy(face: str, tmp_path: Path, file: bytes) -> None:
-    app = build(tmp_path, imports=1)
+    app = build(tmp_path, uploads=1)
     path, kind, refusal = FACES[face]
     with client_of(app) as client, app.state.sessions.receiving(Principal("somebody else")):
         answer = client.post(path, content=body_of(face, file), headers={"content-type": kind})

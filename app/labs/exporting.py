@@ -7,6 +7,7 @@ for it, the lines of each session that it has, and then those of each member.
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -17,7 +18,7 @@ from app.labs import acts
 from app.labs.person import Person
 from app.labs.room import machines_of, seen, taught
 from app.labs.rooms import Rooms
-from app.sessions import NotFound, Principal, Sessions
+from app.sessions import NotFound, Principal, Sessions, TooMany
 from app.store import Connection, journal, labs
 from app.store import sessions as session_rows
 from app.store.people import MemberRow
@@ -70,12 +71,22 @@ class Exporting:
                 yield part
 
     async def _session(self, who: Principal, session_id: str) -> AsyncIterator[bytes]:
-        try:
-            _, lines = await self._sessions.export(who, session_id)
-        except NotFound:  # deleted meanwhile
-            return
-        async for part in lines:
-            yield part
+        lines = await self._lines(who, session_id)
+        if lines is not None:
+            async for part in lines:
+                yield part
+
+    async def _lines(self, who: Principal, session_id: str) -> AsyncIterator[bytes] | None:
+        """A session's lines; None where it was deleted meanwhile. Waits while too many others are made."""
+        while True:
+            try:
+                _, lines = await self._sessions.export(who, session_id)
+            except NotFound:
+                return None
+            except TooMany as error:
+                await asyncio.sleep(error.retry_after)
+            else:
+                return lines
 
     async def _parts(
         self, member: MemberRow, head: dict[str, Any], own: list[str], shared: list[str]

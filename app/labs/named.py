@@ -21,7 +21,7 @@ from app.store import names as kept
 async def named_at(sessions: Sessions, who: Principal, session_id: str, at: int) -> str:
     """The names of a session's owner at a seq, as JSON."""
     head = (await sessions.get(who, session_id)).seq
-    names = (await sessions.query(kept.of, session_id)).get(who.id, {})
+    names = await sessions.query(kept.of_person, session_id, who.id)
     given: dict[str, int | None] = {name: json.loads(text).get("seq") for name, text in names.items()}
     later = {name for name, seq in given.items() if seq is not None and seq > at}
     unknown = {name: Named.from_json(json.loads(names[name])) for name, seq in given.items() if seq is None}

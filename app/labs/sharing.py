@@ -86,6 +86,8 @@ class Sharing:
 
         await self._sessions.not_done(terms)
         _, at = await self._sessions.query(query)
+        if kind == PREPARED:
+            await self._sessions.keep(person.principal, session_id, at)
         named = await named_at(self._sessions, person.principal, session_id, at)
 
         def write(db: Connection) -> Machine:
@@ -105,12 +107,19 @@ class Sharing:
         if kind is not None and kind not in KINDS:
             raise BadArgument.at("kind", f"one of {', '.join(KINDS)}")
         values: dict[str, Any] = {}
+
+        def query(db: Connection) -> MachineRow:
+            _open(taught(db, person, lab_id))
+            return machine_of(db, lab_id, machine_id)
+
         if title is not None:
             values["title"] = wording.line("title", title, wording.TITLE_LENGTH)
+        if kind == PREPARED:
+            found = await self._sessions.query(query)
+            await self._sessions.keep(person.principal, found.session_id, found.seq)
 
         def write(db: Connection) -> Machine:
-            _open(taught(db, person, lab_id))
-            row = machine_of(db, lab_id, machine_id)
+            row = query(db)
             if kind is not None and kind != row.kind:
                 _unshare(db, row)
                 session = session_rows.get(db, row.session_id)
@@ -249,6 +258,8 @@ class Sharing:
             raise LimitReached(
                 ("seq",), f"at most {self._settings.batch_calls} calls after the start of the copies"
             )
+        await self._sessions.keep(person.principal, machine.session_id, seq)
+        named = await named_at(self._sessions, person.principal, machine.session_id, seq)
 
         def write(db: Connection) -> Checkpoint:
             query(db)  # it may be gone by now
@@ -353,7 +364,7 @@ class Sharing:
 
 def _name(db: Connection, copy: SessionRow, given: str) -> None:
     """Have the names in a copy be those of a moment of the machine that it is of, and no others."""
-    mine = dict.fromkeys(names.of(db, copy.id).get(copy.owner, {}))
+    mine = dict.fromkeys(names.of_person(db, copy.id, copy.owner))
     theirs = blocklists.carry_names(db, copy.id, json.loads(given))
     names.put(db, copy.id, copy.owner, {**mine, **theirs})
 

@@ -25,7 +25,7 @@ from app.labs.person import Person
 from app.labs.room import seen, taught
 from app.mm.errors import BadArgument
 from app.mm.page import STATES
-from app.sessions import Busy, Conflict, Forbidden, NotFound, Principal, Sessions, StorageFull
+from app.sessions import Busy, Conflict, Forbidden, NotFound, Principal, Sessions, StorageFull, TooMany
 from app.sessions.calling import call_text
 from app.sessions.live import written
 from app.store import Connection, journal, labs, people
@@ -190,7 +190,7 @@ class Watched:
         for sid, seq in missing.items():
             try:
                 found = await self._sessions.past(who, sid, seq, board.picture)
-            except (NotFound, Forbidden, BadArgument, Conflict, Busy, StorageFull):
+            except (NotFound, Forbidden, BadArgument, Conflict, Busy, StorageFull, TooMany):
                 continue
             if self._behind(sid, seq):
                 self._pictures[sid] = seq, found

@@ -1,6 +1,7 @@
-"""How many files may come in at a time, to be imported; and how many of one person's.
+"""How many files may be here at a time that are to be imported: of everybody, of one lab, of one person.
 
-One is told again after the other, the others come in or wait. No person alone can keep everybody else out.
+A file that comes in slowly holds nothing but such a place. Imports are made by a scheduler of their own,
+person by person in turn, once their file is here.
 """
 
 from __future__ import annotations
@@ -17,24 +18,36 @@ LATER: Final = 5  # seconds: an import takes some
 
 
 class Arrivals:
-    """The places for such files. most: of all. each: of one person."""
+    """The places for such files. most: of all; half of them may be one lab's. each: of one person."""
 
     def __init__(self, most: int, each: int) -> None:
         self._most = most
         self._each = each
-        self._taken: Counter[str] = Counter()
+        self._persons: Counter[str] = Counter()
+        self._labs: Counter[str] = Counter()
 
     @contextmanager
     def place(self, principal: Principal) -> Iterator[None]:
         """One of them, while a file comes and is imported. Raises TooMany, and Busy where others have all."""
-        if self._taken[principal.id] >= self._each:
+        lab = principal.lab
+        if self._persons[principal.id] >= self._each:
             raise TooMany(f"you import {self._each} sessions already; wait until one is done", LATER)
-        if self._taken.total() >= self._most:
+        if lab is not None and self._labs[lab] >= (self._most + 1) // 2:
+            raise Busy(f"your lab imports {self._labs[lab]} sessions already", LATER)
+        if self._persons.total() >= self._most:
             raise Busy(f"{self._most} sessions are being imported already", LATER)
-        self._taken[principal.id] += 1
+        self._persons[principal.id] += 1
+        if lab is not None:
+            self._labs[lab] += 1
         try:
             yield
         finally:
-            self._taken[principal.id] -= 1
-            if not self._taken[principal.id]:
-                del self._taken[principal.id]
+            _give_back(self._persons, principal.id)
+            if lab is not None:
+                _give_back(self._labs, lab)
+
+
+def _give_back(taken: Counter[str], whose: str) -> None:
+    taken[whose] -= 1
+    if not taken[whose]:
+        del taken[whose]

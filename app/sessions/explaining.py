@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from threading import Lock
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -22,22 +23,26 @@ KEPT: Final = 8_000
 class Explanations:
     """The last explanations: who goes through one step by step asks for it at each, and it never changes.
 
-    Used by one thread, the background's.
+    For any thread.
     """
 
     def __init__(self, past: Past) -> None:
         self._past = past
+        self._lock = Lock()
         # The least recently used first.
         self._kept: OrderedDict[tuple[str, int], dict[str, Any]] = OrderedDict()
 
     def of(self, db: Connection, session_id: str, seq: int) -> dict[str, Any]:
         """As `explain`. Raises NotFound and Conflict."""
-        found = self._kept.pop((session_id, seq), None)
+        with self._lock:
+            found = self._kept.get((session_id, seq))
         if found is None:
             found = explain(db, self._past, session_id, seq)
-        self._kept[session_id, seq] = found
-        while len(self._kept) > 1 and sum(len(each["steps"]) for each in self._kept.values()) > KEPT:
-            self._kept.popitem(last=False)
+        with self._lock:
+            self._kept[session_id, seq] = found
+            self._kept.move_to_end((session_id, seq))
+            while len(self._kept) > 1 and sum(len(each["steps"]) for each in self._kept.values()) > KEPT:
+                self._kept.popitem(last=False)
         return found
 
 

@@ -23,10 +23,10 @@ from app.sessions.exporting import FORMAT, WITH_LISTS
 from app.sessions.live import written
 from app.sessions.named import SEQ_MIN, named_of
 from app.sessions.retelling import Rewinds, Told, Untold
+from app.sessions.turns import go_on
 from app.sessions.waits import REWINDS
 
 LINE: Final = 16 << 20  # bytes; no row that a session can have is as long
-CHECK: Final = 1_000  # lines between two looks at whether to go on
 
 SEQ_MAX: Final = 1 << 52
 TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
@@ -44,14 +44,13 @@ class Limits:
     """How much an import may ask for; None for any amount.
 
     header: bytes of the first line. names: of one person. seconds: for telling it again. sessions: of one
-    owner. go_on: raises what ends the import, when something does. told: how many rows of how many were told.
+    owner. told: how many rows of how many were told.
     """
 
     header: int | None = None
     names: int | None = None
     seconds: float | None = None
     sessions: int | None = None
-    go_on: Callable[[], None] = lambda: None
     told: Callable[[int, int], None] = lambda _done, _of: None
 
 
@@ -105,8 +104,7 @@ def examine(file: IO[bytes], limits: Limits) -> Document:
     until = written(datetime.now(UTC) + AHEAD)
     number = 1
     for number, raw in enumerate(rest_of(file), 2):
-        if number % CHECK == 0:
-            limits.go_on()
+        go_on()
         line = decoded(raw, number)
         seq = document.start + number - 1 - len(document.lists)
         if "list" in line and seq == document.start + 1:

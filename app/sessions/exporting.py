@@ -40,7 +40,7 @@ class Exported(NamedTuple):
 def begin(db: Connection, principal: Principal, session_id: str) -> Exported:
     """A session, with the names that the principal has there. Raises NotFound and Forbidden."""
     row = queries.allowed(db, principal, session_id, Right.READ)
-    theirs = names.of(db, session_id).get(principal.id, {})
+    theirs = names.of_person(db, session_id, principal.id)
     return Exported(row, theirs, lists.carried(db, session_id))
 
 

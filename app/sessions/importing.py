@@ -24,6 +24,7 @@ from app.sessions.encoding import short
 from app.sessions.errors import Busy, Conflict, LimitReached
 from app.sessions.live import now, written
 from app.sessions.retelling import Retelling, Untold, as_then, difference
+from app.sessions.turns import clock, go_on
 from app.store import Connection, Store, imports, journal, lists, names, sessions, states
 from app.store.journal import Row
 from app.store.lists import RowList, StoredList
@@ -87,7 +88,7 @@ def after(latest: str) -> str:
 
 def _tell(file: IO[bytes], document: exported.Document, to: _Writing, limits: exported.Limits) -> None:
     """Make every call again, and write its row when its answer is the one that stands there."""
-    until = None if limits.seconds is None else time.monotonic() + limits.seconds
+    until = None if limits.seconds is None else clock() + limits.seconds
     first = 2 + len(document.lists)
     for raw in islice(exported.rest_of(file), len(document.lists)):
         to.add_list(exported.decoded(raw, 0))
@@ -97,6 +98,7 @@ def _tell(file: IO[bytes], document: exported.Document, to: _Writing, limits: ex
         while done < document.rows:
             with opening.gc_paused():
                 for number, raw in islice(lines, PART_ROWS):
+                    go_on()
                     seq = document.start + number - first + 1
                     row = exported.row_of(exported.decoded(raw, number), number, seq)
                     began = time.thread_time()
@@ -104,13 +106,12 @@ def _tell(file: IO[bytes], document: exported.Document, to: _Writing, limits: ex
                     to.add(told, retelling.lists.pop(seq, None), time.thread_time() - began)
                     to.keep_if_due(retelling)
                     done += 1
-                    if until is not None and time.monotonic() > until:
+                    if until is not None and clock() > until:
                         raise LimitReached(
                             ("line", number),
                             f"making the calls again takes more than {limits.seconds:g} seconds, the limit "
                             "here; `kmemlab import` has none",
                         )
-            limits.go_on()
             limits.told(done, document.rows)
         to.keep_head(retelling)
         to.flush()

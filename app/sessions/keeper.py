@@ -12,6 +12,7 @@ from app.mm.machine import ENGINE, Machine
 from app.sessions import snapshots
 from app.sessions.live import Live
 from app.sessions.past import Past
+from app.sessions.turns import Dropped
 from app.store import Store, states
 from app.store.states import State
 
@@ -55,8 +56,8 @@ class Keeper:
 
     def keep(self, session_id: str, made: Sequence[tuple[int, State]]) -> None:
         """Keep states that were taken while heavy calls were made, now that their rows are committed."""
-        for seq, state in made:
-            self._background.submit(self._put, session_id, seq, state)
+        if made:
+            self._background.submit(self._put, session_id, made)
 
     def keep_all(self, lives: Iterable[Live]) -> None:
         """At the end, at once: keep what is worth it while there is time."""
@@ -83,6 +84,8 @@ class Keeper:
             with self._store.reading() as db, self._past.machine(db, session_id, seq) as live:
                 if live.diverged is None and snapshots.worth(live.since, live.spent):
                     self._past.store(live)
+        except Dropped:
+            return
         except Exception:
             log.exception("session %s: no machine to keep at seq %d", session_id, seq)
 
@@ -94,11 +97,12 @@ class Keeper:
         else:
             snapshots.keep(self._store, session_id, seq, document)
 
-    def _put(self, session_id: str, seq: int, state: State) -> None:
+    def _put(self, session_id: str, made: Sequence[tuple[int, State]]) -> None:
         try:
-            snapshots.put(self._store, session_id, seq, state)
+            for seq, state in made:
+                snapshots.put(self._store, session_id, seq, state)
         except Exception:
-            log.exception("session %s: its state at seq %d is not kept", session_id, seq)
+            log.exception("session %s: its states are not kept", session_id)
 
     def _pin(self, session_id: str) -> None:
         try:

@@ -13,6 +13,7 @@ from app.mm.errors import BadArgument
 from app.sessions import blocklists
 from app.sessions.answers import BatchItem
 from app.sessions.errors import NotFound
+from app.sessions.turns import go_on
 from app.store import Connection, journal, lists, sessions
 from app.store.journal import Row
 from app.store.sessions import SessionRow
@@ -78,10 +79,11 @@ def route(db: Connection, row: SessionRow, at: int, known: Sequence[int]) -> tup
 
 
 def rows(db: Connection, session_id: str, stretches: Iterable[Stretch]) -> Iterator[Row]:
-    """The rows of some stretches, in order."""
+    """The rows of some stretches, in order. Raises Dropped where the work that reads them is."""
     for near in _near(list(stretches)):
         stretch, *others = near
         for row in journal.tail(db, session_id, stretch.after, near[-1].to):
+            go_on()
             while row.seq > stretch.to:
                 stretch, *others = others
             if row.seq > stretch.after:

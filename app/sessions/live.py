@@ -197,6 +197,8 @@ class Live:
                 if len(row.args) < bounds.LONG and call.list_of is None:
                     parsed[row.call, row.args] = call
             outcome = self.machine.apply(call, row.seq)
+        except turns.Dropped:
+            raise  # nobody waits for it any more
         except Exception as error:  # noqa: BLE001 - whatever it is, this call can no longer be made
             return f"{row.call} fails now ({type(error).__name__}: {error})"
         return difference(row, outcome)

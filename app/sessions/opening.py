@@ -6,10 +6,11 @@ import gc
 import json
 import logging
 import threading
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import MappingProxyType
-from typing import Any
+from typing import Any, Final
 
 from app.mm import boot
 from app.mm.calls import Named
@@ -21,6 +22,8 @@ from app.sessions.lineage import Stretch
 from app.sessions.live import Diverged, Live, Names
 from app.store import Connection, names, sessions, states
 from app.store.sessions import SessionRow
+
+PAUSE: Final = 10.0  # seconds after which garbage is looked for all the same
 
 log = logging.getLogger(__name__)
 
@@ -109,13 +112,16 @@ def _machine(db: Connection, row: SessionRow, seq: int) -> Machine | None:
 
 _pausing = threading.Lock()
 _pauses = 0
+_paused_since = 0.0
 
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
     """No garbage collection while many lasting objects are made: it would look at each of them many times."""
-    global _pauses  # noqa: PLW0603 - there is one collector for the process
+    global _pauses, _paused_since  # noqa: PLW0603 - there is one collector for the process
     with _pausing:
+        if not _pauses:
+            _paused_since = time.monotonic()
         _pauses += 1
         gc.disable()
     try:
@@ -125,3 +131,6 @@ def gc_paused() -> Iterator[None]:
             _pauses -= 1
             if not _pauses:
                 gc.enable()
+            elif time.monotonic() > _paused_since + PAUSE:  # several threads overlap without an end
+                gc.collect(1)
+                _paused_since = time.monotonic()

@@ -8,25 +8,29 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from itertools import islice
+from itertools import chain, islice
+from threading import Lock
 from typing import Final
 
 from app.sessions import blocklists, lineage, snapshots
 from app.sessions.errors import Conflict, NotFound
+from app.sessions.lineage import Stretch
 from app.sessions.live import Diverged, Live
 from app.sessions.opening import gc_paused, nearest
+from app.sessions.turns import Dropped
 from app.store import Connection, Store, sessions, states
 from app.store.sessions import SessionRow
 from app.store.states import State
 
 MOST: Final = 8
+OF_ONE: Final = 4  # of these one session's: so that nobody's are all pushed out by one other person's
 STRIDE: Final = 100  # after so many calls it is asked whether to keep the state
 
 log = logging.getLogger(__name__)
 
 
 class Past:
-    """Machines of any moment. Used by one thread, the background's.
+    """Machines of any moment, for any thread: a machine is taken out while it is used.
 
     memory: estimated bytes that the kept machines may take; the one that was used last may always stay.
     """
@@ -34,6 +38,7 @@ class Past:
     def __init__(self, store: Store, memory: int) -> None:
         self._store = store
         self._memory = memory
+        self._lock = Lock()
         # The least recently used first.
         self._lives: list[Live] = []
 
@@ -49,9 +54,11 @@ class Past:
             raise NotFound("session", session_id)
         with gc_paused():
             live = self._moved(db, row, row.seq if at is None else at)
-        yield live
-        if not live.spoiled:
-            self._keep(live)
+        try:
+            yield live
+        finally:
+            if not live.spoiled:
+                self._keep(live)
 
     def state(self, db: Connection, session_id: str, at: int) -> State:
         """The state that a session had at a seq, as it can be stored. Raises Conflict and NotFound."""
@@ -77,18 +84,38 @@ class Past:
 
     def _reached(self, db: Connection, row: SessionRow, at: int) -> Live:
         """The nearest machine or state there is, moved to the seq that was asked for."""
-        here = {live.effective: live for live in self._lives if live.id == row.id}
-        live, stretches = nearest(db, row, at, here)
-        if live.effective in here:
-            self._lives.remove(live)
+        live, stretches = self._nearest(db, row, at)
         live.diverged = None
         calls = lineage.rows(db, row.id, stretches)
-        while some := list(islice(calls, STRIDE)):
-            live.replay(some, blocklists.in_transaction(db, row.id))
-            if snapshots.due(live.since, live.spent, live.machine.live_blocks):
-                self.store(live)
+        lists = blocklists.in_transaction(db, row.id)
+        try:
+            for call in calls:
+                live.replay(chain((call,), islice(calls, STRIDE - 1)), lists)
+                if snapshots.due(live.since, live.spent, live.machine.live_blocks):
+                    self.store(live)
+        except Dropped:
+            if not live.spoiled:
+                self._keep(live)  # asked again, it goes on from here
+            raise
         live.seq, live.committed = at, row.seq
         return live
+
+    def _nearest(self, db: Connection, row: SessionRow, at: int) -> tuple[Live, list[Stretch]]:
+        """A machine for this thread alone, and the calls that lead from it to a seq."""
+        while True:
+            with self._lock:
+                here = {live.effective: live for live in self._lives if live.id == row.id}
+            live, stretches = nearest(db, row, at, here)
+            if here.get(live.effective) is not live or self._take(live):
+                return live, stretches
+
+    def _take(self, live: Live) -> bool:
+        """Take a machine out; whether it was still there."""
+        with self._lock:
+            left = [kept for kept in self._lives if kept is not live]
+            taken = len(left) < len(self._lives)
+            self._lives = left
+            return taken
 
     def store(self, live: Live) -> None:
         """See that the state of a machine is kept; rebuilding those behind it begins there then."""
@@ -96,8 +123,12 @@ class Past:
         snapshots.keep(self._store, live.id, live.effective, live.machine.state())
 
     def _keep(self, live: Live) -> None:
-        self._lives.append(live)
-        while len(self._lives) > MOST or (
-            len(self._lives) > 1 and sum(kept.memory for kept in self._lives) > self._memory
-        ):
-            del self._lives[0]
+        with self._lock:
+            self._lives.append(live)
+            own = [kept for kept in self._lives if kept.id == live.id]
+            if len(own) > OF_ONE:
+                self._lives = [kept for kept in self._lives if kept is not own[0]]
+            while len(self._lives) > MOST or (
+                len(self._lives) > 1 and sum(kept.memory for kept in self._lives) > self._memory
+            ):
+                del self._lives[0]

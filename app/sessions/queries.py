@@ -11,9 +11,9 @@ from app.sessions.access import CLOSED, HELD, LOCKED, Principal, Right, require
 from app.sessions.answers import SessionInfo
 from app.sessions.errors import Conflict, LimitReached, NotFound
 from app.sessions.live import now
-from app.sessions.opening import names_of
 from app.sessions.terms import Terms, require_seq
 from app.store import Connection, audit, imports, journal, labs, people, sessions, states
+from app.store import names as kept
 from app.store.sessions import SessionRow
 from app.store.states import State
 
@@ -114,7 +114,8 @@ def held(
 def names(db: Connection, principal: Principal, session_id: str) -> dict[str, Named]:
     """What the principal has named in a session."""
     allowed(db, principal, session_id, Right.READ)
-    return names_of(db, session_id).get(principal.id, {})
+    theirs = kept.of_person(db, session_id, principal.id)
+    return {name: Named.from_json(from_json(named)) for name, named in theirs.items()}
 
 
 def events(db: Connection, principal: Principal, session_id: str, after: int, limit: int) -> list[Event]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-import threading
+import time
 from asyncio import Future
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
+from concurrent import futures
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
 from dataclasses import replace
@@ -36,18 +37,22 @@ from app.sessions.answers import Applied, BatchItem, Page, SessionInfo
 from app.sessions.arriving import Arrivals
 from app.sessions.errors import Busy, Conflict, LimitReached, NotFound
 from app.sessions.feed import Feed, Reader, Stream
+from app.sessions.hangup import unless_hung_up
+from app.sessions.housekeeping import Housekeeping
 from app.sessions.keeper import Keeper
 from app.sessions.live import Live, now
+from app.sessions.openers import Opener
 from app.sessions.past import Past
 from app.sessions.queries import Event
 from app.sessions.terms import Replied, Replies, Terms, sweep
-from app.sessions.turns import Turns
+from app.sessions.turns import Dropped, Turns, outcome
 from app.sessions.usage import Usage
 from app.sessions.waits import REWINDS, Wait, Waits
+from app.sessions.weight import may_be_heavy
 from app.sessions.work import Batch, Call, Made, Read, Rewind, Rewound, Statement, Work
 from app.sessions.writer import Answer, Writer
 from app.settings import MIB, Settings
-from app.store import Connection, Store, journal, schema, sessions
+from app.store import Connection, Store, journal, schema, sessions, states
 from app.store.sessions import SessionRow
 from app.store.states import State
 
@@ -62,7 +67,6 @@ LINGER: Final = 0.5  # how long the end waits for other threads
 
 # Sessions.list hides the type of that name from what follows it.
 Answers = list[Applied]
-Threads = list[threading.Thread]
 Events = list[Event]
 Items = list[BatchItem]
 
@@ -85,21 +89,23 @@ class Sessions:
         self._waits = Waits()
         self._ticker: asyncio.Task[None] | None = None
         self._stopping = False
-        self._threads: Threads = []
-        self._arrivals = Arrivals(settings.imports, settings.imports_per_principal)
+        self._arrivals = Arrivals(settings.uploads, settings.imports_per_principal)
 
     async def start(self) -> None:
         """Begin to serve. Raises StoreUnusable where the database has not this program's schema."""
         self._loop = asyncio.get_running_loop()
         await asyncio.to_thread(self._store.check)
-        # Short statements, machines to be opened, and everything long: each waits only for its own kind.
-        self._quick = self._pool("quick", 2)
-        self._opener = self._pool("opener", 2)
-        self._background = self._pool("background", 1)
-        self._importer = self._pool("importer", 1)
+        # Short statements, machines to be opened, imports, what no request waits for, and all else that is
+        # long: each waits only for its own kind, and the long kinds serve persons in turn.
+        self._quick = ThreadPoolExecutor(2, "quick")
+        self._opener = Opener(self._store, self._quick)
+        self._slow = Turns("slow", waiting=self._settings.slow_per_principal - 1)
+        self._importer = Turns("importer", at_once=1, threads=self._settings.imports)
+        self._housekeeping = Housekeeping()
         self._past = Past(self._store, self._settings.machines_memory // PAST)
         self._explanations = explaining.Explanations(self._past)
-        keeper = Keeper(self._store, self._background, self._past)
+        self._making = forking.Making(self._store, self._past)
+        keeper = Keeper(self._store, self._housekeeping.keeping, self._past)
         self._feed = Feed(self._loop, self._read_rows, self._settings)
         self._writer = Writer(
             self._store,
@@ -113,7 +119,7 @@ class Sessions:
             self._feed.publish,
         )
         self._writer.start()
-        self._importer.submit(importing.sweep, self._store)
+        self._housekeeping.submit(importing.sweep, self._store)
         self._sweeping = self._loop.call_later(SWEEP, self._sweep)
 
     async def ready(self) -> None:
@@ -130,23 +136,23 @@ class Sessions:
         self._sweeping.cancel()
         self._waits.release()
         self._feed.release()
+        self._slow.stop()
+        self._importer.stop()
 
     async def stop(self) -> None:
         """Do what waits, keep states while there is time, and close everything."""
         self.release()
         self._writer.stop()
         await asyncio.to_thread(self._writer.join)
-        for pool in (self._quick, self._opener, self._background, self._importer):
-            pool.shutdown(wait=False, cancel_futures=True)
-        # What still runs there has been asked for by nobody who is left: it need not be done.
-        until = self._loop.time() + LINGER
-        while any(thread.is_alive() for thread in self._threads) and self._loop.time() < until:  # noqa: ASYNC110
-            await asyncio.sleep(0.01)
+        self._quick.shutdown(wait=False, cancel_futures=True)
+        # What still runs has been asked for by nobody who is left: it need not be done.
+        kinds = (self._slow, self._importer, self._opener.turns, self._housekeeping.turns)
+        for turns in kinds:
+            turns.stop()
+        until = time.monotonic() + LINGER
+        for turns in kinds:
+            await asyncio.to_thread(turns.join, until - time.monotonic())
         self._store.dispose()
-
-    def _pool(self, name: str, size: int) -> ThreadPoolExecutor:
-        note = partial(_note_thread, self._threads)
-        return ThreadPoolExecutor(size, name, initializer=note)
 
     # -- sessions --------------------------------------------------------------------------------------------
 
@@ -166,7 +172,10 @@ class Sessions:
         if name is not None:
             name = naming.checked(name)
         try:
-            built, state = await self._loop.run_in_executor(self._opener, _build, machine)
+            if "dump" in machine:
+                built, state = await self._slowly(principal, _build, machine)
+            else:
+                built, state = await self._loop.run_in_executor(self._quick, _build, machine)
         except BadArgument as error:
             raise error.under("machine") from None
         description = built.describe()
@@ -247,7 +256,8 @@ class Sessions:
         if call not in CALLS:
             raise NotFound("call", call)
         if wait <= 0:
-            applied: Applied = await self._do(Call, session_id, principal, call, body, counters, terms=terms)
+            do = self._do_unless_hung_up if may_be_heavy(call, body) else self._do
+            applied: Applied = await do(Call, session_id, principal, call, body, counters, terms=terms)
             return applied
         wait = min(wait, self._settings.wait_limit)
         woken: Future[int | None] = self._loop.create_future()
@@ -280,7 +290,7 @@ class Sessions:
         most = self._settings.batch_calls
         if len(items) > most:
             raise LimitReached(("calls",), f"at most {most} calls in a batch")
-        answers: Answers = await self._do(
+        answers: Answers = await self._do_unless_hung_up(
             Batch, session_id, principal, items, self._settings.names_per_person, counters, terms
         )
         return answers
@@ -321,9 +331,10 @@ class Sessions:
         if name is not None:
             name = naming.checked(name)
         await self.not_done(terms)
-        branch = await self._loop.run_in_executor(
-            self._background, forking.prepare, self._store, self._past, of or principal, session_id, at
-        )
+        branch = await self._read_rows(forking.find, of or principal, session_id, at)
+        if not branch.ready:
+            state = await self._state(principal, session_id, branch.effective)
+            branch = branch._replace(state=state)
         row = SessionRow(
             id=naming.new_id(),
             owner=principal.id,
@@ -395,7 +406,7 @@ class Sessions:
                     with opening.gc_paused():
                         return look(live.machine, *args, **kwargs)
 
-        return await self._loop.run_in_executor(self._background, run)
+        return await self._slowly(principal, run)
 
     async def dump(self, principal: Principal, session_id: str, at: int | None = None) -> dict[str, Any]:
         """The machine's whole state."""
@@ -427,7 +438,7 @@ class Sessions:
 
     async def explain(self, principal: Principal, session_id: str, seq: int) -> dict[str, Any]:
         """The decision steps of one row's call. Raises NotFound and Conflict."""
-        return await self._loop.run_in_executor(self._background, self._explain, principal, session_id, seq)
+        return await self._slowly(principal, self._explain, principal, session_id, seq)
 
     # -- moving ----------------------------------------------------------------------------------------------
 
@@ -435,7 +446,7 @@ class Sessions:
         """A session as a file, part by part, and how it stood when that began."""
         exported = await self._read_rows(exporting.begin, principal, session_id)
         parts = exporting.parts(self._store, exported)
-        first = await self._loop.run_in_executor(self._background, next, parts)
+        first = await self._slowly(principal, next, parts)
         return SessionInfo.of(exported.row), self._parts(first, parts)
 
     async def _parts(self, first: bytes, parts: Iterator[bytes]) -> AsyncIterator[bytes]:
@@ -468,12 +479,15 @@ class Sessions:
             names=self._settings.names_per_person,
             seconds=self._settings.import_time,
             sessions=self._most(principal),
-            go_on=self._go_on,
         )
         await self.not_done(terms)
-        sid = await self._loop.run_in_executor(
-            self._importer, importing.prepare, self._store, file, principal.id, limits
-        )
+        prepare = partial(importing.prepare, self._store, file, principal.id, limits)
+        piece = self._importer.submit(principal.id, prepare)
+        try:
+            sid = await unless_hung_up(outcome(piece))
+        except BaseException:
+            piece.add_done_callback(self._discard)
+            raise
         publish = partial(
             importing.publish,
             session_id=sid,
@@ -485,13 +499,14 @@ class Sessions:
         try:
             info: SessionInfo = await self._do(Statement, publish, terms=terms)
         except BaseException:
-            self._importer.submit(importing.discard, self._store, sid)
+            self._housekeeping.submit(importing.discard, self._store, sid)
             raise
         return info
 
-    def _go_on(self) -> None:
-        if self._stopping:
-            raise Busy("the server is stopping")
+    def _discard(self, piece: futures.Future[str]) -> None:
+        """Remove what was imported and has nobody who waits for it any more."""
+        if not piece.cancelled() and piece.exception() is None:
+            self._housekeeping.submit(importing.discard, self._store, piece.result())
 
     # -- for labs --------------------------------------------------------------------------------------------
 
@@ -525,6 +540,18 @@ class Sessions:
     ) -> T:
         """What a short function reads, within one moment."""
         return await self._read_rows(query, *args, **kwargs)
+
+    async def keep(self, principal: Principal, session_id: str, at: int) -> None:
+        """See that the state after a row is kept, so that forks of it are made at once from the first one on.
+
+        Raises as `fork` does.
+        """
+        branch = await self._read_rows(forking.find, principal, session_id, at)
+        if branch.ready:
+            return
+        state = await self._state(principal, session_id, branch.effective)
+        put = partial(states.put, session_id=session_id, seq=branch.effective, state=state)
+        await self._do(Statement, put)
 
     async def glance(
         self, session_ids: Sequence[str], look: Callable[[Machine], T]
@@ -566,7 +593,7 @@ class Sessions:
 
     async def cut_log(self) -> None:
         """See that what was deleted does not stay in a log beside the database."""
-        await self._loop.run_in_executor(self._background, self._store.cut_log)
+        await asyncio.wrap_future(self._housekeeping.submit(self._store.cut_log))
 
     def send_away(self, principal: str) -> None:
         """End what somebody follows, who may not any more."""
@@ -594,19 +621,56 @@ class Sessions:
         self._writer.diverged.pop(session_id, None)
         self._waits.end(session_id)
         self._feed.end(session_id)
-        self._importer.submit(importing.discard, self._store, session_id)
+        self._housekeeping.submit(importing.discard, self._store, session_id)
 
     async def _do(
         self, kind: Callable[Concatenate[Future[Any], P], Work], *args: P.args, **kwargs: P.kwargs
     ) -> Any:
         """Have the writer do something; what came of it."""
+        future, _ = self._asked(kind, *args, **kwargs)
+        return await future
+
+    async def _do_unless_hung_up(
+        self, kind: Callable[Concatenate[Future[Any], P], Work], *args: P.args, **kwargs: P.kwargs
+    ) -> Any:
+        """The same for what may take long: it is dropped once the client has hung up, unless it is done."""
+        future, work = self._asked(kind, *args, **kwargs)
+        try:
+            return await unless_hung_up(_shielded(future))
+        except (Dropped, asyncio.CancelledError):
+            work.drop()
+            raise
+
+    def _asked(
+        self, kind: Callable[Concatenate[Future[Any], P], Work], *args: P.args, **kwargs: P.kwargs
+    ) -> tuple[Future[Any], Work]:
         if self._stopping:
             raise Busy("the server is stopping")
         if self._writer.waiting >= self._settings.waiting_calls:
             raise Busy("too many calls are waiting")
         future: Future[Any] = self._loop.create_future()
-        self._writer.put(kind(future, *args, **kwargs))
-        return await future
+        work = kind(future, *args, **kwargs)
+        self._writer.put(work)
+        return future, work
+
+    async def _slowly(self, principal: Principal, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """Do something that may take long, in the principal's turn; nothing once the client has hung up.
+
+        Raises TooMany, and Dropped where the server stops.
+        """
+        return await unless_hung_up(self._slow.run(principal.id, do, *args, **kwargs))
+
+    async def _state(self, principal: Principal, session_id: str, effective: int) -> State:
+        """The state after a call, made once for all who ask for it at the same time."""
+        while True:
+            made = await self._slowly(principal, self._making.state, session_id, effective)
+            if not isinstance(made, futures.Future):
+                return made
+            try:
+                return await unless_hung_up(_shielded(made))
+            except Dropped:
+                if self._stopping or not made.done():
+                    raise  # else those for whom it was made have hung up
 
     async def _read_rows(
         self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs
@@ -673,7 +737,7 @@ class Sessions:
             return None
 
     def _sweep(self) -> None:
-        self._background.submit(sweep, self._store)
+        self._housekeeping.submit(sweep, self._store)
         self._sweeping = self._loop.call_later(SWEEP, self._sweep)
 
     async def _woken_since(
@@ -723,8 +787,9 @@ def _fulfil(future: Future[Any], result: Any) -> None:
         future.set_result(result)
 
 
-def _note_thread(threads: list[threading.Thread]) -> None:
-    threads.append(threading.current_thread())
+async def _shielded(future: futures.Future[T]) -> T:
+    """What comes of work that goes on for others, too, when nobody waits here any more."""
+    return await asyncio.shield(asyncio.wrap_future(future))
 
 
 def _build(document: Mapping[str, Any]) -> tuple[Machine, State | None]:

@@ -46,6 +46,12 @@ def go_on() -> None:
         piece.go_on()
 
 
+def clock() -> float:
+    """Seconds on a clock that stands still while this thread's work gives way to others."""
+    piece: Piece[Any] | None = getattr(_current, "piece", None)
+    return time.monotonic() - (0.0 if piece is None else piece.waited)
+
+
 class Piece(Future[T], Generic[T]):
     """One piece of work, and its result. `cancel` also tells work that runs already to stop."""
 
@@ -54,6 +60,7 @@ class Piece(Future[T], Generic[T]):
         self.person = person
         self.do = do
         self.until = 0.0
+        self.waited = 0.0
         self.dropped = threading.Event()
         self.granted = threading.Event()
         self._turns = turns
@@ -88,6 +95,11 @@ class Piece(Future[T], Generic[T]):
             self.set_result(result)
         finally:
             _current.piece = None
+
+
+async def outcome(piece: Piece[T]) -> T:
+    """What comes of a piece of work, awaited: cancelling the task drops the work."""
+    return await asyncio.wrap_future(piece)
 
 
 @dataclass(slots=True)
@@ -140,8 +152,7 @@ class Turns:
 
     async def run(self, person: str, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same, awaited: cancelling the task drops the work. Raises as `submit` and `do` do."""
-        piece = self.submit(person, do, *args, **kwargs)
-        return await asyncio.wrap_future(piece)
+        return await outcome(self.submit(person, do, *args, **kwargs))
 
     def stop(self) -> None:
         """Drop everything: what waits fails with Dropped, what runs is told to stop."""
@@ -172,6 +183,11 @@ class Turns:
     def busy(self) -> bool:
         """Whether anything is under way or waits."""
         return bool(self._persons)
+
+    def waiting(self, person: str) -> int:
+        """How much of a person's work waits to be started."""
+        theirs = self._persons.get(person)
+        return 0 if theirs is None else len(theirs.waiting)
 
     # -- for pieces ------------------------------------------------------------------------------------------
 
@@ -206,7 +222,9 @@ class Turns:
             self._line.append(piece)
             self._going_on -= 1
             self._grant()
+        since = time.monotonic()
         piece.granted.wait()
+        piece.waited += time.monotonic() - since
 
     # -- below, with the lock held ---------------------------------------------------------------------------
 

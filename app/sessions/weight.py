@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Final
+from typing import Any, Final
 
 from app.mm import runs as block_runs
 from app.mm.calls import Call, ListOf, Named, Reference
@@ -23,6 +23,11 @@ def heavy(call: Call, names: Mapping[str, Named], machine: Machine, slow: frozen
     names: what its references stand for. slow: calls that took long on this machine the last time.
     """
     return call.spec.name in slow or asked(call, names) > MANY or found(call, names, machine) > MANY
+
+
+def may_be_heavy(name: str, body: Mapping[str, Any]) -> bool:
+    """Whether a call may be, as far as its arguments show before they are judged."""
+    return name in MAPPED or "repeat" in body or "until" in body or body.get("page") is not None
 
 
 def asked(call: Call, names: Mapping[str, Named]) -> int:

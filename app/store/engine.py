@@ -26,7 +26,7 @@ def connect(url: str, busy_timeout: float, *, create: bool = False) -> Engine:
     kind of database that can be used here.
     """
     try:
-        engine = create_engine(url, pool_size=8, max_overflow=4, hide_parameters=True)
+        engine = create_engine(url, pool_size=8, max_overflow=24, hide_parameters=True)
     except (ArgumentError, ImportError) as error:
         raise StoreUnusable(f"{url.partition(':')[0]}: no such kind of database here ({error})") from error
     if engine.dialect.name == "sqlite":

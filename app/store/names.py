@@ -10,6 +10,9 @@ from sqlalchemy import Connection, bindparam, delete, insert, select
 from app.store.tables import names
 
 _ALL: Final = select(names.c.person, names.c.name, names.c.named).where(names.c.session_id == bindparam("of"))
+_THEIRS: Final = select(names.c.name, names.c.named).where(
+    names.c.session_id == bindparam("of"), names.c.person == bindparam("who")
+)
 _DROP: Final = delete(names).where(
     names.c.session_id == bindparam("of"),
     names.c.person == bindparam("who"),
@@ -29,6 +32,12 @@ def put(db: Connection, session_id: str, person: str, changes: Mapping[str, str 
     ]
     if bound:
         db.execute(insert(names), bound)
+
+
+def of_person(db: Connection, session_id: str, person: str) -> dict[str, str]:
+    """One person's names with their values, JSON."""
+    rows = db.execute(_THEIRS, {"of": session_id, "who": person})
+    return {row.name: row.named for row in rows}
 
 
 def of(db: Connection, session_id: str) -> dict[str, dict[str, str]]:

@@ -43,6 +43,26 @@ def put(db: Connection, session_id: str, seq: int, state: State, *, keep: bool =
     return stored
 
 
+def share(db: Connection, origin: str, at: int, session_id: str, seq: int) -> bool:
+    """Have a session begin with the state that another has at exactly a seq; whether there is one.
+
+    It is read by nobody, so this takes as long for a large state as for a small one.
+    """
+    query = select(snapshots.c.sha256).where(snapshots.c.session_id == origin, snapshots.c.seq == at)
+    sha256 = db.execute(query).scalar()
+    if sha256 is None:
+        return False
+    row = {"session_id": session_id, "seq": seq, "sha256": sha256, "keep": True}
+    db.execute(insert(snapshots), row)
+    return True
+
+
+def has(db: Connection, session_id: str, seq: int) -> bool:
+    """Whether a session has a state at exactly this seq."""
+    query = select(snapshots.c.seq).where(snapshots.c.session_id == session_id, snapshots.c.seq == seq)
+    return db.execute(query).scalar() is not None
+
+
 def nearest(db: Connection, session_id: str, at: int) -> Iterator[tuple[int, State]]:
     """States of a session at or before a seq, the nearest first, read one by one."""
     with db.execute(_NEAREST, {"of": session_id, "at": at}, execution_options={"yield_per": 1}) as rows:

@@ -11,6 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 from typing import Any, Final
+from weakref import WeakValueDictionary
 
 from app.mm import show
 from app.mm.machine import Machine
@@ -87,11 +88,11 @@ class Thumbnail:
 
 
 class Thumbnails:
-    """The pictures that were drawn last. One is drawn at a time: nobody waits for a list of fifty."""
+    """The pictures that were drawn last. Of one person's one is drawn at a time: a list may have fifty."""
 
     def __init__(self) -> None:
         self._kept: OrderedDict[tuple[str, int], Thumbnail] = OrderedDict()
-        self._turn = asyncio.Semaphore(1)
+        self._turns: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def words(self, session_id: str, seq: int) -> str | None:
         """What a picture shows, where it is known without drawing it."""
@@ -106,7 +107,7 @@ class Thumbnails:
         await sessions.get(who, session_id)
         key = session_id, seq
         if key not in self._kept:
-            async with self._turn:
+            async with self._turns.setdefault(who.id, asyncio.Lock()):
                 if key not in self._kept:
                     self._kept[key] = await sessions.past(who, session_id, seq, drawn)
                     while len(self._kept) > KEPT:

@@ -1,0 +1,75 @@
+"""Work that no request waits for: keeping states, forgetting old replies, discarding imports that failed.
+
+It has one thread of its own. States that are to be kept are few at a time: each may be large, and losing one
+loses only time.
+"""
+
+from __future__ import annotations
+
+from collections import OrderedDict
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from threading import Lock
+from typing import Any, Final, ParamSpec, TypeVar
+
+from app.sessions.turns import Dropped, Turns
+
+STATES: Final = 16  # that wait to be kept
+CHORES: Final = ""  # whose turn it is for all that is no session's
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class Housekeeping:
+    """The thread. `keeping` is the executor for states."""
+
+    def __init__(self) -> None:
+        self.turns = Turns("housekeeping", at_once=1, threads=1)
+        self.keeping = Keeping(self.turns)
+
+    def submit(self, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Have something done sooner or later; at the server's end it is left undone."""
+        return submitted(self.turns, CHORES, do, *args, **kwargs)
+
+
+class Keeping(Executor):
+    """Keeps states of sessions. What waits for a session gives way to what comes after it.
+
+    Of more than `STATES` that wait, the one that has waited longest is not kept.
+    """
+
+    def __init__(self, turns: Turns) -> None:
+        self._turns = turns
+        self._lock = Lock()
+        self._pending: OrderedDict[str, Future[Any]] = OrderedDict()
+
+    def submit(self, do: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Have it done; the first argument that is a string is the session's id."""
+        sid = next((arg for arg in args if isinstance(arg, str)), CHORES)
+        with self._lock:
+            before = self._pending.pop(sid, None)
+            surplus = self._pending.popitem(last=False)[1] if len(self._pending) >= STATES else None
+        for piece in (before, surplus):
+            if piece is not None and not piece.running():
+                piece.cancel()
+        piece = submitted(self._turns, sid, do, *args, **kwargs)
+        with self._lock:
+            self._pending[sid] = piece
+        piece.add_done_callback(lambda _: self._done(sid, piece))
+        return piece
+
+    def _done(self, sid: str, piece: Future[T]) -> None:
+        with self._lock:
+            if self._pending.get(sid) is piece:
+                del self._pending[sid]
+
+
+def submitted(turns: Turns, person: str, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+    """What becomes of the work: at the server's end nothing."""
+    try:
+        return turns.submit(person, do, *args, **kwargs)
+    except Dropped as error:
+        undone = Future[T]()
+        undone.set_exception(error)
+        return undone

@@ -1,0 +1,38 @@
+"""Opens machines for the writer: the sessions of one owner after each other, the owners in turn.
+
+So nobody waits for the long journals of somebody else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import Executor, Future
+from contextlib import suppress
+from typing import Any
+
+from app.sessions.turns import Dropped, Turns
+from app.store import Store, sessions
+
+
+class Opener(Executor):
+    """The writer's executor. quick: where a session's owner is looked up."""
+
+    def __init__(self, store: Store, quick: Executor) -> None:
+        self.turns = Turns("opener", at_once=2, threads=4)
+        self._store = store
+        self._quick = quick
+
+    def submit(self, do: Callable[..., Any], /, *args: Any, **_: Any) -> Future[Any]:
+        """Have a machine opened. args: the session's id, or work for it."""
+        (work,) = args
+        sid = work if isinstance(work, str) else work.session_id
+        return self._quick.submit(self._in_turn, sid, do, work)
+
+    def _in_turn(self, sid: str, do: Callable[[Any], Any], work: Any) -> None:
+        try:
+            with self._store.reading() as db:
+                row = sessions.get(db, sid)
+        except Exception:  # noqa: BLE001 - opening it meets the same, and tells it
+            row = None
+        with suppress(Dropped):  # at the end the writer answers what waits for the session
+            self.turns.submit(sid if row is None else row.owner, do, work)

@@ -30,6 +30,12 @@ def settings(tmp_path: Path) -> Settings:
     return settings_for(tmp_path)
 
 
+@pytest.fixture(autouse=True)
+def states_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
+    """However slow this machine is, states are kept after as many rows (test_sessions_bounds: by time)."""
+    monkeypatch.setattr(rule, "SECONDS", 1e9)
+
+
 def chance(seed: int, calls: int) -> list[BatchItem]:
     """Calls of all kinds, drawn with a seed."""
     draw = random.Random(seed)

@@ -114,7 +114,10 @@ class Area(BaseModel):
     size: int
     nr_pages: int
     guard: Hex = Field(description="the guard page behind the area")
-    pfns: list[int]
+    pfns: list[int] | None = Field(
+        description="the first 4,096; null where they would take more than 16 KiB, see `/events/{seq}/pfns`"
+    )
+    pfns_count: int | None = None
     page_table_writes: int
 
 
@@ -132,6 +135,18 @@ class DeadlockLink(BaseModel):
     held_by: str
 
 
+# What stands for a list that is longer than 16 KiB.
+COUNTED = "null: too long, see `/events/{seq}/{name}` and the count beside it"
+
+
+class EventList(BaseModel):
+    """A part of one list of an outcome."""
+
+    items: list[Any]
+    count: int = Field(description="of the whole list")
+    next: NextUrl
+
+
 class Outcome(BaseModel):
     """One row of the journal."""
 
@@ -145,11 +160,18 @@ class Outcome(BaseModel):
     page: Page | None = None
     object: SlabObject | None = None
     area: Area | None = None
-    runs: list[list[Any]] | None = None
-    woken: list[str] | None = None
-    deadlock: list[DeadlockLink] | None = Field(None, description="the circle that the call closed")
-    log: list[str]
-    changed: list[Run] | None = Field(description="null: more than 256 runs")
+    runs: list[list[Any]] | None = Field(None, description=COUNTED)
+    runs_count: int | None = None
+    woken: list[str] | None = Field(None, description=COUNTED)
+    woken_count: int | None = None
+    deadlock: list[DeadlockLink] | None = Field(
+        None, description=f"the circle that the call closed; {COUNTED}"
+    )
+    deadlock_count: int | None = None
+    log: list[str] | None = Field(description=COUNTED)
+    log_count: int | None = None
+    changed: list[Run] | None = Field(description="null: more than 256 runs, read the map again")
+    changed_count: int | None = Field(None, description="how many runs, where `changed` is null")
     counters: Counters | None = None
     woken_at: int | None = None
 

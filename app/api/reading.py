@@ -20,7 +20,9 @@ from app.api.parameters import (
     At,
     CacheName,
     Cells,
+    FirstOfList,
     Limit,
+    ListName,
     Node,
     Pfn,
     ProcFile,
@@ -74,6 +76,27 @@ async def event(request: Request, seq: Seq) -> Response:
     sessions, principal, sid = asked(request)
     row = await sessions.event(principal, sid, seq)
     return Response(row.body, 200, {"ETag": etag(row.seq)}, JSON)
+
+
+@router.get(
+    "/events/{seq:number}/{name:list}",
+    **docs.operation("get_event_list", "A list of one row, whole", docs.ok(models.EventList)),
+)
+async def event_list(
+    request: Request, seq: Seq, name: ListName, start: FirstOfList = 0, limit: Limit = 1000
+) -> Response:
+    """A list that is too long to be in the outcome, which only counts it: `runs`, `pfns`, `changed`, …"""
+    sessions, principal, sid = asked(request)
+    found = await sessions.event_list(principal, sid, seq, name)
+    onward = start + limit
+    here = f"{BASE}/sessions/{sid}/events/{seq}/{name}?start={onward}&limit={limit}"
+    return answer(
+        {
+            "items": found[start:onward],
+            "count": len(found),
+            "next": here if onward < len(found) else None,
+        }
+    )
 
 
 async def view(request: Request, at: int | None, show_: Callable[..., Any], *args: Any, **more: Any) -> Any:

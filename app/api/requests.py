@@ -14,7 +14,7 @@ from starlette.responses import Response
 from app.api.bodies import JSON
 from app.mm.errors import BadArgument, Fault
 from app.mm.vocabulary import CALLS
-from app.sessions import Principal, Sessions, principal_of
+from app.sessions import LISTS, Principal, Sessions, principal_of
 
 BASE: Final = "/api/v1"
 
@@ -37,6 +37,7 @@ class Word(Convertor[str]):
 
 register_url_convertor("call", Word("|".join(map(re.escape, CALLS))))
 register_url_convertor("id", Word("[A-Za-z0-9_-]{1,64}"))
+register_url_convertor("list", Word("|".join(LISTS)))
 register_url_convertor("number", Word("[0-9]{1,15}"))
 
 

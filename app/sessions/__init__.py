@@ -2,6 +2,7 @@
 
 from app.sessions.access import LOCAL, Principal, Right, principal_of
 from app.sessions.answers import Applied, BatchItem, Page, SessionInfo
+from app.sessions.encoding import LISTS
 from app.sessions.errors import (
     BatchBlocked,
     Busy,
@@ -21,6 +22,7 @@ from app.sessions.terms import Once, Replied, Terms
 from app.store.replies import Reply
 
 __all__ = [
+    "LISTS",
     "LOCAL",
     "Applied",
     "BatchBlocked",

@@ -63,7 +63,7 @@ def size_of(value: Any, most: int) -> int:
                 if size > most:
                     break
         elif isinstance(one, list):
-            size += 2 + len(one)
+            size += 1 + len(one)
             if size <= most:
                 left.extend(one)
         elif type(one) is int:

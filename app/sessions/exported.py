@@ -22,6 +22,7 @@ from app.sessions.errors import LimitReached
 from app.sessions.exporting import FORMAT, WITH_LISTS
 from app.sessions.live import written
 from app.sessions.named import SEQ_MIN, named_of
+from app.sessions.queries import ANY, Room
 from app.sessions.retelling import Rewinds, Told, Untold
 from app.sessions.turns import go_on
 from app.sessions.waits import REWINDS
@@ -50,7 +51,7 @@ class Limits:
     header: int | None = None
     names: int | None = None
     seconds: float | None = None
-    sessions: int | None = None
+    room: Room = ANY
     told: Callable[[int, int], None] = lambda _done, _of: None
 
 

@@ -99,7 +99,7 @@ def insert(
     branch: Branch,
     reader: Principal,
     names: Mapping[str, str] | None,
-    most: int,
+    room: queries.Room,
     terms: Terms | None,
 ) -> SessionInfo:
     """Write a fork, with the names that its owner has in the origin, or with others.
@@ -110,7 +110,7 @@ def insert(
     queries.held(db, reader, origin, Right.READ, terms)
     if branch.state is not None:
         states.put(db, origin, branch.effective, branch.state)  # the next fork of it finds it there
-    info = queries.insert(db, row, branch.state, most)
+    info = queries.insert(db, row, branch.state, room)
     if branch.kept and not states.share(db, origin, branch.effective, row.id, row.start):
         raise Conflict("the state that the session would begin with was removed meanwhile: try again")
     theirs = kept.of_person(db, origin, row.owner) if names is None else names

@@ -67,7 +67,7 @@ def prepare(store: Store, file: IO[bytes], owner: str, limits: exported.Limits) 
     )
     state = snapshots.encode(document.machine.state()) if document.boot is None else None
     with store.reading() as db:
-        check_room(db, owner, limits.sessions)
+        limits.room.require(db, owner)
     written_to = _Writing(store, row.id)
     try:
         written_to.begin(row, state)
@@ -253,17 +253,11 @@ class _Writing:
 # -- the end -------------------------------------------------------------------------------------------------
 
 
-def check_room(db: Connection, owner: str, most: int | None) -> None:
-    """Raise LimitReached where the owner may have no more sessions."""
-    if most is not None and sessions.owned(db, owner) >= most:
-        raise LimitReached((), f"one owner has at most {most} sessions; delete one first")
-
-
 def publish(
     db: Connection,
     session_id: str,
     owner: str,
-    most: int | None = None,
+    room: queries.Room = queries.ANY,
     name: str | None = None,
     lab_id: str | None = None,
 ) -> SessionInfo:
@@ -271,7 +265,7 @@ def publish(
 
     Raises LimitReached, and Conflict where it was discarded.
     """
-    check_room(db, owner, most)
+    room.require(db, owner)
     queries.require_home(db, lab_id, owner)
     try:
         imports.publish(db, session_id, owner, now(), lab_id)

@@ -33,15 +33,42 @@ class Event(NamedTuple):
         return dict(from_json(self.body))
 
 
-def insert(db: Connection, row: SessionRow, state: State | None, most: int) -> SessionInfo:
+class Room(NamedTuple):
+    """How much one owner may have: sessions, and bytes of them all. None for any amount."""
+
+    sessions: int | None = None
+    bytes: int | None = None
+
+    def require(self, db: Connection, owner: str) -> None:
+        """Raise LimitReached where the owner may have no more."""
+        if self.sessions is not None and sessions.owned(db, owner) >= self.sessions:
+            raise LimitReached((), f"one owner has at most {self.sessions} sessions; delete one first")
+        if self.bytes is not None and sessions.bytes_of(db, owner) >= self.bytes:
+            raise LimitReached(
+                (), f"all sessions of one member take at most {in_words(self.bytes)}; delete one first"
+            )
+
+
+# For whoever has the database itself.
+ANY: Final = Room()
+
+
+def insert(db: Connection, row: SessionRow, state: State | None, room: Room) -> SessionInfo:
     """A new session, with the state it starts from where it has one. Raises LimitReached and Conflict."""
     require_home(db, row.lab_id, row.owner)
-    if sessions.owned(db, row.owner) >= most:
-        raise LimitReached((), f"one owner has at most {most} sessions; delete one first")
+    room.require(db, row.owner)
     sessions.create(db, row)
     if state is not None:
-        states.put(db, row.id, row.start, state, keep=True)
+        sessions.grow(db, row.id, states.put(db, row.id, row.start, state, keep=True))
     return SessionInfo.of(row)
+
+
+def in_words(size: int) -> str:
+    """A number of bytes for people."""
+    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
+        if size >= unit:
+            return f"{size / unit:.4g} {name}"
+    return f"{size} bytes"
 
 
 def require_home(db: Connection, lab_id: str | None, owner: str) -> None:

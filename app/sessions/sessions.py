@@ -21,6 +21,7 @@ from app.mm.errors import BadArgument
 from app.mm.machine import ENGINE, Machine
 from app.mm.vocabulary import CALLS
 from app.sessions import (
+    eventlists,
     explaining,
     exported,
     exporting,
@@ -43,10 +44,10 @@ from app.sessions.keeper import Keeper
 from app.sessions.live import Live, now
 from app.sessions.openers import Opener
 from app.sessions.past import Past
-from app.sessions.queries import Event
+from app.sessions.queries import Event, Room
 from app.sessions.terms import Replied, Replies, Terms, sweep
 from app.sessions.turns import Dropped, Turns, outcome
-from app.sessions.usage import Usage
+from app.sessions.usage import MEMBER, Usage
 from app.sessions.waits import REWINDS, Wait, Waits
 from app.sessions.weight import may_be_heavy
 from app.sessions.work import Batch, Call, Made, Read, Rewind, Rewound, Statement, Work
@@ -104,6 +105,7 @@ class Sessions:
         self._housekeeping = Housekeeping()
         self._past = Past(self._store, self._settings.machines_memory // PAST)
         self._explanations = explaining.Explanations(self._past)
+        self._lists = eventlists.EventLists(self._past)
         self._making = forking.Making(self._store, self._past)
         keeper = Keeper(self._store, self._housekeeping.keeping, self._past)
         self._feed = Feed(self._loop, self._read_rows, self._settings)
@@ -195,7 +197,7 @@ class Sessions:
             effective=0,
             lab_id=principal.lab,
         )
-        insert = partial(queries.insert, row=row, state=state, most=self._most(principal))
+        insert = partial(queries.insert, row=row, state=state, room=self._room(principal))
         live = Live(row.id, row.owner, built, 0, 0, 0, size=0 if state is None else len(state.body))
         info: SessionInfo = await self._do(Statement, insert, adopt=live, terms=terms)
         return info
@@ -356,7 +358,7 @@ class Sessions:
             branch=branch,
             reader=of or principal,
             names=names,
-            most=self._most(principal),
+            room=self._room(principal),
             terms=terms,
         )
         info: SessionInfo = await self._do(Statement, insert, terms=terms)
@@ -440,6 +442,19 @@ class Sessions:
         """The decision steps of one row's call. Raises NotFound and Conflict."""
         return await self._slowly(principal, self._explain, principal, session_id, seq)
 
+    async def event_list(self, principal: Principal, session_id: str, seq: int, name: str) -> Sequence[Any]:
+        """A list of one row's outcome, whole, though the row may only count it.
+
+        Raises NotFound and Conflict.
+        """
+
+        def run() -> Sequence[Any]:
+            with self._store.reading() as db:
+                queries.allowed(db, principal, session_id, Right.READ)
+                return self._lists.of(db, session_id, seq, name)
+
+        return await self._slowly(principal, run)
+
     # -- moving ----------------------------------------------------------------------------------------------
 
     async def export(self, principal: Principal, session_id: str) -> tuple[SessionInfo, AsyncIterator[bytes]]:
@@ -478,7 +493,7 @@ class Sessions:
             header=self._settings.dump_limit,
             names=self._settings.names_per_person,
             seconds=self._settings.import_time,
-            sessions=self._most(principal),
+            room=self._room(principal),
         )
         await self.not_done(terms)
         prepare = partial(importing.prepare, self._store, file, principal.id, limits)
@@ -492,7 +507,7 @@ class Sessions:
             importing.publish,
             session_id=sid,
             owner=principal.id,
-            most=limits.sessions,
+            room=limits.room,
             name=name,
             lab_id=principal.lab,
         )
@@ -612,10 +627,12 @@ class Sessions:
 
     # -- below -----------------------------------------------------------------------------------------------
 
-    def _most(self, principal: Principal) -> int:
-        """How many sessions a principal may own."""
+    def _room(self, principal: Principal) -> Room:
+        """How much a principal may own."""
         settings = self._settings
-        return settings.sessions_per_owner if principal.lab is None else settings.sessions_per_member
+        if principal.id.startswith(MEMBER):
+            return Room(settings.sessions_per_member, settings.member_bytes)
+        return Room(settings.sessions_per_owner)
 
     def _gone(self, session_id: str) -> None:
         self._writer.diverged.pop(session_id, None)
@@ -639,6 +656,7 @@ class Sessions:
             return await unless_hung_up(_shielded(future))
         except (Dropped, asyncio.CancelledError):
             work.drop()
+            future.cancel()
             raise
 
     def _asked(
@@ -787,7 +805,7 @@ def _fulfil(future: Future[Any], result: Any) -> None:
         future.set_result(result)
 
 
-async def _shielded(future: futures.Future[T]) -> T:
+async def _shielded(future: futures.Future[T] | Future[T]) -> T:
     """What comes of work that goes on for others, too, when nobody waits here any more."""
     return await asyncio.shield(asyncio.wrap_future(future))
 

@@ -14,6 +14,7 @@ from typing import Final
 
 from app.sessions.errors import LimitReached
 from app.sessions.live import Live
+from app.sessions.queries import in_words
 from app.settings import Settings
 from app.store import Connection, sessions
 
@@ -46,10 +47,7 @@ class Usage:
                 f"the journal of this session takes {in_words(live.size)}, and {in_words(self._of_session)} "
                 "is the limit; it can be read, exported and forked, and a fork begins with an empty journal",
             )
-        self.require_room_of(db, live.owner)
-
-    def require_room_of(self, db: Connection, owner: str) -> None:
-        """Raise LimitReached where all sessions of a member take as much as they may."""
+        owner = live.owner
         if owner.startswith(MEMBER) and self._bytes_of(db, owner) >= self._of_member:
             raise LimitReached(
                 (),
@@ -60,17 +58,10 @@ class Usage:
     def _bytes_of(self, db: Connection, owner: str) -> int:
         now = self._clock()
         found = self._known.get(owner)
-        if found is None or now - found[1] > BELIEVED:
+        # Who is full may just have deleted something, and is not refused for what was so.
+        if found is None or now - found[1] > BELIEVED or found[0] >= self._of_member:
             found = self._known[owner] = sessions.bytes_of(db, owner), now
             self._known.move_to_end(owner)
             if len(self._known) > KNOWN:
                 self._known.popitem(last=False)
         return found[0]
-
-
-def in_words(size: int) -> str:
-    """A number of bytes for people."""
-    for unit, name in ((1 << 30, "GiB"), (1 << 20, "MiB"), (1 << 10, "KiB")):
-        if size >= unit:
-            return f"{size / unit:.4g} {name}"
-    return f"{size} bytes"

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Final, NamedTuple
 
 from pydantic_core import from_json
 
 from app.mm.errors import BadArgument
 from app.sessions.answers import BatchItem
-from app.sessions.errors import NotFound
+from app.sessions.errors import LimitReached, NotFound
 from app.sessions.turns import go_on
 from app.store import Connection, journal, sessions
 from app.store.journal import Row
@@ -100,10 +100,11 @@ def _near(stretches: Sequence[Stretch]) -> Iterator[Sequence[Stretch]]:
         yield stretches[first:]
 
 
-def way(db: Connection, session_id: str, after: int, to: int) -> list[BatchItem]:
+def way(db: Connection, session_id: str, after: int, to: int, most: int) -> list[BatchItem]:
     """The calls that lead from the state at one seq to that at another, to be made elsewhere.
 
-    Raises NotFound, and BadArgument at `seq` where the one state does not go back to the other.
+    Raises NotFound, BadArgument at `seq` where the one state does not go back to the other, and LimitReached
+    there for more than `most` calls, of which no more are read.
     """
     row = sessions.get(db, session_id)
     if row is None:
@@ -114,4 +115,10 @@ def way(db: Connection, session_id: str, after: int, to: int) -> list[BatchItem]
     found, stretches = route(db, row, to, [begin])
     if found != begin:
         raise BadArgument.at("seq", f"the state at {to} does not go back to that at {after}: it was undone")
-    return [BatchItem(made.call, from_json(made.args)) for made in rows(db, session_id, stretches)]
+    calls = [
+        BatchItem(made.call, from_json(made.args))
+        for made in islice(rows(db, session_id, stretches), most + 1)
+    ]
+    if len(calls) > most:
+        raise LimitReached(("seq",), f"at most {most} calls after the start of the copies")
+    return calls

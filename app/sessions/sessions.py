@@ -548,6 +548,21 @@ class Sessions:
         put = partial(states.put, session_id=session_id, seq=branch.effective, state=state)
         await self._do(Statement, put)
 
+    async def query_in_turn(
+        self,
+        principal: Principal,
+        query: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """As `query`, for a function that reads many rows: in the principal's turn. Raises TooMany."""
+
+        def run() -> T:
+            with self._store.reading() as db:
+                return query(db, *args, **kwargs)
+
+        return await self._slowly(principal, run)
+
     async def glance(
         self, session_ids: Sequence[str], look: Callable[[Machine], T]
     ) -> dict[str, tuple[int, T]]:
@@ -598,12 +613,15 @@ class Sessions:
         """End what those follow who may not read it any more, since rights have been taken away."""
         self._feed.review()
 
-    async def way(self, session_id: str, after: int, to: int) -> Items:
-        """The calls that lead from the state at one seq of a session to that at a later one.
+    async def way(self, principal: Principal, session_id: str, after: int, to: int) -> Items:
+        """The calls that lead from the state at one seq of a session to that at a later one, for a batch.
 
-        Raises BadArgument at `seq` where the later state does not go back to the earlier.
+        principal: in whose turn they are read. Raises BadArgument at `seq` where the later state does not go
+        back to the earlier, and LimitReached there where they are more than a batch may have.
         """
-        return await self._read_rows(lineage.way, session_id, after, to)
+        return await self.query_in_turn(
+            principal, lineage.way, session_id, after, to, self._settings.batch_calls
+        )
 
     # -- below -----------------------------------------------------------------------------------------------
 

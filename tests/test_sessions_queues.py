@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
-from app.sessions import LOCAL, Principal, Sessions
+from app.sessions import LOCAL, Principal, Sessions, opening, writer
+from app.sessions.housekeeping import STATES, Housekeeping
+from app.sessions.live import Live
 from app.sessions.past import Past
 from app.sessions.turns import Dropped, go_on
 from app.settings import Settings
@@ -62,6 +64,16 @@ async def test_forks_of_one_moment_make_its_state_once(
         assert made == [7]
         await sessions.fork(LOCAL, sid, 7)
         assert made == [7]
+
+
+async def test_forks_of_every_row_leave_few_states(settings: Settings) -> None:
+    async with serving(settings) as sessions:
+        sid = await filled(sessions, 10)
+        for seq in range(1, 10):
+            fork = await sessions.fork(LOCAL, sid, seq)
+            assert await sessions.dump(LOCAL, fork.id) == await sessions.dump(LOCAL, sid, seq)
+            await sessions.delete(LOCAL, fork.id)
+        assert await sessions.query(states.places, sid) == [1]
 
 
 async def test_a_fork_goes_on_when_the_one_it_waited_for_is_given_up(
@@ -134,3 +146,47 @@ async def test_the_state_of_a_prepared_machine_is_kept(tmp_path: Path) -> None:
         assert await room.sessions.dump(kim.principal, copy.id) == await room.sessions.dump(
             who.principal, made.id, 12
         )
+
+
+async def test_nobody_waits_for_the_long_journals_of_another(
+    settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, other = Principal("one"), Principal("other")
+    async with serving(settings) as sessions:
+        long = [(await sessions.create(one, None, TINY)).id for _ in range(5)]
+        short = (await sessions.create(other, None, TINY)).id
+    enough = threading.Event()
+
+    def reopen(db: Connection, session_id: str, at: int | None = None) -> Live:
+        while session_id in long and not enough.is_set():
+            go_on()
+        return opening.reopen(db, session_id, at)
+
+    monkeypatch.setattr(writer, "reopen", reopen)
+    async with serving(settings) as sessions:
+        body = {"gfp": "GFP_KERNEL"}
+        waiting = [asyncio.create_task(sessions.apply(one, sid, "alloc_page", body)) for sid in long]
+        await asyncio.sleep(0.05)
+        assert (await asyncio.wait_for(sessions.apply(other, short, "alloc_page", body), PATIENCE)).seq == 1
+        assert not any(task.done() for task in waiting)
+        enough.set()
+        assert [made.seq for made in await asyncio.gather(*waiting)] == [1] * 5
+
+
+def test_states_that_wait_to_be_kept_are_few() -> None:
+    housekeeping, gate, kept = Housekeeping(), threading.Event(), list[tuple[str, int]]()
+    housekeeping.submit(gate.wait, PATIENCE)
+
+    def keep(sid: str, seq: int) -> None:
+        kept.append((sid, seq))
+
+    first = [housekeeping.keeping.submit(keep, "same", seq) for seq in range(3)]
+    assert [one.cancelled() for one in first] == [True, True, False]
+    for number in range(STATES):
+        last = housekeeping.keeping.submit(keep, f"session {number}", 1)
+    assert first[2].cancelled()
+    gate.set()
+    last.result(PATIENCE)
+    assert kept == [(f"session {number}", 1) for number in range(STATES)]
+    housekeeping.turns.stop()
+    assert isinstance(housekeeping.keeping.submit(keep, "late", 1).exception(PATIENCE), Dropped)

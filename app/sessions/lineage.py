@@ -51,6 +51,7 @@ def back(db: Connection, row: SessionRow, at: int) -> Iterator[Stretch]:
     rewinds: list[tuple[int, int]] = []
     known_from = row.seq + 1
     while to > row.start:
+        go_on()
         if to < known_from:
             found = journal.rewinds_before(db, row.id, to, PART)
             known_from = found[-1][0] if len(found) == PART else row.start

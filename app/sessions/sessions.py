@@ -78,7 +78,9 @@ class Sessions:
     All methods raise NotFound for a session that does not exist or that the principal may not know of,
     Forbidden for one that the principal may not use so, and Busy or StorageFull when nothing was recorded.
     Those that take terms also raise Stale, OtherRequest and, where the request has been done before, Replied;
-    what terms say is to be sent is made of what the method returns.
+    what terms say is to be sent is made of what the method returns. Those that may take long (`past`, `dump`,
+    `explain`, `export`, `fork`, `create` from a dump) raise TooMany where the principal has asked for too
+    much at once, and Dropped, a Busy, where the client hangs up or the server stops meanwhile.
     """
 
     def __init__(self, settings: Settings, store: Store) -> None:

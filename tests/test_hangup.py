@@ -71,7 +71,10 @@ def until(condition: Callable[[], bool]) -> None:
         time.sleep(0.01)
 
 
-def test_a_read_of_the_past_ends_with_its_connection(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("asked", [f"{BASE}/sessions/{{}}/zones?at=0", "/sessions/{}/thumbnail.svg?seq=0"])
+def test_a_read_of_the_past_ends_with_its_connection(
+    asked: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     app = build(tmp_path)
     begun = list[int]()
 
@@ -86,7 +89,7 @@ def test_a_read_of_the_past_ends_with_its_connection(tmp_path: Path, monkeypatch
         zones = show.zones
         monkeypatch.setattr(show, "zones", endless)
         where = urlsplit(base)
-        path = f"{BASE}/sessions/{sid}/zones?at=0"
+        path = asked.format(sid)
         with socket.create_connection((where.hostname or "", where.port or 0)) as connection:
             connection.sendall(f"GET {path} HTTP/1.1\r\nHost: {where.netloc}\r\n\r\n".encode())
             until(lambda: bool(begun))

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -15,7 +17,7 @@ from hypothesis import strategies as st
 
 from app.sessions import turns as scheduler
 from app.sessions.errors import Busy, TooMany
-from app.sessions.turns import Dropped, Turns, go_on
+from app.sessions.turns import Dropped, Turns, clock, go_on
 
 PATIENCE = 20.0
 
@@ -232,3 +234,42 @@ def test_whatever_is_asked_ends_and_the_scheduler_is_empty(
         until(lambda: not turns.busy)
     turns.stop()
     assert turns.join(PATIENCE)
+
+
+STUBBORN = """
+import threading, time
+from app.sessions.turns import Turns
+turns, begun = Turns("test"), threading.Event()
+def work():
+    begun.set()
+    while True:
+        time.sleep(0.001)
+turns.submit("a", work)
+begun.wait()
+turns.stop()
+print(turns.join(0.1))
+"""
+
+
+def test_work_that_does_not_stop_ends_with_the_process() -> None:
+    found = subprocess.run(
+        [sys.executable, "-c", STUBBORN], capture_output=True, text=True, check=True, timeout=3 * PATIENCE
+    )
+    assert found.stdout == "False\n"
+
+
+def test_the_clock_stands_still_for_work_that_gives_way(turns: Turns) -> None:
+    enough = threading.Event()
+
+    def work() -> tuple[float, float]:
+        wall, own = time.monotonic(), clock()
+        while not enough.is_set():
+            go_on()
+            time.sleep(0.001)
+        return time.monotonic() - wall, clock() - own
+
+    piece = turns.submit("a", work)
+    turns.submit("b", time.sleep, 0.3).result(PATIENCE)
+    enough.set()
+    wall, own = piece.result(PATIENCE)
+    assert own < wall - 0.2

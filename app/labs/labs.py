@@ -63,7 +63,9 @@ class Labs:
     async def acts(self, person: Person, most: int, before: int | None = None) -> list[Noted]:
         """What the person has done with an instructor's rights, and what was done in their labs."""
         require_instructor(person)
-        return await self._sessions.query(audit.concerning, person.id, CREATED, most, before)
+        return await self._sessions.query_in_turn(
+            person.principal, audit.concerning, person.id, CREATED, most, before
+        )
 
     async def me(self, person: Person) -> MemberRow | None:
         """A member's row; None for an instructor."""

@@ -252,12 +252,7 @@ class Sharing:
             raise BadArgument.at("machine", "a prepared one: only that has copies")
         if seq <= machine.seq:
             raise BadArgument.at("seq", f"a row after {machine.seq}, where the copies start")
-        calls = await self._sessions.way(machine.session_id, machine.seq, seq, machine.session_id)
-        named = await named_at(self._sessions, person.principal, machine.session_id, seq)
-        if len(calls) > self._settings.batch_calls:
-            raise LimitReached(
-                ("seq",), f"at most {self._settings.batch_calls} calls after the start of the copies"
-            )
+        await self._sessions.way(person.principal, machine.session_id, machine.seq, seq, machine.session_id)
         await self._sessions.keep(person.principal, machine.session_id, seq)
         named = await named_at(self._sessions, person.principal, machine.session_id, seq)
 
@@ -335,7 +330,9 @@ class Sharing:
         await self._sessions.not_done(terms)
         for _ in range(TRIES):
             owner, copy, machine, checkpoint = await self._sessions.query(query)
-            calls = await self._sessions.way(machine.session_id, machine.seq, checkpoint.seq, copy.id)
+            calls = await self._sessions.way(
+                person.principal, machine.session_id, machine.seq, checkpoint.seq, copy.id
+            )
             by = replace(person.principal, by=f"i{owner.number}")
             try:
                 await self._bring(by, copy, calls)

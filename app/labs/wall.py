@@ -78,7 +78,7 @@ class Wall:
 
     async def activity(self, person: Person, lab_id: str) -> list[Activity]:
         """What each member has done, by number."""
-        return await self._sessions.query(activity, person, lab_id)
+        return await self._sessions.query_in_turn(person.principal, activity, person, lab_id)
 
     def forget(self) -> None:
         """End what is still being drawn."""

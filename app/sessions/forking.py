@@ -9,7 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Mapping
 from concurrent.futures import Future
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from app.mm.errors import BadArgument
 from app.sessions import blocklists, lineage, queries
@@ -22,6 +22,10 @@ from app.store import Connection, Store, states
 from app.store import names as kept
 from app.store.sessions import SessionRow
 from app.store.states import State
+
+# With a state so few rows before it, a fork leaves none in its origin: else forks of every row, deleted
+# again, would leave a state for each.
+NEAR: Final = 500
 
 
 class Branch(NamedTuple):
@@ -54,7 +58,7 @@ def find(db: Connection, principal: Principal, session_id: str, at: int | None) 
     effective = lineage.effective(db, row, at)
     if effective == row.start and row.boot is not None:
         return Branch(row, at, effective, row.boot, kept=False)
-    return Branch(row, at, effective, None, kept=states.has(db, session_id, effective))
+    return Branch(row, at, effective, None, kept=states.has(db, session_id, effective, effective))
 
 
 class Making:
@@ -108,8 +112,9 @@ def insert(
     """
     origin = branch.origin.id
     queries.held(db, reader, origin, Right.READ, terms)
-    if branch.state is not None:
-        states.put(db, origin, branch.effective, branch.state)  # the next fork of it finds it there
+    last = branch.effective
+    if branch.state is not None and not states.has(db, origin, last - NEAR, last):
+        states.put(db, origin, last, branch.state)  # the next fork of it finds it there
     info = queries.insert(db, row, branch.state, room)
     if branch.kept and not states.share(db, origin, branch.effective, row.id, row.start):
         raise Conflict("the state that the session would begin with was removed meanwhile: try again")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import pairwise
+from itertools import islice, pairwise
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
@@ -12,7 +12,7 @@ from pydantic_core import from_json
 from app.mm.errors import BadArgument
 from app.sessions import blocklists
 from app.sessions.answers import BatchItem
-from app.sessions.errors import NotFound
+from app.sessions.errors import LimitReached, NotFound
 from app.sessions.turns import go_on
 from app.store import Connection, journal, lists, sessions
 from app.store.journal import Row
@@ -52,6 +52,7 @@ def back(db: Connection, row: SessionRow, at: int) -> Iterator[Stretch]:
     rewinds: list[tuple[int, int]] = []
     known_from = row.seq + 1
     while to > row.start:
+        go_on()
         if to < known_from:
             found = journal.rewinds_before(db, row.id, to, PART)
             known_from = found[-1][0] if len(found) == PART else row.start
@@ -101,10 +102,11 @@ def _near(stretches: Sequence[Stretch]) -> Iterator[Sequence[Stretch]]:
         yield stretches[first:]
 
 
-def way(db: Connection, session_id: str, after: int, to: int, copy_id: str) -> list[BatchItem]:
+def way(db: Connection, session_id: str, after: int, to: int, most: int, copy_id: str) -> list[BatchItem]:
     """The calls that lead from the state at one seq to that at another, to be made in a copy as one batch.
 
-    Raises NotFound, and BadArgument at `seq` where the one state does not go back to the other.
+    Raises NotFound, BadArgument at `seq` where the one state does not go back to the other, and LimitReached
+    there for more than `most` calls, of which no more are read.
     """
     row = sessions.get(db, session_id)
     if row is None:
@@ -115,7 +117,12 @@ def way(db: Connection, session_id: str, after: int, to: int, copy_id: str) -> l
     found, stretches = route(db, row, to, [begin])
     if found != begin:
         raise BadArgument.at("seq", f"the state at {to} does not go back to that at {after}: it was undone")
-    made = [(one.seq, BatchItem(one.call, from_json(one.args))) for one in rows(db, session_id, stretches)]
+    made = [
+        (one.seq, BatchItem(one.call, from_json(one.args)))
+        for one in islice(rows(db, session_id, stretches), most + 1)
+    ]
+    if len(made) > most:
+        raise LimitReached(("seq",), f"at most {most} calls after the start of the copies")
     return _with_lists(db, session_id, copy_id, made)
 
 

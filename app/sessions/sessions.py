@@ -81,7 +81,9 @@ class Sessions:
     All methods raise NotFound for a session that does not exist or that the principal may not know of,
     Forbidden for one that the principal may not use so, and Busy or StorageFull when nothing was recorded.
     Those that take terms also raise Stale, OtherRequest and, where the request has been done before, Replied;
-    what terms say is to be sent is made of what the method returns.
+    what terms say is to be sent is made of what the method returns. Those that may take long (`past`, `dump`,
+    `explain`, `export`, `fork`, `create` from a dump) raise TooMany where the principal has asked for too
+    much at once, and Dropped, a Busy, where the client hangs up or the server stops meanwhile.
     """
 
     def __init__(self, settings: Settings, store: Store) -> None:
@@ -568,6 +570,21 @@ class Sessions:
         put = partial(states.put, session_id=session_id, seq=branch.effective, state=state)
         await self._do(Statement, put)
 
+    async def query_in_turn(
+        self,
+        principal: Principal,
+        query: Callable[Concatenate[Connection, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """As `query`, for a function that reads many rows: in the principal's turn. Raises TooMany."""
+
+        def run() -> T:
+            with self._store.reading() as db:
+                return query(db, *args, **kwargs)
+
+        return await self._slowly(principal, run)
+
     async def glance(
         self, session_ids: Sequence[str], look: Callable[[Machine], T]
     ) -> dict[str, tuple[int, T]]:
@@ -618,12 +635,15 @@ class Sessions:
         """End what those follow who may not read it any more, since rights have been taken away."""
         self._feed.review()
 
-    async def way(self, session_id: str, after: int, to: int, copy_id: str) -> Items:
-        """The calls that lead from one state of a session to a later one, for a copy of it.
+    async def way(self, principal: Principal, session_id: str, after: int, to: int, copy_id: str) -> Items:
+        """The calls that lead from one state of a session to a later one, for a batch on a copy of it.
 
-        Raises BadArgument at `seq` where the later state does not go back to the earlier.
+        principal: in whose turn they are read. Raises BadArgument at `seq` where the later state does not go
+        back to the earlier, and LimitReached there where they are more than a batch may have.
         """
-        return await self._read_rows(lineage.way, session_id, after, to, copy_id)
+        return await self.query_in_turn(
+            principal, lineage.way, session_id, after, to, self._settings.batch_calls, copy_id
+        )
 
     # -- below -----------------------------------------------------------------------------------------------
 

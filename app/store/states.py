@@ -57,10 +57,12 @@ def share(db: Connection, origin: str, at: int, session_id: str, seq: int) -> bo
     return True
 
 
-def has(db: Connection, session_id: str, seq: int) -> bool:
-    """Whether a session has a state at exactly this seq."""
-    query = select(snapshots.c.seq).where(snapshots.c.session_id == session_id, snapshots.c.seq == seq)
-    return db.execute(query).scalar() is not None
+def has(db: Connection, session_id: str, first: int, last: int) -> bool:
+    """Whether a session has a state at one of these seqs."""
+    query = select(snapshots.c.seq).where(
+        snapshots.c.session_id == session_id, snapshots.c.seq.between(first, last)
+    )
+    return db.execute(query.limit(1)).scalar() is not None
 
 
 def nearest(db: Connection, session_id: str, at: int) -> Iterator[tuple[int, State]]:

@@ -21,7 +21,7 @@ import itertools
 import re
 import secrets
 from collections.abc import Awaitable, Callable, Sequence
-from functools import lru_cache, partial
+from functools import lru_cache
 from math import ceil
 from typing import Final
 from urllib.parse import quote, urlsplit
@@ -40,7 +40,7 @@ from app.packing import Packing, understood
 from app.rates import Rates
 from app.receiving import Bodies, Receiving
 from app.running import Running
-from app.sending import PIECE, Answers, in_pieces
+from app.sending import PIECE, Answers, pieces_of
 from app.sessions.access import LOCAL
 from app.settings import Settings
 
@@ -433,4 +433,6 @@ class Answering:
         assert self.answers is not None
         size = len(message["body"])
         with self.answers.holding(self.who, size, connection.drop) as unread:
-            await in_pieces(message, self.send, partial(self.answers.moved, unread))
+            for piece in pieces_of(message):
+                await self(piece)
+                self.answers.moved(unread)

@@ -6,22 +6,21 @@ here, and requests that only wait for a blocked task (`?wait=`) are counted apar
 
 from __future__ import annotations
 
+from typing import Final
+
 from app.settings import Settings
 
-# In lab mode: more than a page and a script together have. In open mode everybody is one person.
-LAB = 32
-OPEN = 512
-
-# Those that wait cost less, and a class may wait for one lock.
-WAITS = 4
+# In open mode everybody is one person: every client on this computer, and all of a class that is tried out.
+OPEN: Final = 512
+OPEN_WAITING: Final = 2048
 
 
 class Running:
     """The requests that run, of each person."""
 
     def __init__(self, settings: Settings) -> None:
-        self.most = settings.requests_per_principal or (LAB if settings.lab else OPEN)
-        self.most_waiting = settings.waits_per_principal or WAITS * self.most
+        self.most = settings.requests_per_principal if settings.lab else OPEN
+        self.most_waiting = settings.waits_per_principal if settings.lab else OPEN_WAITING
         self.run: dict[str, int] = {}
         self.wait: dict[str, int] = {}
 

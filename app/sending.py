@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from starlette.types import Message, Send
+from starlette.types import Message
 
 from app.shares import Shares
 
@@ -71,11 +71,10 @@ class Answers:
         self.shares.give_back(unread.who, unread.size)
 
 
-async def in_pieces(message: Message, send: Send, moved: Callable[[], None]) -> None:
-    """Send a part of an answer that is longer than a piece. moved: called after each piece."""
+def pieces_of(message: Message) -> Iterator[Message]:
+    """A long part of an answer, in parts that have at most the length of a piece."""
     body = memoryview(message["body"])
     more = message.get("more_body", False)
     for at in range(0, len(body), PIECE):
         last = at + PIECE >= len(body)
-        await send({**message, "body": bytes(body[at : at + PIECE]), "more_body": more or not last})
-        moved()
+        yield {**message, "body": bytes(body[at : at + PIECE]), "more_body": more or not last}

@@ -40,11 +40,11 @@ class Settings(BaseSettings):
     answers_memory: int = Field(
         256 * MIB, gt=0, description="most bytes of long answers that wait for their readers"
     )
-    requests_per_principal: int | None = Field(
-        None, gt=0, description="most requests of one principal that run at a time"
+    requests_per_principal: int = Field(
+        32, gt=0, description="most requests of one principal that run at a time, in lab mode"
     )
-    waits_per_principal: int | None = Field(
-        None, gt=0, description="most requests of one principal that wait (`?wait=`) at a time"
+    waits_per_principal: int = Field(
+        128, gt=0, description="most requests of one principal that wait (`?wait=`) at a time, in lab mode"
     )
 
     stranger_body_limit: int = Field(

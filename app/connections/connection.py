@@ -20,7 +20,7 @@ from uvicorn.server import ServerState
 
 from app.connections import refusals
 from app.connections.refusals import HEAD_BYTES, HEADERS, TARGET_BYTES
-from app.connections.taken import Taken
+from app.connections.taken import Taken, throw_away
 
 if TYPE_CHECKING:
     from app.connections.table import Connections
@@ -113,13 +113,23 @@ class Connection(HttpToolsProtocol):
         """Give back what the connection held."""
         self.table.remove(self)
         self._release()
+        self._hang_up()  # uvicorn tells the newest request, which may be one that waits behind this
         super().connection_lost(exc)
 
     def drop(self) -> None:
-        """Close at once."""
+        """Close at once. What has not been taken is thrown away, by the system too."""
         self.table.remove(self)
         self.ending = True
+        self._hang_up()
+        if not self.transport.is_closing() or self.transport.get_write_buffer_size():
+            throw_away(self.transport)
         self.transport.abort()
+
+    def _hang_up(self) -> None:
+        """The running request reads and writes nothing more."""
+        if self.running is not None:
+            self.running.disconnected = True
+            self.running.message_event.set()
 
     def identify(self, person: str) -> None:
         """A person, by id, has signed in on it."""
@@ -131,7 +141,7 @@ class Connection(HttpToolsProtocol):
         """The reader has taken most of what was written."""
         self.taken.some = True
         super().resume_writing()
-        if self.answer_waits:
+        if self.answer_waits and not self.transport.is_closing():
             self.answer_waits = False
             self._go_on()
 
@@ -279,8 +289,7 @@ class Connection(HttpToolsProtocol):
             if broken.response_started:
                 self.drop()
                 return
-            broken.disconnected = True
-            broken.message_event.set()
+            self._hang_up()
             self.running = None
         elif broken is not None and self.pipeline:
             self.pipeline.popleft()

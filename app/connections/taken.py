@@ -1,11 +1,13 @@
-"""Whether the reader of an answer takes it: how long nothing of what waits has been taken."""
+"""Whether the reader of an answer takes it, and what becomes of it when not."""
 
 from __future__ import annotations
 
 import asyncio
 import os
 import socket
+import struct
 import sys
+from contextlib import suppress
 from typing import Final
 
 # Where Linux's `struct tcp_info` has `tcpi_bytes_acked`, 64 bits in the machine's byte order.
@@ -34,10 +36,20 @@ class Taken:
 
 def acknowledged_by(transport: asyncio.Transport) -> int:
     """How many bytes the reader's system has acknowledged; 0 where it is not known."""
-    fileno = transport.get_extra_info("socket").fileno()
     try:
-        with socket.socket(fileno=os.dup(fileno)) as same:
+        with socket_of(transport) as same:
             known = same.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, BYTES_ACKED.stop)
     except OSError:
         return 0
     return int.from_bytes(known[BYTES_ACKED], sys.byteorder)
+
+
+def throw_away(transport: asyncio.Transport) -> None:
+    """Let the system forget what it still has for the reader when the connection is closed."""
+    with suppress(OSError), socket_of(transport) as same:
+        same.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
+def socket_of(transport: asyncio.Transport) -> socket.socket:
+    """The socket once more: the transport's own does not give all of its options. Raises OSError."""
+    return socket.socket(fileno=os.dup(transport.get_extra_info("socket").fileno()))

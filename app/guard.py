@@ -38,7 +38,7 @@ from app.labs import NOBODY_ELSE, Person
 from app.pacing import pace_of
 from app.packing import Packing, understood
 from app.rates import Rates
-from app.receiving import Bodies, Receiving
+from app.receiving import SHORT, Bodies, Receiving
 from app.running import Running
 from app.sending import PIECE, Answers, pieces_of
 from app.sessions.access import LOCAL
@@ -215,13 +215,13 @@ class Guard:
     def receiving(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, limit: int, who: str
     ) -> Receiving | None:
-        """The way in for a body that is still to come, or whose length is not known; else None."""
+        """The way in for a body that is long, or has not come yet; else None."""
         length = headers.get(b"content-length")
         if scope["method"] in SAFE_METHODS or (length in NO_LENGTH and b"transfer-encoding" not in headers):
             return None
         connection = scope["state"].get("connection")
         charge = None if self.rates is None or scope["state"]["principal"] is None else self.rates.read
-        if connection is not None and not connection.in_body and length is not None:
+        if connection is not None and not connection.in_body and length is not None and int(length) <= SHORT:
             if charge is not None:
                 charge(who, int(length))
             return None

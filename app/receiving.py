@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.shares import Shares
 
 # The first bytes of a body do not count: a call is received also while long bodies take all the memory.
-FREE: Final = 64 << 10
+SHORT: Final = 64 << 10
 
 MIB: Final = 1 << 20
 
@@ -89,7 +89,7 @@ class Receiving:
             raise TooLarge(self.limit)
         if self.charge is not None:
             self.charge(self.who, length)
-        more = self.size - FREE - self.taken
+        more = self.size - SHORT - self.taken
         if self.bodies is not None and more > 0:
             self.bodies.take(self.who, more)
             self.taken += more

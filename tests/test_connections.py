@@ -2,10 +2,12 @@
 
 import json
 import select
+import signal
 import threading
 import time
 from collections.abc import Iterator
 from contextlib import ExitStack
+from pathlib import Path
 
 import httpx2
 import pytest
@@ -317,3 +319,42 @@ def test_where_all_connections_are_busy_a_new_one_is_told(quick: Served) -> None
         except (AssertionError, httpx2.HTTPError):
             time.sleep(0.1)
     alive(quick)
+
+
+def test_connections_leave_files_for_everything_else(tmp_path: Path) -> None:
+    """A reader may have to come again, but never hears that the database cannot be opened."""
+    with served(tmp_path, files=128) as server, ExitStack() as stack:
+        path = f"/api/v1{server.create()}"
+        heard = []
+        for _ in range(100):
+            for what in ("/events/stream", "/zones"):
+                raw = stack.enter_context(Raw(server.address))
+                try:
+                    raw.ask("GET", path + what)
+                    while b"\r\n\r\n" not in raw.come:
+                        raw._more()
+                except ConnectionError:
+                    continue
+                heard.append(raw.come.split()[1])
+        assert set(heard) == {b"200", b"503"}
+        assert heard.count(b"200") >= 64
+
+
+def test_the_server_ends_soon_with_hostile_connections(tmp_path: Path) -> None:
+    with served(tmp_path) as server, ExitStack() as stack:
+        sid = server.create()
+        for kind in (
+            "GET / HTTP/1.1\r\nHost: ",
+            "POST /api/v1/sessions HTTP/1.1\r\nHost: localhost\r\nContent-Length: 10\r\n\r\n{",
+            f"GET /api/v1{sid}/events/stream HTTP/1.1\r\nHost: localhost\r\n\r\n",
+            "GET /api/v1/openapi.json HTTP/1.1\r\nHost: localhost\r\n\r\n" * 500,
+            "NONSENSE\r\n\r\n",
+            "",
+        ):
+            for _ in range(20):
+                stack.enter_context(Raw(server.address, buffer=4096)).send(kind.encode())
+        alive(server)
+        began = time.monotonic()
+        server.end()
+        assert time.monotonic() - began < 5
+        assert server.process.returncode == -signal.SIGTERM

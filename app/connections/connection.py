@@ -95,8 +95,16 @@ class Connection(HttpToolsProtocol):
 
     @property
     def waits(self) -> bool:
-        """Whether the connection waits for its client, and no request is lost with it."""
-        return self.running is None and not self.transport.get_write_buffer_size()
+        """Whether the connection waits for its client, and no request is lost with it.
+
+        A stranger's also waits while the client sends a body or does not read an answer: so nobody keeps a
+        place by doing that.
+        """
+        if self.running is None:
+            return not self.transport.get_write_buffer_size()
+        if self.known or not self.table.lab:
+            return False
+        return self.flow.write_paused or (self.pace is not None and self.pace.waiting is not None)
 
     # -- the transport ---------------------------------------------------------------------------------------
 

@@ -6,11 +6,12 @@ on which nobody has signed in yet. A request with a valid token or cookie takes 
 count, so a whole class may sit behind one address. In open mode everybody is the same person, and only the
 limit on all connections applies.
 
-Beyond a limit, a connection that waits for its client (idle, or with a half-sent head) is closed to let the
-new one in: the oldest one of that address, or the oldest one of the person or address that has the most. An
-honest client sends a request as soon as it has connected, and is answered or has signed in long before it is
-the oldest. Somebody who holds idle connections only pushes out their own. A connection on which a request
-runs is never closed for another one: where all are busy, the new one is answered 503.
+Beyond a limit, a connection that waits for its client is closed to let the new one in: the oldest one of
+that address, or the oldest one of the person or address that has the most. A connection waits when it is idle
+or has half a head; before anybody has signed in on it, also with half a body or an unread answer. An honest
+client sends a request as soon as it has connected, and is answered or has signed in long before it is the
+oldest. Somebody who holds such connections only pushes out their own. A connection on which the server itself
+is at work is never closed for another one: where all are busy, the new one is answered 503.
 
 One timer looks at all connections, about once a second: no request pays for timers of its own.
 """

@@ -104,7 +104,7 @@ class Connection(HttpToolsProtocol):
             return not self.transport.get_write_buffer_size()
         if self.known or not self.table.lab:
             return False
-        return self.flow.write_paused or (self.pace is not None and self.pace.waiting is not None)
+        return self.in_body or self.flow.write_paused
 
     # -- the transport ---------------------------------------------------------------------------------------
 

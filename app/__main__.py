@@ -7,6 +7,7 @@ import ipaddress
 import resource
 import socket
 import sys
+from functools import partial
 from pathlib import Path
 from typing import Annotated
 
@@ -17,6 +18,7 @@ from fastapi import FastAPI
 from app import __version__, fidelity
 from app.commands import demos, keeping, moving, people
 from app.commands.common import refuse, settings_from
+from app.connections import Connection, Connections
 from app.labs import Labs
 from app.settings import Settings
 from app.store import Busy, StorageFull, Store, StoreUnusable
@@ -81,7 +83,7 @@ def serve(
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http="httptools",
+        http=partial(Connection, Connections(settings)),  # type: ignore[arg-type]  # makes a protocol
         ws="none",
         lifespan="on",
         access_log=False,

@@ -15,6 +15,7 @@ Pure ASGI and outermost: errors of everything inside carry the headers too.
 
 from __future__ import annotations
 
+import asyncio
 import codecs
 import itertools
 import re
@@ -30,10 +31,16 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import Problem, TooLarge
+from app.connections import Connection
+from app.connections.table import group_of
 from app.cookies import cookie_in, cookie_name
 from app.labs import NOBODY_ELSE, Person
+from app.pacing import pace_of
 from app.packing import Packing, understood
 from app.rates import Rates
+from app.receiving import SHORT, Bodies, Receiving
+from app.running import Running
+from app.sending import PIECE, Answers, pieces_of
 from app.sessions import hangup
 from app.sessions.access import LOCAL
 from app.settings import Settings
@@ -113,6 +120,9 @@ DOORS: Final = frozenset(
     }
 )
 
+# Of a request without a body.
+NO_LENGTH: Final = frozenset({None, b"0"})
+
 OPEN_MODE: Final = "in open mode it serves one person on this computer, without a login, at http://127.0.0.1"
 
 
@@ -140,7 +150,12 @@ class Guard:
         public = urlsplit(settings.public_url) if settings.public_url else None
         self.public_host = None if public is None else public.netloc.lower()
         self.public_scheme = None if public is None else public.scheme.lower()
+        self.settings = settings
+        self.running = Running(settings)
+        self.bodies = Bodies(settings)
+        self.answers = Answers(settings.answers_memory)
         self.body_limit = settings.body_limit
+        self.stranger_limit = min(settings.body_limit, settings.stranger_body_limit)
         self.limits = (
             (re.compile(r"(?:/api/v1)?/sessions/?"), settings.dump_limit),
             (re.compile(r"/api/v1/sessions/[^/]+/calls"), settings.batch_body_limit),
@@ -166,27 +181,57 @@ class Guard:
             known = await self.recognise(scope, headers)
             if not known and not is_door(scope["path"]):
                 problem = self.stranger(scope, tried=bearer_of(headers) is not None)
-        if problem is None and scope["method"] not in SAFE_METHODS:
-            limit = self.limit_of(scope, headers)
+        limit = self.limit_of(scope, headers) if known else self.stranger_limit
+        if problem is None:
+            safe = scope["method"] in SAFE_METHODS
             problem = (
-                self.from_elsewhere(headers)
+                (None if safe else self.from_elsewhere(headers))
                 or announced_too_long(headers, limit)
-                or in_other_charset(scope["headers"])
+                or (None if safe else in_other_charset(scope["headers"]))
             )
-            if b"content-length" not in headers:
-                receive = Counting(receive, limit)
-        if problem is None and known and self.rates is not None and not scope["path"].startswith(FREE):
-            who = state["principal"].id
+        who = state["principal"].id if known else group_of(scope["client"][0] if scope["client"] else "")
+        answering.for_whom(who, self.answers, state.get("connection"))
+        counted = known and not scope["path"].startswith(FREE)
+        if problem is None and counted and self.rates is not None:
             problem = too_often(self.rates.take(who))
-            receive = Charging(receive, self.rates, who)
-        hangup.listen(receive)
         if problem is not None:
             answer = problem if isinstance(problem, Response) else problem.response()
             await answer(scope, receive, answering)
-        elif scope["method"] == "GET" and understood(headers):
-            await self.packing(scope, receive, answering)
-        else:
-            await self.app(scope, receive, answering)
+            return
+        counted = counted and not is_stream(scope)
+        waits = b"wait=" in scope["query_string"]
+        if counted and not self.running.begin(who, waits=waits):
+            await too_many_at_once(waits=waits).response()(scope, receive, answering)
+            return
+        receiving = self.receiving(scope, headers, receive, limit, who)
+        hangup.listen(receiving or receive)
+        try:
+            inside = self.packing if scope["method"] == "GET" and understood(headers) else self.app
+            await inside(scope, receiving or receive, answering)
+        finally:
+            if counted:
+                self.running.end(who, waits=waits)
+            if receiving is not None:
+                receiving.close()
+
+    def receiving(
+        self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, limit: int, who: str
+    ) -> Receiving | None:
+        """The way in for a body that is long, or has not come yet; else None."""
+        length = headers.get(b"content-length")
+        if scope["method"] in SAFE_METHODS or (length in NO_LENGTH and b"transfer-encoding" not in headers):
+            return None
+        connection = scope["state"].get("connection")
+        charge = None if self.rates is None or scope["state"]["principal"] is None else self.rates.read
+        if connection is not None and not connection.in_body and length is not None and int(length) <= SHORT:
+            if charge is not None:
+                charge(who, int(length))
+            return None
+        pace = pace_of(self.settings, limit, asyncio.get_running_loop().time())
+        if connection is not None:
+            connection.pace = pace
+        bodies = None if limit == self.import_limit and self.is_file(scope, headers) else self.bodies
+        return Receiving(receive, limit, pace, who, bodies, charge)
 
     def foreign(self, scope: Scope, headers: dict[bytes, bytes]) -> Problem | None:
         """Why the request cannot be one of this computer's user, if so."""
@@ -221,6 +266,9 @@ class Guard:
             state["person"] = state["principal"] = None
             return False
         state["person"], state["principal"], state["token"] = person, person.principal, token
+        connection = state.get("connection")
+        if connection is not None:
+            connection.identify(person.principal.id)
         return True
 
     def stranger(self, scope: Scope, *, tried: bool) -> Problem | Response:
@@ -262,13 +310,17 @@ class Guard:
     def limit_of(self, scope: Scope, headers: dict[bytes, bytes]) -> int:
         """The largest body that may come to this path."""
         if scope["method"] == "POST":
-            kind = IMPORTED_AT.get(scope["path"])
-            if kind is not None and headers.get(b"content-type", b"").startswith(kind):
+            if self.is_file(scope, headers):
                 return self.import_limit
             for path, limit in self.limits:
                 if path.fullmatch(scope["path"]):
                     return limit
         return self.body_limit
+
+    def is_file(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
+        """Whether a body is a file that is not read into memory as a whole."""
+        kind = IMPORTED_AT.get(scope["path"])
+        return kind is not None and headers.get(b"content-type", b"").startswith(kind)
 
 
 def bearer_of(headers: dict[bytes, bytes]) -> str | None:
@@ -331,6 +383,22 @@ def too_often(seconds: float) -> Problem | None:
     )
 
 
+def is_stream(scope: Scope) -> bool:
+    """Whether a request follows something for as long as its reader stays."""
+    path: str = scope["path"]
+    return scope["method"] == "GET" and path.endswith("/events/stream")
+
+
+def too_many_at_once(*, waits: bool) -> Problem:
+    """A request that came while too many others of the same person were running."""
+    what = "are waiting (?wait=)" if waits else "are running"
+    return Problem(
+        429,
+        f"as many requests of yours {what} as one person may have at a time: wait for an answer of theirs",
+        headers={"Retry-After": "1"},
+    )
+
+
 class Answering:
     """The way out: every answer gets the headers that protect whoever reads it."""
 
@@ -338,6 +406,13 @@ class Answering:
         self.send = send
         self.request_id = request_id
         self.protection = protection
+        self.who = ""
+        self.answers: Answers | None = None
+        self.connection: Connection | None = None
+
+    def for_whom(self, who: str, answers: Answers, connection: Connection | None) -> None:
+        """Whose memory a long answer counts as, and on which connection it goes out."""
+        self.who, self.answers, self.connection = who, answers, connection
 
     async def __call__(self, message: Message) -> None:
         """Passes a message on."""
@@ -350,36 +425,16 @@ class Answering:
             else:
                 headers.append(PRIVATE)
             message["headers"] = headers
+        elif len(message.get("body", b"")) > PIECE and self.connection is not None:
+            await self.send_long(message, self.connection)
+            return
         await self.send(message)
 
-
-class Charging:
-    """The way in where it is counted how much somebody sends."""
-
-    def __init__(self, receive: Receive, rates: Rates, who: str) -> None:
-        self.receive = receive
-        self.rates = rates
-        self.who = who
-
-    async def __call__(self) -> Message:
-        """The next part of the body."""
-        message = await self.receive()
-        self.rates.read(self.who, len(message.get("body", b"")))
-        return message
-
-
-class Counting:
-    """The way in for a body that has announced no length."""
-
-    def __init__(self, receive: Receive, limit: int) -> None:
-        self.receive = receive
-        self.limit = limit
-        self.read = 0
-
-    async def __call__(self) -> Message:
-        """The next part of it. Raises TooLarge."""
-        message = await self.receive()
-        self.read += len(message.get("body", b""))
-        if self.read > self.limit:
-            raise TooLarge(self.limit)
-        return message
+    async def send_long(self, message: Message, connection: Connection) -> None:
+        """Passes on what is longer than a piece."""
+        assert self.answers is not None
+        size = len(message["body"])
+        with self.answers.holding(self.who, size, connection.drop) as unread:
+            for piece in pieces_of(message):
+                await self(piece)
+                self.answers.moved(unread)

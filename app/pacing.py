@@ -1,47 +1,49 @@
-"""How slowly an upload may come.
+"""How slowly the body of a request may come.
 
-Only so many come in at a time, so one that stands still keeps others out: it is given up, and its connection
-closed. A steady one may take long; how long it may take in all is bounded too, or a byte now and then would
-keep its place for ever.
+A body that stands still holds memory and a place that others want: it is given up, answered 408, and its
+connection closed. A steady one may take long. How long it may take in all is bounded too, or a byte now and
+then would keep its place for ever.
 """
 
 from __future__ import annotations
 
-import asyncio
-
-from starlette.requests import Request
-from starlette.types import Message, Receive
+from typing import Final
 
 from app.settings import Settings
 
+# Bytes a second, of the largest body that may come: a slower body is given up.
+SLOWEST: Final = 16 << 10
+
 
 class TooSlow(Exception):  # noqa: N818 - an answer, raised where it is known
-    """An upload did not come in the time that there is for it."""
+    """A body did not come in the time that there is for it."""
 
 
-def paced(request: Request, settings: Settings) -> Request:
-    """The request, to read an upload with: whoever reads its body also raises TooSlow."""
-    return Request(request.scope, Paced(request.receive, settings.upload_idle, settings.upload_time))
+class Pace:
+    """The pace of one body. idle: seconds in which some of it must come. whole: seconds for all of it.
 
+    Only the time counts in which somebody waits for it. The connection asks `is_late` from time to time, and
+    wakes up the waiting reader when it is.
+    """
 
-class Paced:
-    """The way in for an upload. idle: seconds in which some of it must come. whole: seconds for all of it."""
-
-    def __init__(self, receive: Receive, idle: float, whole: float) -> None:
-        self.receive = receive
+    def __init__(self, idle: float, whole: float, now: float) -> None:
         self.idle = idle
         self.whole = whole
-        self.until: float | None = None
+        self.until = now + whole
+        self.waiting: float | None = None  # since when
+        self.late: TooSlow | None = None
 
-    async def __call__(self) -> Message:
-        """The next part of it. Raises TooSlow."""
-        now = asyncio.get_running_loop().time()
-        if self.until is None:
-            self.until = now + self.whole
-        try:
-            async with asyncio.timeout_at(min(now + self.idle, self.until)):
-                return await self.receive()
-        except TimeoutError:
-            if now + self.idle < self.until:
-                raise TooSlow(f"nothing has come for {self.idle:g} s: the upload was given up") from None
-            raise TooSlow(f"the upload takes longer than {self.whole:g} s: it was given up") from None
+    def is_late(self, now: float) -> bool:
+        """Whether the body is given up."""
+        if self.waiting is not None and self.late is None:
+            if now > self.until:
+                self.late = TooSlow(f"the body takes longer than {self.whole:g} s: it was given up")
+            elif now > self.waiting + self.idle:
+                self.late = TooSlow(f"nothing has come for {self.idle:g} s: the body was given up")
+        return self.late is not None
+
+
+def pace_of(settings: Settings, limit: int, now: float) -> Pace:
+    """The pace of a body that has just begun to come. limit: its largest length."""
+    whole = min(settings.upload_time, 2 * settings.upload_idle + limit / SLOWEST)
+    return Pace(settings.upload_idle, whole, now)

@@ -25,6 +25,35 @@ class Settings(BaseSettings):
     lab: bool = Field(False, description="lab mode: instructors and students sign in, and labs are theirs")
     demos: Path | None = Field(None, description="a folder with guided demos of one's own")
 
+    connections: int = Field(
+        4_096, gt=0, description="most connections at a time; never more than open files allow"
+    )
+    connections_per_address: int = Field(
+        600, gt=0, description="most of them from one address on which nobody has signed in yet"
+    )
+    head_time: float = Field(
+        10.0, gt=0, description="longest that a connection may take to begin, and a request's head to come"
+    )
+    answer_idle: float = Field(
+        20.0, gt=0, description="longest that the reader of an answer may take nothing"
+    )
+    answers_memory: int = Field(
+        256 * MIB, gt=0, description="most bytes of long answers that wait for their readers"
+    )
+    requests_per_principal: int = Field(
+        32, gt=0, description="most requests of one principal that run at a time, in lab mode"
+    )
+    waits_per_principal: int = Field(
+        128, gt=0, description="most requests of one principal that wait (`?wait=`) at a time, in lab mode"
+    )
+
+    stranger_body_limit: int = Field(
+        16 << 10, gt=0, description="largest body before signing in, in lab mode"
+    )
+    bodies_memory: int = Field(
+        256 * MIB, gt=0, description="most bytes of bodies that are in memory at a time"
+    )
+    bodies_per_principal: int = Field(128 * MIB, gt=0, description="most of them that are one principal's")
     body_limit: int = Field(MIB, gt=0, description="largest request body")
     batch_body_limit: int = Field(8 * MIB, gt=0, description="largest body of a batch of calls")
     dump_limit: int = Field(64 * MIB, gt=0, description="largest body that creates a session from a dump")
@@ -32,8 +61,8 @@ class Settings(BaseSettings):
     import_time: float = Field(
         600.0, gt=0, description="longest that making an imported session's calls again may take"
     )
-    upload_idle: float = Field(20.0, gt=0, description="longest that an upload may stand still")
-    upload_time: float = Field(600.0, gt=0, description="longest that an upload may take to come")
+    upload_idle: float = Field(20.0, gt=0, description="longest that a body may stand still on its way")
+    upload_time: float = Field(600.0, gt=0, description="longest that a body may take to come")
     uploads: int = Field(
         32, gt=0, description="most files that come in or wait to be imported; half of them for one lab"
     )

@@ -5,6 +5,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from fastapi import FastAPI
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from app.connections import Connection, Connections
 from app.main import create_app
 from app.settings import Settings
 from tests.factories import migrated
@@ -59,7 +61,8 @@ class Server(uvicorn.Server):
 @contextmanager
 def listening(app: FastAPI, port: int = 0) -> Iterator[str]:
     """Serves the application over real HTTP, in a thread of this process; its address."""
-    server = Server(uvicorn.Config(app, port=port, log_level="critical", access_log=False))
+    http = partial(Connection, Connections(app.state.settings))
+    server = Server(uvicorn.Config(app, port=port, http=http, log_level="critical", access_log=False))  # type: ignore[arg-type]
     thread = threading.Thread(target=server.run)
     thread.start()
     try:

@@ -48,12 +48,17 @@ def environment(**more: str) -> dict[str, str]:
     return {**ours, "PYTHONPATH": str(ROOT), **more}
 
 
-class Served:
-    """A serving process. base: its API's address."""
+def with_files(most: int | None) -> list[str]:
+    """What goes before a command that may have only so many files open."""
+    return [] if most is None else ["sh", "-c", f'ulimit -n {most}; exec "$@"', "sh"]
 
-    def __init__(self, folder: Path, *args: str, **environ: str) -> None:
+
+class Served:
+    """A serving process. base: its API's address. files: how many it may have open."""
+
+    def __init__(self, folder: Path, *args: str, files: int | None = None, **environ: str) -> None:
         self.process = subprocess.Popen(
-            [sys.executable, "-m", "app", "serve", "--port", "0", *args],
+            [*with_files(files), sys.executable, "-m", "app", "serve", "--port", "0", *args],
             cwd=folder,
             env=environment(**environ),
             stdout=subprocess.PIPE,
@@ -87,8 +92,8 @@ class Served:
 
 
 @contextmanager
-def served(folder: Path, *args: str, **environ: str) -> Iterator[Served]:
-    process = Served(folder, *args, **environ)
+def served(folder: Path, *args: str, files: int | None = None, **environ: str) -> Iterator[Served]:
+    process = Served(folder, *args, files=files, **environ)
     try:
         yield process
     finally:

@@ -184,7 +184,8 @@ def test_the_principal_is_in_the_scope() -> None:
     async def app(scope: Any, receive: Any, send: Any) -> None:
         seen.update(scope["state"])
 
-    scope = {"type": "http", "method": "GET", "path": "/", "headers": [(b"host", b"localhost")]}
+    headers = [(b"host", b"localhost")]
+    scope = {"type": "http", "method": "GET", "path": "/", "query_string": b"", "headers": headers}
     asyncio.run(Guard(app, Settings(), nobody)(scope, None, None))  # type: ignore[arg-type]
     assert seen["principal"].id == "local"
     assert seen["request_id"]

@@ -16,7 +16,6 @@ from app.api import docs
 from app.api.bodies import NDJSON, media_type
 from app.api.repeatable import on_terms
 from app.api.requests import BASE, answer, asked, etag, sessions_of
-from app.pacing import paced
 from app.sessions import SessionInfo, StorageFull, principal_of
 
 router = APIRouter(tags=["sessions"], prefix="/sessions/{id:id}")
@@ -42,7 +41,7 @@ async def import_session(request: Request) -> Response:
     sessions, principal = sessions_of(request), principal_of(request.scope)
     digest = hashlib.sha256()
     with sessions.receiving(principal) as file:
-        async for part in paced(request, request.app.state.settings).stream():
+        async for part in request.stream():
             digest.update(part)
             try:
                 file.write(part)

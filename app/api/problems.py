@@ -180,7 +180,15 @@ PROBLEMS: Final[dict[type[Exception], Callable[[Any], Problem]]] = {
     Exception: ours,
 }
 
+# Why the body of a form was not read to its end.
+IN_A_FORM: Final = (TooSlow, TooLarge, Busy, TooMany, ClientDisconnect)
+
 
 def problem_of(error: Exception) -> Problem:
-    """The problem that an exception stands for: that of the nearest class in the table."""
+    """The problem that an exception stands for: that of the nearest class in the table.
+
+    FastAPI turns whatever happens while it reads a form into a 400: what is behind that says more.
+    """
+    if isinstance(error, HTTPException) and isinstance(error.__cause__, IN_A_FORM):
+        error = error.__cause__
     return next(PROBLEMS[kind] for kind in type(error).__mro__ if kind in PROBLEMS)(error)

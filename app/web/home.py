@@ -15,7 +15,6 @@ from starlette.responses import RedirectResponse, Response
 from app.demos import Library
 from app.mm import boot
 from app.mm.errors import BadArgument
-from app.pacing import paced
 from app.sessions import Event, NotFound, Principal, Right, SessionInfo, Sessions, StorageFull
 from app.web import belonging, uploads, wording
 from app.web.address import number
@@ -74,7 +73,7 @@ async def open_file(request: Request) -> Response:
     sessions, who = door(request)
     with sessions.receiving(who):
         try:
-            form = await paced(request, request.app.state.settings).form()
+            form = await request.form()
         except OSError as error:
             raise StorageFull(_("there is no room left for the file")) from error
         typed = texts_of(form)

@@ -1,0 +1,101 @@
+"""How the body of a request comes in: its length, its pace, and the memory that it takes from others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Final
+
+from starlette.types import Message, Receive
+
+from app.api.problems import TooLarge
+from app.pacing import Pace
+from app.sessions.errors import Busy, TooMany
+from app.settings import Settings
+from app.shares import Shares
+
+# The first bytes of a body do not count: a call is received also while long bodies take all the memory.
+SHORT: Final = 64 << 10
+
+MIB: Final = 1 << 20
+
+
+class Bodies:
+    """The memory that bodies take, of each person (or stranger's address) and of all."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.shares = Shares(settings.bodies_memory, settings.bodies_per_principal)
+
+    def take(self, who: str, size: int) -> None:
+        """Make room for more of somebody's body. Raises TooMany and Busy."""
+        shares = self.shares
+        if shares.has_too_much(who, size):
+            raise TooMany(
+                f"bodies of yours are being received that have {shares.most_each / MIB:g} MiB together, the "
+                "limit for one person: send one after the other",
+                2,
+            )
+        if shares.is_full(size):
+            raise Busy(
+                f"bodies that have {shares.most / MIB:g} MiB together are being received, the limit of this "
+                "server: try again in a moment",
+                2,
+            )
+        shares.take(who, size)
+
+
+class Receiving:
+    """The way in for the body of one request.
+
+    bodies: whose memory it takes; None where it goes to a file. charge: is told the length of each part.
+    `close` gives the memory back, when the request has been answered.
+    """
+
+    def __init__(
+        self,
+        receive: Receive,
+        limit: int,
+        pace: Pace,
+        who: str,
+        bodies: Bodies | None,
+        charge: Callable[[str, int], None] | None,
+    ) -> None:
+        self.receive = receive
+        self.limit = limit
+        self.pace = pace
+        self.who = who
+        self.bodies = bodies
+        self.charge = charge
+        self.size = self.taken = 0
+        self.complete = False
+
+    async def __call__(self) -> Message:
+        """The next part of it. Raises TooSlow, TooLarge, TooMany and Busy."""
+        if self.complete:
+            return await self.receive()
+        self.pace.waiting = asyncio.get_running_loop().time()
+        message = await self.receive()
+        self.pace.waiting = None
+        if message["type"] == "http.request":
+            self.complete = not message.get("more_body", False)
+            self._count(len(message.get("body", b"")))
+            if self.pace.late is not None and not self.complete:
+                raise self.pace.late
+        return message
+
+    def _count(self, length: int) -> None:
+        self.size += length
+        if self.size > self.limit:
+            raise TooLarge(self.limit)
+        if self.charge is not None:
+            self.charge(self.who, length)
+        more = self.size - SHORT - self.taken
+        if self.bodies is not None and more > 0:
+            self.bodies.take(self.who, more)
+            self.taken += more
+
+    def close(self) -> None:
+        """The body is not needed any more."""
+        if self.bodies is not None and self.taken:
+            self.bodies.shares.give_back(self.who, self.taken)
+            self.taken = 0

@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
 from app.api.problems import Refusal
-from app.mm.errors import BadArgument, Fault
+from app.mm.errors import BadArgument, Fault, Faults
 
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
@@ -135,7 +135,11 @@ def broken(why: str, where: tuple[str | int, ...]) -> Refusal:
     return Refusal(400, f"the body cannot be read as JSON: {why}", *faults)
 
 
-def refuse_others(document: dict[str, Any], *known: str) -> list[Fault]:
+def refuse_others(document: dict[str, Any], *known: str) -> Faults:
     """A fault for every member that nobody asked for."""
     accepted = f"known are {', '.join(known)}" if known else "this path takes no members"
-    return [Fault((name[:40],), f"not known here; {accepted}") for name in document if name not in known]
+    faults = Faults()
+    for name in document:
+        if name not in known:
+            faults.add(name, f"not known here; {accepted}")
+    return faults

@@ -12,7 +12,7 @@ from app.api.moving import created, import_session, is_file
 from app.api.parameters import Cursor, Limit
 from app.api.repeatable import on_terms, seq_of
 from app.api.requests import BASE, answer, asked, etag, sessions_of
-from app.mm.errors import BadArgument, Fault
+from app.mm.errors import BadArgument
 from app.sessions import SessionInfo, Terms, principal_of
 
 router = APIRouter(tags=["sessions"])
@@ -28,11 +28,10 @@ async def create(request: Request) -> Response:
     faults = refuse_others(document, "name", "machine")
     name, machine = document.get("name"), document.get("machine", {})
     if not isinstance(name, str | None):
-        faults.append(Fault(("name",), "a string"))
+        faults.add("name", "a string")
     if not isinstance(machine, dict):
-        faults.append(Fault(("machine",), 'an object, as {"profile": "x86_64-1g"}'))
-    if faults:
-        raise BadArgument(*faults)
+        faults.add("machine", 'an object, as {"profile": "x86_64-1g"}')
+    faults.check()
     sessions, principal = sessions_of(request), principal_of(request.scope)
     return await on_terms(
         request, lambda terms: sessions.create(principal, name, machine, terms=terms), created
@@ -63,9 +62,8 @@ async def rename(request: Request) -> Response:
     document = await json_object(request)
     faults = refuse_others(document, "name")
     if not isinstance(document.get("name"), str):
-        faults.append(Fault(("name",), "required: a string"))
-    if faults:
-        raise BadArgument(*faults)
+        faults.add("name", "required: a string")
+    faults.check()
     sessions, principal, sid = asked(request)
     return shown(await sessions.rename(principal, sid, document["name"], terms=Terms(seq_of(request))))
 

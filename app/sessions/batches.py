@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.mm.calls import NAME, Call, Named
-from app.mm.errors import BadArgument, Fault, TaskBlocked
+from app.mm.errors import BadArgument, Faults, TaskBlocked
 from app.mm.vocabulary import CALLS
 from app.sessions.access import Principal
 from app.sessions.answers import Applied, BatchItem
@@ -14,8 +14,6 @@ from app.sessions.errors import BatchBlocked, LimitReached
 from app.sessions.live import Live, Names
 from app.sessions.weight import heavy
 from app.store.journal import Row
-
-_FAULTS_SHOWN = 100
 
 
 class Progress:
@@ -50,7 +48,7 @@ class Progress:
         self._known = set(self.names)
         self._calls: list[Call] = []
         self._read_before: dict[tuple[Any, ...], Call] = {}
-        self._faults: list[Fault] = []
+        self._faults = Faults()
         self._read = 0
 
     @property
@@ -61,13 +59,13 @@ class Progress:
     def step(self, most: int) -> None:
         """Read, or when all is read make, so many more calls, but none that is heavy.
 
-        Raises BadArgument with every field at fault in any call, BatchBlocked, LimitReached and Conflict.
+        Raises BadArgument with the fields at fault in all calls, BatchBlocked, LimitReached and Conflict.
         """
         if self._read < len(self.items):
             for _ in range(min(most, len(self.items) - self._read)):
                 self._read_next()
-            if self._faults and self._read == len(self.items):
-                raise BadArgument(*self._faults[:_FAULTS_SHOWN])
+            if self._read == len(self.items):
+                self._faults.check()
         else:
             for _ in range(min(most, len(self.items) - len(self.rows))):
                 self.heavy = heavy(self._calls[len(self.rows)], self.names, self.live.machine)
@@ -84,12 +82,12 @@ class Progress:
         place, item = self._read, self.items[self._read]
         self._read += 1
         if item.call not in CALLS:
-            self._faults.append(Fault(("calls", place, "call"), f"no such call: {item.call[:40]!r}"))
+            self._faults.add(("calls", place, "call"), f"no such call: {item.call[:40]!r}")
             return
         try:
             self._calls.append(self._parsed(item))
         except BadArgument as error:
-            self._faults.extend(error.under("calls", place).faults)
+            self._faults.extend(error.under("calls", place))
         if item.as_name is not None:
             self._name(place, item.as_name)
 
@@ -108,8 +106,8 @@ class Progress:
 
     def _name(self, place: int, name: str) -> None:
         if not NAME.fullmatch(name):
-            self._faults.append(
-                Fault(("calls", place, "as"), "a name is a letter or _, then up to 31 letters, digits, _")
+            self._faults.add(
+                ("calls", place, "as"), "a name is a letter or _, then up to 31 letters, digits, _"
             )
         self._known.add(name)
         if len(self._known) > self.most_names:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Final
@@ -22,6 +23,7 @@ from app.web.address import number
 from app.web.asking import asker, labs_of
 from app.web.contexts import DeletePage, HomePage, Link, ProfileRow, Refusal, SessionRow
 from app.web.demopanel import demo_row
+from app.web.fields import again
 from app.web.journal import call_text
 from app.web.language import N_, _
 from app.web.machine import door
@@ -35,6 +37,7 @@ router = APIRouter(include_in_schema=False)
 
 SHOWN: Final = 50
 NOT_CREATED: Final = N_("No machine was created")
+NUMBER: Final = re.compile(r"[0-9]{1,9}")
 NUMBERS: Final = ("cpus", "nodes")
 TEXTS: Final = ("memory", "movablecore")
 SWITCHES: Final = ("pcp", "mobility", "debug")
@@ -188,7 +191,7 @@ def described(typed: Mapping[str, str]) -> dict[str, Any]:
             machine[name] = text
     for name in NUMBERS:
         if text := typed.get(name, "").strip():
-            machine[name] = int(text) if text.isdecimal() and len(text) < 10 else text
+            machine[name] = int(text) if NUMBER.fullmatch(text) else text
     for name in SWITCHES:
         if typed.get(name) in ("on", "off"):
             machine[name] = typed[name] == "on"
@@ -216,7 +219,7 @@ async def page(
         sessions=[row(info, await last(sessions, who, info), thumbnails) for info in listed.items],
         more=f"/?after={listed.next}" if listed.next else None,
         profiles=[profile_row(profile) for profile in profiles()],
-        typed=typed or {},
+        typed=again(typed or {}),
         dump_limit=wording.size(request.app.state.settings.dump_limit),
         import_limit=wording.size(request.app.state.settings.import_limit),
         demos=[demo_row(demo) for demo in library.demos().values()],

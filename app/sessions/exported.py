@@ -14,6 +14,7 @@ from typing import IO, Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
+from app import slicedjson
 from app.mm.calltext import Malformed
 from app.mm.errors import BadArgument, Fault
 from app.mm.machine import Machine
@@ -24,6 +25,7 @@ from app.sessions.live import written
 from app.sessions.named import named_of
 from app.sessions.retelling import Rewinds, Told, Untold
 from app.sessions.waits import REWINDS
+from app.slicedjson import NotJson
 
 LINE: Final = 16 << 20  # bytes; no row that a session can have is as long
 CHECK: Final = 1_000  # lines between two looks at whether to go on
@@ -144,8 +146,8 @@ def line_of(file: IO[bytes], number: int, limit: int | None) -> bytes:
 def decoded(raw: bytes, number: int) -> dict[str, Any]:
     """A line, which is an object."""
     try:
-        line = from_json(raw, allow_inf_nan=False)
-    except ValueError as error:
+        line = slicedjson.loads(raw) if len(raw) > slicedjson.AT_ONCE else from_json(raw, allow_inf_nan=False)
+    except (ValueError, NotJson) as error:
         raise Unreadable(number, f"no JSON: {error}") from None
     if not isinstance(line, dict):
         raise Unreadable(number, "every line of an export is a JSON object")

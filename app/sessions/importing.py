@@ -16,8 +16,9 @@ from typing import IO, Final
 
 from pydantic_core import to_json
 
+from app.collector import gc_paused
 from app.mm.machine import ENGINE
-from app.sessions import exported, naming, opening, queries, snapshots
+from app.sessions import exported, naming, queries, snapshots
 from app.sessions.answers import SessionInfo
 from app.sessions.errors import Busy, Conflict, LimitReached
 from app.sessions.live import now, written
@@ -43,7 +44,7 @@ def prepare(store: Store, file: IO[bytes], owner: str, limits: exported.Limits) 
     After an exception nothing of it is left.
     """
     file.seek(0)
-    with opening.gc_paused():
+    with gc_paused():
         document = exported.examine(file, limits)
     description = document.machine.describe()
     row = SessionRow(
@@ -88,7 +89,7 @@ def _tell(file: IO[bytes], document: exported.Document, to: _Writing, limits: ex
     with Retelling(document.machine, document.rewinds) as retelling:
         done = 0
         while done < document.rows:
-            with opening.gc_paused():
+            with gc_paused():
                 for number, raw in islice(lines, PART_ROWS):
                     row = exported.row_of(exported.decoded(raw, number), number, document.start + number - 1)
                     to.add(_told_again(retelling, row, number, exactly=document.engine == ENGINE))

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
-import threading
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from app.collector import gc_paused
 from app.mm import boot
 from app.mm.calls import Named
 from app.mm.errors import BadArgument
@@ -104,23 +102,3 @@ def _machine(db: Connection, row: SessionRow, seq: int) -> Machine | None:
     if row.boot is None:
         raise LookupError(f"session {row.id}: the state it started from is gone")
     return boot.boot(json.loads(row.boot))
-
-
-_pausing = threading.Lock()
-_pauses = 0
-
-
-@contextmanager
-def gc_paused() -> Iterator[None]:
-    """No garbage collection while many lasting objects are made: it would look at each of them many times."""
-    global _pauses  # noqa: PLW0603 - there is one collector for the process
-    with _pausing:
-        _pauses += 1
-        gc.disable()
-    try:
-        yield
-    finally:
-        with _pausing:
-            _pauses -= 1
-            if not _pauses:
-                gc.enable()

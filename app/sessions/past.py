@@ -11,10 +11,11 @@ from contextlib import contextmanager
 from itertools import islice
 from typing import Final
 
+from app.collector import gc_paused
 from app.sessions import lineage, snapshots
 from app.sessions.errors import Conflict, NotFound
 from app.sessions.live import Diverged, Live
-from app.sessions.opening import gc_paused, nearest
+from app.sessions.opening import nearest
 from app.store import Connection, Store, sessions, states
 from app.store.sessions import SessionRow
 from app.store.states import State

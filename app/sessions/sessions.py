@@ -15,6 +15,7 @@ from typing import IO, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from pydantic_core import from_json, to_json
 
+from app.collector import gc_paused
 from app.mm.calls import Named
 from app.mm.errors import BadArgument
 from app.mm.machine import ENGINE, Machine
@@ -388,7 +389,7 @@ class Sessions:
                 with self._past.machine(db, session_id, at) as live:
                     if live.diverged is not None and at is not None:
                         raise Conflict(live.diverged)
-                    with opening.gc_paused():
+                    with gc_paused():
                         return look(live.machine, *args, **kwargs)
 
         return await self._loop.run_in_executor(self._background, run)

@@ -15,7 +15,7 @@ import uvicorn
 from fastapi import FastAPI
 
 from app import __version__, fidelity
-from app.commands import demos, keeping, moving, people
+from app.commands import clock, demos, keeping, moving, people
 from app.commands.common import refuse, settings_from
 from app.labs import Labs
 from app.settings import Settings
@@ -121,6 +121,7 @@ cli.command()(keeping.backup)
 cli.command()(keeping.verify)
 cli.command()(demos.demos)
 cli.command()(people.password)
+cli.command()(clock.clock)
 
 
 class Server(uvicorn.Server):

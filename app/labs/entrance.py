@@ -334,7 +334,7 @@ def _issue(db: Connection, row: TokenRow) -> None:
     if people.account(db, row.holder) is None and people.member(db, row.holder) is None:
         raise NotFound("member", "that you were")
     people.add_token(db, row)
-    people.keep_newest(db, row.holder, row.use, TOKENS)
+    people.keep_newest(db, row, TOKENS)
 
 
 def _good(db: Connection, sha256: str, *uses: str) -> TokenRow | None:

@@ -51,7 +51,7 @@ def prepare(store: Store, file: IO[bytes], owner: str, limits: exported.Limits) 
         id=naming.new_id(),
         owner=owner,
         name=document.name,
-        created=max(now(), after(document.latest)),
+        created=now(),
         engine=ENGINE,
         machine=to_json(description).decode(),
         boot=None if document.boot is None else to_json(document.boot).decode(),
@@ -71,6 +71,7 @@ def prepare(store: Store, file: IO[bytes], owner: str, limits: exported.Limits) 
         file.readline()
         _tell(file, document, written_to, limits)
         _write_names(file, written_to, owner)
+        written_to.begun_after(document.latest)
     except BaseException:
         discard(store, row.id)
         raise
@@ -191,6 +192,10 @@ class _Writing:
 
         if rows or kept:
             self._write(write)
+
+    def begun_after(self, latest: str) -> None:
+        """Have the session begin behind all rows of the file: its clock may have been ahead of this one."""
+        self._write(lambda db: imports.begin_later(db, self._id, after(latest)))
 
     def name(self, person: str, named: dict[str, str]) -> None:
         """Names of a person."""

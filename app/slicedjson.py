@@ -24,6 +24,9 @@ SLICE: Final = 1 << 16
 # Arrays and objects that are longer than a slice, in one another. A dump has eight.
 DEPTH: Final = 100
 
+# Elements that are freed at once.
+FREED: Final = 10_000
+
 BLANKS: Final = re.compile(r"[ \t\n\r]*")
 
 
@@ -62,6 +65,33 @@ def loads(body: bytes) -> Any:
         raise NotJson(str(error)) from None
     except ValueError:
         raise NotJson("a number has thousands of digits") from None
+
+
+def release(document: Any) -> None:
+    """Free a long document piece by piece, for freeing it as a whole holds the interpreter's lock as well.
+
+    Nobody may use it any more: its arrays and objects are emptied. Only a member `kernel` stays as it is: a
+    machine that was made of a dump goes on using what stands there.
+    """
+    waiting = [document]
+    while waiting:
+        value = waiting.pop()
+        while value:
+            if isinstance(value, dict):
+                members = [value.popitem() for _ in range(min(len(value), FREED))]
+                part = [child for name, child in members if name != "kernel"]
+            else:
+                part = value[-FREED:]
+                del value[-FREED:]
+            waiting += [child for child in part if _is_long(child)]
+
+
+def _is_long(value: Any) -> bool:
+    """Whether a value is to be freed piece by piece itself."""
+    if not isinstance(value, list | dict):
+        return False
+    children = value if isinstance(value, list) else value.values()
+    return len(value) > FREED or any(isinstance(child, list | dict) for child in children)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -105,9 +135,18 @@ class _Walk:
         self.escapes = "\\" in text
         self.wasted = 0
         self.lone: UnicodeEncodeError | None = None
+        self.walked: list[Any] = []
 
     def document(self) -> Any:
-        """All of it."""
+        """All of it. What was found before a mistake is freed piece by piece."""
+        try:
+            return self.all()
+        except BaseException:
+            release(self.walked)
+            raise
+
+    def all(self) -> Any:
+        """As `document`."""
         document, end = self.value(self.blanks(0), 0)
         end = self.blanks(end)
         if end != len(self.text):
@@ -196,6 +235,7 @@ class _Walk:
     def array(self, at: int, depth: int) -> tuple[list[Any], int]:
         """The elements behind the opening bracket."""
         found: list[Any] = []
+        self.walked.append(found)
         at = self.blanks(at)
         if self.text[at : at + 1] == "]":
             return found, at + 1
@@ -217,6 +257,7 @@ class _Walk:
     def object(self, at: int, depth: int) -> tuple[dict[str, Any], int]:
         """The members behind the opening brace."""
         found: dict[str, Any] = {}
+        self.walked.append(found)
         count = 0
         at = self.blanks(at)
         if self.text[at : at + 1] == "}":

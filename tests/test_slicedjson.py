@@ -197,3 +197,20 @@ def test_others_go_on_meanwhile() -> None:
     over.set()
     thread.join()
     assert seen >= 3
+
+
+def test_a_document_is_freed() -> None:
+    pages = [[number, "x"] for number in range(25_000)]
+    zone, kernel = {"list": list(range(25_000))}, {"reserved": [[1, 2]]}
+    document = {"pages": pages, "zones": [zone], "kernel": kernel}
+    slicedjson.release(document)
+    assert (document, pages, zone, kernel) == ({}, [], {}, {"reserved": [[1, 2]]})
+    for nothing in (None, 1, "text", [], {}):
+        slicedjson.release(nothing if isinstance(nothing, list | dict) else [nothing])
+
+
+def test_what_was_found_before_a_mistake_is_freed() -> None:
+    walk = slicedjson._Walk('{"a":[' + "[1,2]," * 1_000 + '"x"],"b":nul')
+    with pytest.raises(ValueError, match="Expecting value"):
+        walk.document()
+    assert walk.walked == []

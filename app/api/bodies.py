@@ -8,7 +8,8 @@ are refused here.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Any, Final, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
@@ -78,6 +79,26 @@ async def whole(receive: Receive) -> bytes:
 async def off_loop(read: Callable[[bytes], T], body: bytes) -> T:
     """Reads a body: at once where it is short, else in a thread."""
     return read(body) if len(body) <= AT_ONCE else await asyncio.to_thread(read, body)
+
+
+@asynccontextmanager
+async def freed(document: dict[str, Any], size: int) -> AsyncIterator[None]:
+    """Frees a document that was read from a long body when its work is done. size: of the body.
+
+    Not where the work was cancelled: a thread may still be at it.
+    """
+    try:
+        yield
+    except Exception:
+        await free(document, size)
+        raise
+    await free(document, size)
+
+
+async def free(document: dict[str, Any], size: int) -> None:
+    """Free a document, which nobody uses any more."""
+    if size > slicedjson.AT_ONCE:
+        await asyncio.to_thread(slicedjson.release, document)
 
 
 def as_object(document: Any) -> dict[str, Any]:

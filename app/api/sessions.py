@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api import docs, models
-from app.api.bodies import json_object, refuse_others
+from app.api.bodies import freed, json_object, refuse_others
 from app.api.moving import created, import_session, is_file
 from app.api.parameters import Cursor, Limit
 from app.api.repeatable import on_terms, seq_of
@@ -25,6 +27,12 @@ async def create(request: Request) -> Response:
     if is_file(request):
         return await import_session(request)
     document = await json_object(request)
+    async with freed(document, len(await request.body())):
+        return await create_from(request, document)
+
+
+async def create_from(request: Request, document: dict[str, Any]) -> Response:
+    """A session as a document describes it."""
     faults = refuse_others(document, "name", "machine")
     name, machine = document.get("name"), document.get("machine", {})
     if not isinstance(name, str | None):

@@ -13,6 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from app import slicedjson
 from app.demos import Library
 from app.mm import boot
 from app.mm.errors import BadArgument
@@ -99,7 +100,13 @@ async def opened(request: Request, name: str | None, upload: UploadFile | str | 
     document = await run_in_threadpool(uploads.dump_of, upload.file, limit)
     if document is None:
         return await sessions.import_(who, upload.file, name)
-    return await sessions.create(who, name, {"dump": document})
+    try:
+        info = await sessions.create(who, name, {"dump": document})
+    except Exception:
+        await run_in_threadpool(slicedjson.release, document)
+        raise
+    await run_in_threadpool(slicedjson.release, document)
+    return info
 
 
 async def refused(request: Request, error: Exception, typed: dict[str, str], form: str) -> Response:

@@ -16,12 +16,12 @@ import uvicorn
 from fastapi import FastAPI
 
 from app import __version__, fidelity
-from app.commands import demos, keeping, moving, people
+from app.commands import clock, demos, keeping, moving, people
 from app.commands.common import refuse, settings_from
 from app.connections import Connection, Connections
 from app.labs import Labs
 from app.settings import Settings
-from app.store import Busy, StorageFull, Store, StoreUnusable
+from app.store import Busy, StorageFull, Store, StoreUnusable, without_secrets
 
 # Seconds for requests that still run when SIGTERM comes; the rest of its five is the writer's.
 GRACE = 1
@@ -100,7 +100,7 @@ def migrate() -> None:
     """Create the database, or bring it to this program's schema."""
     settings = settings_from()
     _migrate(settings)
-    typer.echo(f"{settings.database_url} is up to date")
+    typer.echo(f"{without_secrets(settings.database_url)} is up to date")
 
 
 @cli.command()
@@ -127,6 +127,7 @@ cli.command()(keeping.backup)
 cli.command()(keeping.verify)
 cli.command()(demos.demos)
 cli.command()(people.password)
+cli.command()(clock.clock)
 
 
 class Server(uvicorn.Server):

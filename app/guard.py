@@ -59,6 +59,9 @@ IMPORTED_AT: Final = {"/api/v1/sessions": b"application/x-ndjson", "/sessions": 
 FORMS: Final = frozenset({b"multipart/form-data", b"application/x-www-form-urlencoded"})
 CHARSETS: Final = frozenset({"utf-8", "ascii"})
 
+# Characters of a path and its query. A view of a machine's page has a few hundred.
+ADDRESS_LENGTH: Final = 8192
+
 # What costs nothing, and is asked by browsers and watchers by themselves.
 FREE: Final = ("/static/", "/healthz", "/readyz")
 
@@ -175,7 +178,7 @@ class Guard:
         secret = scope["path"].startswith(SECRET_PATHS)
         answering = Answering(send, request_id, SECRET_HEADERS if secret else SECURITY_HEADERS)
         headers = dict(scope["headers"])
-        problem: Problem | Response | None = self.foreign(scope, headers)
+        problem: Problem | Response | None = too_long_address(scope) or self.foreign(scope, headers)
         known = True
         if problem is None and self.lab:
             known = await self.recognise(scope, headers)
@@ -332,6 +335,13 @@ def bearer_of(headers: dict[bytes, bytes]) -> str | None:
 def is_door(path: str) -> bool:
     """Whether a path is open to everybody."""
     return path in DOORS or path.startswith(ENTRANCE)
+
+
+def too_long_address(scope: Scope) -> Problem | None:
+    """Why an address is not looked at, if it is longer than any of ours."""
+    if len(scope["path"]) + len(scope.get("query_string", b"")) <= ADDRESS_LENGTH:
+        return None
+    return Problem(414, f"an address here has at most {ADDRESS_LENGTH} characters, its query included")
 
 
 def through_proxy(name: bytes) -> Problem:

@@ -93,8 +93,10 @@ def problem(response: Response, status: int, *loc: str | int) -> dict[str, Any]:
     assert (
         {"type", "title", "status", "detail"}
         <= set(document)
-        <= {"type", "title", "status", "detail", "errors"}
+        <= {"type", "title", "status", "detail", "errors", "more"}
     )
+    assert len(response.content) <= 16 << 10
+    assert len(document.get("errors", ())) <= 20
     assert document["status"] == status
     assert all(isinstance(document[key], str) and document[key] for key in ("type", "title", "detail"))
     for fault in document.get("errors", ()):

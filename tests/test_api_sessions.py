@@ -197,3 +197,14 @@ def test_several_fields_are_named_at_once(client: TestClient) -> None:
     problem(client.post(SESSIONS, json={"name": 1, "machine": 2, "x": 3}), 422, "name")
     problem(client.post(SESSIONS, json={"name": 1, "machine": 2, "x": 3}), 422, "machine")
     problem(client.post(SESSIONS, json={"name": 1, "machine": 2, "x": 3}), 422, "x")
+
+
+def test_a_machine_of_a_long_dump_is_whole(client: TestClient) -> None:
+    """The document is emptied when the machine is made."""
+    made = client.post(f"{BASE}/sessions", json={"machine": {"profile": "x86_64-1g"}}).json()["id"]
+    dump = client.get(f"{BASE}/sessions/{made}/dump").json()
+    dump["kernel"]["comment"] = [["kept", [1]]] * 50_000  # it is longer than what is read at once
+    answer = client.post(f"{BASE}/sessions", json={"machine": {"dump": dump}})
+    assert answer.status_code == 201, answer.text
+    again = client.get(f"{BASE}/sessions/{answer.json()['id']}/dump").json()
+    assert again == dump

@@ -12,8 +12,11 @@ from typing import Any, Final
 from app.api.bodies import JSON, NDJSON, TEXT, as_object, loads, refuse_others
 from app.api.problems import Refusal
 from app.mm.calltext import Malformed, parse_line
-from app.mm.errors import BadArgument, Fault
+from app.mm.errors import BadArgument, Fault, Faults
 from app.sessions import BatchItem
+
+# In the forms of lines some are blank, or comments.
+LINES_A_CALL: Final = 10
 
 
 @dataclass(slots=True)
@@ -26,7 +29,9 @@ class Batch:
 
     def located(self, error: BadArgument) -> BadArgument:
         """Faults of `calls`, where the reader of a text looks for them."""
-        return BadArgument(*(self._located(fault) for fault in error.faults)) if self.lines else error
+        if not self.lines:
+            return error
+        return BadArgument(*(self._located(fault) for fault in error.faults), more=error.more)
 
     def _located(self, fault: Fault) -> Fault:
         match fault.loc:
@@ -36,42 +41,57 @@ class Batch:
                 return fault
 
 
-def read_batch(form: str, body: bytes) -> Batch:
-    """A batch from a body of that media type. Raises Refusal and Malformed (400), BadArgument (422)."""
-    return FORMS[form](body)
+def read_batch(form: str, body: bytes, most: int) -> Batch:
+    """A batch of at most so many calls from a body of that media type.
+
+    Raises Refusal and Malformed (400), BadArgument (422).
+    """
+    if form != JSON and body.count(b"\n") > most * LINES_A_CALL:
+        raise BadArgument.at("calls", f"from 1 to {most} calls, in at most {most * LINES_A_CALL} lines")
+    batch = FORMS[form](body, most)
+    check_number(len(batch.items), most)
+    return batch
 
 
-def from_json(body: bytes) -> Batch:
+def check_number(calls: int, most: int) -> None:
+    """Raises BadArgument where there are too few or too many calls."""
+    if not 1 <= calls <= most:
+        raise BadArgument.at("calls", f"from 1 to {most} calls")
+
+
+def from_json(body: bytes, most: int) -> Batch:
     """`{"calls": […]}`."""
     document = as_object(loads(body))
     faults = refuse_others(document, "calls", "counters")
     if not isinstance(document.get("calls"), list):
-        faults.append(Fault(("calls",), "required: a list of calls"))
+        faults.add("calls", "required: a list of calls")
     if not isinstance(document.get("counters", False), bool):
-        faults.append(Fault(("counters",), "true or false"))
-    if faults:
-        raise BadArgument(*faults)
+        faults.add("counters", "true or false")
+    faults.check()
+    check_number(len(document["calls"]), most)
     return Batch(items_of(document["calls"]), document.get("counters", False))
 
 
-def from_ndjson(body: bytes) -> Batch:
+def from_ndjson(body: bytes, most: int) -> Batch:
     """One call a line; blank lines are passed over."""
-    return Batch(
-        items_of([loads(line, "line", n) for n, line in enumerate(body.split(b"\n"), 1) if line.strip()])
-    )
+    calls: list[Any] = []
+    for number, line in enumerate(body.split(b"\n"), 1):
+        if line.strip():
+            calls.append(loads(line, "line", number))
+            check_number(len(calls), most)
+    return Batch(items_of(calls))
 
 
 def items_of(calls: list[Any]) -> list[BatchItem]:
-    """Calls from JSON. Every fault of every call's frame is collected."""
-    faults: list[Fault] = []
+    """Calls from JSON. Faults in all of them are collected."""
+    faults = Faults()
     items: list[BatchItem] = []
     for index, call in enumerate(calls):
         try:
             items.append(item_of(call))
         except BadArgument as error:
-            faults.extend(error.under("calls", index).faults)
-    if faults:
-        raise BadArgument(*faults)
+            faults.extend(error.under("calls", index))
+    faults.check()
     return items
 
 
@@ -86,7 +106,7 @@ def item_of(call: Any) -> BatchItem:
     return BatchItem(name, body, as_name)
 
 
-def from_text(body: bytes) -> Batch:
+def from_text(body: bytes, most: int) -> Batch:
     """The console's language."""
     try:
         text = body.decode()
@@ -95,6 +115,8 @@ def from_text(body: bytes) -> Batch:
     batch = Batch()
     for number, line in enumerate(text.split("\n"), 1):
         read_line(batch, number, line)
+        if len(batch.items) > most:
+            break
     return batch
 
 
@@ -109,7 +131,7 @@ def read_line(batch: Batch, number: int, text: str) -> None:
         fault = on_line(number, error.faults[0])
         raise Refusal(400, f"line {number}: {fault.msg}", fault) from None
     except BadArgument as error:
-        raise BadArgument(*(on_line(number, fault) for fault in error.faults)) from None
+        raise BadArgument(*(on_line(number, fault) for fault in error.faults), more=error.more) from None
 
 
 def on_line(number: int, fault: Fault) -> Fault:

@@ -1,4 +1,4 @@
-"""Request bodies: what may stand in one, and JSON read more strictly than the standard library does.
+"""Request bodies: what may stand in one. JSON is read by `app.slicedjson`.
 
 RFC 8259 leaves open what a reader makes of `NaN`, of a name that stands twice in an object, and of half a
 surrogate pair. Each reader would choose its own meaning, and a journal keeps what was meant: so all of them
@@ -8,15 +8,17 @@ are refused here.
 from __future__ import annotations
 
 import asyncio
-import json
-from collections.abc import Callable
-from typing import Any, Final, NoReturn, TypeVar
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
+from app import slicedjson
 from app.api.problems import Refusal
-from app.mm.errors import BadArgument, Fault
+from app.mm.errors import BadArgument, Fault, Faults
+from app.slicedjson import NotJson
 
 JSON: Final = "application/json"
 NDJSON: Final = "application/x-ndjson"
@@ -79,6 +81,26 @@ async def off_loop(read: Callable[[bytes], T], body: bytes) -> T:
     return read(body) if len(body) <= AT_ONCE else await asyncio.to_thread(read, body)
 
 
+@asynccontextmanager
+async def freed(document: dict[str, Any], size: int) -> AsyncIterator[None]:
+    """Frees a document that was read from a long body when its work is done. size: of the body.
+
+    Not where the work was cancelled: a thread may still be at it.
+    """
+    try:
+        yield
+    except Exception:
+        await free(document, size)
+        raise
+    await free(document, size)
+
+
+async def free(document: dict[str, Any], size: int) -> None:
+    """Free a document, which nobody uses any more."""
+    if size > slicedjson.AT_ONCE:
+        await asyncio.to_thread(slicedjson.release, document)
+
+
 def as_object(document: Any) -> dict[str, Any]:
     """The document, if it is an object."""
     if not isinstance(document, dict):
@@ -89,44 +111,9 @@ def as_object(document: Any) -> dict[str, Any]:
 def loads(body: bytes, *where: str | int) -> Any:
     """JSON without loopholes. where: which part of the body this is. Raises Refusal (400)."""
     try:
-        text = body.decode()
-        document = DECODER.decode(text)
-        if "\\u" in text:
-            # The decoder joins surrogate pairs; only a lone half cannot be encoded again.
-            json.dumps(document, ensure_ascii=False).encode()
-    except UnicodeDecodeError as error:
-        raise broken(f"not UTF-8 at byte {error.start}", where) from None
-    except UnicodeEncodeError:
-        raise broken("half of a surrogate pair in a string", where) from None
-    except RecursionError:
-        raise broken("nested too deeply", where) from None
-    except json.JSONDecodeError as error:
-        raise broken(f"{error.msg} at line {error.lineno}, column {error.colno}", where) from None
+        return slicedjson.loads(body)
     except NotJson as error:
         raise broken(str(error), where) from None
-    except ValueError:
-        raise broken("a number has thousands of digits", where) from None
-    return document
-
-
-class NotJson(Exception):  # noqa: N818 - caught where it is raised
-    """What the standard library would let pass."""
-
-
-def members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object's members, each name once."""
-    document = dict(pairs)
-    if len(document) < len(pairs):
-        raise NotJson("a name stands twice in one object")
-    return document
-
-
-def no_number(word: str) -> NoReturn:
-    """NaN and Infinity are JavaScript, not JSON."""
-    raise NotJson(f"{word} is not a JSON number")
-
-
-DECODER: Final = json.JSONDecoder(object_pairs_hook=members, parse_constant=no_number)
 
 
 def broken(why: str, where: tuple[str | int, ...]) -> Refusal:
@@ -135,7 +122,11 @@ def broken(why: str, where: tuple[str | int, ...]) -> Refusal:
     return Refusal(400, f"the body cannot be read as JSON: {why}", *faults)
 
 
-def refuse_others(document: dict[str, Any], *known: str) -> list[Fault]:
+def refuse_others(document: dict[str, Any], *known: str) -> Faults:
     """A fault for every member that nobody asked for."""
     accepted = f"known are {', '.join(known)}" if known else "this path takes no members"
-    return [Fault((name[:40],), f"not known here; {accepted}") for name in document if name not in known]
+    faults = Faults()
+    for name in document:
+        if name not in known:
+            faults.add(name, f"not known here; {accepted}")
+    return faults

@@ -6,7 +6,8 @@ encoded twice: the arguments are judged where the machine is, and the bytes answ
 
 from __future__ import annotations
 
-from typing import Any
+import re
+from typing import Any, Final
 
 from fastapi import APIRouter
 from starlette.requests import Request
@@ -21,6 +22,8 @@ from app.api.requests import BASE, asked, check_parameters, etag, has_terms
 from app.mm.errors import BadArgument
 from app.sessions import Applied, Terms
 from app.sessions.errors import BatchBlocked
+
+SECONDS: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,9})?")
 
 router = APIRouter(tags=["calls"], prefix="/sessions/{id:id}")
 
@@ -65,13 +68,10 @@ def wait_of(request: Request) -> float:
     """`?wait=SECONDS`: how long a blocked call may wait to be woken."""
     check_parameters(request, {"wait"})
     limit = request.app.state.settings.wait_limit
-    try:
-        seconds = float(request.query_params.get("wait", "0"))  # there are queries without parameters: "?&"
-    except ValueError:
-        seconds = -1
-    if not 0 <= seconds <= limit:
+    given = request.query_params.get("wait", "0")  # there are queries without parameters: "?&"
+    if not SECONDS.fullmatch(given) or float(given) > limit:
         raise BadArgument.at(("query", "wait"), f"seconds, from 0 to {limit:g}")
-    return seconds
+    return float(given)
 
 
 @router.post(
@@ -80,7 +80,8 @@ def wait_of(request: Request) -> float:
 async def calls(request: Request) -> Response:
     """Up to 10,000 calls in one transaction. NDJSON is answered with NDJSON, JSON and text with JSON."""
     form = media_type(request, *FORMS)
-    batch = await off_loop(lambda body: read_batch(form, body), await request.body())
+    most = request.app.state.settings.batch_calls
+    batch = await off_loop(lambda body: read_batch(form, body, most), await request.body())
     answered = lines if form == NDJSON else outcomes
     return await on_terms(request, lambda terms: apply(request, batch, terms), answered)
 
@@ -99,9 +100,6 @@ def lines(made: list[Applied]) -> Response:
 
 async def apply(request: Request, batch: Batch, terms: Terms | None) -> list[Applied]:
     """Applies a batch; faults are reported where the sender's form has them."""
-    limit = request.app.state.settings.batch_calls
-    if not 1 <= len(batch.items) <= limit:
-        raise BadArgument.at("calls", f"from 1 to {limit} calls")
     sessions, principal, sid = asked(request)
     try:
         return await sessions.batch(principal, sid, batch.items, counters=batch.counters, terms=terms)

@@ -24,6 +24,7 @@ STATUSES: Final = {
     409: "a call by a task that sleeps, or a session that takes no calls",
     412: "the session is not at the seq that If-Match names; its ETag is in the answer",
     413: "the body is over the limit",
+    414: "a path and query of more than 8192 characters",
     415: "another content type is needed",
     422: "fields at fault",
     429: "too many requests",

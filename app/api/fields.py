@@ -8,7 +8,6 @@ from typing import Any, Final, NamedTuple
 
 from app.api.bodies import refuse_others
 from app.mm.calls import JSON_INT_MAX
-from app.mm.errors import BadArgument, Fault
 
 ID_FORM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
@@ -50,9 +49,8 @@ def taken(
     for name, kind in known.items():
         if name not in document:
             if name in required:
-                faults.append(Fault((name,), f"required: {kind.words}"))
+                faults.add(name, f"required: {kind.words}")
         elif not kind.fits(document[name]):
-            faults.append(Fault((name,), kind.words))
-    if faults:
-        raise BadArgument(*faults)
+            faults.add(name, kind.words)
+    faults.check()
     return document

@@ -13,7 +13,6 @@ from app.api.bodies import JSON, json_object, optional_object, refuse_others
 from app.api.repeatable import on_terms
 from app.api.requests import BASE, answer, asked, etag
 from app.mm.calls import JSON_INT_MAX
-from app.mm.errors import BadArgument, Fault
 from app.sessions import Applied, SessionInfo
 
 router = APIRouter(tags=["history"], prefix="/sessions/{id:id}")
@@ -29,9 +28,8 @@ async def rewind(request: Request) -> Response:
     faults = refuse_others(document, "to")
     to: Any = document.get("to")
     if not is_seq(to):
-        faults.append(Fault(("to",), "required: the seq of a row, or the one the session starts at"))
-    if faults:
-        raise BadArgument(*faults)
+        faults.add("to", "required: the seq of a row, or the one the session starts at")
+    faults.check()
     sessions, principal, sid = asked(request)
     return await on_terms(request, lambda terms: sessions.rewind(principal, sid, to, terms=terms), rewound)
 
@@ -45,9 +43,7 @@ async def undo(request: Request) -> Response:
 
     Undone again, it goes back by one more call.
     """
-    faults = refuse_others(await optional_object(request))
-    if faults:
-        raise BadArgument(*faults)
+    refuse_others(await optional_object(request)).check()
     sessions, principal, sid = asked(request)
     return await on_terms(request, lambda terms: sessions.undo(principal, sid, terms=terms), rewound)
 
@@ -69,11 +65,10 @@ async def fork(request: Request) -> Response:
     faults = refuse_others(document, "at", "name")
     at, name = document.get("at"), document.get("name")
     if at is not None and not is_seq(at):
-        faults.append(Fault(("at",), "the seq of a row, or the one the session starts at"))
+        faults.add("at", "the seq of a row, or the one the session starts at")
     if not isinstance(name, str | None):
-        faults.append(Fault(("name",), "a string"))
-    if faults:
-        raise BadArgument(*faults)
+        faults.add("name", "a string")
+    faults.check()
     sessions, principal, sid = asked(request)
     return await on_terms(request, lambda terms: sessions.fork(principal, sid, at, name, terms=terms), forked)
 

@@ -23,13 +23,14 @@ class Fault(BaseModel):
 
 
 class Problem(BaseModel):
-    """RFC 9457. `errors` is there where fields are at fault."""
+    """RFC 9457. `errors`: the fields at fault, the first 20 of them. `more`: how many are not listed."""
 
     type: str
     title: str
     status: int
     detail: str
-    errors: list[Fault] = []
+    errors: list[Fault] = Field([], max_length=20)
+    more: int = 0
 
 
 class Health(BaseModel):

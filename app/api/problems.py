@@ -19,7 +19,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from app.mm.calltext import Malformed
-from app.mm.errors import BadArgument, Fault, NoRoom, TaskBlocked
+from app.mm.errors import FAULTS_SHOWN, BadArgument, Fault, Faults, NoRoom, TaskBlocked, shortened
 from app.pacing import TooSlow
 from app.sessions.errors import (
     BatchBlocked,
@@ -36,18 +36,32 @@ from app.sessions.errors import (
 
 MEDIA_TYPE: Final = "application/problem+json"
 
+# Bytes of a problem document, and characters of its detail. However much a client sends, the answer is short.
+DOCUMENT_SIZE: Final = 16 << 10
+DETAIL_SHOWN: Final = 1_000
+
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong, for one request. faults: the fields at fault. headers: sent beside the document."""
+    """What went wrong, for one request.
+
+    faults: the fields at fault. headers: sent beside the document. more: fields at fault beside those.
+    """
 
     status: int
     detail: str
     faults: tuple[Fault, ...] = ()
     headers: Mapping[str, str] = field(default_factory=dict)
+    more: int = 0
 
-    def as_json(self) -> dict[str, Any]:
-        """The problem document. `about:blank` says that the status is all there is to the type."""
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "detail", shortened(self.detail, DETAIL_SHOWN))
+
+    def as_json(self, most: int = FAULTS_SHOWN) -> dict[str, Any]:
+        """The problem document, with at most so many faults.
+
+        `about:blank` says that the status is all there is to the type.
+        """
         doc: dict[str, Any] = {
             "type": "about:blank",
             "title": HTTPStatus(self.status).phrase,
@@ -55,13 +69,22 @@ class Problem:
             "detail": self.detail,
         }
         if self.faults:
-            doc["errors"] = [{"loc": list(fault.loc), "msg": fault.msg} for fault in self.faults]
+            doc["errors"] = [{"loc": list(fault.loc), "msg": fault.msg} for fault in self.faults[:most]]
+        if more := self.more + len(self.faults[most:]):
+            doc["more"] = more
         return doc
+
+    def body(self) -> bytes:
+        """The problem document as bytes: with as many of the faults as a document may hold."""
+        for most in range(FAULTS_SHOWN, 1, -1):
+            body = json.dumps(self.as_json(most)).encode()
+            if len(body) <= DOCUMENT_SIZE:
+                return body
+        return json.dumps(self.as_json(1)).encode()
 
     def response(self) -> Response:
         """The answer."""
-        body = json.dumps(self.as_json()).encode()
-        return Response(body, self.status, headers=dict(self.headers), media_type=MEDIA_TYPE)
+        return Response(self.body(), self.status, headers=dict(self.headers), media_type=MEDIA_TYPE)
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, raised where it is known
@@ -81,7 +104,7 @@ class TooLarge(Exception):  # noqa: N818 - as Refusal
 
 def fields(error: BadArgument) -> Problem:
     """Fields at fault."""
-    return Problem(422, str(error), error.faults)
+    return Problem(422, str(error), error.faults, more=error.more)
 
 
 def unreadable(error: Malformed) -> Problem:
@@ -91,14 +114,10 @@ def unreadable(error: Malformed) -> Problem:
 
 def parameters(error: RequestValidationError) -> Problem:
     """Query and path parameters at fault, as FastAPI found them."""
-    return fields(
-        BadArgument(
-            *(
-                Fault(tuple(found["loc"]), found["msg"].removeprefix("Value error, "))
-                for found in error.errors()
-            )
-        )
-    )
+    faults = Faults()
+    for found in error.errors():
+        faults.add(tuple(found["loc"]), found["msg"].removeprefix("Value error, "))
+    return fields(BadArgument(*faults.first, more=faults.more))
 
 
 def by_router(error: HTTPException) -> Problem:

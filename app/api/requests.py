@@ -12,7 +12,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.bodies import JSON
-from app.mm.errors import BadArgument, Fault
+from app.mm.errors import BadArgument, Faults
 from app.mm.vocabulary import CALLS
 from app.sessions import LISTS, Principal, Sessions, principal_of
 
@@ -87,10 +87,14 @@ def check_parameters(request: Request, known: set[str]) -> None:
     """Raises BadArgument for query parameters that are not known, or are given twice."""
     given = [name for name, _ in request.query_params.multi_items()]
     accepted = f"this path takes {', '.join(sorted(known))}" if known else "this path takes none"
-    faults = [Fault(("query", name[:40]), f"not known; {accepted}") for name in given if name not in known]
-    faults += [Fault(("query", name), "given twice") for name in known if given.count(name) > 1]
-    if faults:
-        raise BadArgument(*faults)
+    faults = Faults()
+    for name in given:
+        if name not in known:
+            faults.add(("query", name), f"not known; {accepted}")
+    for name in known:
+        if given.count(name) > 1:
+            faults.add(("query", name), "given twice")
+    faults.check()
 
 
 def answer(document: Any, status: int = 200, **headers: str) -> Response:

@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api import docs, models
-from app.api.bodies import json_object, refuse_others
+from app.api.bodies import freed, json_object, refuse_others
 from app.api.moving import created, import_session, is_file
 from app.api.parameters import Cursor, Limit
 from app.api.repeatable import on_terms, seq_of
 from app.api.requests import BASE, answer, asked, etag, sessions_of
-from app.mm.errors import BadArgument, Fault
+from app.mm.errors import BadArgument
 from app.sessions import SessionInfo, Terms, principal_of
 
 router = APIRouter(tags=["sessions"])
@@ -25,14 +27,19 @@ async def create(request: Request) -> Response:
     if is_file(request):
         return await import_session(request)
     document = await json_object(request)
+    async with freed(document, len(await request.body())):
+        return await create_from(request, document)
+
+
+async def create_from(request: Request, document: dict[str, Any]) -> Response:
+    """A session as a document describes it."""
     faults = refuse_others(document, "name", "machine")
     name, machine = document.get("name"), document.get("machine", {})
     if not isinstance(name, str | None):
-        faults.append(Fault(("name",), "a string"))
+        faults.add("name", "a string")
     if not isinstance(machine, dict):
-        faults.append(Fault(("machine",), 'an object, as {"profile": "x86_64-1g"}'))
-    if faults:
-        raise BadArgument(*faults)
+        faults.add("machine", 'an object, as {"profile": "x86_64-1g"}')
+    faults.check()
     sessions, principal = sessions_of(request), principal_of(request.scope)
     return await on_terms(
         request, lambda terms: sessions.create(principal, name, machine, terms=terms), created
@@ -63,9 +70,8 @@ async def rename(request: Request) -> Response:
     document = await json_object(request)
     faults = refuse_others(document, "name")
     if not isinstance(document.get("name"), str):
-        faults.append(Fault(("name",), "required: a string"))
-    if faults:
-        raise BadArgument(*faults)
+        faults.add("name", "required: a string")
+    faults.check()
     sessions, principal, sid = asked(request)
     return shown(await sessions.rename(principal, sid, document["name"], terms=Terms(seq_of(request))))
 

@@ -31,7 +31,6 @@ STAYS_SIGNED_IN: Final = 14.0
 REMEMBERED: Final = 10.0  # seconds for which another process's taking back of a token may be missed
 KNOWN: Final = 20_000
 TOKENS: Final = 20  # of one person for one use: browsers and devices, scripts that sign in each time
-KEY_LENGTH: Final = 1_000  # of a name that is tried: a character may become several
 JOINS_A_SECOND: Final = 20.0  # by one code
 JOINS_AT_ONCE: Final = 400
 TRIES_A_SECOND: Final = 1.0  # of passwords, by strangers from one address
@@ -166,7 +165,7 @@ class Entrance:
         up. Raises Forbidden for what does not fit, whether or not there is such a name, and TooMany after
         some failures.
         """
-        key = wording.key_of(name)[:KEY_LENGTH]
+        key = wording.key_of(name)
         row, known = await self._sessions.query(_account_at, key, mark)
         if known is None:
             attempts, tried = self._attempts, key
@@ -335,7 +334,7 @@ def _issue(db: Connection, row: TokenRow) -> None:
     if people.account(db, row.holder) is None and people.member(db, row.holder) is None:
         raise NotFound("member", "that you were")
     people.add_token(db, row)
-    people.keep_newest(db, row.holder, row.use, TOKENS)
+    people.keep_newest(db, row, TOKENS)
 
 
 def _good(db: Connection, sha256: str, *uses: str) -> TokenRow | None:

@@ -75,14 +75,19 @@ class Labs:
         """Where a session stands in its lab; None for one that is in none. Raises NotFound."""
         return await self._sessions.query(place_of, person, session_id)
 
+    async def _forget_old(self) -> None:
+        """Delete what is too old."""
+        await self._sessions.execute(partial(people.sweep_tokens, before=now()))
+        gone = await self.rooms.forget_idle()
+        if gone:
+            log.warning("%d labs were deleted: nothing has happened there for long", gone)
+
     async def _sweep(self) -> None:
         while True:
             try:
-                await self._sessions.execute(partial(people.sweep_tokens, before=now()))
                 await self.rooms.clear_orphans()
-                gone = await self.rooms.forget_idle()
-                if gone:
-                    log.warning("%d labs were deleted: nothing has happened there for long", gone)
+                if await self._sessions.clock_trusted():
+                    await self._forget_old()
             except (Busy, StorageFull) as error:
                 log.info("what is too old is kept for now: %s", error)
             except Exception:

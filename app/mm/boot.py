@@ -108,9 +108,9 @@ def write_settings(m: Machine, settings: Mapping[str, Any]) -> None:
 
     Raises BadArgument for what the call `sysctl` or the kernel refuses.
     """
-    unknown = [str(name) for name in settings if name not in SYSCTLS]
-    if unknown:
-        raise BadArgument.at(("sysctl", unknown[0]), f"unknown; known are {', '.join(SYSCTLS)}")
+    unknown = next((str(name) for name in settings if name not in SYSCTLS), None)
+    if unknown is not None:
+        raise BadArgument.at(("sysctl", unknown), f"unknown; known are {', '.join(SYSCTLS)}")
     for name in SYSCTLS:
         if name not in settings:
             continue

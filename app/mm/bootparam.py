@@ -12,7 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from app.mm.document import Document
-from app.mm.errors import BadArgument, Fault
+from app.mm.errors import BadArgument, Faults
 from app.mm.profiles import DEFAULT_PROFILE, GIB, KIB, MAX_CPUS, MIB, PROFILES, TIB, Profile
 
 if TYPE_CHECKING:
@@ -62,9 +62,10 @@ def parse(doc: Mapping[str, Any]) -> BootParam:
     if not isinstance(name, str) or name not in PROFILES:
         raise BadArgument.at("profile", f"one of {', '.join(PROFILES)}")
     profile = PROFILES[name]
-    faults = [
-        Fault((str(key),), f"unknown; known are {', '.join(FIELDS)}") for key in doc if key not in FIELDS
-    ]
+    faults = Faults()
+    for key in doc:
+        if key not in FIELDS:
+            faults.add(str(key), f"unknown; known are {', '.join(FIELDS)}")
     lecture = doc.get("lecture") is True
     values: dict[str, Any] = {
         "memory": profile.memory,
@@ -83,23 +84,21 @@ def parse(doc: Mapping[str, Any]) -> BootParam:
             try:
                 values[key] = FIELDS[key](value, profile)
             except BadArgument as error:
-                faults += error.under(key).faults
-    if not faults:
-        faults += fitting(values)
-    if faults:
-        raise BadArgument(*faults)
+                faults.extend(error.under(key))
+    faults.check()
+    check_fitting(values)
     return BootParam(profile=name, **values)
 
 
-def fitting(values: Mapping[str, Any]) -> list[Fault]:
-    """Faults of fields that are good each for itself, but not together."""
-    faults = []
+def check_fitting(values: Mapping[str, Any]) -> None:
+    """Raises BadArgument for fields that are good each for itself, but not together."""
+    faults = Faults()
     memory, nodes = values["memory"], values["nodes"]
     if nodes > 1 and memory < nodes * NODE_STEP:
-        faults.append(Fault(("nodes",), f"at most {max(1, memory // NODE_STEP)}: a node has at least 128M"))
+        faults.add("nodes", f"at most {max(1, memory // NODE_STEP)}: a node has at least 128M")
     if values["movablecore"] >= memory:
-        faults.append(Fault(("movablecore",), "less than the machine's memory"))
-    return faults
+        faults.add("movablecore", "less than the machine's memory")
+    faults.check()
 
 
 def apply(m: Machine, param: BootParam) -> None:

@@ -14,7 +14,7 @@ from typing import Any, Final
 
 from app.mm import gfp as gfp_masks
 from app.mm import runs as block_runs
-from app.mm.errors import BadArgument, Fault
+from app.mm.errors import BadArgument, Faults
 from app.mm.memory_model import MemoryModel
 from app.mm.runs import Run
 from app.mm.vocabulary import CALLS, CONTEXTS, SLAB_FLAGS, SYSCTLS, Arg, CallSpec
@@ -288,7 +288,7 @@ class Parser:
         self.body = body
         self.model = model
         self.known = known
-        self.faults: list[Fault] = []
+        self.faults = Faults()
         self.used: set[str] = set()
 
     def call(self) -> Call:
@@ -314,9 +314,8 @@ class Parser:
             call.start, call.step, call.count = self.slice()
         for key in self.body:
             if key not in self.used:
-                self.faults.append(Fault((str(key)[:40],), f"{self.spec.name} takes no such argument"))
-        if self.faults:
-            raise BadArgument(*self.faults)
+                self.faults.add(str(key), f"{self.spec.name} takes no such argument")
+        self.faults.check()
         value = args.get("page", args.get("addr"))
         return select(call, value, self.model) if isinstance(value, tuple) else call
 
@@ -325,12 +324,12 @@ class Parser:
         self.used.add(name)
         if name not in self.body:
             if arg.required:
-                self.faults.append(Fault((name,), f"required: {arg.doc}"))
+                self.faults.add(name, f"required: {arg.doc}")
             return arg.default
         try:
             return check(self.body[name], self)
         except BadArgument as error:
-            self.faults.extend(error.under(name).faults)
+            self.faults.extend(error.under(name))
             return arg.default
 
     def page(self, arg: Arg, args: dict[str, Any]) -> None:
@@ -339,9 +338,7 @@ class Parser:
         given = [form for form in forms if form in self.body]
         self.used.update(forms)
         if len(given) != 1:
-            self.faults.append(
-                Fault((given[1] if given else forms[0],), f"give exactly one of {', '.join(forms)}")
-            )
+            self.faults.add(given[1] if given else forms[0], f"give exactly one of {', '.join(forms)}")
             return
         check = {"pfn": check_pfn, "page": check_page, "addr": check_addr}[given[0]]
         value = self.field(given[0], check, arg)
@@ -356,11 +353,9 @@ class Parser:
         until = self.field("until", check_until, _UNTIL)
         frames = frames_of(args)
         if repeat is not None and repeat > 1 and frames * repeat > MAX_FRAMES_PER_CALL:
-            self.faults.append(
-                Fault(
-                    ("repeat",),
-                    f"one call may touch {MAX_FRAMES_PER_CALL} frames; this one asks for {frames * repeat}",
-                )
+            self.faults.add(
+                "repeat",
+                f"one call may touch {MAX_FRAMES_PER_CALL} frames; this one asks for {frames * repeat}",
             )
         if repeat is None and until is not None:
             repeat = longest_loop(frames)

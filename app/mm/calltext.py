@@ -30,6 +30,9 @@ from app.mm.vocabulary import CALLS, Arg, CallSpec
 # machine has that many frames, and no kernel address is smaller.
 LOWEST_KERNEL_ADDRESS: Final = 0xC0000000
 
+# A line that frees 100,000 blocks one by one, in hexadecimal, is a little shorter.
+LINE_LENGTH: Final = 4 << 20
+
 UNITS: Final = {"": 1, "K": 1 << 10, "M": 1 << 20, "G": 1 << 30}
 NUMBER: Final = re.compile(r"(-?)(?:0x([0-9a-fA-F]{1,16})|([0-9]{1,19}))([KMG]?)")
 NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*+"
@@ -72,6 +75,8 @@ class Line(NamedTuple):
 
 def parse_line(text: str) -> Line:
     """One line of text. Raises Malformed where it is no call, BadArgument where a field cannot be."""
+    if len(text) > LINE_LENGTH:
+        raise Malformed(f"a line has at most {LINE_LENGTH} characters")
     code = "".join(CODE.findall(text)[:1])
     if not code.strip():
         return Line(None, None, {})

@@ -9,6 +9,7 @@ from typing import Any, Final, NoReturn
 from app.mm.errors import BadArgument, Location
 
 WORD: Final = re.compile(r"[!-~]+")
+HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,16}")
 
 # The types themselves, for signatures: within the class their names are those of the methods that read them.
 Int = int
@@ -79,11 +80,8 @@ class Document:
     def int(self, low: Int, high: Int) -> Int:
         """An integer in the range, also as a hexadecimal string."""
         value = self.value
-        if isinstance(value, str) and len(value) <= 18 and value.startswith("0x"):
-            try:
-                value = int(value, 16)
-            except ValueError:
-                self.fault("a number")
+        if isinstance(value, str) and HEX.fullmatch(value):
+            value = int(value, 16)
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             self.fault(f"a number from {low} to {high}")
         return value

@@ -7,6 +7,7 @@ loaded. Two dumps are equal exactly when the two machines would answer every lat
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left, bisect_right
 from collections.abc import Callable, Sequence
 from itertools import pairwise
@@ -33,6 +34,10 @@ from app.mm.mmzone import (
 )
 from app.mm.page import STATES, Page
 from app.mm.sysctl import MIN_PERCPU_PAGELIST_HIGH_FRACTION
+
+# A free list's key is its order and migratetype, a per-CPU list's its index.
+FREE_LIST: Final = re.compile(rf"([0-9]{{1,2}})([{MIGRATE_LETTERS}])")
+PCP_LIST: Final = re.compile(r"[0-9]{1,2}")
 
 MAX_PFN: Final = 1 << 32
 MAX_PAGEBLOCKS: Final = 1 << 19
@@ -363,14 +368,10 @@ def load_free_lists(doc: Document, zone: Zone, *, trusted: bool) -> None:
     """Each list from head to tail."""
     last = zone.end_pfn - 1
     for key, entry in doc.items():
-        if (
-            len(key) < 2
-            or key[-1] not in MIGRATE_LETTERS
-            or not key[:-1].isdecimal()
-            or int(key[:-1]) >= MAX_ORDER
-        ):
+        name = FREE_LIST.fullmatch(key)
+        if name is None or int(name[1]) >= MAX_ORDER:
             entry.fault("named by an order and a type, like 0U")
-        order, migratetype = int(key[:-1]), MIGRATE_LETTERS.index(key[-1])
+        order, migratetype = int(name[1]), MIGRATE_LETTERS.index(name[2])
         pfns = list(entry.value) if trusted else entry.ints(zone.start_pfn, last, zone.spanned_pages)
         first, stop = 0, 0
         if order == MAX_ORDER - 1 and migratetype == zone.default_migratetype:
@@ -426,7 +427,7 @@ def load_pcp(doc: Document, zone: Zone, cpus: int) -> None:
         pcp.batch = entry["batch"].int(1, 1 << 16)
         pcp.free_factor = entry["free_factor"].int(0, 5)
         for key, pages in entry["lists"].items():
-            if not key.isdecimal() or len(key) > 2 or int(key) >= NR_PCP_LISTS:
+            if not PCP_LIST.fullmatch(key) or int(key) >= NR_PCP_LISTS:
                 pages.fault(f"named by an index below {NR_PCP_LISTS}")
             index = int(key)
             pcp.lists[index].extend(pages.ints(zone.start_pfn, zone.end_pfn - 1, MAX_PFN))

@@ -8,24 +8,85 @@ or a BUG text.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 Location = tuple[str | int, ...]
+
+# An error is read by a person, and is made of what a client sent: so each part of it is bounded.
+FAULTS_SHOWN: Final = 20
+NAME_SHOWN: Final = 40
+MESSAGE_SHOWN: Final = 400
+DEPTH_SHOWN: Final = 12
+TEXT_SHOWN: Final = 900
+
+
+def shortened(text: str, most: int) -> str:
+    """The text, or its beginning with an ellipsis."""
+    return text if len(text) <= most else f"{text[: most - 1]}…"
 
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One field at fault: where it stands and what would be accepted."""
+    """One field at fault: where it stands and what would be accepted. Long names and texts are shortened."""
 
     loc: Location
     msg: str
 
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "loc", tuple(map(shown, self.loc[:DEPTH_SHOWN])))
+        object.__setattr__(self, "msg", shortened(self.msg, MESSAGE_SHOWN))
+
+
+def shown(part: str | int) -> str | int:
+    """One step of a place, as an error shows it."""
+    return shortened(part, NAME_SHOWN) if isinstance(part, str) else part
+
+
+class Faults:
+    """Collects faults. The first 20 are kept; further ones are only counted."""
+
+    __slots__ = ("first", "more")
+
+    def __init__(self) -> None:
+        self.first: list[Fault] = []
+        self.more = 0
+
+    def add(self, loc: str | Location, msg: str) -> None:
+        """One more."""
+        if len(self.first) < FAULTS_SHOWN:
+            self.first.append(Fault((loc,) if isinstance(loc, str) else loc, msg))
+        else:
+            self.more += 1
+
+    def extend(self, error: BadArgument) -> None:
+        """Those of an error."""
+        room = FAULTS_SHOWN - len(self.first)
+        self.first += error.faults[:room]
+        self.more += max(0, len(error.faults) - room) + error.more
+
+    def check(self) -> None:
+        """Raises BadArgument where there are any."""
+        if self.first:
+            raise BadArgument(*self.first, more=self.more)
+
 
 class BadArgument(ValueError):  # noqa: N818 - what it is about, as in the HTTP contract
-    """One or more fields of a call or of a machine's description cannot be accepted."""
+    """One or more fields of a call or of a machine's description cannot be accepted.
 
-    def __init__(self, *faults: Fault) -> None:
-        super().__init__("; ".join(f"{'.'.join(map(str, f.loc)) or 'request'}: {f.msg}" for f in faults))
-        self.faults = faults
+    faults: the first 20. more: how many there are beside them.
+    """
+
+    def __init__(self, *faults: Fault, more: int = 0) -> None:
+        self.faults = faults[:FAULTS_SHOWN]
+        self.more = more + len(faults) - len(self.faults)
+        super().__init__(self.text())
+
+    def text(self) -> str:
+        """All faults in one line."""
+        places = (".".join(map(str, fault.loc)) or "request" for fault in self.faults)
+        words = "; ".join(f"{place}: {fault.msg}" for place, fault in zip(places, self.faults, strict=True))
+        words = shortened(words, TEXT_SHOWN)
+        return f"{words}; and {self.more:,} more" if self.more else words
 
     @classmethod
     def at(cls, loc: str | Location, msg: str) -> BadArgument:
@@ -34,7 +95,7 @@ class BadArgument(ValueError):  # noqa: N818 - what it is about, as in the HTTP 
 
     def under(self, *prefix: str | int) -> BadArgument:
         """The same faults, seen from an enclosing document (`["calls", 3, …]`)."""
-        return BadArgument(*(Fault((*prefix, *f.loc), f.msg) for f in self.faults))
+        return BadArgument(*(Fault((*prefix, *f.loc), f.msg) for f in self.faults), more=self.more)
 
 
 class TaskBlocked(Exception):  # noqa: N818 - a state of the machine, not an error of ours

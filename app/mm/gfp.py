@@ -13,6 +13,7 @@ from functools import lru_cache
 from typing import Final
 
 from app.mm.errors import BadArgument
+from app.mm.numerals import unsigned
 
 __GFP_DMA: Final = 0x1
 __GFP_HIGHMEM: Final = 0x2
@@ -244,13 +245,8 @@ def parse_names(text: str) -> int:
 
 def as_number(word: str) -> int | None:
     """A decimal or hexadecimal gfp_t; None where the word is no such number."""
-    if len(word) > 12 or not word.isascii():
-        return None
-    try:
-        number = int(word, 0)
-    except ValueError:
-        return None
-    return number if 0 <= number <= GFP_MAX and word[0].isdigit() and "_" not in word else None
+    number = unsigned(word)
+    return number if number is not None and number <= GFP_MAX else None
 
 
 @lru_cache(maxsize=1024)

@@ -7,7 +7,7 @@ from time import perf_counter, thread_time
 from typing import Any, Final
 
 from app.mm.calls import NAME, Call, Named
-from app.mm.errors import BadArgument, Fault, TaskBlocked
+from app.mm.errors import BadArgument, Faults, TaskBlocked
 from app.mm.vocabulary import CALLS
 from app.sessions import bounds, weight
 from app.sessions.access import Principal
@@ -20,9 +20,6 @@ from app.store.states import State
 
 # States that are kept of one batch at most.
 STATES: Final = 8
-
-# Calls with faults after which no more is read: a person mends these first.
-_FAULTY: Final = 20
 
 
 class Progress:
@@ -60,8 +57,7 @@ class Progress:
         self._known = set(self.names)
         self._calls: list[Call] = []
         self._read_before: dict[tuple[Any, ...], Call] = {}
-        self._faults: list[Fault] = []
-        self._faulty = 0
+        self._faults = Faults()
         self._read = 0
         self._asked = 0
         self._work = 0
@@ -117,23 +113,19 @@ class Progress:
         place, item = self._read, self.items[self._read]
         self._read += 1
         if item.call not in CALLS:
-            self._fault(Fault(("calls", place, "call"), f"no such call: {item.call[:40]!r}"))
+            self._faults.add(("calls", place, "call"), f"no such call: {item.call[:40]!r}")
         else:
             try:
                 call = self._parsed(item)
             except BadArgument as error:
-                self._fault(*error.under("calls", place).faults)
+                self._faults.extend(error.under("calls", place))
             else:
                 self._calls.append(call)
                 self._count(place, weight.asked(call, self.names))
         if item.as_name is not None:
             self._name(place, item.as_name)
-        if self._faults and (self._read == len(self.items) or self._faulty >= _FAULTY):
-            raise BadArgument(*self._faults)
-
-    def _fault(self, *faults: Fault) -> None:
-        self._faulty += 1
-        self._faults += faults
+        if self._read == len(self.items):
+            self._faults.check()
 
     def _count(self, place: int, blocks: int) -> None:
         """Add what a call asks for, as far as that can be seen from the batch alone."""
@@ -160,8 +152,8 @@ class Progress:
 
     def _name(self, place: int, name: str) -> None:
         if not NAME.fullmatch(name):
-            self._fault(
-                Fault(("calls", place, "as"), "a name is a letter or _, then up to 31 letters, digits, _")
+            self._faults.add(
+                ("calls", place, "as"), "a name is a letter or _, then up to 31 letters, digits, _"
             )
         self._known.add(name)
         if len(self._known) > self.most_names:

@@ -9,29 +9,30 @@ import hashlib
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import IO, Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
+from app import slicedjson
 from app.mm.calltext import Malformed
 from app.mm.errors import BadArgument, Fault
 from app.mm.machine import Machine
 from app.sessions import naming, opening
 from app.sessions.errors import LimitReached
 from app.sessions.exporting import FORMAT, WITH_LISTS
-from app.sessions.live import written
 from app.sessions.named import SEQ_MIN, named_of
 from app.sessions.queries import ANY, Room
 from app.sessions.retelling import Rewinds, Told, Untold
 from app.sessions.turns import go_on
 from app.sessions.waits import REWINDS
+from app.slicedjson import NotJson
 
 LINE: Final = 16 << 20  # bytes; no row that a session can have is as long
 
 SEQ_MAX: Final = 1 << 52
 TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}\.[0-9]{3}Z")
-AHEAD: Final = timedelta(minutes=5)  # by which the clock of another server may go before this one
+LATEST: Final = "9999"  # from here on there would be no later time for what is made here
 BY_LENGTH: Final = 100
 
 HEADER: Final = frozenset(
@@ -102,7 +103,6 @@ def examine(file: IO[bytes], limits: Limits) -> Document:
     raw = line_of(file, 1, limits.header)
     digest.update(raw)
     document = read_header(decoded(raw, 1))
-    until = written(datetime.now(UTC) + AHEAD)
     number = 1
     for number, raw in enumerate(rest_of(file), 2):
         go_on()
@@ -119,7 +119,7 @@ def examine(file: IO[bytes], limits: Limits) -> Document:
             return document
         if seq <= document.seq:
             row = row_of(line, number, seq)
-            read_time(row, number, document, until)
+            read_time(row, number, document)
             read_rewind(row, number, document)
         else:
             read_name(line, number, document, limits)
@@ -148,8 +148,8 @@ def line_of(file: IO[bytes], number: int, limit: int | None) -> bytes:
 def decoded(raw: bytes, number: int) -> dict[str, Any]:
     """A line, which is an object."""
     try:
-        line = from_json(raw, allow_inf_nan=False)
-    except ValueError as error:
+        line = slicedjson.loads(raw) if len(raw) > slicedjson.AT_ONCE else from_json(raw, allow_inf_nan=False)
+    except (ValueError, NotJson) as error:
         raise Unreadable(number, f"no JSON: {error}") from None
     if not isinstance(line, dict):
         raise Unreadable(number, "every line of an export is a JSON object")
@@ -216,15 +216,15 @@ def row_of(line: dict[str, Any], number: int, seq: int) -> TellableRow:
     return TellableRow(Told(seq, call, args, when, by), line["effective"], outcome)
 
 
-def read_time(row: TellableRow, number: int, document: Document, until: str) -> None:
-    """Note when a row was made, which is a time that has been. until: what this server takes for now."""
+def read_time(row: TellableRow, number: int, document: Document) -> None:
+    """Note when a row was made. The clock of the server that made it may have been ahead of this one's."""
     when = row.told.time
     try:
         datetime.fromisoformat(when)
     except ValueError:
         raise wrong(number, f"outcome: there is no `time` {when}") from None
-    if when > until:
-        raise wrong(number, f"outcome: `time` {when} has not come yet")
+    if when >= LATEST:
+        raise wrong(number, f"outcome: `time` {when} is no time before the year 9999")
     document.latest = max(document.latest, when)
 
 

@@ -16,9 +16,10 @@ from typing import IO, Any, Final
 
 from pydantic_core import to_json
 
+from app.collector import gc_paused
 from app.mm.calls import Named
 from app.mm.machine import ENGINE
-from app.sessions import blocklists, exported, naming, opening, queries, snapshots
+from app.sessions import blocklists, exported, naming, queries, snapshots
 from app.sessions.answers import SessionInfo
 from app.sessions.encoding import short
 from app.sessions.errors import Busy, Conflict, LimitReached
@@ -48,14 +49,14 @@ def prepare(store: Store, file: IO[bytes], owner: str, limits: exported.Limits) 
     After an exception nothing of it is left.
     """
     file.seek(0)
-    with opening.gc_paused():
+    with gc_paused():
         document = exported.examine(file, limits)
     description = document.machine.describe()
     row = SessionRow(
         id=naming.new_id(),
         owner=owner,
         name=document.name,
-        created=max(now(), after(document.latest)),
+        created=now(),
         engine=ENGINE,
         machine=to_json(description).decode(),
         boot=None if document.boot is None else to_json(document.boot).decode(),
@@ -75,6 +76,7 @@ def prepare(store: Store, file: IO[bytes], owner: str, limits: exported.Limits) 
         file.readline()
         _tell(file, document, written_to, limits)
         _write_names(file, document, written_to, owner)
+        written_to.begun_after(document.latest)
     except BaseException:
         discard(store, row.id)
         raise
@@ -96,7 +98,7 @@ def _tell(file: IO[bytes], document: exported.Document, to: _Writing, limits: ex
     with Retelling(document.machine, document.rewinds, to.list_of) as retelling:
         done = 0
         while done < document.rows:
-            with opening.gc_paused():
+            with gc_paused():
                 for number, raw in islice(lines, PART_ROWS):
                     go_on()
                     seq = document.start + number - first + 1
@@ -231,6 +233,10 @@ class _Writing:
         with self._store.reading() as db:
             stored = lists.get(db, self._id, named.seq)
         return stored is not None and (stored.sha256, stored.blocks) == (named.sha256, named.blocks)
+
+    def begun_after(self, latest: str) -> None:
+        """Have the session begin behind all rows of the file: its clock may have been ahead of this one."""
+        self._write(lambda db: imports.begin_later(db, self._id, after(latest)))
 
     def name(self, person: str, named: dict[str, str]) -> None:
         """Names of a person."""

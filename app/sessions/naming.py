@@ -4,23 +4,22 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import secrets
 import string
-import unicodedata
 from collections.abc import Mapping
 from typing import Any, Final
 
+from app import text
 from app.mm.errors import BadArgument
 
 NAME_LENGTH: Final = 100
 
-# Control characters, halves of characters, line breaks, and marks that turn what stands around them; but what
-# joins pictures to one.
-UNWANTED: Final = frozenset({"Cc", "Cs", "Cf", "Zl", "Zp"})
-JOINER: Final = "\u200d"
-
 ID_ALPHABET: Final = string.ascii_lowercase + string.digits
 ID_LENGTH: Final = 18  # 93 bits: nobody guesses one
+
+CURSOR: Final = re.compile(r"([0-9TZ:.-]{1,32}) ([A-Za-z0-9_-]{1,64})")
+CURSOR_LENGTH: Final = 200
 
 
 def new_id() -> str:
@@ -30,12 +29,7 @@ def new_id() -> str:
 
 def checked(name: str) -> str:
     """A session's name, without blanks around it. Raises BadArgument at `name`."""
-    name = name.strip()
-    if not 1 <= len(name) <= NAME_LENGTH:
-        raise BadArgument.at("name", f"1 to {NAME_LENGTH} characters")
-    if any(unicodedata.category(c) in UNWANTED and c != JOINER for c in name):
-        raise BadArgument.at("name", "no control characters, no line breaks and no marks of direction")
-    return name
+    return text.line("name", name, NAME_LENGTH, allowed=text.JOINER)
 
 
 def default(description: Mapping[str, Any]) -> str:
@@ -56,11 +50,15 @@ def encode_cursor(created: str, session_id: str) -> str:
 
 def decode_cursor(cursor: str) -> tuple[str, str]:
     """Inverse of `encode_cursor`. Raises BadArgument at `after`."""
-    try:
-        text = base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
-    except (binascii.Error, ValueError):
-        text = ""
-    created, _, session_id = text.partition(" ")
-    if not session_id:
+    found = CURSOR.fullmatch(decoded(cursor)) if len(cursor) <= CURSOR_LENGTH else None
+    if found is None:
         raise BadArgument.at("after", "take it from the `next` of a list")
-    return created, session_id
+    return found[1], found[2]
+
+
+def decoded(cursor: str) -> str:
+    """The text of a cursor; empty where it is none."""
+    try:
+        return base64.urlsafe_b64decode(cursor + "=" * (-len(cursor) % 4)).decode()
+    except (binascii.Error, ValueError):
+        return ""

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import gc
 import json
 import logging
-import threading
-import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any
 
+from app.collector import gc_paused
 from app.mm import boot
 from app.mm.calls import Named
 from app.mm.errors import BadArgument
@@ -22,8 +19,6 @@ from app.sessions.lineage import Stretch
 from app.sessions.live import Diverged, Live, Names
 from app.store import Connection, names, sessions, states
 from app.store.sessions import SessionRow
-
-PAUSE: Final = 10.0  # seconds after which garbage is looked for all the same
 
 log = logging.getLogger(__name__)
 
@@ -108,29 +103,3 @@ def _machine(db: Connection, row: SessionRow, seq: int) -> Machine | None:
     if row.boot is None:
         raise LookupError(f"session {row.id}: the state it started from is gone")
     return boot.boot(json.loads(row.boot))
-
-
-_pausing = threading.Lock()
-_pauses = 0
-_paused_since = 0.0
-
-
-@contextmanager
-def gc_paused() -> Iterator[None]:
-    """No garbage collection while many lasting objects are made: it would look at each of them many times."""
-    global _pauses, _paused_since  # noqa: PLW0603 - there is one collector for the process
-    with _pausing:
-        if not _pauses:
-            _paused_since = time.monotonic()
-        _pauses += 1
-        gc.disable()
-    try:
-        yield
-    finally:
-        with _pausing:
-            _pauses -= 1
-            if not _pauses:
-                gc.enable()
-            elif time.monotonic() > _paused_since + PAUSE:  # several threads overlap without an end
-                gc.collect(1)
-                _paused_since = time.monotonic()

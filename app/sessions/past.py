@@ -12,11 +12,12 @@ from itertools import chain, islice
 from threading import Lock
 from typing import Final
 
+from app.collector import gc_paused
 from app.sessions import blocklists, lineage, snapshots
 from app.sessions.errors import Conflict, NotFound
 from app.sessions.lineage import Stretch
 from app.sessions.live import Diverged, Live
-from app.sessions.opening import gc_paused, nearest
+from app.sessions.opening import nearest
 from app.sessions.turns import Dropped
 from app.store import Connection, Store, sessions, states
 from app.store.sessions import SessionRow

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from asyncio import Future
 from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
@@ -16,6 +17,7 @@ from typing import IO, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from pydantic_core import from_json, to_json
 
+from app.collector import gc_paused
 from app.mm.calls import Named
 from app.mm.errors import BadArgument
 from app.mm.machine import ENGINE, Machine
@@ -36,7 +38,7 @@ from app.sessions import (
 from app.sessions.access import Principal, Right
 from app.sessions.answers import Applied, BatchItem, Page, SessionInfo
 from app.sessions.arriving import Arrivals
-from app.sessions.errors import Busy, Conflict, LimitReached, NotFound
+from app.sessions.errors import Busy, Conflict, LimitReached, NotFound, StorageFull
 from app.sessions.feed import Feed, Reader, Stream
 from app.sessions.hangup import unless_hung_up
 from app.sessions.housekeeping import Housekeeping
@@ -46,6 +48,7 @@ from app.sessions.openers import Opener
 from app.sessions.past import Past
 from app.sessions.queries import Event, Room
 from app.sessions.terms import Replied, Replies, Terms, sweep
+from app.sessions.trust import Clock
 from app.sessions.turns import Dropped, Turns, outcome
 from app.sessions.usage import MEMBER, Usage
 from app.sessions.waits import REWINDS, Wait, Waits
@@ -65,6 +68,8 @@ PROMPT: Final = 2.0  # who asks whether the server is ready does not wait for lo
 SIGNS: Final = (b'"woken":', b'"call":"kill_task"', *(f'"call":"{call}"'.encode() for call in REWINDS))
 GLANCE: Final = 16  # machines that are looked at before others have their turn
 LINGER: Final = 0.5  # how long the end waits for other threads
+
+log = logging.getLogger(__name__)
 
 # Sessions.list hides the type of that name from what follows it.
 Answers = list[Applied]
@@ -89,6 +94,7 @@ class Sessions:
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings = settings
         self._store = store
+        self._clock = Clock(store)
         self._waits = Waits()
         self._ticker: asyncio.Task[None] | None = None
         self._stopping = False
@@ -123,7 +129,7 @@ class Sessions:
             self._feed.publish,
         )
         self._writer.start()
-        self._housekeeping.submit(importing.sweep, self._store)
+        self._housekeeping.submit(self._where_trusted, importing.sweep)
         self._sweeping = self._loop.call_later(SWEEP, self._sweep)
 
     async def ready(self) -> None:
@@ -407,7 +413,7 @@ class Sessions:
                 with self._past.machine(db, session_id, at) as live:
                     if live.diverged is not None and at is not None:
                         raise Conflict(live.diverged)
-                    with opening.gc_paused():
+                    with gc_paused():
                         return look(live.machine, *args, **kwargs)
 
         return await self._slowly(principal, run)
@@ -775,8 +781,20 @@ class Sessions:
             return None
 
     def _sweep(self) -> None:
-        self._housekeeping.submit(sweep, self._store)
+        self._housekeeping.submit(self._where_trusted, sweep)
         self._sweeping = self._loop.call_later(SWEEP, self._sweep)
+
+    def _where_trusted(self, delete: Callable[[Store], None]) -> None:
+        """Delete what is too old, where the clock can be believed."""
+        try:
+            if self._clock.trusted():
+                delete(self._store)
+        except (Busy, StorageFull) as error:
+            log.info("what is too old is kept for now: %s", error)
+
+    async def clock_trusted(self) -> bool:
+        """Whether anything may be deleted because of its age. Raises Busy and StorageFull."""
+        return await self._loop.run_in_executor(self._quick, self._clock.trusted)
 
     async def _woken_since(
         self, principal: Principal, session_id: str, blocked: Applied, seconds: float

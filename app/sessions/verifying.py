@@ -12,10 +12,11 @@ from typing import Final, NamedTuple
 
 from pydantic_core import from_json, to_json
 
+from app.collector import gc_paused
 from app.mm import boot
 from app.mm.errors import BadArgument
 from app.mm.machine import ENGINE, Machine
-from app.sessions import blocklists, opening, snapshots
+from app.sessions import blocklists, snapshots
 from app.sessions.encoding import short
 from app.sessions.errors import NotFound
 from app.sessions.named import named_of
@@ -70,7 +71,7 @@ def verify(store: Store, session_id: str, progress: Progress) -> Verified:
         behind = journal.page(db, session_id, row.seq, 1)
     faults = [f"seq {seq}: the row stands behind the session's last, {row.seq}" for seq, _ in behind]
     try:
-        with opening.gc_paused():
+        with gc_paused():
             machine = start_of(store, row)
         faults += wrong_names(store, row, machine)
         _Verification(store, row, rewinds, kept).run(machine, progress)
@@ -115,7 +116,7 @@ class _Verification:
         with Retelling(machine, self._rewinds, lists) as retelling:
             self._compare_state(retelling)
             for part in self._parts():
-                with opening.gc_paused():
+                with gc_paused():
                     for one in part:
                         self._compare(retelling, one)
                         self._compare_state(retelling)

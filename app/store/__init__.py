@@ -6,6 +6,7 @@ from sqlalchemy.exc import IntegrityError
 
 from app.store.errors import Busy, StorageFull, StoreUnusable
 from app.store.store import Kept, Store
+from app.store.url import without_secrets
 
 __all__ = [
     "Busy",
@@ -16,4 +17,5 @@ __all__ = [
     "StorageFull",
     "Store",
     "StoreUnusable",
+    "without_secrets",
 ]

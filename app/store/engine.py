@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlite3
 from typing import Any, Final
 
-from sqlalchemy import Connection, Engine, create_engine, event
+from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
 from app.store.errors import StoreUnusable
@@ -26,7 +26,9 @@ def connect(url: str, busy_timeout: float, *, create: bool = False) -> Engine:
     kind of database that can be used here.
     """
     try:
-        engine = create_engine(url, pool_size=8, max_overflow=24, hide_parameters=True)
+        # A server can end connections that wait in the pool: each is tried before it is used again.
+        distant = make_url(url).get_backend_name() != "sqlite"
+        engine = create_engine(url, pool_size=8, max_overflow=24, pool_pre_ping=distant, hide_parameters=True)
     except (ArgumentError, ImportError) as error:
         raise StoreUnusable(f"{url.partition(':')[0]}: no such kind of database here ({error})") from error
     if engine.dialect.name == "sqlite":

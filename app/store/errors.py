@@ -1,15 +1,19 @@
-"""What can go wrong below: told apart by what whoever asked, or whoever runs the server, can do about it."""
+"""What can go wrong below, by what the caller, or the person who runs the server, can do about it."""
 
 from __future__ import annotations
 
+import logging
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError
+from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as NoConnection
 
 RETRY_AFTER: Final = 1
+
+log = logging.getLogger(__name__)
 
 
 class StoreUnusable(Exception):  # noqa: N818 - said to a person, who reads the message
@@ -32,14 +36,45 @@ class ReadOnly(StorageFull):
     """Connections that were opened while this was so may never write."""
 
 
-_FULL: Final = {
-    sqlite3.SQLITE_FULL: "there is no room left for the database",
-    sqlite3.SQLITE_IOERR: "the database cannot be written",
-    sqlite3.SQLITE_CANTOPEN: "the database cannot be opened",
-    sqlite3.SQLITE_CORRUPT: "the database is damaged",
-    sqlite3.SQLITE_NOTADB: "the database is damaged",
+Known = Busy | StorageFull
+
+HELD: Final = "the database is held by another process"
+READ_ONLY: Final = "the database is read-only"
+NO_ROOM: Final = "there is no room left for the database"
+NOT_WRITABLE: Final = "the database cannot be written"
+DAMAGED: Final = "the database is damaged"
+UNREACHABLE: Final = "the database cannot be reached"
+OVERLOADED: Final = "the database has no more resources at this moment"
+
+# By SQLite's primary result code.
+_SQLITE: Final[dict[int, tuple[type[Known], str]]] = {
+    sqlite3.SQLITE_BUSY: (Busy, HELD),
+    sqlite3.SQLITE_LOCKED: (Busy, HELD),
+    sqlite3.SQLITE_READONLY: (ReadOnly, READ_ONLY),
+    sqlite3.SQLITE_FULL: (StorageFull, NO_ROOM),
+    sqlite3.SQLITE_IOERR: (StorageFull, NOT_WRITABLE),
+    sqlite3.SQLITE_CANTOPEN: (StorageFull, "the database cannot be opened"),
+    sqlite3.SQLITE_CORRUPT: (StorageFull, DAMAGED),
+    sqlite3.SQLITE_NOTADB: (StorageFull, DAMAGED),
 }
-_BUSY: Final = {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+# A statement that SQLite does not understand, or that is used wrongly: a mistake of ours.
+_OURS: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE}
+
+# By PostgreSQL's SQLSTATE, or its beginning; the longest that fits is meant.
+_SQLSTATE: Final[dict[str, tuple[type[Known], str]]] = {
+    "08": (Busy, UNREACHABLE),  # connection exceptions
+    "25006": (ReadOnly, READ_ONLY),  # read_only_sql_transaction: a standby, or default_transaction_read_only
+    "40001": (Busy, HELD),  # serialization_failure
+    "40P01": (Busy, HELD),  # deadlock_detected
+    "53": (Busy, OVERLOADED),  # insufficient resources: memory, connections
+    "53100": (StorageFull, NO_ROOM),  # disk_full
+    "55P03": (Busy, HELD),  # lock_not_available
+    "57": (Busy, UNREACHABLE),  # operator intervention: shut down, started up, statement cancelled
+    "58": (StorageFull, NOT_WRITABLE),  # errors of the system below, such as io_error
+    "XX001": (StorageFull, DAMAGED),  # data_corrupted
+    "XX002": (StorageFull, DAMAGED),  # index_corrupted
+}
 
 
 @contextmanager
@@ -48,12 +83,44 @@ def translated() -> Iterator[None]:
     try:
         yield
     except DBAPIError as error:
-        # The low byte is SQLite's primary code; the rest says more than we need.
-        code = getattr(error.orig, "sqlite_errorcode", 0) & 0xFF
-        if code in _BUSY:
-            raise Busy("the database is held by another process") from error
-        if code == sqlite3.SQLITE_READONLY:
-            raise ReadOnly("the database is read-only") from error
-        if code in _FULL:
-            raise StorageFull(_FULL[code]) from error
-        raise
+        known = meaning(error)
+        if known is None:
+            raise
+        raise known from error
+    except NoConnection as error:  # of the pool
+        raise Busy("many are reading from the database at this moment") from error
+
+
+def meaning(error: DBAPIError) -> Known | None:
+    """What an error of the driver says of the database; None where the statement is at fault."""
+    code, state = sqlite_code(error), sqlstate(error)
+    known = _SQLITE.get(code) if code is not None else by_sqlstate(state)
+    if known is not None:
+        kind, words = known
+        return kind(words)
+    if code in _OURS or not isinstance(error, OperationalError | InterfaceError):
+        return None
+    if code is None and isinstance(error.orig, sqlite3.Error):
+        return None  # raised by Python's module itself
+    if code is not None or state is not None:
+        log.error("the database refuses, in a way that is not known here: %s", error.orig)
+    return Busy(UNREACHABLE)
+
+
+def sqlite_code(error: DBAPIError) -> int | None:
+    """SQLite's primary code, which is the low byte; None from another database."""
+    code = getattr(error.orig, "sqlite_errorcode", None)
+    return code & 0xFF if isinstance(code, int) else None
+
+
+def sqlstate(error: DBAPIError) -> str | None:
+    """PostgreSQL's code, as its drivers have it; None where the server did not answer at all."""
+    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None)
+    return state if isinstance(state, str) else None
+
+
+def by_sqlstate(state: str | None) -> tuple[type[Known], str] | None:
+    """What is known of a SQLSTATE."""
+    if state is None:
+        return None
+    return next((_SQLSTATE[state[:n]] for n in (5, 2) if state[:n] in _SQLSTATE), None)

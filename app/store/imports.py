@@ -28,6 +28,12 @@ def begin(db: Connection, row: SessionRow) -> None:
     sessions.create(db, row._replace(owner=NOBODY))
 
 
+def begin_later(db: Connection, session_id: str, created: str) -> None:
+    """Give a session a later time of its beginning, where that is later than the one it has."""
+    earlier = table.c.id == session_id, table.c.created < created
+    db.execute(update(table).where(*earlier).values(created=created))
+
+
 def publish(db: Connection, session_id: str, owner: str, created: str, lab_id: str | None = None) -> None:
     """Give a session whose rows are all there to its owner, in the lab whose member that is.
 

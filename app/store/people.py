@@ -160,19 +160,19 @@ def forget(db: Connection, holder: str | None, use: str | None = None) -> None:
     db.execute(query if use is None else query.where(tokens.c.use == use))
 
 
-def keep_newest(db: Connection, holder: str, use: str, most: int) -> None:
-    """Take all but the newest tokens of a holder for one use out of use."""
+def keep_newest(db: Connection, row: TokenRow, most: int) -> None:
+    """Take all but the newest tokens of a token's holder, for the same use, out of use; it stays itself.
+
+    Others may have been made while the clock was ahead.
+    """
+    others = tokens.c.holder == row.holder, tokens.c.use == row.use, tokens.c.sha256 != row.sha256
     newest = (
         select(tokens.c.sha256)
-        .where(tokens.c.holder == holder, tokens.c.use == use)
+        .where(*others)
         .order_by(tokens.c.created.desc(), tokens.c.sha256)
-        .limit(most)
+        .limit(most - 1)
     )
-    db.execute(
-        delete(tokens).where(
-            tokens.c.holder == holder, tokens.c.use == use, tokens.c.sha256.not_in(newest.scalar_subquery())
-        )
-    )
+    db.execute(delete(tokens).where(*others, tokens.c.sha256.not_in(newest.scalar_subquery())))
 
 
 def sweep_tokens(db: Connection, before: str) -> None:

@@ -16,6 +16,7 @@ from sqlalchemy.exc import DBAPIError
 from app.paths import MIGRATIONS
 from app.store.engine import WRITES
 from app.store.errors import StoreUnusable
+from app.store.url import without_secrets
 
 # How long a starting process waits for another one that migrates.
 PATIENCE: Final = 60.0
@@ -85,7 +86,7 @@ def place(engine: Engine) -> str:
     """The database as a person knows it: a file's name, or a URL without its password."""
     if engine.dialect.name == "sqlite" and engine.url.database:
         return engine.url.database
-    return engine.url.render_as_string(hide_password=True)
+    return without_secrets(engine.url)
 
 
 def unusable(engine: Engine, error: DBAPIError) -> StoreUnusable:

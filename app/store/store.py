@@ -114,6 +114,8 @@ class Kept:
                 connection.execution_options(kmemlab_writes=writes)
                 with connection.begin():
                     yield connection
+                if self._engine.dialect.name != "sqlite":
+                    self._give_back()
         except BaseException as error:
             self.close()
             if isinstance(error, StorageFull):
@@ -127,6 +129,12 @@ class Kept:
         connection = self._engine.connect()
         wait_at_most(connection, self._patience)
         return connection
+
+    def _give_back(self) -> None:
+        """To the pool, which finds out whether the server has ended it before it is used again."""
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            connection.close()
 
     def _note(self, error: StorageFull) -> None:
         """Say it once to whoever runs the server, with SQLite's own word for it."""

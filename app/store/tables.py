@@ -11,6 +11,7 @@ from sqlalchemy import (
     BigInteger,
     Boolean,
     Column,
+    Float,
     ForeignKey,
     Index,
     Integer,
@@ -293,4 +294,15 @@ audit: Final = Table(
     Column("lab_id", Text, index=True),
     Column("target", Text, nullable=False),
     Column("detail", Text, nullable=False),
+)
+
+# One row: the latest time that was believed, what the clock showed last, and for how many seconds servers
+# have run since it jumped ahead of that. See app.sessions.trust.
+clock: Final = Table(
+    "clock",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("trusted", Text, nullable=False),
+    Column("seen", Text, nullable=False),
+    Column("ran", Float, nullable=False),
 )

@@ -7,8 +7,11 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, urlencode
 
+from app.mm.numerals import unsigned
+
 PANELS: Final = ("lists", "slab", "vmalloc", "tasks", "log", "proc")
 BIGGEST: Final = 1 << 40
+QUERY_LENGTH: Final = 4000
 SPELLED: Final = {"moment": "at"}
 LONGEST: Final = {"ran": 400, "find": 100}
 TEXTS: Final = (
@@ -118,11 +121,8 @@ def text_of(name: str, value: Any) -> str:
 
 def number(text: str) -> int | None:
     """A decimal or hexadecimal number of an address; None where it is no such number."""
-    try:
-        value = int(text, 0)
-    except ValueError:
-        return None
-    return value if 0 <= value < BIGGEST else None
+    value = unsigned(text)
+    return value if value is not None and value < BIGGEST else None
 
 
 def parse(session: str, query: str | Mapping[str, str]) -> Address:
@@ -130,7 +130,10 @@ def parse(session: str, query: str | Mapping[str, str]) -> Address:
 
     What it does not understand is left out: an address is never an error.
     """
-    pairs = dict(parse_qsl(query)) if isinstance(query, str) else query
+    if isinstance(query, str):
+        pairs: Mapping[str, str] = dict(parse_qsl(query)) if len(query) <= QUERY_LENGTH else {}
+    else:
+        pairs = query
     found: dict[str, Any] = {}
     for name in ("node", "start", "shift", "pfn", "slab", "outcome", "before", "part", "step"):
         if name in pairs:

@@ -88,7 +88,8 @@ def session_name(demo: Demo, part: int) -> str:
 
 def faults_of(error: BadArgument) -> Refusal:
     """The refusal with the number of each call at fault instead of its place in a batch."""
-    return refusal_of(BadArgument(*(Fault((place(fault.loc),), fault.msg) for fault in error.faults)))
+    faults = (Fault((place(fault.loc),), fault.msg) for fault in error.faults)
+    return refusal_of(BadArgument(*faults, more=error.more))
 
 
 def place(loc: tuple[Any, ...]) -> str:

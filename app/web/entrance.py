@@ -22,6 +22,7 @@ from app.web.asking import (
     visitor,
 )
 from app.web.contexts import ErrorPage, Faulty, Link, Refusal
+from app.web.fields import again
 from app.web.lab_contexts import ConfirmPage, EnterPage, Inside, JoinPage, SetUpPage, SignInPage
 from app.web.language import N_, _
 from app.web.preferences import local_path
@@ -95,7 +96,7 @@ async def joining(
     page = JoinPage(
         shell=shell_of(request, "/join"),
         title=_("Join a lab"),
-        typed=typed,
+        typed=again(typed),
         lab=lab,
         back=local_path(back),
         inside=inside(request),
@@ -134,7 +135,7 @@ def signing_in(request: Request, name: str, back: str, error: Exception | None =
     page = SignInPage(
         shell=shell_of(request, "/signin"),
         title=_("Sign in"),
-        typed={"name": name},
+        typed=again({"name": name}),
         back=local_path(back),
         refusal=None if error is None else turned_away(error, _("You are not signed in")),
     )
@@ -167,7 +168,7 @@ def setting_up(request: Request, secret: str, name: str, error: Exception | None
     page = SetUpPage(
         shell=shell_of(request),
         title=_("Set up an instructor"),
-        typed={"name": name},
+        typed=again({"name": name}),
         action=f"/setup/{secret}",
         refusal=None if error is None else turned_away(error, _("No account was made")),
     )

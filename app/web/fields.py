@@ -16,7 +16,13 @@ DEFAULTS: Final = {"gfp": "GFP_KERNEL", "flags": "GFP_KERNEL", "order": "0", "si
 CALLER: Final = ("task", "cpu", "context")
 LOOP: Final = ("repeat", "until")
 SLICE: Final = ("start", "step", "count")
+SHOWN_AGAIN: Final = 50_000
 BESIDE_KINDS: Final = {"cpu": "uint", "repeat": "uint", "start": "uint", "step": "uint", "count": "uint"}
+
+
+def again(typed: Mapping[str, str]) -> dict[str, str]:
+    """What was typed, to be shown again in a form. Of a very long text the beginning is shown."""
+    return {name: text[:SHOWN_AGAIN] for name, text in typed.items()}
 
 
 def beside(spec: CallSpec) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from functools import cache
 from typing import Annotated, Any, Final
@@ -12,6 +13,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from app import slicedjson
 from app.demos import Library
 from app.mm import boot
 from app.mm.errors import BadArgument
@@ -21,6 +23,7 @@ from app.web.address import number
 from app.web.asking import asker, labs_of
 from app.web.contexts import DeletePage, HomePage, Link, ProfileRow, Refusal, SessionRow
 from app.web.demopanel import demo_row
+from app.web.fields import again
 from app.web.journal import call_text
 from app.web.language import N_, _
 from app.web.machine import door
@@ -34,6 +37,7 @@ router = APIRouter(include_in_schema=False)
 
 SHOWN: Final = 50
 NOT_CREATED: Final = N_("No machine was created")
+NUMBER: Final = re.compile(r"[0-9]{1,9}")
 NUMBERS: Final = ("cpus", "nodes")
 TEXTS: Final = ("memory", "movablecore")
 SWITCHES: Final = ("pcp", "mobility", "debug")
@@ -95,7 +99,13 @@ async def opened(request: Request, name: str | None, upload: UploadFile | str | 
     document = await run_in_threadpool(uploads.dump_of, upload.file, limit)
     if document is None:
         return await sessions.import_(who, upload.file, name)
-    return await sessions.create(who, name, {"dump": document})
+    try:
+        info = await sessions.create(who, name, {"dump": document})
+    except Exception:
+        await run_in_threadpool(slicedjson.release, document)
+        raise
+    await run_in_threadpool(slicedjson.release, document)
+    return info
 
 
 async def refused(request: Request, error: Exception, typed: dict[str, str], form: str) -> Response:
@@ -187,7 +197,7 @@ def described(typed: Mapping[str, str]) -> dict[str, Any]:
             machine[name] = text
     for name in NUMBERS:
         if text := typed.get(name, "").strip():
-            machine[name] = int(text) if text.isdecimal() and len(text) < 10 else text
+            machine[name] = int(text) if NUMBER.fullmatch(text) else text
     for name in SWITCHES:
         if typed.get(name) in ("on", "off"):
             machine[name] = typed[name] == "on"
@@ -215,7 +225,7 @@ async def page(
         sessions=[row(info, await last(sessions, who, info), thumbnails) for info in listed.items],
         more=f"/?after={listed.next}" if listed.next else None,
         profiles=[profile_row(profile) for profile in profiles()],
-        typed=typed or {},
+        typed=again(typed or {}),
         dump_limit=wording.size(request.app.state.settings.dump_limit),
         import_limit=wording.size(request.app.state.settings.import_limit),
         demos=[demo_row(demo) for demo in library.demos().values()],

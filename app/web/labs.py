@@ -18,6 +18,7 @@ from app.web import markdown, qr, wording
 from app.web.asking import asker, labs_of, public_address
 from app.web.belonging import sleeper
 from app.web.contexts import Link, Refusal, Sleeper
+from app.web.fields import again
 from app.web.home import last
 from app.web.journal import call_text
 from app.web.lab_contexts import (
@@ -79,7 +80,7 @@ async def labs_page(
             LabRow(lab.title, f"/labs/{lab.id}", state_of(lab), lab.code, lab.created)
             for lab in await labs_of(request).rooms.listed(person)
         ],
-        typed=typed or {},
+        typed=again(typed or {}),
         refusal=refusal,
     )
 
@@ -281,7 +282,7 @@ async def taught_page(
         shared=await shared_views(request, lab),
         sessions=[(info.id, info.name) for info in offered.items],
         members=standing.members,
-        typed=typed,
+        typed=again(typed),
         refusal=refusal,
         at=at,
     )

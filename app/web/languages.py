@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Final
@@ -16,6 +17,8 @@ from app.web.language import ENGLISH, Language, speaking
 
 DIRECTORY: Final = Path(__file__).parent / "locale"
 TEMPLATE: Final = "kmemlab.pot"
+
+WEIGHT: Final = re.compile(r"[01](?:\.[0-9]{0,3})?")
 
 # Of a header; a browser sends a few dozen characters.
 LONGEST: Final = 1000
@@ -52,10 +55,8 @@ def wanted(accepted: str) -> list[str]:
     found: list[tuple[float, str]] = []
     for part in accepted.split(","):
         code, _semicolon, weight = part.replace(" ", "").partition(";q=")
-        try:
+        if not weight or WEIGHT.fullmatch(weight):
             found.append((float(weight or 1), code))
-        except ValueError:
-            continue
     return [code for weight, code in sorted(found, key=lambda one: -one[0]) if weight > 0 and code]
 
 

@@ -188,7 +188,7 @@ async def copy_of(request: Request, lab_id: str, session_id: str) -> tuple[Copy,
 
 def member_number(text: str) -> int:
     """A member's number from an address. Raises NotFound."""
-    found = number_of(text) if text.isascii() and text.isdecimal() else None
+    found = None if text.startswith(("0x", "0X")) else number_of(text)
     if found is None:
         raise NotFound("member", text)
     return found

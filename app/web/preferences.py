@@ -27,6 +27,7 @@ WORDS: Final = {
     "6.1": "6.1",
     "lecture": N_("lecture"),
 }
+ADDRESS_LENGTH: Final = 4000
 A_YEAR: Final = 365 * 24 * 3600
 
 
@@ -87,5 +88,5 @@ def remember(response: Response, name: str, value: str, *, secure: bool) -> None
 
 def local_path(address: str) -> str:
     """An address to return to: one of ours, else the home page. Two slashes would lead to another host."""
-    inside = address.startswith("/") and not address.startswith(("//", "/\\")) and address.isprintable()
-    return address if inside else "/"
+    inside = address.startswith("/") and not address.startswith(("//", "/\\"))
+    return address if inside and len(address) <= ADDRESS_LENGTH and address.isprintable() else "/"

@@ -12,7 +12,7 @@ from app.mm.errors import BadArgument, NoRoom, TaskBlocked
 from app.sessions import Busy, Conflict, Forbidden, LimitReached, NotFound, StorageFull, TooMany
 from app.web import wording
 from app.web.contexts import Faulty, Refusal
-from app.web.language import N_, _
+from app.web.language import N_, _, ngettext
 
 STATUS: Final[dict[type[Exception], int]] = {
     BadArgument: 422,
@@ -50,6 +50,8 @@ def refusal_of(error: Exception, title: str = NO_CALL) -> Refusal:
     """The refusal in words, by field where fields are at fault. title: what did not happen, from `N_`."""
     if isinstance(error, BadArgument):
         faults = [Faulty(place_of(fault.loc), of_pages(fault.msg)) for fault in error.faults]
+        if error.more:
+            faults.append(Faulty("", ngettext("and %(num)s more", "and %(num)s more", error.more)))
         return Refusal(_(title), faults)
     if isinstance(error, TaskBlocked):
         return Refusal(_(ASLEEP), [Faulty("", str(error))])

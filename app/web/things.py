@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.mm.machine import Machine
+from app.mm.numerals import unsigned
 from app.mm.show_address import address_view
 from app.web import wording
 from app.web.address import Address
@@ -32,11 +33,8 @@ def read(machine: Machine, here: Address) -> dict[str, Any] | None:
 
 def address_of(text: str) -> int | None:
     """An address as the page writes it; None where it is none."""
-    try:
-        value = int(text, 0)
-    except ValueError:
-        return None
-    return value if 0 <= value < HIGHEST else None
+    value = unsigned(text)
+    return value if value is not None and value < HIGHEST else None
 
 
 def thing(doc: Doc, here: Address) -> Thing:

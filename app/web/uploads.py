@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 from typing import IO, Any, Final
 
+from app import slicedjson
 from app.mm.errors import BadArgument
+from app.slicedjson import NotJson
 from app.web import wording
 from app.web.language import _
 
@@ -35,11 +36,10 @@ def dump_of(file: IO[bytes], limit: int) -> dict[str, Any] | None:
             ),
         )
     try:
-        document = json.loads(content)
-    except json.JSONDecodeError as error:
-        raise BadArgument.at(("line", error.lineno), not_json(error.msg)) from None
-    except (ValueError, RecursionError) as error:
-        raise BadArgument.at("file", not_json(str(error))) from None
+        document = slicedjson.loads(content)
+    except NotJson as error:
+        place = "file" if error.line is None else ("line", error.line)
+        raise BadArgument.at(place, not_json(str(error))) from None
     if not isinstance(document, dict):
         raise BadArgument.at("file", _("a dump is one JSON object"))
     if "kernel" not in document:

@@ -6,11 +6,11 @@ import statistics
 import time
 from collections.abc import Callable, Iterator
 
+from app.collector import gc_paused
 from app.mm import boot, calls
 from app.mm.machine import Machine
 from app.mm.zonemap import zonemap
 from app.sessions import snapshots
-from app.sessions.opening import gc_paused
 from app.store.states import State
 from tests.bench.figures import Figure
 

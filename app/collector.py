@@ -1,0 +1,38 @@
+"""Python's garbage collector, which looks at every lasting object, and holds the interpreter meanwhile."""
+
+from __future__ import annotations
+
+import gc
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+# Seconds after which something is collected all the same, where the pauses of several threads overlap.
+PAUSE: Final = 10.0
+
+_pausing = threading.Lock()
+_pauses = 0
+_paused_since = 0.0
+
+
+@contextmanager
+def gc_paused() -> Iterator[None]:
+    """No garbage collection while many lasting objects are made: it would look at each of them many times."""
+    global _pauses, _paused_since  # noqa: PLW0603 - there is one collector for the process
+    with _pausing:
+        if not _pauses:
+            _paused_since = time.monotonic()
+        _pauses += 1
+        gc.disable()
+    try:
+        yield
+    finally:
+        with _pausing:
+            _pauses -= 1
+            if not _pauses:
+                gc.enable()
+            elif time.monotonic() > _paused_since + PAUSE:
+                gc.collect(1)
+                _paused_since = time.monotonic()

@@ -1,0 +1,28 @@
+"""`kmemlab clock`: whether the clock is believed, and the operator's word that it is right."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from app.commands.common import opened
+from app.sessions import trust
+
+
+def clock(
+    confirm: Annotated[bool, typer.Option("--trust", help="Say that the clock is right.")] = False,
+) -> None:
+    """Show whether the clock is believed: else nothing is deleted because of its age."""
+    with opened() as store:
+        if confirm:
+            with store.writing() as db:
+                trust.believe(db, trust.utc())
+        with store.reading() as db:
+            found = trust.look(db, trust.utc())
+    typer.echo(f"the clock shows {found.now}; the latest time known is {found.trusted}")
+    if found.held:
+        typer.echo(
+            "nothing is deleted because of its age: the clock has jumped ahead. It is believed when servers "
+            f"have run for {found.left / 3_600:.0f} more hours, or after `kmemlab clock --trust`"
+        )

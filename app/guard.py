@@ -32,6 +32,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from app.api.problems import Problem, TooLarge
 from app.cookies import cookie_in, cookie_name
 from app.labs import NOBODY_ELSE, Person
+from app.labs.person import WAITING
 from app.packing import Packing, understood
 from app.rates import Rates
 from app.sessions.access import LOCAL
@@ -112,6 +113,9 @@ DOORS: Final = frozenset(
     }
 )
 
+# Where somebody may look who waits to be admitted to a lab, beside the page on which they wait.
+FOR_WAITING: Final = frozenset({"/api/v1/me", "/api/v1/signout", "/signout"})
+
 OPEN_MODE: Final = "in open mode it serves one person on this computer, without a login, at http://127.0.0.1"
 
 
@@ -165,6 +169,8 @@ class Guard:
             known = await self.recognise(scope, headers)
             if not known and not is_door(scope["path"]):
                 problem = self.stranger(scope, tried=bearer_of(headers) is not None)
+        if problem is None and known and self.lab and state["person"].waiting:
+            problem = waits(scope["path"], state["person"])
         if problem is None and scope["method"] not in SAFE_METHODS:
             limit = self.limit_of(scope, headers)
             problem = (
@@ -278,6 +284,15 @@ def bearer_of(headers: dict[bytes, bytes]) -> str | None:
 def is_door(path: str) -> bool:
     """Whether a path is open to everybody."""
     return path in DOORS or path.startswith(ENTRANCE)
+
+
+def waits(path: str, person: Person) -> Problem | Response | None:
+    """The answer to who is not admitted yet: a program is refused, a person led to where they wait."""
+    if is_door(path) or path in FOR_WAITING or path == f"/labs/{person.lab}":
+        return None
+    if path.startswith("/api/"):
+        return Problem(403, WAITING)
+    return RedirectResponse(f"/labs/{person.lab}", 303)
 
 
 def through_proxy(name: bytes) -> Problem:

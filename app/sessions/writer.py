@@ -35,6 +35,7 @@ from app.sessions.errors import (
     OtherRequest,
     Stale,
     StorageFull,
+    TooMany,
 )
 from app.sessions.keeper import Keeper
 from app.sessions.live import Diverged, Live
@@ -64,6 +65,7 @@ REFUSALS: Final = (
     Replied,
     Busy,
     StorageFull,
+    TooMany,
 )
 
 log = logging.getLogger(__name__)

@@ -409,7 +409,9 @@ def test_activity_is_the_same_as_a_table(ask: Ask, world: TwoLabs) -> None:
     assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
     assert answer.headers["content-disposition"].startswith("attachment")
     rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
-    assert [int(row["number"]) for row in rows] == [item["number"] for item in items] == list(range(1, 11))
+    # 5 only waits to be admitted.
+    numbers = [1, 2, 3, 4, *range(6, 12)]
+    assert [int(row["number"]) for row in rows] == [item["number"] for item in items] == numbers
     assert [(row["calls"], row["seq"]) for row in rows[:2]] == [("2", "3"), ("0", "")]
     assert [row["nickname"] for row in rows[4:]] == [
         '\'=HYPERLINK("http://evil")',

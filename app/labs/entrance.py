@@ -265,13 +265,13 @@ class Entrance:
 
         def write(db: Connection) -> MemberRow:
             lab = _open_lab(db, code)
-            time = now()
+            number, time = people.next_number(db, lab.id), now()
             full = people.member_count(db, lab.id) >= min(lab.expected, self._settings.members_per_lab)
             gone[:] = _make_room(db, lab) if full else []
             row = MemberRow(
                 f"m_{new_id()}",
                 lab.id,
-                people.next_number(db, lab.id),
+                number,
                 *_told_apart(db, lab, nickname),
                 time,
                 time if full else None,

@@ -153,11 +153,13 @@ def member_count(db: Connection, lab_id: str) -> int:
 
 
 def next_number(db: Connection, lab_id: str) -> int:
-    """A number that nobody in a lab has or had: it still stands in the rows of who was deleted."""
-    query = select(labs.c.numbers).where(labs.c.id == lab_id)
-    found: Any = db.execute(query).scalar_one()
-    db.execute(update(labs).where(labs.c.id == lab_id).values(numbers=found + 1))
-    return int(found) + 1
+    """A number that nobody in a lab has or had: it still stands in the rows of who was deleted.
+
+    Of several processes one at a time has the lab's row then, until its transaction ends.
+    """
+    query = update(labs).where(labs.c.id == lab_id).values(numbers=labs.c.numbers + 1)
+    found: Any = db.execute(query.returning(labs.c.numbers)).scalar_one()
+    return int(found)
 
 
 def keys_like(db: Connection, lab_id: str, key: str) -> set[str]:

@@ -35,6 +35,7 @@ from app.connections import Connection
 from app.connections.table import group_of
 from app.cookies import cookie_in, cookie_name
 from app.labs import NOBODY_ELSE, Person
+from app.labs.person import WAITING
 from app.pacing import pace_of
 from app.packing import Packing, understood
 from app.rates import Rates
@@ -126,6 +127,9 @@ DOORS: Final = frozenset(
 # Of a request without a body.
 NO_LENGTH: Final = frozenset({None, b"0"})
 
+# Where somebody may look who waits to be admitted to a lab, beside the page on which they wait.
+FOR_WAITING: Final = frozenset({"/api/v1/me", "/api/v1/signout", "/signout"})
+
 OPEN_MODE: Final = "in open mode it serves one person on this computer, without a login, at http://127.0.0.1"
 
 
@@ -184,6 +188,8 @@ class Guard:
             known = await self.recognise(scope, headers)
             if not known and not is_door(scope["path"]):
                 problem = self.stranger(scope, tried=bearer_of(headers) is not None)
+        if problem is None and known and self.lab and state["person"].waiting:
+            problem = not_admitted(scope["path"], state["person"])
         limit = self.limit_of(scope, headers) if known else self.stranger_limit
         if problem is None:
             safe = scope["method"] in SAFE_METHODS
@@ -342,6 +348,15 @@ def too_long_address(scope: Scope) -> Problem | None:
     if len(scope["path"]) + len(scope.get("query_string", b"")) <= ADDRESS_LENGTH:
         return None
     return Problem(414, f"an address here has at most {ADDRESS_LENGTH} characters, its query included")
+
+
+def not_admitted(path: str, person: Person) -> Problem | Response | None:
+    """The answer to who is not admitted yet: a program is refused, a person led to where they wait."""
+    if is_door(path) or path in FOR_WAITING or path == f"/labs/{person.lab}":
+        return None
+    if path.startswith("/api/"):
+        return Problem(403, WAITING)
+    return RedirectResponse(f"/labs/{person.lab}", 303)
 
 
 def through_proxy(name: bytes) -> Problem:

@@ -195,6 +195,7 @@ OF_A_LAB = (
         "/labs/{lab}/close",
         "/labs/{lab}/delete",
         "/labs/{lab}/members/1/delete",
+        "/labs/{lab}/members/remove-idle",
         "/sessions/{session}",
     ),
     *("/labs/{lab}/sessions/{session}/reset", "/me", "/me/leave", "/join", "/join/{code}", "/join/none"),
@@ -204,7 +205,7 @@ OF_A_LAB = (
 
 def every_page_of_a_lab(client: TestClient, world: TwoLabs) -> Iterator[tuple[str, str]]:
     """The pages of lab mode, as each who sees others of them than the last."""
-    for role in ("anonymous", "instructor", "owner", "watcher", "operator"):
+    for role in ("anonymous", "waiting", "instructor", "owner", "watcher", "operator"):
         for path in OF_A_LAB:
             answer = client.get(world.at(role, path), headers=by_token(world.tokens.get(role)))
             if answer.headers.get("content-type", "").startswith("text/html"):

@@ -17,10 +17,12 @@ from tests.served import BASE
 from tests.two_labs import PASSWORD, ROLES
 
 # What a role is answered: it is done; or a status; or `WHO`, which asks an API's caller for a token (401) and
-# leads a person to the entrance (303).
+# leads a person to the entrance (303); or `WAIT`, which refuses an API's caller who is not admitted yet (403)
+# and leads a person to the page where they wait (303).
 YES: Final = "yes"
 WHO: Final = "who are you"
-OUTCOMES: Final = (YES, WHO, 403, 404, 409)
+WAIT: Final = "you wait"
+OUTCOMES: Final = (YES, WHO, WAIT, 403, 404, 409)
 
 
 def rule(name: str, *outcomes: Any) -> tuple[str, dict[str, Any]]:
@@ -31,21 +33,23 @@ def rule(name: str, *outcomes: Any) -> tuple[str, dict[str, Any]]:
 
 # Watcher and operator are members too, and try it at a machine that is shared with them; the owner tries it
 # at their own copy, and everybody else at that of the owner.
-#                           anonymous foreign member watcher operator owner instructor other
-OPEN = rule("anybody", YES, YES, YES, YES, YES, YES, YES, YES)
-KNOWN = rule("everybody known", WHO, YES, YES, YES, YES, YES, YES, YES)
-READ = rule("read a session", WHO, 404, 404, YES, YES, YES, YES, 404)
-CALL = rule("call a session", WHO, 404, 404, 403, YES, YES, YES, 404)
-OWN = rule("manage a session", WHO, 404, 404, 403, 403, YES, YES, 404)
-SEEN = rule("be in a lab", WHO, 404, YES, YES, YES, YES, YES, 404)
-TAUGHT = rule("teach a lab", WHO, 404, 403, 403, 403, 403, YES, 404)
-SELF = rule("see a member", WHO, 404, 404, 404, 404, YES, YES, 404)
-MINE = rule("move one's own copy on", WHO, 404, 404, 404, 404, YES, 404, 404)
-REACH = rule("be a member of a lab", WHO, 404, YES, YES, YES, YES, 409, 404)
-TEACHER = rule("be an instructor", WHO, 403, 403, 403, 403, 403, YES, YES)
-NOWHERE = rule("nothing is there", 404, 404, 404, 404, 404, 404, 404, 404)
-NEW = rule("become a member", YES, YES, YES, YES, YES, YES, 409, 409)
-STUDENT = rule("be a member", WHO, YES, YES, YES, YES, YES, 403, 403)
+#                           anonymous foreign waiting member watcher operator owner instructor other
+OPEN = rule("anybody", YES, YES, YES, YES, YES, YES, YES, YES, YES)
+PRESENT = rule("everybody who has joined", WHO, YES, YES, YES, YES, YES, YES, YES, YES)
+KNOWN = rule("everybody known", WHO, YES, WAIT, YES, YES, YES, YES, YES, YES)
+READ = rule("read a session", WHO, 404, WAIT, 404, YES, YES, YES, YES, 404)
+CALL = rule("call a session", WHO, 404, WAIT, 404, 403, YES, YES, YES, 404)
+OWN = rule("manage a session", WHO, 404, WAIT, 404, 403, 403, YES, YES, 404)
+SEEN = rule("be in a lab", WHO, 404, WAIT, YES, YES, YES, YES, YES, 404)
+FACED = rule("be in a lab, or wait for it", WHO, 404, YES, YES, YES, YES, YES, YES, 404)
+TAUGHT = rule("teach a lab", WHO, 404, WAIT, 403, 403, 403, 403, YES, 404)
+SELF = rule("see a member", WHO, 404, WAIT, 404, 404, 404, YES, YES, 404)
+MINE = rule("move one's own copy on", WHO, 404, WAIT, 404, 404, 404, YES, 404, 404)
+REACH = rule("be a member of a lab", WHO, 404, WAIT, YES, YES, YES, YES, 409, 404)
+TEACHER = rule("be an instructor", WHO, 403, WAIT, 403, 403, 403, 403, YES, YES)
+NOWHERE = rule("nothing is there", 404, 404, 404, 404, 404, 404, 404, 404, 404)
+NEW = rule("become a member", YES, YES, YES, YES, YES, YES, YES, 409, 409)
+STUDENT = rule("be a member", WHO, YES, WAIT, YES, YES, YES, YES, 403, 403)
 
 OF_A_SESSION: Final = (READ, CALL, OWN)
 
@@ -121,8 +125,8 @@ API: Final[dict[tuple[str, str], Asked]] = {
 LABS: Final[dict[tuple[str, str], Asked]] = {
     ("POST", f"{BASE}/join"): Asked(OPEN, {"code": "{code}", "nickname": "Kim"}),
     ("POST", f"{BASE}/signin"): Asked(OPEN, {"name": "Ada", "password": PASSWORD}),
-    ("POST", f"{BASE}/signout"): Asked(KNOWN, spoils=True),
-    ("GET", f"{BASE}/me"): Asked(KNOWN),
+    ("POST", f"{BASE}/signout"): Asked(PRESENT, spoils=True),
+    ("GET", f"{BASE}/me"): Asked(PRESENT),
     ("POST", f"{BASE}/me/token"): Asked(KNOWN, spoils=True),
     ("POST", f"{BASE}/me/entry"): Asked(STUDENT, spoils=True),
     ("POST", f"{BASE}/invitations"): Asked(TEACHER),
@@ -135,6 +139,11 @@ LABS: Final[dict[tuple[str, str], Asked]] = {
     ("POST", f"{LAB}/code"): Asked(TAUGHT, {"days": 1}, spoils=True),
     ("DELETE", f"{LAB}/code"): Asked(TAUGHT, spoils=True),
     ("GET", f"{LAB}/members"): Asked(TAUGHT),
+    ("POST", f"{LAB}/members/remove_idle"): Asked(TAUGHT, spoils=True),
+    ("GET", f"{LAB}/waiting"): Asked(TAUGHT),
+    ("POST", f"{LAB}/waiting/admit"): Asked(TAUGHT, {"numbers": [5]}, spoils=True),
+    ("DELETE", f"{LAB}/waiting"): Asked(TAUGHT, spoils=True),
+    ("DELETE", f"{LAB}/waiting/{{number}}"): Asked(TAUGHT, path=f"{LAB}/waiting/5", spoils=True),
     ("GET", f"{LAB}/members/{{number}}"): Asked(SELF),
     ("DELETE", f"{LAB}/members/{{number}}"): Asked(TAUGHT, spoils=True),
     ("GET", f"{LAB}/members/{{number}}/export"): Asked(SELF),
@@ -204,10 +213,15 @@ THEIRS: Final = f"{HOUSE}/sessions/{{session_id}}"
 ROOMS: Final[dict[tuple[str, str], Asked]] = {
     ("GET", "/labs"): Asked(KNOWN),
     ("POST", "/labs"): Asked(TEACHER, form={"title": "Slabs"}),
-    ("GET", HOUSE): Asked(SEEN),
+    ("GET", HOUSE): Asked(FACED),
     ("GET", f"{HOUSE}/board"): Asked(TAUGHT),
     ("GET", f"{HOUSE}/join.svg"): Asked(TAUGHT),
     ("POST", f"{HOUSE}/describe"): Asked(TAUGHT, form={"title": "Slabs", "text": ""}),
+    ("POST", f"{HOUSE}/expected"): Asked(TAUGHT, form={"expected": "60"}, spoils=True),
+    ("POST", f"{HOUSE}/waiting/admit"): Asked(TAUGHT, form={"number": "5"}, spoils=True),
+    ("POST", f"{HOUSE}/waiting/turn-away"): Asked(TAUGHT, form={"all": "on"}, spoils=True),
+    ("GET", f"{HOUSE}/members/remove-idle"): Asked(TAUGHT),
+    ("POST", f"{HOUSE}/members/remove-idle"): Asked(TAUGHT, spoils=True),
     ("POST", f"{HOUSE}/code"): Asked(TAUGHT, spoils=True),
     ("POST", f"{HOUSE}/code/close"): Asked(TAUGHT, spoils=True),
     ("POST", f"{HOUSE}/freeze"): Asked(TAUGHT, form={"frozen": "off"}),
@@ -246,8 +260,8 @@ ENTRANCE: Final[dict[tuple[str, str], Asked]] = {
     ),
     ("GET", "/enter/{secret}"): Asked(OPEN, path="/enter/{entry}"),
     ("POST", "/enter/{secret}"): Asked(OPEN, path="/enter/{entry}"),
-    ("GET", "/signout"): Asked(KNOWN),
-    ("POST", "/signout"): Asked(KNOWN, spoils=True, out=True),
+    ("GET", "/signout"): Asked(PRESENT),
+    ("POST", "/signout"): Asked(PRESENT, spoils=True, out=True),
     ("GET", "/me"): Asked(KNOWN),
     ("GET", "/me/token"): Asked(KNOWN),
     ("POST", "/me/token"): Asked(KNOWN, spoils=True),

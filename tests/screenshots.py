@@ -193,6 +193,13 @@ def lab_views(browser: Browser, address: str, invitation: str) -> Iterator[tuple
     yield "lab-new", teacher, lab
     code, (shared, watched) = in_lab(teacher, address, lab)
     student = students(browser, address, lab, code, shared)
+    send(teacher, f"{address}{lab}/expected", expected="6")
+    waiting = browser.new_context(reduced_motion="reduce").new_page()
+    send(waiting, f"{address}/join", code=code, nickname="Noor")
+    yield "lab-waiting", waiting, lab
+    yield "lab-waiting-taught", teacher, lab
+    yield "lab-waiting-wall", teacher, f"{lab}/wall"
+    yield "lab-remove-idle", teacher, f"{lab}/members/remove-idle"
     yield "lab-join", stranger, "/join"
     yield "lab-join-link", stranger, f"/join/{code}"
     yield "lab-join-unknown", stranger, "/join/0000-0000"

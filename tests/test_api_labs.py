@@ -69,6 +69,71 @@ def test_joining(ask: Ask, client: TestClient, world: TwoLabs) -> None:
     assert ask("anonymous", "POST", "/join", body).json()["member"]["nickname"] == "Kim (2)"
 
 
+def test_joining_a_full_lab(ask: Ask, client: TestClient) -> None:
+    lab = ask("instructor", "POST", "/labs", {"title": "Full", "expected": 1}).json()
+    here = f"/labs/{lab['id']}"
+    assert lab["expected"] == 1
+
+    def join(nickname: str, key: str) -> Any:
+        body = {"code": lab["code"], "nickname": nickname}
+        answer = client.post(f"{BASE}/join", json=body, headers={"Idempotency-Key": key})
+        assert answer.status_code == 201
+        return answer.json()
+
+    assert "waiting" not in join("Kim", str(uuid.uuid4()))["member"]
+    key = str(uuid.uuid4())
+    first, again = join("Lee", key), join("Lee", key)
+    assert first["member"] == again["member"] == {**again["member"], "number": 2, "waiting": True}
+    problem(client.get(f"{BASE}/me", headers=by_token(first["token"])), 401)  # the newer token ends it
+    me = by_token(again["token"])
+    assert client.get(f"{BASE}/me", headers=me).json()["waiting"] is True
+    for method, path in (("GET", "/labs"), ("GET", here), ("GET", "/sessions"), ("POST", "/me/entry")):
+        refused = problem(client.request(method, BASE + path, headers=me), 403)
+        assert "Ask for your place" in refused["detail"]
+    assert client.get(f"{BASE}/profiles", headers=me).status_code == 200
+    roster = ask("instructor", "GET", f"{here}/members").json()["items"]
+    assert [row["nickname"] for row in roster] == ["Kim"]
+    waiting = ask("instructor", "GET", f"{here}/waiting?limit=1").json()
+    assert (waiting["items"], waiting["next"]) == ([again["member"]], None)
+    wall = ask("instructor", "GET", f"{here}/wall").json()
+    assert (wall["members"], wall["waiting"], wall["newest"]) == (1, 1, ["Lee"])
+    assert ask("instructor", "POST", f"{here}/waiting/admit", {"numbers": [2, 3]}).json() == {"admitted": [2]}
+    assert client.get(f"{BASE}/me", headers=me).json()["waiting"] is False
+    assert client.get(BASE + here, headers=me).status_code == 200
+    assert "waiting" not in join("Lee", key)["member"]
+
+
+def test_turning_away_and_removing(ask: Ask) -> None:
+    lab = ask("instructor", "POST", "/labs", {"title": "Full", "expected": 2}).json()
+    here = f"/labs/{lab['id']}"
+    for nickname in "abcdef":
+        assert ask("anonymous", "POST", "/join", {"code": lab["code"], "nickname": nickname}).is_success
+    assert ask("instructor", "DELETE", f"{here}/waiting/3").status_code == 204
+    problem(ask("instructor", "DELETE", f"{here}/waiting/3"), 404)
+    problem(ask("instructor", "DELETE", f"{here}/waiting/1"), 404)  # a member
+    assert ask("instructor", "PATCH", here, {"expected": 3}).json()["expected"] == 3
+    assert ask("instructor", "DELETE", f"{here}/waiting").status_code == 204
+    assert ask("instructor", "GET", f"{here}/waiting").json()["items"] == []
+    key = {"Idempotency_Key": "k" * 22}
+    for _ in range(2):  # once, however often it is sent
+        removed = ask("instructor", "POST", f"{here}/members/remove_idle", {}, **key)
+        assert removed.json() == {"removed": 3}
+    assert ask("instructor", "POST", f"{here}/members/remove_idle").json() == {"removed": 0}
+
+
+@pytest.mark.parametrize("numbers", [[], [True], ["1"], [-1], [2**53], [1.5], {}, None, 1, [1] * 1001])
+def test_numbers_that_cannot_be(ask: Ask, numbers: Any) -> None:
+    answer = ask("instructor", "POST", "/labs/{lab}/waiting/admit", {"numbers": numbers})
+    assert problem(answer, 422)["errors"][0]["loc"] == ["numbers"]
+
+
+@pytest.mark.parametrize("expected", [0, -1, 501, 2**60, 1.5, True, "12", None])
+def test_expected_members_that_cannot_be(ask: Ask, expected: Any) -> None:
+    for method, path in (("POST", "/labs"), ("PATCH", "/labs/{lab}")):
+        answer = ask("instructor", method, path, {"title": "x", "expected": expected})
+        assert problem(answer, 422)["errors"][0]["loc"] == ["expected"]
+
+
 def test_links_are_those_of_the_public_address(world: TwoLabs, tmp_path: Path) -> None:
     with serving(world, tmp_path, public_url="https://lab.example.org/") as client:
         token = world.tokens["instructor"]
@@ -409,7 +474,9 @@ def test_activity_is_the_same_as_a_table(ask: Ask, world: TwoLabs) -> None:
     assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
     assert answer.headers["content-disposition"].startswith("attachment")
     rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
-    assert [int(row["number"]) for row in rows] == [item["number"] for item in items] == list(range(1, 11))
+    # 5 only waits to be admitted.
+    numbers = [1, 2, 3, 4, *range(6, 12)]
+    assert [int(row["number"]) for row in rows] == [item["number"] for item in items] == numbers
     assert [(row["calls"], row["seq"]) for row in rows[:2]] == [("2", "3"), ("0", "")]
     assert [row["nickname"] for row in rows[4:]] == [
         '\'=HYPERLINK("http://evil")',

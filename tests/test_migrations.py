@@ -99,6 +99,31 @@ def test_from_the_first_schema_with_rows(tmp_path: Path) -> None:
     raw.close()
 
 
+def test_a_lab_expects_at_least_the_members_that_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "k.db"
+    store = store_at(path)
+    store.migrate("0005")
+    raw = sqlite3.connect(path)
+    when = "2026-01-01T00:00:00.000Z"
+    raw.execute("INSERT INTO accounts VALUES ('i', 1, 'Ada', 'ada', 'x', ?)", (when,))
+    for lab, members in (("few", 3), ("many", 150)):
+        raw.execute(
+            "INSERT INTO labs (id, owner, title, text, created) VALUES (?, 'i', 't', '', ?)", (lab, when)
+        )
+        rows = [(f"{lab}{n}", lab, n, f"n{n}", f"n{n}", when) for n in range(1, members + 1)]
+        raw.executemany("INSERT INTO members VALUES (?,?,?,?,?,?)", rows)
+    raw.commit()
+    store.migrate()
+    store.check()
+    store.dispose()
+    assert raw.execute("SELECT id, expected FROM labs ORDER BY id").fetchall() == [
+        ("few", 120),
+        ("many", 150),
+    ]
+    assert raw.execute("SELECT count(*) FROM members WHERE waiting IS NULL").fetchone() == (153,)
+    raw.close()
+
+
 def test_older_schema_is_not_served(tmp_path: Path) -> None:
     store = store_at(tmp_path / "k.db")
     store.migrate("0001")

@@ -19,7 +19,7 @@ from app.api.calls import hot_route
 from app.mm.vocabulary import CALLS
 from app.settings import Settings
 from tests.factories import database
-from tests.roles import ONE, TABLE, WHO, YES, Asked
+from tests.roles import ONE, TABLE, WAIT, WHO, YES, Asked
 from tests.served import ORIGIN, problem, protected
 from tests.two_labs import ROLES, TwoLabs, by_token, database_of, make, serving
 
@@ -137,11 +137,15 @@ def done(answer: Response, *, out: bool = False) -> bool:
     return answer.status_code < 400 and not answer.headers.get("location", "").startswith("/join")
 
 
-def right(answer: Response, path: str, outcome: Any) -> bool:
+def right(answer: Response, path: str, outcome: Any, lab: str) -> bool:
     if outcome == YES:
         return done(answer)
     if outcome == WHO and is_api(path):
         return answer.status_code == 401 and answer.headers["www-authenticate"] == "Bearer"
+    if outcome == WAIT and is_api(path):
+        return answer.status_code == 403 and "you wait to be admitted" in answer.text
+    if outcome == WAIT:
+        return answer.status_code == 303 and answer.headers["location"] == "/labs/" + lab
     if outcome == WHO:
         return answer.status_code == 303 and answer.headers["location"].startswith("/join")
     return bool(answer.status_code == outcome)
@@ -169,7 +173,11 @@ def test_who_may(client: TestClient, world: TwoLabs, tmp_path: Path, route: Rout
     for role in ROLES:
         if outcomes[role] != YES:
             answer = ask(client, world, route, role)
-            assert right(answer, route[1], outcomes[role]), (role, answer.status_code, answer.text)
+            assert right(answer, route[1], outcomes[role], world.ids["lab"]), (
+                role,
+                answer.status_code,
+                answer.text,
+            )
             protected(answer)
     assert rows(folder_of(client)) == before  # a refusal changes nothing
     for role in ROLES:

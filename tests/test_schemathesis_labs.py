@@ -42,6 +42,9 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     world = make(folder)
     limits = {"labs_per_instructor": 100_000, "members_per_lab": 100_000, "machines_per_lab": 100_000}
     with listening(build(folder, lab=True, **UNLIMITED, **limits)) as address:
+        teacher = by_token(world.tokens["instructor"])
+        lab = f"{address}{BASE}/labs/{world.ids['lab']}"
+        assert httpx2.patch(lab, json={"expected": 100_000}, headers=teacher, timeout=30).status_code == 200
         yield Served(address, world.tokens["other"], world)
 
 

@@ -650,3 +650,85 @@ def test_a_machine_that_goes_on_from_another_says_whose_calls_made_it(shared: Sh
     assert f'row <a href="/sessions/{shared.prepared}?at=1">#1</a>' in shared.teacher.get(copy).text
     run(shared.kim, copy.removeprefix("/sessions/"), "alloc_page(GFP_KERNEL)")
     assert said not in text_of(shared.kim.get(copy))
+
+
+# -- a full lab --------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def full(room: Class) -> tuple[str, TestClient, TestClient]:
+    """A lab that expects one: its path, who is in, and who waits under a hostile name."""
+    lab = at(room.first.post("/labs", data={"title": "Full", "expected": "1"}))
+    return lab, room.student(lab, "Kim"), room.student(lab, HOSTILE)
+
+
+def chosen(page: Response) -> list[str]:
+    """The numbers of those who wait, as the form has them."""
+    return re.findall(r'type="checkbox" name="number" value="(\d+)"', page.text)
+
+
+def test_who_waits_sees_the_title_and_nothing_else(
+    room: Class, full: tuple[str, TestClient, TestClient]
+) -> None:
+    lab, _, waiting = full
+    page = waiting.get(lab)
+    assert page.status_code == 200
+    protected(page)
+    words = text_of(page)
+    assert "The lab has as many members as its instructor expects." in words
+    assert "Ask for your place: Ada sees your name" in words
+    assert HOSTILE not in page.text
+    assert HOSTILE in html.unescape(page.text)
+    for path in ("/", "/me", f"{lab}/members", f"{lab}/wall", "/labs/elsewhere", "/sessions/none", "/audit"):
+        assert at(waiting.get(path)) == lab
+    for path in ("/sessions", "/me/token", f"{lab}/waiting/admit", f"{lab}/members/remove-idle"):
+        assert at(waiting.post(path, data={"all": "on", "profile": "tiny-16m"})) == lab
+    assert waiting.get("/api/v1/me").json()["waiting"] is True
+    assert waiting.get("/api/v1/sessions").status_code == 403
+    assert at(waiting.post("/join", data={"code": room.code(lab), "nickname": "Again"})) == lab
+    assert text_of(room.first.get(lab)).count("waits to be admitted") == 1
+
+
+def test_an_instructor_admits_who_is_chosen(room: Class, full: tuple[str, TestClient, TestClient]) -> None:
+    lab, _, waiting = full
+    other = room.student(lab, "Lee")
+    page = room.first.get(lab)
+    assert "2 wait to be admitted" in text_of(page)
+    assert HOSTILE not in page.text
+    assert chosen(page) == ["3", "2"]  # the last first
+    refused = room.first.post(f"{lab}/waiting/admit", data={})
+    assert refused.status_code == 422
+    assert "choose somebody who waits" in text_of(refused)
+    assert at(room.first.post(f"{lab}/waiting/admit", data={"number": ["3", "77"]})) == lab
+    assert "There is no machine here yet" in text_of(other.get(lab))
+    assert chosen(room.first.get(lab)) == ["2"]
+    assert at(room.first.post(f"{lab}/waiting/turn-away", data={"number": "2"})) == lab
+    assert at(waiting.get(lab)).startswith("/join")
+    assert "admitted" not in text_of(room.first.get(lab))
+
+
+@pytest.mark.parametrize("typed", ["", "x", "0", "501", "-1", "1e3", "9" * 30])
+def test_how_many_are_expected(room: Class, full: tuple[str, TestClient, TestClient], typed: str) -> None:
+    lab, _, waiting = full
+    page = room.first.post(f"{lab}/expected", data={"expected": typed})
+    assert page.status_code == 422
+    assert "The lab stays as it was" in text_of(page)
+    assert chosen(room.first.get(lab)) == ["2"]
+    assert at(room.first.post(f"{lab}/expected", data={"expected": "2"})) == lab
+    assert "There is no machine here yet" in text_of(waiting.get(lab))
+    if typed:
+        refused = room.first.post("/labs", data={"title": "X", "expected": typed})
+        assert refused.status_code == 422
+        assert f'value="{typed}"' in refused.text
+
+
+def test_members_who_have_done_nothing_are_removed(shared: Shared) -> None:
+    shared.copy(shared.kim)
+    page = shared.teacher.get(f"{shared.lab}/members/remove-idle")
+    assert "1 member has no machine, has made no call and has reached no checkpoint. Bo" in text_of(page)
+    assert at(shared.teacher.post(f"{shared.lab}/members/remove-idle")) == f"{shared.lab}/members"
+    assert "Bo" not in text_of(shared.teacher.get(f"{shared.lab}/members"))
+    assert at(shared.bo.get(shared.lab)).startswith("/join")
+    assert shared.kim.get(shared.lab).status_code == 200
+    words = text_of(shared.teacher.get(f"{shared.lab}/members/remove-idle"))
+    assert "0 members have no machine" in words

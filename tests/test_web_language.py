@@ -235,6 +235,7 @@ def test_nothing_is_said_in_a_lab_that_cannot_be_translated(
             "Split and *merge*",
             "two pages",
             "prepared, owner",
+            "member, watcher, operator",  # who have done nothing
             "Ada",
             *world.sessions,
             *two_labs.ROLES,

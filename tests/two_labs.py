@@ -27,6 +27,7 @@ UNLIMITED = {"rate_per_second": 1e6, "rate_burst": 1_000_000}
 SESSION_OF = {
     "anonymous": "copy",
     "foreign": "copy",
+    "waiting": "copy",
     "member": "copy",
     "watcher": "watch",
     "operator": "operate",
@@ -91,6 +92,9 @@ def make(folder: Path) -> TwoLabs:
         set_up(world, app, client)
         furnish(world, client)
     with sqlite3.connect(database_of(folder)) as database:
+        # As if the lab had been full then. It is not, so that who joins in a test is a member.
+        database.execute("UPDATE members SET waiting = joined WHERE nickname = 'waiting'")
+        database.commit()
         database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     database.close()
     return world
@@ -130,7 +134,7 @@ def furnish(world: TwoLabs, client: TestClient) -> None:
             mark = {"seq": 3, "title": "two pages"}
             checkpoint = teach("POST", f"{here}/machines/{machine['id']}/checkpoints", mark)
             world.ids |= {"machine": machine["id"], "checkpoint": checkpoint["id"]}
-    for role in ("owner", "member", "watcher", "operator", "foreign"):
+    for role in ("owner", "member", "watcher", "operator", "waiting", "foreign"):
         code = elsewhere["code"] if role == "foreign" else lab["code"]
         joined = sent(client, None, "POST", "/join", {"code": code, "nickname": role})
         world.tokens[role] = joined["token"]

@@ -61,7 +61,7 @@ async def filled(sessions: Sessions, labs: Labs, members: int, profile: str = "t
     invitation = await labs.entrance.first_invitation()
     assert invitation is not None
     teacher, token = await labs.entrance.set_up(invitation, "Ms Page", PASSWORD)
-    lab = await labs.rooms.create(teacher, "Buddy allocator, group A")
+    lab = await labs.rooms.create(teacher, "Buddy allocator, group A", expected=members + 20)
     machine = {"profile": profile, "lecture": True}
     prepared = await sessions.create(teacher.principal, "first steps", machine)
     shared = await sessions.create(teacher.principal, "on the projector", machine)

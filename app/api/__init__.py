@@ -11,6 +11,7 @@ from starlette.responses import Response
 
 from app.api import (
     activity,
+    admission,
     audit,
     calls,
     checkpoints,
@@ -50,7 +51,9 @@ def mount(app: FastAPI) -> None:
     for module in (calls, sessions, history, moving, stream, reading, reference):
         face.include_router(module.router)
     face.include_router(sessions.one)
-    for module in (entering, me, labs, members, lab_machines, checkpoints, supervision, activity, audit):
+    for module in (entering, me, labs, members, admission, lab_machines, checkpoints, supervision):
+        face.include_router(module.router)
+    for module in (activity, audit):
         face.include_router(module.router)
     for module in (wall, presenting, news):
         face.include_router(module.router)

@@ -54,6 +54,8 @@ class Wall(BaseModel):
     version: str = Field(description="give it as `after` next time")
     all: bool = Field(description="whether these are all tiles: those that one knows are to be forgotten")
     members: int
+    waiting: int = Field(description="how many wait to be admitted")
+    newest: list[str] = Field(description="nicknames of the last five of them")
     active: int = Field(description="members who have called in the last minute")
     frozen: bool
     closed: bool
@@ -76,6 +78,8 @@ WALL: Final[Doc] = shows(
         "version": "4d8e7c52def5-6",
         "all": True,
         "members": 1,
+        "waiting": 0,
+        "newest": [],
         "active": 1,
         "frozen": False,
         "closed": False,

@@ -32,26 +32,24 @@ NOBODY_YET = "joining"
 
 @router.post("/join", **docs.operation("join", "Become a member of a lab", lab_docs.JOIN, lab_docs.JOIN_KEY))
 async def join(request: Request) -> Response:
-    """By the code that stands on the blackboard. Of two with one nickname the later is `Kim (2)`."""
+    """By the code that stands on the blackboard. Of two with one nickname the later is `Kim (2)`.
+
+    Where the lab has as many members as its instructor expects, you wait to be admitted (`"waiting": true`):
+    until `GET /me` says otherwise, everything but that and signing out is 403. Whoever has not asked for a
+    minute may lose their place to another.
+    """
     labs = labs_of(request)
     given = taken(await json_object(request), {"code": STRING, "nickname": STRING})
     try:
-        entered, lab = await labs.entrance.join(
-            given["code"], given["nickname"], "script", terms=await terms_of(request)
-        )
-        person, token = entered
+        joined = await labs.entrance.join_by_script(given["code"], given["nickname"], await terms_of(request))
     except Replied as found:
-        person, lab = await labs.entrance.joined(found.reply.body.decode())
-        token = await labs.entrance.renew(person, "script")
-    row = await labs.me(person)
-    assert row is not None
-    entry = await labs.entrance.renew(person, "entry")
+        joined = await labs.entrance.rejoin(found.reply.body.decode())
     return answer(
         {
-            "member": lab_answers.member(row),
-            "lab": {"id": lab.id, "title": lab.title},
-            "token": token,
-            "entry": absolute(request, f"/enter/{entry}"),
+            "member": lab_answers.member(joined.member),
+            "lab": {"id": joined.lab.id, "title": joined.lab.title},
+            "token": joined.token,
+            "entry": absolute(request, f"/enter/{joined.entry}"),
         },
         201,
     )

@@ -19,6 +19,7 @@ def summary(lab: Lab) -> Doc:
         "owner": lab.owner,
         "code": lab.code,
         "code_expires": lab.code_expires,
+        "expected": lab.expected,
         "frozen": lab.frozen,
         "closed": lab.closed,
     }
@@ -52,8 +53,9 @@ def checkpoint(mark: Checkpoint) -> Doc:
 
 
 def member(row: MemberRow) -> Doc:
-    """A member, as the roster has them."""
-    return {"number": row.number, "nickname": row.nickname, "joined": row.joined}
+    """A member, as the roster has them; or somebody who waits."""
+    found = {"number": row.number, "nickname": row.nickname, "joined": row.joined}
+    return found if row.waiting is None else {**found, "waiting": True}
 
 
 def me(person: Person) -> Doc:
@@ -65,6 +67,7 @@ def me(person: Person) -> Doc:
         "lab": person.lab,
         "id": person.id,
         "by": person.principal.by,
+        "waiting": person.waiting,
     }
 
 

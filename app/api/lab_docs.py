@@ -16,6 +16,11 @@ GIVEN: Final = "kml_9Jc0y3T1bYqz4n8uWfXo7vLrGd2aKp5sHmEiQxZtUjk"
 
 TEXT: Final[Doc] = {"type": "string", "maxLength": 20_000, "description": "Markdown, for the students"}
 TITLE: Final[Doc] = {"type": "string", "minLength": 1, "maxLength": 100}
+EXPECTED: Final[Doc] = {
+    "type": "integer",
+    "minimum": 1,
+    "description": "members who come in without being admitted, at most as many as a lab has; by default 120",
+}
 NICKNAME: Final[Doc] = {"type": "string", "minLength": 1, "maxLength": 40}
 ID: Final[Doc] = {"type": "string", "pattern": "^[A-Za-z0-9_-]{1,64}$"}
 KIND: Final[Doc] = {"type": "string", "enum": ["prepared", "operate", "watch"]}
@@ -91,7 +96,15 @@ INVITE: Final[Doc] = {
 
 ME: Final[Doc] = shows(
     lab_models.Me,
-    {"kind": "member", "name": "Kim", "number": 7, "lab": LAB_ID, "id": "m_Qy2Rf8Lw0Ns5", "by": "m7"},
+    {
+        "kind": "member",
+        "name": "Kim",
+        "number": 7,
+        "lab": LAB_ID,
+        "id": "m_Qy2Rf8Lw0Ns5",
+        "by": "m7",
+        "waiting": False,
+    },
 )
 
 # -- labs ------------------------------------------------------------------------------------------------
@@ -112,6 +125,7 @@ SUMMARY_EXAMPLE: Final = {
     "owner": "i_Mx4Tz9Ga2Vb7",
     "code": "K7QM-2XHV",
     "code_expires": "2026-12-03T09:00:00.000Z",
+    "expected": 120,
     "frozen": False,
     "closed": None,
 }
@@ -123,7 +137,11 @@ LAB: Final[Doc] = shows(lab_models.Lab, LAB_EXAMPLE)
 CREATE: Final[Doc] = {
     **shows(lab_models.Lab, LAB_EXAMPLE, 201, created=True),
     "extra": body(
-        {"title": "Buddy and slab", "text": "Split a block of order 3."}, ("title",), title=TITLE, text=TEXT
+        {"title": "Buddy and slab", "text": "Split a block of order 3.", "expected": 60},
+        ("title",),
+        title=TITLE,
+        text=TEXT,
+        expected=EXPECTED,
     ),
 }
 
@@ -134,6 +152,7 @@ CHANGE: Final[Doc] = {
         (),
         title=TITLE,
         text=TEXT,
+        expected=EXPECTED,
         frozen={"type": "boolean", "description": "stop all calls of members for now"},
         closed={"const": True, "description": "for good: from then on it can only be read"},
     ),
@@ -153,6 +172,30 @@ CODE: Final[Doc] = {
 
 MEMBERS: Final[Doc] = shows(lab_models.MemberList, {"items": [MEMBER_EXAMPLE], "next": None})
 MEMBER: Final[Doc] = shows(lab_models.MemberWithSessions, {**MEMBER_EXAMPLE, "sessions": []})
+REMOVE_IDLE: Final[Doc] = {**shows(lab_models.Removed, {"removed": 12}), "extra": NO_BODY}
+
+# -- those who wait --------------------------------------------------------------------------------------
+
+WAITING_EXAMPLE: Final = {**MEMBER_EXAMPLE, "number": 121, "waiting": True}
+WAITING: Final[Doc] = shows(lab_models.MemberList, {"items": [WAITING_EXAMPLE], "next": None})
+ADMIT: Final[Doc] = {
+    **shows(lab_models.Admitted, {"admitted": [121]}),
+    "extra": body(
+        {"numbers": [121]},
+        (),
+        required_body=False,
+        numbers={
+            "type": "array",
+            "items": {"type": "integer", "minimum": 0, "maximum": 2**53 - 1},
+            "minItems": 1,
+            "maxItems": 1000,
+            "description": "of those who wait; all of them by default",
+        },
+    ),
+}
+
+# -- files -----------------------------------------------------------------------------------------------
+
 EXPORT: Final[Doc] = {
     "responses": {
         200: {

@@ -16,6 +16,7 @@ class Member(BaseModel):
     number: int = Field(description="theirs in this lab; rows call them `m7`")
     nickname: str
     joined: Time
+    waiting: bool = Field(default=False, description="true for who is not admitted yet; else it is left out")
 
 
 class LabName(BaseModel):
@@ -50,6 +51,7 @@ class Me(BaseModel):
     lab: str | None = Field(description="whose member you are")
     id: str = Field(description="as sessions have it for `owner`")
     by: str | None = Field(description="as rows have it")
+    waiting: bool = Field(description="whether you are not admitted yet: then you may ask this and sign out")
 
 
 class Checkpoint(BaseModel):
@@ -74,6 +76,7 @@ class LabSummary(BaseModel):
     owner: str
     code: str | None = Field(description="lets students in; null for members, and where nobody is let in")
     code_expires: Time | None
+    expected: int = Field(description="how many members come in; who joins after them waits to be admitted")
     frozen: bool = Field(description="no calls of members for now")
     closed: Time | None = Field(description="since when it can only be read")
 
@@ -96,6 +99,14 @@ class MachineList(BaseModel):
 class MemberList(BaseModel):
     items: list[Member]
     next: NextUrl
+
+
+class Admitted(BaseModel):
+    admitted: list[int] = Field(description="the numbers of those who are members now")
+
+
+class Removed(BaseModel):
+    removed: int = Field(description="how many")
 
 
 class MemberWithSessions(Member):

@@ -19,11 +19,13 @@ from app.api.repeatable import on_terms
 from app.api.requests import BASE, answer
 from app.labs import Lab, Person, person_of
 from app.labs.rooms import CODE_DAYS
+from app.mm.calls import JSON_INT_MAX
 
 router = APIRouter(tags=["labs"])
 one = APIRouter(tags=["labs"], prefix="/labs/{id:id}")
 
 CLOSED: Final = Kind("true: a lab that is closed stays so", lambda value: value is True)
+MEMBERS: Final = Kind("a number of members", lambda value: type(value) is int and 0 <= value <= JSON_INT_MAX)
 DAYS: Final = between(0.04, 365, "days")
 
 
@@ -39,10 +41,12 @@ async def listing(request: Request, limit: Limit = 100, after: Cursor = None) ->
 async def create(request: Request) -> Response:
     """With a code that lets students in for a week."""
     labs, person = labs_of(request), person_of(request.scope)
-    given = taken(await json_object(request), {"title": STRING}, {"text": STRING})
+    given = taken(await json_object(request), {"title": STRING}, {"text": STRING, "expected": MEMBERS})
     return await on_terms(
         request,
-        lambda terms: labs.rooms.create(person, given["title"], given.get("text", ""), terms=terms),
+        lambda terms: labs.rooms.create(
+            person, given["title"], given.get("text", ""), given.get("expected"), terms=terms
+        ),
         partial(created, person),
     )
 
@@ -61,10 +65,15 @@ async def get(request: Request) -> Response:
 
 @one.patch("", **docs.operation("change_lab", "Change, freeze or close a lab", lab_docs.CHANGE))
 async def change(request: Request) -> Response:
-    """All of it, or nothing. A lab that is closed can be described, and not opened again."""
+    """All of it, or nothing. A lab that is closed can be described, and not opened again.
+
+    Where more members are expected than before, those who have waited longest come in.
+    """
     labs, person, lab_id = asked(request)
     given = taken(
-        await json_object(request), {}, {"title": STRING, "text": STRING, "frozen": FLAG, "closed": CLOSED}
+        await json_object(request),
+        {},
+        {"title": STRING, "text": STRING, "expected": MEMBERS, "frozen": FLAG, "closed": CLOSED},
     )
     lab = await labs.rooms.change(
         person,
@@ -72,6 +81,7 @@ async def change(request: Request) -> Response:
         title=given.get("title"),
         text=given.get("text"),
         frozen=given.get("frozen"),
+        expected=given.get("expected"),
         close="closed" in given,
     )
     return answer(lab_answers.whole(lab, person))

@@ -20,7 +20,10 @@ router = APIRouter(tags=["entering"])
 @router.get("/me", **docs.operation("get_me", "Who you are", lab_docs.ME))
 async def me(request: Request) -> Response:
     """By the token that this request came with; in open mode everybody is `local`."""
-    return answer(lab_answers.me(person_of(request.scope)))
+    person = person_of(request.scope)
+    if person.waiting:
+        person = await labs_of(request).admission.look(person)
+    return answer(lab_answers.me(person))
 
 
 @router.post("/me/token", **docs.operation("renew_token", "A new token for scripts", lab_docs.RENEW_TOKEN))

@@ -7,9 +7,11 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from app.api import docs, lab_answers, lab_docs
-from app.api.bodies import NDJSON
+from app.api.bodies import NDJSON, optional_object
+from app.api.fields import taken
 from app.api.in_labs import asked
 from app.api.parameters import AfterNumber, Limit, MemberNumber
+from app.api.repeatable import on_terms
 from app.api.requests import BASE, answer
 
 router = APIRouter(tags=["labs"], prefix="/labs/{id:id}/members")
@@ -23,6 +25,21 @@ async def roster(request: Request, limit: Limit = 100, after: AfterNumber = 0) -
     more, rows = len(rows) > limit, rows[:limit]
     onward = f"{BASE}/labs/{lab_id}/members?limit={limit}&after={rows[-1].number}" if more else None
     return answer({"items": [lab_answers.member(row) for row in rows], "next": onward})
+
+
+@router.post(
+    "/remove_idle",
+    **docs.operation("remove_idle", "Delete members who have done nothing", lab_docs.REMOVE_IDLE, docs.KEY),
+)
+async def remove_idle(request: Request) -> Response:
+    """All who have no session, have made no call on a shared machine and have reached no checkpoint."""
+    labs, person, lab_id = asked(request)
+    taken(await optional_object(request), {})
+    return await on_terms(
+        request,
+        lambda terms: labs.rooms.remove_idle(person, lab_id, terms=terms),
+        lambda removed: answer({"removed": removed}),
+    )
 
 
 @router.get("/{number:number}", **docs.operation("get_member", "One member", lab_docs.MEMBER))

@@ -49,6 +49,8 @@ def document(standing: Standing, after: int | None) -> dict[str, Any]:
         "version": standing.token,
         "all": after is None,
         "members": lab.members,
+        "waiting": lab.waiting,
+        "newest": list(lab.newest),
         "active": lab.active,
         "frozen": lab.frozen,
         "closed": lab.closed,

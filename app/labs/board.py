@@ -97,7 +97,8 @@ class Mark(NamedTuple):
 class Class:
     """What is said of all together.
 
-    active: how many have called in the last minute. view: the address that is presented.
+    active: how many have called in the last minute. view: the address that is presented. waiting: how many
+    wait to be admitted; newest: nicknames of the last of them.
     """
 
     title: str
@@ -107,6 +108,8 @@ class Class:
     members: int
     active: int
     marks: tuple[Mark, ...] = ()
+    waiting: int = 0
+    newest: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import time
 from collections import OrderedDict
-from datetime import UTC, datetime
+from collections.abc import Iterable, Mapping
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from math import ceil
 from typing import Final, NamedTuple
@@ -15,11 +16,11 @@ from app.labs.passwords import Passwords
 from app.labs.person import Person, require_instructor
 from app.mm.errors import BadArgument
 from app.rates import Rates
-from app.sessions import LOCAL, Conflict, Forbidden, LimitReached, NotFound, Sessions, Terms, TooMany
+from app.sessions import LOCAL, Conflict, Forbidden, NotFound, Sessions, Terms, TooMany
 from app.sessions.live import now, written
 from app.sessions.naming import new_id
 from app.settings import Settings
-from app.store import Connection, labs, people
+from app.store import Connection, labs, people, waiting
 from app.store import sessions as session_rows
 from app.store.labs import LabRow
 from app.store.people import AccountRow, MemberRow, TokenRow
@@ -30,9 +31,12 @@ STAYS_SIGNED_IN: Final = 14.0
 
 REMEMBERED: Final = 10.0  # seconds for which another process's taking back of a token may be missed
 KNOWN: Final = 20_000
+MADE_ROOM: Final = 50  # places that one who joins may free
 TOKENS: Final = 20  # of one person for one use: browsers and devices, scripts that sign in each time
 JOINS_A_SECOND: Final = 20.0  # by one code
 JOINS_AT_ONCE: Final = 400
+WAITING: Final = 200  # who may always wait for a lab to admit them; or twice as many as it expects
+UNSEEN: Final = timedelta(seconds=60)  # who has not asked for so long makes room for others who would wait
 TRIES_A_SECOND: Final = 1.0  # of passwords, by strangers from one address
 TRIES_AT_ONCE: Final = 10
 
@@ -42,6 +46,15 @@ class Entered(NamedTuple):
 
     person: Person
     secret: str
+
+
+class Joined(NamedTuple):
+    """Who has joined by a script. token: for the script. entry: of a personal link, for a browser."""
+
+    member: MemberRow
+    lab: LabRow
+    token: str
+    entry: str
 
 
 class Entrance:
@@ -86,12 +99,18 @@ class Entrance:
             self._known.popitem(last=False)
         return person
 
-    def forget(self, person_id: str) -> None:
-        """Look again at every token of somebody: some have been taken back."""
+    def forget(self, *person_ids: str) -> None:
+        """Look again at every token of some people: some have been taken back."""
+        self.look_again(person_ids)
+        for person_id in person_ids:
+            self._sessions.send_away(person_id)
+
+    def look_again(self, person_ids: Iterable[str]) -> None:
+        """Believe no longer what is known of some people: they may do something else than before."""
         self._taken_back += 1
-        for sha256 in [known for known, (person, _) in self._known.items() if person.id == person_id]:
+        those = set(person_ids)
+        for sha256 in [known for known, (person, _) in self._known.items() if person.id in those]:
             del self._known[sha256]
-        self._sessions.send_away(person_id)
 
     # -- instructors -----------------------------------------------------------------------------------------
 
@@ -210,17 +229,30 @@ class Entrance:
         """The lab that a code opens. Raises NotFound where it opens none, or does not any more."""
         return await self._sessions.query(_open_lab, secret.heard(code))
 
-    async def join(
-        self, code: str, nickname: str, use: str = "cookie", *, terms: Terms | None = None
-    ) -> tuple[Entered, LabRow]:
+    async def join(self, code: str, nickname: str) -> tuple[Entered, LabRow]:
         """A new member of the lab that a code opens. Of two with one nickname the later is `Kim (2)`.
 
-        The instructor's name is taken before anybody comes.
-
-        use: `cookie`, or `script` for a token. terms: what is kept for a request that comes again is made of
-        the member's row, so that no secret is in it: `joined` says who that was. Raises NotFound, BadArgument
-        at `nickname`, LimitReached, and TooMany where very many come by one code at once.
+        The instructor's name is taken before anybody comes. Where the lab has as many members as it expects,
+        the new one waits to be admitted. Raises NotFound, BadArgument at `nickname`, and TooMany where very
+        many come by one code at once, or wait already.
         """
+        cookie = secret.new_secret()
+        member, lab = await self._join(code, nickname, {"cookie": cookie})
+        return Entered(Person.of_member(member), cookie), lab
+
+    async def join_by_script(self, code: str, nickname: str, terms: Terms | None = None) -> Joined:
+        """The same with a token and a personal link.
+
+        terms: what is kept for a request that comes again is made of the member's row, so that no secret is
+        in it: `rejoin` answers it.
+        """
+        secrets = _new_secrets()
+        return Joined(*await self._join(code, nickname, secrets, terms), secrets["script"], secrets["entry"])
+
+    async def _join(
+        self, code: str, nickname: str, secrets: Mapping[str, str], terms: Terms | None = None
+    ) -> tuple[MemberRow, LabRow]:
+        """Write a new member with their tokens, at once. secrets: by what they are for."""
         code = secret.heard(code)
         wait = self._joins.take(code)
         if wait > 0:
@@ -228,38 +260,50 @@ class Entrance:
         await self._sessions.not_done(terms)
         nickname = wording.line("nickname", nickname, wording.NAME_LENGTH)
         lab = await self._sessions.query(_open_lab, code)
-        token = secret.new_secret()
+        gone: list[str] = []
 
         def write(db: Connection) -> MemberRow:
-            _open_lab(db, code)
-            most = self._settings.members_per_lab
-            if people.member_count(db, lab.id) >= most:
-                raise LimitReached((), f"a lab has at most {most} members")
+            lab = _open_lab(db, code)
+            number, time = people.next_number(db, lab.id), now()
+            full = people.member_count(db, lab.id) >= min(lab.expected, self._settings.members_per_lab)
+            gone[:] = _make_room(db, lab) if full else []
             row = MemberRow(
                 f"m_{new_id()}",
                 lab.id,
-                people.next_number(db, lab.id),
+                number,
                 *_told_apart(db, lab, nickname),
-                now(),
+                time,
+                time if full else None,
             )
             people.add_member(db, row)
-            _issue(db, _token(token, use, row.id))
+            for use, token in secrets.items():
+                people.add_token(db, _token(token, use, row.id))
             return row
 
         member = await self._sessions.execute(write, terms=terms)
-        return Entered(Person.of_member(member), token), lab
+        self.look_again(gone)
+        return member, lab
 
-    async def joined(self, member_id: str) -> tuple[Person, LabRow]:
-        """Who has joined before, and which lab. Raises NotFound for who has been deleted since."""
+    async def rejoin(self, member_id: str) -> Joined:
+        """Who has joined by a script before, with another token and link: the older ones end.
 
-        def query(db: Connection) -> tuple[Person, LabRow]:
+        Raises NotFound for who has been deleted since.
+        """
+        secrets = _new_secrets()
+
+        def write(db: Connection) -> tuple[MemberRow, LabRow]:
             member = people.member(db, member_id)
             lab = None if member is None else labs.get(db, member.lab_id)
             if member is None or lab is None:
                 raise NotFound("member", member_id)
-            return Person.of_member(member), lab
+            for use, token in secrets.items():
+                people.forget(db, member_id, use)
+                people.add_token(db, _token(token, use, member_id))
+            return member, lab
 
-        return await self._sessions.query(query)
+        member, lab = await self._sessions.execute(write)
+        self.forget(member_id)
+        return Joined(member, lab, secrets["script"], secrets["entry"])
 
     async def enters(self, entry: str) -> Person | None:
         """Whose a personal link is; None for one that is no good."""
@@ -301,27 +345,60 @@ class Entrance:
         return fresh
 
     async def leave(self, token: str) -> None:
-        """Sign out: this token opens nothing any more.
+        """Sign out: this token opens nothing any more. Somebody who waits gives up their place.
 
         Whatever its holder follows ends; who is still in elsewhere follows again.
         """
         sha256 = secret.digest(token)
 
-        def write(db: Connection) -> str | None:
+        def write(db: Connection) -> tuple[str | None, bool]:
             row = people.token(db, sha256)
             people.remove_token(db, sha256)
-            return None if row is None else row.holder
+            if row is None or row.holder is None:
+                return None, False
+            member = people.member(db, row.holder)
+            waits = member is not None and member.waiting is not None
+            if waits:
+                people.remove(db, [row.holder])
+            return row.holder, waits
 
-        holder = await self._sessions.execute(write)
+        holder, waited = await self._sessions.execute(write)
         self._taken_back += 1
         self._known.pop(sha256, None)
-        if holder is not None:
-            self._sessions.send_away(holder)
+        if holder is None:
+            return
+        if waited:
+            self.look_again([holder])
+        self._sessions.send_away(holder)
 
     async def leave_everywhere(self, person: Person) -> None:
         """Sign out of every browser and script."""
         await self._sessions.execute(partial(people.forget, holder=person.id))
         self.forget(person.id)
+
+
+def _new_secrets() -> dict[str, str]:
+    """What somebody gets who joins by a script, by what it is for."""
+    return {"script": secret.new_secret(), "entry": secret.new_secret()}
+
+
+def _make_room(db: Connection, lab: LabRow) -> list[str]:
+    """See that one more can wait for a lab. Whose places were given up for that.
+
+    Raises TooMany where everybody who waits has asked just before.
+    """
+    over = waiting.count(db, lab.id) + 1 - max(WAITING, 2 * lab.expected)
+    if over <= 0:
+        return []
+    gone = waiting.unseen(db, lab.id, written(datetime.now(UTC) - UNSEEN), min(over, MADE_ROOM))
+    if not gone:
+        raise TooMany(
+            "the lab is full, and very many wait to be admitted: ask its instructor to admit or turn away "
+            "those who wait, and try again in a minute",
+            int(UNSEEN.total_seconds()),
+        )
+    people.remove(db, gone)
+    return gone
 
 
 def _token(token: str, use: str, holder: str | None, days: float | None = None) -> TokenRow:

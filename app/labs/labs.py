@@ -8,12 +8,14 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
+from app.labs.admission import Admission
 from app.labs.entrance import Entrance
 from app.labs.exporting import Exporting
 from app.labs.news import News
 from app.labs.person import Person, require_instructor
 from app.labs.place import Place, place_of
 from app.labs.presenting import Presenting
+from app.labs.removing import Removing
 from app.labs.rooms import CREATED, Rooms
 from app.labs.sharing import Sharing
 from app.labs.wall import Wall
@@ -36,7 +38,9 @@ class Labs:
         self.enabled = settings.lab
         self._sessions = sessions
         self.entrance = Entrance(settings, sessions)
-        self.rooms = Rooms(settings, sessions, self.entrance)
+        removing = Removing(sessions, self.entrance)
+        self.rooms = Rooms(settings, sessions, self.entrance, removing)
+        self.admission = Admission(settings, sessions, self.entrance, removing)
         self.sharing = Sharing(settings, sessions)
         self.exporting = Exporting(sessions, self.rooms)
         self.news = News(sessions)

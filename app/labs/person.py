@@ -14,12 +14,16 @@ Kind = Literal["local", "instructor", "member"]
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """principal: as what sessions know them. name: what people call them. number: theirs, as rows have it."""
+    """principal: as what sessions know them. name: what people call them. number: theirs, as rows have it.
+
+    waiting: they have joined a lab, and are not admitted yet.
+    """
 
     principal: Principal
     kind: Kind
     name: str
     number: int = 0
+    waiting: bool = False
 
     @property
     def id(self) -> str:
@@ -39,7 +43,8 @@ class Person:
     @classmethod
     def of_member(cls, row: MemberRow) -> Person:
         """A student. Rows call them by their number: their nickname stands in no journal."""
-        return cls(Principal(row.id, f"m{row.number}", row.lab_id), "member", row.nickname, row.number)
+        principal = Principal(row.id, f"m{row.number}", row.lab_id)
+        return cls(principal, "member", row.nickname, row.number, row.waiting is not None)
 
 
 NOBODY_ELSE: Final = Person(LOCAL, "local", "you")
@@ -52,6 +57,10 @@ def person_of(scope: Mapping[str, Any]) -> Person:
     return person
 
 
+WAITING: Final = (
+    "you wait to be admitted: the lab has as many members as its instructor expects. "
+    "Ask for your place; GET /api/v1/me says when you have it"
+)
 OPEN_MODE: Final = "labs are for a server that others can reach: start it with `kmemlab serve --lab`"
 
 

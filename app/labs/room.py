@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.labs import secret
-from app.labs.person import Person, require_instructor
+from app.labs.person import WAITING, Person, require_instructor
 from app.sessions import Forbidden, NotFound
 from app.sessions.live import now
 from app.store import Connection, labs
@@ -47,7 +47,10 @@ class Machine:
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """A lab. code: as it is written on a blackboard; None for members, and where nobody is let in."""
+    """A lab. code: as it is written on a blackboard; None for members, and where nobody is let in.
+
+    expected: how many may come in by the code; who joins after them waits to be admitted.
+    """
 
     id: str
     title: str
@@ -59,6 +62,7 @@ class Lab:
     frozen: bool
     closed: str | None
     view: str | None
+    expected: int
     machines: tuple[Machine, ...] = ()
 
     @classmethod
@@ -82,15 +86,21 @@ class Lab:
             row.frozen,
             row.closed,
             row.view,
+            row.expected,
             machines,
         )
 
 
 def seen(db: Connection, person: Person, lab_id: str) -> LabRow:
-    """A lab that a person is in or teaches. Raises NotFound: others must not learn that it exists."""
+    """A lab that a person is in or teaches. Raises NotFound: others must not learn that it exists.
+
+    Raises Forbidden for somebody who waits to be admitted.
+    """
     row = labs.get(db, lab_id)
     if row is None or (person.lab != row.id and person.id != row.owner):
         raise NotFound("lab", lab_id)
+    if person.waiting:
+        raise Forbidden(WAITING)
     return row
 
 

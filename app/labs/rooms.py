@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any
 
 from app.labs import acts, secret, wording
+from app.labs.admission import fill
 from app.labs.entrance import Entrance
 from app.labs.person import Person, require_instructor
 from app.labs.place import names_in
+from app.labs.removing import Removing
 from app.labs.room import Lab, machines_of, seen, taught
+from app.mm.errors import BadArgument
 from app.sessions import Conflict, LimitReached, NotFound, SessionInfo, Sessions, Terms
 from app.sessions.live import now, written
 from app.sessions.naming import new_id
@@ -22,10 +26,12 @@ from app.store.people import MemberRow
 
 CREATED = "create a lab"
 CODE_DAYS = 7.0  # that a code lets people in
+EXPECTED = 120  # members, where nothing else is said
 
 # What is written down of a change, and the columns that it changes. A closed lab may still be described.
 Step = tuple[str, dict[str, Any]]
 DESCRIBE = "describe a lab"
+EXPECT = "expect members"
 
 
 class Rooms:
@@ -35,14 +41,27 @@ class Rooms:
     and Busy or StorageFull where nothing could be written.
     """
 
-    def __init__(self, settings: Settings, sessions: Sessions, entrance: Entrance) -> None:
+    def __init__(
+        self, settings: Settings, sessions: Sessions, entrance: Entrance, removing: Removing
+    ) -> None:
         self._settings = settings
         self._sessions = sessions
         self._entrance = entrance
+        self._removing = removing
 
-    async def create(self, person: Person, title: str, text: str = "", *, terms: Terms | None = None) -> Lab:
-        """A new lab with a code to join. Raises BadArgument at `title` and `text`."""
+    async def create(
+        self,
+        person: Person,
+        title: str,
+        text: str = "",
+        expected: int | None = None,
+        *,
+        terms: Terms | None = None,
+    ) -> Lab:
+        """A new lab with a code to join. Raises BadArgument at `title`, `text` and `expected`."""
         require_instructor(person)
+        if expected is None:
+            expected = min(EXPECTED, self._settings.members_per_lab)
         row = LabRow(
             new_id(),
             person.id,
@@ -51,6 +70,7 @@ class Rooms:
             now(),
             secret.new_code(),
             secret.in_days(CODE_DAYS),
+            expected=self._counted(expected),
         )
 
         def write(db: Connection) -> Lab:
@@ -100,6 +120,18 @@ class Rooms:
         """Stop all calls of members for now, or let them go on. Raises Conflict where it is closed."""
         return await self.change(person, lab_id, frozen=frozen)
 
+    async def expect(self, person: Person, lab_id: str, expected: int) -> Lab:
+        """Change how many members come in without being admitted. Those who have waited longest come in then.
+
+        Raises BadArgument at `expected`, and Conflict where it is closed.
+        """
+        return await self.change(person, lab_id, expected=expected)
+
+    def _counted(self, expected: int) -> int:
+        if not 1 <= expected <= self._settings.members_per_lab:
+            raise BadArgument.at("expected", f"1 to {self._settings.members_per_lab} members")
+        return expected
+
     async def close(self, person: Person, lab_id: str) -> Lab:
         """End it for good: everything can be read, nothing called, nobody joins."""
         return await self.change(person, lab_id, close=True)
@@ -112,9 +144,10 @@ class Rooms:
         title: str | None = None,
         text: str | None = None,
         frozen: bool | None = None,
+        expected: int | None = None,
         close: bool = False,
     ) -> Lab:
-        """All that `describe`, `freeze` and `close` do, at once: either everything or nothing is done."""
+        """All that `describe`, `freeze`, `expect` and `close` do, at once: everything is done, or nothing."""
         steps: list[Step] = []
         words: dict[str, Any] = {}
         if title is not None:
@@ -125,6 +158,8 @@ class Rooms:
             steps.append((DESCRIBE, words))
         if frozen is not None:
             steps.append(("freeze a lab" if frozen else "thaw a lab", {"frozen": frozen}))
+        if expected is not None:
+            steps.append((EXPECT, {"expected": self._counted(expected)}))
         if close:
             ended = {"closed": now(), "frozen": False, "code": None, "code_expires": None, "view": None}
             steps.append(("close a lab", ended))
@@ -145,17 +180,23 @@ class Rooms:
     async def _change(
         self, person: Person, lab_id: str, steps: Sequence[Step], terms: Terms | None = None
     ) -> Lab:
+        admitted: list[MemberRow] = []
+
         def write(db: Connection) -> Lab:
             row = taught(db, person, lab_id)
             for act, values in steps:
                 if row.closed is not None:
                     raise Conflict("this lab is closed")
                 labs.change(db, lab_id, values)
-                acts.note(db, person, act, lab_id)
-                row = row._replace(**values)
+                acts.note(db, person, act, lab_id, detail=str(values["expected"]) if act == EXPECT else "")
+                before, row = row, row._replace(**values)
+                if row.expected > before.expected:
+                    admitted[:] = fill(db, person, row)
             return Lab.of(row, machines_of(db, lab_id))
 
-        return await self._sessions.execute(write, terms=terms)
+        lab = await self._sessions.execute(write, terms=terms)
+        self._entrance.look_again(row.id for row in admitted)
+        return lab
 
     async def delete(self, person: Person, lab_id: str) -> None:
         """Delete a lab with its members and all that is theirs. The instructor keeps what was shared."""
@@ -163,8 +204,14 @@ class Rooms:
         await self._delete(person, lab_id)
 
     async def _delete(self, person: Person | None, lab_id: str) -> None:
-        for member in await self._sessions.query(people.lab_members, lab_id):
-            await self._delete_member(person, member)
+        def shut(db: Connection) -> None:
+            labs.change(db, lab_id, {"code": None, "code_expires": None})  # nobody joins meanwhile
+
+        def everybody(db: Connection, after: int, most: int) -> list[MemberRow]:
+            return people.everybody(db, lab_id, after, most)
+
+        await self._sessions.execute(shut)
+        await self._removing.remove(everybody, partial(_note_deleted, person=person))
 
         def write(db: Connection) -> None:
             for row in session_rows.of_lab(db, lab_id):
@@ -209,20 +256,43 @@ class Rooms:
     async def delete_member(self, person: Person, lab_id: str, number: int) -> None:
         """Delete a member: nickname, tokens, machines. Rows of shared machines keep the number alone."""
         await self._sessions.query(taught, person, lab_id)
-        await self._delete_member(person, await self.member(person, lab_id, number))
+        await self.member(person, lab_id, number)
 
-    async def _delete_member(self, person: Person | None, member: MemberRow) -> None:
-        def write(db: Connection) -> None:
-            people.remove_member(db, member.id)
-            session_rows.forget_person(db, member.id)
-            acts.note(db, person, "delete a member", member.lab_id, member.id)
+        def choose(db: Connection, _after: int, _most: int) -> list[MemberRow]:
+            found = people.member_by_number(db, lab_id, number)
+            return [] if found is None else [found]
 
-        # The member first: from then on nothing new can be theirs.
-        await self._sessions.execute(write)
-        self._entrance.forget(member.id)
-        for row in await self._sessions.query(session_rows.all_owned, member.id):
-            await self._sessions.discard(row.id)
-        await self._sessions.cut_log()
+        await self._removing.remove(choose, partial(_note_deleted, person=person))
+
+    async def idle(self, person: Person, lab_id: str) -> list[MemberRow]:
+        """Members who have done nothing: no machine of their own, no call, no checkpoint."""
+
+        def query(db: Connection) -> list[MemberRow]:
+            taught(db, person, lab_id)
+            return people.idle(db, lab_id)
+
+        return await self._sessions.query(query)
+
+    async def remove_idle(self, person: Person, lab_id: str, *, terms: Terms | None = None) -> int:
+        """Delete the members who have done nothing, and how many they were. Who joins meanwhile stays."""
+
+        def last(db: Connection) -> int:
+            taught(db, person, lab_id)
+            return people.last_number(db, lab_id)
+
+        await self._sessions.not_done(terms)
+        until = await self._sessions.query(last)
+
+        def choose(db: Connection, after: int, most: int) -> list[MemberRow]:
+            return [row for row in people.idle(db, lab_id, after, most) if row.number <= until]
+
+        removed = await self._removing.remove(choose, called=False)
+
+        def write(db: Connection) -> int:
+            acts.note(db, person, "remove idle members", lab_id, detail=f"{removed} members")
+            return removed
+
+        return await self._sessions.execute(write, terms=terms)
 
     async def names(self, lab_id: str) -> dict[str, str]:
         """What people call those whom rows and tasks call by number: members (`m7`), instructor (`i1`)."""
@@ -249,3 +319,9 @@ class Rooms:
         for lab_id in idle:
             await self._delete(None, lab_id)
         return len(idle)
+
+
+def _note_deleted(db: Connection, rows: Sequence[MemberRow], person: Person | None) -> None:
+    for row in rows:
+        if row.waiting is None:
+            acts.note(db, person, "delete a member", row.lab_id, row.id)

@@ -28,7 +28,7 @@ from app.mm.page import STATES
 from app.sessions import Busy, Conflict, Forbidden, NotFound, Principal, Sessions, StorageFull, TooMany
 from app.sessions.calling import call_text
 from app.sessions.live import written
-from app.store import Connection, journal, labs, people
+from app.store import Connection, journal, labs, people, waiting
 from app.store import sessions as session_rows
 from app.store.labs import LabRow
 from app.store.sessions import Place
@@ -40,6 +40,7 @@ PAUSE: Final = 0.01
 ACTIVE: Final = timedelta(minutes=1)
 LONGEST: Final = 60  # characters of a call
 KEPT: Final = 32  # walls that are kept though nobody may look any more
+NEWEST: Final = 5  # of those who wait, by name
 
 
 class Wall:
@@ -237,7 +238,12 @@ def read(db: Connection, lab_id: str, known: Mapping[str, Last], shared: Mapping
         tiles.append(tile)
     led_to = {tile.session_id for tile in tiles}
     heads = {place.id: place.seq for place in places if place.id in led_to}
-    return Reading(class_of(lab, tiles, marks_of(db, lab_id)), lab.owner, tiles, heads, lasts, everybodys)
+    whole = replace(
+        class_of(lab, tiles, marks_of(db, lab_id)),
+        waiting=waiting.count(db, lab_id),
+        newest=tuple(row.nickname for row in waiting.newest(db, lab_id, NEWEST)),
+    )
+    return Reading(whole, lab.owner, tiles, heads, lasts, everybodys)
 
 
 def leading(tile: Tile, place: Place, seq: int, last: Last | None) -> Tile:

@@ -69,6 +69,7 @@ REFUSALS: Final = (
     TooMany,
     Busy,
     StorageFull,
+    TooMany,
 )
 
 log = logging.getLogger(__name__)

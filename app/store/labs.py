@@ -23,6 +23,7 @@ class LabRow(NamedTuple):
     frozen: bool = False
     closed: str | None = None
     view: str | None = None
+    expected: int = 120
 
 
 class MachineRow(NamedTuple):
@@ -181,7 +182,11 @@ def remove(db: Connection, lab_id: str) -> None:
 
 def idle_since(db: Connection, before: str) -> list[str]:
     """Labs in which nothing has happened since a time: nobody came, called or closed them."""
-    last_join = select(func.max(members.c.joined)).where(members.c.lab_id == labs.c.id).scalar_subquery()
+    last_join = (
+        select(func.max(members.c.joined))
+        .where(members.c.lab_id == labs.c.id, members.c.waiting.is_(None))
+        .scalar_subquery()
+    )
     last_call = (
         select(func.max(journal.c.time))
         .select_from(

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, func, insert, select, update
+from sqlalchemy import (
+    Connection,
+    Text,
+    bindparam,
+    cast,
+    delete,
+    exists,
+    func,
+    insert,
+    literal,
+    select,
+    update,
+)
 
-from app.store.tables import accounts, labs, members, tokens
+from app.store.tables import accounts, journal, lab_machines, labs, members, progress, sessions, tokens
 
 
 class AccountRow(NamedTuple):
@@ -21,7 +34,10 @@ class AccountRow(NamedTuple):
 
 
 class MemberRow(NamedTuple):
-    """A student of a lab. key: the nickname as it is compared."""
+    """A student of a lab. key: the nickname as it is compared.
+
+    waiting: when they last asked whether they are admitted; None for a member.
+    """
 
     id: str
     lab_id: str
@@ -29,6 +45,7 @@ class MemberRow(NamedTuple):
     nickname: str
     key: str
     joined: str
+    waiting: str | None = None
 
 
 class TokenRow(NamedTuple):
@@ -43,6 +60,7 @@ class TokenRow(NamedTuple):
 
 _ACCOUNT: Final = select(*(accounts.c[name] for name in AccountRow._fields))
 _MEMBER: Final = select(*(members.c[name] for name in MemberRow._fields))
+_ADMITTED: Final = members.c.waiting.is_(None)
 _TOKEN: Final = select(*(tokens.c[name] for name in TokenRow._fields)).where(
     tokens.c.sha256 == bindparam("sha256")
 )
@@ -89,36 +107,59 @@ def add_member(db: Connection, row: MemberRow) -> None:
 
 
 def member(db: Connection, member_id: str) -> MemberRow | None:
-    """A member by their id."""
+    """A member, or somebody who waits, by their id."""
     row = db.execute(_MEMBER.where(members.c.id == member_id)).first()
     return None if row is None else MemberRow._make(row)
 
 
 def member_by_number(db: Connection, lab_id: str, number: int) -> MemberRow | None:
     """A member by their number in a lab."""
-    query = _MEMBER.where(members.c.lab_id == lab_id, members.c.number == number)
+    query = _MEMBER.where(members.c.lab_id == lab_id, members.c.number == number, _ADMITTED)
     row = db.execute(query).first()
     return None if row is None else MemberRow._make(row)
 
 
 def lab_members(db: Connection, lab_id: str, after: int = 0, most: int | None = None) -> list[MemberRow]:
-    """Everybody in a lab, by their numbers; or so many behind a number."""
-    query = _MEMBER.where(members.c.lab_id == lab_id, members.c.number > after).order_by(members.c.number)
-    return [MemberRow._make(row) for row in db.execute(query.limit(most))]
+    """Everybody in a lab, by their numbers; or so many behind a number. Not those who wait."""
+    query = _MEMBER.where(members.c.lab_id == lab_id, members.c.number > after, _ADMITTED)
+    return [MemberRow._make(row) for row in db.execute(query.order_by(members.c.number).limit(most))]
+
+
+def everybody(db: Connection, lab_id: str, after: int, most: int) -> list[MemberRow]:
+    """So many of a lab behind a number, members and those who wait."""
+    query = _MEMBER.where(members.c.lab_id == lab_id, members.c.number > after)
+    return [MemberRow._make(row) for row in db.execute(query.order_by(members.c.number).limit(most))]
+
+
+def idle(db: Connection, lab_id: str, after: int = 0, most: int | None = None) -> list[MemberRow]:
+    """Members behind a number who have done nothing: no session, no checkpoint, no call on what is shared."""
+    shared = select(lab_machines.c.session_id).where(lab_machines.c.lab_id == lab_id)
+    by = literal("m") + cast(members.c.number, Text)
+    query = _MEMBER.where(
+        members.c.lab_id == lab_id,
+        members.c.number > after,
+        _ADMITTED,
+        ~exists().where(sessions.c.owner == members.c.id),
+        ~exists().where(progress.c.member_id == members.c.id),
+        ~exists().where(journal.c.session_id.in_(shared), journal.c.by == by),
+    )
+    return [MemberRow._make(row) for row in db.execute(query.order_by(members.c.number).limit(most))]
 
 
 def member_count(db: Connection, lab_id: str) -> int:
-    """How many are in a lab."""
-    found: Any = db.execute(select(func.count()).where(members.c.lab_id == lab_id)).scalar_one()
+    """How many are in a lab, without those who wait."""
+    found: Any = db.execute(select(func.count()).where(members.c.lab_id == lab_id, _ADMITTED)).scalar_one()
     return int(found)
 
 
 def next_number(db: Connection, lab_id: str) -> int:
-    """A number that nobody in a lab has or had: it still stands in the rows of who was deleted."""
-    query = select(labs.c.numbers).where(labs.c.id == lab_id)
-    found: Any = db.execute(query).scalar_one()
-    db.execute(update(labs).where(labs.c.id == lab_id).values(numbers=found + 1))
-    return int(found) + 1
+    """A number that nobody in a lab has or had: it still stands in the rows of who was deleted.
+
+    Of several processes one at a time has the lab's row then, until its transaction ends.
+    """
+    query = update(labs).where(labs.c.id == lab_id).values(numbers=labs.c.numbers + 1)
+    found: Any = db.execute(query.returning(labs.c.numbers)).scalar_one()
+    return int(found)
 
 
 def keys_like(db: Connection, lab_id: str, key: str) -> set[str]:
@@ -129,10 +170,16 @@ def keys_like(db: Connection, lab_id: str, key: str) -> set[str]:
     return set(db.execute(query).scalars())
 
 
-def remove_member(db: Connection, member_id: str) -> None:
-    """Delete a member with their tokens; sessions are the caller's."""
-    forget(db, member_id)
-    db.execute(delete(members).where(members.c.id == member_id))
+def last_number(db: Connection, lab_id: str) -> int:
+    """The highest number that anybody in a lab has had."""
+    found: Any = db.execute(select(labs.c.numbers).where(labs.c.id == lab_id)).scalar()
+    return found or 0
+
+
+def remove(db: Connection, ids: Collection[str]) -> None:
+    """Delete some, members or not, with their tokens; sessions are the caller's."""
+    db.execute(delete(tokens).where(tokens.c.holder.in_(ids)))
+    db.execute(delete(members).where(members.c.id.in_(ids)))
 
 
 # -- tokens ----------------------------------------------------------------------------------------------

@@ -181,6 +181,11 @@ def all_owned(db: Connection, owner: str) -> list[SessionRow]:
     return [SessionRow._make(row) for row in db.execute(select(*_COLUMNS).where(sessions.c.owner == owner))]
 
 
+def owned_by(db: Connection, owners: Collection[str]) -> list[str]:
+    """The ids of all sessions of some principals."""
+    return list(db.execute(select(sessions.c.id).where(sessions.c.owner.in_(owners))).scalars())
+
+
 def orphans(db: Connection) -> list[str]:
     """Sessions of members who are gone."""
     query = select(sessions.c.id).where(
@@ -189,11 +194,15 @@ def orphans(db: Connection) -> list[str]:
     return list(db.execute(query).scalars())
 
 
-def forget_person(db: Connection, principal: str) -> None:
-    """Delete what a principal has left in other people's sessions, beside the rows."""
-    db.execute(delete(names).where(names.c.person == principal))
-    db.execute(delete(access).where(access.c.principal == principal))
-    db.execute(delete(replies).where(replies.c.principal == principal))
+def forget_people(db: Connection, principals: Collection[str], *, called: bool = True) -> None:
+    """Delete what principals have left in other people's sessions, beside the rows.
+
+    called: whether they may have made a call. Only calls give names, and no index finds names by person.
+    """
+    if called:
+        db.execute(delete(names).where(names.c.person.in_(principals)))
+    db.execute(delete(access).where(access.c.principal.in_(principals)))
+    db.execute(delete(replies).where(replies.c.principal.in_(principals)))
 
 
 def give_all(db: Connection, before: str, owner: str) -> int:

@@ -205,7 +205,8 @@ tokens: Final = Table(
 
 # A room for a class. `code` lets students in until `code_expires`. `frozen`: no calls for now. `closed`: when
 # it was closed; no calls any more. `view`: the address that the presenter shows to those who follow.
-# `numbers`: how many members there have ever been.
+# `numbers`: how many members there have ever been, with those who only waited. `expected`: how many may come
+# in without being admitted.
 labs: Final = Table(
     "labs",
     metadata,
@@ -220,6 +221,7 @@ labs: Final = Table(
     Column("closed", Text),
     Column("view", Text),
     Column("numbers", Integer, nullable=False, server_default="0"),
+    Column("expected", Integer, nullable=False, server_default="120"),
 )
 
 
@@ -227,7 +229,8 @@ def _lab_id() -> Column[str]:
     return Column("lab_id", Text, ForeignKey("labs.id", ondelete="CASCADE"), nullable=False)
 
 
-# Students. Their number in the lab stands in journals (`m7`), their nickname nowhere but here.
+# Students. Their number in the lab stands in journals (`m7`), their nickname nowhere but here. `waiting`:
+# when somebody who is not a member yet has last asked whether they are; null for members.
 members: Final = Table(
     "members",
     metadata,
@@ -237,6 +240,7 @@ members: Final = Table(
     Column("nickname", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("joined", Text, nullable=False),
+    Column("waiting", Text),
     UniqueConstraint("lab_id", "number"),
     UniqueConstraint("lab_id", "key"),
 )

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from app import paths
 from app.demos import Library
 from app.web import (
+    admission,
     demos,
     entrance,
     explain,
@@ -41,6 +42,7 @@ __all__ = ["error_page", "mount"]
 log = logging.getLogger(__name__)
 
 FACES = (
+    admission,
     demos,
     entrance,
     explain,

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class Who:
-    """Who asks, in lab mode. kind: `instructor`, `member`, or `visitor` for who has not said.
+    """Who asks, in lab mode. kind: `instructor`, `member`, `waiting`, or `visitor` for who has not said.
 
     lab: a member's, as an address.
     """

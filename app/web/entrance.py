@@ -13,6 +13,7 @@ from app.labs import Person
 from app.sessions import Conflict, Forbidden, NotFound, TooMany
 from app.web.asking import (
     address_of,
+    asker,
     cookie_of,
     known_again,
     labs_of,
@@ -207,6 +208,8 @@ async def enter(request: Request, secret: str) -> Response:
 @router.get("/signout")
 async def confirm_sign_out(request: Request) -> Response:
     """What a member loses by it: there is no password with which to come back."""
+    if asker(request).waiting:
+        return confirm_leave(request)
     return respond(
         ConfirmPage(
             shell=shell_of(request, "/"),
@@ -218,6 +221,20 @@ async def confirm_sign_out(request: Request) -> Response:
             action="/signout",
             button=_("Sign out"),
             keep=Link(_("Your keys"), "/me"),
+        )
+    )
+
+
+def confirm_leave(request: Request) -> Response:
+    """What somebody loses by it who waits to be admitted."""
+    return respond(
+        ConfirmPage(
+            shell=shell_of(request, "/"),
+            title=_("Wait no longer?"),
+            words=[_("You give up your place among those who wait. You can join again with the code.")],
+            action="/signout",
+            button=_("Sign out"),
+            keep=Link(_("Go on waiting"), f"/labs/{asker(request).lab}"),
         )
     )
 

@@ -129,10 +129,14 @@ class LabRow:
 
 @dataclass(frozen=True, slots=True)
 class LabsPage(Page):
-    """lab/labs.html: an instructor's labs, and the form for one more. typed: what stood in a refused one."""
+    """lab/labs.html: an instructor's labs, and the form for one more.
+
+    expected: members, where nothing else is typed. typed: what stood in a refused form.
+    """
 
     TEMPLATE: ClassVar[str] = "lab/labs.html"
     labs: Sequence[LabRow]
+    expected: int
     typed: Mapping[str, str]
     refusal: Refusal | None = None
 
@@ -238,7 +242,8 @@ class TaughtPage(Page):
     """lab/taught.html: a lab as its instructor has it.
 
     source: its text as it was typed. invitation: None where nobody is let in. sessions: id and name of what
-    can be put into it. typed, refusal: of the form `at`, which was refused. members: how many.
+    can be put into it. typed, refusal: of the form `at`, which was refused. members: how many, and how many
+    are expected. waiting: how many wait to be admitted; newest: the last of them.
     """
 
     TEMPLATE: ClassVar[str] = "lab/taught.html"
@@ -251,9 +256,31 @@ class TaughtPage(Page):
     shared: Sequence[SharedView]
     sessions: Sequence[tuple[str, str]]
     members: int
+    expected: int
+    waiting: int
+    newest: Sequence[WaitingRow]
     typed: Mapping[str, str]
     refusal: Refusal | None = None
     at: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingRow:
+    """Somebody who waits to be admitted."""
+
+    number: int
+    nickname: str
+    joined: str
+
+
+@dataclass(frozen=True, slots=True)
+class WaitingPage(Page):
+    """lab/waiting.html: somebody has joined a lab that is full. instructor: who may admit them."""
+
+    TEMPLATE: ClassVar[str] = "lab/waiting.html"
+    nickname: str
+    instructor: str
+    closed: bool
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,9 +12,11 @@ from starlette.responses import RedirectResponse, Response
 
 from app.labs import Copy, Lab, Machine, Person
 from app.labs.person import require_instructor
+from app.labs.rooms import EXPECTED
 from app.mm import show
+from app.mm.errors import BadArgument
 from app.sessions import Busy, Conflict, NotFound, StorageFull
-from app.web import markdown, qr, wording
+from app.web import address, markdown, qr, wording
 from app.web.asking import asker, labs_of, public_address
 from app.web.belonging import sleeper
 from app.web.contexts import Link, Refusal, Sleeper
@@ -32,6 +34,7 @@ from app.web.lab_contexts import (
     SharedView,
     Stage,
     TaughtPage,
+    WaitingRow,
 )
 from app.web.language import N_, _, ngettext
 from app.web.machine import door
@@ -41,6 +44,7 @@ from app.web.shell import shell_of
 
 router = APIRouter(include_in_schema=False)
 
+WAITING_SHOWN: Final = 50  # of those who wait
 OFFERED: Final = 200  # of the instructor's sessions, to be put into a lab
 HOW: Final = {"done": N_("done"), "caught up": N_("caught up")}
 
@@ -56,15 +60,28 @@ async def listed(request: Request) -> Response:
 
 @router.post("/labs")
 async def create(
-    request: Request, title: Annotated[str, Form()] = "", text: Annotated[str, Form()] = ""
+    request: Request,
+    title: Annotated[str, Form()] = "",
+    text: Annotated[str, Form()] = "",
+    expected: Annotated[str, Form()] = "",
 ) -> Response:
-    """A new lab."""
+    """A new lab. Where nothing is said of it, it expects as many members as most classes have."""
     try:
-        lab = await labs_of(request).rooms.create(asker(request), title, text)
+        members = number_of_members(expected) if expected.strip() else None
+        lab = await labs_of(request).rooms.create(asker(request), title, text, members)
     except REFUSED as error:
         refusal = refusal_of(error, _("No lab was made"))
-        return respond(await labs_page(request, {"title": title, "text": text}, refusal), status_of(error))
+        typed = {"title": title, "text": text, "expected": expected}
+        return respond(await labs_page(request, typed, refusal), status_of(error))
     return RedirectResponse(f"/labs/{lab.id}", 303)
+
+
+def number_of_members(text: str) -> int:
+    """How many members are expected, as it was typed. Raises BadArgument."""
+    found = address.number(text.strip())
+    if found is None:
+        raise BadArgument.at("expected", _("a number of members"))
+    return found
 
 
 async def labs_page(
@@ -80,15 +97,10 @@ async def labs_page(
             LabRow(lab.title, f"/labs/{lab.id}", state_of(lab), lab.code, lab.created)
             for lab in await labs_of(request).rooms.listed(person)
         ],
+        expected=min(EXPECTED, request.app.state.settings.members_per_lab),
         typed=again(typed or {}),
         refusal=refusal,
     )
-
-
-@router.get("/labs/{lab_id}")
-async def lab(request: Request, lab_id: str) -> Response:
-    """One lab, as who asks has it."""
-    return respond(await lab_page(request, lab_id))
 
 
 async def refused(
@@ -254,6 +266,7 @@ async def taught_page(
     labs, person = labs_of(request), asker(request)
     sessions, who = door(request)
     standing = await labs.wall.progress(person, lab.id)
+    waiting = await labs.admission.newest(person, lab.id, WAITING_SHOWN)
     offered = await sessions.list(who, OFFERED)
     return TaughtPage(
         shell=shell_of(request, f"/labs/{lab.id}"),
@@ -282,6 +295,9 @@ async def taught_page(
         shared=await shared_views(request, lab),
         sessions=[(info.id, info.name) for info in offered.items],
         members=standing.members,
+        expected=lab.expected,
+        waiting=waiting.all,
+        newest=[WaitingRow(row.number, row.nickname, row.joined) for row in waiting.newest],
         typed=again(typed),
         refusal=refusal,
         at=at,
@@ -326,14 +342,14 @@ async def own_lab(request: Request, lab_id: str) -> Lab:
 async def board(request: Request, lab_id: str) -> Response:
     """The way in, to be read from the last row."""
     lab = await own_lab(request, lab_id)
-    address = public_address(request)
+    host = public_address(request).partition("://")[2]
     return respond(
         BoardPage(
             shell=shell_of(request),
             title=lab.title,
             id=lab.id,
             invitation=invitation_of(request, lab),
-            host=address.partition("://")[2],
+            host=host,
         )
     )
 

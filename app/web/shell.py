@@ -35,4 +35,5 @@ def who_of(request: Request) -> Who | None:
     person = visitor(request)
     if person is None:
         return Who("visitor")
-    return Who(person.kind, person.name, None if person.lab is None else f"/labs/{person.lab}")
+    kind = "waiting" if person.waiting else person.kind
+    return Who(kind, person.name, None if person.lab is None else f"/labs/{person.lab}")

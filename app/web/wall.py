@@ -79,6 +79,8 @@ def page(request: Request, lab_id: str, standing: Standing, sort: str, *, table:
         api=f"/api/v1/labs/{lab_id}/wall",
         members=lab.members,
         members_said=ngettext("%(num)s is in", "%(num)s are in", lab.members),
+        waiting=lab.waiting,
+        waiting_said=waiting_said(lab.waiting, lab.newest),
         active=lab.active,
         troubled=sum(tile.trouble for tile in standing.tiles),
         frozen=lab.frozen,
@@ -102,6 +104,12 @@ def page(request: Request, lab_id: str, standing: Standing, sort: str, *, table:
         legend=[LegendEntry(state, letter, _(MEANINGS[state])) for state, letter in LETTERS.items()],
         crowded=lab.members > CROWD,
     )
+
+
+def waiting_said(count: int, newest: Sequence[str]) -> str:
+    """How many wait to be admitted, and the last of them by name."""
+    names = ", ".join(newest) + (" …" if count > len(newest) else "")
+    return ngettext("%(num)s waits: %(names)s", "%(num)s wait: %(names)s", count, names=names)
 
 
 def href(lab_id: str, query: dict[str, str]) -> str:

@@ -56,9 +56,10 @@ class WallMark:
 class WallPage(Page):
     """lab/wall.html: a class at a glance, as tiles or as a table.
 
-    version, api: with which the page follows. view: where the presenter is. sorts: every order, the present
-    one turned round. other: the same as a table, or as tiles. here: the address's query, which forms carry
-    along. blank: a tile of nobody, of which new ones are made. crowded: so many that tiles must be small.
+    waiting: how many wait to be admitted, and waiting_said: with the names of the last of them. version,
+    api: with which the page follows. view: where the presenter is. sorts: every order, the present one turned
+    round. other: the same as a table, or as tiles. here: the address's query, which forms carry along. blank:
+    a tile of nobody, of which new ones are made. crowded: so many that tiles must be small.
     """
 
     TEMPLATE: ClassVar[str] = "lab/wall.html"
@@ -67,6 +68,8 @@ class WallPage(Page):
     api: str
     members: int
     members_said: str
+    waiting: int
+    waiting_said: str
     active: int
     troubled: int
     frozen: bool

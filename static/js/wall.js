@@ -2,7 +2,7 @@
 // unless somebody asks for another order, so that a tile that is being looked at, or has the focus, stays where it is.
 
 import { all, maybe, one } from "./dom.js";
-import { _, decimal } from "./text.js";
+import { _, decimal, ngettext } from "./text.js";
 import { draw, words } from "./wallmap.js";
 
 const EVERY = 3000; // ms between two looks
@@ -14,8 +14,8 @@ const WOKEN = "woken"; // in place of a verdict: what slept sleeps no more
 /**
  * @typedef {{number: number, nickname?: string, session?: string, seq?: number, call?: string, verdict?: string, time?: string,
  *   map?: string, used?: number, reached?: number, locked?: boolean, woken?: boolean}} Tile
- * @typedef {{version: string, all: boolean, members: number, active: number, frozen: boolean, closed: boolean, view: string | null,
- *   checkpoints: {id: string, title: string, reached: number}[], tiles: Tile[], gone: number[]}} News
+ * @typedef {{version: string, all: boolean, members: number, waiting: number, newest: string[], active: number, frozen: boolean,
+ *   closed: boolean, view: string | null, checkpoints: {id: string, title: string, reached: number}[], tiles: Tile[], gone: number[]}} News
  */
 
 const wall = one(document, "#wall", HTMLElement);
@@ -107,6 +107,8 @@ function shown(id, shown) {
 /** @param {News} news */
 function head(news) {
   count("wall-members", news.members);
+  text(one(document, "#wall-waiting", HTMLElement), waitingSaid(news.waiting, news.newest));
+  shown("wall-waiting", news.waiting > 0);
   count("wall-active", news.active);
   const now = [...known.values()].filter((tile) => tile.dataset.trouble === "1").length;
   count("wall-troubled", now);
@@ -131,6 +133,12 @@ function head(news) {
     bar.value = mark.reached;
     text(one(row, "span", HTMLElement), of(mark.reached, news.members));
   }
+}
+
+/** @param {number} count @param {string[]} newest */
+function waitingSaid(count, newest) {
+  const names = newest.join(", ") + (count > newest.length ? " …" : "");
+  return ngettext("%(num)s waits: %(names)s", "%(num)s wait: %(names)s", count, { names });
 }
 
 /** @param {number} part @param {number} whole */

@@ -195,7 +195,7 @@ async def prepare(folder: Path) -> dict[str, str]:
     settings = settings_for(folder, lab=True)
     async with labs_of(settings) as (sessions, labs):
         who = await first_instructor(labs)
-        lab = await labs.rooms.create(who, "A class")
+        lab = await labs.rooms.create(who, "A class", expected=settings.members_per_lab)
         prepared = await sessions.create(who.principal, "prepared", {"profile": "x86_64-1g"})
         shared = await sessions.create(who.principal, "shared", {"profile": "x86_64-8g"})
         machine = await labs.sharing.add(who, lab.id, prepared.id, "prepared")

@@ -38,6 +38,7 @@ from app.sessions.errors import Busy, Conflict, LimitReached, NotFound
 from app.sessions.feed import Feed, Reader, Stream
 from app.sessions.keeper import Keeper
 from app.sessions.live import Live, now
+from app.sessions.longviews import SHORT, Long, Painted
 from app.sessions.past import Past
 from app.sessions.queries import Event
 from app.sessions.terms import Replied, Replies, Terms, sweep
@@ -362,8 +363,42 @@ class Sessions:
         **kwargs: P.kwargs,
     ) -> T:
         """What a short function says of the machine now; answered when all that it saw is committed."""
-        seen: T = await self._do(Read, session_id, principal, lambda machine: look(machine, *args, **kwargs))
+        seen: T = await self._do(
+            Read, session_id, principal, lambda live: look(live.machine, *args, **kwargs)
+        )
         return seen
+
+    async def view(
+        self,
+        principal: Principal,
+        session_id: str,
+        cost: Callable[[Machine], int],
+        look: Callable[Concatenate[Machine, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """What a function says of the machine now, however long it takes.
+
+        cost: about how much work that is, as `app.mm.show_cost` counts it. A short look is made as `read`
+        does. A long one would hold up everybody's calls, so it is made as `past` does, on a machine that is
+        rebuilt beside; a map that was painted for it is then given to the open machine.
+        """
+
+        def short(live: Live) -> T | Long:
+            if cost(live.machine) <= SHORT:
+                return look(live.machine, *args, **kwargs)
+            return Long(unpainted=live.machine.frame_states is None)
+
+        seen: T | Long = await self._do(Read, session_id, principal, short)
+        if not isinstance(seen, Long):
+            return seen
+        painted = Painted()
+        found = await self._at(
+            principal, session_id, None, painted.take if seen.unpainted else None, look, *args, **kwargs
+        )
+        if painted.states is not None:
+            await self._do(Read, session_id, principal, painted.give)
+        return found
 
     async def past(
         self,
@@ -379,6 +414,19 @@ class Sessions:
         The machine is rebuilt from the journal, so this holds up nobody's calls, however long it takes.
         Raises BadArgument where the session has no such row, and Conflict where it cannot be followed so far.
         """
+        return await self._at(principal, session_id, at, None, look, *args, **kwargs)
+
+    async def _at(
+        self,
+        principal: Principal,
+        session_id: str,
+        at: int | None,
+        after: Callable[[Live], None] | None,
+        look: Callable[Concatenate[Machine, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """As `past`. after: what is done with the machine when the look is over."""
 
         def run() -> T:
             with self._store.reading() as db:
@@ -389,7 +437,10 @@ class Sessions:
                     if live.diverged is not None and at is not None:
                         raise Conflict(live.diverged)
                     with opening.gc_paused():
-                        return look(live.machine, *args, **kwargs)
+                        seen = look(live.machine, *args, **kwargs)
+                    if after is not None:
+                        after(live)
+                    return seen
 
         return await self._loop.run_in_executor(self._background, run)
 

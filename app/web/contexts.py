@@ -612,20 +612,34 @@ class ListsPanel:
 
 
 @dataclass(frozen=True, slots=True)
+class TablePart:
+    """A part of a long table: which rows of how many in words, and the ways to the parts beside it."""
+
+    words: str
+    earlier: Link
+    later: Link
+
+
+@dataclass(frozen=True, slots=True)
 class TablePanel:
-    """A panel that is one table. columns: (title, is a number). rows: per column a text, a link or some."""
+    """A panel that is one table. columns: (title, is a number). rows: per column a text, a link or some.
+
+    part: which part of it is shown, where that is not all.
+    """
 
     caption: str
     columns: Sequence[tuple[str, bool]]
     rows: Sequence[Sequence[str | Link | Sequence[Link]]]
     empty: str
+    part: TablePart | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LogPanel:
-    """The kernel log, oldest line first."""
+    """The kernel log, oldest line first. cut: the way to all of it where only its end is shown."""
 
     lines: Sequence[str]
+    cut: Link | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -133,10 +133,10 @@ def journal_row(outcome: Outcome, here: Address) -> JournalRow:
 
 
 def headlines(
-    outcome: Outcome, tasks: Sequence[Outcome] = (), people: Names | None = None
+    outcome: Outcome, tasks: Sequence[Outcome] | None = None, people: Names | None = None
 ) -> tuple[str, str]:
-    """The verdict in words. tasks: the machine's, where it is known what they do now."""
-    if outcome["verdict"] == "blocked" and tasks:
+    """The verdict in words. tasks: those that sleep now, where that is known."""
+    if outcome["verdict"] == "blocked" and tasks is not None:
         return sleeping.why(outcome, tasks, people or {})
     headline, reason = map(_, HEADLINES.get(outcome["verdict"], ("", "")))
     if outcome["verdict"] == "bug" and any(ATOMIC in line for line in outcome["log"]):
@@ -164,7 +164,7 @@ def outcome_view(
     tasks: Sequence[Outcome],
     people: Names | None = None,
 ) -> OutcomeView:
-    """The banner. api: the session's address in the API. tasks: the machine's. people: who they are."""
+    """The banner. api: the session's address there. tasks: those that sleep now. people: who they are."""
     headline, reason = headlines(outcome, tasks, people)
     body = {} if outcome["call"] == "undo" else outcome["args"]
     changed: Sequence[Sequence[Any]] | None = outcome["changed"]

@@ -217,13 +217,13 @@ async def sleepers(
     if lab.frozen and person.lab is not None:
         return ()
     try:
-        tasks = (await sessions.read(who, machine.session_id, show.tasks))["tasks"]
+        tasks = await sessions.read(who, machine.session_id, show.sleepers)
     except (NotFound, Conflict, Busy, StorageFull):
         return ()
     return [
         sleeper(task, names, f"/sessions/{machine.session_id}", mine=task["name"] == who.by)
         for task in tasks
-        if task["waiting_for"] is not None and (person.lab is None or task["name"] == who.by)
+        if (person.lab is None or task["name"] == who.by)
     ]
 
 

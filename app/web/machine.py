@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form
@@ -32,7 +33,7 @@ from app.sessions import (
 from app.web import address, belonging, callform, fields, rowpages, timeline, wording
 from app.web.address import PANELS, Address
 from app.web.asking import api_of, asker
-from app.web.contexts import Brought, Fact, JournalRow, Link, LogPanel, MachinePage, NameChip, Refusal, Switch
+from app.web.contexts import Brought, Fact, JournalRow, Link, MachinePage, NameChip, Refusal, Switch
 from app.web.demo_contexts import DemoPanel
 from app.web.demopanel import demo_panel
 from app.web.framemap import map_view
@@ -40,11 +41,12 @@ from app.web.inspector import inspector, missing
 from app.web.journal import block_count, journal_row, outcome_view, pfn_of
 from app.web.language import N_, _, ngettext
 from app.web.lists import lists_panel
+from app.web.logpanel import log_panel
 from app.web.nicknames import with_names
 from app.web.panels import table_panel, tabs
 from app.web.procfiles import proc_panel
 from app.web.queues import queues
-from app.web.reading import Reading, look
+from app.web.reading import Reading, cost, look
 from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
 from app.web.rowpages import Rows
@@ -163,7 +165,15 @@ async def page(
             history_refusal = refusal_of(error, N_("That moment cannot be shown"))
             here = here.to(moment=None)
     if reading is None:
-        reading = await sessions.read(who, here.id, look, here, panel, touched)
+        reading = await sessions.view(
+            who,
+            here.id,
+            partial(cost, here=here, panel=panel, touched=touched),
+            look,
+            here,
+            panel,
+            touched,
+        )
     info = await sessions.get(who, here.id)
     people = belonging.people(place)
     rows = await rowpages.rows_of(sessions, who, info, here, people)
@@ -284,11 +294,13 @@ def build(
         panel=panel,
         lists=lists_panel(reading.panel, here) if panel == "lists" else None,
         table=table_panel(panel, reading.panel, here),
-        log=LogPanel(reading.panel["lines"]) if panel == "log" else None,
+        log=log_panel(reading.panel["lines"], here) if panel == "log" else None,
         proc=proc_panel(reading.panel, here, full_api) if panel == "proc" else None,
         grid=slab_grid(reading.panel["open"], here) if panel == "slab" and reading.panel["open"] else None,
-        strip=vmalloc_strip(reading.panel["areas"], reading.zones, here) if panel == "vmalloc" else None,
-        queues=queues(reading.tasks, here) if panel == "tasks" else None,
+        strip=vmalloc_strip(reading.panel["drawn"], reading.panel["total"], reading.zones, here)
+        if panel == "vmalloc"
+        else None,
+        queues=queues(reading.tasks, reading.panel["locks"], here) if panel == "tasks" else None,
         journal=journal,
         find=rowpages.finding(info, here, rows),
         older=rowpages.older(info, here, rows),

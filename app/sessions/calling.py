@@ -32,8 +32,13 @@ def call_text(
     if outcome["call"] in BACKWARDS:
         return f"{outcome['call']} to #{outcome['args']['to']:,}"
     if outcome["call"] not in CALLS:
-        return f"{outcome['call']} {json.dumps(outcome['args'])}"
+        return cut(f"{outcome['call']} {json.dumps(outcome['args'])}", longest)
     text = RUNS.sub(lambda runs: f"[{count(blocks_in(runs[0]))}]", calltext.format_call(outcome))
+    return cut(text, longest)
+
+
+def cut(text: str, longest: int) -> str:
+    """At most so many characters of a line, and a sign that there were more."""
     return text if len(text) <= longest else text[:longest] + "…"
 
 

@@ -117,6 +117,15 @@ def events_within(
     return rows, bool(rows) and rows[-1].seq < row.seq
 
 
+def latest(
+    db: Connection, principal: Principal, session_id: str, until: int, limit: int, most: int
+) -> list[Event]:
+    """Rows up to a seq, the last first, but no more once they make `most` bytes."""
+    row = allowed(db, principal, session_id, Right.READ)
+    found = journal.latest(db, session_id, until - limit, min(until, row.seq), most, limit)
+    return [Event(*each) for each in found]
+
+
 def event(db: Connection, principal: Principal, session_id: str, seq: int) -> Event:
     """One row. Raises NotFound."""
     allowed(db, principal, session_id, Right.READ)

@@ -458,6 +458,12 @@ class Sessions:
         """As `events`, but no more rows once they make `most` bytes; and whether there are more."""
         return await self._read_rows(queries.events_within, principal, session_id, after, limit, most)
 
+    async def latest(
+        self, principal: Principal, session_id: str, until: int, limit: int, most: int
+    ) -> Events:
+        """Rows up to a seq, the last first, but no more once they make `most` bytes."""
+        return await self._read_rows(queries.latest, principal, session_id, until, limit, most)
+
     async def event(self, principal: Principal, session_id: str, seq: int) -> Event:
         """One row. Raises NotFound."""
         return await self._read_rows(queries.event, principal, session_id, seq)

@@ -467,7 +467,8 @@ class OutcomeView:
     """What a call did: the kernel's answer.
 
     ret: as text; href: what it names. null: it is NULL, with the reason. changes: runs; many: too many to
-    list. restored: the row whose state the machine has again by it.
+    list. restored: the row whose state the machine has again by it. log_more: where to read the rest of the
+    log.
     """
 
     seq: int
@@ -483,6 +484,7 @@ class OutcomeView:
     many: bool
     restored: int | None
     log: Sequence[str]
+    log_more: Link | None
     curl: str
     python: str
     explain: str

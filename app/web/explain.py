@@ -21,6 +21,7 @@ from app.web.journal import Outcome, call_text, change, headlines, pfn_of, ret_h
 from app.web.language import _
 from app.web.render import respond
 from app.web.shell import shell_of
+from app.web.shownrows import outcome_of
 from app.web.stage import StageView, stage_at
 from app.web.stepping import StepAddress, View
 
@@ -59,7 +60,7 @@ async def explain_page(request: Request, session_id: str, seq: str) -> Response:
     event = await sessions.event(who, session_id, number)
     explained = await sessions.explain(who, session_id, number)
     info = await sessions.get(who, session_id)
-    outcome, steps = event.outcome, explained["steps"]
+    outcome, steps = await outcome_of(event), explained["steps"]
     here = address_of(request, session_id, number, len(steps))
     step = here.decision or 0
     # The last step's machine is the one that the call left: there nothing has to be drawn on the one before.

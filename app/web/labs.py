@@ -164,8 +164,7 @@ async def member_page(request: Request, lab: Lab, refusal: Refusal | None, at: s
 async def copy_row(request: Request, copy: Copy) -> CopyRow:
     """A machine of a member's own, with its last call."""
     sessions, who = door(request)
-    event = await last(sessions, who, await sessions.get(who, copy.id))
-    outcome = event.outcome if event else None
+    outcome = await last(sessions, who, await sessions.get(who, copy.id))
     return CopyRow(
         id=copy.id,
         name=copy.name,

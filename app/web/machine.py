@@ -23,7 +23,6 @@ from app.sessions import (
     Applied,
     BatchItem,
     Conflict,
-    Event,
     NotFound,
     Principal,
     SessionInfo,
@@ -38,7 +37,7 @@ from app.web.demo_contexts import DemoPanel
 from app.web.demopanel import demo_panel
 from app.web.framemap import map_view
 from app.web.inspector import inspector, missing
-from app.web.journal import block_count, journal_row, outcome_view, pfn_of
+from app.web.journal import journal_row, outcome_view, pfn_of
 from app.web.language import N_, _, ngettext
 from app.web.lists import lists_panel
 from app.web.logpanel import log_panel
@@ -51,6 +50,7 @@ from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
 from app.web.rowpages import Rows
 from app.web.shell import shell_of
+from app.web.shownrows import Outcome, block_count, outcome_of
 from app.web.slabgrid import slab_grid
 from app.web.stage import StageView, stage_at
 from app.web.things import thing
@@ -214,16 +214,16 @@ async def frame_touched(sessions: Sessions, who: Principal, info: SessionInfo, h
 
 
 async def outcome_to_show(
-    sessions: Sessions, who: Principal, info: SessionInfo, here: Address, rows: list[Event]
-) -> dict[str, Any] | None:
+    sessions: Sessions, who: Principal, info: SessionInfo, here: Address, rows: list[Outcome]
+) -> Outcome | None:
     """The row that the address names, else the last one of the moment that is shown."""
     last = info.seq if here.moment is None else here.moment
     seq = last if here.outcome is None else here.outcome
-    found = next((row for row in rows if row.seq == seq), None)
+    found = next((row for row in rows if row["seq"] == seq), None)
     if found is not None:
-        return found.outcome
+        return found
     try:
-        return (await sessions.event(who, info.id, seq)).outcome
+        return await outcome_of(await sessions.event(who, info.id, seq))
     except NotFound:
         return None
 
@@ -234,7 +234,7 @@ def build(
     info: SessionInfo,
     reading: Reading,
     rows: Rows,
-    shown: dict[str, Any] | None,
+    shown: Outcome | None,
     names: Mapping[str, Named],
     panel: str,
     refusal: Refusal | None,
@@ -329,15 +329,15 @@ def build(
     )
 
 
-def row_of(row: Event, info: SessionInfo, here: Address, people: Mapping[str, str]) -> JournalRow:
+def row_of(outcome: Outcome, info: SessionInfo, here: Address, people: Mapping[str, str]) -> JournalRow:
     """A row of the journal, which leads to the machine as that call left it. people: by their numbers.
 
     A row older than its session came in with a file: its numbers are those of people elsewhere.
     """
-    found = journal_row(row.outcome, here)
-    here_made = row.outcome["time"] >= info.created
+    found = journal_row(outcome, here)
+    here_made = outcome["time"] >= info.created
     by = people.get(found.by, found.by) if found.by is not None and here_made else found.by
-    return replace(found, href=timeline.to_moment(here, info, row.seq).href, by=by, by_number=found.by)
+    return replace(found, href=timeline.to_moment(here, info, found.seq).href, by=by, by_number=found.by)
 
 
 def origin(info: SessionInfo) -> Link | None:

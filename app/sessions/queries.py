@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
@@ -14,8 +14,11 @@ from app.sessions.live import now
 from app.sessions.opening import names_of
 from app.sessions.terms import Terms, require_seq
 from app.store import Connection, audit, journal, labs, people, sessions, states
+from app.store import names as stored_names
 from app.store.sessions import SessionRow
 from app.store.states import State
+
+LONGEST_VALUE: Final = 4_096  # characters of what a name stands for, where names are listed
 
 
 class Event(NamedTuple):
@@ -100,6 +103,21 @@ def names(db: Connection, principal: Principal, session_id: str) -> dict[str, Na
     """What the principal has named in a session."""
     allowed(db, principal, session_id, Right.READ)
     return names_of(db, session_id).get(principal.id, {})
+
+
+def some_names(
+    db: Connection, principal: Principal, session_id: str, most: int
+) -> tuple[dict[str, Named | None], int]:
+    """At most so many of the principal's names in a session, and how many there are.
+
+    None stands for what a very long list of blocks is called.
+    """
+    allowed(db, principal, session_id, Right.READ)
+    found, count = stored_names.some(db, session_id, principal.id, most, LONGEST_VALUE)
+    known = {
+        name: None if value is None else Named.from_json(from_json(value)) for name, value in found.items()
+    }
+    return known, count
 
 
 def events(db: Connection, principal: Principal, session_id: str, after: int, limit: int) -> list[Event]:

@@ -352,6 +352,15 @@ class Sessions:
         """What the principal has named in the session."""
         return await self._read_rows(queries.names, principal, session_id)
 
+    async def some_names(
+        self, principal: Principal, session_id: str, most: int
+    ) -> tuple[dict[str, Named | None], int]:
+        """At most so many of what the principal has named in the session, by name, and how many there are.
+
+        None stands for what a very long list of blocks is called.
+        """
+        return await self._read_rows(queries.some_names, principal, session_id, most)
+
     # -- reading ---------------------------------------------------------------------------------------------
 
     async def read(

@@ -271,11 +271,12 @@ class DeletePage(Page):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A watermark on a gauge, at x thousandths."""
+    """A watermark on a gauge, at x thousandths; its label stands below at label_x, with a line between."""
 
     name: str
     pages: int
     x: int
+    label_x: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +328,18 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
+class MapShape:
+    """All tiles of one state as one path. bars: what of free cells is in use. letters: one for each tile."""
+
+    state: str
+    path: str
+    bars: str
+    letters: str
+    letters_x: str
+    letters_y: str
+
+
+@dataclass(frozen=True, slots=True)
 class MapRow:
     """The table twin: neighbouring cells of one state. used: share of their frames that is not free."""
 
@@ -353,8 +366,8 @@ class MapView:
     """A window of a zone's frames.
 
     cells of 2^shift frames from `first` on, `columns` in a row; start, end: the zone's frames among them.
-    tiles: the drawing. rows: the table; hidden_rows: how many of them are left out. place: the way from the
-    node to the window. changed: the last call's runs inside the window.
+    tiles: the drawing; of very many `shapes` instead. rows: the table; hidden_rows: how many of them are left
+    out. place: the way from the node to the window. changed: the last call's runs inside the window.
     """
 
     zone: str
@@ -369,6 +382,7 @@ class MapView:
     height: int
     cell_text: str
     tiles: Sequence[Tile]
+    shapes: Sequence[MapShape]
     outlines: Sequence[tuple[int, int, int, int]]
     rows: Sequence[MapRow]
     hidden_rows: int
@@ -742,8 +756,8 @@ class MachinePage(Page):
     carry along. close: the address without an inspected frame. thing: what is inspected instead of a frame.
     demo: a guided demo beside the machine. place: in its lab, if it is in one. stopped: why who asks can make
     no call; callable: whether one can be made in this view. watched: they never can. begun: the row of
-    another machine from which it goes on. rewinds: they may
-    take back. task: as which they call, where they cannot choose it. sleepers: whom they may release.
+    another machine from which it goes on. rewinds: they may take back. more_names: how many there are
+    beside `names`. task: as which they call, where they cannot choose it. sleepers: whom they may release.
     stage: presenting, and following, in a lab.
     """
 
@@ -777,6 +791,7 @@ class MachinePage(Page):
     newer: Link
     line: str
     names: Sequence[NameChip]
+    more_names: int
     gfp_names: Sequence[str]
     caches: Sequence[str]
     api: str

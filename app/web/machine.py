@@ -178,7 +178,7 @@ async def page(
     people = belonging.people(place)
     rows = await rowpages.rows_of(sessions, who, info, here, people)
     shown = await outcome_to_show(sessions, who, info, here, rows.rows)
-    names = await sessions.names(who, here.id)
+    names, named = await sessions.some_names(who, here.id, NAMES_SHOWN)
     if shown is not None:
         here = here.to(outcome=shown["seq"])
     demo = await demo_panel(
@@ -192,6 +192,7 @@ async def page(
         rows,
         shown,
         names,
+        named,
         panel,
         refusal,
         typed or {},
@@ -235,7 +236,8 @@ def build(
     reading: Reading,
     rows: Rows,
     shown: Outcome | None,
-    names: Mapping[str, Named],
+    names: Mapping[str, Named | None],
+    named: int,
     panel: str,
     refusal: Refusal | None,
     typed: Mapping[str, str],
@@ -306,7 +308,8 @@ def build(
         older=rowpages.older(info, here, rows),
         newer=rowpages.newest(info, here, journal),
         line=line,
-        names=[chip(name, named, here) for name, named in list(names.items())[-NAMES_SHOWN:]],
+        names=[chip(name, value, here) for name, value in names.items()],
+        more_names=named - len(names),
         gfp_names=tuple(VALUE),
         caches=(),
         api=api,
@@ -388,8 +391,10 @@ def overhead(machine: Mapping[str, Any]) -> list[Fact]:
     ]
 
 
-def chip(name: str, named: Named, here: Address) -> NameChip:
+def chip(name: str, named: Named | None, here: Address) -> NameChip:
     """What a name stands for."""
+    if named is None:
+        return NameChip(name, _("many blocks"), None)
     if named.runs is not None:
         return NameChip(name, block_count(sum(run[1] for run in named.runs)), None)
     if named.pfn is not None:

@@ -49,7 +49,7 @@ def shortened(outcome: Outcome) -> Outcome:
     `text` is its call as a line. A list that is left out is null, as in rows that have such lists elsewhere,
     and of arguments that are lists the first part is kept.
     """
-    found = {**outcome, "text": call_text(outcome)}
+    found: dict[str, Any] = {**outcome, "text": call_text(outcome)}
     found["args"] = {name: value for name, value in outcome["args"].items() if not is_long(value)}
     found["whole"] = len(found["args"]) == len(outcome["args"])
     for name in LISTS:

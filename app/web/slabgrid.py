@@ -128,25 +128,21 @@ def cell(
 ) -> ObjectCell:
     """One object: the turn of a free one; who has one that is taken."""
     where = wording.hexadecimal(address)
-    what, href = {"index": index, "address": where}, here.thing(where).href
+    what, href = {"index": index}, here.thing(where).href
     if turn == 1:
-        words = _("object %(index)s at %(address)s: free, the next on the free list", **what)
+        words = _("object %(index)s: free, the next on the free list", **what)
         return ObjectCell(index, kind, str(turn), words, href)
     if turn is not None:
-        words = _(
-            "object %(index)s at %(address)s: free, number %(turn)s on the free list", turn=turn, **what
-        )
+        words = _("object %(index)s: free, number %(turn)s on the free list", turn=turn, **what)
         return ObjectCell(index, kind, str(turn), words, href)
     if kind == "kernel":
-        words = _(
-            "object %(index)s at %(address)s: the kernel’s own, since boot or for its own records", **what
-        )
+        words = _("object %(index)s: the kernel’s own, since boot or for its own records", **what)
         return ObjectCell(index, kind, "K", words, href)
     if owner is None:
-        words = _("object %(index)s at %(address)s: allocated", **what)
+        words = _("object %(index)s: allocated", **what)
     else:
         words = _(
-            "object %(index)s at %(address)s: allocated by %(task)s at #%(seq)s",
+            "object %(index)s: allocated by %(task)s at #%(seq)s",
             task=owner["task"],
             seq=owner["seq"],
             **what,

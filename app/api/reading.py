@@ -33,7 +33,7 @@ from app.api.parameters import (
     Start,
     Zone,
 )
-from app.api.requests import BASE, answer, asked, etag
+from app.api.requests import BASE, answer, asked, etag, long_answer
 from app.mm import proc, show, show_cost
 from app.mm.errors import BadArgument
 from app.mm.machine import Machine
@@ -112,7 +112,7 @@ def or_none(machine: Machine, show_: Callable[..., Any], *what: Any) -> Any:
 async def explain(request: Request, seq: Seq) -> Response:
     """The kernel's decision steps with the numbers it used, and the tracepoints that fired."""
     sessions, principal, sid = asked(request)
-    return answer(await sessions.explain(principal, sid, seq))
+    return await long_answer(await sessions.explain(principal, sid, seq))
 
 
 @router.get("/proc/{file}", **docs.operation("get_proc_file", "A file of /proc", docs.PROC))
@@ -197,7 +197,7 @@ async def vmap_areas(request: Request, start: Areas = 0, limit: Limit = 1000, at
 @router.get("/tasks", **docs.operation("list_tasks", "Tasks", docs.ok(models.Tasks)))
 async def tasks(request: Request, at: At = None) -> Response:
     """What each task holds, and what it waits for."""
-    return answer(await view(request, at, show.tasks, cost=show_cost.tasks))
+    return await long_answer(await view(request, at, show.tasks, cost=show_cost.tasks))
 
 
 @router.get("/log", **docs.operation("get_log", "The kernel log", docs.ok(models.Log)))
@@ -211,6 +211,6 @@ async def dump(request: Request, at: At = None) -> Response:
     """Everything that decides later outcomes; `POST /sessions` takes it back."""
     sessions, principal, sid = asked(request)
     try:
-        return answer(await sessions.dump(principal, sid, at))
+        return await long_answer(await sessions.dump(principal, sid, at))
     except BadArgument as error:
         raise error.under("query") from None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 # How many of what is only counted make up one object that is put into words.
 COUNTED: Final = 8
 CELLS_COUNTED: Final = 4
+PAINTED: Final = 4
 # A cache in numbers takes as long as so many other objects.
 CACHE: Final = 4
 
@@ -102,10 +103,10 @@ def zonemap(
     states = m.frame_states
     if states is None:
         free = sum(len(each.buddy) for each in m.zones)
-        return work + (len(m.pages) + len(m.stray) + free) // COUNTED
+        return work + (len(m.pages) + len(m.stray) + free) // PAINTED
     if shift >= STRIP_SHIFT and shift not in states.levels:
         work += len(states.counts) // 2
-    return work + len(states.news) // COUNTED
+    return work + len(states.news) // PAINTED
 
 
 def area_of_frame(m: Machine, pfn: int) -> int:

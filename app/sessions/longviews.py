@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
@@ -13,11 +12,8 @@ if TYPE_CHECKING:
 SHORT: Final = 2_000
 
 
-@dataclass(frozen=True, slots=True)
 class Long:
-    """A look was too long to be made. unpainted: the map of the machine has not been painted yet."""
-
-    unpainted: bool
+    """A look was too long to be made."""
 
 
 class Painted:
@@ -37,6 +33,9 @@ class Painted:
             live.machine.frame_states = None
 
     def give(self, live: Live) -> None:
-        """Give it to the open machine, unless that has gone on or has one by now."""
-        if live.effective == self.effective and live.machine.frame_states is None:
+        """Give it to the open machine, unless that has gone on or has one that knows more sizes of cells."""
+        assert self.states is not None
+        known = live.machine.frame_states
+        fuller = known is None or len(known.levels) < len(self.states.levels)
+        if live.effective == self.effective and fuller:
             live.machine.frame_states = self.states

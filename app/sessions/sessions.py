@@ -396,15 +396,13 @@ class Sessions:
         def short(live: Live) -> T | Long:
             if cost(live.machine) <= SHORT:
                 return look(live.machine, *args, **kwargs)
-            return Long(unpainted=live.machine.frame_states is None)
+            return Long()
 
         seen: T | Long = await self._do(Read, session_id, principal, short)
         if not isinstance(seen, Long):
             return seen
         painted = Painted()
-        found = await self._at(
-            principal, session_id, None, painted.take if seen.unpainted else None, look, *args, **kwargs
-        )
+        found = await self._at(principal, session_id, None, painted.take, look, *args, **kwargs)
         if painted.states is not None:
             await self._do(Read, session_id, principal, painted.give)
         return found

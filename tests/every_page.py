@@ -138,7 +138,7 @@ def explanations(client: TestClient, path: str, head: int) -> Iterator[tuple[str
         yield f"explained {seq}", client.get(f"{path}/explain/{seq}").text
     for step in (1, 2, 3):
         yield f"step {step}", client.get(f"{path}/explain/2", params={"decision": step}).text
-        yield f"all at {step}", client.get(f"{path}/explain/1", params={"decision": step, "all": 1}).text
+        yield f"only {step}", client.get(f"{path}/explain/1", params={"decision": step, "only": 1}).text
 
 
 def refusals(client: TestClient, path: str) -> Iterator[tuple[str, str]]:

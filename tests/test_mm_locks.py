@@ -312,7 +312,8 @@ def test_the_view_of_tasks_says_what_they_hold_and_wait_for(lab: Lab) -> None:
     lab("wait_on_page_locked", pfn=two, task="b")
     views = {view["name"]: view for view in show.tasks(lab.m)["tasks"]}
     assert views["a"] == {
-        "name": "a", "pid": 1001, "holds": [one, two], "waiting_for": None, "waits_in": None, "since": None,
+        "name": "a", "pid": 1001, "holds": [one, two], "holds_count": 2, "waiting_for": None,
+        "waits_in": None, "since": None,
     }  # fmt: skip
     b = views["b"]
     assert (b["holds"], b["waiting_for"], b["waits_in"], b["since"]) == ([], two, "wait_on_page_locked", 5)

@@ -7,10 +7,11 @@ from typing import Any
 
 import pytest
 
-from app.mm import calls
+from app.mm import calls, show
 from app.mm.machine import Machine
 from app.sessions import LOCAL, BatchItem, Sessions, Stale, Terms, weight
-from app.sessions.errors import LimitReached
+from app.sessions.errors import LimitReached, NotFound
+from app.sessions.longviews import SHORT
 from app.settings import Settings
 from tests.factories import TINY, alloc, seqs, serving, settings_for
 
@@ -183,3 +184,25 @@ async def test_the_end_does_not_wait_for_it(settings: Settings) -> None:
     async with serving(settings) as again:
         # Either it was done in time, and is there, or its caller was told that nothing was.
         assert (await again.get(LOCAL, sid)).seq == (0 if isinstance(result, Exception) else 1)
+
+
+async def test_a_long_look_is_made_beside_and_its_map_is_given(sessions: Sessions, sid: str) -> None:
+    await sessions.batch(LOCAL, sid, [alloc() for _ in range(50)])
+    here = await sessions.read(LOCAL, sid, show.zonemap)
+    seen = await sessions.read(LOCAL, sid, unpainted)
+    there = await sessions.view(LOCAL, sid, lambda _machine: SHORT + 1, lambda m: (m, show.zonemap(m)))
+    assert there[0] is not seen
+    assert there[1] == here
+    painted = await sessions.read(LOCAL, sid, lambda machine: machine.frame_states)
+    assert painted is not None
+    assert there[0].frame_states is None
+    short = await sessions.view(LOCAL, sid, lambda _machine: SHORT, lambda machine: machine)
+    assert short is seen
+    with pytest.raises(NotFound):
+        await sessions.view(LOCAL, "nothing", lambda _machine: SHORT + 1, show.zonemap)
+
+
+def unpainted(machine: Machine) -> Machine:
+    """The machine, without what was painted of it."""
+    machine.frame_states = None
+    return machine

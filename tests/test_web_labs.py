@@ -211,7 +211,7 @@ def test_locked_and_reset(shared: Shared) -> None:
     assert at(shared.kim.post(f"{copy}/line", data={"line": "alloc_page(GFP_KERNEL)"}))
     assert "Catch up to" in text_of(shared.kim.get(shared.lab))
     assert at(shared.teacher.post(f"{shared.lab}{copy}/lock", data={"locked": "on"})).startswith(
-        f"{shared.lab}/members#machine-"
+        f"{shared.lab}/members?machine="
     )
     assert "The instructor has locked this machine" in text_of(shared.kim.get(copy))
     assert "Catch up to" not in text_of(shared.kim.get(shared.lab))

@@ -11,7 +11,7 @@ from starlette.testclient import TestClient
 from app.mm import boot, calls, show
 from app.mm.calltext import parse_line
 from app.mm.machine import Machine
-from app.web import queues, slabgrid, vmspace
+from app.web import queues, reading, slabgrid, vmspace
 from app.web.address import Address
 from app.web.panel_contexts import SlabGrid, VmallocStrip
 from tests.served import build, client_of
@@ -45,7 +45,9 @@ def grid(m: Machine, cache: str, **view: Any) -> SlabGrid:
 
 
 def strip(m: Machine, area: str | None = None) -> VmallocStrip:
-    found = vmspace.vmalloc_strip(show.vmap_areas(m)["areas"], show.zones(m)["zones"], HERE.to(area=area))
+    here = HERE.to(area=area)
+    doc = reading.areas(m, here)
+    found = vmspace.vmalloc_strip(doc["drawn"], doc["total"], show.zones(m)["zones"], here)
     assert found is not None
     return found
 
@@ -145,7 +147,7 @@ def test_queues_stand_in_the_order_of_waiting() -> None:
         "carol: wait_on_page_locked(p)",
         "bob: lock_page(p)",
     )
-    (queue,) = queues.queues(show.tasks(m)["tasks"], HERE).pages
+    (queue,) = queues.queues(show.sleepers(m), show.locks(m, queues.SHOWN), HERE).pages
     assert queue.holder == "alice"
     assert [(w.name, w.wants) for w in queue.waiters] == [
         ("carol", "wait_on_page_locked"),
@@ -159,7 +161,7 @@ def test_a_deadlock_is_found_once_however_many_wait_beside_it(size: int) -> None
     lines += [f"t{i}: lock_page(p{i})" for i in range(size)]
     lines += [f"t{i}: lock_page(p{(i + 1) % size})" for i in range(size)]
     m = machine(*lines, "other: lock_page(p0)", "another: wait_on_page_locked(p0)")
-    (circle,) = queues.queues(show.tasks(m)["tasks"], HERE).circles
+    (circle,) = queues.queues(show.sleepers(m), show.locks(m, queues.SHOWN), HERE).circles
     assert sorted(node.name for node in circle.nodes) == [f"t{i}" for i in range(size)]
     assert len({(node.x, node.y) for node in circle.nodes}) == size
     assert all(0 < node.x < 400 and 0 < node.y < 260 for node in circle.nodes)
@@ -169,7 +171,7 @@ def test_waiting_alone_is_no_deadlock() -> None:
     m = machine(
         "p = alloc_page(GFP_KERNEL)", "alice: lock_page(p)", "bob: lock_page(p)", "carol: lock_page(p)"
     )
-    assert queues.queues(show.tasks(m)["tasks"], HERE).circles == []
+    assert queues.queues(show.sleepers(m), show.locks(m, queues.SHOWN), HERE).circles == []
 
 
 # -- pages ----------------------------------------------------------------------------------------------

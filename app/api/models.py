@@ -302,6 +302,7 @@ class Cache(CacheSummary):
 
 class Caches(BaseModel):
     caches: list[CacheSummary]
+    next: NextUrl
 
 
 class VmapArea(BaseModel):
@@ -315,12 +316,15 @@ class VmapArea(BaseModel):
 
 class VmapAreas(BaseModel):
     areas: list[VmapArea]
+    total: int = Field(description="how many areas there are")
+    next: NextUrl
 
 
 class Task(BaseModel):
     name: str
     pid: int
-    holds: list[int] = Field(description="page frames whose lock it took")
+    holds: list[int] = Field(description="page frames whose lock it took: the first 1,000 of them")
+    holds_count: int = Field(description="how many page locks it took")
     waiting_for: int | None = Field(description="page frame that it sleeps for")
     waits_in: str | None = Field(description="the function in which it sleeps")
     since: int | None = Field(description="seq since which it sleeps")

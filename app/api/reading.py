@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import base64
 from collections.abc import AsyncIterator, Callable
+from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -17,8 +18,10 @@ from app.api import docs, models
 from app.api.bodies import JSON, NDJSON, TEXT
 from app.api.parameters import (
     After,
+    Areas,
     At,
     CacheName,
+    Caches,
     Cells,
     FirstOfList,
     Limit,
@@ -32,8 +35,8 @@ from app.api.parameters import (
     Start,
     Zone,
 )
-from app.api.requests import BASE, answer, asked, etag
-from app.mm import proc, show
+from app.api.requests import BASE, answer, asked, etag, long_answer
+from app.mm import proc, show, show_cost
 from app.mm.errors import BadArgument
 from app.mm.machine import Machine
 from app.sessions import Event
@@ -99,12 +102,19 @@ async def event_list(
     )
 
 
-async def view(request: Request, at: int | None, show_: Callable[..., Any], *args: Any, **more: Any) -> Any:
-    """One view of the machine: at its head, or as it was after a row."""
+async def view(
+    request: Request,
+    at: int | None,
+    show_: Callable[..., Any],
+    *args: Any,
+    cost: show_cost.Cost = show_cost.nothing,
+    **more: Any,
+) -> Any:
+    """One view of the machine: at its head, or as it was after a row. cost: about how much work it is."""
     sessions, principal, sid = asked(request)
     try:
         if at is None:
-            return await sessions.read(principal, sid, show_, *args, **more)
+            return await sessions.view(principal, sid, cost, show_, *args, **more)
         return await sessions.past(principal, sid, at, show_, *args, **more)
     except BadArgument as error:
         raise error.under("query") from None
@@ -125,7 +135,7 @@ def or_none(machine: Machine, show_: Callable[..., Any], *what: Any) -> Any:
 async def explain(request: Request, seq: Seq) -> Response:
     """The kernel's decision steps with the numbers it used, and the tracepoints that fired."""
     sessions, principal, sid = asked(request)
-    return answer(await sessions.explain(principal, sid, seq))
+    return await long_answer(await sessions.explain(principal, sid, seq))
 
 
 @router.get("/proc/{file}", **docs.operation("get_proc_file", "A file of /proc", docs.PROC))
@@ -133,7 +143,8 @@ async def proc_file(request: Request, file: ProcFile, at: At = None) -> Response
     """The text that this machine's kernel would show there."""
     if file not in proc.FILES:
         raise NotFound("file of /proc", file)
-    return Response(await view(request, at, proc.FILES[file]), media_type=TEXT)
+    text = await view(request, at, proc.FILES[file], cost=show_cost.PROC[file])
+    return Response(text, media_type=TEXT)
 
 
 @router.get("/zones", **docs.operation("get_zones", "Zones", docs.ok(models.Zones)))
@@ -153,7 +164,10 @@ async def zonemap(
     at: At = None,
 ) -> Response:
     """The dominant state and the fill of each cell of 2^shift frames, one byte each."""
-    drawn = await view(request, at, show.zonemap, zone=zone, node=node, start=start, shift=shift, cells=cells)
+    cost = partial(show_cost.zonemap, zone=zone, node=node, start=start, shift=shift, cells=cells)
+    drawn = await view(
+        request, at, show.zonemap, zone=zone, node=node, start=start, shift=shift, cells=cells, cost=cost
+    )
     encoded = {key: base64.b64encode(drawn[key]).decode() for key in ("cells", "fill")}
     return answer({**drawn, **encoded})
 
@@ -170,9 +184,11 @@ async def page(request: Request, pfn: Pfn, at: At = None) -> Response:
 
 
 @router.get("/caches", **docs.operation("list_caches", "Slab caches", docs.ok(models.Caches)))
-async def caches(request: Request, at: At = None) -> Response:
-    """Every kmem_cache with its sizes and counts."""
-    return answer(await view(request, at, show.caches))
+async def caches(request: Request, start: Caches = 0, limit: Limit = 1000, at: At = None) -> Response:
+    """Every kmem_cache with its sizes and counts, in the order in which they were made."""
+    cost = partial(show_cost.listed_caches, limit=limit)
+    found = await view(request, at, show.caches, start, limit, cost=cost)
+    return answer(found | {"next": onward(request, found["next"], limit, at)})
 
 
 @router.get("/caches/{name}", **docs.operation("get_cache", "One slab cache", docs.ok(models.Cache)))
@@ -180,26 +196,31 @@ async def cache(
     request: Request, name: CacheName, start: Slabs = 0, limit: Limit = 1000, at: At = None
 ) -> Response:
     """Its slabs in address order, and their objects."""
-    found = await view(request, at, or_none, show.cache, name, start, limit)
+    cost = partial(show_cost.slabs_of, name=name, limit=limit)
+    found = await view(request, at, or_none, show.cache, name, start, limit, cost=cost)
     if found is None:
         raise NotFound("cache", name)
-    if found["next"] is not None:
-        here = request.url.path
-        moment = "" if at is None else f"&at={at}"
-        found["next"] = f"{here}?start={found['next']}&limit={limit}{moment}"
-    return answer(found)
+    return answer(found | {"next": onward(request, found["next"], limit, at)})
+
+
+def onward(request: Request, start: int | None, limit: int, at: int | None) -> str | None:
+    """The address of the part of a list that begins there; None behind its end."""
+    if start is None:
+        return None
+    return f"{request.url.path}?start={start}&limit={limit}{'' if at is None else f'&at={at}'}"
 
 
 @router.get("/vmap_areas", **docs.operation("list_vmap_areas", "vmalloc areas", docs.ok(models.VmapAreas)))
-async def vmap_areas(request: Request, at: At = None) -> Response:
-    """Busy areas and those whose addresses wait for a purge."""
-    return answer(await view(request, at, show.vmap_areas))
+async def vmap_areas(request: Request, start: Areas = 0, limit: Limit = 1000, at: At = None) -> Response:
+    """Busy areas in the order of addresses, then those whose addresses wait for a purge."""
+    found = await view(request, at, show.vmap_areas, start, limit)
+    return answer(found | {"next": onward(request, found["next"], limit, at)})
 
 
 @router.get("/tasks", **docs.operation("list_tasks", "Tasks", docs.ok(models.Tasks)))
 async def tasks(request: Request, at: At = None) -> Response:
     """What each task holds, and what it waits for."""
-    return answer(await view(request, at, show.tasks))
+    return await long_answer(await view(request, at, show.tasks, cost=show_cost.tasks))
 
 
 @router.get("/log", **docs.operation("get_log", "The kernel log", docs.ok(models.Log)))
@@ -213,6 +234,6 @@ async def dump(request: Request, at: At = None) -> Response:
     """Everything that decides later outcomes; `POST /sessions` takes it back."""
     sessions, principal, sid = asked(request)
     try:
-        return answer(await sessions.dump(principal, sid, at))
+        return await long_answer(await sessions.dump(principal, sid, at))
     except BadArgument as error:
         raise error.under("query") from None

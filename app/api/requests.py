@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from typing import Any, Final
 
 from fastapi.routing import APIRoute
 from pydantic_core import to_json
+from starlette.concurrency import run_in_threadpool
 from starlette.convertors import Convertor, register_url_convertor
 from starlette.requests import Request
 from starlette.responses import Response
@@ -17,6 +19,9 @@ from app.mm.vocabulary import CALLS
 from app.sessions import LISTS, Principal, Sessions, principal_of
 
 BASE: Final = "/api/v1"
+
+# Elements of a long list that are encoded at a time: some milliseconds' work.
+PART: Final = 2_000
 
 # What a request may ask beside its work; a route that takes one says so in its description.
 TERMS: Final = frozenset({b"if-match", b"idempotency-key"})
@@ -100,6 +105,29 @@ def check_parameters(request: Request, known: set[str]) -> None:
 def answer(document: Any, status: int = 200, **headers: str) -> Response:
     """A JSON answer, encoded once."""
     return Response(to_json(document), status, {k.replace("_", "-"): v for k, v in headers.items()}, JSON)
+
+
+async def long_answer(document: Mapping[str, Any]) -> Response:
+    """As `answer`, for a document that may be long: it is encoded beside the loop, part by part."""
+    return Response(await run_in_threadpool(encoded, document), media_type=JSON)
+
+
+def encoded(document: Mapping[str, Any]) -> bytes:
+    """The same bytes as in one piece. Other threads have their turn between two parts."""
+    members = (to_json(name) + b":" + encoded_list(value) for name, value in document.items())
+    return b"{" + b",".join(members) + b"}"
+
+
+def encoded_list(value: Any) -> bytes:
+    """A value; a long list in parts, and one within an object too."""
+    if isinstance(value, dict) and any(
+        isinstance(part, list) and len(part) > PART for part in value.values()
+    ):
+        return encoded(value)
+    if not isinstance(value, list) or len(value) <= PART:
+        return to_json(value)
+    parts = (to_json(value[first : first + PART])[1:-1] for first in range(0, len(value), PART))
+    return b"[" + b",".join(parts) + b"]"
 
 
 def etag(seq: int) -> str:

@@ -161,7 +161,7 @@ def unmet_by_call(expected: Expectation, outcome: Outcome) -> str:
         case "woken":
             found = " ".join(outcome.get("woken", ())) or "nobody"
         case "log":
-            log = "\n".join(outcome["log"])
+            log = "\n".join(outcome["log"] or ())
             return "" if (said in log or (said == "nothing" and not log)) else f"it is {log[:200]!r}"
         case "changed":
             runs = [f"{pfn:#x} {frames} {state}" for pfn, frames, state in outcome["changed"] or ()]

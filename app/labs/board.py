@@ -8,9 +8,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from app.mm import show
+from app.mm import show, show_cost
 from app.mm.machine import Machine
 from app.mm.page import STATES
+from app.sessions.longviews import SHORT
 
 CELLS: Final = 64
 
@@ -172,6 +173,11 @@ def after(was: Standing, whole: Class, tiles: Sequence[Tile]) -> Standing:
         return was
     gone = {**was.gone, **dict.fromkeys(sorted(left), version)}
     return replace(was, version=version, whole=whole, tiles=tiles, changed=changed, seated=seated, gone=gone)
+
+
+def glimpse(machine: Machine) -> Picture | None:
+    """A machine from far away, seen between two calls; None where that would hold up those who wait."""
+    return picture(machine) if show_cost.zonemap(machine, cells=CELLS) <= SHORT else None
 
 
 def picture(machine: Machine) -> Picture:

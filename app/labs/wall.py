@@ -184,7 +184,8 @@ class Watched:
         return tile if drawn is None else tile.seen(*drawn)
 
     async def _glance(self, sids: list[str]) -> None:
-        self._pictures |= await self._sessions.glance(sids, board.picture)
+        seen = await self._sessions.glance(sids, board.glimpse)
+        self._pictures |= {sid: (seq, found) for sid, (seq, found) in seen.items() if found is not None}
 
     async def _draw(self, who: Principal, missing: Mapping[str, int]) -> None:
         """Machines that are closed, one after the other. Who goes on meanwhile is left for another time."""

@@ -76,7 +76,7 @@ def unlock_page(m: Machine, pfn: int) -> None:
     if m.debug and not flags & PG_locked:
         page_check.vm_bug_on_folio(m, folio, "!folio_test_locked(folio)", "mm/filemap.c:1552")
     page_ref.change_flags(m, folio, clear=PG_locked)
-    m.lock_holders.pop(folio, None)
+    m.lock_holders.drop(folio)
     if m.trace is not None:
         m.trace.unlock(folio, wait.page_waiters(m, folio), waiters=bool(flags & PG_waiters))
     if flags & PG_waiters:
@@ -109,7 +109,7 @@ def wake_bit(m: Machine, folio: int) -> None:
 def take(m: Machine, folio: int, task: wait.Task) -> None:
     """Set the lock bit for a task."""
     page_ref.change_flags(m, folio, set=PG_locked)
-    m.lock_holders[folio] = task.pid
+    m.lock_holders.take(folio, task.pid)
     mention(m, folio)
 
 

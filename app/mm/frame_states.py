@@ -32,7 +32,7 @@ UNIFORM_COUNTS: Final = tuple(
 )
 FILL_OF_STATE: Final = bytes(0 if state == FREE else 255 for state in range(256))
 # Being told costs little, but is not for ever: with more news than this it is cheaper to look again.
-MAX_NEWS: Final = 100_000
+MAX_NEWS: Final = 5_000
 
 # How many frames are in each state, as `STATES` counts them.
 Counts = tuple[int, ...]

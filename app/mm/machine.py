@@ -115,7 +115,7 @@ class Machine:
         # Tasks that sleep on a page's lock, in the order in which they fell asleep.
         self.page_waiters: dict[str, Task] = {}
         # Who took each page lock: head frame → pid. The kernel does not know; explanations do.
-        self.lock_holders: dict[int, int] = {}
+        self.lock_holders = wait.LockHolders()
         self.taint = 0
         self.die_counter = 0
         # What has happened how often since boot, by its name in /proc/vmstat.

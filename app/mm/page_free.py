@@ -150,7 +150,7 @@ def take_out(m: Machine, pfn: int, order: int) -> None:
     if m.stray or m.lock_holders:
         for frame in range(pfn, pfn + (1 << order)):
             m.stray.pop(frame, None)
-            m.lock_holders.pop(frame, None)
+            m.lock_holders.drop(frame)
 
 
 def split(m: Machine, block: Page, pfn: int) -> Page:

@@ -24,6 +24,8 @@ from app.mm.mmzone import (
 from app.mm.page import PAGE_FLAG_NAMES, Page, PG_head, PG_locked
 from app.mm.slab_views import cache_view as cache
 from app.mm.slab_views import caches_view as caches
+from app.mm.slab_views import caches_with_slabs
+from app.mm.vmallocinfo import areas_around
 from app.mm.vmallocinfo import vmap_areas_view as vmap_areas
 from app.mm.zonemap import zonemap
 
@@ -31,9 +33,26 @@ if TYPE_CHECKING:
     from app.mm.machine import Machine
     from app.mm.wait import Task
 
-__all__ = ["cache", "caches", "free_lists", "log", "page", "tasks", "vmap_areas", "zonemap", "zones"]
+__all__ = [
+    "areas_around",
+    "cache",
+    "caches",
+    "caches_with_slabs",
+    "free_lists",
+    "locks",
+    "log",
+    "page",
+    "sleepers",
+    "task_part",
+    "tasks",
+    "vmap_areas",
+    "zone_lists_of",
+    "zonemap",
+    "zones",
+]
 
 LIST_HEADS: Final = 16
+MAX_HOLDS: Final = 1000
 
 # How the lecture's kernels called the same things.
 LECTURE_NAMES: Final = {"_refcount": "_count", "mapping": "mapping", "index": "index", "virtual": "virtual"}
@@ -85,6 +104,11 @@ def pcp_summary(cpu: int, pcp: PerCpuPages) -> dict[str, int]:
 def free_lists(m: Machine) -> dict[str, Any]:
     """The free lists of every zone by order and type, and the per-CPU lists, with their heads."""
     return {"zones": [zone_lists(zone) for zone in m.zones]}
+
+
+def zone_lists_of(m: Machine, name: str, node: int) -> dict[str, Any]:
+    """The lists of one zone."""
+    return zone_lists(next(zone for zone in m.zones if (zone.name, zone.nid) == (name, node)))
 
 
 def zone_lists(zone: Zone) -> dict[str, Any]:
@@ -272,23 +296,50 @@ def find_pcp(zone: Zone, pfn: int) -> dict[str, Any] | None:
 def tasks(m: Machine) -> dict[str, Any]:
     """Every task that has made a call, which page locks it took, and what it waits for.
 
-    The kernel does not know who took a page's lock; the machine does, to explain.
+    `holds` has at most MAX_HOLDS of the locks, `holds_count` says how many there are. The kernel does not
+    know who took a page's lock; the machine does, to explain.
     """
-    holds: dict[int, list[int]] = {}
-    for pfn, pid in m.lock_holders.items():
-        holds.setdefault(pid, []).append(pfn)
     return {
         "tasks": [
-            {
-                "name": task.name,
-                "pid": task.pid,
-                "holds": sorted(holds.get(task.pid, [])),
-                "waiting_for": task.waiting_for,
-                "waits_in": waits_in(m, task),
-                "since": task.since if task.waiting_for is not None else None,
-            }
+            task_view(m, task) | {"holds": m.lock_holders.first(task.pid, MAX_HOLDS)}
             for task in m.tasks.values()
         ]
+    }
+
+
+def task_part(m: Machine, start: int, limit: int, locks: int) -> dict[str, Any]:
+    """At most `limit` tasks after the first `start` of `total`, with at most `locks` of the locks of each."""
+    shown = islice(m.tasks.values(), start, start + limit)
+    views = [task_view(m, task) | {"holds": m.lock_holders.some(task.pid, locks)} for task in shown]
+    return {"tasks": views, "total": len(m.tasks)}
+
+
+def sleepers(m: Machine) -> list[dict[str, Any]]:
+    """The tasks that wait, each with the living task that took the lock that it waits for."""
+    names = {task.pid: task.name for task in m.tasks.values()}
+    return [
+        task_view(m, task) | {"held_by": names.get(m.lock_holders.get(task.waiting_for) or 0)}
+        for task in m.tasks.values()
+        if task.waiting_for is not None
+    ]
+
+
+def locks(m: Machine, limit: int) -> list[dict[str, Any]]:
+    """Some of the locked pages, each with the living task that took the lock."""
+    names = {task.pid: task.name for task in m.tasks.values()}
+    taken = islice(m.lock_holders.by_frame.items(), limit)
+    return [{"pfn": pfn, "held_by": names.get(pid)} for pfn, pid in taken]
+
+
+def task_view(m: Machine, task: Task) -> dict[str, Any]:
+    """A task without the list of its locks."""
+    return {
+        "name": task.name,
+        "pid": task.pid,
+        "holds_count": m.lock_holders.count(task.pid),
+        "waiting_for": task.waiting_for,
+        "waits_in": waits_in(m, task),
+        "since": task.since if task.waiting_for is not None else None,
     }
 
 

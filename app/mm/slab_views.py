@@ -6,6 +6,7 @@ recording lists: full ones are in no list, neither the kernel's nor the recordin
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from app.mm.errors import BadArgument
@@ -16,14 +17,34 @@ if TYPE_CHECKING:
     from app.mm.machine import Machine
 
 MAX_SLABS: Final = 1000
+MAX_CACHES: Final = 1000
+# Objects in one part of a list of slabs.
+MAX_OBJECTS: Final = 20_000
 
 # One letter for each object of a slab.
 OBJECT_STATES: Final = {"a": "allocated", "k": "kernel", "f": "free", "c": "cpu"}
 
 
-def caches_view(m: Machine) -> dict[str, Any]:
-    """Every cache with its counts."""
-    return {"caches": [summary(s) for s in m.caches.values()]}
+def caches_view(m: Machine, start: int = 0, limit: int = MAX_CACHES) -> dict[str, Any]:
+    """Caches with their counts, in the order in which they were made. Raises BadArgument.
+
+    start: how many to pass over; `next` in the answer is where to go on, None at the end.
+    """
+    if start < 0:
+        raise BadArgument.at("start", "a number of caches, 0 or more")
+    if not 1 <= limit <= MAX_CACHES:
+        raise BadArgument.at("limit", f"a number of caches from 1 to {MAX_CACHES}")
+    end = start + limit
+    return {
+        "caches": [summary(s) for s in islice(m.caches.values(), start, end)],
+        "next": end if end < len(m.caches) else None,
+    }
+
+
+def caches_with_slabs(m: Machine, start: int, limit: int) -> dict[str, Any]:
+    """At most `limit` of the caches that have slabs, after the first `start` of `total`."""
+    found = [s for s in m.caches.values() if s.slabs or any(n.nr_slabs for n in s.node)]
+    return {"caches": [summary(s) for s in found[start : start + limit]], "total": len(found)}
 
 
 def summary(s: KmemCache) -> dict[str, Any]:
@@ -71,6 +92,8 @@ def summary(s: KmemCache) -> dict[str, Any]:
 def cache_view(m: Machine, name: str, start: int = 0, limit: int = MAX_SLABS) -> dict[str, Any]:
     """One cache with its slabs in address order. Raises KeyError for a cache that is not there, BadArgument.
 
+    A part of the list ends early where its slabs have very many objects.
+
     start: how many slabs to pass over; `next` in the answer is where to go on, None at the end.
     """
     if start < 0:
@@ -80,6 +103,7 @@ def cache_view(m: Machine, name: str, start: int = 0, limit: int = MAX_SLABS) ->
     s = m.caches[name]
     pfns = sorted(s.slabs)
     places = places_of(s)
+    limit = min(limit, max(1, MAX_OBJECTS // s.objs))
     shown = pfns[start : start + limit]
     return {
         **summary(s),

@@ -8,9 +8,11 @@ structures, the page tables, and the modules.
 from __future__ import annotations
 
 from itertools import pairwise
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from app.mm.document import Document
+from app.mm.errors import BadArgument
 from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE
 from app.mm.pgtable import PMD_SHIFT, PUD_SHIFT
 from app.mm.vmalloc import MODULES, VM_FLUSH_RESET_PERMS, VmStruct, ascending_runs, empty_space
@@ -29,6 +31,8 @@ MAX_PFN: Final = 1 << 34
 # How many of an area's frames an outcome names, and how many a list of all areas.
 SHOWN_PFNS: Final = 4096
 LISTED_PFNS: Final = 64
+# How many areas a list of them has at most.
+MAX_LISTED: Final = 1000
 
 
 # -- for those who look ----------------------------------------------------------------------------
@@ -52,12 +56,54 @@ def area_at(m: Machine, address: int | None) -> dict[str, Any] | None:
     return None if va is None or va.vm is None else area_part(va.vm)
 
 
-def vmap_areas_view(m: Machine) -> dict[str, Any]:
-    """Every range in use, then those that are freed but not purged, in the order of addresses."""
-    busy = [range_view(va) | owner_view(va.vm) for va in m.vmap.busy]
+def vmap_areas_view(m: Machine, start: int = 0, limit: int = MAX_LISTED) -> dict[str, Any]:
+    """Ranges in use, then those that are freed but not purged, each in the order of addresses.
+
+    start: how many to pass over; `next` in the answer is where to go on, None at the end. `total` is how many
+    there are. Raises BadArgument.
+    """
+    if start < 0:
+        raise BadArgument.at("start", "a number of areas, 0 or more")
+    if not 1 <= limit <= MAX_LISTED:
+        raise BadArgument.at("limit", f"a number of areas from 1 to {MAX_LISTED}")
+    space = m.vmap
+    busy = space.busy.part(start, limit)
+    lazy = space.purge.part(max(0, start - len(space.busy)), limit - len(busy)) if len(busy) < limit else []
+    total = len(space.busy) + len(space.purge)
     return {
-        "areas": busy + [range_view(va) | {"kind": "unpurged vm_area", "lazy": True} for va in m.vmap.purge]
+        "areas": [busy_view(va) for va in busy] + [lazy_view(va) for va in lazy],
+        "total": total,
+        "next": start + limit if start + limit < total else None,
     }
+
+
+def areas_around(m: Machine, address: int | None, count: int) -> list[dict[str, Any]]:
+    """At most `count` ranges in the order of addresses, in use or not purged: those around an address.
+
+    Without an address they are the first ones.
+    """
+    space = m.vmap
+    if address is None:
+        before, after = [], [(va.va_start, False, va) for va in space.busy.part(0, count)]
+        after += [(va.va_start, True, va) for va in space.purge.part(0, count)]
+    else:
+        trees = ((space.busy, False), (space.purge, True))
+        before = [(va.va_start, lazy, va) for tree, lazy in trees for va in tree.below(address, count)]
+        after = [(va.va_start, lazy, va) for tree, lazy in trees for va in tree.above(address, count)]
+    before, after = sorted(before, key=itemgetter(0))[-count:], sorted(after, key=itemgetter(0))[:count]
+    left = min(len(before), max(count // 2, count - len(after)))
+    shown = before[len(before) - left :] + after[: count - left]
+    return [lazy_view(va) if lazy else busy_view(va) for _start, lazy, va in shown]
+
+
+def busy_view(va: VmapArea) -> dict[str, Any]:
+    """A range in use."""
+    return range_view(va) | owner_view(va.vm)
+
+
+def lazy_view(va: VmapArea) -> dict[str, Any]:
+    """A range that is freed but not purged."""
+    return range_view(va) | {"kind": "unpurged vm_area", "lazy": True}
 
 
 def range_view(va: VmapArea) -> dict[str, Any]:

@@ -82,6 +82,17 @@ class AreaTree:
     def __len__(self) -> int:
         return sum(map(len, self.leaves))
 
+    def part(self, start: int, count: int) -> list[VmapArea]:
+        """At most `count` ranges, after the first `start` in the order of addresses."""
+        found: list[VmapArea] = []
+        for leaf in self.leaves:
+            if start < len(leaf):
+                found += leaf[start : start + count - len(found)]
+                if len(found) == count:
+                    break
+            start = max(0, start - len(leaf))
+        return found
+
     def leaf_of(self, address: int) -> int:
         """The leaf in which a range starting there is, or would be put."""
         return max(0, bisect_right(self.starts, address) - 1)
@@ -109,6 +120,28 @@ class AreaTree:
         if place < len(leaf):
             return leaf[place]
         return self.leaves[index + 1][0] if index + 1 < len(self.leaves) else None
+
+    def below(self, address: int, count: int) -> list[VmapArea]:
+        """The last `count` ranges that start below an address."""
+        found: list[VmapArea] = []
+        for index in range(bisect_left(self.starts, address) - 1, -1, -1):
+            leaf = self.leaves[index]
+            end = bisect_left(leaf, address, key=start_of)
+            found[:0] = leaf[max(0, end - (count - len(found))) : end]
+            if len(found) == count:
+                break
+        return found
+
+    def above(self, address: int, count: int) -> list[VmapArea]:
+        """The first `count` ranges that start at or above an address."""
+        found: list[VmapArea] = []
+        for index in range(self.leaf_of(address), len(self.leaves)):
+            leaf = self.leaves[index]
+            begin = bisect_left(leaf, address, key=start_of)
+            found += leaf[begin : begin + count - len(found)]
+            if len(found) == count:
+                break
+        return found
 
     def insert(self, va: VmapArea) -> None:
         """Link a range that lies in nobody else's. Kernel: insert_vmap_area"""

@@ -7,6 +7,9 @@ exists from its first call on, and one that sleeps can make no other until someb
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from heapq import nsmallest
+from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from app.mm.document import Document
@@ -40,6 +43,56 @@ class Task:
         self.waiting_for: int | None = None
         self.since = 0
         self.exclusive = False
+
+
+class LockHolders:
+    """Who took each page lock, and which locks each task took. The kernel does not know; explanations do.
+
+    by_frame: head frame → pid. by_pid: pid → its frames, in the order in which they were locked.
+    """
+
+    __slots__ = ("by_frame", "by_pid")
+
+    def __init__(self) -> None:
+        self.by_frame: dict[int, int] = {}
+        self.by_pid: dict[int, dict[int, None]] = {}
+
+    def __len__(self) -> int:
+        return len(self.by_frame)
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self.by_frame)
+
+    def get(self, pfn: int) -> int | None:
+        """The pid of the task that took a page's lock."""
+        return self.by_frame.get(pfn)
+
+    def take(self, pfn: int, pid: int) -> None:
+        """Note that a task took a page's lock."""
+        self.drop(pfn)
+        self.by_frame[pfn] = pid
+        self.by_pid.setdefault(pid, {})[pfn] = None
+
+    def drop(self, pfn: int) -> None:
+        """Forget who took a page's lock, if anybody did."""
+        pid = self.by_frame.pop(pfn, None)
+        if pid is not None:
+            frames = self.by_pid[pid]
+            del frames[pfn]
+            if not frames:
+                del self.by_pid[pid]
+
+    def count(self, pid: int) -> int:
+        """How many locks a task holds."""
+        return len(self.by_pid.get(pid, ()))
+
+    def first(self, pid: int, most: int) -> list[int]:
+        """At most so many of the pages that a task has locked: those with the lowest frame numbers."""
+        return nsmallest(most, self.by_pid.get(pid, ()))
+
+    def some(self, pid: int, most: int) -> list[int]:
+        """As `first`; of a task with more than that they are any, so that only those are touched."""
+        return sorted(islice(self.by_pid.get(pid, ()), most))
 
 
 def new_task(m: Machine, name: str) -> Task:
@@ -109,7 +162,7 @@ def dump_tasks(m: Machine) -> dict[str, Any]:
         ],
         "last_pid": m.last_pid,
         "page_waiters": list(m.page_waiters),
-        "lock_holders": [[pfn, pid] for pfn, pid in sorted(m.lock_holders.items())],
+        "lock_holders": [[pfn, pid] for pfn, pid in sorted(m.lock_holders.by_frame.items())],
     }
 
 
@@ -130,7 +183,7 @@ def load_tasks(m: Machine, doc: Document) -> None:
         m.page_waiters[waiting.name] = waiting
     for entry in doc.get("lock_holders", []).list(1_000_000):
         pfn, pid = entry.list(2, exactly=2)
-        m.lock_holders[load_pfn(m, pfn)] = pid.int(1, PID_MAX)
+        m.lock_holders.take(load_pfn(m, pfn), pid.int(1, PID_MAX))
 
 
 def load_task(m: Machine, doc: Document) -> Task:

@@ -40,19 +40,7 @@ def zonemap(
     last; the machine stays as it is. Raises BadArgument.
     """
     zones = selected(m, zone, node)
-    first = min(z.start_pfn for z in zones)
-    end = max(z.end_pfn for z in zones)
-    if not 1 <= cells <= MAX_CELLS:
-        raise BadArgument.at("cells", f"a number from 1 to {MAX_CELLS}")
-    begin = first if start is None else start
-    if not 0 <= begin < end:
-        raise BadArgument.at("start", f"a page frame below {end:#x}")
-    if shift is None:
-        shift = max(0, (-(-(end - begin) // cells) - 1).bit_length())
-    if not 0 <= shift <= MAX_SHIFT:
-        raise BadArgument.at("shift", f"a number from 0 to {MAX_SHIFT}")
-    begin = begin >> shift << shift
-    count = min(cells, -(-(end - begin) >> shift))
+    begin, shift, count = window_of(m, zone, node, start, shift, cells)
     shown, fill = states_of(m).cells(begin, shift, count)
     counts = hidden(m, [z for z in m.zones if z not in zones], begin, shift, count)
     if over:
@@ -67,6 +55,26 @@ def zonemap(
         "cells": bytes(shown),
         "fill": bytes(fill),
     }
+
+
+def window_of(
+    m: Machine, zone: str | None, node: int | None, start: int | None, shift: int | None, cells: int
+) -> tuple[int, int, int]:
+    """First frame, size and number of the cells that a request asks for. Raises BadArgument."""
+    zones = selected(m, zone, node)
+    first = min(z.start_pfn for z in zones)
+    end = max(z.end_pfn for z in zones)
+    if not 1 <= cells <= MAX_CELLS:
+        raise BadArgument.at("cells", f"a number from 1 to {MAX_CELLS}")
+    begin = first if start is None else start
+    if not 0 <= begin < end:
+        raise BadArgument.at("start", f"a page frame below {end:#x}")
+    if shift is None:
+        shift = max(0, (-(-(end - begin) // cells) - 1).bit_length())
+    if not 0 <= shift <= MAX_SHIFT:
+        raise BadArgument.at("shift", f"a number from 0 to {MAX_SHIFT}")
+    begin = begin >> shift << shift
+    return begin, shift, min(cells, -(-(end - begin) >> shift))
 
 
 def selected(m: Machine, zone: str | None, node: int | None) -> list[Zone]:

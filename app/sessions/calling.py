@@ -11,6 +11,7 @@ from app.mm import calltext
 from app.mm.vocabulary import CALLS
 
 LONGEST: Final = 160
+COUNTED: Final = 16  # runs: longer lists are counted before they are written
 RUNS: Final = re.compile(r"\[\[.*\]\]")
 
 # Rows that restore an earlier state.
@@ -32,11 +33,25 @@ def call_text(
     if outcome["call"] in BACKWARDS:
         return f"{outcome['call']} to #{outcome['args']['to']:,}"
     if outcome["call"] not in CALLS:
-        return f"{outcome['call']} {json.dumps(outcome['args'])}"
-    text = RUNS.sub(lambda runs: f"[{count(blocks_in(runs[0]))}]", calltext.format_call(outcome))
+        return cut(f"{outcome['call']} {json.dumps(outcome['args'])}", longest)
+    args = {name: counted(value) for name, value in outcome["args"].items()}
+    text = calltext.format_call({**outcome, "args": args})
+    text = RUNS.sub(lambda runs: f"[{count(blocks_in(runs[0]))}]", text)
+    return cut(text, longest)
+
+
+def cut(text: str, longest: int) -> str:
+    """At most so many characters of a line, and a sign that there were more."""
     return text if len(text) <= longest else text[:longest] + "…"
 
 
 def blocks_in(runs: str) -> int:
     """How many blocks a list of runs holds."""
     return sum(run[1] for run in json.loads(runs))
+
+
+def counted(value: Any) -> Any:
+    """An argument; a long list of runs as one run of as many blocks, which is quicker to write."""
+    if not isinstance(value, list) or len(value) <= COUNTED:
+        return value
+    return [[value[0][0], sum(run[1] for run in value), *value[0][2:]]]

@@ -13,10 +13,11 @@ from app.sessions.errors import Conflict, LimitReached, NotFound
 from app.sessions.live import now
 from app.sessions.terms import Terms, require_seq
 from app.store import Connection, audit, imports, journal, labs, people, sessions, states
-from app.store import names as kept
+from app.store import names as stored_names
 from app.store.sessions import SessionRow
 from app.store.states import State
 
+LONGEST_VALUE: Final = 4_096  # characters of what a name stands for, where names are listed
 # Bytes of a session that are deleted at once.
 AT_ONCE: Final = 1 << 20
 
@@ -141,8 +142,23 @@ def held(
 def names(db: Connection, principal: Principal, session_id: str) -> dict[str, Named]:
     """What the principal has named in a session."""
     allowed(db, principal, session_id, Right.READ)
-    theirs = kept.of_person(db, session_id, principal.id)
+    theirs = stored_names.of_person(db, session_id, principal.id)
     return {name: Named.from_json(from_json(named)) for name, named in theirs.items()}
+
+
+def some_names(
+    db: Connection, principal: Principal, session_id: str, most: int
+) -> tuple[dict[str, Named | None], int]:
+    """At most so many of the principal's names in a session, and how many there are.
+
+    None stands for what a very long list of blocks is called.
+    """
+    allowed(db, principal, session_id, Right.READ)
+    found, count = stored_names.some(db, session_id, principal.id, most, LONGEST_VALUE)
+    known = {
+        name: None if value is None else Named.from_json(from_json(value)) for name, value in found.items()
+    }
+    return known, count
 
 
 def events(db: Connection, principal: Principal, session_id: str, after: int, limit: int) -> list[Event]:
@@ -158,6 +174,15 @@ def events_within(
     row = allowed(db, principal, session_id, Right.READ)
     rows = [Event(*found) for found in journal.some(db, session_id, after, row.seq, most, limit)]
     return rows, bool(rows) and rows[-1].seq < row.seq
+
+
+def latest(
+    db: Connection, principal: Principal, session_id: str, until: int, limit: int, most: int
+) -> list[Event]:
+    """Rows up to a seq, the last first, but no more once they make `most` bytes."""
+    row = allowed(db, principal, session_id, Right.READ)
+    found = journal.latest(db, session_id, until - limit, min(until, row.seq), most, limit)
+    return [Event(*each) for each in found]
 
 
 def event(db: Connection, principal: Principal, session_id: str, seq: int) -> Event:

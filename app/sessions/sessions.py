@@ -44,6 +44,7 @@ from app.sessions.hangup import unless_hung_up
 from app.sessions.housekeeping import Housekeeping
 from app.sessions.keeper import Keeper
 from app.sessions.live import Live, now
+from app.sessions.longviews import SHORT, Long, Painted
 from app.sessions.openers import Opener
 from app.sessions.past import Past
 from app.sessions.queries import Event, Room
@@ -376,6 +377,15 @@ class Sessions:
         """What the principal has named in the session."""
         return await self._read_rows(queries.names, principal, session_id)
 
+    async def some_names(
+        self, principal: Principal, session_id: str, most: int
+    ) -> tuple[dict[str, Named | None], int]:
+        """At most so many of what the principal has named in the session, by name, and how many there are.
+
+        None stands for what a very long list of blocks is called.
+        """
+        return await self._read_rows(queries.some_names, principal, session_id, most)
+
     # -- reading ---------------------------------------------------------------------------------------------
 
     async def read(
@@ -387,8 +397,40 @@ class Sessions:
         **kwargs: P.kwargs,
     ) -> T:
         """What a short function says of the machine now; answered when all that it saw is committed."""
-        seen: T = await self._do(Read, session_id, principal, lambda machine: look(machine, *args, **kwargs))
+        seen: T = await self._do(
+            Read, session_id, principal, lambda live: look(live.machine, *args, **kwargs)
+        )
         return seen
+
+    async def view(
+        self,
+        principal: Principal,
+        session_id: str,
+        cost: Callable[[Machine], int],
+        look: Callable[Concatenate[Machine, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """What a function says of the machine now, however long it takes.
+
+        cost: about how much work that is, as `app.mm.show_cost` counts it. A short look is made as `read`
+        does. A long one would hold up everybody's calls, so it is made as `past` does, on a machine that is
+        rebuilt beside; a map that was painted for it is then given to the open machine.
+        """
+
+        def short(live: Live) -> T | Long:
+            if cost(live.machine) <= SHORT:
+                return look(live.machine, *args, **kwargs)
+            return Long()
+
+        seen: T | Long = await self._do(Read, session_id, principal, short)
+        if not isinstance(seen, Long):
+            return seen
+        painted = Painted()
+        found = await self._at(principal, session_id, None, painted.take, look, *args, **kwargs)
+        if painted.states is not None:
+            await self._do(Read, session_id, principal, painted.give)
+        return found
 
     async def past(
         self,
@@ -404,6 +446,19 @@ class Sessions:
         The machine is rebuilt from the journal, so this holds up nobody's calls, however long it takes.
         Raises BadArgument where the session has no such row, and Conflict where it cannot be followed so far.
         """
+        return await self._at(principal, session_id, at, None, look, *args, **kwargs)
+
+    async def _at(
+        self,
+        principal: Principal,
+        session_id: str,
+        at: int | None,
+        after: Callable[[Live], None] | None,
+        look: Callable[Concatenate[Machine, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """As `past`. after: what is done with the machine when the look is over."""
 
         def run() -> T:
             with self._store.reading() as db:
@@ -414,7 +469,10 @@ class Sessions:
                     if live.diverged is not None and at is not None:
                         raise Conflict(live.diverged)
                     with gc_paused():
-                        return look(live.machine, *args, **kwargs)
+                        seen = look(live.machine, *args, **kwargs)
+                    if after is not None:
+                        after(live)
+                    return seen
 
         return await self._slowly(principal, run)
 
@@ -431,6 +489,12 @@ class Sessions:
     ) -> tuple[Events, bool]:
         """As `events`, but no more rows once they make `most` bytes; and whether there are more."""
         return await self._read_rows(queries.events_within, principal, session_id, after, limit, most)
+
+    async def latest(
+        self, principal: Principal, session_id: str, until: int, limit: int, most: int
+    ) -> Events:
+        """Rows up to a seq, the last first, but no more once they make `most` bytes."""
+        return await self._read_rows(queries.latest, principal, session_id, until, limit, most)
 
     async def event(self, principal: Principal, session_id: str, seq: int) -> Event:
         """One row. Raises NotFound."""

@@ -11,7 +11,6 @@ from typing import Any, Final
 
 from app.mm.calls import Named
 from app.mm.errors import BadArgument
-from app.mm.machine import Machine
 from app.sessions import lineage
 from app.sessions.access import Principal, Right, require, require_free
 from app.sessions.answers import Applied, BatchItem
@@ -307,14 +306,14 @@ class Read(Asked):
     future: Future[Any]
     session_id: str
     principal: Principal
-    look: Callable[[Machine], Any]
+    look: Callable[[Live], Any]
     terms: Terms | None = None
     writes: Final = False
 
     def do(self, turn: Turn, live: Live) -> Any:
         """Look."""
         require(turn.db, self.principal, Right.READ, live.id, live.owner)
-        return self.look(live.machine)
+        return self.look(live)
 
 
 @dataclass(slots=True, eq=False)

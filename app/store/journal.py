@@ -59,6 +59,15 @@ _UP_TO: Final = (
     )
     .order_by(journal.c.seq)
 )
+_DOWN_TO: Final = (
+    select(journal.c.seq, journal.c.outcome)
+    .where(
+        journal.c.session_id == bindparam("of"),
+        journal.c.seq > bindparam("after"),
+        journal.c.seq <= bindparam("to"),
+    )
+    .order_by(journal.c.seq.desc())
+)
 _REWINDS: Final = (
     select(journal.c.seq, journal.c.effective)
     .where(journal.c.session_id == bindparam("of"), journal.c.effective != journal.c.seq)
@@ -153,6 +162,13 @@ def some(
 ) -> list[tuple[int, bytes]]:
     """Seq and outcome of rows after one seq up to another, in order; no more once those make `most` bytes."""
     return _within(db.execute(_UP_TO.limit(rows), {"of": session_id, "after": after, "to": to}), most)
+
+
+def latest(
+    db: Connection, session_id: str, after: int, to: int, most: int, rows: int
+) -> list[tuple[int, bytes]]:
+    """As `some`, the last row first."""
+    return _within(db.execute(_DOWN_TO.limit(rows), {"of": session_id, "after": after, "to": to}), most)
 
 
 def made_by(db: Connection, session_id: str, by: str, after: int, most: int) -> list[tuple[int, bytes]]:

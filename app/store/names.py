@@ -5,13 +5,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, delete, insert, select
+from sqlalchemy import Connection, bindparam, case, delete, func, insert, select
 
 from app.store.tables import names
 
 _ALL: Final = select(names.c.person, names.c.name, names.c.named).where(names.c.session_id == bindparam("of"))
 _THEIRS: Final = select(names.c.name, names.c.named).where(
     names.c.session_id == bindparam("of"), names.c.person == bindparam("who")
+)
+_COUNT: Final = select(func.count()).where(
+    names.c.session_id == bindparam("of"), names.c.person == bindparam("who")
+)
+_SOME: Final = (
+    select(
+        names.c.name, case((func.length(names.c.named) <= bindparam("longest"), names.c.named)).label("named")
+    )
+    .where(names.c.session_id == bindparam("of"), names.c.person == bindparam("who"))
+    .order_by(names.c.name)
+    .limit(bindparam("most"))
 )
 _DROP: Final = delete(names).where(
     names.c.session_id == bindparam("of"),
@@ -46,3 +57,16 @@ def of(db: Connection, session_id: str) -> dict[str, dict[str, str]]:
     for person, name, named in db.execute(_ALL, {"of": session_id}):
         found.setdefault(person, {})[name] = named
     return found
+
+
+def some(
+    db: Connection, session_id: str, person: str, most: int, longest: int
+) -> tuple[dict[str, str | None], int]:
+    """At most so many of a person's names with their values, JSON, by name; and how many there are.
+
+    longest: characters of a value, for one that is longer None stands.
+    """
+    theirs = {"of": session_id, "who": person}
+    rows = db.execute(_SOME, theirs | {"most": most, "longest": longest})
+    found = {row.name: row.named for row in rows}
+    return found, db.execute(_COUNT, theirs).scalar_one()

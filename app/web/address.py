@@ -41,7 +41,8 @@ class Address:
     open. call: whose form is shown, with `page`, `addr` and `order` filled in. outcome: the row of the
     journal that the banner shows. slabs, slab: a cache whose slabs are shown, from which on. area: where the
     area begins whose frames are shown. obj: the address that is in the inspector instead of a frame. file:
-    of /proc. moment, `at` in the address: the seq after which the machine is shown, where that is not the
+    of /proc. row: how many rows of the open panel's table stand before the part that is shown. moment,
+    `at` in the address: the seq after which the machine is shown, where that is not the
     last. before: the journal from there downwards. find: what is looked for in it. names: whose spelling
     stands first, where the address says so. demo, step, part, ran: a guided demo beside the machine, see
     `demopanel`.
@@ -64,6 +65,7 @@ class Address:
     area: str | None = None
     obj: str | None = None
     file: str | None = None
+    row: int | None = None
     moment: int | None = None
     outcome: int | None = None
     before: int | None = None
@@ -135,7 +137,7 @@ def parse(session: str, query: str | Mapping[str, str]) -> Address:
     else:
         pairs = query
     found: dict[str, Any] = {}
-    for name in ("node", "start", "shift", "pfn", "slab", "outcome", "before", "part", "step"):
+    for name in ("node", "start", "shift", "pfn", "slab", "row", "outcome", "before", "part", "step"):
         if name in pairs:
             found[name] = number(pairs[name])
     if "at" in pairs:

@@ -271,11 +271,12 @@ class DeletePage(Page):
 
 @dataclass(frozen=True, slots=True)
 class Mark:
-    """A watermark on a gauge, at x thousandths."""
+    """A watermark on a gauge, at x thousandths; its label stands below at label_x, with a line between."""
 
     name: str
     pages: int
     x: int
+    label_x: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -327,6 +328,18 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
+class MapShape:
+    """All tiles of one state as one path. bars: what of free cells is in use. letters: one for each tile."""
+
+    state: str
+    path: str
+    bars: str
+    letters: str
+    letters_x: str
+    letters_y: str
+
+
+@dataclass(frozen=True, slots=True)
 class MapRow:
     """The table twin: neighbouring cells of one state. used: share of their frames that is not free."""
 
@@ -353,8 +366,8 @@ class MapView:
     """A window of a zone's frames.
 
     cells of 2^shift frames from `first` on, `columns` in a row; start, end: the zone's frames among them.
-    tiles: the drawing. rows: the table; hidden_rows: how many of them are left out. place: the way from the
-    node to the window. changed: the last call's runs inside the window.
+    tiles: the drawing; of very many `shapes` instead. rows: the table; hidden_rows: how many of them are left
+    out. place: the way from the node to the window. changed: the last call's runs inside the window.
     """
 
     zone: str
@@ -369,6 +382,7 @@ class MapView:
     height: int
     cell_text: str
     tiles: Sequence[Tile]
+    shapes: Sequence[MapShape]
     outlines: Sequence[tuple[int, int, int, int]]
     rows: Sequence[MapRow]
     hidden_rows: int
@@ -467,7 +481,8 @@ class OutcomeView:
     """What a call did: the kernel's answer.
 
     ret: as text; href: what it names. null: it is NULL, with the reason. changes: runs; many: too many to
-    list. restored: the row whose state the machine has again by it.
+    list. restored: the row whose state the machine has again by it. log_more: where to read the rest of the
+    log.
     """
 
     seq: int
@@ -483,6 +498,7 @@ class OutcomeView:
     many: bool
     restored: int | None
     log: Sequence[str]
+    log_more: Link | None
     curl: str
     python: str
     explain: str
@@ -612,20 +628,34 @@ class ListsPanel:
 
 
 @dataclass(frozen=True, slots=True)
+class TablePart:
+    """A part of a long table: which rows of how many in words, and the ways to the parts beside it."""
+
+    words: str
+    earlier: Link
+    later: Link
+
+
+@dataclass(frozen=True, slots=True)
 class TablePanel:
-    """A panel that is one table. columns: (title, is a number). rows: per column a text, a link or some."""
+    """A panel that is one table. columns: (title, is a number). rows: per column a text, a link or some.
+
+    part: which part of it is shown, where that is not all.
+    """
 
     caption: str
     columns: Sequence[tuple[str, bool]]
     rows: Sequence[Sequence[str | Link | Sequence[Link]]]
     empty: str
+    part: TablePart | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class LogPanel:
-    """The kernel log, oldest line first."""
+    """The kernel log, oldest line first. cut: the way to all of it where only its end is shown."""
 
     lines: Sequence[str]
+    cut: Link | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -726,8 +756,8 @@ class MachinePage(Page):
     carry along. close: the address without an inspected frame. thing: what is inspected instead of a frame.
     demo: a guided demo beside the machine. place: in its lab, if it is in one. stopped: why who asks can make
     no call; callable: whether one can be made in this view. watched: they never can. begun: the row of
-    another machine from which it goes on. rewinds: they may
-    take back. task: as which they call, where they cannot choose it. sleepers: whom they may release.
+    another machine from which it goes on. rewinds: they may take back. more_names: how many there are
+    beside `names`. task: as which they call, where they cannot choose it. sleepers: whom they may release.
     stage: presenting, and following, in a lab.
     """
 
@@ -761,6 +791,7 @@ class MachinePage(Page):
     newer: Link
     line: str
     names: Sequence[NameChip]
+    more_names: int
     gfp_names: Sequence[str]
     caches: Sequence[str]
     api: str

@@ -12,13 +12,15 @@ from typing import Any, Final
 from app.demos import Demo, Library, Part, Step
 from app.demos.demo import LOOKS, VIEW_NUMBERS, VIEW_TEXTS
 from app.mm.profiles import DEFAULT_PROFILE
-from app.sessions import Event, Principal, Sessions
+from app.sessions import Principal, Sessions
 from app.web.address import PANELS, Address, number
 from app.web.contexts import Link, Refusal
 from app.web.demo_contexts import DemoPanel, DemoRow, StepDot
 from app.web.journal import journal_row
 from app.web.language import N_, _
 from app.web.recipes import Api, curl_line
+from app.web.rowpages import BYTES
+from app.web.shownrows import Outcome, outcomes_of
 
 ANCHORS: Final = {
     "zones": "zones",
@@ -93,9 +95,11 @@ async def demo_panel(
     demo, step = found
     starts = ran(here)
     first = starts[step] if step < len(starts) else None
-    rows: Sequence[Event] = ()
+    rows: Sequence[Outcome] = ()
     if first is not None and first > 0:
-        rows = await sessions.events(who, here.id, first - 1, len(demo.steps[step].calls))
+        most = len(demo.steps[step].calls)
+        found_rows, _more = await sessions.events_within(who, here.id, first - 1, most, BYTES)
+        rows = await outcomes_of(found_rows)
     return panel(demo, step, starts, rows, here, api, refusal)
 
 
@@ -103,7 +107,7 @@ def panel(
     demo: Demo,
     step: int,
     starts: Sequence[int | None],
-    rows: Sequence[Event],
+    rows: Sequence[Outcome],
     here: Address,
     api: Api,
     refusal: Refusal | None,
@@ -144,9 +148,7 @@ def panel(
             _("Step %(number)s: %(title)s", number=left + 1, title=demo.steps[left].title),
             goto(demo, left, here),
         ),
-        results=[
-            (line, journal_row(row.outcome, here)) for line, row in zip(shown.calls, rows, strict=False)
-        ],
+        results=[(line, journal_row(row, here)) for line, row in zip(shown.calls, rows, strict=False)],
         look=look_link(shown, here),
         earlier=Link(_("Back"), goto(demo, step - 1, here) if step else None),
         later=Link(_("Next"), goto(demo, step + 1, here) if step + 1 < len(demo.steps) else None),

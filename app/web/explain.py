@@ -21,6 +21,7 @@ from app.web.journal import Outcome, call_text, change, headlines, pfn_of, ret_h
 from app.web.language import _
 from app.web.render import respond
 from app.web.shell import shell_of
+from app.web.shownrows import outcome_of
 from app.web.stage import StageView, stage_at
 from app.web.stepping import StepAddress, View
 
@@ -28,9 +29,9 @@ router = APIRouter(include_in_schema=False)
 
 Step = Mapping[str, Any]
 
-STEPS_SHOWN: Final = 400
-POINTS_SHOWN: Final = 400
-CHANGES_SHOWN: Final = 16
+STEPS_SHOWN: Final = 100
+POINTS_SHOWN: Final = 200
+CHANGES_SHOWN: Final = 8
 # Drawings in the list, beside the one of the step that is shown: a refill splits dozens of blocks.
 DRAWN: Final = 6
 DEEPEST: Final = 12
@@ -47,7 +48,7 @@ BAD: Final = frozenset(
 
 @router.get("/sessions/{session_id}/explain/{seq}")
 async def explain_page(request: Request, session_id: str, seq: str) -> Response:
-    """One row of the journal, explained. `?decision=5`: at that step; `?all=1`: however long that is.
+    """One row of the journal, explained. `?decision=5`: at that step.
 
     `?only=1`: with no step but that one in the list, for a page that has the others.
     """
@@ -59,7 +60,7 @@ async def explain_page(request: Request, session_id: str, seq: str) -> Response:
     event = await sessions.event(who, session_id, number)
     explained = await sessions.explain(who, session_id, number)
     info = await sessions.get(who, session_id)
-    outcome, steps = event.outcome, explained["steps"]
+    outcome, steps = await outcome_of(event), explained["steps"]
     here = address_of(request, session_id, number, len(steps))
     step = here.decision or 0
     # The last step's machine is the one that the call left: there nothing has to be drawn on the one before.
@@ -68,13 +69,10 @@ async def explain_page(request: Request, session_id: str, seq: str) -> Response:
     touched = stepping.touched_by_call(steps, outcome, pfn_of(outcome))
     at = number if done else number - 1
     view = await sessions.past(who, session_id, at, stepping.look, here, over, touched)
-    whole = request.query_params.get("all") == "1"
     only = request.query_params.get("only") == "1"
     stage = await stage_at(request, session_id)
     # Thousands of rows take their time; others are answered meanwhile.
-    return await run_in_threadpool(
-        page, request, info, outcome, explained, here, view, stage, whole=whole, only=only
-    )
+    return await run_in_threadpool(page, request, info, outcome, explained, here, view, stage, only=only)
 
 
 def address_of(request: Request, session_id: str, seq: int, steps: int) -> StepAddress:
@@ -96,19 +94,19 @@ def page(
     view: View,
     stage: StageView | None,
     *,
-    whole: bool,
     only: bool,
 ) -> Response:
-    """The page. whole: nothing is left out. only: no step but the one that is shown."""
+    """The page. only: no step but the one that is shown."""
     steps, points, seq = explained["steps"], explained["tracepoints"], explained["seq"]
     here, step = there.machine, there.decision or 0
-    length = 1 if only else len(steps) if whole else STEPS_SHOWN
+    length = 1 if only else STEPS_SHOWN
     first = max(0, step - 1) // length * length if steps else 0
     shown = steps[first : first + length]
     last = first + len(shown)
-    lines = [] if only else points if whole else points[:POINTS_SHOWN]
+    lines = [] if only else points[:POINTS_SHOWN]
     headline, reason = headlines(outcome)
     more = len(steps) > len(shown) or len(points) > len(lines)
+    api = f"/api/v1/sessions/{info.id}/events/{seq}/explain"
     rows = list(step_rows(shown, first, there, info))
     context = ExplainPage(
         shell=shell_of(request),
@@ -134,11 +132,11 @@ def page(
         behind=Link(
             _("the steps behind"), there.step_to(last + 1, f"#step-{last + 1}") if last < len(steps) else None
         ),
-        whole=Link(_("Show all"), everything(here.explain(seq))) if more else None,
+        whole=Link(_("All as JSON"), api) if more else None,
         tracepoints="\n".join(lines),
         tracepoints_listed=listed(0, len(lines), len(points)),
         tracepoints_total=len(points),
-        api=f"/api/v1/sessions/{info.id}/events/{seq}/explain",
+        api=api,
         stage=stage,
     )
     return respond(context)
@@ -159,11 +157,6 @@ def heading(outcome: Outcome) -> str:
     if outcome["call"] in BACKWARDS:
         return _("What #%(seq)s did", seq=outcome["seq"])
     return _("Why #%(seq)s was answered like this", seq=outcome["seq"])
-
-
-def everything(href: str) -> str:
-    """The same page with nothing left out."""
-    return f"{href}{'&' if '?' in href else '?'}all=1"
 
 
 def beside(info: SessionInfo, seq: int, text: str, here: Address) -> Link:

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from typing import Any, Final
 
 from app.web import wording
 from app.web.address import Address
-from app.web.contexts import LegendEntry, Link, MapRow, MapView, Tile
+from app.web.contexts import LegendEntry, Link, MapRow, MapShape, MapView, Tile
 from app.web.language import N_, _, ngettext
 
 Doc = Mapping[str, Any]
@@ -17,7 +17,9 @@ Doc = Mapping[str, Any]
 COLUMNS: Final = 64
 CELLS: Final = 2048
 CELL: Final = 12
-ROWS_SHOWN: Final = 200
+ROWS_SHOWN: Final = 100
+TILES: Final = 400  # drawn one by one
+OUTLINED: Final = 300
 ZOOM_STEP: Final = 2
 
 LETTERS: Final = {
@@ -139,8 +141,10 @@ def map_view(
     fill = doc["fill"]
     inside = [
         (pfn, frames) for pfn, frames, _state in changed if pfn < window.end and pfn + frames > window.start
-    ]
-    rows = list(table_rows(zone, window, cells, fill, inside, here))
+    ][:OUTLINED]
+    rows = list(islice(table_rows(zone, window, cells, fill, inside, here), ROWS_SHOWN))
+    drawn = list(tiles(window, cells, fill))
+    few = len(drawn) <= TILES
     centre = middle(zone, window, inside, here)
     whole = whole_shift(zone)
     return MapView(
@@ -155,10 +159,11 @@ def map_view(
         width=COLUMNS * CELL,
         height=-(-len(cells) // COLUMNS) * CELL,
         cell_text=cell_text(window.shift),
-        tiles=list(tiles(window, cells, fill)),
+        tiles=drawn if few else [],
+        shapes=[] if few else list(shapes(drawn)),
         outlines=list(outlines(window, inside)),
-        rows=rows[:ROWS_SHOWN],
-        hidden_rows=max(0, len(rows) - ROWS_SHOWN),
+        rows=rows,
+        hidden_rows=sum(state != "outside" for state, _same in groupby(cells)) - len(rows),
         zones=[zone_link(each, each is zone, len({z["node"] for z in zones}) > 1, here) for each in zones],
         zoom_out=zoom(zone, "−", min(whole, window.shift + ZOOM_STEP), centre, window, here),
         zoom_in=zoom(zone, "+", max(0, window.shift - ZOOM_STEP), centre, window, here),
@@ -256,6 +261,27 @@ def tiles(window: Window, cells: Sequence[str], fill: Sequence[int]) -> Iterator
                 title=f"{wording.pfn(first)}–{wording.pfn(last)} {state}",
             )
             column += width
+
+
+def shapes(drawn: Sequence[Tile]) -> Iterator[MapShape]:
+    """Very many tiles, put together by state: a hundredth of the elements, without a tooltip for each."""
+    states: dict[str, list[Tile]] = {}
+    for tile in drawn:
+        states.setdefault(tile.state, []).append(tile)
+    for state, alike in states.items():
+        letter = LETTERS.get(state, "")
+        yield MapShape(
+            state=state,
+            path="".join(f"M{tile.x} {tile.y}h{tile.width}v{CELL}h-{tile.width}z" for tile in alike),
+            bars="".join(
+                f"M{tile.x} {tile.used_y}h{tile.width}v{tile.used}h-{tile.width}z"
+                for tile in alike
+                if tile.used
+            ),
+            letters=letter * len(alike),
+            letters_x=" ".join(f"{tile.letter_x:g}" for tile in alike) if letter else "",
+            letters_y=" ".join(f"{tile.letter_y:g}" for tile in alike) if letter else "",
+        )
 
 
 def used_height(state: str, used: int) -> int:

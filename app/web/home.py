@@ -17,7 +17,7 @@ from app import slicedjson
 from app.demos import Library
 from app.mm import boot
 from app.mm.errors import BadArgument
-from app.sessions import Event, NotFound, Principal, Right, SessionInfo, Sessions, StorageFull
+from app.sessions import NotFound, Principal, Right, SessionInfo, Sessions, StorageFull
 from app.web import belonging, uploads, wording
 from app.web.address import number
 from app.web.asking import asker, labs_of
@@ -31,6 +31,7 @@ from app.web.preferences import local_path, remember
 from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
 from app.web.shell import shell_of
+from app.web.shownrows import Outcome, outcome_of
 from app.web.thumbnail import Thumbnails
 
 router = APIRouter(include_in_schema=False)
@@ -245,17 +246,16 @@ async def labs_with(request: Request) -> list[Link]:
     return [Link(lab.title, f"/labs/{lab.id}") for lab in await labs.rooms.listed(asker(request))]
 
 
-async def last(sessions: Sessions, who: Principal, info: SessionInfo) -> Event | None:
+async def last(sessions: Sessions, who: Principal, info: SessionInfo) -> Outcome | None:
     """The last call, where there was one."""
     try:
-        return await sessions.event(who, info.id, info.seq)
+        return await outcome_of(await sessions.event(who, info.id, info.seq))
     except NotFound:
         return None
 
 
-def row(info: SessionInfo, event: Event | None, thumbnails: Thumbnails) -> SessionRow:
+def row(info: SessionInfo, outcome: Outcome | None, thumbnails: Thumbnails) -> SessionRow:
     """A line of the list. Its picture is fetched when it is looked at: drawing fifty takes time."""
-    outcome = event.outcome if event else None
     return SessionRow(
         id=info.id,
         name=info.name,

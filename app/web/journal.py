@@ -8,19 +8,20 @@ from typing import Any, Final
 
 from app.mm.mmzone import MAX_ORDER
 from app.mm.vocabulary import CALLS, CallSpec
-from app.sessions import calling
 from app.sessions.calling import BACKWARDS
-from app.web import recipes, sleeping, wording
+from app.web import recipes, shownrows, sleeping, wording
 from app.web.address import Address
-from app.web.contexts import Change, Fact, JournalRow, OutcomeView
+from app.web.contexts import Change, Fact, JournalRow, Link, OutcomeView
 from app.web.framemap import LETTERS
-from app.web.language import N_, _, ngettext
+from app.web.language import N_, _
 from app.web.nicknames import Names, called
 from app.web.recipes import Api
+from app.web.shownrows import LINES, block_count
 
 Outcome = Mapping[str, Any]
 
 CHANGES_SHOWN: Final = 12
+NAMES_SHOWN: Final = 16
 NO_RETURN: Final = {"blocked": N_("asleep"), "hang": N_("never returns")}
 
 HEADLINES: Final = {
@@ -92,12 +93,7 @@ def call_text(outcome: Outcome) -> str:
     """The call as a line; a list in it is only counted."""
     if outcome["call"] in BACKWARDS:
         return _("%(call)s to #%(seq)s", call=outcome["call"], seq=wording.count(outcome["args"]["to"]))
-    return calling.call_text(outcome, count=block_count)
-
-
-def block_count(number: int) -> str:
-    """How many blocks a call was about that was made many times at once."""
-    return ngettext("%(num)s block", "%(num)s blocks", number)
+    return shownrows.call_text(outcome)
 
 
 def pfn_of(outcome: Outcome) -> int | None:
@@ -133,15 +129,17 @@ def journal_row(outcome: Outcome, here: Address) -> JournalRow:
 
 
 def headlines(
-    outcome: Outcome, tasks: Sequence[Outcome] = (), people: Names | None = None
+    outcome: Outcome, tasks: Sequence[Outcome] | None = None, people: Names | None = None
 ) -> tuple[str, str]:
-    """The verdict in words. tasks: the machine's, where it is known what they do now."""
-    if outcome["verdict"] == "blocked" and tasks:
+    """The verdict in words. tasks: those that sleep now, where that is known."""
+    if outcome["verdict"] == "blocked" and tasks is not None:
         return sleeping.why(outcome, tasks, people or {})
     headline, reason = map(_, HEADLINES.get(outcome["verdict"], ("", "")))
-    if outcome["verdict"] == "bug" and any(ATOMIC in line for line in outcome["log"]):
+    if outcome["verdict"] == "bug" and any(ATOMIC in line for line in outcome["log"] or ()):
         return headline, _(NOT_ASLEEP)
-    if outcome["verdict"] == "bug" and not any(word in line for line in outcome["log"] for word in FATAL):
+    if outcome["verdict"] == "bug" and not any(
+        word in line for line in outcome["log"] or () for word in FATAL
+    ):
         return headline, _(COMPLAINT)
     if outcome["verdict"] != "null":
         return headline, reason
@@ -164,10 +162,17 @@ def outcome_view(
     tasks: Sequence[Outcome],
     people: Names | None = None,
 ) -> OutcomeView:
-    """The banner. api: the session's address in the API. tasks: the machine's. people: who they are."""
+    """The banner. api: the session's address there. tasks: those that sleep now. people: who they are."""
     headline, reason = headlines(outcome, tasks, people)
     body = {} if outcome["call"] == "undo" else outcome["args"]
     changed: Sequence[Sequence[Any]] | None = outcome["changed"]
+    lines: Sequence[str] = (outcome["log"] or ())[:LINES]
+    if shownrows.is_long(body) or not outcome.get("whole", True):
+        curl = recipes.curl_file(f"events/{outcome['seq']}", api)
+        python = recipes.python_file(f"events/{outcome['seq']}", api)
+    else:
+        curl = recipes.curl(outcome["call"], body, api)
+        python = recipes.python(outcome["call"], body, api)
     return OutcomeView(
         seq=outcome["seq"],
         text=call_text(outcome),
@@ -181,9 +186,10 @@ def outcome_view(
         more_changes=max(0, len(changed or ()) - CHANGES_SHOWN),
         many=changed is None and outcome["call"] not in BACKWARDS,
         restored=outcome["args"]["to"] if outcome["call"] in BACKWARDS else None,
-        log=outcome["log"],
-        curl=recipes.curl(outcome["call"], body, api),
-        python=recipes.python(outcome["call"], body, api),
+        log=lines,
+        log_more=log_more(outcome, lines, here),
+        curl=curl,
+        python=python,
         explain=here.explain(outcome["seq"]),
     )
 
@@ -204,9 +210,30 @@ def facts(outcome: Outcome, here: Address, people: Names) -> list[Fact]:
         found += object_facts(thing, here)
     if area := outcome.get("area"):
         found += area_facts(area)
+    if "runs" in outcome and outcome["runs"] is None:
+        found.append(Fact(_("blocks"), wording.count(outcome["ret"]), href=list_href(outcome, "runs", here)))
     if woken := outcome.get("woken"):
-        found.append(Fact(_("woken"), ", ".join(called(people, task) for task in woken)))
+        names = [called(people, task) for task in woken[:NAMES_SHOWN]]
+        if len(woken) > NAMES_SHOWN:
+            names.append(_("and %(more)s more", more=wording.count(len(woken) - NAMES_SHOWN)))
+        found.append(Fact(_("woken"), ", ".join(names)))
     return found
+
+
+def list_href(outcome: Outcome, name: str, here: Address) -> str:
+    """Where a list can be read that is too long for the row; of a row that was shortened here, in the row."""
+    row = f"/api/v1/sessions/{here.id}/events/{outcome['seq']}"
+    return row if "text" in outcome else f"{row}/{name}"
+
+
+def log_more(outcome: Outcome, shown: Sequence[str], here: Address) -> Link | None:
+    """The way to all that the call printed, where only its beginning is shown."""
+    whole = outcome["log"]
+    lines = outcome.get("log_count", len(whole or ()))
+    if whole is not None and len(shown) == lines:
+        return None
+    words = _("All %(lines)s lines that the call printed", lines=wording.count(lines))
+    return Link(words, list_href(outcome, "log", here))
 
 
 def page_facts(page: Outcome, here: Address) -> list[Fact]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.labs import Activity
-from app.web.contexts import Link, Page, Refusal, Sleeper
+from app.web.contexts import Link, Page, Refusal, Sleeper, TablePart
 
 # -- the entrance ------------------------------------------------------------------------------------------
 
@@ -309,7 +309,10 @@ class MachineOf:
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """A member. seq, last_call: of the machine that they have called last. export: all that is theirs."""
+    """A member. seq, last_call: of the machine that they have called last. export: all that is theirs.
+
+    more: the way to their other machines, where not all are listed.
+    """
 
     number: int
     nickname: str
@@ -319,18 +322,20 @@ class MemberRow:
     last_call: str | None
     checkpoint: str | None
     machines: Sequence[MachineOf]
+    more: Link | None
     export: str
 
 
 @dataclass(frozen=True, slots=True)
 class MembersPage(Page):
-    """lab/members.html: the roster."""
+    """lab/members.html: the roster. part: which members are shown, where not all are."""
 
     TEMPLATE: ClassVar[str] = "lab/members.html"
     id: str
     lab: Link
     state: str
     members: Sequence[MemberRow]
+    part: TablePart | None
     refusal: Refusal | None = None
 
 

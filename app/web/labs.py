@@ -177,8 +177,7 @@ async def member_page(request: Request, lab: Lab, refusal: Refusal | None, at: s
 async def copy_row(request: Request, copy: Copy) -> CopyRow:
     """A machine of a member's own, with its last call."""
     sessions, who = door(request)
-    event = await last(sessions, who, await sessions.get(who, copy.id))
-    outcome = event.outcome if event else None
+    outcome = await last(sessions, who, await sessions.get(who, copy.id))
     return CopyRow(
         id=copy.id,
         name=copy.name,
@@ -230,13 +229,13 @@ async def sleepers(
     if lab.frozen and person.lab is not None:
         return ()
     try:
-        tasks = (await sessions.read(who, machine.session_id, show.tasks))["tasks"]
+        tasks = await sessions.read(who, machine.session_id, show.sleepers)
     except (NotFound, Conflict, Busy, StorageFull):
         return ()
     return [
         sleeper(task, names, f"/sessions/{machine.session_id}", mine=task["name"] == who.by)
         for task in tasks
-        if task["waiting_for"] is not None and (person.lab is None or task["name"] == who.by)
+        if (person.lab is None or task["name"] == who.by)
     ]
 
 

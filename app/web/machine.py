@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from functools import partial
 from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form
@@ -22,7 +23,6 @@ from app.sessions import (
     Applied,
     BatchItem,
     Conflict,
-    Event,
     NotFound,
     Principal,
     SessionInfo,
@@ -32,23 +32,25 @@ from app.sessions import (
 from app.web import address, belonging, callform, fields, rowpages, timeline, wording
 from app.web.address import PANELS, Address
 from app.web.asking import api_of, asker
-from app.web.contexts import Brought, Fact, JournalRow, Link, LogPanel, MachinePage, NameChip, Refusal, Switch
+from app.web.contexts import Brought, Fact, JournalRow, Link, MachinePage, NameChip, Refusal, Switch
 from app.web.demo_contexts import DemoPanel
 from app.web.demopanel import demo_panel
 from app.web.framemap import map_view
 from app.web.inspector import inspector, missing
-from app.web.journal import block_count, journal_row, outcome_view, pfn_of
+from app.web.journal import journal_row, outcome_view, pfn_of
 from app.web.language import N_, _, ngettext
 from app.web.lists import lists_panel
+from app.web.logpanel import log_panel
 from app.web.nicknames import with_names
 from app.web.panels import table_panel, tabs
 from app.web.procfiles import proc_panel
 from app.web.queues import queues
-from app.web.reading import Reading, look
+from app.web.reading import Reading, cost, look
 from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
 from app.web.rowpages import Rows
 from app.web.shell import shell_of
+from app.web.shownrows import Outcome, block_count, outcome_of
 from app.web.slabgrid import slab_grid
 from app.web.stage import StageView, stage_at
 from app.web.things import thing
@@ -163,12 +165,20 @@ async def page(
             history_refusal = refusal_of(error, N_("That moment cannot be shown"))
             here = here.to(moment=None)
     if reading is None:
-        reading = await sessions.read(who, here.id, look, here, panel, touched)
+        reading = await sessions.view(
+            who,
+            here.id,
+            partial(cost, here=here, panel=panel, touched=touched),
+            look,
+            here,
+            panel,
+            touched,
+        )
     info = await sessions.get(who, here.id)
     people = belonging.people(place)
     rows = await rowpages.rows_of(sessions, who, info, here, people)
     shown = await outcome_to_show(sessions, who, info, here, rows.rows)
-    names = await sessions.names(who, here.id)
+    names, named = await sessions.some_names(who, here.id, NAMES_SHOWN)
     if shown is not None:
         here = here.to(outcome=shown["seq"])
     demo = await demo_panel(
@@ -182,6 +192,7 @@ async def page(
         rows,
         shown,
         names,
+        named,
         panel,
         refusal,
         fields.again(typed or {}),
@@ -204,16 +215,16 @@ async def frame_touched(sessions: Sessions, who: Principal, info: SessionInfo, h
 
 
 async def outcome_to_show(
-    sessions: Sessions, who: Principal, info: SessionInfo, here: Address, rows: list[Event]
-) -> dict[str, Any] | None:
+    sessions: Sessions, who: Principal, info: SessionInfo, here: Address, rows: list[Outcome]
+) -> Outcome | None:
     """The row that the address names, else the last one of the moment that is shown."""
     last = info.seq if here.moment is None else here.moment
     seq = last if here.outcome is None else here.outcome
-    found = next((row for row in rows if row.seq == seq), None)
+    found = next((row for row in rows if row["seq"] == seq), None)
     if found is not None:
-        return found.outcome
+        return found
     try:
-        return (await sessions.event(who, info.id, seq)).outcome
+        return await outcome_of(await sessions.event(who, info.id, seq))
     except NotFound:
         return None
 
@@ -224,8 +235,9 @@ def build(
     info: SessionInfo,
     reading: Reading,
     rows: Rows,
-    shown: dict[str, Any] | None,
-    names: Mapping[str, Named],
+    shown: Outcome | None,
+    names: Mapping[str, Named | None],
+    named: int,
     panel: str,
     refusal: Refusal | None,
     typed: Mapping[str, str],
@@ -284,17 +296,20 @@ def build(
         panel=panel,
         lists=lists_panel(reading.panel, here) if panel == "lists" else None,
         table=table_panel(panel, reading.panel, here),
-        log=LogPanel(reading.panel["lines"]) if panel == "log" else None,
+        log=log_panel(reading.panel["lines"], here) if panel == "log" else None,
         proc=proc_panel(reading.panel, here, full_api) if panel == "proc" else None,
         grid=slab_grid(reading.panel["open"], here) if panel == "slab" and reading.panel["open"] else None,
-        strip=vmalloc_strip(reading.panel["areas"], reading.zones, here) if panel == "vmalloc" else None,
-        queues=queues(reading.tasks, here) if panel == "tasks" else None,
+        strip=vmalloc_strip(reading.panel["drawn"], reading.panel["total"], reading.zones, here)
+        if panel == "vmalloc"
+        else None,
+        queues=queues(reading.tasks, reading.panel["locks"], here) if panel == "tasks" else None,
         journal=journal,
         find=rowpages.finding(info, here, rows),
         older=rowpages.older(info, here, rows),
         newer=rowpages.newest(info, here, journal),
         line=line[: fields.SHOWN_AGAIN],
-        names=[chip(name, named, here) for name, named in list(names.items())[-NAMES_SHOWN:]],
+        names=[chip(name, value, here) for name, value in names.items()],
+        more_names=named - len(names),
         gfp_names=tuple(VALUE),
         caches=(),
         api=api,
@@ -317,15 +332,15 @@ def build(
     )
 
 
-def row_of(row: Event, info: SessionInfo, here: Address, people: Mapping[str, str]) -> JournalRow:
+def row_of(outcome: Outcome, info: SessionInfo, here: Address, people: Mapping[str, str]) -> JournalRow:
     """A row of the journal, which leads to the machine as that call left it. people: by their numbers.
 
     A row older than its session came in with a file: its numbers are those of people elsewhere.
     """
-    found = journal_row(row.outcome, here)
-    here_made = row.outcome["time"] >= info.created
+    found = journal_row(outcome, here)
+    here_made = outcome["time"] >= info.created
     by = people.get(found.by, found.by) if found.by is not None and here_made else found.by
-    return replace(found, href=timeline.to_moment(here, info, row.seq).href, by=by, by_number=found.by)
+    return replace(found, href=timeline.to_moment(here, info, found.seq).href, by=by, by_number=found.by)
 
 
 def origin(info: SessionInfo) -> Link | None:
@@ -376,10 +391,12 @@ def overhead(machine: Mapping[str, Any]) -> list[Fact]:
     ]
 
 
-def chip(name: str, named: Named, here: Address) -> NameChip:
+def chip(name: str, named: Named | None, here: Address) -> NameChip:
     """What a name stands for."""
-    if named.runs is not None:
-        return NameChip(name, block_count(sum(run[1] for run in named.runs)), None)
+    if named is None:
+        return NameChip(name, _("many blocks"), None)
+    if named.is_list:
+        return NameChip(name, block_count(named.length), None)
     if named.pfn is not None:
         return NameChip(name, wording.pfn(named.pfn), here.at(named.pfn))
     if named.addr is not None:

@@ -10,11 +10,12 @@ from starlette.responses import RedirectResponse, Response
 
 from app.labs import Activity, Copy, csvfile
 from app.sessions import NotFound
+from app.web import wording
 from app.web.address import number as number_of
 from app.web.address import parse as address_of
 from app.web.asking import asker, labs_of
 from app.web.belonging import MACHINE
-from app.web.contexts import Link, Refusal
+from app.web.contexts import Link, Refusal, TablePart
 from app.web.lab_contexts import (
     ActivityPage,
     ActRow,
@@ -29,10 +30,13 @@ from app.web.language import _, ngettext
 from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
 from app.web.shell import shell_of
+from app.web.tableparts import first_of, part_of
 
 router = APIRouter(include_in_schema=False)
 
 ACTS_SHOWN = 100
+MEMBERS_SHOWN = 60
+MACHINES_SHOWN = 4  # of each member in the roster
 
 
 # -- the roster --------------------------------------------------------------------------------------------
@@ -40,17 +44,34 @@ ACTS_SHOWN = 100
 
 @router.get("/labs/{lab_id}/members")
 async def members(request: Request, lab_id: str) -> Response:
-    """Everybody, with their machines."""
+    """Members with their machines: those behind the first `?from=60`.
+
+    `?member=7` is one alone, with all machines; `?machine=ID`: the part with that machine.
+    """
     return respond(await members_page(request, lab_id))
 
 
 async def members_page(request: Request, lab_id: str, refusal: Refusal | None = None) -> MembersPage:
     """The context."""
-    labs, person = labs_of(request), asker(request)
+    labs, person, asked = labs_of(request), asker(request), request.query_params
     lab = await own_lab(request, lab_id)
     copies: dict[int, list[Copy]] = {}
+    owner = None
     for copy in await labs.sharing.copies(person, lab_id):
         copies.setdefault(copy.number, []).append(copy)
+        owner = copy.number if copy.id == asked.get("machine") else owner
+    rows = await labs.wall.activity(person, lab_id)
+    numbers = [row.number for row in rows]
+    begin = numbers.index(owner) if owner in numbers else number_of(asked.get("from", "")) or 0
+    first = first_of(begin, len(rows), MEMBERS_SHOWN)
+    roster = f"/labs/{lab_id}/members"
+    part = part_of(lambda row: f"{roster}?from={row}", first, len(rows), MEMBERS_SHOWN)
+    shown = rows[first : first + MEMBERS_SHOWN]
+    alone = number_of(asked.get("member", ""))
+    if alone in numbers:
+        owner = alone
+        shown = [row for row in rows if row.number == alone]
+        part = TablePart("", Link(_("All members"), roster), Link("", None))
     return MembersPage(
         shell=shell_of(request),
         title=_("Members of %(title)s", title=lab.title),
@@ -58,15 +79,17 @@ async def members_page(request: Request, lab_id: str, refusal: Refusal | None = 
         lab=Link(lab.title, f"/labs/{lab_id}"),
         state=state_of(lab),
         members=[
-            member_row(lab_id, row, copies.get(row.number, []))
-            for row in await labs.wall.activity(person, lab_id)
+            member_row(lab_id, row, copies.get(row.number, []), whole=row.number == owner) for row in shown
         ],
+        part=part,
         refusal=refusal,
     )
 
 
-def member_row(lab_id: str, row: Activity, copies: list[Copy]) -> MemberRow:
-    """One member."""
+def member_row(lab_id: str, row: Activity, copies: list[Copy], *, whole: bool) -> MemberRow:
+    """One member. whole: with all machines."""
+    shown = copies if whole else copies[:MACHINES_SHOWN]
+    left = len(copies) - len(shown)
     return MemberRow(
         number=row.number,
         nickname=row.nickname,
@@ -76,8 +99,13 @@ def member_row(lab_id: str, row: Activity, copies: list[Copy]) -> MemberRow:
         last_call=row.last_call,
         checkpoint=row.checkpoint,
         machines=[
-            MachineOf(copy.id, copy.name, f"/sessions/{copy.id}", copy.seq, copy.locked) for copy in copies
+            MachineOf(copy.id, copy.name, f"/sessions/{copy.id}", copy.seq, copy.locked) for copy in shown
         ],
+        more=Link(
+            _("and %(more)s more", more=wording.count(left)), f"/labs/{lab_id}/members?member={row.number}"
+        )
+        if left
+        else None,
         export=f"/api/v1/labs/{lab_id}/members/{row.number}/export",
     )
 
@@ -139,7 +167,7 @@ def back_to(lab_id: str, session_id: str, to: str, view: str = "") -> str:
     """Where one has come from: a view of a machine's own page, or the machine's place in the roster."""
     if to == MACHINE:
         return address_of(session_id, view).href
-    return f"/labs/{lab_id}/members#machine-{session_id}"
+    return f"/labs/{lab_id}/members?machine={session_id}#machine-{session_id}"
 
 
 @router.get("/labs/{lab_id}/members/{number}/delete")

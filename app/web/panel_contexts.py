@@ -13,12 +13,17 @@ from app.web.contexts import Link
 
 @dataclass(frozen=True, slots=True)
 class ProcPanel:
-    """One file of /proc. files: which there are. curl: the line that reads it."""
+    """One file of /proc. files: which there are. curl: the line that reads it.
+
+    cut: how much of it is shown, empty where it is all; whole: the way to all of it then.
+    """
 
     files: Sequence[Link]
     path: str
     text: str
     curl: str
+    cut: str
+    whole: Link | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,11 +144,15 @@ class Waiter:
 
 @dataclass(frozen=True, slots=True)
 class PageQueue:
-    """A locked page: who has the lock, and who waits for it, the longest waiting first."""
+    """A locked page: who has the lock, and who waits for it, the longest waiting first.
+
+    more: how many wait beside those.
+    """
 
     page: Link
     holder: str
     waiters: Sequence[Waiter]
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,11 @@ from typing import Any, Final
 
 from app.web import wording
 from app.web.address import PANELS, Address
-from app.web.contexts import Link, TablePanel
+from app.web.contexts import Link, TablePanel, TablePart
 from app.web.language import N_, _
+from app.web.tableparts import table_part
 
 Doc = Mapping[str, Any]
-
-LOCKS_SHOWN: Final = 8
 
 TITLES: Final = {
     "lists": N_("Free lists"),
@@ -26,23 +25,24 @@ TITLES: Final = {
 
 def tabs(open_panel: str, here: Address) -> list[Link]:
     """One tab a panel."""
-    return [Link(_(TITLES[name]), here.to(panel=name).href, name == open_panel) for name in PANELS]
+    return [Link(_(TITLES[name]), here.to(panel=name, row=None).href, name == open_panel) for name in PANELS]
 
 
 def table_panel(panel: str, doc: Doc, here: Address) -> TablePanel | None:
     """The panel's table, where it is one."""
+    part = table_part(here, doc["first"], doc["total"]) if "total" in doc else None
     match panel:
         case "slab":
-            return None if doc["open"] else slab(doc["caches"], here)
+            return None if doc["open"] else slab(doc["caches"], here, part)
         case "vmalloc":
-            return vmalloc(doc["areas"], here)
+            return vmalloc(doc["areas"], here, part)
         case "tasks":
-            return tasks(doc["tasks"], here)
+            return tasks(doc["tasks"], here, part)
         case _:
             return None
 
 
-def slab(caches: Sequence[Doc], here: Address) -> TablePanel:
+def slab(caches: Sequence[Doc], here: Address, part: TablePart | None = None) -> TablePanel:
     """Caches that have slabs, in the order in which they were made.
 
     What is asked for, what it takes, what is lost.
@@ -73,13 +73,13 @@ def slab(caches: Sequence[Doc], here: Address) -> TablePanel:
                 wording.size(cache["waste"]),
             )
             for cache in caches
-            if cache["num_slabs"]
         ],
         empty=_("No cache has a slab yet."),
+        part=part,
     )
 
 
-def vmalloc(areas: Sequence[Doc], here: Address) -> TablePanel:
+def vmalloc(areas: Sequence[Doc], here: Address, part: TablePart | None = None) -> TablePanel:
     """Ranges of the vmalloc space, in the order of addresses; freed ones stay until a purge."""
     return TablePanel(
         caption=_("Areas of the vmalloc space. Freed ones keep their addresses until the next purge."),
@@ -107,17 +107,18 @@ def vmalloc(areas: Sequence[Doc], here: Address) -> TablePanel:
             for area in areas
         ],
         empty=_("Nothing is mapped there."),
+        part=part,
     )
 
 
-def held(pfns: Sequence[int], here: Address) -> list[Link]:
+def held(task: Doc, here: Address) -> list[Link]:
     """The page frames whose lock a task took, the first of them by name."""
-    links = [Link(wording.pfn(pfn), here.at(pfn)) for pfn in pfns[:LOCKS_SHOWN]]
-    more = len(pfns) - len(links)
+    links = [Link(wording.pfn(pfn), here.at(pfn)) for pfn in task["holds"]]
+    more = task["holds_count"] - len(links)
     return [*links, Link(_("and %(more)s more", more=wording.count(more)), None)] if more else links
 
 
-def tasks(found: Sequence[Doc], here: Address) -> TablePanel:
+def tasks(found: Sequence[Doc], here: Address, part: TablePart | None = None) -> TablePanel:
     """Who has made a call, what they hold and what they wait for."""
     return TablePanel(
         caption=_("Tasks: whoever has made a call. A task that waits for a page’s lock can make no other."),
@@ -132,7 +133,7 @@ def tasks(found: Sequence[Doc], here: Address) -> TablePanel:
             (
                 task["name"],
                 str(task["pid"]),
-                held(task["holds"], here),
+                held(task, here),
                 ""
                 if task["waiting_for"] is None
                 else Link(wording.pfn(task["waiting_for"]), here.at(task["waiting_for"])),
@@ -143,4 +144,5 @@ def tasks(found: Sequence[Doc], here: Address) -> TablePanel:
             for task in found
         ],
         empty=_("No task has made a call."),
+        part=part,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from itertools import islice
 from math import cos, pi, sin
 from typing import Any, Final
 
@@ -14,6 +15,9 @@ from app.web.panel_contexts import Circle, CircleNode, PageQueue, Queues, Waiter
 Doc = Mapping[str, Any]
 
 SHOWN: Final = 64
+WAITERS: Final = 16  # of each queue
+CIRCLES: Final = 8
+NODES: Final = 24  # of a circle that is drawn
 # The circle in its drawing of 400 × 260; boxes of tasks stand on it, pages between them.
 MIDDLE: Final = (200.0, 130.0)
 RADII: Final = (130.0, 95.0)
@@ -22,21 +26,29 @@ ROOM: Final = 0.42
 WORD: Final = 10
 
 
-def queues(tasks: Sequence[Doc], here: Address) -> Queues:
-    """tasks: `app.mm.show.tasks`."""
-    holders = {pfn: task["name"] for task in tasks for pfn in task["holds"]}
-    waiting = sorted((task for task in tasks if task["waits_in"] not in (None, "kmap")), key=since)
-    pfns = dict.fromkeys([*(task["waiting_for"] for task in waiting), *holders])
+def queues(sleepers: Sequence[Doc], locks: Sequence[Doc], here: Address) -> Queues:
+    """sleepers: `app.mm.show.sleepers`. locks: `app.mm.show.locks`, some of the pages that are locked."""
+    waiting = sorted((task for task in sleepers if task["waits_in"] != "kmap"), key=since)
+    holders = {task["waiting_for"]: task["held_by"] for task in waiting}
+    holders |= {lock["pfn"]: lock["held_by"] for lock in locks}
+    shown = list(holders)[:SHOWN]
+    behind: dict[int, list[Doc]] = {}
+    for task in waiting:
+        behind.setdefault(task["waiting_for"], []).append(task)
     return Queues(
-        pages=[
-            PageQueue(
-                page=Link(wording.pfn(pfn), here.at(pfn)),
-                holder=holders.get(pfn, ""),
-                waiters=[waiter(task, here) for task in waiting if task["waiting_for"] == pfn],
-            )
-            for pfn in list(pfns)[:SHOWN]
-        ],
-        circles=[circle(names, holders, waiting, here) for names in circles(waiting, holders)],
+        pages=[page_queue(pfn, holders[pfn], behind.get(pfn, ()), here) for pfn in shown],
+        circles=[circle(names, waiting, here) for names in islice(circles(waiting), CIRCLES)],
+    )
+
+
+def page_queue(pfn: int, holder: str | None, waiting: Sequence[Doc], here: Address) -> PageQueue:
+    """One locked page; of a long queue the beginning."""
+    shown = waiting[:WAITERS]
+    return PageQueue(
+        page=Link(wording.pfn(pfn), here.at(pfn)),
+        holder=holder or "",
+        waiters=[waiter(task, here) for task in shown],
+        more=len(waiting) - len(shown),
     )
 
 
@@ -53,9 +65,9 @@ def waiter(task: Doc, here: Address) -> Waiter:
     )
 
 
-def circles(waiting: Sequence[Doc], holders: Mapping[int, str]) -> Iterator[list[str]]:
+def circles(waiting: Sequence[Doc]) -> Iterator[list[str]]:
     """Each deadlock once: names of which each waits for a page that the next has locked."""
-    behind = {task["name"]: holders.get(task["waiting_for"]) for task in waiting}
+    behind: dict[str, str | None] = {task["name"]: task["held_by"] for task in waiting}
     done: set[str] = set()
     for name in behind:
         path: list[str] = []
@@ -68,16 +80,21 @@ def circles(waiting: Sequence[Doc], holders: Mapping[int, str]) -> Iterator[list
             yield path[path.index(at) :]
 
 
-def circle(names: Sequence[str], holders: Mapping[int, str], waiting: Sequence[Doc], here: Address) -> Circle:
-    """The drawing of one deadlock."""
-    pages = {task["name"]: task["waiting_for"] for task in waiting}
-    links = [{"task": name, "waits_for": pages[name], "held_by": holders[pages[name]]} for name in names]
+def circle(names: Sequence[str], waiting: Sequence[Doc], here: Address) -> Circle:
+    """The drawing of one deadlock; of very many tasks there is none that could be read."""
+    tasks = {task["name"]: task for task in waiting}
+    links = [
+        {"task": name, "waits_for": tasks[name]["waiting_for"], "held_by": tasks[name]["held_by"]}
+        for name in names
+    ]
     count = len(names)
     return Circle(
         nodes=[
-            node(name, pages[name], 2 * pi * place / count, pi / count, here)
+            node(name, tasks[name]["waiting_for"], 2 * pi * place / count, pi / count, here)
             for place, name in enumerate(names)
-        ],
+        ]
+        if count <= NODES
+        else [],
         words=sleeping.deadlock(links),
     )
 

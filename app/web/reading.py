@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from app.mm import show
+from app.mm import show, show_cost
 from app.mm.machine import Machine
-from app.web import procfiles, slabgrid, things
+from app.web import procfiles, queues, slabgrid, things, vmspace
 from app.web.address import Address
 from app.web.framemap import Window, window_of, zone_to_show
+from app.web.tableparts import ROWS, first_row
+
+LOCKS_SHOWN: Final = 8  # of each task in the table
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,7 +21,7 @@ class Reading:
     """zones.
 
     All of them; zone: the one on the map. frame: None where there is none to inspect, or no such frame.
-    thing: what is at the address to be inspected.
+    thing: what is at the address to be inspected. tasks: those that sleep.
     """
 
     zones: Sequence[Mapping[str, Any]]
@@ -32,7 +35,7 @@ class Reading:
 
 
 def look(machine: Machine, here: Address, panel: str, touched: int | None = None) -> Reading:
-    """Runs on the thread that owns the machine, so it reads and computes nothing that could wait.
+    """Everything at once. It runs on the thread that owns the machine where `cost` says that it is short.
 
     touched: the frame that the shown call was about, which says where to look unless the address does.
     """
@@ -47,7 +50,7 @@ def look(machine: Machine, here: Address, panel: str, touched: int | None = None
         frame=frame(machine, here.pfn),
         thing=things.read(machine, here),
         panel=panel_of(machine, panel, here, zone),
-        tasks=show.tasks(machine)["tasks"],
+        tasks=show.sleepers(machine),
     )
 
 
@@ -75,20 +78,63 @@ def area_of(machine: Machine, pfn: int, doc: Mapping[str, Any]) -> str | None:
 
 
 def panel_of(machine: Machine, panel: str, here: Address, zone: Mapping[str, Any]) -> dict[str, Any]:
-    """What the open panel shows."""
+    """What the open panel shows: of a long list a part."""
     match panel:
         case "slab":
-            return show.caches(machine) | {"open": slabgrid.read(machine, here)}
+            opened = slabgrid.read(machine, here)
+            return {"open": opened} if opened else caches(machine, here)
         case "vmalloc":
-            return show.vmap_areas(machine)
+            return areas(machine, here)
         case "tasks":
-            return show.tasks(machine)
+            first = first_row(here, len(machine.tasks))
+            found = show.task_part(machine, first, ROWS, LOCKS_SHOWN)
+            return found | {"first": first, "locks": show.locks(machine, queues.SHOWN)}
         case "log":
             return show.log(machine)
         case "proc":
             return procfiles.read(machine, here)
         case _:
-            lists = show.free_lists(machine)["zones"]
-            return next(
-                entry for entry in lists if (entry["name"], entry["node"]) == (zone["name"], zone["node"])
-            )
+            return show.zone_lists_of(machine, zone["name"], zone["node"])
+
+
+def caches(machine: Machine, here: Address) -> dict[str, Any]:
+    """A part of the caches that have slabs."""
+    found = show.caches_with_slabs(machine, 0, 0)
+    first = first_row(here, found["total"])
+    return show.caches_with_slabs(machine, first, ROWS) | {"open": None, "first": first}
+
+
+def areas(machine: Machine, here: Address) -> dict[str, Any]:
+    """A part of the areas, and those that are drawn."""
+    total = len(machine.vmap.busy) + len(machine.vmap.purge)
+    first = first_row(here, total)
+    chosen = None if here.area is None else things.address_of(here.area)
+    drawn = show.areas_around(machine, chosen, vmspace.MOST)
+    return show.vmap_areas(machine, first, ROWS) | {"first": first, "drawn": drawn}
+
+
+def cost(machine: Machine, here: Address, panel: str, touched: int | None = None) -> int:
+    """About how much work `look` is."""
+    zone = zone_to_show(show.zones(machine)["zones"], here, touched)
+    window = window_of(zone, here)
+    work = show_cost.zonemap(
+        machine, zone["name"], zone["node"], window.start, window.shift, window.cells
+    ) + cost_of_panel(machine, here, panel)
+    if here.obj is not None:
+        work += show_cost.address(machine)
+    if here.pfn is not None:
+        work += show_cost.area_of_frame(machine, here.pfn)
+    return work
+
+
+def cost_of_panel(machine: Machine, here: Address, panel: str) -> int:
+    """Of the open panel."""
+    match panel:
+        case "slab":
+            if here.slabs is not None:
+                return show_cost.slabs_of(machine, here.slabs, slabgrid.SLABS)
+            return show_cost.listed_caches(machine, ROWS)
+        case "proc":
+            return procfiles.cost(machine, here)
+        case _:
+            return 0

@@ -58,6 +58,12 @@ def python(call: str, body: Mapping[str, Any], api: Api) -> str:
     return f'httpx.post("{api.address}/{call}", json={dict(body)!r}{headers}).json()'
 
 
+def python_file(path: str, api: Api) -> str:
+    """The request that reads something, in Python."""
+    headers = f", headers={{{api.python}}}" if api.token else ""
+    return f'httpx.get("{api.address}/{path}"{headers}).json()'
+
+
 def python_line(line: str, api: Api) -> str:
     """The request that sends a line of text."""
     headers = ", ".join(filter(None, ('"Content-Type": "text/plain"', api.python)))

@@ -5,22 +5,25 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from app.sessions import Event, Principal, SessionInfo, Sessions
+from app.sessions import Principal, SessionInfo, Sessions
 from app.web import wording
 from app.web.address import Address
 from app.web.contexts import Finding, JournalRow, Link
-from app.web.journal import Outcome, call_text, ret_text
+from app.web.journal import call_text, ret_text
 from app.web.language import _
+from app.web.shownrows import Outcome, outcomes_of
 
 ROWS: Final = 50
 LOOKED: Final = 2_000  # rows that one search looks at: it says how far it has come, and leads on from there
 PART: Final = 250  # between which others have their turn
+BYTES: Final = 1 << 20  # of rows that are read at a time: one that is longer is read alone
+BYTES_LOOKED: Final = 8 << 20  # … of one search
 
 
 class Rows(NamedTuple):
     """Rows, newest first. down_to: the oldest that was looked at."""
 
-    rows: list[Event]
+    rows: list[Outcome]
     down_to: int
 
 
@@ -36,14 +39,8 @@ async def rows_of(
         return await found(sessions, who, info, until, here.find, people)
     if here.before is None and here.moment is not None and here.moment <= until - ROWS:
         until = here.moment + ROWS // 2
-    rows = await below(sessions, who, info, until, ROWS)
-    return Rows(rows, rows[-1].seq if rows else info.start)
-
-
-async def below(sessions: Sessions, who: Principal, info: SessionInfo, until: int, most: int) -> list[Event]:
-    """So many rows up to a seq, newest first."""
-    rows = await sessions.events(who, info.id, max(0, until - most), most)
-    return [row for row in reversed(rows) if row.seq <= until]
+    rows = await outcomes_of(await sessions.latest(who, info.id, until, ROWS, BYTES))
+    return Rows(rows, rows[-1]["seq"] if rows else info.start)
 
 
 async def found(
@@ -56,13 +53,18 @@ async def found(
 ) -> Rows:
     """The newest rows that hold every word typed."""
     wanted = typed.casefold().split()
-    rows: list[Event] = []
-    down_to, end = until + 1, max(info.start, until - LOOKED)
-    while down_to - 1 > end:
-        for row in await below(sessions, who, info, down_to - 1, min(PART, down_to - 1 - end)):
-            down_to = row.seq
-            if holds(row.outcome, wanted, people):
-                rows.append(row)
+    rows: list[Outcome] = []
+    down_to, end, read = until + 1, max(info.start, until - LOOKED), 0
+    while down_to - 1 > end and read < BYTES_LOOKED:
+        most = min(PART, down_to - 1 - end)
+        part = await sessions.latest(who, info.id, down_to - 1, most, BYTES)
+        if not part:
+            break
+        read += sum(len(row.body) for row in part)
+        for outcome in await outcomes_of(part):
+            down_to = outcome["seq"]
+            if holds(outcome, wanted, people):
+                rows.append(outcome)
                 if len(rows) == ROWS:
                     return Rows(rows, down_to)
     return Rows(rows, down_to)

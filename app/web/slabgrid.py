@@ -17,6 +17,7 @@ from app.web.panel_contexts import ObjectCell, SlabGrid, SlabView
 Doc = Mapping[str, Any]
 
 SLABS: Final = 8
+CELLS: Final = 256  # drawn at a time, but for a slab that has more by itself
 KINDS: Final = {"a": "allocated", "k": "kernel", "f": "free", "c": "cpu"}
 
 
@@ -24,18 +25,24 @@ def read(machine: Machine, here: Address) -> dict[str, Any] | None:
     """A part of the slabs of the cache that the address names, where there is such a cache."""
     if here.slabs not in machine.caches:
         return None
-    return cache_view(machine, here.slabs, here.slab or 0, SLABS)
+    cache = machine.caches[here.slabs]
+    return cache_view(machine, here.slabs, here.slab or 0, part_of(cache.objs))
+
+
+def part_of(objects: int) -> int:
+    """How many slabs are shown at a time, of a cache with so many objects in each."""
+    return max(1, min(SLABS, CELLS // objects))
 
 
 def slab_grid(doc: Doc, here: Address) -> SlabGrid:
     """doc: `app.mm.slab_views.cache_view`."""
-    first = here.slab or 0
+    first, part = here.slab or 0, part_of(doc["objs_per_slab"])
     return SlabGrid(
         cache=doc["name"],
         facts=facts(doc),
         slabs=[slab_view(doc, slab, here) for slab in doc["slabs"]],
         total=doc["num_slabs"],
-        earlier=Link(_("Earlier slabs"), here.to(slab=max(0, first - SLABS)).href if first else None),
+        earlier=Link(_("Earlier slabs"), here.to(slab=max(0, first - part)).href if first else None),
         later=Link(_("More slabs"), None if doc["next"] is None else here.to(slab=doc["next"]).href),
         close=Link(_("All caches"), here.to(slabs=None, slab=None).href),
         empty=_("No slab: the next object takes a new one from the page allocator."),
@@ -121,25 +128,21 @@ def cell(
 ) -> ObjectCell:
     """One object: the turn of a free one; who has one that is taken."""
     where = wording.hexadecimal(address)
-    what, href = {"index": index, "address": where}, here.thing(where).href
+    what, href = {"index": index}, here.thing(where).href
     if turn == 1:
-        words = _("object %(index)s at %(address)s: free, the next on the free list", **what)
+        words = _("object %(index)s: free, the next on the free list", **what)
         return ObjectCell(index, kind, str(turn), words, href)
     if turn is not None:
-        words = _(
-            "object %(index)s at %(address)s: free, number %(turn)s on the free list", turn=turn, **what
-        )
+        words = _("object %(index)s: free, number %(turn)s on the free list", turn=turn, **what)
         return ObjectCell(index, kind, str(turn), words, href)
     if kind == "kernel":
-        words = _(
-            "object %(index)s at %(address)s: the kernel’s own, since boot or for its own records", **what
-        )
+        words = _("object %(index)s: the kernel’s own, since boot or for its own records", **what)
         return ObjectCell(index, kind, "K", words, href)
     if owner is None:
-        words = _("object %(index)s at %(address)s: allocated", **what)
+        words = _("object %(index)s: allocated", **what)
     else:
         words = _(
-            "object %(index)s at %(address)s: allocated by %(task)s at #%(seq)s",
+            "object %(index)s: allocated by %(task)s at #%(seq)s",
             task=owner["task"],
             seq=owner["seq"],
             **what,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from app.web import wording
 from app.web.language import _
@@ -11,11 +11,13 @@ from app.web.nicknames import Names, called, told
 
 Doc = Mapping[str, Any]
 
+LONGEST: Final = 16  # tasks in a sentence
+
 
 def why(outcome: Doc, tasks: Sequence[Doc], people: Names) -> tuple[str, str]:
     """Headline and reason of a call that fell asleep.
 
-    tasks: as they are now, which may be later. people: what some of them are called beside that.
+    tasks: those that sleep now, which may be later. people: what some of them are called beside that.
     """
     name = outcome["args"].get("task", "init")
     shown = called(people, name)
@@ -42,7 +44,7 @@ def why(outcome: Doc, tasks: Sequence[Doc], people: Names) -> tuple[str, str]:
         pfn=wording.hexadecimal(pfn),
     )
     known = told(tasks, people)
-    return _("The task sleeps."), f"{holder(pfn, known)} {waits} {turn(task, known)}".rstrip()
+    return _("The task sleeps."), f"{holder(told(task, people))} {waits} {turn(task, known)}".rstrip()
 
 
 def turn(task: Doc, tasks: Sequence[Doc]) -> str:
@@ -51,23 +53,35 @@ def turn(task: Doc, tasks: Sequence[Doc]) -> str:
     before = [other for other in queue if other["since"] < task["since"]]
     if not before:
         return ""
+    first = sorted(before, key=lambda other: int(other["since"]))[:LONGEST]
+    more = (
+        [_("and %(more)s more", more=wording.count(len(before) - LONGEST))] if len(before) > LONGEST else []
+    )
     return _(
         "Before it in the queue: %(tasks)s. An unlock wakes those first, and goes no further than to the "
         "first that takes the lock.",
-        tasks=", ".join(other["name"] for other in sorted(before, key=lambda other: int(other["since"]))),
+        tasks=", ".join([*(other["name"] for other in first), *more]),
     )
 
 
-def holder(pfn: int, tasks: Sequence[Doc]) -> str:
-    """Who has locked a page, as a sentence."""
-    name = next((task["name"] for task in tasks if pfn in task["holds"]), None)
-    if name is None:
-        return _("%(pfn)s is locked, and the task that took the lock is gone.", pfn=wording.pfn(pfn))
-    return _("%(task)s holds the lock of %(pfn)s.", task=name, pfn=wording.pfn(pfn))
+def holder(task: Doc) -> str:
+    """Who has locked the page that a task waits for, as a sentence."""
+    pfn = wording.pfn(task["waiting_for"])
+    if task["held_by"] is None:
+        return _("%(pfn)s is locked, and the task that took the lock is gone.", pfn=pfn)
+    return _("%(task)s holds the lock of %(pfn)s.", task=task["held_by"], pfn=pfn)
 
 
 def deadlock(circle: Sequence[Doc]) -> str:
     """A circle of tasks of which each waits for what the next has locked, and how to break it."""
+    if len(circle) > LONGEST:
+        return _(
+            "%(tasks)s tasks in a circle, beginning with %(links)s. "
+            "Only somebody else’s unlock_page of one of these pages would end it, "
+            "or kill_task and then unlock_page.",
+            tasks=wording.count(len(circle)),
+            links="; ".join(map(wait, circle[:LONGEST])),
+        )
     pages = _(" or ").join(f"unlock_page({wording.hexadecimal(link['waits_for'])})" for link in circle)
     return _(
         "%(links)s. Only somebody else’s %(pages)s would end it, or kill_task and then unlock_page.",

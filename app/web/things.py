@@ -14,7 +14,7 @@ from app.web.contexts import Action, Fact, Link
 from app.web.framemap import LETTERS
 from app.web.language import _, ngettext
 from app.web.panel_contexts import ObjectCell
-from app.web.slabgrid import SLABS, cell
+from app.web.slabgrid import cell, part_of
 from app.web.thing_contexts import Thing
 
 Doc = Mapping[str, Any]
@@ -201,7 +201,8 @@ def stands(slab: Doc) -> str:
 
 def grid_of(doc: Doc, here: Address) -> str:
     """The part of the cache's slabs that this one is in."""
-    first = doc["slab"]["before"] // SLABS * SLABS
+    part = part_of(doc["slab"]["objects"])
+    first = doc["slab"]["before"] // part * part
     return here.to(panel="slab", slabs=doc["cache"], slab=first or None).href + "#panels"
 
 

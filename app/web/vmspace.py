@@ -29,13 +29,13 @@ ABOVE, BELOW = 58.0, 168.0
 RUNS: Final = 400
 
 
-def vmalloc_strip(areas: Sequence[Doc], zones: Sequence[Doc], here: Address) -> VmallocStrip | None:
-    """areas: `show.vmap_areas`, zones: `show.zones`. None where nothing is mapped."""
-    if not areas:
+def vmalloc_strip(
+    shown: Sequence[Doc], total: int, zones: Sequence[Doc], here: Address
+) -> VmallocStrip | None:
+    """shown: `show.areas_around`, of `total` areas; zones: `show.zones`. None where nothing is mapped."""
+    if not shown:
         return None
-    ordered = sorted(areas, key=start_of)
-    chosen = next((area for area in ordered if area["address"] == here.area), None)
-    shown = around(ordered, chosen)
+    chosen = next((area for area in shown if area["address"] == here.area), None)
     focus = chosen or max((area for area in shown if area.get("pfns")), key=made_at, default=None)
     boxes, gaps = laid_out(shown, focus, here)
     frames = Frames(focus["pfns"], zones) if focus and focus.get("pfns") else None
@@ -50,9 +50,9 @@ def vmalloc_strip(areas: Sequence[Doc], zones: Sequence[Doc], here: Address) -> 
         caption=ngettext(
             "vmalloc addresses, one area; not to scale",
             "vmalloc addresses, %(num)s areas; not to scale",
-            len(ordered),
+            total,
         ),
-        hidden=len(ordered) - len(shown),
+        hidden=total - len(shown),
     )
 
 
@@ -65,13 +65,6 @@ def made_at(area: Doc) -> int:
     """When it was made; what the kernel itself has mapped was there before."""
     seq: int = area.get("seq") or 0
     return seq
-
-
-def around(ordered: Sequence[Doc], chosen: Doc | None) -> Sequence[Doc]:
-    """As many as fit into the drawing, with the chosen one among them."""
-    place = 0 if chosen is None else ordered.index(chosen)
-    first = max(0, min(place - MOST // 2, len(ordered) - MOST))
-    return ordered[first : first + MOST]
 
 
 def title(focus: Doc | None) -> str:

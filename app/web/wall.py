@@ -14,18 +14,23 @@ from starlette.responses import RedirectResponse, Response
 from app.labs import Standing
 from app.labs.board import Tile
 from app.web import wallmap, wording
+from app.web.address import number
 from app.web.asking import asker, labs_of
 from app.web.contexts import LegendEntry, Link
 from app.web.framemap import LETTERS, MEANINGS
 from app.web.language import N_, _, ngettext
 from app.web.render import respond
 from app.web.shell import shell_of
+from app.web.tableparts import first_of, part_of
 from app.web.wall_contexts import WallMark, WallPage, WallTile
 
 router = APIRouter(include_in_schema=False)
 
 # From so many on, tiles are as small as they can be read.
 CROWD: Final = 90
+
+# So many tiles are in the page itself. A script asks for all.
+SHOWN: Final = 60
 
 # What stands in place of a verdict for a call that slept, and sleeps no more.
 WOKEN: Final = "woken"
@@ -43,14 +48,18 @@ SORTS: Final[dict[str, tuple[str, Callable[[Tile], Any], bool]]] = {
 
 @router.get("/labs/{lab_id}/wall")
 async def wall(request: Request, lab_id: str) -> Response:
-    """A class at a glance. `?sort=seq`: in that order, `-seq` in the other; `?as=table`: as a table."""
+    """A class at a glance. `?sort=seq`: in that order, `-seq` in the other; `?as=table`: as a table.
+
+    `?from=60`: the tiles behind the first 60. A script puts all of them there.
+    """
     standing = await labs_of(request).wall.standing(asker(request), lab_id)
     sort = request.query_params.get("sort", "number")
     if sort.removeprefix("-") not in SORTS:
         sort = "number"
     table = request.query_params.get("as") == "table"
     # Hundreds of tiles take their time; others are answered meanwhile.
-    return await run_in_threadpool(lambda: respond(page(request, lab_id, standing, sort, table=table)))
+    first = number(request.query_params.get("from", "")) or 0
+    return await run_in_threadpool(lambda: respond(page(request, lab_id, standing, sort, first, table=table)))
 
 
 @router.post("/labs/{lab_id}/wall/freeze")
@@ -67,15 +76,19 @@ async def freeze(
     return RedirectResponse(f"/labs/{lab_id}/wall" + (f"?{here}" if here else ""), 303)
 
 
-def page(request: Request, lab_id: str, standing: Standing, sort: str, *, table: bool) -> WallPage:
+def page(
+    request: Request, lab_id: str, standing: Standing, sort: str, first: int, *, table: bool
+) -> WallPage:
     """The context."""
     lab = standing.whole
+    first = first_of(first, len(standing.tiles), SHOWN)
     query = {"sort": sort} | ({"as": "table"} if table else {})
+    part = part_of(lambda row: href(lab_id, {**query, "from": str(row)}), first, len(standing.tiles), SHOWN)
     return WallPage(
         shell=shell_of(request),
         title=_("%(lab)s · wall", lab=lab.title),
         lab=lab_id,
-        version=standing.token,
+        version="" if part else standing.token,
         api=f"/api/v1/labs/{lab_id}/wall",
         members=lab.members,
         members_said=ngettext("%(num)s is in", "%(num)s are in", lab.members),
@@ -99,10 +112,13 @@ def page(request: Request, lab_id: str, standing: Standing, sort: str, *, table:
         here=urlencode(query),
         width=wallmap.WIDTH,
         height=wallmap.HEIGHT,
-        tiles=[tile_of(tile, len(lab.marks)) for tile in ordered(standing.tiles, sort)],
+        tiles=[
+            tile_of(tile, len(lab.marks)) for tile in ordered(standing.tiles, sort)[first : first + SHOWN]
+        ],
         blank=WallTile(0, "", href="", shapes=()),
         legend=[LegendEntry(state, letter, _(MEANINGS[state])) for state, letter in LETTERS.items()],
         crowded=lab.members > CROWD,
+        part=part,
     )
 
 

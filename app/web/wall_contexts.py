@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from app.web.contexts import LegendEntry, Link, Page
+from app.web.contexts import LegendEntry, Link, Page, TablePart
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,7 +57,8 @@ class WallPage(Page):
     """lab/wall.html: a class at a glance, as tiles or as a table.
 
     waiting: how many wait to be admitted, and waiting_said: with the names of the last of them. version,
-    api: with which the page follows. view: where the presenter is. sorts: every order, the present one turned
+    api: with which the page follows; a page that has only a part of the tiles has no version, so that it asks
+    for all. part: which those are. view: where the presenter is. sorts: every order, the present one turned
     round. other: the same as a table, or as tiles. here: the address's query, which forms carry along. blank:
     a tile of nobody, of which new ones are made. crowded: so many that tiles must be small.
     """
@@ -87,3 +88,4 @@ class WallPage(Page):
     blank: WallTile
     legend: Sequence[LegendEntry]
     crowded: bool
+    part: TablePart | None

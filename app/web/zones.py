@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import Any, Final
 
 from app.web.address import Address
 from app.web.contexts import Mark, ZoneView
 from app.web.language import _, decimal
 
 Doc = Mapping[str, Any]
+
+# Where the labels of the three watermarks stand: the marks often lie closer together than words are long.
+LABELS: Final = (167, 500, 833)
 
 
 def thousandths(part: int, whole: int) -> int:
@@ -46,7 +49,10 @@ def zone_view(zone: Doc, zones: Sequence[Doc], current: bool, here: Address) -> 
         water=thousandths(free, scale),
         low_level=free < marks["min"],
         level=level(free, marks),
-        marks=[Mark(name, pages, pages * 1000 // scale) for name, pages in marks.items()],
+        marks=[
+            Mark(name, pages, min(1000, pages * 1000 // scale), label_x)
+            for (name, pages), label_x in zip(marks.items(), LABELS, strict=True)
+        ],
         reserve=reserves(zone, zones),
         fallback=fallback(zone),
     )

@@ -2,6 +2,7 @@
 
 import { all, maybe } from "./dom.js";
 import { _ } from "./text.js";
+import { missing } from "./unreached.js";
 
 const MOST = 4;
 
@@ -18,6 +19,15 @@ async function draw(details) {
   if (!found.length) box.textContent = answer.ok ? _("It split no block and merged none.") : _("That call cannot be explained.");
 }
 
+/** @param {HTMLDetailsElement} details */
+function fill(details) {
+  draw(details).catch((error) => {
+    const box = maybe(details, ".drawings", HTMLElement);
+    delete box?.dataset.of;
+    box?.replaceChildren(missing(error, () => fill(details)));
+  });
+}
+
 export function drawings() {
   // `toggle` does not bubble; it also comes where a newer page's part is put in unfolded.
   document.addEventListener(
@@ -25,7 +35,7 @@ export function drawings() {
     (event) => {
       const details = event.target;
       if (details instanceof HTMLDetailsElement && details.open && details.matches(".last-drawing")) {
-        draw(details).catch(() => maybe(details, ".drawings", HTMLElement)?.replaceChildren(_("The server does not answer.")));
+        fill(details);
       }
     },
     true,

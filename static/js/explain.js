@@ -1,10 +1,11 @@
 // [ and ] lead through the calls of a session, Esc back to its machine. ← and →, or , and . step through the decisions of one
 // call: the machine beside them is taken from the same page at that step, nothing else moves.
 
-import { all, maybe } from "./dom.js";
+import { all, maybe, one } from "./dom.js";
 import { onKey } from "./keys.js";
 import { swap } from "./regions.js";
 import { stage } from "./stage.js";
+import { Unreached } from "./unreached.js";
 
 /** @param {string} selector */
 const follow = (selector) => () => maybe(document, selector, HTMLElement)?.click();
@@ -26,6 +27,9 @@ document.addEventListener("keydown", (event) => {
 });
 
 let asked = 0;
+/** The step that is shown or on its way. */
+let wanted = location.href;
+const unreached = new Unreached(() => show(wanted, false));
 
 const moved = stage({
   show: async (to) => {
@@ -46,9 +50,16 @@ async function show(address, push) {
   const turn = ++asked;
   const part = new URL(address);
   part.searchParams.set("only", "1");
-  const answer = await fetch(part, { headers: { Accept: "text/html" } });
-  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const text = await fetch(part, { headers: { Accept: "text/html" } }).then((answer) => answer.text(), () => undefined);
   if (turn !== asked) return;
+  wanted = address;
+  if (text === undefined) {
+    if (push) history.pushState(null, "", address);
+    unreached.say(one(document, "#moment", HTMLElement), undefined);
+    return;
+  }
+  unreached.over();
+  const page = new DOMParser().parseFromString(text, "text/html");
   const moment = page.getElementById("moment");
   const step = moment?.dataset.step;
   const row = document.getElementById(`step-${step}`);
@@ -84,7 +95,7 @@ document.addEventListener("click", async (event) => {
   const link = event.target instanceof Element && event.target.closest("a[data-step]");
   if (!(link instanceof HTMLAnchorElement) || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
   event.preventDefault();
-  await show(link.href, true).catch(() => location.assign(link.href));
+  await show(link.href, true);
 });
 
-addEventListener("popstate", () => show(location.href, false).catch(() => location.reload()));
+addEventListener("popstate", () => show(location.href, false));

@@ -114,12 +114,7 @@ document.addEventListener("click", async (event) => {
   if (!link || event.ctrlKey || event.metaKey || event.shiftKey || event.button !== 0) return;
   event.preventDefault();
   const to = new URL(link.getAttribute("href") ?? "", location.href);
-  try {
-    await view.show(to.href);
-  } catch {
-    location.reload(); // the address is that of the link already
-    return;
-  }
+  await view.show(to.href, { part: link.closest("[data-region]") });
   if (to.hash && link.closest("#call")) firstField()?.focus();
   // Another page of the journal is read from its beginning.
   if (link.closest(".pages")) one(document, ".journal", HTMLElement).scrollIntoView({ block: "start" });
@@ -127,7 +122,7 @@ document.addEventListener("click", async (event) => {
 
 // Going to another part of the page is no other view; shown anew, the part would lose its mark.
 addEventListener("popstate", () => {
-  if (location.search !== view.query) view.show(location.href, { push: false }).catch(() => location.reload());
+  if (location.search !== view.query) view.show(location.href, { push: false });
 });
 
 /** The form's first field, or its button. */

@@ -6,6 +6,7 @@ import { Live } from "./live.js";
 import { FrameMap } from "./map.js";
 import { called } from "./refusal.js";
 import { load, parse, swap } from "./regions.js";
+import { passing, Unreached } from "./unreached.js";
 
 /** @typedef {import("./frames.js").Run} Run */
 
@@ -32,6 +33,7 @@ export class View {
     this.held = new Set();
     /** Called when another address is shown. */
     this.moved = () => {};
+    this.unreached = new Unreached(() => this.again());
     this.live = new Live(
       this.api,
       this.head,
@@ -39,7 +41,7 @@ export class View {
       () => this.refresh(),
     );
     this.map.onInspect = async (pfn) => {
-      await this.show(this.address({ pfn: `0x${pfn.toString(16)}`, obj: null }));
+      await this.show(this.address({ pfn: `0x${pfn.toString(16)}`, obj: null }), { part: maybe(document, "#inspector", HTMLElement) });
       // Where everything stands below each other, what was asked for would be far below.
       if (matchMedia(STACKED).matches) one(document, "#inspector", HTMLElement).scrollIntoView({ block: "nearest" });
     };
@@ -94,19 +96,32 @@ export class View {
 
   /**
    * Show an address of this machine without leaving the page. The address is there first: what is asked for meanwhile
-   * builds on it.
-   * @param {string} to @param {{push?: boolean, keep?: Set<string>}} how
+   * builds on it. Where it cannot be fetched, that is said in the part of the page in which it was asked for.
+   * @param {string} to @param {{push?: boolean, keep?: Set<string>, part?: Element | null}} how
    */
-  show(to, { push = true, keep } = {}) {
-    return this.first(async () => {
-      const asked = this.asked;
+  show(to, { push = true, keep, part } = {}) {
+    return this.first(() => {
       if (push) history.pushState(null, "", to);
       else history.replaceState(null, "", to);
       this.query = location.search;
       this.moved();
-      // Of several quick steps only the last is shown.
-      await this.bring(await load(to), keep, () => asked === this.asked);
+      return this.reach(to, keep, part);
     });
+  }
+
+  /**
+   * Fetch a page of this machine and put its parts in place. Of several quick steps only the last is shown.
+   * @param {string} to @param {Set<string>} [keep] @param {Element | null} [part] where it is said that it cannot be fetched
+   */
+  async reach(to, keep, part) {
+    const asked = this.asked;
+    try {
+      await this.bring(await load(to), keep, () => asked === this.asked);
+    } catch (error) {
+      if (asked !== this.asked) return;
+      if (passing(error)) this.unreached.say(part?.isConnected ? part : one(document, "#outcome", HTMLElement), error);
+      else location.reload(); // the address is the new one already
+    }
   }
 
   /**
@@ -127,10 +142,7 @@ export class View {
 
   /** The same address anew, forms too: what may be called has changed. */
   again() {
-    return this.first(async () => {
-      const asked = this.asked;
-      await this.bring(await load(location.href), undefined, () => asked === this.asked);
-    });
+    return this.first(() => this.reach(location.href, undefined, this.unreached.line?.parentElement));
   }
 
   /**
@@ -142,6 +154,7 @@ export class View {
     const seq = bannerSeq(fresh);
     const [cells, frames] = await Promise.all([this.map.fetch(picture), this.runs(seq)]);
     if (!wanted()) return false;
+    this.unreached.over();
     this.outlined = seq;
     const was = this.past;
     document.body.className = fresh.body.className;

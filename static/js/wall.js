@@ -49,7 +49,7 @@ function look() {
 async function asked() {
   clearTimeout(timer);
   try {
-    const answer = await fetch(`${wall.dataset.api}?after=${version}`, { headers: { Accept: "application/json" } });
+    const answer = await fetch(`${wall.dataset.api}${version && `?after=${version}`}`, { headers: { Accept: "application/json" } });
     if (answer.ok) {
       show(await answer.json());
       answered = performance.now();
@@ -83,6 +83,8 @@ function show(news) {
   }
   marks = news.checkpoints.length;
   for (const tile of news.tiles) put(tile);
+  // The page itself had a part of the tiles: the others have their places among them.
+  if (!version) order(sort);
   head(news);
   version = news.version;
 }

@@ -6,7 +6,8 @@ machine. Reading changes nothing.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from app.mm.proc import buddyinfo, meminfo, pagetypeinfo, slabinfo, vmallocinfo, vmstat, zoneinfo
@@ -23,3 +24,16 @@ FILES: Final[dict[str, Callable[[Machine], str]]] = {
     "meminfo": meminfo.show,
     "vmstat": vmstat.show,
 }
+
+LINES: Final[dict[str, Callable[[Machine], Iterator[str]]]] = {
+    "slabinfo": slabinfo.lines,
+    "vmallocinfo": vmallocinfo.lines,
+}
+"""The files that grow with what a machine holds, line by line."""
+
+
+def beginning(m: Machine, name: str, most: int) -> tuple[list[str], bool]:
+    """At most so many lines of a file, and whether those are all; no more is read than they need."""
+    lines = LINES[name](m) if name in LINES else iter(FILES[name](m).splitlines())
+    shown = list(islice(lines, most + 1))
+    return shown[:most], len(shown) <= most

@@ -6,6 +6,7 @@ allocator is in no cache, so it is not here.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from app.mm.slab_common import KMALLOC_INFO, KMALLOC_TYPES
@@ -35,7 +36,13 @@ BOOT_CACHES: Final = (
 
 def show(m: Machine) -> str:
     """A line for each cache."""
-    return HEADER + "".join(cache_line(s) for s in slab_caches(m))
+    return "".join(f"{line}\n" for line in lines(m))
+
+
+def lines(m: Machine) -> Iterator[str]:
+    """The same line by line."""
+    yield from HEADER.splitlines()
+    yield from map(cache_line, slab_caches(m))
 
 
 def slab_caches(m: Machine) -> list[KmemCache]:
@@ -61,5 +68,5 @@ def cache_line(s: KmemCache) -> str:
     nr_free = sum(len(slab.freelist) for n in s.node for slab in n.partial.values())
     return (
         f"{s.name:<17} {nr_objs - nr_free:6} {nr_objs:6} {s.size:6} {s.objs:4} {1 << s.order:4}"
-        f" : tunables {0:4} {0:4} {0:4} : slabdata {nr_slabs:6} {nr_slabs:6} {0:6}\n"
+        f" : tunables {0:4} {0:4} {0:4} : slabdata {nr_slabs:6} {nr_slabs:6} {0:6}"
     )

@@ -5,6 +5,7 @@ Pointers are printed in full, as with the boot option no_hash_pointers.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from app.mm import vmstat_text
@@ -22,10 +23,16 @@ def show(m: Machine) -> str:
 
     The kernel shows the latter behind the last one in use, and so not at all where nothing is in use.
     """
-    lines = [range_text(m, va) + ("" if va.vm is None else owner_text(m, va.vm)) for va in m.vmap.busy]
-    if lines:
-        lines += [f"{range_text(m, va)} unpurged vm_area" for va in m.vmap.purge]
-    return "".join(f"{line}\n" for line in lines)
+    return "".join(f"{line}\n" for line in lines(m))
+
+
+def lines(m: Machine) -> Iterator[str]:
+    """The same line by line."""
+    for va in m.vmap.busy:
+        yield range_text(m, va) + ("" if va.vm is None else owner_text(m, va.vm))
+    if len(m.vmap.busy):
+        for va in m.vmap.purge:
+            yield f"{range_text(m, va)} unpurged vm_area"
 
 
 def range_text(m: Machine, va: VmapArea) -> str:

@@ -49,6 +49,10 @@ demo-lab: browser ## sixty scripted students in lab mode; the wall's picture and
 lab-load: $(VENV)/.test ## a class of 300 in lab mode: joining, calling, streams, the wall
 	@$(BIN)/python -m tests.bench.lab $(ARGS)
 
+.PHONY: hostile
+hostile: $(VENV)/.test ## a class at work while a stranger or a member means harm: who waits how long
+	@$(BIN)/python -m tests.bench.hostile $(ARGS)
+
 .PHONY: crash
 crash: $(VENV)/.test ## kill a server under load thirty times, and tell what was lost
 	@$(BIN)/python -m tests.crash $(ARGS)

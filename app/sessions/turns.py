@@ -22,6 +22,10 @@ from app.sessions.errors import TooMany
 from app.store import Busy
 
 SLICE: Final = 0.1  # seconds after which work gives way to other persons' work
+# Work rests a little after so much effort: calls and pages are made meanwhile without contending for the
+# interpreter.
+EFFORT: Final = 0.004
+REST: Final = 0.001
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -60,6 +64,7 @@ class Piece(Future[T], Generic[T]):
         self.person = person
         self.do = do
         self.until = 0.0
+        self.rest = 0.0
         self.waited = 0.0
         self.dropped = threading.Event()
         self.granted = threading.Event()
@@ -77,7 +82,11 @@ class Piece(Future[T], Generic[T]):
         """On the work's own thread. Raises Dropped."""
         if self.dropped.is_set():
             raise Dropped
-        if time.monotonic() >= self.until:
+        now = time.monotonic()
+        if now >= self.rest:
+            time.sleep(REST)
+            self.rest = now + EFFORT
+        if now >= self.until:
             self._turns.give_way(self)
             if self.dropped.is_set():
                 raise Dropped

@@ -121,15 +121,13 @@ class Load:
     async def honest(self, token: str, sid: str, until: float) -> None:
         """A call each second, and each ten seconds something of the past."""
         due = time.perf_counter() + self.draw.random()
-        kind = "first call"  # which opens the machine
         turn = self.draw.randrange(30)
         base = f"{BASE}/sessions/{sid}"
         seq = ROWS - 1
         while due < until:
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
             page = {"gfp": "GFP_KERNEL", "order": 0}
-            made = await self.ask(kind, "POST", f"{base}/alloc_pages", token, page)
-            kind = "call"
+            made = await self.ask("call", "POST", f"{base}/alloc_pages", token, page)
             seq = made.get("seq", seq)
             if turn % 30 == 0:
                 await self.ask("?at=", "GET", f"{base}/zones?at={self.draw.randint(ROWS - 1, seq)}", token)
@@ -159,6 +157,9 @@ class Load:
     async def run(self, members: int, copies: int, seconds: float) -> Figures:
         joining = [self.member(n, self.draw.random() * seconds, "class copies") for n in range(copies)]
         there = await asyncio.gather(*joining)
+        for token, sid in there[:members]:  # which opens the machines
+            page = {"gfp": "GFP_KERNEL", "order": 0}
+            await self.ask("first call", "POST", f"{BASE}/sessions/{sid}/alloc_pages", token, page)
         until = time.perf_counter() + seconds
         asking = [self.honest(*one, until) for one in there[:members]]
         await asyncio.gather(*asking, self.hostile(until))

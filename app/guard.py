@@ -180,7 +180,8 @@ class Guard:
         state["request_id"] = request_id
         state["person"], state["principal"], state["token"] = NOBODY_ELSE, LOCAL, None
         secret = scope["path"].startswith(SECRET_PATHS)
-        answering = Answering(send, request_id, SECRET_HEADERS if secret else SECURITY_HEADERS)
+        protection = SECRET_HEADERS if secret else SECURITY_HEADERS
+        answering = Answering(send, request_id, protection, self.answers, state.get("connection"))
         headers = dict(scope["headers"])
         problem: Problem | Response | None = too_long_address(scope) or self.foreign(scope, headers)
         known = True
@@ -199,7 +200,7 @@ class Guard:
                 or (None if safe else in_other_charset(scope["headers"]))
             )
         who = state["principal"].id if known else group_of(scope["client"][0] if scope["client"] else "")
-        answering.for_whom(who, self.answers, state.get("connection"))
+        answering.who = who
         counted = known and not scope["path"].startswith(FREE)
         if problem is None and counted and self.rates is not None:
             problem = too_often(self.rates.take(who))
@@ -427,17 +428,20 @@ def too_many_at_once(*, waits: bool) -> Problem:
 class Answering:
     """The way out: every answer gets the headers that protect whoever reads it."""
 
-    def __init__(self, send: Send, request_id: str, protection: Sequence[tuple[bytes, bytes]]) -> None:
+    def __init__(
+        self,
+        send: Send,
+        request_id: str,
+        protection: Sequence[tuple[bytes, bytes]],
+        answers: Answers,
+        connection: Connection | None,
+    ) -> None:
         self.send = send
         self.request_id = request_id
         self.protection = protection
-        self.who = ""
-        self.answers: Answers | None = None
-        self.connection: Connection | None = None
-
-    def for_whom(self, who: str, answers: Answers, connection: Connection | None) -> None:
-        """Whose memory a long answer counts as, and on which connection it goes out."""
-        self.who, self.answers, self.connection = who, answers, connection
+        self.answers = answers
+        self.connection = connection
+        self.who = ""  # whose memory a long answer counts as
 
     async def __call__(self, message: Message) -> None:
         """Passes a message on."""
@@ -457,7 +461,6 @@ class Answering:
 
     async def send_long(self, message: Message, connection: Connection) -> None:
         """Passes on what is longer than a piece."""
-        assert self.answers is not None
         size = len(message["body"])
         with self.answers.holding(self.who, size, connection.drop) as unread:
             for piece in pieces_of(message):

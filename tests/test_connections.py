@@ -18,7 +18,7 @@ from tests.served_process import Served, served
 MIB = 1 << 20
 
 # Seconds that this server gives a head, a body, and the reader of an answer.
-QUICK = 0.6
+QUICK = 1.5
 
 
 @pytest.fixture(scope="module")

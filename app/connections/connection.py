@@ -79,6 +79,7 @@ class Connection(HttpToolsProtocol):
     ) -> None:
         super().__init__(config, server_state, app_state, _loop)
         self.table = table
+        self.headers = []
         self.group: str | None = None  # of the table
         self.known = False  # somebody has signed in on it
         self.since = 0.0  # when it was opened, or when its last answer was complete
@@ -191,7 +192,9 @@ class Connection(HttpToolsProtocol):
             self._refuse(self.refusal or refusals.MALFORMED)
             return
         self.fed += len(data)
-        if self.in_head:
+        if len(self.headers) > HEADERS:
+            self._refuse(refusals.TOO_MANY_HEADERS)
+        elif self.in_head:
             if self.fed > HEAD_BYTES + PIECE:
                 self._refuse(refusals.HEAD_TOO_LARGE)
         elif self.in_body and self.fed > HEAD_BYTES + PIECE + (FRAMING + 1) * self.body_bytes:
@@ -221,22 +224,17 @@ class Connection(HttpToolsProtocol):
         self.begun = self.loop.time()
         self.scope["state"]["connection"] = self
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header. A trailer after the body is not one: it would change what has been checked."""
-        if not self.in_head:
-            return
-        if len(self.headers) >= HEADERS:
-            self._stop(refusals.TOO_MANY_HEADERS)
-        super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """The head is complete: run the request, or let it wait for those before it."""
         self.in_head = False
         if len(self.url) > TARGET_BYTES:
             self._stop(refusals.TARGET_TOO_LONG)
+        if len(self.headers) > HEADERS:
+            self._stop(refusals.TOO_MANY_HEADERS)
         if self.fed + PIECE > HEAD_BYTES and self._head_bytes() > HEAD_BYTES:
             self._stop(refusals.HEAD_TOO_LARGE)
         super().on_headers_complete()
+        self.headers = []  # for trailers, which must not change what is checked here
         self.in_body = True
 
     def on_body(self, body: bytes) -> None:

@@ -435,7 +435,7 @@ async def peak(pid: int, seconds: float) -> float:
 
 
 HEAD: Final = (
-    "| the hostile do | calls p99 | pages p99 | ?at= p99 | copies p99 | explain p99 | MiB (idle) | refused |\n"
+    "| harm | calls p99 | pages p99 | ?at= p99 | copies p99 | explain p99 | MiB (idle) | refused |\n"
     "| --- | ---: | ---: | ---: | ---: | ---: | ---: | --- |"
 )
 

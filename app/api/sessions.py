@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import Any
 
 from fastapi import APIRouter
@@ -9,11 +10,12 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api import docs, models
-from app.api.bodies import freed, json_object, refuse_others
+from app.api.bodies import AT_ONCE, freed, json_object, refuse_others
 from app.api.moving import created, import_session, is_file
 from app.api.parameters import Cursor, Limit
 from app.api.repeatable import on_terms, seq_of
 from app.api.requests import BASE, answer, asked, etag, sessions_of
+from app.collector import gc_paused
 from app.mm.errors import BadArgument
 from app.sessions import SessionInfo, Terms, principal_of
 
@@ -26,9 +28,12 @@ async def create(request: Request) -> Response:
     """Boots a machine from a profile, loads one from a dump, or takes in an exported session."""
     if is_file(request):
         return await import_session(request)
-    document = await json_object(request)
-    async with freed(document, len(await request.body())):
-        return await create_from(request, document)
+    size = len(await request.body())
+    # The collector would look at every part of a long document, so it pauses until the document is gone.
+    with gc_paused() if size > AT_ONCE else nullcontext():
+        document = await json_object(request)
+        async with freed(document, size):
+            return await create_from(request, document)
 
 
 async def create_from(request: Request, document: dict[str, Any]) -> Response:

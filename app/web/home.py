@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app import slicedjson
+from app.collector import gc_paused
 from app.demos import Library
 from app.mm import boot
 from app.mm.errors import BadArgument
@@ -97,9 +98,18 @@ async def opened(request: Request, name: str | None, upload: UploadFile | str | 
         raise BadArgument.at("file", _("choose a dump or an exported session"))
     sessions, who = door(request)
     limit = request.app.state.settings.dump_limit
-    document = await run_in_threadpool(uploads.dump_of, upload.file, limit)
-    if document is None:
-        return await sessions.import_(who, upload.file, name)
+    # The collector would look at every part of a long document, so it pauses until the document is gone.
+    with gc_paused():
+        document = await run_in_threadpool(uploads.dump_of, upload.file, limit)
+        if document is not None:
+            return await loaded(sessions, who, name, document)
+    return await sessions.import_(who, upload.file, name)
+
+
+async def loaded(
+    sessions: Sessions, who: Principal, name: str | None, document: dict[str, Any]
+) -> SessionInfo:
+    """The session of a dump, which is freed piece by piece then."""
     try:
         info = await sessions.create(who, name, {"dump": document})
     except Exception:

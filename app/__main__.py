@@ -141,7 +141,8 @@ class Server(uvicorn.Server):
         gc.freeze()
         # Calls make many objects and no cycles to speak of: looking for some after every 700 objects takes a
         # third of a batch's time.
-        gc.set_threshold(20_000, 10, 10)
+        # A full search stops everything for a third of a second where large machines are open: the rarer the better.
+        gc.set_threshold(20_000, 10, 100)
         sys.setswitchinterval(SWITCH)
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -123,11 +123,11 @@ class Class:
 
     async def student(self, student: Student, until: float, seen: Seen) -> None:
         due = time.perf_counter() + self.draw.random()
-        number = self.draw.randrange(len(LINES))
+        number = 0
         session = f"{BASE}/sessions/{student.copy}"
         others: list[Callable[[], Awaitable[Any]]] = [
             lambda: self.timed(seen, "page", student, "GET", f"{session}/zones"),
-            lambda: self.timed(seen, "?at=", student, "GET", f"{session}/zones?at={ROWS - 5}"),
+            lambda: self.timed(seen, "?at=", student, "GET", f"{session}/zones?at={ROWS}"),
             lambda: self.copied(seen, student),
             lambda: self.timed(seen, "explain", student, "GET", f"{session}/events/{ROWS + 1}/explain"),
         ]
@@ -388,7 +388,7 @@ async def prepare(folder: Path) -> dict[str, str]:
 
         await sessions.batch(who.principal, prepared.id, [alloc()] * ROWS)
         machine = await labs.sharing.add(who, lab.id, prepared.id, "prepared")
-        (hostile, token), _ = await labs.entrance.join(str(lab.code), "hostile", "script")
+        hostile, _, token, _ = await labs.entrance.join_by_script(str(lab.code), "hostile")
         return {
             "code": str(lab.code),
             "lab": lab.id,

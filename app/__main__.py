@@ -140,8 +140,8 @@ class Server(uvicorn.Server):
         gc.collect()
         gc.freeze()
         # Calls make many objects and no cycles to speak of: looking for some after every 700 objects takes a
-        # third of a batch's time.
-        # A full search stops everything for a third of a second where large machines are open: the rarer the better.
+        # third of a batch's time. A full search stops everything for a third of a second where large machines
+        # are open, so those are rare.
         gc.set_threshold(20_000, 10, 100)
         sys.setswitchinterval(SWITCH)
         host, port = self.servers[0].sockets[0].getsockname()[:2]

@@ -8,13 +8,14 @@ from html import unescape
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
 from app.mm.vocabulary import CALLS
-from app.web import sleeping
+from app.web import address, sleeping
 from app.web.framemap import LETTERS
 from tests.served import BASE, build, client_of, protected
 
@@ -698,3 +699,11 @@ def test_who_waits_for_a_kmap_slot_is_not_in_the_pages_queue() -> None:
     ]
     assert sleeping.turn(tasks[1], tasks) == ""
     assert "queue: b. " in sleeping.turn(tasks[2], tasks)
+
+
+def test_a_crafted_address_makes_no_link_long() -> None:
+    query = "&".join(f"{name}={'%F0%9F%90%A7' * 60}" for name in address.TEXTS) + "&pfn=0x1000&at=7"
+    for given in (query[: address.QUERY_LENGTH], dict(parse_qsl(query))):
+        here = address.parse("id", given)
+        assert len(here.query) <= address.VIEW_LENGTH
+    assert (here.pfn, here.moment) == (0x1000, 7)

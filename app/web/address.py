@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, fields, replace
 from typing import Any, Final
-from urllib.parse import parse_qsl, urlencode
+from urllib.parse import parse_qsl, quote_plus, urlencode
 
 from app.mm.numerals import unsigned
 
@@ -14,6 +14,8 @@ BIGGEST: Final = 1 << 40
 QUERY_LENGTH: Final = 4000
 SPELLED: Final = {"moment": "at"}
 LONGEST: Final = {"ran": 400, "find": 100}
+# Characters of a view in an address: some hundred links of a page carry it.
+VIEW_LENGTH: Final = 900
 TEXTS: Final = (
     "zone",
     "panel",
@@ -97,6 +99,10 @@ class Address:
         """Path and view."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
+    def room(self, name: str) -> int:
+        """How many characters a part of the view takes in an address."""
+        return len(quote_plus(getattr(self, name) or ""))
+
     def to(self, **changes: Any) -> Address:
         """The same view but for some parts."""
         return replace(self, **changes)
@@ -145,4 +151,8 @@ def parse(session: str, query: str | Mapping[str, str]) -> Address:
     for name in TEXTS:
         if pairs.get(name):
             found[name] = pairs[name][: LONGEST.get(name, 64)]
-    return Address(session, **found)
+    here = Address(session, **found)
+    while len(here.query) > VIEW_LENGTH:
+        longest: dict[str, Any] = {max(TEXTS, key=here.room): None}
+        here = here.to(**longest)
+    return here

@@ -707,3 +707,11 @@ def test_a_crafted_address_makes_no_link_long() -> None:
         here = address.parse("id", given)
         assert len(here.query) <= address.VIEW_LENGTH
     assert (here.pfn, here.moment) == (0x1000, 7)
+
+
+def test_the_field_for_a_cache_suggests_those_that_there_are(client: TestClient, machine: str) -> None:
+    call(client, machine, "kmem_cache_create", name="my_objects", size="200")
+    html = client.get(f"{machine}?call=kmem_cache_alloc").text
+    listed = re.findall(r'<option value="([^"]*)">', html.partition('<datalist id="cache-names">')[2])
+    assert listed[0] == "my_objects"
+    assert "kmalloc-64" in listed

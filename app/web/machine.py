@@ -311,7 +311,7 @@ def build(
         names=[chip(name, value, here) for name, value in names.items()],
         more_names=named - len(names),
         gfp_names=tuple(VALUE),
-        caches=(),
+        caches=reading.caches,
         api=api,
         close=here.to(pfn=None, obj=None).href,
         timeline=timeline.timeline(here, info),

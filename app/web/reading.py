@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from app.mm import show, show_cost
@@ -14,14 +15,16 @@ from app.web.framemap import Window, window_of, zone_to_show
 from app.web.tableparts import ROWS, first_row
 
 LOCKS_SHOWN: Final = 8  # of each task in the table
+SUGGESTED: Final = 100  # names of caches: a student's own are the latest
 
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """zones.
+    """What was seen.
 
-    All of them; zone: the one on the map. frame: None where there is none to inspect, or no such frame.
-    thing: what is at the address to be inspected. tasks: those that sleep.
+    zones has all of them, zone is the one on the map. frame: None where there is none to inspect, or no such
+    frame. thing: what is at the address to be inspected. tasks: those that sleep. caches: names of slab
+    caches, the latest first, as many as a field suggests.
     """
 
     zones: Sequence[Mapping[str, Any]]
@@ -32,6 +35,7 @@ class Reading:
     thing: dict[str, Any] | None
     panel: dict[str, Any]
     tasks: Sequence[Mapping[str, Any]]
+    caches: Sequence[str]
 
 
 def look(machine: Machine, here: Address, panel: str, touched: int | None = None) -> Reading:
@@ -51,6 +55,7 @@ def look(machine: Machine, here: Address, panel: str, touched: int | None = None
         thing=things.read(machine, here),
         panel=panel_of(machine, panel, here, zone),
         tasks=show.sleepers(machine),
+        caches=tuple(islice(reversed(machine.caches), SUGGESTED)),
     )
 
 

@@ -101,7 +101,7 @@ API: Final[dict[tuple[str, str], Asked]] = {
     ("GET", f"{ONE}/events/stream"): Asked(READ, endless=True),
     ("GET", f"{ONE}/events/{{seq}}"): Asked(READ),
     ("GET", f"{ONE}/events/{{seq}}/explain"): Asked(READ),
-    ("GET", f"{ONE}/events/{{seq}}/{{name}}"): Asked(READ, path=f"{ONE}/events/{{seq}}/changed"),
+    ("GET", f"{ONE}/events/{{seq}}/{{list}}"): Asked(READ, path=f"{ONE}/events/{{seq}}/changed"),
     ("GET", f"{ONE}/proc/{{file}}"): Asked(READ),
     ("GET", f"{ONE}/zones"): Asked(READ),
     ("GET", f"{ONE}/zonemap"): Asked(READ),

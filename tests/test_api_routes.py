@@ -20,7 +20,7 @@ OF_A_SESSION = [(method, path) for (method, path), asked in API.items() if asked
 
 
 def filled(path: str, sid: str) -> str:
-    known = {"seq": 1, "pfn": 256, "name": "kmalloc-64", "file": "buddyinfo", "number": 1}
+    known = {"seq": 1, "pfn": 256, "name": "kmalloc-64", "file": "buddyinfo", "list": "changed", "number": 1}
     return path.format(id=sid, **known, **dict.fromkeys(("machine", "checkpoint", "session"), "x"))
 
 

@@ -29,7 +29,7 @@ Cursor = Annotated[str | None, Query(max_length=200, description="where the last
 After = Annotated[Count, Query(description="only rows with a greater seq")]
 At = Annotated[Count | None, Query(description="as it was after the row with this seq; now without one")]
 Seq = Annotated[int, Path(ge=0, le=JSON_INT_MAX)]
-ListName = Annotated[str, Path(description="runs, pfns, woken, deadlock, log or changed")]
+ListName = Annotated[str, Path(alias="list", description="runs, pfns, woken, deadlock, log or changed")]
 FirstOfList = Annotated[Count, Query(description="how many elements to pass over")]
 Pfn = Annotated[int, Path(ge=0, le=JSON_INT_MAX)]
 ProcFile = Annotated[str, Path(max_length=64, description="buddyinfo, zoneinfo, meminfo, …")]

@@ -19,6 +19,7 @@ from pathlib import Path
 
 import httpx2
 
+from app.sessions import blocklists
 from app.sessions.live import Live
 from app.sessions.opening import build
 from app.store import Store, journal
@@ -165,7 +166,7 @@ def from_the_start(database: Path, sid: str) -> object:
             "SELECT boot, owner, seq FROM sessions WHERE id = ?", (sid,)
         ).one()
         live = Live(sid, owner, build(json.loads(boot)), 0, 0, head)
-        live.replay(journal.tail(db, sid, 0, head))
+        live.replay(journal.tail(db, sid, 0, head), blocklists.in_transaction(db, sid))
     store.dispose()
     return json.loads(json.dumps(live.machine.dump()))
 

@@ -195,9 +195,11 @@ def test_queries_and_headers(client: TestClient, world: TwoLabs, work: Work, kin
             check(client.post(path, headers=sent, json={}), work, (path, header, kind))
 
 
-def test_a_password_of_a_megabyte_is_hashed_as_a_short_one(client: TestClient, work: Work) -> None:
-    answer = client.post(f"{BASE}/signin", json={"name": "Ada", "password": PASSWORD * 40_000})
+def test_a_long_password_is_hashed_as_a_short_one(client: TestClient, work: Work) -> None:
+    answer = client.post(f"{BASE}/signin", json={"name": "Ada", "password": PASSWORD * 400})
     problem(answer, 403)
+    answer = client.post(f"{BASE}/signin", json={"name": "Ada", "password": PASSWORD * 40_000})
+    problem(answer, 413)
     answer = client.post(f"{BASE}/signin", json={"name": TEXTS["marks"], "password": PASSWORD})
     problem(answer, 403)
     check(answer, work, "name")
@@ -207,6 +209,8 @@ def test_a_body_of_unknown_members_has_a_short_answer(client: TestClient, world:
     body = json.dumps({f"member{number}": number for number in range(40_000)}).encode()
     for route in JSON_ROUTES:
         document = problem(send_json(client, world, route, body), 422)
+        if "arguments of one call" in document["detail"]:
+            continue  # which is judged before each of them is looked at
         assert len(document["errors"]) == 20
         assert document["more"] >= 39_980
         assert f"and {document['more']:,} more" in document["detail"]

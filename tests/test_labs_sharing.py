@@ -443,6 +443,36 @@ async def test_another_copy_is_brought_to_where_one_has_come(tmp_path: Path) -> 
         assert (await room.labs.sharing.catch_up(kim, room.lab.id, second.id)).id == marks[-1]
 
 
+async def test_catching_up_knows_the_lists_that_calls_have_returned(tmp_path: Path) -> None:
+    """A list made before the copies, one made on the way, and names of both."""
+    async with a_class(tmp_path) as room:
+        who, lab = room.instructor, room.lab.id
+        fill = BatchItem("alloc_page", {**ALLOC, "repeat": 200}, "early")
+        await room.sessions.batch(who.principal, room.origin.id, [fill])
+        prepared = await room.labs.sharing.add(who, lab, room.origin.id, "prepared")
+        kim = await room.join("Kim")
+        mine = await room.labs.sharing.copy(kim, lab, prepared.id)
+        freeing = [
+            BatchItem("__free_pages", {"page": f"${name}", "order": 0, "step": 2})
+            for name in ("early", "late")
+        ]
+        await room.sessions.batch(
+            who.principal, room.origin.id, [fill._replace(as_name="late"), *freeing, alloc(3)]
+        )
+        await room.labs.sharing.mark(who, lab, prepared.id, 6, "Holes in both")
+        await room.call(kim, mine.id, "alloc_page", **ALLOC)
+        await room.labs.sharing.catch_up(kim, lab, mine.id)
+        then = await room.sessions.past(who.principal, room.origin.id, 6, show.zones)
+        assert await room.sessions.read(kim.principal, mine.id, show.zones) == then
+        assert set(await room.sessions.names(kim.principal, mine.id)) == {"p", "early", "late"}
+        for name in ("early", "late"):  # the other half of each
+            body = {"page": f"${name}", "order": 0, "start": 1, "step": 2}
+            assert (await room.call(kim, mine.id, "__free_pages", **body))["ret"] == 100
+            assert (await room.call(who, room.origin.id, "__free_pages", **body))["ret"] == 100
+        then = await room.sessions.read(who.principal, room.origin.id, show.zones)
+        assert await room.sessions.read(kim.principal, mine.id, show.zones) == then
+
+
 async def test_who_may_not_catch_up(tmp_path: Path) -> None:
     async with a_class(tmp_path) as room:
         kim, lee = await room.join("Kim"), await room.join("Lee")

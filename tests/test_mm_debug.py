@@ -115,7 +115,7 @@ BROKEN: dict[str, tuple[Callable[[Machine], Any], str]] = {
     "dead sleeper": (lambda m: m.tasks.pop("b"), "sleeps and is no task"),
     "pids": (setting(lambda m: m.tasks["b"], "pid", 1), "two tasks have one pid"),
     "init": (lambda m: m.tasks.pop("init"), "there is no init"),
-    "holder": (lambda m: m.lock_holders.update({in_use(m): 1}), "but no lock"),
+    "holder": (lambda m: m.lock_holders.take(in_use(m), 1), "but no lock"),
     "lock": (
         setting(lambda m: m.pages[m.tasks["b"].waiting_for or 0], "flags", 0),
         "waits for the lock",

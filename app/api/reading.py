@@ -82,7 +82,7 @@ async def event(request: Request, seq: Seq) -> Response:
 
 
 @router.get(
-    "/events/{seq:number}/{list:list}",
+    "/events/{seq:number}/{list:list}",  # noqa: FAST003 - which is an alias of `name`
     **docs.operation("get_event_list", "A list of one row, whole", docs.ok(models.EventList)),
 )
 async def event_list(

@@ -164,12 +164,8 @@ class Progress:
     def _make_next(self) -> None:
         place = len(self.rows)
         call = self._calls[place]
-        self._work += weight.asked(call, self.names)
-        if self._work > bounds.BATCH_WORK:
-            raise LimitReached(
-                (),
-                f"calls.{place}: the calls of one batch may touch {bounds.BATCH_WORK} blocks or mapped pages",
-            )
+        asked = weight.asked(call, self.names)
+        self._touch(place, asked)
         try:
             change = self.live.apply(call, self.names, self.principal.by)
         except BadArgument as error:
@@ -178,7 +174,19 @@ class Progress:
             raise BatchBlocked(error, ("calls", place)) from error
         except LimitReached as error:
             raise LimitReached((), f"calls.{place}: {error}") from error
+        made = change.made.call
+        if made.list_of is not None:  # only now it is known how long the list is
+            self._touch(place, max(0, (made.count or 0) - asked))
         self._take(place, change)
+
+    def _touch(self, place: int, blocks: int) -> None:
+        """Add what a call touches, where that depends on earlier ones."""
+        self._work += blocks
+        if self._work > bounds.BATCH_WORK:
+            raise LimitReached(
+                (),
+                f"calls.{place}: the calls of one batch may touch {bounds.BATCH_WORK} blocks or mapped pages",
+            )
 
     def _take(self, place: int, change: Change) -> None:
         """Put a call that was made with the others."""

@@ -64,15 +64,15 @@ def as_argument(found: BlockList) -> list[list[Any]]:
 
 def carry_names(db: Connection, session_id: str, names: Mapping[str, str]) -> dict[str, str]:
     """Names given elsewhere, as JSON, as they mean the same in this session; it gets the lists it lacks."""
+    documents = {name: json.loads(text) for name, text in names.items()}
+    listed = [document["sha256"] for document in documents.values() if "blocks" in document]
+    seqs = lists.carry(db, session_id, listed)
     found: dict[str, str] = {}
-    for name, text in names.items():
-        document = json.loads(text)
-        if document.get("blocks") is not None:
-            seq = lists.carry(db, session_id, document["sha256"])
-            if seq is None:
-                continue
-            document["seq"] = seq
-        found[name] = json.dumps(document)
+    for name, document in documents.items():
+        if "blocks" not in document:
+            found[name] = names[name]
+        elif document["sha256"] in seqs:
+            found[name] = json.dumps({**document, "seq": seqs[document["sha256"]]})
     return found
 
 

@@ -55,6 +55,11 @@ def member(key: str, value: Any) -> str:
     return f'"{key}":{written},'
 
 
+def is_counted(value: Any) -> bool:
+    """Whether a list is only counted: because it is too long, or has not been made."""
+    return value is None or (isinstance(value, list) and len(text(value)) > LISTED)
+
+
 def short(document: Mapping[str, Any]) -> dict[str, Any]:
     """An outcome, or a part of one, in which lists that are too long are only counted."""
     found: dict[str, Any] = {}
@@ -62,7 +67,7 @@ def short(document: Mapping[str, Any]) -> dict[str, Any]:
         found[key] = value
         if key == "area" and value is not None:
             found[key] = short(value)
-        elif key in LISTS and isinstance(value, list) and len(text(value)) > LISTED:
+        elif key in LISTS and value is not None and is_counted(value):
             found |= {key: None, f"{key}_count": document["nr_pages"] if key == "pfns" else len(value)}
     return found
 

@@ -83,6 +83,7 @@ class Document:
     latest: str = ""
     names: set[str] = field(default_factory=set)
     lists: set[int] = field(default_factory=set)
+    form: int = FORMAT
 
     @property
     def rows(self) -> int:
@@ -109,7 +110,7 @@ def examine(file: IO[bytes], limits: Limits) -> Document:
         line = decoded(raw, number)
         seq = document.start + number - 1 - len(document.lists)
         if "list" in line and seq == document.start + 1:
-            read_list(line, number, document)
+            read_list(line, number, document, limits)
             digest.update(raw)
             continue
         if "sha256" in line:
@@ -117,6 +118,8 @@ def examine(file: IO[bytes], limits: Limits) -> Document:
             if file.read(1):
                 raise wrong(number + 1, "the file goes on after its last line")
             return document
+        if document.form != (WITH_LISTS if document.lists else FORMAT):
+            raise wrong(1, f"kmemlab: {FORMAT}, or {WITH_LISTS} where lists stand before the rows")
         if seq <= document.seq:
             row = row_of(line, number, seq)
             read_time(row, number, document)
@@ -180,7 +183,7 @@ def read_header(line: dict[str, Any]) -> Document:
             machine = opening.build(boot)
     except BadArgument as error:
         raise error if error.faults[0].loc[:1] == ("line",) else under_line(error, 1) from None
-    return Document(name, engine, start, seq, boot, machine, Rewinds(start))
+    return Document(name, engine, start, seq, boot, machine, Rewinds(start), form=line["kmemlab"])
 
 
 def under_line(error: BadArgument, number: int) -> BadArgument:
@@ -258,7 +261,7 @@ def read_name(line: dict[str, Any], number: int, document: Document, limits: Lim
         raise LimitReached(("line", number), f"a person has at most {limits.names} names in a session")
 
 
-def read_list(line: dict[str, Any], number: int, document: Document) -> None:
+def read_list(line: dict[str, Any], number: int, document: Document, limits: Limits) -> None:
     """A line that holds a list which the session has had from its beginning."""
     if set(line) != {"list", "named"} or type(line["list"]) is not int or not SEQ_MIN <= line["list"] < 1:
         raise wrong(number, "here should be a list with its number below 1, or the first row")
@@ -269,6 +272,8 @@ def read_list(line: dict[str, Any], number: int, document: Document) -> None:
     if named.runs is None or line["list"] in document.lists:
         raise wrong(number, "here should be the runs of a list, and each list once")
     document.lists.add(line["list"])
+    if limits.names is not None and len(document.lists) > limits.names:
+        raise LimitReached(("line", number), f"a session begins with at most {limits.names} lists")
 
 
 def read_end(line: dict[str, Any], number: int, document: Document, sha256: str) -> None:

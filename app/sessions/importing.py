@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import islice
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from pydantic_core import to_json
 
@@ -93,7 +93,10 @@ def _tell(file: IO[bytes], document: exported.Document, to: _Writing, limits: ex
     until = None if limits.seconds is None else clock() + limits.seconds
     first = 2 + len(document.lists)
     for raw in islice(exported.rest_of(file), len(document.lists)):
-        to.add_list(exported.decoded(raw, 0))
+        go_on()
+        line = exported.decoded(raw, 0)
+        to.add_list(line["list"], Named.from_json(line["named"]))
+    to.flush()
     lines = enumerate(islice(exported.rest_of(file), document.rows), first)
     with Retelling(document.machine, document.rewinds, to.list_of) as retelling:
         done = 0
@@ -141,18 +144,30 @@ def _told_again(retelling: Retelling, row: exported.TellableRow, number: int, *,
 
 
 def _write_names(file: IO[bytes], document: exported.Document, to: _Writing, owner: str) -> None:
-    """The names, which stand behind the rows where the file is now."""
-    number = 1 + len(document.lists) + document.rows
-    while part := [exported.decoded(raw, 0) for raw in islice(exported.rest_of(file), PART_ROWS)]:
-        for line in part:
-            number += 1
-            if "blocks" in line.get("named", ()) and not to.has(Named.from_json(line["named"])):
-                raise exported.wrong(
-                    number, f"{line['name']} stands for a list that its row has not returned"
-                )
-        to.name(owner, {line["name"]: to_json(line["named"]).decode() for line in part if "name" in line})
-        if len(part) < PART_ROWS:
-            return
+    """The names, which stand behind the rows where the file is now.
+
+    A list that stands there with its runs, as older exports have it, becomes one of the session's own.
+    """
+    lists_end = min(document.lists, default=1)
+    names: dict[str, str] = {}
+    for number, raw in enumerate(exported.rest_of(file), 2 + len(document.lists) + document.rows):
+        go_on()
+        line = exported.decoded(raw, number)
+        if "name" not in line:
+            break
+        named = Named.from_json(line["named"])
+        if named.blocks is not None and not to.has(named):
+            raise exported.wrong(number, f"{line['name']} stands for a list that its row has not returned")
+        if named.runs is not None:
+            lists_end -= 1
+            named = to.add_list(lists_end, named)
+        names[line["name"]] = to_json(named.as_json()).decode()
+        if len(names) == PART_ROWS:
+            to.flush()
+            to.name(owner, names)
+            names = {}
+    to.flush()
+    to.name(owner, names)
 
 
 class _Writing:
@@ -179,11 +194,13 @@ class _Writing:
 
         self._write(write)
 
-    def add_list(self, line: Mapping[str, Any]) -> None:
-        """A list that the session has from its beginning."""
-        stored = blocklists.encode(Named.from_json(line["named"]))
-        made = RowList(self._id, line["list"], stored)
-        self._write(lambda db: lists.put(db, [made]))
+    def add_list(self, number: int, named: Named) -> Named:
+        """A list that the session has from its beginning, sooner or later; how names stand for it."""
+        stored = self._lists[number] = blocklists.encode(named)
+        self._bytes += len(stored.body)
+        if len(self._lists) >= PART_ROWS or self._bytes >= PART_BYTES:
+            self.flush()
+        return named.listed(stored.sha256, number)
 
     def add(self, row: Row, stored: StoredList | None, seconds: float) -> None:
         """A row, sooner or later. stored: the list that it has returned. seconds: that its call has taken."""
@@ -220,10 +237,13 @@ class _Writing:
         def write(db: Connection) -> None:
             if rows:
                 journal.append(db, rows, made)
+            elif made:
+                lists.put(db, made)
+                sessions.grow(db, self._id, sum(len(one.stored.body) for one in made))
             for seq, state in kept:
                 sessions.grow(db, self._id, states.put(db, self._id, seq, state))
 
-        if rows or kept:
+        if rows or kept or made:
             self._write(write)
         self._lists.clear()
 
@@ -241,7 +261,13 @@ class _Writing:
     def name(self, person: str, named: dict[str, str]) -> None:
         """Names of a person."""
         if named:
-            self._write(lambda db: names.put(db, self._id, person, dict(named)))
+            size = sum(map(len, named.values()))
+
+            def write(db: Connection) -> None:
+                names.put(db, self._id, person, dict(named))
+                sessions.grow(db, self._id, size)
+
+            self._write(write)
 
     def _write(self, write: Callable[[Connection], None]) -> None:
         """Others write too: a part that comes too late for its turn waits for another."""

@@ -160,5 +160,5 @@ def _list_in(db: Connection, session_id: str, copy_id: str, seq: int) -> Any:
     stored = lists.get(db, session_id, seq)
     if stored is None:
         return {"seq": seq}
-    there = lists.seq_of(db, copy_id, stored.sha256)
+    there = lists.seqs_of(db, copy_id, [stored.sha256]).get(stored.sha256)
     return blocklists.as_argument(blocklists.decode(stored)) if there is None else {"seq": there}

@@ -19,7 +19,7 @@ from app.mm.calls import BlockList, Lists, no_lists
 from app.mm.machine import Machine
 from app.mm.vocabulary import CALLS
 from app.sessions import blocklists, snapshots
-from app.sessions.encoding import LISTS
+from app.sessions.encoding import LISTS, is_counted
 from app.sessions.live import journalled, outcome_of, outcome_of_rewind
 from app.sessions.waits import REWINDS
 from app.store.lists import StoredList
@@ -167,7 +167,7 @@ def as_then(now: Mapping[str, Any], then: Any) -> dict[str, Any]:
             found[key] = as_then(value, then.get("area"))
         elif key.endswith("_count") and key.removesuffix("_count") in LISTS:
             continue
-        elif key in LISTS and key in then and then[key] is None:
+        elif key in LISTS and then.get(key, "") is None and is_counted(value):
             found[key] = None
             if count in then:
                 found[count] = now.get(count, now.get("nr_pages") if key == "pfns" else None)

@@ -52,7 +52,8 @@ class Turn:
         self.rows += rows
         self.lists += lists
         self.written.add(live.id)
-        self.usage.add(live.owner, sum(len(row.args) + len(row.outcome) for row in rows))
+        size = sum(len(row.args) + len(row.outcome) for row in rows)
+        self.usage.add(live.owner, size + sum(len(one.stored.body) for one in lists))
 
     def bind(self, session_id: str, person: str, name: str, named: Named | None, seq: int) -> None:
         """A name to be written, or to be forgotten. seq: by which call."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, case, delete, func, select, update
 
-from app.store import sessions
+from app.store import lists, sessions
 from app.store.sessions import SessionRow
 from app.store.tables import access, journal, lab_machines, names, replies
 from app.store.tables import sessions as table
@@ -65,7 +65,8 @@ def cut(db: Connection, session_id: str, rows: int, most: int) -> bool:
     found.close()
     if to is not None:
         db.execute(_CUT, {"of": session_id, "to": to})
-    return to is not None
+        return True
+    return lists.cut(db, session_id, rows)
 
 
 def abandoned(db: Connection, before: str) -> list[SessionRow]:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
 
-from app.store.tables import lists, row_lists
+from app.store.tables import lists, row_lists, sessions
+
+# Hashes in one statement: a database takes only so many parameters.
+MANY: Final = 500
 
 
 class StoredList(NamedTuple):
@@ -31,15 +34,26 @@ _ONE: Final = (
     .join_from(row_lists, lists, row_lists.c.sha256 == lists.c.sha256)
     .where(row_lists.c.session_id == bindparam("of"), row_lists.c.seq == bindparam("at"))
 )
-_THERE: Final = select(exists().where(lists.c.sha256 == bindparam("of")))
 
 
-def put(db: Connection, made: Iterable[RowList]) -> None:
+def put(db: Connection, made: Sequence[RowList]) -> None:
     """Note which lists rows have returned, storing each that nobody has yet."""
-    for session_id, seq, stored in made:
-        if not db.execute(_THERE, {"of": stored.sha256}).scalar():
-            db.execute(insert(lists), stored._asdict())
-        db.execute(insert(row_lists), {"session_id": session_id, "seq": seq, "sha256": stored.sha256})
+    stored = {one.stored.sha256: one.stored for one in made}
+    there = known(db, stored)
+    new = [one._asdict() for sha256, one in stored.items() if sha256 not in there]
+    if new:
+        db.execute(insert(lists), new)
+    if made:
+        rows = [{"session_id": sid, "seq": seq, "sha256": one.sha256} for sid, seq, one in made]
+        db.execute(insert(row_lists), rows)
+
+
+def known(db: Connection, hashes: Iterable[str]) -> set[str]:
+    """Those of the given hashes of which there is a list."""
+    found: set[str] = set()
+    for some in _parts(hashes):
+        found.update(db.execute(select(lists.c.sha256).where(lists.c.sha256.in_(some))).scalars())
+    return found
 
 
 def get(db: Connection, session_id: str, seq: int) -> StoredList | None:
@@ -48,10 +62,15 @@ def get(db: Connection, session_id: str, seq: int) -> StoredList | None:
     return None if row is None else StoredList._make(row)
 
 
-def seq_of(db: Connection, session_id: str, sha256: str) -> int | None:
-    """A row of the session that has returned this list; None where none has."""
-    query = select(row_lists.c.seq).where(row_lists.c.session_id == session_id, row_lists.c.sha256 == sha256)
-    return db.execute(query.order_by(row_lists.c.seq).limit(1)).scalar()
+def seqs_of(db: Connection, session_id: str, hashes: Iterable[str]) -> dict[str, int]:
+    """By which seq a session knows each of the given lists; those that it does not have are missing."""
+    found: dict[str, int] = {}
+    for some in _parts(hashes):
+        query = select(row_lists.c.sha256, func.min(row_lists.c.seq).label("seq"))
+        mine = row_lists.c.session_id == session_id, row_lists.c.sha256.in_(some)
+        rows = db.execute(query.where(*mine).group_by(row_lists.c.sha256))
+        found |= {row.sha256: row.seq for row in rows}
+    return found
 
 
 def carried(db: Connection, session_id: str) -> list[int]:
@@ -60,16 +79,35 @@ def carried(db: Connection, session_id: str) -> list[int]:
     return list(db.execute(query.order_by(row_lists.c.seq)).scalars())
 
 
-def carry(db: Connection, session_id: str, sha256: str) -> int | None:
-    """Let a session refer to a stored list; by which seq it can. None where it is not stored any more."""
-    found = seq_of(db, session_id, sha256)
-    if found is not None:
-        return found
-    if not db.execute(_THERE, {"of": sha256}).scalar():
-        return None
-    number = min(carried(db, session_id), default=1) - 1
-    db.execute(insert(row_lists), {"session_id": session_id, "seq": number, "sha256": sha256})
-    return number
+def carry(db: Connection, session_id: str, hashes: Iterable[str]) -> dict[str, int]:
+    """Let a session refer to stored lists; by which seq it can refer to each.
+
+    Those that are not stored any more are missing. The session counts the bytes of those that it gets.
+    """
+    wanted = list(dict.fromkeys(hashes))
+    found = seqs_of(db, session_id, wanted)
+    new = [sha256 for sha256 in wanted if sha256 not in found]
+    there = known(db, new)
+    first = min(carried(db, session_id), default=1) - 1
+    made = {sha256: first - place for place, sha256 in enumerate(one for one in new if one in there)}
+    if made:
+        rows = [{"session_id": session_id, "seq": seq, "sha256": sha256} for sha256, seq in made.items()]
+        db.execute(insert(row_lists), rows)
+        size = sum(_sizes(db, made))
+        db.execute(update(sessions).where(sessions.c.id == session_id).values(bytes=sessions.c.bytes + size))
+    return found | made
+
+
+def _sizes(db: Connection, hashes: Iterable[str]) -> Iterator[int]:
+    for some in _parts(hashes):
+        query = select(func.coalesce(func.sum(func.length(lists.c.body)), 0)).where(lists.c.sha256.in_(some))
+        yield int(db.execute(query).scalar_one())
+
+
+def _parts(hashes: Iterable[str]) -> Iterator[Sequence[str]]:
+    given = list(hashes)
+    for first in range(0, len(given), MANY):
+        yield given[first : first + MANY]
 
 
 def of(db: Connection, session_id: str) -> list[str]:
@@ -78,8 +116,19 @@ def of(db: Connection, session_id: str) -> list[str]:
     return list(db.execute(query).scalars())
 
 
-def forget(db: Connection, hashes: Collection[str]) -> None:
+def forget(db: Connection, hashes: Iterable[str]) -> None:
     """Delete those of the given lists that no session has."""
-    for sha256 in hashes:
-        unused = ~exists().where(row_lists.c.sha256 == sha256)
-        db.execute(delete(lists).where(lists.c.sha256 == sha256, unused))
+    unused = ~exists().where(row_lists.c.sha256 == lists.c.sha256)
+    for some in _parts(hashes):
+        db.execute(delete(lists).where(lists.c.sha256.in_(some), unused))
+
+
+def cut(db: Connection, session_id: str, most: int) -> bool:
+    """Delete the first lists of a session that nobody will have, at most so many; whether there were any."""
+    query = select(row_lists.c.seq, row_lists.c.sha256)
+    mine = row_lists.c.session_id == session_id
+    found = db.execute(query.where(mine).order_by(row_lists.c.seq).limit(most)).fetchall()
+    if found:
+        db.execute(delete(row_lists).where(mine, row_lists.c.seq <= found[-1][0]))
+        forget(db, {sha256 for _, sha256 in found})
+    return bool(found)

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator
 from typing import Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, delete, exists, insert, select, update
+from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
 
-from app.store.tables import snapshots, states
+from app.store.tables import sessions, snapshots, states
 
 
 class State(NamedTuple):
@@ -46,14 +46,21 @@ def put(db: Connection, session_id: str, seq: int, state: State, *, keep: bool =
 def share(db: Connection, origin: str, at: int, session_id: str, seq: int) -> bool:
     """Have a session begin with the state that another has at exactly a seq; whether there is one.
 
-    It is read by nobody, so this takes as long for a large state as for a small one.
+    It is not read, so this takes as long for a large state as for a small one. Its bytes count for both,
+    since either may be deleted.
     """
-    query = select(snapshots.c.sha256).where(snapshots.c.session_id == origin, snapshots.c.seq == at)
-    sha256 = db.execute(query).scalar()
-    if sha256 is None:
+    query = (
+        select(states.c.sha256, func.length(states.c.body))
+        .join_from(snapshots, states, snapshots.c.sha256 == states.c.sha256)
+        .where(snapshots.c.session_id == origin, snapshots.c.seq == at)
+    )
+    found = db.execute(query).first()
+    if found is None:
         return False
+    sha256, size = found
     row = {"session_id": session_id, "seq": seq, "sha256": sha256, "keep": True}
     db.execute(insert(snapshots), row)
+    db.execute(update(sessions).where(sessions.c.id == session_id).values(bytes=sessions.c.bytes + size))
     return True
 
 

@@ -1,5 +1,6 @@
 """README, CONTRIBUTING and docs: every link leads somewhere, every example works, and the README is short."""
 
+import ast
 import doctest
 import os
 import re
@@ -16,6 +17,7 @@ from tests.served import build, listening
 
 CURL = shutil.which("curl")
 README = ROOT / "README.md"
+MM = ROOT / "app" / "mm"
 SESSION = ROOT / "docs" / "first-session.md"
 HERE = "http://127.0.0.1:8000"
 
@@ -109,3 +111,13 @@ def test_the_first_session_works_with_python(address: str, tmp_path: Path) -> No
     said = run([sys.executable, "-c", script.replace(HERE, address)], tmp_path)
     assert re.match(r"\d+ Normal \[\[\d+, ", said), said
     assert os.linesep in said
+
+
+def test_the_tour_of_the_kernel_names_its_modules() -> None:
+    tour = ast.get_docstring(ast.parse((MM / "__init__.py").read_text("utf-8")))
+    assert tour is not None
+    first = re.findall(r"^  ((?:\w+, )*\w+)  ", tour, re.MULTILINE)
+    also = re.findall(r"; also ((?:\w+, )*\w+)", tour)
+    named = {name for names in (*first, *also) for name in names.split(", ")}
+    there = {path.stem for path in MM.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    assert named == there - {"__init__"}

@@ -7,11 +7,13 @@ import re
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
+from app import fidelity
+from tests.bench import figures
 from tests.pages import PAGES, PLACE, ROOT, anchors, fenced, links, prose
 from tests.served import build, listening
 
@@ -121,3 +123,14 @@ def test_the_tour_of_the_kernel_names_its_modules() -> None:
     named = {name for names in (*first, *also) for name in names.split(", ")}
     there = {path.stem for path in MM.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
     assert named == there - {"__init__"}
+
+
+@pytest.mark.parametrize(
+    ("page", "put_into"), [("fidelity.md", fidelity.put_into), ("performance.md", figures.put_into)]
+)
+def test_a_generated_table_has_its_place(page: str, put_into: Callable[[str, str], str]) -> None:
+    text = (ROOT / "docs" / page).read_text("utf-8")
+    written = put_into(text, "| a table |")
+    assert "-->\n| a table |\n<!--" in written
+    assert put_into(written, "| a table |") == written
+    assert written.splitlines()[:3] == text.splitlines()[:3]

@@ -58,8 +58,8 @@ crash: $(VENV)/.test ## kill a server under load thirty times, and tell what was
 	@$(BIN)/python -m tests.crash $(ARGS)
 
 .PHONY: fidelity
-fidelity: $(VENV)/.run ## replay recordings of a real kernel, and put the table into the README
-	@$(BIN)/kmemlab replay --readme README.md $(or $(RECORDINGS),tests/recordings)
+fidelity: $(VENV)/.run ## replay recordings of a real kernel, and put the table into docs/fidelity.md
+	@$(BIN)/kmemlab replay --into docs/fidelity.md $(or $(RECORDINGS),tests/recordings)
 
 .PHONY: text
 text: $(VENV)/.test ## put what the pages say into the template for translators

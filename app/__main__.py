@@ -106,7 +106,7 @@ def migrate() -> None:
 @cli.command()
 def replay(
     recordings: Annotated[list[Path], typer.Argument(exists=True, help="Recordings, or folders of them.")],
-    readme: Annotated[
+    into: Annotated[
         Path | None, typer.Option(exists=True, dir_okay=False, help="Put the table into this file.")
     ] = None,
 ) -> None:
@@ -117,8 +117,8 @@ def replay(
     for report in reports:
         for line in fidelity.explain_misses(report):
             typer.echo(line, err=True)
-    if readme is not None:
-        readme.write_text(fidelity.put_into(readme.read_text("utf-8"), table), "utf-8")
+    if into is not None:
+        into.write_text(fidelity.put_into(into.read_text("utf-8"), table), "utf-8")
 
 
 cli.command()(moving.export)

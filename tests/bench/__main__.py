@@ -1,4 +1,4 @@
-"""`python -m tests.bench [--quick] [--rounds 3] [--seconds 3] [--readme README.md]`"""
+"""`python -m tests.bench [--quick] [--rounds 3] [--seconds 3] [--into docs/performance.md]`"""
 
 import argparse
 import tempfile
@@ -15,7 +15,7 @@ def main() -> None:
     parser.add_argument("--quick", action="store_true", help="short rounds on small histories, no class")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=3)
-    parser.add_argument("--readme", type=Path, help="put the table into this file")
+    parser.add_argument("--into", type=Path, help="put the table into this file")
     chosen = parser.parse_args()
     rounds, seconds = (1, 1) if chosen.quick else (chosen.rounds, chosen.seconds)
     print(f"Calls beside a FastAPI echo on the same core. Load: {generator()}\n")
@@ -39,8 +39,8 @@ def main() -> None:
     found += browser.compare(rounds)
     table = figures.table(found)
     print(f"\n{table}")
-    if chosen.readme is not None:
-        chosen.readme.write_text(figures.put_into(chosen.readme.read_text("utf-8"), table), "utf-8")
+    if chosen.into is not None:
+        chosen.into.write_text(figures.put_into(chosen.into.read_text("utf-8"), table), "utf-8")
 
 
 def in_class() -> list[Figure]:

@@ -50,8 +50,8 @@ def table(figures: list[Figure]) -> str:
     return "\n".join([head, "| --- | ---: | ---: | --- | --- |", *(figure.row() for figure in figures)])
 
 
-def put_into(readme: str, markdown: str) -> str:
+def put_into(page: str, markdown: str) -> str:
     """The text with the table between its two markers replaced."""
-    before, rest = readme.split(BEGIN, 1)
+    before, rest = page.split(BEGIN, 1)
     _, after = rest.split(END, 1)
     return f"{before}{BEGIN}\n{markdown}\n{END}{after}"

@@ -121,11 +121,11 @@ REFERENCES: Final = (
     Mutation(
         28,
         "filemap.py",
-        "    page_ref.change_flags(m, folio, clear=PG_locked)\n    m.lock_holders.pop",
+        "    page_ref.change_flags(m, folio, clear=PG_locked)\n    m.lock_holders.drop",
         "    if m.lock_holders.get(folio) != m.tasks[m.task].pid:\n"
         "        return\n"
         "    page_ref.change_flags(m, folio, clear=PG_locked)\n"
-        "    m.lock_holders.pop",
+        "    m.lock_holders.drop",
         "anyone may unlock",
     ),
     Mutation(

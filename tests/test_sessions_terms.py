@@ -169,8 +169,8 @@ async def test_a_failed_group_leaves_no_reply(
     append = journal.append
     broken = True
 
-    def fail(db: Any, rows: Any) -> None:
-        append(db, rows)
+    def fail(db: Any, rows: Any, made: Any) -> None:
+        append(db, rows, made)
         if broken:
             cause = sqlite3.OperationalError("held")
             cause.sqlite_errorcode = sqlite3.SQLITE_BUSY

@@ -57,9 +57,9 @@ async def test_many_calls_share_a_commit(
     groups: list[int] = []
     append = journal.append
 
-    def count(db: Any, rows: Any) -> None:
+    def count(db: Any, rows: Any, made: Any) -> None:
         groups.append(len(rows))
-        append(db, rows)
+        append(db, rows, made)
 
     monkeypatch.setattr(journal, "append", count)
     other = (await sessions.create(LOCAL, "other", TINY)).id
@@ -183,11 +183,11 @@ async def test_who_waits_behind_a_long_batch_waits_no_longer(
     step = Progress.step
     with raw(settings_for(tmp_path)) as db:
 
-        def lock(self: Progress, calls: int) -> None:
+        def lock(self: Progress, calls: int, until: float) -> None:
             if not locked.is_set():
                 loop.call_soon_threadsafe(locked.set)
                 holding.result(timeout=10)
-            step(self, calls)
+            step(self, calls, until)
 
         loop, locked, holding = asyncio.get_running_loop(), asyncio.Event(), Future[None]()
         monkeypatch.setattr(Progress, "step", lock)
@@ -231,8 +231,8 @@ async def test_a_failed_commit_undoes_the_group(
     append = journal.append
     broken = True
 
-    def fail(db: Any, rows: Any) -> None:
-        append(db, rows)
+    def fail(db: Any, rows: Any, made: Any) -> None:
+        append(db, rows, made)
         if broken:
             cause = sqlite3.OperationalError(error)
             cause.sqlite_errorcode = getattr(sqlite3, error)

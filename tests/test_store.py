@@ -51,7 +51,7 @@ def test_rows_move_the_head(store: Store) -> None:
         sessions.create(db, session("b"))
         journal.append(db, [row("a", 1), row("b", 1), row("a", 2)])
     with store.reading() as db:
-        assert sessions.heads(db, ["a", "b", "c"]) == {"a": Head(2, 2), "b": Head(1, 1)}
+        assert sessions.heads(db, ["a", "b", "c"]) == {"a": Head(2, 2, bytes=40), "b": Head(1, 1, bytes=20)}
         assert [r.seq for r in journal.tail(db, "a", 0, 2)] == [1, 2]
         assert [r.seq for r in journal.tail(db, "a", 1, 9)] == [2]
         assert next(journal.tail(db, "b", 0, 1)) == row("b", 1)
@@ -67,7 +67,7 @@ def test_a_seq_is_taken_once(store: Store) -> None:
     with pytest.raises(Exception, match="UNIQUE"), store.writing() as db:
         journal.append(db, [row("a", 1)])
     with store.reading() as db:
-        assert sessions.heads(db, ["a"]) == {"a": Head(1, 1)}
+        assert sessions.heads(db, ["a"]) == {"a": Head(1, 1, bytes=20)}
 
 
 def test_a_row_needs_its_session(store: Store) -> None:

@@ -109,7 +109,7 @@ def test_no_connection_left_in_the_pool_is_busy(tmp_path: Path) -> None:
     store.migrate()
     store._engine.pool._timeout = 0.01  # type: ignore[attr-defined]
     with pytest.raises(Busy, match="many are reading"):
-        hold(store, 20)
+        hold(store, 40)
     store.dispose()
 
 

@@ -24,7 +24,11 @@ test: browser ## every test but the long runs
 
 .PHONY: soak
 soak: browser ## the long runs
-	@$(BIN)/python -m pytest -n auto --dist loadgroup -m soak --timeout 7200 -o faulthandler_timeout=7100 $(ARGS)
+	@$(BIN)/python -m pytest -n logical --dist loadgroup -m soak --timeout 7200 -o faulthandler_timeout=7100 $(ARGS)
+
+.PHONY: durations
+durations: browser ## the tests again, and how long they take: by that they are ordered (on a quiet machine)
+	@$(BIN)/python -m pytest -n auto --dist loadgroup --record-durations $(ARGS)
 
 .PHONY: coverage
 coverage: browser ## the tests again, and the lines and branches they miss

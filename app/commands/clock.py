@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from app.commands.common import opened
-from app.sessions import trust
 
 
 def clock(
     confirm: Annotated[bool, typer.Option("--trust", help="Say that the clock is right.")] = False,
 ) -> None:
     """Show whether the clock is believed: else nothing is deleted because of its age."""
+    from app.sessions import trust
+
     with opened() as store:
         if confirm:
             with store.writing() as db:

@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import TYPE_CHECKING, Any, Final, NoReturn
 
 import typer
-from pydantic import ValidationError
 
-from app.settings import Settings
-from app.store import Busy, StorageFull, Store, StoreUnusable
+if TYPE_CHECKING:
+    from app.settings import Settings
+    from app.store import Store
 
 # A person sees it move; a log is not filled.
 OFTEN: Final = 0.1
@@ -22,6 +22,10 @@ SELDOM: Final = 10.0
 
 def settings_from(**given: Any) -> Settings:
     """The settings, of which the environment may set others; refused where one cannot be."""
+    from pydantic import ValidationError
+
+    from app.settings import Settings
+
     try:
         return Settings(**given)
     except ValidationError as error:
@@ -39,6 +43,8 @@ def refuse(why: str) -> NoReturn:
 @contextmanager
 def opened() -> Iterator[Store]:
     """The database that the settings name, which must be there with this program's schema."""
+    from app.store import Busy, StorageFull, Store, StoreUnusable
+
     settings = settings_from()
     file = settings.database_url.removeprefix("sqlite:///")
     if file != settings.database_url and not Path(file).exists():

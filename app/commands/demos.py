@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import asyncio
 import tempfile
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.demos import Demo, Library
-from app.demos.playing import play
-from app.sessions import LOCAL, Sessions
-from app.settings import Settings
-from app.store import Store
+if TYPE_CHECKING:
+    from app.demos import Demo
 
 
 def demos(
@@ -22,6 +18,10 @@ def demos(
     ] = None,
 ) -> None:
     """Play the guided demos of a folder, and compare what their steps do with what they must do."""
+    import asyncio
+
+    from app.demos import Library
+
     library = Library(folder)
     faults = [*library.faults()]
     chosen = [
@@ -37,6 +37,11 @@ def demos(
 
 async def play_all(chosen: list[Demo], place: Path) -> list[str]:
     """Each demo on machines of a database that is thrown away."""
+    from app.demos.playing import play
+    from app.sessions import LOCAL, Sessions
+    from app.settings import Settings
+    from app.store import Store
+
     settings = Settings(database_url=f"sqlite:///{place}/demos.db")
     store = Store.of(settings)
     store.migrate()

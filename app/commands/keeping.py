@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from app.commands.common import Counter, opened, refuse
-from app.sessions import verifying
-from app.sessions.errors import NotFound
-from app.store import Store
+
+if TYPE_CHECKING:
+    from app.sessions.verifying import Verified
+    from app.store import Store
 
 
 def backup(
@@ -29,6 +30,8 @@ def verify(
     session: Annotated[str | None, typer.Argument(help="One session's id; all sessions without one.")] = None,
 ) -> None:
     """Make every call of every journal again and compare every answer and state, also while it is served."""
+    from app.sessions import verifying
+
     with opened() as store:
         faults = [] if session is not None else verifying.database(store)
         for fault in faults:
@@ -47,8 +50,11 @@ def verify(
     typer.echo(f"{sessions}, {rows:,} rows: every answer and every state is what it was")
 
 
-def _verified(store: Store, sid: str, *, asked_for: bool) -> verifying.Verified | None:
+def _verified(store: Store, sid: str, *, asked_for: bool) -> Verified | None:
     """One session, said in a line; None for one that was deleted meanwhile."""
+    from app.sessions import verifying
+    from app.sessions.errors import NotFound
+
     counter = Counter(sid)
     try:
         verified = verifying.verify(store, sid, counter)

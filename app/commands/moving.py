@@ -13,9 +13,6 @@ from typing import IO, Annotated
 import typer
 
 from app.commands.common import Counter, opened, refuse
-from app.mm.errors import BadArgument
-from app.sessions import LOCAL, exported, exporting, importing
-from app.sessions.errors import LimitReached, NotFound
 
 
 def export(
@@ -24,6 +21,9 @@ def export(
     force: Annotated[bool, typer.Option("--force", help="Replace the file if it is there.")] = False,
 ) -> None:
     """Write a session, with every row of its journal, to a file that `kmemlab import` takes."""
+    from app.sessions import exporting
+    from app.sessions.errors import NotFound
+
     with opened() as store:
         try:
             with store.reading() as db:
@@ -59,6 +59,10 @@ def import_(
     file: Annotated[Path, typer.Argument(help="What `kmemlab export` has written; - for standard input.")],
 ) -> None:
     """Make a session from an exported file, checking every answer in it, and print its id."""
+    from app.mm.errors import BadArgument
+    from app.sessions import LOCAL, exported, importing
+    from app.sessions.errors import LimitReached
+
     with opened() as store, TemporaryFile() as copy:
         counter = Counter("making the calls again")
         try:

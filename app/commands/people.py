@@ -7,13 +7,14 @@ from typing import Annotated
 import typer
 
 from app.commands.common import opened, refuse
-from app.labs import recovering
-from app.mm.errors import BadArgument
-from app.sessions.errors import NotFound
 
 
 def password(name: Annotated[str, typer.Argument(help="As the instructor signs in.")]) -> None:
     """Set another password for an instructor, who is signed out everywhere; also while it is served."""
+    from app.labs import recovering
+    from app.mm.errors import BadArgument
+    from app.sessions.errors import NotFound
+
     with opened() as store:
         chosen = typer.prompt("New password", hide_input=True, confirmation_prompt=True)
         try:

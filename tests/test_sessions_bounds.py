@@ -437,3 +437,72 @@ async def test_states_are_kept_by_what_replaying_costs(settings: Settings) -> No
                 await asyncio.sleep(0.02)
     assert snapshots.due(6, 1.0, 1_000)
     assert not snapshots.due(6, 0.01, 1_000)
+
+
+# -- what an attacker has found ------------------------------------------------------------------------------
+
+
+async def test_a_fork_with_thousands_of_lists_is_a_few_statements(sessions: Sessions, sid: str) -> None:
+    items = [
+        BatchItem("alloc_page", {"gfp": "GFP_KERNEL", "repeat": 1}, f"n{number}") for number in range(3_000)
+    ]
+    await sessions.batch(LOCAL, sid, items)
+    statements = 0
+
+    def count(*_: Any) -> None:
+        nonlocal statements
+        statements += 1
+
+    from sqlalchemy import event  # noqa: PLC0415
+
+    engine = sessions._store._engine
+    event.listen(engine, "before_cursor_execute", count)
+    try:
+        fork = (await sessions.fork(LOCAL, sid)).id
+    finally:
+        event.remove(engine, "before_cursor_execute", count)
+    assert statements < 200
+    made = await sessions.apply(LOCAL, fork, "__free_pages", {"page": "$n2999", "order": 0})
+    assert made.outcome["ret"] == 1
+    for one in (sid, fork):
+        await sessions.delete(LOCAL, one)
+    async with asyncio.timeout(20):
+        while True:
+            with raw(sessions._settings) as db:
+                left = [
+                    db.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in ("lists", "sessions")
+                ]
+            if left == [0, 0]:
+                break
+            await asyncio.sleep(0.02)
+
+
+async def test_a_list_given_by_its_row_counts_as_its_length(sessions: Sessions, sid: str) -> None:
+    await sessions.batch(LOCAL, sid, [fill(100_000)])
+    items = [freed({"seq": 1})] * (bounds.BATCH_WORK // 100_000 + 1)
+    with pytest.raises(LimitReached, match="the calls of one batch may touch"):
+        await sessions.batch(LOCAL, sid, items)
+    assert (await sessions.get(LOCAL, sid)).seq == 1
+
+
+async def test_what_a_fork_shares_counts_for_it_too(sessions: Sessions, sid: str) -> None:
+    await scattered(sessions, sid)
+    fork = (await sessions.fork(LOCAL, sid)).id
+    with raw(sessions._settings) as db:
+        (counted,) = db.execute("SELECT bytes FROM sessions WHERE id = ?", (fork,)).fetchone()
+        (lists,) = db.execute("SELECT sum(length(body)) FROM lists").fetchone()
+    assert counted >= lists
+
+
+async def test_names_with_runs_of_an_older_export_become_lists(sessions: Sessions, sid: str) -> None:
+    await sessions.batch(LOCAL, sid, [fill(500, "f")])
+    lines = (await exported(sessions, sid)).splitlines(keepends=True)
+    named = {"kind": "pages", "pfn": None, "addr": None, "order": 0, "runs": [[18_432, 500]], "stride": 0}
+    old = [*lines[:2], json.dumps({"name": "f", "named": named}).encode() + b"\n"]
+    from hashlib import sha256  # noqa: PLC0415
+
+    end = {"rows": 1, "names": 1, "sha256": sha256(b"".join(old)).hexdigest()}
+    imported = (await sessions.import_(LOCAL, io.BytesIO(b"".join([*old, json.dumps(end).encode()])))).id
+    made = await sessions.apply(LOCAL, imported, "__free_pages", {"page": "$f", "order": 0, "step": 2})
+    assert made.outcome["args"]["page"] == {"seq": 0}
+    assert made.outcome["ret"] == 250

@@ -218,6 +218,9 @@ class Guard:
         try:
             inside = self.packing if scope["method"] == "GET" and understood(headers) else self.app
             await inside(scope, receiving or receive, answering)
+        except asyncio.CancelledError:
+            # Only the end of the server cancels a request, and then closes its connection.
+            return
         finally:
             if counted:
                 self.running.end(who, waits=waits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from functools import cache
+from threading import Lock
 from typing import Final
 
 from fastapi import APIRouter, Depends, FastAPI
@@ -65,14 +66,17 @@ def mount(app: FastAPI) -> None:
     app.include_router(watchers)
     routes = app.router.routes[described:]
 
+    making = Lock()
+
     @cache
     def description() -> bytes:
         return openapi.describe(routes)
 
-    # Not asynchronous: the first who asks waits for a fourth of a second, and nobody else.
+    # Not asynchronous: those who ask first wait for the one time that it is made, and nobody else does.
     @app.get(f"{BASE}/openapi.json", include_in_schema=False)
     def openapi_json() -> Response:
-        return Response(description(), media_type=JSON)
+        with making:
+            return Response(description(), media_type=JSON)
 
 
 def speaks_at(path: str) -> bool:

@@ -216,6 +216,8 @@ def test_members_follow_until_they_look_elsewhere(class_: tuple[str, Hall], ente
     teacher.locator("#map-picture canvas").click(position={"x": 40, "y": 20})
     expect(teacher).to_have_url(re.compile("pfn="))
     expect(member).to_have_url(view_of(teacher))
+    # The address is there before the page: a link that is clicked while it is replaced is not followed.
+    expect(member.locator("#inspector")).to_contain_text("pfn")
     assert member.evaluate("window.stayed")
     # It is taken back by looking elsewhere, which is said; then the presenter goes alone.
     member.get_by_role("link", name="Tasks").first.click()

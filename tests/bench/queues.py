@@ -57,7 +57,7 @@ async def prepare(folder: Path) -> dict[str, Any]:
     """A lab with a prepared machine of many rows, and a member with another one."""
     async with labs_of(settings_for(folder, lab=True)) as (sessions, labs):
         who = await first_instructor(labs)
-        lab = await labs.rooms.create(who, "A class")
+        lab = await labs.rooms.create(who, "A class", expected=500)
         prepared = await filled(sessions, who.principal, "prepared")
         machine = await labs.sharing.add(who, lab.id, prepared, "prepared", ROWS - 1)
         assert lab.code is not None

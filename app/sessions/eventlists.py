@@ -19,8 +19,7 @@ from app.mm.machine import Machine
 from app.mm.outcome import Outcome
 from app.sessions import blocklists
 from app.sessions.encoding import LISTS
-from app.sessions.errors import Conflict, NotFound
-from app.sessions.live import difference, journalled
+from app.sessions.errors import NotFound
 from app.sessions.past import Past
 from app.store import Connection, journal, lists
 from app.store.journal import Row
@@ -66,20 +65,9 @@ class EventLists:
         return self._made_again(db, row, name)
 
     def _made_again(self, db: Connection, row: Row, name: str) -> Sequence[Any]:
-        with self._past.machine(db, row.session_id, row.seq - 1) as live:
-            if live.diverged is not None:
-                raise Conflict(live.diverged)
-            machine = live.machine
-            live.spoiled = True
-            find = blocklists.in_transaction(db, row.session_id)
-            call = journalled(row.call, from_json(row.args), machine, find)
+        with self._past.before(db, row) as (machine, call, again):
             before = pages_at(machine, call.args.get("addr"))
-            made = machine.apply(call, row.seq)
-            found = whole(machine, made, name, before)
-            live.seq = live.effective = row.seq
-            live.since += 1
-            live.spoiled = difference(row, made) is not None
-        return found
+            return whole(machine, again(), name, before)
 
 
 def runs_of(found: BlockList) -> list[list[Any]]:

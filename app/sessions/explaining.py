@@ -9,9 +9,7 @@ from typing import Any, Final
 from pydantic_core import from_json
 
 from app.mm.trace import Trace
-from app.sessions import blocklists
-from app.sessions.errors import Conflict, NotFound
-from app.sessions.live import difference, journalled
+from app.sessions.errors import NotFound
 from app.sessions.past import Past
 from app.store import Connection, journal
 from app.store.journal import Row
@@ -56,18 +54,10 @@ def explain(db: Connection, past: Past, session_id: str, seq: int) -> dict[str, 
         raise NotFound("event", str(seq))
     if row.effective != row.seq:
         return {"seq": seq, "steps": [restored(row)], "tracepoints": []}
-    with past.machine(db, session_id, seq - 1) as live:
-        if live.diverged is not None:
-            raise Conflict(live.diverged)
-        machine = live.machine
-        live.spoiled = True
+    with past.before(db, row) as (machine, _, again):
         trace = machine.trace = Trace(machine)
-        lists = blocklists.in_transaction(db, session_id)
-        made = machine.apply(journalled(row.call, from_json(row.args), machine, lists), seq)
+        again()
         machine.trace = None
-        live.seq = live.effective = seq
-        live.since += 1
-        live.spoiled = difference(row, made) is not None
     return {"seq": seq, "steps": trace.steps, "tracepoints": trace.points}
 
 

@@ -6,20 +6,26 @@ Who steps through a history asks for one state after the other, and the next is 
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import chain, islice
 from threading import Lock
 from typing import Final
 
+from pydantic_core import from_json
+
 from app.collector import gc_paused
+from app.mm.calls import Call
+from app.mm.machine import Machine
+from app.mm.outcome import Outcome
 from app.sessions import blocklists, lineage, snapshots
 from app.sessions.errors import Conflict, NotFound
 from app.sessions.lineage import Stretch
-from app.sessions.live import Diverged, Live
+from app.sessions.live import Diverged, Live, difference, journalled
 from app.sessions.opening import nearest
 from app.sessions.turns import Dropped
 from app.store import Connection, Store, sessions, states
+from app.store.journal import Row
 from app.store.sessions import SessionRow
 from app.store.states import State
 
@@ -60,6 +66,32 @@ class Past:
         finally:
             if not live.spoiled:
                 self._keep(live)
+
+    @contextmanager
+    def before(self, db: Connection, row: Row) -> Iterator[tuple[Machine, Call, Callable[[], Outcome]]]:
+        """The machine as it was before a journalled call, the call, and a function that makes it, once.
+
+        row: a call of the kernel, no rewind. The machine belongs to nobody else; it is kept where the outcome
+        is the one that is journalled. Raises Conflict and NotFound.
+        """
+        with self.machine(db, row.session_id, row.seq - 1) as live:
+            if live.diverged is not None:
+                raise Conflict(live.diverged)
+            live.spoiled = True
+            machine, lists = live.machine, blocklists.in_transaction(db, row.session_id)
+            call = journalled(row.call, from_json(row.args), machine, lists)
+            agrees = False
+
+            def again() -> Outcome:
+                nonlocal agrees
+                made = machine.apply(call, row.seq)
+                live.seq = live.effective = row.seq
+                live.since += 1
+                agrees = difference(row, made) is None
+                return made
+
+            yield machine, call, again
+            live.spoiled = not agrees
 
     def state(self, db: Connection, session_id: str, at: int) -> State:
         """The state that a session had at a seq, as it can be stored. Raises Conflict and NotFound."""

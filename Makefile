@@ -47,7 +47,7 @@ load: $(VENV)/.test ## a class of 300 on one server for a minute: answers, event
 
 .PHONY: demo-lab
 demo-lab: browser ## sixty scripted students in lab mode; the wall's picture and activity.csv in build/demo-lab
-	@$(BIN)/python -m tests.demo_lab $(ARGS)
+	@$(BIN)/python -m tests.support.demo_lab $(ARGS)
 
 .PHONY: lab-load
 lab-load: $(VENV)/.test ## a class of 300 in lab mode: joining, calling, streams, the wall
@@ -59,7 +59,7 @@ hostile: $(VENV)/.test ## a class at work while a stranger or a member means har
 
 .PHONY: crash
 crash: $(VENV)/.test ## kill a server under load thirty times, and tell what was lost
-	@$(BIN)/python -m tests.crash $(ARGS)
+	@$(BIN)/python -m tests.support.crash $(ARGS)
 
 .PHONY: fidelity
 fidelity: $(VENV)/.run ## replay recordings of a real kernel, and put the table into docs/fidelity.md
@@ -67,7 +67,7 @@ fidelity: $(VENV)/.run ## replay recordings of a real kernel, and put the table 
 
 .PHONY: text
 text: $(VENV)/.test ## put what the pages say into the template for translators
-	@$(BIN)/python -m tests.text
+	@$(BIN)/python -m tests.support.text
 
 .PHONY: mutate
 mutate: $(VENV)/.test ## break each rule of the allocators in a copy, and name the test that notices (ARGS="--only 4")
@@ -75,7 +75,7 @@ mutate: $(VENV)/.test ## break each rule of the allocators in a copy, and name t
 
 .PHONY: screenshots
 screenshots: browser ## pictures of every page in build/screenshots, to be looked at
-	@$(BIN)/python -m tests.screenshots $(ARGS)
+	@$(BIN)/python -m tests.support.screenshots $(ARGS)
 
 .PHONY: lint
 lint: $(VENV)/.test ## ruff, mypy --strict, the types of the scripts, and the import rules
@@ -83,7 +83,7 @@ lint: $(VENV)/.test ## ruff, mypy --strict, the types of the scripts, and the im
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	DENO_NO_UPDATE_CHECK=1 DENO_DIR=$(VENV)/deno $(BIN)/deno check --quiet --no-lock --config .ci/deno.json static/js/*.js
-	$(BIN)/python -m pytest -q tests/test_house.py
+	$(BIN)/python -m pytest -q tests/house/test_house.py
 
 .PHONY: format
 format: $(VENV)/.test ## rewrite the sources as `make lint` wants them

@@ -1,7 +1,8 @@
 """The command line: `kmemlab serve`, `migrate`, `replay`, and what app.commands has.
 
 A command imports what it needs when it runs. What stands at the top of this module, and of those in
-app.commands, is paid for by every command; tests/test_startup.py has what each command must not import.
+app.commands, is paid for by every command; tests/process/test_startup.py has what each command must not
+import.
 """
 
 from __future__ import annotations

@@ -8,10 +8,10 @@ import httpx2
 from playwright.sync_api import Browser, sync_playwright
 
 from tests.bench.figures import Figure
-from tests.browser import FLAGS, find_chromium
-from tests.first_load import first_load, first_paint
-from tests.motion import frame_times
-from tests.served_process import Served, served
+from tests.support.browser import FLAGS, find_chromium
+from tests.support.first_load import first_load, first_paint
+from tests.support.motion import frame_times
+from tests.support.served_process import Served, served
 
 LARGE = "x86_64-64g"
 BLOCKS = "q = alloc_pages(GFP_HIGHUSER_MOVABLE, 10) * 300\n__free_pages(q[::3], 10)"

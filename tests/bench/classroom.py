@@ -24,7 +24,7 @@ import httptools
 import uvloop
 
 from tests.bench.service import Server, free_port, process
-from tests.served import BASE
+from tests.support.served import BASE
 
 LINES = (
     "p = alloc_pages(GFP_KERNEL, 3)",

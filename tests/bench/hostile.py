@@ -24,9 +24,9 @@ import uvloop
 
 from tests.bench.classroom import LINES, Connection, rss
 from tests.bench.service import free_port, process
-from tests.classroom import first_instructor, labs_of
-from tests.factories import settings_for
-from tests.served import BASE
+from tests.support.classroom import first_instructor, labs_of
+from tests.support.factories import settings_for
+from tests.support.served import BASE
 
 MEMBERS: Final = 60
 ROWS: Final = 5_000
@@ -384,7 +384,7 @@ async def prepare(folder: Path) -> dict[str, str]:
         who = await first_instructor(labs)
         lab = await labs.rooms.create(who, "A class", expected=120)
         prepared = await sessions.create(who.principal, "prepared", {"profile": "x86_64-1g"})
-        from tests.factories import alloc  # noqa: PLC0415
+        from tests.support.factories import alloc  # noqa: PLC0415
 
         await sessions.batch(who.principal, prepared.id, [alloc()] * ROWS)
         machine = await labs.sharing.add(who, lab.id, prepared.id, "prepared")

@@ -25,9 +25,9 @@ import uvloop
 from tests.bench.classroom import LINES, Connection, Watcher, middle_and_end, rss
 from tests.bench.figures import Figure
 from tests.bench.service import Server, free_port, process
-from tests.classroom import first_instructor, labs_of
-from tests.factories import settings_for
-from tests.served import BASE
+from tests.support.classroom import first_instructor, labs_of
+from tests.support.factories import settings_for
+from tests.support.served import BASE
 
 EARLY: int = 60
 WALL_EVERY = 4.0  # seconds, as the page does

@@ -22,9 +22,9 @@ import uvloop
 from app.sessions import BatchItem, Principal, Sessions
 from tests.bench.classroom import Connection
 from tests.bench.service import free_port, process
-from tests.classroom import first_instructor, labs_of
-from tests.factories import settings_for
-from tests.served import BASE
+from tests.support.classroom import first_instructor, labs_of
+from tests.support.factories import settings_for
+from tests.support.served import BASE
 
 ROWS = 5_000
 AT_ONCE = 60

@@ -12,8 +12,8 @@ from playwright.sync_api import sync_playwright
 from tests.bench.classroom import LINES
 from tests.bench.figures import Figure
 from tests.bench.service import Server, free_port, process
-from tests.browser import FLAGS, find_chromium
-from tests.walls import Hall, hall
+from tests.support.browser import FLAGS, find_chromium
+from tests.support.walls import Hall, hall
 
 MEMBERS = 300
 ROUNDS = 6

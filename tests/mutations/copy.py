@@ -22,7 +22,7 @@ from tests.mutations.mutation import Mutation
 ROOT: Final = Path(__file__).parent.parent.parent
 IGNORED: Final = shutil.ignore_patterns("__pycache__")
 # These measure time, and so may fail without a mutation.
-TIMED: Final = ("tests/test_mm_boot.py::test_a_terabyte_boots_as_fast_as_16_mib",)
+TIMED: Final = ("tests/mm/test_boot.py::test_a_terabyte_boots_as_fast_as_16_mib",)
 # So many tests are run before all others: importing all tests takes longer than most mutations live.
 FIRST: Final = 12
 FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - |$)", re.MULTILINE)
@@ -60,8 +60,7 @@ class Copy:
 
     def survey(self) -> str | None:
         """Run all tests without a mutation, to know what each runs. The first that fails, or None."""
-        modules = sorted(path.name for path in (self.root / "tests").glob("test_mm_*.py"))
-        names = [f"tests/{name}" for name in ("test_recordings.py", *modules)]
+        names = ["tests/mm/test_recordings.py", "tests/mm", "tests/machine"]
         written = self.root / "survey.json"
         failure = self.first_failure(names, "-p", survey.__name__, **{survey.ENVIRON: str(written)})
         for test, (seconds, functions) in json.loads(written.read_text()).items():

@@ -1,9 +1,9 @@
 """`make crash`: a server is killed while eight clients call it, again and again; what is left of their calls.
 
 `python -m tests.support.crash [--rounds 30] [--seed 1]`. Each round starts the server on the same file, lets
-eight clients call four sessions, kills it (SIGKILL) at a random moment, and looks at the file: whether every
-call that was answered is there with the same bytes, each journal without a gap, the file sound, and whether the
-machines that a new server opens are those that the journal, called again from its start, makes.
+eight clients call four sessions, kills it (SIGKILL) at a random moment, and looks at the file: whether
+every call that was answered is there with the same bytes, each journal without a gap, the file sound, and
+whether the machines that a new server opens are those that the journal, called again from its start, makes.
 """
 
 import argparse

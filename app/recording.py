@@ -14,10 +14,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from app.mm import boot
-from app.mm.calls import Call, parse
-from app.mm.machine import Machine
-from app.mm.outcome import Outcome
+from app.machine import boot
+from app.machine.calls import Call, parse
+from app.machine.machine import Machine
+from app.machine.outcome import Outcome
 
 # How the kind of a state line is called in a machine dump.
 PARTS: Final = {"node": "nodes", "zone": "zones", "cache": "caches"}

@@ -9,7 +9,7 @@ from __future__ import annotations
 import unicodedata
 from typing import Final
 
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
 
 # Control characters, surrogates, format characters (which can turn the direction of a line), line separators.
 UNWANTED: Final = frozenset({"Cc", "Cs", "Cf", "Zl", "Zp"})

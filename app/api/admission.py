@@ -16,7 +16,7 @@ from app.api.parameters import AfterNumber, Limit, MemberNumber
 from app.api.repeatable import on_terms
 from app.api.requests import BASE, answer
 from app.labs.admission import AT_ONCE
-from app.mm.calls import JSON_INT_MAX
+from app.machine.calls import JSON_INT_MAX
 from app.sessions import NotFound
 
 router = APIRouter(tags=["labs"], prefix="/labs/{id:id}/waiting")

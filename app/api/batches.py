@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from app.api.bodies import JSON, NDJSON, TEXT, as_object, loads, refuse_others
 from app.api.problems import Refusal
-from app.mm.calltext import Malformed, parse_line
-from app.mm.errors import BadArgument, Fault, Faults
+from app.errors import BadArgument, Fault, Faults
+from app.machine.calltext import Malformed, parse_line
 from app.sessions import BatchItem
 
 # In the forms of lines some are blank, or comments.

@@ -17,7 +17,7 @@ from starlette.types import Receive
 
 from app import slicedjson
 from app.api.problems import Refusal
-from app.mm.errors import BadArgument, Fault, Faults
+from app.errors import BadArgument, Fault, Faults
 from app.slicedjson import NotJson
 
 JSON: Final = "application/json"

@@ -19,7 +19,7 @@ from app.api.batches import FORMS, Batch, read_batch
 from app.api.bodies import JSON, NDJSON, media_type, object_in, off_loop, whole
 from app.api.repeatable import on_terms
 from app.api.requests import BASE, asked, check_parameters, etag, has_terms
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
 from app.sessions import Applied, Terms
 from app.sessions.errors import BatchBlocked
 

@@ -8,7 +8,7 @@ from pydantic import BaseModel, Field
 
 from app.api.docs import Doc, shows
 from app.api.lab_docs import CHECKPOINT_ID, SESSION_ID, body
-from app.mm.outcome import VERDICTS
+from app.machine.outcome import VERDICTS
 from app.mm.page import STATES
 
 

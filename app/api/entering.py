@@ -19,8 +19,8 @@ from app.api.fields import STRING, taken
 from app.api.in_labs import absolute, labs_of
 from app.api.repeatable import KEY, fingerprint, only
 from app.api.requests import answer
+from app.errors import BadArgument
 from app.labs import MemberRow
-from app.mm.errors import BadArgument
 from app.sessions import Once, Replied, Reply, Terms
 
 router = APIRouter(tags=["entering"])

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final, NamedTuple
 
 from app.api.bodies import refuse_others
-from app.mm.calls import JSON_INT_MAX
+from app.machine.calls import JSON_INT_MAX
 
 ID_FORM: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 

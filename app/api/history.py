@@ -12,7 +12,7 @@ from app.api import docs
 from app.api.bodies import JSON, json_object, optional_object, refuse_others
 from app.api.repeatable import on_terms
 from app.api.requests import BASE, answer, asked, etag
-from app.mm.calls import JSON_INT_MAX
+from app.machine.calls import JSON_INT_MAX
 from app.sessions import Applied, SessionInfo
 
 router = APIRouter(tags=["history"], prefix="/sessions/{id:id}")

@@ -19,7 +19,7 @@ from app.api.repeatable import on_terms
 from app.api.requests import BASE, answer
 from app.labs import Lab, Person, person_of
 from app.labs.rooms import CODE_DAYS
-from app.mm.calls import JSON_INT_MAX
+from app.machine.calls import JSON_INT_MAX
 
 router = APIRouter(tags=["labs"])
 one = APIRouter(tags=["labs"], prefix="/labs/{id:id}")

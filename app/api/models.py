@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, Field
 
-from app.mm.outcome import VERDICTS
+from app.machine.outcome import VERDICTS
 
 Hex = Annotated[str, Field(pattern="^0x[0-9a-f]+$", examples=["0xffff888004a00000"])]
 Pointer = Hex | None

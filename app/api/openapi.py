@@ -18,9 +18,9 @@ from app.api.bodies import JSON
 from app.api.docs import IF_MATCH, KEY, PROBLEMS, Doc
 from app.api.models import Problem
 from app.api.requests import BASE
-from app.mm.calls import JSON_INT_MAX, MAX_REPEAT, OBJECT_NAME, TASK_NAME, UINT_MAX
-from app.mm.gfp import GFP_MAX
-from app.mm.vocabulary import CALLS, CONTEXTS, SYSCTLS, Arg, CallSpec
+from app.machine.calls import JSON_INT_MAX, MAX_REPEAT, OBJECT_NAME, TASK_NAME, UINT_MAX
+from app.machine.gfp_text import GFP_MAX
+from app.machine.vocabulary import CALLS, CONTEXTS, SYSCTLS, Arg, CallSpec
 
 ID: Final[Doc] = {
     "name": "id",

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from app.api.requests import BASE
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
 
 T = TypeVar("T")
 

@@ -8,7 +8,7 @@ from typing import Annotated, Final
 from fastapi import Path, Query
 from pydantic import BeforeValidator, Field
 
-from app.mm.calls import JSON_INT_MAX
+from app.machine.calls import JSON_INT_MAX
 
 ID: Final = "^[A-Za-z0-9_-]{1,64}$"
 DIGITS: Final = re.compile(r"[0-9]{1,16}")

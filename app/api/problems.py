@@ -18,8 +18,8 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from app.mm.calltext import Malformed
-from app.mm.errors import FAULTS_SHOWN, BadArgument, Fault, Faults, NoRoom, TaskBlocked, shortened
+from app.errors import FAULTS_SHOWN, BadArgument, Fault, Faults, NoRoom, TaskBlocked, shortened
+from app.machine.calltext import Malformed
 from app.pacing import TooSlow
 from app.sessions.errors import (
     BatchBlocked,

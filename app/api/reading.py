@@ -36,9 +36,10 @@ from app.api.parameters import (
     Zone,
 )
 from app.api.requests import BASE, answer, asked, etag, long_answer
-from app.mm import proc, show, show_cost
-from app.mm.errors import BadArgument
-from app.mm.machine import Machine
+from app.errors import BadArgument
+from app.machine import show, show_cost
+from app.machine.machine import Machine
+from app.mm import proc
 from app.sessions import Event
 from app.sessions.errors import NotFound
 

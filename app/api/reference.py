@@ -13,9 +13,11 @@ from starlette.responses import Response
 from app.api import docs, models
 from app.api.parameters import Mask
 from app.api.requests import BASE, answer
-from app.mm import boot, gfp
-from app.mm.errors import BadArgument
-from app.mm.vocabulary import CALLS, CONTEXTS, SLAB_FLAGS, SYSCTLS, CallSpec
+from app.errors import BadArgument
+from app.machine import boot, gfp_text
+from app.machine.vocabulary import CALLS, CONTEXTS, SYSCTLS, CallSpec
+from app.mm import gfp
+from app.mm.slab import SLAB_FLAGS
 
 router = APIRouter(tags=["reference"])
 
@@ -53,9 +55,9 @@ def call(spec: CallSpec) -> dict[str, Any]:
 async def decode(mask: Mask = None) -> Response:
     """A number as names, names as a number, in the spelling of 6.1 and of the lecture."""
     if mask is None:
-        return answer({"flags": [flag(one) for one in gfp.NAMES], "lecture": hexadecimals(gfp.LECTURE)})
+        return answer({"flags": [flag(one) for one in gfp.NAMES], "lecture": hexadecimals(gfp_text.LECTURE)})
     try:
-        value = gfp.parse(mask)
+        value = gfp_text.parse(mask)
     except BadArgument as error:
         raise error.under("query", "mask") from None
     return answer(decoded(value))

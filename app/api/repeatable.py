@@ -24,7 +24,7 @@ from typing import Final, TypeVar
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
 from app.sessions import Once, Replied, Reply, Terms, principal_of
 
 KEY: Final = re.compile(r"[!-~]{1,255}")

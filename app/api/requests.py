@@ -14,8 +14,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api.bodies import JSON
-from app.mm.errors import BadArgument, Faults
-from app.mm.vocabulary import CALLS
+from app.errors import BadArgument, Faults
+from app.machine.vocabulary import CALLS
 from app.sessions import LISTS, Principal, Sessions, principal_of
 
 BASE: Final = "/api/v1"

@@ -16,7 +16,7 @@ from app.api.parameters import Cursor, Limit
 from app.api.repeatable import on_terms, seq_of
 from app.api.requests import BASE, answer, asked, etag, sessions_of
 from app.collector import gc_paused
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
 from app.sessions import SessionInfo, Terms, principal_of
 
 router = APIRouter(tags=["sessions"])

@@ -17,7 +17,7 @@ from starlette.types import Receive, Scope, Send
 from app.api import docs
 from app.api.parameters import DIGITS, After
 from app.api.requests import asked
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
 
 router = APIRouter(tags=["reading"], prefix="/sessions/{id:id}")
 

@@ -59,7 +59,7 @@ def import_(
     file: Annotated[Path, typer.Argument(help="What `kmemlab export` has written; - for standard input.")],
 ) -> None:
     """Make a session from an exported file, checking every answer in it, and print its id."""
-    from app.mm.errors import BadArgument
+    from app.errors import BadArgument
     from app.sessions import LOCAL, exported, importing
     from app.sessions.errors import LimitReached
 

@@ -11,8 +11,8 @@ from app.commands.common import opened, refuse
 
 def password(name: Annotated[str, typer.Argument(help="As the instructor signs in.")]) -> None:
     """Set another password for an instructor, who is signed out everywhere; also while it is served."""
+    from app.errors import BadArgument
     from app.labs import recovering
-    from app.mm.errors import BadArgument
     from app.sessions.errors import NotFound
 
     with opened() as store:

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.demos.expect import Expectation, Unreadable, expectation
-from app.mm import bootparam, calltext
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
+from app.machine import bootparam, calltext
 
 FILE: Final = re.compile(r"(?:[0-9]+-)?([a-z0-9]+(?:-[a-z0-9]+)*)")
 LARGEST: Final = 256 * 1024

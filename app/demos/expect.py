@@ -30,8 +30,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.mm import show
-from app.mm.machine import Machine
+from app.machine import show
+from app.machine.machine import Machine
 from app.mm.mmzone import MAX_ORDER, MIGRATE_NAMES
 from app.mm.proc import pagetypeinfo
 

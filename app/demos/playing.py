@@ -6,8 +6,8 @@ from collections.abc import Iterable
 
 from app.demos.demo import Demo, Step
 from app.demos.expect import counters, unmet
-from app.mm import calltext
-from app.mm.errors import BadArgument, TaskBlocked
+from app.errors import BadArgument, TaskBlocked
+from app.machine import calltext
 from app.sessions import BatchItem, Principal, Sessions
 
 

@@ -13,12 +13,12 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
+from app.errors import BadArgument
 from app.labs import acts
 from app.labs.entrance import Entrance
 from app.labs.person import Person
 from app.labs.removing import Removing
 from app.labs.room import taught
-from app.mm.errors import BadArgument
 from app.sessions import Conflict, LimitReached, NotFound, Sessions, Terms
 from app.sessions.live import now, written
 from app.settings import Settings

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, NamedTuple
 
-from app.mm import show, show_cost
-from app.mm.machine import Machine
+from app.machine import show, show_cost
+from app.machine.machine import Machine
 from app.mm.page import STATES
 from app.sessions.longviews import SHORT
 

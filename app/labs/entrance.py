@@ -10,11 +10,11 @@ from functools import partial
 from math import ceil
 from typing import Final, NamedTuple
 
+from app.errors import BadArgument
 from app.labs import acts, secret, wording
 from app.labs.attempts import Attempts
 from app.labs.passwords import Passwords
 from app.labs.person import Person, require_instructor
-from app.mm.errors import BadArgument
 from app.rates import Rates
 from app.sessions import LOCAL, Conflict, Forbidden, NotFound, Sessions, Terms, TooMany
 from app.sessions.live import now, written

@@ -10,10 +10,10 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 
-from app.mm.calls import Named
-from app.mm.machine import Machine
+from app.machine.calls import Named
+from app.machine.machine import Machine
+from app.machine.show_address import address_view
 from app.mm.page_ref import block_of
-from app.mm.show_address import address_view
 from app.sessions import Principal, Sessions
 from app.store import names as kept
 

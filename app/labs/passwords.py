@@ -14,7 +14,7 @@ from typing import Final, TypeVar
 from argon2 import PasswordHasher
 from argon2.exceptions import Argon2Error, InvalidHashError
 
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
 from app.sessions import TooMany
 
 T = TypeVar("T")

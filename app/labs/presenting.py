@@ -7,10 +7,10 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
+from app.errors import BadArgument
 from app.labs.news import News
 from app.labs.person import Person
 from app.labs.room import ROLES, seen, taught
-from app.mm.errors import BadArgument
 from app.sessions import Conflict, Sessions
 from app.store import Connection, labs
 from app.store import sessions as session_rows

@@ -7,6 +7,7 @@ from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any
 
+from app.errors import BadArgument
 from app.labs import acts, secret, wording
 from app.labs.admission import fill
 from app.labs.entrance import Entrance
@@ -14,7 +15,6 @@ from app.labs.person import Person, require_instructor
 from app.labs.place import names_in
 from app.labs.removing import Removing
 from app.labs.room import Lab, machines_of, seen, taught
-from app.mm.errors import BadArgument
 from app.sessions import Conflict, LimitReached, NotFound, SessionInfo, Sessions, Terms
 from app.sessions.live import now, written
 from app.sessions.naming import new_id

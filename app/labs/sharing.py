@@ -7,12 +7,12 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from app.errors import BadArgument
 from app.labs import acts, wording
 from app.labs.named import named_at
 from app.labs.person import Person
 from app.labs.place import Copy, copies, next_of, prepared_for
 from app.labs.room import KINDS, PREPARED, ROLES, Checkpoint, Machine, machine_of, machines_of, seen, taught
-from app.mm.errors import BadArgument
 from app.sessions import (
     Applied,
     BatchItem,

@@ -18,12 +18,12 @@ from typing import Final, NamedTuple
 
 from pydantic_core import from_json
 
+from app.errors import BadArgument
 from app.labs import board
 from app.labs.activity import Activity, activity, by_owner, last_called
 from app.labs.board import Class, Last, Mark, Picture, Standing, Tile
 from app.labs.person import Person
 from app.labs.room import seen, taught
-from app.mm.errors import BadArgument
 from app.mm.page import STATES
 from app.sessions import Busy, Conflict, Forbidden, NotFound, Principal, Sessions, StorageFull, TooMany
 from app.sessions.calling import call_text

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from app.mm.internal import ALLOC_KSWAPD, ALLOC_NOFRAGMENT
 from app.mm.mmzone import (
     MAX_ORDER,
     MAX_ORDER_NR_PAGES,
@@ -27,10 +28,8 @@ from app.mm.mmzone import (
 )
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
-ALLOC_NOFRAGMENT: Final = 0x100
-ALLOC_KSWAPD: Final = 0x800
 
 # Which types to steal from, in order. Kernel: mm/page_alloc.c fallbacks
 FALLBACKS: Final = {
@@ -141,7 +140,7 @@ def touch(zone: Zone) -> None:
 # -- freeing -------------------------------------------------------------------------------------
 
 
-def free_one_page(m: Machine, zone: Zone, pfn: int, order: int, migratetype: int) -> None:
+def free_one_page(m: Kernel, zone: Zone, pfn: int, order: int, migratetype: int) -> None:
     """Give a block back to the buddy system, merging it with its free buddies. Kernel: __free_one_page
 
     pfn: first frame, aligned to the order. migratetype: the list the block goes to; blocks of pageblock size
@@ -194,7 +193,7 @@ def buddy_merge_likely(zone: Zone, pfn: int, buddy_pfn: int, order: int) -> bool
 # -- taking --------------------------------------------------------------------------------------
 
 
-def expand(m: Machine, zone: Zone, pfn: int, low: int, high: int, migratetype: int) -> None:
+def expand(m: Kernel, zone: Zone, pfn: int, low: int, high: int, migratetype: int) -> None:
     """Split a block of order `high` down to `low`, putting the upper halves back. Kernel: expand"""
     changed = m.changed
     while high > low:
@@ -204,7 +203,7 @@ def expand(m: Machine, zone: Zone, pfn: int, low: int, high: int, migratetype: i
             changed.append((pfn + (1 << high), 1 << high, "free"))
 
 
-def rmqueue_smallest(m: Machine, zone: Zone, order: int, migratetype: int) -> int | None:
+def rmqueue_smallest(m: Kernel, zone: Zone, order: int, migratetype: int) -> int | None:
     """Take the smallest free block of that type that is large enough. Kernel: __rmqueue_smallest
 
     Returns the pfn, or None. Starting from the smallest order keeps large blocks whole for those who need
@@ -223,7 +222,7 @@ def rmqueue_smallest(m: Machine, zone: Zone, order: int, migratetype: int) -> in
     return None
 
 
-def rmqueue(m: Machine, zone: Zone, order: int, migratetype: int, alloc_flags: int) -> int | None:
+def rmqueue(m: Kernel, zone: Zone, order: int, migratetype: int, alloc_flags: int) -> int | None:
     """Take a block of the wanted type, stealing from another type when there is none. Kernel: __rmqueue"""
     while True:
         pfn = rmqueue_smallest(m, zone, order, migratetype)
@@ -231,7 +230,7 @@ def rmqueue(m: Machine, zone: Zone, order: int, migratetype: int, alloc_flags: i
             return pfn
 
 
-def rmqueue_fallback(m: Machine, zone: Zone, order: int, start_type: int, alloc_flags: int) -> bool:
+def rmqueue_fallback(m: Kernel, zone: Zone, order: int, start_type: int, alloc_flags: int) -> bool:
     """Move free memory of another type to the wanted type's list. Kernel: __rmqueue_fallback
 
     Returns whether anything was moved. The largest block is taken first: it stands for the pageblock with the
@@ -252,7 +251,7 @@ def rmqueue_fallback(m: Machine, zone: Zone, order: int, start_type: int, alloc_
     return False
 
 
-def steal_smallest(m: Machine, zone: Zone, order: int, alloc_flags: int) -> bool:
+def steal_smallest(m: Kernel, zone: Zone, order: int, alloc_flags: int) -> bool:
     """The second search of a movable request: upwards from its own order.
 
     Kernel: __rmqueue_fallback find_smallest
@@ -266,7 +265,7 @@ def steal_smallest(m: Machine, zone: Zone, order: int, alloc_flags: int) -> bool
 
 
 def find_suitable_fallback(
-    m: Machine, area: FreeArea, order: int, migratetype: int
+    m: Kernel, area: FreeArea, order: int, migratetype: int
 ) -> tuple[int, bool] | None:
     """(type to steal from, whether the whole pageblock may be claimed), or None.
 
@@ -280,7 +279,7 @@ def find_suitable_fallback(
     return None
 
 
-def can_steal_fallback(m: Machine, order: int, start_type: int) -> bool:
+def can_steal_fallback(m: Kernel, order: int, start_type: int) -> bool:
     """Whether a request may try to claim the whole pageblock. Kernel: can_steal_fallback"""
     return (
         order >= PAGEBLOCK_ORDER // 2
@@ -290,7 +289,7 @@ def can_steal_fallback(m: Machine, order: int, start_type: int) -> bool:
 
 
 def steal_suitable_fallback(
-    m: Machine,
+    m: Kernel,
     zone: Zone,
     order: int,
     current_order: int,
@@ -323,7 +322,7 @@ def steal_suitable_fallback(
         m.trace.extfrag(zone, pfn, order, current_order, start_type, fallback_mt)
 
 
-def steal_pageblock(m: Machine, zone: Zone, pfn: int, start_type: int, old_block_type: int) -> bool:
+def steal_pageblock(m: Kernel, zone: Zone, pfn: int, start_type: int, old_block_type: int) -> bool:
     """Move all free memory of a pageblock, and claim it if enough is alike; whether anything moved."""
     free_pages, movable_pages = move_freepages_block(zone, pfn, start_type)
     if not free_pages:
@@ -341,7 +340,7 @@ def steal_pageblock(m: Machine, zone: Zone, pfn: int, start_type: int, old_block
     return True
 
 
-def set_pageblock_migratetype(m: Machine, zone: Zone, pfn: int, migratetype: int) -> None:
+def set_pageblock_migratetype(m: Kernel, zone: Zone, pfn: int, migratetype: int) -> None:
     """Kernel: set_pageblock_migratetype. Machines too small for grouping keep every pageblock unmovable."""
     if m.page_group_by_mobility_disabled and migratetype < MIGRATE_PCPTYPES:
         migratetype = MIGRATE_UNMOVABLE
@@ -376,7 +375,7 @@ def move_freepages_block(zone: Zone, pfn: int, migratetype: int) -> tuple[int, i
     return moved, movable_pages
 
 
-def boost_watermark(m: Machine, zone: Zone) -> bool:
+def boost_watermark(m: Kernel, zone: Zone) -> bool:
     """Raise the zone's watermarks after a steal, so that kswapd frees more. Kernel: boost_watermark
 
     A steal means that memory is getting mixed; with more free memory the next request finds a block of its

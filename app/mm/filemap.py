@@ -9,21 +9,21 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from app.mm import page_check, page_ref, printk, wait
+from app.mm import page_check, page_ref, printk, sched, wait
 from app.mm.page import PG_locked, PG_waiters
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 PAGEMAP_H = "include/linux/pagemap.h"
 
 
-def is_locked(m: Machine, pfn: int) -> bool:
+def is_locked(m: Kernel, pfn: int) -> bool:
     """Whether a page, or the head of its compound page, is locked. Kernel: PageLocked"""
     return bool(page_ref.page_flags(m, page_ref.compound_head(m, pfn)) & PG_locked)
 
 
-def lock_page(m: Machine, pfn: int) -> None:
+def lock_page(m: Kernel, pfn: int) -> None:
     """Take the lock, asleep if need be. Kernel: lock_page, __folio_lock
 
     The debugging kernel complains before it looks whether the lock is free: that the call did not sleep
@@ -34,7 +34,7 @@ def lock_page(m: Machine, pfn: int) -> None:
         wait_bit(m, page_ref.compound_head(m, pfn), exclusive=True)
 
 
-def trylock_page(m: Machine, pfn: int) -> bool:
+def trylock_page(m: Kernel, pfn: int) -> bool:
     """Take the lock if it is free. Kernel: trylock_page, folio_trylock"""
     folio = page_ref.compound_head(m, pfn)
     locked = bool(page_ref.page_flags(m, folio) & PG_locked)
@@ -46,13 +46,13 @@ def trylock_page(m: Machine, pfn: int) -> bool:
     return True
 
 
-def wait_on_page_locked(m: Machine, pfn: int) -> None:
+def wait_on_page_locked(m: Kernel, pfn: int) -> None:
     """Sleep until the lock is released, without wanting it. Kernel: wait_on_page_locked, folio_wait_locked"""
     if is_locked(m, pfn):
         wait_bit(m, page_ref.compound_head(m, pfn), exclusive=False)
 
 
-def wait_bit(m: Machine, folio: int, *, exclusive: bool) -> None:
+def wait_bit(m: Kernel, folio: int, *, exclusive: bool) -> None:
     """Fall asleep until the lock bit is cleared. Kernel: folio_wait_bit_common
 
     PG_waiters tells the one who unlocks that there is a queue to look at. In an interrupt there is no
@@ -69,7 +69,7 @@ def wait_bit(m: Machine, folio: int, *, exclusive: bool) -> None:
             m.trace.lock_not_had(folio)
 
 
-def unlock_page(m: Machine, pfn: int) -> None:
+def unlock_page(m: Kernel, pfn: int) -> None:
     """Release the lock, whoever took it, and wake whoever waits. Kernel: unlock_page, folio_unlock"""
     folio = page_ref.compound_head(m, pfn)
     flags = page_ref.page_flags(m, folio)
@@ -85,7 +85,7 @@ def unlock_page(m: Machine, pfn: int) -> None:
         mention(m, folio)
 
 
-def wake_bit(m: Machine, folio: int) -> None:
+def wake_bit(m: Kernel, folio: int) -> None:
     """Wake those who only wait, up to the first who wants the lock, and that one. Kernel: folio_wake_bit
 
     Whoever stands behind it would find the page locked again. In the kernel the woken task still has to
@@ -106,14 +106,14 @@ def wake_bit(m: Machine, folio: int) -> None:
         page_ref.change_flags(m, folio, clear=PG_waiters)
 
 
-def take(m: Machine, folio: int, task: wait.Task) -> None:
+def take(m: Kernel, folio: int, task: sched.Task) -> None:
     """Set the lock bit for a task."""
     page_ref.change_flags(m, folio, set=PG_locked)
     m.lock_holders.take(folio, task.pid)
     mention(m, folio)
 
 
-def mention(m: Machine, folio: int) -> None:
+def mention(m: Kernel, folio: int) -> None:
     """Report the page among the frames that the call changed.
 
     The lock of a block's first frame shows on the whole block, and so on a tail that is unlocked under it.
@@ -129,13 +129,13 @@ def mention(m: Machine, folio: int) -> None:
 # -- what the kernel does not know -----------------------------------------------------------------
 
 
-def holder(m: Machine, pfn: int) -> str | None:
+def holder(m: Kernel, pfn: int) -> str | None:
     """The living task that took a page's lock; None where there is none."""
     pid = m.lock_holders.get(pfn)
     return next((task.name for task in m.tasks.values() if task.pid == pid), None)
 
 
-def deadlock(m: Machine, name: str) -> list[dict[str, Any]] | None:
+def deadlock(m: Kernel, name: str) -> list[dict[str, Any]] | None:
     """The circle of tasks, starting with the given one, of which each waits for what the next has locked.
 
     `[{task, waits_for, held_by}, …]`, or None where the chain of waiting tasks ends.

@@ -12,9 +12,6 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Final
 
-from app.mm.errors import BadArgument
-from app.mm.numerals import unsigned
-
 __GFP_DMA: Final = 0x1
 __GFP_HIGHMEM: Final = 0x2
 __GFP_DMA32: Final = 0x4
@@ -204,49 +201,6 @@ NAMES: Final = (
     GfpName("__GFP_ACCOUNT", __GFP_ACCOUNT, "action", "charge it to the memory cgroup"),
     GfpName("__GFP_ZEROTAGS", __GFP_ZEROTAGS, "action", "zero memory tags too (arm64)"),
 )
-
-# Spellings of the 3.x kernels that lectures still use.
-LECTURE: Final = {"__GFP_WAIT": __GFP_RECLAIM, "__GFP_REPEAT": __GFP_RETRY_MAYFAIL, "__GFP_COLD": 0}
-
-VALUE: Final[dict[str, int]] = {n.name: n.value for n in NAMES} | LECTURE
-
-GFP_MAX: Final = 0xFFFFFFFF
-# Every flag there is, by both its names, needs less. What is parsed is also kept.
-TEXT_MAX: Final = 2000
-
-
-def parse(value: str | int) -> int:
-    """The mask that a number or flag names stand for. Raises BadArgument."""
-    if isinstance(value, str):
-        if len(value) > TEXT_MAX:
-            raise BadArgument.at((), f"flag names of at most {TEXT_MAX} characters")
-        return parse_names(value)
-    if type(value) is not int or not 0 <= value <= GFP_MAX:
-        raise BadArgument.at((), "gfp_t is a number from 0 to 0xffffffff, or flag names joined with '|'")
-    return value
-
-
-@lru_cache(maxsize=1024)
-def parse_names(text: str) -> int:
-    """`GFP_KERNEL|__GFP_COMP`, `0xcc0`, or both mixed."""
-    mask = 0
-    for word in text.split("|"):
-        name = word.strip()
-        if name in VALUE:
-            mask |= VALUE[name]
-        elif (number := as_number(name)) is not None:
-            mask |= number
-        else:
-            raise BadArgument.at(
-                (), f"unknown flag {name[:40]!r}: GET /api/v1/gfp lists the names, or give a number"
-            )
-    return mask
-
-
-def as_number(word: str) -> int | None:
-    """A decimal or hexadecimal gfp_t; None where the word is no such number."""
-    number = unsigned(word)
-    return number if number is not None and number <= GFP_MAX else None
 
 
 @lru_cache(maxsize=1024)

@@ -13,17 +13,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.mm import printk
-from app.mm.document import Document
 from app.mm.memory_model import PAGE_SHIFT
 from app.mm.vmalloc import PKMAP_BASE
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 LAST_PKMAP: Final = 512
 LAST_PKMAP_MASK: Final = LAST_PKMAP - 1
 PLACE: Final = "include/linux/highmem-internal.h"
-MAX_COUNT: Final = 1 << 31
 
 
 class Pkmap:
@@ -48,7 +46,7 @@ class Pkmap:
         return None if nr is None else PKMAP_BASE + (nr << PAGE_SHIFT)
 
 
-def kmap(m: Machine, pfn: int) -> int | None:
+def kmap(m: Kernel, pfn: int) -> int | None:
     """Give a page an address. Kernel: kmap, kmap_high
 
     A page of the direct map has one anyway. Returns None when every slot is in use: then the task sleeps
@@ -64,7 +62,7 @@ def kmap(m: Machine, pfn: int) -> int | None:
     return address
 
 
-def kmap_high(m: Machine, pfn: int) -> int | None:
+def kmap_high(m: Kernel, pfn: int) -> int | None:
     """Take a slot for a page, or a reference on the one it has; None if all are in use. Kernel: kmap_high"""
     pkmap = m.pkmap
     nr = pkmap.nr.get(pfn)
@@ -78,7 +76,7 @@ def kmap_high(m: Machine, pfn: int) -> int | None:
     return PKMAP_BASE + (nr << PAGE_SHIFT)
 
 
-def map_new_virtual(m: Machine, pfn: int) -> int | None:
+def map_new_virtual(m: Kernel, pfn: int) -> int | None:
     """Find a free slot, starting behind the last one found. Kernel: map_new_virtual
 
     The search begins at 1 because the last found is 0 at boot, and it counts anew after each flush.
@@ -104,7 +102,7 @@ def map_new_virtual(m: Machine, pfn: int) -> int | None:
     return nr
 
 
-def flush_all_zero_pkmaps(m: Machine) -> None:
+def flush_all_zero_pkmaps(m: Kernel) -> None:
     """Clear all slots without users; their pages have no address any more. Kernel: flush_all_zero_pkmaps"""
     pkmap = m.pkmap
     if m.trace is not None:
@@ -118,7 +116,7 @@ def flush_all_zero_pkmaps(m: Machine) -> None:
                 del pkmap.nr[pfn]
 
 
-def wait_for_slot(m: Machine, pfn: int) -> None:
+def wait_for_slot(m: Kernel, pfn: int) -> None:
     """Sleep until somebody unmaps a page. Outside process context nothing could wake the caller again."""
     if m.context != "process":
         printk.scheduling_while_atomic(m)
@@ -130,7 +128,7 @@ def wait_for_slot(m: Machine, pfn: int) -> None:
     m.verdict = "blocked"
 
 
-def kunmap(m: Machine, pfn: int) -> None:
+def kunmap(m: Kernel, pfn: int) -> None:
     """Drop a kmap reference; the address stays valid until the next flush. Kernel: kunmap, kunmap_high"""
     if m.model.arch == "x86_64":
         return
@@ -151,7 +149,7 @@ def kunmap(m: Machine, pfn: int) -> None:
         wake_up(m)
 
 
-def wake_up(m: Machine) -> None:
+def wake_up(m: Kernel) -> None:
     """Let every waiter search again; those who find no slot sleep on. Kernel: mm/highmem.c kunmap_high
 
     All are woken, the last to come first, for none of them waits exclusively. The first to run gets the slot;
@@ -165,44 +163,3 @@ def wake_up(m: Machine) -> None:
         else:
             m.tasks[name].waiting_for = None
             m.woken.append(name)
-
-
-# -- the dump --------------------------------------------------------------------------------------
-
-
-def dump_pkmap(m: Machine) -> dict[str, object]:
-    """The window: `[slot, count, frame]` of each slot that is not free, and who waits for one."""
-    pkmap = m.pkmap
-    return {
-        "last_pkmap_nr": pkmap.last_pkmap_nr,
-        "slots": [[nr, count, pkmap.slots[nr]] for nr, count in enumerate(pkmap.pkmap_count) if count],
-        "waiters": [[name, pfn] for name, pfn in pkmap.waiters.items()],
-    }
-
-
-def load_pkmap(m: Machine, doc: Document) -> None:
-    """Inverse of `dump_pkmap`; a dump without it has an empty window."""
-    m.pkmap = pkmap = Pkmap()
-    pkmap.last_pkmap_nr = doc.get("last_pkmap_nr", 0).int(0, LAST_PKMAP_MASK)
-    for entry in doc.get("slots", []).list(LAST_PKMAP):
-        nr_doc, count, pfn_doc = entry.list(3, exactly=3)
-        nr, pfn = nr_doc.int(0, LAST_PKMAP_MASK), high_page(m, pfn_doc)
-        if pkmap.pkmap_count[nr] or pfn in pkmap.nr:
-            entry.fault("each slot and each page frame once")
-        pkmap.pkmap_count[nr] = count.int(1, MAX_COUNT)
-        pkmap.slots[nr] = pfn
-        pkmap.nr[pfn] = nr
-    for entry in doc.get("waiters", []).list(len(m.tasks)):
-        name, pfn_doc = entry.list(2, exactly=2)
-        task = m.tasks.get(name.str(32))
-        if task is None or task.waiting_for is None:
-            name.fault("a task that sleeps")
-        pkmap.waiters[task.name] = high_page(m, pfn_doc)
-
-
-def high_page(m: Machine, doc: Document) -> int:
-    """A frame that only kmap can give an address."""
-    pfn = doc.int(0, m.model.spans[-1][1])
-    if not m.model.pfn_valid(pfn) or m.model.pfn_to_virt(pfn) is not None:
-        doc.fault("a page frame of HIGHMEM")
-    return pfn

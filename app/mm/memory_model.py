@@ -11,6 +11,10 @@ from dataclasses import dataclass, field
 
 PAGE_SHIFT = 12
 PAGE_SIZE = 1 << PAGE_SHIFT
+# Bytes that an entry of the middle levels of the page tables covers.
+PMD_SHIFT = 21
+PUD_SHIFT = 30
+PMD_SIZE = 1 << PMD_SHIFT
 
 PAGE_OFFSET = {"x86_64": 0xFFFF888000000000, "i386": 0xC0000000}
 SIZEOF_PAGE = {"x86_64": 64, "i386": 40}

@@ -18,7 +18,7 @@ from app.mm import vmalloc
 from app.mm.memory_model import PAGE_SIZE
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 ENOENT: Final = -2
 ENOEXEC: Final = -8
@@ -26,7 +26,7 @@ ENOMEM: Final = -12
 EEXIST: Final = -17
 
 
-def module_alloc(m: Machine, size: int) -> vmalloc.VmStruct | None:
+def module_alloc(m: Kernel, size: int) -> vmalloc.VmStruct | None:
     """Memory for a module. Kernel: arch/x86/kernel/module.c module_alloc
 
     Once it is freed, every CPU must have forgotten that it was executable: VM_FLUSH_RESET_PERMS makes vfree
@@ -44,7 +44,7 @@ def module_alloc(m: Machine, size: int) -> vmalloc.VmStruct | None:
     )
 
 
-def init_module(m: Machine, name: str, size: int) -> tuple[int, vmalloc.VmStruct | None]:
+def init_module(m: Kernel, name: str, size: int) -> tuple[int, vmalloc.VmStruct | None]:
     """Load a module. Kernel: load_module, move_module
 
     Returns 0 and its area, or an error: -EEXIST for a name that is loaded, -ENOEXEC for an empty file,
@@ -61,7 +61,7 @@ def init_module(m: Machine, name: str, size: int) -> tuple[int, vmalloc.VmStruct
     return 0, vm
 
 
-def delete_module(m: Machine, name: str) -> int:
+def delete_module(m: Kernel, name: str) -> int:
     """Unload a module; -ENOENT where none has that name. Kernel: delete_module, free_module"""
     module = m.vmap.modules.pop(name, None)
     if module is None:

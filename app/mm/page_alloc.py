@@ -9,44 +9,35 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm import buddy, page_check, page_free, pcp, printk, vmscan
+from app.mm import freelist, internal, pcp, printk, vmscan, vmstat
 from app.mm import gfp as gfp_masks
+from app.mm.compaction import compactable
+from app.mm.freelist import get_page_from_freelist, prep_new_page, zone_statistics, zone_watermark_fast
 from app.mm.gfp import GFP_ZONEMASK
+from app.mm.internal import (
+    ALLOC_CPUSET,
+    ALLOC_HIGHATOMIC,
+    ALLOC_KSWAPD,
+    ALLOC_MIN_RESERVE,
+    ALLOC_NO_WATERMARKS,
+    ALLOC_NOFRAGMENT,
+    ALLOC_NON_BLOCK,
+    ALLOC_WMARK_LOW,
+    ALLOC_WMARK_MIN,
+    AllocContext,
+)
 from app.mm.mmzone import (
     MAX_ORDER,
-    MIGRATE_HIGHATOMIC,
-    MIGRATE_MOVABLE,
-    MIGRATE_PCPTYPES,
-    MIGRATE_RECLAIMABLE,
-    MIGRATE_UNMOVABLE,
-    PAGEBLOCK_NR_PAGES,
-    WMARK_MIN,
-    ZONE_BOOSTED_WATERMARK,
+    PAGE_ALLOC_COSTLY_ORDER,
     Zone,
-    pcp_allowed_order,
 )
-from app.mm.page import PAGE_FLAGS_CHECK_AT_FREE, STATE_OF_MIGRATETYPE, Page, PG_head
+from app.mm.vmscan import shrink_slab
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
-# As in mm/internal.h.
-ALLOC_WMARK_MIN: Final = 0
-ALLOC_WMARK_LOW: Final = 1
-ALLOC_WMARK_HIGH: Final = 2
-ALLOC_WMARK_MASK: Final = 3
-ALLOC_NO_WATERMARKS: Final = 0x4
-ALLOC_OOM: Final = 0x8
-ALLOC_NON_BLOCK: Final = 0x10
-ALLOC_MIN_RESERVE: Final = 0x20
-ALLOC_CPUSET: Final = 0x40
-ALLOC_NOFRAGMENT: Final = buddy.ALLOC_NOFRAGMENT
-ALLOC_HIGHATOMIC: Final = 0x200
-ALLOC_KSWAPD: Final = buddy.ALLOC_KSWAPD
-ALLOC_RESERVES: Final = ALLOC_NON_BLOCK | ALLOC_MIN_RESERVE | ALLOC_OOM
 
 # Local names: a function's own look-ups of these are on the path of every allocation.
-_COMP: Final = gfp_masks.__GFP_COMP
 _DIRECT_RECLAIM: Final = gfp_masks.__GFP_DIRECT_RECLAIM
 _KSWAPD_RECLAIM: Final = gfp_masks.__GFP_KSWAPD_RECLAIM
 _THISNODE: Final = gfp_masks.__GFP_THISNODE
@@ -55,29 +46,10 @@ _MIGRATETYPE_BITS: Final = gfp_masks.__GFP_MOVABLE | gfp_masks.__GFP_RECLAIMABLE
 _CONTEXT_BITS: Final = GFP_ZONEMASK | _THISNODE | _MIGRATETYPE_BITS
 
 
-class AllocContext:
-    """What stays the same during one allocation. Kernel: struct alloc_context
-
-    One is made for each combination of node, zone bits and mobility, and used again.
-
-    zonelist: the zones that may be used, in the order of trying. highest_zoneidx: index into each zone's
-    lowmem_reserve.
-    """
-
-    __slots__ = ("highest_zoneidx", "migratetype", "nofragment", "preferred_zone", "zonelist")
-
-    def __init__(self, zonelist: tuple[Zone, ...], highest_zoneidx: int, migratetype: int) -> None:
-        self.zonelist = zonelist
-        self.highest_zoneidx = highest_zoneidx
-        self.migratetype = migratetype
-        self.preferred_zone = zonelist[0] if zonelist else None
-        self.nofragment = 0
-
-
 # -- the entry points ------------------------------------------------------------------------------
 
 
-def alloc_pages(m: Machine, gfp: int, order: int, nid: int | None = None) -> int | None:
+def alloc_pages(m: Kernel, gfp: int, order: int, nid: int | None = None) -> int | None:
     """Allocate 2^order contiguous page frames. Kernel: __alloc_pages
 
     gfp: mask. order: 0 to 10; more is refused with a warning. nid: node to start with, None for the CPU's
@@ -110,7 +82,7 @@ def alloc_pages(m: Machine, gfp: int, order: int, nid: int | None = None) -> int
     return pfn
 
 
-def prepare_alloc_pages(m: Machine, gfp: int, nid: int) -> AllocContext:
+def prepare_alloc_pages(m: Kernel, gfp: int, nid: int) -> AllocContext:
     """Which zones, up to which one, and on which lists. Kernel: prepare_alloc_pages"""
     key = (nid, gfp & _CONTEXT_BITS)
     ac = m.alloc_contexts.get(key)
@@ -123,14 +95,14 @@ def prepare_alloc_pages(m: Machine, gfp: int, nid: int) -> AllocContext:
     return ac
 
 
-def first_zones_zonelist(m: Machine, gfp: int, nid: int, highest: int) -> tuple[Zone, ...]:
+def first_zones_zonelist(m: Kernel, gfp: int, nid: int, highest: int) -> tuple[Zone, ...]:
     """The zones up to the highest that a mask allows, nearest to the node first. Kernel: node_zonelist"""
     node = m.nodes[nid]
     zonelist = node.thisnode if gfp & _THISNODE else node.zonelist
     return tuple(zone for zone in zonelist if zone.zid <= highest)
 
 
-def gfp_zone(m: Machine, gfp: int) -> int:
+def gfp_zone(m: Kernel, gfp: int) -> int:
     """Index of the highest zone that the mask allows. Kernel: include/linux/gfp.h gfp_zone
 
     The zone bits are no choice of one zone but an upper bound: a GFP_KERNEL request may always go down to
@@ -139,7 +111,7 @@ def gfp_zone(m: Machine, gfp: int) -> int:
     return gfp_masks.highest_zone(m.zone_index, gfp)
 
 
-def gfp_migratetype(m: Machine, gfp: int) -> int:
+def gfp_migratetype(m: Kernel, gfp: int) -> int:
     """The free lists that a mask belongs to. Kernel: include/linux/gfp.h gfp_migratetype"""
     if m.page_group_by_mobility_disabled:
         return 0
@@ -148,7 +120,7 @@ def gfp_migratetype(m: Machine, gfp: int) -> int:
     return (gfp & _MIGRATETYPE_BITS) >> 3
 
 
-def alloc_flags_nofragment(m: Machine, zone: Zone | None) -> int:
+def alloc_flags_nofragment(m: Kernel, zone: Zone | None) -> int:
     """Whether the first pass may mix types in a pageblock. Kernel: alloc_flags_nofragment
 
     Where ZONE_NORMAL is preferred and DMA32 stands behind it, the first pass rather takes from DMA32 than
@@ -162,7 +134,7 @@ def alloc_flags_nofragment(m: Machine, zone: Zone | None) -> int:
     return ALLOC_NOFRAGMENT
 
 
-def get_free_pages(m: Machine, gfp: int, order: int) -> int | None:
+def get_free_pages(m: Kernel, gfp: int, order: int) -> int | None:
     """Page frames that have an address, so never from HIGHMEM. Kernel: __get_free_pages"""
     return alloc_pages(m, gfp & ~gfp_masks.__GFP_HIGHMEM, order)
 
@@ -170,212 +142,7 @@ def get_free_pages(m: Machine, gfp: int, order: int) -> int | None:
 # -- walking the zones -----------------------------------------------------------------------------
 
 
-def get_page_from_freelist(
-    m: Machine, gfp: int, order: int, alloc_flags: int, ac: AllocContext
-) -> int | None:
-    """Try each zone in turn against the watermark that the flags name. Kernel: get_page_from_freelist
-
-    With ALLOC_NOFRAGMENT all zones of the node are tried without stealing first, then again with it.
-    """
-    mark_index = alloc_flags & ALLOC_WMARK_MASK
-    for zone in ac.zonelist:
-        if alloc_flags & ALLOC_NOFRAGMENT and zone.nid != ac.preferred_zone.nid:  # type: ignore[union-attr]
-            # Locality is worth more than unmixed pageblocks: do not leave the node for their sake.
-            if m.trace is not None:
-                m.trace.fragmenting(zone)
-            return get_page_from_freelist(m, gfp, order, alloc_flags & ~ALLOC_NOFRAGMENT, ac)
-        mark = zone.watermark[mark_index] + zone.boost
-        ok = zone_watermark_fast(m, zone, order, mark, ac.highest_zoneidx, alloc_flags, gfp)
-        if m.trace is not None:
-            m.trace.zone_tried(zone, order, mark, ac.highest_zoneidx, alloc_flags, ok=ok)
-        if not ok and not alloc_flags & ALLOC_NO_WATERMARKS:
-            continue
-        if order > 1 and gfp & gfp_masks.__GFP_NOFAIL:
-            printk.warn_on_once(m, "mm/page_alloc.c:3891", "get_page_from_freelist")
-        pfn = rmqueue(m, zone, order, alloc_flags, ac.migratetype)
-        if pfn is not None:
-            zone.nr_alloc += 1
-            zone.pgalloc += 1 << order
-            if len(m.nodes) > 1:
-                zone_statistics(m, ac, zone, 1)
-            prep_new_page(m, pfn, order, gfp)
-            if alloc_flags & ALLOC_HIGHATOMIC:
-                reserve_highatomic_pageblock(m, zone, pfn)
-            return pfn
-    if alloc_flags & ALLOC_NOFRAGMENT:
-        if m.trace is not None:
-            m.trace.fragmenting(None)
-        return get_page_from_freelist(m, gfp, order, alloc_flags & ~ALLOC_NOFRAGMENT, ac)
-    return None
-
-
-def zone_watermark_fast(
-    m: Machine, zone: Zone, order: int, mark: int, highest_zoneidx: int, alloc_flags: int, gfp: int
-) -> bool:
-    """Whether the zone may give. Kernel: zone_watermark_fast"""
-    free_pages = zone.vm_stat_free
-    if not order:
-        reserved = 0 if alloc_flags & ALLOC_RESERVES else zone.nr_reserved_highatomic
-        if free_pages - min(free_pages, reserved) > mark + zone.lowmem_reserve[highest_zoneidx]:
-            return True
-    if zone_watermark_ok(zone, order, mark, highest_zoneidx, alloc_flags, free_pages):
-        return True
-    if (
-        not order
-        and zone.boost
-        and gfp & gfp_masks.__GFP_ATOMIC
-        and alloc_flags & ALLOC_WMARK_MASK == WMARK_MIN
-    ):
-        # The boost is there to make kswapd work, not to fail those who cannot wait for it.
-        mark = zone.watermark[WMARK_MIN]
-        return zone_watermark_ok(zone, order, mark, highest_zoneidx, alloc_flags, free_pages)
-    return False
-
-
-def zone_watermark_ok(
-    zone: Zone, order: int, mark: int, highest_zoneidx: int, alloc_flags: int, free_pages: int
-) -> bool:
-    """The full comparison, with the caller's right to reserves. Kernel: __zone_watermark_ok
-
-    For order > 0 the free pages alone say little, since they may be scattered: a block of a usable type must
-    exist too.
-    """
-    minimum = mark
-    free_pages -= (1 << order) - 1
-    if alloc_flags & ALLOC_RESERVES:
-        if alloc_flags & ALLOC_MIN_RESERVE:
-            minimum -= minimum // 2
-            if alloc_flags & ALLOC_NON_BLOCK:
-                minimum -= minimum // 4
-        if alloc_flags & ALLOC_OOM:
-            minimum -= minimum // 2
-    else:
-        free_pages -= zone.nr_reserved_highatomic
-    if free_pages <= minimum + zone.lowmem_reserve[highest_zoneidx]:
-        return False
-    return not order or has_suitable_block(zone, order, alloc_flags)
-
-
-def has_suitable_block(zone: Zone, order: int, alloc_flags: int) -> bool:
-    """Whether a free block of at least that order exists that the request may use."""
-    for area in zone.free_area[order:]:
-        if not area.nr_free:
-            continue
-        free_list = area.free_list
-        if free_list[MIGRATE_UNMOVABLE] or free_list[MIGRATE_MOVABLE] or free_list[MIGRATE_RECLAIMABLE]:
-            return True
-        if alloc_flags & (ALLOC_HIGHATOMIC | ALLOC_OOM) and free_list[MIGRATE_HIGHATOMIC]:
-            return True
-    return False
-
-
-def rmqueue(m: Machine, zone: Zone, order: int, alloc_flags: int, migratetype: int) -> int | None:
-    """Take a block from a zone: from the per-CPU list where it has one, else from the buddy lists.
-
-    Kernel: rmqueue
-    """
-    pfn = None
-    if pcp_allowed_order(order):
-        pfn = pcp.rmqueue_pcplist(m, zone, order, migratetype, alloc_flags)
-    if pfn is None:
-        pfn = rmqueue_buddy(m, zone, order, alloc_flags, migratetype)
-    if zone.flags & ZONE_BOOSTED_WATERMARK:
-        zone.flags &= ~ZONE_BOOSTED_WATERMARK
-        vmscan.wakeup_kswapd(m, zone)
-    return pfn
-
-
-def rmqueue_buddy(m: Machine, zone: Zone, order: int, alloc_flags: int, migratetype: int) -> int | None:
-    """Take a block straight from the buddy lists. Kernel: rmqueue_buddy
-
-    A high-order atomic request looks into the HIGHATOMIC pageblocks first: they were set aside for it. Those
-    who cannot wait may use them as a last resort.
-    """
-    while True:
-        pfn = None
-        if alloc_flags & ALLOC_HIGHATOMIC:
-            pfn = buddy.rmqueue_smallest(m, zone, order, MIGRATE_HIGHATOMIC)
-        if pfn is None:
-            pfn = buddy.rmqueue(m, zone, order, migratetype, alloc_flags)
-        if pfn is None and alloc_flags & (ALLOC_OOM | ALLOC_NON_BLOCK):
-            pfn = buddy.rmqueue_smallest(m, zone, order, MIGRATE_HIGHATOMIC)
-        if pfn is None:
-            return None
-        buddy.mod_zone_freepage_state(zone, m.cpu, -(1 << order))
-        if not m.stray or not page_check.check_new_pages(m, pfn, order):
-            return pfn
-
-
-def zone_statistics(m: Machine, ac: AllocContext, zone: Zone, nr_account: int) -> None:
-    """Count allocations that did not come from where they were wanted. Kernel: zone_statistics
-
-    `numa_miss` and `numa_foreign` are two ends of one event: a node had to serve what another should have
-    served. `numa_other` has nothing to do with wishes: the CPU that asked belongs to another node. The rest
-    of a zone's allocations, `numa_hit` and `numa_local`, need no counting of their own.
-    """
-    preferred_zone = ac.zonelist[0]
-    if zone.nid != preferred_zone.nid:
-        zone.numa_miss += nr_account
-        preferred_zone.numa_foreign += nr_account
-    if zone.nid != m.cpu_node[m.cpu]:
-        zone.numa_other += nr_account
-
-
-def prep_new_page(m: Machine, pfn: int, order: int, gfp: int) -> None:
-    """Hand a block to its new owner: count 1, and a compound page if asked for. Kernel: prep_new_page"""
-    state = STATE_OF_MIGRATETYPE[(gfp >> 3) & 3]
-    flags = PG_head if order and gfp & _COMP else 0
-    page = m.pages[pfn] = Page(pfn, order, flags, gfp, state, m.task, m.seq)
-    if m.stray and pfn in m.stray:
-        # The count is set anew; flags that a mistake has left are not cleared.
-        page.flags |= m.stray.pop(pfn).flags
-        state = page.shown
-    if m.changed is not None:
-        m.changed.append((pfn, 1 << order, state))
-
-
 # -- the high-order atomic reserve -----------------------------------------------------------------
-
-
-def reserve_highatomic_pageblock(m: Machine, zone: Zone, pfn: int) -> None:
-    """Set the pageblock of a high-order atomic allocation aside for others like it.
-
-    Kernel: reserve_highatomic_pageblock
-
-    A network driver that needed order 3 in an interrupt will need it again; about one per cent of a zone may
-    be kept so.
-    """
-    max_managed = zone.managed_pages // 100 + PAGEBLOCK_NR_PAGES
-    reserve = (
-        zone.nr_reserved_highatomic < max_managed and zone.get_pfnblock_migratetype(pfn) < MIGRATE_PCPTYPES
-    )
-    if reserve:
-        zone.nr_reserved_highatomic += PAGEBLOCK_NR_PAGES
-        buddy.set_pageblock_migratetype(m, zone, pfn, MIGRATE_HIGHATOMIC)
-        buddy.move_freepages_block(zone, pfn, MIGRATE_HIGHATOMIC)
-    if m.trace is not None:
-        m.trace.highatomic(zone, pfn, max_managed, reserved=reserve)
-
-
-def unreserve_highatomic_pageblock(m: Machine, ac: AllocContext, *, force: bool) -> bool:
-    """Give a HIGHATOMIC pageblock back to the type that is in need. Kernel: unreserve_highatomic_pageblock"""
-    for zone in ac.zonelist:
-        if not force and zone.nr_reserved_highatomic <= PAGEBLOCK_NR_PAGES:
-            continue
-        for area in zone.free_area:
-            free_list = area.free_list[MIGRATE_HIGHATOMIC]
-            if not free_list:
-                continue
-            pfn = next(reversed(free_list))
-            if zone.get_pfnblock_migratetype(pfn) == MIGRATE_HIGHATOMIC:
-                zone.nr_reserved_highatomic -= min(PAGEBLOCK_NR_PAGES, zone.nr_reserved_highatomic)
-            buddy.set_pageblock_migratetype(m, zone, pfn, ac.migratetype)
-            moved = buddy.move_freepages_block(zone, pfn, ac.migratetype)[0]
-            if m.trace is not None:
-                m.trace.unreserve(zone, pfn, ac.migratetype, moved)
-            if moved:
-                return True
-    return False
 
 
 # -- the slow path ---------------------------------------------------------------------------------
@@ -394,7 +161,7 @@ def gfp_to_alloc_flags(gfp: int, order: int) -> int:
     return alloc_flags
 
 
-def alloc_pages_slowpath(m: Machine, gfp: int, order: int, ac: AllocContext) -> int | None:
+def alloc_pages_slowpath(m: Kernel, gfp: int, order: int, ac: AllocContext) -> int | None:
     """What is done for a request that no zone above its low mark could serve. Kernel: __alloc_pages_slowpath
 
     kswapd is woken; the zones are tried against the min mark with the reserves that the mask gives; a caller
@@ -418,7 +185,7 @@ def alloc_pages_slowpath(m: Machine, gfp: int, order: int, ac: AllocContext) -> 
                 alloc_flags = gfp_pfmemalloc_flags(gfp) | alloc_flags & ALLOC_KSWAPD
             pfn = get_page_from_freelist(m, gfp, order, alloc_flags, ac)
         if pfn is None and can_direct_reclaim:
-            pfn = vmscan.reclaim_and_compact(m, gfp, order, alloc_flags, ac)
+            pfn = reclaim_and_compact(m, gfp, order, alloc_flags, ac)
         elif pfn is None and m.trace is not None:
             m.trace.no_reclaim(gfp)
     if pfn is None:
@@ -436,7 +203,7 @@ def gfp_pfmemalloc_flags(gfp: int) -> int:
     return ALLOC_NO_WATERMARKS if gfp & gfp_masks.__GFP_MEMALLOC else 0
 
 
-def wake_all_kswapds(m: Machine, ac: AllocContext) -> None:
+def wake_all_kswapds(m: Kernel, ac: AllocContext) -> None:
     """Wake the kswapd of each node, once. Kernel: wake_all_kswapds"""
     last_nid = None
     for zone in ac.zonelist:
@@ -445,7 +212,7 @@ def wake_all_kswapds(m: Machine, ac: AllocContext) -> None:
             last_nid = zone.nid
 
 
-def nopage(m: Machine, gfp: int, order: int, ac: AllocContext) -> int | None:
+def nopage(m: Kernel, gfp: int, order: int, ac: AllocContext) -> int | None:
     """The end of the slow path: NULL with a report, or a request that may not fail.
 
     Kernel: __alloc_pages_slowpath nopage. One that may not fail and is large gets at the reserves at
@@ -465,7 +232,7 @@ def nopage(m: Machine, gfp: int, order: int, ac: AllocContext) -> int | None:
     return None
 
 
-def warn_on_once_gfp(m: Machine, gfp: int, place: str, function: str) -> None:
+def warn_on_once_gfp(m: Kernel, gfp: int, place: str, function: str) -> None:
     """A WARN_ON_ONCE that __GFP_NOWARN silences. Kernel: mm/internal.h WARN_ON_ONCE_GFP"""
     if not gfp & gfp_masks.__GFP_NOWARN:
         printk.warn_on_once(m, place, function)
@@ -474,7 +241,7 @@ def warn_on_once_gfp(m: Machine, gfp: int, place: str, function: str) -> None:
 # -- bulk ------------------------------------------------------------------------------------------
 
 
-def alloc_pages_bulk(m: Machine, gfp: int, nid: int, nr_pages: int) -> list[int]:
+def alloc_pages_bulk(m: Kernel, gfp: int, nid: int, nr_pages: int) -> list[int]:
     """Up to `nr_pages` single page frames from one zone's per-CPU list. Kernel: __alloc_pages_bulk
 
     vmalloc uses it: one watermark check and one hold of the list for a hundred pages. It never steals a
@@ -505,7 +272,7 @@ def alloc_pages_bulk(m: Machine, gfp: int, nid: int, nr_pages: int) -> list[int]
     return pages or one_page(m, gfp, nid)
 
 
-def bulk_zone(m: Machine, gfp: int, nr_pages: int, ac: AllocContext) -> Zone | None:
+def bulk_zone(m: Kernel, gfp: int, nr_pages: int, ac: AllocContext) -> Zone | None:
     """The first local zone that stays above its low mark with all the pages taken."""
     preferred = ac.preferred_zone
     for zone in ac.zonelist:
@@ -520,7 +287,7 @@ def bulk_zone(m: Machine, gfp: int, nr_pages: int, ac: AllocContext) -> Zone | N
     return None
 
 
-def one_page(m: Machine, gfp: int, nid: int) -> list[int]:
+def one_page(m: Kernel, gfp: int, nid: int) -> list[int]:
     """The bulk allocator's way out: one ordinary page, which may enter the slow path."""
     pfn = alloc_pages(m, gfp, 0, nid)
     return [] if pfn is None else [pfn]
@@ -529,35 +296,91 @@ def one_page(m: Machine, gfp: int, nid: int) -> list[int]:
 # -- freeing ---------------------------------------------------------------------------------------
 
 
-def free_the_page(m: Machine, pfn: int, order: int) -> None:
-    """Free a block whose last reference is gone. Kernel: free_the_page, free_pages_prepare
+def reclaim_and_compact(
+    m: Kernel, gfp: int, order: int, alloc_flags: int, ac: internal.AllocContext
+) -> int | None:
+    """Direct reclaim on behalf of a caller that may sleep; the verdict says how it ends when nothing helps.
 
-    The usual case is decided here: the block as it was allocated, with nothing set that says it is still
-    in use.
+    Kernel: __alloc_pages_slowpath, __alloc_pages_direct_reclaim, should_reclaim_retry
+
+    An order that the kernel calls costly may fail; smaller ones never return NULL, because their callers have
+    never been tested for it: rather a process is killed.
     """
+    if order > PAGE_ALLOC_COSTLY_ORDER and gfp & gfp_masks.__GFP_NORETRY and not compactable(m, order, ac):
+        if m.trace is not None:
+            m.trace.reclaim("a costly order that shall not be retried, and too little is free to compact")
+        return None
+    pfn = direct_reclaim(m, gfp, order, alloc_flags, ac)
+    if pfn is None and order and m.trace is not None:
+        m.trace.direct_compact(order)
+    if pfn is None and freelist.unreserve_highatomic_pageblock(m, ac, force=True):
+        pfn = freelist.get_page_from_freelist(m, gfp, order, alloc_flags, ac)
+    if pfn is None and not may_fail(m, gfp, order, ac):
+        pfn = out_of_memory(m, gfp, order, ac)
+    return pfn
+
+
+def direct_reclaim(
+    m: Kernel, gfp: int, order: int, alloc_flags: int, ac: internal.AllocContext
+) -> int | None:
+    """Free what can be freed and try again; then also what per-CPU lists and atomic reserves hold back.
+
+    Kernel: __alloc_pages_direct_reclaim
+
+    The lists are drained last, because every CPU would have to refill them at once.
+    """
+    vmstat.count_zid_vm_event(m, "allocstall", ac.highest_zoneidx)
+    before = free_and_pcp(m)
+    shrink_slab(m)
     if m.trace is not None:
-        m.trace.free(pfn, order)
-    page = m.pages.get(pfn)
-    if (
-        page is None
-        or page.order != order
-        or page.flags & PAGE_FLAGS_CHECK_AT_FREE
-        or page.state == "lost"
-        or (m.pieces and (pfn in m.pieces or pfn in m.pieces.values()))
-        or (m.stray and any(frame in m.stray for frame in range(pfn, pfn + (1 << order))))
-    ):
-        page_free.free_with_care(m, pfn, order)
-        return
-    del m.pages[pfn]
-    m.freed = pfn
-    give_back(m, pfn, order)
+        m.trace.reclaim(
+            "this machine has no page cache, of which Linux would reclaim pages; in its place, empty slabs"
+            " and lazily freed areas are given back",
+            freed=free_and_pcp(m) - before,
+        )
+    pfn = freelist.get_page_from_freelist(m, gfp, order, alloc_flags, ac)
+    if pfn is None:
+        free = m.nr_free_pages
+        freelist.unreserve_highatomic_pageblock(m, ac, force=False)
+        pcp.drain_all_pages(m)
+        if m.trace is not None:
+            m.trace.reclaim("all per-CPU lists are drained", freed=m.nr_free_pages - free)
+        pfn = freelist.get_page_from_freelist(m, gfp, order, alloc_flags, ac)
+    return pfn
 
 
-def give_back(m: Machine, pfn: int, order: int) -> None:
-    """Put a block on a free list, by way of the per-CPU list where it has one."""
-    m.vm_events["pgfree"] += 1 << order
-    zone = m.zone_of(pfn)
-    if pcp_allowed_order(order):
-        pcp.free_unref_page(m, zone, pfn, order)
-    else:
-        pcp.free_to_buddy(m, zone, pfn, order, zone.get_pfnblock_migratetype(pfn))
+def free_and_pcp(m: Kernel) -> int:
+    """Frames that nobody uses, wherever they wait."""
+    return m.nr_free_pages + sum(pages.count for zone in m.zones for pages in zone.pcp)
+
+
+def may_fail(m: Kernel, gfp: int, order: int, ac: internal.AllocContext) -> bool:
+    """Whether a request that may sleep is allowed to come back with NULL. Kernel: __alloc_pages_slowpath"""
+    if gfp & gfp_masks.__GFP_NOFAIL:
+        return False
+    return (
+        order > PAGE_ALLOC_COSTLY_ORDER
+        or bool(gfp & (gfp_masks.__GFP_NORETRY | gfp_masks.__GFP_RETRY_MAYFAIL | gfp_masks.__GFP_THISNODE))
+        or ac.highest_zoneidx < m.zone_index["Normal"]
+    )
+
+
+def out_of_memory(m: Kernel, gfp: int, order: int, ac: internal.AllocContext) -> int | None:
+    """Ask the OOM killer, or loop where even that is forbidden. Kernel: __alloc_pages_may_oom, mm/oom_kill.c
+
+    One last try against the high mark comes first: another task's death may have freed memory meanwhile.
+    """
+    flags = internal.ALLOC_WMARK_HIGH | internal.ALLOC_CPUSET
+    pfn = freelist.get_page_from_freelist(m, gfp & ~gfp_masks.__GFP_DIRECT_RECLAIM, order, flags, ac)
+    if pfn is not None or order > PAGE_ALLOC_COSTLY_ORDER:
+        return pfn
+    if not gfp & gfp_masks.__GFP_FS:
+        m.verdict = "hang"
+        if m.trace is not None:
+            m.trace.may_oom("the OOM killer may not run without __GFP_FS: the request loops", "hang")
+        return None
+    m.verdict = "oom"
+    if m.trace is not None:
+        m.trace.may_oom("no process can be killed", "oom")
+    printk.oom(m, gfp, order)
+    return None

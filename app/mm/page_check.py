@@ -20,7 +20,7 @@ from app.mm.page import (
 )
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 # The order in which `%pGp` names the flags. Kernel: include/trace/events/mmflags.h __def_pageflag_names
 PRINT_FIRST: Final = ("locked", "waiters", "error")
@@ -41,7 +41,7 @@ MAX_BAD_PAGES_OF_A_CALL: Final = 60
 # -- struct page as text ---------------------------------------------------------------------------
 
 
-def page_flags_word(m: Machine, pfn: int) -> int:
+def page_flags_word(m: Kernel, pfn: int) -> int:
     """`page->flags`: the bits, and above them where the page is. Kernel: include/linux/page-flags-layout.h
 
     The link to the zone costs no memory of its own, because the word has room for it; i386 has room for
@@ -54,7 +54,7 @@ def page_flags_word(m: Machine, pfn: int) -> int:
     return zone.nid << 54 | zone.zid << 51 | LASTCPUPID_MASK << 30 | flags
 
 
-def pGp(m: Machine, pfn: int) -> str:
+def pGp(m: Kernel, pfn: int) -> str:
     """Page flags as `%pGp` prints them."""
     zone = m.zone_of(pfn)
     flags = page_ref.page_flags(m, pfn)
@@ -66,7 +66,7 @@ def pGp(m: Machine, pfn: int) -> str:
     return f"{page_flags_word(m, pfn):#x}({'|'.join(parts)})"
 
 
-def page_index(m: Machine, pfn: int) -> int:
+def page_index(m: Kernel, pfn: int) -> int:
     """`page->index`: for pages of no file, the type of the list that they last came from or went to.
 
     Kernel: mm/page_alloc.c set_pcppage_migratetype
@@ -78,7 +78,7 @@ def page_index(m: Machine, pfn: int) -> int:
     return zone.get_pfnblock_migratetype(pfn) if page_ref.on_pcp_list(zone, pfn) else 0
 
 
-def raw_words(m: Machine, pfn: int) -> list[int]:
+def raw_words(m: Kernel, pfn: int) -> list[int]:
     """The words of struct page. Kernel: include/linux/mm_types.h
 
     The links of a page that stands in a list are shown as those of one that does not.
@@ -99,7 +99,7 @@ def raw_words(m: Machine, pfn: int) -> list[int]:
     return [page_flags_word(m, pfn), *words, *counts]
 
 
-def tail_words(m: Machine, pfn: int, head: int) -> list[int]:
+def tail_words(m: Kernel, pfn: int, head: int) -> list[int]:
     """A compound tail's words behind the pointer to its head; the first keeps what the whole page needs."""
     order = m.pages[head].order
     if pfn > head + 1:
@@ -110,14 +110,14 @@ def tail_words(m: Machine, pfn: int, head: int) -> list[int]:
     return [what, 0xFFFFFFFF, 0, 0]
 
 
-def raw_lines(m: Machine, prefix: str, pfn: int) -> str:
+def raw_lines(m: Kernel, prefix: str, pfn: int) -> str:
     """Kernel: lib/hexdump.c print_hex_dump"""
     words = [printk.pointer(m, word) for word in raw_words(m, pfn)]
     width = BYTES_OF_A_RAW_LINE // m.model.sizeof_long
     return "\n".join(f"{prefix}: {' '.join(words[at : at + width])}" for at in range(0, len(words), width))
 
 
-def dump_page(m: Machine, pfn: int, reason: str) -> None:
+def dump_page(m: Kernel, pfn: int, reason: str) -> None:
     """Print everything in a page's struct page. Kernel: mm/debug.c dump_page"""
     head = page_ref.compound_head(m, pfn)
     page = m.pages.get(head)
@@ -145,19 +145,19 @@ def dump_page(m: Machine, pfn: int, reason: str) -> None:
 # -- reports ---------------------------------------------------------------------------------------
 
 
-def vm_bug_on_page(m: Machine, pfn: int, condition: str, place: str) -> NoReturn:
+def vm_bug_on_page(m: Kernel, pfn: int, condition: str, place: str) -> NoReturn:
     """A check of DEBUG_VM has failed: print the page and end the task. Kernel: VM_BUG_ON_PAGE"""
     dump_page(m, pfn, f"VM_BUG_ON_PAGE({condition})")
     printk.bug(m, f"kernel BUG at {place}!")
 
 
-def vm_bug_on_folio(m: Machine, pfn: int, condition: str, place: str) -> NoReturn:
+def vm_bug_on_folio(m: Kernel, pfn: int, condition: str, place: str) -> NoReturn:
     """The same of a folio, so of a compound page's head. Kernel: VM_BUG_ON_FOLIO"""
     dump_page(m, pfn, f"VM_BUG_ON_FOLIO({condition})")
     printk.bug(m, f"kernel BUG at {place}!")
 
 
-def bad_page(m: Machine, pfn: int, reason: str) -> None:
+def bad_page(m: Kernel, pfn: int, reason: str) -> None:
     """Report a page that cannot be used any more. Kernel: bad_page
 
     The page is dropped for good: better to lose 4 KiB than to hand out memory that somebody else may
@@ -174,7 +174,7 @@ def bad_page(m: Machine, pfn: int, reason: str) -> None:
     m.taint |= printk.TAINT_BAD_PAGE
 
 
-def bad_reason(m: Machine, pfn: int, flags: int) -> str | None:
+def bad_reason(m: Kernel, pfn: int, flags: int) -> str | None:
     """What is wrong with a page that should be nobody's; None when nothing is. Kernel: page_bad_reason"""
     if page_ref.page_flags(m, pfn) & flags:
         return f"PAGE_FLAGS_CHECK_AT_{'PREP' if flags == PAGE_FLAGS_CHECK_AT_PREP else 'FREE'} flag(s) set"
@@ -185,7 +185,7 @@ def bad_reason(m: Machine, pfn: int, flags: int) -> str | None:
     return "nonzero mapcount" if free is not None and free[0] == pfn else None
 
 
-def free_page_is_bad(m: Machine, pfn: int) -> bool:
+def free_page_is_bad(m: Kernel, pfn: int) -> bool:
     """Check and report a page that is being freed. Kernel: free_page_is_bad"""
     reason = bad_reason(m, pfn, PAGE_FLAGS_CHECK_AT_FREE)
     if reason is not None:
@@ -197,7 +197,7 @@ def free_page_is_bad(m: Machine, pfn: int) -> bool:
 # Called only while the machine has stray pages: all other free pages are known to be in order.
 
 
-def check_new_pages(m: Machine, pfn: int, order: int) -> bool:
+def check_new_pages(m: Kernel, pfn: int, order: int) -> bool:
     """Check a free block that is about to be handed out; a bad one is reported and lost.
 
     Kernel: check_new_pages
@@ -212,7 +212,7 @@ def check_new_pages(m: Machine, pfn: int, order: int) -> bool:
     return False
 
 
-def bulkfree_pcp_prepare(m: Machine, pfn: int, order: int) -> bool:
+def bulkfree_pcp_prepare(m: Kernel, pfn: int, order: int) -> bool:
     """Check a block that moves from a per-CPU list to the buddy lists; True when it was bad and is lost.
 
     Kernel: bulkfree_pcp_prepare, and with DEBUG_VM the check in __free_one_page. A debugging kernel would
@@ -232,7 +232,7 @@ def bulkfree_pcp_prepare(m: Machine, pfn: int, order: int) -> bool:
     return bad
 
 
-def drop(m: Machine, pfn: int, order: int) -> None:
+def drop(m: Kernel, pfn: int, order: int) -> None:
     """Count a free block that is in no list any more as lost."""
     stray = m.stray.pop(pfn, None)
     page = m.pages[pfn] = Page(pfn, order, 0, 0, "lost", m.task, m.seq)

@@ -11,18 +11,19 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from app.mm import page_alloc, page_check, page_ref, printk
+from app.mm import page_check, page_ref, pcp, printk
 from app.mm.mmzone import MAX_ORDER, pcp_allowed_order
-from app.mm.page import Page, PG_head, PG_locked, PG_reserved, PG_slab
+from app.mm.page import PAGE_FLAGS_CHECK_AT_FREE, Page, PG_head, PG_locked, PG_reserved, PG_slab
+from app.mm.page_ref import checked, page_ref_add, page_ref_count, virt_to_page
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 # States of frames that a subsystem owns: it keeps using them, whatever the page allocator thinks.
 OWNED: tuple[str, ...] = ("slab", "vmalloc", "pagetable")
 
 
-def free_tail(m: Machine, pfn: int, order: int) -> None:
+def free_tail(m: Kernel, pfn: int, order: int) -> None:
     """Free all but the first frame, in halves; somebody still holds the first.
 
     Kernel: the end of __free_pages
@@ -35,7 +36,7 @@ def free_tail(m: Machine, pfn: int, order: int) -> None:
         free_with_care(m, pfn + (1 << piece), piece)
 
 
-def in_memory(m: Machine, pfn: int, order: int) -> bool:
+def in_memory(m: Kernel, pfn: int, order: int) -> bool:
     """Whether so many frames exist; otherwise the kernel would read a struct page that is not there."""
     if order < MAX_ORDER and m.zone_of(pfn).spans_pfn(pfn + (1 << order) - 1):
         return True
@@ -43,7 +44,7 @@ def in_memory(m: Machine, pfn: int, order: int) -> bool:
     return False
 
 
-def free_with_care(m: Machine, pfn: int, order: int) -> None:
+def free_with_care(m: Kernel, pfn: int, order: int) -> None:
     """Free 2^order frames that are not simply one block whose last reference is gone.
 
     Kernel: free_pages_prepare. What the kernel would find bad is reported and stays away from the free
@@ -66,10 +67,10 @@ def free_with_care(m: Machine, pfn: int, order: int) -> None:
     if frames == 1 << order and pfn % frames == 0:
         pieces = [(pfn, order)]
     for first, size in pieces:
-        page_alloc.give_back(m, first, size)
+        give_back(m, first, size)
 
 
-def is_bad(m: Machine, pfn: int, order: int) -> bool:
+def is_bad(m: Kernel, pfn: int, order: int) -> bool:
     """Whether the kernel would drop what is being freed, after its report. Kernel: free_pages_prepare
 
     The tail frames are always checked, the first one only where the block goes straight to the buddy
@@ -86,7 +87,7 @@ def is_bad(m: Machine, pfn: int, order: int) -> bool:
     return bad > 0
 
 
-def suspects(m: Machine, frame: int, end: int) -> Iterator[int]:
+def suspects(m: Kernel, frame: int, end: int) -> Iterator[int]:
     """The frames of a range that are worth a look: of a free block its first, and what has a record."""
     while frame < end:
         yield frame
@@ -95,13 +96,13 @@ def suspects(m: Machine, frame: int, end: int) -> Iterator[int]:
         frame = behind
 
 
-def behind_free_block(m: Machine, frame: int) -> int:
+def behind_free_block(m: Kernel, frame: int) -> int:
     """First frame behind the free block that covers a frame; the frame itself where none does."""
     free = m.zone_of(frame).free_block_at(frame)
     return frame if free is None else free[0] + (1 << free[1])
 
 
-def free_pieces(m: Machine, pfn: int, order: int) -> list[tuple[int, int]]:
+def free_pieces(m: Kernel, pfn: int, order: int) -> list[tuple[int, int]]:
     """The (first frame, order) of those parts of a range that nobody else holds and that are not free yet."""
     pieces: list[tuple[int, int]] = []
     frame, end = pfn, pfn + (1 << order)
@@ -137,7 +138,7 @@ def may_take(block: Page, frame: int, pfn: int) -> bool:
     return block.state not in OWNED and not block.flags & PG_head
 
 
-def take_out(m: Machine, pfn: int, order: int) -> None:
+def take_out(m: Kernel, pfn: int, order: int) -> None:
     """Take an aligned piece out of the records, splitting the block that it is part of."""
     block = page_ref.block_of(m, pfn)
     assert block is not None
@@ -153,7 +154,7 @@ def take_out(m: Machine, pfn: int, order: int) -> None:
             m.lock_holders.drop(frame)
 
 
-def split(m: Machine, block: Page, pfn: int) -> Page:
+def split(m: Kernel, block: Page, pfn: int) -> Page:
     """Halve a block's record; returns the half that the frame is in."""
     block.order -= 1
     block.flags &= ~PG_head
@@ -171,7 +172,7 @@ def split(m: Machine, block: Page, pfn: int) -> Page:
     return half if pfn >= upper else block
 
 
-def abandon(m: Machine, pfn: int) -> None:
+def abandon(m: Kernel, pfn: int) -> None:
     """Count as lost what belonged to a block whose first frame has been given up.
 
     Nobody can free it any more. Pages of a subsystem stay with it, and frames that somebody holds a
@@ -187,7 +188,7 @@ def abandon(m: Machine, pfn: int) -> None:
         del m.pieces[piece]
 
 
-def lose(m: Machine, page: Page) -> None:
+def lose(m: Kernel, page: Page) -> None:
     """Count a block as lost, but for the frames of it that have references of their own."""
     if page.state in OWNED or page.state == "lost":
         return
@@ -205,3 +206,79 @@ def lose(m: Machine, page: Page) -> None:
             m.trace.lost(page.pfn, page.order, m.lost)
         if m.changed is not None:
             m.changed.append((page.pfn, 1 << page.order, page.shown))
+
+
+def free_the_page(m: Kernel, pfn: int, order: int) -> None:
+    """Free a block whose last reference is gone. Kernel: free_the_page, free_pages_prepare
+
+    The usual case is decided here: the block as it was allocated, with nothing set that says it is still
+    in use.
+    """
+    if m.trace is not None:
+        m.trace.free(pfn, order)
+    page = m.pages.get(pfn)
+    if (
+        page is None
+        or page.order != order
+        or page.flags & PAGE_FLAGS_CHECK_AT_FREE
+        or page.state == "lost"
+        or (m.pieces and (pfn in m.pieces or pfn in m.pieces.values()))
+        or (m.stray and any(frame in m.stray for frame in range(pfn, pfn + (1 << order))))
+    ):
+        free_with_care(m, pfn, order)
+        return
+    del m.pages[pfn]
+    m.freed = pfn
+    give_back(m, pfn, order)
+
+
+def give_back(m: Kernel, pfn: int, order: int) -> None:
+    """Put a block on a free list, by way of the per-CPU list where it has one."""
+    m.vm_events["pgfree"] += 1 << order
+    zone = m.zone_of(pfn)
+    if pcp_allowed_order(order):
+        pcp.free_unref_page(m, zone, pfn, order)
+    else:
+        pcp.free_to_buddy(m, zone, pfn, order, zone.get_pfnblock_migratetype(pfn))
+
+
+def put_page_testzero(m: Kernel, pfn: int) -> bool:
+    """Drop a reference; whether it was the last. Kernel: put_page_testzero"""
+    if m.debug and page_ref_count(m, pfn) == 0:
+        abandon(m, pfn)
+        page_check.vm_bug_on_page(m, pfn, "page_ref_count(page) == 0", "include/linux/mm.h:780")
+    count = page_ref_add(m, pfn, -1)
+    if count < 0:
+        abandon(m, pfn)
+    return count == 0
+
+
+def free_pages(m: Kernel, pfn: int | None, order: int) -> None:
+    """Drop a reference on a block and free it with the last one. Kernel: mm/page_alloc.c __free_pages
+
+    While someone else still holds page 0 of a block that is not compound, the other frames are freed at
+    once, in pieces: whoever puts the last reference will free page 0 alone, and the rest would be lost.
+    """
+    pfn = checked(m, pfn, "__free_pages")
+    if m.trace is not None:
+        m.trace.put("__free_pages", pfn, order)
+    page = m.pages.get(pfn)
+    if page is not None and page.refcount == 1:
+        # What put_page_testzero comes to in nearly all cases.
+        page.refcount = 0
+        free_the_page(m, pfn, order)
+        return
+    compound = page is not None and page.flags & PG_head
+    if put_page_testzero(m, pfn):
+        free_the_page(m, pfn, order)
+    elif not compound:
+        free_tail(m, pfn, order)
+
+
+def free_pages_at(m: Kernel, address: int | None, order: int) -> None:
+    """Free a block by its address; an address of 0 is ignored. Kernel: mm/page_alloc.c free_pages"""
+    if address is None:
+        return
+    if m.debug and m.model.virt_to_pfn(address) is None:
+        printk.bug(m, "kernel BUG at mm/page_alloc.c:5757!")
+    free_pages(m, virt_to_page(m, address), order)

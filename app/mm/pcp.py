@@ -29,10 +29,10 @@ from app.mm.mmzone import (
 )
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 
-def rmqueue_pcplist(m: Machine, zone: Zone, order: int, migratetype: int, alloc_flags: int) -> int | None:
+def rmqueue_pcplist(m: Kernel, zone: Zone, order: int, migratetype: int, alloc_flags: int) -> int | None:
     """Take a page from this CPU's list of the zone, refilling it when it is empty. Kernel: rmqueue_pcplist
 
     Each attempt halves `free_factor`: a CPU that allocates again will want its pages back, so fewer are given
@@ -44,7 +44,7 @@ def rmqueue_pcplist(m: Machine, zone: Zone, order: int, migratetype: int, alloc_
 
 
 def take(
-    m: Machine, zone: Zone, pcp: PerCpuPages, order: int, migratetype: int, alloc_flags: int
+    m: Kernel, zone: Zone, pcp: PerCpuPages, order: int, migratetype: int, alloc_flags: int
 ) -> int | None:
     """Kernel: __rmqueue_pcplist"""
     pages = pcp.lists[order_to_pindex(migratetype, order)]
@@ -67,7 +67,7 @@ def take(
 
 
 def rmqueue_bulk(
-    m: Machine, zone: Zone, order: int, count: int, pages: deque[int], migratetype: int, alloc_flags: int
+    m: Kernel, zone: Zone, order: int, count: int, pages: deque[int], migratetype: int, alloc_flags: int
 ) -> int:
     """Move up to `count` blocks from the buddy lists to the tail of a per-CPU list. Kernel: rmqueue_bulk
 
@@ -95,7 +95,7 @@ def rmqueue_bulk(
     return allocated
 
 
-def free_unref_page(m: Machine, zone: Zone, pfn: int, order: int) -> None:
+def free_unref_page(m: Kernel, zone: Zone, pfn: int, order: int) -> None:
     """Free a block to this CPU's list. Kernel: free_unref_page
 
     Only three types have lists of their own; a page of a HIGHATOMIC pageblock waits on the movable list,
@@ -120,7 +120,7 @@ def note_huge(zone: Zone, pfn: int, migratetype: int) -> None:
         zone.pcp_migratetype[pfn] = migratetype
 
 
-def free_to_buddy(m: Machine, zone: Zone, pfn: int, order: int, migratetype: int) -> None:
+def free_to_buddy(m: Kernel, zone: Zone, pfn: int, order: int, migratetype: int) -> None:
     """Free a block past the per-CPU lists. Kernel: free_one_page"""
     buddy.free_one_page(m, zone, pfn, order, migratetype)
     if m.changed is not None:
@@ -128,7 +128,7 @@ def free_to_buddy(m: Machine, zone: Zone, pfn: int, order: int, migratetype: int
 
 
 def free_unref_page_commit(
-    m: Machine, zone: Zone, pcp: PerCpuPages, pfn: int, migratetype: int, order: int
+    m: Kernel, zone: Zone, pcp: PerCpuPages, pfn: int, migratetype: int, order: int
 ) -> None:
     """Push a block onto the list; give a batch back when the lists hold too much.
 
@@ -176,7 +176,7 @@ def nr_pcp_free(pcp: PerCpuPages, high: int, *, free_high: bool) -> int:
     return max(pcp.batch, min(batch, max_nr_free))
 
 
-def free_pcppages_bulk(m: Machine, zone: Zone, pcp: PerCpuPages, count: int, pindex: int) -> None:
+def free_pcppages_bulk(m: Kernel, zone: Zone, pcp: PerCpuPages, count: int, pindex: int) -> None:
     """Return `count` pages to the buddy lists, list `pindex` first. Kernel: free_pcppages_bulk
 
     A list is emptied from its tail, where the pages are that have been cold for longest; then the others
@@ -226,7 +226,7 @@ def pcp_page_migratetype(zone: Zone, pfn: int, order: int, pindex: int) -> int:
     return pindex % MIGRATE_PCPTYPES
 
 
-def drain_pages_zone(m: Machine, zone: Zone, cpu: int) -> None:
+def drain_pages_zone(m: Kernel, zone: Zone, cpu: int) -> None:
     """Return everything that one CPU holds of a zone. Kernel: drain_pages_zone"""
     pcp = zone.pcp[cpu]
     while pcp.count:
@@ -234,7 +234,7 @@ def drain_pages_zone(m: Machine, zone: Zone, cpu: int) -> None:
         free_pcppages_bulk(m, zone, pcp, min(pcp.count, pcp.batch << PCP_BATCH_SCALE_MAX), 0)
 
 
-def drain_all_pages(m: Machine) -> None:
+def drain_all_pages(m: Kernel) -> None:
     """Return all pages of all per-CPU lists to the buddy system. Kernel: drain_all_pages
 
     Each CPU drains its own lists, so its own counter differences are charged, whoever asked for it.

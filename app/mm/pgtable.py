@@ -12,70 +12,26 @@ where modules live.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from app.mm import gfp as gfp_masks
-from app.mm import page_alloc, swap
-from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE
+from app.mm import page_alloc
+from app.mm.memory_model import PAGE_SIZE
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
-PMD_SHIFT: Final = 21
-PUD_SHIFT: Final = 30
-PMD_SIZE: Final = 1 << PMD_SHIFT
 START_KERNEL_MAP: Final = 0xFFFFFFFF80000000
 
 GFP_PGTABLE_KERNEL: Final = gfp_masks.GFP_KERNEL | gfp_masks.__GFP_ZERO
 
 
-def vmap_pages_range(m: Machine, addr: int, pages: Sequence[int], page_shift: int, gfp: int) -> int | None:
-    """Map frames one after another from an address on. Kernel: vmap_pages_range
-
-    pages: frame of each 4 KiB. page_shift: 12, or 21 to map 2 MiB by one entry of the level above. gfp: the
-    caller's mask, of which only the ban on I/O or file systems reaches the tables. Returns how many entries
-    were written in all levels, or None where there was no memory for a table.
-    """
-    table_gfp = GFP_PGTABLE_KERNEL & ~nested_restriction(gfp)
-    start, end = addr, addr + (len(pages) << PAGE_SHIFT)
-    writes = 0
-    while addr < end:
-        following = min((addr | (PMD_SIZE - 1)) + 1, end)
-        if has_static_pmd_table(m, addr):
-            written = 0
-        elif (new := alloc_table(m, addr, PUD_SHIFT, table_gfp)) is None:
-            return None
-        else:
-            written = new
-        if page_shift == PMD_SHIFT:
-            free_pte_table(m, addr)
-            written += 1
-        elif (new := alloc_table(m, addr, PMD_SHIFT, table_gfp)) is None:
-            return None
-        else:
-            written += new + (following - addr >> PAGE_SHIFT)
-        writes += written
-        addr = following
-    if m.trace is not None:
-        m.trace.mapped(start, len(pages), page_shift, writes)
-    return writes
-
-
-def nested_restriction(gfp: int) -> int:
-    """The bits that a caller under NOFS or NOIO keeps from those it calls. Kernel: memalloc_nofs_save"""
-    allowed = gfp & (gfp_masks.__GFP_FS | gfp_masks.__GFP_IO)
-    if allowed == gfp_masks.__GFP_IO:
-        return gfp_masks.__GFP_FS
-    return 0 if allowed else gfp_masks.__GFP_IO | gfp_masks.__GFP_FS
-
-
-def has_static_pmd_table(m: Machine, addr: int) -> bool:
+def has_static_pmd_table(m: Kernel, addr: int) -> bool:
     """Whether the table of 2 MiB entries is part of the kernel image."""
     return m.model.arch == "i386" or addr >= START_KERNEL_MAP
 
 
-def alloc_table(m: Machine, addr: int, shift: int, gfp: int) -> int | None:
+def alloc_table(m: Kernel, addr: int, shift: int, gfp: int) -> int | None:
     """Make sure that the table behind an entry of 2^shift bytes exists. Kernel: pte_alloc_kernel_track
 
     Returns how many entries that wrote: 1 in the level above for a new table, 0 for one that was there.
@@ -98,7 +54,7 @@ def alloc_table(m: Machine, addr: int, shift: int, gfp: int) -> int | None:
     return 1
 
 
-def mapped_at_boot(m: Machine, addr: int, shift: int) -> bool:
+def mapped_at_boot(m: Kernel, addr: int, shift: int) -> bool:
     """Whether a recording shows something in the table's range: then the table exists, in some frame."""
     start = addr >> shift << shift
     end = start + (1 << shift)
@@ -108,10 +64,3 @@ def mapped_at_boot(m: Machine, addr: int, shift: int) -> bool:
             return True
         va = m.vmap.busy.next(va.va_end)
     return False
-
-
-def free_pte_table(m: Machine, addr: int) -> None:
-    """A huge entry takes the place of an empty table of small ones. Kernel: pmd_free_pte_page"""
-    pfn = m.vmap.page_tables.pop((PMD_SHIFT, addr >> PMD_SHIFT), None)
-    if pfn is not None:
-        swap.free_pages(m, pfn, 0)

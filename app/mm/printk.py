@@ -14,7 +14,7 @@ from app.mm import gfp as gfp_masks
 from app.mm import show_mem
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 LOG_BUF_LEN: Final = 128 * 1024
 # Lines that one call's outcome shows; the ring holds what comes after.
@@ -39,7 +39,7 @@ class Oops(Exception):  # noqa: N818 - the kernel's word
     """The kernel has printed a BUG or an oops; on a real machine the calling task would now be dead."""
 
 
-def printk(m: Machine, text: str) -> None:
+def printk(m: Kernel, text: str) -> None:
     """Write to the log of the machine and of the call that runs; each line of the text gets its own stamp."""
     stamp = f"[{m.seq // 1_000_000:5d}.{m.seq % 1_000_000:06d}] "
     for part in text.split("\n"):
@@ -52,7 +52,7 @@ def printk(m: Machine, text: str) -> None:
         m.log_bytes -= len(m.log.popleft()) + 1
 
 
-def refused(m: Machine, text: str) -> None:
+def refused(m: Kernel, text: str) -> None:
     """Say what a real kernel would have done to itself here, and this one does not.
 
     No kernel prints such a line.
@@ -61,7 +61,7 @@ def refused(m: Machine, text: str) -> None:
     printk(m, f"kmemlab: {text}")
 
 
-def hang(m: Machine, text: str) -> NoReturn:
+def hang(m: Kernel, text: str) -> NoReturn:
     """The kernel would never come back from here. No kernel prints such a line."""
     m.verdict = "hang"
     printk(m, f"kmemlab: {text}")
@@ -71,7 +71,7 @@ def hang(m: Machine, text: str) -> NoReturn:
 # -- what every report ends with -------------------------------------------------------------------
 
 
-def print_tainted(m: Machine) -> str:
+def print_tainted(m: Kernel) -> str:
     """Kernel: kernel/panic.c print_tainted"""
     if not m.taint:
         return "Not tainted"
@@ -79,13 +79,13 @@ def print_tainted(m: Machine) -> str:
     return "Tainted: " + "".join(letters)
 
 
-def dump_stack(m: Machine) -> None:
+def dump_stack(m: Kernel) -> None:
     """Who was running. Kernel: lib/dump_stack.c dump_stack_print_info"""
     release = m.kernel.get("release", "6.1.192")
     printk(m, f"CPU: {m.cpu} PID: {m.pid()} Comm: {m.task[:20]} {print_tainted(m)} {release} #1")
 
 
-def print_modules(m: Machine) -> None:
+def print_modules(m: Kernel) -> None:
     """Kernel: kernel/module/main.c print_modules. The latest comes first."""
     printk(m, " ".join(["Modules linked in:", *reversed(m.vmap.modules)]))
 
@@ -93,7 +93,7 @@ def print_modules(m: Machine) -> None:
 # -- warnings --------------------------------------------------------------------------------------
 
 
-def warn(m: Machine, place: str, function: str, message: str | None = None) -> None:
+def warn(m: Kernel, place: str, function: str, message: str | None = None) -> None:
     """A WARN_ON, or a WARN with a message of its own: report and go on. Kernel: kernel/panic.c __warn
 
     place: `file:line` of the check. function: the function that it was compiled into.
@@ -109,7 +109,7 @@ def warn(m: Machine, place: str, function: str, message: str | None = None) -> N
     m.taint |= TAINT_WARN
 
 
-def warn_on_once(m: Machine, place: str, function: str) -> bool:
+def warn_on_once(m: Kernel, place: str, function: str) -> bool:
     """A WARN_ON_ONCE: speaks the first time only. Returns whether it spoke."""
     if place in m.warned:
         return False
@@ -121,7 +121,7 @@ def warn_on_once(m: Machine, place: str, function: str) -> bool:
 # -- bugs and oopses -------------------------------------------------------------------------------
 
 
-def bug(m: Machine, text: str) -> NoReturn:
+def bug(m: Kernel, text: str) -> NoReturn:
     """A BUG(): an instruction that no CPU knows, put where the kernel cannot go on.
 
     Kernel: lib/bug.c report_bug. text: `kernel BUG at file:line!`. Ends the call, as the kernel would end
@@ -131,14 +131,14 @@ def bug(m: Machine, text: str) -> NoReturn:
     die(m, "invalid opcode: 0000")
 
 
-def print_bug(m: Machine, text: str) -> None:
+def print_bug(m: Kernel, text: str) -> None:
     """The two lines by which a BUG() is known."""
     m.worsen("bug")
     printk(m, CUT_HERE)
     printk(m, text)
 
 
-def die(m: Machine, what: str, summary: str | None = None) -> NoReturn:
+def die(m: Kernel, what: str, summary: str | None = None) -> NoReturn:
     """The oops itself: what happened, to whom, for the how manieth time.
 
     Kernel: arch/x86/kernel/dumpstack.c __die
@@ -155,7 +155,7 @@ def die(m: Machine, what: str, summary: str | None = None) -> NoReturn:
     raise Oops(what)
 
 
-def page_fault(m: Machine, address: int, *, write: bool = False) -> NoReturn:
+def page_fault(m: Kernel, address: int, *, write: bool = False) -> NoReturn:
     """The kernel followed a pointer to where no memory is. Kernel: arch/x86/mm/fault.c show_fault_oops"""
     shown = pointer(m, address)
     if address < 4096:
@@ -168,7 +168,7 @@ def page_fault(m: Machine, address: int, *, write: bool = False) -> NoReturn:
     die(m, f"Oops: {code:04x}", f"CR2: {shown}")
 
 
-def pointer(m: Machine, address: int) -> str:
+def pointer(m: Kernel, address: int) -> str:
     """A pointer as `%px` prints it, and `%p` with `no_hash_pointers`.
 
     Kernel: lib/vsprintf.c pointer_string
@@ -179,7 +179,7 @@ def pointer(m: Machine, address: int) -> str:
 # -- sleeping where one must not -------------------------------------------------------------------
 
 
-def might_sleep(m: Machine, file: str, line: int) -> None:
+def might_sleep(m: Kernel, file: str, line: int) -> None:
     """Report a function that may sleep where one must not. Kernel: kernel/sched/core.c __might_resched
 
     Only a kernel with DEBUG_ATOMIC_SLEEP says so; without it the call usually works, until one day it
@@ -201,7 +201,7 @@ def might_sleep(m: Machine, file: str, line: int) -> None:
     m.taint |= TAINT_WARN
 
 
-def scheduling_while_atomic(m: Machine) -> None:
+def scheduling_while_atomic(m: Kernel) -> None:
     """The scheduler was called from where nobody can be switched out.
 
     Kernel: kernel/sched/core.c __schedule_bug. Every kernel checks this. The scheduler has raised the
@@ -217,7 +217,7 @@ def scheduling_while_atomic(m: Machine) -> None:
 # -- memory is short -------------------------------------------------------------------------------
 
 
-def warn_alloc(m: Machine, gfp: int, what: str) -> None:
+def warn_alloc(m: Kernel, gfp: int, what: str) -> None:
     """The report of a failed allocation, with the state of memory. Kernel: mm/page_alloc.c warn_alloc
 
     The kernel allows one in ten seconds; here it is one for each call, so a call that loops reports its
@@ -237,7 +237,7 @@ def warn_alloc(m: Machine, gfp: int, what: str) -> None:
     printk(m, show_mem.show_mem(m, gfp))
 
 
-def oom(m: Machine, gfp: int, order: int) -> None:
+def oom(m: Kernel, gfp: int, order: int) -> None:
     """The report of the OOM killer, which finds no process to kill.
 
     Kernel: mm/oom_kill.c dump_header, out_of_memory. A real machine panics there: with nothing left to

@@ -14,10 +14,10 @@ from app.mm.mmzone import MAX_ORDER, MIGRATE_LETTERS, MIGRATE_TYPES, WMARK_HIGH,
 from app.mm.slab import SLAB_RECLAIM_ACCOUNT
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 
-def show_mem(m: Machine, gfp: int) -> str:
+def show_mem(m: Kernel, gfp: int) -> str:
     """The whole block, for a request with the given mask: zones that it could never use are left out."""
     highest = gfp_masks.highest_zone(m.zone_index, gfp)
     zones = [zone for zone in m.zones if zone.zid <= highest]
@@ -54,7 +54,7 @@ def kilobytes(pages: int) -> int:
     return pages << 2
 
 
-def totals(m: Machine, zones: list[Zone]) -> str:
+def totals(m: Kernel, zones: list[Zone]) -> str:
     """The machine's pages by use. Without a page cache and without processes most of them are zero.
 
     The kernel's own page tables are counted nowhere.
@@ -75,7 +75,7 @@ def totals(m: Machine, zones: list[Zone]) -> str:
     )
 
 
-def nr_slab_pages(m: Machine) -> tuple[int, int]:
+def nr_slab_pages(m: Kernel) -> tuple[int, int]:
     """Pages of slab caches whose objects can be reclaimed, and of the others."""
     pages = [0, 0]
     for slab in m.slabs.values():
@@ -88,7 +88,7 @@ def free_pcp(zone: Zone) -> int:
     return sum(pcp.count for pcp in zone.pcp)
 
 
-def node_line(m: Machine, nid: int) -> str:
+def node_line(m: Kernel, nid: int) -> str:
     """A node's pages by use."""
     thp = " shmem_thp: 0kB shmem_pmdmapped: 0kB anon_thp: 0kB" if m.model.arch == "x86_64" else ""
     return (
@@ -99,12 +99,12 @@ def node_line(m: Machine, nid: int) -> str:
     )
 
 
-def show_node(m: Machine, zone: Zone) -> str:
+def show_node(m: Kernel, zone: Zone) -> str:
     """A kernel that knows no nodes does not name them. Kernel: mm/page_alloc.c show_node"""
     return f"Node {zone.nid} " if m.model.arch == "x86_64" else ""
 
 
-def zone_line(m: Machine, zone: Zone) -> str:
+def zone_line(m: Kernel, zone: Zone) -> str:
     """A zone's free memory against its watermarks."""
     marks = {
         "free": max(0, zone.vm_stat_free),
@@ -124,7 +124,7 @@ def zone_line(m: Machine, zone: Zone) -> str:
     )
 
 
-def blocks_line(m: Machine, zone: Zone) -> str:
+def blocks_line(m: Kernel, zone: Zone) -> str:
     """A zone's free blocks by order, with the letters of the types that have one."""
     orders = []
     for order in range(MAX_ORDER):

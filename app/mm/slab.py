@@ -11,11 +11,28 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final
 
-from app.mm.vocabulary import SLAB_FLAGS
-
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
+# The flags by name, as in include/linux/slab.h of the kernel.
+# Values as in include/linux/slab.h.
+SLAB_FLAGS: Final = {
+    "SLAB_CONSISTENCY_CHECKS": 0x100,
+    "SLAB_RED_ZONE": 0x400,
+    "SLAB_POISON": 0x800,
+    "SLAB_HWCACHE_ALIGN": 0x2000,
+    "SLAB_CACHE_DMA": 0x4000,
+    "SLAB_CACHE_DMA32": 0x8000,
+    "SLAB_STORE_USER": 0x10000,
+    "SLAB_RECLAIM_ACCOUNT": 0x20000,
+    "SLAB_PANIC": 0x40000,
+    "SLAB_TYPESAFE_BY_RCU": 0x80000,
+    "SLAB_MEM_SPREAD": 0x100000,
+    "SLAB_TRACE": 0x200000,
+    "SLAB_NOLEAKTRACE": 0x800000,
+    "SLAB_ACCOUNT": 0x4000000,
+    "SLAB_NO_USER_FLAGS": 0x10000000,
+}
 SLAB_CONSISTENCY_CHECKS: Final = SLAB_FLAGS["SLAB_CONSISTENCY_CHECKS"]
 SLAB_RED_ZONE: Final = SLAB_FLAGS["SLAB_RED_ZONE"]
 SLAB_POISON: Final = SLAB_FLAGS["SLAB_POISON"]
@@ -172,7 +189,7 @@ def slab_ksize(s: KmemCache) -> int:
     return s.size
 
 
-def virt_to_slab(m: Machine, address: int) -> Slab | None:
+def virt_to_slab(m: Kernel, address: int) -> Slab | None:
     """The slab that an address of the direct map lies in; None where the frame belongs to no known slab.
 
     Kernel: mm/slab.h virt_to_slab

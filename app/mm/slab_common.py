@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.mm import gfp as gfp_masks
-from app.mm import page_alloc, printk, slub, swap
+from app.mm import page_alloc, page_free, page_ref, printk, slub
 from app.mm.gfp import GFP_KERNEL, GFP_SLAB_BUG_MASK
 from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE
 from app.mm.page import PG_head
@@ -32,7 +32,7 @@ from app.mm.slab import (
 from app.mm.slub_layout import POINTER, calculate_alignment, get_order, kmem_cache_open
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 ZERO_SIZE_PTR: Final = 16
 KMALLOC_MAX_CACHE_SIZE: Final = PAGE_SIZE * 2
@@ -69,7 +69,7 @@ _NOT_NORMAL: Final = gfp_masks.__GFP_RECLAIMABLE | gfp_masks.__GFP_DMA | gfp_mas
 # -- kmalloc -------------------------------------------------------------------------------------------------
 
 
-def create_kmalloc_caches(m: Machine) -> None:
+def create_kmalloc_caches(m: Kernel) -> None:
     """Make the caches of kmalloc that are not there yet, all without slabs. Kernel: create_kmalloc_caches
 
     A kernel without memory cgroups has no row for accounted memory; a dump that shows some caches but none of
@@ -89,7 +89,7 @@ def create_kmalloc_caches(m: Machine) -> None:
         m.kmalloc_caches[row].insert(0, m.kmalloc_caches[row][0])
 
 
-def create_boot_cache(m: Machine, name: str, size: int, flags: int) -> KmemCache:
+def create_boot_cache(m: Kernel, name: str, size: int, flags: int) -> KmemCache:
     """A cache that the kernel makes while it boots, before its own bookkeeping exists.
 
     Kernel: create_boot_cache
@@ -114,7 +114,7 @@ def kmalloc_type(gfp: int) -> int:
     return KMALLOC_RECLAIM if gfp & gfp_masks.__GFP_RECLAIMABLE else KMALLOC_CGROUP
 
 
-def kmalloc_slab(m: Machine, size: int, gfp: int) -> KmemCache:
+def kmalloc_slab(m: Kernel, size: int, gfp: int) -> KmemCache:
     """The cache for a size from 1 to 8192. Kernel: kmalloc_slab"""
     index = SIZE_INDEX[(size - 1) >> 3] if size <= 192 else (size - 1).bit_length()
     row = kmalloc_type(gfp)
@@ -124,7 +124,7 @@ def kmalloc_slab(m: Machine, size: int, gfp: int) -> KmemCache:
     return s
 
 
-def kmalloc(m: Machine, size: int, gfp: int, nid: int | None = None) -> int | None:
+def kmalloc(m: Kernel, size: int, gfp: int, nid: int | None = None) -> int | None:
     """Allocate physically contiguous memory; its address, or None. Kernel: __do_kmalloc_node
 
     A size of 0 gives ZERO_SIZE_PTR, which is not NULL, may be freed, and faults when it is used.
@@ -145,7 +145,7 @@ def kmalloc(m: Machine, size: int, gfp: int, nid: int | None = None) -> int | No
     return address
 
 
-def kmalloc_large_node(m: Machine, size: int, gfp: int, nid: int | None) -> int | None:
+def kmalloc_large_node(m: Kernel, size: int, gfp: int, nid: int | None) -> int | None:
     """Memory beyond the size classes: a compound page, so that kfree finds its order.
 
     Kernel: __kmalloc_large_node
@@ -162,7 +162,7 @@ def kmalloc_large_node(m: Machine, size: int, gfp: int, nid: int | None) -> int 
     return m.page_address(pfn)
 
 
-def kfree(m: Machine, address: int | None) -> None:
+def kfree(m: Kernel, address: int | None) -> None:
     """Free what kmalloc returned; NULL and ZERO_SIZE_PTR are nothing to free. Kernel: kfree
 
     The cache is not named: it is found through the page that the address lies in.
@@ -178,7 +178,7 @@ def kfree(m: Machine, address: int | None) -> None:
         slub.slab_free(m, slab.cache, slab, address)
 
 
-def free_large_kmalloc(m: Machine, pfn: int, address: int) -> None:
+def free_large_kmalloc(m: Kernel, pfn: int, address: int) -> None:
     """Free page frames that kmalloc passed through. Kernel: free_large_kmalloc
 
     Whatever is no slab is taken for such memory. The order is that of the compound page; a page that is not
@@ -190,24 +190,24 @@ def free_large_kmalloc(m: Machine, pfn: int, address: int) -> None:
     if order == 0 and printk.warn_on_once(m, "mm/slab_common.c:904", "free_large_kmalloc"):
         printk.printk(m, f"object pointer: 0x{pointer(m, address)}")
     m.nodes[m.zone_of(pfn).nid].nr_large_kmalloc -= 1 << order
-    swap.free_pages(m, pfn, order)
+    page_free.free_pages(m, pfn, order)
 
 
-def folio_order(m: Machine, pfn: int) -> int:
+def folio_order(m: Kernel, pfn: int) -> int:
     """Kernel: include/linux/mm.h folio_order"""
     page = m.pages.get(pfn)
     return page.order if page is not None and page.flags & PG_head else 0
 
 
-def virt_to_folio(m: Machine, address: int) -> int:
+def virt_to_folio(m: Kernel, address: int) -> int:
     """The frame behind an address, its compound head's where it has one.
 
     Kernel: include/linux/mm.h virt_to_folio
     """
-    return swap.compound_head(m, swap.virt_to_page(m, address))
+    return page_ref.compound_head(m, page_ref.virt_to_page(m, address))
 
 
-def ksize(m: Machine, address: int | None) -> int:
+def ksize(m: Kernel, address: int | None) -> int:
     """How many bytes the memory at an address really has. Kernel: ksize, __ksize"""
     if address is None or address <= ZERO_SIZE_PTR:
         return 0
@@ -225,7 +225,7 @@ def ksize(m: Machine, address: int | None) -> int:
     return size
 
 
-def krealloc(m: Machine, address: int | None, size: int, gfp: int) -> int | None:
+def krealloc(m: Kernel, address: int | None, size: int, gfp: int) -> int | None:
     """Make memory larger or smaller. Kernel: krealloc, __do_krealloc
 
     In place while the new size fits into what ksize says, also when it is much smaller; else into new memory,
@@ -249,7 +249,7 @@ def krealloc(m: Machine, address: int | None, size: int, gfp: int) -> int | None
 # -- caches of one's own -------------------------------------------------------------------------------------
 
 
-def kmem_cache_of(m: Machine, name: str, offset: int = 0) -> KmemCache:
+def kmem_cache_of(m: Kernel, name: str, offset: int = 0) -> KmemCache:
     """The cache of that name; `offset` is that of the field that the function reads first.
 
     A cache that was never made, or is destroyed, is a NULL pointer to those who keep good order.
@@ -260,7 +260,7 @@ def kmem_cache_of(m: Machine, name: str, offset: int = 0) -> KmemCache:
     return s
 
 
-def kmem_cache_create(m: Machine, name: str, size: int, align: int, flags: int) -> KmemCache | None:
+def kmem_cache_create(m: Kernel, name: str, size: int, align: int, flags: int) -> KmemCache | None:
     """Make a cache; None when it is refused, with a report. Kernel: kmem_cache_create_usercopy
 
     Caches are never merged with others of the same size, as with the boot option slab_nomerge.
@@ -277,7 +277,7 @@ def kmem_cache_create(m: Machine, name: str, size: int, align: int, flags: int) 
     return cache
 
 
-def report_failure(m: Machine, name: str, flags: int, error: int) -> None:
+def report_failure(m: Kernel, name: str, flags: int, error: int) -> None:
     """A cache could not be made; with SLAB_PANIC the kernel cannot do without it."""
     if flags & SLAB_PANIC:
         printk.printk(
@@ -291,7 +291,7 @@ def report_failure(m: Machine, name: str, flags: int, error: int) -> None:
         printk.dump_stack(m)
 
 
-def create_cache(m: Machine, name: str, size: int, align: int, flags: int) -> tuple[KmemCache | None, int]:
+def create_cache(m: Kernel, name: str, size: int, align: int, flags: int) -> tuple[KmemCache | None, int]:
     """The cache, or None and an error number. Kernel: create_cache
 
     A cache costs memory before it holds anything: its name, its struct kmem_cache and one struct
@@ -322,7 +322,7 @@ def create_cache(m: Machine, name: str, size: int, align: int, flags: int) -> tu
     return s, 0
 
 
-def boot_cache(m: Machine, name: str) -> KmemCache:
+def boot_cache(m: Kernel, name: str) -> KmemCache:
     """`kmem_cache` or `kmem_cache_node`, made when first needed where a dump does not show them."""
     arch = m.model.arch
     size = SIZEOF_KMEM_CACHE_NODE[arch]
@@ -331,7 +331,7 @@ def boot_cache(m: Machine, name: str) -> KmemCache:
     return m.caches.get(name) or create_boot_cache(m, name, size, SLAB_HWCACHE_ALIGN)
 
 
-def init_kmem_cache_nodes(m: Machine, s: KmemCache) -> bool:
+def init_kmem_cache_nodes(m: Kernel, s: KmemCache) -> bool:
     """A struct kmem_cache_node on each node that has memory the kernel can address.
 
     Kernel: init_kmem_cache_nodes
@@ -344,7 +344,7 @@ def init_kmem_cache_nodes(m: Machine, s: KmemCache) -> bool:
     return True
 
 
-def release(m: Machine, s: KmemCache) -> None:
+def release(m: Kernel, s: KmemCache) -> None:
     """Free what a cache itself is made of. Kernel: slab_kmem_cache_release"""
     for address in s.node_objects:
         slub.kmem_cache_free(m, boot_cache(m, "kmem_cache_node"), address)
@@ -353,7 +353,7 @@ def release(m: Machine, s: KmemCache) -> None:
         slub.kmem_cache_free(m, boot_cache(m, "kmem_cache"), s.object)
 
 
-def kmem_cache_destroy(m: Machine, name: str) -> None:
+def kmem_cache_destroy(m: Kernel, name: str) -> None:
     """Remove a cache. Kernel: kmem_cache_destroy
 
     One that still has objects cannot go: the kernel reports them, warns, and keeps it for good. NULL is

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.mm import gfp as gfp_masks
-from app.mm import page_alloc, printk, slub_debug, swap
+from app.mm import page_alloc, page_free, page_ref, printk, slub_debug
 from app.mm.gfp import GFP_CONSTRAINT_MASK, GFP_RECLAIM_MASK, GFP_SLAB_BUG_MASK
 from app.mm.page import PG_slab
 from app.mm.slab import (
@@ -24,7 +24,7 @@ from app.mm.slab import (
 )
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 SHRINK_PROMOTE_MAX: Final = 32
 
@@ -34,7 +34,7 @@ _DIRECT_RECLAIM: Final = gfp_masks.__GFP_DIRECT_RECLAIM
 # -- allocating ----------------------------------------------------------------------------------------------
 
 
-def slab_alloc_node(m: Machine, s: KmemCache, gfp: int, nid: int | None = None) -> int | None:
+def slab_alloc_node(m: Kernel, s: KmemCache, gfp: int, nid: int | None = None) -> int | None:
     """Allocate an object; its address, or None. Kernel: slab_alloc_node
 
     nid: node that the object must come from, None for any. The fast path is what a cache is for: the object
@@ -58,7 +58,7 @@ def slab_alloc_node(m: Machine, s: KmemCache, gfp: int, nid: int | None = None) 
     return slab.base + index * s.size
 
 
-def kmem_cache_alloc(m: Machine, s: KmemCache, gfp: int, nid: int | None = None) -> int | None:
+def kmem_cache_alloc(m: Kernel, s: KmemCache, gfp: int, nid: int | None = None) -> int | None:
     """Allocate an object of a named cache. Kernel: kmem_cache_alloc, kmem_cache_alloc_node"""
     address = slab_alloc_node(m, s, gfp, nid)
     if m.trace is not None:
@@ -67,7 +67,7 @@ def kmem_cache_alloc(m: Machine, s: KmemCache, gfp: int, nid: int | None = None)
 
 
 def slab_alloc(
-    m: Machine, s: KmemCache, gfp: int, nid: int | None, c: KmemCacheCpu
+    m: Kernel, s: KmemCache, gfp: int, nid: int | None, c: KmemCacheCpu
 ) -> tuple[Slab, int] | None:
     """The slow path: refill the CPU's list from wherever there is something. Kernel: ___slab_alloc"""
     while c.slab is not None or c.partial:
@@ -108,7 +108,7 @@ def get_freelist(slab: Slab) -> list[int]:
     return freelist
 
 
-def new_cpu_slab(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> tuple[Slab, list[int]] | None:
+def new_cpu_slab(m: Kernel, s: KmemCache, gfp: int, nid: int | None) -> tuple[Slab, list[int]] | None:
     """A new slab for the running CPU, with all of its objects."""
     slab = new_slab(m, s, gfp, nid)
     if slab is None:
@@ -120,7 +120,7 @@ def new_cpu_slab(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> tuple[S
 
 
 def get_partial(
-    m: Machine, s: KmemCache, gfp: int, nid: int | None, c: KmemCacheCpu
+    m: Kernel, s: KmemCache, gfp: int, nid: int | None, c: KmemCacheCpu
 ) -> tuple[Slab, list[int]] | None:
     """A slab from the node's partial list, or from another node that has plenty.
 
@@ -141,13 +141,13 @@ def get_partial(
     return None
 
 
-def nodes_by_distance(m: Machine, gfp: int) -> list[int]:
+def nodes_by_distance(m: Kernel, gfp: int) -> list[int]:
     """The nodes that may be used, nearest first: those of the zones that the mask allows, each once."""
     ac = page_alloc.prepare_alloc_pages(m, gfp & ~gfp_masks.__GFP_THISNODE, m.cpu_node[m.cpu])
     return list(dict.fromkeys(zone.nid for zone in ac.zonelist))
 
 
-def get_partial_node(m: Machine, s: KmemCache, nid: int, c: KmemCacheCpu) -> tuple[Slab, list[int]] | None:
+def get_partial_node(m: Kernel, s: KmemCache, nid: int, c: KmemCacheCpu) -> tuple[Slab, list[int]] | None:
     """Take the first partial slab for allocating, and some more for later while the lock is held.
 
     Kernel: get_partial_node
@@ -175,7 +175,7 @@ def get_partial_node(m: Machine, s: KmemCache, nid: int, c: KmemCacheCpu) -> tup
 # -- slabs from the page allocator ---------------------------------------------------------------------------
 
 
-def new_slab(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> Slab | None:
+def new_slab(m: Kernel, s: KmemCache, gfp: int, nid: int | None) -> Slab | None:
     """A slab that is free altogether. Kernel: new_slab
 
     The caller's mask says where objects may come from, the cache's own flags what its slabs are: DMA memory,
@@ -194,7 +194,7 @@ def new_slab(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> Slab | None
     return slab
 
 
-def kmalloc_fix_flags(m: Machine, gfp: int) -> int:
+def kmalloc_fix_flags(m: Kernel, gfp: int) -> int:
     """Drop zone bits that would give memory without an address. Kernel: mm/slab_common.c kmalloc_fix_flags"""
     invalid = gfp & GFP_SLAB_BUG_MASK
     gfp &= ~GFP_SLAB_BUG_MASK
@@ -208,7 +208,7 @@ def kmalloc_fix_flags(m: Machine, gfp: int) -> int:
     return gfp
 
 
-def allocate_slab(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> Slab | None:
+def allocate_slab(m: Kernel, s: KmemCache, gfp: int, nid: int | None) -> Slab | None:
     """Get the page block and thread its objects. Kernel: allocate_slab
 
     The usual order is only a wish: it is asked for without reclaim and without a report, and where it fails
@@ -242,12 +242,12 @@ def allocate_slab(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> Slab |
     return slab
 
 
-def slab_base(m: Machine, s: KmemCache, pfn: int) -> int:
+def slab_base(m: Kernel, s: KmemCache, pfn: int) -> int:
     """Address of the first object of a slab: behind the red zone, where objects have one."""
     return m.model.page_offset + (pfn << 12) + s.red_left_pad
 
 
-def shuffle_freelist(m: Machine, s: KmemCache, objects: int) -> list[int]:
+def shuffle_freelist(m: Kernel, s: KmemCache, objects: int) -> list[int]:
     """The free list of a new slab, the next object last. Kernel: shuffle_freelist
 
     In address order; on a machine with a seed, the cache's random sequence from a random place on. An
@@ -260,14 +260,14 @@ def shuffle_freelist(m: Machine, s: KmemCache, objects: int) -> list[int]:
     return [index for index in reversed(sequence) if index < objects]
 
 
-def prandom_u32_max(m: Machine, ceiling: int) -> int:
+def prandom_u32_max(m: Kernel, ceiling: int) -> int:
     """The next number below `ceiling` from the machine's own, stored generator, a linear congruential one."""
     assert m.freelist_seed is not None
     m.freelist_seed = (m.freelist_seed * 1664525 + 1013904223) & 0xFFFFFFFF
     return m.freelist_seed * ceiling >> 32
 
 
-def cache_random_seq_create(m: Machine, count: int) -> list[int] | None:
+def cache_random_seq_create(m: Kernel, count: int) -> list[int] | None:
     """A random order of a cache's objects, on a machine that has a seed. Kernel: cache_random_seq_create"""
     if m.freelist_seed is None or count < 2:
         return None
@@ -278,7 +278,7 @@ def cache_random_seq_create(m: Machine, count: int) -> list[int] | None:
     return sequence
 
 
-def discard_slab(m: Machine, s: KmemCache, slab: Slab) -> None:
+def discard_slab(m: Kernel, s: KmemCache, slab: Slab) -> None:
     """Return an empty slab to the page allocator. Kernel: discard_slab, __free_slab
 
     With SLAB_TYPESAFE_BY_RCU the kernel waits until every CPU has passed through a quiet state; here that is
@@ -298,13 +298,13 @@ def discard_slab(m: Machine, s: KmemCache, slab: Slab) -> None:
         page.state = "unmovable"
         if page.refcount > 1 and m.changed is not None:
             m.changed.append((slab.pfn, 1 << slab.order, page.shown))
-    swap.free_pages(m, slab.pfn, slab.order)
+    page_free.free_pages(m, slab.pfn, slab.order)
 
 
 # -- freeing -------------------------------------------------------------------------------------------------
 
 
-def slab_free(m: Machine, s: KmemCache, slab: Slab, address: int) -> None:
+def slab_free(m: Kernel, s: KmemCache, slab: Slab, address: int) -> None:
     """Give an object back. Kernel: slab_free, do_slab_free
 
     To the CPU's own slab it is a push on a list; to any other slab it is the slow path.
@@ -327,7 +327,7 @@ def slab_free(m: Machine, s: KmemCache, slab: Slab, address: int) -> None:
         slab_free_slow(m, s, slab, index, c)
 
 
-def kmem_cache_free(m: Machine, s: KmemCache, address: int) -> None:
+def kmem_cache_free(m: Kernel, s: KmemCache, address: int) -> None:
     """Free an object to the cache it came from. Kernel: kmem_cache_free, mm/slab.h cache_from_obj
 
     The cache that is named is compared with the one that the object's slab belongs to. The latter is right in
@@ -335,7 +335,7 @@ def kmem_cache_free(m: Machine, s: KmemCache, address: int) -> None:
     """
     slab = virt_to_slab(m, address)
     if slab is None:
-        swap.virt_to_page(m, address)
+        page_ref.virt_to_page(m, address)
         if "mm/slab.h:630" not in m.warned:
             m.warned["mm/slab.h:630"] = None
             printk.warn(m, "mm/slab.h:630", "kmem_cache_free", "virt_to_cache: Object is not a Slab page!")
@@ -348,14 +348,14 @@ def kmem_cache_free(m: Machine, s: KmemCache, address: int) -> None:
     slab_free(m, slab.cache, slab, address)
 
 
-def disown(m: Machine, slab: Slab, index: int) -> None:
+def disown(m: Kernel, slab: Slab, index: int) -> None:
     """Forget who had the object."""
     if slab.owner[index] is not KERNEL:
         m.live_objects -= 1
     slab.owner[index] = None
 
 
-def slab_free_slow(m: Machine, s: KmemCache, slab: Slab, index: int, c: KmemCacheCpu) -> None:
+def slab_free_slow(m: Kernel, s: KmemCache, slab: Slab, index: int, c: KmemCacheCpu) -> None:
     """Free to a slab that is not this CPU's. Kernel: __slab_free
 
     The first free into a full slab makes it this CPU's partial slab: more frees and allocations are likely to
@@ -377,7 +377,7 @@ def slab_free_slow(m: Machine, s: KmemCache, slab: Slab, index: int, c: KmemCach
         discard_slab(m, s, slab)
 
 
-def put_cpu_partial(m: Machine, s: KmemCache, c: KmemCacheCpu, slab: Slab) -> None:
+def put_cpu_partial(m: Kernel, s: KmemCache, c: KmemCacheCpu, slab: Slab) -> None:
     """Put a slab on the CPU's partial list; when that is full, all before it go to the nodes.
 
     Kernel: put_cpu_partial
@@ -391,7 +391,7 @@ def put_cpu_partial(m: Machine, s: KmemCache, c: KmemCacheCpu, slab: Slab) -> No
     unfreeze_partials(m, s, full)
 
 
-def unfreeze_partials(m: Machine, s: KmemCache, partial: list[Slab]) -> None:
+def unfreeze_partials(m: Kernel, s: KmemCache, partial: list[Slab]) -> None:
     """Move a CPU's partial slabs, newest first, to their nodes' lists. Kernel: __unfreeze_partials"""
     discard = []
     for slab in reversed(partial):
@@ -407,7 +407,7 @@ def unfreeze_partials(m: Machine, s: KmemCache, partial: list[Slab]) -> None:
         discard_slab(m, s, slab)
 
 
-def flush_slab(m: Machine, s: KmemCache, c: KmemCacheCpu) -> None:
+def flush_slab(m: Kernel, s: KmemCache, c: KmemCacheCpu) -> None:
     """Take a CPU's slab away from it. Kernel: flush_slab"""
     slab, freelist = c.slab, c.freelist
     c.slab, c.freelist = None, []
@@ -415,7 +415,7 @@ def flush_slab(m: Machine, s: KmemCache, c: KmemCacheCpu) -> None:
         deactivate_slab(m, s, slab, freelist)
 
 
-def deactivate_slab(m: Machine, s: KmemCache, slab: Slab, freelist: list[int]) -> None:
+def deactivate_slab(m: Kernel, s: KmemCache, slab: Slab, freelist: list[int]) -> None:
     """Join the CPU's list with the slab's and put the slab where it belongs. Kernel: deactivate_slab"""
     tail = bool(slab.freelist)
     slab.freelist += freelist
@@ -439,7 +439,7 @@ def add_partial(n: KmemCacheNode, slab: Slab, *, tail: bool) -> None:
 # -- caches that check ---------------------------------------------------------------------------------------
 
 
-def alloc_single(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> tuple[Slab, int] | None:
+def alloc_single(m: Kernel, s: KmemCache, gfp: int, nid: int | None) -> tuple[Slab, int] | None:
     """One object of a cache that checks. Kernel: alloc_single_from_partial, alloc_single_from_new_slab
 
     Such a cache has no CPU slabs: every object is taken from a list under the node's lock, where it can be
@@ -466,7 +466,7 @@ def alloc_single(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> tuple[S
     return slab, index
 
 
-def free_to_partial_list(m: Machine, s: KmemCache, slab: Slab, address: int) -> None:
+def free_to_partial_list(m: Kernel, s: KmemCache, slab: Slab, address: int) -> None:
     """Free to a cache that checks. Kernel: free_to_partial_list"""
     if not slub_debug.free_debug_processing(m, s, slab, address):
         return
@@ -491,7 +491,7 @@ def free_to_partial_list(m: Machine, s: KmemCache, slab: Slab, address: int) -> 
 # -- giving memory back --------------------------------------------------------------------------------------
 
 
-def flush_all(m: Machine, s: KmemCache) -> None:
+def flush_all(m: Kernel, s: KmemCache) -> None:
     """Take every CPU's slabs away; each CPU does it itself. Kernel: flush_all"""
     caller = m.cpu
     for cpu, c in enumerate(s.cpu_slab):
@@ -502,7 +502,7 @@ def flush_all(m: Machine, s: KmemCache) -> None:
     m.cpu = caller
 
 
-def shrink(m: Machine, s: KmemCache) -> int:
+def shrink(m: Kernel, s: KmemCache) -> int:
     """Return all empty slabs and sort the partial ones, fullest first; 1 when slabs remain.
 
     Kernel: __kmem_cache_shrink
@@ -530,14 +530,14 @@ def shrink(m: Machine, s: KmemCache) -> int:
     return int(any(n.nr_slabs for n in s.node))
 
 
-def shrink_all(m: Machine) -> None:
+def shrink_all(m: Kernel) -> None:
     """Return the empty slabs of all caches: what a machine short of memory can do without."""
     for s in m.caches.values():
         if s.slabs:
             shrink(m, s)
 
 
-def shutdown(m: Machine, s: KmemCache) -> bool:
+def shutdown(m: Kernel, s: KmemCache) -> bool:
     """Empty a cache that is to be destroyed; False when objects remain.
 
     Kernel: __kmem_cache_shutdown, free_partial

@@ -16,12 +16,12 @@ from app.mm.slab import SLAB_CONSISTENCY_CHECKS, SLAB_KMALLOC, SLAB_TRACE, KmemC
 from app.mm.slub_layout import get_order
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 RULE: Final = 77
 
 
-def slab_bug(m: Machine, s: KmemCache, what: str) -> None:
+def slab_bug(m: Kernel, s: KmemCache, what: str) -> None:
     """The head of every report. Kernel: slab_bug"""
     m.worsen("bug")
     printk.printk(m, "=" * RULE)
@@ -29,12 +29,12 @@ def slab_bug(m: Machine, s: KmemCache, what: str) -> None:
     printk.printk(m, "-" * RULE + "\n")
 
 
-def slab_fix(m: Machine, s: KmemCache, what: str) -> None:
+def slab_fix(m: Kernel, s: KmemCache, what: str) -> None:
     """What is done about it. Kernel: slab_fix"""
     printk.printk(m, f"FIX {s.name}: {what}")
 
 
-def print_slab_info(m: Machine, slab: Slab) -> None:
+def print_slab_info(m: Kernel, slab: Slab) -> None:
     """The slab that the report is about. Kernel: print_slab_info"""
     printk.printk(
         m,
@@ -43,7 +43,7 @@ def print_slab_info(m: Machine, slab: Slab) -> None:
     )
 
 
-def print_trailer(m: Machine, slab: Slab, index: int) -> None:
+def print_trailer(m: Kernel, slab: Slab, index: int) -> None:
     """The slab, and the object with its free pointer. Kernel: print_trailer"""
     print_slab_info(m, slab)
     address = slab.address(index)
@@ -61,14 +61,14 @@ def next_free(slab: Slab, place: int) -> int:
     return slab.address(slab.freelist[place - 1]) if place else 0
 
 
-def object_err(m: Machine, slab: Slab, index: int, reason: str) -> None:
+def object_err(m: Kernel, slab: Slab, index: int, reason: str) -> None:
     """A report about one object. Kernel: object_err"""
     slab_bug(m, slab.cache, reason)
     print_trailer(m, slab, index)
     m.taint |= printk.TAINT_BAD_PAGE
 
 
-def slab_err(m: Machine, slab: Slab, reason: str) -> None:
+def slab_err(m: Kernel, slab: Slab, reason: str) -> None:
     """A report about a slab. Kernel: slab_err"""
     slab_bug(m, slab.cache, reason)
     print_slab_info(m, slab)
@@ -76,7 +76,7 @@ def slab_err(m: Machine, slab: Slab, reason: str) -> None:
     m.taint |= printk.TAINT_BAD_PAGE
 
 
-def free_debug_processing(m: Machine, s: KmemCache, slab: Slab, address: int) -> bool:
+def free_debug_processing(m: Kernel, s: KmemCache, slab: Slab, address: int) -> bool:
     """Look at an object before it is freed; False when it must not be. Kernel: free_debug_processing
 
     The kernel counts first: a slab without any used object has none to be freed. A kmalloc cache passes that
@@ -96,7 +96,7 @@ def free_debug_processing(m: Machine, s: KmemCache, slab: Slab, address: int) ->
     return ok
 
 
-def free_consistency_checks(m: Machine, slab: Slab, address: int) -> bool:
+def free_consistency_checks(m: Kernel, slab: Slab, address: int) -> bool:
     """Whether the pointer is that of an object in use. Kernel: free_consistency_checks"""
     index = slab.index(address)
     if index is None:
@@ -108,7 +108,7 @@ def free_consistency_checks(m: Machine, slab: Slab, address: int) -> bool:
     return True
 
 
-def silent_corruption(m: Machine, slab: Slab, address: int, freelist: list[int]) -> None:
+def silent_corruption(m: Kernel, slab: Slab, address: int, freelist: list[int]) -> None:
     """A wrong free that no check catches. Kernel: set_freepointer
 
     The one that is noticed is an object that would point to itself as the next free one: freed twice in a
@@ -125,7 +125,7 @@ def silent_corruption(m: Machine, slab: Slab, address: int, freelist: list[int])
     )
 
 
-def list_slab_objects(m: Machine, s: KmemCache, slab: Slab) -> None:
+def list_slab_objects(m: Kernel, s: KmemCache, slab: Slab) -> None:
     """The objects that are left in a cache that is being destroyed. Kernel: list_slab_objects"""
     slab_err(m, slab, f"Objects remaining in {s.name} on __kmem_cache_shutdown()")
     for index, owner in enumerate(slab.owner):
@@ -135,7 +135,7 @@ def list_slab_objects(m: Machine, s: KmemCache, slab: Slab) -> None:
             printk.printk(m, f"Object 0x{pointer(m, address)} @offset={offset}")
 
 
-def trace(m: Machine, s: KmemCache, slab: Slab, index: int, *, alloc: bool) -> None:
+def trace(m: Kernel, s: KmemCache, slab: Slab, index: int, *, alloc: bool) -> None:
     """Every allocation and free of a cache with SLAB_TRACE. Kernel: trace"""
     if s.flags & SLAB_TRACE:
         what = "alloc" if alloc else "free"
@@ -148,7 +148,7 @@ def trace(m: Machine, s: KmemCache, slab: Slab, index: int, *, alloc: bool) -> N
         printk.dump_stack(m)
 
 
-def slab_out_of_memory(m: Machine, s: KmemCache, gfp: int, nid: int | None) -> None:
+def slab_out_of_memory(m: Kernel, s: KmemCache, gfp: int, nid: int | None) -> None:
     """The cache's own report of a failed allocation, after the page allocator's.
 
     Kernel: slab_out_of_memory

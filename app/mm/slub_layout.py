@@ -32,7 +32,7 @@ from app.mm.slab import (
 )
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 SLUB_MAX_ORDER: Final = PAGE_ALLOC_COSTLY_ORDER
 MAX_OBJS_PER_PAGE: Final = 32767
@@ -96,7 +96,7 @@ def calculate_order(size: int, cpus: int) -> int | None:
     return None
 
 
-def calculate_alignment(m: Machine, flags: int, align: int, size: int) -> int:
+def calculate_alignment(m: Kernel, flags: int, align: int, size: int) -> int:
     """Alignment of the objects. Kernel: mm/slab_common.c calculate_alignment
 
     Objects that several CPUs write should not share a cache line; small ones may share one evenly. Objects of
@@ -112,7 +112,7 @@ def calculate_alignment(m: Machine, flags: int, align: int, size: int) -> int:
     return align_up(max(align, 8), POINTER[m.model.arch])
 
 
-def calculate_sizes(m: Machine, s: KmemCache) -> bool:
+def calculate_sizes(m: Kernel, s: KmemCache) -> bool:
     """Lay out an object and choose the slab order; False where no slab can hold one. Kernel: calculate_sizes
 
     A free object holds the pointer to the next free one in its middle, where an overrun from a neighbour
@@ -147,7 +147,7 @@ def calculate_sizes(m: Machine, s: KmemCache) -> bool:
     return set_orders(m, s)
 
 
-def set_orders(m: Machine, s: KmemCache) -> bool:
+def set_orders(m: Kernel, s: KmemCache) -> bool:
     """The second half of calculate_sizes: orders, numbers of objects and the slabs' gfp bits."""
     order = calculate_order(s.size, m.model.cpus)
     if order is None:
@@ -183,7 +183,7 @@ def set_cpu_partial(s: KmemCache) -> None:
     s.cpu_partial_slabs = -(-s.cpu_partial * 2 // s.objs)
 
 
-def kmem_cache_flags(m: Machine, flags: int) -> int:
+def kmem_cache_flags(m: Kernel, flags: int) -> int:
     """The flags with what the boot option slub_debug=F adds on a debugging kernel.
 
     Kernel: kmem_cache_flags
@@ -191,7 +191,7 @@ def kmem_cache_flags(m: Machine, flags: int) -> int:
     return flags | SLAB_CONSISTENCY_CHECKS if m.debug and not flags & SLAB_NO_USER_FLAGS else flags
 
 
-def kmem_cache_open(m: Machine, s: KmemCache, flags: int) -> bool:
+def kmem_cache_open(m: Kernel, s: KmemCache, flags: int) -> bool:
     """Work out everything that follows from size, alignment and flags; False where it cannot be.
 
     Kernel: kmem_cache_open

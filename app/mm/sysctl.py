@@ -8,13 +8,12 @@ show.
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 from app.mm import wmarks
-from app.mm.document import Document
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 EINVAL: Final = 22
 INT_MAX: Final = (1 << 31) - 1
@@ -23,7 +22,7 @@ MIN_PERCPU_PAGELIST_HIGH_FRACTION: Final = 8
 LOWMEM_RESERVE_RATIO: Final = {"x86_64": [256, 256, 32, 0, 0], "i386": [256, 32, 0, 0]}
 
 
-def write(m: Machine, name: str, values: list[int]) -> int:
+def write(m: Kernel, name: str, values: list[int]) -> int:
     """Write a setting, as `sysctl vm.name=values` does.
 
     Returns 0, or -EINVAL where the kernel refuses the value.
@@ -31,7 +30,7 @@ def write(m: Machine, name: str, values: list[int]) -> int:
     return HANDLERS[name](m, values)
 
 
-def current(m: Machine) -> dict[str, int | str]:
+def current(m: Kernel) -> dict[str, int | str]:
     """The settings as they stand, in the form in which they can be written."""
     return {
         "min_free_kbytes": m.min_free_kbytes,
@@ -45,7 +44,7 @@ def current(m: Machine) -> dict[str, int | str]:
 # -- the handlers --------------------------------------------------------------------------------------------
 
 
-def min_free_kbytes(m: Machine, values: list[int]) -> int:
+def min_free_kbytes(m: Kernel, values: list[int]) -> int:
     """Kernel: min_free_kbytes_sysctl_handler.
 
     No upper limit: a value above memory leaves nothing to allocate.
@@ -57,7 +56,7 @@ def min_free_kbytes(m: Machine, values: list[int]) -> int:
     return 0
 
 
-def watermark_scale_factor(m: Machine, values: list[int]) -> int:
+def watermark_scale_factor(m: Kernel, values: list[int]) -> int:
     """Kernel: watermark_scale_factor_sysctl_handler. Distance of the marks in units of 1/10,000 of a zone."""
     if not 1 <= values[0] <= MAX_SCALE_FACTOR:
         return -EINVAL
@@ -66,7 +65,7 @@ def watermark_scale_factor(m: Machine, values: list[int]) -> int:
     return 0
 
 
-def watermark_boost_factor(m: Machine, values: list[int]) -> int:
+def watermark_boost_factor(m: Kernel, values: list[int]) -> int:
     """Kernel: proc_dointvec_minmax.
 
     Read at each steal, so nothing is computed anew; a boost that stands stays.
@@ -77,7 +76,7 @@ def watermark_boost_factor(m: Machine, values: list[int]) -> int:
     return 0
 
 
-def lowmem_reserve_ratio(m: Machine, values: list[int]) -> int:
+def lowmem_reserve_ratio(m: Kernel, values: list[int]) -> int:
     """One ratio for each zone index; below 1 is no reserve. Kernel: lowmem_reserve_ratio_sysctl_handler"""
     for zid, ratio in enumerate(values[: len(m.lowmem_reserve_ratio)]):
         m.lowmem_reserve_ratio[zid] = max(ratio, 0)
@@ -85,7 +84,7 @@ def lowmem_reserve_ratio(m: Machine, values: list[int]) -> int:
     return 0
 
 
-def percpu_pagelist_high_fraction(m: Machine, values: list[int]) -> int:
+def percpu_pagelist_high_fraction(m: Kernel, values: list[int]) -> int:
     """Kernel: percpu_pagelist_high_fraction_sysctl_handler.
 
     At least 8, so that no CPU can hold most of a zone; 0 is off.
@@ -99,36 +98,10 @@ def percpu_pagelist_high_fraction(m: Machine, values: list[int]) -> int:
     return 0
 
 
-HANDLERS: Final[dict[str, Callable[[Machine, list[int]], int]]] = {
+HANDLERS: Final[dict[str, Callable[[Kernel, list[int]], int]]] = {
     "min_free_kbytes": min_free_kbytes,
     "watermark_scale_factor": watermark_scale_factor,
     "watermark_boost_factor": watermark_boost_factor,
     "lowmem_reserve_ratio": lowmem_reserve_ratio,
     "percpu_pagelist_high_fraction": percpu_pagelist_high_fraction,
 }
-
-
-# -- in a dump -----------------------------------------------------------------------------------------------
-
-
-def dump_settings(m: Machine) -> dict[str, Any]:
-    """The settings as the `kernel` line of a dump has them."""
-    return current(m) | {"lowmem_reserve_ratio": list(m.lowmem_reserve_ratio)}
-
-
-def load_settings(m: Machine, kernel: Document) -> None:
-    """Take the settings from a dump; one that it does not show is computed, or has its default."""
-    m.watermark_scale_factor = shown(kernel, "watermark_scale_factor", 10)
-    m.watermark_boost_factor = shown(kernel, "watermark_boost_factor", 15000)
-    m.percpu_pagelist_high_fraction = shown(kernel, "percpu_pagelist_high_fraction", 0)
-    m.min_free_kbytes = shown(kernel, "min_free_kbytes", wmarks.calculate_min_free_kbytes(m))
-    nr_zones = max(max(len(zone.lowmem_reserve), zone.zid + 1) for zone in m.zones)
-    ratios = kernel.get("lowmem_reserve_ratio", []).ints(0, INT_MAX, nr_zones)
-    ratios = ratios or LOWMEM_RESERVE_RATIO[m.model.arch][:nr_zones]
-    m.lowmem_reserve_ratio = ratios + [0] * (nr_zones - len(ratios))
-
-
-def shown(kernel: Document, name: str, default: int) -> int:
-    """A setting, or the default where it is absent or was not readable."""
-    value = kernel.get(name, -1).int(-1, INT_MAX)
-    return default if value < 0 else value

@@ -11,15 +11,19 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from app.mm import gfp as gfp_masks
-from app.mm import page_alloc, pgtable, printk, slab_common, swap, vmap_area
-from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE, MemoryModel
+from app.mm import page_alloc, page_free, printk, slab_common, vmap_area
+from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE, PMD_SHIFT, PMD_SIZE, PUD_SHIFT, MemoryModel
 from app.mm.page import Page, PG_head, PG_locked
-from app.mm.pgtable import PMD_SHIFT
+from app.mm.pgtable import (
+    GFP_PGTABLE_KERNEL,
+    alloc_table,
+    has_static_pmd_table,
+)
 from app.mm.slab import SLAB_PANIC
 from app.mm.vmap_area import VmapArea, VmapSpace
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 VM_ALLOC: Final = 0x2
 VM_FLUSH_RESET_PERMS: Final = 0x100
@@ -72,7 +76,7 @@ class VmStruct:
         return self.addr + self.size - PAGE_SIZE
 
 
-def vmalloc_init(m: Machine) -> None:
+def vmalloc_init(m: Kernel) -> None:
     """An empty space, as before its first use, and a cache for its structures. Kernel: vmalloc_init"""
     m.vmap = space = empty_space(m.model)
     space.free.insert(VmapArea(1, m.model.ptr_max))
@@ -92,7 +96,7 @@ def empty_space(model: MemoryModel) -> VmapSpace:
     return VmapSpace(start, end, (start, end), model.cpus)
 
 
-def is_vmalloc_addr(m: Machine, addr: int) -> bool:
+def is_vmalloc_addr(m: Kernel, addr: int) -> bool:
     """Whether an address lies where vmalloc places its areas. Kernel: is_vmalloc_addr"""
     return m.vmap.vmalloc_start <= addr < m.vmap.vmalloc_end
 
@@ -101,7 +105,7 @@ def is_vmalloc_addr(m: Machine, addr: int) -> bool:
 
 
 def vmalloc(
-    m: Machine, size: int, *, gfp: int = gfp_masks.GFP_KERNEL, caller: str = "vmalloc"
+    m: Kernel, size: int, *, gfp: int = gfp_masks.GFP_KERNEL, caller: str = "vmalloc"
 ) -> VmStruct | None:
     """Allocate pages and map them one after another. Kernel: vmalloc, __vmalloc_node
 
@@ -111,7 +115,7 @@ def vmalloc(
     return vmalloc_node_range(m, size, (space.vmalloc_start, space.vmalloc_end), gfp, 0, caller)
 
 
-def kvmalloc(m: Machine, size: int, gfp: int) -> int | None:
+def kvmalloc(m: Kernel, size: int, gfp: int) -> int | None:
     """kmalloc if it is to be had without trouble, else vmalloc. Kernel: mm/util.c kvmalloc_node
 
     Returns the address, which tells where the memory is from. Physically contiguous memory is cheaper to use,
@@ -139,7 +143,7 @@ def kvmalloc(m: Machine, size: int, gfp: int) -> int | None:
 
 
 def vmalloc_node_range(
-    m: Machine, size: int, vm_range: tuple[int, int], gfp: int, vm_flags: int, caller: str
+    m: Kernel, size: int, vm_range: tuple[int, int], gfp: int, vm_flags: int, caller: str
 ) -> VmStruct | None:
     """Allocate and map an area within a range of addresses. Kernel: __vmalloc_node_range
 
@@ -156,11 +160,7 @@ def vmalloc_node_range(
         printk.warn_alloc(m, gfp, f"vmalloc error: size {size}, exceeds total pages")
         return None
     shifts: tuple[int, ...] = (PAGE_SHIFT,)
-    if (
-        vm_flags & VM_ALLOW_HUGE_VMAP
-        and m.model.arch == "x86_64"
-        and size // m.model.nodes >= pgtable.PMD_SIZE
-    ):
+    if vm_flags & VM_ALLOW_HUGE_VMAP and m.model.arch == "x86_64" and size // m.model.nodes >= PMD_SIZE:
         shifts = (PMD_SHIFT, PAGE_SHIFT)
     for shift in shifts:
         if m.trace is not None:
@@ -179,7 +179,7 @@ def vmalloc_node_range(
 
 
 def get_vm_area_node(
-    m: Machine, size: int, shift: int, vm_range: tuple[int, int], flags: int, gfp: int, caller: str
+    m: Kernel, size: int, shift: int, vm_range: tuple[int, int], flags: int, gfp: int, caller: str
 ) -> VmStruct | None:
     """Reserve addresses for an area, a guard page behind it included. Kernel: __get_vm_area_node"""
     if m.context in IN_INTERRUPT:
@@ -198,7 +198,7 @@ def get_vm_area_node(
     return vm
 
 
-def vmalloc_area_node(m: Machine, vm: VmStruct, gfp: int, page_shift: int) -> bool:
+def vmalloc_area_node(m: Kernel, vm: VmStruct, gfp: int, page_shift: int) -> bool:
     """Fill an area with pages; on failure everything is given back. Kernel: __vmalloc_area_node"""
     nr_small_pages = (vm.size >> PAGE_SHIFT) - 1
     array_size = nr_small_pages * m.model.sizeof_long
@@ -221,14 +221,14 @@ def vmalloc_area_node(m: Machine, vm: VmStruct, gfp: int, page_shift: int) -> bo
     if len(vm.pages) != nr_small_pages:
         what = f"vmalloc error: size {size}, page order {vm.page_order}, failed to allocate pages"
         return give_up(m, vm, gfp, page_shift, what)
-    writes = pgtable.vmap_pages_range(m, vm.addr, vm.pages, page_shift, gfp)
+    writes = vmap_pages_range(m, vm.addr, vm.pages, page_shift, gfp)
     if writes is None:
         return give_up(m, vm, gfp, page_shift, f"vmalloc error: size {size}, failed to map pages")
     vm.page_table_writes = writes
     return True
 
 
-def give_up(m: Machine, vm: VmStruct, gfp: int, page_shift: int, what: str) -> bool:
+def give_up(m: Kernel, vm: VmStruct, gfp: int, page_shift: int, what: str) -> bool:
     """Report what failed and give back what was had; small pages may still do where huge ones did not.
 
     The kernel has added __GFP_NOWARN by now and so swallows its own report. Here it is printed when there is
@@ -241,7 +241,7 @@ def give_up(m: Machine, vm: VmStruct, gfp: int, page_shift: int, what: str) -> b
     return False
 
 
-def alloc_page_array(m: Machine, array_size: int, gfp: int, caller: str) -> int | None:
+def alloc_page_array(m: Kernel, array_size: int, gfp: int, caller: str) -> int | None:
     """Room for the list of an area's pages: itself a vmalloc area when the list is longer than a page."""
     if array_size <= PAGE_SIZE:
         return slab_common.kmalloc(m, array_size, gfp)
@@ -249,7 +249,7 @@ def alloc_page_array(m: Machine, array_size: int, gfp: int, caller: str) -> int 
     return None if nested is None else nested.addr
 
 
-def vm_area_alloc_pages(m: Machine, gfp: int, order: int, nr_pages: int) -> list[int]:
+def vm_area_alloc_pages(m: Kernel, gfp: int, order: int, nr_pages: int) -> list[int]:
     """Frames for an area, as many as can be had. Kernel: vm_area_alloc_pages
 
     Single pages come a hundred at a time, which holds the per-CPU list only once for each hundred; when a
@@ -279,7 +279,7 @@ def vm_area_alloc_pages(m: Machine, gfp: int, order: int, nr_pages: int) -> list
     return pages
 
 
-def split_page(m: Machine, pfn: int, order: int) -> None:
+def split_page(m: Kernel, pfn: int, order: int) -> None:
     """Make a block's frames independent pages, each with its own count. Kernel: mm/page_alloc.c split_page"""
     block = m.pages[pfn]
     block.order = 0
@@ -288,7 +288,7 @@ def split_page(m: Machine, pfn: int, order: int) -> None:
         m.pages[frame] = Page(frame, 0, block.flags, block.gfp, block.state, block.task, block.seq)
 
 
-def own_pages(m: Machine, vm: VmStruct) -> None:
+def own_pages(m: Kernel, vm: VmStruct) -> None:
     """Note on the frames where vmalloc maps them: `private` counts pages from VMALLOC_START."""
     place = vm.addr - m.vmap.vmalloc_start >> PAGE_SHIFT
     pages = m.pages
@@ -317,7 +317,7 @@ def ascending_runs(pages: Sequence[int]) -> Iterator[tuple[int, int]]:
 # -- freeing ---------------------------------------------------------------------------------------
 
 
-def vfree(m: Machine, addr: int) -> None:
+def vfree(m: Kernel, addr: int) -> None:
     """Free an area: its pages now, its addresses at the next purge. Kernel: vfree
 
     In an interrupt it is left to a kernel worker, which may sleep; the worker is run before the call returns.
@@ -338,7 +338,7 @@ def vfree(m: Machine, addr: int) -> None:
     m.context = context
 
 
-def kvfree(m: Machine, addr: int) -> None:
+def kvfree(m: Kernel, addr: int) -> None:
     """Free what kvmalloc returned: the address tells which of the two it was. Kernel: mm/util.c kvfree"""
     if is_vmalloc_addr(m, addr):
         vfree(m, addr)
@@ -346,7 +346,7 @@ def kvfree(m: Machine, addr: int) -> None:
         slab_common.kfree(m, addr)
 
 
-def vunmap(m: Machine, addr: int) -> None:
+def vunmap(m: Kernel, addr: int) -> None:
     """Unmap the area that an address lies in and free its pages. Kernel: __vunmap
 
     An address in the middle of an area frees the whole of it. A range that the kernel took before the
@@ -383,7 +383,7 @@ def vunmap(m: Machine, addr: int) -> None:
     slab_common.kfree(m, vm.object)
 
 
-def free_vmalloc_page(m: Machine, pfn: int) -> None:
+def free_vmalloc_page(m: Kernel, pfn: int) -> None:
     """Drop the area's reference on a page; with someone else's it lives on as an ordinary page."""
     page = m.pages.get(pfn)
     if page is not None and page.refcount > 1 and page.state == "vmalloc":
@@ -391,12 +391,59 @@ def free_vmalloc_page(m: Machine, pfn: int) -> None:
         page.private = 0
         if m.changed is not None:
             m.changed.append((pfn, 1, page.shown))
-    swap.free_pages(m, pfn, 0)
+    page_free.free_pages(m, pfn, 0)
 
 
-def remove_vm_area(m: Machine, vm: VmStruct) -> None:
+def remove_vm_area(m: Kernel, vm: VmStruct) -> None:
     """Take an area out of the busy ones; its addresses wait for the purge. Kernel: remove_vm_area"""
     printk.might_sleep(m, "mm/vmalloc.c", 2663)
     va = m.vmap.busy.find(vm.addr)
     assert va is not None
     vmap_area.free_vmap_area_noflush(m, va)
+
+
+def vmap_pages_range(m: Kernel, addr: int, pages: Sequence[int], page_shift: int, gfp: int) -> int | None:
+    """Map frames one after another from an address on. Kernel: vmap_pages_range
+
+    pages: frame of each 4 KiB. page_shift: 12, or 21 to map 2 MiB by one entry of the level above. gfp: the
+    caller's mask, of which only the ban on I/O or file systems reaches the tables. Returns how many entries
+    were written in all levels, or None where there was no memory for a table.
+    """
+    table_gfp = GFP_PGTABLE_KERNEL & ~nested_restriction(gfp)
+    start, end = addr, addr + (len(pages) << PAGE_SHIFT)
+    writes = 0
+    while addr < end:
+        following = min((addr | (PMD_SIZE - 1)) + 1, end)
+        if has_static_pmd_table(m, addr):
+            written = 0
+        elif (new := alloc_table(m, addr, PUD_SHIFT, table_gfp)) is None:
+            return None
+        else:
+            written = new
+        if page_shift == PMD_SHIFT:
+            free_pte_table(m, addr)
+            written += 1
+        elif (new := alloc_table(m, addr, PMD_SHIFT, table_gfp)) is None:
+            return None
+        else:
+            written += new + (following - addr >> PAGE_SHIFT)
+        writes += written
+        addr = following
+    if m.trace is not None:
+        m.trace.mapped(start, len(pages), page_shift, writes)
+    return writes
+
+
+def free_pte_table(m: Kernel, addr: int) -> None:
+    """A huge entry takes the place of an empty table of small ones. Kernel: pmd_free_pte_page"""
+    pfn = m.vmap.page_tables.pop((PMD_SHIFT, addr >> PMD_SHIFT), None)
+    if pfn is not None:
+        page_free.free_pages(m, pfn, 0)
+
+
+def nested_restriction(gfp: int) -> int:
+    """The bits that a caller under NOFS or NOIO keeps from those it calls. Kernel: memalloc_nofs_save"""
+    allowed = gfp & (gfp_masks.__GFP_FS | gfp_masks.__GFP_IO)
+    if allowed == gfp_masks.__GFP_IO:
+        return gfp_masks.__GFP_FS
+    return 0 if allowed else gfp_masks.__GFP_IO | gfp_masks.__GFP_FS

@@ -18,7 +18,7 @@ from app.mm import printk, slub
 from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
     from app.mm.vmalloc import VmStruct
 
 LAZY_MAX_PAGES: Final = (32 << 20) >> PAGE_SHIFT
@@ -264,7 +264,7 @@ class VmapSpace:
 # -- taking a range --------------------------------------------------------------------------------
 
 
-def alloc_vmap_area(m: Machine, size: int, align: int, vstart: int, vend: int, gfp: int) -> VmapArea | None:
+def alloc_vmap_area(m: Kernel, size: int, align: int, vstart: int, vend: int, gfp: int) -> VmapArea | None:
     """Reserve a range of addresses. Kernel: alloc_vmap_area
 
     When the addresses run out, the lazily freed ones are purged and the search is made once more. Returns
@@ -292,7 +292,7 @@ def alloc_vmap_area(m: Machine, size: int, align: int, vstart: int, vend: int, g
     return None
 
 
-def reserve(m: Machine, size: int, align: int, vstart: int, vend: int) -> int | None:
+def reserve(m: Kernel, size: int, align: int, vstart: int, vend: int) -> int | None:
     """Cut a range out of the lowest free one that holds it. Kernel: __alloc_vmap_area"""
     free = m.vmap.free
     va = free.lowest_match(size, align, vstart)
@@ -320,14 +320,14 @@ def reserve(m: Machine, size: int, align: int, vstart: int, vend: int) -> int | 
     return address
 
 
-def take_preloaded(m: Machine) -> int | None:
+def take_preloaded(m: Kernel) -> int | None:
     """The structure for the other half of a range cut in its middle, put aside while one could wait."""
     spare = m.vmap.preload[m.cpu]
     m.vmap.preload[m.cpu] = None
     return alloc_object(m, gfp_masks.GFP_NOWAIT) if spare is None else spare
 
 
-def alloc_object(m: Machine, gfp: int) -> int | None:
+def alloc_object(m: Kernel, gfp: int) -> int | None:
     """A structure from the slab cache `vmap_area`; None without memory.
 
     An i386 recording does not show this cache. Its machine gets the structures from nowhere, as 0.
@@ -336,7 +336,7 @@ def alloc_object(m: Machine, gfp: int) -> int | None:
     return 0 if cache is None else slub.kmem_cache_alloc(m, cache, gfp)
 
 
-def free_object(m: Machine, address: int) -> None:
+def free_object(m: Kernel, address: int) -> None:
     """Give a structure back. One older than the machine's first dump is in a slab that nobody can name."""
     cache = m.caches.get(CACHE)
     if address and cache is not None:
@@ -346,7 +346,7 @@ def free_object(m: Machine, address: int) -> None:
 # -- giving it back --------------------------------------------------------------------------------
 
 
-def free_vmap_area_noflush(m: Machine, va: VmapArea) -> None:
+def free_vmap_area_noflush(m: Kernel, va: VmapArea) -> None:
     """Put an unmapped range aside until the next purge. Kernel: free_vmap_area_noflush"""
     m.vmap.busy.unlink(va)
     va.vm = None
@@ -357,7 +357,7 @@ def free_vmap_area_noflush(m: Machine, va: VmapArea) -> None:
         free_object(m, merged.object)
 
 
-def lazy_max_pages(m: Machine) -> int:
+def lazy_max_pages(m: Kernel) -> int:
     """How many pages of addresses may wait. Kernel: lazy_max_pages
 
     More CPUs make a TLB flush dearer, so more is gathered for each.
@@ -365,7 +365,7 @@ def lazy_max_pages(m: Machine) -> int:
     return m.model.cpus.bit_length() * LAZY_MAX_PAGES
 
 
-def purge_vmap_area_lazy(m: Machine) -> None:
+def purge_vmap_area_lazy(m: Kernel) -> None:
     """Flush the TLBs once and make all waiting ranges free. Kernel: __purge_vmap_area_lazy"""
     space = m.vmap
     waiting = list(space.purge)
@@ -378,13 +378,13 @@ def purge_vmap_area_lazy(m: Machine) -> None:
             free_object(m, merged.object)
 
 
-def vm_unmap_aliases(m: Machine) -> None:
+def vm_unmap_aliases(m: Kernel) -> None:
     """Purge on request: then no page is still mapped in a freed range. Kernel: vm_unmap_aliases"""
     printk.might_sleep(m, "mm/vmalloc.c", 2214)
     purge_vmap_area_lazy(m)
 
 
-def drain_vmap_work(m: Machine) -> None:
+def drain_vmap_work(m: Kernel) -> None:
     """Purge when too much waits. Kernel: drain_vmap_area_work
 
     A kernel worker does it a moment later; here it is done before the call that made it necessary returns.

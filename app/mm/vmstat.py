@@ -8,28 +8,26 @@ counts them, and all others are 0 for ever, but stand in their place, because pr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING
 
-from app.mm import pgtable
-from app.mm.document import Document
+from app.mm.memory_model import PUD_SHIFT
 from app.mm.slab import SLAB_RECLAIM_ACCOUNT
-from app.mm.vmstat_text import VM_EVENTS, ZONES, names, zone_names
+from app.mm.vmstat_text import ZONES, zone_names
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
     from app.mm.mmzone import Zone
 
-MAX_EVENTS: Final = 1 << 63
 
 # -- counting ----------------------------------------------------------------------------------
 
 
-def count_vm_events(m: Machine, event: str, delta: int = 1) -> None:
+def count_vm_events(m: Kernel, event: str, delta: int = 1) -> None:
     """Count something that has happened, under its name in /proc/vmstat. Kernel: count_vm_events"""
     m.vm_events[event] = m.vm_events.get(event, 0) + delta
 
 
-def count_zid_vm_event(m: Machine, event: str, zid: int) -> None:
+def count_zid_vm_event(m: Kernel, event: str, zid: int) -> None:
     """Count something that is counted for each kind of zone. Kernel: __count_zid_vm_events"""
     suffixes = {name: suffix for _, name, suffix in ZONES}
     count_vm_events(m, f"{event}_{suffixes[zone_names(m)[zid]]}")
@@ -54,7 +52,7 @@ def zone_page_state(zone: Zone) -> dict[str, int]:
     }
 
 
-def node_page_state(m: Machine, nid: int) -> dict[str, int]:
+def node_page_state(m: Kernel, nid: int) -> dict[str, int]:
     """The counters of a node that are not zero for ever, in pages. Kernel: node_page_state_pages
 
     What kmalloc passes through to the page allocator counts as slab memory too, though it is in no slab. A
@@ -75,7 +73,7 @@ def node_page_state(m: Machine, nid: int) -> dict[str, int]:
     }
 
 
-def nr_page_table_pages(m: Machine, nid: int) -> int:
+def nr_page_table_pages(m: Kernel, nid: int) -> int:
     """Page-table pages of a node. Kernel: NR_PAGETABLE
 
     Of the kernel's own tables only those of the middle level are counted: the lowest ones come from
@@ -83,12 +81,12 @@ def nr_page_table_pages(m: Machine, nid: int) -> int:
     """
     tables = m.vmap.page_tables
     return sum(
-        shift == pgtable.PUD_SHIFT and pfn is not None and m.zone_of(pfn).nid == nid
+        shift == PUD_SHIFT and pfn is not None and m.zone_of(pfn).nid == nid
         for (shift, _), pfn in tables.items()
     )
 
 
-def global_node_page_state(m: Machine) -> dict[str, int]:
+def global_node_page_state(m: Kernel) -> dict[str, int]:
     """The counters of all nodes together."""
     total: dict[str, int] = {}
     for node in m.nodes:
@@ -97,7 +95,7 @@ def global_node_page_state(m: Machine) -> dict[str, int]:
     return total
 
 
-def global_zone_page_state(m: Machine) -> dict[str, int]:
+def global_zone_page_state(m: Kernel) -> dict[str, int]:
     """The counters of all zones together."""
     total: dict[str, int] = {}
     for zone in m.zones:
@@ -106,7 +104,7 @@ def global_zone_page_state(m: Machine) -> dict[str, int]:
     return total
 
 
-def all_vm_events(m: Machine) -> dict[str, int]:
+def all_vm_events(m: Kernel) -> dict[str, int]:
     """The events that have happened. Kernel: all_vm_events"""
     events = dict(m.vm_events)
     suffixes = {name: suffix for _, name, suffix in ZONES}
@@ -114,35 +112,3 @@ def all_vm_events(m: Machine) -> dict[str, int]:
         name = f"pgalloc_{suffixes[zone.name]}"
         events[name] = events.get(name, 0) + zone.pgalloc
     return events
-
-
-# -- in a dump ---------------------------------------------------------------------------------
-
-
-def dump_vmstat(m: Machine) -> dict[str, Any]:
-    """The counters that are kept and not worked out."""
-    return {
-        "vm_events": dict(sorted(m.vm_events.items())),
-        "zones": [
-            [zone.nr_alloc, zone.pgalloc, zone.numa_miss, zone.numa_foreign, zone.numa_other]
-            for zone in m.zones
-        ],
-        "nr_large_kmalloc": [node.nr_large_kmalloc for node in m.nodes],
-    }
-
-
-def load_vmstat(m: Machine, doc: Document) -> None:
-    """The counters of a dump; a recording has none, so they count from there."""
-    known = names(m, VM_EVENTS)
-    for name, value in doc.get("vm_events", {}).items():
-        if name not in known:
-            value.fault("an event of /proc/vmstat")
-        m.vm_events[name] = value.int(0, MAX_EVENTS)
-    if doc.has("zones"):
-        for zone, entry in zip(m.zones, doc["zones"].list(len(m.zones), exactly=len(m.zones)), strict=True):
-            counters = entry.ints(0, MAX_EVENTS, 5, exactly=5)
-            zone.nr_alloc, zone.pgalloc, zone.numa_miss, zone.numa_foreign, zone.numa_other = counters
-    if doc.has("nr_large_kmalloc"):
-        pages = doc["nr_large_kmalloc"].ints(-MAX_EVENTS, MAX_EVENTS, len(m.nodes), exactly=len(m.nodes))
-        for node, nr_pages in zip(m.nodes, pages, strict=True):
-            node.nr_large_kmalloc = nr_pages

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 # The kernels that were recorded, by the options that are to be seen in /proc.
 DEBIAN_I386: Final = frozenset((
@@ -113,7 +113,7 @@ VM_EVENTS: Final[Names] = (
 )
 
 
-def config(m: Machine) -> frozenset[str]:
+def config(m: Kernel) -> frozenset[str]:
     """Options that the machine's kernel was built with.
 
     A machine made from a profile runs Debian's kernel; so does a dump, unless its release says that it is the
@@ -124,13 +124,13 @@ def config(m: Machine) -> frozenset[str]:
     return DEBIAN_I386 if m.model.arch == "i386" else DEBIAN_X86_64
 
 
-def zone_names(m: Machine) -> list[str]:
+def zone_names(m: Kernel) -> list[str]:
     """The kinds of zone that the kernel knows, by index, whether or not the machine has memory for them."""
     options = config(m)
     return [name for option, name, _ in ZONES if not option or option in options]
 
 
-def names(m: Machine, groups: Names) -> list[str]:
+def names(m: Kernel, groups: Names) -> list[str]:
     """The names of a table that exist on this machine, in order."""
     options = config(m)
     suffixes = [suffix for option, _, suffix in ZONES if not option or option in options]

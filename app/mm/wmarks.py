@@ -21,7 +21,7 @@ from app.mm.mmzone import (
 )
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 MIN_FREE_KBYTES: Final = (128, 262144)
 HIGHMEM_MIN_PAGES: Final = (32, 128)
@@ -33,7 +33,7 @@ HUGEPAGE_MIN_PAGES: Final = 512 << (20 - PAGE_SHIFT)
 KB_SHIFT: Final = PAGE_SHIFT - 10
 
 
-def init_per_zone_wmark_min(m: Machine, *, hugepages: bool = False) -> None:
+def init_per_zone_wmark_min(m: Kernel, *, hugepages: bool = False) -> None:
     """Size everything for the first time, from the memory at hand in mid-boot.
 
     hugepages: whether transparent huge pages are asked for; below 512 MiB the kernel does not set them up.
@@ -47,7 +47,7 @@ def init_per_zone_wmark_min(m: Machine, *, hugepages: bool = False) -> None:
         set_recommended_min_free_kbytes(m, hugepages=hugepages)
 
 
-def is_highmem(m: Machine, zone: Zone) -> bool:
+def is_highmem(m: Kernel, zone: Zone) -> bool:
     """Whether the kernel has no lasting address for the zone's frames. Kernel: is_highmem"""
     return zone.start_pfn >= m.model.max_low_pfn
 
@@ -55,7 +55,7 @@ def is_highmem(m: Machine, zone: Zone) -> bool:
 # -- watermarks ----------------------------------------------------------------------------------------------
 
 
-def nr_free_buffer_pages(m: Machine) -> int:
+def nr_free_buffer_pages(m: Kernel) -> int:
     """Frames above the high marks of all zones that GFP_USER may use. Kernel: nr_free_buffer_pages"""
     highest = m.zone_index["Normal"]
     sizes = (
@@ -66,7 +66,7 @@ def nr_free_buffer_pages(m: Machine) -> int:
     return sum(size for size in sizes if size > 0)
 
 
-def calculate_min_free_kbytes(m: Machine) -> int:
+def calculate_min_free_kbytes(m: Kernel) -> int:
     """What the kernel keeps free for those who cannot wait, in kilobytes. Kernel: calculate_min_free_kbytes
 
     It grows with the square root of memory: a machine of four times the size does not have four times the
@@ -76,7 +76,7 @@ def calculate_min_free_kbytes(m: Machine) -> int:
     return max(MIN_FREE_KBYTES[0], min(isqrt(lowmem_kbytes * 16), MIN_FREE_KBYTES[1]))
 
 
-def setup_per_zone_wmarks(m: Machine) -> None:
+def setup_per_zone_wmarks(m: Kernel) -> None:
     """Divide `min_free_kbytes` among the zones and set the marks above it. Kernel: setup_per_zone_wmarks
 
     A boost that earlier steals have left is forgotten, and the per-CPU limits follow the low mark.
@@ -97,7 +97,7 @@ def setup_per_zone_wmarks(m: Machine) -> None:
         zone_set_pageset_high_and_batch(m, zone)
 
 
-def set_recommended_min_free_kbytes(m: Machine, *, hugepages: bool) -> None:
+def set_recommended_min_free_kbytes(m: Kernel, *, hugepages: bool) -> None:
     """Size the reserve again when huge pages are set up. Kernel: khugepaged.c set_recommended_min_free_kbytes
 
     hugepages: whether transparent huge pages are on. Without them this only repeats the calculation, now
@@ -116,7 +116,7 @@ def set_recommended_min_free_kbytes(m: Machine, *, hugepages: bool) -> None:
 # -- reserves ------------------------------------------------------------------------------------------------
 
 
-def setup_per_zone_lowmem_reserve(m: Machine) -> None:
+def setup_per_zone_lowmem_reserve(m: Kernel) -> None:
     """What each zone keeps from requests that could use a higher zone. Kernel: setup_per_zone_lowmem_reserve
 
     `lowmem_reserve[j]` holds for a request whose highest zone is j. It grows with the memory in between:
@@ -136,7 +136,7 @@ def setup_per_zone_lowmem_reserve(m: Machine) -> None:
             zone.lowmem_reserve[upper] = above // ratio
 
 
-def totalreserve_pages(m: Machine, nid: int) -> int:
+def totalreserve_pages(m: Kernel, nid: int) -> int:
     """Frames of a node that user memory should not count on. Kernel: calculate_totalreserve_pages"""
     return sum(
         min(
@@ -161,7 +161,7 @@ def zone_batchsize(zone: Zone) -> int:
     return (1 << (batch.bit_length() - 1)) - 1
 
 
-def zone_highsize(m: Machine, zone: Zone, batch: int) -> int:
+def zone_highsize(m: Kernel, zone: Zone, batch: int) -> int:
     """How many frames a CPU's lists of the zone may hold. Kernel: zone_highsize
 
     All CPUs near the zone together may hold its low mark, so that full lists alone do not wake kswapd; or a
@@ -175,7 +175,7 @@ def zone_highsize(m: Machine, zone: Zone, batch: int) -> int:
     return max(total_pages // nr_split_cpus, batch << 2)
 
 
-def zone_set_pageset_high_and_batch(m: Machine, zone: Zone) -> None:
+def zone_set_pageset_high_and_batch(m: Kernel, zone: Zone) -> None:
     """Set the limits of every CPU's lists of a zone. Kernel: zone_set_pageset_high_and_batch
 
     Where the machine stays on its boot pagesets, every page goes straight through the lists to the buddy
@@ -201,7 +201,7 @@ def calculate_normal_threshold(zone: Zone, online_cpus: int) -> int:
     return min(MAX_STAT_THRESHOLD, 2 * online_cpus.bit_length() * (1 + mem.bit_length()))
 
 
-def refresh_zone_stat_thresholds(m: Machine) -> None:
+def refresh_zone_stat_thresholds(m: Kernel) -> None:
     """Set the thresholds, and note zones whose marks the sum of all differences could hide.
 
     Kernel: refresh_zone_stat_thresholds

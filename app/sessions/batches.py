@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from time import perf_counter, thread_time
 from typing import Any, Final
 
-from app.mm.calls import NAME, Call, Named
-from app.mm.errors import BadArgument, Faults, TaskBlocked
-from app.mm.vocabulary import CALLS
+from app.errors import BadArgument, Faults, TaskBlocked
+from app.machine.calls import NAME, Call, Named
+from app.machine.vocabulary import CALLS
 from app.sessions import bounds, weight
 from app.sessions.access import Principal
 from app.sessions.answers import Applied, BatchItem

@@ -15,7 +15,7 @@ from functools import partial
 from itertools import accumulate, pairwise
 from typing import Any, Final
 
-from app.mm.calls import BlockList, Lists, Named
+from app.machine.calls import BlockList, Lists, Named
 from app.store import Connection, Store, lists
 from app.store.lists import StoredList
 

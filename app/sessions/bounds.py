@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
 
 # Bytes of JSON of one call's arguments.
 ARGUMENTS: Final = 64 << 10

@@ -7,8 +7,8 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-from app.mm import calltext
-from app.mm.vocabulary import CALLS
+from app.machine import calltext
+from app.machine.vocabulary import CALLS
 
 LONGEST: Final = 160
 COUNTED: Final = 16  # runs: longer lists are counted before they are written

@@ -16,10 +16,10 @@ from typing import Any, Final
 
 from pydantic_core import to_json
 
-from app.mm import changes
-from app.mm.calls import Call
+from app.machine import changes
+from app.machine.calls import Call
+from app.machine.outcome import Outcome, SeenPage
 from app.mm.memory_model import MemoryModel
-from app.mm.outcome import Outcome, SeenPage
 
 RARE: Final = ("object", "area", "runs", "woken", "deadlock")
 NONE: Final = (None,) * len(RARE)

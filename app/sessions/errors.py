@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.mm.errors import Location, TaskBlocked
+from app.errors import Location, TaskBlocked
 from app.store import Busy, StorageFull
 
 __all__ = [

@@ -13,10 +13,10 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from app.mm import changes
-from app.mm.calls import BlockList
-from app.mm.machine import Machine
-from app.mm.outcome import Outcome
+from app.machine import changes
+from app.machine.calls import BlockList
+from app.machine.machine import Machine
+from app.machine.outcome import Outcome
 from app.sessions import blocklists
 from app.sessions.encoding import LISTS
 from app.sessions.errors import NotFound

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from app.mm.trace import Trace
+from app.machine.trace import Trace
 from app.sessions.errors import NotFound
 from app.sessions.past import Past
 from app.store import Connection, journal

@@ -15,9 +15,9 @@ from typing import IO, Any, Final, NamedTuple
 from pydantic_core import from_json
 
 from app import slicedjson
-from app.mm.calltext import Malformed
-from app.mm.errors import BadArgument, Fault
-from app.mm.machine import Machine
+from app.errors import BadArgument, Fault
+from app.machine.calltext import Malformed
+from app.machine.machine import Machine
 from app.sessions import naming, opening
 from app.sessions.errors import LimitReached
 from app.sessions.exporting import FORMAT, WITH_LISTS

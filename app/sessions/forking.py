@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from concurrent.futures import Future
 from typing import Final, NamedTuple
 
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
 from app.sessions import blocklists, lineage, queries
 from app.sessions.access import Principal, Right
 from app.sessions.answers import SessionInfo

@@ -17,8 +17,8 @@ from typing import IO, Final
 from pydantic_core import to_json
 
 from app.collector import gc_paused
-from app.mm.calls import Named
-from app.mm.machine import ENGINE
+from app.machine.calls import Named
+from app.machine.machine import ENGINE
 from app.sessions import blocklists, exported, naming, queries, snapshots
 from app.sessions.answers import SessionInfo
 from app.sessions.encoding import short

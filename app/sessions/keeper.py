@@ -8,7 +8,7 @@ from collections.abc import Iterable, Sequence
 from concurrent.futures import Executor
 from typing import Final
 
-from app.mm.machine import ENGINE, Machine
+from app.machine.machine import ENGINE, Machine
 from app.sessions import snapshots
 from app.sessions.live import Live
 from app.sessions.past import Past

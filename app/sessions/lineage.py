@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
 from app.sessions import blocklists
 from app.sessions.answers import BatchItem
 from app.sessions.errors import LimitReached, NotFound

@@ -11,12 +11,12 @@ from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
-from app.mm import calls
-from app.mm.calls import Call, Lists, Named, no_lists
-from app.mm.errors import NoRoom, TaskBlocked
-from app.mm.machine import ENGINE, Machine
-from app.mm.outcome import Outcome
-from app.mm.vocabulary import CALLS
+from app.errors import NoRoom, TaskBlocked
+from app.machine import calls
+from app.machine.calls import Call, Lists, Named, no_lists
+from app.machine.machine import ENGINE, Machine
+from app.machine.outcome import Outcome
+from app.machine.vocabulary import CALLS
 from app.sessions import blocklists, bounds, snapshots, turns
 from app.sessions.answers import Applied
 from app.sessions.encoding import encode

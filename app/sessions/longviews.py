@@ -5,10 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
-    from app.mm.frame_states import FrameStates
+    from app.machine.frame_states import FrameStates
     from app.sessions.live import Live
 
-# The most work of one look on the writer's thread, as `app.mm.show_cost` counts it: about five milliseconds.
+# The most work of one look on the writer's thread, as `app.machine.show_cost` counts it: about five
+# milliseconds.
 SHORT: Final = 2_000
 
 

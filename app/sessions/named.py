@@ -5,8 +5,8 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from app.mm.calls import JSON_INT_MAX, MAX_REPEAT, NAME, Named
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
+from app.machine.calls import JSON_INT_MAX, MAX_REPEAT, NAME, Named
 from app.mm.memory_model import MemoryModel
 from app.mm.mmzone import MAX_ORDER
 

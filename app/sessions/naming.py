@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app import text
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
 
 NAME_LENGTH: Final = 100
 

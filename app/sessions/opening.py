@@ -9,10 +9,10 @@ from types import MappingProxyType
 from typing import Any
 
 from app.collector import gc_paused
-from app.mm import boot
-from app.mm.calls import Named
-from app.mm.errors import BadArgument
-from app.mm.machine import Machine
+from app.errors import BadArgument
+from app.machine import boot
+from app.machine.calls import Named
+from app.machine.machine import Machine
 from app.sessions import blocklists, lineage, snapshots
 from app.sessions.errors import NotFound
 from app.sessions.lineage import Stretch

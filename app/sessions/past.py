@@ -15,9 +15,9 @@ from typing import Final
 from pydantic_core import from_json
 
 from app.collector import gc_paused
-from app.mm.calls import Call
-from app.mm.machine import Machine
-from app.mm.outcome import Outcome
+from app.machine.calls import Call
+from app.machine.machine import Machine
+from app.machine.outcome import Outcome
 from app.sessions import blocklists, lineage, snapshots
 from app.sessions.errors import Conflict, NotFound
 from app.sessions.lineage import Stretch

@@ -6,7 +6,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
-from app.mm.calls import Named
+from app.machine.calls import Named
 from app.sessions.access import CLOSED, HELD, LOCKED, Principal, Right, require
 from app.sessions.answers import SessionInfo
 from app.sessions.errors import Conflict, LimitReached, NotFound

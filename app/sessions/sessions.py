@@ -18,10 +18,10 @@ from typing import IO, Any, Concatenate, Final, ParamSpec, TypeVar
 from pydantic_core import from_json, to_json
 
 from app.collector import gc_paused
-from app.mm.calls import Named
-from app.mm.errors import BadArgument
-from app.mm.machine import ENGINE, Machine
-from app.mm.vocabulary import CALLS
+from app.errors import BadArgument
+from app.machine.calls import Named
+from app.machine.machine import ENGINE, Machine
+from app.machine.vocabulary import CALLS
 from app.sessions import (
     eventlists,
     explaining,
@@ -413,9 +413,9 @@ class Sessions:
     ) -> T:
         """What a function says of the machine now, however long it takes.
 
-        cost: about how much work that is, as `app.mm.show_cost` counts it. A short look is made as `read`
-        does. A long one would hold up everybody's calls, so it is made as `past` does, on a machine that is
-        rebuilt beside; a map that was painted for it is then given to the open machine.
+        cost: about how much work that is, as `app.machine.show_cost` counts it. A short look is made as
+        `read` does. A long one would hold up everybody's calls, so it is made as `past` does, on a machine
+        that is rebuilt beside; a map that was painted for it is then given to the open machine.
         """
 
         def short(live: Live) -> T | Long:

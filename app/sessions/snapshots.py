@@ -11,8 +11,8 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from app.mm import boot
-from app.mm.machine import Machine
+from app.machine import boot
+from app.machine.machine import Machine
 from app.store import Store, sessions, states
 from app.store.states import State
 

@@ -13,9 +13,9 @@ from typing import Final, NamedTuple
 from pydantic_core import from_json, to_json
 
 from app.collector import gc_paused
-from app.mm import boot
-from app.mm.errors import BadArgument
-from app.mm.machine import ENGINE, Machine
+from app.errors import BadArgument
+from app.machine import boot
+from app.machine.machine import ENGINE, Machine
 from app.sessions import blocklists, snapshots
 from app.sessions.encoding import short
 from app.sessions.errors import NotFound

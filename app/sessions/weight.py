@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.mm import runs as block_runs
-from app.mm.calls import Call, ListOf, Named, Reference
-from app.mm.machine import Machine
+from app.machine import runs as block_runs
+from app.machine.calls import Call, ListOf, Named, Reference
+from app.machine.machine import Machine
 from app.mm.memory_model import PAGE_SHIFT
 
 # Blocks, or pages where each is mapped by itself: some ten milliseconds.

@@ -9,8 +9,8 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from app.mm.calls import Named
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
+from app.machine.calls import Named
 from app.sessions import lineage
 from app.sessions.access import Principal, Right, require, require_free
 from app.sessions.answers import Applied, BatchItem

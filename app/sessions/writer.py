@@ -23,8 +23,8 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Final, NamedTuple
 
-from app.mm.errors import BadArgument, TaskBlocked
-from app.mm.machine import Machine
+from app.errors import BadArgument, TaskBlocked
+from app.machine.machine import Machine
 from app.sessions import blocklists
 from app.sessions.batches import Progress, Single
 from app.sessions.errors import (

@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Final
 from urllib.parse import parse_qsl, quote_plus, urlencode
 
-from app.mm.numerals import unsigned
+from app.numerals import unsigned
 
 PANELS: Final = ("lists", "slab", "vmalloc", "tasks", "log", "proc")
 BIGGEST: Final = 1 << 40

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from app.errors import BadArgument
 from app.labs import Person
-from app.mm.errors import BadArgument
 from app.sessions import NotFound
 from app.web.asking import asker, labs_of
 from app.web.contexts import Link

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.mm.vocabulary import CALLS, CONTEXTS, SYSCTLS, Arg, CallSpec
+from app.machine.vocabulary import CALLS, CONTEXTS, SYSCTLS, Arg, CallSpec
 from app.web import fields, recipes
 from app.web.address import Address
 from app.web.contexts import CallForm, FieldView, Link, Refusal

@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, ClassVar
 
-from app.mm.vocabulary import CallSpec
+from app.machine.vocabulary import CallSpec
 from app.web.preferences import Preferences
 
 if TYPE_CHECKING:

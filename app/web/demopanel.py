@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from app.demos import Demo, Library, Part, Step
 from app.demos.demo import LOOKS, VIEW_NUMBERS, VIEW_TEXTS
-from app.mm.profiles import DEFAULT_PROFILE
+from app.machine.profiles import DEFAULT_PROFILE
 from app.sessions import Principal, Sessions
 from app.web.address import PANELS, Address, number
 from app.web.contexts import Link, Refusal

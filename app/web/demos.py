@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.demos import Demo, Library
 from app.demos.playing import items
-from app.mm.errors import BadArgument, Fault
+from app.errors import BadArgument, Fault
 from app.sessions import NotFound
 from app.web import address
 from app.web.address import Address

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.mm import calltext
-from app.mm.vocabulary import Arg, CallSpec
+from app.machine import calltext
+from app.machine.vocabulary import Arg, CallSpec
 
 DEFAULTS: Final = {"gfp": "GFP_KERNEL", "flags": "GFP_KERNEL", "order": "0", "size": "64"}
 CALLER: Final = ("task", "cpu", "context")

@@ -136,7 +136,7 @@ def around(zone: Doc, pfn: int, shift: int) -> int:
 def map_view(
     zones: Sequence[Doc], zone: Doc, window: Window, doc: Doc, changed: Sequence[Sequence[Any]], here: Address
 ) -> MapView:
-    """doc: `app.mm.show.zonemap` of the window. changed: the last call's `[pfn, frames, state]` runs."""
+    """doc: `app.machine.show.zonemap` of the window. changed: the last call's `[pfn, frames, state]` runs."""
     cells = states(zone, window, doc)
     fill = doc["fill"]
     inside = [

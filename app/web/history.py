@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
 from app.web import address
 from app.web.address import Address
 from app.web.language import N_, _

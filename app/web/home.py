@@ -16,8 +16,8 @@ from starlette.responses import RedirectResponse, Response
 from app import slicedjson
 from app.collector import gc_paused
 from app.demos import Library
-from app.mm import boot
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
+from app.machine import boot
 from app.sessions import NotFound, Principal, Right, SessionInfo, Sessions, StorageFull
 from app.web import belonging, uploads, wording
 from app.web.address import number
@@ -290,7 +290,7 @@ def profiles() -> tuple[Mapping[str, Any], ...]:
 
 
 def profile_row(profile: Mapping[str, Any]) -> ProfileRow:
-    """profile: an entry of `app.mm.boot.profiles`."""
+    """profile: an entry of `app.machine.boot.profiles`."""
     cost = profile["frames"] * profile["struct_page_bytes"]
     return ProfileRow(
         name=profile["name"],

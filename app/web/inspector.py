@@ -36,7 +36,7 @@ def missing(pfn: int) -> Inspector:
 
 
 def inspector(doc: Doc, here: Address) -> Inspector:
-    """doc: `app.mm.show.page`."""
+    """doc: `app.machine.show.page`."""
     pfn, state = doc["pfn"], doc["state"]
     fields: Doc = doc["struct_page"]
     flags: Doc = fields["flags"]

@@ -6,8 +6,8 @@ from collections.abc import Mapping, Sequence
 from errno import errorcode
 from typing import Any, Final
 
+from app.machine.vocabulary import CALLS, CallSpec
 from app.mm.mmzone import MAX_ORDER
-from app.mm.vocabulary import CALLS, CallSpec
 from app.sessions.calling import BACKWARDS
 from app.web import recipes, shownrows, sleeping, wording
 from app.web.address import Address

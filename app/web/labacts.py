@@ -9,7 +9,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
 from app.web import address
 from app.web.asking import asker, labs_of
 from app.web.contexts import Link

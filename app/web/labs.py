@@ -10,11 +10,11 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from app.errors import BadArgument
 from app.labs import Copy, Lab, Machine, Person
 from app.labs.person import require_instructor
 from app.labs.rooms import EXPECTED
-from app.mm import show
-from app.mm.errors import BadArgument
+from app.machine import show
 from app.sessions import Busy, Conflict, NotFound, StorageFull
 from app.web import address, markdown, qr, wording
 from app.web.asking import asker, labs_of, public_address

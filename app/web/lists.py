@@ -25,7 +25,7 @@ PAGES_SHOWN: Final = 8
 
 
 def lists_panel(zone: Doc, here: Address) -> ListsPanel:
-    """zone: an entry of `app.mm.show.free_lists`."""
+    """zone: an entry of `app.machine.show.free_lists`."""
     counts = {(entry["type"], entry["order"]): entry["count"] for entry in zone["lists"]}
     seen = {entry["type"] for entry in zone["lists"]}
     types = [name for name in TYPES if name in ALWAYS_SHOWN or name in seen]

@@ -15,10 +15,10 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.labs import Place
-from app.mm import calltext
-from app.mm.calls import Named
-from app.mm.gfp import VALUE
-from app.mm.vocabulary import CALLS
+from app.machine import calltext
+from app.machine.calls import Named
+from app.machine.gfp_text import VALUE
+from app.machine.vocabulary import CALLS
 from app.sessions import (
     Applied,
     BatchItem,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from app.mm import show_cost
-from app.mm.machine import Machine
+from app.machine import show_cost
+from app.machine.machine import Machine
 from app.mm.proc import FILES, beginning
 from app.web import wording
 from app.web.address import Address

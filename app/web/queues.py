@@ -27,7 +27,7 @@ WORD: Final = 10
 
 
 def queues(sleepers: Sequence[Doc], locks: Sequence[Doc], here: Address) -> Queues:
-    """sleepers: `app.mm.show.sleepers`. locks: `app.mm.show.locks`, some of the pages that are locked."""
+    """sleepers: `show.sleepers`. locks: `show.locks`, some of the pages that are locked."""
     waiting = sorted((task for task in sleepers if task["waits_in"] != "kmap"), key=since)
     holders = {task["waiting_for"]: task["held_by"] for task in waiting}
     holders |= {lock["pfn"]: lock["held_by"] for lock in locks}

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Any, Final
 
-from app.mm import show, show_cost
-from app.mm.machine import Machine
+from app.machine import show, show_cost
+from app.machine.machine import Machine
 from app.web import procfiles, queues, slabgrid, things, vmspace
 from app.web.address import Address
 from app.web.framemap import Window, window_of, zone_to_show

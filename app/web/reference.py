@@ -10,9 +10,10 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
+from app.errors import BadArgument
+from app.machine import gfp_text
+from app.machine.vocabulary import CALLS, CallSpec
 from app.mm import gfp
-from app.mm.errors import BadArgument
-from app.mm.vocabulary import CALLS, CallSpec
 from app.web.advice import advice
 from app.web.asking import api_of
 from app.web.callform import GROUPS
@@ -51,7 +52,7 @@ async def gfp_page(request: Request, mask: str = "") -> Response:
         return RedirectResponse(f"/gfp?{urlencode({'mask': '|'.join(joined(ticked))})}", 303)
     typed = mask.strip() or "GFP_KERNEL"
     try:
-        value, error = gfp.parse(typed), None
+        value, error = gfp_text.parse(typed), None
     except BadArgument as refused:
         value, error = 0, of_pages(refused.faults[0].msg)
     return respond(
@@ -97,7 +98,7 @@ def example(spec: CallSpec, api: Api) -> str:
 
 def joined(flags: list[str]) -> list[str]:
     """Known names without those that another one already holds."""
-    values = {name: gfp.VALUE[name] for name in flags if name in gfp.VALUE}
+    values = {name: gfp_text.VALUE[name] for name in flags if name in gfp_text.VALUE}
     return [
         name
         for name, value in values.items()

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from app.mm.errors import BadArgument, NoRoom, TaskBlocked
+from app.errors import BadArgument, NoRoom, TaskBlocked
 from app.sessions import Busy, Conflict, Forbidden, LimitReached, NotFound, StorageFull, TooMany
 from app.web import wording
 from app.web.contexts import Faulty, Refusal

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from app.mm.machine import Machine
+from app.machine.machine import Machine
+from app.machine.slab_views import cache_view
 from app.mm.memory_model import PAGE_SIZE
-from app.mm.slab_views import cache_view
 from app.web import wording
 from app.web.address import Address
 from app.web.contexts import Link
@@ -35,7 +35,7 @@ def part_of(objects: int) -> int:
 
 
 def slab_grid(doc: Doc, here: Address) -> SlabGrid:
-    """doc: `app.mm.slab_views.cache_view`."""
+    """doc: `app.machine.slab_views.cache_view`."""
     first, part = here.slab or 0, part_of(doc["objs_per_slab"])
     return SlabGrid(
         cache=doc["name"],

@@ -6,10 +6,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from typing import Any, Final
 
-from app.mm import zonemap
-from app.mm.machine import Machine
+from app.machine import zonemap
+from app.machine.machine import Machine
+from app.machine.show import zones as zones_of
 from app.mm.mmzone import MAX_ORDER
-from app.mm.show import zones as zones_of
 from app.web.address import Address
 from app.web.contexts import Link
 from app.web.explain_contexts import Moment

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from app.mm.machine import Machine
-from app.mm.numerals import unsigned
-from app.mm.show_address import address_view
+from app.machine.machine import Machine
+from app.machine.show_address import address_view
+from app.numerals import unsigned
 from app.web import wording
 from app.web.address import Address
 from app.web.contexts import Action, Fact, Link

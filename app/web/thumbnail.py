@@ -13,8 +13,8 @@ from itertools import groupby
 from typing import Any, Final
 from weakref import WeakValueDictionary
 
-from app.mm import show
-from app.mm.machine import Machine
+from app.machine import show
+from app.machine.machine import Machine
 from app.sessions import Principal, Sessions
 from app.web import wording
 from app.web.language import _

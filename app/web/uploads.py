@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import IO, Any, Final
 
 from app import slicedjson
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
 from app.slicedjson import NotJson
 from app.web import wording
 from app.web.language import _

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.mm import calls, machine
-from app.mm.machine import Machine
+from app.machine import calls, machine
+from app.machine.machine import Machine
 from app.sessions import LOCAL, Sessions
 from app.settings import Settings
 from tests.support.factories import TINY, alloc, free, seqs, serving, settings_for

@@ -11,9 +11,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.api.openapi import FORMS
-from app.mm.calltext import parse_line
-from app.mm.outcome import VERDICTS
-from app.mm.vocabulary import CALLS, CallSpec
+from app.machine.calltext import parse_line
+from app.machine.outcome import VERDICTS
+from app.machine.vocabulary import CALLS, CallSpec
 from tests.support.served import BASE, build, listening
 from tests.support.two_labs import TwoLabs, make
 

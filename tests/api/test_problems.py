@@ -3,10 +3,10 @@
 import pytest
 from starlette.exceptions import HTTPException
 
+from app import errors as mm_errors
 from app.api.problems import PROBLEMS, Problem, Refusal, TooLarge, problem_of
-from app.mm import errors as mm_errors
-from app.mm.calltext import Malformed
-from app.mm.errors import BadArgument, Fault, NoRoom, TaskBlocked
+from app.errors import BadArgument, Fault, NoRoom, TaskBlocked
+from app.machine.calltext import Malformed
 from app.sessions import errors
 from app.sessions.errors import BatchBlocked, Busy, Conflict, Forbidden, LimitReached, NotFound, StorageFull
 

@@ -5,8 +5,9 @@ from pydantic import TypeAdapter
 from starlette.testclient import TestClient
 
 from app.api import models
+from app.machine import gfp_text
+from app.machine.vocabulary import CALLS
 from app.mm import gfp
-from app.mm.vocabulary import CALLS
 from tests.support.served import BASE, problem
 
 pytest_plugins = ("tests.support.clients",)
@@ -77,7 +78,7 @@ def test_a_mask_decoded(
     if names is not None:
         assert (document["names"], document["lecture"]) == (names, lecture)
     for spelling in (document["names"], document["lecture"]):
-        assert gfp.parse(spelling) == value
+        assert gfp_text.parse(spelling) == value
     assert {flag["name"] for flag in document["flags"]} == {
         n.name for n in gfp.NAMES if n.value & value == n.value
     }

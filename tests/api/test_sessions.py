@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.api import models
-from app.mm import boot
+from app.machine import boot
 from tests.support.served import BASE, problem
 
 pytest_plugins = ("tests.support.clients",)

@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from app.mm.machine import Machine
+from app.machine.machine import Machine
 from app.sessions import LOCAL, BatchItem, Sessions, snapshots
 from app.sessions.live import now
 from app.settings import Settings

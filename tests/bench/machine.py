@@ -11,11 +11,11 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import NamedTuple
 
-from app.mm import calls
-from app.mm.boot import boot
-from app.mm.machine import Machine
-from app.mm.trace import Trace
-from app.mm.vocabulary import CALLS
+from app.machine import calls
+from app.machine.boot import boot
+from app.machine.machine import Machine
+from app.machine.trace import Trace
+from app.machine.vocabulary import CALLS
 from app.recording import Replay, number
 from tests.bench.figures import Figure
 

@@ -7,9 +7,9 @@ import time
 from collections.abc import Callable, Iterator
 
 from app.collector import gc_paused
-from app.mm import boot, calls
-from app.mm.machine import Machine
-from app.mm.zonemap import zonemap
+from app.machine import boot, calls
+from app.machine.machine import Machine
+from app.machine.zonemap import zonemap
 from app.sessions import snapshots
 from app.store.states import State
 from tests.bench.figures import Figure

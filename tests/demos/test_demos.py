@@ -13,7 +13,8 @@ from app.demos import Library, Malformed, read
 from app.demos.demo import LOOKS
 from app.demos.expect import Unreadable, expectation, unmet
 from app.demos.playing import play
-from app.mm import boot, proc
+from app.machine import boot
+from app.mm import proc
 from app.sessions import LOCAL, Sessions
 from app.web.address import PANELS
 from tests.support.factories import serving, settings_for

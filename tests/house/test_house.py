@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tomllib
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
+from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -92,6 +93,8 @@ def test_contracts() -> None:
     ("module", "statement"),
     [
         ("mm/buddy", "import app.sessions"),
+        ("mm/buddy", "import app.machine"),
+        ("machine/machine", "import app.store"),
         ("store/journal", "import app.sessions"),
         ("sessions/live", "import app.api"),
         ("labs/rooms", "import app.main"),
@@ -103,7 +106,16 @@ def test_contracts() -> None:
 )
 def test_contracts_bite(module: str, statement: str, tmp_path: Path) -> None:
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
-    names = ("main", "mm/buddy", "store/journal", "sessions/live", "labs/rooms", "api/routes", "web/pages")
+    names = (
+        "main",
+        "mm/buddy",
+        "machine/machine",
+        "store/journal",
+        "sessions/live",
+        "labs/rooms",
+        "api/routes",
+        "web/pages",
+    )
     for name in names:
         path = tmp_path / "app" / f"{name}.py"
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -114,18 +126,49 @@ def test_contracts_bite(module: str, statement: str, tmp_path: Path) -> None:
     assert lint_imports(tmp_path).returncode == 1
 
 
-@pytest.mark.parametrize("path", modules("mm"), ids=name_of)
-def test_mm_imports_itself_and_the_standard_library(path: Path) -> None:
-    strangers = {
+def strangers(path: Path, *known: str) -> set[str]:
+    """What a module imports besides the standard library and what is known, type annotations included."""
+    return {
         name
         for name in imports_of(path)
-        if not within(name, "app.mm") and name.partition(".")[0] not in sys.stdlib_module_names
+        if name.partition(".")[0] not in sys.stdlib_module_names
+        and not any(within(name, package) for package in known)
     }
-    assert not strangers
 
 
 @pytest.mark.parametrize("path", modules("mm"), ids=name_of)
-def test_mm_knows_no_clock_no_chance_and_no_world(path: Path) -> None:
+def test_the_kernel_imports_itself_and_the_standard_library(path: Path) -> None:
+    assert not strangers(path, "app.mm")
+
+
+@pytest.mark.parametrize("path", modules("machine"), ids=name_of)
+def test_the_machine_imports_the_kernel_and_the_standard_library(path: Path) -> None:
+    assert not strangers(path, "app.machine", "app.mm", "app.errors", "app.numerals")
+
+
+@pytest.mark.parametrize("package", ["mm", "machine"])
+def test_no_modules_import_each_other_at_run_time(package: str) -> None:
+    """An import inside a function counts; one for type annotations alone does not."""
+    files = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in modules(package)}
+    files = {name.removesuffix(".__init__"): path for name, path in files.items()}
+    graph = {name: run_time_imports(path, name, files.keys()) for name, path in files.items()}
+    order = TopologicalSorter(graph)
+    order.prepare()
+
+
+def run_time_imports(path: Path, name: str, known: Collection[str]) -> set[str]:
+    """The known modules that a module imports when the program runs."""
+    tree = ast.parse(path.read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.unparse(node.test):
+            node.body = [ast.Pass()]
+    found = set(imports(ast.unparse(tree), name.rpartition(".")[0]))
+    modules_of = {one if one in known else one.rpartition(".")[0] for one in found}
+    return {one for one in modules_of if one in known and one != name}
+
+
+@pytest.mark.parametrize("path", modules("mm", "machine"), ids=name_of)
+def test_a_machine_knows_no_clock_no_chance_and_no_world(path: Path) -> None:
     assert not {name for name in imports_of(path) if name.partition(".")[0] in WORLD}
 
 

@@ -19,7 +19,6 @@ from tests.support.served import build, listening
 
 CURL = shutil.which("curl")
 README = ROOT / "README.md"
-MM = ROOT / "app" / "mm"
 SESSION = ROOT / "docs" / "first-session.md"
 HERE = "http://127.0.0.1:8000"
 
@@ -115,13 +114,17 @@ def test_the_first_session_works_with_python(address: str, tmp_path: Path) -> No
     assert os.linesep in said
 
 
-def test_the_tour_of_the_kernel_names_its_modules() -> None:
-    tour = ast.get_docstring(ast.parse((MM / "__init__.py").read_text("utf-8")))
+@pytest.mark.parametrize("package", ["mm", "machine"])
+def test_the_tour_of_a_package_names_its_modules(package: str) -> None:
+    folder = ROOT / "app" / package
+    tour = ast.get_docstring(ast.parse((folder / "__init__.py").read_text("utf-8")))
     assert tour is not None
     first = re.findall(r"^  ((?:\w+, )*\w+)  ", tour, re.MULTILINE)
     also = re.findall(r"; also ((?:\w+, )*\w+)", tour)
     named = {name for names in (*first, *also) for name in names.split(", ")}
-    there = {path.stem for path in MM.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()}
+    there = {
+        path.stem for path in folder.iterdir() if path.suffix == ".py" or (path / "__init__.py").exists()
+    }
     assert named == there - {"__init__"}
 
 

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from app import text
-from app.mm import boot, dump, gfp
-from app.mm.document import Document
-from app.mm.errors import FAULTS_SHOWN, BadArgument, Fault, Faults
-from app.mm.numerals import unsigned
+from app.errors import FAULTS_SHOWN, BadArgument, Fault, Faults
+from app.machine import boot, dump, gfp_text, loading
+from app.machine.document import Document
+from app.numerals import unsigned
 from app.sessions import naming
 from app.web import address, languages, things
 
@@ -121,7 +121,7 @@ def test_what_is_no_number(given: str) -> None:
     assert unsigned(given) is None
     assert address.number(given) is None
     assert things.address_of(given) is None
-    assert gfp.as_number(given) is None
+    assert gfp_text.as_number(given) is None
     with pytest.raises(BadArgument):
         Document(given).int(0, 1 << 62)
 
@@ -142,7 +142,7 @@ def test_the_name_of_a_free_list(key: str) -> None:
     document = dump.dump(boot.boot({"profile": "tiny-16m"}))
     document["zones"][0]["free_list"][key] = []
     with pytest.raises(BadArgument, match="like 0U") as refused:
-        dump.load(document)
+        loading.load(document)
     assert len(str(refused.value)) < 1_000
 
 
@@ -151,7 +151,7 @@ def test_the_index_of_a_list_of_a_cpu(key: str) -> None:
     document = dump.dump(boot.boot({"profile": "tiny-16m"}))
     document["zones"][0]["pcp"][0]["lists"][key] = []
     with pytest.raises(BadArgument, match="an index below"):
-        dump.load(document)
+        loading.load(document)
 
 
 # -- errors --------------------------------------------------------------------------------------------------

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from app.errors import BadArgument
 from app.labs import Person, csvfile, entrance, removing
-from app.mm.errors import BadArgument
 from app.rates import Rates
 from app.sessions import Conflict, Forbidden, LimitReached, NotFound, TooMany
 from app.store import people

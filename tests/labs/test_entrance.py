@@ -7,10 +7,10 @@ from typing import Any
 
 import pytest
 
+from app.errors import BadArgument
 from app.labs import Labs, entrance, secret, wording
 from app.labs.attempts import Attempts
 from app.labs.passwords import Passwords
-from app.mm.errors import BadArgument
 from app.sessions import LOCAL, Forbidden, LimitReached, NotFound, TooMany
 from app.sessions.errors import Conflict
 from tests.support.classroom import PASSWORD, a_class, first_instructor, labs_of

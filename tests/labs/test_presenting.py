@@ -10,9 +10,9 @@ from typing import Any
 import httpx2
 import pytest
 
+from app.errors import BadArgument
 from app.labs import Labs
 from app.labs.news import Listener
-from app.mm.errors import BadArgument
 from app.sessions import Busy, Conflict, Forbidden, NotFound, Reader, Sessions, TooMany, feed
 from tests.support.factories import raw, settings_for
 from tests.support.served import build, listening

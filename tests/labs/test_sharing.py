@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
+from app.errors import BadArgument
 from app.labs import Lab, Person
-from app.mm import show
-from app.mm.errors import BadArgument
+from app.machine import show
 from app.sessions import BatchItem, Conflict, Forbidden, LimitReached, NotFound, Principal
 from app.store import sessions as session_rows
 from tests.support.classroom import PASSWORD, Class, a_class, labs_of, reached

@@ -13,7 +13,7 @@ import pytest
 
 from app.api.wall import document, encoded
 from app.labs import Labs, Standing, Tile, board, wall
-from app.mm import boot, calls
+from app.machine import boot, calls
 from app.sessions import Forbidden, NotFound, Sessions
 from app.store import journal
 from tests.support.factories import settings_for

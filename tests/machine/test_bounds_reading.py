@@ -10,8 +10,9 @@ import pytest
 from pydantic_core import to_json
 from starlette.testclient import TestClient
 
-from app.mm import proc, show, show_cost, zonemap
-from app.mm.machine import Machine
+from app.machine import show, show_cost, zonemap
+from app.machine.machine import Machine
+from app.mm import proc
 from app.sessions import Event
 from app.sessions.longviews import SHORT
 from app.web import reading, shownrows

@@ -9,11 +9,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from app.mm import calls
-from app.mm.calltext import Line, Malformed, format_call, parse_line
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
+from app.machine import calls
+from app.machine.calltext import Line, Malformed, format_call, parse_line
+from app.machine.vocabulary import CALLS, CONTEXTS, SYSCTLS, Arg
 from app.mm.memory_model import MemoryModel
-from app.mm.vocabulary import CALLS, CONTEXTS, SYSCTLS, Arg
 
 MODEL = MemoryModel(
     arch="x86_64",

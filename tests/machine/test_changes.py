@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.mm import changes
-from app.mm.changes import MAX_RUNS, Mention
+from app.machine import changes
+from app.machine.changes import MAX_RUNS, Mention
 from app.mm.page import STATES
 from tests.support.lab import Lab
 

@@ -7,12 +7,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.mm import boot, changes, frame_states, page_ref
-from app.mm.frame_states import RESERVED, STATE_INDEX
-from app.mm.machine import Machine
+from app.machine import boot, changes, frame_states
+from app.machine.frame_states import RESERVED, STATE_INDEX
+from app.machine.machine import Machine
+from app.machine.zonemap import zonemap
+from app.mm import page_ref
 from app.mm.mmzone import PINDEX_ORDER, Zone
 from app.mm.page import STATES, PG_locked
-from app.mm.zonemap import zonemap
 from tests.support.lab import Lab
 from tests.support.random_calls import RandomCalls
 

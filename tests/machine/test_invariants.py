@@ -1,6 +1,6 @@
 """Any calls in any order, mistakes included: a machine stays in order, keeps its dump, does the same again.
 
-Hypothesis chooses the calls; `app.mm.debug.verify` is asked after each. What a call means is for others.
+Hypothesis chooses the calls; `invariants.verify` is asked after each. What a call means is for others.
 """
 
 import json
@@ -18,11 +18,11 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from app.mm import boot, calls, debug
-from app.mm.errors import TaskBlocked
-from app.mm.machine import Machine
-from app.mm.outcome import VERDICTS, Outcome
-from app.mm.vocabulary import CALLS
+from app.errors import TaskBlocked
+from app.machine import boot, calls, invariants
+from app.machine.machine import Machine
+from app.machine.outcome import VERDICTS, Outcome
+from app.machine.vocabulary import CALLS
 
 MACHINES: tuple[dict[str, Any], ...] = (
     {"profile": "tiny-16m", "cpus": 2},
@@ -262,7 +262,7 @@ class Calls(RuleBasedStateMachine):
 
     @invariant()
     def in_order(self) -> None:
-        assert debug.verify(self.m) == []
+        assert invariants.verify(self.m) == []
 
     def teardown(self) -> None:
         """The dump gives the same machine, and the same calls give the same answers and the same dump."""

@@ -5,7 +5,7 @@ from itertools import islice
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.mm import runs
+from app.machine import runs
 
 RUNS = st.lists(
     st.tuples(st.integers(0, 500), st.integers(1, 30), st.integers(1, 9)), min_size=0, max_size=12

@@ -4,10 +4,10 @@ from typing import Any
 
 import pytest
 
-from app.mm import boot, calls, show
-from app.mm.calltext import parse_line
-from app.mm.machine import Machine
-from app.mm.show_address import address_view
+from app.machine import boot, calls, show
+from app.machine.calltext import parse_line
+from app.machine.machine import Machine
+from app.machine.show_address import address_view
 
 
 def machine(*lines: str, **shape: Any) -> tuple[Machine, list[str]]:

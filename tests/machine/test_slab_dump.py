@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.mm import dump, slab_dump, slab_views
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
+from app.machine import loading, slab_dump, slab_views
 from tests.support.slab_machines import Caller, first_state, fresh
 
 
@@ -53,7 +53,7 @@ def test_a_cache_with_many_slabs_is_read_in_parts(plain: Caller) -> None:
 
 
 def test_what_the_kernel_had_is_told_apart_from_what_calls_have() -> None:
-    caller = Caller(dump.load(first_state("plain-256M")))
+    caller = Caller(loading.load(first_state("plain-256M")))
     (only,) = slab_views.cache_view(caller.m, "kmalloc-192")["slabs"]
     assert only["states"] == "k" * 14 + "c" * 7
     assert caller.m.live_objects == 0
@@ -96,7 +96,7 @@ def test_a_cache_that_cannot_be_is_refused(cache: str, change: dict[str, Any], p
     state = first_state("plain-256M")
     cache_of(state, cache).update(change)
     with pytest.raises(BadArgument) as refusal:
-        dump.load(state)
+        loading.load(state)
     (fault,) = refusal.value.faults
     assert fault.loc[:2] == ("dump", "caches")
     assert fault.loc[3] == place
@@ -105,14 +105,14 @@ def test_a_cache_that_cannot_be_is_refused(cache: str, change: dict[str, Any], p
 def test_a_small_dump_does_not_describe_objects_without_number(monkeypatch: pytest.MonkeyPatch) -> None:
     """A slab is a dozen bytes of text, and may have thousands of objects; so may many caches together."""
     state = first_state("plain-256M")
-    loaded = dump.load(state)
+    loaded = loading.load(state)
     largest = max(sum(n.total_objects for n in s.node) for s in loaded.caches.values())
     monkeypatch.setattr(slab_dump, "MAX_OBJECTS", largest)
     with pytest.raises(BadArgument, match="in all caches together"):
-        dump.load(state)
+        loading.load(state)
     monkeypatch.setattr(slab_dump, "MAX_OBJECTS", 1)
     with pytest.raises(BadArgument, match="no more after 1 objects of one cache"):
-        dump.load(state)
+        loading.load(state)
 
 
 @pytest.mark.parametrize(
@@ -132,7 +132,7 @@ def test_a_slab_that_cannot_be_is_refused(cache: str, change: dict[str, Any], pl
     state = first_state("plain-256M")
     cache_of(state, cache)["cpu_slab"].update(change)
     with pytest.raises(BadArgument) as refusal:
-        dump.load(state)
+        loading.load(state)
     (fault,) = refusal.value.faults
     assert fault.loc[3:5] == ("cpu_slab", place)
 
@@ -142,10 +142,10 @@ def test_caches_must_be_a_list_or_missing(caches: Any) -> None:
     state = first_state("plain-256M")
     state["caches"] = caches
     if caches is None:
-        assert "kmalloc-64" in dump.load(state).caches
+        assert "kmalloc-64" in loading.load(state).caches
     else:
         with pytest.raises(BadArgument):
-            dump.load(state)
+            loading.load(state)
 
 
 def test_a_zone_belongs_to_a_node_that_is_there() -> None:
@@ -155,5 +155,5 @@ def test_a_zone_belongs_to_a_node_that_is_there() -> None:
     for node in state["nodes"]:
         node["zonelists"] = [[[1, name] for _, name in zonelist] for zonelist in node["zonelists"]]
     with pytest.raises(BadArgument) as refusal:
-        dump.load(state)
+        loading.load(state)
     assert refusal.value.faults[0].loc == ("dump", "zones", 0, "nid")

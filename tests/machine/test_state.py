@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.mm import boot, debug
-from app.mm.errors import BadArgument
-from app.mm.machine import Machine
+from app.errors import BadArgument
+from app.machine import boot, invariants
+from app.machine.machine import Machine
 from app.sessions import snapshots
 from tests.machine.test_frame_states import MACHINES
 from tests.support.lab import Lab
@@ -34,7 +34,7 @@ def test_the_state_gives_the_same_machine(description: dict[str, Any], seed: int
     again = boot.restore(through_json(m.state()))
     assert again.dump() == m.dump()
     assert again.state() == m.state()
-    assert debug.verify(again) == []
+    assert invariants.verify(again) == []
     assert boot.load(through_json(m.dump())).dump() == m.dump()
 
 

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.mm import calls
-from app.mm.machine import Machine
-from app.mm.trace import Trace, functions
+from app.machine import calls
+from app.machine.machine import Machine
+from app.machine.trace import Trace, functions
 from app.recording import Replay
 from tests.support.explainer import Explainer, Step, fns, numbers, of, only, verdicts
 

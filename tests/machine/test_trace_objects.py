@@ -5,8 +5,8 @@ from typing import Any
 
 import pytest
 
-from app.mm.machine import Machine
-from app.mm.trace import Trace
+from app.machine.machine import Machine
+from app.machine.trace import Trace
 from app.recording import Replay
 from tests.support.explainer import Explainer, Step, fns, numbers, of, only, verdicts
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from app.mm import boot, buddy, page_alloc
+from app.machine import boot
+from app.mm import buddy, freelist, page_alloc
 from app.mm.gfp import GFP_ATOMIC, GFP_NOWAIT
 from app.mm.mmzone import WMARK_HIGH, WMARK_LOW, WMARK_MIN, Zone
 from tests.support.lab import Lab
@@ -50,7 +51,7 @@ def test_an_atomic_page_at_min_ignores_the_boost(gfp: int, order: int, mark: int
     zone.vm_stat_free = zone.watermark[WMARK_HIGH]
     flags = page_alloc.gfp_to_alloc_flags(gfp, order) if mark == WMARK_MIN else mark
     marked = zone.wmark_pages(mark)
-    assert page_alloc.zone_watermark_fast(m, zone, order, marked, 1, flags, gfp) is passes
+    assert freelist.zone_watermark_fast(m, zone, order, marked, 1, flags, gfp) is passes
 
 
 @pytest.mark.parametrize(("gfp", "woken"), [("GFP_NOWAIT", True), ("__GFP_DIRECT_RECLAIM", False)])

@@ -7,13 +7,14 @@ from typing import Any
 
 import pytest
 
-from app.mm import boot, bootparam, calls, wmarks
-from app.mm.debug import verify
-from app.mm.errors import BadArgument
-from app.mm.machine import Machine
+from app.errors import BadArgument
+from app.machine import boot, bootparam, calls
+from app.machine.invariants import verify
+from app.machine.machine import Machine
+from app.machine.outcome import Outcome
+from app.mm import wmarks
 from app.mm.memory_model import PAGE_SHIFT
 from app.mm.mmzone import MAX_ORDER
-from app.mm.outcome import Outcome
 from tests.support.boots import BOOTS
 
 GIB = 1 << 30

@@ -2,9 +2,10 @@
 
 import pytest
 
-from app.mm import boot, page_alloc, vmalloc
+from app.machine import boot
+from app.machine.machine import Machine
+from app.mm import internal, page_alloc, vmalloc
 from app.mm.gfp import GFP_KERNEL
-from app.mm.machine import Machine
 from app.mm.mmzone import MIGRATE_MOVABLE, MIGRATE_UNMOVABLE, WMARK_LOW
 from tests.support.mixed_zones import BASE, zone_with
 
@@ -50,8 +51,8 @@ def test_where_no_chunk_can_be_had_one_page_is(m: Machine) -> None:
 def unmixed(m: Machine) -> None:
     """Give the machine two zones: pages of another type in the first, of the wanted one in the second."""
     zones = zone_with([(0, 8, MIGRATE_MOVABLE)]), zone_with([(512, 8, MIGRATE_UNMOVABLE)])
-    ac = m.alloc_contexts[0, 0] = page_alloc.AllocContext(zones, 2, MIGRATE_UNMOVABLE)
-    ac.nofragment = page_alloc.ALLOC_NOFRAGMENT
+    ac = m.alloc_contexts[0, 0] = internal.AllocContext(zones, 2, MIGRATE_UNMOVABLE)
+    ac.nofragment = internal.ALLOC_NOFRAGMENT
 
 
 def test_a_chunk_mixes_types_where_a_single_page_would_not(m: Machine) -> None:

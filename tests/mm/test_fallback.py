@@ -2,8 +2,9 @@
 
 import pytest
 
-from app.mm import boot, buddy, page_alloc
-from app.mm.machine import Machine
+from app.machine import boot
+from app.machine.machine import Machine
+from app.mm import buddy, freelist, internal, page_alloc
 from app.mm.mmzone import (
     MIGRATE_HIGHATOMIC,
     MIGRATE_MOVABLE,
@@ -15,7 +16,7 @@ from app.mm.mmzone import (
 from tests.support.mixed_zones import BASE, zone_with
 
 U, M, E, H = MIGRATE_UNMOVABLE, MIGRATE_MOVABLE, MIGRATE_RECLAIMABLE, MIGRATE_HIGHATOMIC
-NOFRAGMENT = page_alloc.ALLOC_WMARK_LOW | page_alloc.ALLOC_NOFRAGMENT
+NOFRAGMENT = internal.ALLOC_WMARK_LOW | internal.ALLOC_NOFRAGMENT
 
 
 @pytest.fixture
@@ -183,8 +184,8 @@ def test_a_block_that_may_soon_merge_goes_to_the_tail(m: Machine, order: int, ta
 
 def first_pass(m: Machine, *zones: Zone, order: int = 0) -> int | None:
     """The first pass of an unmovable request that prefers the first zone; the frame behind `BASE`."""
-    ac = page_alloc.AllocContext(zones, 2, U)
-    pfn = page_alloc.get_page_from_freelist(m, 0, order, NOFRAGMENT, ac)
+    ac = internal.AllocContext(zones, 2, U)
+    pfn = freelist.get_page_from_freelist(m, 0, order, NOFRAGMENT, ac)
     return None if pfn is None else pfn - BASE
 
 
@@ -214,4 +215,4 @@ def test_only_a_node_with_dma32_behind_its_normal_zone_has_the_rule() -> None:
     m = boot.boot({"profile": "x86_64-8g", "nodes": 2})
     flags = [page_alloc.alloc_flags_nofragment(m, node.zonelist[0]) for node in m.nodes]
     assert [node.zonelist[0].name for node in m.nodes] == ["Normal", "Normal"]
-    assert flags == [page_alloc.ALLOC_NOFRAGMENT, 0]
+    assert flags == [internal.ALLOC_NOFRAGMENT, 0]

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from app.mm import boot, page_alloc
+from app.machine import boot
+from app.machine.machine import Machine
+from app.mm import freelist, page_alloc
 from app.mm.gfp import GFP_KERNEL
-from app.mm.machine import Machine
+from app.mm.internal import ALLOC_HIGHATOMIC, ALLOC_MIN_RESERVE, ALLOC_NON_BLOCK, ALLOC_WMARK_LOW
 from app.mm.mmzone import MIGRATE_HIGHATOMIC, MIGRATE_UNMOVABLE, PAGEBLOCK_NR_PAGES, WMARK_LOW, Zone
-from app.mm.page_alloc import ALLOC_HIGHATOMIC, ALLOC_MIN_RESERVE, ALLOC_NON_BLOCK, ALLOC_WMARK_LOW
 from tests.support.lab import Lab
 
 
@@ -34,7 +35,7 @@ def test_about_one_per_cent_of_a_zone_is_set_aside(machine: dict[str, Any], bloc
     m = boot.boot(machine)
     zone = m.zones[-1]
     for pfn in pageblocks(zone)[: blocks + 2]:
-        page_alloc.reserve_highatomic_pageblock(m, zone, pfn)
+        freelist.reserve_highatomic_pageblock(m, zone, pfn)
     assert reserved(m) == blocks * PAGEBLOCK_NR_PAGES
 
 
@@ -47,7 +48,7 @@ def test_the_reserve_counts_as_taken(order: int) -> None:
     for free, passes in ((0, False), (1, True)):
         zone.vm_stat_free = mark + PAGEBLOCK_NR_PAGES + (1 << order) - 1 + free
         for flags in (ALLOC_WMARK_LOW, ALLOC_NON_BLOCK):
-            ok = page_alloc.zone_watermark_fast(m, zone, order, mark, 1, flags, GFP_KERNEL)
+            ok = freelist.zone_watermark_fast(m, zone, order, mark, 1, flags, GFP_KERNEL)
             assert ok is (passes or flags == ALLOC_NON_BLOCK)
 
 
@@ -61,10 +62,10 @@ def test_who_gets_at_the_reserve_when_nothing_else_is_left(flags: int, served: b
     block = lab.alloc(9)
     lab("alloc_pages", gfp="GFP_NOWAIT|__GFP_MEMALLOC|__GFP_NOWARN", order=0, until="null")
     lab("__free_pages", pfn=block, order=9)
-    page_alloc.reserve_highatomic_pageblock(lab.m, zone, block)
+    freelist.reserve_highatomic_pageblock(lab.m, zone, block)
     assert list(zone.free_list_pfns(9, MIGRATE_HIGHATOMIC)) == [block]
-    assert page_alloc.has_suitable_block(zone, 1, flags) is (flags == ALLOC_HIGHATOMIC)
-    assert page_alloc.rmqueue_buddy(lab.m, zone, 1, flags, MIGRATE_UNMOVABLE) == (block if served else None)
+    assert freelist.has_suitable_block(zone, 1, flags) is (flags == ALLOC_HIGHATOMIC)
+    assert freelist.rmqueue_buddy(lab.m, zone, 1, flags, MIGRATE_UNMOVABLE) == (block if served else None)
 
 
 def test_under_pressure_it_comes_back_and_the_last_block_only_by_force() -> None:
@@ -73,10 +74,10 @@ def test_under_pressure_it_comes_back_and_the_last_block_only_by_force() -> None
     ac = page_alloc.prepare_alloc_pages(m, GFP_KERNEL, 0)
     one, two = list(zone.free_list_pfns(10, 1))[:2]
     for pfn in (one, two):
-        page_alloc.reserve_highatomic_pageblock(m, zone, pfn)
+        freelist.reserve_highatomic_pageblock(m, zone, pfn)
     given_back = []
     for force in (False, False, True, True):
-        given_back.append(page_alloc.unreserve_highatomic_pageblock(m, ac, force=force))
+        given_back.append(freelist.unreserve_highatomic_pageblock(m, ac, force=force))
         given_back.append(reserved(m) // PAGEBLOCK_NR_PAGES)
     assert given_back == [True, 1, False, 1, True, 0, False, 0]
     assert {zone.get_pfnblock_migratetype(pfn) for pfn in (one, two)} == {MIGRATE_UNMOVABLE}

@@ -2,8 +2,8 @@
 
 import pytest
 
-from app.mm import boot
-from app.mm.errors import BadArgument, TaskBlocked
+from app.errors import BadArgument, TaskBlocked
+from app.machine import boot
 from app.mm.highmem import LAST_PKMAP
 from tests.support.vmalloc_machines import Caller, text
 

@@ -6,8 +6,8 @@ import json
 
 import pytest
 
-from app.mm import dump
-from app.mm.calls import Named
+from app.machine import loading
+from app.machine.calls import Named
 from tests.support.slab_machines import Caller, first_state, fresh, text
 
 
@@ -59,7 +59,7 @@ def test_rows(plain: Caller, flags: str, cache: str) -> None:
 
 
 def test_a_kernel_without_memory_cgroups_has_no_accounted_row() -> None:
-    caller = Caller(dump.load(first_state("plain-256M")))
+    caller = Caller(loading.load(first_state("plain-256M")))
     outcome = caller("kmalloc", size=64, flags="GFP_KERNEL_ACCOUNT")
     assert outcome.object is not None
     assert outcome.object["cache"] == "kmalloc-64"

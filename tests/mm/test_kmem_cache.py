@@ -7,7 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.mm import dump, slab
+from app.machine import dump, loading
+from app.mm import slab
 from tests.support.slab_machines import Caller, fresh, reloaded, text
 
 
@@ -100,7 +101,7 @@ def test_aligning_nothing_to_a_cache_line_never_ends(debugging: Caller) -> None:
 def test_an_odd_cache_keeps_its_dump(debugging: Caller, arguments: dict[str, Any]) -> None:
     assert debugging("kmem_cache_create", name="mine", **arguments).verdict == "ok"
     document = json.loads(json.dumps(dump.dump(debugging.m)))
-    assert dump.dump(dump.load(document)) == document
+    assert dump.dump(loading.load(document)) == document
 
 
 def test_destroying_a_cache_that_has_objects(debugging: Caller) -> None:

@@ -4,8 +4,8 @@ import json
 
 import pytest
 
-from app.mm import boot, show
-from app.mm.errors import TaskBlocked
+from app.errors import TaskBlocked
+from app.machine import boot, show
 from app.mm.page import PG_locked, PG_waiters
 from app.mm.page_ref import page_flags
 from tests.support.lab import Lab, texts

@@ -10,8 +10,8 @@ from typing import Any
 
 import pytest
 
-from app.mm.errors import BadArgument
-from app.mm.trace import Trace
+from app.errors import BadArgument
+from app.machine.trace import Trace
 from tests.support.lab import Lab, texts
 
 COMP = "GFP_KERNEL|__GFP_COMP"

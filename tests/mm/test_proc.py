@@ -13,12 +13,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.mm import boot
-from app.mm.calls import parse
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
+from app.machine import boot
+from app.machine.calls import parse
+from app.machine.machine import Machine
+from app.machine.outcome import Outcome
 from app.mm.gfp import __GFP_DMA
-from app.mm.machine import Machine
-from app.mm.outcome import Outcome
 from app.mm.proc import FILES
 from app.mm.proc.meminfo import si_mem_available
 from app.mm.proc.vmstat import dirty_limits

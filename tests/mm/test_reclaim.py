@@ -5,11 +5,12 @@ from typing import Any
 
 import pytest
 
-from app.mm import boot, debug, printk, slub, vmalloc
-from app.mm.calls import parse
-from app.mm.machine import Machine
-from app.mm.outcome import Outcome
-from app.mm.trace import Trace
+from app.machine import boot, invariants
+from app.machine.calls import parse
+from app.machine.machine import Machine
+from app.machine.outcome import Outcome
+from app.machine.trace import Trace
+from app.mm import printk, slub, vmalloc
 
 
 class Box:
@@ -179,7 +180,7 @@ def test_an_area_that_an_oops_left_unfilled_is_a_state_like_any_other(
     monkeypatch.setattr(vmalloc, "vm_area_alloc_pages", spoilt)
     assert box("vmalloc", size=64 << 10).verdict == "bug"
     monkeypatch.undo()
-    assert debug.verify(box.m) == []
+    assert invariants.verify(box.m) == []
     document = json.loads(json.dumps(box.m.dump()))
     again = boot.load(document)
     assert again.dump() == document

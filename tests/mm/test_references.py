@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.mm.machine import Machine
-from app.mm.outcome import Outcome
+from app.machine.machine import Machine
+from app.machine.outcome import Outcome
 from app.mm.page import PAGE_FLAG_NAMES
 from app.mm.page_ref import compound_head, page_flags
 from app.recording import Replay, number

@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from app.mm import dump, slab, slab_common, slab_dump, slub, slub_layout, slub_validate
-from app.mm.machine import Machine
+from app.machine import dump, loading, slab_dump, slub_validate
+from app.machine.machine import Machine
+from app.mm import slab, slab_common, slub, slub_layout
 from app.recording import Replay
 from tests.support.slab_machines import RECORDINGS, Caller, first_state, fresh, reloaded, text
 
@@ -157,7 +158,7 @@ def test_shuffled_slabs_agree_to_the_object_from_their_start_on(
 @pytest.mark.parametrize("machine", ["plain-256M", "x64-1G", "i386-2G"])
 def test_a_recorded_state_is_written_as_it_was_read(machine: str) -> None:
     state = first_state(machine)
-    assert json.dumps(slab_dump.dump_caches(dump.load(state))) == json.dumps(state["caches"])
+    assert json.dumps(slab_dump.dump_caches(loading.load(state))) == json.dumps(state["caches"])
 
 
 # -- the five places -----------------------------------------------------------------------------------------
@@ -314,7 +315,7 @@ def test_no_object_has_two_users(plain: Caller) -> None:
             )
             live[address] = size
     document = json.loads(json.dumps(dump.dump(plain.m)))
-    again = dump.load(document)
+    again = loading.load(document)
     assert slub_validate.validate_slabs(again) == []
     assert json.loads(json.dumps(dump.dump(again))) == document
 
@@ -338,7 +339,7 @@ def test_a_seed_shuffles_and_is_part_of_the_state() -> None:
 
 def test_without_a_seed_new_slabs_are_in_address_order_and_the_sequence_is_kept() -> None:
     state = first_state("x64-1G")
-    caller = Caller(dump.load(state))
+    caller = Caller(loading.load(state))
     name = "dma-kmalloc-64"
     sequence = next(cache["random_seq"] for cache in state["caches"] if cache["name"] == name)
     outcomes = [caller("kmalloc", size=64, flags="GFP_DMA").object for _ in range(3)]

@@ -8,11 +8,12 @@ from typing import Any
 
 import pytest
 
-from app.mm import boot, dump, pgtable, vmalloc, vmap_area
-from app.mm import machine as machine_module
-from app.mm.errors import BadArgument, NoRoom
+from app.errors import BadArgument, NoRoom
+from app.machine import boot, loading
+from app.machine import machine as machine_module
+from app.machine.vmallocinfo import vmap_areas_view
+from app.mm import memory_model, vmalloc, vmap_area
 from app.mm.gfp import GFP_KERNEL
-from app.mm.vmallocinfo import vmap_areas_view
 from app.mm.vmap_area import AreaTree, VmapArea
 from app.recording import Replay, number
 from tests.support.vmalloc_machines import Caller, text
@@ -231,9 +232,9 @@ def test_the_frames_come_back_and_the_page_tables_stay() -> None:
     call("vm_unmap_aliases")
     tables = call.m.vmap.page_tables
     assert list(tables) == [
-        (pgtable.PUD_SHIFT, START >> pgtable.PUD_SHIFT),
-        (pgtable.PMD_SHIFT, START >> pgtable.PMD_SHIFT),
-        (pgtable.PMD_SHIFT, (START >> pgtable.PMD_SHIFT) + 1),
+        (memory_model.PUD_SHIFT, START >> memory_model.PUD_SHIFT),
+        (memory_model.PMD_SHIFT, START >> memory_model.PMD_SHIFT),
+        (memory_model.PMD_SHIFT, (START >> memory_model.PMD_SHIFT) + 1),
     ]
     assert all(call.m.pages[pfn].state == "pagetable" for pfn in tables.values() if pfn is not None)
     slabs = sum(1 << slab.order for slab in call.m.slabs.values())
@@ -474,7 +475,7 @@ def test_calls_that_cannot_be_repeated_stay_within_it_too(monkeypatch: pytest.Mo
 def test_a_recording_without_areas_has_one_free_range() -> None:
     document = Caller().m.dump()
     del document["vmap"]
-    assert len(dump.load(document).vmap.free) == 1
+    assert len(loading.load(document).vmap.free) == 1
 
 
 # -- modules ---------------------------------------------------------------------------------------

@@ -4,11 +4,12 @@ from typing import Any
 
 import pytest
 
-from app.mm import boot, calls, wmarks
-from app.mm.dump import memory_model
-from app.mm.machine import Machine
+from app.machine import boot, calls
+from app.machine.loading import memory_model
+from app.machine.machine import Machine
+from app.machine.outcome import Outcome
+from app.mm import wmarks
 from app.mm.mmzone import Zone
-from app.mm.outcome import Outcome
 from app.mm.zonelists import build_all_zonelists
 from tests.support.boots import BOOTS
 

@@ -42,7 +42,7 @@ class StaleError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Mutation:
-    """A text of `app/mm/<file>` to be replaced by another.
+    """A text of `app/<file>` to be replaced by another.
 
     rule: what is true of the kernel, and no longer of the mutated machine.
     """
@@ -55,12 +55,12 @@ class Mutation:
 
     def path(self, root: Path) -> Path:
         """The file in a tree."""
-        return root / "app" / "mm" / self.file
+        return root / "app" / self.file
 
     def applied(self, text: str) -> str:
         """The file's text with the mutation. Raises StaleError where it does not fit."""
         found = text.count(self.old)
         if found != 1:
-            place = f"app/mm/{self.file}: {found} times instead of once"
+            place = f"app/{self.file}: {found} times instead of once"
             raise StaleError(f"{place}: {self.old!r} ({self.rule})")
         return text.replace(self.old, self.new)

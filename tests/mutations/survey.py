@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import pytest
 
-PACKAGE: Final = "app.mm"
+PACKAGES: Final = ("app.mm", "app.machine")
 # The file that the survey is written to.
 ENVIRON: Final = "KMEMLAB_SURVEY"
 # Where the instrumented code finds what it notes functions in.
@@ -41,7 +41,7 @@ class Noting(SourceFileLoader):
         del options
         tree = ast.parse(data)
         parts = Path(path).parts
-        file = "/".join(parts[len(parts) - parts[::-1].index("mm") :])
+        file = "/".join(parts[len(parts) - parts[::-1].index("app") :])
         for function in functions(tree):
             note = ast.parse(f"{SEEN}.add({f'{file}:{function.lineno}'!r})").body
             function.body[ast.get_docstring(function) is not None : 0] = note
@@ -53,7 +53,7 @@ class Finder(MetaPathFinder):
     def find_spec(
         self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None
     ) -> ModuleSpec | None:
-        if fullname != PACKAGE and not fullname.startswith(f"{PACKAGE}."):
+        if not any(fullname == name or fullname.startswith(f"{name}.") for name in PACKAGES):
             return None
         spec = PathFinder.find_spec(fullname, path, target)
         if spec is not None and spec.origin is not None:

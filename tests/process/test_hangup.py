@@ -13,8 +13,8 @@ from urllib.parse import urlsplit
 import httpx2
 import pytest
 
-from app.mm import show
-from app.mm.machine import Machine
+from app.machine import show
+from app.machine.machine import Machine
 from app.sessions.hangup import listen, unless_hung_up
 from app.sessions.turns import Dropped, go_on
 from tests.support.served import BASE, build, listening

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.mm import machine as mm_machine
+from app.machine import machine as mm_machine
 from app.sessions import exporting, importing, snapshots
 from app.sessions.errors import Busy, NotFound
 from app.sessions.exported import Limits

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
 from app.sessions import LOCAL, BatchBlocked, BatchItem, LimitReached, Principal, Sessions
 from app.sessions.work import SLICE
 from tests.support.factories import POISON, TINY, alloc, free, raw, seqs, serving, settings_for, spread_poison

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
 from app.sessions import LOCAL, BatchItem, Principal, Sessions, TooMany, bounds, snapshots, verifying, weight
 from app.sessions import writer as writer_module
 from app.sessions.encoding import LISTED
@@ -109,10 +109,10 @@ def test_counting_stops_where_it_is_too_long(value: Any) -> None:
 def test_a_list_of_a_hundred_thousand_blocks_is_not_expanded_when_it_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from app.mm import boot, calls  # noqa: PLC0415
+    from app.machine import boot, calls  # noqa: PLC0415
 
     m = boot.boot(BIG)
-    monkeypatch.setattr("app.mm.runs.each", lambda _: pytest.fail("one by one"))
+    monkeypatch.setattr("app.machine.runs.each", lambda _: pytest.fail("one by one"))
     call = calls.parse("__free_pages", {"page": [[16, 100_000]], "order": 0, "step": 2}, m.model)
     assert call.args["page"] == ((16, 50_000, 2),)
 
@@ -341,19 +341,19 @@ async def test_bytes_are_those_of_the_rows(sessions: Sessions, sid: str) -> None
 
 
 def machine() -> Any:
-    from app.mm import boot  # noqa: PLC0415
+    from app.machine import boot  # noqa: PLC0415
 
     return boot.boot({"profile": "x86_64-8g"})
 
 
 def applied(m: Any, call: str, seq: int, **body: Any) -> Any:
-    from app.mm import calls  # noqa: PLC0415
+    from app.machine import calls  # noqa: PLC0415
 
     return m.apply(calls.parse(call, body, m.model), seq)
 
 
 def judged(m: Any, call: str, **body: Any) -> bool:
-    from app.mm import calls  # noqa: PLC0415
+    from app.machine import calls  # noqa: PLC0415
 
     return weight.heavy(calls.parse(call, body, m.model), {}, m, set())
 

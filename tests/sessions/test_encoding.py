@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic_core import to_json
 
-from app.mm import boot, calls
+from app.machine import boot, calls
 from app.sessions.encoding import RARE, arguments, encode, short
 from app.sessions.live import outcome_of
 from tests.support.random_calls import RandomCalls

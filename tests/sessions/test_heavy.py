@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from app.mm import calls, show
-from app.mm.machine import Machine
+from app.machine import calls, show
+from app.machine.machine import Machine
 from app.sessions import LOCAL, BatchItem, Sessions, Stale, Terms, weight
 from app.sessions.errors import LimitReached, NotFound
 from app.sessions.longviews import SHORT
@@ -139,7 +139,7 @@ async def test_on_terms_and_with_counters(sessions: Sessions, sid: str) -> None:
 async def test_a_refusal_leaves_the_session_as_it_was(
     sessions: Sessions, sid: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.mm.machine.MAX_LIVE_BLOCKS", 2_000)
+    monkeypatch.setattr("app.machine.machine.MAX_LIVE_BLOCKS", 2_000)
     results = await asyncio.gather(
         call(sessions, sid, "alloc_page", **FILL),
         sessions.batch(LOCAL, sid, [alloc(), BatchItem("alloc_page", FILL)]),

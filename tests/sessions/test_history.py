@@ -16,8 +16,8 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from app.mm.errors import BadArgument, TaskBlocked
-from app.mm.machine import Machine
+from app.errors import BadArgument, TaskBlocked
+from app.machine.machine import Machine
 from app.sessions import (
     LOCAL,
     Busy,

@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 
-from app.mm import machine as mm_machine
-from app.mm.outcome import Outcome
+from app.machine import machine as mm_machine
+from app.machine.outcome import Outcome
 from app.sessions import LOCAL, BatchItem, Conflict, Sessions, keeper
 from app.sessions import snapshots as rule
 from app.settings import Settings

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from app.mm.errors import BadArgument
+from app.errors import BadArgument
 from app.sessions import LOCAL, Forbidden, LimitReached, NotFound, Principal, Sessions
 from app.sessions.naming import checked, decode_cursor, encode_cursor
 from app.settings import Settings

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.mm.errors import TaskBlocked
+from app.errors import TaskBlocked
 from app.sessions import LOCAL, BatchItem, Sessions
 from tests.support.factories import TINY, alloc, seqs, serving, settings_for
 

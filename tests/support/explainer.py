@@ -2,10 +2,10 @@
 
 from typing import Any
 
-from app.mm import boot, calls
-from app.mm.calls import Named
-from app.mm.outcome import Outcome
-from app.mm.trace import Trace
+from app.machine import boot, calls
+from app.machine.calls import Named
+from app.machine.outcome import Outcome
+from app.machine.trace import Trace
 
 Step = dict[str, Any]
 

@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 
-from app.mm.calls import Call
-from app.mm.machine import Machine
-from app.mm.outcome import Outcome
+from app.machine.calls import Call
+from app.machine.machine import Machine
+from app.machine.outcome import Outcome
 from app.sessions import LOCAL, BatchItem, Sessions
 from app.settings import Settings
 from app.store import Store

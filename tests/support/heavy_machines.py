@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from app.mm import boot, calls
-from app.mm.calltext import parse_line
-from app.mm.machine import Machine
+from app.machine import boot, calls
+from app.machine.calltext import parse_line
+from app.machine.machine import Machine
 
 LARGE = {"profile": "x86_64-8g"}
 

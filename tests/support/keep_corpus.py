@@ -20,7 +20,7 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
-from app.mm import boot
+from app.machine import boot
 from app.sessions import LOCAL, BatchItem, Sessions
 from tests.support.factories import serving, settings_for
 from tests.support.random_calls import RandomCalls

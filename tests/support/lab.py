@@ -2,9 +2,9 @@
 
 from typing import Any
 
-from app.mm import boot, calls, debug
-from app.mm.machine import Machine
-from app.mm.outcome import Outcome
+from app.machine import boot, calls, invariants
+from app.machine.machine import Machine
+from app.machine.outcome import Outcome
 
 
 class Lab:
@@ -21,7 +21,7 @@ class Lab:
         """Make a call; `task`, `cpu` and `context` are among the arguments."""
         self.seq += 1
         outcome = self.m.apply(calls.parse(name, body, self.m.model), self.seq)
-        faults = debug.verify(self.m)
+        faults = invariants.verify(self.m)
         assert not faults, faults
         return outcome
 

@@ -6,10 +6,10 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from app.mm import calls
-from app.mm.errors import BadArgument, NoRoom, TaskBlocked
-from app.mm.machine import Machine
-from app.mm.outcome import Outcome
+from app.errors import BadArgument, NoRoom, TaskBlocked
+from app.machine import calls
+from app.machine.machine import Machine
+from app.machine.outcome import Outcome
 
 MASKS = (
     "GFP_KERNEL",

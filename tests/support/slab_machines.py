@@ -7,10 +7,11 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from app.mm import dump, slab, slub_validate
-from app.mm.calls import Named, parse
-from app.mm.machine import Machine
-from app.mm.outcome import Outcome
+from app.machine import dump, loading, slub_validate
+from app.machine.calls import Named, parse
+from app.machine.machine import Machine
+from app.machine.outcome import Outcome
+from app.mm import slab
 from app.recording import Replay, add_part
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
@@ -76,7 +77,7 @@ def fresh(machine: str = "plain-256M", *, debug: bool, cpus: int = 1, **extra: A
     for zone in state["zones"]:
         zone["pcp"] += [{**zone["pcp"][0], "cpu": cpu, "count": 0, "lists": {}} for cpu in range(1, cpus)]
         zone["diff"] += [0] * (cpus - 1)
-    return Caller(dump.load(state))
+    return Caller(loading.load(state))
 
 
 def text(outcome: Outcome) -> str:
@@ -85,4 +86,4 @@ def text(outcome: Outcome) -> str:
 
 def reloaded(machine: Machine) -> Machine:
     """The machine as it comes back from its dump, by way of JSON text."""
-    return dump.load(json.loads(json.dumps(dump.dump(machine))))
+    return loading.load(json.loads(json.dumps(dump.dump(machine))))

@@ -5,9 +5,10 @@ from collections.abc import Iterable
 from html.parser import HTMLParser
 
 from app.demos import Library
-from app.mm import boot, gfp
+from app.machine import boot
+from app.machine.vocabulary import CALLS
+from app.mm import gfp
 from app.mm.page import PAGE_FLAG_NAMES
-from app.mm.vocabulary import CALLS
 from app.web.fields import beside
 from app.web.framemap import LETTERS
 from app.web.lists import TYPES

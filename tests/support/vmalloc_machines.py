@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from app.mm import boot, calls, debug
-from app.mm.outcome import Outcome
+from app.machine import boot, calls, invariants
+from app.machine.outcome import Outcome
 
 
 class Caller:
@@ -19,7 +19,7 @@ class Caller:
     def __call__(self, function: str, /, **body: Any) -> Outcome:
         self.seq += 1
         outcome = self.m.apply(calls.parse(function, body, self.m.model), self.seq)
-        assert debug.verify(self.m) == []
+        assert invariants.verify(self.m) == []
         return outcome
 
     def addr(self, function: str, /, **body: Any) -> int:

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.labs import Labs, Person
-from app.mm import calltext
+from app.machine import calltext
 from app.sessions import BatchItem, Sessions
 from app.settings import Settings
 from tests.support.factories import serving, settings_for

@@ -8,10 +8,11 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.mm import boot, calls, zonemap
-from app.mm.calltext import parse_line
-from app.mm.dump import dump, load
-from app.mm.trace import Trace
+from app.machine import boot, calls, zonemap
+from app.machine.calltext import parse_line
+from app.machine.dump import dump
+from app.machine.loading import load
+from app.machine.trace import Trace
 from app.web import blocks, stepping
 from app.web.stepping import StepAddress
 from tests.support.explainer import Explainer, only

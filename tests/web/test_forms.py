@@ -2,9 +2,9 @@
 
 import pytest
 
-from app.mm import calltext
-from app.mm.errors import BadArgument
-from app.mm.vocabulary import CALLS
+from app.errors import BadArgument
+from app.machine import calltext
+from app.machine.vocabulary import CALLS
 from app.web import address, fields
 from app.web.address import Address
 from app.web.preferences import local_path

@@ -10,8 +10,8 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from app.mm import boot, calls
-from app.mm.machine import Machine
+from app.machine import boot, calls
+from app.machine.machine import Machine
 from app.web import thumbnail
 from tests.support.served import BASE, build, client_of, protected
 

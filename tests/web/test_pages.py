@@ -14,7 +14,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from app.mm.vocabulary import CALLS
+from app.machine.vocabulary import CALLS
 from app.web import address, sleeping
 from app.web.framemap import LETTERS
 from tests.support.served import BASE, build, client_of, protected

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.mm import boot, calls, show
-from app.mm.calltext import parse_line
-from app.mm.machine import Machine
+from app.machine import boot, calls, show
+from app.machine.calltext import parse_line
+from app.machine.machine import Machine
 from app.web import queues, reading, slabgrid, vmspace
 from app.web.address import Address
 from app.web.panel_contexts import SlabGrid, VmallocStrip

@@ -13,9 +13,9 @@ from typing import TYPE_CHECKING, Final
 from app.mm.proc import buddyinfo, meminfo, pagetypeinfo, slabinfo, vmallocinfo, vmstat, zoneinfo
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
-FILES: Final[dict[str, Callable[[Machine], str]]] = {
+FILES: Final[dict[str, Callable[[Kernel], str]]] = {
     "buddyinfo": buddyinfo.show,
     "pagetypeinfo": pagetypeinfo.show,
     "zoneinfo": zoneinfo.show,
@@ -25,14 +25,14 @@ FILES: Final[dict[str, Callable[[Machine], str]]] = {
     "vmstat": vmstat.show,
 }
 
-LINES: Final[dict[str, Callable[[Machine], Iterator[str]]]] = {
+LINES: Final[dict[str, Callable[[Kernel], Iterator[str]]]] = {
     "slabinfo": slabinfo.lines,
     "vmallocinfo": vmallocinfo.lines,
 }
 """The files that grow with what a machine holds, line by line."""
 
 
-def beginning(m: Machine, name: str, most: int) -> tuple[list[str], bool]:
+def beginning(m: Kernel, name: str, most: int) -> tuple[list[str], bool]:
     """At most so many lines of a file, and whether those are all; no more is read than they need."""
     lines = LINES[name](m) if name in LINES else iter(FILES[name](m).splitlines())
     shown = list(islice(lines, most + 1))

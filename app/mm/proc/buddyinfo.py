@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 
-def show(m: Machine) -> str:
+def show(m: Kernel) -> str:
     """A line for each populated zone. Pages on per-CPU lists are not among the free ones."""
     lines = []
     for zone in m.zones:

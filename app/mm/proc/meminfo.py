@@ -12,7 +12,7 @@ from app.mm.mmzone import PAGEBLOCK_NR_PAGES, WMARK_LOW
 from app.mm.wmarks import is_highmem, totalreserve_pages
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 OVERCOMMIT_RATIO: Final = 50
 HPAGE_KB: Final = 2048
@@ -52,7 +52,7 @@ LINES: Final[vmstat_text.Names] = (
 )
 
 
-def show(m: Machine) -> str:
+def show(m: Kernel) -> str:
     """A line for each use, in kilobytes."""
     values = {name: pages << 2 for name, pages in pages_by_use(m).items()}
     values["VmallocTotal"] = (m.vmap.vmalloc_end - m.vmap.vmalloc_start) >> 10
@@ -65,7 +65,7 @@ def show(m: Machine) -> str:
     return "".join(lines)
 
 
-def pages_by_use(m: Machine) -> dict[str, int]:
+def pages_by_use(m: Kernel) -> dict[str, int]:
     """The lines that are not zero on every machine, in pages."""
     state = vmstat.global_node_page_state(m)
     total = sum(zone.managed_pages for zone in m.zones)
@@ -95,12 +95,12 @@ def pages_by_use(m: Machine) -> dict[str, int]:
     }
 
 
-def kernel_name(m: Machine) -> str:
+def kernel_name(m: Kernel) -> str:
     """Which of the measured kernels the machine runs."""
     return "plain" if vmstat_text.config(m) is vmstat_text.PLAIN else m.model.arch
 
 
-def si_mem_available(m: Machine, reclaimable: int) -> int:
+def si_mem_available(m: Kernel, reclaimable: int) -> int:
     """An estimate of what can be had without swapping. Kernel: si_mem_available
 
     Free memory above what the zones reserve, and that half of reclaimable slab memory which is likely not in
@@ -114,7 +114,7 @@ def si_mem_available(m: Machine, reclaimable: int) -> int:
 # -- the direct map ----------------------------------------------------------------------------
 
 
-def direct_map(m: Machine) -> tuple[int, int]:
+def direct_map(m: Kernel) -> tuple[int, int]:
     """Frames of the direct map in pages of 4 KiB, and those in pages of 2 MiB. Kernel: init_memory_mapping
 
     Large pages cost less page tables and fewer TLB entries, so all that is aligned is mapped by them, but for
@@ -130,7 +130,7 @@ def direct_map(m: Machine) -> tuple[int, int]:
     return small + split, large - split
 
 
-def mapped_ranges(m: Machine) -> list[list[int]]:
+def mapped_ranges(m: Kernel) -> list[list[int]]:
     """RAM that the direct map reaches, as `[first, end)`: from frame 0, without the hole below 4 GiB."""
     ranges: list[list[int]] = []
     for zone in sorted(m.zones, key=lambda zone: zone.start_pfn):

@@ -19,13 +19,13 @@ from app.mm.mmzone import (
 )
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 # A longer list is not counted to its end: the zone's lock is held meanwhile.
 MAX_COUNTED: Final = 100_000
 
 
-def show(m: Machine) -> str:
+def show(m: Kernel) -> str:
     """A table of free blocks and one of pageblocks for each node with memory."""
     return "".join(node_text([zone for zone in m.zones if zone.nid == node.nid]) for node in m.nodes)
 

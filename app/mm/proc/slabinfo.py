@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from app.mm.slab_common import KMALLOC_INFO, KMALLOC_TYPES
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
     from app.mm.slab import KmemCache
 
 HEADER: Final = (
@@ -34,18 +34,18 @@ BOOT_CACHES: Final = (
 )  # fmt: skip
 
 
-def show(m: Machine) -> str:
+def show(m: Kernel) -> str:
     """A line for each cache."""
     return "".join(f"{line}\n" for line in lines(m))
 
 
-def lines(m: Machine) -> Iterator[str]:
+def lines(m: Kernel) -> Iterator[str]:
     """The same line by line."""
     yield from HEADER.splitlines()
     yield from map(cache_line, slab_caches(m))
 
 
-def slab_caches(m: Machine) -> list[KmemCache]:
+def slab_caches(m: Kernel) -> list[KmemCache]:
     """All caches in the order of the kernel's list, to whose head a new cache is added.
 
     A recording lists its kernel's caches in that order; those that calls have made stand before them.

@@ -13,12 +13,12 @@ from app.mm.vmalloc import VmStruct, is_vmalloc_addr
 from app.mm.vmap_area import VmapArea
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 KINDS: Final = ((0x1, "ioremap"), (0x2, "vmalloc"), (0x4, "vmap"), (0x8, "user"), (0x10, "dma-coherent"))
 
 
-def show(m: Machine) -> str:
+def show(m: Kernel) -> str:
     """A line for each range in use, then for each that is freed and not purged yet.
 
     The kernel shows the latter behind the last one in use, and so not at all where nothing is in use.
@@ -26,7 +26,7 @@ def show(m: Machine) -> str:
     return "".join(f"{line}\n" for line in lines(m))
 
 
-def lines(m: Machine) -> Iterator[str]:
+def lines(m: Kernel) -> Iterator[str]:
     """The same line by line."""
     for va in m.vmap.busy:
         yield range_text(m, va) + ("" if va.vm is None else owner_text(m, va.vm))
@@ -35,7 +35,7 @@ def lines(m: Machine) -> Iterator[str]:
             yield f"{range_text(m, va)} unpurged vm_area"
 
 
-def range_text(m: Machine, va: VmapArea) -> str:
+def range_text(m: Kernel, va: VmapArea) -> str:
     """Where a range is and how long, the guard page included.
 
     It is all that is known of ranges that the kernel had taken before a recording began.
@@ -44,7 +44,7 @@ def range_text(m: Machine, va: VmapArea) -> str:
     return f"0x{va.va_start:0{digits}x}-0x{va.va_end:0{digits}x} {va.size:7}"
 
 
-def owner_text(m: Machine, vm: VmStruct) -> str:
+def owner_text(m: Kernel, vm: VmStruct) -> str:
     """Who asked for it, what for, and on which nodes its pages are.
 
     The caller stands as %pS prints an address in a function; there is no code here, so it is always at 0 of 0
@@ -61,7 +61,7 @@ def owner_text(m: Machine, vm: VmStruct) -> str:
     return " ".join(words)
 
 
-def node_words(m: Machine, vm: VmStruct) -> list[str]:
+def node_words(m: Kernel, vm: VmStruct) -> list[str]:
     """How many pages lie on each node. Kernel: show_numa_info"""
     counters = [0] * len(m.nodes)
     if len(counters) == 1:

@@ -10,14 +10,14 @@ from app.mm.mmzone import WMARK_HIGH
 from app.mm.wmarks import is_highmem, totalreserve_pages
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 # Share of the memory in per cent that may hold data not yet written to disk. Kernel: mm/page-writeback.c
 DIRTY_BACKGROUND_RATIO: Final = 10
 VM_DIRTY_RATIO: Final = 20
 
 
-def show(m: Machine) -> str:
+def show(m: Kernel) -> str:
     """States of zones and nodes, the limits of writeback, then events."""
     states = vmstat.global_zone_page_state(m) | vmstat.global_node_page_state(m)
     values = states | dirty_limits(m) | vmstat.all_vm_events(m)
@@ -32,7 +32,7 @@ def show(m: Machine) -> str:
     return "".join(f"{name} {values.get(name, 0)}\n" for name in names)
 
 
-def dirty_limits(m: Machine) -> dict[str, int]:
+def dirty_limits(m: Kernel) -> dict[str, int]:
     """How many dirty pages make a writer wait, and how many make the kernel write.
 
     Kernel: mm/page-writeback.c domain_dirty_limits. The share is taken in 4096ths, rounded down.
@@ -45,7 +45,7 @@ def dirty_limits(m: Machine) -> dict[str, int]:
     return {"nr_dirty_threshold": threshold, "nr_dirty_background_threshold": background}
 
 
-def global_dirtyable_memory(m: Machine) -> int:
+def global_dirtyable_memory(m: Kernel) -> int:
     """Free frames that could hold dirty data. Kernel: global_dirtyable_memory
 
     HIGHMEM is left out: the limit must hold for what can only be written from low memory.

@@ -13,10 +13,10 @@ from app.mm.mmzone import WMARK_HIGH, WMARK_LOW, WMARK_MIN, Zone
 from app.mm.wmarks import HIGHMEM_MIN_PAGES
 
 if TYPE_CHECKING:
-    from app.mm.machine import Machine
+    from app.mm.kernel import Kernel
 
 
-def show(m: Machine) -> str:
+def show(m: Kernel) -> str:
     """All zones of all nodes, by index; a node's own counters stand in its first populated zone."""
     parts = []
     for node in m.nodes:
@@ -31,7 +31,7 @@ def show(m: Machine) -> str:
     return "".join(parts)
 
 
-def node_text(m: Machine, nid: int) -> str:
+def node_text(m: Kernel, nid: int) -> str:
     """A node's counters."""
     return "  per-node stats\n" + counters(
         vmstat_text.names(m, vmstat_text.NODE_STATS), vmstat.node_page_state(m, nid)
@@ -66,7 +66,7 @@ def sizes_text(free: int, values: dict[str, int], protection: list[int]) -> str:
     ))  # fmt: skip
 
 
-def empty_text(m: Machine, name: str) -> str:
+def empty_text(m: Kernel, name: str) -> str:
     """A zone without memory: all zero, but for the least mark of HIGHMEM and of a movable zone above it."""
     least = HIGHMEM_MIN_PAGES[0] if name == "HighMem" or movable_is_highmem(m, name) else 0
     values = {"boost": 0, "min": least, "low": least, "high": least}
@@ -74,12 +74,12 @@ def empty_text(m: Machine, name: str) -> str:
     return sizes_text(0, values, [0] * len(vmstat_text.zone_names(m)))
 
 
-def movable_is_highmem(m: Machine, name: str) -> bool:
+def movable_is_highmem(m: Kernel, name: str) -> bool:
     """Whether a movable zone would be taken from HIGHMEM. Kernel: zone_movable_is_highmem"""
     return name == "Movable" and any(zone.name == "HighMem" for zone in m.zones)
 
 
-def zone_text(m: Machine, zone: Zone) -> str:
+def zone_text(m: Kernel, zone: Zone) -> str:
     """A populated zone."""
     state = vmstat.zone_page_state(zone)
     return "".join((

@@ -1,0 +1,24 @@
+"""The machine around the kernel: calls and what comes of them, dumps, explanations, views.
+
+What Linux does is in `app.mm`; what Linux does not have is here. `Machine.apply(call, seq)` gives an
+`Outcome` and is the one way to change a machine. Nothing here reads a clock, a random number or a file.
+
+Calls:
+  vocabulary, calls, calltext  every call that can be made; a call as a value, and as a line of text
+  gfp_text, runs               masks as people write them; lists of blocks as a call takes them
+  entry                        from a checked call to the kernel's functions, one module for each area
+  machine, outcome             `Machine`, and what a call returned and changed
+  changes, frame_states        which frames a call changed, and the state of every frame
+  trace                        the steps of an explanation, which the kernel's functions report to `m.trace`
+
+The whole state:
+  boot, bootparam, profiles    a machine from a profile, a dump or a kept state (init/main.c)
+  dump, loading, parts         the state as JSON, part by part, and a machine of it
+  document                     reads a value of JSON from anywhere, and says where it is wrong
+  slab_dump, vmallocinfo       slab caches and vmalloc areas in a dump, and what pages show of the areas
+  state                        the same state, quick to write and read, for kmemlab's own use
+  invariants                   every rule that a state must keep; also slub_validate, vmap_validate
+
+Looks at a machine, which change nothing:
+  show, show_address, zonemap  the views that the API answers; also show_cost, slab_views, description
+"""

@@ -1,0 +1,170 @@
+"""From a description to a machine: a profile is booted, a dump is loaded.
+
+Kernel: init/main.c start_kernel, mm/page_alloc.c free_area_init and what follows it. The order is the
+kernel's: the memory map, zones, zonelists, per-CPU limits and watermarks, then the pages of the kernel's
+own init code.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.errors import BadArgument
+from app.machine import bootparam, calls, invariants, loading
+from app.machine.bootparam import BootParam
+from app.machine.description import struct_page_overhead
+from app.machine.entry.system import numbers
+from app.machine.machine import Machine
+from app.machine.profiles import MAX_CPUS, MIB, PROFILES, Profile
+from app.machine.vocabulary import SYSCTLS
+from app.mm import slab_common, sysctl, vmalloc, vmstat, wmarks
+from app.mm.free_area import free_area_init, memblock_free_all
+from app.mm.memblock import MemoryMap, clip, length, memory_map, tiny
+from app.mm.memory_model import PAGE_SHIFT, SIZEOF_PAGE
+from app.mm.zonelists import build_all_zonelists
+
+__all__ = ["PROFILES", "boot", "load", "profiles", "restore"]
+
+# First frame that the direct map does not reach. Debian's i386 kernel keeps 128 MiB of addresses for
+# vmalloc and 17 MiB for fixed maps; the lecture's 896 MiB are what `vmalloc=106488K` leaves.
+MAX_LOW_PFN: Final = {"x86_64": 1 << 34, "i386": 0x36FFE}
+LECTURE_LOW_PFN: Final = 0x38000
+
+
+def boot(doc: Mapping[str, Any]) -> Machine:
+    """A machine as the HTTP API describes one. Raises BadArgument with the place of each field at fault.
+
+    doc: `profile` with overrides, or `dump` alone. All frames that the kernel does not keep are free.
+    """
+    if "dump" in doc:
+        others = [str(key) for key in doc if key != "dump"]
+        if others:
+            raise BadArgument.at(others[0], "a dump says everything itself; give nothing beside it")
+        return load(doc["dump"])
+    param = bootparam.parse(doc)
+    memory = map_of(param)
+    m = start(param, memory)
+    write_settings(m, param.sysctl)
+    return m
+
+
+def load(document: Any) -> Machine:
+    """A machine from a dump or a recording. Raises BadArgument with places under `dump`."""
+    return loading.load(document)
+
+
+def restore(document: Mapping[str, Any]) -> Machine:
+    """A machine from what `Machine.state` gave. Who kept it must know that it is unchanged: it is trusted."""
+    return loading.restore(document)
+
+
+def map_of(param: BootParam) -> MemoryMap:
+    """The memory map of a machine."""
+    profile = PROFILES[param.profile]
+    if profile.tiny:
+        return tiny(param.memory)
+    low = LECTURE_LOW_PFN if param.lecture and param.arch == "i386" else MAX_LOW_PFN[param.arch]
+    cpus_of_node = tuple(len(range(nid, param.cpus, param.nodes)) for nid in range(param.nodes))
+    return memory_map(param.arch, param.memory, cpus_of_node, low)
+
+
+def start(param: BootParam, memory: MemoryMap) -> Machine:
+    """Set everything up in the kernel's order."""
+    zones = free_area_init(param.arch, memory, param.movablecore >> PAGE_SHIFT, param.cpus)
+    cpu_node = [cpu % param.nodes for cpu in range(param.cpus)]
+    nodes = build_all_zonelists(zones, param.nodes, cpu_node)
+    model = loading.memory_model(param.arch, param.cpus, param.nodes, zones, memory.max_low_pfn)
+    m = Machine(model, zones, nodes)
+    bootparam.apply(m, param)
+    if param.lecture:
+        m.watermark_boost_factor = 0
+    memblock_free_all(zones, memory, mobility=param.mobility)
+    wmarks.init_per_zone_wmark_min(m, hugepages=param.transparent_hugepage != "never")
+    slab_common.create_kmalloc_caches(m)
+    vmalloc.vmalloc_init(m)
+    free_initmem(m, memory)
+    # The allocator gets its memory by having each frame freed to it once.
+    vmstat.count_vm_events(m, "pgfree", sum(zone.managed_pages for zone in m.zones))
+    m.reserved_pages = invariants.reserved_pages(m)
+    return m
+
+
+def free_initmem(m: Machine, memory: MemoryMap) -> None:
+    """Give the kernel's init code and the initial RAM disk to the allocator.
+
+    Kernel: free_initmem, free_initrd_mem
+
+    The watermarks stay as they were computed without these pages until somebody writes a setting. The
+    reserves do not: merely reading `lowmem_reserve_ratio` sets them up again, and in every recording that was
+    done before the first call.
+    """
+    for zone in m.zones:
+        zone.managed_pages += length(clip(memory.init, zone.start_pfn, zone.end_pfn))
+    wmarks.setup_per_zone_lowmem_reserve(m)
+
+
+def write_settings(m: Machine, settings: Mapping[str, Any]) -> None:
+    """Write settings as a start-up script would.
+
+    Raises BadArgument for what the call `sysctl` or the kernel refuses.
+    """
+    unknown = next((str(name) for name in settings if name not in SYSCTLS), None)
+    if unknown is not None:
+        raise BadArgument.at(("sysctl", unknown), f"unknown; known are {', '.join(SYSCTLS)}")
+    for name in SYSCTLS:
+        if name not in settings:
+            continue
+        try:
+            call = calls.parse("sysctl", {"name": name, "value": settings[name]}, m.model)
+        except BadArgument as error:
+            raise BadArgument.at(("sysctl", name), error.faults[0].msg) from None
+        if sysctl.write(m, name, numbers(call.args["value"])) < 0:
+            raise BadArgument.at(("sysctl", name), f"the kernel refuses {settings[name]!r} with EINVAL")
+
+
+# -- the list of profiles ------------------------------------------------------------------------------------
+
+
+def profiles() -> list[dict[str, Any]]:
+    """Every profile with what it has, what its defaults are and what may be changed of them."""
+    return [profile_view(profile) for profile in PROFILES.values()]
+
+
+def profile_view(profile: Profile) -> dict[str, Any]:
+    """One profile. `profile` is the name to create it by."""
+    param = bootparam.parse({"profile": profile.name})
+    zones = free_area_init(profile.arch, map_of(param), 0, param.cpus)
+    least, most = profile.memory_limits
+    return {
+        "profile": profile.name,
+        "name": profile.name,
+        "title": profile.title,
+        "arch": profile.arch,
+        "memory": profile.memory,
+        "frames": profile.memory >> PAGE_SHIFT,
+        "zones": [
+            {
+                "name": zone.name,
+                "start_pfn": zone.start_pfn,
+                "spanned": zone.spanned_pages,
+                "present": zone.present_pages,
+                "frames": zone.present_pages,
+            }
+            for zone in zones
+        ],
+        "defaults": param.as_json(),
+        "overrides": {
+            "memory": {"min": least, "max": most, "step": MIB},
+            "cpus": {"min": 1, "max": MAX_CPUS[profile.arch]},
+            "nodes": {"min": 1, "max": profile.max_nodes},
+            "movablecore": {"min": 0, "max": profile.memory, "step": MIB},
+            "transparent_hugepage": list(bootparam.THP_MODES),
+            **{switch: [True, False] for switch in ("lecture", "pcp", "mobility", "debug")},
+            "sysctl": list(SYSCTLS),
+        },
+        "struct_page_bytes": SIZEOF_PAGE[profile.arch],
+        "struct_page_overhead": struct_page_overhead(profile.memory),
+        "tiny": profile.tiny,
+        "note": profile.tiny,
+    }

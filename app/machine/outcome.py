@@ -1,0 +1,96 @@
+"""What a call returned and changed: one row of the journal."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, TypeAlias
+
+from app.machine import changes
+from app.machine.calls import Call, Named
+from app.mm.memory_model import MemoryModel
+
+if TYPE_CHECKING:
+    from app.mm.mmzone import Zone
+
+VERDICTS = ("ok", "null", "blocked", "warn", "bug", "oom", "hang")
+
+# A page as a call left it: pfn, order, zone, address, address of its struct page, count.
+SeenPage: TypeAlias = "tuple[int, int, Zone, int | None, int, int]"
+
+
+class Outcome:
+    """The kernel's answer to one call.
+
+    ret: what the C function returns, JSON-ready (a pointer as hex or None, a number, None for void). verdict:
+    one of `VERDICTS`. The other parts are the objects of the HTTP contract.
+
+    What a call returned and changed is noted as it is, and put into the contract's words when somebody asks:
+    a journal that is replayed asks for `ret` and `verdict` alone. seen: the page that was returned or given.
+    mentions: what became of which frames. result: kind and value of what later calls can name.
+    """
+
+    __slots__ = (
+        "area", "call", "deadlock", "log", "mentions", "object", "result", "ret", "runs", "seen", "verdict",
+        "woken",
+    )  # fmt: skip
+
+    def __init__(self, call: Call, log: list[str], mentions: list[changes.Mention]) -> None:
+        self.call = call
+        self.log = log
+        self.mentions = mentions
+        self.ret: Any = None
+        self.verdict = "ok"
+        self.seen: SeenPage | None = None
+        self.object: dict[str, Any] | None = None
+        self.area: dict[str, Any] | None = None
+        self.runs: list[list[Any]] | None = None
+        self.woken: list[str] | None = None
+        self.deadlock: list[dict[str, Any]] | None = None
+        self.result: Named | tuple[str, int | None] | None = None
+
+    @property
+    def page(self) -> dict[str, Any] | None:
+        """The page that the call returned or was given, as it was afterwards."""
+        if self.seen is None:
+            return None
+        pfn, order, zone, address, struct_page, refcount = self.seen
+        return {
+            "pfn": pfn,
+            "order": order,
+            "zone": zone.name,
+            "node": zone.nid,
+            "address": None if address is None else f"{address:#x}",
+            "page": f"{struct_page:#x}",
+            "refcount": refcount,
+        }
+
+    @property
+    def changed(self) -> list[list[Any]] | None:
+        """`[pfn, frames, state]` runs that the call changed; None when there are too many."""
+        return changes.runs(self.mentions)
+
+    @property
+    def named(self) -> Named | None:
+        """What the result can be called in later calls; None where the call has no result to name."""
+        result = self.result
+        if not isinstance(result, tuple):
+            return result
+        kind, value = result
+        return Named(kind, pfn=value) if kind == "page" else Named(kind, addr=value)
+
+    def as_json(self, model: MemoryModel) -> dict[str, Any]:
+        """The outcome as the API answers it, without seq, time and by, which only the journal knows."""
+        doc: dict[str, Any] = {
+            "call": self.call.spec.name,
+            "args": self.call.as_json(model),
+            "ret": self.ret,
+            "verdict": self.verdict,
+        }
+        for key in ("page", "object", "area", "runs", "woken", "deadlock"):
+            value = getattr(self, key)
+            if value is not None:
+                doc[key] = value
+        doc["log"] = self.log
+        doc["changed"] = self.changed
+        if doc["changed"] is None:
+            doc["changed_count"] = changes.count_runs(self.mentions)
+        return doc

@@ -1,0 +1,45 @@
+"""Page frames with a count or flags of their own in a dump, and pieces of blocks."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from app.machine.document import Document
+from app.mm.page import PAGEFLAGS_MASK, StrayPage
+
+if TYPE_CHECKING:
+    from app.mm.kernel import Kernel
+MAX_FRAMES = 1_000_000
+INT_MAX = (1 << 31) - 1
+
+
+def dump_frames(m: Kernel) -> dict[str, Any]:
+    """`stray`: `[pfn, count, flags]`; `pieces`: `[first frame of a piece, first frame of its block]`."""
+    return {
+        "stray": [[pfn, stray.refcount, stray.flags] for pfn, stray in sorted(m.stray.items())],
+        "pieces": [[pfn, first] for pfn, first in sorted(m.pieces.items())],
+    }
+
+
+def load_frames(m: Kernel, doc: Document) -> None:
+    """Inverse of `dump_frames`; the blocks in use must have been read before."""
+    for entry in doc.get("stray", []).list(MAX_FRAMES):
+        pfn, refcount, flags = entry.list(3, exactly=3)
+        frame = load_pfn(m, pfn)
+        if frame in m.pages:
+            pfn.fault("a page frame that is not the first of a block")
+        m.stray[frame] = StrayPage(refcount.int(-INT_MAX - 1, INT_MAX), flags.int(0, PAGEFLAGS_MASK))
+    for entry in doc.get("pieces", []).list(MAX_FRAMES):
+        piece, first = entry.list(2, exactly=2)
+        frame = load_pfn(m, piece)
+        if frame not in m.pages:
+            piece.fault("the first page frame of a block in use")
+        m.pieces[frame] = load_pfn(m, first)
+
+
+def load_pfn(m: Kernel, doc: Document) -> int:
+    """A frame of this machine."""
+    pfn = doc.int(0, m.model.spans[-1][1])
+    if not m.model.pfn_valid(pfn):
+        doc.fault("a page frame of this machine")
+    return pfn

@@ -1,0 +1,38 @@
+"""Settings of /proc/sys/vm in a dump.
+
+-1 or an empty list stands for one that a recorded kernel did not show.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from app.machine.document import Document
+from app.mm import wmarks
+from app.mm.sysctl import INT_MAX, LOWMEM_RESERVE_RATIO, current
+
+if TYPE_CHECKING:
+    from app.mm.kernel import Kernel
+
+
+def dump_settings(m: Kernel) -> dict[str, Any]:
+    """The settings as the `kernel` line of a dump has them."""
+    return current(m) | {"lowmem_reserve_ratio": list(m.lowmem_reserve_ratio)}
+
+
+def load_settings(m: Kernel, kernel: Document) -> None:
+    """Take the settings from a dump; one that it does not show is computed, or has its default."""
+    m.watermark_scale_factor = shown(kernel, "watermark_scale_factor", 10)
+    m.watermark_boost_factor = shown(kernel, "watermark_boost_factor", 15000)
+    m.percpu_pagelist_high_fraction = shown(kernel, "percpu_pagelist_high_fraction", 0)
+    m.min_free_kbytes = shown(kernel, "min_free_kbytes", wmarks.calculate_min_free_kbytes(m))
+    nr_zones = max(max(len(zone.lowmem_reserve), zone.zid + 1) for zone in m.zones)
+    ratios = kernel.get("lowmem_reserve_ratio", []).ints(0, INT_MAX, nr_zones)
+    ratios = ratios or LOWMEM_RESERVE_RATIO[m.model.arch][:nr_zones]
+    m.lowmem_reserve_ratio = ratios + [0] * (nr_zones - len(ratios))
+
+
+def shown(kernel: Document, name: str, default: int) -> int:
+    """A setting, or the default where it is absent or was not readable."""
+    value = kernel.get(name, -1).int(-1, INT_MAX)
+    return default if value < 0 else value

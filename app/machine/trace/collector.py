@@ -1,0 +1,85 @@
+"""Steps and tracepoints in the form in which they are handed out."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Final
+
+from app.machine.trace.functions import FILES, LECTURE, running
+
+if TYPE_CHECKING:
+    from app.machine.machine import Machine
+    from app.mm.mmzone import Zone
+
+# A call in a loop may make millions. Nobody reads so far, so what follows is not traced.
+MAX_STEPS: Final = 20_000
+
+
+class Collector:
+    """Collects the steps of one call.
+
+    steps: as the HTTP contract has them. points: tracepoint lines of 6.1's form. events: the page allocator's
+    tracepoints as recordings write them, for comparing.
+    """
+
+    def __init__(self, m: Machine) -> None:
+        self.m = m
+        self.steps: list[dict[str, Any]] = []
+        self.points: list[str] = []
+        self.events: list[list[Any]] = []
+
+    def step(
+        self, fn: str, what: str, zone: Zone | None = None, *, verdict: str | None = None,
+        node: int | None = None, numbers: dict[str, Any] | None = None,
+        changed: list[list[Any]] | None = None,
+    ) -> None:  # fmt: skip
+        """Report one decision of the kernel's function `fn`, which is running or was just called."""
+        if len(self.steps) == MAX_STEPS:
+            return
+        if len(self.steps) == MAX_STEPS - 1:
+            what, numbers, changed = "the rest of the call is not traced", {"steps": MAX_STEPS}, []
+            verdict, self.m.trace = "cut", None
+        above = running()[1:]
+        self.steps.append(
+            {
+                "fn": fn,
+                "file": FILES[fn],
+                "lecture_fn": LECTURE.get(fn),
+                "depth": len(above) - (above[-1:] == [fn]),
+                "what": what,
+                "zone": None if zone is None else zone.name,
+                "node": node if zone is None else zone.nid,
+                "numbers": numbers or {},
+                "verdict": verdict,
+                "changed": changed or [],
+            }
+        )
+
+    def point(self, name: str, text: str, event: list[Any] | None = None, *, locks: int = 0) -> None:
+        """Report a tracepoint, in the form of the trace file.
+
+        locks: how many spinlocks are held, the outermost of them with interrupts off.
+        """
+        m = self.m
+        if event is not None:
+            self.events.append(event)
+        irqs_off = "d" if locks or m.context == "hardirq" else "."
+        context = {"hardirq": "h", "softirq": "s", "tasklet": "s"}.get(m.context, ".")
+        depth = locks + (m.context == "atomic")
+        stamp = f"{m.seq // 1_000_000:5d}.{m.seq % 1_000_000:06d}"
+        flags = f"{irqs_off}.{context}{depth or '.'}."
+        self.points.append(f"{m.task:>16}-{m.pid():<7} [{m.cpu:03d}] {flags} {stamp}: {name}: {text}")
+
+    def pointer(self, address: int | None) -> str:
+        """An address as the tracepoints print it, NULL included."""
+        return f"{address or 0:0{2 * self.m.model.sizeof_long}x}"
+
+    def page(self, pfn: int | None) -> str:
+        """A page as the tracepoints print it."""
+        if pfn is None:
+            return f"page={self.pointer(0)} pfn=0x0"
+        return f"page={self.pointer(self.m.model.pfn_to_page(pfn))} pfn={pfn:#x}"
+
+
+def count(number: int, one: str, many: str | None = None) -> str:
+    """A number with its noun."""
+    return f"{number:,} {one if number == 1 else many or one + 's'}"

@@ -1,0 +1,170 @@
+"""The kernel's globals: what its functions find without being given it.
+
+In C a function such as `__alloc_pages` reaches the zones, the sysctl settings and the running task by their
+names, since there is one kernel on a machine. Here every function takes them as its first argument, so that
+there may be many machines at once. The machine around the kernel (`app.machine`) is such a kernel, and more.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from typing import TYPE_CHECKING, Any, Final
+
+from app.mm import highmem, printk, sched, slub, sysctl, vmalloc, vmap_area
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.mm.internal import AllocContext
+    from app.mm.memory_model import MemoryModel
+    from app.mm.mmzone import Node, Zone
+    from app.mm.page import Page, StrayPage
+    from app.mm.slab import KmemCache, Slab
+
+SEVERITY: Final = {"ok": 0, "null": 1, "warn": 2, "bug": 3}
+
+
+class Kernel:
+    """The memory management of one running kernel, and the call that it is serving."""
+
+    # Named, since the interpreter is slower at finding one of so many in a dict.
+    __slots__ = (
+        "alloc_contexts", "alloc_warned", "bad_pages", "boot_pagesets", "caches", "caller", "changed",
+        "context", "cpu", "cpu_node", "debug", "die_counter", "freed", "freelist_seed", "has_dma32", "kernel",
+        "kmalloc_caches", "last_pid", "lines", "live_objects", "lock_holders", "log", "log_bytes", "lost",
+        "lowmem_reserve_ratio", "min_free_kbytes", "model", "nodes", "page_group_by_mobility_disabled",
+        "page_waiters", "pages", "pause", "percpu_pagelist_high_fraction", "pieces", "pkmap",
+        "purge_at_vfree", "seq", "shrinkers", "slabs", "stray", "taint", "task", "tasks", "trace", "verdict",
+        "vm_events", "vmap", "warned", "watermark_boost_factor", "watermark_scale_factor", "woken",
+        "zone_index", "zone_spans", "zones",
+    )  # fmt: skip
+
+    def __init__(self, model: MemoryModel, zones: list[Zone], nodes: list[Node]) -> None:
+        self.model = model
+        self.zones = zones
+        self.nodes = nodes
+        self.kernel: dict[str, Any] = {}
+        self.cpu_node = [cpu % len(nodes) for cpu in range(model.cpus)]
+        self.zone_index = {"DMA": 0, "DMA32": 1, "Normal": 2, "Movable": 3}
+        if model.arch == "i386":
+            self.zone_index = {"DMA": 0, "Normal": 1, "HighMem": 2, "Movable": 3}
+        self.has_dma32 = model.arch == "x86_64"
+        self.alloc_contexts: dict[tuple[int, int], AllocContext] = {}
+        # Zones from the top, where most requests are served first.
+        self.zone_spans = sorted(((z.start_pfn, z.end_pfn, z) for z in zones), key=lambda span: -span[0])
+        self.debug = True
+        self.page_group_by_mobility_disabled = False
+        # Settings of /proc/sys/vm (app.mm.sysctl).
+        self.min_free_kbytes = 0
+        self.watermark_scale_factor = 10
+        self.watermark_boost_factor = 15000
+        self.lowmem_reserve_ratio = list(sysctl.LOWMEM_RESERVE_RATIO[model.arch])
+        self.percpu_pagelist_high_fraction = 0
+        # Parts of the lecture's view: per-CPU lists as before the kernel sizes them, no lazy vmap areas.
+        self.boot_pagesets = False
+        self.purge_at_vfree = False
+        # Frames in use: allocated blocks by their first frame.
+        self.pages: dict[int, Page] = {}
+        # Frames that are not the first of a block and have a count or flags of their own.
+        self.stray: dict[int, StrayPage] = {}
+        # Blocks of which a part was freed alone: first frame of each piece left → first frame of the block.
+        self.pieces: dict[int, int] = {}
+        # Frames that nobody uses and nobody can free.
+        self.lost = 0
+        # Slab caches in the order of their making; the kmalloc rows of size classes; slabs by first frame.
+        self.caches: dict[str, KmemCache] = {}
+        self.kmalloc_caches: list[list[KmemCache]] = [[], [], [], []]
+        self.slabs: dict[int, Slab] = {}
+        self.live_objects = 0
+        self.shrinkers = (vmap_area.purge_vmap_area_lazy, slub.shrink_all)
+        # State of the generator that shuffles new slabs; None for slabs in address order.
+        self.freelist_seed: int | None = None
+        # Kernel addresses outside the direct map, and the window through which HIGHMEM is seen.
+        self.vmap = vmalloc.empty_space(model)
+        self.pkmap = highmem.Pkmap()
+        self.tasks: dict[str, sched.Task] = {"init": sched.Task("init", 1)}
+        self.last_pid = sched.FIRST_PID
+        # Tasks that sleep on a page's lock, in the order in which they fell asleep.
+        self.page_waiters: dict[str, sched.Task] = {}
+        # Who took each page lock: head frame → pid. The kernel does not know; explanations do.
+        self.lock_holders = sched.LockHolders()
+        self.taint = 0
+        self.die_counter = 0
+        # What has happened how often since boot, by its name in /proc/vmstat.
+        self.vm_events: dict[str, int] = {"pgfree": 0}
+        self.warned: dict[str, None] = {}
+        self.log: deque[str] = deque()
+        self.log_bytes = 0
+        # The call that runs.
+        self.seq = 0
+        self.cpu = 0
+        self.task = "init"
+        self.context = "process"
+        self.caller = ("init", 0)
+        self.verdict = "ok"
+        self.lines: list[str] = []
+        self.woken: list[str] = []
+        self.bad_pages = 0
+        self.freed = -1
+        self.alloc_warned = False
+        self.changed: list[tuple[int, int, str]] | None = None
+        # What explanations are made from: told of each decision while somebody wants to know.
+        self.trace: Any = None
+        # Called now and then by loops over very many blocks, if set: who runs the machine may want to let
+        # others go first, or to give the call up by an exception, after which the machine is of no use.
+        self.pause: Callable[[], None] | None = None
+
+    # -- small services of the kernel's functions -------------------------------------------------
+
+    def breathe(self) -> None:
+        """A loop has come to a point where it can wait for others."""
+        if self.pause is not None:
+            self.pause()
+
+    def worsen(self, verdict: str) -> None:
+        """Raise the outcome's verdict, never lower it."""
+        if SEVERITY.get(self.verdict, 9) < SEVERITY[verdict]:
+            self.verdict = verdict
+
+    def worsen_null(self) -> None:
+        """A NULL is the answer whatever was printed with it, unless the kernel could not even return."""
+        if self.verdict in ("ok", "warn"):
+            self.verdict = "null"
+
+    def pid(self) -> int:
+        """Process id of the running task."""
+        return self.tasks[self.task].pid
+
+    @property
+    def nr_free_pages(self) -> int:
+        """Free frames of all zones, exactly."""
+        return sum(zone.nr_free_pages for zone in self.zones)
+
+    @property
+    def live_blocks(self) -> int:
+        """Page blocks and slab objects in use that the machine keeps a record of."""
+        return len(self.pages) + self.live_objects
+
+    def zone_of(self, pfn: int) -> Zone:
+        """The zone that a frame lies in. Kernel: page_zone"""
+        for start, end, zone in self.zone_spans:
+            if start <= pfn < end:
+                return zone
+        raise ValueError(f"page frame {pfn:#x} is in no zone")
+
+    def page_address(self, pfn: int) -> int | None:
+        """The frame's kernel address: in the direct map, or where kmap put it. Kernel: page_address"""
+        address = self.model.pfn_to_virt(pfn)
+        return self.pkmap.page_address(pfn) if address is None else address
+
+    def checked_migratetype(self) -> int:
+        """MOVABLE and RECLAIMABLE at once name no free list. Kernel: gfp_migratetype
+
+        The real function would index past the three lists; here the request is reported and served as
+        unmovable.
+        """
+        if self.debug:
+            printk.warn(self, "include/linux/gfp.h:18", "__alloc_pages")
+        else:
+            printk.refused(self, "MOVABLE|RECLAIMABLE is no list: the kernel would have used another order's")
+        return 0

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import ipaddress
 import resource
 import socket
@@ -13,6 +12,7 @@ import typer
 import uvicorn
 from fastapi import FastAPI
 
+from app import collector
 from app.connections import Connection, Connections
 from app.labs import Labs
 from app.main import create_app
@@ -55,13 +55,7 @@ class Server(uvicorn.Server):
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         """Listen, then say so."""
         await super().startup(sockets)
-        # What there is by now stays: the collector need not look at it again.
-        gc.collect()
-        gc.freeze()
-        # Calls make many objects and no cycles to speak of: looking for some after every 700 objects takes a
-        # third of a batch's time. A full search stops everything for a third of a second where large machines
-        # are open, so those are rare.
-        gc.set_threshold(20_000, 10, 100)
+        collector.settle()
         sys.setswitchinterval(SWITCH)
         host, port = self.servers[0].sockets[0].getsockname()[:2]
         address = f"http://{f'[{host}]' if ':' in host else host}:{port}"

@@ -9,7 +9,8 @@ Calls:
   entry                        from a checked call to the kernel's functions, one module for each area
   machine, outcome             `Machine`, and what a call returned and changed
   changes, frame_states        which frames a call changed, and the state of every frame
-  trace                        the steps of an explanation, which the kernel's functions report to `m.trace`
+  trace                        the steps of an explanation, which the kernel's functions report to `m.trace`:
+                               a class for each protocol of `app.mm.tracepoints`
 
 The whole state:
   boot, bootparam, profiles    a machine from a profile, a dump or a kept state (init/main.c)

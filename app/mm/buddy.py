@@ -25,7 +25,9 @@ from app.mm.mmzone import (
     ZONE_BOOSTED_WATERMARK,
     FreeArea,
     Zone,
+    pcp_allowed_order,
 )
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -140,6 +142,7 @@ def touch(zone: Zone) -> None:
 # -- freeing -------------------------------------------------------------------------------------
 
 
+@traced
 def free_one_page(m: Kernel, zone: Zone, pfn: int, order: int, migratetype: int) -> None:
     """Give a block back to the buddy system, merging it with its free buddies. Kernel: __free_one_page
 
@@ -169,7 +172,7 @@ def free_one_page(m: Kernel, zone: Zone, pfn: int, order: int, migratetype: int)
     else:
         add_to_free_list(zone, pfn, order, migratetype)
     if m.trace is not None:
-        m.trace.merged(zone, (pfn, order), (first, first_order), migratetype, tail=to_tail)
+        m.trace.buddy.merged(zone, (pfn, order), (first, first_order), migratetype, tail=to_tail)
 
 
 def can_merge(zone: Zone, buddy_pfn: int, migratetype: int) -> bool:
@@ -201,8 +204,11 @@ def expand(m: Kernel, zone: Zone, pfn: int, low: int, high: int, migratetype: in
         add_to_free_list(zone, pfn + (1 << high), high, migratetype)
         if changed is not None:
             changed.append((pfn + (1 << high), 1 << high, "free"))
+        if m.trace is not None:
+            m.trace.buddy.half(pfn + (1 << high), high)
 
 
+@traced
 def rmqueue_smallest(m: Kernel, zone: Zone, order: int, migratetype: int) -> int | None:
     """Take the smallest free block of that type that is large enough. Kernel: __rmqueue_smallest
 
@@ -217,7 +223,8 @@ def rmqueue_smallest(m: Kernel, zone: Zone, order: int, migratetype: int) -> int
             if current_order > order:
                 expand(m, zone, pfn, order, current_order, migratetype)
             if m.trace is not None:
-                m.trace.zone_locked(zone, pfn, order, current_order, migratetype)
+                refill = pcp_allowed_order(order) and migratetype < MIGRATE_PCPTYPES
+                m.trace.buddy.zone_locked(zone, pfn, order, current_order, migratetype, percpu_refill=refill)
             return pfn
     return None
 
@@ -230,6 +237,7 @@ def rmqueue(m: Kernel, zone: Zone, order: int, migratetype: int, alloc_flags: in
             return pfn
 
 
+@traced
 def rmqueue_fallback(m: Kernel, zone: Zone, order: int, start_type: int, alloc_flags: int) -> bool:
     """Move free memory of another type to the wanted type's list. Kernel: __rmqueue_fallback
 
@@ -247,7 +255,7 @@ def rmqueue_fallback(m: Kernel, zone: Zone, order: int, start_type: int, alloc_f
         steal_suitable_fallback(m, zone, order, current_order, start_type, found, alloc_flags)
         return True
     if m.trace is not None:
-        m.trace.no_fallback(zone, order, min_order, start_type)
+        m.trace.buddy.no_fallback(zone, order, min_order, start_type)
     return False
 
 
@@ -319,7 +327,7 @@ def steal_suitable_fallback(
         if not whole_block or not steal_pageblock(m, zone, pfn, start_type, old_block_type):
             move_to_free_list(zone, pfn, current_order, start_type)
     if m.trace is not None:
-        m.trace.extfrag(zone, pfn, order, current_order, start_type, fallback_mt)
+        m.trace.buddy.extfrag(zone, pfn, order, current_order, start_type, fallback_mt)
 
 
 def steal_pageblock(m: Kernel, zone: Zone, pfn: int, start_type: int, old_block_type: int) -> bool:
@@ -333,9 +341,11 @@ def steal_pageblock(m: Kernel, zone: Zone, pfn: int, start_type: int, old_block_
         alike_pages = PAGEBLOCK_NR_PAGES - (free_pages + movable_pages)
     else:
         alike_pages = 0
+    threshold = PAGEBLOCK_NR_PAGES // 2
+    claimed = free_pages + alike_pages >= threshold or m.page_group_by_mobility_disabled
     if m.trace is not None:
-        m.trace.pageblock(zone, pfn, free_pages, movable_pages, alike_pages)
-    if free_pages + alike_pages >= PAGEBLOCK_NR_PAGES // 2 or m.page_group_by_mobility_disabled:
+        m.trace.buddy.pageblock(zone, pfn, free_pages, movable_pages, alike_pages, threshold, claimed=claimed)
+    if claimed:
         set_pageblock_migratetype(m, zone, pfn, start_type)
     return True
 

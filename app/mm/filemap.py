@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from app.mm import page_check, page_ref, printk, sched, wait
 from app.mm.page import PG_locked, PG_waiters
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -35,11 +36,11 @@ def lock_page(m: Kernel, pfn: int) -> None:
 
 
 def trylock_page(m: Kernel, pfn: int) -> bool:
-    """Take the lock if it is free. Kernel: trylock_page, folio_trylock"""
+    """Take the lock if it is free. Kernel: include/linux/pagemap.h folio_trylock, trylock_page"""
     folio = page_ref.compound_head(m, pfn)
     locked = bool(page_ref.page_flags(m, folio) & PG_locked)
     if m.trace is not None:
-        m.trace.trylock(folio, taken=not locked)
+        m.trace.filemap.trylock(folio, taken=not locked)
     if locked:
         return False
     take(m, folio, m.tasks[m.task])
@@ -52,6 +53,7 @@ def wait_on_page_locked(m: Kernel, pfn: int) -> None:
         wait_bit(m, page_ref.compound_head(m, pfn), exclusive=False)
 
 
+@traced
 def wait_bit(m: Kernel, folio: int, *, exclusive: bool) -> None:
     """Fall asleep until the lock bit is cleared. Kernel: folio_wait_bit_common
 
@@ -62,15 +64,16 @@ def wait_bit(m: Kernel, folio: int, *, exclusive: bool) -> None:
     if m.context == "process":
         wait.sleep_on_page(m, folio, exclusive=exclusive)
         if m.trace is not None:
-            m.trace.queued(folio, exclusive=exclusive)
+            m.trace.filemap.queued(folio, wait.page_waiters(m, folio), exclusive=exclusive)
     else:
         printk.scheduling_while_atomic(m)
         if m.trace is not None:
-            m.trace.lock_not_had(folio)
+            m.trace.filemap.lock_not_had(folio)
 
 
+@traced
 def unlock_page(m: Kernel, pfn: int) -> None:
-    """Release the lock, whoever took it, and wake whoever waits. Kernel: unlock_page, folio_unlock"""
+    """Release the lock, whoever took it, and wake whoever waits. Kernel: folio_unlock, unlock_page"""
     folio = page_ref.compound_head(m, pfn)
     flags = page_ref.page_flags(m, folio)
     if m.debug and not flags & PG_locked:
@@ -78,15 +81,19 @@ def unlock_page(m: Kernel, pfn: int) -> None:
     page_ref.change_flags(m, folio, clear=PG_locked)
     m.lock_holders.drop(folio)
     if m.trace is not None:
-        m.trace.unlock(folio, wait.page_waiters(m, folio), waiters=bool(flags & PG_waiters))
+        queue = wait.page_waiters(m, folio)
+        m.trace.filemap.unlock(folio, queue, waiters=bool(flags & PG_waiters))
     if flags & PG_waiters:
         wake_bit(m, folio)
     if flags & PG_locked and not is_locked(m, folio):
         mention(m, folio)
 
 
+@traced
 def wake_bit(m: Kernel, folio: int) -> None:
-    """Wake those who only wait, up to the first who wants the lock, and that one. Kernel: folio_wake_bit
+    """Wake those who only wait, up to the first who wants the lock, and that one.
+
+    Kernel: folio_wake_bit, wake_page_function
 
     Whoever stands behind it would find the page locked again. In the kernel the woken task still has to
     win the bit against passers-by; here it runs at once and gets it.
@@ -94,14 +101,14 @@ def wake_bit(m: Kernel, folio: int) -> None:
     for task in wait.page_waiters(m, folio):
         exclusive = task.exclusive
         if m.trace is not None:
-            m.trace.waiter(folio, task)
+            m.trace.filemap.waiter(folio, task, exclusive=exclusive)
         wait.wake_up(m, task)
         if exclusive:
             take(m, folio, task)
             break
     left = wait.page_waiters(m, folio)
     if m.trace is not None:
-        m.trace.left_asleep(folio, left)
+        m.trace.filemap.left_asleep(folio, left)
     if not left:
         page_ref.change_flags(m, folio, clear=PG_waiters)
 

@@ -23,6 +23,7 @@ from app.mm.internal import (
     AllocContext,
 )
 from app.mm.mmzone import (
+    MAX_ORDER,
     MIGRATE_HIGHATOMIC,
     MIGRATE_MOVABLE,
     MIGRATE_PCPTYPES,
@@ -35,9 +36,11 @@ from app.mm.mmzone import (
     pcp_allowed_order,
 )
 from app.mm.page import STATE_OF_MIGRATETYPE, Page, PG_head
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
+    from app.mm.tracepoints import Tracer
 
 # A local name: a function's own look-up of it is on the path of every allocation.
 _COMP: Final = gfp_masks.__GFP_COMP
@@ -53,12 +56,12 @@ def get_page_from_freelist(m: Kernel, gfp: int, order: int, alloc_flags: int, ac
         if alloc_flags & ALLOC_NOFRAGMENT and zone.nid != ac.preferred_zone.nid:  # type: ignore[union-attr]
             # Locality is worth more than unmixed pageblocks: do not leave the node for their sake.
             if m.trace is not None:
-                m.trace.fragmenting(zone)
+                m.trace.page_alloc.fragmenting(zone)
             return get_page_from_freelist(m, gfp, order, alloc_flags & ~ALLOC_NOFRAGMENT, ac)
         mark = zone.watermark[mark_index] + zone.boost
         ok = zone_watermark_fast(m, zone, order, mark, ac.highest_zoneidx, alloc_flags, gfp)
         if m.trace is not None:
-            m.trace.zone_tried(zone, order, mark, ac.highest_zoneidx, alloc_flags, ok=ok)
+            m.trace.page_alloc.zone_tried(zone, order, mark, alloc_flags, ok=ok)
         if not ok and not alloc_flags & ALLOC_NO_WATERMARKS:
             continue
         if order > 1 and gfp & gfp_masks.__GFP_NOFAIL:
@@ -75,7 +78,7 @@ def get_page_from_freelist(m: Kernel, gfp: int, order: int, alloc_flags: int, ac
             return pfn
     if alloc_flags & ALLOC_NOFRAGMENT:
         if m.trace is not None:
-            m.trace.fragmenting(None)
+            m.trace.page_alloc.fragmenting(None)
         return get_page_from_freelist(m, gfp, order, alloc_flags & ~ALLOC_NOFRAGMENT, ac)
     return None
 
@@ -87,9 +90,12 @@ def zone_watermark_fast(
     free_pages = zone.vm_stat_free
     if not order:
         reserved = 0 if alloc_flags & ALLOC_RESERVES else zone.nr_reserved_highatomic
-        if free_pages - min(free_pages, reserved) > mark + zone.lowmem_reserve[highest_zoneidx]:
+        # A shortcut. An explanation has to show the full comparison, which comes to the same.
+        if m.trace is None and (
+            free_pages - min(free_pages, reserved) > mark + zone.lowmem_reserve[highest_zoneidx]
+        ):
             return True
-    if zone_watermark_ok(zone, order, mark, highest_zoneidx, alloc_flags, free_pages):
+    if zone_watermark_ok(zone, order, mark, highest_zoneidx, alloc_flags, free_pages, m.trace):
         return True
     if (
         not order
@@ -99,20 +105,26 @@ def zone_watermark_fast(
     ):
         # The boost is there to make kswapd work, not to fail those who cannot wait for it.
         mark = zone.watermark[WMARK_MIN]
-        return zone_watermark_ok(zone, order, mark, highest_zoneidx, alloc_flags, free_pages)
+        return zone_watermark_ok(zone, order, mark, highest_zoneidx, alloc_flags, free_pages, m.trace)
     return False
 
 
 def zone_watermark_ok(
-    zone: Zone, order: int, mark: int, highest_zoneidx: int, alloc_flags: int, free_pages: int
+    zone: Zone,
+    order: int,
+    mark: int,
+    highest_zoneidx: int,
+    alloc_flags: int,
+    free_pages: int,
+    trace: Tracer | None = None,
 ) -> bool:
     """The full comparison, with the caller's right to reserves. Kernel: __zone_watermark_ok
 
     For order > 0 the free pages alone say little, since they may be scattered: a block of a usable type must
-    exist too.
+    exist too. trace: who is told what was compared, if anybody.
     """
     minimum = mark
-    free_pages -= (1 << order) - 1
+    unusable = (1 << order) - 1
     if alloc_flags & ALLOC_RESERVES:
         if alloc_flags & ALLOC_MIN_RESERVE:
             minimum -= minimum // 2
@@ -121,23 +133,31 @@ def zone_watermark_ok(
         if alloc_flags & ALLOC_OOM:
             minimum -= minimum // 2
     else:
-        free_pages -= zone.nr_reserved_highatomic
-    if free_pages <= minimum + zone.lowmem_reserve[highest_zoneidx]:
-        return False
-    return not order or has_suitable_block(zone, order, alloc_flags)
+        unusable += zone.nr_reserved_highatomic
+    lowmem_reserve = zone.lowmem_reserve[highest_zoneidx]
+    enough = free_pages - unusable > minimum + lowmem_reserve
+    if trace is not None:
+        block = suitable_block(zone, order, alloc_flags)
+        trace.page_alloc.watermark(free_pages, unusable, minimum, lowmem_reserve, block, enough=enough)
+    return enough and (not order or suitable_block(zone, order, alloc_flags) is not None)
 
 
-def has_suitable_block(zone: Zone, order: int, alloc_flags: int) -> bool:
-    """Whether a free block of at least that order exists that the request may use."""
-    for area in zone.free_area[order:]:
+def suitable_block(zone: Zone, order: int, alloc_flags: int) -> tuple[int, int] | None:
+    """Order and type of the first list, upwards from an order, with a block that the request may use."""
+    for current_order in range(order, MAX_ORDER):
+        area = zone.free_area[current_order]
         if not area.nr_free:
             continue
         free_list = area.free_list
-        if free_list[MIGRATE_UNMOVABLE] or free_list[MIGRATE_MOVABLE] or free_list[MIGRATE_RECLAIMABLE]:
-            return True
+        if free_list[MIGRATE_UNMOVABLE]:
+            return current_order, MIGRATE_UNMOVABLE
+        if free_list[MIGRATE_MOVABLE]:
+            return current_order, MIGRATE_MOVABLE
+        if free_list[MIGRATE_RECLAIMABLE]:
+            return current_order, MIGRATE_RECLAIMABLE
         if alloc_flags & (ALLOC_HIGHATOMIC | ALLOC_OOM) and free_list[MIGRATE_HIGHATOMIC]:
-            return True
-    return False
+            return current_order, MIGRATE_HIGHATOMIC
+    return None
 
 
 def rmqueue(m: Kernel, zone: Zone, order: int, alloc_flags: int, migratetype: int) -> int | None:
@@ -214,17 +234,17 @@ def reserve_highatomic_pageblock(m: Kernel, zone: Zone, pfn: int) -> None:
     be kept so.
     """
     max_managed = zone.managed_pages // 100 + PAGEBLOCK_NR_PAGES
-    reserve = (
-        zone.nr_reserved_highatomic < max_managed and zone.get_pfnblock_migratetype(pfn) < MIGRATE_PCPTYPES
-    )
+    room = zone.nr_reserved_highatomic < max_managed
+    reserve = room and zone.get_pfnblock_migratetype(pfn) < MIGRATE_PCPTYPES
     if reserve:
         zone.nr_reserved_highatomic += PAGEBLOCK_NR_PAGES
         buddy.set_pageblock_migratetype(m, zone, pfn, MIGRATE_HIGHATOMIC)
         buddy.move_freepages_block(zone, pfn, MIGRATE_HIGHATOMIC)
     if m.trace is not None:
-        m.trace.highatomic(zone, pfn, max_managed, reserved=reserve)
+        m.trace.page_alloc.highatomic(zone, pfn, max_managed, room=room, reserved=reserve)
 
 
+@traced
 def unreserve_highatomic_pageblock(m: Kernel, ac: AllocContext, *, force: bool) -> bool:
     """Give a HIGHATOMIC pageblock back to the type that is in need. Kernel: unreserve_highatomic_pageblock"""
     for zone in ac.zonelist:
@@ -240,7 +260,7 @@ def unreserve_highatomic_pageblock(m: Kernel, ac: AllocContext, *, force: bool) 
             buddy.set_pageblock_migratetype(m, zone, pfn, ac.migratetype)
             moved = buddy.move_freepages_block(zone, pfn, ac.migratetype)[0]
             if m.trace is not None:
-                m.trace.unreserve(zone, pfn, ac.migratetype, moved)
+                m.trace.page_alloc.unreserve(zone, pfn, ac.migratetype, moved)
             if moved:
                 return True
     return False

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.mm import printk
 from app.mm.memory_model import PAGE_SHIFT
+from app.mm.tracepoints import traced
 from app.mm.vmalloc import PKMAP_BASE
 
 if TYPE_CHECKING:
@@ -62,6 +63,7 @@ def kmap(m: Kernel, pfn: int) -> int | None:
     return address
 
 
+@traced
 def kmap_high(m: Kernel, pfn: int) -> int | None:
     """Take a slot for a page, or a reference on the one it has; None if all are in use. Kernel: kmap_high"""
     pkmap = m.pkmap
@@ -69,13 +71,14 @@ def kmap_high(m: Kernel, pfn: int) -> int | None:
     if nr is None:
         nr = map_new_virtual(m, pfn)
     if m.trace is not None:
-        m.trace.kmap(pfn, nr, 0 if nr is None else pkmap.pkmap_count[nr], len(pkmap.waiters))
+        m.trace.highmem.kmap(pfn, nr, 0 if nr is None else pkmap.pkmap_count[nr], len(pkmap.waiters))
     if nr is None:
         return None
     pkmap.pkmap_count[nr] += 1
     return PKMAP_BASE + (nr << PAGE_SHIFT)
 
 
+@traced
 def map_new_virtual(m: Kernel, pfn: int) -> int | None:
     """Find a free slot, starting behind the last one found. Kernel: map_new_virtual
 
@@ -95,7 +98,7 @@ def map_new_virtual(m: Kernel, pfn: int) -> int | None:
         if not count:
             return None
     if m.trace is not None:
-        m.trace.kmap_search(first, nr)
+        m.trace.highmem.kmap_search(first, nr)
     pkmap.pkmap_count[nr] = 1
     pkmap.slots[nr] = pfn
     pkmap.nr[pfn] = nr
@@ -105,15 +108,17 @@ def map_new_virtual(m: Kernel, pfn: int) -> int | None:
 def flush_all_zero_pkmaps(m: Kernel) -> None:
     """Clear all slots without users; their pages have no address any more. Kernel: flush_all_zero_pkmaps"""
     pkmap = m.pkmap
-    if m.trace is not None:
-        m.trace.kmap_flush(pkmap.pkmap_count)
+    cleared: list[int] = []
     for nr, count in enumerate(pkmap.pkmap_count):
         if count == 1:
+            cleared.append(nr)
             pkmap.pkmap_count[nr] = 0
             pfn = pkmap.slots[nr]
             pkmap.slots[nr] = None
             if pfn is not None:
                 del pkmap.nr[pfn]
+    if m.trace is not None:
+        m.trace.highmem.kmap_flush(cleared, sum(map(bool, pkmap.pkmap_count)))
 
 
 def wait_for_slot(m: Kernel, pfn: int) -> None:
@@ -128,8 +133,9 @@ def wait_for_slot(m: Kernel, pfn: int) -> None:
     m.verdict = "blocked"
 
 
+@traced
 def kunmap(m: Kernel, pfn: int) -> None:
-    """Drop a kmap reference; the address stays valid until the next flush. Kernel: kunmap, kunmap_high"""
+    """Drop a kmap reference; the address stays valid until the next flush. Kernel: kunmap_high, kunmap"""
     if m.model.arch == "x86_64":
         return
     printk.might_sleep(m, PLACE, 55)
@@ -142,10 +148,11 @@ def kunmap(m: Kernel, pfn: int) -> None:
     if pkmap.pkmap_count[nr] == 1:
         # The kernel dies here with the slot's count at 0 and its lock held; the count is left as it was.
         printk.bug(m, "kernel BUG at mm/highmem.c:368!")
-    if m.trace is not None:
-        m.trace.kunmap(pfn, nr, pkmap.pkmap_count[nr], len(pkmap.waiters))
     pkmap.pkmap_count[nr] -= 1
-    if pkmap.pkmap_count[nr] == 1:
+    unused = pkmap.pkmap_count[nr] == 1
+    if m.trace is not None:
+        m.trace.highmem.kunmap(pfn, nr, pkmap.pkmap_count[nr], len(pkmap.waiters), unused=unused)
+    if unused:
         wake_up(m)
 
 

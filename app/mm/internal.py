@@ -24,6 +24,21 @@ ALLOC_HIGHATOMIC: Final = 0x200
 ALLOC_KSWAPD: Final = 0x800
 ALLOC_RESERVES: Final = ALLOC_NON_BLOCK | ALLOC_MIN_RESERVE | ALLOC_OOM
 
+# The marks by their index, which is what ALLOC_WMARK_MASK leaves of the flags. Kernel: enum zone_watermarks
+WMARK_NAMES: Final = ("min", "low", "high", "promo")
+# The flags above the mark, each of one bit, with their names.
+FLAG_NAMES: Final[dict[int, str]] = {
+    bit: name
+    for name, bit in globals().copy().items()
+    if name.startswith("ALLOC_") and bit > ALLOC_WMARK_MASK and bit.bit_count() == 1
+}
+
+
+def alloc_flags_text(alloc_flags: int) -> str:
+    """The flags as the kernel's source would write them: `ALLOC_WMARK_MIN|ALLOC_CPUSET`."""
+    names = [f"ALLOC_WMARK_{WMARK_NAMES[alloc_flags & ALLOC_WMARK_MASK].upper()}"]
+    return "|".join(names + [name for bit, name in FLAG_NAMES.items() if alloc_flags & bit])
+
 
 class AllocContext:
     """What stays the same during one allocation. Kernel: struct alloc_context

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.mm.mmzone import Node, Zone
     from app.mm.page import Page, StrayPage
     from app.mm.slab import KmemCache, Slab
+    from app.mm.tracepoints import Tracer
 
 SEVERITY: Final = {"ok": 0, "null": 1, "warn": 2, "bug": 3}
 
@@ -108,8 +109,8 @@ class Kernel:
         self.freed = -1
         self.alloc_warned = False
         self.changed: list[tuple[int, int, str]] | None = None
-        # What explanations are made from: told of each decision while somebody wants to know.
-        self.trace: Any = None
+        # Who is told of each decision, while a call is explained.
+        self.trace: Tracer | None = None
         # Called now and then by loops over very many blocks, if set: who runs the machine may want to let
         # others go first, or to give the call up by an exception, after which the machine is of no use.
         self.pause: Callable[[], None] | None = None

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from app.mm import gfp as gfp_masks
 from app.mm import vmalloc
 from app.mm.memory_model import PAGE_SIZE
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -26,6 +27,7 @@ ENOMEM: Final = -12
 EEXIST: Final = -17
 
 
+@traced
 def module_alloc(m: Kernel, size: int) -> vmalloc.VmStruct | None:
     """Memory for a module. Kernel: arch/x86/kernel/module.c module_alloc
 
@@ -38,7 +40,7 @@ def module_alloc(m: Kernel, size: int) -> vmalloc.VmStruct | None:
         return None
     vm_range = (space.modules_vaddr, space.modules_end)
     if m.trace is not None:
-        m.trace.module_alloc(size, vm_range)
+        m.trace.vmalloc.module_alloc(size, vm_range)
     return vmalloc.vmalloc_node_range(
         m, size, vm_range, gfp_masks.GFP_KERNEL, vmalloc.VM_FLUSH_RESET_PERMS, "move_module"
     )

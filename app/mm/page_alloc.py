@@ -31,6 +31,7 @@ from app.mm.mmzone import (
     PAGE_ALLOC_COSTLY_ORDER,
     Zone,
 )
+from app.mm.tracepoints import traced
 from app.mm.vmscan import shrink_slab
 
 if TYPE_CHECKING:
@@ -49,6 +50,7 @@ _CONTEXT_BITS: Final = GFP_ZONEMASK | _THISNODE | _MIGRATETYPE_BITS
 # -- the entry points ------------------------------------------------------------------------------
 
 
+@traced
 def alloc_pages(m: Kernel, gfp: int, order: int, nid: int | None = None) -> int | None:
     """Allocate 2^order contiguous page frames. Kernel: __alloc_pages
 
@@ -62,7 +64,7 @@ def alloc_pages(m: Kernel, gfp: int, order: int, nid: int | None = None) -> int 
     """
     if order >= MAX_ORDER:
         if m.trace is not None:
-            m.trace.order_too_large(order, MAX_ORDER)
+            m.trace.page_alloc.order_too_large(order, MAX_ORDER)
         warn_on_once_gfp(m, gfp, "mm/page_alloc.c:5634", "__alloc_pages")
         return None
     if gfp & _DIRECT_RECLAIM and m.context != "process":
@@ -73,12 +75,12 @@ def alloc_pages(m: Kernel, gfp: int, order: int, nid: int | None = None) -> int 
     else:
         alloc_flags = ALLOC_WMARK_LOW | ac.nofragment | gfp & _KSWAPD_RECLAIM
         if m.trace is not None:
-            m.trace.request(gfp, order, alloc_flags, ac)
+            m.trace.page_alloc.request(gfp, order, alloc_flags, ac)
         pfn = get_page_from_freelist(m, gfp, order, alloc_flags, ac)
     if pfn is None:
         pfn = alloc_pages_slowpath(m, gfp, order, ac)
     if m.trace is not None:
-        m.trace.alloc(pfn, order, gfp, ac.migratetype)
+        m.trace.page_alloc.alloc(pfn, order, gfp, ac.migratetype)
     return pfn
 
 
@@ -139,12 +141,6 @@ def get_free_pages(m: Kernel, gfp: int, order: int) -> int | None:
     return alloc_pages(m, gfp & ~gfp_masks.__GFP_HIGHMEM, order)
 
 
-# -- walking the zones -----------------------------------------------------------------------------
-
-
-# -- the high-order atomic reserve -----------------------------------------------------------------
-
-
 # -- the slow path ---------------------------------------------------------------------------------
 
 
@@ -161,6 +157,7 @@ def gfp_to_alloc_flags(gfp: int, order: int) -> int:
     return alloc_flags
 
 
+@traced
 def alloc_pages_slowpath(m: Kernel, gfp: int, order: int, ac: AllocContext) -> int | None:
     """What is done for a request that no zone above its low mark could serve. Kernel: __alloc_pages_slowpath
 
@@ -176,7 +173,7 @@ def alloc_pages_slowpath(m: Kernel, gfp: int, order: int, ac: AllocContext) -> i
     if ac.preferred_zone is not None:
         alloc_flags = gfp_to_alloc_flags(gfp, order)
         if m.trace is not None:
-            m.trace.slowpath(gfp, order, alloc_flags)
+            m.trace.page_alloc.slowpath(gfp, order, alloc_flags)
         if alloc_flags & ALLOC_KSWAPD:
             wake_all_kswapds(m, ac)
         pfn = get_page_from_freelist(m, gfp, order, alloc_flags, ac)
@@ -187,7 +184,7 @@ def alloc_pages_slowpath(m: Kernel, gfp: int, order: int, ac: AllocContext) -> i
         if pfn is None and can_direct_reclaim:
             pfn = reclaim_and_compact(m, gfp, order, alloc_flags, ac)
         elif pfn is None and m.trace is not None:
-            m.trace.no_reclaim(gfp)
+            m.trace.page_alloc.no_reclaim(gfp)
     if pfn is None:
         pfn = nopage(m, gfp, order, ac)
     return pfn
@@ -241,6 +238,7 @@ def warn_on_once_gfp(m: Kernel, gfp: int, place: str, function: str) -> None:
 # -- bulk ------------------------------------------------------------------------------------------
 
 
+@traced
 def alloc_pages_bulk(m: Kernel, gfp: int, nid: int, nr_pages: int) -> list[int]:
     """Up to `nr_pages` single page frames from one zone's per-CPU list. Kernel: __alloc_pages_bulk
 
@@ -253,7 +251,7 @@ def alloc_pages_bulk(m: Kernel, gfp: int, nid: int, nr_pages: int) -> list[int]:
         printk.might_sleep(m, "include/linux/sched/mm.h", 274)
     ac = prepare_alloc_pages(m, gfp, nid)
     if m.trace is not None:
-        m.trace.bulk_begins(nr_pages)
+        m.trace.page_alloc.bulk_begins(nr_pages)
     zone = bulk_zone(m, gfp, nr_pages, ac)
     pages: list[int] = []
     if zone is not None:
@@ -268,7 +266,7 @@ def alloc_pages_bulk(m: Kernel, gfp: int, nid: int, nr_pages: int) -> list[int]:
         zone.pgalloc += len(pages)
         zone_statistics(m, ac, zone, len(pages))
     if m.trace is not None:
-        m.trace.bulk_ends(zone, nr_pages, pages)
+        m.trace.page_alloc.bulk_ends(zone, nr_pages, pages)
     return pages or one_page(m, gfp, nid)
 
 
@@ -281,7 +279,7 @@ def bulk_zone(m: Kernel, gfp: int, nr_pages: int, ac: AllocContext) -> Zone | No
         mark = zone.watermark[ALLOC_WMARK_LOW] + zone.boost + nr_pages
         ok = zone_watermark_fast(m, zone, 0, mark, preferred.zid, ALLOC_WMARK_LOW, gfp)
         if m.trace is not None:
-            m.trace.zone_tried(zone, 0, mark, preferred.zid, ALLOC_WMARK_LOW, ok=ok)
+            m.trace.page_alloc.zone_tried(zone, 0, mark, ALLOC_WMARK_LOW, ok=ok)
         if ok:
             return zone
     return None
@@ -301,18 +299,20 @@ def reclaim_and_compact(
 ) -> int | None:
     """Direct reclaim on behalf of a caller that may sleep; the verdict says how it ends when nothing helps.
 
-    Kernel: __alloc_pages_slowpath, __alloc_pages_direct_reclaim, should_reclaim_retry
+    Kernel: __alloc_pages_slowpath, __alloc_pages_direct_compact, should_reclaim_retry
 
     An order that the kernel calls costly may fail; smaller ones never return NULL, because their callers have
     never been tested for it: rather a process is killed.
     """
     if order > PAGE_ALLOC_COSTLY_ORDER and gfp & gfp_masks.__GFP_NORETRY and not compactable(m, order, ac):
         if m.trace is not None:
-            m.trace.reclaim("a costly order that shall not be retried, and too little is free to compact")
+            m.trace.page_alloc.reclaim(
+                "a costly order that shall not be retried, and too little is free to compact"
+            )
         return None
     pfn = direct_reclaim(m, gfp, order, alloc_flags, ac)
     if pfn is None and order and m.trace is not None:
-        m.trace.direct_compact(order)
+        m.trace.page_alloc.direct_compact(order)
     if pfn is None and freelist.unreserve_highatomic_pageblock(m, ac, force=True):
         pfn = freelist.get_page_from_freelist(m, gfp, order, alloc_flags, ac)
     if pfn is None and not may_fail(m, gfp, order, ac):
@@ -320,6 +320,7 @@ def reclaim_and_compact(
     return pfn
 
 
+@traced
 def direct_reclaim(
     m: Kernel, gfp: int, order: int, alloc_flags: int, ac: internal.AllocContext
 ) -> int | None:
@@ -333,7 +334,7 @@ def direct_reclaim(
     before = free_and_pcp(m)
     shrink_slab(m)
     if m.trace is not None:
-        m.trace.reclaim(
+        m.trace.page_alloc.reclaim(
             "this machine has no page cache, of which Linux would reclaim pages; in its place, empty slabs"
             " and lazily freed areas are given back",
             freed=free_and_pcp(m) - before,
@@ -344,7 +345,7 @@ def direct_reclaim(
         freelist.unreserve_highatomic_pageblock(m, ac, force=False)
         pcp.drain_all_pages(m)
         if m.trace is not None:
-            m.trace.reclaim("all per-CPU lists are drained", freed=m.nr_free_pages - free)
+            m.trace.page_alloc.reclaim("all per-CPU lists are drained", freed=m.nr_free_pages - free)
         pfn = freelist.get_page_from_freelist(m, gfp, order, alloc_flags, ac)
     return pfn
 
@@ -365,6 +366,7 @@ def may_fail(m: Kernel, gfp: int, order: int, ac: internal.AllocContext) -> bool
     )
 
 
+@traced
 def out_of_memory(m: Kernel, gfp: int, order: int, ac: internal.AllocContext) -> int | None:
     """Ask the OOM killer, or loop where even that is forbidden. Kernel: __alloc_pages_may_oom, mm/oom_kill.c
 
@@ -377,10 +379,12 @@ def out_of_memory(m: Kernel, gfp: int, order: int, ac: internal.AllocContext) ->
     if not gfp & gfp_masks.__GFP_FS:
         m.verdict = "hang"
         if m.trace is not None:
-            m.trace.may_oom("the OOM killer may not run without __GFP_FS: the request loops", "hang")
+            m.trace.page_alloc.may_oom(
+                "the OOM killer may not run without __GFP_FS: the request loops", "hang"
+            )
         return None
     m.verdict = "oom"
     if m.trace is not None:
-        m.trace.may_oom("no process can be killed", "oom")
+        m.trace.page_alloc.may_oom("no process can be killed", "oom")
     printk.oom(m, gfp, order)
     return None

@@ -15,6 +15,7 @@ from app.mm import page_check, page_ref, pcp, printk
 from app.mm.mmzone import MAX_ORDER, pcp_allowed_order
 from app.mm.page import PAGE_FLAGS_CHECK_AT_FREE, Page, PG_head, PG_locked, PG_reserved, PG_slab
 from app.mm.page_ref import checked, page_ref_add, page_ref_count, virt_to_page
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -32,7 +33,7 @@ def free_tail(m: Kernel, pfn: int, order: int) -> None:
         return
     for piece in range(order - 1, -1, -1):
         if m.trace is not None:
-            m.trace.tail_freed(pfn, order, piece)
+            m.trace.page_ref.tail_freed(pfn, order, piece, page_ref_count(m, pfn))
         free_with_care(m, pfn + (1 << piece), piece)
 
 
@@ -203,7 +204,7 @@ def lose(m: Kernel, page: Page) -> None:
         page.state = "lost"
         m.lost += 1 << page.order
         if m.trace is not None:
-            m.trace.lost(page.pfn, page.order, m.lost)
+            m.trace.page_ref.lost(page.pfn, page.order, m.lost)
         if m.changed is not None:
             m.changed.append((page.pfn, 1 << page.order, page.shown))
 
@@ -215,7 +216,7 @@ def free_the_page(m: Kernel, pfn: int, order: int) -> None:
     in use.
     """
     if m.trace is not None:
-        m.trace.free(pfn, order)
+        m.trace.page_ref.free(pfn, order)
     page = m.pages.get(pfn)
     if (
         page is None
@@ -242,17 +243,26 @@ def give_back(m: Kernel, pfn: int, order: int) -> None:
         pcp.free_to_buddy(m, zone, pfn, order, zone.get_pfnblock_migratetype(pfn))
 
 
-def put_page_testzero(m: Kernel, pfn: int) -> bool:
-    """Drop a reference; whether it was the last. Kernel: put_page_testzero"""
+def put_page_testzero(m: Kernel, pfn: int, order: int, function: str) -> bool:
+    """Drop a reference; whether it was the last. Kernel: put_page_testzero
+
+    order: of what goes with the last one, as the caller gave it. function: the kernel's name of the caller.
+    """
     if m.debug and page_ref_count(m, pfn) == 0:
+        if m.trace is not None:
+            m.trace.page_ref.put(function, pfn, order, 0, 0, last=False)
         abandon(m, pfn)
         page_check.vm_bug_on_page(m, pfn, "page_ref_count(page) == 0", "include/linux/mm.h:780")
     count = page_ref_add(m, pfn, -1)
+    last = count == 0
+    if m.trace is not None:
+        m.trace.page_ref.put(function, pfn, order, count + 1, count, last=last)
     if count < 0:
         abandon(m, pfn)
-    return count == 0
+    return last
 
 
+@traced
 def free_pages(m: Kernel, pfn: int | None, order: int) -> None:
     """Drop a reference on a block and free it with the last one. Kernel: mm/page_alloc.c __free_pages
 
@@ -260,16 +270,16 @@ def free_pages(m: Kernel, pfn: int | None, order: int) -> None:
     once, in pieces: whoever puts the last reference will free page 0 alone, and the rest would be lost.
     """
     pfn = checked(m, pfn, "__free_pages")
-    if m.trace is not None:
-        m.trace.put("__free_pages", pfn, order)
     page = m.pages.get(pfn)
     if page is not None and page.refcount == 1:
         # What put_page_testzero comes to in nearly all cases.
         page.refcount = 0
+        if m.trace is not None:
+            m.trace.page_ref.put("__free_pages", pfn, order, 1, 0, last=True)
         free_the_page(m, pfn, order)
         return
     compound = page is not None and page.flags & PG_head
-    if put_page_testzero(m, pfn):
+    if put_page_testzero(m, pfn, order, "__free_pages"):
         free_the_page(m, pfn, order)
     elif not compound:
         free_tail(m, pfn, order)

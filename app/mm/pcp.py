@@ -27,11 +27,13 @@ from app.mm.mmzone import (
     Zone,
     order_to_pindex,
 )
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
 
 
+@traced
 def rmqueue_pcplist(m: Kernel, zone: Zone, order: int, migratetype: int, alloc_flags: int) -> int | None:
     """Take a page from this CPU's list of the zone, refilling it when it is empty. Kernel: rmqueue_pcplist
 
@@ -52,12 +54,12 @@ def take(
         if not pages:
             batch = max(pcp.batch >> order, 2) if pcp.batch > 1 else pcp.batch
             if m.trace is not None:
-                m.trace.refill_begins(zone, pcp, order, migratetype, batch)
+                m.trace.pcp.refill_begins(zone, pcp, order, migratetype, batch)
             pcp.count += rmqueue_bulk(m, zone, order, batch, pages, migratetype, alloc_flags) << order
             if not pages:
                 return None
         elif m.trace is not None:
-            m.trace.pcp_hit(zone, pcp, pages[0], order, migratetype)
+            m.trace.pcp.hit(zone, pcp, pages[0], order, migratetype)
         pcp.count -= 1 << order
         pfn = pages.popleft()
         if zone.pcp_migratetype:
@@ -66,6 +68,7 @@ def take(
             return pfn
 
 
+@traced
 def rmqueue_bulk(
     m: Kernel, zone: Zone, order: int, count: int, pages: deque[int], migratetype: int, alloc_flags: int
 ) -> int:
@@ -90,7 +93,7 @@ def rmqueue_bulk(
         if changed is not None:
             changed.append((pfn, 1 << order, "pcp"))
     if m.trace is not None:
-        m.trace.refill(zone, order, list(pages)[len(pages) - allocated :])
+        m.trace.pcp.refill(zone, order, list(pages)[len(pages) - allocated :])
     buddy.mod_zone_freepage_state(zone, m.cpu, -(allocated + dropped << order))
     return allocated
 
@@ -127,6 +130,7 @@ def free_to_buddy(m: Kernel, zone: Zone, pfn: int, order: int, migratetype: int)
         m.changed.append((pfn, 1 << order, "free"))
 
 
+@traced
 def free_unref_page_commit(
     m: Kernel, zone: Zone, pcp: PerCpuPages, pfn: int, migratetype: int, order: int
 ) -> None:
@@ -141,14 +145,11 @@ def free_unref_page_commit(
         m.changed.append((pfn, 1 << order, "pcp"))
     free_high = bool(pcp.free_factor and order and order <= PAGE_ALLOC_COSTLY_ORDER)
     high = nr_pcp_high(zone, pcp, free_high=free_high)
+    full = pcp.count >= high
     if m.trace is not None:
-        m.trace.freed_to_pcp(zone, pcp, pfn, order, high)
-    if pcp.count >= high:
-        free_factor = pcp.free_factor
-        count = nr_pcp_free(pcp, high, free_high=free_high)
-        if m.trace is not None:
-            m.trace.nr_pcp_free(zone, pcp, high, free_factor, count, free_high=free_high)
-        free_pcppages_bulk(m, zone, pcp, count, pindex)
+        m.trace.pcp.freed(zone, pcp, pfn, order, high, full=full)
+    if full:
+        free_pcppages_bulk(m, zone, pcp, nr_pcp_free(m, zone, pcp, high, free_high=free_high), pindex)
 
 
 def nr_pcp_high(zone: Zone, pcp: PerCpuPages, *, free_high: bool) -> int:
@@ -160,22 +161,30 @@ def nr_pcp_high(zone: Zone, pcp: PerCpuPages, *, free_high: bool) -> int:
     return pcp.high
 
 
-def nr_pcp_free(pcp: PerCpuPages, high: int, *, free_high: bool) -> int:
+def nr_pcp_free(m: Kernel, zone: Zone, pcp: PerCpuPages, high: int, *, free_high: bool) -> int:
     """How many pages to give back; twice as many each time nothing was allocated in between.
 
     Kernel: nr_pcp_free
     """
+    free_factor = pcp.free_factor
+    scaled = None
     if free_high:
-        return pcp.count
-    if high < pcp.batch:
-        return 1
-    max_nr_free = high - pcp.batch
-    batch = pcp.batch << pcp.free_factor
-    if batch < max_nr_free and pcp.free_factor < PCP_BATCH_SCALE_MAX:
-        pcp.free_factor += 1
-    return max(pcp.batch, min(batch, max_nr_free))
+        count = pcp.count
+    elif high < pcp.batch:
+        count = 1
+    else:
+        max_nr_free = high - pcp.batch
+        batch = pcp.batch << free_factor
+        if batch < max_nr_free and free_factor < PCP_BATCH_SCALE_MAX:
+            pcp.free_factor += 1
+        count = max(pcp.batch, min(batch, max_nr_free))
+        scaled = batch, max_nr_free
+    if m.trace is not None:
+        m.trace.pcp.nr_pcp_free(zone, pcp, high, free_factor, count, scaled, free_high=free_high)
+    return count
 
 
+@traced
 def free_pcppages_bulk(m: Kernel, zone: Zone, pcp: PerCpuPages, count: int, pindex: int) -> None:
     """Return `count` pages to the buddy lists, list `pindex` first. Kernel: free_pcppages_bulk
 
@@ -185,7 +194,7 @@ def free_pcppages_bulk(m: Kernel, zone: Zone, pcp: PerCpuPages, count: int, pind
     """
     count = min(pcp.count, count)
     if m.trace is not None:
-        m.trace.drain(zone, pcp, count)
+        m.trace.pcp.drain(zone, pcp, count)
     min_pindex, max_pindex = 0, NR_PCP_LISTS - 1
     pindex -= 1
     changed = m.changed
@@ -213,7 +222,7 @@ def free_pcppages_bulk(m: Kernel, zone: Zone, pcp: PerCpuPages, count: int, pind
             if changed is not None:
                 changed.append((pfn, 1 << order, "free"))
             if m.trace is not None:
-                m.trace.pcpu_drain(pfn, order, migratetype)
+                m.trace.pcp.pcpu_drain(pfn, order, migratetype)
 
 
 def pcp_page_migratetype(zone: Zone, pfn: int, order: int, pindex: int) -> int:
@@ -234,6 +243,7 @@ def drain_pages_zone(m: Kernel, zone: Zone, cpu: int) -> None:
         free_pcppages_bulk(m, zone, pcp, min(pcp.count, pcp.batch << PCP_BATCH_SCALE_MAX), 0)
 
 
+@traced
 def drain_all_pages(m: Kernel) -> None:
     """Return all pages of all per-CPU lists to the buddy system. Kernel: drain_all_pages
 

@@ -32,7 +32,9 @@ def has_static_pmd_table(m: Kernel, addr: int) -> bool:
 
 
 def alloc_table(m: Kernel, addr: int, shift: int, gfp: int) -> int | None:
-    """Make sure that the table behind an entry of 2^shift bytes exists. Kernel: pte_alloc_kernel_track
+    """Make sure that the table behind an entry of 2^shift bytes exists.
+
+    Kernel: mm/memory.c __pte_alloc_kernel, __pmd_alloc, include/linux/pgalloc-track.h pte_alloc_kernel_track
 
     Returns how many entries that wrote: 1 in the level above for a new table, 0 for one that was there.
     None without memory.
@@ -43,7 +45,7 @@ def alloc_table(m: Kernel, addr: int, shift: int, gfp: int) -> int | None:
         return 0
     pfn = page_alloc.get_free_pages(m, gfp, 0)
     if m.trace is not None:
-        m.trace.page_table(shift, addr, pfn)
+        m.trace.vmalloc.page_table(shift, addr, pfn)
     if pfn is None:
         return None
     page = m.pages[pfn]

@@ -13,11 +13,13 @@ from app.mm import page_check, page_free
 from app.mm.page import PG_head
 from app.mm.page_free import put_page_testzero
 from app.mm.page_ref import compound_head, folio_ref_zero_or_close_to_overflow, page_ref_add, page_ref_count
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
 
 
+@traced
 def get_page(m: Kernel, pfn: int) -> None:
     """Take a reference on a page that has one already. Kernel: get_page, folio_get
 
@@ -26,32 +28,39 @@ def get_page(m: Kernel, pfn: int) -> None:
     """
     head = compound_head(m, pfn)
     page = m.pages.get(head)
-    if m.trace is not None:
-        m.trace.got("get_page", pfn, head, taken=True)
     if page is not None and page.refcount > 0:
+        if m.trace is not None:
+            m.trace.page_ref.got("get_page", pfn, head, page.refcount, page.refcount + 1)
         page.refcount += 1
         return
-    if m.debug and folio_ref_zero_or_close_to_overflow(m, head):
+    refused = m.debug and folio_ref_zero_or_close_to_overflow(m, head)
+    if m.trace is not None:
+        count = page_ref_count(m, head)
+        m.trace.page_ref.got("get_page", pfn, head, count, count if refused else count + 1)
+    if refused:
         condition = "((unsigned int) folio_ref_count(folio) + 127u <= 127u)"
         page_check.vm_bug_on_folio(m, head, condition, "include/linux/mm.h:1146")
     page_ref_add(m, head, 1)
 
 
+@traced
 def get_page_unless_zero(m: Kernel, pfn: int) -> bool:
     """Take a reference, but do not revive a free page. Kernel: get_page_unless_zero
 
     It looks at the very page it is given: on a compound page's tail, whose own count is always zero, it
     fails.
     """
-    taken = page_ref_count(m, pfn) != 0
+    count = page_ref_count(m, pfn)
+    taken = count != 0
     if m.trace is not None:
-        m.trace.got("get_page_unless_zero", pfn, pfn, taken=taken)
+        m.trace.page_ref.got("get_page_unless_zero", pfn, pfn, count, count + taken)
     if not taken:
         return False
     page_ref_add(m, pfn, 1)
     return True
 
 
+@traced
 def put_page(m: Kernel, pfn: int) -> None:
     """Drop a reference; free the page, or all of its compound page, with the last.
 
@@ -61,7 +70,5 @@ def put_page(m: Kernel, pfn: int) -> None:
     head = compound_head(m, pfn)
     page = m.pages.get(head)
     order = page.order if page is not None and page.flags & PG_head else 0
-    if m.trace is not None:
-        m.trace.put("put_page", head, order)
-    if put_page_testzero(m, head):
+    if put_page_testzero(m, head, order, "put_page"):
         page_free.free_the_page(m, head, order)

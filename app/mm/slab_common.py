@@ -29,7 +29,8 @@ from app.mm.slab import (
     slab_ksize,
     virt_to_slab,
 )
-from app.mm.slub_layout import POINTER, calculate_alignment, get_order, kmem_cache_open
+from app.mm.slub_layout import POINTER, calculate_alignment, get_order, kmem_cache_open, wanted_objects
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -116,16 +117,22 @@ def kmalloc_type(gfp: int) -> int:
 
 def kmalloc_slab(m: Kernel, size: int, gfp: int) -> KmemCache:
     """The cache for a size from 1 to 8192. Kernel: kmalloc_slab"""
-    index = SIZE_INDEX[(size - 1) >> 3] if size <= 192 else (size - 1).bit_length()
+    if size <= 192:
+        entry = (size - 1) >> 3
+        index = SIZE_INDEX[entry]
+    else:
+        entry = None
+        index = (size - 1).bit_length()
     row = kmalloc_type(gfp)
     s = m.kmalloc_caches[row][index]
     if m.trace is not None:
-        m.trace.kmalloc_slab(s, size, gfp, row, index)
+        m.trace.slab_common.kmalloc_slab(s, size, gfp, row, index, entry)
     return s
 
 
+@traced
 def kmalloc(m: Kernel, size: int, gfp: int, nid: int | None = None) -> int | None:
-    """Allocate physically contiguous memory; its address, or None. Kernel: __do_kmalloc_node
+    """Allocate physically contiguous memory; its address, or None. Kernel: __kmalloc, __do_kmalloc_node
 
     A size of 0 gives ZERO_SIZE_PTR, which is not NULL, may be freed, and faults when it is used.
     """
@@ -138,13 +145,14 @@ def kmalloc(m: Kernel, size: int, gfp: int, nid: int | None = None) -> int | Non
         allocated = s.size
     else:
         if m.trace is not None:
-            m.trace.zero_size()
+            m.trace.slab_common.zero_size()
         return ZERO_SIZE_PTR
     if m.trace is not None:
-        m.trace.kmalloc(address, size, allocated, gfp, nid)
+        m.trace.slab_common.kmalloc(address, size, allocated, gfp, nid)
     return address
 
 
+@traced
 def kmalloc_large_node(m: Kernel, size: int, gfp: int, nid: int | None) -> int | None:
     """Memory beyond the size classes: a compound page, so that kfree finds its order.
 
@@ -154,7 +162,7 @@ def kmalloc_large_node(m: Kernel, size: int, gfp: int, nid: int | None) -> int |
         gfp = slub.kmalloc_fix_flags(m, gfp)
     order = get_order(size)
     if m.trace is not None:
-        m.trace.kmalloc_large(size, order, KMALLOC_MAX_CACHE_SIZE)
+        m.trace.slab_common.kmalloc_large(size, order, KMALLOC_MAX_CACHE_SIZE)
     pfn = page_alloc.alloc_pages(m, gfp | gfp_masks.__GFP_COMP, order, nid)
     if pfn is None:
         return None
@@ -162,22 +170,26 @@ def kmalloc_large_node(m: Kernel, size: int, gfp: int, nid: int | None) -> int |
     return m.page_address(pfn)
 
 
+@traced
 def kfree(m: Kernel, address: int | None) -> None:
     """Free what kmalloc returned; NULL and ZERO_SIZE_PTR are nothing to free. Kernel: kfree
 
     The cache is not named: it is found through the page that the address lies in.
     """
-    if m.trace is not None:
-        m.trace.kfree(address)
     if address is None or address <= ZERO_SIZE_PTR:
+        if m.trace is not None:
+            m.trace.slab_common.kfree_nothing(address)
         return
     slab = virt_to_slab(m, address)
+    if m.trace is not None:
+        m.trace.slab_common.kfree(address, slab)
     if slab is None:
         free_large_kmalloc(m, virt_to_folio(m, address), address)
     else:
         slub.slab_free(m, slab.cache, slab, address)
 
 
+@traced
 def free_large_kmalloc(m: Kernel, pfn: int, address: int) -> None:
     """Free page frames that kmalloc passed through. Kernel: free_large_kmalloc
 
@@ -186,7 +198,7 @@ def free_large_kmalloc(m: Kernel, pfn: int, address: int) -> None:
     """
     order = folio_order(m, pfn)
     if m.trace is not None:
-        m.trace.free_large_kmalloc(pfn, order)
+        m.trace.slab_common.free_large_kmalloc(pfn, order)
     if order == 0 and printk.warn_on_once(m, "mm/slab_common.c:904", "free_large_kmalloc"):
         printk.printk(m, f"object pointer: 0x{pointer(m, address)}")
     m.nodes[m.zone_of(pfn).nid].nr_large_kmalloc -= 1 << order
@@ -225,6 +237,7 @@ def ksize(m: Kernel, address: int | None) -> int:
     return size
 
 
+@traced
 def krealloc(m: Kernel, address: int | None, size: int, gfp: int) -> int | None:
     """Make memory larger or smaller. Kernel: krealloc, __do_krealloc
 
@@ -236,9 +249,10 @@ def krealloc(m: Kernel, address: int | None, size: int, gfp: int) -> int | None:
         kfree(m, address)
         return ZERO_SIZE_PTR
     old_size = ksize(m, address)
+    fits = old_size >= size
     if m.trace is not None:
-        m.trace.krealloc(address, old_size, size)
-    if old_size >= size:
+        m.trace.slab_common.krealloc(address, old_size, size, fits=fits)
+    if fits:
         return address
     new = kmalloc(m, size, gfp)
     if new is not None and new != address:
@@ -260,8 +274,11 @@ def kmem_cache_of(m: Kernel, name: str, offset: int = 0) -> KmemCache:
     return s
 
 
+@traced
 def kmem_cache_create(m: Kernel, name: str, size: int, align: int, flags: int) -> KmemCache | None:
-    """Make a cache; None when it is refused, with a report. Kernel: kmem_cache_create_usercopy
+    """Make a cache; None when it is refused, with a report.
+
+    Kernel: kmem_cache_create, kmem_cache_create_usercopy
 
     Caches are never merged with others of the same size, as with the boot option slab_nomerge.
     """
@@ -309,7 +326,7 @@ def create_cache(m: Kernel, name: str, size: int, align: int, flags: int) -> tup
         return None, -12
     opened = kmem_cache_open(m, s, flags)
     if m.trace is not None:
-        m.trace.layout(s, m.model.cpus, opened=opened)
+        m.trace.slab_common.layout(s, m.model.cpus, wanted_objects(m.model.cpus), opened=opened)
     if not (opened and init_kmem_cache_nodes(m, s)):
         release(m, s)
         return None, -22
@@ -353,6 +370,7 @@ def release(m: Kernel, s: KmemCache) -> None:
         slub.kmem_cache_free(m, boot_cache(m, "kmem_cache"), s.object)
 
 
+@traced
 def kmem_cache_destroy(m: Kernel, name: str) -> None:
     """Remove a cache. Kernel: kmem_cache_destroy
 

@@ -22,6 +22,7 @@ from app.mm.slab import (
     kmem_cache_debug,
     virt_to_slab,
 )
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -47,7 +48,7 @@ def slab_alloc_node(m: Kernel, s: KmemCache, gfp: int, nid: int | None = None) -
     if slab is not None and c.freelist and (nid is None or slab.nid == nid):
         index = c.freelist.pop()
         if m.trace is not None:
-            m.trace.fastpath(s, slab, index, len(c.freelist))
+            m.trace.slub.fastpath(s, slab, index, len(c.freelist))
     else:
         found = slab_alloc(m, s, gfp, nid, c)
         if found is None:
@@ -58,14 +59,16 @@ def slab_alloc_node(m: Kernel, s: KmemCache, gfp: int, nid: int | None = None) -
     return slab.base + index * s.size
 
 
+@traced
 def kmem_cache_alloc(m: Kernel, s: KmemCache, gfp: int, nid: int | None = None) -> int | None:
     """Allocate an object of a named cache. Kernel: kmem_cache_alloc, kmem_cache_alloc_node"""
     address = slab_alloc_node(m, s, gfp, nid)
     if m.trace is not None:
-        m.trace.kmem_cache_alloc(s, address, gfp, nid)
+        m.trace.slub.kmem_cache_alloc(s, address, gfp, nid)
     return address
 
 
+@traced
 def slab_alloc(
     m: Kernel, s: KmemCache, gfp: int, nid: int | None, c: KmemCacheCpu
 ) -> tuple[Slab, int] | None:
@@ -74,16 +77,16 @@ def slab_alloc(
         if c.slab is None:
             c.slab = c.partial.pop()
             if m.trace is not None:
-                m.trace.cpu_partial(c.slab, len(c.partial))
+                m.trace.slub.cpu_partial(c.slab, len(c.partial))
         slab = c.slab
         if nid is not None and slab.nid != nid:
             if m.trace is not None:
-                m.trace.node_mismatch(slab, nid)
+                m.trace.slub.node_mismatch(slab, nid)
             flush_slab(m, s, c)
             continue
         if not c.freelist:
             if m.trace is not None:
-                m.trace.get_freelist(slab, len(slab.freelist))
+                m.trace.slub.get_freelist(slab, len(slab.freelist))
             c.freelist = get_freelist(slab)
         if c.freelist:
             return slab, c.freelist.pop()
@@ -134,9 +137,10 @@ def get_partial(
         return found
     for node in nodes_by_distance(m, gfp):
         nr_partial = len(s.node[node].partial)
+        plenty = nr_partial > s.min_partial
         if m.trace is not None:
-            m.trace.other_node(s, node, nr_partial)
-        if nr_partial > s.min_partial:
+            m.trace.slub.other_node(s, node, nr_partial, plenty=plenty)
+        if plenty:
             return get_partial_node(m, s, node, c)
     return None
 
@@ -156,6 +160,7 @@ def get_partial_node(m: Kernel, s: KmemCache, nid: int, c: KmemCacheCpu) -> tupl
     taken = 0
     n = s.node[nid]
     before = len(n.partial)
+    limit = s.cpu_partial_slabs // 2
     while n.partial:
         _, slab = n.partial.popitem(last=False)
         slab.frozen = True
@@ -165,10 +170,10 @@ def get_partial_node(m: Kernel, s: KmemCache, nid: int, c: KmemCacheCpu) -> tupl
         else:
             c.partial.append(slab)
             taken += 1
-        if taken > s.cpu_partial_slabs // 2:
+        if taken > limit:
             break
     if m.trace is not None:
-        m.trace.get_partial(s, nid, found, c.partial[len(c.partial) - taken :], before)
+        m.trace.slub.get_partial(s, nid, found, c.partial[len(c.partial) - taken :], before, limit)
     return found
 
 
@@ -208,6 +213,7 @@ def kmalloc_fix_flags(m: Kernel, gfp: int) -> int:
     return gfp
 
 
+@traced
 def allocate_slab(m: Kernel, s: KmemCache, gfp: int, nid: int | None) -> Slab | None:
     """Get the page block and thread its objects. Kernel: allocate_slab
 
@@ -219,12 +225,12 @@ def allocate_slab(m: Kernel, s: KmemCache, gfp: int, nid: int | None) -> Slab | 
     if wish & _DIRECT_RECLAIM and order > s.min_order:
         wish = (wish | gfp_masks.__GFP_NOMEMALLOC) & ~gfp_masks.__GFP_RECLAIM
     if m.trace is not None:
-        m.trace.allocate_slab(s, order, wish)
+        m.trace.slub.allocate_slab(s, order, wish)
     pfn = page_alloc.alloc_pages(m, wish, order, nid)
     if pfn is None:
         order, objects = s.min_order, s.min_objs
         if m.trace is not None:
-            m.trace.allocate_slab(s, order, gfp)
+            m.trace.slub.allocate_slab(s, order, gfp)
         pfn = page_alloc.alloc_pages(m, gfp, order, nid)
         if pfn is None:
             return None
@@ -238,7 +244,7 @@ def allocate_slab(m: Kernel, s: KmemCache, gfp: int, nid: int | None) -> Slab | 
     )
     m.slabs[pfn] = s.slabs[pfn] = slab
     if m.trace is not None:
-        m.trace.new_slab(slab)
+        m.trace.slub.new_slab(slab)
     return slab
 
 
@@ -278,6 +284,7 @@ def cache_random_seq_create(m: Kernel, count: int) -> list[int] | None:
     return sequence
 
 
+@traced
 def discard_slab(m: Kernel, s: KmemCache, slab: Slab) -> None:
     """Return an empty slab to the page allocator. Kernel: discard_slab, __free_slab
 
@@ -285,7 +292,7 @@ def discard_slab(m: Kernel, s: KmemCache, slab: Slab) -> None:
     at once.
     """
     if m.trace is not None:
-        m.trace.discard_slab(slab)
+        m.trace.slub.discard_slab(slab)
     n = s.node[slab.nid]
     n.nr_slabs -= 1
     n.total_objects -= slab.objects
@@ -322,11 +329,12 @@ def slab_free(m: Kernel, s: KmemCache, slab: Slab, address: int) -> None:
     if slab is c.slab:
         freelist.append(index)
         if m.trace is not None:
-            m.trace.free_fastpath(slab, index, len(freelist))
+            m.trace.slub.free_fastpath(slab, index, len(freelist))
     else:
         slab_free_slow(m, s, slab, index, c)
 
 
+@traced
 def kmem_cache_free(m: Kernel, s: KmemCache, address: int) -> None:
     """Free an object to the cache it came from. Kernel: kmem_cache_free, mm/slab.h cache_from_obj
 
@@ -344,7 +352,7 @@ def kmem_cache_free(m: Kernel, s: KmemCache, address: int) -> None:
         text = f"cache_from_obj: Wrong slab cache. {s.name} but object is from {slab.cache.name}"
         printk.warn(m, "mm/slab.h:665", "kmem_cache_free", text)
     if m.trace is not None:
-        m.trace.kmem_cache_free(slab.cache, s, address)
+        m.trace.slub.kmem_cache_free(slab.cache, s, address)
     slab_free(m, slab.cache, slab, address)
 
 
@@ -355,6 +363,7 @@ def disown(m: Kernel, slab: Slab, index: int) -> None:
     slab.owner[index] = None
 
 
+@traced
 def slab_free_slow(m: Kernel, s: KmemCache, slab: Slab, index: int, c: KmemCacheCpu) -> None:
     """Free to a slab that is not this CPU's. Kernel: __slab_free
 
@@ -365,41 +374,49 @@ def slab_free_slow(m: Kernel, s: KmemCache, slab: Slab, index: int, c: KmemCache
     was_full = not slab.freelist
     slab.freelist.append(index)
     n = s.node[slab.nid]
+    nr_partial = len(n.partial)
+    discard = not (slab.frozen or was_full or slab.inuse) and nr_partial >= s.min_partial
     if m.trace is not None:
-        m.trace.free_slow("__slab_free", slab, index, n, was_full=was_full)
+        m.trace.slub.free_slow("__slab_free", slab, index, nr_partial, was_full=was_full, discard=discard)
     if slab.frozen:
         return
     if was_full:
         slab.frozen = True
         put_cpu_partial(m, s, c, slab)
-    elif not slab.inuse and len(n.partial) >= s.min_partial:
+    elif discard:
         n.partial.pop(slab.pfn, None)
         discard_slab(m, s, slab)
 
 
+@traced
 def put_cpu_partial(m: Kernel, s: KmemCache, c: KmemCacheCpu, slab: Slab) -> None:
     """Put a slab on the CPU's partial list; when that is full, all before it go to the nodes.
 
     Kernel: put_cpu_partial
     """
+    before = len(c.partial)
+    drain = before >= s.cpu_partial_slabs
     if m.trace is not None:
-        m.trace.put_cpu_partial(s, slab, len(c.partial))
-    full = c.partial if len(c.partial) >= s.cpu_partial_slabs else []
-    if full:
-        c.partial = []
+        m.trace.slub.put_cpu_partial(s, slab, before, drain=drain)
+    unfreeze: list[Slab] = []
+    if drain:
+        unfreeze, c.partial = c.partial, []
     c.partial.append(slab)
-    unfreeze_partials(m, s, full)
+    unfreeze_partials(m, s, unfreeze)
 
 
+@traced
 def unfreeze_partials(m: Kernel, s: KmemCache, partial: list[Slab]) -> None:
     """Move a CPU's partial slabs, newest first, to their nodes' lists. Kernel: __unfreeze_partials"""
     discard = []
     for slab in reversed(partial):
         n = s.node[slab.nid]
         slab.frozen = False
+        nr_partial = len(n.partial)
+        surplus = not slab.inuse and nr_partial >= s.min_partial
         if m.trace is not None:
-            m.trace.unfrozen("__unfreeze_partials", slab, n)
-        if not slab.inuse and len(n.partial) >= s.min_partial:
+            m.trace.slub.unfrozen("__unfreeze_partials", slab, nr_partial, discard=surplus)
+        if surplus:
             discard.append(slab)
         else:
             n.partial[slab.pfn] = slab
@@ -415,15 +432,18 @@ def flush_slab(m: Kernel, s: KmemCache, c: KmemCacheCpu) -> None:
         deactivate_slab(m, s, slab, freelist)
 
 
+@traced
 def deactivate_slab(m: Kernel, s: KmemCache, slab: Slab, freelist: list[int]) -> None:
     """Join the CPU's list with the slab's and put the slab where it belongs. Kernel: deactivate_slab"""
     tail = bool(slab.freelist)
     slab.freelist += freelist
     slab.frozen = False
     n = s.node[slab.nid]
+    nr_partial = len(n.partial)
+    discard = not slab.inuse and nr_partial >= s.min_partial
     if m.trace is not None:
-        m.trace.unfrozen("deactivate_slab", slab, n)
-    if not slab.inuse and len(n.partial) >= s.min_partial:
+        m.trace.slub.unfrozen("deactivate_slab", slab, nr_partial, discard=discard)
+    if discard:
         discard_slab(m, s, slab)
     elif slab.freelist:
         add_partial(n, slab, tail=tail)
@@ -459,13 +479,14 @@ def alloc_single(m: Kernel, s: KmemCache, gfp: int, nid: int | None) -> tuple[Sl
         add_partial(n, slab, tail=False)
     index = slab.freelist.pop()
     if m.trace is not None:
-        m.trace.alloc_single(slab, index, new=new)
+        m.trace.slub.alloc_single(slab, index, new=new)
     slub_debug.trace(m, s, slab, index, alloc=True)
     if not slab.freelist:
         del n.partial[slab.pfn]
     return slab, index
 
 
+@traced
 def free_to_partial_list(m: Kernel, s: KmemCache, slab: Slab, address: int) -> None:
     """Free to a cache that checks. Kernel: free_to_partial_list"""
     if not slub_debug.free_debug_processing(m, s, slab, address):
@@ -479,9 +500,13 @@ def free_to_partial_list(m: Kernel, s: KmemCache, slab: Slab, address: int) -> N
     n = s.node[slab.nid]
     was_full = not slab.freelist
     slab.freelist.append(index)
+    nr_partial = len(n.partial)
+    discard = not slab.inuse and nr_partial >= s.min_partial
     if m.trace is not None:
-        m.trace.free_slow("free_to_partial_list", slab, index, n, was_full=was_full)
-    if not slab.inuse and len(n.partial) >= s.min_partial:
+        m.trace.slub.free_slow(
+            "free_to_partial_list", slab, index, nr_partial, was_full=was_full, discard=discard
+        )
+    if discard:
         n.partial.pop(slab.pfn, None)
         discard_slab(m, s, slab)
     elif was_full:
@@ -502,6 +527,7 @@ def flush_all(m: Kernel, s: KmemCache) -> None:
     m.cpu = caller
 
 
+@traced
 def shrink(m: Kernel, s: KmemCache) -> int:
     """Return all empty slabs and sort the partial ones, fullest first; 1 when slabs remain.
 

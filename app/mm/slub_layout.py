@@ -75,6 +75,11 @@ def calc_slab_order(size: int, min_objects: int, max_order: int, fract_leftover:
     return order
 
 
+def wanted_objects(cpus: int) -> int:
+    """How many objects a slab should have at least, whatever their size. Kernel: calculate_order"""
+    return 4 * (cpus.bit_length() + 1)
+
+
 def calculate_order(size: int, cpus: int) -> int | None:
     """Order of a cache's slabs; None where no order can hold an object. Kernel: calculate_order
 
@@ -82,7 +87,7 @@ def calculate_order(size: int, cpus: int) -> int | None:
     up first when nothing fits is the limit on waste, then the number of objects, and only then the limit on
     the order.
     """
-    min_objects = min(4 * (cpus.bit_length() + 1), order_objects(SLUB_MAX_ORDER, size))
+    min_objects = min(wanted_objects(cpus), order_objects(SLUB_MAX_ORDER, size))
     while min_objects > 1:
         for fraction in (16, 8, 4):
             order = calc_slab_order(size, min_objects, SLUB_MAX_ORDER, fraction)

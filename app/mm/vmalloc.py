@@ -20,6 +20,7 @@ from app.mm.pgtable import (
     has_static_pmd_table,
 )
 from app.mm.slab import SLAB_PANIC
+from app.mm.tracepoints import traced
 from app.mm.vmap_area import VmapArea, VmapSpace
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def vmalloc(
     return vmalloc_node_range(m, size, (space.vmalloc_start, space.vmalloc_end), gfp, 0, caller)
 
 
+@traced
 def kvmalloc(m: Kernel, size: int, gfp: int) -> int | None:
     """kmalloc if it is to be had without trouble, else vmalloc. Kernel: mm/util.c kvmalloc_node
 
@@ -129,7 +131,7 @@ def kvmalloc(m: Kernel, size: int, gfp: int) -> int | None:
         kmalloc_gfp &= ~gfp_masks.__GFP_NOFAIL
     address = slab_common.kmalloc(m, size, kmalloc_gfp)
     if m.trace is not None:
-        m.trace.kvmalloc(address, size)
+        m.trace.vmalloc.kvmalloc(address, size)
     if address is not None or size <= PAGE_SIZE or not gfp & gfp_masks.__GFP_DIRECT_RECLAIM:
         return address
     if size > INT_MAX:
@@ -142,6 +144,7 @@ def kvmalloc(m: Kernel, size: int, gfp: int) -> int | None:
     return None if vm is None else vm.addr
 
 
+@traced
 def vmalloc_node_range(
     m: Kernel, size: int, vm_range: tuple[int, int], gfp: int, vm_flags: int, caller: str
 ) -> VmStruct | None:
@@ -154,9 +157,10 @@ def vmalloc_node_range(
         printk.warn_on_once(m, "mm/vmalloc.c:3227", "__vmalloc_node_range")
         return None
     total_pages = sum(zone.managed_pages for zone in m.zones)
-    if size >> PAGE_SHIFT > total_pages:
+    pages = size >> PAGE_SHIFT
+    if pages > total_pages:
         if m.trace is not None:
-            m.trace.vmalloc_too_large(size, total_pages)
+            m.trace.vmalloc.too_large(size, pages, total_pages)
         printk.warn_alloc(m, gfp, f"vmalloc error: size {size}, exceeds total pages")
         return None
     shifts: tuple[int, ...] = (PAGE_SHIFT,)
@@ -164,7 +168,7 @@ def vmalloc_node_range(
         shifts = (PMD_SHIFT, PAGE_SHIFT)
     for shift in shifts:
         if m.trace is not None:
-            m.trace.vmalloc(size, shift, vm_range)
+            m.trace.vmalloc.vmalloc(size, align_to(size, shift) >> PAGE_SHIFT, shift, vm_range)
         vm = get_vm_area_node(m, size, shift, vm_range, VM_ALLOC | vm_flags, gfp, caller)
         if vm is None:
             nofail = bool(gfp & gfp_masks.__GFP_NOFAIL)
@@ -178,13 +182,19 @@ def vmalloc_node_range(
     return None
 
 
+def align_to(size: int, shift: int) -> int:
+    """A size rounded up to pages of 2^shift bytes. Kernel: ALIGN"""
+    return (size + (1 << shift) - 1) & -(1 << shift)
+
+
+@traced
 def get_vm_area_node(
     m: Kernel, size: int, shift: int, vm_range: tuple[int, int], flags: int, gfp: int, caller: str
 ) -> VmStruct | None:
     """Reserve addresses for an area, a guard page behind it included. Kernel: __get_vm_area_node"""
     if m.context in IN_INTERRUPT:
         printk.bug(m, "kernel BUG at mm/vmalloc.c:2554!")
-    size = (size + (1 << shift) - 1) & -(1 << shift)
+    size = align_to(size, shift)
     reclaim = gfp & gfp_masks.GFP_RECLAIM_MASK
     object_ = slab_common.kmalloc(m, SIZEOF_VM_STRUCT[m.model.arch], reclaim | gfp_masks.__GFP_ZERO)
     if object_ is None:
@@ -198,15 +208,13 @@ def get_vm_area_node(
     return vm
 
 
+@traced
 def vmalloc_area_node(m: Kernel, vm: VmStruct, gfp: int, page_shift: int) -> bool:
     """Fill an area with pages; on failure everything is given back. Kernel: __vmalloc_area_node"""
     nr_small_pages = (vm.size >> PAGE_SHIFT) - 1
     array_size = nr_small_pages * m.model.sizeof_long
-    if m.trace is not None:
-        m.trace.page_array(nr_small_pages, array_size)
-    array = alloc_page_array(
-        m, array_size, gfp & gfp_masks.GFP_RECLAIM_MASK | gfp_masks.__GFP_ZERO, vm.caller
-    )
+    array_gfp = gfp & gfp_masks.GFP_RECLAIM_MASK | gfp_masks.__GFP_ZERO
+    array = alloc_page_array(m, nr_small_pages, array_size, array_gfp, vm.caller)
     if array is None:
         size = nr_small_pages << PAGE_SHIFT
         what = f"vmalloc error: size {size}, failed to allocated page array size {array_size}"
@@ -241,14 +249,18 @@ def give_up(m: Kernel, vm: VmStruct, gfp: int, page_shift: int, what: str) -> bo
     return False
 
 
-def alloc_page_array(m: Kernel, array_size: int, gfp: int, caller: str) -> int | None:
+def alloc_page_array(m: Kernel, nr_pages: int, array_size: int, gfp: int, caller: str) -> int | None:
     """Room for the list of an area's pages: itself a vmalloc area when the list is longer than a page."""
-    if array_size <= PAGE_SIZE:
+    small = array_size <= PAGE_SIZE
+    if m.trace is not None:
+        m.trace.vmalloc.page_array(nr_pages, array_size, small=small)
+    if small:
         return slab_common.kmalloc(m, array_size, gfp)
     nested = vmalloc(m, array_size, gfp=gfp, caller=caller)
     return None if nested is None else nested.addr
 
 
+@traced
 def vm_area_alloc_pages(m: Kernel, gfp: int, order: int, nr_pages: int) -> list[int]:
     """Frames for an area, as many as can be had. Kernel: vm_area_alloc_pages
 
@@ -262,9 +274,10 @@ def vm_area_alloc_pages(m: Kernel, gfp: int, order: int, nr_pages: int) -> list[
         request = min(BULK_PAGES, nr_pages - len(pages))
         got = page_alloc.alloc_pages_bulk(m, gfp & ~gfp_masks.__GFP_NOFAIL, nid, request)
         pages += got
+        complete = len(got) == request
         if m.trace is not None:
-            m.trace.chunk(request, len(got), len(pages), nr_pages)
-        if len(got) != request:
+            m.trace.vmalloc.chunk(request, len(got), len(pages), nr_pages, complete=complete)
+        if not complete:
             break
     if order:
         gfp &= ~gfp_masks.__GFP_NOFAIL
@@ -302,7 +315,7 @@ def own_pages(m: Kernel, vm: VmStruct) -> None:
         # A lock that a mistake has left on a free frame is on it still.
         m.changed.extend((pfn, 1, "locked") for pfn in vm.pages if pages[pfn].flags & PG_locked)
     if m.trace is not None:
-        m.trace.area_pages(vm, list(ascending_runs(vm.pages)))
+        m.trace.vmalloc.area_pages(vm, list(ascending_runs(vm.pages)))
 
 
 def ascending_runs(pages: Sequence[int]) -> Iterator[tuple[int, int]]:
@@ -318,7 +331,7 @@ def ascending_runs(pages: Sequence[int]) -> Iterator[tuple[int, int]]:
 
 
 def vfree(m: Kernel, addr: int) -> None:
-    """Free an area: its pages now, its addresses at the next purge. Kernel: vfree
+    """Free an area: its pages now, its addresses at the next purge. Kernel: vfree, __vfree_deferred
 
     In an interrupt it is left to a kernel worker, which may sleep; the worker is run before the call returns.
     NULL is ignored.
@@ -331,7 +344,7 @@ def vfree(m: Kernel, addr: int) -> None:
     context = m.context
     if deferred:
         if m.trace is not None:
-            m.trace.vfree_deferred(addr)
+            m.trace.vmalloc.vfree_deferred(addr)
         m.context = "process"
     vunmap(m, addr)
     vmap_area.drain_vmap_work(m)
@@ -346,6 +359,7 @@ def kvfree(m: Kernel, addr: int) -> None:
         slab_common.kfree(m, addr)
 
 
+@traced
 def vunmap(m: Kernel, addr: int) -> None:
     """Unmap the area that an address lies in and free its pages. Kernel: __vunmap
 
@@ -368,7 +382,7 @@ def vunmap(m: Kernel, addr: int) -> None:
         return
     vm = va.vm
     if m.trace is not None:
-        m.trace.vunmap(vm)
+        m.trace.vmalloc.vunmap(vm)
     remove_vm_area(m, vm)
     if vm.flags & VM_FLUSH_RESET_PERMS:
         vmap_area.purge_vmap_area_lazy(m)
@@ -402,6 +416,7 @@ def remove_vm_area(m: Kernel, vm: VmStruct) -> None:
     vmap_area.free_vmap_area_noflush(m, va)
 
 
+@traced
 def vmap_pages_range(m: Kernel, addr: int, pages: Sequence[int], page_shift: int, gfp: int) -> int | None:
     """Map frames one after another from an address on. Kernel: vmap_pages_range
 
@@ -430,7 +445,7 @@ def vmap_pages_range(m: Kernel, addr: int, pages: Sequence[int], page_shift: int
         writes += written
         addr = following
     if m.trace is not None:
-        m.trace.mapped(start, len(pages), page_shift, writes)
+        m.trace.vmalloc.mapped(start, len(pages), page_shift, writes)
     return writes
 
 

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 from app.mm import gfp as gfp_masks
 from app.mm import printk, slub
 from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -23,6 +24,13 @@ if TYPE_CHECKING:
 
 LAZY_MAX_PAGES: Final = (32 << 20) >> PAGE_SHIFT
 CACHE: Final = "vmap_area"
+
+# How a range fits into the free one that it is cut from: it fills it, or lies at its left or right edge, or
+# at none. Kernel: enum fit_type
+FL_FIT_TYPE: Final = "FL_FIT_TYPE"
+LE_FIT_TYPE: Final = "LE_FIT_TYPE"
+RE_FIT_TYPE: Final = "RE_FIT_TYPE"
+NE_FIT_TYPE: Final = "NE_FIT_TYPE"
 
 
 class VmapArea:
@@ -264,6 +272,7 @@ class VmapSpace:
 # -- taking a range --------------------------------------------------------------------------------
 
 
+@traced
 def alloc_vmap_area(m: Kernel, size: int, align: int, vstart: int, vend: int, gfp: int) -> VmapArea | None:
     """Reserve a range of addresses. Kernel: alloc_vmap_area
 
@@ -299,16 +308,17 @@ def reserve(m: Kernel, size: int, align: int, vstart: int, vend: int) -> int | N
     address = vend if va is None else place_in(va, align, vstart)
     if va is None or address + size > vend:
         if m.trace is not None:
-            m.trace.no_area(size, vstart, vend, m.vmap.vmap_lazy_nr)
+            m.trace.vmalloc.no_area(size, vstart, vend, m.vmap.vmap_lazy_nr)
         return None
+    fit = classify_va_fit_type(va, address, size)
     if m.trace is not None:
-        m.trace.area_found((va.va_start, va.va_end), address, size, align, vstart, vend)
-    if address == va.va_start and address + size == va.va_end:
+        m.trace.vmalloc.area_found((va.va_start, va.va_end), address, size, align, vstart, vend, fit)
+    if fit == FL_FIT_TYPE:
         free.unlink(va)
         free_object(m, va.object)
-    elif address == va.va_start:
+    elif fit == LE_FIT_TYPE:
         free.resize(va, address + size, va.va_end)
-    elif address + size == va.va_end:
+    elif fit == RE_FIT_TYPE:
         free.resize(va, va.va_start, address)
     else:
         left = take_preloaded(m)
@@ -318,6 +328,13 @@ def reserve(m: Kernel, size: int, align: int, vstart: int, vend: int) -> int | N
         free.resize(va, address + size, va.va_end)
         free.insert(VmapArea(va_start, address, left))
     return address
+
+
+def classify_va_fit_type(va: VmapArea, address: int, size: int) -> str:
+    """Where in a free range the new one lies, and so what is left of it. Kernel: classify_va_fit_type"""
+    if address == va.va_start:
+        return FL_FIT_TYPE if address + size == va.va_end else LE_FIT_TYPE
+    return RE_FIT_TYPE if address + size == va.va_end else NE_FIT_TYPE
 
 
 def take_preloaded(m: Kernel) -> int | None:
@@ -346,13 +363,17 @@ def free_object(m: Kernel, address: int) -> None:
 # -- giving it back --------------------------------------------------------------------------------
 
 
+@traced
 def free_vmap_area_noflush(m: Kernel, va: VmapArea) -> None:
     """Put an unmapped range aside until the next purge. Kernel: free_vmap_area_noflush"""
     m.vmap.busy.unlink(va)
     va.vm = None
-    m.vmap.vmap_lazy_nr += va.size >> PAGE_SHIFT
+    pages = va.size >> PAGE_SHIFT
+    m.vmap.vmap_lazy_nr += pages
     if m.trace is not None:
-        m.trace.area_lazy(va.va_start, va.size >> PAGE_SHIFT, m.vmap.vmap_lazy_nr, lazy_max_pages(m))
+        m.trace.vmalloc.area_lazy(
+            va.va_start, pages, m.vmap.vmap_lazy_nr, lazy_max_pages(m), over=too_many_lazy(m)
+        )
     for merged in m.vmap.purge.merge_or_add(va):
         free_object(m, merged.object)
 
@@ -365,12 +386,18 @@ def lazy_max_pages(m: Kernel) -> int:
     return m.model.cpus.bit_length() * LAZY_MAX_PAGES
 
 
+def too_many_lazy(m: Kernel) -> bool:
+    """Whether more pages of addresses wait than may. Kernel: free_vmap_area_noflush"""
+    return m.vmap.vmap_lazy_nr > lazy_max_pages(m)
+
+
+@traced
 def purge_vmap_area_lazy(m: Kernel) -> None:
     """Flush the TLBs once and make all waiting ranges free. Kernel: __purge_vmap_area_lazy"""
     space = m.vmap
     waiting = list(space.purge)
     if m.trace is not None:
-        m.trace.purge(waiting, space.vmap_lazy_nr)
+        m.trace.vmalloc.purge(waiting, space.vmap_lazy_nr)
     space.purge = AreaTree()
     space.vmap_lazy_nr = 0
     for va in waiting:
@@ -389,6 +416,5 @@ def drain_vmap_work(m: Kernel) -> None:
 
     A kernel worker does it a moment later; here it is done before the call that made it necessary returns.
     """
-    space = m.vmap
-    if space.vmap_lazy_nr > lazy_max_pages(m) or (m.purge_at_vfree and space.vmap_lazy_nr):
+    if too_many_lazy(m) or (m.purge_at_vfree and m.vmap.vmap_lazy_nr):
         purge_vmap_area_lazy(m)

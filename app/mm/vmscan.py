@@ -23,7 +23,7 @@ def wakeup_kswapd(m: Kernel, zone: Zone) -> None:
     """
     m.nodes[zone.nid].kswapd_woken = True
     if m.trace is not None:
-        m.trace.wakeup_kswapd(zone)
+        m.trace.vmscan.wakeup_kswapd(zone)
 
 
 def shrink_slab(m: Kernel) -> None:

@@ -1,19 +1,20 @@
 """Explanations: the steps of a call, every number of which can be worked out from the state before it."""
 
-import importlib
 import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+import app
 from app.machine import calls
 from app.machine.machine import Machine
-from app.machine.trace import Trace, functions
+from app.machine.trace import Trace, functions, vmalloc
 from app.recording import Replay
 from tests.support.explainer import Explainer, Step, fns, numbers, of, only, verdicts
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
+APP = Path(app.__file__).parent
 
 MARKS = ("min", "low", "high", "promo")
 LETTERS = {"Unmovable": "U", "Movable": "M", "Reclaimable": "E", "HighAtomic": "H"}
@@ -83,15 +84,42 @@ def test_looking_changes_nothing(recording: str) -> None:
 # -- the form ------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(("module", "function"), functions.RUNNING)
-def test_functions_that_steps_are_nested_in_exist(module: str, function: str) -> None:
-    assert callable(getattr(importlib.import_module(f"app.mm.{module}"), function))
+# The first argument of `step`, or of a report that is told which of the kernel's functions it speaks for.
+NAMED = re.compile(r"(?:step|put|got|free_slow|unfrozen|put_page_testzero)\(\s*(?:m, \w+, \w+, )?\"(\w+)\"")
 
 
-def test_every_function_that_nests_or_has_an_old_name_has_a_file() -> None:
-    silent = {"alloc_vmap_area", "__get_vm_area_node", "kmem_cache_create"}
-    assert set(functions.LECTURE) <= set(functions.FILES)
-    assert set(functions.RUNNING.values()) - silent <= set(functions.FILES)
+def test_functions_that_steps_name_have_a_file() -> None:
+    """Each stands in the `Kernel:` line of a function of the kernel, with its file or in a module of one."""
+    sources = [path.read_text() for part in ("mm", "machine/trace") for path in (APP / part).glob("*.py")]
+    named = {name for source in sources for name in NAMED.findall(source)}
+    named |= {name for name, _ in vmalloc.TABLES.values()}
+    assert len(named) > 70
+    assert named <= set(functions.files())
+    assert set(functions.LECTURE) <= named
+    assert {functions.file_of(name).split("/")[0] for name in named} == {"mm", "include", "arch"}
+
+
+def test_functions_that_steps_are_nested_in_have_a_name_of_their_own() -> None:
+    names = list(functions.traced().values())
+    assert sorted(names) == sorted(set(names))
+    assert set(names) <= set(functions.files())
+
+
+@pytest.mark.parametrize(
+    ("doc", "names"),
+    [
+        ("Free. Kernel: mm/util.c kvfree", [("kvfree", "mm/util.c")]),
+        (
+            "Free.\n\nKernel: kfree, mm/util.c kvfree\n\nAnd more.",
+            [("kfree", "x.c"), ("kvfree", "mm/util.c")],
+        ),
+        ("Kernel: kfree. Some are not freed.", [("kfree", "x.c")]),
+        ("Nothing that the kernel has.", []),
+        (None, []),
+    ],
+)
+def test_what_a_docstring_says_a_function_stands_for(doc: str | None, names: list[tuple[str, str]]) -> None:
+    assert list(functions.kernel_names(doc, "x.c")) == names
 
 
 def test_the_form_of_a_step() -> None:

@@ -64,7 +64,7 @@ def test_who_gets_at_the_reserve_when_nothing_else_is_left(flags: int, served: b
     lab("__free_pages", pfn=block, order=9)
     freelist.reserve_highatomic_pageblock(lab.m, zone, block)
     assert list(zone.free_list_pfns(9, MIGRATE_HIGHATOMIC)) == [block]
-    assert freelist.has_suitable_block(zone, 1, flags) is (flags == ALLOC_HIGHATOMIC)
+    assert (freelist.suitable_block(zone, 1, flags) is not None) is (flags == ALLOC_HIGHATOMIC)
     assert freelist.rmqueue_buddy(lab.m, zone, 1, flags, MIGRATE_UNMOVABLE) == (block if served else None)
 
 

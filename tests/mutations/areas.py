@@ -74,8 +74,8 @@ AREAS: Final = (
     Mutation(
         24,
         "mm/vmap_area.py",
-        "if space.vmap_lazy_nr > lazy_max_pages(m) or",
-        "if space.vmap_lazy_nr >= lazy_max_pages(m) or",
+        "return m.vmap.vmap_lazy_nr > lazy_max_pages(m)",
+        "return m.vmap.vmap_lazy_nr >= lazy_max_pages(m)",
         "more than 8192, not as many",
     ),
     Mutation(
@@ -151,22 +151,22 @@ AREAS: Final = (
     Mutation(
         24,
         "mm/vmalloc.py",
-        "        if len(got) != request:\n            break",
+        "        if not complete:\n            break\n",
         "",
         "after an incomplete chunk pages come one by one",
     ),
     Mutation(
         24,
         "mm/vmalloc.py",
-        "    if array_size <= PAGE_SIZE:",
-        "    if array_size <= 2 * PAGE_SIZE:",
+        "small = array_size <= PAGE_SIZE",
+        "small = array_size <= 2 * PAGE_SIZE",
         "a page array above one page is an area itself",
     ),
     Mutation(
         24,
         "mm/vmalloc.py",
-        "    if array_size <= PAGE_SIZE:",
-        "    if array_size < PAGE_SIZE:",
+        "small = array_size <= PAGE_SIZE",
+        "small = array_size < PAGE_SIZE",
         "one of a page is a kmalloc",
     ),
     Mutation(

@@ -148,15 +148,15 @@ BLOCKS: Final = (
     Mutation(
         16,
         "mm/buddy.py",
-        "if free_pages + alike_pages >= PAGEBLOCK_NR_PAGES // 2 or",
-        "if free_pages + alike_pages > PAGEBLOCK_NR_PAGES // 2 or",
+        "claimed = free_pages + alike_pages >= threshold or",
+        "claimed = free_pages + alike_pages > threshold or",
         "exactly half of a pageblock is enough to claim it",
     ),
     Mutation(
         16,
         "mm/buddy.py",
-        "if free_pages + alike_pages >= PAGEBLOCK_NR_PAGES // 2 or",
-        "if free_pages + alike_pages >= PAGEBLOCK_NR_PAGES // 2 - 1 or",
+        "claimed = free_pages + alike_pages >= threshold or",
+        "claimed = free_pages + alike_pages >= threshold - 1 or",
         "less than half is not",
     ),
     Mutation(

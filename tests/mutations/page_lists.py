@@ -200,15 +200,15 @@ PAGE_LISTS: Final = (
     Mutation(
         4,
         "mm/pcp.py",
-        "batch = pcp.batch << pcp.free_factor",
+        "batch = pcp.batch << free_factor",
         "batch = pcp.batch",
         "free_factor doubles what a drain takes",
     ),
     Mutation(
         4,
         "mm/pcp.py",
-        "if batch < max_nr_free and pcp.free_factor",
-        "if pcp.free_factor",
+        "if batch < max_nr_free and free_factor",
+        "if free_factor",
         "free_factor grows only while it makes a difference",
     ),
     Mutation(
@@ -256,8 +256,8 @@ PAGE_LISTS: Final = (
     Mutation(
         4,
         "mm/pcp.py",
-        "    if free_high:\n        return pcp.count",
-        "",
+        "    if free_high:\n        count = pcp.count\n    elif high",
+        "    if high",
         "free_high drains the whole of the zone's lists",
     ),
     Mutation(
@@ -277,22 +277,22 @@ PAGE_LISTS: Final = (
     Mutation(
         4,
         "mm/pcp.py",
-        "return max(pcp.batch, min(batch, max_nr_free))",
-        "return max(pcp.batch, batch)",
+        "count = max(pcp.batch, min(batch, max_nr_free))",
+        "count = max(pcp.batch, batch)",
         "a drain leaves a batch",
     ),
     Mutation(
         4,
         "mm/pcp.py",
-        "    if high < pcp.batch:\n        return 1",
+        "    elif high < pcp.batch:\n        count = 1\n",
         "",
         "lists that may hold less than a batch give back one page at a time",
     ),
     Mutation(
         5,
         "mm/pcp.py",
-        "free_pcppages_bulk(m, zone, pcp, count, pindex)",
-        "free_pcppages_bulk(m, zone, pcp, count, 0)",
+        "nr_pcp_free(m, zone, pcp, high, free_high=free_high), pindex)",
+        "nr_pcp_free(m, zone, pcp, high, free_high=free_high), 0)",
         "a drain starts at the list just freed to",
     ),
     Mutation(

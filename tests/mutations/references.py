@@ -30,8 +30,8 @@ REFERENCES: Final = (
     Mutation(
         20,
         "mm/references.py",
-        "    order = page.order if page is not None and page.flags & PG_head else 0\n    if m.trace",
-        "    order = page.order if page is not None else 0\n    if m.trace",
+        "    order = page.order if page is not None and page.flags & PG_head else 0\n    if put_page",
+        "    order = page.order if page is not None else 0\n    if put_page",
         "the last put_page of a block that is not compound frees page 0 alone",
     ),
     Mutation(
@@ -58,8 +58,8 @@ REFERENCES: Final = (
     Mutation(
         21,
         "mm/references.py",
-        "    order = page.order if page is not None and page.flags & PG_head else 0\n    if m.trace",
-        "    order = 0\n    if m.trace",
+        "    order = page.order if page is not None and page.flags & PG_head else 0\n    if put_page",
+        "    order = 0\n    if put_page",
         "the last put of a compound page frees its whole order",
     ),
     Mutation(

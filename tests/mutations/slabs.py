@@ -15,15 +15,15 @@ SLABS: Final = (
     Mutation(
         22,
         "mm/slab_common.py",
-        "if size <= 192 else",
-        "if size <= 128 else",
+        "    if size <= 192:",
+        "    if size <= 128:",
         "there is a class of 192 bytes",
     ),
     Mutation(
         22,
         "mm/slab_common.py",
-        "SIZE_INDEX[(size - 1) >> 3]",
-        "SIZE_INDEX[size >> 3]",
+        "entry = (size - 1) >> 3",
+        "entry = size >> 3",
         "a size fits into the class of the same size",
     ),
     Mutation(
@@ -113,8 +113,12 @@ SLABS: Final = (
     Mutation(
         23,
         "mm/slub.py",
-        "        index = c.freelist.pop()\n        if m.trace is not None:\n            m.trace.fastpath",
-        "        index = c.freelist.pop(0)\n        if m.trace is not None:\n            m.trace.fastpath",
+        "        index = c.freelist.pop()\n"
+        "        if m.trace is not None:\n"
+        "            m.trace.slub.fastpath",
+        "        index = c.freelist.pop(0)\n"
+        "        if m.trace is not None:\n"
+        "            m.trace.slub.fastpath",
         "an allocation takes the object freed last",
     ),
     Mutation(
@@ -155,15 +159,15 @@ SLABS: Final = (
     Mutation(
         23,
         "mm/slub.py",
-        "        if taken > s.cpu_partial_slabs // 2:",
+        "        if taken > limit:",
         "        if True:",
         "several slabs of the node's list are taken along",
     ),
     Mutation(
         23,
         "mm/slub.py",
-        "        if taken > s.cpu_partial_slabs // 2:",
-        "        if taken >= s.cpu_partial_slabs // 2:",
+        "        if taken > limit:",
+        "        if taken >= limit:",
         "half as many as a CPU may have, and one more",
     ),
     Mutation(
@@ -197,22 +201,24 @@ SLABS: Final = (
     Mutation(
         23,
         "mm/slub.py",
-        "    if not slab.inuse and len(n.partial) >= s.min_partial:\n        discard_slab(m, s, slab)\n",
-        "    if not slab.inuse:\n        discard_slab(m, s, slab)\n",
+        "    discard = not slab.inuse and nr_partial >= s.min_partial\n"
+        "    if m.trace is not None:\n"
+        "        m.trace.slub.unfrozen",
+        "    discard = not slab.inuse\n    if m.trace is not None:\n        m.trace.slub.unfrozen",
         "an empty one too stays while the node has few",
     ),
     Mutation(
         23,
         "mm/slub.py",
-        "full = c.partial if len(c.partial) >= s.cpu_partial_slabs else []",
-        "full = c.partial if len(c.partial) > s.cpu_partial_slabs else []",
+        "drain = before >= s.cpu_partial_slabs",
+        "drain = before > s.cpu_partial_slabs",
         "the CPU's list overflows when it is full",
     ),
     Mutation(
         23,
         "mm/slub.py",
-        "    if full:\n        c.partial = []",
-        "    if full:\n        full, c.partial = full[:1], full[1:]",
+        "unfreeze, c.partial = c.partial, []",
+        "unfreeze, c.partial = c.partial[:1], c.partial[1:]",
         "when the CPU's list overflows the whole set moves",
     ),
     Mutation(
@@ -232,32 +238,22 @@ SLABS: Final = (
     Mutation(
         23,
         "mm/slub.py",
-        "    elif not slab.inuse and len(n.partial) >= s.min_partial:\n"
-        "        n.partial.pop(slab.pfn, None)\n"
-        "        discard_slab(m, s, slab)\n"
-        "\n"
-        "\n"
-        "def put",
-        "    elif not slab.inuse:\n"
-        "        n.partial.pop(slab.pfn, None)\n"
-        "        discard_slab(m, s, slab)\n"
-        "\n"
-        "\n"
-        "def put",
+        "discard = not (slab.frozen or was_full or slab.inuse) and nr_partial >= s.min_partial",
+        "discard = not (slab.frozen or was_full or slab.inuse)",
         "an empty slab stays while the node has few partial ones",
     ),
     Mutation(
         23,
         "mm/slub.py",
-        "        if not slab.inuse and len(n.partial) >= s.min_partial:\n            discard.append(slab)",
-        "        if not slab.inuse and len(n.partial) > s.min_partial:\n            discard.append(slab)",
+        "surplus = not slab.inuse and nr_partial >= s.min_partial",
+        "surplus = not slab.inuse and nr_partial > s.min_partial",
         "min_partial of them are few",
     ),
     Mutation(
         23,
         "mm/slub.py",
-        "        if not slab.inuse and len(n.partial) >= s.min_partial:\n            discard.append(slab)",
-        "        if False:\n            discard.append(slab)",
+        "surplus = not slab.inuse and nr_partial >= s.min_partial",
+        "surplus = False",
         "an overflow discards empty slabs",
     ),
     Mutation(

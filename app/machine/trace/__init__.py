@@ -1,22 +1,46 @@
 """What the kernel decided on the way, step by step, and the kmem tracepoints that fired.
 
 A machine has a `Trace` only while a call is explained: the call is made again on the state before it, and the
-kernel's functions report the numbers they compare. Otherwise each report is one test of `m.trace`.
+kernel's functions report what they compare, and with which result. Otherwise each report is one test of
+`m.trace`.
 
 Kernel: include/trace/events/kmem.h for the form of the tracepoints.
 """
 
 from __future__ import annotations
 
-from app.machine.trace.areas import AreaSteps
-from app.machine.trace.frees import FreeSteps
-from app.machine.trace.pages import PageSteps
-from app.machine.trace.reclaim import ReclaimSteps
-from app.machine.trace.references import ReferenceSteps
-from app.machine.trace.slabs import SlabSteps
+from typing import TYPE_CHECKING
+
+from app.machine.trace.buddy import BuddySteps
+from app.machine.trace.collector import Collector
+from app.machine.trace.filemap import FilemapSteps
+from app.machine.trace.highmem import HighmemSteps
+from app.machine.trace.page_alloc import PageAllocSteps
+from app.machine.trace.page_ref import PageRefSteps
+from app.machine.trace.pcp import PcpSteps
+from app.machine.trace.slab_common import SlabCommonSteps
+from app.machine.trace.slub import SlubSteps
+from app.machine.trace.vmalloc import VmallocSteps
+from app.machine.trace.vmscan import VmscanSteps
+
+if TYPE_CHECKING:
+    from app.mm.kernel import Kernel
 
 __all__ = ["Trace"]
 
 
-class Trace(PageSteps, ReclaimSteps, FreeSteps, SlabSteps, AreaSteps, ReferenceSteps):
-    """The steps and tracepoints of one call; each base class has the reports of one subsystem."""
+class Trace(Collector):
+    """The steps and tracepoints of one call, reported by the areas of the kernel: `m.trace.pcp.refill(…)`."""
+
+    def __init__(self, m: Kernel) -> None:
+        super().__init__(m)
+        self.page_alloc = PageAllocSteps(self)
+        self.pcp = PcpSteps(self)
+        self.buddy = BuddySteps(self)
+        self.page_ref = PageRefSteps(self)
+        self.vmscan = VmscanSteps(self)
+        self.filemap = FilemapSteps(self)
+        self.slab_common = SlabCommonSteps(self)
+        self.slub = SlubSteps(self)
+        self.vmalloc = VmallocSteps(self)
+        self.highmem = HighmemSteps(self)

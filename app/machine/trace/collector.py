@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from app.machine.trace.functions import FILES, LECTURE, running
+from app.machine.trace.functions import LECTURE, file_of, running
 
 if TYPE_CHECKING:
-    from app.machine.machine import Machine
+    from app.mm.kernel import Kernel
     from app.mm.mmzone import Zone
 
 # A call in a loop may make millions. Nobody reads so far, so what follows is not traced.
 MAX_STEPS: Final = 20_000
+# Lists of page frames in a step are cut here; the numbers beside them are not.
+MAX_LISTED: Final = 512
 
 
 class Collector:
@@ -21,11 +23,13 @@ class Collector:
     tracepoints as recordings write them, for comparing.
     """
 
-    def __init__(self, m: Machine) -> None:
+    def __init__(self, m: Kernel) -> None:
         self.m = m
         self.steps: list[dict[str, Any]] = []
         self.points: list[str] = []
         self.events: list[list[Any]] = []
+        # Whether the pages of a bulk allocation are being taken: they are reported together.
+        self.in_bulk = False
 
     def step(
         self, fn: str, what: str, zone: Zone | None = None, *, verdict: str | None = None,
@@ -42,7 +46,7 @@ class Collector:
         self.steps.append(
             {
                 "fn": fn,
-                "file": FILES[fn],
+                "file": file_of(fn),
                 "lecture_fn": LECTURE.get(fn),
                 "depth": len(above) - (above[-1:] == [fn]),
                 "what": what,
@@ -68,6 +72,20 @@ class Collector:
         stamp = f"{m.seq // 1_000_000:5d}.{m.seq % 1_000_000:06d}"
         flags = f"{irqs_off}.{context}{depth or '.'}."
         self.points.append(f"{m.task:>16}-{m.pid():<7} [{m.cpu:03d}] {flags} {stamp}: {name}: {text}")
+
+
+class Area:
+    """The reports of one part of the kernel: a method for each of its protocol in `app.mm.tracepoints`.
+
+    A report puts into words what it is given. It neither decides nor calculates again what the kernel's
+    function has decided, so that the words cannot say anything else.
+    """
+
+    def __init__(self, trace: Collector) -> None:
+        self.trace = trace
+        self.m = trace.m
+        self.step = trace.step
+        self.point = trace.point
 
     def pointer(self, address: int | None) -> str:
         """An address as the tracepoints print it, NULL included."""

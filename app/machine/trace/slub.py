@@ -1,22 +1,20 @@
-"""Objects: size classes, the places where SLUB looks, slabs that come and go, layouts of caches."""
+"""SLUB: the places where an object is looked for, and where it goes back to."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from app.machine.trace.collector import Collector, count
+from app.machine.trace.collector import Area, count
 from app.machine.trace.functions import running
 from app.mm import gfp as gfp_masks
 from app.mm.gfp import pGg
-from app.mm.memory_model import PAGE_SIZE
-from app.mm.slab import SLAB_ACCOUNT, virt_to_slab
+from app.mm.slab import SLAB_ACCOUNT
 
 if TYPE_CHECKING:
-    from app.mm.slab import KmemCache, KmemCacheNode, Slab
+    from app.mm.slab import KmemCache, Slab
 
 # A name with two underscores would be another inside a class.
 GFP_ACCOUNT: Final = gfp_masks.__GFP_ACCOUNT
-KMALLOC_ROWS: Final = ("KMALLOC_NORMAL", "KMALLOC_CGROUP", "KMALLOC_RECLAIM", "KMALLOC_DMA")
 
 
 def slab_numbers(slab: Slab) -> dict[str, Any]:
@@ -30,68 +28,36 @@ def slab_numbers(slab: Slab) -> dict[str, Any]:
     }
 
 
-class SlabSteps(Collector):
-    """Reports of slab_common, slub and slub_layout."""
+def allocated(
+    area: Area, name: str, address: int | None, requested: int, size: int, gfp: int, nid: int | None,
+    *, accounted: bool,
+) -> None:  # fmt: skip
+    """The form that the tracepoints kmalloc and kmem_cache_alloc share.
 
-    # -- tracepoints ------------------------------------------------------------------------------
+    The call site is the function alone: where in its code the call stands, no build but one's own tells.
+    """
+    memcg = area.m.kmalloc_caches[1] is not area.m.kmalloc_caches[0]
+    area.point(
+        name,
+        f"call_site={running()[-2]} ptr={area.pointer(address)} bytes_req={requested} bytes_alloc={size}"
+        f" gfp_flags={pGg(gfp) or 'none'} node={-1 if nid is None else nid}"
+        f" accounted={'true' if accounted and memcg else 'false'}",
+    )
 
-    def allocated(
-        self, name: str, address: int | None, requested: int, size: int, gfp: int, nid: int | None,
-        *, accounted: bool,
-    ) -> None:  # fmt: skip
-        """The form that kmalloc and kmem_cache_alloc share.
 
-        The call site is the function alone: where in its code the call stands, no build but one's own tells.
-        """
-        memcg = self.m.kmalloc_caches[1] is not self.m.kmalloc_caches[0]
-        self.point(
-            name,
-            f"call_site={running()[-2]} ptr={self.pointer(address)} bytes_req={requested} bytes_alloc={size}"
-            f" gfp_flags={pGg(gfp) or 'none'} node={-1 if nid is None else nid}"
-            f" accounted={'true' if accounted and memcg else 'false'}",
-        )
-
-    def kmalloc(self, address: int | None, requested: int, size: int, gfp: int, nid: int | None) -> None:
-        """Kernel: trace_kmalloc"""
-        accounted = bool(gfp & GFP_ACCOUNT)
-        self.allocated("kmalloc", address, requested, size, gfp, nid, accounted=accounted)
-        self.step(
-            "__kmalloc",
-            "returns NULL" if address is None else f"returns {address:#x}, {count(size, 'byte')}",
-            verdict="null" if address is None else "ok",
-            numbers={
-                "address": None if address is None else f"{address:#x}",
-                "bytes_req": requested,
-                "bytes_alloc": size,
-            },
-        )
+class SlubSteps(Area):
+    """Reports of app.mm.slub."""
 
     def kmem_cache_alloc(self, s: KmemCache, address: int | None, gfp: int, nid: int | None) -> None:
         """Kernel: trace_kmem_cache_alloc"""
         accounted = bool(gfp & GFP_ACCOUNT or s.flags & SLAB_ACCOUNT)
-        self.allocated(
-            "kmem_cache_alloc", address, s.object_size, s.size, gfp, nid, accounted=accounted
-        )  # fmt: skip
+        allocated(self, "kmem_cache_alloc", address, s.object_size, s.size, gfp, nid, accounted=accounted)
         self.step(
             "kmem_cache_alloc",
             "returns NULL" if address is None else f"returns {address:#x} of {s.name}",
             verdict="null" if address is None else "ok",
             numbers={"address": None if address is None else f"{address:#x}", "cache": s.name},
         )
-
-    def kfree(self, address: int | None) -> None:
-        """What an address is taken for. Kernel: trace_kfree"""
-        self.point("kfree", f"call_site={running()[-2]} ptr={self.pointer(address)}")
-        if address is None or address <= 16:
-            name = "ZERO_SIZE_PTR" if address else "NULL"
-            self.step("kfree", f"{name} is nothing to free", verdict="ignored")
-            return
-        slab = virt_to_slab(self.m, address)
-        what = "in no slab: taken for a large kmalloc" if slab is None else f"in a slab of {slab.cache.name}"
-        numbers = {"address": f"{address:#x}", "pfn": self.m.model.virt_to_pfn(address)}
-        if slab is not None:
-            numbers |= slab_numbers(slab) | {"index": slab.index(address)}
-        self.step("kfree", f"{address:#x} lies {what}", numbers=numbers)
 
     def kmem_cache_free(self, s: KmemCache, named: KmemCache, address: int) -> None:
         """The cache that was named, and the one that it is. Kernel: trace_kmem_cache_free"""
@@ -102,59 +68,6 @@ class SlabSteps(Collector):
             verdict="ok" if s is named else "wrong cache",
             numbers={"address": f"{address:#x}", "cache": s.name, "named": named.name},
         )
-
-    # -- kmalloc ----------------------------------------------------------------------------------
-
-    def kmalloc_slab(self, s: KmemCache, size: int, gfp: int, row: int, index: int) -> None:
-        """The size class of a request."""
-        how = f"table entry {(size - 1) >> 3}" if size <= 192 else f"highest bit of {size - 1}"
-        self.step(
-            "kmalloc_slab",
-            f"{count(size, 'byte')}: class {index} by the {how}, {KMALLOC_ROWS[row]} by the mask: {s.name}",
-            numbers={
-                "size": size,
-                "index": index,
-                "cache": s.name,
-                "object_size": s.object_size,
-                "unused": s.object_size - size,
-                "type": KMALLOC_ROWS[row],
-                "gfp": f"{gfp:#x}",
-            },
-        )
-
-    def zero_size(self) -> None:
-        """A request for no bytes."""
-        self.step("__kmalloc", "0 bytes: ZERO_SIZE_PTR, which is no memory", verdict="ok")
-
-    def kmalloc_large(self, size: int, order: int, max_cache_size: int) -> None:
-        """A request beyond the size classes."""
-        self.step(
-            "__kmalloc_large_node",
-            f"{size:,} bytes > {max_cache_size:,}: a compound page of order {order}",
-            numbers={
-                "size": size,
-                "max_cache_size": max_cache_size,
-                "order": order,
-                "bytes": PAGE_SIZE << order,
-                "unused": (PAGE_SIZE << order) - size,
-            },
-        )
-
-    def krealloc(self, address: int | None, ksize: int, size: int) -> None:
-        """Whether memory may stay where it is."""
-        fits = ksize >= size
-        self.step(
-            "krealloc",
-            f"{ksize:,} {'≥' if fits else '<'} {size:,} bytes: {'in place' if fits else 'new memory'}",
-            verdict="in place" if fits else "moves",
-            numbers={
-                "address": None if address is None else f"{address:#x}",
-                "ksize": ksize,
-                "size": size,
-            },
-        )
-
-    # -- where an object comes from ---------------------------------------------------------------
 
     def fastpath(self, s: KmemCache, slab: Slab, index: int, left: int) -> None:
         """The CPU's own list had an object."""
@@ -198,9 +111,10 @@ class SlabSteps(Collector):
         )
 
     def get_partial(
-        self, s: KmemCache, nid: int, found: tuple[Slab, list[int]] | None, more: list[Slab], before: int
-    ) -> None:
-        """The node's partial list: the first slab for now, some more for later."""
+        self, s: KmemCache, nid: int, found: tuple[Slab, list[int]] | None, more: list[Slab], before: int,
+        limit: int,
+    ) -> None:  # fmt: skip
+        """The node's partial list: the first slab for now, some more for later, until over `limit` are."""
         if found is None:
             self.step(
                 "get_partial_node",
@@ -222,13 +136,12 @@ class SlabSteps(Collector):
                 "free": len(free),
                 "nr_partial": before,
                 "to_cpu_partial": [slab.pfn for slab in more],
-                "limit": s.cpu_partial_slabs // 2,
+                "limit": limit,
             },
         )
 
-    def other_node(self, s: KmemCache, nid: int, nr_partial: int) -> None:
+    def other_node(self, s: KmemCache, nid: int, nr_partial: int, *, plenty: bool) -> None:
         """Whether another node has so many partial slabs that it may help."""
-        plenty = nr_partial > s.min_partial
         self.step(
             "get_partial_node",
             f"node {nid} has {nr_partial} {'>' if plenty else '≤'} min_partial {s.min_partial}",
@@ -280,8 +193,6 @@ class SlabSteps(Collector):
             numbers={**slab_numbers(slab), "index": index},
         )
 
-    # -- where an object goes ---------------------------------------------------------------------
-
     def free_fastpath(self, slab: Slab, index: int, free: int) -> None:
         """The object is of the CPU's own slab."""
         self.step(
@@ -292,18 +203,21 @@ class SlabSteps(Collector):
             numbers={"cache": slab.cache.name, "slab_pfn": slab.pfn, "index": index, "on_list": free},
         )
 
-    def free_slow(self, fn: str, slab: Slab, index: int, n: KmemCacheNode, *, was_full: bool) -> None:
-        """The object is of a slab that is not the CPU's. fn: __slab_free, or what caches that check have."""
+    def free_slow(
+        self, fn: str, slab: Slab, index: int, partial: int, *, was_full: bool, discard: bool
+    ) -> None:
+        """The object is of a slab that is not the CPU's. fn: __slab_free, or what caches that check have.
+
+        partial: slabs in the node's partial list. discard: whether the slab goes back.
+        """
         s = slab.cache
-        partial = len(n.partial)
-        empty = not slab.inuse and (fn == "free_to_partial_list" or not was_full)
         if slab.frozen:
             what, verdict = "some CPU's", "frozen"
-        elif empty and partial >= s.min_partial:
+        elif discard:
             what, verdict = f"empty now, and {partial} partial ≥ min_partial {s.min_partial}", "discard"
         elif was_full:
             what, verdict = "full until now, so in no list", "was full"
-        elif empty:
+        elif not slab.inuse:
             what, verdict = f"empty now, but {partial} partial < min_partial {s.min_partial}", "keep"
         else:
             what, verdict = f"in node {slab.nid}'s partial list, where it stays", "partial"
@@ -320,15 +234,14 @@ class SlabSteps(Collector):
             },
         )
 
-    def put_cpu_partial(self, s: KmemCache, slab: Slab, before: int) -> None:
-        """A slab comes to the CPU's partial list, which may be full."""
-        full = before >= s.cpu_partial_slabs
+    def put_cpu_partial(self, s: KmemCache, slab: Slab, before: int, *, drain: bool) -> None:
+        """A slab comes to the CPU's partial list, which is drained first when it is full."""
         self.step(
             "put_cpu_partial",
             f"CPU {self.m.cpu}'s partial list has {count(before, 'slab')}"
-            f" {'≥' if full else '<'} {s.cpu_partial_slabs}"
-            + (": all of them go to the nodes first" if full else ""),
-            verdict="drain" if full else "kept",
+            f" {'≥' if drain else '<'} {s.cpu_partial_slabs}"
+            + (": all of them go to the nodes first" if drain else ""),
+            verdict="drain" if drain else "kept",
             node=slab.nid,
             numbers={
                 **slab_numbers(slab),
@@ -338,18 +251,18 @@ class SlabSteps(Collector):
             },
         )
 
-    def unfrozen(self, fn: str, slab: Slab, n: KmemCacheNode) -> None:
+    def unfrozen(self, fn: str, slab: Slab, partial: int, *, discard: bool) -> None:
         """A slab is no CPU's any more: kept in the node's list, or empty and one too many.
 
-        fn: the kernel's function that decides.
+        fn: the kernel's function that decides. partial: slabs in the node's list.
         """
-        s, partial = slab.cache, len(n.partial)
+        s = slab.cache
         if slab.inuse:
             what, verdict = (
                 f"has {count(slab.inuse, 'object')} in use",
                 "partial" if slab.freelist else "full",
             )
-        elif partial >= s.min_partial:
+        elif discard:
             what, verdict = f"is empty, and {partial} partial ≥ min_partial {s.min_partial}", "discard"
         else:
             what, verdict = f"is empty, but {partial} partial < min_partial {s.min_partial}", "keep"
@@ -368,62 +281,4 @@ class SlabSteps(Collector):
             f"slab {slab.pfn:#x} of order {slab.order} goes back to the page allocator",
             node=slab.nid,
             numbers=slab_numbers(slab),
-        )
-
-    def free_large_kmalloc(self, pfn: int, order: int) -> None:
-        """The order that a compound page says it has."""
-        self.step(
-            "free_large_kmalloc",
-            f"page frame {pfn:#x} says order {order}",
-            numbers={"pfn": pfn, "order": order, "bytes": PAGE_SIZE << order},
-        )
-
-    # -- caches -----------------------------------------------------------------------------------
-
-    def layout(self, s: KmemCache, cpus: int, *, opened: bool) -> None:
-        """How objects lie in the slabs of a new cache, and how many slabs it may keep."""
-        self.step(
-            "calculate_sizes",
-            f"objects of {s.object_size:,} bytes take {s.size:,}, aligned to {s.align}",
-            numbers={
-                "object_size": s.object_size,
-                "size": s.size,
-                "align": s.align,
-                "inuse": s.inuse,
-                "free_pointer": s.offset,
-                "red_left_pad": s.red_left_pad,
-            },
-        )
-        if not opened:
-            self.step("calculate_order", "no order holds an object", verdict="null", numbers={"size": s.size})
-            return
-        slab_size = PAGE_SIZE << s.order
-        waste = slab_size - s.objs * s.size
-        self.step(
-            "calculate_order",
-            f"order {s.order}: {count(s.objs, 'object')}, {count(waste, 'byte')} of {slab_size:,} wasted",
-            verdict="ok",
-            numbers={
-                "size": s.size,
-                "cpus": cpus,
-                "wanted_objects": 4 * (cpus.bit_length() + 1),
-                "order": s.order,
-                "slab_size": slab_size,
-                "objects": s.objs,
-                "waste": waste,
-                "sixteenth": slab_size // 16,
-                "min_order": s.min_order,
-            },
-        )
-        self.step(
-            "kmem_cache_open",
-            f"an empty slab is kept while its node has fewer than {s.min_partial} partial ones;"
-            f" a CPU keeps {count(s.cpu_partial_slabs, 'partial slab')}",
-            numbers={
-                "cache": s.name,
-                "min_partial": s.min_partial,
-                "cpu_partial": s.cpu_partial,
-                "cpu_partial_slabs": s.cpu_partial_slabs,
-                "objects": s.objs,
-            },
         )

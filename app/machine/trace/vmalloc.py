@@ -1,12 +1,11 @@
-"""Kernel addresses outside the direct map: areas, their pages and page tables, purges, kmap's slots."""
+"""Kernel addresses outside the direct map: areas, their pages and page tables, purges."""
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
 from app.machine.changes import MAX_RUNS
-from app.machine.trace.collector import Collector, count
-from app.machine.trace.pages import MAX_LISTED
+from app.machine.trace.collector import MAX_LISTED, Area, count
 from app.mm.memory_model import PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -16,14 +15,11 @@ if TYPE_CHECKING:
 TABLES: Final = {21: ("__pte_alloc_kernel", "entries of 4 KiB"), 30: ("__pmd_alloc", "entries of 2 MiB")}
 
 
-class AreaSteps(Collector):
-    """Reports of vmalloc, vmap_area, pgtable, module and highmem."""
+class VmallocSteps(Area):
+    """Reports of vmalloc, vmap_area, pgtable and module."""
 
-    # -- taking addresses -------------------------------------------------------------------------
-
-    def vmalloc(self, size: int, shift: int, vm_range: tuple[int, int]) -> None:
-        """What will be needed."""
-        pages = (size + (1 << shift) - 1 & -(1 << shift)) // PAGE_SIZE
+    def vmalloc(self, size: int, pages: int, shift: int, vm_range: tuple[int, int]) -> None:
+        """What will be needed: pages of 4 KiB, rounded up to those of 2^shift bytes."""
         self.step(
             "__vmalloc_node_range",
             f"{count(size, 'byte')}: {count(pages, 'page')} and a guard page",
@@ -36,13 +32,13 @@ class AreaSteps(Collector):
             },
         )
 
-    def vmalloc_too_large(self, size: int, total_pages: int) -> None:
+    def too_large(self, size: int, pages: int, total_pages: int) -> None:
         """More than the machine has."""
         self.step(
             "__vmalloc_node_range",
-            f"{size >> 12:,} pages > {total_pages:,} in the machine",
+            f"{pages:,} pages > {total_pages:,} in the machine",
             verdict="null",
-            numbers={"size": size, "pages": size >> 12, "total_pages": total_pages},
+            numbers={"size": size, "pages": pages, "total_pages": total_pages},
         )
 
     def module_alloc(self, size: int, vm_range: tuple[int, int]) -> None:
@@ -54,15 +50,10 @@ class AreaSteps(Collector):
         )
 
     def area_found(
-        self, gap: tuple[int, int], address: int, size: int, align: int, vstart: int, vend: int
+        self, gap: tuple[int, int], address: int, size: int, align: int, vstart: int, vend: int, fit: str
     ) -> None:
-        """The lowest free range that holds the area, and what is left of it."""
+        """The lowest free range that holds the area, and how the area fits into it."""
         start, end = gap
-        at_start, at_end = address == start, address + size == end
-        fit = {
-            (True, True): "FL_FIT_TYPE", (True, False): "LE_FIT_TYPE",
-            (False, True): "RE_FIT_TYPE", (False, False): "NE_FIT_TYPE",
-        }[at_start, at_end]  # fmt: skip
         self.step(
             "__alloc_vmap_area",
             f"the lowest free range for {size:#x} bytes is {start:#x}-{end:#x}: {address:#x},"
@@ -91,11 +82,8 @@ class AreaSteps(Collector):
             numbers={"size": size, "vstart": f"{vstart:#x}", "vend": f"{vend:#x}", "lazy_nr": lazy_nr},
         )
 
-    # -- filling them -----------------------------------------------------------------------------
-
-    def page_array(self, nr_pages: int, array_size: int) -> None:
-        """Where the list of the pages is kept."""
-        small = array_size <= PAGE_SIZE
+    def page_array(self, nr_pages: int, array_size: int, *, small: bool) -> None:
+        """Where the list of the pages is kept: by kmalloc if it is small."""
         self.step(
             "__vmalloc_area_node",
             f"the list of {count(nr_pages, 'page')} takes {array_size:,} bytes"
@@ -104,12 +92,12 @@ class AreaSteps(Collector):
             numbers={"pages": nr_pages, "array_size": array_size, "page_size": PAGE_SIZE},
         )
 
-    def chunk(self, request: int, got: int, total: int, wanted: int) -> None:
-        """One round of the bulk allocator."""
+    def chunk(self, request: int, got: int, total: int, wanted: int, *, complete: bool) -> None:
+        """One round of the bulk allocator; after one that is not complete, the rest comes one by one."""
         self.step(
             "vm_area_alloc_pages",
             f"{got} of {request} pages: {total:,} of {wanted:,}",
-            verdict="ok" if got == request else "one by one",
+            verdict="ok" if complete else "one by one",
             numbers={"request": request, "got": got, "total": total, "wanted": wanted},
         )
 
@@ -151,8 +139,6 @@ class AreaSteps(Collector):
             },
         )
 
-    # -- giving them back -------------------------------------------------------------------------
-
     def vfree_deferred(self, address: int) -> None:
         """An interrupt may not wait for the lock under which areas are unmapped."""
         self.step(
@@ -175,9 +161,8 @@ class AreaSteps(Collector):
             },
         )
 
-    def area_lazy(self, va_start: int, pages: int, lazy_nr: int, threshold: int) -> None:
-        """Addresses are put aside until the next purge."""
-        over = lazy_nr > threshold
+    def area_lazy(self, va_start: int, pages: int, lazy_nr: int, threshold: int, *, over: bool) -> None:
+        """Addresses are put aside until the next purge, which comes when over so many pages wait."""
         self.step(
             "free_vmap_area_noflush",
             f"{va_start:#x} waits: {lazy_nr:,} {'>' if over else '≤'} {threshold:,} pages of addresses",
@@ -210,48 +195,4 @@ class AreaSteps(Collector):
             "kmalloc has it" if address is not None else f"no kmalloc of {count(size, 'byte')}: vmalloc",
             verdict="kmalloc" if address is not None else "vmalloc",
             numbers={"size": size},
-        )
-
-    # -- kmap -------------------------------------------------------------------------------------
-
-    def kmap(self, pfn: int, nr: int | None, uses: int, waiting: int) -> None:
-        """The slot that a page of HIGHMEM has."""
-        if nr is None:
-            what = f"every slot is in use: {count(waiting, 'task')} wait"
-        else:
-            what = f"page frame {pfn:#x} has slot {nr}, count {uses} → {uses + 1}"
-        self.step(
-            "kmap_high",
-            what,
-            verdict="no slot" if nr is None else "ok",
-            numbers={"pfn": pfn, "slot": nr, "count": uses, "waiting": waiting},
-        )
-
-    def kmap_search(self, first: int, nr: int) -> None:
-        """The search for a free slot."""
-        self.step(
-            "map_new_virtual",
-            f"from slot {first} on, slot {nr} is the first free one",
-            verdict="ok",
-            numbers={"first": first, "slot": nr},
-        )
-
-    def kmap_flush(self, counts: list[int]) -> None:
-        """All slots that nobody uses are cleared: those of count 1."""
-        cleared = [nr for nr, uses in enumerate(counts) if uses == 1]
-        used = sum(uses > 1 for uses in counts)
-        self.step(
-            "flush_all_zero_pkmaps",
-            f"back at slot 0: {count(len(cleared), 'unused slot')} cleared by one flush, {used} in use",
-            numbers={"cleared": cleared, "used": used},
-        )
-
-    def kunmap(self, pfn: int, nr: int, uses: int, waiting: int) -> None:
-        """One user less of a slot."""
-        idle = f": unused, {count(waiting, 'waiting task')}" if uses == 2 else ""
-        self.step(
-            "kunmap_high",
-            f"page frame {pfn:#x} has slot {nr}, count {uses} → {uses - 1}{idle}",
-            verdict="unused" if uses == 2 else "used",
-            numbers={"pfn": pfn, "slot": nr, "count": uses - 1, "waiting": waiting},
         )

@@ -15,9 +15,10 @@ from pathlib import Path
 from typing import Any, Final
 
 from app.machine import boot
-from app.machine.calls import Call, parse
+from app.machine.calls import Call
 from app.machine.machine import Machine
 from app.machine.outcome import Outcome
+from app.machine.parsing import parse
 
 # How the kind of a state line is called in a machine dump.
 PARTS: Final = {"node": "nodes", "zone": "zones", "cache": "caches"}

@@ -18,9 +18,11 @@ from app.api.bodies import JSON
 from app.api.docs import IF_MATCH, KEY, PROBLEMS, Doc
 from app.api.models import Problem
 from app.api.requests import BASE
-from app.machine.calls import JSON_INT_MAX, MAX_REPEAT, OBJECT_NAME, TASK_NAME, UINT_MAX
-from app.machine.gfp_text import GFP_MAX
-from app.machine.vocabulary import CALLS, CONTEXTS, SYSCTLS, Arg, CallSpec
+from app.machine.calls import MAX_REPEAT
+from app.machine.entry import CALLS
+from app.machine.kinds import KINDS, ONE
+from app.machine.parsing import CONTEXT, CPU, REPEAT, SLICE, TASK, UNTIL
+from app.machine.vocabulary import Arg, CallSpec
 
 ID: Final[Doc] = {
     "name": "id",
@@ -40,95 +42,20 @@ WAIT: Final[Doc] = {
 }
 
 
-def integer(low: int, high: int) -> Doc:
-    return {"type": "integer", "minimum": low, "maximum": high}
-
-
-def exactly(pattern: str) -> Doc:
-    return {"type": "string", "pattern": f"^(?:{pattern})$"}
-
-
-POINTER: Final[Doc] = exactly(r"0x[0-9a-fA-F]{1,16}|\$[A-Za-z_][A-Za-z0-9_]{0,31}(?:\+[0-9]{1,7})?")
 LIST: Final[Doc] = {
     "type": "array",
     "maxItems": MAX_REPEAT,
     "items": {"type": "array", "minItems": 2, "maxItems": 3},
 }
-ONE: Final[Doc] = {"anyOf": [POINTER, {"type": "null"}]}
-ONE_OR_LIST: Final[Doc] = {"anyOf": [POINTER, {"type": "null"}, LIST]}
-MASK: Final[Doc] = {"anyOf": [{"type": "string"}, integer(0, GFP_MAX)]}
-SIZE: Final[Doc] = integer(0, JSON_INT_MAX)
-PFN: Final[Doc] = integer(0, JSON_INT_MAX)
-TASK: Final[Doc] = exactly(TASK_NAME.pattern)
-INDEX: Final[Doc] = integer(0, MAX_REPEAT)
+ONE_OR_LIST: Final[Doc] = {"anyOf": [*ONE["anyOf"], LIST]}
 
-KINDS: Final[dict[str, Doc]] = {
-    "uint": integer(0, UINT_MAX),
-    "size": SIZE,
-    "gfp": MASK,
-    "node": integer(-1, 1023),
-    "task": TASK,
-    "object_name": exactly(OBJECT_NAME.pattern),
-    "slab_flags": MASK,
-    "sysctl": {"type": "string", "enum": list(SYSCTLS)},
-    "sysctl_value": {"anyOf": [{"type": "string"}, integer(-(1 << 31), (1 << 31) - 1)]},
-    "cache": exactly(OBJECT_NAME.pattern),
-    "addr": ONE,
-}
+# How the fields are described of which exactly one gives a page.
+FORMS: Final = {"pfn": "page frame number", "page": "struct page *, or $name", "addr": "address, or $name"}
 
-# A page is given in exactly one of these fields.
-FORMS: Final = {"page": ("pfn", "page"), "page_or_addr": ("pfn", "page", "addr")}
-
-PAGE_FORMS: Final[Doc] = {
-    "pfn": {**PFN, "description": "page frame number"},
-    "page": {**ONE, "description": "struct page *, or $name"},
-    "addr": {**ONE, "description": "address, or $name"},
-}
-
-BESIDE: Final[Doc] = {
-    "task": {**TASK, "default": "init", "description": "who calls"},
-    "cpu": {**integer(0, 1023), "default": 0, "description": "on which CPU"},
-    "context": {
-        "type": "string",
-        "enum": list(CONTEXTS),
-        "default": "process",
-        "description": "from which context",
-    },
-    "counters": {"type": "boolean", "default": False, "description": "answer with the zones' counters too"},
-}
-
-LOOP: Final[Doc] = {
-    "repeat": {**integer(1, MAX_REPEAT), "description": "how many times"},
-    "until": {
-        "description": "when to stop early",
-        "anyOf": [
-            {"const": "null"},
-            {
-                "type": "object",
-                "properties": {"free_below": integer(0, JSON_INT_MAX)},
-                "required": ["free_below"],
-                "additionalProperties": False,
-            },
-        ],
-    },
-}
-
-SLICE: Final[Doc] = {
-    "start": {**INDEX, "default": 0, "description": "first block of the list"},
-    "step": {**integer(1, MAX_REPEAT), "default": 1, "description": "every how many-th block"},
-    "count": {**INDEX, "description": "how many blocks at most"},
-}
-
-EXAMPLES: Final[Doc] = {
-    "gfp": "GFP_KERNEL", "flags": "GFP_KERNEL", "order": 3, "node": 0, "size": 4096, "pfn": 18944,
-    "addr": "0xffff888004a00000", "cache": "kmalloc-64", "task": "alice",
-}  # fmt: skip
-
-EXAMPLES_OF: Final[dict[str, Doc]] = {
-    "kmem_cache_create": {"name": "inode_cache", "size": 600, "align": 8, "flags": "SLAB_HWCACHE_ALIGN"},
-    "insmod": {"name": "e1000", "size": 155_648},
-    "rmmod": {"name": "e1000"},
-    "sysctl": {"name": "min_free_kbytes", "value": 16_384},
+COUNTERS: Final[Doc] = {
+    "type": "boolean",
+    "default": False,
+    "description": "answer with the zones' counters too",
 }
 
 
@@ -199,19 +126,22 @@ def operation(spec: CallSpec) -> Doc:
 
 def arguments(spec: CallSpec) -> Doc:
     """The JSON Schema of a call's arguments."""
-    properties: Doc = {}
+    properties: Doc = {arg.name: beside(arg) for arg in (TASK, CPU, CONTEXT)}
+    properties["counters"] = COUNTERS
+    properties |= {arg.name: beside(arg) for arg in (REPEAT, UNTIL) if spec.repeats}
+    properties |= {arg.name: beside(arg) for arg in SLICE if spec.frees}
     required = []
     schema: Doc = {"type": "object"}
     for arg in spec.args:
-        if arg.kind in FORMS:
-            properties |= {form: freeable(spec, PAGE_FORMS[form]) for form in FORMS[arg.kind]}
-            schema["oneOf"] = [{"required": [form]} for form in FORMS[arg.kind]]
+        forms = KINDS[arg.kind].forms
+        if forms:
+            properties |= {form: freeable(spec, page_form(form)) for form in forms}
+            schema["oneOf"] = [{"required": [form]} for form in forms]
             continue
         properties[arg.name] = freeable(spec, argument(arg))
         if arg.required:
             required.append(arg.name)
-    beside = BESIDE | (LOOP if spec.allocates else {}) | (SLICE if spec.frees else {})
-    schema["properties"] = beside | properties
+    schema["properties"] = properties
     if required:
         schema["required"] = required
     return schema | {"additionalProperties": False}
@@ -222,15 +152,27 @@ def freeable(spec: CallSpec, schema: Doc) -> Doc:
     return {**schema, **ONE_OR_LIST} if spec.frees and schema.get("anyOf") == ONE["anyOf"] else schema
 
 
+def page_form(form: str) -> Doc:
+    """One of the fields that give a page; each is also the name of its kind."""
+    return {**KINDS[form].schema, "description": FORMS[form]}
+
+
 def argument(arg: Arg) -> Doc:
     """The schema of one argument."""
-    described = {**KINDS[arg.kind], "description": f"{arg.c_type}: {arg.doc}"}
+    described = {**KINDS[arg.kind].schema, "description": f"{arg.c_type}: {arg.doc}"}
     return described if arg.required else {**described, "default": arg.default}
+
+
+def beside(arg: Arg) -> Doc:
+    """The schema of what stands beside a call's own arguments."""
+    described = {**KINDS[arg.kind].schema, "description": arg.doc}
+    return described if arg.default is None else {**described, "default": arg.default}
 
 
 def example(spec: CallSpec) -> Doc:
     """Arguments that can be sent as they are."""
-    if spec.name in EXAMPLES_OF:
-        return EXAMPLES_OF[spec.name]
-    names = ("pfn" if arg.kind in FORMS else arg.name for arg in spec.args if arg.required)
-    return {name: EXAMPLES[name] for name in names}
+    return {
+        "pfn" if KINDS[arg.kind].forms else arg.name: arg.example
+        for arg in spec.args
+        if arg.example is not None
+    }

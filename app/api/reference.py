@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
 from functools import reduce
 from operator import or_
 from typing import Any, Final
@@ -15,7 +14,8 @@ from app.api.parameters import Mask
 from app.api.requests import BASE, answer
 from app.errors import BadArgument
 from app.machine import boot, gfp_text
-from app.machine.vocabulary import CALLS, CONTEXTS, SYSCTLS, CallSpec
+from app.machine.entry import CALLS
+from app.machine.vocabulary import CONTEXTS, SYSCTLS, Arg, CallSpec
 from app.mm import gfp
 from app.mm.slab import SLAB_FLAGS
 
@@ -48,7 +48,31 @@ async def calls() -> Response:
 
 def call(spec: CallSpec) -> dict[str, Any]:
     """One call, and where to POST it."""
-    return {**asdict(spec), "path": f"{BASE}/sessions/{{id}}/{spec.name}"}
+    return {
+        "name": spec.name,
+        "args": [argument(arg) for arg in spec.args],
+        "prototype": spec.prototype,
+        "source": spec.source,
+        "group": spec.group,
+        "doc": spec.doc,
+        "lecture": spec.lecture,
+        "allocates": spec.repeats,
+        "frees": spec.frees,
+        "wants": spec.wants,
+        "path": f"{BASE}/sessions/{{id}}/{spec.name}",
+    }
+
+
+def argument(arg: Arg) -> dict[str, Any]:
+    """One argument of it."""
+    return {
+        "name": arg.name,
+        "kind": arg.kind,
+        "c_type": arg.c_type,
+        "doc": arg.doc,
+        "required": arg.required,
+        "default": arg.default,
+    }
 
 
 @router.get("/gfp", **docs.operation("decode_gfp", "A mask decoded, or every flag", docs.ok(models.Gfp)))

@@ -15,7 +15,7 @@ from starlette.responses import Response
 
 from app.api.bodies import JSON
 from app.errors import BadArgument, Faults
-from app.machine.vocabulary import CALLS
+from app.machine.entry import CALLS
 from app.sessions import LISTS, Principal, Sessions, principal_of
 
 BASE: Final = "/api/v1"

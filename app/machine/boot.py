@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.errors import BadArgument
-from app.machine import bootparam, calls, invariants, loading
+from app.machine import bootparam, invariants, loading, parsing
 from app.machine.bootparam import BootParam
 from app.machine.description import struct_page_overhead
 from app.machine.entry.system import numbers
@@ -116,7 +116,7 @@ def write_settings(m: Machine, settings: Mapping[str, Any]) -> None:
         if name not in settings:
             continue
         try:
-            call = calls.parse("sysctl", {"name": name, "value": settings[name]}, m.model)
+            call = parsing.parse("sysctl", {"name": name, "value": settings[name]}, m.model)
         except BadArgument as error:
             raise BadArgument.at(("sysctl", name), error.faults[0].msg) from None
         if sysctl.write(m, name, numbers(call.args["value"])) < 0:

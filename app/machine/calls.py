@@ -1,34 +1,27 @@
-"""Calls as values: parsed from JSON, resolved against names, applied to a machine, written to the journal.
+"""Calls as values: resolved against names, applied to a machine, written to the journal.
 
-`parse` judges a call by its text and the machine's fixed shape alone; whatever depends on the machine's state
-is left to the kernel. A call may refer to results of earlier ones (`"$p"`, `"$p+3"`, `"$fill"`);
-`Call.resolve` puts the values in, so that a journalled call stands on its own.
+A call may refer to results of earlier ones (`"$p"`, `"$p+3"`, `"$fill"`); `Call.resolve` puts the values in,
+so that a journalled call stands on its own. `app.machine.parsing` makes calls of JSON.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Container, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
-from app.errors import BadArgument, Faults
+from app.errors import BadArgument
 from app.machine import gfp_text
 from app.machine import runs as block_runs
 from app.machine.runs import Run
-from app.machine.vocabulary import CALLS, CONTEXTS, SYSCTLS, Arg, CallSpec
+from app.machine.vocabulary import CallSpec
 from app.mm.memory_model import MemoryModel
-from app.mm.slab import SLAB_FLAGS
 
 JSON_INT_MAX: Final = (1 << 53) - 1
-UINT_MAX: Final = (1 << 32) - 1
 MAX_REPEAT: Final = 100_000
 MAX_FRAMES_PER_CALL: Final = 1 << 20
-TASK_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
-REFERENCE: Final = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]{0,31})(?:\+([0-9]{1,7}))?")
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,31}")
-OBJECT_NAME: Final = re.compile(r"[A-Za-z0-9_.:-]{1,31}")
-HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,16}")
 
 
 @dataclass(slots=True)
@@ -264,368 +257,9 @@ def addr_as_json(value: int | tuple[tuple[int, int], ...] | None) -> Any:
     return [[f"{address:#x}", *rest] for address, *rest in value]
 
 
-# -- parsing -------------------------------------------------------------------------------------
-
-
-def parse(name: str, body: Mapping[str, Any], model: MemoryModel, known: Container[str] = ()) -> Call:
-    """A call from its JSON arguments.
-
-    name: a key of `CALLS`. body: the arguments with `task`, `cpu`, `context`, and `repeat`/`until` or
-    `start`/`step`/ `count` where the call takes them. known: names that references may use. Raises
-    BadArgument with every field at fault.
-    """
-    spec = CALLS[name]
-    parser = Parser(spec, body, model, known)
-    return parser.call()
-
-
-class Parser:
-    """Collects all faults of one call, so that a person can mend them at once."""
-
-    def __init__(
-        self, spec: CallSpec, body: Mapping[str, Any], model: MemoryModel, known: Container[str]
-    ) -> None:
-        self.spec = spec
-        self.body = body
-        self.model = model
-        self.known = known
-        self.faults = Faults()
-        self.used: set[str] = set()
-
-    def call(self) -> Call:
-        """The parsed call; raises BadArgument when anything was at fault."""
-        args: dict[str, Any] = {}
-        for arg in self.spec.args:
-            if arg.kind in ("page", "page_or_addr"):
-                self.page(arg, args)
-            else:
-                args[arg.name] = self.field(arg.name, CHECKERS[arg.kind], arg)
-        given = self.body
-        call = Call(self.spec, args)
-        # Most calls say little of this.
-        if "task" in given and "task" not in args:
-            call.task = self.field("task", check_task, _TASK)
-        if "cpu" in given:
-            call.cpu = self.field("cpu", check_cpu, _CPU)
-        if "context" in given:
-            call.context = self.field("context", check_context, _CONTEXT)
-        if self.spec.allocates and ("repeat" in given or "until" in given):
-            call.repeat, call.until = self.loop(args)
-        elif self.spec.frees and ("start" in given or "step" in given or "count" in given):
-            call.start, call.step, call.count = self.slice()
-        for key in self.body:
-            if key not in self.used:
-                self.faults.add(str(key), f"{self.spec.name} takes no such argument")
-        self.faults.check()
-        value = args.get("page", args.get("addr"))
-        return select(call, value, self.model) if isinstance(value, tuple) else call
-
-    def field(self, name: str, check: Callable[..., Any], arg: Arg) -> Any:
-        """One checked field, or its default."""
-        self.used.add(name)
-        if name not in self.body:
-            if arg.required:
-                self.faults.add(name, f"required: {arg.doc}")
-            return arg.default
-        try:
-            return check(self.body[name], self)
-        except BadArgument as error:
-            self.faults.extend(error.under(name))
-            return arg.default
-
-    def page(self, arg: Arg, args: dict[str, Any]) -> None:
-        """Exactly one of `pfn`, `page` and, where the call takes one, `addr`."""
-        forms = ("pfn", "page", "addr") if arg.kind == "page_or_addr" else ("pfn", "page")
-        given = [form for form in forms if form in self.body]
-        self.used.update(forms)
-        if len(given) != 1:
-            self.faults.add(given[1] if given else forms[0], f"give exactly one of {', '.join(forms)}")
-            return
-        check = {"pfn": check_pfn, "page": check_page, "addr": check_addr}[given[0]]
-        value = self.field(given[0], check, arg)
-        args["addr" if given[0] == "addr" else "page"] = value
-
-    def loop(self, args: Mapping[str, Any]) -> tuple[int | None, str | int | None]:
-        """`repeat` and `until` of an allocating call, bounded by the frames they may touch.
-
-        What a single round asks for is the kernel's to refuse, whether or not `repeat` says that it is one.
-        """
-        repeat = self.field("repeat", check_repeat, _REPEAT)
-        until = self.field("until", check_until, _UNTIL)
-        frames = frames_of(args)
-        if repeat is not None and repeat > 1 and frames * repeat > MAX_FRAMES_PER_CALL:
-            self.faults.add(
-                "repeat",
-                f"one call may touch {MAX_FRAMES_PER_CALL} frames; this one asks for {frames * repeat}",
-            )
-        if repeat is None and until is not None:
-            repeat = longest_loop(frames)
-        return repeat, until
-
-    def slice(self) -> tuple[int, int, int | None]:
-        """`start`, `step` and `count` of a call that frees a list."""
-        return (
-            self.field("start", check_index, _START),
-            self.field("step", check_step, _STEP),
-            self.field("count", check_index, _COUNT),
-        )
-
-
-_TASK = Arg("task", "task", "struct task_struct *", "who calls", False, "init")
-_CPU = Arg("cpu", "cpu", "int", "on which CPU", False, 0)
-_CONTEXT = Arg("context", "context", "", "from which context", False, "process")
-_REPEAT = Arg("repeat", "repeat", "int", "how many times", False, None)
-_UNTIL = Arg("until", "until", "", "when to stop early", False, None)
-_START = Arg("start", "index", "int", "first block of the list", False, 0)
-_STEP = Arg("step", "index", "int", "every how many-th block", False, 1)
-_COUNT = Arg("count", "index", "int", "how many blocks at most", False, None)
-
-
 def longest_loop(frames: int) -> int:
     """How often a call that asks for so many frames is made at most, where only `until` says when to stop."""
     return max(1, min(MAX_REPEAT, MAX_FRAMES_PER_CALL // frames))
-
-
-def frames_of(args: Mapping[str, Any]) -> int:
-    """Page frames that one round of an allocating call asks for, at least."""
-    order, size = args.get("order"), args.get("size")
-    if isinstance(order, int):
-        return 1 << min(order, 10)
-    return max(1, (size or 0) >> 12)
-
-
-def integer(value: Any, low: int, high: int, what: str) -> int:
-    """A JSON integer within the C type's range."""
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise BadArgument.at((), f"{what}: an integer from {low} to {high}")
-    return value
-
-
-def check_uint(value: Any, parser: Parser) -> int:
-    """unsigned int."""
-    return integer(value, 0, UINT_MAX, "unsigned int")
-
-
-def check_size(value: Any, parser: Parser) -> int:
-    """size_t, as far as JSON can carry it."""
-    return integer(value, 0, min(JSON_INT_MAX, parser.model.ptr_max), "a size in bytes")
-
-
-def check_gfp(value: Any, parser: Parser) -> str | int:
-    """A mask; kept as it was written."""
-    gfp_text.parse(value)
-    return value  # type: ignore[no-any-return]
-
-
-def check_node(value: Any, parser: Parser) -> int:
-    """A node of this machine, or NUMA_NO_NODE."""
-    return integer(value, -1, parser.model.nodes - 1, "a node of this machine, or -1 for the CPU's own")
-
-
-def check_cpu(value: Any, parser: Parser) -> int:
-    """A CPU of this machine."""
-    return integer(value, 0, parser.model.cpus - 1, "a CPU of this machine")
-
-
-def check_context(value: Any, parser: Parser) -> str:
-    """From where the function is called."""
-    if value not in CONTEXTS:
-        raise BadArgument.at((), f"one of {', '.join(CONTEXTS)}")
-    return str(value)
-
-
-def check_task(value: Any, parser: Parser) -> str:
-    """A task's name."""
-    return matching(value, TASK_NAME, "a task is named by 1 to 32 of A-Z a-z 0-9 _ -")
-
-
-def check_object_name(value: Any, parser: Parser) -> str:
-    """The name of a module or of a new slab cache."""
-    return matching(value, OBJECT_NAME, "a name of 1 to 31 of A-Z a-z 0-9 _ . : -")
-
-
-def matching(value: Any, pattern: re.Pattern[str], what: str) -> str:
-    """A string of the given form."""
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise BadArgument.at((), what)
-    return value
-
-
-def check_slab_flags(value: Any, parser: Parser) -> str | int:
-    """slab_flags_t; kept as it was written."""
-    slab_flags(value)
-    return value  # type: ignore[no-any-return]
-
-
-def slab_flags(value: str | int) -> int:
-    """The mask that a number, or SLAB_ names joined with |, stand for."""
-    if not isinstance(value, str):
-        return integer(value, 0, UINT_MAX, "SLAB_ names joined with |, or a number")
-    if len(value) > gfp_text.TEXT_MAX:
-        raise BadArgument.at((), f"flag names of at most {gfp_text.TEXT_MAX} characters")
-    mask = 0
-    for word in value.split("|"):
-        name = word.strip()
-        if name in SLAB_FLAGS:
-            mask |= SLAB_FLAGS[name]
-        elif (number := gfp_text.as_number(name)) is not None:
-            mask |= number
-        else:
-            raise BadArgument.at((), f"unknown flag {name[:40]!r}; known are {', '.join(SLAB_FLAGS)}")
-    return mask
-
-
-def check_sysctl(value: Any, parser: Parser) -> str:
-    """A setting that exists."""
-    if not isinstance(value, str) or value not in SYSCTLS:
-        raise BadArgument.at((), f"one of {', '.join(SYSCTLS)}")
-    return value
-
-
-def check_sysctl_value(value: Any, parser: Parser) -> int | str:
-    """A number, or as many numbers as the setting has."""
-    name = parser.body.get("name")
-    wanted = SYSCTLS.get(name, 1) if isinstance(name, str) else 1
-    words = value.split() if isinstance(value, str) and len(value) < 100 else [value]
-    if not 1 <= len(words) <= wanted:
-        raise BadArgument.at((), f"up to {wanted} numbers, separated by blanks")
-    for word in words:
-        if isinstance(word, str) and not re.fullmatch(r"-?[0-9]{1,10}", word):
-            raise BadArgument.at((), "a number, or numbers separated by blanks")
-        integer(int(word) if isinstance(word, str) else word, -(1 << 31), (1 << 31) - 1, "int")
-    return value  # type: ignore[no-any-return]
-
-
-def check_cache(value: Any, parser: Parser) -> str:
-    """A cache by name; whether it still exists is for the kernel to say."""
-    return matching(value, OBJECT_NAME, "the name of a slab cache")
-
-
-def check_pfn(value: Any, parser: Parser) -> int:
-    """A frame that this machine has."""
-    pfn = integer(value, 0, JSON_INT_MAX, "a page frame number")
-    if not parser.model.pfn_valid(pfn):
-        raise BadArgument.at((), f"page frame {pfn:#x} is not in any zone of this machine")
-    return pfn
-
-
-def check_page(value: Any, parser: Parser) -> int | Reference | ListOf | tuple[Run, ...] | None:
-    """`struct page *` as hex, a reference, null, or the runs of a list; as a pfn."""
-    if value is None:
-        return None
-    if isinstance(value, list):
-        return check_runs(value, parser, "a page frame number", check_pfn)
-    if isinstance(value, dict):
-        return check_list_of(value, parser)
-    if isinstance(value, str) and value.startswith("$"):
-        return check_reference(value, parser)
-    address = pointer(value, parser.model, "a struct page address as hex, or $name of an earlier call")
-    if address == 0:
-        return None
-    pfn = parser.model.page_to_pfn(address)
-    if pfn is None:
-        raise BadArgument.at((), f"{address:#x} is not the address of a struct page of this machine")
-    return pfn
-
-
-def check_addr(value: Any, parser: Parser) -> int | Reference | ListOf | tuple[Run, ...] | None:
-    """An address as hex, a reference, null, or the runs of a list."""
-    if value is None:
-        return None
-    if isinstance(value, list):
-        return check_runs(value, parser, "an address", lambda v, p: pointer(v, p.model, "an address"))
-    if isinstance(value, dict):
-        return check_list_of(value, parser)
-    if isinstance(value, str) and value.startswith("$"):
-        return check_reference(value, parser)
-    return pointer(value, parser.model, "an address as a hex string, or $name of an earlier call") or None
-
-
-def pointer(value: Any, model: MemoryModel, what: str) -> int:
-    """A hexadecimal string that fits into a pointer."""
-    address = int(matching(value, HEX, what), 16)
-    if address > model.ptr_max:
-        raise BadArgument.at((), f"{what}: at most {model.ptr_max:#x} on {model.arch}")
-    return address
-
-
-def check_runs(value: list[Any], parser: Parser, what: str, check: Callable[..., int]) -> tuple[Any, ...]:
-    """A list as a journal row keeps it: `[[first, blocks], …]` or `[[first, blocks, stride], …]`."""
-    if not parser.spec.frees:
-        raise BadArgument.at((), f"{what}, not a list: {parser.spec.name} takes one at a time")
-    if len(value) > MAX_REPEAT:
-        raise BadArgument.at((), f"a list of at most {MAX_REPEAT} runs")
-    runs = []
-    for place, run in enumerate(value):
-        if not isinstance(run, list) or not 2 <= len(run) <= 3:
-            raise BadArgument.at((place,), f"[{what}, number of blocks]")
-        rest = [integer(number, 1, JSON_INT_MAX, "number of blocks") for number in run[1:]]
-        try:
-            runs.append((check(run[0], parser), *rest))
-        except BadArgument as error:
-            raise error.under(place, 0) from None
-    if sum(run[1] for run in runs) > MAX_REPEAT:
-        raise BadArgument.at((), f"at most {MAX_REPEAT} blocks in one call")
-    return tuple(runs)
-
-
-def check_list_of(value: dict[str, Any], parser: Parser) -> ListOf:
-    """`{"seq": 41}`, of a call that takes a list."""
-    if not parser.spec.frees:
-        raise BadArgument.at((), f"one at a time, not a list: {parser.spec.name}")
-    if set(value) != {"seq"}:
-        raise BadArgument.at((), '{"seq": the row that returned the list}')
-    return ListOf(integer(value["seq"], -JSON_INT_MAX, JSON_INT_MAX, "the seq of a row"))
-
-
-def check_reference(value: str, parser: Parser) -> Reference:
-    """`$name` or `$name+3` of a name that stands for something."""
-    match = REFERENCE.fullmatch(value)
-    if match is None:
-        raise BadArgument.at((), "a reference is $name or $name+3")
-    name, offset = match.groups()
-    if name not in parser.known:
-        raise BadArgument.at((), f"nothing is named {name!r} here")
-    return Reference(name, int(offset or 0))
-
-
-def check_repeat(value: Any, parser: Parser) -> int:
-    """How often an allocating call is made."""
-    return integer(value, 1, MAX_REPEAT, "how many times")
-
-
-def check_until(value: Any, parser: Parser) -> str | int:
-    """`"null"`, or the number of free frames below which to stop."""
-    if value == "null":
-        return "null"
-    if isinstance(value, dict) and set(value) == {"free_below"}:
-        return integer(value["free_below"], 0, JSON_INT_MAX, "free frames")
-    raise BadArgument.at((), 'either "null" or {"free_below": number of frames}')
-
-
-def check_index(value: Any, parser: Parser) -> int:
-    """A place in a list, or how many of it."""
-    return integer(value, 0, MAX_REPEAT, "a number of blocks")
-
-
-def check_step(value: Any, parser: Parser) -> int:
-    """Every how many-th block."""
-    return integer(value, 1, MAX_REPEAT, "a step")
-
-
-CHECKERS: Final[dict[str, Callable[[Any, Parser], Any]]] = {
-    "uint": check_uint,
-    "size": check_size,
-    "gfp": check_gfp,
-    "node": check_node,
-    "task": check_task,
-    "object_name": check_object_name,
-    "slab_flags": check_slab_flags,
-    "sysctl": check_sysctl,
-    "sysctl_value": check_sysctl_value,
-    "cache": check_cache,
-    "addr": check_addr,
-}
 
 
 # -- references and lists ------------------------------------------------------------------------
@@ -642,7 +276,7 @@ def dereference(
         return key, named.pfn  # which is nearly always so, and what the rest would come to
     if spec.wants == "both":
         null = named.pfn is None and not named.is_list
-        by_address = named.kind in ("addr", "addrs") or (null and "struct page" not in spec.prototype)
+        by_address = named.kind in ("addr", "addrs") or (null and spec.native == "addr")
         key = "addr" if by_address else "page"
     if named.is_list:
         if not spec.frees:
@@ -695,7 +329,7 @@ def blocks_of(
 def select(call: Call, runs: tuple[tuple[int, ...], ...], model: MemoryModel) -> Call:
     """A call that frees a list, with `start`, `step` and `count` applied."""
     key = "page" if "page" in call.args else "addr"
-    unit = frames_of(call.args) if key == "page" else 1
+    unit = call.spec.cost.frames(call.args) if key == "page" else 1
     given = ((first, blocks, rest[0] if rest else unit) for first, blocks, *rest in runs)
     picked = block_runs.select(given, call.start, call.step, call.count)
     check_selected(call, key, picked, model)
@@ -707,7 +341,7 @@ def select(call: Call, runs: tuple[tuple[int, ...], ...], model: MemoryModel) ->
 
 def check_selected(call: Call, key: str, picked: tuple[Run, ...], model: MemoryModel) -> None:
     """Refuse a list with a page that this machine does not have, or of too many frames for one call."""
-    frames = frames_of(call.args) * block_runs.length(picked)
+    frames = call.spec.cost.frames(call.args) * block_runs.length(picked)
     if frames > MAX_FRAMES_PER_CALL:
         raise BadArgument.at(
             key, f"one call may touch {MAX_FRAMES_PER_CALL} frames; these blocks have {frames}"

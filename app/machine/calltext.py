@@ -8,7 +8,7 @@
     get_page(p+3)                                     # the fourth page of a block
     vmalloc(size=64K)                                 # by name; K, M and G count in 1024
 
-Text is only another spelling of the JSON arguments: `parse_line` gives the document that `calls.parse`
+Text is only another spelling of the JSON arguments: `parse_line` gives the document that `parsing.parse`
 judges, and `format_call` writes the line that reads back as a journalled call. What kind of word an
 argument may be is known from the vocabulary alone, so a line can be read without a machine.
 
@@ -23,8 +23,10 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Final, NamedTuple
 
 from app.errors import BadArgument, Fault
-from app.machine import calls
-from app.machine.vocabulary import CALLS, Arg, CallSpec
+from app.machine.calls import longest_loop
+from app.machine.entry import CALLS
+from app.machine.kinds import KINDS
+from app.machine.vocabulary import Arg, CallSpec
 
 # A number that is given for a page is a frame number below this, and a `struct page *` from here on: no
 # machine has that many frames, and no kernel address is smaller.
@@ -52,7 +54,7 @@ TAIL: Final = re.compile(rf"\s*+{REPEAT}{UNTIL}")
 
 # What may stand beside a call's own arguments, by keyword only.
 BESIDE: Final = dict.fromkeys(("cpu", "repeat", "start", "step", "count"), "uint")
-PAGE_FORMS: Final = {"pfn": "pfn", "page": "page", "addr": "addr"}
+FORMS: Final = KINDS["page_or_addr"].forms
 
 
 class Malformed(BadArgument):
@@ -159,8 +161,8 @@ def put(body: dict[str, Any], fields: dict[str, Any]) -> None:
 def read_keyword(spec: CallSpec, name: str, text: str) -> dict[str, Any]:
     """`key=value`."""
     for arg in spec.args:
-        if name in PAGE_FORMS and arg.kind in ("page", "page_or_addr"):
-            return read(spec, name, PAGE_FORMS[name], text)
+        if KINDS[arg.kind].forms and name in FORMS:
+            return read(spec, name, name, text)
         if name == arg.name:
             return read(spec, name, arg.kind, text)
     return read(spec, name, BESIDE.get(name, "word"), text)
@@ -172,10 +174,10 @@ def read(spec: CallSpec, name: str, kind: str, text: str) -> dict[str, Any]:
     A word that no argument of that kind can be is passed on as it is: who judges the call says what would be
     accepted.
     """
-    if kind in ("page", "page_or_addr", "pfn", "addr"):
+    if kind in KINDS and KINDS[kind].pointer:
         return read_pointer(spec, name, kind, text)
     value: Any = unquoted(text)
-    if value == text and kind in ("uint", "size", "node", "gfp", "slab_flags", "sysctl_value"):
+    if value == text and kind in KINDS and KINDS[kind].number:
         number = as_number(text)
         value = text if number is None else number
     return {name: value}
@@ -217,14 +219,12 @@ def read_pointer(spec: CallSpec, name: str, kind: str, text: str) -> dict[str, A
 
 def pointed(name: str, kind: str) -> str:
     """The JSON field of a name or a list; where pages and addresses are taken, `$name` knows what it is."""
-    return "page" if kind in ("page", "page_or_addr") else name
+    return "page" if KINDS[kind].forms else name
 
 
 def pointer_field(spec: CallSpec, name: str, kind: str) -> str:
     """The JSON field of NULL or of a kernel address; where both are taken, what the C function is given."""
-    if kind == "page_or_addr" and "struct page" not in spec.prototype:
-        return "addr"
-    return pointed(name, kind)
+    return "addr" if kind == "page_or_addr" and spec.native == "addr" else pointed(name, kind)
 
 
 def read_number(spec: CallSpec, name: str, kind: str, number: int) -> dict[str, Any]:
@@ -290,14 +290,13 @@ def format_call(outcome: Mapping[str, Any], as_name: str | None = None) -> str:
     """The line of a journalled call, from an outcome or any document with its `call` and `args`."""
     spec, args = CALLS[outcome["call"]], outcome["args"]
     named = f"{as_name} = " if as_name else ""
-    return (
-        f"{who_text(spec, args)}{named}{spec.name}({', '.join(arguments_text(spec, args))}){tail_text(args)}"
-    )
+    arguments = ", ".join(arguments_text(spec, args))
+    return f"{who_text(spec, args)}{named}{spec.name}({arguments}){tail_text(spec, args)}"
 
 
 def who_text(spec: CallSpec, args: Mapping[str, Any]) -> str:
     """Who calls, where it is not the usual `init@0/process`; kill_task's task is whom it kills."""
-    task = args.get("task", "init") if all(arg.name != "task" for arg in spec.args) else "init"
+    task = "init" if spec.names_task else args.get("task", "init")
     cpu, context = args.get("cpu", 0), args.get("context", "process")
     who = (
         ("" if task == "init" else task)
@@ -320,7 +319,7 @@ def arguments_text(spec: CallSpec, args: Mapping[str, Any]) -> Iterator[str]:
         if field is None or (not arg.required and args[field] == arg.default):
             in_place = False
             continue
-        text = value_text(spec, field, forms(arg).get(field, arg.kind), args[field])
+        text = value_text(spec, field, field if field in forms(arg) else arg.kind, args[field])
         if (
             in_place
             and ARGUMENT.fullmatch(text) is None
@@ -342,9 +341,9 @@ def slice_text(seq: int, args: Mapping[str, Any]) -> str:
     return f"@{seq}[{start}:{last}:{step}]"
 
 
-def forms(arg: Arg) -> dict[str, str]:
-    """The fields under which a page may stand, with the kind of each."""
-    return PAGE_FORMS if arg.kind in ("page", "page_or_addr") else {}
+def forms(arg: Arg) -> tuple[str, ...]:
+    """The fields under which a pointer may stand, which are also their kinds."""
+    return FORMS if KINDS[arg.kind].forms else ()
 
 
 def value_text(spec: CallSpec, field: str, kind: str, value: Any) -> str:
@@ -370,21 +369,22 @@ def value_text(spec: CallSpec, field: str, kind: str, value: Any) -> str:
 
 def number_text(kind: str, value: int) -> str:
     """Frames and masks in hexadecimal, sizes in the largest unit that divides them."""
-    if kind in ("pfn", "gfp", "slab_flags"):
+    written = KINDS[kind].number if kind in KINDS else ""
+    if written == "hex":
         return f"{value:#x}"
-    if kind == "size" and value:
+    if written == "size" and value:
         for unit in "GMK":
             if value % UNITS[unit] == 0:
                 return f"{value // UNITS[unit]}{unit}"
     return str(value)
 
 
-def tail_text(args: Mapping[str, Any]) -> str:
+def tail_text(spec: CallSpec, args: Mapping[str, Any]) -> str:
     """`* 1000 until NULL`, without the count that goes without saying."""
     text = f" * {args['repeat']}" if "repeat" in args else ""
     until = args.get("until")
     if until is None:
         return text
-    if args.get("repeat") == calls.longest_loop(calls.frames_of(args)):
+    if args.get("repeat") == longest_loop(spec.cost.frames(args)):
         text = ""
     return text + (" until NULL" if until == "null" else f" until free < {until['free_below']}")

@@ -8,8 +8,8 @@ from typing import Any, Final
 
 from app.errors import BadArgument, Faults, TaskBlocked
 from app.machine.calls import NAME, Call, Named
-from app.machine.vocabulary import CALLS
-from app.sessions import bounds, weight
+from app.machine.entry import CALLS
+from app.sessions import bounds, call_cost
 from app.sessions.access import Principal
 from app.sessions.answers import Applied, BatchItem
 from app.sessions.errors import BatchBlocked, LimitReached
@@ -88,7 +88,7 @@ class Progress:
                     self._read_next()
             elif len(self.rows) < len(self.items):
                 call = self._calls[len(self.rows)]
-                self.heavy = weight.heavy(call, self.names, self.live.machine, self.live.slow)
+                self.heavy = call_cost.heavy(call, self.names, self.live.machine, self.live.slow)
                 if not self.heavy:
                     self._make_next()
             if self.heavy or self.done or perf_counter() > until:
@@ -121,7 +121,7 @@ class Progress:
                 self._faults.extend(error.under("calls", place))
             else:
                 self._calls.append(call)
-                self._count(place, weight.asked(call, self.names))
+                self._count(place, call_cost.asked(call, self.names))
         if item.as_name is not None:
             self._name(place, item.as_name)
         if self._read == len(self.items):
@@ -164,7 +164,7 @@ class Progress:
     def _make_next(self) -> None:
         place = len(self.rows)
         call = self._calls[place]
-        asked = weight.asked(call, self.names)
+        asked = call_cost.asked(call, self.names)
         self._touch(place, asked)
         try:
             change = self.live.apply(call, self.names, self.principal.by)

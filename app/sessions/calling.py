@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from app.machine import calltext
-from app.machine.vocabulary import CALLS
+from app.machine.entry import CALLS
 
 LONGEST: Final = 160
 COUNTED: Final = 16  # runs: longer lists are counted before they are written

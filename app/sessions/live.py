@@ -12,11 +12,11 @@ from typing import Any, Final
 from pydantic_core import from_json, to_json
 
 from app.errors import NoRoom, TaskBlocked
-from app.machine import calls
+from app.machine import parsing
 from app.machine.calls import Call, Lists, Named, no_lists
+from app.machine.entry import CALLS
 from app.machine.machine import ENGINE, Machine
 from app.machine.outcome import Outcome
-from app.machine.vocabulary import CALLS
 from app.sessions import blocklists, bounds, snapshots, turns
 from app.sessions.answers import Applied
 from app.sessions.encoding import encode
@@ -105,7 +105,7 @@ class Live:
         if name not in CALLS:
             raise NotFound("call", name)
         bounds.require_short(body)
-        return calls.parse(name, body, self.machine.model, known)
+        return parsing.parse(name, body, self.machine.model, known)
 
     def apply(self, call: Call, names: Mapping[str, Named], by: str | None) -> Change:
         """Make one call. Raises BadArgument, TaskBlocked and LimitReached with the machine unchanged.
@@ -206,7 +206,7 @@ class Live:
 
 def journalled(name: str, args: Mapping[str, Any], machine: Machine, lists: Lists) -> Call:
     """A call as a row of the journal has it. Raises BadArgument where it is none of this machine's."""
-    return calls.parse(name, args, machine.model).resolve({}, machine.model, lists)
+    return parsing.parse(name, args, machine.model).resolve({}, machine.model, lists)
 
 
 def difference(row: Row, now: Outcome) -> str | None:

@@ -16,8 +16,8 @@ from typing import Any, Final, NamedTuple, Self
 from pydantic_core import from_json
 
 from app.machine.calls import BlockList, Lists, no_lists
+from app.machine.entry import CALLS
 from app.machine.machine import Machine
-from app.machine.vocabulary import CALLS
 from app.sessions import blocklists, snapshots
 from app.sessions.encoding import LISTS, is_counted
 from app.sessions.live import journalled, outcome_of, outcome_of_rewind

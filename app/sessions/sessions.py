@@ -20,8 +20,8 @@ from pydantic_core import from_json, to_json
 from app.collector import gc_paused
 from app.errors import BadArgument
 from app.machine.calls import Named
+from app.machine.entry import CALLS
 from app.machine.machine import ENGINE, Machine
-from app.machine.vocabulary import CALLS
 from app.sessions import (
     eventlists,
     explaining,
@@ -38,6 +38,7 @@ from app.sessions import (
 from app.sessions.access import Principal, Right
 from app.sessions.answers import Applied, BatchItem, Page, SessionInfo
 from app.sessions.arriving import Arrivals
+from app.sessions.call_cost import may_be_heavy
 from app.sessions.errors import Busy, Conflict, LimitReached, NotFound, StorageFull
 from app.sessions.feed import Feed, Reader, Stream
 from app.sessions.hangup import unless_hung_up
@@ -53,7 +54,6 @@ from app.sessions.trust import Clock
 from app.sessions.turns import Dropped, Turns, outcome
 from app.sessions.usage import MEMBER, Usage
 from app.sessions.waits import REWINDS, Wait, Waits
-from app.sessions.weight import may_be_heavy
 from app.sessions.work import Batch, Call, Made, Read, Rewind, Rewound, Statement, Work
 from app.sessions.writer import Answer, Writer
 from app.settings import MIB, Settings

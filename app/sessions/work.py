@@ -16,12 +16,12 @@ from app.sessions.access import Principal, Right, require, require_free
 from app.sessions.answers import Applied, BatchItem
 from app.sessions.batches import Progress, Single
 from app.sessions.bounds import is_long
+from app.sessions.call_cost import heavy
 from app.sessions.errors import Conflict, NotFound
 from app.sessions.live import Live
 from app.sessions.terms import Replies, Terms, require_seq
 from app.sessions.turns import Piece
 from app.sessions.usage import Usage
-from app.sessions.weight import heavy
 from app.store import Connection, journal, names, sessions
 from app.store.journal import Row
 from app.store.lists import RowList

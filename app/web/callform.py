@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.machine.vocabulary import CALLS, CONTEXTS, SYSCTLS, Arg, CallSpec
+from app.machine.entry import CALLS
+from app.machine.kinds import KINDS
+from app.machine.vocabulary import CONTEXTS, Arg, CallSpec
 from app.web import fields, recipes
 from app.web.address import Address
 from app.web.contexts import CallForm, FieldView, Link, Refusal
-from app.web.journal import returns
 from app.web.language import N_, _
 from app.web.recipes import Api
 
@@ -53,7 +54,7 @@ def call_form(
     """
     spec = CALLS.get(here.call or DEFAULT_CALL, CALLS[DEFAULT_CALL])
     given = typed or prefilled(spec, here)
-    if task is not None and any(arg.name == "task" for arg in spec.args):
+    if task is not None and spec.names_task:
         given = {"task": task, **given}
     views = {name: beside(name, given, refusal) for name in fields.beside(spec)}
     line = fields.line_of(spec, given)
@@ -65,7 +66,7 @@ def call_form(
         fields=[argument(arg, given, refusal) for arg in spec.args],
         caller=caller,
         many=many,
-        result=None if returns(spec) in ("void", "int", "bool") else named(given, refusal),
+        result=named(given, refusal) if spec.returns.nameable else None,
         picker=picker(spec, here, numa=numa),
         line=line,
         curl=recipes.curl_line(line, api),
@@ -78,11 +79,7 @@ def call_form(
 def prefilled(spec: CallSpec, here: Address) -> dict[str, str]:
     """Usual values, and those of the address."""
     given = {name: getattr(here, name) for name in PREFILLED if getattr(here, name) is not None}
-    values = {arg.name: fields.DEFAULTS[arg.name] for arg in spec.args if arg.name in fields.DEFAULTS}
-    if spec.name == "kmem_cache_create":
-        values["flags"] = ""
-    if spec.name == "alloc_pages_node":
-        values["node"] = "-1"
+    values = {arg.name: arg.prefill for arg in spec.args if arg.prefill is not None}
     return {
         name: value
         for name, value in {**values, **given}.items()
@@ -92,16 +89,16 @@ def prefilled(spec: CallSpec, here: Address) -> dict[str, str]:
 
 def argument(arg: Arg, given: Mapping[str, str], refusal: Refusal | None) -> FieldView:
     """An argument of the call's own."""
-    kind = "select" if arg.kind == "sysctl" else arg.kind
+    choices = KINDS[arg.kind].choices
     return FieldView(
         name=arg.name,
         label=arg.name,
-        kind=kind,
+        kind="select" if choices else arg.kind,
         value=given.get(arg.name, ""),
         required=arg.required,
         hint=_(HINTS.get(arg.name, HINTS.get(arg.kind, arg.doc))),
         c_type=arg.c_type,
-        choices=tuple(SYSCTLS) if kind == "select" else (),
+        choices=choices,
         error=fault(arg.name, arg.kind, refusal),
     )
 
@@ -110,7 +107,7 @@ def fault(name: str, kind: str, refusal: Refusal | None) -> str | None:
     """What is wrong with a field; a page may have been refused as pfn, page or addr."""
     if refusal is None:
         return None
-    forms = (name, "pfn", "page", "addr") if kind in ("page", "page_or_addr") else (name,)
+    forms = (name, "pfn", "page", "addr") if kind in KINDS and KINDS[kind].forms else (name,)
     return next((message for form in forms if (message := refusal.of(form))), None)
 
 
@@ -153,7 +150,7 @@ def picker(spec: CallSpec, here: Address, *, numa: bool) -> list[tuple[str, list
     """Every call by group."""
     groups: dict[str, list[Link]] = {}
     for other in CALLS.values():
-        if other.name == "alloc_pages_node" and not numa and other is not spec:
+        if not numa and other is not spec and any(arg.kind == "node" for arg in other.args):
             continue
         href = here.to(call=other.name).href
         groups.setdefault(_(GROUPS[other.group]), []).append(Link(other.name, href, other is spec, other.doc))

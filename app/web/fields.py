@@ -12,7 +12,6 @@ from typing import Any, Final
 from app.machine import calltext
 from app.machine.vocabulary import Arg, CallSpec
 
-DEFAULTS: Final = {"gfp": "GFP_KERNEL", "flags": "GFP_KERNEL", "order": "0", "size": "64"}
 CALLER: Final = ("task", "cpu", "context")
 LOOP: Final = ("repeat", "until")
 SLICE: Final = ("start", "step", "count")
@@ -27,9 +26,8 @@ def again(typed: Mapping[str, str]) -> dict[str, str]:
 
 def beside(spec: CallSpec) -> tuple[str, ...]:
     """What a call takes beside its own arguments."""
-    own = {arg.name for arg in spec.args}
-    loops = (LOOP if spec.allocates else ()) + (SLICE if spec.frees else ())
-    return tuple(name for name in CALLER if name not in own) + loops
+    loops = (LOOP if spec.repeats else ()) + (SLICE if spec.frees else ())
+    return (CALLER[1:] if spec.names_task else CALLER) + loops
 
 
 def body_of(spec: CallSpec, typed: Mapping[str, str]) -> dict[str, Any]:
@@ -94,7 +92,7 @@ def who(spec: CallSpec, given: Mapping[str, str]) -> str:
 
 def tail(spec: CallSpec, given: Mapping[str, str]) -> str:
     """` * 1000 until NULL`."""
-    if not spec.allocates:
+    if not spec.repeats:
         return ""
     text = f" * {given['repeat']}" if "repeat" in given else ""
     if "until" not in given:

@@ -6,7 +6,8 @@ from collections.abc import Mapping, Sequence
 from errno import errorcode
 from typing import Any, Final
 
-from app.machine.vocabulary import CALLS, CallSpec
+from app.machine.entry import CALLS
+from app.machine.vocabulary import Returns
 from app.mm.mmzone import MAX_ORDER
 from app.sessions.calling import BACKWARDS
 from app.web import recipes, shownrows, sleeping, wording
@@ -55,13 +56,6 @@ NOT_ASLEEP: Final = N_(
 )
 
 
-def returns(spec: CallSpec) -> str:
-    """The C type of what a call returns."""
-    return spec.prototype[: spec.prototype.index("(")].rpartition(" ")[0].strip() + (
-        " *" if spec.prototype[: spec.prototype.index("(")].rpartition(" ")[2].startswith("*") else ""
-    )
-
-
 def ret_text(outcome: Outcome) -> str:
     """What the C function returned, as C would write it."""
     value = outcome["ret"]
@@ -81,12 +75,12 @@ def nothing_text(outcome: Outcome) -> str:
     if outcome["call"] in BACKWARDS:
         return "void"
     spec = CALLS.get(outcome["call"])
-    kind = "void *" if spec is None else returns(spec)
-    if kind.endswith("*"):
+    returns = Returns.ADDRESS if spec is None else spec.returns
+    if returns.null == "NULL":
         return "NULL"
-    if kind == "unsigned long" and outcome["verdict"] == "null":
-        return "0"
-    return "void" if kind == "void" and outcome["verdict"] != "bug" else _("no value")
+    if returns.null is not None and outcome["verdict"] == "null":
+        return returns.null
+    return "void" if returns is Returns.NOTHING and outcome["verdict"] != "bug" else _("no value")
 
 
 def call_text(outcome: Outcome) -> str:

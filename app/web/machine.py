@@ -17,8 +17,8 @@ from starlette.responses import RedirectResponse, Response
 from app.labs import Place
 from app.machine import calltext
 from app.machine.calls import Named
+from app.machine.entry import CALLS
 from app.machine.gfp_text import VALUE
-from app.machine.vocabulary import CALLS
 from app.sessions import (
     Applied,
     BatchItem,

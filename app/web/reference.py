@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Final
 from urllib.parse import urlencode
 
 from fastapi import APIRouter
@@ -12,7 +11,9 @@ from starlette.responses import RedirectResponse, Response
 
 from app.errors import BadArgument
 from app.machine import gfp_text
-from app.machine.vocabulary import CALLS, CallSpec
+from app.machine.entry import CALLS
+from app.machine.kinds import KINDS
+from app.machine.vocabulary import CallSpec
 from app.mm import gfp
 from app.web.advice import advice
 from app.web.asking import api_of
@@ -27,21 +28,6 @@ from app.web.render import respond
 from app.web.shell import shell_of
 
 router = APIRouter(include_in_schema=False)
-
-EXAMPLES: Final = {
-    "gfp": "GFP_KERNEL",
-    "flags": "GFP_KERNEL",
-    "order": 3,
-    "page": 18944,
-    "addr": "0xffff888004a00000",
-    "size": 4096,
-    "node": 0,
-    "name": "demo",
-    "cache": "demo",
-    "align": 0,
-    "task": "alice",
-    "value": 20000,
-}
 
 
 @router.get("/gfp")
@@ -84,15 +70,12 @@ async def calls_page(request: Request) -> Response:
 
 
 def example(spec: CallSpec, api: Api) -> str:
-    """A request with one value for each argument that must be given."""
-    body = {}
-    for arg in spec.args:
-        if arg.kind in ("page", "page_or_addr"):
-            body["pfn"] = EXAMPLES["page"]
-        elif arg.kind == "sysctl":
-            body["name"] = "min_free_kbytes"
-        elif arg.required:
-            body[arg.name] = EXAMPLES[arg.name]
+    """A request with the values of the declaration."""
+    body = {
+        "pfn" if KINDS[arg.kind].forms else arg.name: arg.example
+        for arg in spec.args
+        if arg.example is not None
+    }
     return curl(spec.name, body, api)
 
 

@@ -9,7 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.api import models
-from app.machine.vocabulary import CALLS
+from app.machine.entry import CALLS
 from tests.support.served import problem
 
 pytest_plugins = ("tests.support.clients",)

@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.machine import calls, machine
+from app.machine.entry import limits
 from app.machine.machine import Machine
 from app.sessions import LOCAL, Sessions
 from app.settings import Settings
@@ -43,7 +44,7 @@ def test_the_fixed_limits_are_in_the_table() -> None:
     assert calls.MAX_FRAMES_PER_CALL == 1 << 20
     assert "| page frames of one call | 2^20 |" in PAGE
     assert f"blocks in a list | {calls.MAX_REPEAT} |" in PAGE
-    assert f"| live blocks in a session | {machine.MAX_LIVE_BLOCKS} |" in PAGE
+    assert f"| live blocks in a session | {limits.MAX_LIVE_BLOCKS} |" in PAGE
     assert f"| tasks in a session | {machine.MAX_TASKS} |" in PAGE
 
 
@@ -88,9 +89,9 @@ def test_work_in_one_call(client: TestClient, sid: str, call: str, body: dict[st
 def test_tasks_and_live_blocks(client: TestClient, sid: str, monkeypatch: pytest.MonkeyPatch) -> None:
     path = f"{BASE}/sessions/{sid}"
     assert client.post(f"{path}/alloc_page", json=KERNEL).status_code == 201
-    monkeypatch.setattr(machine, "MAX_LIVE_BLOCKS", 1)
+    monkeypatch.setattr(limits, "MAX_LIVE_BLOCKS", 1)
     assert "live blocks" in problem(client.post(f"{path}/alloc_page", json=KERNEL), 507)["detail"]
-    monkeypatch.setattr(machine, "MAX_LIVE_BLOCKS", 100)
+    monkeypatch.setattr(limits, "MAX_LIVE_BLOCKS", 100)
     monkeypatch.setattr(machine, "MAX_TASKS", 2)
     assert client.post(f"{path}/alloc_page", json={**KERNEL, "task": "a"}).status_code == 201
     answers = [client.post(f"{path}/alloc_page", json={**KERNEL, "task": f"b{n}"}) for n in range(3)]

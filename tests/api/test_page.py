@@ -10,10 +10,11 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from app.api.openapi import FORMS
 from app.machine.calltext import parse_line
+from app.machine.entry import CALLS
+from app.machine.kinds import KINDS
 from app.machine.outcome import VERDICTS
-from app.machine.vocabulary import CALLS, CallSpec
+from app.machine.vocabulary import CallSpec
 from tests.support.served import BASE, build, listening
 from tests.support.two_labs import TwoLabs, make
 
@@ -31,7 +32,7 @@ def fenced(language: str) -> list[str]:
 def row(spec: CallSpec) -> str:
     """A call as the page's table has it."""
     arguments = ", ".join(
-        " or ".join(f"`{form}`" for form in FORMS.get(arg.kind, (arg.name,)))
+        " or ".join(f"`{form}`" for form in KINDS[arg.kind].forms or (arg.name,))
         + ("" if arg.required else f" = {arg.default}")
         for arg in spec.args
     )

@@ -6,7 +6,7 @@ from starlette.testclient import TestClient
 
 from app.api import models
 from app.machine import gfp_text
-from app.machine.vocabulary import CALLS
+from app.machine.entry import CALLS
 from app.mm import gfp
 from tests.support.served import BASE, problem
 

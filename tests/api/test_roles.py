@@ -16,7 +16,7 @@ from starlette.routing import Mount
 from starlette.testclient import TestClient
 
 from app.api.calls import hot_route
-from app.machine.vocabulary import CALLS
+from app.machine.entry import CALLS
 from app.settings import Settings
 from tests.support.factories import database
 from tests.support.roles import ONE, TABLE, WAIT, WHO, YES, Asked

@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import NamedTuple
 
 from app import collector
-from app.machine import calls
+from app.machine import calls, parsing
 from app.machine.boot import boot
+from app.machine.entry import CALLS
 from app.machine.machine import Machine
 from app.machine.trace import Trace
-from app.machine.vocabulary import CALLS
 from app.recording import Replay, number
 from tests.bench.figures import Figure
 
@@ -98,7 +98,7 @@ def on_machine(replay: Replay, steps: list[Step], *, parsed: bool, traced: bool 
 
     def made(name: str, **args: int) -> calls.Call:
         if parsed:
-            return calls.parse(
+            return parsing.parse(
                 name, {"pfn" if key == "page" else key: args[key] for key in args}, machine.model
             )
         return calls.Call(CALLS[name], dict(args))

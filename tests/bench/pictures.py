@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 
 from app.collector import gc_paused
-from app.machine import boot, calls
+from app.machine import boot, parsing
 from app.machine.machine import Machine
 from app.machine.zonemap import zonemap
 from app.sessions import snapshots
@@ -21,7 +21,7 @@ MASKS = ("GFP_KERNEL", "GFP_HIGHUSER_MOVABLE", "GFP_KERNEL|__GFP_RECLAIMABLE|__G
 
 def made(machine: Machine, seqs: Iterator[int], name: str, **args: object) -> list[int]:
     """The frames of one call's blocks."""
-    outcome = machine.apply(calls.parse(name, args, machine.model), next(seqs))
+    outcome = machine.apply(parsing.parse(name, args, machine.model), next(seqs))
     return [pfn + place for pfn, count in outcome.runs or () for place in range(count)]
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from app.api.wall import document, encoded
 from app.labs import Labs, Standing, Tile, board, wall
-from app.machine import boot, calls
+from app.machine import boot, parsing
 from app.sessions import Forbidden, NotFound, Sessions
 from app.store import journal
 from tests.support.factories import settings_for
@@ -78,10 +78,10 @@ async def test_the_picture_is_the_machine_from_far_away() -> None:
     assert len(before.cells) == 64
     assert before.used == 0
     assert set(before.cells) == {"2", "0"}
-    machine.apply(calls.parse("alloc_page", {"gfp": "GFP_KERNEL"}, machine.model), 1)
+    machine.apply(parsing.parse("alloc_page", {"gfp": "GFP_KERNEL"}, machine.model), 1)
     assert "w" in board.picture(machine).cells
     for seq in range(2, 40):
-        machine.apply(calls.parse("alloc_pages", {"gfp": "GFP_KERNEL", "order": 6}, machine.model), seq)
+        machine.apply(parsing.parse("alloc_pages", {"gfp": "GFP_KERNEL", "order": 6}, machine.model), seq)
     full = board.picture(machine)
     assert full.cells.count("3") >= 38
     assert 70 < full.used <= 100

@@ -10,9 +10,10 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.errors import BadArgument
-from app.machine import calls
+from app.machine import calls, kinds, parsing
 from app.machine.calltext import Line, Malformed, format_call, parse_line
-from app.machine.vocabulary import CALLS, CONTEXTS, SYSCTLS, Arg
+from app.machine.entry import CALLS
+from app.machine.vocabulary import CONTEXTS, SYSCTLS, Arg
 from app.mm.memory_model import MemoryModel
 
 MODEL = MemoryModel(
@@ -249,15 +250,15 @@ def test_a_page_that_is_0_is_a_frame(line: str) -> None:
 
 PFNS = st.integers(1, 0x3FFFF)
 ADDRESSES = st.integers(1, MODEL.ptr_max).map(hex)
-OBJECT_NAMES = st.from_regex(calls.OBJECT_NAME, fullmatch=True)
-TASKS = st.from_regex(calls.TASK_NAME, fullmatch=True)
+OBJECT_NAMES = st.from_regex(kinds.OBJECT_NAME, fullmatch=True)
+TASKS = st.from_regex(kinds.TASK_NAME, fullmatch=True)
 COUNTS = st.integers(1, 9)
 PAGE_RUNS = st.lists(st.tuples(PFNS, COUNTS, COUNTS).map(list), max_size=3)
 ADDR_RUNS = st.lists(st.tuples(ADDRESSES, COUNTS, COUNTS).map(list), max_size=3)
 SYSCTL_VALUES = st.integers(-9, 1 << 30)
 
 KINDS: dict[str, st.SearchStrategy[Any]] = {
-    "uint": st.integers(0, calls.UINT_MAX),
+    "uint": st.integers(0, kinds.UINT_MAX),
     "size": st.one_of(st.integers(0, calls.JSON_INT_MAX), st.integers(0, 99).map(lambda k: k << 20)),
     "node": st.integers(-1, 1),
     "gfp": st.sampled_from(
@@ -290,7 +291,7 @@ def documents(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
         body |= draw(argument(arg))
     loops = {"repeat": COUNTS, "until": st.one_of(st.just("null"), COUNTS.map(lambda n: {"free_below": n}))}
     beside = {"cpu": st.integers(0, 3), "context": st.sampled_from(CONTEXTS), "task": TASKS}
-    beside |= loops if spec.allocates else {}
+    beside |= loops if spec.repeats else {}
     beside = {name: values for name, values in beside.items() if name not in body}
     return spec.name, body | draw(st.fixed_dictionaries({}, optional=beside))
 
@@ -298,7 +299,7 @@ def documents(draw: st.DrawFn) -> tuple[str, dict[str, Any]]:
 def judged(name: str, body: dict[str, Any]) -> dict[str, Any] | str:
     """What a call means: its journalled form, or what was at fault with it."""
     try:
-        return calls.parse(name, body, MODEL).as_json(MODEL)
+        return parsing.parse(name, body, MODEL).as_json(MODEL)
     except BadArgument as error:
         return str(error)
 

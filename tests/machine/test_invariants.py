@@ -19,10 +19,10 @@ from hypothesis.stateful import (
 )
 
 from app.errors import TaskBlocked
-from app.machine import boot, calls, invariants
+from app.machine import boot, calls, invariants, parsing
+from app.machine.entry import CALLS
 from app.machine.machine import Machine
 from app.machine.outcome import VERDICTS, Outcome
-from app.machine.vocabulary import CALLS
 
 MACHINES: tuple[dict[str, Any], ...] = (
     {"profile": "tiny-16m", "cpus": 2},
@@ -98,7 +98,7 @@ class Calls(RuleBasedStateMachine):
         caller["cpu"] = caller.get("cpu", 0) % self.m.model.cpus
         if any(arg.name == "task" for arg in CALLS[name].args):
             caller.pop("task", None)
-        call = calls.parse(name, body | caller, self.m.model)
+        call = parsing.parse(name, body | caller, self.m.model)
         task = self.m.tasks.get(call.task)
         if task is not None and task.waiting_for is not None and name != "kill_task":
             with pytest.raises(TaskBlocked, match=f"{task.waiting_for:#x}"):

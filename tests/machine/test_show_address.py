@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.machine import boot, calls, show
+from app.machine import boot, parsing, show
 from app.machine.calltext import parse_line
 from app.machine.machine import Machine
 from app.machine.show_address import address_view
@@ -17,7 +17,8 @@ def machine(*lines: str, **shape: Any) -> tuple[Machine, list[str]]:
     returned = []
     for seq, text in enumerate(lines, 1):
         line = parse_line(text)
-        outcome = m.apply(calls.parse(str(line.name), line.body, m.model, names).resolve(names, m.model), seq)
+        call = parsing.parse(str(line.name), line.body, m.model, names).resolve(names, m.model)
+        outcome = m.apply(call, seq)
         if line.as_name:
             names[line.as_name] = outcome.named
         returned.append(str(outcome.ret))
@@ -51,7 +52,7 @@ def test_a_free_object_goes_in_its_turn() -> None:
     base = int(slab["address"], 16)
     turns = {doc["turn"]: doc["start"] for index in range(32) if (doc := at(m, base + 128 * index))["turn"]}
     for turn in (1, 2, 3):
-        outcome = m.apply(calls.parse("kmalloc", {"size": 100, "flags": "GFP_KERNEL"}, m.model), 50 + turn)
+        outcome = m.apply(parsing.parse("kmalloc", {"size": 100, "flags": "GFP_KERNEL"}, m.model), 50 + turn)
         assert outcome.ret == turns[turn]
 
 
@@ -85,7 +86,7 @@ def test_an_area_with_its_pages_and_its_guard() -> None:
 def test_a_freed_area_waits_for_the_purge() -> None:
     m, (address, *_) = machine("a = vmalloc(20K)", "vfree(a)")
     assert (at(m, address)["kind"], at(m, address)["lazy"]) == ("area", True)
-    m.apply(calls.parse("vm_unmap_aliases", {}, m.model), 9)
+    m.apply(parsing.parse("vm_unmap_aliases", {}, m.model), 9)
     assert at(m, address)["kind"] == "nothing"
 
 
@@ -95,7 +96,7 @@ def test_whole_pages_are_their_frames() -> None:
     assert (doc["kind"], doc["block"]["order"], doc["block"]["compound"]) == ("page", 3, True)
     assert doc["pfn"] == doc["block"]["pfn"] + 1
     assert at(m, pages)["block"]["compound"] is False
-    m.apply(calls.parse("free_pages", {"addr": pages, "order": 2}, m.model), 9)
+    m.apply(parsing.parse("free_pages", {"addr": pages, "order": 2}, m.model), 9)
     assert at(m, pages)["block"] is None
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 import app
-from app.machine import calls
+from app.machine import parsing
 from app.machine.machine import Machine
 from app.machine.trace import Trace, functions, vmalloc
 from app.recording import Replay
@@ -371,7 +371,7 @@ def test_enough_frames_but_no_block() -> None:
     for first, blocks in machine.outcome.runs or []:
         frames += range(first, first + blocks)
     for pfn in sorted(frames)[::2]:
-        machine.m.apply(calls.parse("__free_pages", {"pfn": pfn, "order": 0}, machine.m.model), machine.seq)
+        machine.m.apply(parsing.parse("__free_pages", {"pfn": pfn, "order": 0}, machine.m.model), machine.seq)
     steps = machine.call("alloc_pages", gfp="GFP_NOWAIT|__GFP_NOWARN", order=4)
     check_marks(machine, steps)
     first = of(steps, "zone_watermark_fast")[0]
@@ -414,7 +414,7 @@ def test_a_drain_of_the_per_cpu_list() -> None:
     for pfn in list(machine.m.pages):
         steps = machine.call("__free_pages", pfn=pfn, order=0) if pcp.count + 1 >= high else None
         if steps is None:
-            machine.m.apply(calls.parse("__free_pages", {"pfn": pfn, "order": 0}, machine.m.model), 1)
+            machine.m.apply(parsing.parse("__free_pages", {"pfn": pfn, "order": 0}, machine.m.model), 1)
             continue
         before = machine.pcp("DMA32")
         found = numbers(steps, "nr_pcp_free")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.errors import BadArgument
-from app.machine import boot, bootparam, calls
+from app.machine import boot, bootparam, parsing
 from app.machine.invariants import verify
 from app.machine.machine import Machine
 from app.machine.outcome import Outcome
@@ -40,7 +40,7 @@ DESCRIBED: dict[str, dict[str, Any]] = {
 
 
 def call(m: Machine, name: str, **body: Any) -> Outcome:
-    return m.apply(calls.parse(name, body, m.model), 1)
+    return m.apply(parsing.parse(name, body, m.model), 1)
 
 
 def buddyinfo(m: Machine) -> list[list[int]]:

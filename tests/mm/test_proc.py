@@ -15,9 +15,9 @@ from hypothesis import strategies as st
 
 from app.errors import BadArgument
 from app.machine import boot
-from app.machine.calls import parse
 from app.machine.machine import Machine
 from app.machine.outcome import Outcome
+from app.machine.parsing import parse
 from app.mm.gfp import __GFP_DMA
 from app.mm.proc import FILES
 from app.mm.proc.meminfo import si_mem_available

@@ -6,9 +6,9 @@ from typing import Any
 import pytest
 
 from app.machine import boot, invariants
-from app.machine.calls import parse
 from app.machine.machine import Machine
 from app.machine.outcome import Outcome
+from app.machine.parsing import parse
 from app.machine.trace import Trace
 from app.mm import printk, slub, vmalloc
 

@@ -10,7 +10,7 @@ import pytest
 
 from app.errors import BadArgument, NoRoom
 from app.machine import boot, loading
-from app.machine import machine as machine_module
+from app.machine.entry import limits
 from app.machine.vmallocinfo import vmap_areas_view
 from app.mm import memory_model, vmalloc, vmap_area
 from app.mm.gfp import GFP_KERNEL
@@ -460,14 +460,14 @@ def test_a_session_stays_within_its_bound() -> None:
 def test_calls_that_cannot_be_repeated_stay_within_it_too(monkeypatch: pytest.MonkeyPatch) -> None:
     call = Caller()
     block = call("kmalloc", size=64, flags="GFP_KERNEL").ret
-    monkeypatch.setattr(machine_module, "MAX_LIVE_BLOCKS", call.m.live_blocks + 3)
+    monkeypatch.setattr(limits, "MAX_LIVE_BLOCKS", call.m.live_blocks + 3)
     with pytest.raises(NoRoom):
         call("insmod", name="large", size=4 * PAGE)
-    monkeypatch.setattr(machine_module, "MAX_LIVE_BLOCKS", call.m.live_blocks)
+    monkeypatch.setattr(limits, "MAX_LIVE_BLOCKS", call.m.live_blocks)
     with pytest.raises(NoRoom):
         call("krealloc", addr=block, size=4096, flags="GFP_KERNEL")
     monkeypatch.undo()
-    monkeypatch.setattr(machine_module, "MAX_CACHES", len(call.m.caches))
+    monkeypatch.setattr(limits, "MAX_CACHES", len(call.m.caches))
     with pytest.raises(NoRoom, match="slab caches"):
         call("kmem_cache_create", name="mine", size=64)
 

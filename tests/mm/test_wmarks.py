@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from app.machine import boot, calls
+from app.machine import boot, parsing
 from app.machine.loading import memory_model
 from app.machine.machine import Machine
 from app.machine.outcome import Outcome
@@ -69,7 +69,7 @@ def test_a_kernel_of_another_configuration_computes_the_same(name: str) -> None:
 
 
 def sysctl(m: Machine, name: str, value: int | str) -> Outcome:
-    return m.apply(calls.parse("sysctl", {"name": name, "value": value}, m.model), 1)
+    return m.apply(parsing.parse("sysctl", {"name": name, "value": value}, m.model), 1)
 
 
 def limits(m: Machine) -> list[dict[str, Any]]:

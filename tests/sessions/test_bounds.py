@@ -11,7 +11,17 @@ from typing import Any
 import pytest
 
 from app.errors import BadArgument
-from app.sessions import LOCAL, BatchItem, Principal, Sessions, TooMany, bounds, snapshots, verifying, weight
+from app.sessions import (
+    LOCAL,
+    BatchItem,
+    Principal,
+    Sessions,
+    TooMany,
+    bounds,
+    call_cost,
+    snapshots,
+    verifying,
+)
 from app.sessions import writer as writer_module
 from app.sessions.encoding import LISTED
 from app.sessions.errors import LimitReached
@@ -109,11 +119,11 @@ def test_counting_stops_where_it_is_too_long(value: Any) -> None:
 def test_a_list_of_a_hundred_thousand_blocks_is_not_expanded_when_it_is_read(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    from app.machine import boot, calls  # noqa: PLC0415
+    from app.machine import boot, parsing  # noqa: PLC0415
 
     m = boot.boot(BIG)
     monkeypatch.setattr("app.machine.runs.each", lambda _: pytest.fail("one by one"))
-    call = calls.parse("__free_pages", {"page": [[16, 100_000]], "order": 0, "step": 2}, m.model)
+    call = parsing.parse("__free_pages", {"page": [[16, 100_000]], "order": 0, "step": 2}, m.model)
     assert call.args["page"] == ((16, 50_000, 2),)
 
 
@@ -347,15 +357,15 @@ def machine() -> Any:
 
 
 def applied(m: Any, call: str, seq: int, **body: Any) -> Any:
-    from app.machine import calls  # noqa: PLC0415
+    from app.machine import parsing  # noqa: PLC0415
 
-    return m.apply(calls.parse(call, body, m.model), seq)
+    return m.apply(parsing.parse(call, body, m.model), seq)
 
 
 def judged(m: Any, call: str, **body: Any) -> bool:
-    from app.machine import calls  # noqa: PLC0415
+    from app.machine import parsing  # noqa: PLC0415
 
-    return weight.heavy(calls.parse(call, body, m.model), {}, m, set())
+    return call_cost.heavy(parsing.parse(call, body, m.model), {}, m, set())
 
 
 def test_what_a_machine_holds_makes_a_light_call_heavy() -> None:

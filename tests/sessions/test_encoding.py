@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from pydantic_core import to_json
 
-from app.machine import boot, calls
+from app.machine import boot, calls, parsing
 from app.sessions.encoding import RARE, arguments, encode, short
 from app.sessions.live import outcome_of
 from tests.support.random_calls import RandomCalls
@@ -32,7 +32,7 @@ def test_every_kind_of_call_is_encoded_as_its_dict_would_be(profile: dict[str, A
 
 def test_arguments_are_escaped_and_written_once() -> None:
     m = boot.boot({"profile": "tiny-16m"})
-    call = calls.parse("alloc_pages", {"gfp": "GFP_KERNEL\x1f|\u3000__GFP_COMP", "order": 1}, m.model)
+    call = parsing.parse("alloc_pages", {"gfp": "GFP_KERNEL\x1f|\u3000__GFP_COMP", "order": 1}, m.model)
     assert arguments(call, m.model).encode() == to_json(call.as_json(m.model))
     assert arguments(call, m.model) is call.text
     assert m.apply(call, 1).call is call
@@ -40,7 +40,7 @@ def test_arguments_are_escaped_and_written_once() -> None:
 
 def test_a_list_that_is_cut_has_arguments_of_its_own() -> None:
     m = boot.boot({"profile": "tiny-16m"})
-    whole = calls.parse("__free_pages", {"page": [[1024, 8]], "order": 0}, m.model)
+    whole = parsing.parse("__free_pages", {"page": [[1024, 8]], "order": 0}, m.model)
     whole.text = "of the whole list"
     whole.count = 3
     assert calls.select(whole, whole.args["page"], m.model).text is None

@@ -10,7 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 from starlette.testclient import TestClient
 
-from app.machine.vocabulary import CALLS
+from app.machine.entry import CALLS
 from tests.support.served import BASE, build, client_of, problem
 
 FEW = 40

@@ -7,9 +7,9 @@ from typing import Any
 
 import pytest
 
-from app.machine import calls, show
+from app.machine import calls, parsing, show
 from app.machine.machine import Machine
-from app.sessions import LOCAL, BatchItem, Sessions, Stale, Terms, weight
+from app.sessions import LOCAL, BatchItem, Sessions, Stale, Terms, call_cost
 from app.sessions.errors import LimitReached, NotFound
 from app.sessions.longviews import SHORT
 from app.settings import Settings
@@ -84,18 +84,18 @@ async def test_what_is_freed_may_be_as_much(sessions: Sessions, sid: str) -> Non
 
 async def test_only_what_is_long_is_heavy(sessions: Sessions, sid: str) -> None:
     def judged(machine: Machine, name: str, body: dict[str, Any]) -> bool:
-        return weight.heavy(calls.parse(name, body, machine.model), {}, machine, set())
+        return call_cost.heavy(parsing.parse(name, body, machine.model), {}, machine, set())
 
     for name, body, heavy in (
         ("alloc_pages", {"gfp": "GFP_KERNEL", "order": 10}, False),
-        ("alloc_pages", {"gfp": "GFP_KERNEL", "order": 0, "repeat": weight.MANY}, False),
-        ("alloc_pages", {"gfp": "GFP_KERNEL", "order": 0, "repeat": weight.MANY + 1}, True),
+        ("alloc_pages", {"gfp": "GFP_KERNEL", "order": 0, "repeat": call_cost.MANY}, False),
+        ("alloc_pages", {"gfp": "GFP_KERNEL", "order": 0, "repeat": call_cost.MANY + 1}, True),
         ("alloc_page", {"gfp": "GFP_KERNEL", "until": "null"}, True),
-        ("vmalloc", {"size": weight.MANY * 4096}, False),
-        ("vmalloc", {"size": weight.MANY * 4096 + 4096}, True),
+        ("vmalloc", {"size": call_cost.MANY * 4096}, False),
+        ("vmalloc", {"size": call_cost.MANY * 4096 + 4096}, True),
         ("insmod", {"name": "m", "size": 1 << 28}, True),
-        ("__free_pages", {"page": [[4096, weight.MANY]], "order": 0}, False),
-        ("__free_pages", {"page": [[4096, weight.MANY], [20_000, 1]], "order": 0}, True),
+        ("__free_pages", {"page": [[4096, call_cost.MANY]], "order": 0}, False),
+        ("__free_pages", {"page": [[4096, call_cost.MANY], [20_000, 1]], "order": 0}, True),
         ("vfree", {"addr": "0xffffc90000000000"}, False),
         ("kfree", {"addr": None}, False),
     ):
@@ -139,7 +139,7 @@ async def test_on_terms_and_with_counters(sessions: Sessions, sid: str) -> None:
 async def test_a_refusal_leaves_the_session_as_it_was(
     sessions: Sessions, sid: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.machine.machine.MAX_LIVE_BLOCKS", 2_000)
+    monkeypatch.setattr("app.machine.entry.limits.MAX_LIVE_BLOCKS", 2_000)
     results = await asyncio.gather(
         call(sessions, sid, "alloc_page", **FILL),
         sessions.batch(LOCAL, sid, [alloc(), BatchItem("alloc_page", FILL)]),

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.machine import boot, calls
+from app.machine import boot, parsing
 from app.machine.calls import Named
 from app.machine.outcome import Outcome
 from app.machine.trace import Trace
@@ -24,7 +24,7 @@ class Explainer:
     def call(self, function: str, /, named: str = "it", **body: Any) -> list[Step]:
         """Make a call; its steps."""
         self.seq += 1
-        call = calls.parse(function, body, self.m.model, self.names).resolve(self.names, self.m.model)
+        call = parsing.parse(function, body, self.m.model, self.names).resolve(self.names, self.m.model)
         self.before = self.m.dump()
         trace = self.m.trace = Trace(self.m)
         self.outcome = self.m.apply(call, self.seq)

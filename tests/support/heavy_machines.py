@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.machine import boot, calls
+from app.machine import boot, parsing
 from app.machine.calltext import parse_line
 from app.machine.machine import Machine
 
@@ -48,7 +48,7 @@ def built(lines: list[str], machine: dict[str, Any] | None = None) -> Machine:
     names: dict[str, Any] = {}
     for seq, text in enumerate(lines, 1):
         line = parse_line(text)
-        call = calls.parse(str(line.name), line.body, m.model, names).resolve(names, m.model)
+        call = parsing.parse(str(line.name), line.body, m.model, names).resolve(names, m.model)
         outcome = m.apply(call, seq)
         if line.as_name:
             names[line.as_name] = outcome.named

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.machine import boot, calls, invariants
+from app.machine import boot, invariants, parsing
 from app.machine.machine import Machine
 from app.machine.outcome import Outcome
 
@@ -20,7 +20,7 @@ class Lab:
     def __call__(self, name: str, /, **body: Any) -> Outcome:
         """Make a call; `task`, `cpu` and `context` are among the arguments."""
         self.seq += 1
-        outcome = self.m.apply(calls.parse(name, body, self.m.model), self.seq)
+        outcome = self.m.apply(parsing.parse(name, body, self.m.model), self.seq)
         faults = invariants.verify(self.m)
         assert not faults, faults
         return outcome

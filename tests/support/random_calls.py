@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from app.errors import BadArgument, NoRoom, TaskBlocked
-from app.machine import calls
+from app.machine import parsing
 from app.machine.machine import Machine
 from app.machine.outcome import Outcome
 
@@ -80,7 +80,7 @@ class RandomCalls:
             body |= {"task": self.random.choice(TASKS), "context": self.random.choice(CONTEXTS)}
         body["cpu"] = self.random.randrange(self.m.model.cpus)
         try:
-            call = calls.parse(name, body, self.m.model)
+            call = parsing.parse(name, body, self.m.model)
             outcome = self.m.apply(call, self.seq + 1)
         except (BadArgument, NoRoom, TaskBlocked):
             return None
@@ -89,9 +89,9 @@ class RandomCalls:
 
     def remember(self, outcome: Outcome, body: dict[str, Any]) -> None:
         order = body.get("order", 0)
-        if outcome.call.spec.allocates and outcome.page is not None and outcome.ret is not None:
+        if outcome.call.spec.repeats and outcome.page is not None and outcome.ret is not None:
             self.blocks.append((outcome.page["pfn"], order))
-        elif isinstance(outcome.ret, str) and outcome.call.spec.allocates:
+        elif isinstance(outcome.ret, str) and outcome.call.spec.repeats:
             self.addresses.append(outcome.ret)
         for first, count in outcome.runs or ():
             if isinstance(first, str):

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.api.openapi import example
-from app.machine.vocabulary import CALLS
+from app.machine.entry import CALLS
 from tests.support.served import BASE
 from tests.support.two_labs import PASSWORD, ROLES
 

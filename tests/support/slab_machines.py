@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any
 
 from app.machine import dump, loading, slub_validate
-from app.machine.calls import Named, parse
+from app.machine.calls import Named
 from app.machine.machine import Machine
 from app.machine.outcome import Outcome
+from app.machine.parsing import parse
 from app.mm import slab
 from app.recording import Replay, add_part
 

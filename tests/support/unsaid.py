@@ -6,7 +6,7 @@ from html.parser import HTMLParser
 
 from app.demos import Library
 from app.machine import boot
-from app.machine.vocabulary import CALLS
+from app.machine.entry import CALLS
 from app.mm import gfp
 from app.mm.page import PAGE_FLAG_NAMES
 from app.web.fields import beside

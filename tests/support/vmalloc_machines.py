@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from typing import Any
 
-from app.machine import boot, calls, invariants
+from app.machine import boot, invariants, parsing
 from app.machine.outcome import Outcome
 
 
@@ -18,7 +18,7 @@ class Caller:
 
     def __call__(self, function: str, /, **body: Any) -> Outcome:
         self.seq += 1
-        outcome = self.m.apply(calls.parse(function, body, self.m.model), self.seq)
+        outcome = self.m.apply(parsing.parse(function, body, self.m.model), self.seq)
         assert invariants.verify(self.m) == []
         return outcome
 

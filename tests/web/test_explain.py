@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.machine import boot, calls, zonemap
+from app.machine import boot, parsing, zonemap
 from app.machine.calltext import parse_line
 from app.machine.dump import dump
 from app.machine.loading import load
@@ -175,7 +175,7 @@ def test_all_steps_drawn_over_the_machine_are_the_machine_behind_the_call(
     trace = None
     for seq, text in enumerate(lines, 1):
         line = parse_line(text)
-        call = calls.parse(str(line.name), line.body, m.model, names).resolve(names, m.model)
+        call = parsing.parse(str(line.name), line.body, m.model, names).resolve(names, m.model)
         if seq == len(lines):
             before = zonemap.zonemap(m, shift=shift)
             drawn_over = load(dump(m))

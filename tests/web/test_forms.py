@@ -4,7 +4,7 @@ import pytest
 
 from app.errors import BadArgument
 from app.machine import calltext
-from app.machine.vocabulary import CALLS
+from app.machine.entry import CALLS
 from app.web import address, fields
 from app.web.address import Address
 from app.web.preferences import local_path

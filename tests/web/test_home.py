@@ -10,7 +10,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from app.machine import boot, calls
+from app.machine import boot, parsing
 from app.machine.machine import Machine
 from app.web import thumbnail
 from tests.support.served import BASE, build, client_of, protected
@@ -110,7 +110,7 @@ def test_a_picture_is_small_and_leaves_out_holes(profile: str) -> None:
 def test_a_few_frames_of_a_large_cell_are_seen() -> None:
     m = boot.boot({"profile": "x86_64-8g"})
     before = covered(m).get(thumbnail.COLOURS[thumbnail.USED], 0)
-    m.apply(calls.parse("alloc_pages", {"gfp": "GFP_KERNEL", "order": 9}, m.model), 1)
+    m.apply(parsing.parse("alloc_pages", {"gfp": "GFP_KERNEL", "order": 9}, m.model), 1)
     assert covered(m)[thumbnail.COLOURS[thumbnail.USED]] > before
 
 

@@ -14,7 +14,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from app.machine.vocabulary import CALLS
+from app.machine.entry import CALLS
 from app.web import address, sleeping
 from app.web.framemap import LETTERS
 from tests.support.served import BASE, build, client_of, protected
@@ -166,7 +166,7 @@ def test_every_call_has_a_form(client: TestClient, machine: str, name: str) -> N
     spec = CALLS[name]
     assert {arg.name for arg in spec.args} <= named
     assert {"view", "cpu", "context"} <= named
-    assert ({"repeat", "until"} <= named) == spec.allocates
+    assert ({"repeat", "until"} <= named) == spec.repeats
     assert ({"start", "step", "count"} <= named) == spec.frees
     text = text_of(answer)
     assert spec.prototype in text

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.machine import boot, calls, show
+from app.machine import boot, parsing, show
 from app.machine.calltext import parse_line
 from app.machine.machine import Machine
 from app.web import queues, reading, slabgrid, vmspace
@@ -31,7 +31,7 @@ def machine(*lines: str, **shape: Any) -> Machine:
     names: dict[str, Any] = {}
     for seq, text in enumerate(lines, 1):
         line = parse_line(text)
-        call = calls.parse(str(line.name), line.body, found.model, names).resolve(names, found.model)
+        call = parsing.parse(str(line.name), line.body, found.model, names).resolve(names, found.model)
         outcome = found.apply(call, seq)
         if line.as_name:
             names[line.as_name] = outcome.named
@@ -61,7 +61,7 @@ def test_the_turns_of_free_objects_are_the_order_in_which_they_go() -> None:
     turns = {cell.text: cell.index for cell in slab.objects if cell.kind in ("cpu", "free")}
     base = int(slab.address, 16)
     for turn in ("1", "2", "3"):
-        outcome = m.apply(calls.parse("kmalloc", {"size": 100, "flags": "GFP_KERNEL"}, m.model), 100)
+        outcome = m.apply(parsing.parse("kmalloc", {"size": 100, "flags": "GFP_KERNEL"}, m.model), 100)
         assert int(str(outcome.ret), 16) == base + 128 * turns[turn]
 
 

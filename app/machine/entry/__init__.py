@@ -1,23 +1,18 @@
-"""How a call reaches the kernel: from checked arguments to the kernel's functions, and back to an outcome.
+"""The calls: each is declared beside the function that takes it from checked arguments to the kernel.
 
-Three tables, because calls come in three shapes: those that return memory (`ALLOCATORS`, which can be
-repeated), those that give it back (`RELEASERS`, which can take a list) and the rest (`CALLERS`, which fill
-the outcome themselves).
+A module for each area collects its calls in `calls`; `CALLS` has them all by name, in the order in which they
+are listed. To add a call, declare it there: nothing else lists calls.
 """
 
-from app.machine.entry import highmem, locks, pages, references, slab, system, tasks, vmalloc
+from typing import Final
 
-ALLOCATORS = {**pages.ALLOCATORS, **slab.ALLOCATORS, **vmalloc.ALLOCATORS}
-RELEASERS = {**pages.RELEASERS, **references.RELEASERS, **slab.RELEASERS, **vmalloc.RELEASERS}
-CALLERS = {
-    **pages.CALLERS,
-    **references.CALLERS,
-    **locks.CALLERS,
-    **slab.CALLERS,
-    **system.CALLERS,
-    **tasks.CALLERS,
-    **vmalloc.CALLERS,
-    **highmem.CALLERS,
+from app.machine.entry import highmem, locks, modules, pages, references, slab, system, vmalloc
+from app.machine.vocabulary import CallSpec
+
+CALLS: Final[dict[str, CallSpec]] = {
+    spec.name: spec
+    for module in (pages, references, locks, highmem, slab, vmalloc, modules, system)
+    for spec in module.calls.declared
 }
 
-__all__ = ["ALLOCATORS", "CALLERS", "RELEASERS"]
+__all__ = ["CALLS"]

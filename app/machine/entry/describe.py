@@ -8,14 +8,15 @@ from app.machine import vmallocinfo
 from app.machine.calls import Call, Named
 from app.machine.entry import objects
 from app.machine.outcome import Outcome, SeenPage
+from app.machine.vocabulary import Returns
 from app.mm import page_ref
 from app.mm.memory_model import PAGE_SHIFT
 
 if TYPE_CHECKING:
     from app.machine.machine import Machine
 
-ADDRESS_GROUPS: Final = ("slab", "vmalloc")
-RETURNS_ADDRESS: Final = frozenset(("__get_free_pages", "__get_free_page", "get_zeroed_page"))
+_ADDRESS: Final = Returns.ADDRESS
+_PAGE: Final = Returns.PAGE
 
 
 def page(m: Machine, pfn: int) -> SeenPage:
@@ -36,41 +37,44 @@ def page(m: Machine, pfn: int) -> SeenPage:
 
 def result(m: Machine, call: Call, value: int | None, outcome: Outcome) -> None:
     """What one allocation returned."""
-    if call.spec.group == "pages":
+    returns = call.spec.returns
+    if returns is not _ADDRESS:
         outcome.result = ("page", value)
         if value is not None:
             seen = outcome.seen = page(m, value)
-            address = seen[3] if call.spec.name in RETURNS_ADDRESS else seen[4]
-            outcome.ret = f"{address:#x}"
-    elif call.spec.group in ADDRESS_GROUPS:
+            outcome.ret = f"{seen[4] if returns is _PAGE else seen[3]:#x}"
+    else:
         outcome.result = ("addr", value)
         outcome.area = vmallocinfo.area_at(m, value)
         objects.returned(m, value, outcome)
-        if outcome.object is not None and outcome.object["cache"] is None:
+        if outcome.object is None or outcome.object["cache"] is None:
             describe_block(m, value, outcome)
 
 
 def results(m: Machine, call: Call, values: list[int], outcome: Outcome) -> None:
     """What a loop of allocations returned."""
     outcome.ret = len(values)
-    if call.spec.group == "pages":
+    if call.spec.returns is not _ADDRESS:
         # An order that is not even a number of bits a machine could hold was not allocated either.
         stride = 1 << call.args.get("order", 0) if values else 1
         outcome.runs = in_runs(values, stride)
         outcome.result = Named(
             "pages", order=call.args.get("order", 0), runs=tuple((run[0], run[1]) for run in outcome.runs)
         )
-    elif call.spec.group in ADDRESS_GROUPS:
-        stride = stride_of(m, values[0]) if values else 1
+    else:
+        stride = stride_of(m, call, values[0]) if values else 1
         runs = in_runs(values, stride)
         outcome.runs = [[f"{address:#x}", count] for address, count in runs]
         outcome.result = Named("addrs", runs=tuple((run[0], run[1]) for run in runs), stride=stride)
 
 
-def stride_of(m: Machine, address: int) -> int:
+def stride_of(m: Machine, call: Call, address: int) -> int:
     """Bytes from one piece of memory to the next of its kind, so that neighbours can be written as a run."""
     area = vmallocinfo.area_at(m, address)
-    return area["size"] if area is not None else objects.stride_of(m, address)
+    if area is not None:
+        size: int = area["size"]
+        return size
+    return objects.stride_of(m, address) or call.spec.cost.frames(call.args) << PAGE_SHIFT
 
 
 def in_runs(values: list[int], stride: int) -> list[list[int]]:
@@ -86,7 +90,7 @@ def in_runs(values: list[int], stride: int) -> list[list[int]]:
 
 def releasing(m: Machine, call: Call, value: int | None, outcome: Outcome) -> None:
     """What is about to be given back, while it can still be seen."""
-    if call.spec.group in ADDRESS_GROUPS:
+    if call.spec.wants == "addr":
         outcome.area = vmallocinfo.area_at(m, value)
         outcome.object = objects.describe(m, value)
 

@@ -61,9 +61,9 @@ def returned(m: Machine, address: int | None, outcome: Outcome) -> None:
 
 
 def stride_of(m: Machine, address: int) -> int:
-    """Bytes from one object to the next in its slab, so that neighbours can be written as a run."""
+    """Bytes from one object to the next in its slab; 0 where the address is no object's."""
     slab = virt_to_slab(m, address)
     if slab is not None:
         return slab.cache.size
     view = describe(m, address)
-    return max(1, view["ksize"]) if view is not None else 1
+    return max(1, view["ksize"]) if view is not None else 0

@@ -2,45 +2,68 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from app.machine.calls import Call, slab_flags
 from app.machine.entry import objects
-from app.machine.outcome import Outcome
+from app.machine.entry.arguments import ADDR, CACHE, FLAGS, SIZE
+from app.machine.entry.costs import OBJECT_OF_SIZE, ONE_BLOCK
+from app.machine.entry.declare import Declarations
+from app.machine.kinds import slab_flags
+from app.machine.vocabulary import Arg, Cost, Returns
 from app.mm import gfp as gfp_masks
 from app.mm import printk, slab_common, slub
 
 if TYPE_CHECKING:
+    from app.machine.calls import Call
     from app.machine.machine import Machine
+    from app.machine.outcome import Outcome
+
+calls = Declarations("slab")
 
 
+def slabs(m: Machine, call: Call, given: int | None) -> int:
+    """Slabs of the cache that a call works through."""
+    cache = m.caches.get(call.args["cache"])
+    return 1 if cache is None else len(cache.slabs)
+
+
+@calls.allocation(
+    "kmalloc",
+    (SIZE, FLAGS),
+    "void *kmalloc(size_t size, gfp_t flags)",
+    "mm/slab_common.c __kmalloc, mm/slub.c slab_alloc_node",
+    "Allocate physically contiguous bytes from a size class.",
+    returns=Returns.ADDRESS,
+    cost=OBJECT_OF_SIZE,
+)
 def kmalloc(m: Machine, call: Call) -> int | None:
     """Kernel: mm/slab_common.c __kmalloc"""
     return slab_common.kmalloc(m, call.args["size"], call.mask("flags"))
 
 
+@calls.allocation(
+    "kzalloc",
+    (SIZE, FLAGS),
+    "void *kzalloc(size_t size, gfp_t flags)",
+    "include/linux/slab.h kzalloc",
+    "kmalloc of zeroed memory.",
+    returns=Returns.ADDRESS,
+    cost=OBJECT_OF_SIZE,
+)
 def kzalloc(m: Machine, call: Call) -> int | None:
     """Kernel: include/linux/slab.h kzalloc"""
     return slab_common.kmalloc(m, call.args["size"], call.mask("flags") | gfp_masks.__GFP_ZERO)
 
 
-def kmem_cache_alloc(m: Machine, call: Call) -> int | None:
-    """Kernel: mm/slub.c kmem_cache_alloc"""
-    return slub.kmem_cache_alloc(m, slab_common.kmem_cache_of(m, call.args["cache"]), call.mask("flags"))
-
-
-def kfree(m: Machine, call: Call, value: int | None) -> None:
-    """Kernel: mm/slab_common.c kfree"""
-    slab_common.kfree(m, value)
-
-
-def kmem_cache_free(m: Machine, call: Call, value: int | None) -> None:
-    """Kernel: mm/slub.c kmem_cache_free"""
-    offset = slab_common.NAME_OFFSET[m.model.arch]
-    slub.kmem_cache_free(m, slab_common.kmem_cache_of(m, call.args["cache"], offset), value or 0)
-
-
+@calls.other(
+    "krealloc",
+    (ADDR, SIZE, FLAGS),
+    "void *krealloc(const void *p, size_t new_size, gfp_t flags)",
+    "mm/slab_common.c krealloc",
+    "Resize: in place while the object's class is large enough.",
+    returns=Returns.ADDRESS,
+    cost=ONE_BLOCK,
+)
 def krealloc(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: mm/slab_common.c krealloc"""
     value = slab_common.krealloc(m, call.args["addr"], call.args["size"], call.mask("flags"))
@@ -50,12 +73,55 @@ def krealloc(m: Machine, call: Call, outcome: Outcome) -> None:
     objects.returned(m, value, outcome)
 
 
+@calls.release(
+    "kfree",
+    (ADDR,),
+    "void kfree(const void *objp)",
+    "mm/slab_common.c kfree",
+    "Free what kmalloc returned.",
+)
+def kfree(m: Machine, call: Call, value: int | None) -> None:
+    """Kernel: mm/slab_common.c kfree"""
+    slab_common.kfree(m, value)
+
+
+@calls.other(
+    "ksize",
+    (ADDR,),
+    "size_t ksize(const void *objp)",
+    "mm/slab_common.c ksize",
+    "How many bytes the object really has.",
+    returns=Returns.SIZE,
+)
 def ksize(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: mm/slab_common.c ksize"""
     outcome.ret = slab_common.ksize(m, call.args["addr"])
     outcome.object = objects.describe(m, call.args["addr"])
 
 
+@calls.other(
+    "kmem_cache_create",
+    (
+        Arg("name", "object_name", "const char *", "name of the new cache", example="inode_cache"),
+        Arg("size", "uint", "unsigned int", "bytes of each object", example=600, prefill="64"),
+        Arg("align", "uint", "unsigned int", "alignment of each object in bytes", False, 0, example=8),
+        Arg(
+            "flags",
+            "slab_flags",
+            "slab_flags_t",
+            "SLAB_… names joined with |, or a number",
+            False,
+            0,
+            example="SLAB_HWCACHE_ALIGN",
+        ),
+    ),
+    "struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align, "
+    "slab_flags_t flags, void (*ctor)(void *))",
+    "mm/slab_common.c kmem_cache_create",
+    "Make a cache for objects of one size.",
+    returns=Returns.CACHE,
+    cost=ONE_BLOCK,
+)
 def kmem_cache_create(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: mm/slab_common.c kmem_cache_create"""
     args = call.args
@@ -66,6 +132,42 @@ def kmem_cache_create(m: Machine, call: Call, outcome: Outcome) -> None:
         outcome.ret = f"{s.object:#x}"
 
 
+@calls.allocation(
+    "kmem_cache_alloc",
+    (CACHE, FLAGS),
+    "void *kmem_cache_alloc(struct kmem_cache *s, gfp_t gfpflags)",
+    "mm/slub.c kmem_cache_alloc",
+    "Allocate an object from a cache.",
+    returns=Returns.ADDRESS,
+    cost=ONE_BLOCK,
+)
+def kmem_cache_alloc(m: Machine, call: Call) -> int | None:
+    """Kernel: mm/slub.c kmem_cache_alloc"""
+    return slub.kmem_cache_alloc(m, slab_common.kmem_cache_of(m, call.args["cache"]), call.mask("flags"))
+
+
+@calls.release(
+    "kmem_cache_free",
+    (CACHE, ADDR),
+    "void kmem_cache_free(struct kmem_cache *s, void *x)",
+    "mm/slub.c kmem_cache_free",
+    "Give an object back to its cache.",
+)
+def kmem_cache_free(m: Machine, call: Call, value: int | None) -> None:
+    """Kernel: mm/slub.c kmem_cache_free"""
+    offset = slab_common.NAME_OFFSET[m.model.arch]
+    slub.kmem_cache_free(m, slab_common.kmem_cache_of(m, call.args["cache"], offset), value or 0)
+
+
+@calls.other(
+    "kmem_cache_shrink",
+    (CACHE,),
+    "int kmem_cache_shrink(struct kmem_cache *s)",
+    "mm/slab_common.c kmem_cache_shrink",
+    "Return the cache's empty slabs to the page allocator.",
+    returns=Returns.INT,
+    cost=Cost(held=slabs),
+)
 def kmem_cache_shrink(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: mm/slab_common.c kmem_cache_shrink"""
     s = slab_common.kmem_cache_of(m, call.args["cache"])
@@ -73,26 +175,15 @@ def kmem_cache_shrink(m: Machine, call: Call, outcome: Outcome) -> None:
     outcome.ret = slub.shrink(m, s)
 
 
+@calls.other(
+    "kmem_cache_destroy",
+    (CACHE,),
+    "void kmem_cache_destroy(struct kmem_cache *s)",
+    "mm/slab_common.c kmem_cache_destroy",
+    "Remove a cache; its objects must all be free.",
+    returns=Returns.NOTHING,
+    cost=Cost(held=slabs),
+)
 def kmem_cache_destroy(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: mm/slab_common.c kmem_cache_destroy"""
     slab_common.kmem_cache_destroy(m, call.args["cache"])
-
-
-ALLOCATORS: Final[dict[str, Callable[[Machine, Call], int | None]]] = {
-    "kmalloc": kmalloc,
-    "kzalloc": kzalloc,
-    "kmem_cache_alloc": kmem_cache_alloc,
-}
-
-RELEASERS: Final[dict[str, Callable[[Machine, Call, int | None], None]]] = {
-    "kfree": kfree,
-    "kmem_cache_free": kmem_cache_free,
-}
-
-CALLERS: Final[dict[str, Callable[[Machine, Call, Outcome], None]]] = {
-    "krealloc": krealloc,
-    "ksize": ksize,
-    "kmem_cache_create": kmem_cache_create,
-    "kmem_cache_shrink": kmem_cache_shrink,
-    "kmem_cache_destroy": kmem_cache_destroy,
-}

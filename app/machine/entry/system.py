@@ -2,17 +2,52 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from app.machine.calls import Call
-from app.machine.outcome import Outcome
+from app.machine.entry.declare import Declarations
+from app.machine.vocabulary import Arg, Cost, Returns
+from app.mm import exit as mm_exit
+from app.mm import pcp
 from app.mm import sysctl as settings
 
 if TYPE_CHECKING:
+    from app.machine.calls import Call
     from app.machine.machine import Machine
+    from app.machine.outcome import Outcome
+
+calls = Declarations("system")
 
 
+def pcp_pages(m: Machine, call: Call, given: int | None) -> int:
+    """Pages on all per-CPU lists."""
+    return sum(pages.count for zone in m.zones for pages in zone.pcp)
+
+
+@calls.other(
+    "drain_all_pages",
+    (),
+    "void drain_all_pages(struct zone *zone)",
+    "mm/page_alloc.c drain_all_pages",
+    "Return all pages of the per-CPU lists to the buddy lists.",
+    returns=Returns.NOTHING,
+    cost=Cost(held=pcp_pages),
+)
+def drain_all_pages(m: Machine, call: Call, outcome: Outcome) -> None:
+    """Kernel: mm/page_alloc.c drain_all_pages"""
+    pcp.drain_all_pages(m)
+
+
+@calls.other(
+    "sysctl",
+    (
+        Arg("name", "sysctl", "const char *", "a setting of /proc/sys/vm", example="min_free_kbytes"),
+        Arg("value", "sysctl_value", "int[]", "a number, or numbers separated by blanks", example=16_384),
+    ),
+    "int proc_dointvec(struct ctl_table *table, int write, …)",
+    "kernel/sysctl.c vm_table",
+    "Write a setting of /proc/sys/vm, as `sysctl vm.name=value` does.",
+    returns=Returns.INT,
+)
 def sysctl(m: Machine, call: Call, outcome: Outcome) -> None:
     """Returns 0 or a negative error. Kernel: kernel/sysctl.c proc_dointvec_minmax and a handler"""
     outcome.ret = settings.write(m, call.args["name"], numbers(call.args["value"]))
@@ -25,4 +60,24 @@ def numbers(value: int | str) -> list[int]:
     return [int(word) for word in value.split()] if isinstance(value, str) else [value]
 
 
-CALLERS: Final[dict[str, Callable[[Machine, Call, Outcome], None]]] = {"sysctl": sysctl}
+@calls.other(
+    "kill_task",
+    (
+        Arg(
+            "task",
+            "task",
+            "struct task_struct *",
+            "the task to kill; whoever asks is not a task",
+            example="alice",
+        ),
+    ),
+    "int kill(pid_t pid, SIGKILL)",
+    "kernel/signal.c do_send_sig_info",
+    "Take a task out of every queue it sleeps in.",
+    returns=Returns.INT,
+)
+def kill_task(m: Machine, call: Call, outcome: Outcome) -> None:
+    """End a task wherever it sleeps. Kernel: kernel/signal.c kill_proc_info"""
+    outcome.ret = mm_exit.kill(m, call.args["task"])
+    if outcome.ret < 0:
+        m.worsen_null()

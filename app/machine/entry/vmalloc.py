@@ -1,27 +1,55 @@
-"""Calls of vmalloc, and of what is built on it."""
+"""Calls of vmalloc."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING
 
-from app.machine import gfp_text, vmallocinfo
-from app.machine.calls import Call
-from app.machine.outcome import Outcome
+from app.machine import gfp_text
+from app.machine.entry.arguments import ADDR, FLAGS, SIZE
+from app.machine.entry.costs import FREE_OF_AREA, PAGES_OF_SIZE
+from app.machine.entry.declare import Declarations
+from app.machine.vocabulary import Cost, Returns
 from app.mm import gfp as gfp_masks
-from app.mm import module, vmap_area
 from app.mm import vmalloc as mm_vmalloc
+from app.mm import vmap_area
 
 if TYPE_CHECKING:
+    from app.machine.calls import Call
     from app.machine.machine import Machine
+    from app.machine.outcome import Outcome
+
+calls = Declarations("vmalloc")
 
 
+def purged_areas(m: Machine, call: Call, given: int | None) -> int:
+    """Areas that wait for the next purge."""
+    return len(m.vmap.purge)
+
+
+@calls.allocation(
+    "vmalloc",
+    (SIZE,),
+    "void *vmalloc(unsigned long size)",
+    "mm/vmalloc.c __vmalloc_node_range",
+    "Allocate virtually contiguous memory from single page frames.",
+    returns=Returns.ADDRESS,
+    cost=PAGES_OF_SIZE,
+)
 def vmalloc(m: Machine, call: Call) -> int | None:
     """Kernel: mm/vmalloc.c vmalloc"""
     vm = mm_vmalloc.vmalloc(m, call.args["size"])
     return None if vm is None else vm.addr
 
 
+@calls.allocation(
+    "vzalloc",
+    (SIZE,),
+    "void *vzalloc(unsigned long size)",
+    "mm/vmalloc.c vzalloc",
+    "vmalloc of zeroed memory.",
+    returns=Returns.ADDRESS,
+    cost=PAGES_OF_SIZE,
+)
 def vzalloc(m: Machine, call: Call) -> int | None:
     """Kernel: mm/vmalloc.c vzalloc"""
     mask = gfp_masks.GFP_KERNEL | gfp_masks.__GFP_ZERO
@@ -29,52 +57,55 @@ def vzalloc(m: Machine, call: Call) -> int | None:
     return None if vm is None else vm.addr
 
 
-def kvmalloc(m: Machine, call: Call) -> int | None:
-    """Kernel: mm/util.c kvmalloc_node"""
-    return mm_vmalloc.kvmalloc(m, call.args["size"], gfp_text.parse(call.args["flags"]))
-
-
+@calls.release(
+    "vfree",
+    (ADDR,),
+    "void vfree(const void *addr)",
+    "mm/vmalloc.c vfree",
+    "Free a vmalloc area: its frames now, its addresses at the next purge.",
+    cost=FREE_OF_AREA,
+)
 def vfree(m: Machine, call: Call, value: int | None) -> None:
     """Kernel: mm/vmalloc.c vfree"""
     mm_vmalloc.vfree(m, value or 0)
 
 
+@calls.allocation(
+    "kvmalloc",
+    (SIZE, FLAGS),
+    "void *kvmalloc(size_t size, gfp_t flags)",
+    "mm/util.c kvmalloc_node",
+    "kmalloc, or vmalloc where that fails.",
+    returns=Returns.ADDRESS,
+    cost=PAGES_OF_SIZE,
+)
+def kvmalloc(m: Machine, call: Call) -> int | None:
+    """Kernel: mm/util.c kvmalloc_node"""
+    return mm_vmalloc.kvmalloc(m, call.args["size"], gfp_text.parse(call.args["flags"]))
+
+
+@calls.release(
+    "kvfree",
+    (ADDR,),
+    "void kvfree(const void *addr)",
+    "mm/util.c kvfree",
+    "Free what kvmalloc returned.",
+    cost=FREE_OF_AREA,
+)
 def kvfree(m: Machine, call: Call, value: int | None) -> None:
     """Kernel: mm/util.c kvfree"""
     mm_vmalloc.kvfree(m, value or 0)
 
 
+@calls.other(
+    "vm_unmap_aliases",
+    (),
+    "void vm_unmap_aliases(void)",
+    "mm/vmalloc.c vm_unmap_aliases",
+    "Purge the lazily freed vmap areas, so that their addresses can be used again.",
+    returns=Returns.NOTHING,
+    cost=Cost(held=purged_areas),
+)
 def vm_unmap_aliases(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: mm/vmalloc.c vm_unmap_aliases"""
     vmap_area.vm_unmap_aliases(m)
-
-
-def insmod(m: Machine, call: Call, outcome: Outcome) -> None:
-    """Kernel: kernel/module/main.c init_module"""
-    outcome.ret, vm = module.init_module(m, call.args["name"], call.args["size"])
-    if vm is not None:
-        outcome.area = vmallocinfo.area_part(vm)
-    if outcome.ret < 0:
-        m.worsen_null()
-
-
-def rmmod(m: Machine, call: Call, outcome: Outcome) -> None:
-    """Kernel: kernel/module/main.c delete_module"""
-    outcome.ret = module.delete_module(m, call.args["name"])
-    if outcome.ret < 0:
-        m.worsen_null()
-
-
-ALLOCATORS: Final[dict[str, Callable[[Machine, Call], int | None]]] = {
-    "vmalloc": vmalloc,
-    "vzalloc": vzalloc,
-    "kvmalloc": kvmalloc,
-}
-
-RELEASERS: Final[dict[str, Callable[[Machine, Call, int | None], None]]] = {"vfree": vfree, "kvfree": kvfree}
-
-CALLERS: Final[dict[str, Callable[[Machine, Call, Outcome], None]]] = {
-    "vm_unmap_aliases": vm_unmap_aliases,
-    "insmod": insmod,
-    "rmmod": rmmod,
-}

@@ -1,0 +1,31 @@
+"""What a machine may hold: calls that might add more are refused before they reach the kernel."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from app.errors import NoRoom
+from app.machine.calls import MAX_REPEAT, Call
+from app.machine.vocabulary import Returns
+
+if TYPE_CHECKING:
+    from app.machine.machine import Machine
+
+MAX_LIVE_BLOCKS: Final = 1_000_000
+MAX_CACHES: Final = 4_000
+
+
+def check_room(m: Machine, call: Call, blocks: int) -> None:
+    """Refuse a call that might add more than a machine may hold. Raises NoRoom."""
+    if call.spec.returns is Returns.CACHE and len(m.caches) >= MAX_CACHES:
+        raise NoRoom(f"a session holds at most {MAX_CACHES} slab caches")
+    if len(m.pages) + m.live_objects + blocks > MAX_LIVE_BLOCKS:
+        raise NoRoom(f"a session holds at most {MAX_LIVE_BLOCKS} live blocks; {m.live_blocks} are in use")
+
+
+def rounds(m: Machine, call: Call) -> int:
+    """How often a loop may run: as asked; one `until` an end stops at a full session."""
+    most = call.repeat or MAX_REPEAT
+    if call.until is not None:
+        most = min(most, (MAX_LIVE_BLOCKS - m.live_blocks) // call.spec.cost.each(call.args))
+    return most

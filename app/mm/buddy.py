@@ -143,14 +143,16 @@ def touch(zone: Zone) -> None:
 
 
 @traced
-def free_one_page(m: Kernel, zone: Zone, pfn: int, order: int, migratetype: int) -> None:
+def free_one_page(
+    m: Kernel, zone: Zone, pfn: int, order: int, migratetype: int, *, to_tail: bool = False
+) -> None:
     """Give a block back to the buddy system, merging it with its free buddies. Kernel: __free_one_page
 
     pfn: first frame, aligned to the order. migratetype: the list the block goes to; blocks of pageblock size
     and above are not merged with a HIGHATOMIC neighbour. The merged block goes to the head of its list, so
     that it is reused while its memory is still in the caches, except where the block that it could next merge
     into is already half free: then it goes to the tail, in the hope that the other half comes back before
-    this one is taken.
+    this one is taken. to_tail: it goes there in any case (FPI_TO_TAIL).
     """
     mod_zone_freepage_state(zone, m.cpu, 1 << order)
     buddy = zone.buddy
@@ -166,7 +168,7 @@ def free_one_page(m: Kernel, zone: Zone, pfn: int, order: int, migratetype: int)
         del_page_from_free_list(zone, buddy_pfn, order)
         pfn &= buddy_pfn
         order += 1
-    to_tail = buddy_merge_likely(zone, pfn, buddy_pfn, order)
+    to_tail = to_tail or buddy_merge_likely(zone, pfn, buddy_pfn, order)
     if to_tail:
         add_to_free_list_tail(zone, pfn, order, migratetype)
     else:

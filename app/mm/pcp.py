@@ -123,9 +123,11 @@ def note_huge(zone: Zone, pfn: int, migratetype: int) -> None:
         zone.pcp_migratetype[pfn] = migratetype
 
 
-def free_to_buddy(m: Kernel, zone: Zone, pfn: int, order: int, migratetype: int) -> None:
+def free_to_buddy(
+    m: Kernel, zone: Zone, pfn: int, order: int, migratetype: int, *, to_tail: bool = False
+) -> None:
     """Free a block past the per-CPU lists. Kernel: free_one_page"""
-    buddy.free_one_page(m, zone, pfn, order, migratetype)
+    buddy.free_one_page(m, zone, pfn, order, migratetype, to_tail=to_tail)
     if m.changed is not None:
         m.changed.append((pfn, 1 << order, "free"))
 

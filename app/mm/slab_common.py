@@ -153,6 +153,20 @@ def kmalloc(m: Kernel, size: int, gfp: int, nid: int | None = None) -> int | Non
 
 
 @traced
+def kmalloc_array(m: Kernel, n: int, size: int, gfp: int) -> int | None:
+    """Memory for `n` elements of `size` bytes; None where so many bytes are no size_t.
+
+    Kernel: include/linux/slab.h kmalloc_array. The product of two numbers from outside may overflow, and a
+    caller who multiplied them by itself would get a small object for what it believes to be a large array.
+    """
+    total, size_max = n * size, m.model.ptr_max
+    fits = total <= size_max
+    if m.trace is not None:
+        m.trace.slab_common.kmalloc_array(n, size, total, size_max, fits=fits)
+    return kmalloc(m, total, gfp) if fits else None
+
+
+@traced
 def kmalloc_large_node(m: Kernel, size: int, gfp: int, nid: int | None) -> int | None:
     """Memory beyond the size classes: a compound page, so that kfree finds its order.
 

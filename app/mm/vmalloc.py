@@ -11,9 +11,9 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
 from app.mm import gfp as gfp_masks
-from app.mm import page_alloc, page_free, printk, slab_common, vmap_area
+from app.mm import page_alloc, page_exact, page_free, printk, slab_common, vmap_area
 from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE, PMD_SHIFT, PMD_SIZE, PUD_SHIFT, MemoryModel
-from app.mm.page import Page, PG_head, PG_locked
+from app.mm.page import PG_head, PG_locked
 from app.mm.pgtable import (
     GFP_PGTABLE_KERNEL,
     alloc_table,
@@ -287,18 +287,11 @@ def vm_area_alloc_pages(m: Kernel, gfp: int, order: int, nr_pages: int) -> list[
         if pfn is None:
             break
         if order:
-            split_page(m, pfn, order)
+            block = m.pages[pfn]
+            block.flags &= ~PG_head
+            page_exact.make_pages(m, block, 1 << order)
         pages.extend(range(pfn, pfn + (1 << order)))
     return pages
-
-
-def split_page(m: Kernel, pfn: int, order: int) -> None:
-    """Make a block's frames independent pages, each with its own count. Kernel: mm/page_alloc.c split_page"""
-    block = m.pages[pfn]
-    block.order = 0
-    block.flags &= ~PG_head
-    for frame in range(pfn + 1, pfn + (1 << order)):
-        m.pages[frame] = Page(frame, 0, block.flags, block.gfp, block.state, block.task, block.seq)
 
 
 def own_pages(m: Kernel, vm: VmStruct) -> None:

@@ -170,6 +170,26 @@ class Calls(RuleBasedStateMachine):
     def free_address(self, place: int, order: int) -> None:
         self.call("free_pages", {"addr": self.address(place), "order": order})
 
+    @rule(size=st.sampled_from(SIZES), gfp=masks, caller=callers)
+    def exact(self, size: int, gfp: str, caller: dict[str, Any]) -> None:
+        self.remember(self.call("alloc_pages_exact", {"size": size, "gfp": gfp}, caller))
+
+    @rule(place=places, size=st.sampled_from(SIZES), caller=callers)
+    def free_exact(self, place: int, size: int, caller: dict[str, Any]) -> None:
+        self.call("free_pages_exact", {"addr": self.address(place), "size": size}, caller)
+
+    @precondition(lambda self: self.blocks)
+    @rule(place=places, caller=callers)
+    def split(self, place: int, caller: dict[str, Any]) -> None:
+        """A block as it was allocated, perhaps freed meanwhile."""
+        pfn, order = self.blocks[place % len(self.blocks)]
+        self.frames.append(pfn + (1 << order) - 1)
+        self.call("split_page", {"pfn": pfn, "order": order}, caller)
+
+    @rule(place=places, order=wrong_orders, caller=callers)
+    def split_wrong(self, place: int, order: int, caller: dict[str, Any]) -> None:
+        self.call("split_page", {"pfn": self.frame(place), "order": order}, caller)
+
     @rule(place=places, name=st.sampled_from(ON_PAGES), caller=callers)
     def on_page(self, place: int, name: str, caller: dict[str, Any]) -> None:
         self.call(name, {"pfn": self.frame(place)}, caller)
@@ -209,6 +229,11 @@ class Calls(RuleBasedStateMachine):
     def kmalloc(self, size: int, flags: str, caller: dict[str, Any], name: str) -> None:
         self.remember(self.call(name, {"size": size, "flags": flags}, caller))
 
+    @rule(n=st.sampled_from((0, 1, 7, 1 << 40)), size=st.sampled_from(SIZES), flags=masks)
+    def kcalloc(self, n: int, size: int, flags: str) -> None:
+        n = min(n, self.m.model.ptr_max)
+        self.remember(self.call("kcalloc", {"n": n, "size": size, "flags": flags}))
+
     @rule(size=st.sampled_from(SIZES), caller=callers)
     def vmalloc(self, size: int, caller: dict[str, Any]) -> None:
         self.remember(self.call("vmalloc", {"size": size}, caller))
@@ -218,6 +243,8 @@ class Calls(RuleBasedStateMachine):
             self.addresses.append(outcome.ret)
             if outcome.object is not None and outcome.object.get("slab_pfn"):
                 self.frames.append(outcome.object["slab_pfn"])
+            elif outcome.page is not None:
+                self.frames.append(outcome.page["pfn"])
 
     @rule(
         place=places,

@@ -6,8 +6,9 @@ import json
 
 import pytest
 
-from app.machine import loading
+from app.machine import boot, loading
 from app.machine.calls import Named
+from tests.support.explainer import Explainer, only
 from tests.support.slab_machines import Caller, first_state, fresh, text
 
 
@@ -171,3 +172,57 @@ def test_ksize_of_what_is_no_kmalloc_memory(plain: Caller) -> None:
     assert "mm/slab_common.c:1014 __ksize" in text(outcome)
     big = plain.kmalloc(16384)
     assert "mm/slab_common.c:1016 __ksize" in text(plain("ksize", addr=f"{big + 4096:#x}"))
+
+
+# -- arrays --------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["kmalloc_array", "kcalloc"])
+def test_an_array_is_memory_for_all_its_elements(plain: Caller, name: str) -> None:
+    outcome = plain(name, named="a", n=10, size=24, flags="GFP_KERNEL")
+    assert outcome.object is not None
+    assert (outcome.object["cache"], outcome.verdict) == ("kmalloc-256", "ok")
+    plain("kfree", addr="$a")
+    large = plain(name, n=3, size=4096, flags="GFP_KERNEL")
+    assert large.object is not None
+    assert (large.object["cache"], large.object["ksize"]) == (None, 4 * 4096)
+
+
+@pytest.mark.parametrize(("n", "size"), [(0, 64), (64, 0)])
+def test_an_array_of_nothing(plain: Caller, n: int, size: int) -> None:
+    assert plain("kmalloc_array", n=n, size=size, flags="GFP_KERNEL").ret == "0x10"
+
+
+def test_an_array_whose_bytes_overflow_is_null_and_nothing_is_said() -> None:
+    """A product that just fits goes to the page allocator, which says that it is too much."""
+    caller = Caller(boot.boot({"profile": "i386-1g"}))
+    flags = "GFP_KERNEL"
+    for n, size in ((0x10000, 0x10000), (0xFFFFFFFF, 2), (2, 0x80000000)):
+        before = caller.m.live_blocks
+        outcome = caller("kcalloc", n=n, size=size, flags=flags)
+        assert (outcome.ret, outcome.verdict, outcome.log) == (None, "null", [])
+        assert caller.m.live_blocks == before
+    fits = caller("kmalloc_array", n=0xFFFF, size=0x10001, flags=flags)
+    assert (fits.ret, fits.verdict) == (None, "null")
+    assert any("__alloc_pages" in line for line in fits.log)
+    wide = fresh(debug=False)
+    assert wide("kmalloc_array", n=1 << 40, size=1 << 24, flags=flags).log == []
+    assert wide("kmalloc_array", n=1 << 40, size=1 << 23, flags=flags).log != []
+
+
+def test_a_cleared_array_asks_for_zeroes() -> None:
+    explainer = Explainer()
+    explainer.call("kcalloc", n=3, size=4096, flags="GFP_KERNEL")
+    assert any("__GFP_ZERO" in point for point in explainer.points)
+    steps = explainer.call("kmalloc_array", n=3, size=4096, flags="GFP_KERNEL")
+    assert not any("__GFP_ZERO" in point for point in explainer.points)
+    assert only(steps, "kmalloc_array")["what"] == "3 × 4,096 = 12,288 bytes"
+    assert only(steps, "__kmalloc_large_node")["depth"] == 2
+    (step,) = explainer.call("kmalloc_array", n=1 << 40, size=1 << 40, flags="GFP_KERNEL")
+    assert (step["fn"], step["file"], step["verdict"]) == ("kmalloc_array", "include/linux/slab.h", "null")
+
+
+def test_many_arrays_at_once(plain: Caller) -> None:
+    outcome = plain("kcalloc", named="many", n=4, size=16, flags="GFP_KERNEL", repeat=100)
+    assert outcome.ret == 100
+    assert plain("kfree", addr="$many").ret == 100

@@ -8,14 +8,14 @@ BLOCKS: Final = (
     Mutation(
         15,
         "mm/buddy.py",
-        "    to_tail = buddy_merge_likely(zone, pfn, buddy_pfn, order)",
-        "    to_tail = False",
+        "    to_tail = to_tail or buddy_merge_likely(zone, pfn, buddy_pfn, order)",
+        "    to_tail = to_tail or False",
         "a block that will likely merge goes to the tail",
     ),
     Mutation(
         15,
         "mm/buddy.py",
-        "    to_tail = buddy_merge_likely(zone, pfn, buddy_pfn, order)",
+        "    to_tail = to_tail or buddy_merge_likely(zone, pfn, buddy_pfn, order)",
         "    to_tail = True",
         "other free blocks go to the head",
     ),

@@ -32,6 +32,7 @@ FACTS: Final = {
     22: "kmalloc: classes, orders, rows",
     23: "SLUB: lists of slabs",
     24: "vmalloc",
+    25: "blocks cut into pages",
     28: "page lock",
 }
 

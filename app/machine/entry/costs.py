@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.machine.vocabulary import Args, Cost
-from app.mm.memory_model import PAGE_SHIFT
+from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE
 
 if TYPE_CHECKING:
     from app.machine.calls import Call
@@ -21,6 +21,11 @@ def frames_of_order(args: Args) -> int:
 def frames_of_size(args: Args) -> int:
     """Of a call that is told a number of bytes: whole frames of them, at least one."""
     return max(1, (args.get("size") or 0) >> PAGE_SHIFT)
+
+
+def pages_of_size(args: Args) -> int:
+    """Of a call that works on single pages: as many as hold a number of bytes, at least one."""
+    return max(1, -(-(args.get("size") or 0) // PAGE_SIZE))
 
 
 def block_a_round(m: Machine, call: Call) -> int:

@@ -14,12 +14,19 @@ from app.machine.entry.arguments import (
     ORDER,
     PAGE,
     PAGE_OR_ADDR,
+    SIZE,
 )
-from app.machine.entry.costs import BLOCK_OF_ORDER, FREE_OF_ORDER
+from app.machine.entry.costs import (
+    BLOCK_OF_ORDER,
+    FREE_OF_ORDER,
+    block_a_frame,
+    frames_of_order,
+    pages_of_size,
+)
 from app.machine.entry.declare import Declarations
-from app.machine.vocabulary import Arg, Returns
+from app.machine.vocabulary import Arg, Cost, Returns
 from app.mm import gfp as gfp_masks
-from app.mm import page_alloc, page_free, page_ref
+from app.mm import page_alloc, page_exact, page_free, page_ref
 
 if TYPE_CHECKING:
     from app.machine.calls import Call
@@ -27,6 +34,11 @@ if TYPE_CHECKING:
     from app.machine.outcome import Outcome
 
 calls = Declarations("pages")
+
+
+def block_a_split_frame(m: Machine, call: Call) -> int:
+    """Live blocks of a call that makes one of every frame of a block."""
+    return frames_of_order(call.args)
 
 
 @calls.allocation(
@@ -115,6 +127,20 @@ def get_zeroed_page(m: Machine, call: Call) -> int | None:
     return page_alloc.get_free_pages(m, gfp_text.parse(call.args["gfp"]) | gfp_masks.__GFP_ZERO, 0)
 
 
+@calls.allocation(
+    "alloc_pages_exact",
+    (SIZE, GFP),
+    "void *alloc_pages_exact(size_t size, gfp_t gfp_mask)",
+    "mm/page_alloc.c alloc_pages_exact",
+    "Allocate just as many page frames as hold the bytes, each with a count of its own.",
+    returns=Returns.ADDRESS,
+    cost=Cost(pages_of_size, each=pages_of_size, blocks=block_a_frame),
+)
+def alloc_pages_exact(m: Machine, call: Call) -> int | None:
+    """Kernel: mm/page_alloc.c alloc_pages_exact"""
+    return page_exact.alloc_pages_exact(m, call.args["size"], call.mask())
+
+
 @calls.release(
     "__free_pages",
     (PAGE, ORDER),
@@ -158,6 +184,35 @@ def free_pages(m: Machine, call: Call, value: int | None) -> None:
         page_free.free_pages_at(m, value, call.args["order"])
     else:
         page_free.free_pages(m, value, call.args["order"])
+
+
+@calls.release(
+    "free_pages_exact",
+    (ADDR, SIZE),
+    "void free_pages_exact(void *virt, size_t size)",
+    "mm/page_alloc.c free_pages_exact",
+    "Free what alloc_pages_exact returned, page by page.",
+    cost=Cost(pages_of_size, each=pages_of_size),
+)
+def free_pages_exact(m: Machine, call: Call, value: int | None) -> None:
+    """Kernel: mm/page_alloc.c free_pages_exact"""
+    page_exact.free_pages_exact(m, value or 0, call.args["size"])
+
+
+@calls.other(
+    "split_page",
+    (PAGE, ORDER),
+    "void split_page(struct page *page, unsigned int order)",
+    "mm/page_alloc.c split_page",
+    "Give each page frame of a block a count of its own, so that it is freed by itself.",
+    returns=Returns.NOTHING,
+    cost=Cost(frames_of_order, each=frames_of_order, blocks=block_a_split_frame),
+)
+def split_page(m: Machine, call: Call, outcome: Outcome) -> None:
+    """Kernel: mm/page_alloc.c split_page"""
+    pfn = call.args["page"]
+    page_exact.split_page(m, pfn, call.args["order"])
+    outcome.seen = describe.page(m, pfn)
 
 
 @calls.other(

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.machine.entry import objects
 from app.machine.entry.arguments import ADDR, CACHE, FLAGS, SIZE
-from app.machine.entry.costs import OBJECT_OF_SIZE, ONE_BLOCK
+from app.machine.entry.costs import OBJECT_OF_SIZE, ONE_BLOCK, block_a_round
 from app.machine.entry.declare import Declarations
 from app.machine.kinds import slab_flags
-from app.machine.vocabulary import Arg, Cost, Returns
+from app.machine.vocabulary import Arg, Args, Cost, Returns
 from app.mm import gfp as gfp_masks
 from app.mm import printk, slab_common, slub
+from app.mm.memory_model import PAGE_SHIFT
 
 if TYPE_CHECKING:
     from app.machine.calls import Call
@@ -19,6 +20,16 @@ if TYPE_CHECKING:
     from app.machine.outcome import Outcome
 
 calls = Declarations("slab")
+
+N: Final = Arg("n", "size", "size_t", "number of elements", example=16, prefill="16")
+
+
+def frames_of_array(args: Args) -> int:
+    """Page frames that all elements fill, at least one."""
+    return max(1, (args.get("n") or 0) * (args.get("size") or 0) >> PAGE_SHIFT)
+
+
+ARRAY: Final = Cost(frames_of_array, blocks=block_a_round)
 
 
 def slabs(m: Machine, call: Call, given: int | None) -> int:
@@ -53,6 +64,35 @@ def kmalloc(m: Machine, call: Call) -> int | None:
 def kzalloc(m: Machine, call: Call) -> int | None:
     """Kernel: include/linux/slab.h kzalloc"""
     return slab_common.kmalloc(m, call.args["size"], call.mask("flags") | gfp_masks.__GFP_ZERO)
+
+
+@calls.allocation(
+    "kmalloc_array",
+    (N, SIZE, FLAGS),
+    "void *kmalloc_array(size_t n, size_t size, gfp_t flags)",
+    "include/linux/slab.h kmalloc_array",
+    "kmalloc of n elements; NULL where n × size overflows.",
+    returns=Returns.ADDRESS,
+    cost=ARRAY,
+)
+def kmalloc_array(m: Machine, call: Call) -> int | None:
+    """Kernel: include/linux/slab.h kmalloc_array"""
+    return slab_common.kmalloc_array(m, call.args["n"], call.args["size"], call.mask("flags"))
+
+
+@calls.allocation(
+    "kcalloc",
+    (N, SIZE, FLAGS),
+    "void *kcalloc(size_t n, size_t size, gfp_t flags)",
+    "include/linux/slab.h kcalloc",
+    "kmalloc_array of zeroed memory.",
+    returns=Returns.ADDRESS,
+    cost=ARRAY,
+)
+def kcalloc(m: Machine, call: Call) -> int | None:
+    """Kernel: include/linux/slab.h kcalloc"""
+    flags = call.mask("flags") | gfp_masks.__GFP_ZERO
+    return slab_common.kmalloc_array(m, call.args["n"], call.args["size"], flags)
 
 
 @calls.other(

@@ -63,6 +63,33 @@ class PageAllocSteps(Area):
             numbers={"order": order, "max_order": max_order},
         )
 
+    def split_page(self, pfn: int, order: int) -> None:
+        """A block becomes pages that are freed by themselves."""
+        self.step(
+            "split_page",
+            f"each of the {count(1 << order, 'frame')} from {pfn:#x} on gets a count of its own",
+            numbers={"pfn": pfn, "order": order, "frames": 1 << order},
+        )
+
+    def make_alloc_exact(self, pfn: int, order: int, nr: int) -> None:
+        """Of a block the first pages are kept, and the others are freed at once."""
+        frames = 1 << order
+        rest = f", the other {frames - nr} go back to the tail of the free lists" if nr < frames else ""
+        self.step(
+            "make_alloc_exact",
+            f"{nr} of the block's {count(frames, 'frame')} {'is' if nr == 1 else 'are'} kept, with a count"
+            f" each{rest}",
+            numbers={"pfn": pfn, "order": order, "kept": nr, "freed": frames - nr},
+        )
+
+    def free_pages_exact(self, address: int, size: int, pages: int) -> None:
+        """How many pages are freed, one by one."""
+        self.step(
+            "free_pages_exact",
+            f"{count(size, 'byte')} are {count(pages, 'page')} from {address:#x} on: each is freed by itself",
+            numbers={"address": f"{address:#x}", "size": size, "pages": pages},
+        )
+
     def alloc(self, pfn: int | None, order: int, gfp: int, migratetype: int) -> None:
         """The end of a request. Kernel: trace_mm_page_alloc, whose pfn is all ones for NULL"""
         self.point(

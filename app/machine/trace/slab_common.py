@@ -52,6 +52,16 @@ class SlabCommonSteps(Area):
             },
         )
 
+    def kmalloc_array(self, n: int, size: int, total: int, size_max: int, *, fits: bool) -> None:
+        """Whether the bytes of all elements are a size_t."""
+        self.step(
+            "kmalloc_array",
+            f"{n:,} × {size:,} = {total:,} bytes"
+            + ("" if fits else f" > {size_max:#x}, more than size_t can hold: NULL at once"),
+            verdict="ok" if fits else "null",
+            numbers={"n": n, "size": size, "bytes": total, "size_max": size_max},
+        )
+
     def zero_size(self) -> None:
         """A request for no bytes."""
         self.step("__kmalloc", "0 bytes: ZERO_SIZE_PTR, which is no memory", verdict="ok")

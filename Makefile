@@ -66,8 +66,9 @@ fidelity: $(VENV)/.run ## replay recordings of a real kernel, and put the table 
 	@$(BIN)/kmemlab replay --into docs/fidelity.md $(or $(RECORDINGS),tests/recordings)
 
 .PHONY: text
-text: $(VENV)/.test ## put what the pages say into the template for translators
+text: $(VENV)/.test ## put what the pages say into the template for translators, and the calls into the API's page
 	@$(BIN)/python -m tests.support.text
+	@$(BIN)/python -m tests.support.call_tables
 
 .PHONY: mutate
 mutate: $(VENV)/.test ## break each rule of the allocators in a copy, and name the test that notices (ARGS="--only 4")

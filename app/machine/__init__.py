@@ -4,9 +4,10 @@ What Linux does is in `app.mm`; what Linux does not have is here. `Machine.apply
 `Outcome` and is the one way to change a machine. Nothing here reads a clock, a random number or a file.
 
 Calls:
-  vocabulary, calls, calltext  every call that can be made; a call as a value, and as a line of text
+  entry                        every call that can be made, declared beside the function that runs it
+  vocabulary, kinds            what a declaration is made of; the kinds of arguments
+  calls, parsing, calltext     a call as a value, from JSON, and as a line of text
   gfp_text, runs               masks as people write them; lists of blocks as a call takes them
-  entry                        from a checked call to the kernel's functions, one module for each area
   machine, outcome             `Machine`, and what a call returned and changed
   changes, frame_states        which frames a call changed, and the state of every frame
   trace                        the steps of an explanation, which the kernel's functions report to `m.trace`:

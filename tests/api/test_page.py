@@ -11,10 +11,8 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.machine.calltext import parse_line
-from app.machine.entry import CALLS
-from app.machine.kinds import KINDS
 from app.machine.outcome import VERDICTS
-from app.machine.vocabulary import CallSpec
+from tests.support.call_tables import tables
 from tests.support.served import BASE, build, listening
 from tests.support.two_labs import TwoLabs, make
 
@@ -29,24 +27,7 @@ def fenced(language: str) -> list[str]:
     return re.findall(rf"^```{language}\n(.*?)^```$", PAGE, re.DOTALL | re.MULTILINE)
 
 
-def row(spec: CallSpec) -> str:
-    """A call as the page's table has it."""
-    arguments = ", ".join(
-        " or ".join(f"`{form}`" for form in KINDS[arg.kind].forms or (arg.name,))
-        + ("" if arg.required else f" = {arg.default}")
-        for arg in spec.args
-    )
-    lecture = f" Lecture: `{spec.lecture}`." if spec.lecture else ""
-    return f"| `{spec.name}` | {arguments or '–'} | {spec.doc}{lecture} |"
-
-
-def groups() -> Iterator[str]:
-    for group in dict.fromkeys(spec.group for spec in CALLS.values()):
-        rows = "\n".join(row(spec) for spec in CALLS.values() if spec.group == group)
-        yield f"### {group}\n\n| call | arguments | what it does |\n| --- | --- | --- |\n{rows}\n"
-
-
-@pytest.mark.parametrize("group", list(groups()), ids=lambda group: group.split()[1])
+@pytest.mark.parametrize("group", list(tables()), ids=lambda group: group.split()[1])
 def test_every_call_is_in_its_table(group: str) -> None:
     assert group in PAGE
 

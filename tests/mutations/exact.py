@@ -78,8 +78,8 @@ EXACT: Final = (
     Mutation(
         22,
         "mm/slab_common.py",
-        "kmalloc(m, n * size, gfp) if n * size <= size_max else None",
-        "kmalloc(m, n * size & size_max, gfp)",
+        "kmalloc(m, total, gfp) if fits else None",
+        "kmalloc(m, total & size_max, gfp)",
         "an array whose bytes overflow is NULL",
     ),
 )

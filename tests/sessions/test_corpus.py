@@ -46,4 +46,4 @@ async def test_a_session_of_an_earlier_version(sessions: Sessions, file: Path) -
 
 
 def test_there_is_a_corpus() -> None:
-    assert len(FILES) >= 18
+    assert len(FILES) >= 44

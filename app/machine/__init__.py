@@ -15,12 +15,11 @@ Calls:
 
 The whole state:
   boot, bootparam, profiles    a machine from a profile, a dump or a kept state (init/main.c)
-  dump, loading, parts         the state as JSON, part by part, and a machine of it
+  parts                        what the state consists of: each part writes, reads and checks itself
+  dump, loading, invariants    the parts as one JSON, a machine of it, and every rule that it must keep
   document                     reads a value of JSON from anywhere, and says where it is wrong
-  slab_dump, vmallocinfo       slab caches and vmalloc areas in a dump, and what pages show of the areas
-  state                        the same state, quick to write and read, for kmemlab's own use
-  invariants                   every rule that a state must keep; also slub_validate, vmap_validate
 
 Looks at a machine, which change nothing:
   show, show_address, zonemap  the views that the API answers; also show_cost, slab_views, description
+  vmallocinfo                  the areas of the vmalloc space, one by one
 """

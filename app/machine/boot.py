@@ -11,11 +11,12 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.errors import BadArgument
-from app.machine import bootparam, invariants, loading, parsing
+from app.machine import bootparam, loading, parsing
 from app.machine.bootparam import BootParam
 from app.machine.description import struct_page_overhead
 from app.machine.entry.system import numbers
 from app.machine.machine import Machine
+from app.machine.parts import accounts, shape
 from app.machine.profiles import MAX_CPUS, MIB, PROFILES, Profile
 from app.machine.vocabulary import SYSCTLS
 from app.mm import slab_common, sysctl, vmalloc, vmstat, wmarks
@@ -74,7 +75,7 @@ def start(param: BootParam, memory: MemoryMap) -> Machine:
     zones = free_area_init(param.arch, memory, param.movablecore >> PAGE_SHIFT, param.cpus)
     cpu_node = [cpu % param.nodes for cpu in range(param.cpus)]
     nodes = build_all_zonelists(zones, param.nodes, cpu_node)
-    model = loading.memory_model(param.arch, param.cpus, param.nodes, zones, memory.max_low_pfn)
+    model = shape.memory_model(param.arch, param.cpus, param.nodes, zones, memory.max_low_pfn)
     m = Machine(model, zones, nodes)
     bootparam.apply(m, param)
     if param.lecture:
@@ -86,7 +87,7 @@ def start(param: BootParam, memory: MemoryMap) -> Machine:
     free_initmem(m, memory)
     # The allocator gets its memory by having each frame freed to it once.
     vmstat.count_vm_events(m, "pgfree", sum(zone.managed_pages for zone in m.zones))
-    m.reserved_pages = invariants.reserved_pages(m)
+    m.reserved_pages = accounts.reserved_pages(m)
     return m
 
 

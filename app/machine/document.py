@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from typing import Any, Final, NoReturn
+from typing import Any, ClassVar, Final, NoReturn
 
 from app.errors import BadArgument, Location
 
@@ -37,6 +37,9 @@ class Document:
     """A JSON value with the place where it stands."""
 
     __slots__ = ("loc", "value")
+
+    # Whether it is known to be what this program has written.
+    trusted: ClassVar[Bool] = False
 
     def __init__(self, value: Any, loc: Location = ()) -> None:
         self.value = value
@@ -139,3 +142,11 @@ class Document:
         if not isinstance(self.value, bool):
             self.fault("true or false")
         return self.value
+
+
+class Trusted(Document):
+    """A document that this program has written, and that is known to be unchanged."""
+
+    __slots__ = ()
+
+    trusted = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from app.errors import NoRoom, TaskBlocked
-from app.machine import changes, description, dump, state
+from app.machine import changes, description, dump
 from app.machine.calls import Call
 from app.machine.entry import describe, limits
 from app.machine.outcome import Outcome
@@ -106,7 +106,7 @@ class Machine(Kernel):
 
     def state(self) -> dict[str, Any]:
         """The dump in the form in which it is kept, for `boot.restore`: quick to write and to read."""
-        return state.save(self)
+        return dump.state(self)
 
     def counters(self) -> dict[str, list[int]]:
         """Per zone: free frames, free frames as watermark checks see them, frames on CPU 0's lists."""

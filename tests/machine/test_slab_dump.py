@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from app.errors import BadArgument
-from app.machine import loading, slab_dump, slab_views
+from app.machine import loading, slab_views
+from app.machine.parts import slabs as slabs_part
 from tests.support.slab_machines import Caller, first_state, fresh
 
 
@@ -107,10 +108,10 @@ def test_a_small_dump_does_not_describe_objects_without_number(monkeypatch: pyte
     state = first_state("plain-256M")
     loaded = loading.load(state)
     largest = max(sum(n.total_objects for n in s.node) for s in loaded.caches.values())
-    monkeypatch.setattr(slab_dump, "MAX_OBJECTS", largest)
+    monkeypatch.setattr(slabs_part, "MAX_OBJECTS", largest)
     with pytest.raises(BadArgument, match="in all caches together"):
         loading.load(state)
-    monkeypatch.setattr(slab_dump, "MAX_OBJECTS", 1)
+    monkeypatch.setattr(slabs_part, "MAX_OBJECTS", 1)
     with pytest.raises(BadArgument, match="no more after 1 objects of one cache"):
         loading.load(state)
 

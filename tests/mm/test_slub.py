@@ -10,8 +10,9 @@ from typing import Any
 
 import pytest
 
-from app.machine import dump, loading, slab_dump, slub_validate
+from app.machine import dump, loading
 from app.machine.machine import Machine
+from app.machine.parts import slabs as slabs_part
 from app.mm import slab, slab_common, slub, slub_layout
 from app.recording import Replay
 from tests.support.slab_machines import RECORDINGS, Caller, first_state, fresh, reloaded, text
@@ -158,7 +159,7 @@ def test_shuffled_slabs_agree_to_the_object_from_their_start_on(
 @pytest.mark.parametrize("machine", ["plain-256M", "x64-1G", "i386-2G"])
 def test_a_recorded_state_is_written_as_it_was_read(machine: str) -> None:
     state = first_state(machine)
-    assert json.dumps(slab_dump.dump_caches(loading.load(state))) == json.dumps(state["caches"])
+    assert json.dumps(slabs_part.dump_caches(loading.load(state))) == json.dumps(state["caches"])
 
 
 # -- the five places -----------------------------------------------------------------------------------------
@@ -235,7 +236,7 @@ def test_a_node_is_kept_to() -> None:
     # The slab of the other node was taken from the CPU and stands on its node's list.
     assert list(s.node[0].partial.values()) == [near_slab]
     assert s.cpu_slab[0].slab is far_slab
-    assert slub_validate.validate_slabs(caller.m) == []
+    assert slabs_part.verify(caller.m) == []
 
 
 @pytest.mark.parametrize(
@@ -263,7 +264,7 @@ def test_a_slab_that_its_cpu_gives_up_goes_where_it_will_be_used_next(
     slub.flush_slab(caller.m, s, c)
     partial = list(s.node[0].partial.values())
     assert (partial.index(own) if own in partial else None) == place
-    assert slub_validate.validate_slabs(caller.m) == []
+    assert slabs_part.verify(caller.m) == []
 
 
 def test_where_large_blocks_are_gone_slabs_are_small(plain: Caller) -> None:
@@ -316,7 +317,7 @@ def test_no_object_has_two_users(plain: Caller) -> None:
             live[address] = size
     document = json.loads(json.dumps(dump.dump(plain.m)))
     again = loading.load(document)
-    assert slub_validate.validate_slabs(again) == []
+    assert slabs_part.verify(again) == []
     assert json.loads(json.dumps(dump.dump(again))) == document
 
 

@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 
 from app.machine import boot, parsing
-from app.machine.loading import memory_model
 from app.machine.machine import Machine
 from app.machine.outcome import Outcome
+from app.machine.parts.shape import memory_model
 from app.mm import wmarks
 from app.mm.mmzone import Zone
 from app.mm.zonelists import build_all_zonelists

@@ -647,7 +647,7 @@ WATERMARKS: Final = (
     ),
     Mutation(
         14,
-        "machine/loading.py",
+        "machine/parts/origin.py",
         "    m.taint = machine.get(",
         "    from app.mm import wmarks\n\n    wmarks.setup_per_zone_wmarks(m)\n    m.taint = machine.get(",
         "a loaded machine keeps the dump's values",

@@ -7,11 +7,12 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
-from app.machine import dump, loading, slub_validate
+from app.machine import dump, loading
 from app.machine.calls import Named
 from app.machine.machine import Machine
 from app.machine.outcome import Outcome
 from app.machine.parsing import parse
+from app.machine.parts import slabs
 from app.mm import slab
 from app.recording import Replay, add_part
 
@@ -54,7 +55,7 @@ class Caller:
         if named is not None:
             assert outcome.named is not None
             self.names[named] = outcome.named
-        assert slub_validate.validate_slabs(self.m) == []
+        assert slabs.verify(self.m) == []
         return outcome
 
     def kmalloc(self, size: int, flags: Any = "GFP_KERNEL", **more: Any) -> int:

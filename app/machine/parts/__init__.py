@@ -1,1 +1,46 @@
-"""The parts of a machine's state: how each is written into a dump and read from one."""
+"""The parts of a machine's state, each with how it is written, read and checked.
+
+To add a part: a module here with its `PART`, and its place in the list. Parts are written and read in this
+order, so a part may use those before it.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.machine.parts import (
+    accounts,
+    counters,
+    frames,
+    log,
+    origin,
+    page_tables,
+    pages,
+    pcp,
+    pkmap,
+    settings,
+    shape,
+    slabs,
+    tasks,
+    vmap,
+    zones,
+)
+from app.machine.parts.part import Part
+
+PARTS: Final[tuple[Part, ...]] = (
+    shape.PART,
+    zones.PART,
+    pcp.PART,
+    settings.PART,
+    origin.PART,
+    pages.PART,
+    slabs.PART,
+    vmap.PART,
+    page_tables.PART,
+    frames.PART,
+    tasks.PART,
+    pkmap.PART,
+    counters.PART,
+    log.PART,
+    accounts.PART,
+)

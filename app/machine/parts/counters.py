@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from app.machine.document import Document
+from app.machine.parts.part import Dump, Part
 from app.mm.vmstat_text import VM_EVENTS, names
 
 if TYPE_CHECKING:
-    from app.mm.kernel import Kernel
+    from app.machine.document import Document
+    from app.machine.machine import Machine
+MAX_EVENTS: Final = 1 << 63
 
 
-def dump_vmstat(m: Kernel) -> dict[str, Any]:
+def dump(m: Machine, doc: Dump) -> None:
     """The counters that are kept and not worked out."""
-    return {
+    doc["vmstat"] = {
         "vm_events": dict(sorted(m.vm_events.items())),
         "zones": [
             [zone.nr_alloc, zone.pgalloc, zone.numa_miss, zone.numa_foreign, zone.numa_other]
@@ -23,8 +25,9 @@ def dump_vmstat(m: Kernel) -> dict[str, Any]:
     }
 
 
-def load_vmstat(m: Kernel, doc: Document) -> None:
+def load(m: Machine, root: Document) -> None:
     """The counters of a dump; a recording has none, so they count from there."""
+    doc = root.get("vmstat", {})
     known = names(m, VM_EVENTS)
     for name, value in doc.get("vm_events", {}).items():
         if name not in known:
@@ -40,4 +43,4 @@ def load_vmstat(m: Kernel, doc: Document) -> None:
             node.nr_large_kmalloc = nr_pages
 
 
-MAX_EVENTS: Final = 1 << 63
+PART: Final = Part("counters", dump, load)

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Final
 
-from app.machine.document import Document
-from app.mm.page import PAGEFLAGS_MASK, StrayPage
+from app.machine.parts.part import Dump, Part
+from app.mm import page_ref
+from app.mm.page import PAGEFLAGS_MASK, PG_reserved, StrayPage
 
 if TYPE_CHECKING:
-    from app.mm.kernel import Kernel
-MAX_FRAMES = 1_000_000
-INT_MAX = (1 << 31) - 1
+    from collections.abc import Iterator
+
+    from app.machine.document import Document
+    from app.machine.machine import Machine
+
+MAX_FRAMES: Final = 1_000_000
+INT_MAX: Final = (1 << 31) - 1
 
 
-def dump_frames(m: Kernel) -> dict[str, Any]:
+def dump(m: Machine, doc: Dump) -> None:
     """`stray`: `[pfn, count, flags]`; `pieces`: `[first frame of a piece, first frame of its block]`."""
-    return {
-        "stray": [[pfn, stray.refcount, stray.flags] for pfn, stray in sorted(m.stray.items())],
-        "pieces": [[pfn, first] for pfn, first in sorted(m.pieces.items())],
-    }
+    doc["stray"] = [[pfn, stray.refcount, stray.flags] for pfn, stray in sorted(m.stray.items())]
+    doc["pieces"] = [[pfn, first] for pfn, first in sorted(m.pieces.items())]
 
 
-def load_frames(m: Kernel, doc: Document) -> None:
-    """Inverse of `dump_frames`; the blocks in use must have been read before."""
+def load(m: Machine, doc: Document) -> None:
+    """Inverse of `dump`; the blocks in use must have been read before."""
     for entry in doc.get("stray", []).list(MAX_FRAMES):
         pfn, refcount, flags = entry.list(3, exactly=3)
         frame = load_pfn(m, pfn)
@@ -37,9 +40,20 @@ def load_frames(m: Kernel, doc: Document) -> None:
         m.pieces[frame] = load_pfn(m, first)
 
 
-def load_pfn(m: Kernel, doc: Document) -> int:
+def load_pfn(m: Machine, doc: Document) -> int:
     """A frame of this machine."""
     pfn = doc.int(0, m.model.spans[-1][1])
     if not m.model.pfn_valid(pfn):
         doc.fault("a page frame of this machine")
     return pfn
+
+
+def verify(m: Machine) -> Iterator[str]:
+    """Frames with a record of their own: not first of a block, and with something to say."""
+    for pfn, stray in m.stray.items():
+        usual = (1, PG_reserved) if page_ref.is_reserved(m, pfn) else (0, 0)
+        if pfn in m.pages or (stray.refcount, stray.flags) == usual:
+            yield f"frame {pfn:#x} has a record of its own and needs none"
+
+
+PART: Final = Part("frames", dump, load, verify)

@@ -3,41 +3,45 @@
 from __future__ import annotations
 
 import re
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
-from app.machine.document import Document
 from app.machine.parts.frames import load_pfn
+from app.machine.parts.part import Dump, Part
+from app.mm import page_ref
+from app.mm.page import PG_locked, PG_waiters
 from app.mm.sched import FIRST_PID, INIT_PID, Task
 
 if TYPE_CHECKING:
-    from app.mm.kernel import Kernel
+    from collections.abc import Iterator
+
+    from app.machine.document import Document
+    from app.machine.machine import Machine
+
 MAX_TASKS: Final = 512
 PID_MAX: Final = 1 << 40
 MAX_SEQ: Final = 1 << 53
 NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
 
 
-def dump_tasks(m: Kernel) -> dict[str, Any]:
+def dump(m: Machine, doc: Dump) -> None:
     """The tasks, the queue of the page locks in its order, and who took which lock."""
-    return {
-        "tasks": [
-            {
-                "name": task.name,
-                "pid": task.pid,
-                "waiting_for": task.waiting_for,
-                "since": task.since,
-                "exclusive": task.exclusive,
-            }
-            for task in m.tasks.values()
-        ],
-        "last_pid": m.last_pid,
-        "page_waiters": list(m.page_waiters),
-        "lock_holders": [[pfn, pid] for pfn, pid in sorted(m.lock_holders.by_frame.items())],
-    }
+    doc["tasks"] = [
+        {
+            "name": task.name,
+            "pid": task.pid,
+            "waiting_for": task.waiting_for,
+            "since": task.since,
+            "exclusive": task.exclusive,
+        }
+        for task in m.tasks.values()
+    ]
+    doc["last_pid"] = m.last_pid
+    doc["page_waiters"] = list(m.page_waiters)
+    doc["lock_holders"] = [[pfn, pid] for pfn, pid in sorted(m.lock_holders.by_frame.items())]
 
 
-def load_tasks(m: Kernel, doc: Document) -> None:
-    """Inverse of `dump_tasks`; a recording has only the first task."""
+def load(m: Machine, doc: Document) -> None:
+    """Inverse of `dump`; a recording has only the first task."""
     m.last_pid = doc.get("last_pid", FIRST_PID).int(FIRST_PID, PID_MAX)
     pids = {}
     for entry in doc.get("tasks", []).list(MAX_TASKS):
@@ -56,7 +60,7 @@ def load_tasks(m: Kernel, doc: Document) -> None:
         m.lock_holders.take(load_pfn(m, pfn), pid.int(1, PID_MAX))
 
 
-def load_task(m: Kernel, doc: Document) -> Task:
+def load_task(m: Machine, doc: Document) -> Task:
     """One task."""
     name = doc["name"].str()
     if NAME.fullmatch(name) is None or (name in m.tasks and name != "init"):
@@ -67,3 +71,43 @@ def load_task(m: Kernel, doc: Document) -> Task:
     task.since = doc["since"].int(0, MAX_SEQ)
     task.exclusive = doc["exclusive"].bool()
     return task
+
+
+def verify(m: Machine) -> Iterator[str]:
+    """Tasks, the queues in which they sleep, and the page locks."""
+    yield from task_faults(m)
+    yield from lock_faults(m)
+
+
+def task_faults(m: Machine) -> Iterator[str]:
+    """Tasks against the queues in which they sleep."""
+    if "init" not in m.tasks:
+        yield "there is no init"
+    pids = {task.pid for task in m.tasks.values()}
+    if len(pids) != len(m.tasks):
+        yield "two tasks have one pid"
+    for name, task in m.tasks.items():
+        asleep = (name in m.page_waiters) + (name in m.pkmap.waiters)
+        if task.name != name or asleep != (task.waiting_for is not None):
+            yield f"task {name} stands in {asleep} queues, and waits for {task.waiting_for}"
+    for name in (*m.page_waiters, *m.pkmap.waiters):
+        if name not in m.tasks:
+            yield f"{name} sleeps and is no task"
+
+
+def lock_faults(m: Machine) -> Iterator[str]:
+    """Page locks: who is known to have one, and that nobody sleeps on a page that is not locked.
+
+    Without DEBUG_VM a locked page can be freed and its flags forgotten; whoever waits then waits for ever.
+    """
+    for pfn in m.lock_holders:
+        if not page_ref.page_flags(m, pfn) & PG_locked:
+            yield f"frame {pfn:#x} has somebody who locked it, but no lock"
+    if m.debug:
+        for name, task in m.page_waiters.items():
+            pfn = task.waiting_for or 0
+            if page_ref.page_flags(m, pfn) & (PG_locked | PG_waiters) != PG_locked | PG_waiters:
+                yield f"{name} waits for the lock of frame {pfn:#x}, which is not locked or does not know"
+
+
+PART: Final = Part("tasks", dump, load, verify)

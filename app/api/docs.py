@@ -115,6 +115,7 @@ MACHINE: Final[Doc] = {
         "debug": {"type": "boolean"},
         "transparent_hugepage": {"type": "string"},
         "sysctl": {"type": "object"},
+        "rules": {"type": "integer", "minimum": 1},
         "dump": {"type": "object"},
     },
     "additionalProperties": False,

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.errors import BadArgument
-from app.machine import bootparam, loading, parsing
+from app.machine import bootparam, loading, parsing, ruleset
 from app.machine.bootparam import BootParam
 from app.machine.description import struct_page_overhead
 from app.machine.entry.system import numbers
@@ -33,26 +33,35 @@ MAX_LOW_PFN: Final = {"x86_64": 1 << 34, "i386": 0x36FFE}
 LECTURE_LOW_PFN: Final = 0x38000
 
 
-def boot(doc: Mapping[str, Any]) -> Machine:
+def boot(doc: Mapping[str, Any], *, kept: bool = False) -> Machine:
     """A machine as the HTTP API describes one. Raises BadArgument with the place of each field at fault.
 
-    doc: `profile` with overrides, or `dump` alone. All frames that the kernel does not keep are free.
+    doc: `profile` with overrides, or `dump` alone. All frames that the kernel does not keep are free. kept:
+    it was booted from this before, and is to become what it was, whatever new machines have by now.
     """
     if "dump" in doc:
         others = [str(key) for key in doc if key != "dump"]
         if others:
             raise BadArgument.at(others[0], "a dump says everything itself; give nothing beside it")
-        return load(doc["dump"])
-    param = bootparam.parse(doc)
+        return load(doc["dump"], ruleset.FIRST if kept else None)
+    param = bootparam.parse(doc, kept=kept)
     memory = map_of(param)
     m = start(param, memory)
     write_settings(m, param.sysctl)
     return m
 
 
-def load(document: Any) -> Machine:
-    """A machine from a dump or a recording. Raises BadArgument with places under `dump`."""
-    return loading.load(document)
+def load(document: Any, rules: int | None = None) -> Machine:
+    """A machine from a dump or a recording. Raises BadArgument with places under `dump`.
+
+    rules: of one that does not name its rule set; today's by default.
+    """
+    return loading.load(document, ruleset.TODAY if rules is None else rules)
+
+
+def description(m: Machine) -> dict[str, Any]:
+    """What a machine was booted from, complete: the same again, however defaults change."""
+    return m.config | {"rules": m.rules}
 
 
 def restore(document: Mapping[str, Any]) -> Machine:
@@ -163,6 +172,7 @@ def profile_view(profile: Profile) -> dict[str, Any]:
             "transparent_hugepage": list(bootparam.THP_MODES),
             **{switch: [True, False] for switch in ("lecture", "pcp", "mobility", "debug")},
             "sysctl": list(SYSCTLS),
+            "rules": {"min": ruleset.FIRST, "max": ruleset.TODAY},
         },
         "struct_page_bytes": SIZEOF_PAGE[profile.arch],
         "struct_page_overhead": struct_page_overhead(profile.memory),

@@ -12,6 +12,7 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from app.errors import BadArgument, Faults
+from app.machine import ruleset
 from app.machine.document import Document
 from app.machine.profiles import DEFAULT_PROFILE, GIB, KIB, MAX_CPUS, MIB, PROFILES, TIB, Profile
 
@@ -28,7 +29,8 @@ class BootParam:
     """A machine's parameters, complete and checked; the session keeps them.
 
     memory, movablecore: bytes. lecture: the lecture's view, which turns pcp, mobility and the watermark
-    boost off unless they are given. sysctl: settings written once the machine runs.
+    boost off unless they are given. sysctl: settings written once the machine runs. rules: see
+    `app.machine.ruleset`.
     """
 
     profile: str
@@ -42,6 +44,7 @@ class BootParam:
     debug: bool
     transparent_hugepage: str
     sysctl: dict[str, int | str]
+    rules: int
 
     @property
     def arch(self) -> str:
@@ -53,10 +56,16 @@ class BootParam:
         return asdict(self)
 
 
-def parse(doc: Mapping[str, Any]) -> BootParam:
+# What a description that was kept before a field existed has meant. A new boot switch has its line here, so
+# that old sessions stay without what it brings; a new machine has the default of `parse`.
+BEFORE: Final[Mapping[str, Any]] = {"rules": ruleset.FIRST}
+
+
+def parse(doc: Mapping[str, Any], *, kept: bool = False) -> BootParam:
     """Check a description of a machine and complete it with the profile's defaults.
 
-    Raises BadArgument with a fault for each field that cannot be accepted.
+    kept: it is that of a machine that was booted before. Raises BadArgument with a fault for each field that
+    cannot be accepted.
     """
     name = doc.get("profile", DEFAULT_PROFILE)
     if not isinstance(name, str) or name not in PROFILES:
@@ -78,7 +87,10 @@ def parse(doc: Mapping[str, Any]) -> BootParam:
         "debug": True,
         "transparent_hugepage": "never",
         "sysctl": {},
+        "rules": ruleset.TODAY,
     }
+    if kept:
+        values.update(BEFORE)
     for key, value in doc.items():
         if key in values:
             try:
@@ -104,6 +116,7 @@ def check_fitting(values: Mapping[str, Any]) -> None:
 def apply(m: Machine, param: BootParam) -> None:
     """Set the switches of a new machine; the rest of the parameters is in its zones."""
     m.config = param.as_json()
+    m.rules = m.config.pop("rules")
     m.debug = param.debug
     m.page_group_by_mobility_disabled = not param.mobility
     m.boot_pagesets = not param.pcp
@@ -116,7 +129,7 @@ def load(m: Machine, doc: Document) -> None:
         doc.fault("an object")
     if doc.value:
         try:
-            apply(m, parse(doc.value))
+            apply(m, parse(doc.value, kept=True))
         except BadArgument as error:
             raise error.under(*doc.loc) from None
 
@@ -190,6 +203,13 @@ def check_thp(value: Any, profile: Profile) -> str:
     return value
 
 
+def check_rules(value: Any, profile: Profile) -> int:
+    """A rule set that this program knows."""
+    if type(value) is not int or not ruleset.FIRST <= value <= ruleset.TODAY:
+        raise BadArgument.at((), f"a rule set from {ruleset.FIRST} to {ruleset.TODAY}")
+    return value
+
+
 def check_profile(value: Any, profile: Profile) -> str:
     """Already looked up."""
     return profile.name
@@ -207,4 +227,5 @@ FIELDS: Final[dict[str, Callable[[Any, Profile], Any]]] = {
     "debug": switch,
     "transparent_hugepage": check_thp,
     "sysctl": check_sysctl,
+    "rules": check_rules,
 }

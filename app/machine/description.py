@@ -41,6 +41,7 @@ def describe(m: Machine) -> dict[str, Any]:
         "pcp": not m.boot_pagesets,
         "mobility": not m.page_group_by_mobility_disabled,
         "debug": m.debug,
+        "rules": m.rules,
         "sysctl": sysctl.current(m),
         "tiny": tiny,
         "note": tiny,

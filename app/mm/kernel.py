@@ -35,8 +35,8 @@ class Kernel:
         "kmalloc_caches", "last_pid", "lines", "live_objects", "lock_holders", "log", "log_bytes", "lost",
         "lowmem_reserve_ratio", "min_free_kbytes", "model", "nodes", "page_group_by_mobility_disabled",
         "page_waiters", "pages", "pause", "percpu_pagelist_high_fraction", "pieces", "pkmap",
-        "purge_at_vfree", "seq", "shrinkers", "slabs", "stray", "taint", "task", "tasks", "trace", "verdict",
-        "vm_events", "vmap", "warned", "watermark_boost_factor", "watermark_scale_factor", "woken",
+        "purge_at_vfree", "rules", "seq", "shrinkers", "slabs", "stray", "taint", "task", "tasks", "trace",
+        "verdict", "vm_events", "vmap", "warned", "watermark_boost_factor", "watermark_scale_factor", "woken",
         "zone_index", "zone_spans", "zones",
     )  # fmt: skip
 
@@ -54,6 +54,8 @@ class Kernel:
         # Zones from the top, where most requests are served first.
         self.zone_spans = sorted(((z.start_pfn, z.end_pfn, z) for z in zones), key=lambda span: -span[0])
         self.debug = True
+        # Which corrected answers this kernel gives (app.machine.ruleset).
+        self.rules = 1
         self.page_group_by_mobility_disabled = False
         # Settings of /proc/sys/vm (app.mm.sysctl).
         self.min_free_kbytes = 0

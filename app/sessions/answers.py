@@ -9,9 +9,17 @@ from typing import Any, Generic, NamedTuple, Self, TypeVar
 
 from pydantic_core import from_json, to_json
 
+from app.machine import ruleset
 from app.store.sessions import SessionRow
 
 T = TypeVar("T")
+
+
+def described(machine: str) -> dict[str, Any]:
+    """A session's machine as it is answered; rows from before there were rule sets do not name theirs."""
+    found: dict[str, Any] = json.loads(machine)
+    found.setdefault("rules", ruleset.FIRST)
+    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +48,7 @@ class SessionInfo:
             id=row.id,
             name=row.name,
             seq=row.seq,
-            machine=json.loads(row.machine),
+            machine=described(row.machine),
             origin=None if row.origin_id is None else {"id": row.origin_id, "seq": row.origin_seq},
             owner=row.owner,
             created=row.created,

@@ -16,6 +16,7 @@ from pydantic_core import from_json
 
 from app import slicedjson
 from app.errors import BadArgument, Fault
+from app.machine import ruleset
 from app.machine.calltext import Malformed
 from app.machine.machine import Machine
 from app.sessions import naming, opening
@@ -38,6 +39,8 @@ BY_LENGTH: Final = 100
 HEADER: Final = frozenset(
     ("kmemlab", "kind", "engine", "name", "machine", "created", "origin", "start", "seq")
 )
+# What is missing in older files.
+ADDED: Final = frozenset(("rules",))
 START: Final = frozenset(("boot", "state"))
 
 
@@ -164,10 +167,13 @@ def read_header(line: dict[str, Any]) -> Document:
     if line.get("kmemlab") not in (FORMAT, WITH_LISTS) or line.get("kind") != "session":
         raise wrong(1, f'no exported session: it begins with {{"kmemlab": {FORMAT}, "kind": "session", …}}')
     starts = START & set(line)
-    if set(line) - START != HEADER or len(starts) != 1:
+    if set(line) - START - ADDED != HEADER or len(starts) != 1:
         raise wrong(1, f"the members are {', '.join(sorted(HEADER))} and one of boot and state")
     start, seq = (integer(line[key], key, 0) for key in ("start", "seq"))
     engine = integer(line["engine"], "engine", 1)
+    rules = integer(line.get("rules", ruleset.FIRST), "rules", ruleset.FIRST)
+    if rules > ruleset.TODAY:
+        raise wrong(1, f"rules: up to {ruleset.TODAY}; the file was made by a newer version of kmemlab")
     if not isinstance(line["name"], str):
         raise wrong(1, "name: a string")
     if seq < start:
@@ -176,13 +182,15 @@ def read_header(line: dict[str, Any]) -> Document:
     try:
         name = naming.checked(line["name"])
         if "state" in line:
-            machine = opening.build({"dump": line["state"]})
+            machine = opening.build({"dump": line["state"]}, kept=True)
         elif not isinstance(boot, dict) or "dump" in boot:
             raise wrong(1, "boot: a profile with overrides")
         else:
-            machine = opening.build(boot)
+            machine = opening.build(boot, kept=True)
     except BadArgument as error:
         raise error if error.faults[0].loc[:1] == ("line",) else under_line(error, 1) from None
+    if machine.rules != rules:
+        raise wrong(1, f"rules: {machine.rules}, as the machine has it that the session starts from")
     return Document(name, engine, start, seq, boot, machine, Rewinds(start), form=line["kmemlab"])
 
 

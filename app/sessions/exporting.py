@@ -14,6 +14,7 @@ from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json, to_json
 
+from app.machine import ruleset
 from app.sessions import blocklists, queries, snapshots
 from app.sessions.access import Principal, Right
 from app.sessions.errors import NotFound
@@ -107,9 +108,11 @@ def header(store: Store, row: SessionRow) -> dict[str, Any]:
         "seq": row.seq,
     }
     if row.boot is not None:
-        return {**head, "boot": json.loads(row.boot)}
+        document = json.loads(row.boot)
+        return {**head, "rules": document.get("rules", ruleset.FIRST), "boot": document}
     with store.reading() as db:
         state = states.at(db, row.id, row.start)
     if state is None:
         raise NotFound("session", row.id)
-    return {**head, "state": snapshots.decode(state).dump()}
+    machine = snapshots.decode(state)
+    return {**head, "rules": machine.rules, "state": machine.dump()}

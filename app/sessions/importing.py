@@ -17,6 +17,7 @@ from typing import IO, Final
 from pydantic_core import to_json
 
 from app.collector import gc_paused
+from app.machine import boot
 from app.machine.calls import Named
 from app.machine.machine import ENGINE
 from app.sessions import blocklists, exported, naming, queries, snapshots
@@ -59,7 +60,7 @@ def prepare(store: Store, file: IO[bytes], owner: str, limits: exported.Limits) 
         created=now(),
         engine=ENGINE,
         machine=to_json(description).decode(),
-        boot=None if document.boot is None else to_json(document.boot).decode(),
+        boot=None if document.boot is None else to_json(boot.description(document.machine)).decode(),
         origin_id=None,
         origin_seq=None,
         start=document.start,

@@ -23,15 +23,18 @@ from app.store.sessions import SessionRow
 log = logging.getLogger(__name__)
 
 
-def build(document: Mapping[str, Any]) -> Machine:
-    """A machine as the API describes one: a profile with overrides, or a dump. Raises BadArgument."""
+def build(document: Mapping[str, Any], *, kept: bool = False) -> Machine:
+    """A machine as the API describes one: a profile with overrides, or a dump. Raises BadArgument.
+
+    kept: it is that of a session that began earlier.
+    """
     if "dump" not in document:
-        return boot.boot(document)
+        return boot.boot(document, kept=kept)
     others = [key for key in document if key != "dump"]
     if others:
         raise BadArgument.at(others[0], "a dump says everything itself; give nothing beside it")
     with gc_paused():
-        return boot.load(document["dump"])
+        return boot.boot(document, kept=kept)
 
 
 def reopen(db: Connection, session_id: str, at: int | None = None) -> Live:
@@ -102,4 +105,4 @@ def _machine(db: Connection, row: SessionRow, seq: int) -> Machine | None:
             return None
     if row.boot is None:
         raise LookupError(f"session {row.id}: the state it started from is gone")
-    return boot.boot(json.loads(row.boot))
+    return boot.boot(json.loads(row.boot), kept=True)

@@ -19,6 +19,7 @@ from pydantic_core import from_json, to_json
 
 from app.collector import gc_paused
 from app.errors import BadArgument
+from app.machine import boot
 from app.machine.calls import Named
 from app.machine.entry import CALLS
 from app.machine.machine import ENGINE, Machine
@@ -198,7 +199,7 @@ class Sessions:
             created=created,
             engine=ENGINE,
             machine=to_json(description).decode(),
-            boot=to_json(machine).decode() if state is None else None,
+            boot=to_json(boot.description(built)).decode() if state is None else None,
             origin_id=None,
             origin_seq=None,
             start=0,

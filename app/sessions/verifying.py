@@ -95,7 +95,7 @@ def start_of(store: Store, row: SessionRow) -> Machine:
     if row.boot is None and state is None:
         raise _Wrong("the state it starts from is gone")
     try:
-        return boot.boot(from_json(row.boot or "")) if state is None else snapshots.decode(state)
+        return boot.boot(from_json(row.boot or ""), kept=True) if state is None else snapshots.decode(state)
     except Exception as error:  # a state is trusted, since its hash is right: it may be anything
         raise _Wrong(f"what it starts from cannot be read: {error!r}") from error
 

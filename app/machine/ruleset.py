@@ -1,0 +1,20 @@
+"""Which rule set a machine follows.
+
+A rule set is what this program answers, as far as it has corrected itself. A machine keeps the one with which
+it was begun, and its session's journal, exports, dumps and copies carry it: so a correction never changes
+what an old journal answers when it is replayed. Kernel functions ask `m.rules`:
+
+    if m.rules >= 2:  # the kernel counts the guard page; rule set 1 did not
+
+To correct an answer: raise `TODAY`, name the correction here, and leave the old answer behind such a
+question. A corrected text needs no rule set: rows that are stored keep theirs.
+
+    1  what sessions were begun with that do not say
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+FIRST: Final = 1
+TODAY: Final = 1

@@ -53,23 +53,24 @@ class Machine(Kernel):
         spec = call.spec
         self.check(call, spec)
         name = call.task
-        self.seq, self.cpu, self.task, self.context = seq, call.cpu, name, call.context
-        self.caller = (name, seq)
-        self.verdict, self.lines, self.woken = "ok", [], []
-        mentions = self.changed = []
-        self.bad_pages, self.alloc_warned, self.freed = 0, False, -1
+        changed, current = self.changed, self.current
+        current.seq, current.cpu, current.task, current.context = seq, call.cpu, name, call.context
+        current.caller = (name, seq)
+        mentions = changed.frames = []
+        current.verdict, current.lines, current.woken = "ok", [], []
+        current.bad_pages, current.alloc_warned, current.freed = 0, False, -1
         if name not in self.tasks:
             sched.new_task(self, name)
-        outcome = Outcome(call, self.lines, mentions)
+        outcome = Outcome(call, current.lines, mentions)
         try:
             spec.make(self, call, outcome)
         except printk.Oops:
             outcome.ret = None
             describe.victim(self, call, outcome)
-        outcome.verdict = self.verdict
-        if self.woken:
-            outcome.woken = self.woken
-        self.changed = None
+        outcome.verdict = current.verdict
+        if current.woken:
+            outcome.woken = current.woken
+        changed.frames = []
         if self.stray:
             mentions += changes.locked_ones(mentions, self.stray)
         if self.frame_states is not None and not self.frame_states.follow(mentions):

@@ -154,7 +154,7 @@ def free_one_page(
     into is already half free: then it goes to the tail, in the hope that the other half comes back before
     this one is taken. to_tail: it goes there in any case (FPI_TO_TAIL).
     """
-    mod_zone_freepage_state(zone, m.cpu, 1 << order)
+    mod_zone_freepage_state(zone, m.current.cpu, 1 << order)
     buddy = zone.buddy
     buddy_pfn = 0
     first, first_order = pfn, order
@@ -204,8 +204,7 @@ def expand(m: Kernel, zone: Zone, pfn: int, low: int, high: int, migratetype: in
     while high > low:
         high -= 1
         add_to_free_list(zone, pfn + (1 << high), high, migratetype)
-        if changed is not None:
-            changed.append((pfn + (1 << high), 1 << high, "free"))
+        changed.frame(pfn + (1 << high), 1 << high, "free")
         if m.trace is not None:
             m.trace.buddy.half(pfn + (1 << high), high)
 

@@ -43,7 +43,7 @@ def trylock_page(m: Kernel, pfn: int) -> bool:
         m.trace.filemap.trylock(folio, taken=not locked)
     if locked:
         return False
-    take(m, folio, m.tasks[m.task])
+    take(m, folio, m.tasks[m.current.task])
     return True
 
 
@@ -61,7 +61,7 @@ def wait_bit(m: Kernel, folio: int, *, exclusive: bool) -> None:
     task that could sleep: every kernel reports that, and here the caller comes back without the lock.
     """
     page_ref.change_flags(m, folio, set=PG_waiters)
-    if m.context == "process":
+    if m.current.context == "process":
         wait.sleep_on_page(m, folio, exclusive=exclusive)
         if m.trace is not None:
             m.trace.filemap.queued(folio, wait.page_waiters(m, folio), exclusive=exclusive)
@@ -125,12 +125,10 @@ def mention(m: Kernel, folio: int) -> None:
 
     The lock of a block's first frame shows on the whole block, and so on a tail that is unlocked under it.
     """
-    if m.changed is None:
-        return
     block = page_ref.block_of(m, folio)
     frames = 1 << block.order if block is not None and block.pfn == folio else 1
     state = page_ref.state_of(m, folio) if block is None else block.shown
-    m.changed.append((folio, frames, "locked" if is_locked(m, folio) else state))
+    m.changed.frame(folio, frames, "locked" if is_locked(m, folio) else state)
 
 
 # -- what the kernel does not know -----------------------------------------------------------------

@@ -192,7 +192,7 @@ def rmqueue_buddy(m: Kernel, zone: Zone, order: int, alloc_flags: int, migratety
             pfn = buddy.rmqueue_smallest(m, zone, order, MIGRATE_HIGHATOMIC)
         if pfn is None:
             return None
-        buddy.mod_zone_freepage_state(zone, m.cpu, -(1 << order))
+        buddy.mod_zone_freepage_state(zone, m.current.cpu, -(1 << order))
         if not m.stray or not page_check.check_new_pages(m, pfn, order):
             return pfn
 
@@ -208,7 +208,7 @@ def zone_statistics(m: Kernel, ac: AllocContext, zone: Zone, nr_account: int) ->
     if zone.nid != preferred_zone.nid:
         zone.numa_miss += nr_account
         preferred_zone.numa_foreign += nr_account
-    if zone.nid != m.cpu_node[m.cpu]:
+    if zone.nid != m.cpu_node[m.current.cpu]:
         zone.numa_other += nr_account
 
 
@@ -216,13 +216,12 @@ def prep_new_page(m: Kernel, pfn: int, order: int, gfp: int) -> None:
     """Hand a block to its new owner: count 1, and a compound page if asked for. Kernel: prep_new_page"""
     state = STATE_OF_MIGRATETYPE[(gfp >> 3) & 3]
     flags = PG_head if order and gfp & _COMP else 0
-    page = m.pages[pfn] = Page(pfn, order, flags, gfp, state, m.task, m.seq)
+    page = m.pages[pfn] = Page(pfn, order, flags, gfp, state, m.current.task, m.current.seq)
     if m.stray and pfn in m.stray:
         # The count is set anew; flags that a mistake has left are not cleared.
         page.flags |= m.stray.pop(pfn).flags
         state = page.shown
-    if m.changed is not None:
-        m.changed.append((pfn, 1 << order, state))
+    m.changed.frame(pfn, 1 << order, state)
 
 
 def reserve_highatomic_pageblock(m: Kernel, zone: Zone, pfn: int) -> None:

@@ -123,14 +123,14 @@ def flush_all_zero_pkmaps(m: Kernel) -> None:
 
 def wait_for_slot(m: Kernel, pfn: int) -> None:
     """Sleep until somebody unmaps a page. Outside process context nothing could wake the caller again."""
-    if m.context != "process":
+    if m.current.context != "process":
         printk.scheduling_while_atomic(m)
         return
-    task = m.tasks[m.task]
+    task = m.tasks[m.current.task]
     task.waiting_for = pfn
-    task.since = m.seq
-    m.pkmap.waiters = {m.task: pfn} | m.pkmap.waiters
-    m.verdict = "blocked"
+    task.since = m.current.seq
+    m.pkmap.waiters = {m.current.task: pfn} | m.pkmap.waiters
+    m.current.verdict = "blocked"
 
 
 @traced
@@ -169,4 +169,4 @@ def wake_up(m: Kernel) -> None:
             pkmap.waiters = {name: pfn} | pkmap.waiters
         else:
             m.tasks[name].waiting_for = None
-            m.woken.append(name)
+            m.current.woken.append(name)

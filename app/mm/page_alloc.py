@@ -67,9 +67,9 @@ def alloc_pages(m: Kernel, gfp: int, order: int, nid: int | None = None) -> int 
             m.trace.page_alloc.order_too_large(order, MAX_ORDER)
         warn_on_once_gfp(m, gfp, "mm/page_alloc.c:5634", "__alloc_pages")
         return None
-    if gfp & _DIRECT_RECLAIM and m.context != "process":
+    if gfp & _DIRECT_RECLAIM and m.current.context != "process":
         printk.might_sleep(m, "include/linux/sched/mm.h", 274)
-    ac = prepare_alloc_pages(m, gfp, m.cpu_node[m.cpu] if nid is None else nid)
+    ac = prepare_alloc_pages(m, gfp, m.cpu_node[m.current.cpu] if nid is None else nid)
     if ac.preferred_zone is None:
         pfn = None
     else:
@@ -215,14 +215,14 @@ def nopage(m: Kernel, gfp: int, order: int, ac: AllocContext) -> int | None:
     Kernel: __alloc_pages_slowpath nopage. One that may not fail and is large gets at the reserves at
     last; where even that does not help, the kernel tries for ever.
     """
-    if m.verdict in ("oom", "hang"):
+    if m.current.verdict in ("oom", "hang"):
         return None
     if gfp & gfp_masks.__GFP_NOFAIL:
         if gfp & _DIRECT_RECLAIM:
             warn_on_once_gfp(m, gfp, "mm/page_alloc.c:5383", "__alloc_pages_slowpath")
             pfn = get_page_from_freelist(m, gfp, order, ALLOC_CPUSET | ALLOC_MIN_RESERVE, ac)
             if pfn is None:
-                m.verdict = "hang"
+                m.current.verdict = "hang"
             return pfn
         warn_on_once_gfp(m, gfp, "mm/page_alloc.c:5367", "__alloc_pages_slowpath")
     printk.warn_alloc(m, gfp, f"page allocation failure: order:{order}")
@@ -247,7 +247,7 @@ def alloc_pages_bulk(m: Kernel, gfp: int, nid: int, nr_pages: int) -> list[int]:
     """
     if nr_pages == 1:
         return one_page(m, gfp, nid)
-    if gfp & _DIRECT_RECLAIM and m.context != "process":
+    if gfp & _DIRECT_RECLAIM and m.current.context != "process":
         printk.might_sleep(m, "include/linux/sched/mm.h", 274)
     ac = prepare_alloc_pages(m, gfp, nid)
     if m.trace is not None:
@@ -255,7 +255,7 @@ def alloc_pages_bulk(m: Kernel, gfp: int, nid: int, nr_pages: int) -> list[int]:
     zone = bulk_zone(m, gfp, nr_pages, ac)
     pages: list[int] = []
     if zone is not None:
-        per_cpu_pages = zone.pcp[m.cpu]
+        per_cpu_pages = zone.pcp[m.current.cpu]
         while len(pages) < nr_pages:
             pfn = pcp.take(m, zone, per_cpu_pages, 0, ac.migratetype, ALLOC_WMARK_LOW)
             if pfn is None:
@@ -377,13 +377,13 @@ def out_of_memory(m: Kernel, gfp: int, order: int, ac: internal.AllocContext) ->
     if pfn is not None or order > PAGE_ALLOC_COSTLY_ORDER:
         return pfn
     if not gfp & gfp_masks.__GFP_FS:
-        m.verdict = "hang"
+        m.current.verdict = "hang"
         if m.trace is not None:
             m.trace.page_alloc.may_oom(
                 "the OOM killer may not run without __GFP_FS: the request loops", "hang"
             )
         return None
-    m.verdict = "oom"
+    m.current.verdict = "oom"
     if m.trace is not None:
         m.trace.page_alloc.may_oom("no process can be killed", "oom")
     printk.oom(m, gfp, order)

@@ -164,10 +164,10 @@ def bad_page(m: Kernel, pfn: int, reason: str) -> None:
     still write to.
     """
     m.worsen("bug")
-    m.bad_pages += 1
-    if m.bad_pages > MAX_BAD_PAGES_OF_A_CALL:
+    m.current.bad_pages += 1
+    if m.current.bad_pages > MAX_BAD_PAGES_OF_A_CALL:
         return
-    printk.printk(m, f"BUG: Bad page state in process {m.task}  pfn:{pfn:05x}")
+    printk.printk(m, f"BUG: Bad page state in process {m.current.task}  pfn:{pfn:05x}")
     dump_page(m, pfn, reason)
     printk.print_modules(m)
     printk.dump_stack(m)
@@ -235,9 +235,8 @@ def bulkfree_pcp_prepare(m: Kernel, pfn: int, order: int) -> bool:
 def drop(m: Kernel, pfn: int, order: int) -> None:
     """Count a free block that is in no list any more as lost."""
     stray = m.stray.pop(pfn, None)
-    page = m.pages[pfn] = Page(pfn, order, 0, 0, "lost", m.task, m.seq)
+    page = m.pages[pfn] = Page(pfn, order, 0, 0, "lost", m.current.task, m.current.seq)
     page.refcount = stray.refcount if stray is not None else 0
     page.flags = stray.flags if stray is not None else 0
     m.lost += 1 << order
-    if m.changed is not None:
-        m.changed.append((pfn, 1 << order, page.shown))
+    m.changed.frame(pfn, 1 << order, page.shown)

@@ -167,9 +167,9 @@ def split(m: Kernel, block: Page, pfn: int) -> Page:
     half.private = block.private
     m.pages[upper] = half
     m.pieces[upper] = m.pieces.get(block.pfn, block.pfn)
-    if m.changed is not None and (block.flags | half.flags) & PG_locked:
+    if (block.flags | half.flags) & PG_locked:
         # A block shows the lock of its first frame: for this half, that is another frame now.
-        m.changed.append((upper, 1 << half.order, half.shown))
+        m.changed.frame(upper, 1 << half.order, half.shown)
     return half if pfn >= upper else block
 
 
@@ -205,8 +205,7 @@ def lose(m: Kernel, page: Page) -> None:
         m.lost += 1 << page.order
         if m.trace is not None:
             m.trace.page_ref.lost(page.pfn, page.order, m.lost)
-        if m.changed is not None:
-            m.changed.append((page.pfn, 1 << page.order, page.shown))
+        m.changed.frame(page.pfn, 1 << page.order, page.shown)
 
 
 def free_the_page(m: Kernel, pfn: int, order: int) -> None:
@@ -229,7 +228,7 @@ def free_the_page(m: Kernel, pfn: int, order: int) -> None:
         free_with_care(m, pfn, order)
         return
     del m.pages[pfn]
-    m.freed = pfn
+    m.current.freed = pfn
     give_back(m, pfn, order)
 
 

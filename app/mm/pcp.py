@@ -40,7 +40,7 @@ def rmqueue_pcplist(m: Kernel, zone: Zone, order: int, migratetype: int, alloc_f
     Each attempt halves `free_factor`: a CPU that allocates again will want its pages back, so fewer are given
     away.
     """
-    pcp = zone.pcp[m.cpu]
+    pcp = zone.pcp[m.current.cpu]
     pcp.free_factor >>= 1
     return take(m, zone, pcp, order, migratetype, alloc_flags)
 
@@ -90,11 +90,10 @@ def rmqueue_bulk(
         allocated += 1
         if order > PAGE_ALLOC_COSTLY_ORDER:
             note_huge(zone, pfn, migratetype)
-        if changed is not None:
-            changed.append((pfn, 1 << order, "pcp"))
+        changed.frame(pfn, 1 << order, "pcp")
     if m.trace is not None:
         m.trace.pcp.refill(zone, order, list(pages)[len(pages) - allocated :])
-    buddy.mod_zone_freepage_state(zone, m.cpu, -(allocated + dropped << order))
+    buddy.mod_zone_freepage_state(zone, m.current.cpu, -(allocated + dropped << order))
     return allocated
 
 
@@ -114,7 +113,7 @@ def free_unref_page(m: Kernel, zone: Zone, pfn: int, order: int) -> None:
         pcp_migratetype = MIGRATE_MOVABLE
     elif order > PAGE_ALLOC_COSTLY_ORDER:
         note_huge(zone, pfn, migratetype)
-    free_unref_page_commit(m, zone, zone.pcp[m.cpu], pfn, pcp_migratetype, order)
+    free_unref_page_commit(m, zone, zone.pcp[m.current.cpu], pfn, pcp_migratetype, order)
 
 
 def note_huge(zone: Zone, pfn: int, migratetype: int) -> None:
@@ -128,8 +127,7 @@ def free_to_buddy(
 ) -> None:
     """Free a block past the per-CPU lists. Kernel: free_one_page"""
     buddy.free_one_page(m, zone, pfn, order, migratetype, to_tail=to_tail)
-    if m.changed is not None:
-        m.changed.append((pfn, 1 << order, "free"))
+    m.changed.frame(pfn, 1 << order, "free")
 
 
 @traced
@@ -143,8 +141,7 @@ def free_unref_page_commit(
     pindex = order_to_pindex(migratetype, order)
     pcp.lists[pindex].appendleft(pfn)
     pcp.count += 1 << order
-    if m.changed is not None:
-        m.changed.append((pfn, 1 << order, "pcp"))
+    m.changed.frame(pfn, 1 << order, "pcp")
     free_high = bool(pcp.free_factor and order and order <= PAGE_ALLOC_COSTLY_ORDER)
     high = nr_pcp_high(zone, pcp, free_high=free_high)
     full = pcp.count >= high
@@ -221,8 +218,7 @@ def free_pcppages_bulk(m: Kernel, zone: Zone, pcp: PerCpuPages, count: int, pind
             if m.stray and page_check.bulkfree_pcp_prepare(m, pfn, order):
                 continue
             buddy.free_one_page(m, zone, pfn, order, migratetype)
-            if changed is not None:
-                changed.append((pfn, 1 << order, "free"))
+            changed.frame(pfn, 1 << order, "free")
             if m.trace is not None:
                 m.trace.pcp.pcpu_drain(pfn, order, migratetype)
 
@@ -251,9 +247,9 @@ def drain_all_pages(m: Kernel) -> None:
 
     Each CPU drains its own lists, so its own counter differences are charged, whoever asked for it.
     """
-    caller = m.cpu
+    caller = m.current.cpu
     for cpu in range(m.model.cpus):
-        m.cpu = cpu
+        m.current.cpu = cpu
         for zone in m.zones:
             drain_pages_zone(m, zone, cpu)
-    m.cpu = caller
+    m.current.cpu = caller

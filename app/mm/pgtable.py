@@ -50,8 +50,7 @@ def alloc_table(m: Kernel, addr: int, shift: int, gfp: int) -> int | None:
         return None
     page = m.pages[pfn]
     page.state = "pagetable"
-    if m.changed is not None:
-        m.changed.append((pfn, 1, page.shown))
+    m.changed.frame(pfn, 1, page.shown)
     tables[key] = pfn
     return 1
 

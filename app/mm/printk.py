@@ -41,11 +41,11 @@ class Oops(Exception):  # noqa: N818 - the kernel's word
 
 def printk(m: Kernel, text: str) -> None:
     """Write to the log of the machine and of the call that runs; each line of the text gets its own stamp."""
-    stamp = f"[{m.seq // 1_000_000:5d}.{m.seq % 1_000_000:06d}] "
+    stamp = f"[{m.current.seq // 1_000_000:5d}.{m.current.seq % 1_000_000:06d}] "
     for part in text.split("\n"):
         line = stamp + part[:MAX_LINE]
-        if len(m.lines) < MAX_LINES_OF_A_CALL:
-            m.lines.append(line)
+        if len(m.current.lines) < MAX_LINES_OF_A_CALL:
+            m.current.lines.append(line)
         m.log.append(line)
         m.log_bytes += len(line) + 1
     while m.log_bytes > LOG_BUF_LEN:
@@ -63,7 +63,7 @@ def refused(m: Kernel, text: str) -> None:
 
 def hang(m: Kernel, text: str) -> NoReturn:
     """The kernel would never come back from here. No kernel prints such a line."""
-    m.verdict = "hang"
+    m.current.verdict = "hang"
     printk(m, f"kmemlab: {text}")
     raise Oops(text)
 
@@ -82,7 +82,9 @@ def print_tainted(m: Kernel) -> str:
 def dump_stack(m: Kernel) -> None:
     """Who was running. Kernel: lib/dump_stack.c dump_stack_print_info"""
     release = m.kernel.get("release", "6.1.192")
-    printk(m, f"CPU: {m.cpu} PID: {m.pid()} Comm: {m.task[:20]} {print_tainted(m)} {release} #1")
+    printk(
+        m, f"CPU: {m.current.cpu} PID: {m.pid()} Comm: {m.current.task[:20]} {print_tainted(m)} {release} #1"
+    )
 
 
 def print_modules(m: Kernel) -> None:
@@ -102,7 +104,7 @@ def warn(m: Kernel, place: str, function: str, message: str | None = None) -> No
     printk(m, CUT_HERE)
     if message is not None:
         printk(m, message)
-    printk(m, f"WARNING: CPU: {m.cpu} PID: {m.pid()} at {place} {function}")
+    printk(m, f"WARNING: CPU: {m.current.cpu} PID: {m.pid()} at {place} {function}")
     print_modules(m)
     dump_stack(m)
     printk(m, END_TRACE)
@@ -143,7 +145,7 @@ def die(m: Kernel, what: str, summary: str | None = None) -> NoReturn:
 
     Kernel: arch/x86/kernel/dumpstack.c __die
     """
-    m.verdict = "bug"
+    m.current.verdict = "bug"
     m.die_counter += 1
     printk(m, f"{what} [#{m.die_counter}] PREEMPT SMP NOPTI")
     dump_stack(m)
@@ -186,16 +188,17 @@ def might_sleep(m: Kernel, file: str, line: int) -> None:
     does sleep and the machine hangs. That is why the check is made at every call and not only when
     sleeping becomes necessary.
     """
-    if m.context == "process" or not m.debug:
+    if m.current.context == "process" or not m.debug:
         return
     m.worsen("bug")
     printk(m, f"BUG: sleeping function called from invalid context at {file}:{line}")
-    irqs_disabled = int(m.context == "hardirq")
+    irqs_disabled = int(m.current.context == "hardirq")
     printk(
         m,
-        f"in_atomic(): 1, irqs_disabled(): {irqs_disabled}, non_block: 0, pid: {m.pid()}, name: {m.task}",
+        f"in_atomic(): 1, irqs_disabled(): {irqs_disabled}, non_block: 0, pid: {m.pid()}, "
+        f"name: {m.current.task}",
     )
-    printk(m, f"preempt_count: {PREEMPT_COUNT[m.context]:x}, expected: 0")
+    printk(m, f"preempt_count: {PREEMPT_COUNT[m.current.context]:x}, expected: 0")
     printk(m, "RCU nest depth: 0, expected: 0")
     dump_stack(m)
     m.taint |= TAINT_WARN
@@ -208,7 +211,8 @@ def scheduling_while_atomic(m: Kernel) -> None:
     count by one itself when it looks.
     """
     m.worsen("bug")
-    printk(m, f"BUG: scheduling while atomic: {m.task}/{m.pid()}/0x{PREEMPT_COUNT[m.context] + 1:08x}")
+    preempt_count = PREEMPT_COUNT[m.current.context] + 1
+    printk(m, f"BUG: scheduling while atomic: {m.current.task}/{m.pid()}/0x{preempt_count:08x}")
     print_modules(m)
     dump_stack(m)
     m.taint |= TAINT_WARN
@@ -223,14 +227,14 @@ def warn_alloc(m: Kernel, gfp: int, what: str) -> None:
     The kernel allows one in ten seconds; here it is one for each call, so a call that loops reports its
     first failure.
     """
-    if gfp & gfp_masks.__GFP_NOWARN or m.alloc_warned:
+    if gfp & gfp_masks.__GFP_NOWARN or m.current.alloc_warned:
         return
-    m.alloc_warned = True
+    m.current.alloc_warned = True
     nids = sorted(node.nid for node in m.nodes)
     mems_allowed = f"{nids[0]}-{nids[-1]}" if len(nids) > 1 else f"{nids[0]}"
     printk(
         m,
-        f"{m.task}: {what}, mode:{gfp:#x}({gfp_masks.pGg(gfp)}), nodemask=(null)"
+        f"{m.current.task}: {what}, mode:{gfp:#x}({gfp_masks.pGg(gfp)}), nodemask=(null)"
         f",cpuset=/,mems_allowed={mems_allowed}",
     )
     dump_stack(m)
@@ -245,7 +249,7 @@ def oom(m: Kernel, gfp: int, order: int) -> None:
     """
     printk(
         m,
-        f"{m.task} invoked oom-killer: gfp_mask={gfp:#x}({gfp_masks.pGg(gfp)}), order={order}, "
+        f"{m.current.task} invoked oom-killer: gfp_mask={gfp:#x}({gfp_masks.pGg(gfp)}), order={order}, "
         "oom_score_adj=0",
     )
     dump_stack(m)

@@ -113,6 +113,7 @@ def zone_line(m: Kernel, zone: Zone) -> str:
         "low": zone.wmark_pages(WMARK_LOW),
         "high": zone.wmark_pages(WMARK_HIGH),
     }
+    local_pcp = zone.pcp[m.current.cpu].count
     return (
         f"{show_node(m, zone)}{zone.name}"
         + "".join(f" {name}:{kilobytes(pages)}kB" for name, pages in marks.items())
@@ -120,7 +121,7 @@ def zone_line(m: Kernel, zone: Zone) -> str:
         " active_anon:0kB inactive_anon:0kB active_file:0kB inactive_file:0kB unevictable:0kB"
         f" writepending:0kB present:{kilobytes(zone.present_pages)}kB"
         f" managed:{kilobytes(zone.managed_pages)}kB mlocked:0kB bounce:0kB"
-        f" free_pcp:{kilobytes(free_pcp(zone))}kB local_pcp:{kilobytes(zone.pcp[m.cpu].count)}kB free_cma:0kB"
+        f" free_pcp:{kilobytes(free_pcp(zone))}kB local_pcp:{kilobytes(local_pcp)}kB free_cma:0kB"
     )
 
 

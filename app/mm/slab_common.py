@@ -299,7 +299,7 @@ def kmem_cache_create(m: Kernel, name: str, size: int, align: int, flags: int) -
     printk.might_sleep(m, "kernel/locking/mutex.c", 283)
     size &= 0xFFFFFFFF
     cache, error = None, -22
-    if m.debug and (m.context not in ("process", "atomic") or size > KMALLOC_MAX_SIZE):
+    if m.debug and (m.current.context not in ("process", "atomic") or size > KMALLOC_MAX_SIZE):
         printk.printk(m, f"kmem_cache_create({name}) integrity check failed")
     elif not flags & ~SLAB_FLAGS_PERMITTED:
         cache, error = create_cache(m, name, size, align, flags & CACHE_CREATE_MASK)
@@ -406,5 +406,5 @@ def kmem_cache_destroy(m: Kernel, name: str) -> None:
             m,
             "mm/slab_common.c:493",
             "kmem_cache_destroy",
-            f"kmem_cache_destroy {name}: Slab cache still has objects when called from {m.task}",
+            f"kmem_cache_destroy {name}: Slab cache still has objects when called from {m.current.task}",
         )

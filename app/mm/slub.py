@@ -41,9 +41,9 @@ def slab_alloc_node(m: Kernel, s: KmemCache, gfp: int, nid: int | None = None) -
     nid: node that the object must come from, None for any. The fast path is what a cache is for: the object
     freed last on this CPU is given out first, still warm in the CPU's own caches.
     """
-    if gfp & _DIRECT_RECLAIM and m.context != "process":
+    if gfp & _DIRECT_RECLAIM and m.current.context != "process":
         printk.might_sleep(m, "include/linux/sched/mm.h", 274)
-    c = s.cpu_slab[m.cpu]
+    c = s.cpu_slab[m.current.cpu]
     slab = c.slab
     if slab is not None and c.freelist and (nid is None or slab.nid == nid):
         index = c.freelist.pop()
@@ -54,7 +54,7 @@ def slab_alloc_node(m: Kernel, s: KmemCache, gfp: int, nid: int | None = None) -
         if found is None:
             return None
         slab, index = found
-    slab.owner[index] = m.caller
+    slab.owner[index] = m.current.caller
     m.live_objects += 1
     return slab.base + index * s.size
 
@@ -131,7 +131,7 @@ def get_partial(
 
     The real kernel tries other nodes in 1000 of 1024 cases, by the CPU's clock; here always.
     """
-    local = m.cpu_node[m.cpu] if nid is None else nid
+    local = m.cpu_node[m.current.cpu] if nid is None else nid
     found = get_partial_node(m, s, local, c)
     if found is not None or nid is not None or len(s.node) == 1:
         return found
@@ -147,7 +147,7 @@ def get_partial(
 
 def nodes_by_distance(m: Kernel, gfp: int) -> list[int]:
     """The nodes that may be used, nearest first: those of the zones that the mask allows, each once."""
-    ac = page_alloc.prepare_alloc_pages(m, gfp & ~gfp_masks.__GFP_THISNODE, m.cpu_node[m.cpu])
+    ac = page_alloc.prepare_alloc_pages(m, gfp & ~gfp_masks.__GFP_THISNODE, m.cpu_node[m.current.cpu])
     return list(dict.fromkeys(zone.nid for zone in ac.zonelist))
 
 
@@ -237,8 +237,7 @@ def allocate_slab(m: Kernel, s: KmemCache, gfp: int, nid: int | None) -> Slab | 
     page = m.pages[pfn]
     page.state = "slab"
     page.flags |= PG_slab
-    if m.changed is not None:
-        m.changed.append((pfn, 1 << order, page.shown))
+    m.changed.frame(pfn, 1 << order, page.shown)
     slab = Slab(
         s, pfn, order, m.zone_of(pfn).nid, slab_base(m, s, pfn), shuffle_freelist(m, s, objects), objects
     )
@@ -303,8 +302,8 @@ def discard_slab(m: Kernel, s: KmemCache, slab: Slab) -> None:
     if page is not None:
         page.flags &= ~PG_slab
         page.state = "unmovable"
-        if page.refcount > 1 and m.changed is not None:
-            m.changed.append((slab.pfn, 1 << slab.order, page.shown))
+        if page.refcount > 1:
+            m.changed.frame(slab.pfn, 1 << slab.order, page.shown)
     page_free.free_pages(m, slab.pfn, slab.order)
 
 
@@ -319,7 +318,7 @@ def slab_free(m: Kernel, s: KmemCache, slab: Slab, address: int) -> None:
     if kmem_cache_debug(s):
         free_to_partial_list(m, s, slab, address)
         return
-    c = s.cpu_slab[m.cpu]
+    c = s.cpu_slab[m.current.cpu]
     freelist = c.freelist if slab is c.slab else slab.freelist
     index = slab.index(address)
     if index is None or slab.owner[index] is None:
@@ -465,7 +464,7 @@ def alloc_single(m: Kernel, s: KmemCache, gfp: int, nid: int | None) -> tuple[Sl
     Such a cache has no CPU slabs: every object is taken from a list under the node's lock, where it can be
     looked at.
     """
-    n = s.node[m.cpu_node[m.cpu] if nid is None else nid]
+    n = s.node[m.cpu_node[m.current.cpu] if nid is None else nid]
     if not n.partial and nid is None:
         others = (s.node[node] for node in nodes_by_distance(m, gfp))
         n = next((other for other in others if len(other.partial) > s.min_partial), n)
@@ -518,13 +517,13 @@ def free_to_partial_list(m: Kernel, s: KmemCache, slab: Slab, address: int) -> N
 
 def flush_all(m: Kernel, s: KmemCache) -> None:
     """Take every CPU's slabs away; each CPU does it itself. Kernel: flush_all"""
-    caller = m.cpu
+    caller = m.current.cpu
     for cpu, c in enumerate(s.cpu_slab):
-        m.cpu = cpu
+        m.current.cpu = cpu
         flush_slab(m, s, c)
         partial, c.partial = c.partial, []
         unfreeze_partials(m, s, partial)
-    m.cpu = caller
+    m.current.cpu = caller
 
 
 @traced

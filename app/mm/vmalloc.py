@@ -175,7 +175,7 @@ def vmalloc_node_range(
             retrying = ". Retrying." if nofail else ""
             printk.warn_alloc(m, gfp, f"vmalloc error: size {size}, vm_struct allocation failed{retrying}")
             if nofail:
-                m.verdict = "hang"
+                m.current.verdict = "hang"
                 return None
         elif vmalloc_area_node(m, vm, gfp, shift):
             return vm
@@ -192,7 +192,7 @@ def get_vm_area_node(
     m: Kernel, size: int, shift: int, vm_range: tuple[int, int], flags: int, gfp: int, caller: str
 ) -> VmStruct | None:
     """Reserve addresses for an area, a guard page behind it included. Kernel: __get_vm_area_node"""
-    if m.context in IN_INTERRUPT:
+    if m.current.context in IN_INTERRUPT:
         printk.bug(m, "kernel BUG at mm/vmalloc.c:2554!")
     size = align_to(size, shift)
     reclaim = gfp & gfp_masks.GFP_RECLAIM_MASK
@@ -203,7 +203,7 @@ def get_vm_area_node(
     if va is None:
         slab_common.kfree(m, object_)
         return None
-    va.vm = vm = VmStruct(va, flags, caller, m.task, m.seq)
+    va.vm = vm = VmStruct(va, flags, caller, m.current.task, m.current.seq)
     vm.object = object_
     return vm
 
@@ -268,7 +268,7 @@ def vm_area_alloc_pages(m: Kernel, gfp: int, order: int, nr_pages: int) -> list[
     hundred comes back incomplete, the rest is asked for one by one, with everything that the mask allows.
     """
     pages: list[int] = []
-    nid = m.cpu_node[m.cpu]
+    nid = m.cpu_node[m.current.cpu]
     while not order and len(pages) < nr_pages:
         m.breathe()
         request = min(BULK_PAGES, nr_pages - len(pages))
@@ -281,7 +281,7 @@ def vm_area_alloc_pages(m: Kernel, gfp: int, order: int, nr_pages: int) -> list[
             break
     if order:
         gfp &= ~gfp_masks.__GFP_NOFAIL
-    while len(pages) < nr_pages and m.verdict not in ("oom", "hang"):
+    while len(pages) < nr_pages and m.current.verdict not in ("oom", "hang"):
         m.breathe()
         pfn = page_alloc.alloc_pages(m, gfp, order)
         if pfn is None:
@@ -303,10 +303,11 @@ def own_pages(m: Kernel, vm: VmStruct) -> None:
         page.state = "vmalloc"
         page.private = place
         place += 1
-    if m.changed is not None:
-        m.changed.extend((first, frames, "vmalloc") for first, frames in ascending_runs(vm.pages))
-        # A lock that a mistake has left on a free frame is on it still.
-        m.changed.extend((pfn, 1, "locked") for pfn in vm.pages if pages[pfn].flags & PG_locked)
+    for first, frames in ascending_runs(vm.pages):
+        m.changed.frame(first, frames, "vmalloc")
+    for pfn in vm.pages:
+        if pages[pfn].flags & PG_locked:  # left there by a mistake, when the frame was free
+            m.changed.frame(pfn, 1, "locked")
     if m.trace is not None:
         m.trace.vmalloc.area_pages(vm, list(ascending_runs(vm.pages)))
 
@@ -329,19 +330,19 @@ def vfree(m: Kernel, addr: int) -> None:
     In an interrupt it is left to a kernel worker, which may sleep; the worker is run before the call returns.
     NULL is ignored.
     """
-    deferred = m.context in IN_INTERRUPT
+    deferred = m.current.context in IN_INTERRUPT
     if not deferred:
         printk.might_sleep(m, "mm/vmalloc.c", 2858)
     if not addr:
         return
-    context = m.context
+    context = m.current.context
     if deferred:
         if m.trace is not None:
             m.trace.vmalloc.vfree_deferred(addr)
-        m.context = "process"
+        m.current.context = "process"
     vunmap(m, addr)
     vmap_area.drain_vmap_work(m)
-    m.context = context
+    m.current.context = context
 
 
 def kvfree(m: Kernel, addr: int) -> None:
@@ -396,8 +397,7 @@ def free_vmalloc_page(m: Kernel, pfn: int) -> None:
     if page is not None and page.refcount > 1 and page.state == "vmalloc":
         page.state = "unmovable"
         page.private = 0
-        if m.changed is not None:
-            m.changed.append((pfn, 1, page.shown))
+        m.changed.frame(pfn, 1, page.shown)
     page_free.free_pages(m, pfn, 0)
 
 

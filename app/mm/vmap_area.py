@@ -286,8 +286,8 @@ def alloc_vmap_area(m: Kernel, size: int, align: int, vstart: int, vend: int, gf
         return None
     space = m.vmap
     for last_try in (False, True):
-        if space.preload[m.cpu] is None:
-            space.preload[m.cpu] = alloc_object(m, gfp)
+        if space.preload[m.current.cpu] is None:
+            space.preload[m.current.cpu] = alloc_object(m, gfp)
         va_start = reserve(m, size, align, vstart, vend)
         if va_start is not None:
             va = VmapArea(va_start, va_start + size, new)
@@ -339,8 +339,8 @@ def classify_va_fit_type(va: VmapArea, address: int, size: int) -> str:
 
 def take_preloaded(m: Kernel) -> int | None:
     """The structure for the other half of a range cut in its middle, put aside while one could wait."""
-    spare = m.vmap.preload[m.cpu]
-    m.vmap.preload[m.cpu] = None
+    spare = m.vmap.preload[m.current.cpu]
+    m.vmap.preload[m.current.cpu] = None
     return alloc_object(m, gfp_masks.GFP_NOWAIT) if spare is None else spare
 
 

@@ -14,12 +14,12 @@ if TYPE_CHECKING:
 
 def sleep_on_page(m: Kernel, pfn: int, *, exclusive: bool) -> None:
     """Put the running task at the end of a page's wait queue. Kernel: mm/filemap.c folio_wait_bit_common"""
-    task = m.tasks[m.task]
+    task = m.tasks[m.current.task]
     task.waiting_for = pfn
-    task.since = m.seq
+    task.since = m.current.seq
     task.exclusive = exclusive
     m.page_waiters[task.name] = task
-    m.verdict = "blocked"
+    m.current.verdict = "blocked"
 
 
 def page_waiters(m: Kernel, pfn: int) -> list[Task]:
@@ -32,4 +32,4 @@ def wake_up(m: Kernel, task: Task) -> None:
     del m.page_waiters[task.name]
     task.waiting_for = None
     task.exclusive = False
-    m.woken.append(task.name)
+    m.current.woken.append(task.name)

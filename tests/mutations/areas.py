@@ -193,7 +193,8 @@ AREAS: Final = (
     Mutation(
         24,
         "mm/vmap_area.py",
-        "        if space.preload[m.cpu] is None:\n            space.preload[m.cpu] = alloc_object(m, gfp)",
+        "        if space.preload[m.current.cpu] is None:\n"
+        "            space.preload[m.current.cpu] = alloc_object(m, gfp)",
         "",
         "each CPU keeps a spare vmap_area",
     ),

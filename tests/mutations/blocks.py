@@ -374,7 +374,7 @@ BLOCKS: Final = (
     Mutation(
         19,
         "mm/page_alloc.py",
-        "ac = prepare_alloc_pages(m, gfp, m.cpu_node[m.cpu] if nid is None else nid)",
+        "ac = prepare_alloc_pages(m, gfp, m.cpu_node[m.current.cpu] if nid is None else nid)",
         "ac = prepare_alloc_pages(m, gfp, nid or 0)",
         "without a node the CPU's own is asked first",
     ),

@@ -354,7 +354,7 @@ PAGE_LISTS: Final = (
     Mutation(
         6,
         "mm/pcp.py",
-        "    for cpu in range(m.model.cpus):\n        m.cpu = cpu",
+        "    for cpu in range(m.model.cpus):\n        m.current.cpu = cpu",
         "    for cpu in range(m.model.cpus):",
         "each CPU charges its own counter for what it drains",
     ),

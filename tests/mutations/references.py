@@ -122,7 +122,7 @@ REFERENCES: Final = (
         28,
         "mm/filemap.py",
         "    page_ref.change_flags(m, folio, clear=PG_locked)\n    m.lock_holders.drop",
-        "    if m.lock_holders.get(folio) != m.tasks[m.task].pid:\n"
+        "    if m.lock_holders.get(folio) != m.tasks[m.current.task].pid:\n"
         "        return\n"
         "    page_ref.change_flags(m, folio, clear=PG_locked)\n"
         "    m.lock_holders.drop",
@@ -132,7 +132,7 @@ REFERENCES: Final = (
         28,
         "mm/filemap.py",
         "    if not trylock_page(m, pfn):\n        wait_bit",
-        "    if not trylock_page(m, pfn) and m.lock_holders.get(pfn) != m.tasks[m.task].pid:\n"
+        "    if not trylock_page(m, pfn) and m.lock_holders.get(pfn) != m.tasks[m.current.task].pid:\n"
         "        wait_bit",
         "a task that has the lock waits for itself",
     ),

@@ -38,7 +38,7 @@ class Explainer:
         return next(zone for zone in self.before["zones"] if zone["name"] == name)
 
     def pcp(self, name: str) -> dict[str, Any]:
-        pcp: dict[str, Any] = self.zone(name)["pcp"][self.m.cpu]
+        pcp: dict[str, Any] = self.zone(name)["pcp"][self.m.current.cpu]
         return pcp
 
     def cache(self, name: str) -> dict[str, Any]:

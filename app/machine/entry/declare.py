@@ -68,7 +68,7 @@ class Allocation(CallSpec):
             if value is not None:
                 values.append(value)
                 failures = 0
-            elif call.until == "null" or m.verdict in ("oom", "hang"):
+            elif call.until == "null" or m.current.verdict in ("oom", "hang"):
                 break
             else:
                 m.worsen_null()

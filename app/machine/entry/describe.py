@@ -31,7 +31,7 @@ def page(m: Machine, pfn: int) -> SeenPage:
         order, refcount = block.order, block.refcount
     else:
         # Whether a frame without a record is free or reserved takes looking for it; one just freed is free.
-        order, refcount = 0, 0 if pfn == m.freed else page_ref.page_ref_count(m, pfn)
+        order, refcount = 0, 0 if pfn == m.current.freed else page_ref.page_ref_count(m, pfn)
     return pfn, order, zone, address, model.mem_map + pfn * model.sizeof_page, refcount
 
 

@@ -66,12 +66,14 @@ class Collector:
         m = self.m
         if event is not None:
             self.events.append(event)
-        irqs_off = "d" if locks or m.context == "hardirq" else "."
-        context = {"hardirq": "h", "softirq": "s", "tasklet": "s"}.get(m.context, ".")
-        depth = locks + (m.context == "atomic")
-        stamp = f"{m.seq // 1_000_000:5d}.{m.seq % 1_000_000:06d}"
+        irqs_off = "d" if locks or m.current.context == "hardirq" else "."
+        context = {"hardirq": "h", "softirq": "s", "tasklet": "s"}.get(m.current.context, ".")
+        depth = locks + (m.current.context == "atomic")
+        stamp = f"{m.current.seq // 1_000_000:5d}.{m.current.seq % 1_000_000:06d}"
         flags = f"{irqs_off}.{context}{depth or '.'}."
-        self.points.append(f"{m.task:>16}-{m.pid():<7} [{m.cpu:03d}] {flags} {stamp}: {name}: {text}")
+        self.points.append(
+            f"{m.current.task:>16}-{m.pid():<7} [{m.current.cpu:03d}] {flags} {stamp}: {name}: {text}"
+        )
 
 
 class Area:

@@ -25,11 +25,11 @@ class FilemapSteps(Area):
 
     def queued(self, folio: int, queue: list[Task], *, exclusive: bool) -> None:
         """The task falls asleep at the end of the queue; with it, a circle of waiting tasks may close."""
-        circle = filemap.deadlock(self.m, self.m.task)
+        circle = filemap.deadlock(self.m, self.m.current.task)
         what = "wants the lock" if exclusive else "only waits"
         self.step(
             "folio_wait_bit_common",
-            f"{self.m.task} sleeps at place {len(queue)} of the queue of {folio:#x} and {what}",
+            f"{self.m.current.task} sleeps at place {len(queue)} of the queue of {folio:#x} and {what}",
             verdict="queued" if circle is None else "deadlock",
             numbers={
                 "pfn": folio,
@@ -45,7 +45,7 @@ class FilemapSteps(Area):
         """In an interrupt there is nobody who could sleep until the lock is free."""
         self.step(
             "folio_wait_bit_common",
-            f"{self.m.context} may not sleep until {folio:#x} is unlocked: it comes back without the lock",
+            f"{self.m.current.context} may not sleep until {folio:#x} is unlocked: it comes back without the lock",
             verdict="bad",
             numbers={"pfn": folio, "holder": filemap.holder(self.m, folio)},
         )

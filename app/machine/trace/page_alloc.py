@@ -192,7 +192,7 @@ class PageAllocSteps(Area):
         if zone is None:
             what = "no zone stays above its low mark with all of them taken: one page the ordinary way"
         else:
-            what = f"{len(pages)} of {count(nr_pages, 'page')} from CPU {self.m.cpu}'s list"
+            what = f"{len(pages)} of {count(nr_pages, 'page')} from CPU {self.m.current.cpu}'s list"
         self.step(
             "__alloc_pages_bulk",
             what,

@@ -25,7 +25,7 @@ class PcpSteps(Area):
             return
         self.step(
             "rmqueue_pcplist",
-            f"CPU {self.m.cpu}'s {MIGRATE_NAMES[migratetype]} list of order {order} gives its head, {pfn:#x}",
+            f"CPU {self.m.current.cpu}'s {MIGRATE_NAMES[migratetype]} list of order {order} gives its head, {pfn:#x}",
             zone,
             verdict="hit",
             numbers={"pfn": pfn, "order": order, "count": pcp.count, "free_factor": pcp.free_factor},
@@ -35,7 +35,7 @@ class PcpSteps(Area):
         """The per-CPU list was empty."""
         self.step(
             "rmqueue_pcplist",
-            f"CPU {self.m.cpu}'s {MIGRATE_NAMES[migratetype]} list of order {order} is empty:"
+            f"CPU {self.m.current.cpu}'s {MIGRATE_NAMES[migratetype]} list of order {order} is empty:"
             f" refill it with {blocks}",
             zone,
             verdict="refill",
@@ -61,7 +61,7 @@ class PcpSteps(Area):
         """A block was pushed onto the per-CPU list; at `high` pages a batch is given back."""
         self.step(
             "free_unref_page_commit",
-            f"pushed onto CPU {self.m.cpu}'s list: {count(pcp.count, 'page')} there"
+            f"pushed onto CPU {self.m.current.cpu}'s list: {count(pcp.count, 'page')} there"
             f" {'≥' if full else '<'} high {high}",
             zone,
             verdict="drain" if full else "kept",
@@ -114,7 +114,7 @@ class PcpSteps(Area):
         """A batch of per-CPU pages goes back."""
         self.step(
             "free_pcppages_bulk",
-            f"{'all' if to_free == pcp.count else f'at least {to_free}'} of CPU {self.m.cpu}'s"
+            f"{'all' if to_free == pcp.count else f'at least {to_free}'} of CPU {self.m.current.cpu}'s"
             f" {count(pcp.count, 'page')} go back to the buddy lists, in whole blocks",
             zone,
             numbers={

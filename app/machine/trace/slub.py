@@ -73,7 +73,7 @@ class SlubSteps(Area):
         """The CPU's own list had an object."""
         self.step(
             "slab_alloc_node",
-            f"CPU {self.m.cpu}'s list of {s.name} gives object {index} of slab {slab.pfn:#x}",
+            f"CPU {self.m.current.cpu}'s list of {s.name} gives object {index} of slab {slab.pfn:#x}",
             verdict="fast path",
             node=slab.nid,
             numbers={"cache": s.name, "slab_pfn": slab.pfn, "index": index, "left": left},
@@ -83,7 +83,7 @@ class SlubSteps(Area):
         """The CPU takes the newest of its partial slabs."""
         self.step(
             "___slab_alloc",
-            f"the newest of CPU {self.m.cpu}'s partial slabs, {slab.pfn:#x}, becomes its slab",
+            f"the newest of CPU {self.m.current.cpu}'s partial slabs, {slab.pfn:#x}, becomes its slab",
             verdict="cpu partial",
             node=slab.nid,
             numbers={**slab_numbers(slab), "partial_slabs_left": left},
@@ -104,7 +104,7 @@ class SlubSteps(Area):
         what = f"gives the {count(objects, 'object')} freed to it" if objects else "is full: let go"
         self.step(
             "get_freelist",
-            f"CPU {self.m.cpu}'s list is empty; its slab {slab.pfn:#x} {what}",
+            f"CPU {self.m.current.cpu}'s list is empty; its slab {slab.pfn:#x} {what}",
             verdict="refilled" if objects else "full",
             node=slab.nid,
             numbers={**slab_numbers(slab), "taken": objects},
@@ -128,7 +128,7 @@ class SlubSteps(Area):
         self.step(
             "get_partial_node",
             f"node {nid}'s first partial slab, {first.pfn:#x}, with {count(len(free), 'free object')}"
-            + (f"; {len(more)} more for CPU {self.m.cpu}'s partial list" if more else ""),
+            + (f"; {len(more)} more for CPU {self.m.current.cpu}'s partial list" if more else ""),
             verdict="node partial",
             node=nid,
             numbers={
@@ -197,7 +197,7 @@ class SlubSteps(Area):
         """The object is of the CPU's own slab."""
         self.step(
             "do_slab_free",
-            f"slab {slab.pfn:#x} is CPU {self.m.cpu}'s: object {index} goes on its list",
+            f"slab {slab.pfn:#x} is CPU {self.m.current.cpu}'s: object {index} goes on its list",
             verdict="fast path",
             node=slab.nid,
             numbers={"cache": slab.cache.name, "slab_pfn": slab.pfn, "index": index, "on_list": free},
@@ -238,7 +238,7 @@ class SlubSteps(Area):
         """A slab comes to the CPU's partial list, which is drained first when it is full."""
         self.step(
             "put_cpu_partial",
-            f"CPU {self.m.cpu}'s partial list has {count(before, 'slab')}"
+            f"CPU {self.m.current.cpu}'s partial list has {count(before, 'slab')}"
             f" {'≥' if drain else '<'} {s.cpu_partial_slabs}"
             + (": all of them go to the nodes first" if drain else ""),
             verdict="drain" if drain else "kept",

@@ -143,7 +143,7 @@ class VmallocSteps(Area):
         """An interrupt may not wait for the lock under which areas are unmapped."""
         self.step(
             "__vfree_deferred",
-            f"{self.m.context} leaves {address:#x} to a kernel worker, and what follows is its work",
+            f"{self.m.current.context} leaves {address:#x} to a kernel worker, and what follows is its work",
             verdict="deferred",
             numbers={"address": f"{address:#x}"},
         )

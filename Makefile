@@ -68,6 +68,7 @@ fidelity: $(VENV)/.run ## replay recordings of a real kernel, and put the table 
 .PHONY: text
 text: $(VENV)/.test ## put what the pages say into the template for translators, and the calls into the API's page
 	@$(BIN)/python -m tests.support.text
+	@$(BIN)/python -m tests.support.styles
 	@$(BIN)/python -m tests.support.call_tables
 
 .PHONY: mutate

@@ -18,20 +18,11 @@ LARGEST: Final = 256 * 1024
 MOST_STEPS: Final = 30
 MOST_CALLS: Final = 100
 
-# What a step may point at, and the panel of the machine page that shows it (none: it is always seen).
-LOOKS: Final = {
-    "zones": None,
-    "map": None,
-    "outcome": None,
-    "journal": None,
-    "inspector": None,
-    "free lists": "lists",
-    "slab": "slab",
-    "vmalloc": "vmalloc",
-    "tasks": "tasks",
-    "log": "log",
-    "/proc": "proc",
-}
+# What a step may point at: parts of the machine page, and panels by their `look`.
+LOOKS: Final = (
+    *("zones", "map", "outcome", "journal", "inspector"),
+    *("free lists", "slab", "vmalloc", "tasks", "log", "/proc"),
+)
 VIEW_TEXTS: Final = ("zone", "slabs", "file")
 VIEW_NUMBERS: Final = ("node", "start", "shift", "pfn")
 

@@ -4,6 +4,7 @@ from app.labs.activity import Activity
 from app.labs.board import Standing, Tile
 from app.labs.entrance import Entered, Entrance
 from app.labs.labs import Labs
+from app.labs.machine_rows import MachineRows
 from app.labs.person import NOBODY_ELSE, Person, person_of
 from app.labs.place import Copy, Place
 from app.labs.presenting import Stage
@@ -23,6 +24,7 @@ __all__ = [
     "LabRow",
     "Labs",
     "Machine",
+    "MachineRows",
     "MemberRow",
     "Noted",
     "Person",

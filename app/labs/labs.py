@@ -8,9 +8,11 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
+from app.labs import machine_rows
 from app.labs.admission import Admission
 from app.labs.entrance import Entrance
 from app.labs.exporting import Exporting
+from app.labs.machine_rows import MachineRows
 from app.labs.news import News
 from app.labs.person import Person, require_instructor
 from app.labs.place import Place, place_of
@@ -19,8 +21,9 @@ from app.labs.removing import Removing
 from app.labs.rooms import CREATED, Rooms
 from app.labs.sharing import Sharing
 from app.labs.wall import Wall
-from app.sessions import Busy, Sessions, StorageFull
+from app.sessions import Busy, Sessions, StorageFull, page_rows
 from app.sessions.live import now
+from app.sessions.page_rows import PageQuery
 from app.settings import Settings
 from app.store import audit, people
 from app.store.audit import Noted
@@ -78,6 +81,17 @@ class Labs:
     async def place_of(self, person: Person, session_id: str) -> Place | None:
         """Where a session stands in its lab; None for one that is in none. Raises NotFound."""
         return await self._sessions.query(place_of, person, session_id)
+
+    async def machine_rows(
+        self, person: Person, session_id: str, query: PageQuery, checkpoint: str | None = None
+    ) -> MachineRows:
+        """Read what the page of a machine shows beside the machine itself, in one transaction.
+
+        checkpoint: the id of a checkpoint that the page names. Raises NotFound and Forbidden.
+        """
+        if self.enabled:
+            return await self._sessions.query(machine_rows.read, person, session_id, query, checkpoint)
+        return MachineRows(await self._sessions.query(page_rows.read, person.principal, session_id, query))
 
     async def _forget_old(self) -> None:
         """Delete what is too old."""

@@ -52,7 +52,7 @@ class Presenting:
 
     async def stage(self, person: Person, session_id: str) -> Stage | None:
         """What a page of a session says of its lab; None for one that belongs to none. Raises NotFound."""
-        return await self._sessions.query(_stage, person, session_id)
+        return await self._sessions.query(stage_of, person, session_id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +67,8 @@ class Stage:
     closed: bool
 
 
-def _stage(db: Connection, person: Person, session_id: str) -> Stage | None:
+def stage_of(db: Connection, person: Person, session_id: str) -> Stage | None:
+    """What a page of a session says of its lab; None for one that belongs to none. Raises NotFound."""
     row = session_rows.get(db, session_id)
     if row is None or row.lab_id is None:
         return None

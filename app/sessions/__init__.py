@@ -16,6 +16,7 @@ from app.sessions.errors import (
     TooMany,
 )
 from app.sessions.feed import Reader
+from app.sessions.page_rows import PageQuery, PageRows
 from app.sessions.queries import Event
 from app.sessions.sessions import Sessions
 from app.sessions.terms import Once, Replied, Terms
@@ -36,6 +37,8 @@ __all__ = [
     "Once",
     "OtherRequest",
     "Page",
+    "PageQuery",
+    "PageRows",
     "Principal",
     "Reader",
     "Replied",

@@ -230,6 +230,11 @@ class Sessions:
         """One session, of which the principal may do so much."""
         return self._seen(await self._read_rows(queries.allowed, principal, session_id, right))
 
+    def with_divergence(self, info: SessionInfo) -> SessionInfo:
+        """The same with what opening the session has shown by now: where its journal cannot be followed."""
+        found = self._writer.diverged.get(info.id)
+        return info if found is None else replace(info, diverged={"seq": found[0], "detail": found[1]})
+
     async def rename(
         self, principal: Principal, session_id: str, name: str, *, terms: Terms | None = None
     ) -> SessionInfo:
@@ -377,17 +382,6 @@ class Sessions:
     async def names(self, principal: Principal, session_id: str) -> dict[str, Named]:
         """What the principal has named in the session."""
         return await self._read_rows(queries.names, principal, session_id)
-
-    async def some_names(
-        self, principal: Principal, session_id: str, most: int
-    ) -> tuple[dict[str, Named | None], int]:
-        """At most so many of what the principal has named in the session, by name, and how many there are.
-
-        None stands for what a very long list of blocks is called.
-        """
-        return await self._read_rows(queries.some_names, principal, session_id, most)
-
-    # -- reading ---------------------------------------------------------------------------------------------
 
     async def read(
         self,
@@ -792,8 +786,7 @@ class Sessions:
 
     def _seen(self, row: SessionRow) -> SessionInfo:
         """A session with what only opening it has shown."""
-        info, found = SessionInfo.of(row), self._writer.diverged.get(row.id)
-        return info if found is None else replace(info, diverged={"seq": found[0], "detail": found[1]})
+        return self.with_divergence(SessionInfo.of(row))
 
     def _explain(self, principal: Principal, session_id: str, seq: int) -> dict[str, Any]:
         """On a machine rebuilt as it was before the call, so that tracing slows down nobody."""

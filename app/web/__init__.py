@@ -14,23 +14,24 @@ from app import paths
 from app.demos import Library
 from app.web import (
     admission,
+    calling,
+    credentials,
     demos,
-    entrance,
     explain,
     history,
     home,
-    keys,
-    labacts,
+    lab_actions,
     labs,
     machine,
     members,
+    presenting,
     reference,
-    stage,
+    sign_in,
     texts,
     wall,
 )
 from app.web.assets import Assets, KeptForGood
-from app.web.contexts import ErrorPage, Link
+from app.web.contexts.base import ErrorPage, Link
 from app.web.language import N_, _
 from app.web.languages import Languages, Speaking
 from app.web.render import respond
@@ -41,20 +42,21 @@ __all__ = ["error_page", "mount"]
 
 log = logging.getLogger(__name__)
 
-FACES = (
+MODULES = (
     admission,
+    calling,
+    credentials,
     demos,
-    entrance,
     explain,
     history,
     home,
-    keys,
-    labacts,
+    lab_actions,
     labs,
     machine,
     members,
+    presenting,
     reference,
-    stage,
+    sign_in,
     texts,
     wall,
 )
@@ -81,8 +83,8 @@ def mount(app: FastAPI, own_demos: Path | None = None) -> None:
     for fault in app.state.demos.faults():
         log.warning("a demo cannot be used: %s", fault)
     app.mount(app.state.assets.prefix, KeptForGood(directory=paths.STATIC), "static")
-    for face in FACES:
-        app.include_router(face.router)
+    for module in MODULES:
+        app.include_router(module.router)
     app.add_middleware(Speaking, languages=app.state.languages)
 
 

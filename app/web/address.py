@@ -1,4 +1,4 @@
-"""The address of a machine page: it holds the whole view, so that a link shows a colleague the same thing."""
+"""The address of a machine page: it holds the whole view, so that a link shows a colleague the same."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from urllib.parse import parse_qsl, quote_plus, urlencode
 
 from app.numerals import unsigned
 
-PANELS: Final = ("lists", "slab", "vmalloc", "tasks", "log", "proc")
 BIGGEST: Final = 1 << 40
+HIGHEST: Final = 1 << 64
 QUERY_LENGTH: Final = 4000
 SPELLED: Final = {"moment": "at"}
 LONGEST: Final = {"ran": 400, "find": 100}
@@ -37,46 +37,62 @@ TEXTS: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Address:
-    """Which part of which machine is looked at.
-
-    zone, node, start, shift: the window of the map. pfn: the frame in the inspector. panel: which panel is
-    open. call: whose form is shown, with `page`, `addr` and `order` filled in. outcome: the row of the
-    journal that the banner shows. slabs, slab: a cache whose slabs are shown, from which on. area: where the
-    area begins whose frames are shown. obj: the address that is in the inspector instead of a frame. file:
-    of /proc. row: how many rows of the open panel's table stand before the part that is shown. moment,
-    `at` in the address: the seq after which the machine is shown, where that is not the
-    last. before: the journal from there downwards. find: what is looked for in it. names: whose spelling
-    stands first, where the address says so. demo, step, part, ran: a guided demo beside the machine, see
-    `demopanel`.
-    """
+    """Which part of which machine is looked at."""
 
     id: str
+    """the session"""
     zone: str | None = None
+    """the zone on the map"""
     node: int | None = None
+    """the node of that zone"""
     start: int | None = None
+    """the first frame of the window on the map"""
     shift: int | None = None
+    """the window's cells have 2^shift frames"""
     pfn: int | None = None
+    """the frame in the inspector"""
     panel: str | None = None
+    """the name of the open panel"""
     call: str | None = None
+    """the call whose form is shown"""
     page: str | None = None
+    """the form's page"""
     addr: str | None = None
+    """the form's address"""
     order: str | None = None
+    """the form's order"""
     cache: str | None = None
+    """the form's cache"""
     slabs: str | None = None
+    """the cache whose slabs the panel shows"""
     slab: int | None = None
+    """the number of the first slab that it shows"""
     area: str | None = None
+    """the address of the area whose frames the panel shows"""
     obj: str | None = None
+    """the address in the inspector, instead of a frame"""
     file: str | None = None
+    """the file of /proc that the panel shows"""
     row: int | None = None
+    """how many rows of the panel's table stand before the part that is shown"""
     moment: int | None = None
+    """the row whose state is shown, where that is not the last; `at` in the address"""
     outcome: int | None = None
+    """the row that the banner shows"""
     before: int | None = None
+    """the journal is listed down from the row before this one"""
     find: str | None = None
+    """what is searched for in the journal"""
     names: str | None = None
+    """whose spelling stands first, where the address says so"""
     demo: str | None = None
+    """the guided demo beside the machine"""
     part: int | None = None
+    """the demo's part that this session is made for"""
     step: int | None = None
+    """the demo's step that is shown, counted from 0"""
     ran: str | None = None
+    """from which rows on steps of the demo were run, see `demopanel`"""
 
     @property
     def path(self) -> str:
@@ -99,6 +115,11 @@ class Address:
         """Path and view."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
+    @property
+    def api_moment(self) -> str:
+        """The moment that is shown, as a query of the API."""
+        return "" if self.moment is None else f"?at={self.moment}"
+
     def room(self, name: str) -> int:
         """How many characters a part of the view takes in an address."""
         return len(quote_plus(getattr(self, name) or ""))
@@ -111,7 +132,7 @@ class Address:
         """The same view with another frame in the inspector."""
         return self.to(pfn=pfn, obj=None).href + fragment
 
-    def thing(self, address: str) -> Address:
+    def inspect(self, address: str) -> Address:
         """The same view with what is at an address in the inspector."""
         return self.to(pfn=None, obj=address)
 
@@ -131,6 +152,12 @@ def number(text: str) -> int | None:
     """A decimal or hexadecimal number of an address; None where it is no such number."""
     value = unsigned(text)
     return value if value is not None and value < BIGGEST else None
+
+
+def memory_address(text: str) -> int | None:
+    """A kernel address as the page writes it; None where the text is none."""
+    value = unsigned(text)
+    return value if value is not None and value < HIGHEST else None
 
 
 def parse(session: str, query: str | Mapping[str, str]) -> Address:

@@ -11,14 +11,14 @@ from starlette.responses import RedirectResponse, Response
 from app.errors import BadArgument
 from app.labs import Person
 from app.sessions import NotFound
-from app.web.asking import asker, labs_of
-from app.web.contexts import Link
-from app.web.lab_contexts import ConfirmPage, WaitingPage
+from app.web.contexts.base import Link
+from app.web.contexts.lab import ConfirmPage, WaitingPage
 from app.web.labs import lab_page, number_of_members, own_lab, refused
 from app.web.language import _, ngettext
 from app.web.members import member_number
 from app.web.refusals import REFUSED
 from app.web.render import respond
+from app.web.requester import labs_of, requester
 from app.web.shell import shell_of
 
 router = APIRouter(include_in_schema=False)
@@ -32,8 +32,8 @@ Chosen = Annotated[list[str], Form()]
 @router.get("/labs/{lab_id}")
 async def lab(request: Request, lab_id: str) -> Response:
     """One lab, as who asks has it; to somebody who waits, that they do."""
-    if asker(request).waiting:
-        return await waiting(request, asker(request))
+    if requester(request).waiting:
+        return await waiting(request, requester(request))
     return respond(await lab_page(request, lab_id))
 
 
@@ -61,7 +61,7 @@ async def waiting(request: Request, person: Person) -> Response:
 async def expect(request: Request, lab_id: str, expected: Text = "") -> Response:
     """How many come in without being admitted."""
     try:
-        await labs_of(request).rooms.expect(asker(request), lab_id, number_of_members(expected))
+        await labs_of(request).rooms.expect(requester(request), lab_id, number_of_members(expected))
     except REFUSED as error:
         typed = {"expected": expected}
         return await refused(request, lab_id, error, _("The lab stays as it was"), "expected", typed)
@@ -72,7 +72,7 @@ async def expect(request: Request, lab_id: str, expected: Text = "") -> Response
 async def admit(request: Request, lab_id: str, number: Chosen = [], all: Text = "") -> Response:  # noqa: A002, B006
     """Let in those who are chosen, or all."""
     try:
-        await labs_of(request).admission.admit(asker(request), lab_id, numbers(number, all))
+        await labs_of(request).admission.admit(requester(request), lab_id, numbers(number, all))
     except REFUSED as error:
         return await refused(request, lab_id, error, _("Nobody was admitted"), "waiting")
     return RedirectResponse(f"/labs/{lab_id}", 303)
@@ -82,7 +82,7 @@ async def admit(request: Request, lab_id: str, number: Chosen = [], all: Text = 
 async def turn_away(request: Request, lab_id: str, number: Chosen = [], all: Text = "") -> Response:  # noqa: A002, B006
     """Send away those who are chosen, or all."""
     try:
-        await labs_of(request).admission.turn_away(asker(request), lab_id, numbers(number, all))
+        await labs_of(request).admission.turn_away(requester(request), lab_id, numbers(number, all))
     except REFUSED as error:
         return await refused(request, lab_id, error, _("Nobody was turned away"), "waiting")
     return RedirectResponse(f"/labs/{lab_id}", 303)
@@ -101,7 +101,7 @@ def numbers(chosen: list[str], all_of_them: str) -> list[int] | None:
 async def confirm_remove_idle(request: Request, lab_id: str) -> Response:
     """Who would be removed."""
     lab = await own_lab(request, lab_id)
-    idle = await labs_of(request).rooms.idle(asker(request), lab_id)
+    idle = await labs_of(request).rooms.idle(requester(request), lab_id)
     names = [row.nickname for row in idle[:NAMES_SHOWN]]
     more = len(idle) - len(names)
     if more:
@@ -129,5 +129,5 @@ async def confirm_remove_idle(request: Request, lab_id: str) -> Response:
 @router.post("/labs/{lab_id}/members/remove-idle")
 async def remove_idle(request: Request, lab_id: str) -> Response:
     """Remove all who have done nothing."""
-    await labs_of(request).rooms.remove_idle(asker(request), lab_id)
+    await labs_of(request).rooms.remove_idle(requester(request), lab_id)
     return RedirectResponse(f"/labs/{lab_id}/members", 303)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Final
 
-from app.web.contexts import Advice, AdviceRow, Link
+from app.web.contexts.base import Link
+from app.web.contexts.gfp import Advice, AdviceRow
 from app.web.language import N_, _
 
 COLUMNS: Final = (

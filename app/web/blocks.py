@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from app.mm.mmzone import PAGEBLOCK_NR_PAGES
 from app.web import wording
-from app.web.explain_contexts import BlockDrawing, Box, Level, PageblockDrawing
+from app.web.contexts.explain import BlockDrawing, Box, Level, PageblockDrawing
 from app.web.language import _
 
 Step = Mapping[str, Any]

@@ -10,7 +10,8 @@ from app.machine.kinds import KINDS
 from app.machine.vocabulary import CONTEXTS, Arg, CallSpec
 from app.web import fields, recipes
 from app.web.address import Address
-from app.web.contexts import CallForm, FieldView, Link, Refusal
+from app.web.contexts.base import Link, Refusal
+from app.web.contexts.callform import CallForm, FieldView
 from app.web.language import N_, _
 from app.web.recipes import Api
 

@@ -27,7 +27,9 @@ class Scripts:
     """What scripts say, as a file. Its name changes with its content: browsers may keep it for good."""
 
     name: str
+    """the file's name"""
     content: bytes
+    """the file's content"""
 
 
 def compiled(path: Path, locale: Locale) -> GNUTranslations:

@@ -10,37 +10,24 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.demos import Demo, Library, Part, Step
-from app.demos.demo import LOOKS, VIEW_NUMBERS, VIEW_TEXTS
+from app.demos.demo import VIEW_NUMBERS, VIEW_TEXTS
 from app.machine.profiles import DEFAULT_PROFILE
-from app.sessions import Principal, Sessions
-from app.web.address import PANELS, Address, number
-from app.web.contexts import Link, Refusal
-from app.web.demo_contexts import DemoPanel, DemoRow, StepDot
+from app.web.address import Address, number
+from app.web.contexts.base import Link, Refusal
+from app.web.contexts.demo import DemoPanel, DemoRow, StepDot
 from app.web.journal import journal_row
 from app.web.language import N_, _
+from app.web.panels import opened, pointed_at
 from app.web.recipes import Api, curl_line
-from app.web.rowpages import BYTES
-from app.web.shownrows import Outcome, outcomes_of
+from app.web.shownrows import Outcome
 
+# What a step may point at beside the panels, and where on the page it is.
 ANCHORS: Final = {
-    "zones": "zones",
-    "map": "map-picture",
-    "outcome": "outcome",
-    "journal": "journal",
-    "inspector": "inspector",
-}
-LOOKS_AT: Final = {
-    "zones": N_("zones"),
-    "map": N_("map"),
-    "outcome": N_("outcome"),
-    "journal": N_("journal"),
-    "inspector": N_("inspector"),
-    "free lists": N_("free lists"),
-    "slab": "slab",
-    "vmalloc": "vmalloc",
-    "tasks": N_("tasks"),
-    "log": N_("log"),
-    "/proc": "/proc",
+    N_("zones"): "zones",
+    N_("map"): "map-picture",
+    N_("outcome"): "outcome",
+    N_("journal"): "journal",
+    N_("inspector"): "inspector",
 }
 VIEW: Final = (*VIEW_TEXTS, *VIEW_NUMBERS)
 
@@ -67,8 +54,8 @@ def at_step(demo: Demo, step: int, here: Address) -> Address:
     """The view that a step asks for; what it leaves open stays as it is."""
     wanted = demo.steps[step]
     changes: dict[str, Any] = dict.fromkeys(VIEW, None) | dict(wanted.view) if wanted.view else {}
-    if (panel := LOOKS.get(wanted.look)) is not None:
-        changes["panel"] = panel
+    if (panel := pointed_at(wanted.look)) is not None:
+        changes["panel"] = panel.name
     return here.to(step=step, outcome=None, before=None, **changes)
 
 
@@ -85,34 +72,26 @@ def with_ran(here: Address, step: int, seq: int) -> Address:
     return here.to(ran=".".join("" if first is None else str(first) for first in known))
 
 
-async def demo_panel(
-    library: Library, sessions: Sessions, who: Principal, here: Address, api: Api, refusal: Refusal | None
+def run_of(library: Library, here: Address) -> tuple[int | None, int]:
+    """The row after which the rows of the step's calls begin, and how many; None where it was not run."""
+    found = demo_of(library, here)
+    starts = ran(here)
+    if found is None or found[1] >= len(starts):
+        return None, 0
+    demo, step = found
+    first = starts[step]
+    return (None, 0) if not first else (first - 1, len(demo.steps[step].calls))
+
+
+def demo_panel(
+    library: Library, here: Address, api: Api, rows: Sequence[Outcome], refusal: Refusal | None
 ) -> DemoPanel | None:
-    """The panel, where the address names a demo. api: the session's address in the API."""
+    """The panel, where the address names a demo. rows: what the step's calls have become."""
     found = demo_of(library, here)
     if found is None:
         return None
     demo, step = found
     starts = ran(here)
-    first = starts[step] if step < len(starts) else None
-    rows: Sequence[Outcome] = ()
-    if first is not None and first > 0:
-        most = len(demo.steps[step].calls)
-        found_rows, _more = await sessions.events_within(who, here.id, first - 1, most, BYTES)
-        rows = await outcomes_of(found_rows)
-    return panel(demo, step, starts, rows, here, api, refusal)
-
-
-def panel(
-    demo: Demo,
-    step: int,
-    starts: Sequence[int | None],
-    rows: Sequence[Outcome],
-    here: Address,
-    api: Api,
-    refusal: Refusal | None,
-) -> DemoPanel:
-    """The context. rows: what the step's calls have become."""
     shown = demo.steps[step]
     mine = here.part or 1
     part = demo.part(mine) or demo.parts[0]
@@ -176,8 +155,7 @@ def look_link(step: Step, here: Address) -> Link | None:
     """To what is to be looked at; a panel that is not open is opened on the way."""
     if not step.look:
         return None
-    wanted, words = LOOKS[step.look], _(LOOKS_AT[step.look])
-    if wanted is None:
+    words, panel = _(step.look), pointed_at(step.look)
+    if panel is None:
         return Link(words, f"#{ANCHORS[step.look]}")
-    shown = here.panel if here.panel in PANELS else PANELS[0]
-    return Link(words, "#panels" if shown == wanted else here.to(panel=wanted).href + "#panels")
+    return Link(words, "#panels" if opened(here) is panel else here.to(panel=panel.name).href + "#panels")

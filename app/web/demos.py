@@ -14,14 +14,15 @@ from app.errors import BadArgument, Fault
 from app.sessions import NotFound
 from app.web import address
 from app.web.address import Address
-from app.web.contexts import Refusal
+from app.web.contexts.base import Refusal
 from app.web.demopanel import at_step, demo_of, with_ran
 from app.web.home import NOT_CREATED
 from app.web.home import page as home_page
 from app.web.language import _
-from app.web.machine import door, page
+from app.web.machine import Again, page
 from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
+from app.web.requester import sessions_for
 
 router = APIRouter(include_in_schema=False)
 
@@ -35,7 +36,7 @@ async def start(request: Request, name: str, part: Annotated[str, Form()] = "1")
     machine = demo.part(chosen) if demo is not None and chosen is not None else None
     if demo is None or chosen is None or machine is None:
         raise NotFound("demo", name)
-    sessions, who = door(request)
+    sessions, who = sessions_for(request)
     try:
         info = await sessions.create(who, session_name(demo, chosen), machine.machine)
     except REFUSED as error:
@@ -62,7 +63,7 @@ async def run(request: Request, session_id: str, view: Annotated[str, Form()] = 
         raise NotFound("demo", here.demo or "")
     demo, step = found
     calls = items(demo.steps[step])
-    sessions, who = door(request)
+    sessions, who = sessions_for(request)
     if not calls:
         await sessions.get(who, session_id)
         return RedirectResponse(here.href, 303)
@@ -70,7 +71,7 @@ async def run(request: Request, session_id: str, view: Annotated[str, Form()] = 
         made = await sessions.batch(who, session_id, calls)
     except REFUSED as error:
         refusal = refusal_of(error) if not isinstance(error, BadArgument) else faults_of(error)
-        return respond(await page(request, here, demo_refusal=refusal), status_of(error))
+        return respond(await page(request, here, Again(demo_refusal=refusal)), status_of(error))
     here = with_ran(at_step(demo, step, here), step, made[0].seq)
     return RedirectResponse(here.to(outcome=made[-1].seq).href + "#demo", 303)
 

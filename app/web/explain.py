@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -15,15 +16,17 @@ from app.sessions import NotFound, SessionInfo, Sessions, principal_of
 from app.sessions.calling import BACKWARDS
 from app.web import address, blocks, stepping, timeline, wording
 from app.web.address import Address
-from app.web.contexts import Fact, Link
-from app.web.explain_contexts import ExplainPage, StepRow, Steps
+from app.web.contexts.base import Fact, Link
+from app.web.contexts.explain import ExplainPage, StepRow, Steps
+from app.web.contexts.place import PresentingView
+from app.web.frame_states import PATTERNS
 from app.web.journal import Outcome, call_text, change, headlines, pfn_of, ret_href, ret_text
 from app.web.language import _
+from app.web.presenting import presenting_at
 from app.web.render import respond
 from app.web.shell import shell_of
 from app.web.shownrows import outcome_of
-from app.web.stage import StageView, stage_at
-from app.web.stepping import StepAddress, View
+from app.web.stepping import MomentReading, StepAddress
 
 router = APIRouter(include_in_schema=False)
 
@@ -46,6 +49,26 @@ BAD: Final = frozenset(
 )
 
 
+@dataclass(frozen=True, slots=True)
+class Explained:
+    """What an explanation is made of."""
+
+    info: SessionInfo
+    """the session"""
+    outcome: Outcome
+    """the row"""
+    explained: Mapping[str, Any]
+    """the steps and the tracepoints"""
+    there: StepAddress
+    """the address of the page"""
+    view: MomentReading
+    """the machine at the step that the address names"""
+    presenting: PresentingView | None
+    """presenting, and following, in a lab"""
+    only: bool
+    """True where no step but that one is listed"""
+
+
 @router.get("/sessions/{session_id}/explain/{seq}")
 async def explain_page(request: Request, session_id: str, seq: str) -> Response:
     """One row of the journal, explained. `?decision=5`: at that step.
@@ -61,7 +84,7 @@ async def explain_page(request: Request, session_id: str, seq: str) -> Response:
     explained = await sessions.explain(who, session_id, number)
     info = await sessions.get(who, session_id)
     outcome, steps = await outcome_of(event), explained["steps"]
-    here = address_of(request, session_id, number, len(steps))
+    here = step_address(request, session_id, number, len(steps))
     step = here.decision or 0
     # The last step's machine is the one that the call left: there nothing has to be drawn on the one before.
     done = step == len(steps)
@@ -70,12 +93,13 @@ async def explain_page(request: Request, session_id: str, seq: str) -> Response:
     at = number if done else number - 1
     view = await sessions.past(who, session_id, at, stepping.look, here, over, touched)
     only = request.query_params.get("only") == "1"
-    stage = await stage_at(request, session_id)
+    presenting = await presenting_at(request, session_id)
+    found = Explained(info, outcome, explained, here, view, presenting, only)
     # Thousands of rows take their time; others are answered meanwhile.
-    return await run_in_threadpool(page, request, info, outcome, explained, here, view, stage, only=only)
+    return await run_in_threadpool(page, request, found)
 
 
-def address_of(request: Request, session_id: str, seq: int, steps: int) -> StepAddress:
+def step_address(request: Request, session_id: str, seq: int, steps: int) -> StepAddress:
     """What the page is asked for. A step that there is not is the nearest one."""
     asked = address.number(request.query_params.get("decision", ""))
     view = address.parse(session_id, request.query_params).to(outcome=seq)
@@ -85,25 +109,16 @@ def address_of(request: Request, session_id: str, seq: int, steps: int) -> StepA
     )
 
 
-def page(
-    request: Request,
-    info: SessionInfo,
-    outcome: Outcome,
-    explained: Mapping[str, Any],
-    there: StepAddress,
-    view: View,
-    stage: StageView | None,
-    *,
-    only: bool,
-) -> Response:
-    """The page. only: no step but the one that is shown."""
+def page(request: Request, found: Explained) -> Response:
+    """Make the page."""
+    info, outcome, explained, there = found.info, found.outcome, found.explained, found.there
     steps, points, seq = explained["steps"], explained["tracepoints"], explained["seq"]
     here, step = there.machine, there.decision or 0
-    length = 1 if only else STEPS_SHOWN
+    length = 1 if found.only else STEPS_SHOWN
     first = max(0, step - 1) // length * length if steps else 0
     shown = steps[first : first + length]
     last = first + len(shown)
-    lines = [] if only else points[:POINTS_SHOWN]
+    lines = [] if found.only else points[:POINTS_SHOWN]
     headline, reason = headlines(outcome)
     more = len(steps) > len(shown) or len(points) > len(lines)
     api = f"/api/v1/sessions/{info.id}/events/{seq}/explain"
@@ -113,7 +128,6 @@ def page(
         title=_("#%(seq)s explained · %(name)s", seq=seq, name=info.name),
         id=info.id,
         name=info.name,
-        seq=seq,
         heading=heading(outcome),
         text=call_text(outcome),
         returned=ret_text(outcome),
@@ -124,7 +138,8 @@ def page(
         back=Link(_("#%(seq)s at the machine", seq=seq), here.href + "#outcome"),
         earlier=beside(info, seq - 1, _("Earlier"), here),
         later=beside(info, seq + 1, _("Later"), here),
-        moment=stepping.moment(there, view, steps, step, outcome),
+        moment=stepping.moment(there, found.view, steps, step, outcome),
+        patterns=PATTERNS,
         groups=list(groups(rows)),
         listed=listed(first, last, len(steps)),
         total=len(steps),
@@ -137,7 +152,7 @@ def page(
         tracepoints_listed=listed(0, len(lines), len(points)),
         tracepoints_total=len(points),
         api=api,
-        stage=stage,
+        presenting=found.presenting,
     )
     return respond(context)
 

@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import groupby, islice
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from app.web import wording
 from app.web.address import Address
-from app.web.contexts import LegendEntry, Link, MapRow, MapShape, MapView, Tile
-from app.web.language import N_, _, ngettext
+from app.web.contexts.base import Link
+from app.web.contexts.framemap import MapRow, MapShape, MapView, Tile
+from app.web.frame_states import FREE, LETTERS, legend
+from app.web.language import _, ngettext
 
 Doc = Mapping[str, Any]
 
@@ -22,45 +24,21 @@ TILES: Final = 400  # drawn one by one
 OUTLINED: Final = 300
 ZOOM_STEP: Final = 2
 
-LETTERS: Final = {
-    "free": "",
-    "pcp": "",
-    "reserved": "R",
-    "unmovable": "U",
-    "movable": "M",
-    "reclaimable": "E",
-    "highatomic": "H",
-    "slab": "S",
-    "vmalloc": "V",
-    "pagetable": "T",
-    "lost": "X",
-    "locked": "L",
-}
-MEANINGS: Final = {
-    "free": N_("on a buddy list of the zone; a bar inside shows the share that is in use"),
-    "pcp": N_("on a per-CPU list: not free for the buddy allocator, not counted as free"),
-    "reserved": N_("never handed to the allocator, or in use since boot"),
-    "unmovable": N_("allocated without __GFP_MOVABLE or __GFP_RECLAIMABLE"),
-    "movable": N_("allocated with __GFP_MOVABLE"),
-    "reclaimable": N_("allocated with __GFP_RECLAIMABLE"),
-    "highatomic": N_("in a pageblock kept for atomic requests of high order"),
-    "slab": N_("a slab of a kmem_cache"),
-    "vmalloc": N_("behind a vmalloc area"),
-    "pagetable": N_("a page of the kernel's page tables"),
-    "lost": N_("in use for good: a mistake made it unreachable"),
-    "locked": N_("its page lock is taken"),
-}
-
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """Which frames the map shows: `cells` cells of 2^shift frames from `start` on."""
+    """Which frames the map shows."""
 
     zone: str
+    """the name of the zone"""
     node: int
+    """the node of the zone"""
     start: int
+    """the first frame of the first cell"""
     shift: int
+    """each cell stands for 2^shift frames"""
     cells: int
+    """how many cells there are"""
 
     @property
     def end(self) -> int:
@@ -133,12 +111,31 @@ def around(zone: Doc, pfn: int, shift: int) -> int:
     return max(first, pfn // row - CELLS // COLUMNS // 2) * row
 
 
-def map_view(
-    zones: Sequence[Doc], zone: Doc, window: Window, doc: Doc, changed: Sequence[Sequence[Any]], here: Address
-) -> MapView:
-    """doc: `app.machine.show.zonemap` of the window. changed: the last call's `[pfn, frames, state]` runs."""
-    cells = states(zone, window, doc)
-    fill = doc["fill"]
+class MapReading(Protocol):
+    """What a frame map is drawn from: a machine page's `Reading`, or an explanation's `MomentReading`."""
+
+    @property
+    def zones(self) -> Sequence[Doc]:
+        """Every zone."""
+
+    @property
+    def zone(self) -> Doc:
+        """The zone on the map."""
+
+    @property
+    def window(self) -> Window:
+        """The window of the map."""
+
+    @property
+    def cells(self) -> Doc:
+        """`app.machine.show.zonemap` of the window."""
+
+
+def map_view(reading: MapReading, changed: Sequence[Sequence[Any]], here: Address) -> MapView:
+    """The map. changed: the `[pfn, frames, state]` runs that are outlined."""
+    zones, zone, window = reading.zones, reading.zone, reading.window
+    cells = states(zone, window, reading.cells)
+    fill = reading.cells["fill"]
     inside = [
         (pfn, frames) for pfn, frames, _state in changed if pfn < window.end and pfn + frames > window.start
     ][:OUTLINED]
@@ -174,7 +171,7 @@ def map_view(
             here.to(**at(zone, None, None)).href if window.shift < whole else None,
             hint=_("The whole zone"),
         ),
-        legend=[LegendEntry(state, letter, _(MEANINGS[state])) for state, letter in LETTERS.items()],
+        legend=legend(),
         selected=here.pfn,
         max_shift=whole,
         zoomed=whole - window.shift,
@@ -286,7 +283,7 @@ def shapes(drawn: Sequence[Tile]) -> Iterator[MapShape]:
 
 def used_height(state: str, used: int) -> int:
     """How high the bar stands in a free cell that is partly in use."""
-    return min(CELL - 2, max(2, used * CELL // 256)) if state == "free" and used else 0
+    return min(CELL - 2, max(2, used * CELL // 256)) if state == FREE and used else 0
 
 
 def outlines(window: Window, changed: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int, int]]:

@@ -7,7 +7,7 @@ from typing import Final
 
 from app.mm import gfp
 from app.mm.gfp import __GFP_RECLAIM, GfpName
-from app.web.contexts import GfpFlag, GfpGroup
+from app.web.contexts.gfp import GfpFlag, GfpGroup
 from app.web.language import N_, _
 
 # The order of the lecture's table; what has come since follows.

@@ -12,9 +12,10 @@ from app.errors import BadArgument
 from app.web import address
 from app.web.address import Address
 from app.web.language import N_, _
-from app.web.machine import door, page
+from app.web.machine import Again, page
 from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
+from app.web.requester import sessions_for
 
 router = APIRouter(include_in_schema=False)
 
@@ -27,13 +28,13 @@ OF_ROWS: Final = ("moment", "outcome", "before", "demo", "part", "step", "ran")
 @router.post("/sessions/{session_id}/undo")
 async def undo(request: Request, session_id: str, view: View = "") -> Response:
     """Take back the last call: a new row, to be seen in the banner."""
-    sessions, who = door(request)
+    sessions, who = sessions_for(request)
     here = address.parse(session_id, view).to(moment=None, before=None)
     try:
         applied = await sessions.undo(who, session_id)
     except REFUSED as error:
         return respond(
-            await page(request, here, history_refusal=refusal_of(error, N_("Nothing was taken back"))),
+            await page(request, here, Again(history_refusal=refusal_of(error, N_("Nothing was taken back")))),
             status_of(error),
         )
     return RedirectResponse(here.to(outcome=applied.seq).href, 303)
@@ -44,13 +45,13 @@ async def rewind(
     request: Request, session_id: str, to: Annotated[str, Form()] = "", view: View = ""
 ) -> Response:
     """Give the machine an earlier state again: a new row."""
-    sessions, who = door(request)
+    sessions, who = sessions_for(request)
     here = address.parse(session_id, view)
     try:
         applied = await sessions.rewind(who, session_id, row_of("to", to))
     except REFUSED as error:
         return respond(
-            await page(request, here, history_refusal=refusal_of(error, N_("Nothing was restored"))),
+            await page(request, here, Again(history_refusal=refusal_of(error, N_("Nothing was restored")))),
             status_of(error),
         )
     return RedirectResponse(here.to(moment=None, before=None, outcome=applied.seq).href, 303)
@@ -61,13 +62,15 @@ async def fork(
     request: Request, session_id: str, at: Annotated[str, Form()] = "", view: View = ""
 ) -> Response:
     """A session of one's own that goes on from here; the same view of it."""
-    sessions, who = door(request)
+    sessions, who = sessions_for(request)
     here = address.parse(session_id, view)
     try:
         info = await sessions.fork(who, session_id, row_of("at", at) if at else None)
     except REFUSED as error:
         return respond(
-            await page(request, here, history_refusal=refusal_of(error, N_("Nothing was branched off"))),
+            await page(
+                request, here, Again(history_refusal=refusal_of(error, N_("Nothing was branched off")))
+            ),
             status_of(error),
         )
     there: Address = here.to(id=info.id, **dict.fromkeys(OF_ROWS))

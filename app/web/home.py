@@ -19,18 +19,18 @@ from app.demos import Library
 from app.errors import BadArgument
 from app.machine import boot
 from app.sessions import NotFound, Principal, Right, SessionInfo, Sessions, StorageFull
-from app.web import belonging, uploads, wording
+from app.web import place_in_lab, uploads, wording
 from app.web.address import number
-from app.web.asking import asker, labs_of
-from app.web.contexts import DeletePage, HomePage, Link, ProfileRow, Refusal, SessionRow
+from app.web.contexts.base import Link, Refusal
+from app.web.contexts.home import DeletePage, HomePage, ProfileRow, SessionEntry
 from app.web.demopanel import demo_row
 from app.web.fields import again
 from app.web.journal import call_text
 from app.web.language import N_, _
-from app.web.machine import door
 from app.web.preferences import local_path, remember
 from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
+from app.web.requester import labs_of, requester, sessions_for
 from app.web.shell import shell_of
 from app.web.shownrows import Outcome, outcome_of
 from app.web.thumbnail import Thumbnails
@@ -62,7 +62,7 @@ async def create(request: Request) -> Response:
         return await open_file(request)
     async with request.form() as form:
         typed = texts_of(form)
-    sessions, who = door(request)
+    sessions, who = sessions_for(request)
     try:
         info = await sessions.create(who, typed.get("name", "").strip() or None, described(typed))
     except REFUSED as error:
@@ -76,7 +76,7 @@ async def open_file(request: Request) -> Response:
 
     The form keeps a long file on disk. It counts as an import from when it begins to come.
     """
-    sessions, who = door(request)
+    sessions, who = sessions_for(request)
     with sessions.receiving(who):
         try:
             form = await request.form()
@@ -96,7 +96,7 @@ async def opened(request: Request, name: str | None, upload: UploadFile | str | 
     """The session that a file makes."""
     if not isinstance(upload, UploadFile):
         raise BadArgument.at("file", _("choose a dump or an exported session"))
-    sessions, who = door(request)
+    sessions, who = sessions_for(request)
     limit = request.app.state.settings.dump_limit
     # The collector would look at every part of a long document, so it pauses until the document is gone.
     with gc_paused():
@@ -133,7 +133,7 @@ def texts_of(form: FormData) -> dict[str, str]:
 @router.get("/sessions/{session_id}/thumbnail.svg")
 async def thumbnail(request: Request, session_id: str, seq: str = "") -> Response:
     """A small map of the machine as it was after a row; without one, as it is."""
-    sessions, who = door(request)
+    sessions, who = sessions_for(request)
     at = number(seq)
     thumbnails: Thumbnails = request.app.state.thumbnails
     if at is None:
@@ -148,7 +148,7 @@ async def thumbnail(request: Request, session_id: str, seq: str = "") -> Respons
 @router.post("/sessions/{session_id}/rename")
 async def rename(request: Request, session_id: str, name: Annotated[str, Form()] = "") -> Response:
     """Another name."""
-    sessions, who = door(request)
+    sessions, who = sessions_for(request)
     try:
         await sessions.rename(who, session_id, name.strip())
     except REFUSED as error:
@@ -160,7 +160,7 @@ async def rename(request: Request, session_id: str, name: Annotated[str, Form()]
 @router.get("/sessions/{session_id}/delete")
 async def confirm_delete(request: Request, session_id: str) -> Response:
     """What would be lost."""
-    sessions, who = door(request)
+    sessions, who = sessions_for(request)
     info = await sessions.get(who, session_id, Right.OWN)
     return respond(
         DeletePage(
@@ -169,7 +169,7 @@ async def confirm_delete(request: Request, session_id: str) -> Response:
             id=info.id,
             name=info.name,
             calls=info.seq - info.start,
-            labs=await belonging.used_in(request, info.id),
+            labs=await place_in_lab.used_in(request, info.id),
         )
     )
 
@@ -177,7 +177,7 @@ async def confirm_delete(request: Request, session_id: str) -> Response:
 @router.post("/sessions/{session_id}/delete")
 async def delete(request: Request, session_id: str) -> Response:
     """For good."""
-    sessions, who = door(request)
+    sessions, who = sessions_for(request)
     await sessions.delete(who, session_id)
     return RedirectResponse("/", 303)
 
@@ -226,7 +226,7 @@ async def page(
     renaming: str | None = None,
 ) -> HomePage:
     """The context."""
-    sessions, who = door(request)
+    sessions, who = sessions_for(request)
     listed = await sessions.list(who, SHOWN, after)
     library: Library = request.app.state.demos
     thumbnails: Thumbnails = request.app.state.thumbnails
@@ -253,7 +253,7 @@ async def labs_with(request: Request) -> list[Link]:
     labs = labs_of(request)
     if not labs.enabled:
         return []
-    return [Link(lab.title, f"/labs/{lab.id}") for lab in await labs.rooms.listed(asker(request))]
+    return [Link(lab.title, f"/labs/{lab.id}") for lab in await labs.rooms.listed(requester(request))]
 
 
 async def last(sessions: Sessions, who: Principal, info: SessionInfo) -> Outcome | None:
@@ -264,9 +264,9 @@ async def last(sessions: Sessions, who: Principal, info: SessionInfo) -> Outcome
         return None
 
 
-def row(info: SessionInfo, outcome: Outcome | None, thumbnails: Thumbnails) -> SessionRow:
+def row(info: SessionInfo, outcome: Outcome | None, thumbnails: Thumbnails) -> SessionEntry:
     """A line of the list. Its picture is fetched when it is looked at: drawing fifty takes time."""
-    return SessionRow(
+    return SessionEntry(
         id=info.id,
         name=info.name,
         href=f"/sessions/{info.id}",

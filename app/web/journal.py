@@ -12,8 +12,9 @@ from app.mm.mmzone import MAX_ORDER
 from app.sessions.calling import BACKWARDS
 from app.web import recipes, shownrows, sleeping, wording
 from app.web.address import Address
-from app.web.contexts import Change, Fact, JournalRow, Link, OutcomeView
-from app.web.framemap import LETTERS
+from app.web.contexts.base import Fact, Link
+from app.web.contexts.journal import Change, JournalRow, OutcomeView
+from app.web.frame_states import LETTERS
 from app.web.language import N_, _
 from app.web.nicknames import Names, called
 from app.web.recipes import Api
@@ -102,7 +103,7 @@ def pfn_of(outcome: Outcome) -> int | None:
 def ret_href(outcome: Outcome, here: Address) -> str | None:
     """What a returned pointer leads to: the object or area at an address, else a page's frame."""
     if isinstance(outcome["ret"], str) and (outcome.get("object") or outcome.get("area")):
-        return here.thing(outcome["ret"]).href
+        return here.inspect(outcome["ret"]).href
     pfn = pfn_of(outcome)
     return here.at(pfn) if pfn is not None and isinstance(outcome["ret"], str) else None
 

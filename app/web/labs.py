@@ -17,29 +17,29 @@ from app.labs.rooms import EXPECTED
 from app.machine import show
 from app.sessions import Busy, Conflict, NotFound, StorageFull
 from app.web import address, markdown, qr, wording
-from app.web.asking import asker, labs_of, public_address
-from app.web.belonging import sleeper
-from app.web.contexts import Link, Refusal, Sleeper
-from app.web.fields import again
-from app.web.home import last
-from app.web.journal import call_text
-from app.web.lab_contexts import (
+from app.web.contexts.base import Link, Refusal
+from app.web.contexts.lab import (
     BoardPage,
+    CheckpointView,
     CopyRow,
     Invitation,
+    LabEntry,
     LabPage,
-    LabRow,
     LabsPage,
     PreparedView,
     SharedView,
-    Stage,
     TaughtPage,
     WaitingRow,
 )
+from app.web.contexts.place import Sleeper
+from app.web.fields import again
+from app.web.home import last
+from app.web.journal import call_text
 from app.web.language import N_, _, ngettext
-from app.web.machine import door
+from app.web.place_in_lab import sleeper
 from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
+from app.web.requester import labs_of, public_address, requester, sessions_for
 from app.web.shell import shell_of
 
 router = APIRouter(include_in_schema=False)
@@ -52,7 +52,7 @@ HOW: Final = {"done": N_("done"), "caught up": N_("caught up")}
 @router.get("/labs")
 async def listed(request: Request) -> Response:
     """An instructor's labs. A member has one."""
-    person = asker(request)
+    person = requester(request)
     if person.lab is not None:
         return RedirectResponse(f"/labs/{person.lab}", 303)
     return respond(await labs_page(request))
@@ -68,7 +68,7 @@ async def create(
     """A new lab. Where nothing is said of it, it expects as many members as most classes have."""
     try:
         members = number_of_members(expected) if expected.strip() else None
-        lab = await labs_of(request).rooms.create(asker(request), title, text, members)
+        lab = await labs_of(request).rooms.create(requester(request), title, text, members)
     except REFUSED as error:
         refusal = refusal_of(error, _("No lab was made"))
         typed = {"title": title, "text": text, "expected": expected}
@@ -88,13 +88,13 @@ async def labs_page(
     request: Request, typed: Mapping[str, str] | None = None, refusal: Refusal | None = None
 ) -> LabsPage:
     """The list."""
-    person = asker(request)
+    person = requester(request)
     require_instructor(person)
     return LabsPage(
         shell=shell_of(request, "/labs"),
         title=_("Labs"),
         labs=[
-            LabRow(lab.title, f"/labs/{lab.id}", state_of(lab), lab.code, lab.created)
+            LabEntry(lab.title, f"/labs/{lab.id}", state_of(lab), lab.code, lab.created)
             for lab in await labs_of(request).rooms.listed(person)
         ],
         expected=min(EXPECTED, request.app.state.settings.members_per_lab),
@@ -126,19 +126,19 @@ async def lab_page(
     typed: Mapping[str, str] | None = None,
 ) -> LabPage | TaughtPage:
     """The context."""
-    labs, person = labs_of(request), asker(request)
+    labs, person = labs_of(request), requester(request)
     found = await labs.rooms.get(person, lab_id)
     if found.owner == person.id:
         return await taught_page(request, found, refusal, at, typed or {})
-    return await member_page(request, found, refusal, at)
+    return await member_page(request, found, refusal)
 
 
 # -- as members have it ------------------------------------------------------------------------------------
 
 
-async def member_page(request: Request, lab: Lab, refusal: Refusal | None, at: str) -> LabPage:
+async def member_page(request: Request, lab: Lab, refusal: Refusal | None) -> LabPage:
     """What there is to do, and what one has done."""
-    labs, person = labs_of(request), asker(request)
+    labs, person = labs_of(request), requester(request)
     reached = await labs.sharing.reached(person, lab.id)
     far = await labs.wall.progress(person, lab.id)
     copies = [(one, await copy_row(request, one)) for one in await labs.sharing.copies(person, lab.id)]
@@ -154,9 +154,9 @@ async def member_page(request: Request, lab: Lab, refusal: Refusal | None, at: s
                 id=machine.id,
                 title=machine.title,
                 seq=machine.seq,
-                stages=[
+                checkpoints=[
                     replace(
-                        stage(machine, place, far.checkpoints, far.members),
+                        checkpoint_view(machine, place, far.checkpoints, far.members),
                         own=_(HOW.get(reached.get(mark.id, ""), "")) or None,
                     )
                     for place, mark in enumerate(machine.checkpoints)
@@ -170,13 +170,12 @@ async def member_page(request: Request, lab: Lab, refusal: Refusal | None, at: s
         others=[row for copy, row in copies if copy.machine_id is None],
         presenter=presenter(lab),
         refusal=refusal,
-        at=at,
     )
 
 
 async def copy_row(request: Request, copy: Copy) -> CopyRow:
     """A machine of a member's own, with its last call."""
-    sessions, who = door(request)
+    sessions, who = sessions_for(request)
     outcome = await last(sessions, who, await sessions.get(who, copy.id))
     return CopyRow(
         id=copy.id,
@@ -197,7 +196,7 @@ async def copy_row(request: Request, copy: Copy) -> CopyRow:
 
 async def shared_views(request: Request, lab: Lab) -> list[SharedView]:
     """The machines that go on for everybody."""
-    sessions, who = door(request)
+    sessions, who = sessions_for(request)
     names = await labs_of(request).rooms.names(lab.id)
     found = []
     for machine in lab.machines:
@@ -224,8 +223,8 @@ async def sleepers(
     """Tasks that wait in a shared machine, and that one may end: a member oneself, the instructor all."""
     if machine.kind != "operate" or lab.closed is not None:
         return ()
-    sessions, who = door(request)
-    person = asker(request)
+    sessions, who = sessions_for(request)
+    person = requester(request)
     if lab.frozen and person.lab is not None:
         return ()
     try:
@@ -262,8 +261,8 @@ async def taught_page(
     request: Request, lab: Lab, refusal: Refusal | None, at: str, typed: Mapping[str, str]
 ) -> TaughtPage:
     """How people come in, what there is for them, and how far they are."""
-    labs, person = labs_of(request), asker(request)
-    sessions, who = door(request)
+    labs, person = labs_of(request), requester(request)
+    sessions, who = sessions_for(request)
     standing = await labs.wall.progress(person, lab.id)
     waiting = await labs.admission.newest(person, lab.id, WAITING_SHOWN)
     offered = await sessions.list(who, OFFERED)
@@ -280,8 +279,8 @@ async def taught_page(
                 id=machine.id,
                 title=machine.title,
                 seq=machine.seq,
-                stages=[
-                    stage(machine, place, standing.checkpoints, standing.members)
+                checkpoints=[
+                    checkpoint_view(machine, place, standing.checkpoints, standing.members)
                     for place in range(len(machine.checkpoints))
                 ],
                 copies=(),
@@ -303,12 +302,14 @@ async def taught_page(
     )
 
 
-def stage(machine: Machine, place: int, counts: Mapping[str, int], members: int) -> Stage:
+def checkpoint_view(machine: Machine, place: int, counts: Mapping[str, int], members: int) -> CheckpointView:
     """A checkpoint, and how many of the class have come to it."""
     mark = machine.checkpoints[place]
     there = counts.get(mark.id, 0)
     words = ngettext("%(num)s of %(all)s", "%(num)s of %(all)s", there, all=wording.count(members))
-    return Stage(mark.id, mark.title, mark.seq, count=words, share=1000 * there // members if members else 0)
+    return CheckpointView(
+        mark.id, mark.title, mark.seq, count=words, share=1000 * there // members if members else 0
+    )
 
 
 def invitation_of(request: Request, lab: Lab) -> Invitation | None:
@@ -330,7 +331,7 @@ def join_link(request: Request, code: str) -> str:
 
 async def own_lab(request: Request, lab_id: str) -> Lab:
     """A lab that who asks teaches. Raises NotFound, and Forbidden for its members."""
-    person: Person = asker(request)
+    person: Person = requester(request)
     found = await labs_of(request).rooms.get(person, lab_id)
     if found.owner != person.id:
         require_instructor(person)

@@ -19,12 +19,16 @@ from app.web import catalogue
 
 @dataclass(frozen=True, slots=True)
 class Language:
-    """code: as in HTML. scripts: what static/js says, as a file; None for English."""
+    """A language that the pages can be in."""
 
     code: str
+    """the code in HTML"""
     locale: Locale
+    """how numbers and dates are written"""
     texts: NullTranslations
+    """the texts of templates and Python modules"""
     scripts: catalogue.Scripts | None = None
+    """the texts of scripts, as a file; None for English"""
 
 
 ENGLISH: Final = Language("en", Locale("en"), NullTranslations())

@@ -1,65 +1,48 @@
-"""The machine page, and the forms on it.
-
-Each form is the API's call: it goes through the same door, and leads back here.
-"""
+"""The machine page: which rows and what of the machine it reads, and the context that is made of both."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import replace
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Annotated, Any, Final
+from typing import Any, Final
 
-from fastapi import APIRouter, Form
+from fastapi import APIRouter
 from starlette.requests import Request
-from starlette.responses import RedirectResponse, Response
+from starlette.responses import Response
 
-from app.labs import Place
-from app.machine import calltext
+from app.labs import MachineRows, Person
 from app.machine.calls import Named
-from app.machine.entry import CALLS
 from app.machine.gfp_text import VALUE
-from app.sessions import (
-    Applied,
-    BatchItem,
-    Conflict,
-    NotFound,
-    Principal,
-    SessionInfo,
-    Sessions,
-    principal_of,
-)
-from app.web import address, belonging, callform, fields, rowpages, timeline, wording
-from app.web.address import PANELS, Address
-from app.web.asking import api_of, asker
-from app.web.contexts import Brought, Fact, JournalRow, Link, MachinePage, NameChip, Refusal, Switch
-from app.web.demo_contexts import DemoPanel
-from app.web.demopanel import demo_panel
+from app.sessions import Conflict, PageQuery, SessionInfo
+from app.web import address, callform, demopanel, fields, place_in_lab, rowpages, timeline, wording
+from app.web.address import Address
+from app.web.address_inspector import address_inspector
+from app.web.contexts.base import Fact, Link, Refusal
+from app.web.contexts.inspector import AddressView, Inspector
+from app.web.contexts.journal import JournalRow
+from app.web.contexts.machine import MachinePage, NameChip, Switch
+from app.web.contexts.panels import PanelView
+from app.web.frame_inspector import inspector, missing
+from app.web.frame_states import PATTERNS
 from app.web.framemap import map_view
-from app.web.inspector import inspector, missing
 from app.web.journal import journal_row, outcome_view, pfn_of
 from app.web.language import N_, _, ngettext
-from app.web.lists import lists_panel
-from app.web.logpanel import log_panel
 from app.web.nicknames import with_names
-from app.web.panels import table_panel, tabs
-from app.web.procfiles import proc_panel
-from app.web.queues import queues
-from app.web.reading import Reading, cost, look
-from app.web.refusals import REFUSED, refusal_of, status_of
+from app.web.panels import Panel, Seen, opened, tabs
+from app.web.presenting import presenting_view
+from app.web.reading import Reading, View, cost, look
+from app.web.recipes import Api
+from app.web.refusals import refusal_of
 from app.web.render import respond
+from app.web.requester import api_of, labs_of, requester, sessions_for
 from app.web.rowpages import Rows
 from app.web.shell import shell_of
-from app.web.shownrows import Outcome, block_count, outcome_of
-from app.web.slabgrid import slab_grid
-from app.web.stage import StageView, stage_at
-from app.web.things import thing
-from app.web.vmspace import vmalloc_strip
+from app.web.shownrows import Outcome, block_count, outcome_of, outcomes_of
 from app.web.zones import zone_views
 
 router = APIRouter(include_in_schema=False)
 
-NAMES_SHOWN: Final = 40
 SWITCHES: Final = {
     "lecture": (
         N_("lecture view"),
@@ -77,274 +60,251 @@ SWITCHES: Final = {
 }
 
 
+@dataclass(frozen=True, slots=True)
+class Again:
+    """What a page shows once more after a form on it was refused."""
+
+    refusal: Refusal | None = None
+    """why a call was refused"""
+    typed: Mapping[str, str] = field(default_factory=dict)
+    """what stood in the form of the call"""
+    line: str = ""
+    """what stood in the console"""
+    demo_refusal: Refusal | None = None
+    """why a step of a demo was refused"""
+    history_refusal: Refusal | None = None
+    """why an undo, a rewind or a fork was refused, or a moment cannot be shown"""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a page was found to show, of one moment."""
+
+    here: Address
+    """the address of the page, with the moment and the row that are shown"""
+    info: SessionInfo
+    """the session"""
+    panel: Panel
+    """the open panel"""
+    rows: MachineRows
+    """the session's rows, and its place in a lab"""
+    journal: Rows
+    """the rows of the journal that are listed"""
+    shown: Outcome | None
+    """the row that is shown with its outcome"""
+    run: Sequence[Outcome]
+    """the rows of the demo's step"""
+    reading: Reading
+    """what was read of the machine"""
+    person: Person
+    """the person at the browser"""
+    api: Api
+    """where a terminal finds the session"""
+
+    @property
+    def people(self) -> Mapping[str, str]:
+        """The nicknames of those whom rows and tasks call by number."""
+        return place_in_lab.people(self.rows.place)
+
+    @property
+    def watched(self) -> bool:
+        """Whether the person at the browser can never make a call."""
+        return self.rows.place is not None and self.rows.place.role == "watcher"
+
+
 @router.get("/sessions/{session_id}")
 async def machine_page(request: Request, session_id: str) -> Response:
-    """The machine as it is now."""
+    """Show the machine as it is now, or at the moment that the address names."""
     here = address.parse(session_id, request.query_params)
     return respond(await page(request, here))
 
 
-@router.post("/sessions/{session_id}/call/{name}")
-async def make_call(request: Request, session_id: str, name: str) -> Response:
-    """A form's call.
+async def page(request: Request, here: Address, again: Again | None = None) -> MachinePage:
+    """Read the rows, then the machine, and make the page of both.
 
-    Done: back to the page, with its outcome. Refused: the same page, with what was typed.
+    A call that is made between the two is seen on the machine and not yet in the journal. The page's script,
+    which follows the session from its last row on, then learns of it.
     """
-    if name not in CALLS:
-        raise NotFound("call", name)
-    form = await request.form()
-    typed = callform.typed_of(form)
-    here = address.parse(session_id, str(form.get("view", ""))).to(call=name, moment=None)
+    again = again or Again()
+    panel = opened(here)
+    rows = await read_rows(request, here)
+    here = here.to(moment=rows.rows.moment)
+    journal, shown = await decoded(request, here, rows)
+    view = View(here, panel, touched(shown, here))
     try:
-        body = fields.body_of(CALLS[name], typed)
-        applied = await call(request, session_id, name, body, typed.get("as", "").strip() or None)
-    except REFUSED as error:
-        return respond(await page(request, here, refusal_of(error), typed), status_of(error))
-    return RedirectResponse(here.to(outcome=applied.seq, before=None).href + "#outcome", 303)
+        reading = await read_machine(request, view)
+    except Conflict as error:
+        if here.moment is None:
+            raise
+        again = replace(again, history_refusal=refusal_of(error, N_("That moment cannot be shown")))
+        here = here.to(moment=None)
+        reading = await read_machine(request, replace(view, here=here))
+        rows = await read_rows(request, here)
+        journal, shown = await decoded(request, here, rows)
+    found = Found(
+        here=here if shown is None else here.to(outcome=shown["seq"]),
+        info=sessions_for(request)[0].with_divergence(rows.rows.info),
+        panel=panel,
+        rows=rows,
+        journal=journal,
+        shown=shown,
+        run=await outcomes_of(rows.rows.run),
+        reading=reading,
+        person=requester(request),
+        api=api_of(request, here.id),
+    )
+    return build(request, found, again)
 
 
-@router.get("/sessions/{session_id}/call/{name}")
-async def call_form_page(session_id: str, name: str) -> Response:
-    """Where a reload of a refused form leads when it is asked for again: to the form, empty."""
-    return RedirectResponse(Address(session_id, call=name).href, 303)
+async def read_rows(request: Request, here: Address) -> MachineRows:
+    """Read everything on the page that is no part of the machine, in one transaction."""
+    run_after, run_rows = demopanel.run_of(request.app.state.demos, here)
+    query = PageQuery(
+        moment=here.moment,
+        shown=here.outcome,
+        before=here.before,
+        listed=here.find is None,
+        run_after=run_after,
+        run_rows=run_rows,
+    )
+    checkpoint = request.query_params.get("brought")
+    return await labs_of(request).machine_rows(requester(request), here.id, query, checkpoint)
 
 
-@router.post("/sessions/{session_id}/line")
-async def run_line(
-    request: Request, session_id: str, line: Annotated[str, Form()] = "", view: Annotated[str, Form()] = ""
-) -> Response:
-    """The console's line."""
-    here = address.parse(session_id, view).to(moment=None)
-    try:
-        read = calltext.parse_line(line)
-        if read.name is None:
-            return RedirectResponse(here.href, 303)
-        applied = await call(request, session_id, read.name, read.body, read.as_name)
-    except REFUSED as error:
-        return respond(await page(request, here, refusal_of(error), line=line), status_of(error))
-    return RedirectResponse(here.to(outcome=applied.seq, before=None).href + "#outcome", 303)
-
-
-async def call(
-    request: Request, session_id: str, name: str, body: Mapping[str, Any], as_name: str | None
-) -> Applied:
-    """One call; as a batch of one where its result gets a name, since names belong to batches."""
-    sessions, who = door(request)
-    if as_name is None:
-        return await sessions.apply(who, session_id, name, body)
-    (applied,) = await sessions.batch(who, session_id, [BatchItem(name, body, as_name)])
-    return applied
-
-
-def door(request: Request) -> tuple[Sessions, Principal]:
-    """Through which everything goes, and who asks."""
-    return request.app.state.sessions, principal_of(request.scope)
-
-
-async def page(
-    request: Request,
-    here: Address,
-    refusal: Refusal | None = None,
-    typed: Mapping[str, str] | None = None,
-    line: str = "",
-    demo_refusal: Refusal | None = None,
-    history_refusal: Refusal | None = None,
-) -> MachinePage:
-    """Everything on the page, of one moment: the machine is read first, and rows behind it are not shown."""
-    sessions, who = door(request)
-    panel = here.panel if here.panel in PANELS else PANELS[0]
-    info = await sessions.get(who, here.id)
-    place = await belonging.place_at(request, here.id)
-    here = here.to(moment=timeline.moment(here, info))
-    touched = await frame_touched(sessions, who, info, here)
-    reading: Reading | None = None
+async def read_machine(request: Request, view: View) -> Reading:
+    """Read the machine as it is, or as it was at the moment of the address."""
+    sessions, who = sessions_for(request)
+    here = view.here
     if here.moment is not None:
-        try:
-            reading = await sessions.past(who, here.id, here.moment, look, here, panel, touched)
-        except Conflict as error:
-            history_refusal = refusal_of(error, N_("That moment cannot be shown"))
-            here = here.to(moment=None)
-    if reading is None:
-        reading = await sessions.view(
-            who,
-            here.id,
-            partial(cost, here=here, panel=panel, touched=touched),
-            look,
-            here,
-            panel,
-            touched,
-        )
-    info = await sessions.get(who, here.id)
-    people = belonging.people(place)
-    rows = await rowpages.rows_of(sessions, who, info, here, people)
-    shown = await outcome_to_show(sessions, who, info, here, rows.rows)
-    names, named = await sessions.some_names(who, here.id, NAMES_SHOWN)
-    if shown is not None:
-        here = here.to(outcome=shown["seq"])
-    demo = await demo_panel(
-        request.app.state.demos, sessions, who, here, api_of(request, info.id), demo_refusal
-    )
-    return build(
-        request,
-        here,
-        info,
-        reading,
-        rows,
-        shown,
-        names,
-        named,
-        panel,
-        refusal,
-        fields.again(typed or {}),
-        line,
-        demo,
-        history_refusal,
-        place,
-        await stage_at(request, here.id),
-        await belonging.brought_to(request, place, info),
-        await begun(sessions, who, info),
-    )
+        return await sessions.past(who, here.id, here.moment, look, view)
+    return await sessions.view(who, here.id, partial(cost, view=view), look, view)
 
 
-async def frame_touched(sessions: Sessions, who: Principal, info: SessionInfo, here: Address) -> int | None:
-    """The frame that the call to be shown was about, where the address leaves open what to look at."""
-    if here.zone is not None or here.pfn is not None:
+async def decoded(request: Request, here: Address, rows: MachineRows) -> tuple[Rows, Outcome | None]:
+    """Decode the rows that are listed, or are found by what is searched for; and the one that is shown."""
+    sessions, who = sessions_for(request)
+    journal = await rowpages.rows_of(sessions, who, rows.rows, here, place_in_lab.people(rows.place))
+    if rows.rows.shown is not None:
+        return journal, await outcome_of(rows.rows.shown)
+    return journal, next((row for row in journal.rows if row["seq"] == rows.rows.shown_seq), None)
+
+
+def touched(shown: Outcome | None, here: Address) -> int | None:
+    """The frame that the shown call was about, where the address leaves open what to look at."""
+    if here.zone is not None or here.pfn is not None or shown is None:
         return None
-    shown = await outcome_to_show(sessions, who, info, here, [])
-    return pfn_of(shown) if shown else None
+    return pfn_of(shown)
 
 
-async def outcome_to_show(
-    sessions: Sessions, who: Principal, info: SessionInfo, here: Address, rows: list[Outcome]
-) -> Outcome | None:
-    """The row that the address names, else the last one of the moment that is shown."""
-    last = info.seq if here.moment is None else here.moment
-    seq = last if here.outcome is None else here.outcome
-    found = next((row for row in rows if row["seq"] == seq), None)
-    if found is not None:
-        return found
-    try:
-        return await outcome_of(await sessions.event(who, info.id, seq))
-    except NotFound:
-        return None
-
-
-def build(
-    request: Request,
-    here: Address,
-    info: SessionInfo,
-    reading: Reading,
-    rows: Rows,
-    shown: Outcome | None,
-    names: Mapping[str, Named | None],
-    named: int,
-    panel: str,
-    refusal: Refusal | None,
-    typed: Mapping[str, str],
-    line: str,
-    demo: DemoPanel | None,
-    history_refusal: Refusal | None,
-    place: Place | None,
-    stage: StageView | None,
-    brought: Brought | None,
-    begun: Link | None,
-) -> MachinePage:
-    """The context."""
-    machine = info.machine
-    person = asker(request)
-    people = belonging.people(place)
-    sleepers = [] if place is None else belonging.sleepers(place, person, info.id, reading.tasks)
-    bar = None if place is None else belonging.place_view(place, person, info, reading.tasks, brought)
-    stopped = belonging.stopped(place)
-    watched = place is not None and place.role == "watcher"
+def build(request: Request, found: Found, again: Again) -> MachinePage:
+    """Make the context."""
+    here, info, shown, place, person = found.here, found.info, found.shown, found.rows.place, found.person
+    reading = with_names(found.reading, found.people)
+    stopped = place_in_lab.stopped(place)
     past = timeline.past(here, info)
-    task = belonging.task_of(place, person)
-    tasks = reading.tasks
-    reading = with_names(reading, people)
-    api = f"/api/v1/sessions/{info.id}"
-    full_api = api_of(request, info.id)
-    changed = (shown["changed"] or ()) if shown else ()
-    frame = inspector(reading.frame, here) if reading.frame else None
-    found = thing(reading.thing, here) if reading.thing else None
-    if frame is None and here.pfn is not None:
-        frame = missing(here.pfn)
-    if watched:  # what could be done to it is for those who may
-        frame = None if frame is None else replace(frame, actions=())
-        found = None if found is None else replace(found, actions=(), forms=())
-    journal = [row_of(row, info, here, people) for row in rows.rows]
+    task = place_in_lab.task_of(place, person)
+    tasks = found.reading.tasks
+    frame, at_address = inspectors(found, reading)
+    journal = [row_of(row, found) for row in found.journal.rows]
+    names = found.rows.rows.names
     return MachinePage(
         shell=shell_of(request, here.href),
         title=info.name,
         id=info.id,
         name=info.name,
         seq=info.seq,
-        facts=headline(machine),
-        overhead=overhead(machine),
-        switches=[
-            Switch(_(words), _("on") if machine[key] else _("off"), hint=_(hint), on=machine[key])
-            for key, (words, hint) in SWITCHES.items()
-        ],
+        facts=headline(info.machine),
+        overhead=overhead(info.machine),
+        switches=switches(info.machine),
         view=here.query,
         zones=zone_views(reading.zones, reading.zone, here),
-        map=map_view(reading.zones, reading.zone, reading.window, reading.cells, changed, here),
+        map=map_view(reading, changed(shown), here),
+        patterns=PATTERNS,
         inspector=frame,
-        thing=found,
-        outcome=outcome_view(shown, here, full_api, tasks, people) if shown else None,
-        refusal=refusal,
-        form=callform.call_form(here, typed, refusal, full_api, numa=machine["nodes"] > 1, task=task),
-        panels=tabs(panel, here),
-        panel=panel,
-        lists=lists_panel(reading.panel, here) if panel == "lists" else None,
-        table=table_panel(panel, reading.panel, here),
-        log=log_panel(reading.panel["lines"], here) if panel == "log" else None,
-        proc=proc_panel(reading.panel, here, full_api) if panel == "proc" else None,
-        grid=slab_grid(reading.panel["open"], here) if panel == "slab" and reading.panel["open"] else None,
-        strip=vmalloc_strip(reading.panel["drawn"], reading.panel["total"], reading.zones, here)
-        if panel == "vmalloc"
-        else None,
-        queues=queues(reading.tasks, reading.panel["locks"], here) if panel == "tasks" else None,
+        address_inspector=at_address,
+        outcome=outcome_view(shown, here, found.api, tasks, found.people) if shown else None,
+        refusal=again.refusal,
+        form=callform.call_form(
+            here,
+            fields.again(again.typed),
+            again.refusal,
+            found.api,
+            numa=info.machine["nodes"] > 1,
+            task=task,
+        ),
+        tabs=tabs(found.panel, here),
+        panel=panel_view(found, reading),
         journal=journal,
-        find=rowpages.finding(info, here, rows),
-        older=rowpages.older(info, here, rows),
+        find=rowpages.finding(info, here, found.journal),
+        older=rowpages.older(info, here, found.journal),
         newer=rowpages.newest(info, here, journal),
-        line=line[: fields.SHOWN_AGAIN],
+        line=again.line[: fields.SHOWN_AGAIN],
         names=[chip(name, value, here) for name, value in names.items()],
-        more_names=named - len(names),
+        more_names=found.rows.rows.named - len(names),
         gfp_names=tuple(VALUE),
         caches=reading.caches,
-        api=api,
+        api=f"/api/v1/sessions/{info.id}",
         close=here.to(pfn=None, obj=None).href,
         timeline=timeline.timeline(here, info),
         past=past,
         origin=origin(info),
-        begun=begun,
+        begun=begun(info, readable=found.rows.rows.origin_readable),
         diverged=timeline.diverged(here, info),
-        history_refusal=history_refusal,
-        demo=demo,
-        place=bar,
+        history_refusal=again.history_refusal,
+        demo=demopanel.demo_panel(request.app.state.demos, here, found.api, found.run, again.demo_refusal),
+        place=None
+        if place is None
+        else place_in_lab.place_view(
+            place, person, info, tasks, place_in_lab.caught_up(request, found.rows, info)
+        ),
         stopped=stopped,
         callable=past is None and stopped is None,
-        watched=watched,
-        rewinds=belonging.rewinds(place),
+        watched=found.watched,
+        rewinds=place_in_lab.rewinds(place),
         task=task,
-        sleepers=sleepers,
-        stage=stage,
+        sleepers=[] if place is None else place_in_lab.sleepers(place, person, info.id, tasks),
+        presenting=presenting_view(found.rows.stage, person),
     )
 
 
-def row_of(outcome: Outcome, info: SessionInfo, here: Address, people: Mapping[str, str]) -> JournalRow:
-    """A row of the journal, which leads to the machine as that call left it. people: by their numbers.
+def changed(shown: Outcome | None) -> Sequence[Sequence[Any]]:
+    """The runs of frames that the shown call changed."""
+    runs: Sequence[Sequence[Any]] = (shown["changed"] or ()) if shown else ()
+    return runs
+
+
+def inspectors(found: Found, reading: Reading) -> tuple[Inspector | None, AddressView | None]:
+    """The page frame and the address in the inspector; without calls for a person who can make none."""
+    here = found.here
+    frame = inspector(reading.frame, here) if reading.frame else None
+    at_address = address_inspector(reading.address, here) if reading.address else None
+    if frame is None and here.pfn is not None:
+        frame = missing(here.pfn)
+    if found.watched:
+        frame = None if frame is None else replace(frame, actions=())
+        at_address = None if at_address is None else replace(at_address, actions=(), forms=())
+    return frame, at_address
+
+
+def panel_view(found: Found, reading: Reading) -> PanelView:
+    """What the open panel shows."""
+    return found.panel.view(Seen(reading.panel, reading.zones, reading.tasks, found.here, found.api))
+
+
+def row_of(outcome: Outcome, found: Found) -> JournalRow:
+    """A row of the journal, which leads to the machine as that call left it.
 
     A row older than its session came in with a file: its numbers are those of people elsewhere.
     """
-    found = journal_row(outcome, here)
-    here_made = outcome["time"] >= info.created
-    by = people.get(found.by, found.by) if found.by is not None and here_made else found.by
-    return replace(found, href=timeline.to_moment(here, info, found.seq).href, by=by, by_number=found.by)
+    row = journal_row(outcome, found.here)
+    here_made = outcome["time"] >= found.info.created
+    by = found.people.get(row.by, row.by) if row.by is not None and here_made else row.by
+    href = timeline.to_moment(found.here, found.info, row.seq).href
+    return replace(row, href=href, by=by, by_number=row.by)
 
 
 def origin(info: SessionInfo) -> Link | None:
-    """What the session was branched off."""
+    """Link to what the session was branched off."""
     if info.origin is None:
         return None
     seq = info.origin["seq"]
@@ -355,20 +315,24 @@ def origin(info: SessionInfo) -> Link | None:
     )
 
 
-async def begun(sessions: Sessions, who: Principal, info: SessionInfo) -> Link | None:
-    """The row of another session from which this one goes on; it leads there for who may read it."""
+def begun(info: SessionInfo, *, readable: bool) -> Link | None:
+    """The row of another session after which this journal goes on; a link where that session may be read."""
     if info.origin is None or info.start == 0:
         return None
     words = _("#%(seq)s", seq=wording.count(info.origin["seq"]))
-    try:
-        await sessions.get(who, info.origin["id"])
-    except NotFound:
-        return Link(words, None)
-    return Link(words, f"/sessions/{info.origin['id']}?at={info.origin['seq']}")
+    return Link(words, f"/sessions/{info.origin['id']}?at={info.origin['seq']}" if readable else None)
+
+
+def switches(machine: Mapping[str, Any]) -> list[Switch]:
+    """What the machine was made with or without."""
+    return [
+        Switch(_(words), _("on") if machine[key] else _("off"), hint=_(hint), on=machine[key])
+        for key, (words, hint) in SWITCHES.items()
+    ]
 
 
 def headline(machine: Mapping[str, Any]) -> list[Fact]:
-    """The machine in five words."""
+    """Profile, kernel, memory, CPUs and nodes of the machine."""
     found = [
         Fact(_("profile"), machine["profile"] or _("from a dump"), hint=str(machine.get("tiny") or "")),
         Fact(_("kernel"), f"Linux {machine['kernel']}"),
@@ -401,5 +365,5 @@ def chip(name: str, named: Named | None, here: Address) -> NameChip:
         return NameChip(name, wording.pfn(named.pfn), here.at(named.pfn))
     if named.addr is not None:
         addr = wording.hexadecimal(named.addr)
-        return NameChip(name, addr, here.thing(addr).to(addr=addr).href)
+        return NameChip(name, addr, here.inspect(addr).to(addr=addr).href)
     return NameChip(name, "NULL", None)

@@ -26,7 +26,7 @@ from app.mm.gfp import (
     __GFP_ZERO,
     GFP_ZONEMASK,
 )
-from app.web.contexts import GfpFact
+from app.web.contexts.gfp import GfpFact
 from app.web.language import N_, _
 
 ZONES: Final = {

@@ -12,23 +12,23 @@ from app.labs import Activity, Copy, csvfile
 from app.sessions import NotFound
 from app.web import wording
 from app.web.address import number as number_of
-from app.web.address import parse as address_of
-from app.web.asking import asker, labs_of
-from app.web.belonging import MACHINE
-from app.web.contexts import Link, Refusal, TablePart
-from app.web.lab_contexts import (
+from app.web.address import parse as parse_address
+from app.web.contexts.base import Link, Refusal, TablePart
+from app.web.contexts.lab import (
     ActivityPage,
-    ActRow,
+    AuditEntry,
     AuditPage,
     ConfirmPage,
-    MachineOf,
-    MemberRow,
+    MemberEntry,
+    MemberMachine,
     MembersPage,
 )
 from app.web.labs import own_lab, state_of
 from app.web.language import _, ngettext
+from app.web.place_in_lab import MACHINE
 from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
+from app.web.requester import labs_of, requester
 from app.web.shell import shell_of
 from app.web.tableparts import first_of, part_of
 
@@ -53,7 +53,7 @@ async def members(request: Request, lab_id: str) -> Response:
 
 async def members_page(request: Request, lab_id: str, refusal: Refusal | None = None) -> MembersPage:
     """The context."""
-    labs, person, asked = labs_of(request), asker(request), request.query_params
+    labs, person, asked = labs_of(request), requester(request), request.query_params
     lab = await own_lab(request, lab_id)
     copies: dict[int, list[Copy]] = {}
     owner = None
@@ -86,11 +86,11 @@ async def members_page(request: Request, lab_id: str, refusal: Refusal | None = 
     )
 
 
-def member_row(lab_id: str, row: Activity, copies: list[Copy], *, whole: bool) -> MemberRow:
+def member_row(lab_id: str, row: Activity, copies: list[Copy], *, whole: bool) -> MemberEntry:
     """One member. whole: with all machines."""
     shown = copies if whole else copies[:MACHINES_SHOWN]
     left = len(copies) - len(shown)
-    return MemberRow(
+    return MemberEntry(
         number=row.number,
         nickname=row.nickname,
         joined=row.joined,
@@ -99,7 +99,7 @@ def member_row(lab_id: str, row: Activity, copies: list[Copy], *, whole: bool) -
         last_call=row.last_call,
         checkpoint=row.checkpoint,
         machines=[
-            MachineOf(copy.id, copy.name, f"/sessions/{copy.id}", copy.seq, copy.locked) for copy in shown
+            MemberMachine(copy.id, copy.name, f"/sessions/{copy.id}", copy.seq, copy.locked) for copy in shown
         ],
         more=Link(
             _("and %(more)s more", more=wording.count(left)), f"/labs/{lab_id}/members?member={row.number}"
@@ -124,7 +124,7 @@ async def lock(
     to: `machine` to come back to its page, in that view, instead of the roster.
     """
     try:
-        await labs_of(request).sharing.lock(asker(request), lab_id, session_id, locked=locked == "on")
+        await labs_of(request).sharing.lock(requester(request), lab_id, session_id, locked=locked == "on")
     except REFUSED as error:
         refusal = refusal_of(error, _("The machine stays as it was"))
         return respond(await members_page(request, lab_id, refusal), status_of(error))
@@ -156,7 +156,7 @@ async def confirm_reset(request: Request, lab_id: str, session_id: str, to: str 
 async def reset(request: Request, lab_id: str, session_id: str, to: str = "") -> Response:
     """Back to the start."""
     try:
-        await labs_of(request).sharing.reset(asker(request), lab_id, session_id)
+        await labs_of(request).sharing.reset(requester(request), lab_id, session_id)
     except REFUSED as error:
         refusal = refusal_of(error, _("The machine stays as it was"))
         return respond(await members_page(request, lab_id, refusal), status_of(error))
@@ -166,7 +166,7 @@ async def reset(request: Request, lab_id: str, session_id: str, to: str = "") ->
 def back_to(lab_id: str, session_id: str, to: str, view: str = "") -> str:
     """Where one has come from: a view of a machine's own page, or the machine's place in the roster."""
     if to == MACHINE:
-        return address_of(session_id, view).href
+        return parse_address(session_id, view).href
     return f"/labs/{lab_id}/members?machine={session_id}#machine-{session_id}"
 
 
@@ -174,7 +174,7 @@ def back_to(lab_id: str, session_id: str, to: str, view: str = "") -> str:
 async def confirm_delete(request: Request, lab_id: str, number: str) -> Response:
     """What would be lost."""
     await own_lab(request, lab_id)
-    labs, person = labs_of(request), asker(request)
+    labs, person = labs_of(request), requester(request)
     row = await labs.rooms.member(person, lab_id, member_number(number))
     machines = len(await labs.rooms.machines_of_member(person, lab_id, row.number))
     return respond(
@@ -200,13 +200,13 @@ async def confirm_delete(request: Request, lab_id: str, number: str) -> Response
 @router.post("/labs/{lab_id}/members/{number}/delete")
 async def delete(request: Request, lab_id: str, number: str) -> Response:
     """For good."""
-    await labs_of(request).rooms.delete_member(asker(request), lab_id, member_number(number))
+    await labs_of(request).rooms.delete_member(requester(request), lab_id, member_number(number))
     return RedirectResponse(f"/labs/{lab_id}/members", 303)
 
 
 async def copy_of(request: Request, lab_id: str, session_id: str) -> tuple[Copy, Activity]:
     """A member's machine, and the member. Raises NotFound."""
-    labs, person = labs_of(request), asker(request)
+    labs, person = labs_of(request), requester(request)
     for copy in await labs.sharing.copies(person, lab_id):
         if copy.id == session_id:
             rows = await labs.wall.activity(person, lab_id)
@@ -229,7 +229,7 @@ def member_number(text: str) -> int:
 async def activity(request: Request, lab_id: str) -> Response:
     """Attendance: who was there, and what they have done."""
     lab = await own_lab(request, lab_id)
-    rows = await labs_of(request).wall.activity(asker(request), lab_id)
+    rows = await labs_of(request).wall.activity(requester(request), lab_id)
     return respond(
         ActivityPage(
             shell=shell_of(request),
@@ -246,7 +246,7 @@ async def activity(request: Request, lab_id: str) -> Response:
 @router.get("/labs/{lab_id}/activity.csv")
 async def activity_file(request: Request, lab_id: str) -> Response:
     """The same for a spreadsheet."""
-    rows = await labs_of(request).wall.activity(asker(request), lab_id)
+    rows = await labs_of(request).wall.activity(requester(request), lab_id)
     headers = {"Content-Disposition": f'attachment; filename="activity-{lab_id}.csv"'}
     return Response(csvfile.activity(rows), headers=headers, media_type=csvfile.MEDIA_TYPE)
 
@@ -254,7 +254,7 @@ async def activity_file(request: Request, lab_id: str) -> Response:
 @router.get("/audit")
 async def audit(request: Request, before: str = "") -> Response:
     """What the instructor has done, and what was done in their labs, the latest first."""
-    labs, person = labs_of(request), asker(request)
+    labs, person = labs_of(request), requester(request)
     found = await labs.acts(person, ACTS_SHOWN + 1, number_of(before))
     titles = {lab.id: lab.title for lab in await labs.rooms.listed(person)}
     shown = found[:ACTS_SHOWN]
@@ -263,7 +263,7 @@ async def audit(request: Request, before: str = "") -> Response:
             shell=shell_of(request),
             title=_("Audit log"),
             acts=[
-                ActRow(
+                AuditEntry(
                     time=noted.act.time,
                     who=_("you") if noted.act.actor == person.id else noted.act.actor,
                     act=noted.act.act,

@@ -25,7 +25,7 @@ def with_names(reading: Reading, names: Names) -> Reading:
         reading,
         tasks=told(reading.tasks, names),
         frame=told(reading.frame, names),
-        thing=told(reading.thing, names),
+        address=told(reading.address, names),
         panel=told(reading.panel, names),
     )
 

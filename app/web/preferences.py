@@ -1,7 +1,4 @@
-"""What a person wants pages to look like.
-
-Remembered in cookies, so that a page is right when it first appears.
-"""
+"""Theme, spelling and size of pages, remembered in cookies, so that a page is right when it first appears."""
 
 from __future__ import annotations
 
@@ -33,14 +30,14 @@ A_YEAR: Final = 365 * 24 * 3600
 
 @dataclass(frozen=True, slots=True)
 class Preferences:
-    """theme.
-
-    `auto` follows the system. names: whose spelling stands first. projector: larger type for a lecture hall.
-    """
+    """How a person wants pages to look."""
 
     theme: Theme = "auto"
+    """the colours; `auto` follows the system"""
     names: Spelling = "6.1"
+    """whose spelling stands first"""
     projector: bool = False
+    """True for larger type, for a lecture hall"""
 
     @property
     def theme_word(self) -> str:

@@ -1,4 +1,4 @@
-"""What a machine page needs of the machine, taken in one look so that all of it is of the same moment."""
+"""What a machine page reads of the machine, in one look, so that all of it is of the same moment."""
 
 from __future__ import annotations
 
@@ -9,42 +9,55 @@ from typing import Any, Final
 
 from app.machine import show, show_cost
 from app.machine.machine import Machine
-from app.web import procfiles, queues, slabgrid, things, vmspace
+from app.web import address_inspector
 from app.web.address import Address
 from app.web.framemap import Window, window_of, zone_to_show
-from app.web.tableparts import ROWS, first_row
+from app.web.panels import Panel
 
-LOCKS_SHOWN: Final = 8  # of each task in the table
 SUGGESTED: Final = 100  # names of caches: a student's own are the latest
 
 
 @dataclass(frozen=True, slots=True)
-class Reading:
-    """What was seen.
+class View:
+    """What of the machine a page looks at."""
 
-    zones has all of them, zone is the one on the map. frame: None where there is none to inspect, or no such
-    frame. thing: what is at the address to be inspected. tasks: those that sleep. caches: names of slab
-    caches, the latest first, as many as a field suggests.
-    """
+    here: Address
+    """the address of the page"""
+    panel: Panel
+    """the open panel"""
+    touched: int | None = None
+    """the frame that the shown call was about: it says which zone is shown, unless the address does"""
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read."""
 
     zones: Sequence[Mapping[str, Any]]
+    """every zone"""
     zone: Mapping[str, Any]
+    """the zone on the map"""
     window: Window
+    """the window of the map"""
     cells: dict[str, Any]
+    """the cells of that window"""
     frame: dict[str, Any] | None
-    thing: dict[str, Any] | None
+    """the frame in the inspector; None where there is none, or no such frame"""
+    address: dict[str, Any] | None
+    """what is at the address in the inspector; None where there is none"""
     panel: dict[str, Any]
+    """what the open panel has read"""
     tasks: Sequence[Mapping[str, Any]]
+    """the tasks that sleep"""
     caches: Sequence[str]
+    """names of slab caches, the latest first, as many as a field suggests"""
 
 
-def look(machine: Machine, here: Address, panel: str, touched: int | None = None) -> Reading:
-    """Everything at once. It runs on the thread that owns the machine where `cost` says that it is short.
-
-    touched: the frame that the shown call was about, which says where to look unless the address does.
-    """
+def look(machine: Machine, view: View) -> Reading:
+    """Read everything at once, on the thread that owns the machine where `cost` says that this is short."""
+    here = view.here
     zones = show.zones(machine)["zones"]
-    zone = zone_to_show(zones, here, touched)
+    zone = zone_to_show(zones, here, view.touched)
     window = window_of(zone, here)
     return Reading(
         zones=zones,
@@ -52,15 +65,15 @@ def look(machine: Machine, here: Address, panel: str, touched: int | None = None
         window=window,
         cells=show.zonemap(machine, zone["name"], zone["node"], window.start, window.shift, window.cells),
         frame=frame(machine, here.pfn),
-        thing=things.read(machine, here),
-        panel=panel_of(machine, panel, here, zone),
+        address=address_inspector.read(machine, here),
+        panel=view.panel.read(machine, here, zone),
         tasks=show.sleepers(machine),
         caches=tuple(islice(reversed(machine.caches), SUGGESTED)),
     )
 
 
 def frame(machine: Machine, pfn: int | None) -> dict[str, Any] | None:
-    """The inspected frame, where there is such a frame."""
+    """Read the frame in the inspector, where there is such a frame."""
     if pfn is None:
         return None
     try:
@@ -82,64 +95,16 @@ def area_of(machine: Machine, pfn: int, doc: Mapping[str, Any]) -> str | None:
     return None if mine is None else f"{mine.addr:#x}"
 
 
-def panel_of(machine: Machine, panel: str, here: Address, zone: Mapping[str, Any]) -> dict[str, Any]:
-    """What the open panel shows: of a long list a part."""
-    match panel:
-        case "slab":
-            opened = slabgrid.read(machine, here)
-            return {"open": opened} if opened else caches(machine, here)
-        case "vmalloc":
-            return areas(machine, here)
-        case "tasks":
-            first = first_row(here, len(machine.tasks))
-            found = show.task_part(machine, first, ROWS, LOCKS_SHOWN)
-            return found | {"first": first, "locks": show.locks(machine, queues.SHOWN)}
-        case "log":
-            return show.log(machine)
-        case "proc":
-            return procfiles.read(machine, here)
-        case _:
-            return show.zone_lists_of(machine, zone["name"], zone["node"])
-
-
-def caches(machine: Machine, here: Address) -> dict[str, Any]:
-    """A part of the caches that have slabs."""
-    found = show.caches_with_slabs(machine, 0, 0)
-    first = first_row(here, found["total"])
-    return show.caches_with_slabs(machine, first, ROWS) | {"open": None, "first": first}
-
-
-def areas(machine: Machine, here: Address) -> dict[str, Any]:
-    """A part of the areas, and those that are drawn."""
-    total = len(machine.vmap.busy) + len(machine.vmap.purge)
-    first = first_row(here, total)
-    chosen = None if here.area is None else things.address_of(here.area)
-    drawn = show.areas_around(machine, chosen, vmspace.MOST)
-    return show.vmap_areas(machine, first, ROWS) | {"first": first, "drawn": drawn}
-
-
-def cost(machine: Machine, here: Address, panel: str, touched: int | None = None) -> int:
+def cost(machine: Machine, view: View) -> int:
     """About how much work `look` is."""
-    zone = zone_to_show(show.zones(machine)["zones"], here, touched)
+    here = view.here
+    zone = zone_to_show(show.zones(machine)["zones"], here, view.touched)
     window = window_of(zone, here)
     work = show_cost.zonemap(
         machine, zone["name"], zone["node"], window.start, window.shift, window.cells
-    ) + cost_of_panel(machine, here, panel)
+    ) + view.panel.cost(machine, here)
     if here.obj is not None:
         work += show_cost.address(machine)
     if here.pfn is not None:
         work += show_cost.area_of_frame(machine, here.pfn)
     return work
-
-
-def cost_of_panel(machine: Machine, here: Address, panel: str) -> int:
-    """Of the open panel."""
-    match panel:
-        case "slab":
-            if here.slabs is not None:
-                return show_cost.slabs_of(machine, here.slabs, slabgrid.SLABS)
-            return show_cost.listed_caches(machine, ROWS)
-        case "proc":
-            return procfiles.cost(machine, here)
-        case _:
-            return 0

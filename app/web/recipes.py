@@ -14,10 +14,12 @@ PYTHON: Final = '"Authorization": f"Bearer {token}"'
 
 @dataclass(frozen=True, slots=True)
 class Api:
-    """Where requests go. token: they have to bring that of who sends them."""
+    """Where the requests of a recipe go."""
 
     address: str
+    """the address of the session in the API"""
     token: bool
+    """True where requests must carry a token"""
 
     @property
     def shell(self) -> str:

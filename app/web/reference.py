@@ -16,15 +16,16 @@ from app.machine.kinds import KINDS
 from app.machine.vocabulary import CallSpec
 from app.mm import gfp
 from app.web.advice import advice
-from app.web.asking import api_of
 from app.web.callform import GROUPS
-from app.web.contexts import CallGroup, CallsPage, GfpPage
+from app.web.contexts.gfp import GfpPage
+from app.web.contexts.reference import CallGroup, CallsPage
 from app.web.gfptables import groups
 from app.web.language import _
 from app.web.mask import facts
 from app.web.recipes import Api, curl
 from app.web.refusals import of_pages
 from app.web.render import respond
+from app.web.requester import api_of
 from app.web.shell import shell_of
 
 router = APIRouter(include_in_schema=False)

@@ -11,7 +11,7 @@ from typing import Final
 from app.errors import BadArgument, NoRoom, TaskBlocked
 from app.sessions import Busy, Conflict, Forbidden, LimitReached, NotFound, StorageFull, TooMany
 from app.web import wording
-from app.web.contexts import Faulty, Refusal
+from app.web.contexts.base import FieldFault, Refusal
 from app.web.language import N_, _, ngettext
 
 STATUS: Final[dict[type[Exception], int]] = {
@@ -49,16 +49,16 @@ def status_of(error: Exception) -> int:
 def refusal_of(error: Exception, title: str = NO_CALL) -> Refusal:
     """The refusal in words, by field where fields are at fault. title: what did not happen, from `N_`."""
     if isinstance(error, BadArgument):
-        faults = [Faulty(place_of(fault.loc), of_pages(fault.msg)) for fault in error.faults]
+        faults = [FieldFault(place_of(fault.loc), of_pages(fault.msg)) for fault in error.faults]
         if error.more:
-            faults.append(Faulty("", ngettext("and %(num)s more", "and %(num)s more", error.more)))
+            faults.append(FieldFault("", ngettext("and %(num)s more", "and %(num)s more", error.more)))
         return Refusal(_(title), faults)
     if isinstance(error, TaskBlocked):
-        return Refusal(_(ASLEEP), [Faulty("", str(error))])
+        return Refusal(_(ASLEEP), [FieldFault("", str(error))])
     if isinstance(error, Conflict) and title == NO_CALL:
         title = HELD
     place = place_of(error.loc) if isinstance(error, LimitReached) else ""
-    return Refusal(_(title), [Faulty(place, str(error))])
+    return Refusal(_(title), [FieldFault(place, str(error))])
 
 
 def place_of(loc: Sequence[str | int]) -> str:

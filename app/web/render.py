@@ -12,7 +12,7 @@ from starlette.responses import HTMLResponse
 
 from app import paths
 from app.web import wording
-from app.web.contexts import Page
+from app.web.contexts.base import Page
 from app.web.language import _, phrase, phrase_of
 
 PAGE: Final = re.compile(r"(?<=the page )(/(?:gfp|calls))\b")

@@ -1,76 +1,77 @@
-"""Which rows of the journal the page shows: fifty at a time, or those in which something typed is found."""
+"""The page of the journal: fifty rows at a time, or the rows in which something typed is found."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Final, NamedTuple
 
-from app.sessions import Principal, SessionInfo, Sessions
+from app.sessions import PageRows, Principal, SessionInfo, Sessions
+from app.sessions.page_rows import BYTES, LISTED
 from app.web import wording
 from app.web.address import Address
-from app.web.contexts import Finding, JournalRow, Link
+from app.web.contexts.base import Link
+from app.web.contexts.journal import Finding, JournalRow
 from app.web.journal import call_text, ret_text
 from app.web.language import _
+from app.web.nicknames import Names
 from app.web.shownrows import Outcome, outcomes_of
 
-ROWS: Final = 50
 LOOKED: Final = 2_000  # rows that one search looks at: it says how far it has come, and leads on from there
 PART: Final = 250  # between which others have their turn
-BYTES: Final = 1 << 20  # of rows that are read at a time: one that is longer is read alone
 BYTES_LOOKED: Final = 8 << 20  # … of one search
 
 
 class Rows(NamedTuple):
-    """Rows, newest first. down_to: the oldest that was looked at."""
+    """Rows, newest first."""
 
     rows: list[Outcome]
+    """the rows"""
     down_to: int
+    """the oldest row that was looked at"""
 
 
-async def rows_of(
-    sessions: Sessions, who: Principal, info: SessionInfo, here: Address, people: Mapping[str, str]
-) -> Rows:
-    """A page of the journal: the one that the address names, else one with the moment in it.
+async def rows_of(sessions: Sessions, who: Principal, rows: PageRows, here: Address, people: Names) -> Rows:
+    """Decode the listed rows, or search for rows where the address says so.
 
-    people: by their numbers, as they may be looked for by their names.
+    people: the nicknames of those whom rows call by number, as they may be searched for by nickname.
     """
-    until = info.seq if here.before is None else min(info.seq, here.before - 1)
     if here.find is not None:
-        return await found(sessions, who, info, until, here.find, people)
-    if here.before is None and here.moment is not None and here.moment <= until - ROWS:
-        until = here.moment + ROWS // 2
-    rows = await outcomes_of(await sessions.latest(who, info.id, until, ROWS, BYTES))
-    return Rows(rows, rows[-1]["seq"] if rows else info.start)
+        return await Search(sessions, who, rows.info, here.find, people).down_from(rows.until)
+    found = await outcomes_of(rows.listed)
+    return Rows(found, found[-1]["seq"] if found else rows.info.start)
 
 
-async def found(
-    sessions: Sessions,
-    who: Principal,
-    info: SessionInfo,
-    until: int,
-    typed: str,
-    people: Mapping[str, str],
-) -> Rows:
-    """The newest rows that hold every word typed."""
-    wanted = typed.casefold().split()
-    rows: list[Outcome] = []
-    down_to, end, read = until + 1, max(info.start, until - LOOKED), 0
-    while down_to - 1 > end and read < BYTES_LOOKED:
-        most = min(PART, down_to - 1 - end)
-        part = await sessions.latest(who, info.id, down_to - 1, most, BYTES)
-        if not part:
-            break
-        read += sum(len(row.body) for row in part)
-        for outcome in await outcomes_of(part):
-            down_to = outcome["seq"]
-            if holds(outcome, wanted, people):
-                rows.append(outcome)
-                if len(rows) == ROWS:
-                    return Rows(rows, down_to)
-    return Rows(rows, down_to)
+class Search:
+    """A search in a journal: the newest rows that hold every word typed."""
+
+    def __init__(
+        self, sessions: Sessions, who: Principal, info: SessionInfo, typed: str, people: Names
+    ) -> None:
+        self._sessions = sessions
+        self._who = who
+        self._info = info
+        self._wanted = typed.casefold().split()
+        self._people = people
+
+    async def down_from(self, until: int) -> Rows:
+        """Search from a row on downwards, part by part, so that others have their turn between."""
+        rows: list[Outcome] = []
+        down_to, end, read = until + 1, max(self._info.start, until - LOOKED), 0
+        while down_to - 1 > end and read < BYTES_LOOKED:
+            most = min(PART, down_to - 1 - end)
+            part = await self._sessions.latest(self._who, self._info.id, down_to - 1, most, BYTES)
+            if not part:
+                break
+            read += sum(len(row.body) for row in part)
+            for outcome in await outcomes_of(part):
+                down_to = outcome["seq"]
+                if holds(outcome, self._wanted, self._people):
+                    rows.append(outcome)
+                    if len(rows) == LISTED:
+                        return Rows(rows, down_to)
+        return Rows(rows, down_to)
 
 
-def holds(outcome: Outcome, wanted: list[str], people: Mapping[str, str]) -> bool:
+def holds(outcome: Outcome, wanted: list[str], people: Names) -> bool:
     """Whether each of some words is in what the page shows of a row."""
     by = outcome["by"] or ""
     shown = f"#{outcome['seq']} {call_text(outcome)} {ret_text(outcome)} {outcome['verdict']} {by}"

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from starlette.requests import Request
 
-from app.web.asking import labs_of, visitor
 from app.web.assets import Assets
-from app.web.contexts import Shell, Who
+from app.web.contexts.base import Shell, Who
 from app.web.language import speaking
 from app.web.preferences import preferences_of
-from app.web.texts import address_of
+from app.web.requester import labs_of, requester_if_known
+from app.web.texts import texts_address
 
 
 def shell_of(request: Request, here: str | None = None) -> Shell:
@@ -20,7 +20,7 @@ def shell_of(request: Request, here: str | None = None) -> Shell:
     return Shell(
         preferences=preferences_of(request),
         language=language.code,
-        texts=address_of(language),
+        texts=texts_address(language),
         asset=assets.url,
         modules=assets.modules,
         here=own if here is None else here,
@@ -32,7 +32,7 @@ def who_of(request: Request) -> Who | None:
     """Who asks, as the bar says it; None in open mode, where there is nobody else."""
     if not labs_of(request).enabled:
         return None
-    person = visitor(request)
+    person = requester_if_known(request)
     if person is None:
         return Who("visitor")
     kind = "waiting" if person.waiting else person.kind

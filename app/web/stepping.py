@@ -11,8 +11,8 @@ from app.machine.machine import Machine
 from app.machine.show import zones as zones_of
 from app.mm.mmzone import MAX_ORDER
 from app.web.address import Address
-from app.web.contexts import Link
-from app.web.explain_contexts import Moment
+from app.web.contexts.base import Link
+from app.web.contexts.explain import MomentView
 from app.web.framemap import (
     CELLS,
     Window,
@@ -39,6 +39,7 @@ class StepAddress(Address):
     """An explanation at one of its steps. The row is the address's outcome; frames lead to the machine."""
 
     decision: int | None = None
+    """the step, counted from 1; None for the moment before the first"""
 
     @property
     def path(self) -> str:
@@ -66,18 +67,22 @@ class StepAddress(Address):
 
 
 @dataclass(frozen=True, slots=True)
-class View:
+class MomentReading:
     """A moment of the machine, read in one look."""
 
     zones: Sequence[Mapping[str, Any]]
+    """every zone"""
     zone: Mapping[str, Any]
+    """the zone on the map"""
     window: Window
+    """the window of the map"""
     cells: dict[str, Any]
+    """the cells of that window"""
 
 
 def look(
     machine: Machine, here: Address, over: Sequence[tuple[int, int, str]], touched: Sequence[Run]
-) -> View:
+) -> MomentReading:
     """over: runs of the steps so far. touched: all that the call touched, what matters most first."""
     zones = zones_of(machine)["zones"]
     zone = zone_to_show(zones, here, touched[0][0] if touched else None)
@@ -87,7 +92,7 @@ def look(
     cells = zonemap.zonemap(
         machine, zone["name"], zone["node"], window.start, window.shift, window.cells, over
     )
-    return View(zones, zone, window, cells)
+    return MomentReading(zones, zone, window, cells)
 
 
 def fitted(zone: Mapping[str, Any], touched: Sequence[Run], here: Address) -> Address:
@@ -127,8 +132,8 @@ def touched_by_call(steps: Sequence[Step], outcome: Mapping[str, Any], pfn: int 
 
 
 def moment(
-    here: StepAddress, view: View, steps: Sequence[Step], number: int, outcome: Mapping[str, Any]
-) -> Moment:
+    here: StepAddress, view: MomentReading, steps: Sequence[Step], number: int, outcome: Mapping[str, Any]
+) -> MomentView:
     """The map at a step, with the ways to the others."""
     total = len(steps)
     step = steps[number - 1] if number else None
@@ -149,13 +154,13 @@ def moment(
         way: Link(str(to), here.step_to(to) if 0 <= to <= total and to != number else None)
         for way, to in ways.items()
     }
-    return Moment(
+    return MomentView(
         step=number,
         total=total,
         words=words,
         what=step["what"] if step else "",
         fn=step["fn"] if step else "",
         outlined=why if outlined else "",
-        map=map_view(view.zones, view.zone, view.window, view.cells, outlined, here),
+        map=map_view(view, outlined, here),
         **links,
     )

@@ -7,7 +7,7 @@ from typing import Final
 
 from app.web import wording
 from app.web.address import Address
-from app.web.contexts import Link, TablePart
+from app.web.contexts.base import Link, TablePart
 from app.web.language import _
 
 ROWS: Final = 100

@@ -18,7 +18,7 @@ router = APIRouter(include_in_schema=False)
 PREFIX: Final = "/texts/"
 
 
-def address_of(language: Language) -> str | None:
+def texts_address(language: Language) -> str | None:
     """Where a browser finds what scripts say; None where that stands in the scripts themselves."""
     return None if language.scripts is None else PREFIX + language.scripts.name
 

@@ -17,33 +17,19 @@ from app.machine import show
 from app.machine.machine import Machine
 from app.sessions import Principal, Sessions
 from app.web import wording
+from app.web.frame_states import FRAME_STATES, FREE
 from app.web.language import _
 from app.web.render import drawing
 
 CELLS: Final = 512
 COLUMNS: Final = 32
-KEPT: Final = 512
+CACHED: Final = 512
 OUTSIDE: Final = "outside"
 USED: Final = "used"
 
-# An image knows nothing of the page's theme, so these stand on light and on dark paper. Free frames are
-# hardly there, and a bar in them is the part that is in use.
-COLOURS: Final = {
-    "free": "#8b929c",
-    "pcp": "#8b929c",
-    USED: "#5b7fa6",
-    "reserved": "#7d8590",
-    "unmovable": "#e09200",
-    "movable": "#1f80c4",
-    "reclaimable": "#0b9c72",
-    "highatomic": "#dc6410",
-    "slab": "#c26899",
-    "vmalloc": "#45a3dc",
-    "pagetable": "#b3a600",
-    "lost": "#59616c",
-    "locked": "#59616c",
-}
-FAINT: Final = {"free": "0.22", "pcp": "0.45"}
+# Free frames are hardly there, and a bar in them is the part that is in use.
+COLOURS: Final = {state.name: state.thumbnail for state in FRAME_STATES} | {USED: "#5b7fa6"}
+OPACITY: Final = {state.name: state.thumbnail_opacity for state in FRAME_STATES}
 SPOKEN: Final = 4
 
 
@@ -52,23 +38,29 @@ class Shape:
     """All cells of one state as one path."""
 
     colour: str
+    """the colour of the cells"""
     opacity: str
+    """their opacity; empty for full"""
     path: str
+    """the outline of the cells"""
 
 
 @dataclass(frozen=True, slots=True)
 class Thumbnail:
-    """A picture, in no language yet.
-
-    in_use: how much of `whole`. most: how many of all `cells` have the states that are most of the others.
-    """
+    """A picture, in no language yet."""
 
     height: int
+    """rows of cells"""
     shapes: Sequence[Shape]
+    """the cells by state"""
     in_use: int
+    """how much of `whole` is in use"""
     whole: int
+    """all of the memory, in the same unit"""
     most: Mapping[str, int]
+    """how many cells have each of the most frequent states beside free"""
     cells: int
+    """how many cells there are"""
 
     @property
     def words(self) -> str:
@@ -110,7 +102,7 @@ class Thumbnails:
             async with self._turns.setdefault(who.id, asyncio.Lock()):
                 if key not in self._kept:
                     self._kept[key] = await sessions.past(who, session_id, seq, drawn)
-                    while len(self._kept) > KEPT:
+                    while len(self._kept) > CACHED:
                         self._kept.popitem(last=False)
         self._kept.move_to_end(key)
         return self._kept[key]
@@ -154,10 +146,10 @@ def shapes(cells: Sequence[str], fill: Sequence[int]) -> list[Shape]:
             if state != OUTSIDE:
                 paths.setdefault(state, []).append(f"M{column} {top // COLUMNS}h{width}v1h-{width}z")
             column += width
-    bars = [bar(place, fill[place]) for place, state in enumerate(cells) if state == "free" and fill[place]]
+    bars = [bar(place, fill[place]) for place, state in enumerate(cells) if state == FREE and fill[place]]
     if bars:
         paths[USED] = bars
-    return [Shape(COLOURS[state], FAINT.get(state, ""), "".join(parts)) for state, parts in paths.items()]
+    return [Shape(COLOURS[state], OPACITY.get(state, ""), "".join(parts)) for state, parts in paths.items()]
 
 
 def bar(place: int, fill: int) -> str:
@@ -168,5 +160,5 @@ def bar(place: int, fill: int) -> str:
 
 def most(cells: Sequence[str]) -> dict[str, int]:
     """The states that most of the cells have that are not free, and how many have them."""
-    counts = Counter(state for state in cells if state != "free")
+    counts = Counter(state for state in cells if state != FREE)
     return dict(counts.most_common(SPOKEN))

@@ -4,15 +4,9 @@ from __future__ import annotations
 
 from app.sessions import SessionInfo
 from app.web.address import Address
-from app.web.contexts import Link, Past, Timeline
+from app.web.contexts.base import Link
+from app.web.contexts.machine import PastBar, Timeline
 from app.web.language import _
-
-
-def moment(here: Address, info: SessionInfo) -> int | None:
-    """The row after which the machine is to be shown; None for the last one. An address is never an error."""
-    if here.moment is None or here.moment >= info.seq:
-        return None
-    return max(here.moment, info.start)
 
 
 def to_moment(here: Address, info: SessionInfo, seq: int) -> Address:
@@ -39,11 +33,11 @@ def timeline(here: Address, info: SessionInfo) -> Timeline:
     )
 
 
-def past(here: Address, info: SessionInfo) -> Past | None:
+def past(here: Address, info: SessionInfo) -> PastBar | None:
     """The bar of a moment that is over."""
     if here.moment is None:
         return None
-    return Past(here.moment, info.seq, to_moment(here, info, info.seq).href)
+    return PastBar(here.moment, info.seq, to_moment(here, info, info.seq).href)
 
 
 def diverged(here: Address, info: SessionInfo) -> Link | None:

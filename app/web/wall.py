@@ -15,14 +15,14 @@ from app.labs import Standing
 from app.labs.board import Tile
 from app.web import wallmap, wording
 from app.web.address import number
-from app.web.asking import asker, labs_of
-from app.web.contexts import LegendEntry, Link
-from app.web.framemap import LETTERS, MEANINGS
+from app.web.contexts.base import Link
+from app.web.contexts.wall import WallMark, WallPage, WallTile
+from app.web.frame_states import LETTERS, PLAIN_PATTERNS, legend
 from app.web.language import N_, _, ngettext
 from app.web.render import respond
+from app.web.requester import labs_of, requester
 from app.web.shell import shell_of
 from app.web.tableparts import first_of, part_of
-from app.web.wall_contexts import WallMark, WallPage, WallTile
 
 router = APIRouter(include_in_schema=False)
 
@@ -52,7 +52,7 @@ async def wall(request: Request, lab_id: str) -> Response:
 
     `?from=60`: the tiles behind the first 60. A script puts all of them there.
     """
-    standing = await labs_of(request).wall.standing(asker(request), lab_id)
+    standing = await labs_of(request).wall.standing(requester(request), lab_id)
     sort = request.query_params.get("sort", "number")
     if sort.removeprefix("-") not in SORTS:
         sort = "number"
@@ -71,7 +71,7 @@ async def freeze(
 ) -> Response:
     """Stop all calls of members for now, or let them go on."""
     labs = labs_of(request)
-    await labs.rooms.freeze(asker(request), lab_id, frozen=frozen == "on")
+    await labs.rooms.freeze(requester(request), lab_id, frozen=frozen == "on")
     labs.wall.changed(lab_id)
     return RedirectResponse(f"/labs/{lab_id}/wall" + (f"?{here}" if here else ""), 303)
 
@@ -91,7 +91,6 @@ def page(
         version="" if part else standing.token,
         api=f"/api/v1/labs/{lab_id}/wall",
         members=lab.members,
-        members_said=ngettext("%(num)s is in", "%(num)s are in", lab.members),
         waiting=lab.waiting,
         waiting_said=waiting_said(lab.waiting, lab.newest),
         active=lab.active,
@@ -116,7 +115,9 @@ def page(
             tile_of(tile, len(lab.marks)) for tile in ordered(standing.tiles, sort)[first : first + SHOWN]
         ],
         blank=WallTile(0, "", href="", shapes=()),
-        legend=[LegendEntry(state, letter, _(MEANINGS[state])) for state, letter in LETTERS.items()],
+        legend=legend(),
+        patterns=PLAIN_PATTERNS,
+        states=" ".join(LETTERS),
         crowded=lab.members > CROWD,
         part=part,
     )

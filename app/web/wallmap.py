@@ -9,9 +9,9 @@ from typing import Final
 from app.labs.board import QUARTERS, Picture
 from app.mm.page import STATES
 from app.web import wording
+from app.web.contexts.wall import WallShape
 from app.web.framemap import CELL
 from app.web.language import _, decimal
-from app.web.wall_contexts import WallShape
 
 COLUMNS: Final = 16
 ROWS: Final = 4

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.web.address import Address
-from app.web.contexts import Mark, ZoneView
+from app.web.contexts.machine import Mark, ZoneView
 from app.web.language import _, decimal
 
 Doc = Mapping[str, Any]

@@ -1,29 +1,12 @@
-// One cell of each state. The same patterns as templates/machine/patterns.html, drawn with the legend's own colours.
+// One cell of each state, drawn with the page's own patterns (templates/machine/patterns.html) and the legend's colours.
 
-import { all, one } from "./dom.js";
-
-/**
- * Lines across a cell of 12 units, by state: [x1, y1, x2, y2].
- * @type {Record<string, number[][]>}
- */
-const LINES = {
-  reserved: [[0, 12, 12, 0], [0, 6, 6, 0], [6, 12, 12, 6]],
-  reclaimable: [[0, 0, 12, 12], [0, 6, 6, 12], [6, 0, 12, 6]],
-  highatomic: [[0, 2.5, 12, 2.5], [0, 6, 12, 6], [0, 9.5, 12, 9.5]],
-  slab: [[0, 0.5, 12, 0.5], [0, 6, 12, 6], [0.5, 0, 0.5, 12], [6, 0, 6, 12]],
-  vmalloc: [[2.5, 0, 2.5, 12], [6, 0, 6, 12], [9.5, 0, 9.5, 12]],
-  pagetable: [[0, 3, 12, 3], [0, 9, 12, 9], [3, 0, 3, 3], [9, 3, 9, 9], [3, 9, 3, 12]],
-  lost: [[0, 0, 12, 12], [12, 0, 0, 12]],
-};
-
-/** @type {Record<string, number[][]>} */
-const DOTS = { pcp: [[2, 2], [8, 2], [2, 8], [8, 8]] };
+import { all, maybe, one } from "./dom.js";
 
 /**
  * @param {OffscreenCanvasRenderingContext2D} context @param {number} size in device pixels
- * @param {string} state @param {string} letter @param {string} fill @param {string} ink
+ * @param {SVGElement | null} lines of the pattern @param {string} letter @param {string} fill @param {string} ink
  */
-export function pattern(context, size, state, letter, fill, ink) {
+export function pattern(context, size, lines, letter, fill, ink) {
   const unit = size / 12;
   context.fillStyle = fill;
   context.fillRect(0, 0, size - 1, size - 1);
@@ -32,22 +15,26 @@ export function pattern(context, size, state, letter, fill, ink) {
   context.clip();
   context.fillStyle = ink;
   context.strokeStyle = ink;
-  context.lineWidth = Math.max(1, unit * 0.9);
-  context.globalAlpha = state === "reserved" ? 0.25 : 0.45;
-  for (const [x1, y1, x2, y2] of LINES[state] ?? []) {
-    context.beginPath();
-    context.moveTo(x1 * unit, y1 * unit);
-    context.lineTo(x2 * unit, y2 * unit);
-    context.stroke();
-  }
-  context.globalAlpha = 1;
-  for (const [x, y] of DOTS[state] ?? []) context.fillRect(x * unit, y * unit, 2 * unit, 2 * unit);
+  if (lines) draw(context, unit, lines);
   if (letter && size >= 9) {
     context.font = `700 ${Math.round(size * 0.74)}px "JetBrains Mono", monospace`;
     context.textAlign = "center";
     context.textBaseline = "alphabetic";
     context.fillText(letter, (size - 1) / 2, size * 0.77);
   }
+}
+
+/** @param {OffscreenCanvasRenderingContext2D} context @param {number} unit @param {SVGElement} lines */
+function draw(context, unit, lines) {
+  const path = new Path2D(lines.getAttribute("d") ?? "");
+  const style = getComputedStyle(lines);
+  context.save();
+  context.scale(unit, unit);
+  context.lineWidth = Math.max(1 / unit, 0.9);
+  if (style.fill !== "none") context.fill(path);
+  context.globalAlpha = Number(style.strokeOpacity);
+  if (style.stroke !== "none") context.stroke(path);
+  context.restore();
 }
 
 /**
@@ -75,6 +62,7 @@ export function looks(size, known) {
 function stamp(size, state, letter, colours) {
   const canvas = new OffscreenCanvas(size, size);
   const context = canvas.getContext("2d");
-  if (context) pattern(context, size, state, letter, colours.fill, colours.color);
+  const lines = maybe(document, `#pattern-${state} path`, SVGElement);
+  if (context) pattern(context, size, lines, letter, colours.fill, colours.color);
   return canvas;
 }

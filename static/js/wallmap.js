@@ -1,12 +1,13 @@
 // A machine from far away, as app/web/wallmap.py draws it.
 
+import { one } from "./dom.js";
 import { _, decimal } from "./text.js";
 
 const CELL = 12;
 const COLUMNS = 16;
 const QUARTERS = "wxyz";
 const SPOKEN = 4;
-const STATES = ["free", "pcp", "reserved", "unmovable", "movable", "reclaimable", "highatomic", "slab", "vmalloc", "pagetable", "lost", "locked"];
+const STATES = (one(document, "#wall", HTMLElement).dataset.states ?? "").split(" ");
 
 /** @param {string} cell */
 const stateOf = (cell) => (QUARTERS.includes(cell) ? STATES[0] : STATES[parseInt(cell, 16)]);

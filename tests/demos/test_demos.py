@@ -16,7 +16,8 @@ from app.demos.playing import play
 from app.machine import boot
 from app.mm import proc
 from app.sessions import LOCAL, Sessions
-from app.web.address import PANELS
+from app.web.demopanel import ANCHORS
+from app.web.panels import PANELS
 from tests.support.factories import serving, settings_for
 from tests.support.served_process import kmemlab, told
 
@@ -72,8 +73,12 @@ def test_a_step_looks_at_what_there_is(name: str) -> None:
         machine = boot.boot(DEMOS[name].parts[step.part - 1].machine)
         zones = {zone.name for zone in machine.zones}
         assert step.view["zone"] in zones
-        assert LOOKS[step.look] in (None, *PANELS)
+        assert step.look in LOOKS
         assert step.view.get("file", "buddyinfo") in proc.FILES
+
+
+def test_a_step_can_point_at_what_the_page_has() -> None:
+    assert list(LOOKS) == [*ANCHORS, *(panel.look for panel in PANELS.values() if panel.look is not None)]
 
 
 # -- a teacher's own ----------------------------------------------------------------------------------------

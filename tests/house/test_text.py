@@ -9,11 +9,11 @@ from hypothesis import strategies as some
 
 from app import text
 from app.errors import FAULTS_SHOWN, BadArgument, Fault, Faults
-from app.machine import boot, dump, gfp_text, loading
+from app.machine import boot, dump, loading
 from app.machine.document import Document
 from app.numerals import unsigned
 from app.sessions import naming
-from app.web import address, languages, things
+from app.web import address, languages
 
 MARKED = "a" + "\u0315\u0300" * 60_000
 
@@ -120,7 +120,7 @@ NO_NUMBERS = [
 def test_what_is_no_number(given: str) -> None:
     assert unsigned(given) is None
     assert address.number(given) is None
-    assert things.address_of(given) is None
+    assert address.memory_address(given) is None
     assert gfp_text.as_number(given) is None
     with pytest.raises(BadArgument):
         Document(given).int(0, 1 << 62)

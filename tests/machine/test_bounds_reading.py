@@ -16,9 +16,11 @@ from app.mm import proc
 from app.sessions import Event
 from app.sessions.longviews import SHORT
 from app.web import reading, shownrows
-from app.web.address import PANELS, Address
-from app.web.contexts import Fact
+from app.web.address import Address
+from app.web.contexts.base import Fact
 from app.web.journal import outcome_view
+from app.web.panels import PANELS
+from app.web.reading import View
 from app.web.recipes import Api
 from tests.support.heavy_machines import LARGE, MACHINES, built
 from tests.support.served import BASE, build, client_of
@@ -61,18 +63,19 @@ def views(m: Machine) -> Iterator[tuple[str, Callable[[], int], Callable[[], obj
     area = next((f"{va.va_start:#x}" for va in m.vmap.busy), None)
     slab = next((f"{s.base:#x}" for s in m.slabs.values()), None)
     largest = max(m.caches.values(), key=lambda s: len(s.slabs)).name
-    for panel in PANELS:
+    for name, panel in PANELS.items():
         for here in (Address("S"), Address("S", row=10**6), Address("S", area=area, slabs=largest)):
             yield (
-                f"panel {panel}",
-                partial(reading.cost, m, here, panel),
-                partial(reading.look, m, here, panel),
+                f"panel {name}",
+                partial(reading.cost, m, View(here, panel)),
+                partial(reading.look, m, View(here, panel)),
             )
     for here in (Address("S", pfn=pfn), Address("S", obj=area), Address("S", obj=slab)):
-        yield f"{here.href}", partial(reading.cost, m, here, "lists"), partial(reading.look, m, here, "lists")
+        view = View(here, PANELS["lists"])
+        yield f"{here.href}", partial(reading.cost, m, view), partial(reading.look, m, view)
     for name in proc.FILES:
-        here = Address("S", file=name)
-        yield f"panel {name}", partial(reading.cost, m, here, "proc"), partial(reading.look, m, here, "proc")
+        view = View(Address("S", file=name), PANELS["proc"])
+        yield f"panel {name}", partial(reading.cost, m, view), partial(reading.look, m, view)
         yield name, partial(show_cost.proc_file, m, name), partial(proc.FILES[name], m)
     for start, shift, cells in ((None, None, 4096), (pfn, 0, 2048), (0, 1, 65_536), (0, 12, 4096)):
         window = {"start": start, "shift": shift, "cells": cells}

@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
+from app.web.panels import PANELS
 from tests.support.served import BASE
 from tests.support.two_labs import TwoLabs, by_token
 
@@ -93,7 +94,7 @@ def every_page(client: TestClient) -> Iterator[tuple[str, str]]:
     yield "nowhere", client.get("/nowhere").text
     yield "not in this way", client.get(f"{busy}/undo").text
     yield from machine(client, busy, head)
-    for panel in ("lists", "slab", "vmalloc", "tasks", "log", "proc"):
+    for panel in PANELS:
         for path in (high, nodes):
             yield f"{path} {panel}", client.get(path, params={"panel": panel}).text
     yield from explanations(client, busy, head)
@@ -103,7 +104,7 @@ def every_page(client: TestClient) -> Iterator[tuple[str, str]]:
 
 def machine(client: TestClient, path: str, head: int) -> Iterator[tuple[str, str]]:
     """The machine's page with every panel, what can be inspected, every form, and moments of the past."""
-    for panel in ("lists", "slab", "vmalloc", "tasks", "log", "proc"):
+    for panel in PANELS:
         yield f"panel {panel}", client.get(path, params={"panel": panel}).text
     for cache in ("kmalloc-128", "demo", "kmalloc-8"):
         yield f"slabs of {cache}", client.get(path, params={"panel": "slab", "slabs": cache}).text

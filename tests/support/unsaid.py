@@ -10,8 +10,8 @@ from app.machine.entry import CALLS
 from app.mm import gfp
 from app.mm.page import PAGE_FLAG_NAMES
 from app.web.fields import beside
-from app.web.framemap import LETTERS
-from app.web.lists import TYPES
+from app.web.frame_states import LETTERS
+from app.web.panels.lists import TYPES
 from tests.support.pseudo import CLOSE, OPEN
 
 READ_OUT = ("title", "aria-label", "placeholder", "alt", "aria-valuetext")

@@ -8,7 +8,9 @@ from hypothesis import strategies as st
 
 from app.web import framemap, wording, zones
 from app.web.address import Address
-from app.web.framemap import CELLS, COLUMNS, LETTERS, MEANINGS
+from app.web.frame_states import FRAME_STATES, LETTERS
+from app.web.framemap import CELLS, COLUMNS
+from app.web.stepping import MomentReading
 
 STATES = list(LETTERS)
 
@@ -49,7 +51,7 @@ def view(it: dict[str, Any], cells: list[int], fill: list[int], changed: Any = (
     here = Address("s", **asked)
     window = framemap.window_of(it, here)
     doc = {"states": STATES, "cells": bytes(cells), "fill": bytes(fill)}
-    return framemap.map_view([it], it, window, doc, changed, here)
+    return framemap.map_view(MomentReading([it], it, window, doc), changed, here)
 
 
 @given(st.lists(st.integers(0, len(STATES) - 1), min_size=1, max_size=CELLS), st.integers(0, COLUMNS - 1))
@@ -90,7 +92,7 @@ def test_zooming_in_keeps_the_inspected_frame_in_view() -> None:
 
 
 def test_every_state_has_a_meaning_and_no_two_share_a_letter() -> None:
-    assert list(MEANINGS) == STATES
+    assert all(state.meaning for state in FRAME_STATES)
     letters = [letter for letter in LETTERS.values() if letter]
     assert len(set(letters)) == len(letters)
 

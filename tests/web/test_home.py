@@ -119,7 +119,7 @@ def test_every_state_has_a_colour() -> None:
 
 
 def test_only_so_many_pictures_are_kept(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(thumbnail, "KEPT", 2)
+    monkeypatch.setattr(thumbnail, "CACHED", 2)
     path = session(client, "alloc_pages(GFP_KERNEL, 3)\nalloc_pages(GFP_KERNEL, 3)")
     for seq in (0, 1, 2, 0):
         assert client.get(f"{path}/thumbnail.svg?seq={seq}").status_code == 200

@@ -8,9 +8,9 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app.web import address, things
+from app.web import address, address_inspector
 from app.web.address import Address
-from app.web.thing_contexts import Thing
+from app.web.contexts.inspector import AddressView
 from tests.machine.test_show_address import machine
 from tests.support.served import BASE, build, client_of
 
@@ -43,10 +43,10 @@ def inspector(client: TestClient, path: str, obj: str, more: str = "") -> str:
     return unescape(found[0])
 
 
-def thing(m: Any, text: str) -> Thing:
-    doc = things.read(m, HERE.to(obj=text))
+def thing(m: Any, text: str) -> AddressView:
+    doc = address_inspector.read(m, HERE.to(obj=text))
     assert doc is not None
-    return things.thing(doc, HERE.to(obj=text))
+    return address_inspector.address_inspector(doc, HERE.to(obj=text))
 
 
 def test_an_object_with_its_cache_its_slab_and_its_owner() -> None:
@@ -153,7 +153,7 @@ def test_addresses_on_the_page_lead_to_it(client: TestClient) -> None:
 def test_a_frame_and_an_address_are_not_inspected_at_once() -> None:
     here = HERE.to(obj="0x10")
     assert "obj" not in here.at(5)
-    assert "pfn" not in HERE.to(pfn=5).thing("0x10").href
+    assert "pfn" not in HERE.to(pfn=5).inspect("0x10").href
     assert address.parse("S", "obj=0x10").obj == "0x10"
 
 

@@ -16,10 +16,9 @@ from starlette.testclient import TestClient
 
 from app.machine.entry import CALLS
 from app.web import address, sleeping
-from app.web.framemap import LETTERS
+from app.web.frame_states import LETTERS
+from app.web.panels import PANELS
 from tests.support.served import BASE, build, client_of, protected
-
-PANELS = ("lists", "slab", "vmalloc", "tasks", "log", "proc")
 
 
 @pytest.fixture(scope="module")

@@ -11,9 +11,10 @@ from starlette.testclient import TestClient
 from app.machine import boot, parsing, show
 from app.machine.calltext import parse_line
 from app.machine.machine import Machine
-from app.web import queues, reading, slabgrid, vmspace
 from app.web.address import Address
-from app.web.panel_contexts import SlabGrid, VmallocStrip
+from app.web.panels import slab, tasks, vmalloc
+from app.web.panels.slab import SlabGrid
+from app.web.panels.vmalloc import VmallocStrip
 from tests.support.served import build, client_of
 
 HERE = Address("S")
@@ -39,15 +40,15 @@ def machine(*lines: str, **shape: Any) -> Machine:
 
 
 def grid(m: Machine, cache: str, **view: Any) -> SlabGrid:
-    doc = slabgrid.read(m, HERE.to(slabs=cache, **view))
+    doc = slab.read_cache(m, HERE.to(slabs=cache, **view))
     assert doc is not None
-    return slabgrid.slab_grid(doc, HERE.to(slabs=cache, **view))
+    return slab.slab_grid(doc, HERE.to(slabs=cache, **view))
 
 
 def strip(m: Machine, area: str | None = None) -> VmallocStrip:
     here = HERE.to(area=area)
-    doc = reading.areas(m, here)
-    found = vmspace.vmalloc_strip(doc["drawn"], doc["total"], show.zones(m)["zones"], here)
+    doc = vmalloc.read(m, here, {})
+    found = vmalloc.vmalloc_strip(doc["drawn"], doc["total"], show.zones(m)["zones"], here)
     assert found is not None
     return found
 
@@ -97,7 +98,7 @@ def test_many_slabs_are_shown_part_by_part() -> None:
 
 
 def test_a_cache_that_is_not_there_shows_the_table() -> None:
-    assert slabgrid.read(machine(), HERE.to(slabs="nothing")) is None
+    assert slab.read_cache(machine(), HERE.to(slabs="nothing")) is None
 
 
 # -- vmalloc --------------------------------------------------------------------------------------------
@@ -109,10 +110,10 @@ def test_an_area_and_its_frames() -> None:
     found = strip(m)
     (box,) = found.boxes
     assert box.x == 0
-    assert box.width == pytest.approx(vmspace.WIDTH)
-    assert box.guard_x + box.guard == pytest.approx(vmspace.WIDTH)
+    assert box.width == pytest.approx(vmalloc.WIDTH)
+    assert box.guard_x + box.guard == pytest.approx(vmalloc.WIDTH)
     assert f"{box.words}".startswith(area["address"])
-    runs = list(vmspace.runs_of(area["pfns"]))
+    runs = list(vmalloc.runs_of(area["pfns"]))
     assert [pfn + i for _, pfn, length in runs for i in range(length)] == area["pfns"]
     assert len(found.arcs) == len(runs) > 10
     assert (found.first, found.last) == (f"{min(area['pfns']):#07x}", f"{max(area['pfns']):#07x}")
@@ -132,7 +133,7 @@ def test_of_very_many_areas_those_around_the_chosen_one_are_drawn() -> None:
     m = machine("vmalloc(4K) * 60")
     areas = sorted(area["address"] for area in show.vmap_areas(m)["areas"])
     found = strip(m, areas[50])
-    assert found.hidden == 60 - vmspace.MOST
+    assert found.hidden == 60 - vmalloc.DRAWN
     assert [box.words.partition("–")[0] for box in found.boxes if box.current] == [areas[50]]
     assert strip(m, areas[0]).boxes[0].current
 
@@ -147,7 +148,7 @@ def test_queues_stand_in_the_order_of_waiting() -> None:
         "carol: wait_on_page_locked(p)",
         "bob: lock_page(p)",
     )
-    (queue,) = queues.queues(show.sleepers(m), show.locks(m, queues.SHOWN), HERE).pages
+    (queue,) = tasks.queues(show.sleepers(m), show.locks(m, tasks.SHOWN), HERE).pages
     assert queue.holder == "alice"
     assert [(w.name, w.wants) for w in queue.waiters] == [
         ("carol", "wait_on_page_locked"),
@@ -161,7 +162,7 @@ def test_a_deadlock_is_found_once_however_many_wait_beside_it(size: int) -> None
     lines += [f"t{i}: lock_page(p{i})" for i in range(size)]
     lines += [f"t{i}: lock_page(p{(i + 1) % size})" for i in range(size)]
     m = machine(*lines, "other: lock_page(p0)", "another: wait_on_page_locked(p0)")
-    (circle,) = queues.queues(show.sleepers(m), show.locks(m, queues.SHOWN), HERE).circles
+    (circle,) = tasks.queues(show.sleepers(m), show.locks(m, tasks.SHOWN), HERE).circles
     assert sorted(node.name for node in circle.nodes) == [f"t{i}" for i in range(size)]
     assert len({(node.x, node.y) for node in circle.nodes}) == size
     assert all(0 < node.x < 400 and 0 < node.y < 260 for node in circle.nodes)
@@ -171,7 +172,7 @@ def test_waiting_alone_is_no_deadlock() -> None:
     m = machine(
         "p = alloc_page(GFP_KERNEL)", "alice: lock_page(p)", "bob: lock_page(p)", "carol: lock_page(p)"
     )
-    assert queues.queues(show.sleepers(m), show.locks(m, queues.SHOWN), HERE).circles == []
+    assert tasks.queues(show.sleepers(m), show.locks(m, tasks.SHOWN), HERE).circles == []
 
 
 # -- pages ----------------------------------------------------------------------------------------------

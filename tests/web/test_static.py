@@ -12,16 +12,12 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app import paths, web
-from app.web import contexts, explain_contexts, lab_contexts, wall_contexts
 from app.web.assets import FOR_GOOD, Assets
-from app.web.contexts import Page
-from app.web.framemap import LETTERS
-from app.web.render import ENVIRONMENT
+from app.web.frame_states import LETTERS
 
 TEMPLATES = sorted(paths.TEMPLATES.rglob("*.html"))
 SCRIPTS = sorted(paths.STATIC.rglob("js/*.js"))
 SHEETS = sorted(paths.STATIC.rglob("css/*.css"))
-CONTEXTS = (contexts, explain_contexts, lab_contexts, wall_contexts)
 VENDOR = paths.STATIC / "vendor"
 
 
@@ -124,42 +120,6 @@ def test_templates_compute_nothing(path: Path) -> None:
     for expression in re.findall(r"{[{%](.*?)[}%]}", path.read_text(), flags=re.DOTALL):
         code = re.sub(r"\"[^\"]*\"|'[^']*'", "", expression)
         assert not re.search(r"[\w)\]] [-+*/] [\w(]|//|\*\*", code.strip("- ")), expression
-
-
-def pages() -> list[type[Page]]:
-    found = [value for module in CONTEXTS for value in vars(module).values()]
-    all_ = [
-        page
-        for page in found
-        if isinstance(page, type) and issubclass(page, Page) and "TEMPLATE" in vars(page)
-    ]
-    return sorted(set(all_), key=lambda page: page.TEMPLATE)
-
-
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.__name__)
-def test_each_page_has_one_documented_context(page: type[Page]) -> None:
-    source = (paths.TEMPLATES / page.TEMPLATE).read_text()
-    module = page.__module__.rpartition(".")[2]
-    assert source.startswith(f"{{# {module}.{page.__name__} #}}")
-    assert page.__doc__
-    assert page.__doc__.startswith(page.TEMPLATE)
-    ENVIRONMENT.get_template(page.TEMPLATE)
-
-
-def test_each_page_template_has_a_context() -> None:
-    whole = {
-        str(path.relative_to(paths.TEMPLATES))
-        for path in TEMPLATES
-        if '{% extends "base.html" %}' in path.read_text()
-    }
-    assert whole == {page.TEMPLATE for page in pages()}
-    own = [
-        value
-        for module in CONTEXTS
-        for value in vars(module).values()
-        if getattr(value, "__module__", "") == module.__name__
-    ]
-    assert all(value.__doc__ for value in own)
 
 
 @pytest.mark.parametrize("path", SCRIPTS, ids=name_of)

@@ -1,0 +1,215 @@
+"""What the machine page is given."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import ClassVar
+
+from app.web.contexts.base import Fact, Link, Page, Refusal
+from app.web.contexts.callform import CallForm
+from app.web.contexts.demo import DemoPanel
+from app.web.contexts.framemap import MapView, PatternView
+from app.web.contexts.inspector import AddressView, Inspector
+from app.web.contexts.journal import Finding, JournalRow, OutcomeView
+from app.web.contexts.panels import PanelView
+from app.web.contexts.place import PlaceView, PresentingView, Sleeper
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A watermark on a zone's gauge."""
+
+    name: str
+    """`min`, `low` or `high`"""
+    pages: int
+    """the watermark"""
+    x: int
+    """its place on the gauge, in thousandths"""
+    label_x: int
+    """where its label stands, in thousandths"""
+
+
+@dataclass(frozen=True, slots=True)
+class ZoneView:
+    """A zone with its gauges; widths are in thousandths of the gauge."""
+
+    name: str
+    """the zone's name"""
+    node: int
+    """the zone's node"""
+    href: str
+    """the page with the zone on the map"""
+    current: bool
+    """True where the map shows it"""
+    start: int
+    """first frame"""
+    end: int
+    """first frame after it"""
+    managed: int
+    """how many frames the allocator has"""
+    free: int
+    """free frames"""
+    pcp_pages: int
+    """frames on per-CPU lists"""
+    boost: int
+    """how much the watermarks are raised"""
+    used: int
+    """share of the managed frames in use"""
+    pcp: int
+    """share of the managed frames on per-CPU lists"""
+    water: int
+    """free frames, on a scale that ends at twice the high watermark"""
+    low_level: bool
+    """True where free frames are below min"""
+    level: str
+    """where free frames stand against the watermarks, in words"""
+    marks: Sequence[Mark]
+    """the three watermarks"""
+    reserve: Sequence[tuple[str, int]]
+    """how many frames it keeps from requests for which other zone"""
+    fallback: Sequence[str]
+    """the zones that are tried after it"""
+
+
+@dataclass(frozen=True, slots=True)
+class Switch(Fact):
+    """Something that this machine was made with or without. `value` says `on` or `off`."""
+
+    on: bool = False
+    """True where the machine has it"""
+
+
+@dataclass(frozen=True, slots=True)
+class NameChip:
+    """A name that an earlier call gave to its result."""
+
+    name: str
+    """the name"""
+    value: str
+    """what it stands for"""
+    href: str | None
+    """the page with it in the inspector"""
+
+
+@dataclass(frozen=True, slots=True)
+class Timeline:
+    """The session's rows as a line."""
+
+    start: int
+    """the row before the first"""
+    head: int
+    """the last row"""
+    at: int
+    """the row whose state is shown"""
+    view: Sequence[tuple[str, str]]
+    """the other parts of the address, as names and values"""
+    earlier: Link
+    """link to the row before"""
+    later: Link
+    """link to the row after"""
+
+
+@dataclass(frozen=True, slots=True)
+class PastBar:
+    """The bar of a page that shows an earlier moment."""
+
+    seq: int
+    """the row whose state is shown"""
+    head: int
+    """the last row"""
+    live: str
+    """the address of the present"""
+
+
+@dataclass(frozen=True, slots=True)
+class MachinePage(Page):
+    """machine.html: a session's machine at its head, or as it was: `past` says when."""
+
+    TEMPLATE: ClassVar[str] = "machine.html"
+    id: str
+    """the session's id"""
+    name: str
+    """the session's name"""
+    seq: int
+    """the session's last row"""
+    facts: Sequence[Fact]
+    """profile, kernel, memory and CPUs"""
+    overhead: Sequence[Fact]
+    """what the struct pages cost, for each size that they had"""
+    switches: Sequence[Switch]
+    """what the machine was made with or without"""
+    view: str
+    """the query of the address, which forms carry along"""
+    zones: Sequence[ZoneView]
+    """the zones with their gauges"""
+    map: MapView
+    """the frame map"""
+    patterns: Sequence[PatternView]
+    """the pattern of each frame state"""
+    inspector: Inspector | None
+    """the page frame in the inspector"""
+    address_inspector: AddressView | None
+    """what is at the address in the inspector, instead of a page frame"""
+    outcome: OutcomeView | None
+    """the banner"""
+    refusal: Refusal | None
+    """why the last request was not carried out"""
+    form: CallForm
+    """the form of one call"""
+    tabs: Sequence[Link]
+    """links to the panels"""
+    panel: PanelView
+    """what the open panel shows; its `TEMPLATE` draws it"""
+    journal: Sequence[JournalRow]
+    """a page of the journal"""
+    find: Finding
+    """the search in the journal"""
+    older: Link
+    """link to older rows"""
+    newer: Link
+    """link to the newest rows"""
+    line: str
+    """what stood in the console"""
+    names: Sequence[NameChip]
+    """names that earlier calls gave to their results"""
+    more_names: int
+    """how many names are left out"""
+    gfp_names: Sequence[str]
+    """every name of a GFP flag, for suggestions"""
+    caches: Sequence[str]
+    """names of slab caches, for suggestions"""
+    api: str
+    """the session's address in the API"""
+    close: str
+    """the address without anything in the inspector"""
+    timeline: Timeline
+    """the session's rows as a line"""
+    past: PastBar | None
+    """the bar of an earlier moment; None at the head"""
+    origin: Link | None
+    """link to the session that this one was branched off"""
+    begun: Link | None
+    """link to the row of another session after which this journal goes on"""
+    diverged: Link | None
+    """why the session is read-only, and link to its last moment that can be shown"""
+    history_refusal: Refusal | None
+    """why an undo, a rewind or a fork was refused, or a moment cannot be shown"""
+    demo: DemoPanel | None
+    """a guided demo beside the machine"""
+    place: PlaceView | None
+    """the machine's place in a lab"""
+    stopped: str | None
+    """why the person at the browser can make no call"""
+    callable: bool
+    """True where a call can be made in this view"""
+    watched: bool
+    """True where the person at the browser can never make a call"""
+    rewinds: bool
+    """True where the person at the browser may undo and rewind"""
+    task: str | None
+    """the task as which the person at the browser calls, where it cannot be chosen"""
+    sleepers: Sequence[Sleeper]
+    """tasks that the person at the browser may end"""
+    presenting: PresentingView | None
+    """presenting, and following, in a lab"""

@@ -1,0 +1,196 @@
+"""The inspector: one page frame with everything that the machine knows of it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from app.mm.page import PAGE_FLAG_NAMES
+from app.web import wording
+from app.web.address import Address
+from app.web.contexts.base import Fact, Link
+from app.web.contexts.inspector import Action, BuddyRow, Flag, Inspector
+from app.web.frame_states import LETTERS
+from app.web.language import N_, _
+from app.web.panels.vmalloc import on_strip
+
+Doc = Mapping[str, Any]
+
+# Spellings of the lecture's kernels; the machine says which fields they are for.
+HINTS: Final = {
+    "flags": N_("PG_ bits; above them the zone and the node"),
+    "_refcount": N_("how many hold the page; 0 = free, or not the first frame of its block"),
+    "_mapcount": N_("page tables that map it, less one; -129 marks the head of a free block"),
+    "mapping": N_("whose page it is; a compound tail has poison here"),
+    "index": N_("offset within the mapping"),
+    "private": N_("the order, on the head of a free block"),
+    "virtual": N_("the kernel address; NULL for HIGHMEM that is not mapped"),
+    "compound_head": N_("where the head of a compound page is, on its tails"),
+}
+
+
+def missing(pfn: int) -> Inspector:
+    """No such frame."""
+    return Inspector(
+        pfn,
+        missing=_("This machine has no page frame %(pfn)s: no zone spans it.", pfn=wording.pfn(pfn)),
+    )
+
+
+def inspector(doc: Doc, here: Address) -> Inspector:
+    """doc: `app.machine.show.page`."""
+    pfn, state = doc["pfn"], doc["state"]
+    fields: Doc = doc["struct_page"]
+    flags: Doc = fields["flags"]
+    return Inspector(
+        pfn=pfn,
+        state=state,
+        letter=LETTERS.get(state, ""),
+        summary=summary(doc),
+        struct=[struct_fact(doc, name, value) for name, value in fields.items() if name != "flags"],
+        where=where(doc, here),
+        flags=[Flag(bit, name, name in flags["names"]) for bit, name in enumerate(PAGE_FLAG_NAMES)],
+        raw_flags=flags["value"],
+        buddies=[buddy(entry, here) for entry in doc["buddies"]],
+        actions=actions(doc),
+        near=near(doc, here),
+        owner=owner(doc, here),
+    )
+
+
+def summary(doc: Doc) -> str:
+    """What the frame is, in a few words."""
+    if block := doc.get("block"):
+        return block_words(block)
+    if free := doc.get("free"):
+        values = {"order": free["order"], "type": free["type"]}
+        if free["pfn"] == doc["pfn"]:
+            return _("head of a free block of order %(order)s, on the %(type)s list", **values)
+        return _(
+            "page %(page)s of a free block of order %(order)s, on the %(type)s list",
+            page=doc["pfn"] - free["pfn"],
+            **values,
+        )
+    if pcp := doc.get("pcp"):
+        return _("on CPU %(cpu)s’s list of order %(order)s, %(type)s, place %(place)s from the head", **pcp)
+    return _("in use since boot, or never given to the allocator")
+
+
+def block_words(block: Doc) -> str:
+    """Which page of which block a frame is."""
+    if block["order"] == 0:
+        return _("a single page")
+    values = {"page": block["offset"], "order": block["order"]}
+    if block["compound"]:
+        if block["offset"] == 0:
+            return _("the head of a compound page of order %(order)s", **values)
+        return _("page %(page)s of a compound page of order %(order)s", **values)
+    if block["offset"] == 0:
+        return _("the head of a block of order %(order)s", **values)
+    return _("page %(page)s of a block of order %(order)s", **values)
+
+
+def struct_fact(doc: Doc, name: str, value: Any) -> Fact:
+    """One field of struct page, with the lecture's name beside it."""
+    older = doc["lecture_names"].get(name)
+    return Fact(
+        name,
+        "NULL" if value is None else str(value),
+        older if older != name else None,
+        hint=_(HINTS.get(name, "")),
+    )
+
+
+def where(doc: Doc, here: Address) -> list[Fact]:
+    """The frame's addresses, zone and pageblock."""
+    block = doc["pageblock"]
+    return [
+        Fact(
+            "struct page *",
+            doc["page"],
+            hint=_("where the frame’s struct page is: mem_map + pfn × sizeof(struct page)"),
+        ),
+        Fact("page_address", doc["address"] or "NULL", hint=_("the kernel’s address of the frame")),
+        Fact(_("physical"), doc["physical"]),
+        Fact(_("zone"), _("%(zone)s, node %(node)s", zone=doc["zone"], node=doc["node"])),
+        Fact(
+            "pageblock",
+            f"{wording.pfn(block['start_pfn'])} {block['type']}",
+            href=here.at(block["start_pfn"]),
+        ),
+    ]
+
+
+def buddy(entry: Doc, here: Address) -> BuddyRow:
+    """The buddy at one order: free at just that order, it would merge."""
+    if not entry["valid"]:
+        return BuddyRow(entry["order"], entry["pfn"], None, _("outside the zone"), False)
+    if entry["mergeable"]:
+        state = _("free at this order: merges")
+    else:
+        state = _("in a free block") if entry["free"] else _("not free")
+    return BuddyRow(entry["order"], entry["pfn"], here.at(entry["pfn"]), state, entry["mergeable"])
+
+
+def owner(doc: Doc, here: Address) -> Fact | None:
+    """Who allocated it, with which mask, at which seq."""
+    block = doc.get("block")
+    if block is None or not block.get("task"):
+        return None
+    seq = block["seq"]
+    href = here.to(outcome=seq).href + "#outcome" if seq else None
+    name = _("%(gfp)s, by %(task)s at", gfp=block["gfp_names"] or block["gfp"], task=block["task"])
+    return Fact(name, f"#{seq}", href=href)
+
+
+def actions(doc: Doc) -> list[Action]:
+    """The calls that make sense on the frame; on a free one, those whose mistake is worth seeing."""
+    page = ("page", f"{doc['pfn']:#x}")
+    block = doc.get("block")
+    if block is None:
+        return [
+            Action("page_address", "page_address", (page,)),
+            Action("get_page_unless_zero", "get_page_unless_zero", (page,)),
+        ]
+    order = ("order", str(block["order"]))
+    locked = "locked" in doc["struct_page"]["flags"]["names"]
+    lock = ("unlock_page",) if locked else ("lock_page", "trylock_page")
+    found = [Action(name, name, (page,)) for name in ("get_page", "put_page", "page_count", *lock)]
+    if block["offset"] == 0:
+        found.insert(0, Action("__free_pages", f"__free_pages(…, {block['order']})", (page, order)))
+    if doc["address"] is None:
+        found.append(Action("kmap", "kmap", (page,)))
+    return found
+
+
+def near(doc: Doc, here: Address) -> list[Link]:
+    """The frames beside it, and the head of what it belongs to."""
+    pfn = doc["pfn"]
+    found = [
+        Link("◂", here.at(max(0, pfn - 1)), hint=_("The frame before")),
+        Link("▸", here.at(pfn + 1), hint=_("The frame after")),
+    ]
+    belongs = doc.get("block") or doc.get("free")
+    if belongs and belongs["pfn"] != pfn:
+        found.append(
+            Link(
+                _("head"),
+                here.at(belongs["pfn"]),
+                hint=_("The head of its block, %(pfn)s", pfn=wording.pfn(belongs["pfn"])),
+            )
+        )
+    if doc["state"] == "slab":
+        found.append(
+            Link(_("slab"), here.inspect(doc["address"]).href, hint=_("The object here, and its slab"))
+        )
+    if area := doc.get("area"):
+        hint = _("The vmap area that it is behind")
+        found.append(Link(_("area"), on_strip(area, here.inspect(area)).href, hint=hint))
+    found.append(
+        Link(
+            _("on the map"),
+            here.to(shift=0, start=max(0, pfn - 1024), zone=doc["zone"], node=doc["node"]).href,
+            hint=_("Show its surroundings, frame by frame"),
+        )
+    )
+    return found

@@ -1,0 +1,258 @@
+"""What is done on a lab's page: members copy, catch up and tick off; its instructor does the rest."""
+
+from __future__ import annotations
+
+from typing import Annotated
+from urllib.parse import urlencode
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.errors import BadArgument
+from app.web import address
+from app.web.contexts.base import Link
+from app.web.contexts.lab import ConfirmPage
+from app.web.labs import own_lab, refused
+from app.web.language import _, ngettext
+from app.web.refusals import REFUSED
+from app.web.render import respond
+from app.web.requester import labs_of, requester, sessions_for
+from app.web.shell import shell_of
+
+router = APIRouter(include_in_schema=False)
+
+Text = Annotated[str, Form()]
+
+
+def back(lab_id: str, part: str = "") -> Response:
+    """To the lab's page."""
+    return RedirectResponse(f"/labs/{lab_id}{part}", 303)
+
+
+# -- members -----------------------------------------------------------------------------------------------
+
+
+@router.post("/labs/{lab_id}/machines/{machine_id}/copy")
+async def copy(request: Request, lab_id: str, machine_id: str) -> Response:
+    """A machine of one's own."""
+    try:
+        info = await labs_of(request).sharing.copy(requester(request), lab_id, machine_id)
+    except REFUSED as error:
+        return await refused(request, lab_id, error, _("No copy was made"), "copy")
+    return RedirectResponse(f"/sessions/{info.id}", 303)
+
+
+@router.post("/labs/{lab_id}/sessions/{session_id}/catch-up")
+async def catch_up(request: Request, lab_id: str, session_id: str, checkpoint: Text = "") -> Response:
+    """Bring a copy to a checkpoint, by default to the next, and go there; the address says what was left.
+
+    The form names it, so that who presses twice comes to the same place.
+    """
+    labs, (sessions, who) = labs_of(request), sessions_for(request)
+    place = await labs.place_of(requester(request), session_id)
+    try:
+        mark = await labs.sharing.catch_up(requester(request), lab_id, session_id, checkpoint or None)
+    except REFUSED as error:
+        return await refused(request, lab_id, error, _("The machine stays where it is"), "copy")
+    said = {"outcome": (await sessions.get(who, session_id)).seq, "brought": mark.id}
+    if place is not None and place.copy is not None and place.copy.called:
+        said["own"] = place.copy.seq
+    return RedirectResponse(f"/sessions/{session_id}?{urlencode(said)}", 303)
+
+
+@router.post("/labs/{lab_id}/checkpoints/{checkpoint_id}/done")
+async def done(request: Request, lab_id: str, checkpoint_id: str) -> Response:
+    """A member has come there alone."""
+    try:
+        await labs_of(request).sharing.done(requester(request), lab_id, checkpoint_id)
+    except REFUSED as error:
+        return await refused(request, lab_id, error, _("Nothing was ticked off"), "copy")
+    return back(lab_id, f"#checkpoint-{checkpoint_id}")
+
+
+# -- what a lab has ----------------------------------------------------------------------------------------
+
+
+@router.post("/labs/{lab_id}/machines")
+async def add(
+    request: Request, lab_id: str, session: Text = "", kind: Text = "", seq: Text = "", title: Text = ""
+) -> Response:
+    """One of the instructor's sessions. Without a seq as it is now; without a title under its own name."""
+    typed = {"session": session, "kind": kind, "seq": seq, "title": title}
+    try:
+        await labs_of(request).sharing.add(
+            requester(request), lab_id, session, kind, row_of(seq), title.strip() or None
+        )
+    except REFUSED as error:
+        return await refused(request, lab_id, error, _("No machine was added"), "add", typed)
+    return back(lab_id, "#machines")
+
+
+@router.post("/labs/{lab_id}/machines/{machine_id}")
+async def change(
+    request: Request, lab_id: str, machine_id: str, kind: Text = "", title: Text = ""
+) -> Response:
+    """Share it otherwise, or call it otherwise."""
+    try:
+        await labs_of(request).sharing.change(
+            requester(request), lab_id, machine_id, kind or None, title.strip() or None
+        )
+    except REFUSED as error:
+        typed = {"title": title, "kind": kind}
+        return await refused(
+            request, lab_id, error, _("The machine stays as it was"), f"change-{machine_id}", typed
+        )
+    return back(lab_id, f"#machine-{machine_id}")
+
+
+@router.post("/labs/{lab_id}/machines/{machine_id}/remove")
+async def remove(request: Request, lab_id: str, machine_id: str) -> Response:
+    """Take it out of the lab; copies of it stay."""
+    await labs_of(request).sharing.remove(requester(request), lab_id, machine_id)
+    return back(lab_id, "#machines")
+
+
+@router.post("/labs/{lab_id}/machines/{machine_id}/checkpoints")
+async def mark(request: Request, lab_id: str, machine_id: str, seq: Text = "", title: Text = "") -> Response:
+    """A place to which copies can be brought."""
+    try:
+        at = row_of(seq)
+        if at is None:
+            raise BadArgument.at("seq", _("the number of a row"))
+        await labs_of(request).sharing.mark(requester(request), lab_id, machine_id, at, title)
+    except REFUSED as error:
+        typed = {"seq": seq, "title": title}
+        return await refused(request, lab_id, error, _("No checkpoint was made"), f"mark-{machine_id}", typed)
+    return back(lab_id, f"#machine-{machine_id}")
+
+
+@router.post("/labs/{lab_id}/checkpoints/{checkpoint_id}/remove")
+async def unmark(request: Request, lab_id: str, checkpoint_id: str) -> Response:
+    """It is no checkpoint any more."""
+    await labs_of(request).sharing.unmark(requester(request), lab_id, checkpoint_id)
+    return back(lab_id, "#machines")
+
+
+def row_of(text: str) -> int | None:
+    """The row that a field names, None where it is empty. Raises BadArgument."""
+    if not text.strip():
+        return None
+    found = address.number(text.strip().removeprefix("#"))
+    if found is None:
+        raise BadArgument.at("seq", _("the number of a row"))
+    return found
+
+
+# -- the lab itself ----------------------------------------------------------------------------------------
+
+
+@router.post("/labs/{lab_id}/describe")
+async def describe(request: Request, lab_id: str, title: Text = "", text: Text = "") -> Response:
+    """Another title and text."""
+    try:
+        await labs_of(request).rooms.describe(requester(request), lab_id, title, text)
+    except REFUSED as error:
+        typed = {"title": title, "text": text}
+        return await refused(request, lab_id, error, _("The lab stays as it was"), "describe", typed)
+    return back(lab_id)
+
+
+@router.post("/labs/{lab_id}/code")
+async def renew_code(request: Request, lab_id: str) -> Response:
+    """Another code; the one there was lets nobody in any more."""
+    try:
+        await labs_of(request).rooms.renew_code(requester(request), lab_id)
+    except REFUSED as error:
+        return await refused(request, lab_id, error, _("There is no new code"), "code")
+    return back(lab_id)
+
+
+@router.post("/labs/{lab_id}/code/close")
+async def drop_code(request: Request, lab_id: str) -> Response:
+    """Let nobody in any more."""
+    try:
+        await labs_of(request).rooms.drop_code(requester(request), lab_id)
+    except REFUSED as error:
+        return await refused(request, lab_id, error, _("The code stays as it was"), "code")
+    return back(lab_id)
+
+
+@router.post("/labs/{lab_id}/freeze")
+async def freeze(request: Request, lab_id: str, frozen: Text = "on") -> Response:
+    """Stop all calls of members, or let them go on."""
+    try:
+        await labs_of(request).rooms.freeze(requester(request), lab_id, frozen=frozen == "on")
+    except REFUSED as error:
+        return await refused(request, lab_id, error, _("The lab stays as it was"), "freeze")
+    return back(lab_id)
+
+
+@router.get("/labs/{lab_id}/close")
+async def confirm_close(request: Request, lab_id: str) -> Response:
+    """What closing means."""
+    lab = await own_lab(request, lab_id)
+    return respond(
+        ConfirmPage(
+            shell=shell_of(request),
+            title=_("Close “%(title)s” for good?", title=lab.title),
+            words=[
+                _(
+                    "Everything can be read from then on, and nothing called: no copy, no shared machine. "
+                    "Nobody joins."
+                ),
+                _("A closed lab is not opened again. To stop calls for a while, freeze it instead."),
+            ],
+            action=f"/labs/{lab_id}/close",
+            button=_("Close the lab"),
+            keep=Link(_("Keep it open"), f"/labs/{lab_id}"),
+        )
+    )
+
+
+@router.post("/labs/{lab_id}/close")
+async def close(request: Request, lab_id: str) -> Response:
+    """End it."""
+    try:
+        await labs_of(request).rooms.close(requester(request), lab_id)
+    except REFUSED as error:
+        return await refused(request, lab_id, error, _("The lab stays as it was"), "close")
+    return back(lab_id)
+
+
+@router.get("/labs/{lab_id}/delete")
+async def confirm_delete(request: Request, lab_id: str) -> Response:
+    """What would be lost."""
+    lab = await own_lab(request, lab_id)
+    labs, person = labs_of(request), requester(request)
+    members = len(await labs.rooms.roster(person, lab_id))
+    copies = len(await labs.sharing.copies(person, lab_id))
+    return respond(
+        ConfirmPage(
+            shell=shell_of(request),
+            title=_("Delete “%(title)s”?", title=lab.title),
+            words=[
+                _(
+                    "%(members)s and %(machines)s are gone for good: "
+                    "nicknames, journals, checkpoints, every link to them.",
+                    members=ngettext("%(num)s member", "%(num)s members", members),
+                    machines=ngettext("%(num)s machine of theirs", "%(num)s machines of theirs", copies),
+                ),
+                _(
+                    "The machines that you have prepared and shared stay yours; "
+                    "their rows keep numbers, no nicknames."
+                ),
+            ],
+            action=f"/labs/{lab_id}/delete",
+            button=_("Delete the lab"),
+            keep=Link(_("Keep it"), f"/labs/{lab_id}"),
+            save=Link(_("Save what everybody did first, as CSV"), f"/labs/{lab_id}/activity.csv"),
+        )
+    )
+
+
+@router.post("/labs/{lab_id}/delete")
+async def delete(request: Request, lab_id: str) -> Response:
+    """For good."""
+    await labs_of(request).rooms.delete(requester(request), lab_id)
+    return RedirectResponse("/labs", 303)

@@ -1,0 +1,290 @@
+"""The ways in: a code and a nickname, a name and a password, and links for one person."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Annotated, Final
+
+from fastapi import APIRouter, Form
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from app.labs import Person
+from app.sessions import Conflict, Forbidden, NotFound, TooMany
+from app.web.contexts.base import ErrorPage, FieldFault, Link, Refusal
+from app.web.contexts.lab import ConfirmPage, EnterPage, JoinPage, SetUpPage, SignedIn, SignInPage
+from app.web.fields import again
+from app.web.language import N_, _
+from app.web.preferences import local_path
+from app.web.refusals import TURNED_AWAY, refusal_of, status_of
+from app.web.render import respond
+from app.web.requester import (
+    browser_mark,
+    clear_token_cookie,
+    client_address,
+    labs_of,
+    remember_browser,
+    requester,
+    requester_if_known,
+    set_token_cookie,
+    token_of,
+)
+from app.web.shell import shell_of
+
+router = APIRouter(include_in_schema=False)
+
+Text = Annotated[str, Form()]
+
+NO_LAB: Final = N_("no lab has this code, or not any more: copy it from the board again, or ask")
+USED_UP: Final = N_(
+    "A link like this works once, and for some days. This one has been used, has expired, or was never made."
+)
+
+
+# -- students ----------------------------------------------------------------------------------------------
+
+
+@router.get("/join")
+async def join_page(request: Request, back: str = "/", code: str = "") -> Response:
+    """Where everybody comes who has not said who they are."""
+    if code.strip():
+        return await join_link(request, code)
+    return await joining(request, {}, back)
+
+
+@router.get("/join/{code}")
+async def join_link(request: Request, code: str) -> Response:
+    """The link on the board: the code is filled in. Who is in the lab already is led on."""
+    try:
+        lab = await labs_of(request).entrance.lab_of_code(code)
+    except (NotFound, Conflict) as error:
+        return await joining(request, {"code": code[:32]}, "/", error)
+    person = requester_if_known(request)
+    if person is not None and person.lab == lab.id:
+        return RedirectResponse(f"/labs/{lab.id}", 303)
+    return await joining(request, {"code": code[:32]}, "/", lab=lab.title)
+
+
+@router.post("/join")
+async def join(request: Request, code: Text = "", nickname: Text = "", back: Text = "/") -> Response:
+    """Become a member. Sent twice, it is the same member: the second time has the first one's cookie."""
+    labs, person = labs_of(request), requester_if_known(request)
+    require_lab_mode(request)
+    try:
+        if person is not None:
+            lab = await labs.entrance.lab_of_code(code)
+            if person.lab == lab.id:
+                return RedirectResponse(f"/labs/{lab.id}", 303)
+            if person.kind == "instructor":
+                raise Conflict(_("you are signed in as an instructor: join as a student in a private window"))
+        entered, lab = await labs.entrance.join(code, nickname)
+    except TURNED_AWAY as error:
+        return await joining(request, {"code": code, "nickname": nickname}, back, error)
+    if person is not None and (token := token_of(request)) is not None:
+        await labs.entrance.leave(token)
+    return set_token_cookie(request, RedirectResponse(f"/labs/{lab.id}", 303), entered)
+
+
+async def joining(
+    request: Request,
+    typed: Mapping[str, str],
+    back: str,
+    error: Exception | None = None,
+    lab: str | None = None,
+) -> Response:
+    """The page, with why one was not let in."""
+    require_lab_mode(request)
+    page = JoinPage(
+        shell=shell_of(request, "/join"),
+        title=_("Join a lab"),
+        typed=again(typed),
+        lab=lab,
+        back=local_path(back),
+        inside=inside(request),
+        refusal=None if error is None else turned_away(error, _("You are not in yet")),
+    )
+    return answered(page, error)
+
+
+# -- instructors -------------------------------------------------------------------------------------------
+
+
+@router.get("/signin")
+async def sign_in_page(request: Request, back: str = "/labs") -> Response:
+    """Name and password."""
+    return signing_in(request, "", back)
+
+
+@router.post("/signin")
+async def sign_in(request: Request, name: Text = "", password: Text = "", back: Text = "/labs") -> Response:
+    """Come in as an instructor, and go where one wanted to go."""
+    require_lab_mode(request)
+    try:
+        entered = await labs_of(request).entrance.sign_in(
+            name, password, address=client_address(request), mark=browser_mark(request)
+        )
+    except TURNED_AWAY as error:
+        return signing_in(request, name, back, error)
+    to = local_path(back)
+    response = set_token_cookie(request, RedirectResponse("/labs" if to == "/" else to, 303), entered)
+    return await remember_browser(request, response, entered.person)
+
+
+def signing_in(request: Request, name: str, back: str, error: Exception | None = None) -> Response:
+    """The page, with why one was not let in."""
+    require_lab_mode(request)
+    page = SignInPage(
+        shell=shell_of(request, "/signin"),
+        title=_("Sign in"),
+        typed=again({"name": name}),
+        back=local_path(back),
+        refusal=None if error is None else turned_away(error, _("You are not signed in")),
+    )
+    return answered(page, error)
+
+
+@router.get("/setup/{secret}")
+async def set_up_page(request: Request, secret: str) -> Response:
+    """The link that the server has printed, or another instructor has given."""
+    if not await labs_of(request).entrance.invited(secret):
+        return used_up(request, Link(_("Sign in"), "/signin"))
+    return setting_up(request, secret, "")
+
+
+@router.post("/setup/{secret}")
+async def set_up(request: Request, secret: str, name: Text = "", password: Text = "") -> Response:
+    """Make an account; the link is used up by that."""
+    try:
+        entered = await labs_of(request).entrance.set_up(secret, name, password)
+    except NotFound:
+        return used_up(request, Link(_("Sign in"), "/signin"))
+    except TURNED_AWAY as error:
+        return setting_up(request, secret, name, error)
+    response = set_token_cookie(request, RedirectResponse("/labs", 303), entered)
+    return await remember_browser(request, response, entered.person)
+
+
+def setting_up(request: Request, secret: str, name: str, error: Exception | None = None) -> Response:
+    """The page, with why no account was made."""
+    page = SetUpPage(
+        shell=shell_of(request),
+        title=_("Set up an instructor"),
+        typed=again({"name": name}),
+        action=f"/setup/{secret}",
+        refusal=None if error is None else turned_away(error, _("No account was made")),
+    )
+    return answered(page, error)
+
+
+# -- both --------------------------------------------------------------------------------------------------
+
+
+@router.get("/enter/{secret}")
+async def enter_page(request: Request, secret: str) -> Response:
+    """A personal link. To look at it changes nothing: a chat that shows a preview must not come in."""
+    person = await labs_of(request).entrance.enters(secret)
+    if person is None:
+        return used_up(request, Link(_("Join with a code"), "/join"))
+    page = EnterPage(
+        shell=shell_of(request),
+        title=_("Come in as %(name)s", name=person.name),
+        name=person.name,
+        action=f"/enter/{secret}",
+        inside=None if is_same(requester_if_known(request), person) else inside(request),
+    )
+    return respond(page)
+
+
+@router.post("/enter/{secret}")
+async def enter(request: Request, secret: str) -> Response:
+    """Come in on this device."""
+    try:
+        entered = await labs_of(request).entrance.enter(secret)
+    except NotFound:
+        return used_up(request, Link(_("Join with a code"), "/join"))
+    return set_token_cookie(request, RedirectResponse(f"/labs/{entered.person.lab}", 303), entered)
+
+
+@router.get("/signout")
+async def confirm_sign_out(request: Request) -> Response:
+    """What a member loses by it: there is no password with which to come back."""
+    if requester(request).waiting:
+        return confirm_leave(request)
+    return respond(
+        ConfirmPage(
+            shell=shell_of(request, "/"),
+            title=_("Sign out of this browser?"),
+            words=[
+                _("Your machines stay in the lab, but a nickname and a code make a new member, not you."),
+                _("To come back, make a personal link first, and keep it."),
+            ],
+            action="/signout",
+            button=_("Sign out"),
+            keep=Link(_("Your keys"), "/me"),
+        )
+    )
+
+
+def confirm_leave(request: Request) -> Response:
+    """What somebody loses by it who waits to be admitted."""
+    return respond(
+        ConfirmPage(
+            shell=shell_of(request, "/"),
+            title=_("Wait no longer?"),
+            words=[_("You give up your place among those who wait. You can join again with the code.")],
+            action="/signout",
+            button=_("Sign out"),
+            keep=Link(_("Go on waiting"), f"/labs/{requester(request).lab}"),
+        )
+    )
+
+
+@router.post("/signout")
+async def sign_out(request: Request) -> Response:
+    """Leave this browser."""
+    token = token_of(request)
+    if token is not None:
+        await labs_of(request).entrance.leave(token)
+    return clear_token_cookie(request, RedirectResponse("/", 303))
+
+
+def is_same(one: Person | None, other: Person) -> bool:
+    """Whether somebody is who a link is for."""
+    return one is not None and one.id == other.id
+
+
+def inside(request: Request) -> SignedIn | None:
+    """Who this browser is already."""
+    person = requester_if_known(request)
+    if person is None:
+        return None
+    return SignedIn(
+        person.name, person.lab is not None, "/labs" if person.lab is None else f"/labs/{person.lab}"
+    )
+
+
+def require_lab_mode(request: Request) -> None:
+    """Raise Forbidden where nobody has to come in."""
+    if not labs_of(request).enabled:
+        raise Forbidden(_("nobody has to sign in here: in open mode this server is one person’s"))
+
+
+def turned_away(error: Exception, title: str) -> Refusal:
+    """Why, at the field that is at fault."""
+    if isinstance(error, NotFound):
+        return Refusal(title, [FieldFault("code", _(NO_LAB))])
+    return refusal_of(error, title)
+
+
+def answered(page: JoinPage | SignInPage | SetUpPage, error: Exception | None) -> Response:
+    """A page of the entrance, with the status that its refusal has."""
+    response = respond(page, 200 if error is None else status_of(error))
+    if isinstance(error, TooMany):
+        response.headers["Retry-After"] = str(error.retry_after)
+    return response
+
+
+def used_up(request: Request, way: Link) -> Response:
+    """A link that opens nothing any more."""
+    page = ErrorPage(shell_of(request, "/"), _("This link opens nothing any more"), _(USED_UP), [way])
+    return respond(page, 404)

@@ -9,7 +9,7 @@ from hypothesis import strategies as some
 
 from app import text
 from app.errors import FAULTS_SHOWN, BadArgument, Fault, Faults
-from app.machine import boot, dump, loading
+from app.machine import boot, dump, gfp_text, loading
 from app.machine.document import Document
 from app.numerals import unsigned
 from app.sessions import naming

@@ -1,4 +1,4 @@
-"""The HTML face: pages that work without script, and the static files that make them pleasant."""
+"""The pages of the dashboard, and the static files that they use. Every page works without script."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ from app.web import (
     texts,
     wall,
 )
-from app.web.assets import Assets, KeptForGood
+from app.web.assets import Assets, ImmutableFiles
 from app.web.contexts.base import ErrorPage, Link
 from app.web.language import N_, _
 from app.web.languages import Languages, Speaking
@@ -75,21 +75,21 @@ DETAILS = {404: N_("The address leads to no page. A session that was deleted is 
 
 
 def mount(app: FastAPI, own_demos: Path | None = None) -> None:
-    """Put the pages and the static files into an application. own_demos: a teacher's folder."""
+    """Add the pages and the static files to an application. own_demos: a teacher's folder of demos."""
     app.state.assets = Assets(paths.STATIC)
     app.state.languages = Languages()
     app.state.demos = Library(own_demos)
     app.state.thumbnails = Thumbnails()
     for fault in app.state.demos.faults():
         log.warning("a demo cannot be used: %s", fault)
-    app.mount(app.state.assets.prefix, KeptForGood(directory=paths.STATIC), "static")
+    app.mount(app.state.assets.prefix, ImmutableFiles(directory=paths.STATIC), "static")
     for module in MODULES:
         app.include_router(module.router)
     app.add_middleware(Speaking, languages=app.state.languages)
 
 
 def error_page(request: Request, status: int, detail: str, headers: Mapping[str, str]) -> Response:
-    """A page that says what went wrong. detail: in words, for whoever asked."""
+    """Make a page that says what went wrong. detail: what, in words."""
     page = ErrorPage(
         shell=shell_of(request, "/"),
         title=_(TITLES[status]) if status in TITLES else _("Something went wrong"),

@@ -96,12 +96,12 @@ class Address:
 
     @property
     def path(self) -> str:
-        """Without the view."""
+        """The address without the view."""
         return f"/sessions/{self.id}"
 
     @property
     def query(self) -> str:
-        """The view alone."""
+        """The view alone, as a query."""
         return urlencode(self.pairs)
 
     @property
@@ -112,7 +112,7 @@ class Address:
 
     @property
     def href(self) -> str:
-        """Path and view."""
+        """The whole address."""
         return f"{self.path}?{self.query}" if self.query else self.path
 
     @property
@@ -125,7 +125,7 @@ class Address:
         return len(quote_plus(getattr(self, name) or ""))
 
     def to(self, **changes: Any) -> Address:
-        """The same view but for some parts."""
+        """The same view with some parts changed."""
         return replace(self, **changes)
 
     def at(self, pfn: int, fragment: str = "") -> str:
@@ -137,19 +137,19 @@ class Address:
         return self.to(pfn=None, obj=address)
 
     def explain(self, seq: int) -> str:
-        """The page that explains a row of the journal. The way back knows a demo's step and the past."""
+        """The address of a row's explanation, which keeps the demo's step and the moment to lead back to."""
         kept = self.demo is not None or self.moment is not None
         back = f"?{self.to(outcome=None, before=None, find=None).query}" if kept else ""
         return f"{self.path}/explain/{seq}{back}"
 
 
 def text_of(name: str, value: Any) -> str:
-    """Frame numbers in hexadecimal, as everywhere on the page."""
+    """Write a value of an address: frame numbers in hexadecimal, as everywhere on the page."""
     return f"{value:#x}" if name in ("start", "pfn") else str(value)
 
 
 def number(text: str) -> int | None:
-    """A decimal or hexadecimal number of an address; None where it is no such number."""
+    """Read a decimal or hexadecimal number of an address; None where the text is no such number."""
     value = unsigned(text)
     return value if value is not None and value < BIGGEST else None
 
@@ -161,7 +161,7 @@ def memory_address(text: str) -> int | None:
 
 
 def parse(session: str, query: str | Mapping[str, str]) -> Address:
-    """The view that a query asks for.
+    """Read the view that a query asks for.
 
     What it does not understand is left out: an address is never an error.
     """

@@ -1,4 +1,4 @@
-"""The inspector of an address: an object of a slab, a vmap area, or what leads to a frame."""
+"""The inspector of an address: an object of a slab, a vmap area, or whole pages."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ KMALLOC: Final = "kmalloc-"
 
 
 def read(machine: Machine, here: Address) -> dict[str, Any] | None:
-    """What is at the address that the view names; None where it names none."""
+    """Read what is at the address that the view names; None where it names none."""
     if here.obj is None:
         return None
     value = memory_address(here.obj)
@@ -30,7 +30,7 @@ def read(machine: Machine, here: Address) -> dict[str, Any] | None:
 
 
 def address_inspector(doc: Doc, here: Address) -> AddressView:
-    """doc: what `read` found."""
+    """Show what `read` found."""
     match doc["kind"]:
         case "object":
             return slab_object(doc, here) if doc["index"] is not None else slack(doc, here)
@@ -62,7 +62,7 @@ def address_inspector(doc: Doc, here: Address) -> AddressView:
 
 
 def slab_object(doc: Doc, here: Address) -> AddressView:
-    """One object, with those beside it."""
+    """Show one object, with those beside it."""
     grown = doc["size"] - doc["object_size"]
     return AddressView(
         kind=_("Object"),
@@ -113,7 +113,7 @@ def slab_object(doc: Doc, here: Address) -> AddressView:
 
 
 def slack(doc: Doc, here: Address) -> AddressView:
-    """Bytes of a slab that no object has."""
+    """Show bytes of a slab that belong to no object."""
     return AddressView(
         kind=_("Address"),
         address=doc["address"],
@@ -128,7 +128,7 @@ def slack(doc: Doc, here: Address) -> AddressView:
 
 
 def words_of(doc: Doc) -> str:
-    """Whether somebody has it, else after how many others it goes."""
+    """Say whether an object is allocated, or else its turn on the free list."""
     if doc["state"] == "allocated":
         return _("allocated")
     if doc["state"] == "kernel":
@@ -143,7 +143,7 @@ def words_of(doc: Doc) -> str:
 
 
 def owner(doc: Doc, here: Address) -> Fact | None:
-    """Who has it, since which row."""
+    """Who allocated it, at which row."""
     if not doc["seq"]:
         return None
     href = here.to(outcome=doc["seq"]).href + "#outcome"
@@ -151,7 +151,7 @@ def owner(doc: Doc, here: Address) -> Fact | None:
 
 
 def slab_facts(doc: Doc, here: Address) -> list[Fact]:
-    """The slab that it is in."""
+    """Facts about the slab that holds it."""
     slab: Doc = doc["slab"]
     return [
         Fact(
@@ -179,7 +179,7 @@ def slab_facts(doc: Doc, here: Address) -> list[Fact]:
 
 
 def stands(slab: Doc) -> str:
-    """In which list SLUB has the slab."""
+    """Say on which of SLUB's lists the slab is."""
     match slab["list"]:
         case "cpu":
             return _("CPU %(cpu)s’s slab", cpu=slab["cpu"])
@@ -192,14 +192,14 @@ def stands(slab: Doc) -> str:
 
 
 def grid_of(doc: Doc, here: Address) -> str:
-    """The part of the cache's slabs that this one is in."""
+    """Link to the panel with the part of the cache's slabs that this one is in."""
     part = part_of(doc["slab"]["objects"])
     first = doc["slab"]["before"] // part * part
     return opened_at(doc["cache"], first, here).href + "#panels"
 
 
 def actions(doc: Doc) -> list[Action]:
-    """What its owner can do with it; on a free one, the mistake of giving it back again."""
+    """Calls on the object; on a free one the double free, a mistake worth seeing."""
     if doc["state"] == "kernel":
         return []
     addr = ("addr", doc["start"])
@@ -211,17 +211,17 @@ def actions(doc: Doc) -> list[Action]:
 
 
 def again(name: str, doc: Doc) -> str:
-    """A call that frees, as its button says it."""
+    """A button for a call that frees."""
     return name if doc["state"] == "allocated" else _("%(call)s again", call=name)
 
 
 def on(address: str, *names: str) -> list[Action]:
-    """Calls that take an address and nothing else."""
+    """Buttons for calls that take an address and nothing else."""
     return [Action(name, name, (("addr", address),)) for name in names]
 
 
 def forms(doc: Doc, here: Address) -> list[Link]:
-    """Calls that ask for more than the address."""
+    """Links to the forms of calls that need more than the address."""
     if doc["state"] != "allocated" or KMALLOC not in doc["cache"]:
         return []
     href = here.to(call="krealloc", addr=doc["start"]).href + "#call"
@@ -229,7 +229,7 @@ def forms(doc: Doc, here: Address) -> list[Link]:
 
 
 def around(doc: Doc, here: Address) -> list[ObjectCell]:
-    """The objects to both sides, and itself between them."""
+    """The objects on both sides, with the object itself between them."""
     ordered: Sequence[Doc] = sorted([*doc["beside"], doc], key=lambda one: int(one["number"]))
     return [
         cell(
@@ -248,7 +248,7 @@ def around(doc: Doc, here: Address) -> list[ObjectCell]:
 
 
 def area(doc: Doc, here: Address) -> AddressView:
-    """A range of the vmalloc space, page by page."""
+    """Show a range of the vmalloc space."""
     made = doc.get("seq")
     pfns: Sequence[int] = doc.get("pfns", ())
     return AddressView(
@@ -279,7 +279,7 @@ def area(doc: Doc, here: Address) -> AddressView:
 
 
 def area_words(doc: Doc) -> str:
-    """What the range is for, and where in it the address is."""
+    """Say what the range is for, and where in it the address is."""
     if doc["lazy"]:
         return _("freed: its frames are back, its addresses wait for the next purge")
     if doc["what"] == "kernel":
@@ -290,7 +290,7 @@ def area_words(doc: Doc) -> str:
 
 
 def area_facts(doc: Doc, here: Address) -> list[Fact]:
-    """Ends, guard page, pages, and what mapping them took."""
+    """Facts about the range: ends, guard page, pages, and what mapping them took."""
     found = [
         Fact(_("to"), doc["end"], hint=_("the first address behind it")),
         Fact(_("size"), wording.size(doc["size"]), hint=_("guard page included, as in /proc/vmallocinfo")),
@@ -312,7 +312,7 @@ def area_facts(doc: Doc, here: Address) -> list[Fact]:
 
 
 def pages(doc: Doc, here: Address) -> AddressView:
-    """Whole pages: their inspector is the frame's, and here is what leads there."""
+    """Show whole pages: little is known of the address itself, and a link leads to the frame."""
     block: Doc | None = doc["block"]
     frame = Fact(_("frame"), wording.pfn(doc["pfn"]), href=here.at(doc["pfn"]), hint=_("Its struct page"))
     if block is None:

@@ -1,4 +1,4 @@
-"""A lab that is full: the page of somebody who waits, and what its instructor does with those who do."""
+"""Admitting members to a full lab: the page on which they wait, and the instructor's forms."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ Chosen = Annotated[list[str], Form()]
 
 @router.get("/labs/{lab_id}")
 async def lab(request: Request, lab_id: str) -> Response:
-    """One lab, as who asks has it; to somebody who waits, that they do."""
+    """Show a lab; to a member who waits to be admitted, the page that says so."""
     if requester(request).waiting:
         return await waiting(request, requester(request))
     return respond(await lab_page(request, lab_id))
 
 
 async def waiting(request: Request, person: Person) -> Response:
-    """The page on which somebody waits. It leads on when they are admitted, or turned away."""
+    """Show the page of a member who waits. It leads on once they are admitted, or turned away."""
     admission = labs_of(request).admission
     try:
         person = await admission.look(person)
@@ -59,7 +59,7 @@ async def waiting(request: Request, person: Person) -> Response:
 
 @router.post("/labs/{lab_id}/expected")
 async def expect(request: Request, lab_id: str, expected: Text = "") -> Response:
-    """How many come in without being admitted."""
+    """Change how many members come in without being admitted."""
     try:
         await labs_of(request).rooms.expect(requester(request), lab_id, number_of_members(expected))
     except REFUSED as error:
@@ -70,7 +70,7 @@ async def expect(request: Request, lab_id: str, expected: Text = "") -> Response
 
 @router.post("/labs/{lab_id}/waiting/admit")
 async def admit(request: Request, lab_id: str, number: Chosen = [], all: Text = "") -> Response:  # noqa: A002, B006
-    """Let in those who are chosen, or all."""
+    """Admit the chosen members, or all."""
     try:
         await labs_of(request).admission.admit(requester(request), lab_id, numbers(number, all))
     except REFUSED as error:
@@ -80,7 +80,7 @@ async def admit(request: Request, lab_id: str, number: Chosen = [], all: Text = 
 
 @router.post("/labs/{lab_id}/waiting/turn-away")
 async def turn_away(request: Request, lab_id: str, number: Chosen = [], all: Text = "") -> Response:  # noqa: A002, B006
-    """Send away those who are chosen, or all."""
+    """Turn away the chosen members, or all."""
     try:
         await labs_of(request).admission.turn_away(requester(request), lab_id, numbers(number, all))
     except REFUSED as error:
@@ -89,7 +89,7 @@ async def turn_away(request: Request, lab_id: str, number: Chosen = [], all: Tex
 
 
 def numbers(chosen: list[str], all_of_them: str) -> list[int] | None:
-    """The numbers of those who are chosen; None for all. Raises BadArgument where nobody is."""
+    """Read the numbers of the chosen members; None for all. Raises BadArgument where none is chosen."""
     if all_of_them == "on":
         return None
     if not chosen:
@@ -99,7 +99,7 @@ def numbers(chosen: list[str], all_of_them: str) -> list[int] | None:
 
 @router.get("/labs/{lab_id}/members/remove-idle")
 async def confirm_remove_idle(request: Request, lab_id: str) -> Response:
-    """Who would be removed."""
+    """Ask before members are removed who have done nothing."""
     lab = await own_lab(request, lab_id)
     idle = await labs_of(request).rooms.idle(requester(request), lab_id)
     names = [row.nickname for row in idle[:NAMES_SHOWN]]
@@ -128,6 +128,6 @@ async def confirm_remove_idle(request: Request, lab_id: str) -> Response:
 
 @router.post("/labs/{lab_id}/members/remove-idle")
 async def remove_idle(request: Request, lab_id: str) -> Response:
-    """Remove all who have done nothing."""
+    """Remove all members who have done nothing."""
     await labs_of(request).rooms.remove_idle(requester(request), lab_id)
     return RedirectResponse(f"/labs/{lab_id}/members", 303)

@@ -1,4 +1,4 @@
-"""Which flag to use when: the lecture's table, with what has come since."""
+"""Which GFP flag to use when: the lecture's table, with what later kernels added."""
 
 from __future__ import annotations
 

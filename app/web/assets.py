@@ -1,4 +1,4 @@
-"""Static files under addresses that change with their content, so that browsers may keep them for good."""
+"""Static files, under addresses that change with their content so that browsers may keep them for good."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ class Assets:
         return [self.url(other) for other in found[1:]]
 
 
-class KeptForGood(StaticFiles):
+class ImmutableFiles(StaticFiles):
     """Serves what `Assets.url` names. Another hash in the path is another mount, and so a 404."""
 
     async def get_response(self, path: str, scope: Scope) -> Response:

@@ -1,4 +1,4 @@
-"""The form of a call, made from the vocabulary."""
+"""The form of a call, made from the call's declaration."""
 
 from __future__ import annotations
 
@@ -49,9 +49,9 @@ def call_form(
     numa: bool,
     task: str | None = None,
 ) -> CallForm:
-    """The form of the call that the address names, filled with what was typed or with what it says.
+    """Make the form of the call that the address names, filled with what was typed or what the address says.
 
-    task: as whom the server lets one call, where that cannot be chosen.
+    task: the task as which the person calls, where it cannot be chosen.
     """
     spec = CALLS.get(here.call or DEFAULT_CALL, CALLS[DEFAULT_CALL])
     given = typed or prefilled(spec, here)
@@ -78,7 +78,7 @@ def call_form(
 
 
 def prefilled(spec: CallSpec, here: Address) -> dict[str, str]:
-    """Usual values, and those of the address."""
+    """The values that the form starts with: usual ones, and those of the address."""
     given = {name: getattr(here, name) for name in PREFILLED if getattr(here, name) is not None}
     values = {arg.name: arg.prefill for arg in spec.args if arg.prefill is not None}
     return {
@@ -89,7 +89,7 @@ def prefilled(spec: CallSpec, here: Address) -> dict[str, str]:
 
 
 def argument(arg: Arg, given: Mapping[str, str], refusal: Refusal | None) -> FieldView:
-    """An argument of the call's own."""
+    """Make the input of one argument."""
     choices = KINDS[arg.kind].choices
     return FieldView(
         name=arg.name,
@@ -105,7 +105,7 @@ def argument(arg: Arg, given: Mapping[str, str], refusal: Refusal | None) -> Fie
 
 
 def fault(name: str, kind: str, refusal: Refusal | None) -> str | None:
-    """What is wrong with a field; a page may have been refused as pfn, page or addr."""
+    """Say what is wrong with a field. A page may have been refused under the name pfn, page or addr."""
     if refusal is None:
         return None
     forms = (name, "pfn", "page", "addr") if kind in KINDS and KINDS[kind].forms else (name,)
@@ -125,7 +125,7 @@ BESIDE: Final[dict[str, tuple[str, str, str, str]]] = {
 
 
 def beside(name: str, given: Mapping[str, str], refusal: Refusal | None) -> FieldView:
-    """What every call takes beside its arguments."""
+    """Make the input of something that every call takes beside its arguments."""
     label, kind, default, hint = BESIDE[name]
     choices = CONTEXTS if name == "context" else ()
     value = given.get(name, default)
@@ -135,7 +135,7 @@ def beside(name: str, given: Mapping[str, str], refusal: Refusal | None) -> Fiel
 
 
 def named(given: Mapping[str, str], refusal: Refusal | None) -> FieldView:
-    """What the result is called from now on."""
+    """Make the input for the name of the result."""
     return FieldView(
         "as",
         _("result name"),
@@ -148,7 +148,7 @@ def named(given: Mapping[str, str], refusal: Refusal | None) -> FieldView:
 
 
 def picker(spec: CallSpec, here: Address, *, numa: bool) -> list[tuple[str, list[Link]]]:
-    """Every call by group."""
+    """List every call by group."""
     groups: dict[str, list[Link]] = {}
     for other in CALLS.values():
         if not numa and other is not spec and any(arg.kind == "node" for arg in other.args):
@@ -159,5 +159,5 @@ def picker(spec: CallSpec, here: Address, *, numa: bool) -> list[tuple[str, list
 
 
 def typed_of(form: Mapping[str, Any]) -> dict[str, str]:
-    """The text fields of a submitted form, without those that carry the view."""
+    """Read the text fields of a submitted form, without those that carry the view."""
     return {name: value for name, value in form.items() if isinstance(value, str) and name != "view"}

@@ -1,4 +1,4 @@
-"""A `.po` file as the texts that pages say, and as the file of those that scripts say."""
+"""Translations: a `.po` file, turned into the texts of pages and into the file that scripts load."""
 
 from __future__ import annotations
 

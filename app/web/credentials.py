@@ -1,4 +1,4 @@
-"""With what somebody comes back: a token for scripts, a link for another device; and the way out."""
+"""Tokens and personal links, with which a person comes back, and signing out everywhere."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/me")
 async def keys(request: Request) -> Response:
-    """Who one is, and what one can have."""
+    """Show who is signed in, and what they can have made."""
     return await keys_page(request)
 
 
 @router.post("/me/token")
 async def token(request: Request) -> Response:
-    """A new token for scripts. It is on this page and nowhere else: the server keeps only its hash."""
+    """Make a new token for scripts. It is on this page and nowhere else: the server keeps only its hash."""
     person = requester(request)
     secret = await labs_of(request).entrance.renew(person, "script")
     address = f"{public_address(request)}/api/v1/sessions"
@@ -45,7 +45,7 @@ async def token(request: Request) -> Response:
 
 @router.post("/me/link")
 async def link(request: Request) -> Response:
-    """A new personal link, for another device."""
+    """Make a new personal link, for another device."""
     secret = await labs_of(request).entrance.renew(requester(request), "entry")
     address = f"{public_address(request)}/enter/{secret}"
     return await keys_page(request, ShownSecret("link", address, picture=qr.data(address)))
@@ -53,13 +53,13 @@ async def link(request: Request) -> Response:
 
 @router.post("/me/invitation")
 async def invitation(request: Request) -> Response:
-    """A link with which one more instructor comes in."""
+    """Make a link with which another instructor can sign up."""
     secret = await labs_of(request).entrance.invite(requester(request))
     return await keys_page(request, ShownSecret("invitation", f"{public_address(request)}/setup/{secret}"))
 
 
 async def keys_page(request: Request, shown: ShownSecret | None = None) -> Response:
-    """The page. What it shows once may stay in no cache; a status tells a script that something was made."""
+    """Make the page. What it shows once may stay in no cache; its status says that something was made."""
     person = requester(request)
     if person.kind == "local":
         raise Forbidden(_("nobody has to sign in here: in open mode this server is one person’s"))
@@ -82,7 +82,7 @@ async def keys_page(request: Request, shown: ShownSecret | None = None) -> Respo
 
 @router.get("/me/leave")
 async def confirm_leave(request: Request) -> Response:
-    """What is lost by it."""
+    """Ask before a member leaves for good."""
     member = requester(request).kind == "member"
     return respond(
         ConfirmPage(
@@ -103,7 +103,7 @@ async def confirm_leave(request: Request) -> Response:
 
 @router.post("/me/leave")
 async def leave(request: Request) -> Response:
-    """Out of every browser and script."""
+    """Sign out of every browser and script."""
     await labs_of(request).entrance.leave_everywhere(requester(request))
     return clear_token_cookie(request, RedirectResponse("/", 303))
 
@@ -112,5 +112,5 @@ async def leave(request: Request) -> Response:
 @router.get("/me/link")
 @router.get("/me/invitation")
 async def again() -> Response:
-    """Where the reload of a page leads on which something was shown once: it is not shown again."""
+    """Lead on a reload of a page that showed a secret once: it is not shown again."""
     return RedirectResponse("/me", 303)

@@ -1,4 +1,4 @@
-"""A guided demo beside its machine. All that it remembers is in the address: no script, nothing stored.
+"""A guided demo beside its machine. Its whole state is in the address: no script, nothing stored.
 
 `demo`, `step` and `part` say what is shown, `ran` from which row of the journal on each step was run:
 `1.3..7` is step 0 from row 1, step 1 from row 3, step 2 not at all.
@@ -33,13 +33,13 @@ VIEW: Final = (*VIEW_TEXTS, *VIEW_NUMBERS)
 
 
 def demo_row(demo: Demo) -> DemoRow:
-    """A line of the home page's list."""
+    """Make a line of the home page's list."""
     machines = _(", then ").join(machine_text(part.machine) for part in demo.parts)
     return DemoRow(demo.name, demo.title, demo.teaser, machines, len(demo.steps))
 
 
 def machine_text(machine: Mapping[str, Any]) -> str:
-    """`x86_64-1g, lecture view`."""
+    """Describe a machine: `x86_64-1g, lecture view`."""
     profile = str(machine.get("profile", DEFAULT_PROFILE))
     return _("%(profile)s, lecture view", profile=profile) if machine.get("lecture") else profile
 
@@ -51,7 +51,7 @@ def demo_of(library: Library, here: Address) -> tuple[Demo, int] | None:
 
 
 def at_step(demo: Demo, step: int, here: Address) -> Address:
-    """The view that a step asks for; what it leaves open stays as it is."""
+    """The view that a step asks for; parts that it does not mention stay as they are."""
     wanted = demo.steps[step]
     changes: dict[str, Any] = dict.fromkeys(VIEW, None) | dict(wanted.view) if wanted.view else {}
     if (panel := pointed_at(wanted.look)) is not None:
@@ -60,12 +60,12 @@ def at_step(demo: Demo, step: int, here: Address) -> Address:
 
 
 def ran(here: Address) -> list[int | None]:
-    """From which row on each step has been run."""
+    """Read from which row on each step has been run."""
     return [number(word) for word in here.ran.split(".")] if here.ran else []
 
 
 def with_ran(here: Address, step: int, seq: int) -> Address:
-    """The address once more, with a step run from that row on."""
+    """Note in the address that a step has been run, from which row on."""
     known = ran(here)
     known += [None] * (step + 1 - len(known))
     known[step] = seq
@@ -86,7 +86,7 @@ def run_of(library: Library, here: Address) -> tuple[int | None, int]:
 def demo_panel(
     library: Library, here: Address, api: Api, rows: Sequence[Outcome], refusal: Refusal | None
 ) -> DemoPanel | None:
-    """The panel, where the address names a demo. rows: what the step's calls have become."""
+    """Make the panel, where the address names a demo. rows: the rows of the step's calls."""
     found = demo_of(library, here)
     if found is None:
         return None
@@ -152,7 +152,7 @@ def first_left(demo: Demo, part: Part, step: int, done: Sequence[bool]) -> int |
 
 
 def look_link(step: Step, here: Address) -> Link | None:
-    """To what is to be looked at; a panel that is not open is opened on the way."""
+    """Link to what the step points at; a closed panel is opened on the way."""
     if not step.look:
         return None
     words, panel = _(step.look), pointed_at(step.look)

@@ -1,4 +1,4 @@
-"""Guided demos: each opens as a fresh session, and each of its steps is one batch through the usual door."""
+"""Guided demos: each opens as a new session, and each of its steps is one batch of calls."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.post("/demos/{name}")
 async def start(request: Request, name: str, part: Annotated[str, Form()] = "1") -> Response:
-    """A fresh session for a demo, or for one of its further machines, at its first step."""
+    """Make a session for a demo, or for one of its further machines, and show its first step."""
     library: Library = request.app.state.demos
     demo = library.demos().get(name)
     chosen = address.number(part)
@@ -47,7 +47,7 @@ async def start(request: Request, name: str, part: Annotated[str, Form()] = "1")
 
 @router.get("/demos/{name}")
 async def listed(request: Request, name: str) -> Response:
-    """A demo is opened by a form, for it makes a session: an address to it leads to its place in the list."""
+    """Lead to the demo's place in the list. Opening a demo makes a session, so it takes a form."""
     library: Library = request.app.state.demos
     if name not in library.demos():
         raise NotFound("demo", name)
@@ -56,7 +56,7 @@ async def listed(request: Request, name: str) -> Response:
 
 @router.post("/sessions/{session_id}/demo")
 async def run(request: Request, session_id: str, view: Annotated[str, Form()] = "") -> Response:
-    """Make the calls of the step that the view names. Nothing of it is made where one call is refused."""
+    """Make the calls of the step that the view names. Where one is refused, none is made."""
     here = address.parse(session_id, view)
     found = demo_of(request.app.state.demos, here)
     if found is None:
@@ -78,23 +78,23 @@ async def run(request: Request, session_id: str, view: Annotated[str, Form()] = 
 
 @router.get("/sessions/{session_id}/demo")
 async def run_page(session_id: str) -> Response:
-    """Where a reload of a refused step leads when it is asked for again."""
+    """Lead on a reload of a refused step."""
     return RedirectResponse(Address(session_id).href, 303)
 
 
 def session_name(demo: Demo, part: int) -> str:
-    """What the demo's session is called."""
+    """The name of a demo's session."""
     return _("%(title)s, part %(part)s", title=demo.title[:80], part=part) if part > 1 else demo.title[:100]
 
 
 def faults_of(error: BadArgument) -> Refusal:
-    """The refusal with the number of each call at fault instead of its place in a batch."""
+    """The refusal, with calls counted from 1 instead of their places in a batch."""
     faults = (Fault((place(fault.loc),), fault.msg) for fault in error.faults)
     return refusal_of(BadArgument(*faults, more=error.more))
 
 
 def place(loc: tuple[Any, ...]) -> str:
-    """`("calls", 1, "page")` as a person counts: `call 2, page`."""
+    """Write a place in a batch for people: `("calls", 1, "page")` is `call 2, page`."""
     match loc:
         case ("calls", int(index), *rest):
             return ", ".join([_("call %(number)s", number=index + 1), *map(str, rest)])

@@ -1,4 +1,4 @@
-"""Why a call had the answer it had: the kernel's decisions, one row each, as the page shows them."""
+"""The explanation of a row: why a call was answered as it was, one decision of the kernel a row."""
 
 from __future__ import annotations
 
@@ -71,7 +71,7 @@ class Explained:
 
 @router.get("/sessions/{session_id}/explain/{seq}")
 async def explain_page(request: Request, session_id: str, seq: str) -> Response:
-    """One row of the journal, explained. `?decision=5`: at that step.
+    """Explain one row of the journal. `?decision=5`: at that step.
 
     `?only=1`: with no step but that one in the list, for a page that has the others.
     """
@@ -100,7 +100,7 @@ async def explain_page(request: Request, session_id: str, seq: str) -> Response:
 
 
 def step_address(request: Request, session_id: str, seq: int, steps: int) -> StepAddress:
-    """What the page is asked for. A step that there is not is the nearest one."""
+    """Read what the page is asked for. A step that does not exist becomes the nearest one."""
     asked = address.number(request.query_params.get("decision", ""))
     view = address.parse(session_id, request.query_params).to(outcome=seq)
     return StepAddress(
@@ -158,7 +158,7 @@ def page(request: Request, found: Explained) -> Response:
 
 
 def listed(first: int, last: int, total: int) -> str:
-    """Which of the steps are on the page."""
+    """Say which of the steps are on the page."""
     if last - first == total:
         return wording.count(total)
     numbers = {"last": wording.count(last), "total": wording.count(total)}
@@ -168,20 +168,20 @@ def listed(first: int, last: int, total: int) -> str:
 
 
 def heading(outcome: Outcome) -> str:
-    """A call was answered; a rewind was not asked of the kernel."""
+    """Say what the page answers. A rewind was not asked of the kernel, so it has no why."""
     if outcome["call"] in BACKWARDS:
         return _("What #%(seq)s did", seq=outcome["seq"])
     return _("Why #%(seq)s was answered like this", seq=outcome["seq"])
 
 
 def beside(info: SessionInfo, seq: int, text: str, here: Address) -> Link:
-    """The explanation of the row before or behind, where there is such a row; a branch has its own."""
+    """Link to the explanation of the row before or after; a branch has rows of its own."""
     there = info.start < seq <= info.seq
     return Link(text, here.explain(seq) if there else None, hint=f"#{seq}" if there else "")
 
 
 def step_rows(shown: Sequence[Step], first: int, there: StepAddress, info: SessionInfo) -> Iterator[StepRow]:
-    """The decisions, the first splits and merges among them with a drawing."""
+    """Make the rows, with drawings of the first splits and merges."""
     drawn = 0
     for number, step in enumerate(shown, first + 1):
         current = number == there.decision
@@ -262,7 +262,7 @@ def fact(step: Step, name: str, here: Address, info: SessionInfo) -> Fact:
 
 
 def groups(rows: Sequence[StepRow]) -> Iterator[Steps]:
-    """The steps, with what a loop repeats put together: its first round is shown, the others are folded."""
+    """Fold what a loop repeats: its first round is shown, the others are folded."""
     shapes = [(row.fn, row.depth, row.verdict, row.zone) for row in rows]
     plain: list[StepRow] = []
     place = 0
@@ -282,7 +282,7 @@ def groups(rows: Sequence[StepRow]) -> Iterator[Steps]:
 
 
 def repetition(shapes: Sequence[object], place: int) -> tuple[int, int]:
-    """How many steps from there on form a round, and how many such rounds follow each other.
+    """How many steps from there on form one round of a loop, and how many such rounds follow.
 
     The length that covers most; of two that cover as much, the shorter.
     """

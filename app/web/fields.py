@@ -1,4 +1,4 @@
-"""The strings of a form as the JSON arguments of a call.
+"""The fields of a form, read as the JSON arguments of a call.
 
 What a text means for an argument is the text form's matter (`calltext.read`): a field of a form accepts what
 the same argument accepts on a line.
@@ -20,18 +20,18 @@ BESIDE_KINDS: Final = {"cpu": "uint", "repeat": "uint", "start": "uint", "step":
 
 
 def again(typed: Mapping[str, str]) -> dict[str, str]:
-    """What was typed, to be shown again in a form. Of a very long text the beginning is shown."""
+    """Cut what was typed to what a form shows again."""
     return {name: text[:SHOWN_AGAIN] for name, text in typed.items()}
 
 
 def beside(spec: CallSpec) -> tuple[str, ...]:
-    """What a call takes beside its own arguments."""
+    """Names of what a call takes beside its own arguments."""
     loops = (LOOP if spec.repeats else ()) + (SLICE if spec.frees else ())
     return (CALLER[1:] if spec.names_task else CALLER) + loops
 
 
 def body_of(spec: CallSpec, typed: Mapping[str, str]) -> dict[str, Any]:
-    """The arguments that a form's fields stand for.
+    """Read the arguments from the fields of a form.
 
     Raises BadArgument where a field cannot be read at all.
     """
@@ -49,7 +49,7 @@ def body_of(spec: CallSpec, typed: Mapping[str, str]) -> dict[str, Any]:
 
 
 def until(text: str) -> Any:
-    """`NULL`, or the number of free frames below which to stop."""
+    """Read `NULL`, or the number of free frames below which to stop."""
     if text.casefold() == "null":
         return "null"
     number = calltext.as_number(text.removeprefix("free").strip(" <"))
@@ -57,7 +57,7 @@ def until(text: str) -> Any:
 
 
 def line_of(spec: CallSpec, typed: Mapping[str, str]) -> str:
-    """The same call as a line of text.
+    """Write the same call as a line of text.
 
     By position up to the first argument left out, by keyword behind it.
     """
@@ -70,16 +70,16 @@ def line_of(spec: CallSpec, typed: Mapping[str, str]) -> str:
         words.append(given[arg.name] if in_place else f"{arg.name}={given[arg.name]}")
     words += [f"{name}={given[name]}" for name in SLICE if spec.frees and name in given]
     named = f"{given['as']} = " if "as" in given else ""
-    return f"{who(spec, given)}{named}{spec.name}({', '.join(words)}){tail(spec, given)}"
+    return f"{caller(spec, given)}{named}{spec.name}({', '.join(words)}){tail(spec, given)}"
 
 
 def is_default(arg: Arg, text: str) -> bool:
-    """Whether a field says only what the call would take anyway."""
+    """Whether a field says only what the call would do anyway."""
     return not arg.required and text == str(arg.default)
 
 
-def who(spec: CallSpec, given: Mapping[str, str]) -> str:
-    """`alice@1/softirq: `, without the parts that are the usual ones."""
+def caller(spec: CallSpec, given: Mapping[str, str]) -> str:
+    """Write the caller: `alice@1/softirq: `, without the parts that are usual."""
     task = given.get("task", "init") if "task" in beside(spec) else "init"
     cpu, context = given.get("cpu", "0"), given.get("context", "process")
     text = (
@@ -91,7 +91,7 @@ def who(spec: CallSpec, given: Mapping[str, str]) -> str:
 
 
 def tail(spec: CallSpec, given: Mapping[str, str]) -> str:
-    """` * 1000 until NULL`."""
+    """Write the repetition: ` * 1000 until NULL`."""
     if not spec.repeats:
         return ""
     text = f" * {given['repeat']}" if "repeat" in given else ""

@@ -1,4 +1,4 @@
-"""The inspector: one page frame with everything that the machine knows of it."""
+"""The inspector of a page frame: everything that the machine knows about it."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ HINTS: Final = {
 
 
 def missing(pfn: int) -> Inspector:
-    """No such frame."""
+    """Say that there is no such frame."""
     return Inspector(
         pfn,
         missing=_("This machine has no page frame %(pfn)s: no zone spans it.", pfn=wording.pfn(pfn)),
@@ -38,7 +38,7 @@ def missing(pfn: int) -> Inspector:
 
 
 def inspector(doc: Doc, here: Address) -> Inspector:
-    """doc: `app.machine.show.page`."""
+    """Show a frame, from `app.machine.show.page`."""
     pfn, state = doc["pfn"], doc["state"]
     fields: Doc = doc["struct_page"]
     flags: Doc = fields["flags"]
@@ -59,7 +59,7 @@ def inspector(doc: Doc, here: Address) -> Inspector:
 
 
 def summary(doc: Doc) -> str:
-    """What the frame is, in a few words."""
+    """Say what the frame is, in a few words."""
     if block := doc.get("block"):
         return block_words(block)
     if free := doc.get("free"):
@@ -77,7 +77,7 @@ def summary(doc: Doc) -> str:
 
 
 def block_words(block: Doc) -> str:
-    """Which page of which block a frame is."""
+    """Say which page of which block a frame is."""
     if block["order"] == 0:
         return _("a single page")
     values = {"page": block["offset"], "order": block["order"]}

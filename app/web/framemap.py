@@ -56,7 +56,7 @@ NOT_KERNEL: Final = ("HighMem", "Movable")
 
 
 def zone_to_show(zones: Sequence[Doc], here: Address, touched: int | None = None) -> Doc:
-    """The zone that the address names.
+    """Choose the zone on the map: the one that the address names.
 
     Else the one of the inspected frame; else the one of the frame that the shown call touched; else the one
     that GFP_KERNEL tries first.
@@ -80,7 +80,7 @@ def whole_shift(zone: Doc) -> int:
 
 
 def row_of(pfn: int, shift: int) -> int:
-    """Where the row begins that a frame lies in."""
+    """The first frame of the row that a frame is in."""
     return pfn // (COLUMNS << shift) * (COLUMNS << shift)
 
 
@@ -105,7 +105,7 @@ def window_of(zone: Doc, here: Address) -> Window:
 
 
 def around(zone: Doc, pfn: int, shift: int) -> int:
-    """Where a window starts that has the frame in its middle, at the beginning of a row."""
+    """The start of a window that has a frame in its middle, at the beginning of a row."""
     row = COLUMNS << shift
     first: int = zone["start_pfn"] // row
     return max(first, pfn // row - CELLS // COLUMNS // 2) * row
@@ -199,7 +199,7 @@ def zone_link(zone: Doc, current: bool, nodes: bool, here: Address) -> Link:
 
 
 def middle(zone: Doc, window: Window, changed: Sequence[tuple[int, int]], here: Address) -> int:
-    """Where to zoom to: the inspected frame, else what the last call changed, else the window's middle."""
+    """The frame to zoom to: the inspected one, else what the last call changed, else the window's middle."""
     if here.pfn is not None and window.start <= here.pfn < window.end:
         return here.pfn
     if changed:
@@ -208,14 +208,14 @@ def middle(zone: Doc, window: Window, changed: Sequence[tuple[int, int]], here: 
 
 
 def zoom(zone: Doc, text: str, shift: int, centre: int, window: Window, here: Address) -> Link:
-    """To cells of another size, with the centre still in view."""
+    """Link to cells of another size, with the centre still in view."""
     if shift == window.shift:
         return Link(text, None)
     return Link(text, here.to(**at(zone, around(zone, centre, shift), shift)).href, hint=cell_text(shift))
 
 
 def pan(zone: Doc, text: str, direction: int, window: Window, here: Address) -> Link:
-    """To the window before or behind, with nothing left out between."""
+    """Link to the window before or after, with nothing left out between."""
     width = CELLS << window.shift
     start = max(0, window.start + direction * width)
     other = window_of(zone, here.to(**at(zone, start, window.shift)))
@@ -236,7 +236,7 @@ def cell_text(shift: int) -> str:
 
 
 def tiles(window: Window, cells: Sequence[str], fill: Sequence[int]) -> Iterator[Tile]:
-    """Neighbours that look alike as one rectangle: a whole zone of free memory is one a row."""
+    """Draw neighbouring cells that look alike as one rectangle: a zone of free memory is one a row."""
     looks = [(state, used_height(state, used)) for state, used in zip(cells, fill, strict=True)]
     for top in range(0, len(looks), COLUMNS):
         column = 0
@@ -261,7 +261,7 @@ def tiles(window: Window, cells: Sequence[str], fill: Sequence[int]) -> Iterator
 
 
 def shapes(drawn: Sequence[Tile]) -> Iterator[MapShape]:
-    """Very many tiles, put together by state: a hundredth of the elements, without a tooltip for each."""
+    """Put very many tiles together by state: a hundredth of the elements, without tooltips."""
     states: dict[str, list[Tile]] = {}
     for tile in drawn:
         states.setdefault(tile.state, []).append(tile)
@@ -287,7 +287,7 @@ def used_height(state: str, used: int) -> int:
 
 
 def outlines(window: Window, changed: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int, int]]:
-    """x, y, width and height of what changed, row by row; whole rows that follow each other are one."""
+    """Outline what changed, row by row; whole rows that follow each other are one outline."""
     for pfn, frames in changed:
         first = max(pfn, window.start) - window.start >> window.shift
         end = (min(pfn + frames, window.end) - 1 - window.start >> window.shift) + 1
@@ -308,7 +308,7 @@ def table_rows(
     changed: Sequence[tuple[int, int]],
     here: Address,
 ) -> Iterator[MapRow]:
-    """Neighbouring cells of one state, with the share of their frames that is in use."""
+    """Make the table's rows: neighbouring cells of one state, and the share of frames in use."""
     place = 0
     for state, group in groupby(cells):
         width = len(list(group))

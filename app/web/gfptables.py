@@ -1,4 +1,4 @@
-"""The lecture's three tables of GFP flags, with 6.1's flags beside them and a mask's ticked."""
+"""The lecture's three tables of GFP flags, with 6.1's flags beside them and those of a mask ticked."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ COLD: Final = GfpName(
 
 
 def groups(value: int) -> list[GfpGroup]:
-    """Three tables. Ticked are the bits that are set and, of the types, the largest that they make."""
+    """Make the tables. Ticked are the bits that are set and, of the types, the largest that they make."""
     held = [name for name in gfp.NAMES if name.value and value & name.value == name.value]
     types = [name for name in held if name.kind == "type"]
     ticked = {name.name for name in held if name.kind != "type"} | {

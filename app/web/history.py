@@ -1,4 +1,4 @@
-"""Going back, and branching off: forms of the machine page."""
+"""Undo, rewind and fork: forms of the machine page."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ OF_ROWS: Final = ("moment", "outcome", "before", "demo", "part", "step", "ran")
 
 @router.post("/sessions/{session_id}/undo")
 async def undo(request: Request, session_id: str, view: View = "") -> Response:
-    """Take back the last call: a new row, to be seen in the banner."""
+    """Take back the last call, as a new row."""
     sessions, who = sessions_for(request)
     here = address.parse(session_id, view).to(moment=None, before=None)
     try:
@@ -44,7 +44,7 @@ async def undo(request: Request, session_id: str, view: View = "") -> Response:
 async def rewind(
     request: Request, session_id: str, to: Annotated[str, Form()] = "", view: View = ""
 ) -> Response:
-    """Give the machine an earlier state again: a new row."""
+    """Give the machine an earlier state again, as a new row."""
     sessions, who = sessions_for(request)
     here = address.parse(session_id, view)
     try:
@@ -61,7 +61,7 @@ async def rewind(
 async def fork(
     request: Request, session_id: str, at: Annotated[str, Form()] = "", view: View = ""
 ) -> Response:
-    """A session of one's own that goes on from here; the same view of it."""
+    """Make a session that goes on from a row, and show the same view of it."""
     sessions, who = sessions_for(request)
     here = address.parse(session_id, view)
     try:
@@ -78,7 +78,7 @@ async def fork(
 
 
 def row_of(field: str, text: str) -> int:
-    """The row that a form names. Raises BadArgument."""
+    """Read the row that a form names. Raises BadArgument."""
     found = address.number(text)
     if found is None:
         raise BadArgument.at(field, _("the number of a row"))

@@ -1,4 +1,4 @@
-"""The home page: the sessions, and how to make, rename and delete them."""
+"""The home page: the list of sessions, and forms that make, rename and delete them."""
 
 from __future__ import annotations
 
@@ -51,13 +51,13 @@ FOR_GOOD: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
 
 @router.get("/")
 async def home(request: Request, after: str | None = None) -> Response:
-    """The sessions of who asks."""
+    """Show the sessions of the person at the browser."""
     return respond(await page(request, after))
 
 
 @router.post("/sessions")
 async def create(request: Request) -> Response:
-    """A machine from a profile or, where a file comes with the form, what the file holds."""
+    """Make a session from a profile or, where a file comes with the form, from the file."""
     if request.headers.get("content-type", "").startswith("multipart/form-data"):
         return await open_file(request)
     async with request.form() as form:
@@ -72,7 +72,7 @@ async def create(request: Request) -> Response:
 
 
 async def open_file(request: Request) -> Response:
-    """A session from an uploaded file: a dump, or an exported session.
+    """Make a session from an uploaded file: a dump, or an exported session.
 
     The form keeps a long file on disk. It counts as an import from when it begins to come.
     """
@@ -93,7 +93,7 @@ async def open_file(request: Request) -> Response:
 
 
 async def opened(request: Request, name: str | None, upload: UploadFile | str | None) -> SessionInfo:
-    """The session that a file makes."""
+    """Make the session of a file."""
     if not isinstance(upload, UploadFile):
         raise BadArgument.at("file", _("choose a dump or an exported session"))
     sessions, who = sessions_for(request)
@@ -109,7 +109,7 @@ async def opened(request: Request, name: str | None, upload: UploadFile | str | 
 async def loaded(
     sessions: Sessions, who: Principal, name: str | None, document: dict[str, Any]
 ) -> SessionInfo:
-    """The session of a dump, which is freed piece by piece then."""
+    """Make the session of a dump, whose parts are freed as they are read."""
     try:
         info = await sessions.create(who, name, {"dump": document})
     except Exception:
@@ -120,19 +120,19 @@ async def loaded(
 
 
 async def refused(request: Request, error: Exception, typed: dict[str, str], form: str) -> Response:
-    """The page again, with why no machine was made of a form."""
+    """Show the page again, with why a form was refused."""
     shown = await page(request, None, refusal_of(error, NOT_CREATED), typed, form)
     return respond(shown, status_of(error))
 
 
 def texts_of(form: FormData) -> dict[str, str]:
-    """The text fields."""
+    """Read the text fields of a form."""
     return {name: value for name, value in form.items() if isinstance(value, str)}
 
 
 @router.get("/sessions/{session_id}/thumbnail.svg")
 async def thumbnail(request: Request, session_id: str, seq: str = "") -> Response:
-    """A small map of the machine as it was after a row; without one, as it is."""
+    """Draw a small map of the machine as it was after a row, or else as it is."""
     sessions, who = sessions_for(request)
     at = number(seq)
     thumbnails: Thumbnails = request.app.state.thumbnails
@@ -147,7 +147,7 @@ async def thumbnail(request: Request, session_id: str, seq: str = "") -> Respons
 
 @router.post("/sessions/{session_id}/rename")
 async def rename(request: Request, session_id: str, name: Annotated[str, Form()] = "") -> Response:
-    """Another name."""
+    """Give a session another name."""
     sessions, who = sessions_for(request)
     try:
         await sessions.rename(who, session_id, name.strip())
@@ -159,7 +159,7 @@ async def rename(request: Request, session_id: str, name: Annotated[str, Form()]
 
 @router.get("/sessions/{session_id}/delete")
 async def confirm_delete(request: Request, session_id: str) -> Response:
-    """What would be lost."""
+    """Ask before a session is deleted."""
     sessions, who = sessions_for(request)
     info = await sessions.get(who, session_id, Right.OWN)
     return respond(
@@ -176,7 +176,7 @@ async def confirm_delete(request: Request, session_id: str) -> Response:
 
 @router.post("/sessions/{session_id}/delete")
 async def delete(request: Request, session_id: str) -> Response:
-    """For good."""
+    """Delete a session for good."""
     sessions, who = sessions_for(request)
     await sessions.delete(who, session_id)
     return RedirectResponse("/", 303)
@@ -190,7 +190,7 @@ async def prefer(
     names: Annotated[str, Form()] = "",
     projector: Annotated[str, Form()] = "",
 ) -> Response:
-    """Remember a choice of the bar, and go back to where it was made."""
+    """Remember a choice of the bar, and go back to the page where it was made."""
     response = RedirectResponse(local_path(back), 303)
     for name, value in (("theme", theme), ("names", names), ("projector", projector)):
         remember(response, name, value, secure=request.url.scheme == "https")
@@ -249,7 +249,7 @@ async def page(
 
 
 async def labs_with(request: Request) -> list[Link]:
-    """The labs that who asks teaches or is in, the newest first; none in open mode."""
+    """The labs that the person at the browser teaches or is in, the newest first; none in open mode."""
     labs = labs_of(request)
     if not labs.enabled:
         return []
@@ -290,7 +290,7 @@ def profiles() -> tuple[Mapping[str, Any], ...]:
 
 
 def profile_row(profile: Mapping[str, Any]) -> ProfileRow:
-    """profile: an entry of `app.machine.boot.profiles`."""
+    """Show an entry of `app.machine.boot.profiles`."""
     cost = profile["frames"] * profile["struct_page_bytes"]
     return ProfileRow(
         name=profile["name"],

@@ -1,4 +1,4 @@
-"""Outcomes as people read them: the banner of the last call and the rows of the journal."""
+"""Rows of the journal in words: the list of rows, and the banner of one of them."""
 
 from __future__ import annotations
 
@@ -109,7 +109,7 @@ def ret_href(outcome: Outcome, here: Address) -> str | None:
 
 
 def journal_row(outcome: Outcome, here: Address) -> JournalRow:
-    """One row."""
+    """Make a row of the list."""
     return JournalRow(
         seq=outcome["seq"],
         href=here.to(outcome=outcome["seq"]).href + "#outcome",
@@ -126,7 +126,7 @@ def journal_row(outcome: Outcome, here: Address) -> JournalRow:
 def headlines(
     outcome: Outcome, tasks: Sequence[Outcome] | None = None, people: Names | None = None
 ) -> tuple[str, str]:
-    """The verdict in words. tasks: those that sleep now, where that is known."""
+    """Say the verdict in words. tasks: those that sleep now, where that is known."""
     if outcome["verdict"] == "blocked" and tasks is not None:
         return sleeping.why(outcome, tasks, people or {})
     headline, reason = map(_, HEADLINES.get(outcome["verdict"], ("", "")))
@@ -157,7 +157,7 @@ def outcome_view(
     tasks: Sequence[Outcome],
     people: Names | None = None,
 ) -> OutcomeView:
-    """The banner. api: the session's address there. tasks: those that sleep now. people: who they are."""
+    """Make the banner. api: the session's address. tasks: those that sleep now. people: nicknames."""
     headline, reason = headlines(outcome, tasks, people)
     body = {} if outcome["call"] == "undo" else outcome["args"]
     changed: Sequence[Sequence[Any]] | None = outcome["changed"]
@@ -197,7 +197,7 @@ def change(run: Sequence[Any], here: Address) -> Change:
 
 
 def facts(outcome: Outcome, here: Address, people: Names) -> list[Fact]:
-    """What else the outcome says, in a few words each. people: what some tasks are called beside that."""
+    """List what else the outcome says. people: nicknames of tasks."""
     found: list[Fact] = []
     if page := outcome.get("page"):
         found += page_facts(page, here)

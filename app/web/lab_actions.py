@@ -1,4 +1,4 @@
-"""What is done on a lab's page: members copy, catch up and tick off; its instructor does the rest."""
+"""Forms of a lab's page: members copy machines and catch up; the instructor changes the lab."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ Text = Annotated[str, Form()]
 
 
 def back(lab_id: str, part: str = "") -> Response:
-    """To the lab's page."""
+    """Lead back to the lab's page."""
     return RedirectResponse(f"/labs/{lab_id}{part}", 303)
 
 
@@ -35,7 +35,7 @@ def back(lab_id: str, part: str = "") -> Response:
 
 @router.post("/labs/{lab_id}/machines/{machine_id}/copy")
 async def copy(request: Request, lab_id: str, machine_id: str) -> Response:
-    """A machine of one's own."""
+    """Make a member's own copy of a prepared machine."""
     try:
         info = await labs_of(request).sharing.copy(requester(request), lab_id, machine_id)
     except REFUSED as error:
@@ -45,7 +45,7 @@ async def copy(request: Request, lab_id: str, machine_id: str) -> Response:
 
 @router.post("/labs/{lab_id}/sessions/{session_id}/catch-up")
 async def catch_up(request: Request, lab_id: str, session_id: str, checkpoint: Text = "") -> Response:
-    """Bring a copy to a checkpoint, by default to the next, and go there; the address says what was left.
+    """Bring a copy to a checkpoint, by default the next; the address says which calls were left behind.
 
     The form names it, so that who presses twice comes to the same place.
     """
@@ -63,7 +63,7 @@ async def catch_up(request: Request, lab_id: str, session_id: str, checkpoint: T
 
 @router.post("/labs/{lab_id}/checkpoints/{checkpoint_id}/done")
 async def done(request: Request, lab_id: str, checkpoint_id: str) -> Response:
-    """A member has come there alone."""
+    """Note that a member has reached a checkpoint alone."""
     try:
         await labs_of(request).sharing.done(requester(request), lab_id, checkpoint_id)
     except REFUSED as error:
@@ -78,7 +78,7 @@ async def done(request: Request, lab_id: str, checkpoint_id: str) -> Response:
 async def add(
     request: Request, lab_id: str, session: Text = "", kind: Text = "", seq: Text = "", title: Text = ""
 ) -> Response:
-    """One of the instructor's sessions. Without a seq as it is now; without a title under its own name."""
+    """Add one of the instructor's sessions: as it is now, unless a row is named."""
     typed = {"session": session, "kind": kind, "seq": seq, "title": title}
     try:
         await labs_of(request).sharing.add(
@@ -93,7 +93,7 @@ async def add(
 async def change(
     request: Request, lab_id: str, machine_id: str, kind: Text = "", title: Text = ""
 ) -> Response:
-    """Share it otherwise, or call it otherwise."""
+    """Change how a machine is shared, or its title."""
     try:
         await labs_of(request).sharing.change(
             requester(request), lab_id, machine_id, kind or None, title.strip() or None
@@ -108,14 +108,14 @@ async def change(
 
 @router.post("/labs/{lab_id}/machines/{machine_id}/remove")
 async def remove(request: Request, lab_id: str, machine_id: str) -> Response:
-    """Take it out of the lab; copies of it stay."""
+    """Take a machine out of the lab; copies of it stay."""
     await labs_of(request).sharing.remove(requester(request), lab_id, machine_id)
     return back(lab_id, "#machines")
 
 
 @router.post("/labs/{lab_id}/machines/{machine_id}/checkpoints")
 async def mark(request: Request, lab_id: str, machine_id: str, seq: Text = "", title: Text = "") -> Response:
-    """A place to which copies can be brought."""
+    """Make a row of a prepared machine a checkpoint."""
     try:
         at = row_of(seq)
         if at is None:
@@ -129,13 +129,13 @@ async def mark(request: Request, lab_id: str, machine_id: str, seq: Text = "", t
 
 @router.post("/labs/{lab_id}/checkpoints/{checkpoint_id}/remove")
 async def unmark(request: Request, lab_id: str, checkpoint_id: str) -> Response:
-    """It is no checkpoint any more."""
+    """Remove a checkpoint."""
     await labs_of(request).sharing.unmark(requester(request), lab_id, checkpoint_id)
     return back(lab_id, "#machines")
 
 
 def row_of(text: str) -> int | None:
-    """The row that a field names, None where it is empty. Raises BadArgument."""
+    """Read the row that a field names; None where it is empty. Raises BadArgument."""
     if not text.strip():
         return None
     found = address.number(text.strip().removeprefix("#"))
@@ -149,7 +149,7 @@ def row_of(text: str) -> int | None:
 
 @router.post("/labs/{lab_id}/describe")
 async def describe(request: Request, lab_id: str, title: Text = "", text: Text = "") -> Response:
-    """Another title and text."""
+    """Change title and text."""
     try:
         await labs_of(request).rooms.describe(requester(request), lab_id, title, text)
     except REFUSED as error:
@@ -160,7 +160,7 @@ async def describe(request: Request, lab_id: str, title: Text = "", text: Text =
 
 @router.post("/labs/{lab_id}/code")
 async def renew_code(request: Request, lab_id: str) -> Response:
-    """Another code; the one there was lets nobody in any more."""
+    """Make a new code; the old one no longer works."""
     try:
         await labs_of(request).rooms.renew_code(requester(request), lab_id)
     except REFUSED as error:
@@ -170,7 +170,7 @@ async def renew_code(request: Request, lab_id: str) -> Response:
 
 @router.post("/labs/{lab_id}/code/close")
 async def drop_code(request: Request, lab_id: str) -> Response:
-    """Let nobody in any more."""
+    """Remove the code, so that nobody can join."""
     try:
         await labs_of(request).rooms.drop_code(requester(request), lab_id)
     except REFUSED as error:
@@ -190,7 +190,7 @@ async def freeze(request: Request, lab_id: str, frozen: Text = "on") -> Response
 
 @router.get("/labs/{lab_id}/close")
 async def confirm_close(request: Request, lab_id: str) -> Response:
-    """What closing means."""
+    """Ask before a lab is closed."""
     lab = await own_lab(request, lab_id)
     return respond(
         ConfirmPage(
@@ -212,7 +212,7 @@ async def confirm_close(request: Request, lab_id: str) -> Response:
 
 @router.post("/labs/{lab_id}/close")
 async def close(request: Request, lab_id: str) -> Response:
-    """End it."""
+    """Close a lab for good."""
     try:
         await labs_of(request).rooms.close(requester(request), lab_id)
     except REFUSED as error:
@@ -222,7 +222,7 @@ async def close(request: Request, lab_id: str) -> Response:
 
 @router.get("/labs/{lab_id}/delete")
 async def confirm_delete(request: Request, lab_id: str) -> Response:
-    """What would be lost."""
+    """Ask before a lab is deleted."""
     lab = await own_lab(request, lab_id)
     labs, person = labs_of(request), requester(request)
     members = len(await labs.rooms.roster(person, lab_id))
@@ -253,6 +253,6 @@ async def confirm_delete(request: Request, lab_id: str) -> Response:
 
 @router.post("/labs/{lab_id}/delete")
 async def delete(request: Request, lab_id: str) -> Response:
-    """For good."""
+    """Delete a lab for good."""
     await labs_of(request).rooms.delete(requester(request), lab_id)
     return RedirectResponse("/labs", 303)

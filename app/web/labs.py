@@ -1,4 +1,4 @@
-"""An instructor's labs, and a lab: as its members have it, and as its instructor has it."""
+"""The list of an instructor's labs, and the page of a lab: for its members, and for its instructor."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ HOW: Final = {"done": N_("done"), "caught up": N_("caught up")}
 
 @router.get("/labs")
 async def listed(request: Request) -> Response:
-    """An instructor's labs. A member has one."""
+    """Show an instructor's labs; lead a member to their one lab."""
     person = requester(request)
     if person.lab is not None:
         return RedirectResponse(f"/labs/{person.lab}", 303)
@@ -65,7 +65,7 @@ async def create(
     text: Annotated[str, Form()] = "",
     expected: Annotated[str, Form()] = "",
 ) -> Response:
-    """A new lab. Where nothing is said of it, it expects as many members as most classes have."""
+    """Make a lab. Unless something else is typed it expects as many members as most classes have."""
     try:
         members = number_of_members(expected) if expected.strip() else None
         lab = await labs_of(request).rooms.create(requester(request), title, text, members)
@@ -77,7 +77,7 @@ async def create(
 
 
 def number_of_members(text: str) -> int:
-    """How many members are expected, as it was typed. Raises BadArgument."""
+    """Read how many members are expected. Raises BadArgument."""
     found = address.number(text.strip())
     if found is None:
         raise BadArgument.at("expected", _("a number of members"))
@@ -87,7 +87,7 @@ def number_of_members(text: str) -> int:
 async def labs_page(
     request: Request, typed: Mapping[str, str] | None = None, refusal: Refusal | None = None
 ) -> LabsPage:
-    """The list."""
+    """Make the list."""
     person = requester(request)
     require_instructor(person)
     return LabsPage(
@@ -111,7 +111,7 @@ async def refused(
     at: str,
     typed: Mapping[str, str] | None = None,
 ) -> Response:
-    """The lab's page again, with why a form of it was refused. at: which form."""
+    """Show the lab's page again, with why a form was refused. at: which form."""
     refusal = refusal_of(error, title)
     faults = [replace(fault, label=_("Row")) if fault.field == "seq" else fault for fault in refusal.faults]
     page = await lab_page(request, lab_id, replace(refusal, faults=faults), at, typed)
@@ -125,7 +125,7 @@ async def lab_page(
     at: str = "",
     typed: Mapping[str, str] | None = None,
 ) -> LabPage | TaughtPage:
-    """The context."""
+    """Make the page of a lab."""
     labs, person = labs_of(request), requester(request)
     found = await labs.rooms.get(person, lab_id)
     if found.owner == person.id:
@@ -137,7 +137,7 @@ async def lab_page(
 
 
 async def member_page(request: Request, lab: Lab, refusal: Refusal | None) -> LabPage:
-    """What there is to do, and what one has done."""
+    """Make the page of a lab for a member."""
     labs, person = labs_of(request), requester(request)
     reached = await labs.sharing.reached(person, lab.id)
     far = await labs.wall.progress(person, lab.id)
@@ -195,7 +195,7 @@ async def copy_row(request: Request, copy: Copy) -> CopyRow:
 
 
 async def shared_views(request: Request, lab: Lab) -> list[SharedView]:
-    """The machines that go on for everybody."""
+    """The machines that everybody in the lab uses or watches."""
     sessions, who = sessions_for(request)
     names = await labs_of(request).rooms.names(lab.id)
     found = []
@@ -220,7 +220,7 @@ async def shared_views(request: Request, lab: Lab) -> list[SharedView]:
 async def sleepers(
     request: Request, lab: Lab, machine: Machine, names: Mapping[str, str]
 ) -> Sequence[Sleeper]:
-    """Tasks that wait in a shared machine, and that one may end: a member oneself, the instructor all."""
+    """Tasks that sleep in a shared machine and that the person at the browser may end."""
     if machine.kind != "operate" or lab.closed is not None:
         return ()
     sessions, who = sessions_for(request)
@@ -239,7 +239,7 @@ async def sleepers(
 
 
 def presenter(lab: Lab) -> Link | None:
-    """Where the instructor is, where they show it."""
+    """Link to what the instructor presents."""
     if lab.view is None:
         return None
     at = lab.view.removeprefix("/sessions/").partition("?")[0].partition("/")[0]
@@ -260,7 +260,7 @@ def state_of(lab: Lab) -> str:
 async def taught_page(
     request: Request, lab: Lab, refusal: Refusal | None, at: str, typed: Mapping[str, str]
 ) -> TaughtPage:
-    """How people come in, what there is for them, and how far they are."""
+    """Make the page of a lab for its instructor."""
     labs, person = labs_of(request), requester(request)
     sessions, who = sessions_for(request)
     standing = await labs.wall.progress(person, lab.id)
@@ -303,7 +303,7 @@ async def taught_page(
 
 
 def checkpoint_view(machine: Machine, place: int, counts: Mapping[str, int], members: int) -> CheckpointView:
-    """A checkpoint, and how many of the class have come to it."""
+    """A checkpoint, and how many of the class have reached it."""
     mark = machine.checkpoints[place]
     there = counts.get(mark.id, 0)
     words = ngettext("%(num)s of %(all)s", "%(num)s of %(all)s", there, all=wording.count(members))
@@ -313,7 +313,7 @@ def checkpoint_view(machine: Machine, place: int, counts: Mapping[str, int], mem
 
 
 def invitation_of(request: Request, lab: Lab) -> Invitation | None:
-    """How people come in; None where nobody is let in."""
+    """How people join; None where nobody can."""
     if lab.code is None:
         return None
     return Invitation(
@@ -325,12 +325,12 @@ def invitation_of(request: Request, lab: Lab) -> Invitation | None:
 
 
 def join_link(request: Request, code: str) -> str:
-    """What a phone opens."""
+    """The link that opens the form with the code."""
     return f"{public_address(request)}/join/{code}"
 
 
 async def own_lab(request: Request, lab_id: str) -> Lab:
-    """A lab that who asks teaches. Raises NotFound, and Forbidden for its members."""
+    """A lab that the person at the browser teaches. Raises NotFound, and Forbidden for its members."""
     person: Person = requester(request)
     found = await labs_of(request).rooms.get(person, lab_id)
     if found.owner != person.id:
@@ -340,7 +340,7 @@ async def own_lab(request: Request, lab_id: str) -> Lab:
 
 @router.get("/labs/{lab_id}/board")
 async def board(request: Request, lab_id: str) -> Response:
-    """The way in, to be read from the last row."""
+    """Show how to join, large enough for the last row."""
     lab = await own_lab(request, lab_id)
     host = public_address(request).partition("://")[2]
     return respond(
@@ -356,7 +356,7 @@ async def board(request: Request, lab_id: str) -> Response:
 
 @router.get("/labs/{lab_id}/join.svg")
 async def join_picture(request: Request, lab_id: str) -> Response:
-    """The link as a QR code."""
+    """Draw the link as a QR code."""
     lab = await own_lab(request, lab_id)
     if lab.code is None:
         raise NotFound("code", lab_id)

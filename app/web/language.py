@@ -1,4 +1,4 @@
-"""In which language a page speaks: English, which stands in the sources, or that of a catalogue in locale/.
+"""The language of a request: English, which stands in the sources, or a catalogue of locale/.
 
 While a request is answered, all that is said is said in its language: `speaking` holds it, so that nobody has
 to pass it on. Numbers are grouped as the language does it.
@@ -38,18 +38,18 @@ speaking: ContextVar[Language] = ContextVar("speaking", default=ENGLISH)
 
 
 def N_(text: str) -> str:  # noqa: N802 - gettext's name for it, by which `make text` finds the text
-    """A text of a constant: it is found here, and said by `_` where it is used."""
+    """Mark a text of a constant for translation; `_` translates it where it is used."""
     return text
 
 
 def _(text: str, /, **given: object) -> str:
-    """A text in the language of the request. given: what stands for each `%(name)s`."""
+    """Translate a text into the language of the request. given: what stands for each `%(name)s`."""
     said = phrase(text)
     return said % given if given else said
 
 
 def ngettext(one: str, other: str, number: int, /, **given: object) -> str:
-    """A text that depends on a number, in the form that the language has for it. `%(num)s` is that number."""
+    """Translate a text that depends on a number. `%(num)s` is that number."""
     return phrase_of(one, other, number) % {"num": decimal(number), **given}
 
 

@@ -1,4 +1,4 @@
-"""Which languages there are, and which one a request is answered in."""
+"""The languages that there are, and which of them a request is answered in."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ class Languages:
         }
 
     def of(self, accepted: str) -> Language:
-        """accepted: an Accept-Language header."""
+        """The language for an Accept-Language header."""
         code = negotiate_locale(wanted(accepted[:LONGEST]), list(self.known), sep="-")
         return self.known.get(code or "", ENGLISH)
 

@@ -356,7 +356,7 @@ def overhead(machine: Mapping[str, Any]) -> list[Fact]:
 
 
 def chip(name: str, named: Named | None, here: Address) -> NameChip:
-    """What a name stands for."""
+    """Show what a name stands for."""
     if named is None:
         return NameChip(name, _("many blocks"), None)
     if named.is_list:

@@ -1,4 +1,4 @@
-"""What an instructor has written, as HTML: Markdown without HTML of its own, cleaned of what could act.
+"""A lab's text: Markdown, turned into HTML that has been cleaned of everything that could act.
 
 Some texts take long, up to a second: they are made into HTML beside the event loop, and once.
 """
@@ -33,7 +33,7 @@ _WITH_TABLES: Final = (
 
 
 async def html(text: str) -> Markup:
-    """A page has its `h1` already: headings begin one lower. Too large a table stays as it was written."""
+    """Turn Markdown into HTML. Headings begin at `h2`; too large a table stays as it was written."""
     return await run_in_threadpool(made, text)
 
 
@@ -45,7 +45,7 @@ def cells(text: str) -> int:
 
 @lru_cache(maxsize=32)
 def made(text: str) -> Markup:
-    """The same, at once."""
+    """Turn Markdown into HTML, on this thread."""
     parser = _WITH_TABLES if cells(text) <= CELLS else _PARSER
     tokens = parser.parse(text)
     for token in tokens:

@@ -1,4 +1,4 @@
-"""What a GFP mask means to the page allocator, in words."""
+"""The meaning of a GFP mask to the page allocator, in words."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ TWO_ZONES: Final = N_("a combination that asks for two zones at once")
 
 
 def facts(value: int) -> Iterator[GfpFact]:
-    """What a mask means to the page allocator, question by question."""
+    """Say what a mask means to the page allocator, question by question."""
     sleeps = bool(value & __GFP_DIRECT_RECLAIM)
     yield GfpFact(
         _("May the caller sleep?"),

@@ -1,4 +1,4 @@
-"""Who is in a lab: the roster with everybody's machines, and what an instructor may do with them."""
+"""The members of a lab with their machines, attendance, and what an instructor may do with a member."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ MACHINES_SHOWN = 4  # of each member in the roster
 
 @router.get("/labs/{lab_id}/members")
 async def members(request: Request, lab_id: str) -> Response:
-    """Members with their machines: those behind the first `?from=60`.
+    """List members with their machines: those after the first `?from=60`.
 
     `?member=7` is one alone, with all machines; `?machine=ID`: the part with that machine.
     """
@@ -52,7 +52,7 @@ async def members(request: Request, lab_id: str) -> Response:
 
 
 async def members_page(request: Request, lab_id: str, refusal: Refusal | None = None) -> MembersPage:
-    """The context."""
+    """Make the page."""
     labs, person, asked = labs_of(request), requester(request), request.query_params
     lab = await own_lab(request, lab_id)
     copies: dict[int, list[Copy]] = {}
@@ -87,7 +87,7 @@ async def members_page(request: Request, lab_id: str, refusal: Refusal | None = 
 
 
 def member_row(lab_id: str, row: Activity, copies: list[Copy], *, whole: bool) -> MemberEntry:
-    """One member. whole: with all machines."""
+    """Make the row of one member. whole: with all machines."""
     shown = copies if whole else copies[:MACHINES_SHOWN]
     left = len(copies) - len(shown)
     return MemberEntry(
@@ -119,7 +119,7 @@ async def lock(
     view: Annotated[str, Form()] = "",
     to: str = "",
 ) -> Response:
-    """Let a member not call a machine for now, or let them again.
+    """Lock a member's machine so that the member cannot call it, or unlock it.
 
     to: `machine` to come back to its page, in that view, instead of the roster.
     """
@@ -133,7 +133,7 @@ async def lock(
 
 @router.get("/labs/{lab_id}/sessions/{session_id}/reset")
 async def confirm_reset(request: Request, lab_id: str, session_id: str, to: str = "") -> Response:
-    """What it does to the member's work. to: `machine` to come back to its page instead of the roster."""
+    """Ask before a machine is reset. to: `machine` to come back to its page instead of the list."""
     await own_lab(request, lab_id)
     copy, row = await copy_of(request, lab_id, session_id)
     return respond(
@@ -154,7 +154,7 @@ async def confirm_reset(request: Request, lab_id: str, session_id: str, to: str 
 
 @router.post("/labs/{lab_id}/sessions/{session_id}/reset")
 async def reset(request: Request, lab_id: str, session_id: str, to: str = "") -> Response:
-    """Back to the start."""
+    """Reset a member's machine to its beginning."""
     try:
         await labs_of(request).sharing.reset(requester(request), lab_id, session_id)
     except REFUSED as error:
@@ -164,7 +164,7 @@ async def reset(request: Request, lab_id: str, session_id: str, to: str = "") ->
 
 
 def back_to(lab_id: str, session_id: str, to: str, view: str = "") -> str:
-    """Where one has come from: a view of a machine's own page, or the machine's place in the roster."""
+    """Where a form leads back to: a view of the machine's page, or the machine's place in the list."""
     if to == MACHINE:
         return parse_address(session_id, view).href
     return f"/labs/{lab_id}/members?machine={session_id}#machine-{session_id}"
@@ -172,7 +172,7 @@ def back_to(lab_id: str, session_id: str, to: str, view: str = "") -> str:
 
 @router.get("/labs/{lab_id}/members/{number}/delete")
 async def confirm_delete(request: Request, lab_id: str, number: str) -> Response:
-    """What would be lost."""
+    """Ask before a member is removed."""
     await own_lab(request, lab_id)
     labs, person = labs_of(request), requester(request)
     row = await labs.rooms.member(person, lab_id, member_number(number))
@@ -199,7 +199,7 @@ async def confirm_delete(request: Request, lab_id: str, number: str) -> Response
 
 @router.post("/labs/{lab_id}/members/{number}/delete")
 async def delete(request: Request, lab_id: str, number: str) -> Response:
-    """For good."""
+    """Remove a member for good."""
     await labs_of(request).rooms.delete_member(requester(request), lab_id, member_number(number))
     return RedirectResponse(f"/labs/{lab_id}/members", 303)
 
@@ -227,7 +227,7 @@ def member_number(text: str) -> int:
 
 @router.get("/labs/{lab_id}/activity")
 async def activity(request: Request, lab_id: str) -> Response:
-    """Attendance: who was there, and what they have done."""
+    """Show attendance: which members have done what."""
     lab = await own_lab(request, lab_id)
     rows = await labs_of(request).wall.activity(requester(request), lab_id)
     return respond(
@@ -253,7 +253,7 @@ async def activity_file(request: Request, lab_id: str) -> Response:
 
 @router.get("/audit")
 async def audit(request: Request, before: str = "") -> Response:
-    """What the instructor has done, and what was done in their labs, the latest first."""
+    """List what was done with the instructor's rights and in their labs, the latest first."""
     labs, person = labs_of(request), requester(request)
     found = await labs.acts(person, ACTS_SHOWN + 1, number_of(before))
     titles = {lab.id: lab.title for lab in await labs.rooms.listed(person)}
@@ -279,5 +279,5 @@ async def audit(request: Request, before: str = "") -> Response:
 
 
 def lab_link(lab_id: str, titles: dict[str, str]) -> Link:
-    """To a lab; one that was deleted has its id left."""
+    """Link to a lab; only the id of one that was deleted."""
     return Link(titles.get(lab_id, lab_id), f"/labs/{lab_id}" if lab_id in titles else None)

@@ -1,4 +1,4 @@
-"""A machine in its lab: whose it is, and what that means for who asks."""
+"""A machine's place in a lab: whose it is, and what the person at the browser may do with it."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Names = Mapping[str, str]
 MACHINE: Final = "machine"
 
 WATCHING: Final = N_("Only the instructor calls this machine. You can look at everything, and fork it.")
-HELD: Final = {
+WHY_STOPPED: Final = {
     "closed": N_("The lab is closed: this machine can be read, but not called any more."),
     "frozen": N_("The lab is frozen: the instructor has stopped all calls for now."),
     "locked": N_("The instructor has locked this machine: it can be read, but not called for now."),
@@ -39,26 +39,26 @@ async def used_in(request: Request, session_id: str) -> list[Link]:
 
 
 def people(place: Place | None) -> Names:
-    """What those whom rows and tasks call by number are called there."""
+    """The nicknames of those whom rows and tasks call by number."""
     return {} if place is None else place.names
 
 
 def stopped(place: Place | None) -> str | None:
-    """Why who asks can make no call, whatever the moment."""
+    """Why the person at the browser can make no call, whatever the moment."""
     if place is None:
         return None
     if place.role == "watcher":
         return _(WATCHING)
-    return None if place.stopped is None or place.held is None else _(HELD[place.held])
+    return None if place.stopped is None or place.held is None else _(WHY_STOPPED[place.held])
 
 
 def rewinds(place: Place | None) -> bool:
-    """Whether who asks may take back what was called: on a shared machine that is everybody's work."""
+    """Whether the person at the browser may undo and rewind: on a shared machine that is everybody's work."""
     return place is None or place.role in ("owner", "instructor")
 
 
 def task_of(place: Place | None, person: Person) -> str | None:
-    """As which task a member calls a shared machine; None where they choose."""
+    """The task as which a member calls a shared machine; None where they choose."""
     return person.principal.by if place is not None and place.role == "member" else None
 
 
@@ -79,7 +79,7 @@ def caught_up(request: Request, rows: MachineRows, info: SessionInfo) -> CaughtU
 def place_view(
     place: Place, person: Person, info: SessionInfo, tasks: Sequence[Doc], caught_up: CaughtUp | None
 ) -> PlaceView:
-    """The bar. tasks: those that sleep, under their names in the machine."""
+    """Make the bar. tasks: those that sleep, under their names in the machine."""
     session_id = info.id
     whose, meaning = words(place, person)
     found = sleepers(place, person, session_id, tasks)
@@ -104,7 +104,7 @@ def place_view(
 
 
 def controls_of(place: Place, session_id: str) -> InstructorControls | None:
-    """What who asks may do with a member's machine; None where it is none, or they are not its instructor."""
+    """What an instructor may do with a member's machine; None for others."""
     if place.copy is None or place.role != "instructor" or place.held == "closed":
         return None
     at = f"/labs/{place.lab_id}/sessions/{session_id}"
@@ -112,7 +112,7 @@ def controls_of(place: Place, session_id: str) -> InstructorControls | None:
 
 
 def words(place: Place, person: Person) -> tuple[str, str]:
-    """Whose machine it is, and what that means."""
+    """Say whose machine it is, and what that means."""
     if place.kind == "operate":
         if person.lab is None:
             return _("Operated together"), _("everybody calls it, each as a task of their own")
@@ -133,7 +133,7 @@ def words(place: Place, person: Person) -> tuple[str, str]:
 
 
 def sleepers(place: Place, person: Person, session_id: str, tasks: Sequence[Doc]) -> list[Sleeper]:
-    """Tasks that sleep and that who asks may end: a member on a shared machine oneself, others all."""
+    """Tasks that sleep and that the person at the browser may end: a member on a shared machine their own."""
     if place.role == "watcher" or place.stopped is not None:
         return []
     by = person.principal.by

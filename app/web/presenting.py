@@ -1,4 +1,4 @@
-"""Presenting: a switch on the pages of machines that a lab shares, and a form where there is no script."""
+"""Presenting: the instructor shows a view of a shared machine, and members follow."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ router = APIRouter(include_in_schema=False)
 
 
 async def presenting_at(request: Request, session_id: str) -> PresentingView | None:
-    """What a page says of presenting; None in open mode, and for a session that is in no lab."""
+    """Ask what a page says of presenting; None in open mode, and for a session that is in no lab."""
     labs, person = labs_of(request), requester(request)
     return presenting_view(await labs.presenting.stage(person, session_id), person) if labs.enabled else None
 
 
 def presenting_view(stage: Stage | None, person: Person) -> PresentingView | None:
-    """The same, of what the lab says."""
+    """Show what the lab says of presenting."""
     if stage is None:
         return None
     return PresentingView(
@@ -41,6 +41,6 @@ def presenting_view(stage: Stage | None, person: Person) -> PresentingView | Non
 async def present(
     request: Request, lab_id: str, present: Annotated[str, Form()] = "", here: Annotated[str, Form()] = ""
 ) -> Response:
-    """Show the view from which the form was sent, or nothing any more."""
+    """Present the view from which the form was sent, or stop presenting."""
     await labs_of(request).presenting.show(requester(request), lab_id, here if present == "on" else None)
     return RedirectResponse(local_path(here), 303)

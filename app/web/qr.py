@@ -11,7 +11,7 @@ QUIET: Final = 4  # modules of white around it, without which many phones see no
 
 
 def svg(link: str) -> bytes:
-    """A file of its own. Dark on white in both themes: phones read no other."""
+    """Draw a QR code as a file. Dark on white in both themes: phones read no other."""
     out = BytesIO()
     made = segno.make(link, error="m", micro=False)
     made.save(out, kind="svg", border=QUIET, light="#fff", omitsize=True, nl=False)
@@ -19,6 +19,6 @@ def svg(link: str) -> bytes:
 
 
 def data(link: str) -> str:
-    """The same in an address, for a link that is shown once and never fetched again."""
+    """The same as a data address, for a link that is shown once."""
     made = segno.make(link, error="m", micro=False)
     return made.svg_data_uri(border=QUIET, light="#fff", omitsize=True, nl=False)

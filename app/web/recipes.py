@@ -1,4 +1,4 @@
-"""The same request outside the dashboard: a line for a terminal, and one for Python with httpx."""
+"""The same request outside of the dashboard: as a curl line, and in Python with httpx."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-# Left to whoever copies a line: a page knows nobody's token, and what is copied is shown to others.
+# The token is not written out: a page does not know it, and what is copied is shown to others.
 SHELL: Final = ' -H "Authorization: Bearer $KMEMLAB_TOKEN"'
 PYTHON: Final = '"Authorization": f"Bearer {token}"'
 

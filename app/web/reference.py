@@ -33,7 +33,7 @@ router = APIRouter(include_in_schema=False)
 
 @router.get("/gfp")
 async def gfp_page(request: Request, mask: str = "") -> Response:
-    """A mask taken apart. Ticked flags are joined into `mask`, so that the address is one to pass on."""
+    """Take a mask apart. Ticked flags are joined into `mask`, so that the address can be passed on."""
     ticked = request.query_params.getlist("flag")
     if ticked:
         return RedirectResponse(f"/gfp?{urlencode({'mask': '|'.join(joined(ticked))})}", 303)
@@ -61,7 +61,7 @@ async def gfp_page(request: Request, mask: str = "") -> Response:
 
 @router.get("/calls")
 async def calls_page(request: Request) -> Response:
-    """Every call, as a reference to read and to copy from."""
+    """List every call, to be read and copied."""
     api = api_of(request, "$ID")
     found: dict[str, list[tuple[CallSpec, str]]] = {}
     for spec in CALLS.values():

@@ -1,4 +1,4 @@
-"""Requests that were no kernel call.
+"""Refused requests in words: why, and with which status. Nothing happened, nothing is journalled.
 
 Why, and with which status. Nothing happened and nothing is journalled.
 """
@@ -34,7 +34,7 @@ REFUSED: Final = (BadArgument, LimitReached, TaskBlocked, Conflict, Busy, Storag
 TURNED_AWAY: Final = (*REFUSED, NotFound, Forbidden, TooMany)
 
 NO_CALL: Final = N_("Not a kernel call: nothing happened")
-HELD: Final = N_("The machine takes no calls now: nothing happened")
+NO_CALLS: Final = N_("The machine takes no calls now: nothing happened")
 ASLEEP: Final = N_("The task sleeps: nothing happened")
 
 # What the API calls by its addresses has a page here.
@@ -56,7 +56,7 @@ def refusal_of(error: Exception, title: str = NO_CALL) -> Refusal:
     if isinstance(error, TaskBlocked):
         return Refusal(_(ASLEEP), [FieldFault("", str(error))])
     if isinstance(error, Conflict) and title == NO_CALL:
-        title = HELD
+        title = NO_CALLS
     place = place_of(error.loc) if isinstance(error, LimitReached) else ""
     return Refusal(_(title), [FieldFault(place, str(error))])
 

@@ -1,4 +1,4 @@
-"""Contexts into pages."""
+"""Templates: contexts are rendered into pages."""
 
 from __future__ import annotations
 
@@ -22,18 +22,18 @@ STRESS: Final = re.compile(r"\*([^*]+)\*")
 
 
 def linked(words: str) -> Markup:
-    """Text in which `the page /gfp` leads there."""
+    """Turn `the page /gfp` in a text into a link."""
     return Markup(PAGE.sub(r'<a href="\1">\1</a>', str(escape(words))))  # noqa: S704 - escaped just before
 
 
 def prose(words: str) -> Markup:
-    """Paragraphs, divided by blank lines, in which `backquotes` stand for code and *stars* for stress."""
+    """Turn a text into paragraphs: `backquotes` are code and *stars* stress."""
     paragraphs = filter(None, map(str.strip, str(escape(words)).split("\n\n")))
     return Markup("".join(f"<p>{marked(paragraph)}</p>" for paragraph in paragraphs))  # noqa: S704 - escaped just before
 
 
 def marked(text: str) -> str:
-    """Escaped text with its marks as tags; a star inside of code is a star."""
+    """Turn the marks of an escaped text into tags; a star inside of code stays a star."""
     parts = text.split("`")
     if len(parts) % 2 == 0:  # the last backquote has no other: it is one
         parts[-2:] = ["`".join(parts[-2:])]
@@ -50,7 +50,7 @@ def count(_context: object, number: int) -> str:
 
 
 def environment() -> Environment:
-    """Everything is escaped; a name that a template misspells is an error, not a gap in the page."""
+    """Set up Jinja: everything is escaped, and a misspelt name is an error, not a gap in the page."""
     env = Environment(
         loader=FileSystemLoader(paths.TEMPLATES),
         autoescape=True,
@@ -80,12 +80,12 @@ ENVIRONMENT = environment()
 
 
 def drawing(template: str, **given: Any) -> bytes:
-    """A picture that is a file of its own."""
+    """Render a picture that is a file of its own."""
     return ENVIRONMENT.get_template(template).render(given).encode()
 
 
 def respond(page: Page, status: int = 200) -> HTMLResponse:
-    """The page as a response. It shows a moment of a machine that changes: nobody may keep it."""
+    """Render a page as a response. It shows a moment of a machine that changes: no cache may keep it."""
     names: dict[str, Any] = {field.name: getattr(page, field.name) for field in fields(page)}
     html = ENVIRONMENT.get_template(page.TEMPLATE).render(names)
     headers = {"Cache-Control": "no-store", "Vary": "Accept-Language"}

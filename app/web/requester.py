@@ -1,4 +1,4 @@
-"""Who asks, what they may be told, and under which address the world finds this server."""
+"""The person who sent a request, their cookies, and the public address of this server."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ A_DAY = 24 * 3600
 
 
 def labs_of(request: Request) -> Labs:
-    """Everything about labs."""
+    """The use cases of labs."""
     labs: Labs = request.app.state.labs
     return labs
 
@@ -27,24 +27,24 @@ def sessions_for(request: Request) -> tuple[Sessions, Principal]:
 
 
 def requester(request: Request) -> Person:
-    """Who asks, behind the doors that are open to everybody."""
+    """The person who sent a request, where only known persons can."""
     return person_of(request.scope)
 
 
 def requester_if_known(request: Request) -> Person | None:
-    """Who asks, where nobody need say so: None for somebody who has not."""
+    """The person who sent a request; None for a visitor who is not signed in."""
     person: Person | None = request.scope["state"]["person"]
     return person
 
 
 def public_address(request: Request) -> str:
-    """Where others find this server, without a slash at the end."""
+    """The address of this server for others, without a slash at the end."""
     settings: Settings = request.app.state.settings
     return (settings.public_url or str(request.base_url)).rstrip("/")
 
 
 def api_of(request: Request, session_id: str) -> Api:
-    """Where a terminal finds a session."""
+    """The address of a session in the API, as a terminal finds it."""
     return Api(f"{public_address(request)}/api/v1/sessions/{session_id}", labs_of(request).enabled)
 
 
@@ -65,12 +65,12 @@ def set_token_cookie(request: Request, response: Response, entered: Entered) -> 
 
 
 def browser_mark(request: Request) -> str | None:
-    """By what this browser is known to have signed in before."""
+    """The cookie that says that an instructor has signed in from this browser before."""
     return cookie_in(request.scope["headers"], mark_name(request.app.state.settings))
 
 
 async def remember_browser(request: Request, response: Response, person: Person) -> Response:
-    """Let the browser be known when an instructor signs in there again: strangers will not hold them up."""
+    """Mark the browser, so that strangers' wrong passwords do not hold up this instructor here."""
     settings: Settings = request.app.state.settings
     mark = await labs_of(request).entrance.mark(person, browser_mark(request))
     if mark is not None:
@@ -87,12 +87,12 @@ async def remember_browser(request: Request, response: Response, person: Person)
 
 
 def client_address(request: Request) -> str:
-    """From where a request came, as far as the server sees; behind a proxy that is the proxy."""
+    """The address that a request came from, as far as the server sees; behind a proxy that is the proxy."""
     return "" if request.client is None else request.client.host
 
 
 def clear_token_cookie(request: Request, response: Response) -> Response:
-    """Take the cookie back, and have the browser forget what it has been shown."""
+    """Remove the cookie, and have the browser forget what it has been shown."""
     settings: Settings = request.app.state.settings
     response.delete_cookie(
         cookie_name(settings), path="/", httponly=True, samesite="lax", secure=over_tls(settings)
@@ -102,5 +102,5 @@ def clear_token_cookie(request: Request, response: Response) -> Response:
 
 
 def token_of(request: Request) -> str | None:
-    """The token that the browser has now."""
+    """The token that the browser has."""
     return cookie_in(request.scope["headers"], cookie_name(request.app.state.settings))

@@ -72,7 +72,7 @@ class Search:
 
 
 def holds(outcome: Outcome, wanted: list[str], people: Names) -> bool:
-    """Whether each of some words is in what the page shows of a row."""
+    """Whether a row, as the page shows it, holds every word."""
     by = outcome["by"] or ""
     shown = f"#{outcome['seq']} {call_text(outcome)} {ret_text(outcome)} {outcome['verdict']} {by}"
     text = f"{shown} {people.get(by, '')}".casefold()
@@ -80,13 +80,13 @@ def holds(outcome: Outcome, wanted: list[str], people: Names) -> bool:
 
 
 def older(info: SessionInfo, here: Address, shown: Rows) -> Link:
-    """To the rows before those that are shown, or were looked at."""
+    """Link to the rows before those that are shown, or were searched."""
     more = shown.down_to > info.start + 1
     return Link(_("Older"), here.to(before=shown.down_to).href if more else None)
 
 
 def newest(info: SessionInfo, here: Address, shown: list[JournalRow]) -> Link:
-    """To the journal's first page; in the past a page without `before` begins elsewhere."""
+    """Link to the journal's first page; in the past a page without `before` begins elsewhere."""
     if here.find is not None:
         return Link(_("Newest"), None if here.before is None else here.to(before=None).href)
     if not shown or shown[0].seq == info.seq:
@@ -95,7 +95,7 @@ def newest(info: SessionInfo, here: Address, shown: list[JournalRow]) -> Link:
 
 
 def finding(info: SessionInfo, here: Address, shown: Rows) -> Finding:
-    """The form in which one types what is looked for, and how the search has ended."""
+    """Make the form of the search, and say how the search has ended."""
     note = None
     if here.find is not None:
         whole = shown.down_to <= info.start + 1

@@ -1,4 +1,4 @@
-"""What stands around every page, from the request."""
+"""The bar and everything else around a page, made from the request."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from app.web.texts import texts_address
 
 
 def shell_of(request: Request, here: str | None = None) -> Shell:
-    """here: the address to come back to, where it is not the request's own."""
+    """Make the shell. here: the address to come back to, where it is not the request's own."""
     assets: Assets = request.app.state.assets
     own = request.url.path + (f"?{request.url.query}" if request.url.query else "")
     language = speaking.get()
@@ -29,7 +29,7 @@ def shell_of(request: Request, here: str | None = None) -> Shell:
 
 
 def who_of(request: Request) -> Who | None:
-    """Who asks, as the bar says it; None in open mode, where there is nobody else."""
+    """The person at the browser, as the bar shows them; None in open mode."""
     if not labs_of(request).enabled:
         return None
     person = requester_if_known(request)

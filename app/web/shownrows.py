@@ -1,4 +1,4 @@
-"""Rows of the journal as pages show them: decoded, and of a long one only what a page has room for.
+"""Rows of the journal for pages: decoded, and shortened where a page has no room for all of one.
 
 A row that was written long ago may hold lists of 100,000 blocks. No page shows them; they are counted, and
 left out before anything else is made of the row.
@@ -26,25 +26,25 @@ LISTED: Final = 256
 
 
 async def outcome_of(row: Event) -> Outcome:
-    """One row."""
+    """Decode one row."""
     (found,) = await outcomes_of([row])
     return found
 
 
 async def outcomes_of(rows: Sequence[Event]) -> list[Outcome]:
-    """Several rows. Others are served while long ones are decoded."""
+    """Decode rows. Others are served while long ones are decoded."""
     if sum(len(row.body) for row in rows) <= LONG:
         return decoded(rows)
     return await run_in_threadpool(decoded, rows)
 
 
 def decoded(rows: Sequence[Event]) -> list[Outcome]:
-    """The rows, each shortened before the next is decoded."""
+    """Decode rows on this thread, each shortened before the next."""
     return [from_json(row.body) if len(row.body) <= LONG else shortened(from_json(row.body)) for row in rows]
 
 
 def shortened(outcome: Outcome) -> Outcome:
-    """A row without what is too long to be shown.
+    """Leave out of a row what is too long to be shown.
 
     `text` is its call as a line. A list that is left out is null, as in rows that have such lists elsewhere,
     and of arguments that are lists the first part is kept.

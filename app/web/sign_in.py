@@ -1,4 +1,4 @@
-"""The ways in: a code and a nickname, a name and a password, and links for one person."""
+"""Joining and signing in: by code and nickname, by name and password, or by a personal link."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ USED_UP: Final = N_(
 
 @router.get("/join")
 async def join_page(request: Request, back: str = "/", code: str = "") -> Response:
-    """Where everybody comes who has not said who they are."""
+    """Show the form with code and nickname; everybody comes here who is not signed in."""
     if code.strip():
         return await join_link(request, code)
     return await joining(request, {}, back)
@@ -54,7 +54,7 @@ async def join_page(request: Request, back: str = "/", code: str = "") -> Respon
 
 @router.get("/join/{code}")
 async def join_link(request: Request, code: str) -> Response:
-    """The link on the board: the code is filled in. Who is in the lab already is led on."""
+    """Show the form with the code of the board filled in. A member of that lab is led on."""
     try:
         lab = await labs_of(request).entrance.lab_of_code(code)
     except (NotFound, Conflict) as error:
@@ -67,7 +67,7 @@ async def join_link(request: Request, code: str) -> Response:
 
 @router.post("/join")
 async def join(request: Request, code: Text = "", nickname: Text = "", back: Text = "/") -> Response:
-    """Become a member. Sent twice, it is the same member: the second time has the first one's cookie."""
+    """Join a lab. Sent twice, it makes one member: the second answer has the first one's cookie."""
     labs, person = labs_of(request), requester_if_known(request)
     require_lab_mode(request)
     try:
@@ -92,7 +92,7 @@ async def joining(
     error: Exception | None = None,
     lab: str | None = None,
 ) -> Response:
-    """The page, with why one was not let in."""
+    """Make the page, with why the form was refused."""
     require_lab_mode(request)
     page = JoinPage(
         shell=shell_of(request, "/join"),
@@ -111,13 +111,13 @@ async def joining(
 
 @router.get("/signin")
 async def sign_in_page(request: Request, back: str = "/labs") -> Response:
-    """Name and password."""
+    """Show the form with name and password."""
     return signing_in(request, "", back)
 
 
 @router.post("/signin")
 async def sign_in(request: Request, name: Text = "", password: Text = "", back: Text = "/labs") -> Response:
-    """Come in as an instructor, and go where one wanted to go."""
+    """Sign in an instructor, and go on to where they wanted to go."""
     require_lab_mode(request)
     try:
         entered = await labs_of(request).entrance.sign_in(
@@ -131,7 +131,7 @@ async def sign_in(request: Request, name: Text = "", password: Text = "", back: 
 
 
 def signing_in(request: Request, name: str, back: str, error: Exception | None = None) -> Response:
-    """The page, with why one was not let in."""
+    """Make the page, with why the form was refused."""
     require_lab_mode(request)
     page = SignInPage(
         shell=shell_of(request, "/signin"),
@@ -145,7 +145,7 @@ def signing_in(request: Request, name: str, back: str, error: Exception | None =
 
 @router.get("/setup/{secret}")
 async def set_up_page(request: Request, secret: str) -> Response:
-    """The link that the server has printed, or another instructor has given."""
+    """Show the form of a new account, from a link of the server or of another instructor."""
     if not await labs_of(request).entrance.invited(secret):
         return used_up(request, Link(_("Sign in"), "/signin"))
     return setting_up(request, secret, "")
@@ -153,7 +153,7 @@ async def set_up_page(request: Request, secret: str) -> Response:
 
 @router.post("/setup/{secret}")
 async def set_up(request: Request, secret: str, name: Text = "", password: Text = "") -> Response:
-    """Make an account; the link is used up by that."""
+    """Make an account; that uses up the link."""
     try:
         entered = await labs_of(request).entrance.set_up(secret, name, password)
     except NotFound:
@@ -165,7 +165,7 @@ async def set_up(request: Request, secret: str, name: Text = "", password: Text 
 
 
 def setting_up(request: Request, secret: str, name: str, error: Exception | None = None) -> Response:
-    """The page, with why no account was made."""
+    """Make the page, with why the form was refused."""
     page = SetUpPage(
         shell=shell_of(request),
         title=_("Set up an instructor"),
@@ -181,7 +181,7 @@ def setting_up(request: Request, secret: str, name: str, error: Exception | None
 
 @router.get("/enter/{secret}")
 async def enter_page(request: Request, secret: str) -> Response:
-    """A personal link. To look at it changes nothing: a chat that shows a preview must not come in."""
+    """Show a personal link. Looking changes nothing: a chat that shows a preview must not sign in."""
     person = await labs_of(request).entrance.enters(secret)
     if person is None:
         return used_up(request, Link(_("Join with a code"), "/join"))
@@ -197,7 +197,7 @@ async def enter_page(request: Request, secret: str) -> Response:
 
 @router.post("/enter/{secret}")
 async def enter(request: Request, secret: str) -> Response:
-    """Come in on this device."""
+    """Sign in on this device by a personal link."""
     try:
         entered = await labs_of(request).entrance.enter(secret)
     except NotFound:
@@ -207,7 +207,7 @@ async def enter(request: Request, secret: str) -> Response:
 
 @router.get("/signout")
 async def confirm_sign_out(request: Request) -> Response:
-    """What a member loses by it: there is no password with which to come back."""
+    """Ask before a member signs out: there is no password with which to come back."""
     if requester(request).waiting:
         return confirm_leave(request)
     return respond(
@@ -226,7 +226,7 @@ async def confirm_sign_out(request: Request) -> Response:
 
 
 def confirm_leave(request: Request) -> Response:
-    """What somebody loses by it who waits to be admitted."""
+    """Ask before a member leaves who waits to be admitted."""
     return respond(
         ConfirmPage(
             shell=shell_of(request, "/"),
@@ -241,7 +241,7 @@ def confirm_leave(request: Request) -> Response:
 
 @router.post("/signout")
 async def sign_out(request: Request) -> Response:
-    """Leave this browser."""
+    """Sign out of this browser."""
     token = token_of(request)
     if token is not None:
         await labs_of(request).entrance.leave(token)
@@ -249,12 +249,12 @@ async def sign_out(request: Request) -> Response:
 
 
 def is_same(one: Person | None, other: Person) -> bool:
-    """Whether somebody is who a link is for."""
+    """Whether a person is the one that a link is for."""
     return one is not None and one.id == other.id
 
 
 def inside(request: Request) -> SignedIn | None:
-    """Who this browser is already."""
+    """Who this browser is signed in as already."""
     person = requester_if_known(request)
     if person is None:
         return None
@@ -264,20 +264,20 @@ def inside(request: Request) -> SignedIn | None:
 
 
 def require_lab_mode(request: Request) -> None:
-    """Raise Forbidden where nobody has to come in."""
+    """Raise Forbidden in open mode, where nobody signs in."""
     if not labs_of(request).enabled:
         raise Forbidden(_("nobody has to sign in here: in open mode this server is one person’s"))
 
 
 def turned_away(error: Exception, title: str) -> Refusal:
-    """Why, at the field that is at fault."""
+    """Say why the form was refused, at the field that is at fault."""
     if isinstance(error, NotFound):
         return Refusal(title, [FieldFault("code", _(NO_LAB))])
     return refusal_of(error, title)
 
 
 def answered(page: JoinPage | SignInPage | SetUpPage, error: Exception | None) -> Response:
-    """A page of the entrance, with the status that its refusal has."""
+    """Respond with a page of this module, with the status that its refusal has."""
     response = respond(page, 200 if error is None else status_of(error))
     if isinstance(error, TooMany):
         response.headers["Retry-After"] = str(error.retry_after)
@@ -285,6 +285,6 @@ def answered(page: JoinPage | SignInPage | SetUpPage, error: Exception | None) -
 
 
 def used_up(request: Request, way: Link) -> Response:
-    """A link that opens nothing any more."""
+    """Say that a link no longer works."""
     page = ErrorPage(shell_of(request, "/"), _("This link opens nothing any more"), _(USED_UP), [way])
     return respond(page, 404)

@@ -1,4 +1,4 @@
-"""Tasks that sleep, in words: for what, who has it, and what would wake them."""
+"""Tasks that sleep, in words: what they wait for, who has it, and what would wake them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from app.web import wording
 from app.web.language import _
-from app.web.nicknames import Names, called, told
+from app.web.nicknames import Names, called, with_nicknames
 
 Doc = Mapping[str, Any]
 
@@ -27,7 +27,7 @@ def why(outcome: Doc, tasks: Sequence[Doc], people: Names) -> tuple[str, str]:
         slept = _("Deadlock.") if circle else _("The task slept.")
         return slept, _("%(task)s has been woken since, or killed: it sleeps here no longer.", task=shown)
     if circle:
-        return _("Deadlock: nobody in this circle can go on."), deadlock(told(circle, people))
+        return _("Deadlock: nobody in this circle can go on."), deadlock(with_nicknames(circle, people))
     pfn = task["waiting_for"]
     if task["waits_in"] == "kmap":
         return _("The task sleeps."), _(
@@ -43,12 +43,14 @@ def why(outcome: Doc, tasks: Sequence[Doc], people: Names) -> tuple[str, str]:
         name=name,
         pfn=wording.hexadecimal(pfn),
     )
-    known = told(tasks, people)
-    return _("The task sleeps."), f"{holder(told(task, people))} {waits} {turn(task, known)}".rstrip()
+    known = with_nicknames(tasks, people)
+    return _(
+        "The task sleeps."
+    ), f"{holder(with_nicknames(task, people))} {waits} {turn(task, known)}".rstrip()
 
 
 def turn(task: Doc, tasks: Sequence[Doc]) -> str:
-    """Who stands before a task in its queue, as a sentence: an unlock wakes them first."""
+    """Say which tasks are before a task in its queue: an unlock wakes those first."""
     queue = [t for t in tasks if t["waiting_for"] == task["waiting_for"] and t["waits_in"] != "kmap"]
     before = [other for other in queue if other["since"] < task["since"]]
     if not before:
@@ -65,7 +67,7 @@ def turn(task: Doc, tasks: Sequence[Doc]) -> str:
 
 
 def holder(task: Doc) -> str:
-    """Who has locked the page that a task waits for, as a sentence."""
+    """Say who has locked the page that a task waits for."""
     pfn = wording.pfn(task["waiting_for"])
     if task["held_by"] is None:
         return _("%(pfn)s is locked, and the task that took the lock is gone.", pfn=pfn)
@@ -73,7 +75,7 @@ def holder(task: Doc) -> str:
 
 
 def deadlock(circle: Sequence[Doc]) -> str:
-    """A circle of tasks of which each waits for what the next has locked, and how to break it."""
+    """Describe a deadlock, and how to break it."""
     if len(circle) > LONGEST:
         return _(
             "%(tasks)s tasks in a circle, beginning with %(links)s. "

@@ -1,4 +1,4 @@
-"""The machine between two steps of a call: which is shown, where the map looks, what is drawn on it."""
+"""The machine between two steps of a call: which moment is shown, and what the map outlines."""
 
 from __future__ import annotations
 
@@ -43,17 +43,17 @@ class StepAddress(Address):
 
     @property
     def path(self) -> str:
-        """The explanation."""
+        """The address of the explanation."""
         return f"/sessions/{self.id}/explain/{self.outcome}"
 
     @property
     def pairs(self) -> list[tuple[str, str]]:
-        """Without the row, which the path names."""
+        """The parts of the view without the row, which the path names."""
         return [pair for pair in super().pairs if pair[0] != "outcome"]
 
     @property
     def machine(self) -> Address:
-        """The machine page with the row's outcome; the window is that page's own affair."""
+        """The machine page with the row's outcome and a window of its own."""
         view = {field.name: getattr(self, field.name) for field in fields(Address)}
         return Address(**view).to(zone=None, node=None, start=None, shift=None)
 
@@ -62,7 +62,7 @@ class StepAddress(Address):
         return self.machine.at(pfn, fragment)
 
     def step_to(self, number: int, fragment: str = "#moment") -> str:
-        """Another step. What leads there stays where it is on the page, and the map in view."""
+        """The address of another step; links to it stay where they are on the page, with the map in view."""
         return self.to(decision=number or None).href + fragment
 
 
@@ -83,7 +83,7 @@ class MomentReading:
 def look(
     machine: Machine, here: Address, over: Sequence[tuple[int, int, str]], touched: Sequence[Run]
 ) -> MomentReading:
-    """over: runs of the steps so far. touched: all that the call touched, what matters most first."""
+    """Read the map. over: runs of the steps so far. touched: what the call touched, most important first."""
     zones = zones_of(machine)["zones"]
     zone = zone_to_show(zones, here, touched[0][0] if touched else None)
     window = window_of(
@@ -134,7 +134,7 @@ def touched_by_call(steps: Sequence[Step], outcome: Mapping[str, Any], pfn: int 
 def moment(
     here: StepAddress, view: MomentReading, steps: Sequence[Step], number: int, outcome: Mapping[str, Any]
 ) -> MomentView:
-    """The map at a step, with the ways to the others."""
+    """Show the map at a step, with links to the other steps."""
     total = len(steps)
     step = steps[number - 1] if number else None
     done = number == total

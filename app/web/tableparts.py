@@ -1,4 +1,4 @@
-"""Long lists, part by part: which part is shown, and the ways to the others."""
+"""Parts of long lists: which part is shown, and links to the parts beside it."""
 
 from __future__ import annotations
 

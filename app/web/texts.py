@@ -1,4 +1,4 @@
-"""The texts of scripts in other languages than English: a file for each, which the page names."""
+"""The texts of scripts in languages other than English: one file a language."""
 
 from __future__ import annotations
 
@@ -19,13 +19,13 @@ PREFIX: Final = "/texts/"
 
 
 def texts_address(language: Language) -> str | None:
-    """Where a browser finds what scripts say; None where that stands in the scripts themselves."""
+    """The address where a browser finds the texts of scripts; None for English."""
     return None if language.scripts is None else PREFIX + language.scripts.name
 
 
 @router.get(PREFIX + "{name}")
 async def texts(request: Request, name: str) -> Response:
-    """A language's file. Another hash in the name is another file, and so a 404."""
+    """Send a language's file. Another hash in the name is another file, and so a 404."""
     languages: Languages = request.app.state.languages
     if name not in languages.scripts:
         raise NotFound("text", name)

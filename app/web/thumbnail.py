@@ -1,4 +1,4 @@
-"""A small map of a whole machine, for the list of sessions: a picture for each row that one can end with.
+"""Thumbnails: a small map of a whole machine after a row, which never changes and so may be cached.
 
 History is never rewritten, so a picture that has been drawn is right for ever; the browser may keep it.
 """
@@ -109,7 +109,7 @@ class Thumbnails:
 
 
 def drawn(machine: Machine) -> Thumbnail:
-    """A machine's picture."""
+    """Draw a machine."""
     doc = show.zonemap(machine, cells=CELLS)
     zones = show.zones(machine)["zones"]
     cells = states(doc, zones)

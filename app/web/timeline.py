@@ -1,4 +1,4 @@
-"""Where in a session's history the page is, and the ways to other moments."""
+"""The timeline: which row of a session is shown, and links to other rows."""
 
 from __future__ import annotations
 
@@ -10,12 +10,12 @@ from app.web.language import _
 
 
 def to_moment(here: Address, info: SessionInfo, seq: int) -> Address:
-    """The same view of another moment; of the last row it is the live one. The banner shows that row."""
+    """The same view of another moment; of the last row, of the present. The banner shows that row."""
     return here.to(moment=seq if seq < info.seq else None, outcome=None)
 
 
 def timeline(here: Address, info: SessionInfo) -> Timeline:
-    """The line, with a step to each side."""
+    """Make the line, with a step to each side."""
     at = info.seq if here.moment is None else here.moment
     return Timeline(
         start=info.start,
@@ -34,14 +34,14 @@ def timeline(here: Address, info: SessionInfo) -> Timeline:
 
 
 def past(here: Address, info: SessionInfo) -> PastBar | None:
-    """The bar of a moment that is over."""
+    """Make the bar of an earlier moment."""
     if here.moment is None:
         return None
     return PastBar(here.moment, info.seq, to_moment(here, info, info.seq).href)
 
 
 def diverged(here: Address, info: SessionInfo) -> Link | None:
-    """Why a session takes no calls, and the way to the last moment that can be shown and branched off."""
+    """Why a session is read-only, and link to the last moment that can be shown and forked."""
     if info.diverged is None:
         return None
     return Link(info.diverged["detail"], to_moment(here, info, info.diverged["seq"]).href)

@@ -1,4 +1,4 @@
-"""What an uploaded file is: a machine's dump, one JSON object, or an exported session, which is lines."""
+"""Uploaded files: a machine's dump is one JSON object, an exported session is lines."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def dump_of(file: IO[bytes], limit: int) -> dict[str, Any] | None:
 
 
 def not_json(why: str) -> str:
-    """why: as the reader of JSON has it."""
+    """Refuse a file that is not JSON. why: what the reader of JSON says."""
     return _("this file is not JSON: %(why)s", why=why)
 
 

@@ -48,7 +48,7 @@ SORTS: Final[dict[str, tuple[str, Callable[[Tile], Any], bool]]] = {
 
 @router.get("/labs/{lab_id}/wall")
 async def wall(request: Request, lab_id: str) -> Response:
-    """A class at a glance. `?sort=seq`: in that order, `-seq` in the other; `?as=table`: as a table.
+    """Show a class, one tile a member. `?sort=seq`: in that order, `-seq` reversed; `?as=table`: as a table.
 
     `?from=60`: the tiles behind the first 60. A script puts all of them there.
     """
@@ -79,7 +79,7 @@ async def freeze(
 def page(
     request: Request, lab_id: str, standing: Standing, sort: str, first: int, *, table: bool
 ) -> WallPage:
-    """The context."""
+    """Make the page."""
     lab = standing.whole
     first = first_of(first, len(standing.tiles), SHOWN)
     query = {"sort": sort} | ({"as": "table"} if table else {})
@@ -135,7 +135,7 @@ def href(lab_id: str, query: dict[str, str]) -> str:
 
 
 def sort_link(lab_id: str, query: dict[str, str], name: str) -> Link:
-    """To another order; the present one leads to its reverse."""
+    """Link to another order; the present one leads to its reverse."""
     current = query["sort"].removeprefix("-") == name
     turned = f"-{name}" if query["sort"] == name else name
     return Link(_(SORTS[name][0]), href(lab_id, {**query, "sort": turned}), current)

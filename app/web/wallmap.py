@@ -1,4 +1,4 @@
-"""A machine from far away, as a drawing and in words. `static/js/wallmap.js` draws the same."""
+"""A whole machine as a small drawing of 64 cells, and in words; `static/js/wallmap.js` draws the same."""
 
 from __future__ import annotations
 

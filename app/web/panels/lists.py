@@ -119,7 +119,7 @@ def read(machine: Machine, _here: Address, zone: Doc) -> dict[str, Any]:
 
 
 def view(seen: Seen) -> ListsPanel:
-    """The panel."""
+    """Show the free lists and the per-CPU lists."""
     zone, here = seen.doc, seen.here
     counts = {(entry["type"], entry["order"]): entry["count"] for entry in zone["lists"]}
     there = {entry["type"] for entry in zone["lists"]}

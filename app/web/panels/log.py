@@ -36,7 +36,7 @@ def read(machine: Machine, _here: Address, _zone: Doc) -> dict[str, Any]:
 
 
 def view(seen: Seen) -> LogPanel:
-    """The panel."""
+    """Show the end of the log."""
     lines: Sequence[str] = seen.doc["lines"]
     shown = ending(lines)
     if len(shown) == len(lines):

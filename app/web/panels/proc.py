@@ -60,7 +60,7 @@ def cost(machine: Machine, here: Address) -> int:
 
 
 def view(seen: Seen) -> ProcPanel:
-    """The panel: one file, and links to the others."""
+    """Show one file, with links to the others."""
     doc, here, name = seen.doc, seen.here, seen.doc["file"]
     return ProcPanel(
         files=[Link(f"/proc/{other}", here.to(file=other).href, other == name) for other in FILES],

@@ -108,7 +108,7 @@ def cost(machine: Machine, here: Address) -> int:
 
 
 def view(seen: Seen) -> SlabPanel:
-    """The panel: one cache's slabs, or the table of caches."""
+    """Show one cache's slabs, or the table of caches."""
     doc, here = seen.doc, seen.here
     if doc["open"]:
         return SlabPanel(grid=slab_grid(doc["open"], here), table=None)
@@ -164,7 +164,7 @@ def opened_at(cache: str, first: int, here: Address) -> Address:
 
 
 def slab_grid(doc: Doc, here: Address) -> SlabGrid:
-    """doc: `app.machine.slab_views.cache_view`."""
+    """Show one cache's slabs, from `app.machine.slab_views.cache_view`."""
     first, part = here.slab or 0, part_of(doc["objs_per_slab"])
     return SlabGrid(
         cache=doc["name"],
@@ -224,7 +224,7 @@ def slab_view(cache: Doc, slab: Doc, here: Address) -> SlabView:
 
 
 def place(slab: Doc) -> str:
-    """Where SLUB would look for it."""
+    """Say on which of SLUB's lists a slab is."""
     match slab["list"]:
         case "cpu":
             return _("CPU %(cpu)s’s slab: the next object comes from here", cpu=slab["cpu"])
@@ -255,7 +255,7 @@ def order_of(slab: Doc) -> Sequence[int]:
 def cell(
     index: int, kind: str, address: int, owner: Doc | None, turn: int | None, here: Address
 ) -> ObjectCell:
-    """One object: the turn of a free one; who has one that is taken."""
+    """Show one object: the turn of a free one, or who has allocated it."""
     where = wording.hexadecimal(address)
     what, href = {"index": index}, here.inspect(where).href
     if turn == 1:

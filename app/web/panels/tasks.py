@@ -120,7 +120,7 @@ def read(machine: Machine, here: Address, _zone: Doc) -> dict[str, Any]:
 
 
 def view(seen: Seen) -> TasksPanel:
-    """The panel."""
+    """Show wait queues, deadlocks and the table of tasks."""
     doc, here = seen.doc, seen.here
     part = table_part(here, doc["first"], doc["total"])
     return TasksPanel(queues=queues(seen.sleeping, doc["locks"], here), table=table(doc["tasks"], here, part))
@@ -134,7 +134,7 @@ def held(task: Doc, here: Address) -> list[Link]:
 
 
 def table(found: Sequence[Doc], here: Address, part: TablePart | None = None) -> TablePanel:
-    """Who has made a call, what they hold and what they wait for."""
+    """List the tasks that have made a call, what they hold and what they wait for."""
     return TablePanel(
         caption=_("Tasks: whoever has made a call. A task that waits for a page’s lock can make no other."),
         columns=(

@@ -142,7 +142,7 @@ def read(machine: Machine, here: Address, _zone: Doc) -> dict[str, Any]:
 
 
 def view(seen: Seen) -> VmallocPanel:
-    """The panel."""
+    """Show the strip and the table of areas."""
     doc, here = seen.doc, seen.here
     part = table_part(here, doc["first"], doc["total"])
     return VmallocPanel(
@@ -191,7 +191,7 @@ def table(areas: Sequence[Doc], here: Address, part: TablePart | None = None) ->
 def vmalloc_strip(
     shown: Sequence[Doc], total: int, zones: Sequence[Doc], here: Address
 ) -> VmallocStrip | None:
-    """shown: `show.areas_around`, of `total` areas; zones: `show.zones`. None where nothing is mapped."""
+    """Draw `show.areas_around`, of `total` areas, over `show.zones`. None where nothing is mapped."""
     if not shown:
         return None
     chosen = next((area for area in shown if area["address"] == here.area), None)
@@ -227,7 +227,7 @@ def made_at(area: Doc) -> int:
 
 
 def title(focus: Doc | None) -> str:
-    """What the bands show."""
+    """Say which area the bands belong to."""
     if focus is None or not focus.get("pfns"):
         return _("The vmalloc space.") if focus is None else f"{focus['address']}: {focus['kind']}."
     runs = sum(1 for _ in runs_of(focus["pfns"]))
@@ -290,7 +290,7 @@ class Frames:
         ]
 
     def x(self, pfn: int) -> float:
-        """Where a frame is on the line."""
+        """The place of a frame on the line."""
         return WIDTH * (pfn - self.low) / (self.high - self.low)
 
 

@@ -66,7 +66,7 @@ fidelity: $(VENV)/.run ## replay recordings of a real kernel, and put the table 
 	@$(BIN)/kmemlab replay --into docs/fidelity.md $(or $(RECORDINGS),tests/recordings)
 
 .PHONY: text
-text: $(VENV)/.test ## put what the pages say into the template for translators, and the calls into the API's page
+text: $(VENV)/.test ## put words of pages into the translators' template, frame states into styles, calls into the API's page
 	@$(BIN)/python -m tests.support.text
 	@$(BIN)/python -m tests.support.styles
 	@$(BIN)/python -m tests.support.call_tables

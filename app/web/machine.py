@@ -28,7 +28,6 @@ from app.web.frame_states import PATTERNS
 from app.web.framemap import map_view
 from app.web.journal import journal_row, outcome_view, pfn_of
 from app.web.language import N_, _, ngettext
-from app.web.nicknames import with_names
 from app.web.panels import Panel, Seen, opened, tabs
 from app.web.presenting import presenting_view
 from app.web.reading import Reading, View, cost, look
@@ -199,7 +198,7 @@ def touched(shown: Outcome | None, here: Address) -> int | None:
 def build(request: Request, found: Found, again: Again) -> MachinePage:
     """Make the context."""
     here, info, shown, place, person = found.here, found.info, found.shown, found.rows.place, found.person
-    reading = with_names(found.reading, found.people)
+    reading = found.reading.with_nicknames(found.people)
     stopped = place_in_lab.stopped(place)
     past = timeline.past(here, info)
     task = place_in_lab.task_of(place, person)

@@ -3,11 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    from app.web.reading import Reading
+from typing import Any
 
 Names = Mapping[str, str]
 
@@ -15,19 +11,6 @@ Names = Mapping[str, str]
 def called(names: Names, task: str) -> str:
     """The name of a task for people: a nickname, followed by the name that calls need."""
     return f"{names[task]} ({task})" if task in names else task
-
-
-def with_names(reading: Reading, names: Names) -> Reading:
-    """A reading with nicknames for the tasks of people."""
-    if not names:
-        return reading
-    return replace(
-        reading,
-        tasks=with_nicknames(reading.tasks, names),
-        frame=with_nicknames(reading.frame, names),
-        address=with_nicknames(reading.address, names),
-        panel=with_nicknames(reading.panel, names),
-    )
 
 
 def with_nicknames(found: Any, names: Names) -> Any:

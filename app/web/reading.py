@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
@@ -12,6 +12,7 @@ from app.machine.machine import Machine
 from app.web import address_inspector
 from app.web.address import Address
 from app.web.framemap import Window, window_of, zone_to_show
+from app.web.nicknames import Names, with_nicknames
 from app.web.panels import Panel
 
 SUGGESTED: Final = 100  # names of caches: a student's own are the latest
@@ -51,6 +52,18 @@ class Reading:
     """the tasks that sleep"""
     caches: Sequence[str]
     """names of slab caches, the latest first, as many as a field suggests"""
+
+    def with_nicknames(self, names: Names) -> Reading:
+        """The same with nicknames for the tasks of people."""
+        if not names:
+            return self
+        return replace(
+            self,
+            tasks=with_nicknames(self.tasks, names),
+            frame=with_nicknames(self.frame, names),
+            address=with_nicknames(self.address, names),
+            panel=with_nicknames(self.panel, names),
+        )
 
 
 def look(machine: Machine, view: View) -> Reading:

@@ -1,6 +1,6 @@
 """The panels of the machine page: one module each, with what it reads, how that is shown, title and name.
 
-A new panel is a module here with its `PANEL`, a template in templates/machine/panels/, a word in `PANELS`.
+A new panel is a module here with its `PANEL`, a template in templates/machine/panels/, and an entry below.
 """
 
 from __future__ import annotations

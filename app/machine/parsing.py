@@ -6,7 +6,7 @@ is left to the kernel.
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Callable, Container, Mapping
 from typing import Any, Final
 
 from app.errors import BadArgument, Faults
@@ -58,20 +58,20 @@ class Parser:
         """The parsed call; raises BadArgument when anything was at fault."""
         args: dict[str, Any] = {}
         for arg in self.spec.args:
-            forms = KINDS[arg.kind].forms
-            if forms:
-                self.page(arg, forms, args)
+            kind = KINDS[arg.kind]
+            if kind.forms:
+                self.page(arg, kind.forms, args)
             else:
-                args[arg.name] = self.field(arg)
+                args[arg.name] = self.field(arg.name, kind.check, arg)
         given = self.body
         call = Call(self.spec, args)
         # Most calls say little of this.
         if "task" in given and "task" not in args:
-            call.task = self.field(TASK)
+            call.task = self.beside(TASK)
         if "cpu" in given:
-            call.cpu = self.field(CPU)
+            call.cpu = self.beside(CPU)
         if "context" in given:
-            call.context = self.field(CONTEXT)
+            call.context = self.beside(CONTEXT)
         if self.spec.repeats and ("repeat" in given or "until" in given):
             call.repeat, call.until = self.loop(args)
         elif self.spec.frees and ("start" in given or "step" in given or "count" in given):
@@ -83,19 +83,22 @@ class Parser:
         value = args.get("page", args.get("addr"))
         return select(call, value, self.model) if isinstance(value, tuple) else call
 
-    def field(self, arg: Arg, form: str = "") -> Any:
-        """One checked field, or its default. form: which one, where an argument may stand in several."""
-        name = form or arg.name
+    def field(self, name: str, check: Callable[[Any, Parser], Any], arg: Arg) -> Any:
+        """One checked field, or the argument's default."""
         self.used.add(name)
         if name not in self.body:
             if arg.required:
                 self.faults.add(name, f"required: {arg.doc}")
             return arg.default
         try:
-            return KINDS[form or arg.kind].check(self.body[name], self)
+            return check(self.body[name], self)
         except BadArgument as error:
             self.faults.extend(error.under(name))
             return arg.default
+
+    def beside(self, arg: Arg) -> Any:
+        """What stands beside the call's own arguments."""
+        return self.field(arg.name, KINDS[arg.kind].check, arg)
 
     def page(self, arg: Arg, forms: tuple[str, ...], args: dict[str, Any]) -> None:
         """Exactly one of `pfn`, `page` and, where the call takes one, `addr`."""
@@ -104,7 +107,7 @@ class Parser:
         if len(given) != 1:
             self.faults.add(given[1] if given else forms[0], f"give exactly one of {', '.join(forms)}")
             return
-        value = self.field(arg, given[0])
+        value = self.field(given[0], KINDS[given[0]].check, arg)
         args["addr" if given[0] == "addr" else "page"] = value
 
     def loop(self, args: Mapping[str, Any]) -> tuple[int | None, str | int | None]:
@@ -112,8 +115,8 @@ class Parser:
 
         What a single round asks for is the kernel's to refuse, whether or not `repeat` says that it is one.
         """
-        repeat = self.field(REPEAT)
-        until = self.field(UNTIL)
+        repeat = self.beside(REPEAT)
+        until = self.beside(UNTIL)
         frames = self.spec.cost.frames(args)
         if repeat is not None and repeat > 1 and frames * repeat > MAX_FRAMES_PER_CALL:
             self.faults.add(
@@ -126,5 +129,5 @@ class Parser:
 
     def slice(self) -> tuple[int, int, int | None]:
         """`start`, `step` and `count` of a call that frees a list."""
-        start, step, count = map(self.field, SLICE)
+        start, step, count = map(self.beside, SLICE)
         return start, step, count

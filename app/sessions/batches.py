@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from time import perf_counter, thread_time
+from time import perf_counter
 from typing import Any, Final
 
 from app.errors import BadArgument, Faults, TaskBlocked
@@ -74,13 +74,6 @@ class Progress:
         until: by `time.perf_counter`; one call at least is read or made. Raises BadArgument with every field
         at fault in any call, BatchBlocked, LimitReached and Conflict.
         """
-        began = thread_time()
-        try:
-            self._step(most, until)
-        finally:
-            self.live.spent += thread_time() - began
-
-    def _step(self, most: int, until: float) -> None:
         for _ in range(most):
             if self._read < len(self.items):
                 self.heavy = self._is_long()
@@ -100,9 +93,7 @@ class Progress:
         if self._read < len(self.items):
             self._read_next()
         else:
-            began = thread_time()
             self._make_next()
-            self.live.spent += thread_time() - began
             keep_if_due(self)
 
     def _is_long(self) -> bool:
@@ -251,9 +242,7 @@ class Single:
     def step_heavily(self) -> None:
         """Make it. Raises as `Live.parse` and `Live.apply` do."""
         call = self.call or self.live.parse(self.item.call, self.item.body, self.names)
-        began = thread_time()
         change = self.live.apply(call, self.names, self.principal.by)
-        self.live.spent += thread_time() - began
         answer = change.applied
         if self.counters:
             answer = answer.with_("counters", self.live.machine.counters())

@@ -8,7 +8,6 @@ for more than one part.
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from itertools import islice
@@ -107,9 +106,8 @@ def _tell(file: IO[bytes], document: exported.Document, to: _Writing, limits: ex
                     go_on()
                     seq = document.start + number - first + 1
                     row = exported.row_of(exported.decoded(raw, number), number, seq)
-                    began = time.thread_time()
                     told = _told_again(retelling, row, number, exactly=document.engine == ENGINE)
-                    to.add(told, retelling.lists.pop(seq, None), time.thread_time() - began)
+                    to.add(told, retelling.lists.pop(seq, None))
                     to.keep_if_due(retelling)
                     done += 1
                     if until is not None and clock() > until:
@@ -181,8 +179,6 @@ class _Writing:
         self._lists: dict[int, StoredList] = {}
         self._bytes = 0
         self._states: list[tuple[int, State]] = []
-        self._since = 0
-        self._spent = 0.0
         self.list_of = blocklists.of_session(store, session_id, self._lists)
 
     def begin(self, row: SessionRow, state: State | None) -> None:
@@ -203,12 +199,10 @@ class _Writing:
             self.flush()
         return named.listed(stored.sha256, number)
 
-    def add(self, row: Row, stored: StoredList | None, seconds: float) -> None:
-        """A row, sooner or later. stored: the list that it has returned. seconds: that its call has taken."""
+    def add(self, row: Row, stored: StoredList | None) -> None:
+        """A row, sooner or later. stored: the list that it has returned."""
         self._rows.append(row._replace(session_id=self._id))
         self._bytes += len(row.outcome) + len(row.args)
-        self._since += 1
-        self._spent += seconds
         if stored is not None:
             self._lists[row.seq] = stored
             self._bytes += len(stored.body)
@@ -217,17 +211,17 @@ class _Writing:
 
     def keep_if_due(self, retelling: Retelling) -> None:
         """States along the way, so that any moment can be opened soon."""
-        if snapshots.due(self._since, self._spent, retelling.machine.live_blocks):
+        if snapshots.due(retelling.work, retelling.machine.live_blocks):
             self._keep(retelling)
 
     def keep_head(self, retelling: Retelling) -> None:
         """The state at the end, where it is worth it."""
-        if snapshots.worth(self._since, self._spent):
+        if snapshots.worth(retelling.work):
             self._keep(retelling)
 
     def _keep(self, retelling: Retelling) -> None:
         self._states.append((retelling.effective, snapshots.encode(retelling.machine.state())))
-        self._since, self._spent = 0, 0.0
+        retelling.work = 0
 
     def flush(self) -> None:
         """Write what there is."""

@@ -37,11 +37,11 @@ class Keeper:
     def keep_if_due(self, live: Live) -> None:
         """See that the present state of an open machine is kept, when replaying would take long by now."""
         blocks = live.machine.live_blocks
-        if live.diverged is not None or not snapshots.due(live.since, live.spent, blocks):
+        if live.diverged is not None or not snapshots.due(live.work, blocks):
             return
         # A long batch passes by states that are due, too. They are kept where somebody else goes that way.
-        at_once = blocks <= SMALL and not snapshots.due(live.since // 2, live.spent / 2, blocks)
-        live.since, live.spent = 0, 0.0
+        at_once = blocks <= SMALL and not snapshots.due(live.work // 2, blocks)
+        live.work = 0
         if at_once:
             self._background.submit(
                 snapshots.keep, self._store, live.id, live.effective, live.machine.state()
@@ -51,7 +51,7 @@ class Keeper:
 
     def keep_closed(self, live: Live) -> None:
         """Keep the state of a machine that has just been closed, and that is now the keeper's."""
-        if live.diverged is None and snapshots.worth(live.since, live.spent):
+        if live.diverged is None and snapshots.worth(live.work):
             self._background.submit(self._keep_machine, live.id, live.effective, live.machine)
 
     def keep(self, session_id: str, made: Sequence[tuple[int, State]]) -> None:
@@ -68,7 +68,7 @@ class Keeper:
             if (
                 live.diverged is None
                 and not live.spoiled
-                and snapshots.worth(live.since, live.spent)
+                and snapshots.worth(live.work)
                 and live.machine.live_blocks < BLOCKS_AT_STOP
             ):
                 self._keep_machine(live.id, live.effective, live.machine)
@@ -82,7 +82,7 @@ class Keeper:
         """The open machine is the writer's and moves on, so this is another one of the same session."""
         try:
             with self._store.reading() as db, self._past.machine(db, session_id, seq) as live:
-                if live.diverged is None and snapshots.worth(live.since, live.spent):
+                if live.diverged is None and snapshots.worth(live.work):
                     self._past.store(live)
         except Dropped:
             return

@@ -6,7 +6,7 @@ from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from time import gmtime, perf_counter, strftime, thread_time, time_ns
+from time import gmtime, perf_counter, strftime, time_ns
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
@@ -58,13 +58,12 @@ class Live:
     """An open machine. Used by one thread at a time.
 
     seq, effective: the machine's. committed: the seq of the row, as far as is known here. names: by person.
-    since, spent: how many rows a rebuilding would replay from the last state that is kept, and how many
-    seconds of computing they took. size: bytes of all that the session has caused to be stored. unwritten:
-    lists of rows that are not committed yet, by seq; lists: finds those and the stored ones. slow: names of
-    calls that took long here the last time. diverged: why the journal goes on but this machine cannot.
-    engine: which one began the journal. spoiled: the machine is not what the journal says, and must not be
-    used again. held: why the session takes no calls
-    now, as of the turn that goes on.
+    work: of the calls since the last state that is kept (`Outcome.work`), which a rebuilding would replay.
+    size: bytes of all that the session has caused to be stored. unwritten: lists of rows that are not
+    committed yet, by seq; lists: finds those and the stored ones. slow: names of calls that took long here
+    the last time. diverged: why the journal goes on but this machine cannot. engine: which one began the
+    journal. spoiled: the machine is not what the journal says, and must not be used again. held: why the
+    session takes no calls now, as of the turn that goes on.
     """
 
     id: str
@@ -74,8 +73,7 @@ class Live:
     effective: int
     committed: int
     names: dict[str, Names] = field(default_factory=dict)
-    since: int = 0
-    spent: float = 0.0
+    work: int = 0
     size: int = 0
     unwritten: dict[int, StoredList] = field(default_factory=dict)
     lists: Lists = no_lists
@@ -127,15 +125,15 @@ class Live:
         self._took(call.spec.name, perf_counter() - began)
         change = self._change(seq, outcome, by)
         self.seq = self.effective = seq
-        self.since += 1
+        self.work += outcome.work
         self.spoiled = False
         return change
 
     def state_if_due(self) -> tuple[int, State] | None:
         """The present state, to be kept once it is committed, where replaying would take long by now."""
-        if not snapshots.due(self.since, self.spent, self.machine.live_blocks):
+        if not snapshots.due(self.work, self.machine.live_blocks):
             return None
-        self.since, self.spent = 0, 0.0
+        self.work = 0
         return self.effective, snapshots.encode(self.machine.state())
 
     def _took(self, name: str, seconds: float) -> None:
@@ -173,20 +171,15 @@ class Live:
     def replay(self, rows: Iterable[Row], lists: Lists) -> None:
         """Make journalled calls again. Raises Diverged at the first whose `ret` or `verdict` differs."""
         parsed: dict[tuple[str, bytes], Call] = {}
-        began = thread_time()
-        try:
-            for row in rows:
-                self.spoiled = True
-                if len(parsed) > PARSED:
-                    parsed.clear()
-                found = self._differs(row, parsed, lists)
-                if found is not None:
-                    raise Diverged(row.seq, found)
-                self.seq, self.effective = row.seq, row.effective
-                self.since += 1
-                self.spoiled = False
-        finally:
-            self.spent += thread_time() - began
+        for row in rows:
+            self.spoiled = True
+            if len(parsed) > PARSED:
+                parsed.clear()
+            found = self._differs(row, parsed, lists)
+            if found is not None:
+                raise Diverged(row.seq, found)
+            self.seq, self.effective = row.seq, row.effective
+            self.spoiled = False
 
     def _differs(self, row: Row, parsed: dict[tuple[str, bytes], Call], lists: Lists) -> str | None:
         """Make one journalled call; what it does differently now, if anything. parsed: calls read before."""
@@ -201,6 +194,7 @@ class Live:
             raise  # nobody waits for it any more
         except Exception as error:  # noqa: BLE001 - whatever it is, this call can no longer be made
             return f"{row.call} fails now ({type(error).__name__}: {error})"
+        self.work += outcome.work
         return difference(row, outcome)
 
 

@@ -86,7 +86,7 @@ class Past:
                 nonlocal agrees
                 made = machine.apply(call, row.seq)
                 live.seq = live.effective = row.seq
-                live.since += 1
+                live.work += made.work
                 agrees = difference(row, made) is None
                 return made
 
@@ -124,7 +124,7 @@ class Past:
         try:
             for call in calls:
                 live.replay(chain((call,), islice(calls, STRIDE - 1)), lists)
-                if snapshots.due(live.since, live.spent, live.machine.live_blocks):
+                if snapshots.due(live.work, live.machine.live_blocks):
                     self.store(live)
         except Dropped:
             if not live.spoiled:
@@ -152,7 +152,7 @@ class Past:
 
     def store(self, live: Live) -> None:
         """See that the state of a machine is kept; rebuilding those behind it begins there then."""
-        live.since, live.spent = 0, 0.0
+        live.work = 0
         snapshots.keep(self._store, live.id, live.effective, live.machine.state())
 
     def _keep(self, live: Live) -> None:

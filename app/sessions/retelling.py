@@ -82,12 +82,14 @@ class Untold(Exception):  # noqa: N818 - found, not made
 class Retelling:
     """One machine on its way through a journal. seq: of the last row told. effective: whose state it has.
 
+    work: how much its calls have done (`Outcome.work`), until somebody sets it back.
     lists: finds the lists that calls before the first row have returned. To be closed, or used as a context
     manager.
     """
 
     def __init__(self, machine: Machine, rewinds: Rewinds, lists: Lists = no_lists) -> None:
         self.machine = machine
+        self.work = 0
         self.lists: dict[int, StoredList] = {}
         self._earlier = lists
         self.seq = self.effective = rewinds.start
@@ -126,6 +128,7 @@ class Retelling:
             made = self.machine.apply(call, told.seq)
         except Exception as error:  # whatever it is, this call cannot be made there
             raise Untold(f"{told.call} fails ({type(error).__name__}: {error})") from error
+        self.work += made.work
         named = made.named
         if named is not None and named.is_list:
             self.lists[told.seq] = blocklists.encode(named)

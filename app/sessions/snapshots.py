@@ -18,28 +18,25 @@ from app.store.states import State
 
 log = logging.getLogger(__name__)
 
-LEAST: Final = 4_000
-WORTH: Final = 100
-# Seconds of calls behind the last state, and what each block adds: keeping and loading it takes as long.
-SECONDS: Final = 0.2
-SECONDS_A_BLOCK: Final = 1e-6
+# Work (`Outcome.work`), so about microseconds.
+LEAST: Final = 40_000
+WORTH: Final = 1_000
 
 
-def due(since: int, spent: float, live_blocks: int) -> bool:
-    """Whether a machine should be kept now. since: rows behind the last state. spent: seconds that they took.
+def due(work: int, live_blocks: int) -> bool:
+    """Whether a machine should be kept now. work: of the calls behind the last state.
 
-    Replaying costs by the row, and by what the row's call touched: one call may take a second. Keeping and
-    loading cost by the block. Measured, a row of one block takes as long as keeping and loading seven blocks.
-    So the calls behind the last state take at most about as long as that state itself, and keeping it is a
-    small part of what they took; with few blocks there are still the free lists of a large machine, as much
-    as some hundred calls.
+    Replaying costs by what was done, keeping and loading a state by the block: less than a microsecond each.
+    So the calls behind the last state take about as long as that state itself, and keeping it is a small part
+    of what they took; with few blocks there are still the free lists of a large machine, and writing it to
+    the database.
     """
-    return since >= max(LEAST, live_blocks // 20) or spent >= SECONDS + SECONDS_A_BLOCK * live_blocks
+    return work >= max(LEAST, live_blocks)
 
 
-def worth(since: int, spent: float) -> bool:
-    """Whether to keep a machine before it is closed; fewer rows are replayed faster than a state is read."""
-    return since >= WORTH or spent >= SECONDS
+def worth(work: int) -> bool:
+    """Whether to keep a machine before it is closed; less work is done faster than a state is read."""
+    return work >= WORTH
 
 
 def keep(store: Store, session_id: str, seq: int, state: Mapping[str, Any]) -> None:

@@ -147,9 +147,7 @@ class Call(Asked):
         call = live.parse(self.name, body, known)
         if heavy(call, known, live.machine, live.slow):
             return Single(live, BatchItem(self.name, body), self.principal, call, counters=self.counters)
-        began = time.thread_time()
         change = live.apply(call, known, self.principal.by)
-        live.spent += time.thread_time() - began
         lists = () if change.stored is None else (RowList(live.id, change.row.seq, change.stored),)
         turn.add(live, (change.row,), lists)
         if self.counters:

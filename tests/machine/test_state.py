@@ -136,3 +136,17 @@ def test_a_block_on_two_free_lists_is_refused() -> None:
     lists[key].append(lists[key][0])
     with pytest.raises(BadArgument, match="once"):
         boot.load(document)
+
+
+def test_the_work_of_a_call_is_counted_by_what_it_touches() -> None:
+    lab = Lab(profile="x86_64-1g")
+    one = lab("alloc_page", gfp="GFP_KERNEL")
+    many = lab("alloc_page", gfp="GFP_KERNEL", repeat=1000)
+    objects = lab("kmalloc", size=64, flags="GFP_KERNEL", repeat=1000)
+    reported = lab("__free_pages", pfn=5000, order=1)
+    assert 8 < one.work < 200
+    assert 3_000 < many.work < 6_000
+    assert 2_000 < objects.work < 3_000
+    assert reported.work == 8 + len(reported.mentions) + 25 * len(reported.log)
+    again = Lab(profile="x86_64-1g")
+    assert again("alloc_page", gfp="GFP_KERNEL").work == one.work

@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.machine import machine as mm_machine
+from app.machine.outcome import Outcome
 from app.sessions import exporting, importing, snapshots
 from app.sessions.errors import Busy, NotFound
 from app.sessions.exported import Limits
@@ -146,6 +147,8 @@ def test_a_session_with_many_states_is_opened_from_them(
     client: TestClient, elsewhere: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(snapshots, "LEAST", 1_000)
+    monkeypatch.setattr(snapshots, "WORTH", 100)
+    monkeypatch.setattr(Outcome, "work", 1)
     sid = client.post(f"{BASE}/sessions", json={"machine": {"profile": "tiny-16m"}}).json()["id"]
     calls = [{"call": "alloc_page", "gfp": "GFP_KERNEL"}, {"call": "drain_all_pages"}] * 1300
     assert client.post(f"{BASE}/sessions/{sid}/calls", json={"calls": calls}).status_code == 201

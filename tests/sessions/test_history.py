@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from app.errors import BadArgument, TaskBlocked
 from app.machine.machine import Machine
+from app.machine.outcome import Outcome
 from app.sessions import (
     LOCAL,
     Busy,
@@ -453,6 +454,7 @@ def close_states(distance: int = 5) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(snapshots, "LEAST", distance)
         patch.setattr(snapshots, "WORTH", 2)
+        patch.setattr(Outcome, "work", 1)
         patch.setattr(past, "STRIDE", 2)
         patch.setattr(lineage, "PART", 3)
         patch.setattr(lineage, "GAP", 2)

@@ -25,6 +25,12 @@ def anyio_backend() -> str:
     return "asyncio"
 
 
+WORK = 10
+# After so many rows a state is due, and worth it when the machine is closed.
+ROWS = rule.LEAST // WORK
+WORTH = rule.WORTH // WORK
+
+
 @pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return settings_for(tmp_path)
@@ -32,8 +38,8 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture(autouse=True)
 def states_by_rows(monkeypatch: pytest.MonkeyPatch) -> None:
-    """However slow this machine is, states are kept after as many rows (test_sessions_bounds: by time)."""
-    monkeypatch.setattr(rule, "SECONDS", 1e9)
+    """States are kept after so many rows, whatever they have done (test_bounds: by that)."""
+    monkeypatch.setattr(Outcome, "work", WORK)
 
 
 def chance(seed: int, calls: int) -> list[BatchItem]:
@@ -82,7 +88,7 @@ async def test_a_restart_rebuilds_an_equal_machine(settings: Settings, calls: in
         info = await sessions.get(LOCAL, sid)
         names = await sessions.names(LOCAL, sid)
     assert live == before
-    assert bool(kept(settings, sid)) is (calls > rule.WORTH)
+    assert bool(kept(settings, sid)) is (calls > WORTH)
     async with serving(settings) as sessions:
         assert await sessions.get(LOCAL, sid) == info
         assert await sessions.dump(LOCAL, sid) == before
@@ -136,20 +142,20 @@ async def until(condition: Callable[[], bool]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("small", "place"), [(0, rule.LEAST), (100_000, rule.LEAST + 10)], ids=["rebuilt", "dumped in place"]
+    ("small", "place"), [(0, ROWS), (100_000, ROWS + 10)], ids=["rebuilt", "dumped in place"]
 )
 async def test_states_are_kept_as_a_machine_is_used(
     settings: Settings, small: int, place: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(keeper, "SMALL", small)
     async with serving(settings) as sessions:
-        sid = await filled(sessions, rule.LEAST + 10)
+        sid = await filled(sessions, ROWS + 10)
         other = await filled(sessions, 10)
         await until(lambda: kept(settings, sid) == [place])
         before = await sessions.dump(LOCAL, sid)
         assert kept(settings, other) == []
         # Another session with the same calls has the same state: it is stored once.
-        third = await filled(sessions, rule.LEAST + 10)
+        third = await filled(sessions, ROWS + 10)
         await until(lambda: kept(settings, third) == [place])
     with raw(settings) as db:
         assert db.execute("SELECT count(*), count(DISTINCT sha256) FROM snapshots").fetchone() == (2, 1)
@@ -157,7 +163,7 @@ async def test_states_are_kept_as_a_machine_is_used(
         # The rows before a state are not needed to open the session.
         db.execute(
             "UPDATE journal SET call = 'no longer a call' WHERE session_id = ? AND seq <= ?",
-            (sid, rule.LEAST),
+            (sid, ROWS),
         )
     async with serving(settings) as sessions:
         assert await sessions.dump(LOCAL, sid) == before
@@ -165,13 +171,13 @@ async def test_states_are_kept_as_a_machine_is_used(
 
 async def test_machines_leave_and_come_back(tmp_path: Path) -> None:
     async with serving(settings_for(tmp_path, machines_memory=1)) as sessions:
-        sids = [await filled(sessions, rule.WORTH + 10, seed) for seed in range(3)]
+        sids = [await filled(sessions, WORTH + 10, seed) for seed in range(3)]
         dumps = [await sessions.dump(LOCAL, sid) for sid in sids]
         for _ in range(2):
             for sid, dump in zip(sids, dumps, strict=True):
                 assert await sessions.read(LOCAL, sid, mm_machine.Machine.dump) == dump
                 assert len(sessions._writer.machines) == 1
-        assert [kept(settings_for(tmp_path), sid) for sid in sids[:2]] == [[rule.WORTH + 10]] * 2
+        assert [kept(settings_for(tmp_path), sid) for sid in sids[:2]] == [[WORTH + 10]] * 2
 
 
 async def test_a_torn_state_costs_only_time(settings: Settings, caplog: pytest.LogCaptureFixture) -> None:

@@ -15,6 +15,7 @@ Calls:
 
 The whole state:
   boot, bootparam, profiles    a machine from a profile, a dump or a kept state (init/main.c)
+  ruleset                      which corrected answers a machine knows, so that old journals replay
   parts                        what the state consists of: each part writes, reads and checks itself
   dump, loading, invariants    the parts as one JSON, a machine of it, and every rule that it must keep
   document                     reads a value of JSON from anywhere, and says where it is wrong

@@ -21,6 +21,7 @@ anything else:
   freelist                     `get_page_from_freelist`, the watermark checks, the high-order atomic reserve
   page_alloc                   `alloc_pages`, the slow path, direct reclaim, bulk allocation
   page_free, page_check        `free_pages`, frees of what is not one whole block; bad pages
+  page_exact                   `split_page`, `alloc_pages_exact`: blocks cut into pages of their own
   references                   `get_page`, `put_page` (linux/mm.h)
   wmarks, sysctl               watermarks, reserves and per-CPU limits; the settings of /proc/sys/vm
   vmscan, compaction           kswapd, shrinkers, compaction: what there is to gain here (mm/vmscan.c)

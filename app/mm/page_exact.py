@@ -90,7 +90,9 @@ def set_page_refcounted(m: Kernel, pfn: int) -> None:
 
 
 def alloc_pages_exact(m: Kernel, size: int, gfp: int) -> int | None:
-    """Allocate just as many pages as hold `size` bytes; their address, or None. Kernel: alloc_pages_exact
+    """Allocate just as many pages as hold `size` bytes; their address, or None.
+
+    Kernel: alloc_pages_exact, make_alloc_exact
 
     The block has a power of two of them: what is not needed goes back at once, to the tail of the free lists,
     since nobody has touched it. A compound page cannot be cut, and HIGHMEM has no address.

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from app.machine import boot, calls
+from app.machine import boot, parsing
 from app.machine.trace import Trace
 from app.machine.trace.collector import Area
 from app.mm import buddy, freelist, gfp, internal, pcp, slub, slub_layout, tracepoints, vmalloc, vmap_area
@@ -206,7 +206,7 @@ def with_rule(monkeypatch: pytest.MonkeyPatch, module: ModuleType, function: str
 
 def frees(machine: Explainer) -> list[Step]:
     body = {"gfp": "GFP_KERNEL", "order": 0, "repeat": 2 * machine.m.zones[-1].pcp[0].high}
-    runs = machine.m.apply(calls.parse("alloc_pages", body, machine.m.model), 1).runs
+    runs = machine.m.apply(parsing.parse("alloc_pages", body, machine.m.model), 1).runs
     return machine.call("__free_pages", page=[list(run) for run in runs or ()], order=0)
 
 
@@ -235,7 +235,7 @@ def partial_slabs(machine: Explainer) -> list[Step]:
 
 def atomic(machine: Explainer) -> list[Step]:
     body = {"gfp": "GFP_NOWAIT|__GFP_NOWARN", "order": 0, "until": "null"}
-    machine.m.apply(calls.parse("alloc_pages", body, machine.m.model), 1)
+    machine.m.apply(parsing.parse("alloc_pages", body, machine.m.model), 1)
     return machine.call("alloc_pages", gfp="GFP_ATOMIC", order=1)
 
 

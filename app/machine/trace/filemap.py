@@ -45,7 +45,8 @@ class FilemapSteps(Area):
         """In an interrupt there is nobody who could sleep until the lock is free."""
         self.step(
             "folio_wait_bit_common",
-            f"{self.m.current.context} may not sleep until {folio:#x} is unlocked: it comes back without the lock",
+            f"{self.m.current.context} may not sleep until {folio:#x} is unlocked: it comes back without"
+            " the lock",
             verdict="bad",
             numbers={"pfn": folio, "holder": filemap.holder(self.m, folio)},
         )

@@ -25,7 +25,8 @@ class PcpSteps(Area):
             return
         self.step(
             "rmqueue_pcplist",
-            f"CPU {self.m.current.cpu}'s {MIGRATE_NAMES[migratetype]} list of order {order} gives its head, {pfn:#x}",
+            f"CPU {self.m.current.cpu}'s {MIGRATE_NAMES[migratetype]} list of order {order} gives its head,"
+            f" {pfn:#x}",
             zone,
             verdict="hit",
             numbers={"pfn": pfn, "order": order, "count": pcp.count, "free_factor": pcp.free_factor},

@@ -12,7 +12,8 @@ from pydantic_core import to_json
 from app.errors import BadArgument
 from app.machine import boot, bootparam, ruleset
 from app.machine.calls import Call
-from app.machine.entry import CALLERS
+from app.machine.entry import CALLS
+from app.machine.entry.declare import Other
 from app.machine.machine import Machine
 from app.machine.outcome import Outcome
 from app.sessions import LOCAL, Sessions, verifying
@@ -37,7 +38,9 @@ async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
 @pytest.fixture
 def corrected(monkeypatch: pytest.MonkeyPatch) -> None:
     """From now on rule set 2 is today's, in which `page_count` answers otherwise."""
-    first = CALLERS["page_count"]
+    spec = CALLS["page_count"]
+    assert isinstance(spec, Other)
+    first = spec.run
 
     def page_count(m: Machine, call: Call, outcome: Outcome) -> None:
         first(m, call, outcome)
@@ -45,7 +48,7 @@ def corrected(monkeypatch: pytest.MonkeyPatch) -> None:
             outcome.ret += CORRECTION
 
     monkeypatch.setattr(ruleset, "TODAY", 2)
-    monkeypatch.setitem(CALLERS, "page_count", page_count)
+    monkeypatch.setattr(spec, "run", page_count)
 
 
 async def begun(sessions: Sessions, machine: dict[str, Any] | None = None) -> str:

@@ -10,6 +10,7 @@ from starlette.testclient import TestClient
 
 from app.api import models
 from app.machine.entry import CALLS
+from tests.support.patience import PATIENCE
 from tests.support.served import problem
 
 pytest_plugins = ("tests.support.clients",)
@@ -243,14 +244,14 @@ def test_waiting_to_be_woken(client: TestClient, at: At) -> None:
     answers: list[dict[str, Any]] = []
 
     def wait() -> None:
-        answers.append(client.post(at("/lock_page?wait=20"), json={"pfn": pfn, "task": "bob"}).json())
+        answers.append(client.post(at("/lock_page?wait=30"), json={"pfn": pfn, "task": "bob"}).json())
 
     waiting = threading.Thread(target=wait)
     waiting.start()
     while client.get(at("")).json()["seq"] < 3:
         time.sleep(0.01)
     woke = client.post(at("/unlock_page"), json={"pfn": pfn, "task": "alice"}).json()
-    waiting.join(10)
+    waiting.join(PATIENCE)
     assert [(a["seq"], a["verdict"], a["woken_at"]) for a in answers] == [(3, "blocked", woke["seq"])]
     assert "woken_at" not in client.get(at("/events/3")).json()
 

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from app.machine.calltext import parse_line
 from app.machine.outcome import VERDICTS
 from tests.support.call_tables import tables
+from tests.support.patience import PATIENCE
 from tests.support.served import BASE, build, listening
 from tests.support.two_labs import TwoLabs, make
 
@@ -62,7 +63,7 @@ def address(world: TwoLabs) -> Iterator[str]:
 def test_the_script_of_a_student_works(world: TwoLabs, address: str) -> None:
     (script,) = fenced("python")
     command = [sys.executable, "-c", script, address, world.ids["code"]]
-    run = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    run = subprocess.run(command, capture_output=True, text=True, timeout=PATIENCE, check=False)
     assert re.fullmatch(r"prepared 2 0x[0-9a-f]{16}\n", run.stdout), run.stderr
 
 
@@ -76,7 +77,7 @@ def test_the_lines_of_an_instructor_work(world: TwoLabs, address: str, tmp_path:
         env=place,
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
     assert '"title":"Buddies"' in run.stdout, run.stderr

@@ -44,7 +44,7 @@ def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Served]:
     with listening(build(folder, lab=True, **UNLIMITED, **limits)) as address:
         teacher = by_token(world.tokens["instructor"])
         lab = f"{address}{BASE}/labs/{world.ids['lab']}"
-        assert httpx2.patch(lab, json={"expected": 100_000}, headers=teacher, timeout=30).status_code == 200
+        assert httpx2.patch(lab, json={"expected": 100_000}, headers=teacher).status_code == 200
         yield Served(address, world.tokens["other"], world)
 
 
@@ -59,7 +59,7 @@ def ids(served: Served) -> dict[str, str]:
 
     def sent(path: str, body: Any = None, token: str | None = served.token) -> Any:
         url = f"{served.address}{BASE}{path}"
-        answer = httpx2.post(url, json=body, headers=by_token(token), timeout=30)
+        answer = httpx2.post(url, json=body, headers=by_token(token))
         assert answer.status_code == 201, answer.text
         return answer.json()
 
@@ -98,7 +98,7 @@ def try_to_break(
                 # One that is wrong on purpose stays so.
                 if name in ids and FITS[name].fullmatch(str(value)) and len(str(value)) % 4:
                     case.path_parameters[name] = ids[name]
-        answer = case.call(timeout=30, headers=by_token(token()))
+        answer = case.call(headers=by_token(token()))
         case.validate_response(answer, excluded_checks=[positive_data_acceptance])
 
     send()
@@ -112,7 +112,7 @@ def token_for(served: Served, path: str) -> Callable[[], str]:
 
     def joined() -> str:
         body = {"code": lab, "nickname": "Kim"}
-        answer = httpx2.post(f"{served.address}{BASE}/join", json=body, timeout=30)
+        answer = httpx2.post(f"{served.address}{BASE}/join", json=body)
         return str(answer.json()["token"])
 
     return joined

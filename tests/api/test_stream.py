@@ -13,6 +13,7 @@ import httpx2
 import pytest
 from fastapi import FastAPI
 
+from tests.support.patience import PATIENCE
 from tests.support.served import BASE, build, listening, problem, protected
 from tests.support.streams import Event, events, silent, stream
 
@@ -34,25 +35,23 @@ def session(address: str) -> str:
 
 
 def create(address: str, profile: str = "tiny-16m") -> str:
-    made = httpx2.post(f"{address}{BASE}/sessions", json={"machine": {"profile": profile}}, timeout=20)
+    made = httpx2.post(f"{address}{BASE}/sessions", json={"machine": {"profile": profile}})
     return f"{address}{BASE}/sessions/{made.json()['id']}"
 
 
 def call(session: str, name: str = "alloc_page", **body: Any) -> httpx2.Response:
-    answer = httpx2.post(f"{session}/{name}", json=body or {"gfp": "GFP_KERNEL"}, timeout=20)
+    answer = httpx2.post(f"{session}/{name}", json=body or {"gfp": "GFP_KERNEL"})
     assert answer.status_code == 201, answer.text
     return answer
 
 
 def journal(session: str, after: int = 0) -> list[Event]:
-    answer = httpx2.get(
-        f"{session}/events?after={after}", headers={"Accept": "application/x-ndjson"}, timeout=20
-    )
+    answer = httpx2.get(f"{session}/events?after={after}", headers={"Accept": "application/x-ndjson"})
     return [Event(seq, line) for seq, line in enumerate(answer.content.splitlines(), after + 1)]
 
 
 def until(condition: Any) -> None:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + PATIENCE
     while not condition():
         assert time.monotonic() < deadline
         time.sleep(0.01)
@@ -125,11 +124,11 @@ def test_as_many_as_are_given(session: str, application: FastAPI) -> None:
         def follow() -> None:
             with stream(session):
                 opened.release()
-                enough.wait(20)
+                enough.wait(PATIENCE)
 
         open_ = [pool.submit(follow) for _ in range(60)]
         for _ in open_:
-            assert opened.acquire(timeout=20)
+            assert opened.acquire(timeout=PATIENCE)
         refused = httpx2.get(f"{session}/events/stream")
         assert "60 event streams" in problem(refused, 429)["detail"]
         assert int(refused.headers["retry-after"]) > 0
@@ -168,7 +167,7 @@ def test_a_slow_reader_is_told_and_costs_little(tmp_path: Path) -> None:
 def slow_reader(application: FastAPI, session: str) -> None:
     """Rows of 20 KB, until neither the kernel nor the server takes more of them for one who does not read."""
     fragmented = "fill = alloc_pages(GFP_KERNEL, 0) * 3000\n__free_pages(fill[::2], 0)\n"
-    httpx2.post(f"{session}/calls", content=fragmented, headers=TEXT, timeout=20).raise_for_status()
+    httpx2.post(f"{session}/calls", content=fragmented, headers=TEXT).raise_for_status()
     again = "rest = alloc_pages(GFP_KERNEL, 0) * 1400\n__free_pages(rest, 0)\n" * 25
     with silent(session) as connection, stream(session) as quick:
         feed = application.state.sessions._feed
@@ -177,7 +176,7 @@ def slow_reader(application: FastAPI, session: str) -> None:
         slow = min(channel.readers, key=lambda reader: reader.at)
         sent = 0
         while channel.head - slow.at <= feed.behind:
-            httpx2.post(f"{session}/calls", content=again, headers=TEXT, timeout=20).raise_for_status()
+            httpx2.post(f"{session}/calls", content=again, headers=TEXT).raise_for_status()
             sent += sum(len(event.data) for event in quick.take(50))
             slow = min(channel.readers, key=lambda reader: reader.at)
             held = sum(len(chunk.data) for chunk in channel.chunks.values())
@@ -201,7 +200,7 @@ def slow_reader(application: FastAPI, session: str) -> None:
 
 def states(session: str) -> bytes:
     """The dominant state of each frame."""
-    found = httpx2.get(f"{session}/zonemap?start=0&shift=0&cells=8192", timeout=20).json()
+    found = httpx2.get(f"{session}/zonemap?start=0&shift=0&cells=8192").json()
     names = [name.encode() for name in found["states"]]
     return b" ".join(names[cell] for cell in base64.b64decode(found["cells"]))
 
@@ -223,7 +222,7 @@ def test_a_follower_knows_the_map(session: str) -> None:
         if number % 9 == 8:
             lines.append(f"kfree(k{number - number % 3 - 3})")
     with stream(session) as following:
-        answer = httpx2.post(f"{session}/calls", content="\n".join(lines), headers=TEXT, timeout=60)
+        answer = httpx2.post(f"{session}/calls", content="\n".join(lines), headers=TEXT)
         assert answer.status_code == 201, answer.text
         for event in following.take(len(lines)):
             changed = event.outcome["changed"]
@@ -252,5 +251,5 @@ def test_the_end_of_the_server_ends_the_stream(tmp_path: Path) -> None:
                     return list(following)
 
             following = pool.submit(follow)
-            assert opened.wait(20)
-        assert following.result(timeout=20) == []
+            assert opened.wait(PATIENCE)
+        assert following.result(timeout=PATIENCE) == []

@@ -9,8 +9,8 @@ from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from app.sessions.access import HELD, LOCKED
 from tests.support.axe import violations
-from tests.support.browser import PATIENCE
 from tests.support.browsers import PASSWORD, invitation
+from tests.support.patience import PATIENCE_MS
 from tests.support.served import build, listening
 
 SIZES = {"wide": (1440, 900), "middle": (1024, 768), "phone": (390, 844)}
@@ -58,7 +58,7 @@ class Room:
         context = self.browser.new_context(reduced_motion="reduce", **how)
         self.contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(PATIENCE_MS)
         return page
 
     def machine(self, kind: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
-from tests.support.browser import PATIENCE
+from tests.support.patience import PATIENCE_MS
 from tests.support.pseudo import bracketed, known
 from tests.support.served import build, listening
 
@@ -22,7 +22,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 def german(browser: Browser) -> Iterator[Page]:
     """A page of somebody who reads German, on which nothing may be complained of."""
     context = browser.new_context(locale="de-AT")
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(PATIENCE_MS)
     page = context.new_page()
     said: list[str] = []
     page.on(

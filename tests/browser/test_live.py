@@ -9,7 +9,7 @@ import pytest
 from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from tests.support.browser import PATIENCE
+from tests.support.patience import PATIENCE_MS
 from tests.support.served import build, listening
 
 
@@ -27,7 +27,7 @@ def address(application: FastAPI) -> Iterator[str]:
 @pytest.fixture
 def context(browser: Browser) -> Iterator[BrowserContext]:
     context = browser.new_context()
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(PATIENCE_MS)
     yield context
     context.close()
 
@@ -55,16 +55,14 @@ def open_page(context: BrowserContext, said: list[str]) -> Callable[[str], Page]
 def create(address: str, **machine: object) -> str:
     """A machine's path."""
     described = {"profile": "tiny-16m", "lecture": True, **machine}
-    made = httpx2.post(
-        f"{address}/api/v1/sessions", json={"name": "shared", "machine": described}, timeout=20
-    )
+    made = httpx2.post(f"{address}/api/v1/sessions", json={"name": "shared", "machine": described})
     return f"/sessions/{made.json()['id']}"
 
 
 def call(address: str, machine: str, lines: str) -> None:
     """As somebody else would, with curl."""
     answer = httpx2.post(
-        f"{address}/api/v1{machine}/calls", content=lines, headers={"Content-Type": "text/plain"}, timeout=20
+        f"{address}/api/v1{machine}/calls", content=lines, headers={"Content-Type": "text/plain"}
     )
     assert answer.status_code == 201, answer.text
 

@@ -72,7 +72,7 @@ def whole(page: Page) -> int:
 
 def zonemap(address: str, machine: str, zone: str, start: int, shift: int, **more: Any) -> dict[str, Any]:
     window = {"zone": zone, "node": 0, "start": start, "shift": shift, "cells": 1, **more}
-    found: dict[str, Any] = httpx2.get(f"{address}/api/v1{machine}/zonemap", params=window, timeout=20).json()
+    found: dict[str, Any] = httpx2.get(f"{address}/api/v1{machine}/zonemap", params=window).json()
     return found
 
 

@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.support.axe import violations
-from tests.support.browser import PATIENCE
 from tests.support.browsers import PASSWORD, invitation
+from tests.support.patience import PATIENCE_MS
 from tests.support.served import build, listening
 
 SIZES = ((1440, 900), (1024, 768), (390, 844))
@@ -40,7 +40,7 @@ class FullLab:
         context = self.browser.new_context(reduced_motion="reduce", **how)
         self.contexts.append(context)
         page = context.new_page()
-        page.set_default_timeout(PATIENCE)
+        page.set_default_timeout(PATIENCE_MS)
         return page
 
     def join(self, nickname: str, **how: Any) -> Page:
@@ -75,10 +75,10 @@ def test_the_page_goes_on_by_itself(full: FullLab) -> None:
     full.teacher.get_by_label("Kim").check()
     full.teacher.get_by_role("button", name="Admit the chosen").click()
     expect(kim.get_by_role("heading", name="Week 4")).to_be_visible()
-    expect(kim.get_by_text("There is no machine here yet")).to_be_visible(timeout=PATIENCE)
+    expect(kim.get_by_text("There is no machine here yet")).to_be_visible(timeout=PATIENCE_MS)
     expect(bo.locator("#waiting")).to_be_visible()
     full.teacher.get_by_role("button", name="Turn all away").click()
-    expect(bo.get_by_role("heading", name="Join a lab")).to_be_visible(timeout=PATIENCE)
+    expect(bo.get_by_role("heading", name="Join a lab")).to_be_visible(timeout=PATIENCE_MS)
 
 
 def test_the_wall_hears_who_comes(full: FullLab) -> None:
@@ -86,7 +86,7 @@ def test_the_wall_hears_who_comes(full: FullLab) -> None:
     expect(full.teacher.locator("#wall-waiting")).to_be_hidden()
     full.join(HOSTILE)
     said = full.teacher.locator("#wall-waiting")
-    expect(said).to_have_text(f"1 waits: {HOSTILE}", timeout=PATIENCE)
+    expect(said).to_have_text(f"1 waits: {HOSTILE}", timeout=PATIENCE_MS)
 
 
 def test_without_script(full: FullLab) -> None:

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.support.axe import serious
-from tests.support.browser import PATIENCE
+from tests.support.patience import PATIENCE_MS
 from tests.support.served import build, listening
 from tests.support.walls import Hall, hall
 
@@ -36,7 +36,7 @@ def enter(browser: Browser, class_: tuple[str, Hall]) -> Iterator[Enter]:
     def open_(token: str, path: str, **how: object) -> Page:
         context = browser.new_context(**how)  # type: ignore[arg-type]
         contexts.append(context)
-        context.set_default_timeout(PATIENCE)
+        context.set_default_timeout(PATIENCE_MS)
         context.add_cookies([{"name": "kmemlab", "value": token, "url": address}])
         page = context.new_page()
         page.on("console", lambda m: said.append(m.text) if m.type in {"error", "warning"} else None)
@@ -49,7 +49,6 @@ def enter(browser: Browser, class_: tuple[str, Hall]) -> Iterator[Enter]:
     httpx2.delete(
         f"{address}/api/v1/labs/{class_[1].lab}/presenting",
         headers={"Authorization": f"Bearer {class_[1].token}"},
-        timeout=20,
     )
     yield open_
     for context in contexts:
@@ -64,7 +63,6 @@ def call(class_: tuple[str, Hall], number: int, line: str) -> None:
         f"{address}/api/v1/sessions/{made.machines[number - 1]}/calls",
         content=line,
         headers={"Content-Type": "text/plain", "Authorization": f"Bearer {made.tokens[number - 1]}"},
-        timeout=20,
     )
     assert answer.status_code == 201, answer.text
 
@@ -254,7 +252,6 @@ def test_an_explanation_is_followed_step_by_step(class_: tuple[str, Hall], enter
         f"{address}/api/v1{shared}/calls",
         content="alloc_pages(GFP_KERNEL, 3)",
         headers={"Content-Type": "text/plain", "Authorization": f"Bearer {made.token}"},
-        timeout=20,
     )
     seq = made_call.json()["outcomes"][0]["seq"]
     teacher = enter(made.token, shared)
@@ -344,7 +341,7 @@ def test_freezing_and_checkpoints_are_heard_on_members_pages(class_: tuple[str, 
     other.add_init_script("delete window.SharedWorker")
     other.reload()
     other.wait_for_selector("html[data-ready]", state="attached")
-    with httpx2.Client(headers={"Authorization": f"Bearer {made.token}"}, timeout=20) as client:
+    with httpx2.Client(headers={"Authorization": f"Bearer {made.token}"}) as client:
         wall = f"{address}/labs/{made.lab}/wall/freeze"
         assert client.post(wall, data={"frozen": "on"}).status_code == 303
         for page in (member, other):
@@ -386,7 +383,7 @@ def test_a_lab_and_its_machines_share_four_streams(
         pages.append(page)
     for page in pages[-3:]:
         expect(page.locator("#live")).to_have_text("live")
-    with httpx2.Client(headers={"Authorization": f"Bearer {made.token}"}, timeout=20) as client:
+    with httpx2.Client(headers={"Authorization": f"Bearer {made.token}"}) as client:
         client.post(f"{address}/labs/{made.lab}/wall/freeze", data={"frozen": "on"})
         for page in pages:
             expect(page.locator("#stage-said")).to_have_text("The lab is frozen: calls are stopped for now")

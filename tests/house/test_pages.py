@@ -15,6 +15,7 @@ import pytest
 from app import fidelity
 from tests.bench import figures
 from tests.support.pages import PAGES, PLACE, ROOT, anchors, fenced, links, prose
+from tests.support.patience import PATIENCE
 from tests.support.served import build, listening
 
 CURL = shutil.which("curl")
@@ -78,7 +79,9 @@ def address(tmp_path: Path) -> Iterator[str]:
 
 
 def run(command: list[str], folder: Path) -> str:
-    done = subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=100, check=False)
+    done = subprocess.run(
+        command, cwd=folder, capture_output=True, text=True, timeout=2 * PATIENCE, check=False
+    )
     assert done.returncode == 0, done.stdout + done.stderr
     return done.stdout
 

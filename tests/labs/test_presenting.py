@@ -306,7 +306,7 @@ def class_(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Hall
 
 def as_(token: str | None) -> httpx2.Client:
     headers = {} if token is None else {"Authorization": f"Bearer {token}"}
-    return httpx2.Client(headers=headers, timeout=20)
+    return httpx2.Client(headers=headers)
 
 
 def test_the_api_of_presenting(class_: tuple[str, Hall]) -> None:
@@ -350,5 +350,5 @@ def test_the_stream_of_a_lab(class_: tuple[str, Hall]) -> None:
             while next(lines) != "event: view":
                 pass
             assert json.loads(next(lines).removeprefix("data: ")) == {"view": view}
-            assert time.monotonic() - begun < 0.5 + 0.5  # a busy machine may be late
+            assert time.monotonic() - begun < 0.5 + 2.5  # a busy machine may be late
         assert teacher.delete(f"{lab}/presenting").status_code == 204

@@ -13,6 +13,7 @@ from app.sessions import BatchItem, Conflict, Forbidden, LimitReached, NotFound,
 from app.store import sessions as session_rows
 from tests.support.classroom import PASSWORD, Class, a_class, labs_of, reached
 from tests.support.factories import TINY, alloc, free, raw
+from tests.support.patience import PATIENCE
 
 ALLOC = {"gfp": "GFP_KERNEL"}
 
@@ -115,12 +116,12 @@ async def test_who_hangs_is_let_go_by_oneself_or_by_the_instructor(tmp_path: Pat
         pfn = (await room.call(kim, sid, "alloc_page", **ALLOC))["page"]["pfn"]
         await room.call(kim, sid, "lock_page", pfn=pfn)
         waiting = asyncio.create_task(
-            room.sessions.apply(lee.principal, sid, "lock_page", {"pfn": pfn}, wait=20)
+            room.sessions.apply(lee.principal, sid, "lock_page", {"pfn": pfn}, wait=2 * PATIENCE)
         )
         await room.call(lim, sid, "lock_page", pfn=pfn)
         await reached(room.sessions, lee, sid, 4)
         await room.call(lee, sid, "kill_task")  # of oneself, without saying so
-        await asyncio.wait_for(waiting, 5)
+        await asyncio.wait_for(waiting, PATIENCE)
         await room.call(room.instructor, sid, "kill_task", task="m3")
         assert (await room.call(lim, sid, "alloc_page", **ALLOC))["verdict"] == "ok"
 
@@ -132,7 +133,9 @@ async def test_sixty_sleep_in_lock_page_and_each_is_woken_in_turn(tmp_path: Path
         pfn = (await room.call(room.instructor, sid, "alloc_page", **ALLOC))["page"]["pfn"]
         await room.call(room.instructor, sid, "lock_page", pfn=pfn)
         asleep = [
-            asyncio.create_task(room.sessions.apply(one.principal, sid, "lock_page", {"pfn": pfn}, wait=30))
+            asyncio.create_task(
+                room.sessions.apply(one.principal, sid, "lock_page", {"pfn": pfn}, wait=2 * PATIENCE)
+            )
             for one in class_
         ]
         await reached(room.sessions, room.instructor, sid, 62)
@@ -142,7 +145,7 @@ async def test_sixty_sleep_in_lock_page_and_each_is_woken_in_turn(tmp_path: Path
             woken = (await room.call(holder, sid, "unlock_page", pfn=pfn))["woken"]
             assert woken == [order[place]]
             holder = next(one for one in class_ if one.principal.by == woken[0])
-        answers = await asyncio.wait_for(asyncio.gather(*asleep), 10)
+        answers = await asyncio.wait_for(asyncio.gather(*asleep), PATIENCE)
         assert all(answer.outcome["woken_at"] for answer in answers)
 
 

@@ -17,6 +17,7 @@ from app.machine import boot, parsing
 from app.sessions import Forbidden, NotFound, Sessions
 from app.store import journal
 from tests.support.factories import settings_for
+from tests.support.patience import PATIENCE
 from tests.support.served import build, listening
 from tests.support.walls import Hall, filled, hall, items, opened
 
@@ -306,7 +307,7 @@ def class_(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[str, Hall
 
 
 def instructor(made: Hall) -> httpx2.Client:
-    return httpx2.Client(headers={"Authorization": f"Bearer {made.token}"}, timeout=20)
+    return httpx2.Client(headers={"Authorization": f"Bearer {made.token}"})
 
 
 def test_the_api_of_the_wall(class_: tuple[str, Hall]) -> None:
@@ -317,7 +318,7 @@ def test_the_api_of_the_wall(class_: tuple[str, Hall]) -> None:
         assert whole["all"]
         assert len(whole["tiles"]) == whole["members"] == 24
         assert whole["states"][3] == "unmovable"
-        deadline = time.monotonic() + 20
+        deadline = time.monotonic() + PATIENCE
         while any("map" not in tile for tile in whole["tiles"] if "session" in tile):
             assert time.monotonic() < deadline
             time.sleep(0.2)

@@ -13,6 +13,7 @@ import pytest
 from app import __version__
 from app.__main__ import in_its_mode, is_loopback
 from app.settings import Settings
+from tests.support.patience import PATIENCE, SOON
 from tests.support.served_process import Served, kmemlab, served
 
 
@@ -56,10 +57,10 @@ def test_the_first_instructors_link_is_printed_while_there_is_none(tmp_path: Pat
         assert newest is not None
         form = {"name": "Kim", "password": "correct horse battery"}
         for link, status in ((links[0], 404), (links[1], 404), (newest[0], 303), (newest[0], 404)):
-            assert httpx2.post(f"{server.address}{link}", data=form, timeout=30).status_code == status
+            assert httpx2.post(f"{server.address}{link}", data=form).status_code == status
     with served(tmp_path, "--lab") as server:
         server.process.terminate()
-        assert server.process.communicate(timeout=30)[0] == ""  # nothing else was said
+        assert server.process.communicate(timeout=PATIENCE)[0] == ""  # nothing else was said
 
 
 @pytest.mark.parametrize(
@@ -110,12 +111,12 @@ def test_serve_says_where_and_ends_soon(tmp_path: Path) -> None:
         base = process.base + session
         made = httpx2.post(f"{base}/alloc_page", json={"gfp": "GFP_KERNEL"}).json()
         httpx2.post(f"{base}/lock_page", json={"pfn": made["page"]["pfn"]})
-        # A request that would wait for twenty seconds does not hold up the end.
+        # A request that would wait for half a minute does not hold up the end.
         waits: list[Any] = []
 
         def wait() -> None:
             body = {"pfn": made["page"]["pfn"], "task": "t"}
-            waits.append(httpx2.post(f"{base}/lock_page?wait=20", json=body, timeout=30))
+            waits.append(httpx2.post(f"{base}/lock_page?wait=30", json=body))
 
         waiting = threading.Thread(target=wait)
         waiting.start()
@@ -123,7 +124,7 @@ def test_serve_says_where_and_ends_soon(tmp_path: Path) -> None:
             time.sleep(0.01)
         began = time.monotonic()
         errors = process.end()
-        assert time.monotonic() - began < 5
+        assert time.monotonic() - began < SOON
         waiting.join()
         assert errors == ""
         assert process.process.returncode == -signal.SIGTERM

@@ -15,7 +15,7 @@ from app.sending import Answers
 from app.settings import Settings
 from tests.support.classroom import first_instructor, labs_of
 from tests.support.factories import settings_for
-from tests.support.raw import PATIENCE, Raw
+from tests.support.raw import Raw
 from tests.support.served_process import Served, served
 
 
@@ -91,7 +91,7 @@ def test_a_stranger_only_pushes_out_their_own_connections(server: Served, bearer
 def test_a_stranger_sends_little(server: Served, path: str) -> None:
     for more in ({"content": b"x" * 17_000}, {"content": iter([b"x" * 9000] * 2)}):
         kind = "application/json" if path.startswith("/api") else "application/x-www-form-urlencoded"
-        answer = httpx2.post(server.address + path, headers={"content-type": kind}, timeout=PATIENCE, **more)  # type: ignore[arg-type]
+        answer = httpx2.post(server.address + path, headers={"content-type": kind}, **more)  # type: ignore[arg-type]
         assert answer.status_code == 413, answer.text
 
 

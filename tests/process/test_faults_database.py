@@ -20,7 +20,7 @@ pytestmark = pytest.mark.timeout(600)
 
 HOLD = """
 import sqlite3, sys, time
-db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)
+db = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=60)
 db.execute("BEGIN IMMEDIATE")
 print("held", flush=True)
 time.sleep(float(sys.argv[2]))
@@ -53,7 +53,7 @@ def test_another_process_holds_the_lock(patience: float, seconds: float, tmp_pat
             assert patience <= answer.elapsed.total_seconds() < patience + 1
             assert readiness(server) == 503
             for page in ("", "/zones", "/events", "/dump"):
-                read = httpx2.get(f"{server.base}{session}{page}", timeout=30)
+                read = httpx2.get(f"{server.base}{session}{page}")
                 assert read.status_code == 200
                 assert read.elapsed.total_seconds() < 2
             holder.communicate()
@@ -134,7 +134,7 @@ def test_a_damaged_page_in_the_middle(tmp_path: Path) -> None:
         sessions = [server.create() for _ in range(3)]
         for session in sessions:
             calls = {"calls": [{"call": "alloc_pages", "order": 0, **PAGE}] * 300}
-            assert httpx2.post(f"{server.base}{session}/calls", json=calls, timeout=60).status_code == 201
+            assert httpx2.post(f"{server.base}{session}/calls", json=calls).status_code == 201
         server.end()
     file = tmp_path / "kmemlab.db"
     sid = sessions[1].rpartition("/")[2]
@@ -229,10 +229,8 @@ def two_servers(folder: Path, rounds: int) -> None:
         for writers in lost:
             for sid, seq in writers.answered.items():
                 assert httpx2.get(f"{steady.base}/sessions/{sid}").json()["seq"] >= seq
-        dumps = [httpx2.get(f"{steady.base}{session}/dump", timeout=60).json() for session in sessions]
+        dumps = [httpx2.get(f"{steady.base}{session}/dump").json() for session in sessions]
         steady.end()
     dense(folder / "kmemlab.db", **kept.answered)
     with served(folder) as server:
-        assert [
-            httpx2.get(f"{server.base}{session}/dump", timeout=60).json() for session in sessions
-        ] == dumps
+        assert [httpx2.get(f"{server.base}{session}/dump").json() for session in sessions] == dumps

@@ -28,7 +28,7 @@ LARGE = {"calls": [{"call": "alloc_pages", "gfp": "GFP_KERNEL", "order": 0}] * 1
 def fill(server: Served, session: str) -> httpx2.Response:
     """Calls until there is no room; the answer that says so."""
     for _ in range(200):
-        answer = httpx2.post(f"{server.base}{session}/calls", json=LARGE, timeout=60)
+        answer = httpx2.post(f"{server.base}{session}/calls", json=LARGE)
         if answer.status_code != 201:
             return answer
     raise AssertionError("the disk is not small")
@@ -50,16 +50,16 @@ def test_a_full_file_system(tmp_path: Path) -> None:
         # What is there can be read, and what cannot be kept is not done.
         bases = [server.base + session for session in sessions]
         heads = [httpx2.get(base).json()["seq"] for base in bases]
-        before = httpx2.get(f"{bases[0]}/dump", timeout=60).json()
+        before = httpx2.get(f"{bases[0]}/dump").json()
         assert refused(fill(server, sessions[0]), 507)
-        assert httpx2.get(f"{bases[0]}/dump", timeout=60).json() == before
+        assert httpx2.get(f"{bases[0]}/dump").json() == before
         assert [httpx2.get(base).json()["seq"] for base in bases] == heads
         assert httpx2.get(f"{server.address}/").status_code == 200
         assert httpx2.get(f"{server.address}/healthz").status_code == 200
         # Room again: the same process goes on where it was.
         ballast.unlink()
         assert alloc(server, sessions[0]).json()["seq"] == heads[0] + 1
-        assert httpx2.post(f"{bases[1]}/calls", json=LARGE, timeout=60).status_code == 201
+        assert httpx2.post(f"{bases[1]}/calls", json=LARGE).status_code == 201
         assert readiness(server) == 200
         server.end()
         dense(folder / "kmemlab.db", **{sessions[0].rpartition("/")[2]: heads[0] + 1})
@@ -78,7 +78,7 @@ def test_a_disk_without_one_free_byte(tmp_path: Path) -> None:
         eventually(lambda: 507 in writers.statuses)
         assert eventually(lambda: readiness(server) == 503)
         for page in ("", "/zones", "/events", "/dump"):
-            assert httpx2.get(f"{server.base}{session}{page}", timeout=30).status_code == 200
+            assert httpx2.get(f"{server.base}{session}{page}").status_code == 200
         ballast.unlink()
         assert eventually(lambda: readiness(server) == 200)
         assert eventually(lambda: alloc(server, session).status_code == 201)

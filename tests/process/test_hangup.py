@@ -17,9 +17,8 @@ from app.machine import show
 from app.machine.machine import Machine
 from app.sessions.hangup import listen, unless_hung_up
 from app.sessions.turns import Dropped, go_on
+from tests.support.patience import PATIENCE
 from tests.support.served import BASE, build, listening
-
-PATIENCE = 20.0
 
 
 async def test_work_is_cancelled_when_the_client_goes() -> None:
@@ -111,7 +110,7 @@ def test_one_person_has_only_so_many_slow_requests(tmp_path: Path, monkeypatch: 
         return {}
 
     monkeypatch.setattr(show, "zones", held)
-    with listening(app) as base, httpx2.Client(base_url=base, timeout=PATIENCE) as client:
+    with listening(app) as base, httpx2.Client(base_url=base) as client:
         sid = client.post(f"{BASE}/sessions", json={"machine": {"profile": "tiny-16m"}}).json()["id"]
         path = f"{BASE}/sessions/{sid}/zones?at=0"
         where = urlsplit(base)

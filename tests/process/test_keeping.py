@@ -130,7 +130,7 @@ def test_a_backup_under_load(tmp_path: Path) -> None:
 
 
 def write(process: Served, sid: str, stop: threading.Event, made: list[int]) -> None:
-    with httpx2.Client(timeout=30) as client:
+    with httpx2.Client() as client:
         for number in itertools.count():
             if stop.is_set():
                 return

@@ -10,6 +10,7 @@ from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
 
 from app.store import Store, StoreUnusable, schema, tables
+from tests.support.patience import PATIENCE
 
 COLUMNS = {
     table: [column.name for column in tables.metadata.tables[table].columns]
@@ -194,7 +195,7 @@ def test_processes_that_start_at_once(revision: str | None, tmp_path: Path) -> N
     processes = [
         subprocess.Popen([sys.executable, "-c", script], stderr=subprocess.PIPE, text=True) for _ in range(4)
     ]
-    errors = [process.communicate(timeout=60)[1] for process in processes]
+    errors = [process.communicate(timeout=PATIENCE)[1] for process in processes]
     assert [process.returncode for process in processes] == [0] * 4, errors
     assert [file.name for file in tmp_path.iterdir()] == ["k.db"]
 

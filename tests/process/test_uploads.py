@@ -16,6 +16,7 @@ from app.sessions.errors import TooMany
 from app.store import Store
 from tests.support.exported import exported, filled
 from tests.support.factories import settings_for
+from tests.support.patience import PATIENCE
 from tests.support.served import BASE, build, client_of, listening
 
 IDLE, WHOLE = 0.6, 2.0
@@ -56,7 +57,7 @@ class Upload:
 
     def __init__(self, server: str, face: str, length: int) -> None:
         host, port = server.removeprefix("http://").split(":")
-        self.connection = socket.create_connection((host, int(port)), timeout=30)
+        self.connection = socket.create_connection((host, int(port)), timeout=PATIENCE)
         path, kind, _ = FACES[face]
         self.send(
             f"POST {path} HTTP/1.1\r\nHost: {host}:{port}\r\nContent-Type: {kind}\r\n"

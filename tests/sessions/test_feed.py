@@ -15,6 +15,7 @@ from app.sessions import LOCAL, Reader, Sessions, TooMany, feed
 from app.sessions.errors import Busy, NotFound
 from app.sessions.feed import QUIET, Channel
 from tests.support.factories import TINY, alloc, raw, serving, settings_for
+from tests.support.patience import PATIENCE
 
 EVENT = re.compile(rb"(?:event: (?P<name>\w+)\n)?id: (?P<id>\d+)\ndata: (?P<data>[^\n]*)\n\n")
 
@@ -40,7 +41,7 @@ async def take(reader: Reader, count: int) -> list[tuple[int, bytes]]:
     """So many rows, which must be rows."""
     found: list[tuple[int, bytes]] = []
     while len(found) < count:
-        part = await asyncio.wait_for(reader.next(), 10)
+        part = await asyncio.wait_for(reader.next(), PATIENCE)
         assert part is not None
         assert EVENT.sub(b"", part) == b""
         for event in EVENT.finditer(part):
@@ -252,7 +253,7 @@ async def test_resuming_under_load(sessions: Sessions) -> None:
         while len(rows) < total:
             async with following(sessions, sid, rows[-1][0] if rows else 0) as reader:
                 for _ in range(draw.randrange(1, 6)):
-                    part = await asyncio.wait_for(reader.next(), 10)
+                    part = await asyncio.wait_for(reader.next(), PATIENCE)
                     assert part is not None
                     rows += [(int(event["id"]), event["data"]) for event in EVENT.finditer(part)]
                     if len(rows) >= total:
@@ -268,7 +269,7 @@ async def test_resuming_under_load(sessions: Sessions) -> None:
     await asyncio.gather(calls(), calls())
     rows = await journal(sessions, sid)
     for reader in readers:
-        found = await asyncio.wait_for(reader, 20)
+        found = await asyncio.wait_for(reader, PATIENCE)
         assert found == rows[: len(found)]
 
 
@@ -291,7 +292,7 @@ async def test_the_end_of_a_session_ends_its_streams(sessions: Sessions) -> None
     sid = await create(sessions)
     async with following(sessions, sid) as reader:
         await sessions.delete(LOCAL, sid)
-        assert await asyncio.wait_for(reader.next(), 5) is None
+        assert await asyncio.wait_for(reader.next(), PATIENCE) is None
     with pytest.raises(NotFound):
         await sessions.follow(LOCAL, sid)
 
@@ -302,7 +303,7 @@ async def test_the_end_of_the_server_ends_all_streams(sessions: Sessions) -> Non
         waiting = asyncio.create_task(reader.next())
         await asyncio.sleep(0)
         sessions.release()
-        assert await asyncio.wait_for(waiting, 5) is None
+        assert await asyncio.wait_for(waiting, PATIENCE) is None
         with pytest.raises(Busy):
             await sessions.follow(LOCAL, sid)
 

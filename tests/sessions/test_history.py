@@ -35,6 +35,7 @@ from app.sessions import (
 from app.settings import Settings
 from app.store import journal
 from tests.support.factories import TINY, alloc, raw, seqs, serving, settings_for
+from tests.support.patience import PATIENCE
 
 Dump = dict[str, Any]
 Dumps = dict[int, Dump]
@@ -196,7 +197,7 @@ async def test_others_are_not_held_up(sessions: Sessions, sid: str, monkeypatch:
 
     def slow(*args: Any) -> Any:
         loop.call_soon_threadsafe(told.set)
-        assert go_on.wait(10)
+        assert go_on.wait(PATIENCE)
         return sound(*args)
 
     sound = lineage.rows
@@ -217,7 +218,9 @@ async def test_who_waits_for_a_task_that_never_slept(sessions: Sessions) -> None
     await sessions.apply(LOCAL, sid, "lock_page", {"page": "$p"})
 
     async def wait() -> Any:
-        return (await sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "w"}, wait=30)).outcome
+        return (
+            await sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "w"}, wait=2 * PATIENCE)
+        ).outcome
 
     waiting = asyncio.create_task(wait())
     await reached(sessions, sid, 3)
@@ -226,7 +229,7 @@ async def test_who_waits_for_a_task_that_never_slept(sessions: Sessions) -> None
     await asyncio.sleep(0)
     assert not waiting.done()  # there it sleeps
     await sessions.rewind(LOCAL, sid, 2)
-    assert (await asyncio.wait_for(waiting, 5))["woken_at"] is None
+    assert (await asyncio.wait_for(waiting, PATIENCE))["woken_at"] is None
     await sessions.rewind(LOCAL, sid, 3)
     with pytest.raises(TaskBlocked):
         await one(sessions, sid, task="w")
@@ -279,11 +282,11 @@ async def test_who_waits_hears_of_a_rewind_in_another_process(settings: Settings
         await here.batch(LOCAL, sid, [alloc(0, "p")])
         await here.apply(LOCAL, sid, "lock_page", {"page": "$p"})
         waiting = asyncio.create_task(
-            here.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "w"}, wait=30)
+            here.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "w"}, wait=2 * PATIENCE)
         )
         await reached(there, sid, 3)
         await there.rewind(LOCAL, sid, 1)
-        assert (await asyncio.wait_for(waiting, 10)).outcome["woken_at"] is None
+        assert (await asyncio.wait_for(waiting, PATIENCE)).outcome["woken_at"] is None
 
 
 # -- forks ---------------------------------------------------------------------------------------------------

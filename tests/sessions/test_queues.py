@@ -18,8 +18,7 @@ from app.settings import Settings
 from app.store import Connection, states
 from tests.support.classroom import a_class
 from tests.support.factories import TINY, alloc, serving, settings_for
-
-PATIENCE = 20.0
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture

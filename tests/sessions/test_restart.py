@@ -18,6 +18,7 @@ from app.sessions import LOCAL, BatchItem, Conflict, Sessions, keeper
 from app.sessions import snapshots as rule
 from app.settings import Settings
 from tests.support.factories import TINY, alloc, free, raw, seqs, serving, settings_for
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
@@ -127,7 +128,7 @@ async def test_another_process_replays_to_an_equal_dump(settings: Settings) -> N
             env={**os.environ, "PYTHONHASHSEED": seed},
             capture_output=True,
             check=True,
-            timeout=60,
+            timeout=PATIENCE,
         )
         document = json.loads(found.stdout)
         assert document == before

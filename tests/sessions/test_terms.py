@@ -19,6 +19,7 @@ from app.sessions.terms import sweep
 from app.settings import Settings
 from app.store import Store, journal
 from tests.support.factories import TINY, alloc, raw, seqs, serving, settings_for
+from tests.support.patience import PATIENCE
 from tests.support.served_process import served
 
 PAGE = {"gfp": "GFP_KERNEL"}
@@ -254,7 +255,7 @@ async def test_one_key_at_two_servers(tmp_path: Path) -> None:
 
 
 def post(client: httpx2.Client, url: str, key: str) -> httpx2.Response:
-    return client.post(url, json=PAGE, headers={"Idempotency-Key": key}, timeout=60)
+    return client.post(url, json=PAGE, headers={"Idempotency-Key": key})
 
 
 def once_in_many_threads(folder: Path, requests: int) -> None:
@@ -297,7 +298,7 @@ def kill_and_send_again(folder: Path, after: int) -> None:
 
         with ThreadPoolExecutor(8) as threads:
             list(threads.map(write, keys))
-        first.process.communicate(timeout=30)
+        first.process.communicate(timeout=PATIENCE)
     assert after <= len(answers) < len(keys)
     with served(folder) as second, httpx2.Client() as client:
         again = {key: post(client, f"{second.base}{path}/alloc_page", key).content for key in keys}

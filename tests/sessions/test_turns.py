@@ -18,8 +18,7 @@ from hypothesis import strategies as st
 from app.sessions import turns as scheduler
 from app.sessions.errors import Busy, TooMany
 from app.sessions.turns import Dropped, Turns, clock, go_on
-
-PATIENCE = 20.0
+from tests.support.patience import PATIENCE
 
 
 @pytest.fixture

@@ -10,6 +10,10 @@ import pytest
 from app.errors import TaskBlocked
 from app.sessions import LOCAL, BatchItem, Sessions
 from tests.support.factories import TINY, alloc, seqs, serving, settings_for
+from tests.support.patience import PATIENCE
+
+# Longer than the test waits: who is not woken before has not been woken.
+LONG = 2 * PATIENCE
 
 
 @pytest.fixture
@@ -38,7 +42,7 @@ async def until(sessions: Sessions, sid: str, seq: int) -> None:
 async def test_woken(sessions: Sessions) -> None:
     sid = await locked(sessions)
     waiting = asyncio.create_task(
-        sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=20)
+        sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=LONG)
     )
     await until(sessions, sid, 3)
     with pytest.raises(TaskBlocked):
@@ -57,7 +61,7 @@ async def test_woken(sessions: Sessions) -> None:
 async def test_woken_by_a_batch(sessions: Sessions, calls: int) -> None:
     sid = await locked(sessions)
     waiting = asyncio.create_task(
-        sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=20)
+        sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=LONG)
     )
     await until(sessions, sid, 3)
     unlock = BatchItem("unlock_page", {"page": "$p"})
@@ -68,7 +72,7 @@ async def test_woken_by_a_batch(sessions: Sessions, calls: int) -> None:
 async def test_woken_in_the_same_group(sessions: Sessions) -> None:
     sid = await locked(sessions)
     blocked, unlocked = await asyncio.gather(
-        sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=20),
+        sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=LONG),
         sessions.apply(LOCAL, sid, "unlock_page", {"page": "$p"}),
     )
     assert (blocked.outcome["woken_at"], unlocked.seq) == (4, 4)
@@ -78,14 +82,14 @@ async def test_not_woken_in_time(sessions: Sessions) -> None:
     sid = await locked(sessions)
     began = time.monotonic()
     applied = await sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=0.3)
-    assert 0.3 <= time.monotonic() - began < 5
+    assert 0.3 <= time.monotonic() - began < PATIENCE
     assert applied.outcome["woken_at"] is None
     assert await seqs(sessions, sid) == [1, 2, 3]
 
 
 async def test_what_need_not_wait_does_not(sessions: Sessions) -> None:
     sid = await locked(sessions)
-    applied = await sessions.apply(LOCAL, sid, "trylock_page", {"page": "$p"}, wait=20)
+    applied = await sessions.apply(LOCAL, sid, "trylock_page", {"page": "$p"}, wait=LONG)
     assert "woken_at" not in applied.outcome
     applied = await sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"})
     assert (applied.outcome["verdict"], "woken_at" in applied.outcome) == ("blocked", False)
@@ -94,21 +98,21 @@ async def test_what_need_not_wait_does_not(sessions: Sessions) -> None:
 async def test_a_killed_task_is_not_waited_for(sessions: Sessions) -> None:
     sid = await locked(sessions)
     waiting = asyncio.create_task(
-        sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=20)
+        sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=LONG)
     )
     await until(sessions, sid, 3)
     await sessions.apply(LOCAL, sid, "kill_task", {"task": "t"})
-    assert (await asyncio.wait_for(waiting, 5)).outcome["woken_at"] is None
+    assert (await asyncio.wait_for(waiting, PATIENCE)).outcome["woken_at"] is None
 
 
 async def test_who_waits_in_a_deleted_session_waits_no_longer(sessions: Sessions) -> None:
     sid = await locked(sessions)
     waiting = asyncio.create_task(
-        sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=20)
+        sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=LONG)
     )
     await until(sessions, sid, 3)
     await sessions.delete(LOCAL, sid)
-    done, _ = await asyncio.wait({waiting}, timeout=15)
+    done, _ = await asyncio.wait({waiting}, timeout=PATIENCE)
     assert done
     assert (await waiting).outcome["woken_at"] is None
 
@@ -116,7 +120,7 @@ async def test_who_waits_in_a_deleted_session_waits_no_longer(sessions: Sessions
 async def test_hanging_up_changes_nothing(sessions: Sessions) -> None:
     sid = await locked(sessions)
     waiting = asyncio.create_task(
-        sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=20)
+        sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=LONG)
     )
     await until(sessions, sid, 3)
     waiting.cancel()
@@ -130,21 +134,21 @@ async def test_hanging_up_changes_nothing(sessions: Sessions) -> None:
 async def test_woken_by_another_process(tmp_path: Path, sessions: Sessions) -> None:
     sid = await locked(sessions)
     waiting = asyncio.create_task(
-        sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=20)
+        sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=LONG)
     )
     await until(sessions, sid, 3)
     async with serving(settings_for(tmp_path)) as others:
         await others.apply(LOCAL, sid, "unlock_page", {"page": "$p"})
-        assert (await asyncio.wait_for(waiting, 5)).outcome["woken_at"] == 4
+        assert (await asyncio.wait_for(waiting, PATIENCE)).outcome["woken_at"] == 4
 
 
 async def test_the_end_ends_the_waiting(tmp_path: Path) -> None:
     async with serving(settings_for(tmp_path)) as sessions:
         sid = await locked(sessions)
         waiting = asyncio.create_task(
-            sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=20)
+            sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=LONG)
         )
         await until(sessions, sid, 3)
         sessions.release()
-        applied = await asyncio.wait_for(waiting, 2)
+        applied = await asyncio.wait_for(waiting, PATIENCE)
         assert (applied.outcome["verdict"], applied.outcome["woken_at"]) == ("blocked", None)

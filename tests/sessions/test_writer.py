@@ -16,6 +16,7 @@ from app.settings import Settings
 from app.store import journal
 from app.store import sessions as rows_of_sessions
 from tests.support.factories import TINY, alloc, database, free, raw, seqs, serving, settings_for
+from tests.support.patience import PATIENCE, SOON
 
 
 @pytest.fixture
@@ -186,7 +187,7 @@ async def test_who_waits_behind_a_long_batch_waits_no_longer(
         def lock(self: Progress, calls: int, until: float) -> None:
             if not locked.is_set():
                 loop.call_soon_threadsafe(locked.set)
-                holding.result(timeout=10)
+                holding.result(timeout=PATIENCE)
             step(self, calls, until)
 
         loop, locked, holding = asyncio.get_running_loop(), asyncio.Event(), Future[None]()
@@ -210,7 +211,7 @@ async def test_a_server_ends_while_another_holds_the_lock(tmp_path: Path) -> Non
             db.execute("BEGIN IMMEDIATE")
             waiting = asyncio.create_task(took(call(sessions, sid)))
             await asyncio.sleep(0.1)
-            assert (await took(sessions.stop()))[0] < 5
+            assert (await took(sessions.stop()))[0] < SOON
             assert "stopping" in str((await waiting)[1])
 
 

@@ -12,8 +12,7 @@ from collections.abc import Generator, Iterator
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect, sync_playwright
 
-# ms. On a busy machine the dashboard takes turns of some seconds; one that works does not make a test wait.
-PATIENCE = 20_000
+from tests.support.patience import PATIENCE_MS
 
 NAMES = ("chromium", "chromium-browser", "google-chrome")
 
@@ -51,7 +50,7 @@ def browser(chromium: str) -> Iterator[Browser]:
     with sync_playwright() as playwright:
         loop = asyncio._get_running_loop()
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        expect.set_options(timeout=PATIENCE)
+        expect.set_options(timeout=PATIENCE_MS)
         yield browser
         asyncio._set_running_loop(loop)
         browser.close()
@@ -61,7 +60,7 @@ def browser(chromium: str) -> Iterator[Browser]:
 def warm(browser: Browser) -> BrowserContext:
     """A context with the dashboard's files in its cache: fetching them is half of what a short test takes."""
     context = browser.new_context()
-    context.set_default_timeout(PATIENCE)
+    context.set_default_timeout(PATIENCE_MS)
     return context
 
 

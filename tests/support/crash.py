@@ -42,7 +42,7 @@ class Caller(threading.Thread):
 
     def run(self) -> None:
         held: list[int] = []
-        with httpx2.Client(timeout=10) as client:
+        with httpx2.Client() as client:
             while True:
                 free = len(held) > 1 and self.draw.random() < 0.45
                 call = "__free_pages" if free else "alloc_pages"
@@ -151,9 +151,7 @@ class Crashes:
     def equal(self) -> bool:
         """Whether a server's machines, opened from kept states, are those of their whole journals."""
         with served(self.folder) as server:
-            dumps = [
-                httpx2.get(f"{server.base}/sessions/{sid}/dump", timeout=60).json() for sid in self.sessions
-            ]
+            dumps = [httpx2.get(f"{server.base}/sessions/{sid}/dump").json() for sid in self.sessions]
             server.end()
         return dumps == [from_the_start(self.database, sid) for sid in self.sessions]
 

@@ -13,6 +13,7 @@ from typing import Any
 import httpx2
 import pytest
 
+from tests.support.patience import PATIENCE
 from tests.support.served_process import Served
 
 PAGE = {"gfp": "GFP_KERNEL"}
@@ -35,7 +36,7 @@ def remount(folder: Path, how: str) -> None:
     subprocess.run(["mount", "-o", f"remount,{how}", str(folder)], check=True, capture_output=True)
 
 
-def eventually(condition: Callable[[], Any], seconds: float = 30) -> Any:
+def eventually(condition: Callable[[], Any], seconds: float = PATIENCE) -> Any:
     """Ask until the answer is true."""
     until = time.monotonic() + seconds
     while not (answer := condition()):
@@ -45,7 +46,7 @@ def eventually(condition: Callable[[], Any], seconds: float = 30) -> Any:
 
 
 def alloc(server: Served, session: str, **more: Any) -> httpx2.Response:
-    answer = httpx2.post(f"{server.base}{session}/alloc_page", json={**PAGE, **more}, timeout=30)
+    answer = httpx2.post(f"{server.base}{session}/alloc_page", json={**PAGE, **more})
     print(answer.text)  # shown where a test fails
     return answer
 
@@ -63,7 +64,7 @@ def refused(answer: httpx2.Response, *statuses: int) -> str:
 
 
 def readiness(server: Served) -> int:
-    answer = httpx2.get(f"{server.address}/readyz", timeout=30)
+    answer = httpx2.get(f"{server.address}/readyz")
     print(answer.text)  # shown where a test fails
     return answer.status_code
 
@@ -93,7 +94,7 @@ class Writers:
             thread.start()
 
     def _run(self, base: str) -> None:
-        with httpx2.Client(timeout=30) as client:
+        with httpx2.Client() as client:
             while self._on:
                 try:
                     answer = client.post(f"{base}/alloc_page", json=PAGE)

@@ -6,7 +6,7 @@ import time
 from pathlib import Path
 from typing import Any, Self
 
-PATIENCE = 20
+from tests.support.patience import PATIENCE
 
 
 class Raw:

@@ -14,6 +14,7 @@ import httpx2
 from typer.testing import CliRunner
 
 from app.__main__ import cli
+from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
 
@@ -26,7 +27,7 @@ def kmemlab(folder: Path, *args: str, **environ: str) -> subprocess.CompletedPro
         env=environment(**environ),
         capture_output=True,
         text=True,
-        timeout=60,
+        timeout=PATIENCE,
         check=False,
     )
 
@@ -81,14 +82,14 @@ class Served:
 
     def create(self, profile: str = "tiny-16m") -> str:
         """A new session, by its address."""
-        made = httpx2.post(f"{self.base}/sessions", json={"machine": {"profile": profile}}, timeout=30)
+        made = httpx2.post(f"{self.base}/sessions", json={"machine": {"profile": profile}})
         assert made.status_code == 201, made.text
         return f"/sessions/{made.json()['id']}"
 
     def end(self, signum: int = signal.SIGTERM) -> str:
         """Send a signal and wait; what was said on stderr."""
         self.process.send_signal(signum)
-        return self.process.communicate(timeout=30)[1]
+        return self.process.communicate(timeout=PATIENCE)[1]
 
 
 @contextmanager

@@ -9,6 +9,8 @@ from urllib.parse import urlsplit
 
 import httpx2
 
+from tests.support.patience import PATIENCE
+
 
 class Event(NamedTuple):
     """name: `resync` or empty. data: as it came."""
@@ -57,7 +59,7 @@ def stream(session: str, after: int | None = None, last: int | None = None) -> I
     query = "" if after is None else f"?after={after}"
     url = f"{session}/events/stream{query}"
     with (
-        httpx2.Client(timeout=20, verify=False, trust_env=False) as client,
+        httpx2.Client(verify=False, trust_env=False) as client,
         client.stream("GET", url, headers=headers) as response,
     ):
         assert response.status_code == 200, response.read()
@@ -70,7 +72,7 @@ def silent(session: str, receive: int = 4096) -> Iterator[socket.socket]:
     address = urlsplit(session)
     with socket.socket() as connection:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive)
-        connection.settimeout(20)
+        connection.settimeout(PATIENCE)
         connection.connect((address.hostname, address.port))
         request = f"GET {address.path}/events/stream HTTP/1.1\r\nHost: {address.netloc}\r\n\r\n"
         connection.sendall(request.encode())

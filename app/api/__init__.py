@@ -9,6 +9,7 @@ from typing import Final
 from fastapi import APIRouter, Depends, FastAPI
 from fastapi.routing import APIRoute
 from starlette.responses import Response
+from starlette.routing import BaseRoute
 
 from app.api import (
     activity,
@@ -41,12 +42,25 @@ from app.api.shortcut import Shortcut
 __all__ = ["Shortcut", "mount", "speaks_at"]
 
 
+MAKING: Final = Lock()
 WATCHED: Final = frozenset(route.path for route in health.router.routes if isinstance(route, APIRoute))
 
 
 def mount(app: FastAPI) -> None:
     """Adds the routes; the hot one stands first. Their exceptions become answers by `problems.problem_of`."""
     app.router.routes.insert(0, calls.hot_route)
+    app.router.routes += routes()
+
+    # Not asynchronous: those who ask first wait for the one time that it is made, and nobody else does.
+    @app.get(f"{BASE}/openapi.json", include_in_schema=False)
+    def openapi_json() -> Response:
+        with MAKING:
+            return Response(description(), media_type=JSON)
+
+
+@cache
+def routes() -> list[BaseRoute]:
+    """All routes that are described, made once in a process: that takes longer than the rest of a start."""
     strict = [Depends(only_known_parameters), Depends(only_known_headers)]
     face = APIRouter(prefix=BASE, dependencies=strict)
     for module in (calls, sessions, history, moving, stream, reading, reference):
@@ -61,22 +75,16 @@ def mount(app: FastAPI) -> None:
     face.include_router(labs.one)
     watchers = APIRouter(dependencies=strict)
     watchers.include_router(health.router)
-    described = len(app.router.routes)
-    app.include_router(face)
-    app.include_router(watchers)
-    routes = app.router.routes[described:]
+    every = APIRouter()
+    every.include_router(face)
+    every.include_router(watchers)
+    return every.routes
 
-    making = Lock()
 
-    @cache
-    def description() -> bytes:
-        return openapi.describe(routes)
-
-    # Not asynchronous: those who ask first wait for the one time that it is made, and nobody else does.
-    @app.get(f"{BASE}/openapi.json", include_in_schema=False)
-    def openapi_json() -> Response:
-        with making:
-            return Response(description(), media_type=JSON)
+@cache
+def description() -> bytes:
+    """The OpenAPI document."""
+    return openapi.describe(routes())
 
 
 def speaks_at(path: str) -> bool:

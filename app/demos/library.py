@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import cache
 from pathlib import Path
 from typing import Final
 
@@ -24,8 +25,7 @@ class Library:
 
     def __init__(self, own: Path | None = None) -> None:
         self.own = own
-        self.shipped, faults = read_folder(paths.DEMOS)
-        assert not faults, faults
+        self.shipped = shipped()
         self._signature: Signature | None = None
         self._demos = self.shipped
         self._faults: Sequence[str] = ()
@@ -53,6 +53,14 @@ class Library:
             found, self._faults = read_folder(self.own)
             self._demos = self.shipped | found
             self._signature = signature
+
+
+@cache
+def shipped() -> dict[str, Demo]:
+    """The demos that come with the program, read once in a process."""
+    found, faults = read_folder(paths.DEMOS)
+    assert not faults, faults
+    return found
 
 
 def files(folder: Path) -> list[Path]:

@@ -2,7 +2,7 @@
 
 import sqlite3
 from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, closing, contextmanager
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -16,6 +16,7 @@ from app.machine.outcome import Outcome
 from app.sessions import LOCAL, BatchItem, Sessions
 from app.settings import Settings
 from app.store import Store
+from tests.support.patience import PATIENCE
 
 TINY = {"profile": "tiny-16m"}
 
@@ -46,9 +47,29 @@ def migrated(settings: Settings) -> None:
     if not file.exists():
         file.write_bytes(empty_database())
         return
+    if revision(file) == revision_of_program():
+        return
     store = Store.of(settings)
     store.migrate()
     store.dispose()
+
+
+def revision(file: Path) -> str | None:
+    """That of a database's schema; None where it has none."""
+    with closing(sqlite3.connect(file, timeout=PATIENCE)) as db:
+        try:
+            (found,) = db.execute("SELECT version_num FROM alembic_version").fetchone()
+        except sqlite3.DatabaseError:
+            return None
+    return str(found)
+
+
+@cache
+def revision_of_program() -> str | None:
+    with TemporaryDirectory() as folder:
+        file = Path(folder, "empty.db")
+        file.write_bytes(empty_database())
+        return revision(file)
 
 
 @asynccontextmanager

@@ -7,6 +7,9 @@ PIP := $(BIN)/python -m pip --disable-pip-version-check --quiet
 LOCKER := .venv-lock
 UV_VERSION := 0.13.9
 
+# Where compiled modules are not kept, each worker of the tests and each server that they start compiles all anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 # More arguments for the program that a target runs: make run ARGS="--port 9000"
 ARGS ?=
 
@@ -19,21 +22,25 @@ run: $(VENV)/.run ## serve on 127.0.0.1:8000, setting up first what is missing
 	@exec $(BIN)/kmemlab serve $(ARGS)
 
 .PHONY: test
-test: browser ## every test but the long runs
-	@$(BIN)/python -m pytest -n auto --dist loadgroup $(ARGS)
+test: browser ## the tests, without the slowest: four minutes on two cores
+	@$(BIN)/python -m pytest -n auto --quick $(ARGS)
+
+.PHONY: test-all
+test-all: browser ## every test but the long runs, as .ci/run does
+	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 .PHONY: soak
 soak: browser ## the long runs
-	@$(BIN)/python -m pytest -n logical --dist loadgroup -m soak --timeout 7200 -o faulthandler_timeout=7100 $(ARGS)
+	@$(BIN)/python -m pytest -n logical -m soak --timeout 7200 -o faulthandler_timeout=7100 $(ARGS)
 
 .PHONY: durations
 durations: browser ## the tests again, and how long they take: by that they are ordered (on a quiet machine)
-	@$(BIN)/python -m pytest -n auto --dist loadgroup --record-durations $(ARGS)
+	@$(BIN)/python -m pytest -n auto --record-durations $(ARGS)
 
 .PHONY: coverage
 coverage: browser ## the tests again, and the lines and branches they miss
 	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest -n auto --dist loadgroup --timeout 600 $(ARGS)
+	@$(BIN)/coverage run -m pytest -n auto --timeout 600 $(ARGS)
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 

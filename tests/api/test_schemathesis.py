@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
+from tests.support.patience import PATIENCE
 from tests.support.roles import API
 from tests.support.served import BASE, build, listening
 
@@ -65,7 +66,7 @@ def try_to_break(operation: Any, mode: GenerationMode, sid: str, cases: int) -> 
     def send(case: Case) -> None:
         if case.method != "DELETE" and len(str(case.path_parameters.get("id", ""))) % 4:
             case.path_parameters["id"] = sid
-        answer = case.call()
+        answer = case.call(timeout=PATIENCE)
         # A condition that does not hold is refused before anybody reads the body.
         early = [negative_data_rejection] if answer.status_code in (412, 414) else []
         case.validate_response(answer, excluded_checks=[positive_data_acceptance, *early])

@@ -17,6 +17,7 @@ from hypothesis import HealthCheck, given, settings
 from schemathesis import Case, GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
+from tests.support.patience import PATIENCE
 from tests.support.roles import LABS
 from tests.support.served import BASE, build, listening
 from tests.support.two_labs import UNLIMITED, TwoLabs, by_token, make
@@ -98,7 +99,7 @@ def try_to_break(
                 # One that is wrong on purpose stays so.
                 if name in ids and FITS[name].fullmatch(str(value)) and len(str(value)) % 4:
                     case.path_parameters[name] = ids[name]
-        answer = case.call(headers=by_token(token()))
+        answer = case.call(timeout=PATIENCE, headers=by_token(token()))
         case.validate_response(answer, excluded_checks=[positive_data_acceptance])
 
     send()

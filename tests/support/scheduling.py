@@ -1,21 +1,29 @@
-"""A pytest plugin (`-p` in pyproject.toml): how many workers run the tests, in which order.
+"""A pytest plugin (`-p` in pyproject.toml): how many workers run the tests, and which runs what when.
 
-`--record-durations` writes the file by which tests are ordered: `make durations`, on a quiet machine.
+Tests of a file mostly share a server or a database: they stay together, up to some seconds' worth, and the
+longest pieces begin first, so that no worker ends with a long one while the others have nothing to do.
+`--record-durations` writes the file by which that is known: `make durations`, on a quiet machine.
 """
 
 import json
 import os
 from collections import defaultdict
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import pytest
+from xdist.scheduler import LoadScopeScheduling
+from xdist.workermanage import WorkerController
 
-# The longest test of each test file, in seconds, where that is above SHORT.
+# Seconds: of each test that takes longer than LONG, and what the other tests of a file take on average.
 DURATIONS: Final = Path(__file__).parent / "durations.json"
-TESTS: Final = DURATIONS.parents[1]
 
-SHORT: Final = 1.0
+LONG: Final = 1.0
+# A test this long is a piece of its own.
+ALONE: Final = 3.0
+# Most of a piece of several tests.
+PIECE: Final = 8.0
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -40,20 +48,48 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     return max(4, 2 * len(os.sched_getaffinity(0)))
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Longest first: a long test that begins last keeps one worker busy while the others have nothing to do.
-
-    Whole files are ordered, by their longest test: if single tests were, the servers that the tests of a file
-    share would be started again for most of them.
-    """
-    longest = json.loads(DURATIONS.read_text("utf-8"))
-    items.sort(key=lambda item: -longest.get(name_of(item.path), 0.0))
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadScopeScheduling | None:
+    return Pieces(config, log) if config.getoption("dist") == "load" else None
 
 
-def name_of(file: Path) -> str:
-    """A test file's path within `tests`."""
-    return str(file.relative_to(TESTS))
+class Pieces(LoadScopeScheduling):
+    """Hands out pieces of files, the longest first."""
+
+    def schedule(self) -> None:
+        if self.collection is None:
+            collected = next(iter(self.registered_collections.values()))
+            self.piece_of, self.seconds = pieces(collected, json.loads(DURATIONS.read_text("utf-8")))
+        super().schedule()
+
+    def _split_scope(self, nodeid: str) -> str:
+        return self.piece_of[nodeid]
+
+    def _assign_work_unit(self, node: WorkerController) -> None:
+        longest = max(self.workqueue, key=lambda piece: self.seconds[piece])
+        self.workqueue.move_to_end(longest, last=False)
+        super()._assign_work_unit(node)
+
+
+def pieces(nodeids: Iterable[str], known: dict[str, float]) -> tuple[dict[str, str], dict[str, float]]:
+    """To which piece each test belongs, and how many seconds each piece takes."""
+    piece_of: dict[str, str] = {}
+    seconds: dict[str, float] = defaultdict(float)
+    number: dict[str, int] = defaultdict(int)
+    for nodeid in nodeids:
+        file = file_of(nodeid)
+        takes = known.get(nodeid, known.get(file, 0.02))
+        piece = nodeid if takes >= ALONE else f"{file} {number[file]}"
+        if piece != nodeid and seconds[piece] + takes > PIECE:
+            number[file] += 1
+            piece = f"{file} {number[file]}"
+        piece_of[nodeid] = piece
+        seconds[piece] += takes
+    return piece_of, seconds
+
+
+def file_of(nodeid: str) -> str:
+    return nodeid.partition("::")[0]
 
 
 class Recorder:
@@ -68,9 +104,10 @@ class Recorder:
         self.taken[report.nodeid] += report.duration
 
     def pytest_sessionfinish(self) -> None:
-        longest: dict[str, float] = defaultdict(float)
-        for nodeid, seconds in self.taken.items():
-            name = nodeid.partition("::")[0].removeprefix("tests/")
-            longest[name] = max(longest[name], seconds)
-        kept = {name: round(seconds, 1) for name, seconds in sorted(longest.items()) if seconds > SHORT}
-        self.file.write_text(json.dumps(kept, indent=2) + "\n", "utf-8")
+        long = {nodeid: seconds for nodeid, seconds in self.taken.items() if seconds > LONG}
+        others: dict[str, list[float]] = defaultdict(list)
+        for nodeid in self.taken.keys() - long.keys():
+            others[file_of(nodeid)].append(self.taken[nodeid])
+        means = {file: sum(seconds) / len(seconds) for file, seconds in others.items()}
+        kept = {name: round(seconds, 2) for name, seconds in sorted((long | means).items()) if seconds > 0.02}
+        self.file.write_text(json.dumps(kept, indent=2, ensure_ascii=False) + "\n", "utf-8")

@@ -2,15 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import time
+from functools import cache
 from typing import Final
 
-from alembic import command
-from alembic.config import Config
-from alembic.migration import MigrationContext
-from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, Engine, inspect
+from sqlalchemy import Connection, Engine, column, inspect, select, table
 from sqlalchemy.exc import DBAPIError
 
 from app.paths import MIGRATIONS
@@ -21,13 +19,24 @@ from app.store.url import without_secrets
 # How long a starting process waits for another one that migrates.
 PATIENCE: Final = 60.0
 
+SAID: Final = re.compile(r'^(revision|down_revision) = ("\w+"|None)$', re.MULTILINE)
 
-def config(connection: Connection | None = None) -> Config:
-    """Alembic's configuration, in code: it works the same from the tree and from an installed wheel."""
-    configured = Config()
-    configured.set_main_option("script_location", str(MIGRATIONS).replace("%", "%%"))
-    configured.attributes["connection"] = connection
-    return configured
+# Alembic's: where the database's revision stands.
+VERSION: Final = table("alembic_version", column("version_num"))
+CURRENT: Final = select(VERSION.c.version_num)
+
+
+@cache
+def revisions() -> tuple[str, ...]:
+    """Every revision that this program has, from the first to the last: a file says which one it follows."""
+    follower: dict[str, str] = {}
+    for file in (MIGRATIONS / "versions").glob("*.py"):
+        said = dict(SAID.findall(file.read_text("utf-8")))
+        follower[said["down_revision"]] = said["revision"]
+    found = [follower["None"]]
+    while found[-1] in follower:
+        found.append(follower[found[-1]])
+    return tuple(name.strip('"') for name in found)
 
 
 def migrate(engine: Engine, revision: str = "head") -> None:
@@ -43,7 +52,10 @@ def migrate(engine: Engine, revision: str = "head") -> None:
                 _prepare_sqlite(connection)
             with connection.begin():
                 before = known(connection)
-                command.upgrade(config(connection), revision)
+                if before != (revisions()[-1] if revision == "head" else revision):
+                    from app.store.upgrade import upgrade  # noqa: PLC0415  # not in every start
+
+                    upgrade(connection, revision)
                 if known(connection) != before:  # it reads everything: too long for each start
                     _check_foreign_keys(connection)
             connection.invalidate()  # its foreign keys are off
@@ -58,8 +70,7 @@ def check(engine: Engine) -> None:
             current = known(connection)
     except DBAPIError as error:
         raise unusable(engine, error) from error
-    head = ScriptDirectory.from_config(config()).get_current_head()
-    if current != head:
+    if current != revisions()[-1]:
         raise StoreUnusable(
             f"{place(engine)}: its schema is older than this program's: run `kmemlab migrate`"
         )
@@ -72,12 +83,12 @@ def touch(connection: Connection) -> None:
 
 def known(connection: Connection) -> str | None:
     """The database's revision, None where it is empty; StoreUnusable where this program knows it not."""
-    current = MigrationContext.configure(connection).get_current_revision()
+    tables = inspect(connection).get_table_names()
+    current = connection.execute(CURRENT).scalar() if VERSION.name in tables else None
     where = place(connection.engine)
-    if current is None and inspect(connection).get_table_names():
+    if current is None and tables:
         raise StoreUnusable(f"{where}: a database of another program; give kmemlab a file of its own")
-    revisions = {script.revision for script in ScriptDirectory.from_config(config()).walk_revisions()}
-    if current is not None and current not in revisions:
+    if current is not None and current not in revisions():
         raise StoreUnusable(f"{where}: written by a newer kmemlab (schema {current}); start that version")
     return current
 

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
-from app.store import Store, StoreUnusable, schema, tables
+from app.store import Store, StoreUnusable, schema, tables, upgrade
 from tests.support.patience import PATIENCE
 
 COLUMNS = {
@@ -39,6 +40,11 @@ def test_from_nothing(tmp_path: Path) -> None:
         for table, names in COLUMNS.items():
             assert columns(raw, table) == set(names)
     raw.close()
+
+
+def test_the_revisions_are_those_of_alembic() -> None:
+    script = ScriptDirectory.from_config(upgrade.config())
+    assert schema.revisions() == tuple(reversed([one.revision for one in script.walk_revisions()]))
 
 
 def test_migrating_twice_changes_nothing(tmp_path: Path) -> None:

@@ -17,10 +17,11 @@ from schemathesis import Case, GenerationMode
 from schemathesis.specs.openapi.checks import negative_data_rejection, positive_data_acceptance
 
 from tests.support.patience import PATIENCE
+from tests.support.rings import cases
 from tests.support.roles import API
 from tests.support.served import BASE, build, listening
 
-FEW = 5
+FEW = cases(5, quick=2)
 MANY = 100  # for each of some 140 operations: well over 10,000 in all
 
 

@@ -18,6 +18,7 @@ from schemathesis import Case, GenerationMode
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from tests.support.patience import PATIENCE
+from tests.support.rings import cases
 from tests.support.roles import LABS
 from tests.support.served import BASE, build, listening
 from tests.support.two_labs import UNLIMITED, TwoLabs, by_token, make
@@ -25,7 +26,7 @@ from tests.support.two_labs import UNLIMITED, TwoLabs, by_token, make
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 FITS = defaultdict(lambda: ID, number=re.compile(r"[0-9]{1,15}"))
 
-FEW = 5
+FEW = cases(5, quick=2)
 MANY = 100
 
 

@@ -140,6 +140,7 @@ def test_as_many_as_are_given(session: str, application: FastAPI) -> None:
     assert feed._channels == {}
 
 
+@pytest.mark.slow
 def test_fifty_watchers_get_identical_bytes_while_many_call(session: str) -> None:
     rows = 120
 
@@ -158,6 +159,7 @@ def test_fifty_watchers_get_identical_bytes_while_many_call(session: str) -> Non
     assert all(seen == expected for seen in watched)
 
 
+@pytest.mark.slow
 def test_a_slow_reader_is_told_and_costs_little(tmp_path: Path) -> None:
     application = build(tmp_path, stream_behind=60)
     with listening(application) as address:

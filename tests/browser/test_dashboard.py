@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from tests.support.axe import serious
+from tests.support.rings import slow
 from tests.support.served import build, listening
 
 # What the pages that are looked at have in them: slabs, areas, a deadlock, tasks that sleep, a past.
@@ -408,7 +409,7 @@ def test_without_script_everything_still_works(browser: Browser, address: str) -
     context.close()
 
 
-@pytest.mark.parametrize("half", [0, 1])
+@pytest.mark.parametrize("half", [0, *slow(1)])
 def test_every_page_fits_and_axe_finds_nothing_serious(silent: Page, address: str, half: int) -> None:
     create(silent, address, "x86_64-8g", lecture=False)
     found: list[object] = []

@@ -7,6 +7,7 @@ from playwright.sync_api import Browser, Locator, Page, expect
 
 from app.demos import Library
 from tests.support.axe import serious
+from tests.support.rings import slow
 from tests.support.served import build, listening
 
 SIZES = {"wide": (1440, 900), "middle": (1024, 768), "phone": (390, 844)}
@@ -122,7 +123,7 @@ def test_a_demo_is_left_and_the_machine_stays(silent: Page, address: str) -> Non
     expect(silent.locator("#zones")).to_be_visible()
 
 
-@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("size", [*slow(*list(SIZES)[:-1]), list(SIZES)[-1]])
 def test_it_fits_and_axe_finds_nothing_serious(size: str, browser: Browser, address: str) -> None:
     width, height = SIZES[size]
     context = browser.new_context(

@@ -6,6 +6,7 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from tests.support.axe import serious
+from tests.support.rings import slow
 from tests.support.served import build, listening
 
 TEXT = {"Content-Type": "text/plain"}
@@ -98,7 +99,7 @@ def test_the_last_split_is_drawn_on_the_machine_page(silent: Page, address: str)
     expect(figures.first).to_contain_text("0x00400 ^ 0x8 = 0x00408")
 
 
-@pytest.mark.parametrize("width", [1440, 390])
+@pytest.mark.parametrize("width", [*slow(1440), 390])
 def test_it_fits_and_axe_finds_nothing_serious(silent: Page, address: str, width: int) -> None:
     lines = ("p = alloc_pages(GFP_KERNEL, 3)", "__free_pages(p, 3)")
     machine = session(silent, address, *lines)

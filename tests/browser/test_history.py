@@ -134,6 +134,7 @@ def test_steps_that_arrive_in_the_wrong_order(silent: Page, there: Where) -> Non
     at(silent, 3)
 
 
+@pytest.mark.slow
 def test_the_map_is_of_that_moment(silent: Page, there: Where) -> None:  # noqa: F811
     drawn = {5: settled(silent)}
     for seq in (4, 3, 2):

@@ -363,6 +363,7 @@ def pages(room: Room) -> dict[str, list[Page]]:
     }
 
 
+@pytest.mark.slow
 def test_every_page_fits_every_width_and_axe_finds_nothing_serious(
     room: Room, pages: dict[str, list[Page]]
 ) -> None:

@@ -71,6 +71,7 @@ def test_refusals_of_scripts_speak_it_too(german: Page, address: str) -> None:
     expect(german.locator("#call-refused h2")).to_have_text("⟦Not a kernel call: nothing happened⟧")
 
 
+@pytest.mark.slow
 def test_numbers_of_scripts_are_grouped_as_the_language_does_it(german: Page, address: str) -> None:
     german.goto(create(german, address, ["alloc_page(GFP_KERNEL) * 2"] + ["page_count(0x400)"] * 1001))
     german.locator("html[data-ready]").wait_for()

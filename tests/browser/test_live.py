@@ -10,6 +10,7 @@ from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.support.patience import PATIENCE_MS
+from tests.support.rings import slow
 from tests.support.served import build, listening
 
 
@@ -105,6 +106,7 @@ def test_a_view_is_kept(address: str, open_page: Callable[[str], Page]) -> None:
     assert page.url.endswith("?outcome=1&panel=log&shift=0&start=0x400")
 
 
+@pytest.mark.slow
 def test_many_calls_are_not_read_out_one_by_one(address: str, open_page: Callable[[str], Page]) -> None:
     machine = create(address)
     page = open_page(address + machine)
@@ -147,6 +149,7 @@ def test_ones_own_call_is_shown_once(address: str, open_page: Callable[[str], Pa
     assert len(loads) == 4
 
 
+@pytest.mark.slow
 def test_ten_pages_share_one_stream(
     address: str, open_page: Callable[[str], Page], application: FastAPI
 ) -> None:
@@ -168,6 +171,7 @@ def test_ten_pages_share_one_stream(
         pages[9].wait_for_timeout(20)
 
 
+@pytest.mark.slow
 def test_many_machines_leave_room_for_pages(address: str, open_page: Callable[[str], Page]) -> None:
     """A browser has six connections for a site. Pages beyond the fourth machine wait to be looked at."""
     machines = [create(address) for _ in range(8)]
@@ -240,7 +244,7 @@ def test_without_script_a_link_loads_again(browser: Browser, address: str) -> No
     context.close()
 
 
-@pytest.mark.parametrize("shift", [0, 2])
+@pytest.mark.parametrize("shift", [0, *slow(2)])
 def test_the_map_of_a_follower_is_a_fresh_one(
     address: str, open_page: Callable[[str], Page], shift: int
 ) -> None:

@@ -23,6 +23,7 @@ from app.web.panels import PANELS
 from app.web.reading import View
 from app.web.recipes import Api
 from tests.support.heavy_machines import LARGE, MACHINES, built
+from tests.support.rings import slow
 from tests.support.served import BASE, build, client_of
 
 MOST = 300_000  # bytes of a page
@@ -115,7 +116,11 @@ def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
         yield client
 
 
-@pytest.fixture(scope="module", params=MACHINES)
+# The machines that others are enough like for most days.
+ALIKE = ("areas", "scattered", "caches", "names")
+
+
+@pytest.fixture(scope="module", params=[*(name for name in MACHINES if name not in ALIKE), *slow(*ALIKE)])
 def session(request: pytest.FixtureRequest, client: TestClient) -> str:
     """The path of a session with a heavy machine."""
     made = client.post(f"{BASE}/sessions", json={"machine": LARGE}).json()["id"]

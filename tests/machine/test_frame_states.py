@@ -223,6 +223,7 @@ LEFT_LOCKED = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("description", "seed"), LEFT_LOCKED, ids=["a slab", "pieces"])
 def test_a_lock_that_was_left_shows_on_whatever_a_frame_becomes(
     description: dict[str, Any], seed: int

@@ -1,8 +1,11 @@
 """The load of a class, small and short: it arrives, and none of it is lost. `make load` says how fast."""
 
+import pytest
+
 from tests.bench.classroom import measure
 
 
+@pytest.mark.slow
 def test_a_small_class() -> None:
     figures, cost = measure(students=12, watchers=15, seconds=3)
     assert (figures.errors, figures.fault, figures.missing, figures.resyncs) == (0, "", 0, 0)

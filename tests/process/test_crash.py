@@ -6,12 +6,13 @@ from pathlib import Path
 import pytest
 
 from tests.support.crash import Crashes
+from tests.support.rings import slow
 
 # Servers are started again and again; on a busy machine each start takes its time.
 pytestmark = pytest.mark.timeout(600)
 
 
-@pytest.mark.parametrize(("signum", "rounds"), [(signal.SIGKILL, 3), (signal.SIGTERM, 1)])
+@pytest.mark.parametrize(("signum", "rounds"), [*slow((signal.SIGKILL, 3)), (signal.SIGTERM, 1)])
 def test_nothing_answered_is_lost(signum: int, rounds: int, tmp_path: Path) -> None:
     crashes = Crashes(tmp_path, signum)
     for number in range(rounds):

@@ -128,6 +128,7 @@ def test_a_file_that_cannot_be_served(damage: Callable[[Path], None], said: str,
     assert before is None or before == file.read_bytes()
 
 
+@pytest.mark.slow
 def test_a_damaged_page_in_the_middle(tmp_path: Path) -> None:
     """What it held cannot be read any more, and that is said; everything else is served."""
     with served(tmp_path) as server:
@@ -201,6 +202,7 @@ def what_happened(line: str) -> str | None:
     return "answer" if "HTTP/1.1 201" in line else None
 
 
+@pytest.mark.slow
 def test_one_of_two_servers_is_killed_again_and_again(tmp_path: Path) -> None:
     two_servers(tmp_path, rounds=2)
 

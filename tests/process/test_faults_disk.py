@@ -18,6 +18,7 @@ import httpx2
 import pytest
 
 from tests.support.faults import Writers, alloc, dense, eventually, mounted, readiness, refused, remount
+from tests.support.rings import slow
 from tests.support.served_process import Served, kmemlab, served
 
 pytestmark = pytest.mark.timeout(600)
@@ -65,6 +66,7 @@ def test_a_full_file_system(tmp_path: Path) -> None:
         dense(folder / "kmemlab.db", **{sessions[0].rpartition("/")[2]: heads[0] + 1})
 
 
+@pytest.mark.slow
 def test_a_disk_without_one_free_byte(tmp_path: Path) -> None:
     with mounted(tmp_path / "small") as folder, served(folder) as server:
         session = server.create()
@@ -88,6 +90,7 @@ def test_a_disk_without_one_free_byte(tmp_path: Path) -> None:
         dense(folder / "kmemlab.db", **writers.answered)
 
 
+@pytest.mark.slow
 def test_a_limit_on_the_size_of_files(tmp_path: Path) -> None:
     """As a full disk, and nobody needs to be root."""
     with served(tmp_path) as server:
@@ -136,6 +139,7 @@ def test_files_that_turn_read_only(tmp_path: Path) -> None:
         dense(tmp_path / "kmemlab.db")
 
 
+@pytest.mark.slow
 def test_a_read_only_file_system_is_refused_at_the_start(tmp_path: Path) -> None:
     with mounted(tmp_path / "small") as folder:
         with served(folder) as server:
@@ -154,7 +158,7 @@ def test_a_read_only_file_system_is_refused_at_the_start(tmp_path: Path) -> None
             assert alloc(server, session).json()["seq"] == 2
 
 
-@pytest.mark.parametrize("how", ["deleted", "moved", "replaced", "directory moved"])
+@pytest.mark.parametrize("how", ["deleted", *slow("moved", "replaced", "directory moved")])
 def test_a_file_that_goes_away_while_it_is_served(how: str, tmp_path: Path) -> None:
     folder, away = tmp_path / "here", tmp_path / "away"
     folder.mkdir()

@@ -33,6 +33,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[TestClient, 
 # -- export and import ---------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_from_one_database_to_another(lab: tuple[TestClient, Path], tmp_path: Path) -> None:
     client, here = lab
     sid = filled(client)

@@ -87,6 +87,7 @@ def serve(folder: Path, session: str | None, histories: list[list[Event]], calls
     return session, took
 
 
+@pytest.mark.slow
 def test_the_end_with_a_hundred_followers_and_calls_on_their_way(tmp_path: Path) -> None:
     histories: list[list[Event]] = [[] for _ in range(FOLLOWERS)]
     session, took = serve(tmp_path, None, histories, 60)
@@ -139,6 +140,7 @@ def test_who_does_not_read_does_not_hold_up_the_end(tmp_path: Path) -> None:
         assert process.process.returncode == -signal.SIGTERM
 
 
+@pytest.mark.slow
 def test_followers_of_two_processes_see_the_same(tmp_path: Path) -> None:
     processes: list[Served] = [Served(tmp_path), Served(tmp_path)]
     try:

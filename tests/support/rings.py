@@ -4,6 +4,8 @@
 Without it all run, but those marked `soak`.
 """
 
+from typing import Any
+
 import pytest
 
 _quick = False
@@ -24,6 +26,12 @@ def pytest_configure(config: pytest.Config) -> None:
 def cases(usual: int, *, quick: int) -> int:
     """How many random cases a test tries."""
     return quick if _quick else usual
+
+
+def slow(*params: Any) -> list[Any]:
+    """Parameters whose tests are left to `make test-all`, since others stand for them in `make test`."""
+    given = [param if isinstance(param, tuple) else (param,) for param in params]
+    return [pytest.param(*param, marks=pytest.mark.slow) for param in given]
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:

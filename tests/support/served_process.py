@@ -14,6 +14,7 @@ import httpx2
 from typer.testing import CliRunner
 
 from app.__main__ import cli
+from tests.support.factories import empty_database
 from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -94,6 +95,10 @@ class Served:
 
 @contextmanager
 def served(folder: Path, *args: str, files: int | None = None, **environ: str) -> Iterator[Served]:
+    """A new database is a copy of an empty one: making it is a seventh of a start."""
+    file = folder / "kmemlab.db"
+    if not file.exists() and "KMEMLAB_DATABASE_URL" not in environ:
+        file.write_bytes(empty_database())
     process = Served(folder, *args, files=files, **environ)
     try:
         yield process

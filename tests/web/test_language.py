@@ -215,6 +215,7 @@ def test_what_cannot_be_translated_is_noticed() -> None:
     assert found == {"Zones", "Close", "number 4,096"}
 
 
+@pytest.mark.slow
 def test_nothing_is_said_that_cannot_be_translated(client: TestClient) -> None:
     client.headers["Accept-Language"] = "de"
     assert unsaid(every_page(client)) == {}

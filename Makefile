@@ -31,7 +31,7 @@ test-all: browser ## every test but the long runs, as .ci/run does
 
 .PHONY: soak
 soak: browser ## the long runs
-	@$(BIN)/python -m pytest -n logical -m soak --timeout 7200 -o faulthandler_timeout=7100 $(ARGS)
+	@$(BIN)/python -m pytest -n logical --dist loadgroup -m soak --timeout 7200 -o faulthandler_timeout=7100 $(ARGS)
 
 .PHONY: durations
 durations: browser ## the tests again, and how long they take: by that they are ordered (on a quiet machine)

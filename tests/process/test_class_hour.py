@@ -199,7 +199,6 @@ async def hour_of(folder: Path, students: int, seconds: float) -> None:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(110)
 async def test_a_class_for_some_seconds(tmp_path: Path) -> None:
     await hour_of(tmp_path, 12, 8)
 

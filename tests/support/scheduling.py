@@ -103,7 +103,9 @@ class Recorder:
         """One of a test's phases: setting up, the test, tearing down."""
         self.taken[report.nodeid] += report.duration
 
-    def pytest_sessionfinish(self) -> None:
+    def pytest_sessionfinish(self, exitstatus: int) -> None:
+        if exitstatus not in (pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED):
+            return
         long = {nodeid: seconds for nodeid, seconds in self.taken.items() if seconds > LONG}
         others: dict[str, list[float]] = defaultdict(list)
         for nodeid in self.taken.keys() - long.keys():

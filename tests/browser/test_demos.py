@@ -67,6 +67,7 @@ def test_played_to_the_end(silent: Page, address: str) -> None:
     assert len(loads) == 2  # the list and the machine; every step came in place
 
 
+@pytest.mark.slow
 def test_played_to_the_end_without_script(browser: Browser, address: str) -> None:
     context = browser.new_context(java_script_enabled=False)
     play(context.new_page(), address)

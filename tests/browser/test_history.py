@@ -194,6 +194,7 @@ def test_the_browser_goes_back_and_forward(silent: Page, there: Where) -> None: 
     at(silent, 4)
 
 
+@pytest.mark.slow
 def test_what_others_do_meanwhile(silent: Page, there: Where) -> None:  # noqa: F811
     address, machine = there
     silent.keyboard.press("[")

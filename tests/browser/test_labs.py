@@ -11,6 +11,7 @@ from app.sessions.access import HELD, LOCKED
 from tests.support.axe import violations
 from tests.support.browsers import PASSWORD, invitation
 from tests.support.patience import PATIENCE_MS
+from tests.support.rings import slow
 from tests.support.served import build, listening
 
 SIZES = {"wide": (1440, 900), "middle": (1024, 768), "phone": (390, 844)}
@@ -118,7 +119,7 @@ def make(page: Page, line: str) -> None:
     expect(page.locator("#head-seq")).not_to_have_text(before)
 
 
-@pytest.mark.parametrize("script", [True, False], ids=["script", "plain"])
+@pytest.mark.parametrize("script", [True, *slow(False)], ids=["script", "plain"])
 def test_join_copy_call_and_catch_up(room: Room, script: bool) -> None:
     kim = room.student(f"Kim {script}", java_script_enabled=script)
     kim.get_by_role("button", name="My copy").click()
@@ -247,6 +248,7 @@ def test_frozen_is_seen_at_once_and_leaves_what_was_typed(room: Room) -> None:
     expect(line).to_be_enabled()
 
 
+@pytest.mark.slow
 def test_a_lock_is_seen_at_once_by_whom_it_stops(room: Room) -> None:
     kim, lee = room.student("Locked"), room.student("Free")
     for page in (kim, lee):

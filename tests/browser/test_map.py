@@ -118,6 +118,7 @@ def test_by_keyboard_from_the_whole_to_a_frame(silent: Page, address: str, large
     expect(silent.locator("#map-head")).to_contain_text("1 cell = 1 frame")
 
 
+@pytest.mark.slow
 def test_zooming_in_keeps_the_frame_under_the_cursor(silent: Page, address: str, large: str) -> None:  # noqa: F811
     silent.emulate_media(reduced_motion="reduce")
     for steps in (3, 11, 35):
@@ -175,6 +176,7 @@ def test_the_wheel_alone_scrolls_the_page(silent: Page, address: str, large: str
     assert looks_at(silent)[1] > start
 
 
+@pytest.mark.slow
 def test_by_buttons_and_slider(silent: Page, address: str, large: str) -> None:  # noqa: F811
     opened(silent, f"{address}{large}?zone=Normal&node=0&shift=6&start=0x400000")
     silent.locator("#map-in").click()

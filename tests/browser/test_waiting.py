@@ -112,6 +112,7 @@ def test_giving_up(full: FullLab) -> None:
     expect(full.teacher.get_by_text("waits to be admitted")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_pages_fit_every_width_and_axe_finds_nothing_serious(full: FullLab) -> None:
     kim = full.join("Kim")
     full.join("W" * 40)

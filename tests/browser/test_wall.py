@@ -368,6 +368,7 @@ def test_freezing_and_checkpoints_are_heard_on_members_pages(class_: tuple[str, 
     expect(member.locator("#call-order")).to_have_value("5")
 
 
+@pytest.mark.slow
 def test_a_lab_and_its_machines_share_four_streams(
     class_: tuple[str, Hall], browser: Browser, enter: Enter
 ) -> None:

@@ -212,7 +212,7 @@ def test_a_deleted_session(client: TestClient, at: At) -> None:
 def test_a_blocked_call_is_waited_for_again(client: TestClient, at: At) -> None:
     pfn = client.post(at("/alloc_page"), json=PAGE).json()["page"]["pfn"]
     client.post(at("/lock_page"), json={"pfn": pfn, "task": "a"})
-    request = (at("/lock_page?wait=0.05"), {"json": {"pfn": pfn, "task": "b"}})
+    request = (at("/lock_page?wait=0.5"), {"json": {"pfn": pfn, "task": "b"}})
     key = f"wait-{at('')}"
     first = send(client, key, request)
     assert (first.json()["verdict"], first.json()["woken_at"]) == ("blocked", None)

@@ -22,7 +22,7 @@ run: $(VENV)/.run ## serve on 127.0.0.1:8000, setting up first what is missing
 	@exec $(BIN)/kmemlab serve $(ARGS)
 
 .PHONY: test
-test: browser ## the tests, without the slowest: four minutes on two cores
+test: browser ## the tests, without the slowest
 	@$(BIN)/python -m pytest -n auto --quick $(ARGS)
 
 .PHONY: test-all

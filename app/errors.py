@@ -7,8 +7,11 @@ or a BUG text.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Collection
+from dataclasses import dataclass, replace
 from typing import Final
+
+from app import meant
 
 Location = tuple[str | int, ...]
 
@@ -27,14 +30,28 @@ def shortened(text: str, most: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One field at fault: where it stands and what would be accepted. Long names and texts are shortened."""
+    """One field at fault: where it stands and what would be accepted. Long names and texts are shortened.
+
+    word: what stands in the field or line and is not known. among: what is.
+    """
 
     loc: Location
     msg: str
+    word: str = ""
+    among: Collection[str] = ()
 
     def __post_init__(self) -> None:
         object.__setattr__(self, "loc", tuple(map(shown, self.loc[:DEPTH_SHOWN])))
         object.__setattr__(self, "msg", shortened(self.msg, MESSAGE_SHOWN))
+
+    @property
+    def suggestions(self) -> tuple[str, ...]:
+        """What was probably meant by the word. Sought only where it is shown: it takes a while."""
+        return meant.like(self.word, self.among)
+
+    def at(self, loc: Location, msg: str | None = None) -> Fault:
+        """The same fault, seen from elsewhere."""
+        return replace(self, loc=loc, msg=self.msg if msg is None else msg)
 
 
 def shown(part: str | int) -> str | int:
@@ -51,10 +68,10 @@ class Faults:
         self.first: list[Fault] = []
         self.more = 0
 
-    def add(self, loc: str | Location, msg: str) -> None:
-        """One more."""
+    def add(self, loc: str | Location, msg: str, word: str = "", among: Collection[str] = ()) -> None:
+        """One more. word, among: what is not known, and what is."""
         if len(self.first) < FAULTS_SHOWN:
-            self.first.append(Fault((loc,) if isinstance(loc, str) else loc, msg))
+            self.first.append(Fault((loc,) if isinstance(loc, str) else loc, msg, word, among))
         else:
             self.more += 1
 
@@ -89,13 +106,13 @@ class BadArgument(ValueError):  # noqa: N818 - what it is about, as in the HTTP 
         return f"{words}; and {self.more:,} more" if self.more else words
 
     @classmethod
-    def at(cls, loc: str | Location, msg: str) -> BadArgument:
-        """The usual case: a single field."""
-        return cls(Fault((loc,) if isinstance(loc, str) else loc, msg))
+    def at(cls, loc: str | Location, msg: str, word: str = "", among: Collection[str] = ()) -> BadArgument:
+        """The usual case: a single field. word, among: what is not known, and what is."""
+        return cls(Fault((loc,) if isinstance(loc, str) else loc, msg, word, among))
 
     def under(self, *prefix: str | int) -> BadArgument:
         """The same faults, seen from an enclosing document (`["calls", 3, …]`)."""
-        return BadArgument(*(Fault((*prefix, *f.loc), f.msg) for f in self.faults), more=self.more)
+        return BadArgument(*(fault.at((*prefix, *fault.loc)) for fault in self.faults), more=self.more)
 
 
 class TaskBlocked(Exception):  # noqa: N818 - a state of the machine, not an error of ours

@@ -69,7 +69,7 @@ class Problem:
             "detail": self.detail,
         }
         if self.faults:
-            doc["errors"] = [{"loc": list(fault.loc), "msg": fault.msg} for fault in self.faults[:most]]
+            doc["errors"] = [fault_as_json(fault) for fault in self.faults[:most]]
         if more := self.more + len(self.faults[most:]):
             doc["more"] = more
         return doc
@@ -85,6 +85,14 @@ class Problem:
     def response(self) -> Response:
         """The answer."""
         return Response(self.body(), self.status, headers=dict(self.headers), media_type=MEDIA_TYPE)
+
+
+def fault_as_json(fault: Fault) -> dict[str, Any]:
+    """One field at fault; with what was probably meant, where that can be told."""
+    doc: dict[str, Any] = {"loc": list(fault.loc), "msg": fault.msg}
+    if suggestions := fault.suggestions:
+        doc |= {"word": fault.word, "suggestions": list(suggestions)}
+    return doc
 
 
 class Refusal(Exception):  # noqa: N818 - an answer, raised where it is known

@@ -40,7 +40,10 @@ def parse_names(text: str) -> int:
             mask |= number
         else:
             raise BadArgument.at(
-                (), f"unknown flag {name[:40]!r}: GET /api/v1/gfp lists the names, or give a number"
+                (),
+                f"unknown flag {name[:40]!r}: GET /api/v1/gfp lists the names, or give a number",
+                name,
+                VALUE,
             )
     return mask
 

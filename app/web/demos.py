@@ -10,7 +10,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.demos import Demo, Library
 from app.demos.playing import items
-from app.errors import BadArgument, Fault
+from app.errors import BadArgument
 from app.sessions import NotFound
 from app.web import address
 from app.web.address import Address
@@ -89,7 +89,7 @@ def session_name(demo: Demo, part: int) -> str:
 
 def faults_of(error: BadArgument) -> Refusal:
     """The refusal, with calls counted from 1 instead of their places in a batch."""
-    faults = (Fault((place(fault.loc),), fault.msg) for fault in error.faults)
+    faults = (fault.at((place(fault.loc),)) for fault in error.faults)
     return refusal_of(BadArgument(*faults, more=error.more))
 
 

@@ -100,7 +100,7 @@ def problem(response: Response, status: int, *loc: str | int) -> dict[str, Any]:
     assert document["status"] == status
     assert all(isinstance(document[key], str) and document[key] for key in ("type", "title", "detail"))
     for fault in document.get("errors", ()):
-        assert set(fault) == {"loc", "msg"}
+        assert {"loc", "msg"} <= set(fault) <= {"loc", "msg", "word", "suggestions"}
         assert fault["msg"]
     if loc:
         assert list(loc) in [fault["loc"] for fault in document["errors"]]

@@ -18,8 +18,12 @@ NextUrl = Annotated[str | None, Field(description="where the list goes on; null 
 
 
 class Fault(BaseModel):
+    """`suggestions`: what was probably meant instead of `word`, which stands in the field or line."""
+
     loc: list[str | int] = Field(examples=[["gfp"], ["calls", 3, "gfp"], ["line", 4]])
     msg: str
+    word: str = ""
+    suggestions: list[str] = []
 
 
 class Problem(BaseModel):
@@ -388,13 +392,31 @@ class Flag(BaseModel):
     lecture: str | None
 
 
+class MaskReading(BaseModel):
+    """What one kernel means by a mask.
+
+    `now`: the mask that means the same in 6.1. `likely`: whether a mask like this is written for that kernel.
+    """
+
+    kernel: str
+    mask: Hex
+    names: str
+    unknown: Hex
+    now: Hex
+    now_names: str
+    likely: bool
+
+
 class DecodedMask(BaseModel):
+    """A mask as 6.1 has it. `readings`: what it means there, and in the kernel that printed it."""
+
     mask: Hex
     value: int
     names: str
     flags: list[Flag]
     lecture: str
     unknown: Hex
+    readings: list[MaskReading]
 
 
 class FlagNames(BaseModel):

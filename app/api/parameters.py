@@ -45,7 +45,14 @@ Shift = Annotated[
 ]
 Cells = Annotated[int, Query(ge=1, le=65_536, description="how many cells at most"), Number]
 Mask = Annotated[
-    str | None, Query(max_length=2000, description="a number, or names of either vocabulary with |")
+    str | None,
+    Query(
+        max_length=2000, description="a number, names of either vocabulary with |, or both as logs have them"
+    ),
+]
+
+KernelVersion = Annotated[
+    str | None, Query(max_length=100, description="of the kernel that printed the mask, as `3.10`")
 ]
 
 # Only what the paths of labs have; their first id is described with the path.

@@ -10,10 +10,10 @@ from fastapi import APIRouter
 from starlette.responses import Response
 
 from app.api import docs, models
-from app.api.parameters import Mask
+from app.api.parameters import KernelVersion, Mask
 from app.api.requests import BASE, answer
 from app.errors import BadArgument
-from app.machine import boot, gfp_text
+from app.machine import boot, gfp_text, oldmasks
 from app.machine.entry import CALLS
 from app.machine.vocabulary import CONTEXTS, SYSCTLS, Arg, CallSpec
 from app.mm import gfp
@@ -76,15 +76,23 @@ def argument(arg: Arg) -> dict[str, Any]:
 
 
 @router.get("/gfp", **docs.operation("decode_gfp", "A mask decoded, or every flag", docs.ok(models.Gfp)))
-async def decode(mask: Mask = None) -> Response:
-    """A number as names, names as a number, in the spelling of 6.1 and of the lecture."""
+async def decode(mask: Mask = None, kernel: KernelVersion = None) -> Response:
+    """A number as names, names as a number, in the spelling of 6.1 and of the lecture.
+
+    Other kernels numbered the flags otherwise. `readings` says what the number of a log means in 6.1 and in
+    the `kernel` that printed it; without one, in those that are likely to have.
+    """
     if mask is None:
         return answer({"flags": [flag(one) for one in gfp.NAMES], "lecture": hexadecimals(gfp_text.LECTURE)})
     try:
-        value = gfp_text.parse(mask)
+        given = oldmasks.read(mask)
     except BadArgument as error:
         raise error.under("query", "mask") from None
-    return answer(decoded(value))
+    try:
+        version = None if kernel is None else oldmasks.version_of(kernel)
+    except BadArgument as error:
+        raise error.under("query", "kernel") from None
+    return answer({**decoded(given.value), "readings": list(map(reading, oldmasks.readings(given, version)))})
 
 
 def decoded(value: int) -> dict[str, Any]:
@@ -97,6 +105,19 @@ def decoded(value: int) -> dict[str, Any]:
         "lecture": "|".join(LECTURE_NAMES.get(name) or name for name in names.split("|")),
         "flags": [flag(one) for one in gfp.NAMES if one.value & value == one.value],
         "unknown": f"{value & ~KNOWN_BITS:#x}",
+    }
+
+
+def reading(one: oldmasks.Reading) -> dict[str, Any]:
+    """What a mask means to one kernel."""
+    return {
+        "kernel": one.kernel,
+        "mask": f"{one.mask:#x}",
+        "names": one.names,
+        "unknown": f"{one.unknown:#x}",
+        "now": f"{one.now:#x}",
+        "now_names": gfp.pGg(one.now) or "0x0",
+        "likely": one.likely,
     }
 
 

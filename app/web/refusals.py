@@ -5,6 +5,7 @@ Why, and with which status. Nothing happened and nothing is journalled.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from typing import Final
 
@@ -49,7 +50,12 @@ def status_of(error: Exception) -> int:
 def refusal_of(error: Exception, title: str = NO_CALL) -> Refusal:
     """The refusal in words, by field where fields are at fault. title: what did not happen, from `N_`."""
     if isinstance(error, BadArgument):
-        faults = [FieldFault(place_of(fault.loc), of_pages(fault.msg)) for fault in error.faults]
+        faults = [
+            FieldFault(
+                place_of(fault.loc), of_pages(fault.msg), word=fault.word, suggestions=fault.suggestions
+            )
+            for fault in error.faults
+        ]
         if error.more:
             faults.append(FieldFault("", ngettext("and %(num)s more", "and %(num)s more", error.more)))
         return Refusal(_(title), faults)
@@ -66,6 +72,11 @@ def place_of(loc: Sequence[str | int]) -> str:
     if loc[:1] == ("line",):
         return _("line %(number)s", number=wording.count(int(loc[1])))
     return str(loc[-1]) if loc else ""
+
+
+def replaced(text: str, word: str, by: str) -> str:
+    """A text with another word in the place of one."""
+    return re.sub(rf"(?<!\w){re.escape(word)}(?!\w)", lambda _: by, text)
 
 
 def of_pages(words: str) -> str:

@@ -2,9 +2,9 @@
 
 import { all, one } from "./dom.js";
 
-/** The page that takes a mask apart, parsed. @param {string} mask */
+/** The page that takes a mask of 6.1 apart, parsed. @param {string} mask */
 export async function taken(mask) {
-  const response = await fetch(`/gfp?${new URLSearchParams({ mask })}`, { headers: { Accept: "text/html" } });
+  const response = await fetch(`/gfp?${new URLSearchParams({ mask, kernel: "6.1" })}`, { headers: { Accept: "text/html" } });
   return new DOMParser().parseFromString(await response.text(), "text/html");
 }
 

@@ -65,6 +65,10 @@ class FieldFault:
     """what would be accepted"""
     label: str = ""
     """what the page calls the field, where that is not its name"""
+    word: str = ""
+    """what stands in the field and is not known"""
+    suggestions: Sequence[str] = ()
+    """what was probably meant instead"""
 
 
 @dataclass(frozen=True, slots=True)

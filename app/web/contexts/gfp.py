@@ -18,8 +18,16 @@ class GfpPage(Page):
     """the text of the field"""
     error: str | None
     """why the text is no mask"""
+    suggestions: Sequence[Link]
+    """other masks that were perhaps meant"""
+    kernel: str
+    """the version of the kernel that printed the mask, as it was typed"""
+    kernel_error: str | None
+    """why that is no version"""
+    readings: Sequence[MaskReading]
+    """what kernels mean by the mask, where they differ"""
     value: int
-    """the mask as a number"""
+    """the mask as a number of 6.1; of several readings, what the likeliest means"""
     line: str
     """what the kernel prints for it with `%pGg`"""
     lecture: str
@@ -30,6 +38,24 @@ class GfpPage(Page):
     """every flag by kind"""
     advice: Advice
     """which flag to use when"""
+
+
+@dataclass(frozen=True, slots=True)
+class MaskReading:
+    """What one kernel means by a mask."""
+
+    kernel: str
+    """the version, or from which to which"""
+    mask: int
+    """its number there"""
+    names: str
+    """its flags there"""
+    now: Link
+    """the mask that means the same in 6.1"""
+    unknown: int
+    """bits that were no flag"""
+    likely: bool
+    """whether masks like this are written for that kernel"""
 
 
 @dataclass(frozen=True, slots=True)

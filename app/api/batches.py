@@ -12,7 +12,7 @@ from typing import Any, Final
 from app.api.bodies import JSON, NDJSON, TEXT, as_object, loads, refuse_others
 from app.api.problems import Refusal
 from app.errors import BadArgument, Fault, Faults
-from app.machine.calltext import Malformed, parse_line
+from app.machine.calltext import Malformed, Reader
 from app.sessions import BatchItem
 
 # In the forms of lines some are blank, or comments.
@@ -36,7 +36,7 @@ class Batch:
     def _located(self, fault: Fault) -> Fault:
         match fault.loc:
             case ("calls", int(index), *rest):
-                return on_line(self.lines[index], Fault(tuple(rest), fault.msg))
+                return on_line(self.lines[index], fault.at(tuple(rest)))
             case _:
                 return fault
 
@@ -107,37 +107,42 @@ def item_of(call: Any) -> BatchItem:
 
 
 def from_text(body: bytes, most: int) -> Batch:
-    """The console's language."""
+    """The console's language, which takes lines of C. Every line at fault is named."""
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
         raise Refusal(400, f"the body is not UTF-8 at byte {error.start}") from None
-    batch = Batch()
-    for number, line in enumerate(text.split("\n"), 1):
-        read_line(batch, number, line)
+    batch, faults, malformed = Batch(), Faults(), False
+    reader = Reader()
+    for number, line in enumerate([*text.split("\n"), None], 1):
+        try:
+            for call in reader.finish() if line is None else reader.read(number, line):
+                batch.items.append(BatchItem(str(call.name), call.body, call.as_name))
+                batch.lines.append(reader.begun)
+        except BadArgument as error:
+            malformed = malformed or isinstance(error, Malformed)
+            located = (on_line(reader.begun, fault) for fault in error.faults)
+            faults.extend(BadArgument(*located, more=error.more))
         if len(batch.items) > most:
             break
+    if malformed:
+        raise unreadable(faults)
+    faults.check()
+    if reader.declares and not batch.items:
+        raise BadArgument.at("calls", "nothing is called here: a declaration alone changes nothing")
     return batch
 
 
-def read_line(batch: Batch, number: int, text: str) -> None:
-    """Appends the call of one line, if there is one."""
-    try:
-        line = parse_line(text)
-        if line.name is not None:
-            batch.items.append(BatchItem(line.name, line.body, line.as_name))
-            batch.lines.append(number)
-    except Malformed as error:
-        fault = on_line(number, error.faults[0])
-        raise Refusal(400, f"line {number}: {fault.msg}", fault) from None
-    except BadArgument as error:
-        raise BadArgument(*(on_line(number, fault) for fault in error.faults), more=error.more) from None
+def unreadable(faults: Faults) -> Refusal:
+    """The refusal of a text of which some lines are no calls."""
+    words = "; ".join(f"line {fault.loc[1]}: {fault.msg}" for fault in faults.first)
+    return Refusal(400, f"{words}; and {faults.more:,} more" if faults.more else words, *faults.first)
 
 
 def on_line(number: int, fault: Fault) -> Fault:
     """The same fault, with the field's name moved from the place to the message."""
     name = ".".join(map(str, fault.loc))
-    return Fault(("line", number), f"{name}: {fault.msg}" if name else fault.msg)
+    return fault.at(("line", number), f"{name}: {fault.msg}" if name else fault.msg)
 
 
 FORMS: Final = {JSON: from_json, NDJSON: from_ndjson, TEXT: from_text}

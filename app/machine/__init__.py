@@ -7,7 +7,11 @@ Calls:
   entry                        every call that can be made, declared beside the function that runs it
   vocabulary, kinds            what a declaration is made of; the kinds of arguments
   calls, parsing, calltext     a call as a value, from JSON, and as a line of text
+  linetext, argtext            reading such a line, and one argument of it
+  ctext, ctypes_of, constants  what a line of C has beside its call: comments, types, integer constants
+  oldnames, oldmasks           functions by older names; masks out of logs, of older kernels too
   gfp_text, runs               masks as people write them; lists of blocks as a call takes them
+  cachepointers                a slab cache by the pointer that kmem_cache_create returned
   machine, outcome             `Machine`, and what a call returned and changed
   changes, frame_states        which frames a call changed, and the state of every frame
   trace                        the steps of an explanation, which the kernel's functions report to `m.trace`:

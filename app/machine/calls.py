@@ -24,13 +24,20 @@ MAX_FRAMES_PER_CALL: Final = 1 << 20
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,31}")
 
 
+class Word(str):
+    """A word of a line that is not in quotes: in C it would be the name of a variable."""
+
+    __slots__ = ()
+
+
 @dataclass(slots=True)
 class Named:
     """What a name stands for: the result of an earlier call.
 
-    kind: `page` (one block of 2^order frames), `addr` (an address), `pages` or `addrs` (what a repeated call
-    returned). Exactly one of pfn, addr and runs is given; a NULL result has none. stride: bytes between the
-    blocks of an `addrs` run. seq: the row that returned it, where that is known.
+    kind: `page` (one block of 2^order frames), `addr` (an address), `cache` (the address of a slab cache),
+    `pages` or `addrs` (what a repeated call returned). Exactly one of pfn, addr and runs is given; a NULL
+    result has none. stride: bytes between the blocks of an `addrs` run. seq: the row that returned it, where
+    that is known.
 
     A list that the journal keeps (`listed`) is named without its runs: blocks says how many it has, sha256
     which list it is. Runs of a hundred thousand blocks take megabytes, and a person may have many names.
@@ -95,10 +102,14 @@ class Named:
 
 @dataclass(frozen=True, slots=True)
 class Reference:
-    """`$name`, `$name+3`: to be replaced by what the name stands for when the call's turn comes."""
+    """`$name`, `$name+3`: to be replaced by what the name stands for when the call's turn comes.
+
+    word: where it is no name of a cache that a call returned, it is itself the name that a cache was given.
+    """
 
     name: str
     offset: int = 0
+    word: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -270,6 +281,8 @@ def dereference(
 ) -> tuple[str, Any]:
     """The argument's name and value that a reference stands for: a page, or its address."""
     named = names.get(ref.name)
+    if key == "cache":
+        return key, cache_of(ref, named)
     if named is None:
         raise BadArgument.at(key, f"nothing is named {ref.name!r} here: everybody gives names of their own")
     if key == "page" and named.pfn is not None and named.kind == "page" and not ref.offset:
@@ -287,6 +300,15 @@ def dereference(
             return key, ListOf(named.seq)
         return key, BlockList(named.kind, named.order, named.stride, named.runs or ()).given_as(key, model)
     return key, page_of(named, ref, model) if key == "page" else addr_of(named, ref, model)
+
+
+def cache_of(ref: Reference, named: Named | None) -> str:
+    """The pointer to a cache that a name stands for, or the word as the cache's own name."""
+    if named is not None and named.kind == "cache":
+        return f"{named.addr or 0:#x}"
+    if ref.word:
+        return ref.name
+    raise BadArgument.at("cache", f"${ref.name} is not what kmem_cache_create returned")
 
 
 def page_of(named: Named, ref: Reference, model: MemoryModel) -> int | None:

@@ -7,13 +7,13 @@ its call, and raises BadArgument.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from app.errors import BadArgument
 from app.machine import gfp_text
-from app.machine.calls import JSON_INT_MAX, MAX_REPEAT, ListOf, Reference
+from app.machine.calls import JSON_INT_MAX, MAX_REPEAT, ListOf, Reference, Word
 from app.machine.runs import Run
 from app.machine.vocabulary import CONTEXTS, SYSCTLS
 from app.mm.memory_model import MemoryModel
@@ -109,14 +109,15 @@ def slab_flags(value: str | int) -> int:
         elif (number := gfp_text.as_number(name)) is not None:
             mask |= number
         else:
-            raise BadArgument.at((), f"unknown flag {name[:40]!r}; known are {', '.join(SLAB_FLAGS)}")
+            words = f"unknown flag {name[:40]!r}; known are {', '.join(SLAB_FLAGS)}"
+            raise BadArgument.at((), words, name, SLAB_FLAGS)
     return mask
 
 
 def check_sysctl(value: Any, parser: Parser) -> str:
     """A setting that exists."""
     if not isinstance(value, str) or value not in SYSCTLS:
-        raise BadArgument.at((), f"one of {', '.join(SYSCTLS)}")
+        raise BadArgument.at((), f"one of {', '.join(SYSCTLS)}", str(value)[:80], SYSCTLS)
     return value
 
 
@@ -134,9 +135,13 @@ def check_sysctl_value(value: Any, parser: Parser) -> int | str:
     return value  # type: ignore[no-any-return]
 
 
-def check_cache(value: Any, parser: Parser) -> str:
-    """A cache by name; whether it still exists is for the kernel to say."""
-    return matching(value, OBJECT_NAME, "the name of a slab cache")
+def check_cache(value: Any, parser: Parser) -> str | Reference:
+    """A cache by its name or as kmem_cache_create returned it; whether it exists is for the kernel to say."""
+    if isinstance(value, Word) and value in parser.known:
+        return Reference(value, word=True)
+    if isinstance(value, str) and value.startswith("$"):
+        return check_reference(value, parser)
+    return matching(value, OBJECT_NAME, "the name of a slab cache, or what kmem_cache_create returned")
 
 
 def check_pfn(value: Any, parser: Parser) -> int:
@@ -223,7 +228,8 @@ def check_reference(value: str, parser: Parser) -> Reference:
         raise BadArgument.at((), "a reference is $name or $name+3")
     name, offset = match.groups()
     if name not in parser.known:
-        raise BadArgument.at((), f"nothing is named {name!r} here")
+        among = parser.known if isinstance(parser.known, Collection) else ()
+        raise BadArgument.at((), f"nothing is named {name!r} here", name, among)
     return Reference(name, int(offset or 0))
 
 
@@ -307,7 +313,7 @@ KINDS: Final[dict[str, Kind]] = {
     "sysctl_value": Kind(
         check_sysctl_value, {"anyOf": [{"type": "string"}, numbers(-INT_MAX - 1, INT_MAX)]}, number="plain"
     ),
-    "cache": Kind(check_cache, exactly(OBJECT_NAME.pattern)),
+    "cache": Kind(check_cache, exactly(rf"{OBJECT_NAME.pattern}|\$[A-Za-z_][A-Za-z0-9_]{{0,31}}")),
     # Memory: a page in one of several fields, and those fields.
     "page": Kind(check_page, ONE, pointer=True, forms=("pfn", "page")),
     "page_or_addr": Kind(check_page, ONE, pointer=True, forms=("pfn", "page", "addr")),

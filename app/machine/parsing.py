@@ -11,6 +11,7 @@ from typing import Any, Final
 
 from app.errors import BadArgument, Faults
 from app.machine.calls import MAX_FRAMES_PER_CALL, Call, longest_loop, select
+from app.machine.constants import Expression
 from app.machine.entry import CALLS
 from app.machine.kinds import KINDS
 from app.machine.vocabulary import Arg, CallSpec
@@ -90,8 +91,9 @@ class Parser:
             if arg.required:
                 self.faults.add(name, f"required: {arg.doc}")
             return arg.default
+        value = self.body[name]
         try:
-            return check(self.body[name], self)
+            return check(value.on(self.model) if isinstance(value, Expression) else value, self)
         except BadArgument as error:
             self.faults.extend(error.under(name))
             return arg.default

@@ -7,7 +7,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from app.errors import BadArgument, Faults, TaskBlocked
-from app.machine.calls import NAME, Call, Named
+from app.machine.calls import NAME, Call, Named, Word
 from app.machine.entry import CALLS
 from app.sessions import bounds, call_cost
 from app.sessions.access import Principal
@@ -104,7 +104,8 @@ class Progress:
         place, item = self._read, self.items[self._read]
         self._read += 1
         if item.call not in CALLS:
-            self._faults.add(("calls", place, "call"), f"no such call: {item.call[:40]!r}")
+            words = f"no such call: {item.call[:40]!r}"
+            self._faults.add(("calls", place, "call"), words, item.call, CALLS)
         else:
             try:
                 call = self._parsed(item)
@@ -132,7 +133,10 @@ class Progress:
         """The call of an item: the same one for items that are the same. What is known stays known."""
         body = item.body
         # With the types, since 1 is True to a dict, but not to a kernel.
-        like = item.call, tuple(body.items()), tuple(map(type, body.values()))
+        types = tuple(map(type, body.values()))
+        if Word in types:  # which may have become a name meanwhile
+            return self.live.parse(item.call, body, self._known)
+        like = item.call, tuple(body.items()), types
         try:
             call = self._read_before.get(like)
         except TypeError:  # a list or an object among the arguments

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from app.machine import cachepointers
 from app.machine import runs as block_runs
 from app.machine.calls import Call, ListOf, Named, Reference
 from app.machine.entry import CALLS
@@ -54,7 +55,8 @@ def held(call: Call, names: Mapping[str, Named], machine: Machine) -> int:
     value = given(call)
     if isinstance(value, ListOf):
         return MANY + 1  # how long it is stands in the journal
-    return call.spec.cost.held(machine, call, address_of(value, names))
+    known = cachepointers.meant(call, names, machine)
+    return call.spec.cost.held(machine, known, address_of(value, names))
 
 
 def given(call: Call) -> object:

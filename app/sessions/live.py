@@ -12,7 +12,7 @@ from typing import Any, Final
 from pydantic_core import from_json, to_json
 
 from app.errors import NoRoom, TaskBlocked
-from app.machine import parsing
+from app.machine import cachepointers, parsing
 from app.machine.calls import Call, Lists, Named, no_lists
 from app.machine.entry import CALLS
 from app.machine.machine import ENGINE, Machine
@@ -110,7 +110,7 @@ class Live:
 
         Any other exception leaves it spoiled.
         """
-        resolved = call.resolve(names, self.machine.model, self.lists)
+        resolved = cachepointers.by_name(call.resolve(names, self.machine.model, self.lists), self.machine)
         seq = self.seq + 1
         self.spoiled = True
         began = perf_counter()

@@ -15,7 +15,7 @@ MEMBERS: Final = frozenset(("kind", "pfn", "addr", "order", "runs", "stride"))
 LISTED: Final = frozenset(("blocks", "sha256"))
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 SEQ_MIN: Final = -(1 << 31)
-KINDS: Final = {"page": "pfn", "addr": "addr", "pages": "runs", "addrs": "runs"}
+KINDS: Final = {"page": "pfn", "addr": "addr", "cache": "addr", "pages": "runs", "addrs": "runs"}
 
 
 def named_of(name: str, document: Any, model: MemoryModel) -> Named:

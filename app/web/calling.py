@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.machine import calltext
+from app.machine.calltext import Line
 from app.machine.entry import CALLS
 from app.sessions import Applied, BatchItem, NotFound
 from app.web import address, callform, fields
@@ -52,17 +53,26 @@ async def call_form_page(session_id: str, name: str) -> Response:
 async def run_line(
     request: Request, session_id: str, line: Annotated[str, Form()] = "", view: Annotated[str, Form()] = ""
 ) -> Response:
-    """Make the call of the console's line."""
+    """Make the calls of the console's line; the last one's outcome is shown."""
     here = address.parse(session_id, view).to(moment=None)
     try:
-        read = calltext.parse_line(line)
-        if read.name is None:
+        read = calltext.parse_text(line)
+        if not read:
             return RedirectResponse(here.href, 303)
-        applied = await call(request, session_id, read.name, read.body, read.as_name)
+        applied = await lines(request, session_id, read)
     except REFUSED as error:
         again = Again(refusal=refusal_of(error), line=line)
         return respond(await page(request, here, again), status_of(error))
     return RedirectResponse(here.to(outcome=applied.seq, before=None).href + "#outcome", 303)
+
+
+async def lines(request: Request, session_id: str, read: Sequence[Line]) -> Applied:
+    """Make the calls of a line; the last one's answer."""
+    if len(read) == 1:
+        return await call(request, session_id, str(read[0].name), read[0].body, read[0].as_name)
+    sessions, who = sessions_for(request)
+    items = [BatchItem(str(one.name), one.body, one.as_name) for one in read]
+    return (await sessions.batch(who, session_id, items))[-1]
 
 
 async def call(

@@ -228,6 +228,7 @@ def page_address(m: Machine, call: Call, outcome: Outcome) -> None:
     pfn = page_ref.checked(m, call.args["page"], "page_address")
     address = m.page_address(pfn)
     outcome.ret = None if address is None else f"{address:#x}"
+    outcome.result = ("addr", address)
     outcome.seen = describe.page(m, pfn)
     if address is None:
         m.worsen_null()
@@ -244,7 +245,9 @@ def page_address(m: Machine, call: Call, outcome: Outcome) -> None:
 def virt_to_page(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: arch/x86/include/asm/page.h virt_to_page"""
     address = call.args["addr"] or 0
-    outcome.ret = f"{page_ref.page_pointer(m, address):#x}"
+    pointer = page_ref.page_pointer(m, address)
+    outcome.ret = f"{pointer:#x}"
     pfn = m.model.virt_to_pfn(address)
+    outcome.result = ("addr", pointer) if pfn is None else ("page", pfn)
     if pfn is not None:
         outcome.seen = describe.page(m, pfn)

@@ -166,6 +166,7 @@ def kmem_cache_create(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: mm/slab_common.c kmem_cache_create"""
     args = call.args
     s = slab_common.kmem_cache_create(m, args["name"], args["size"], args["align"], slab_flags(args["flags"]))
+    outcome.result = ("cache", None if s is None else s.object)
     if s is None:
         m.worsen_null()
     else:

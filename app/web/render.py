@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from app import paths
-from app.web import wording
+from app.web import refusals, wording
 from app.web.contexts.base import Page
 from app.web.language import _, phrase, phrase_of
 
@@ -71,6 +71,7 @@ def environment() -> Environment:
         "frames": wording.frames,
         "date": wording.date,
         "linked": linked,
+        "instead": refusals.replaced,
         "prose": prose,
     }
     return env

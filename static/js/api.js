@@ -2,9 +2,11 @@
 
 import { _ } from "./text.js";
 
+/** @typedef {{loc: (string | number)[], msg: string, word?: string, suggestions?: string[]}} Fault */
+
 /** A request that was no kernel call: the problem document's words, and the fields at fault. */
 export class Refused extends Error {
-  /** @param {{title?: string, status?: number, detail?: string, errors?: {loc: (string | number)[], msg: string}[]}} problem */
+  /** @param {{title?: string, status?: number, detail?: string, errors?: Fault[]}} problem */
   constructor(problem) {
     super(words(problem.detail ?? problem.title ?? _("The server gave no reason.")));
     this.faults = (problem.errors ?? []).map(fault);
@@ -17,17 +19,20 @@ export class Refused extends Error {
     /** Busy, or without room: nothing was stored. Of other failures of the server it is not known. */
     this.unable = [503, 507].includes(problem.status ?? 0);
     this.failed = (problem.status ?? 0) >= 500 && !this.unable;
+    /** A line that only declares something, or a comment: there is nothing to do. */
+    this.idle = /^calls: nothing is called here/.test(this.message);
     this.asleep = /^(line \d+: )?task '[^']*' sleeps/.test(this.message);
   }
 }
 
 /**
  * A field at fault and why. A line of text has only its number for a place; the field's name then begins the words.
- * @param {{loc: (string | number)[], msg: string}} error
+ * @param {Fault} error
  */
-function fault({ loc, msg }) {
+function fault({ loc, msg, word = "", suggestions = [] }) {
   const [, field, why] = /^([a-z_]+): (.*)$/s.exec(msg) ?? [];
-  return loc[0] === "line" ? { field: field ?? "", words: words(why ?? msg) } : { field: String(loc.at(-1)), words: words(msg) };
+  const place = loc[0] === "line" ? { field: field ?? "", words: words(why ?? msg) } : { field: String(loc.at(-1)), words: words(msg) };
+  return { ...place, word, suggestions };
 }
 
 /**

@@ -1,6 +1,6 @@
 // The machine page in place: forms go to the public API, the parts that changed come back, nothing else moves.
 
-import { call } from "./api.js";
+import { Refused, call } from "./api.js";
 import { builder } from "./builder.js";
 import { clear, lineOf, recipes } from "./callform.js";
 import { Console } from "./console.js";
@@ -41,6 +41,10 @@ async function make(form, text) {
     terminal.answer.textContent = `#${outcome.seq} ${outcome.ret ?? (outcome.verdict === "null" ? "NULL" : "")} ${outcome.verdict}`;
     return true;
   } catch (error) {
+    if (error instanceof Refused && error.idle) {
+      terminal.answer.textContent = _("nothing is called here");
+      return true;
+    }
     refused(error, form);
     return false;
   } finally {
@@ -51,7 +55,7 @@ async function make(form, text) {
 /** @param {HTMLFormElement} form */
 async function run(form) {
   const text = line.value.trim();
-  if (!text || text.startsWith("#")) return;
+  if (!text || text.startsWith("#") || text.startsWith("//")) return;
   terminal.remember(text);
   // What has been typed meanwhile is the next line.
   if ((await make(form, text)) && line.value.trim() === text) line.value = "";

@@ -4,6 +4,7 @@ import { Refused } from "./api.js";
 import { linked, mark } from "./callform.js";
 import { maybe, one } from "./dom.js";
 import { signedOut } from "./entrance.js";
+import { instead } from "./instead.js";
 import { _ } from "./text.js";
 
 /** Whether what was refused last was so because the task slept. */
@@ -21,9 +22,9 @@ export function called() {
 function faults(error) {
   const message = error instanceof Error ? error.message : String(error);
   if (!(error instanceof Refused)) {
-    return [{ field: "", words: _("The answer did not arrive (%(message)s). The journal shows whether the call was made.", { message }) }];
+    return [{ field: "", words: _("The answer did not arrive (%(message)s). The journal shows whether the call was made.", { message }), word: "", suggestions: [] }];
   }
-  return error.faults.length ? error.faults : [{ field: "", words: message }];
+  return error.faults.length ? error.faults : [{ field: "", words: message, word: "", suggestions: [] }];
 }
 
 /** What did not happen, and why not in a word. @param {unknown} error */
@@ -49,7 +50,8 @@ export function refused(error, form) {
   const known = faults(error);
   const title = titled(error);
   const words = known.map((fault) => (fault.field ? `${fault.field}: ${fault.words}` : fault.words)).join("; ");
-  answer.replaceChildren(`${title}. `, ...(form.closest("#call") ? [] : linked(words)));
+  const line = maybe(form, "#line", HTMLInputElement);
+  answer.replaceChildren(`${title}. `, ...(form.closest("#call") ? [] : linked(words)), ...known.flatMap((fault) => instead(fault, line)));
   const box = maybe(document, "#call-refused", HTMLElement);
   if (!form.closest("#call") || !box) return;
   const alert = document.createElement("div");
@@ -60,7 +62,7 @@ export function refused(error, form) {
   const list = document.createElement("ul");
   for (const fault of known) {
     const item = document.createElement("li");
-    item.append(...(fault.field ? [`${fault.field}: `] : []), ...linked(fault.words));
+    item.append(...(fault.field ? [`${fault.field}: `] : []), ...linked(fault.words), ...instead(fault, maybe(form, `[name="${CSS.escape(fault.field)}"]`, HTMLInputElement)));
     list.append(item);
   }
   alert.append(heading, list);

@@ -11,9 +11,9 @@ from starlette.responses import Response
 from app.api import docs, lab_answers, lab_docs
 from app.api.bodies import optional_object
 from app.api.fields import Kind, taken
+from app.api.idempotency import with_preconditions
 from app.api.in_labs import asked
 from app.api.parameters import AfterNumber, Limit, MemberNumber
-from app.api.repeatable import on_terms
 from app.api.requests import BASE, answer
 from app.labs.admission import AT_ONCE
 from app.machine.calls import JSON_INT_MAX
@@ -46,9 +46,11 @@ async def admit(request: Request) -> Response:
     """All by default, as far as the lab has room. Numbers of nobody who waits are passed over."""
     labs, person, lab_id = asked(request)
     given = taken(await optional_object(request), {}, {"numbers": NUMBERS})
-    return await on_terms(
+    return await with_preconditions(
         request,
-        lambda terms: labs.admission.admit(person, lab_id, given.get("numbers"), terms=terms),
+        lambda preconditions: labs.admission.admit(
+            person, lab_id, given.get("numbers"), preconditions=preconditions
+        ),
         lambda admitted: answer({"admitted": admitted}),
     )
 

@@ -17,10 +17,10 @@ from starlette.routing import Route
 from app.api import docs
 from app.api.batches import FORMS, Batch, read_batch
 from app.api.bodies import JSON, NDJSON, media_type, object_in, off_loop, whole
-from app.api.repeatable import on_terms
-from app.api.requests import BASE, asked, check_parameters, etag, has_terms
+from app.api.idempotency import with_preconditions
+from app.api.requests import BASE, asked, check_parameters, etag, has_preconditions
 from app.errors import BadArgument
-from app.sessions import Applied, Terms
+from app.sessions import Applied, Preconditions
 from app.sessions.errors import BatchBlocked
 
 SECONDS: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,9})?")
@@ -36,11 +36,11 @@ async def call(request: Request) -> Response:
     counters = take_counters(body)
     wait = wait_of(request) if request.scope["query_string"] else 0.0
     name = request.path_params["call"]
-    if has_terms(request):
-        return await on_terms(
+    if has_preconditions(request):
+        return await with_preconditions(
             request,
-            lambda terms: sessions.apply(
-                principal, sid, name, body, wait=wait, counters=counters, terms=terms
+            lambda preconditions: sessions.apply(
+                principal, sid, name, body, wait=wait, counters=counters, preconditions=preconditions
             ),
             outcome,
             sent,
@@ -83,7 +83,9 @@ async def calls(request: Request) -> Response:
     most = request.app.state.settings.batch_calls
     batch = await off_loop(lambda body: read_batch(form, body, most), await request.body())
     answered = lines if form == NDJSON else outcomes
-    return await on_terms(request, lambda terms: apply(request, batch, terms), answered)
+    return await with_preconditions(
+        request, lambda preconditions: apply(request, batch, preconditions), answered
+    )
 
 
 def outcomes(made: list[Applied]) -> Response:
@@ -98,11 +100,13 @@ def lines(made: list[Applied]) -> Response:
     return Response(body, 201, {"ETag": etag(made[-1].seq)}, NDJSON)
 
 
-async def apply(request: Request, batch: Batch, terms: Terms | None) -> list[Applied]:
+async def apply(request: Request, batch: Batch, preconditions: Preconditions | None) -> list[Applied]:
     """Applies a batch; faults are reported where the sender's form has them."""
     sessions, principal, sid = asked(request)
     try:
-        return await sessions.batch(principal, sid, batch.items, counters=batch.counters, terms=terms)
+        return await sessions.batch(
+            principal, sid, batch.items, counters=batch.counters, preconditions=preconditions
+        )
     except BadArgument as error:
         raise batch.located(error) from None
     except BatchBlocked as error:

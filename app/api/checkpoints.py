@@ -11,9 +11,9 @@ from starlette.responses import Response
 from app.api import docs, lab_answers, lab_docs
 from app.api.bodies import json_object, optional_object
 from app.api.fields import ID, SEQ, STRING, taken
+from app.api.idempotency import with_preconditions
 from app.api.in_labs import asked
 from app.api.parameters import CheckpointId, MachineId
-from app.api.repeatable import on_terms
 from app.api.requests import answer
 from app.labs import Checkpoint
 
@@ -28,9 +28,11 @@ async def mark(request: Request, machine: MachineId) -> Response:
     """A seq of a prepared machine, behind the one where copies start."""
     labs, person, lab_id = asked(request)
     given = taken(await json_object(request), {"seq": SEQ, "title": STRING})
-    return await on_terms(
+    return await with_preconditions(
         request,
-        lambda terms: labs.sharing.mark(person, lab_id, machine, given["seq"], given["title"], terms=terms),
+        lambda preconditions: labs.sharing.mark(
+            person, lab_id, machine, given["seq"], given["title"], preconditions=preconditions
+        ),
         lambda marked: answer(lab_answers.checkpoint(marked), 201),
     )
 
@@ -54,9 +56,9 @@ async def done(request: Request, checkpoint: CheckpointId) -> Response:
     """A member says that they have come to it on their own. Said again, it changes nothing."""
     labs, person, lab_id = asked(request)
     taken(await optional_object(request), {})
-    return await on_terms(
+    return await with_preconditions(
         request,
-        lambda terms: labs.sharing.done(person, lab_id, checkpoint, terms=terms),
+        lambda preconditions: labs.sharing.done(person, lab_id, checkpoint, preconditions=preconditions),
         lambda _: Response(status_code=204),
     )
 
@@ -67,9 +69,11 @@ async def catch_up(request: Request) -> Response:
     labs, person, lab_id = asked(request)
     given = taken(await json_object(request), {"session": ID}, {"checkpoint": ID})
     session = given["session"]
-    return await on_terms(
+    return await with_preconditions(
         request,
-        lambda terms: labs.sharing.catch_up(person, lab_id, session, given.get("checkpoint"), terms=terms),
+        lambda preconditions: labs.sharing.catch_up(
+            person, lab_id, session, given.get("checkpoint"), preconditions=preconditions
+        ),
         partial(caught_up, session),
     )
 

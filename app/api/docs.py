@@ -57,14 +57,17 @@ KEY: Final[Doc] = {
 }
 
 
-def operation(name: str, summary: str, more: Doc, *terms: Doc) -> Doc:
+def operation(name: str, summary: str, more: Doc, *preconditions: Doc) -> Doc:
     """The keywords of a route.
 
-    name: its operationId. more: its successful answers, and its body if any. terms: the headers it takes.
+    name: its operationId. more: its successful answers, and its body if any. preconditions: the headers it
+    takes.
     """
     responses = {**PROBLEMS, **more["responses"]}
     (status,) = more["responses"]
-    extra = {**more.get("extra", {}), "parameters": list(terms)} if terms else more.get("extra")
+    extra = (
+        {**more.get("extra", {}), "parameters": list(preconditions)} if preconditions else more.get("extra")
+    )
     return {
         "operation_id": name,
         "summary": summary,

@@ -16,12 +16,12 @@ from starlette.responses import Response
 from app.api import docs, lab_answers, lab_docs
 from app.api.bodies import json_object, optional_object
 from app.api.fields import STRING, taken
+from app.api.idempotency import KEY_FORM, fingerprint, only
 from app.api.in_labs import absolute, labs_of
-from app.api.repeatable import KEY, fingerprint, only
 from app.api.requests import answer
 from app.errors import BadArgument
 from app.labs import MemberRow
-from app.sessions import Once, Replied, Reply, Terms
+from app.sessions import AlreadyAnswered, IdempotencyKey, Preconditions, Reply
 
 router = APIRouter(tags=["entering"])
 
@@ -41,8 +41,10 @@ async def join(request: Request) -> Response:
     labs = labs_of(request)
     given = taken(await json_object(request), {"code": STRING, "nickname": STRING})
     try:
-        joined = await labs.entrance.join_by_script(given["code"], given["nickname"], await terms_of(request))
-    except Replied as found:
+        joined = await labs.entrance.join_by_script(
+            given["code"], given["nickname"], await preconditions_of(request)
+        )
+    except AlreadyAnswered as found:
         joined = await labs.entrance.rejoin(found.reply.body.decode())
     return answer(
         {
@@ -55,18 +57,20 @@ async def join(request: Request) -> Response:
     )
 
 
-async def terms_of(request: Request) -> Terms | None:
+async def preconditions_of(request: Request) -> Preconditions | None:
     """The key under which somebody joins once. Neither it nor anything else secret is kept."""
     key = only(request, "idempotency-key")
     if key is None:
         return None
-    if not KEY.fullmatch(key) or len(key) < SHORTEST_KEY:
+    if not KEY_FORM.fullmatch(key) or len(key) < SHORTEST_KEY:
         raise BadArgument.at(
             ("header", "idempotency-key"),
             f"{SHORTEST_KEY} to 255 visible ASCII characters that nobody can guess, such as a UUID",
         )
     hashed = hashlib.sha256(key.encode()).hexdigest()
-    return Terms(once=Once(NOBODY_YET, hashed, fingerprint(request, await request.body()), who))
+    return Preconditions(
+        idempotency_key=IdempotencyKey(NOBODY_YET, hashed, fingerprint(request, await request.body()), who)
+    )
 
 
 def who(member: MemberRow) -> Reply:

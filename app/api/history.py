@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.api import docs
 from app.api.bodies import JSON, json_object, optional_object, refuse_others
-from app.api.repeatable import on_terms
+from app.api.idempotency import with_preconditions
 from app.api.requests import BASE, answer, asked, etag
 from app.machine.calls import JSON_INT_MAX
 from app.sessions import Applied, SessionInfo
@@ -31,7 +31,11 @@ async def rewind(request: Request) -> Response:
         faults.add("to", "required: the seq of a row, or the one the session starts at")
     faults.check()
     sessions, principal, sid = asked(request)
-    return await on_terms(request, lambda terms: sessions.rewind(principal, sid, to, terms=terms), rewound)
+    return await with_preconditions(
+        request,
+        lambda preconditions: sessions.rewind(principal, sid, to, preconditions=preconditions),
+        rewound,
+    )
 
 
 @router.post(
@@ -45,7 +49,9 @@ async def undo(request: Request) -> Response:
     """
     refuse_others(await optional_object(request)).check()
     sessions, principal, sid = asked(request)
-    return await on_terms(request, lambda terms: sessions.undo(principal, sid, terms=terms), rewound)
+    return await with_preconditions(
+        request, lambda preconditions: sessions.undo(principal, sid, preconditions=preconditions), rewound
+    )
 
 
 def rewound(applied: Applied) -> Response:
@@ -70,7 +76,11 @@ async def fork(request: Request) -> Response:
         faults.add("name", "a string")
     faults.check()
     sessions, principal, sid = asked(request)
-    return await on_terms(request, lambda terms: sessions.fork(principal, sid, at, name, terms=terms), forked)
+    return await with_preconditions(
+        request,
+        lambda preconditions: sessions.fork(principal, sid, at, name, preconditions=preconditions),
+        forked,
+    )
 
 
 def forked(info: SessionInfo) -> Response:

@@ -11,11 +11,11 @@ from starlette.responses import Response
 from app.api import docs, lab_answers, lab_docs
 from app.api.bodies import json_object, optional_object
 from app.api.fields import ID, SEQ, STRING, taken
+from app.api.idempotency import with_preconditions
 from app.api.in_labs import asked
 from app.api.moving import created
 from app.api.paging import part
 from app.api.parameters import Cursor, Limit, MachineId
-from app.api.repeatable import on_terms
 from app.api.requests import BASE, answer
 from app.labs import Machine, Person
 
@@ -36,16 +36,16 @@ async def add(request: Request) -> Response:
     """`prepared` to be copied as it was at `seq`; `operate` or `watch` to be shared as it goes on."""
     labs, person, lab_id = asked(request)
     given = taken(await json_object(request), {"session": ID, "kind": STRING}, {"seq": SEQ, "title": STRING})
-    return await on_terms(
+    return await with_preconditions(
         request,
-        lambda terms: labs.sharing.add(
+        lambda preconditions: labs.sharing.add(
             person,
             lab_id,
             given["session"],
             given["kind"],
             given.get("seq"),
             given.get("title"),
-            terms=terms,
+            preconditions=preconditions,
         ),
         partial(added, person, lab_id),
     )
@@ -81,6 +81,8 @@ async def copy(request: Request, machine: MachineId) -> Response:
     """A session of yours that goes on from a prepared machine."""
     labs, person, lab_id = asked(request)
     taken(await optional_object(request), {})
-    return await on_terms(
-        request, lambda terms: labs.sharing.copy(person, lab_id, machine, terms=terms), created
+    return await with_preconditions(
+        request,
+        lambda preconditions: labs.sharing.copy(person, lab_id, machine, preconditions=preconditions),
+        created,
     )

@@ -12,10 +12,10 @@ from starlette.responses import Response, StreamingResponse
 from app.api import docs, lab_answers, lab_docs
 from app.api.bodies import NDJSON, json_object, optional_object
 from app.api.fields import FLAG, STRING, Kind, between, taken
+from app.api.idempotency import with_preconditions
 from app.api.in_labs import asked, labs_of
 from app.api.paging import part
 from app.api.parameters import Cursor, Limit
-from app.api.repeatable import on_terms
 from app.api.requests import BASE, answer
 from app.labs import Lab, Person, person_of
 from app.labs.rooms import CODE_DAYS
@@ -42,10 +42,10 @@ async def create(request: Request) -> Response:
     """With a code that lets students in for a week."""
     labs, person = labs_of(request), person_of(request.scope)
     given = taken(await json_object(request), {"title": STRING}, {"text": STRING, "expected": MEMBERS})
-    return await on_terms(
+    return await with_preconditions(
         request,
-        lambda terms: labs.rooms.create(
-            person, given["title"], given.get("text", ""), given.get("expected"), terms=terms
+        lambda preconditions: labs.rooms.create(
+            person, given["title"], given.get("text", ""), given.get("expected"), preconditions=preconditions
         ),
         partial(created, person),
     )
@@ -100,9 +100,11 @@ async def renew_code(request: Request) -> Response:
     """The older one lets nobody in any more."""
     labs, person, lab_id = asked(request)
     given = taken(await optional_object(request), {}, {"days": DAYS})
-    return await on_terms(
+    return await with_preconditions(
         request,
-        lambda terms: labs.rooms.renew_code(person, lab_id, given.get("days", CODE_DAYS), terms=terms),
+        lambda preconditions: labs.rooms.renew_code(
+            person, lab_id, given.get("days", CODE_DAYS), preconditions=preconditions
+        ),
         lambda lab: answer(lab_answers.whole(lab, person), 201),
     )
 

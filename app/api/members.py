@@ -9,9 +9,9 @@ from starlette.responses import Response, StreamingResponse
 from app.api import docs, lab_answers, lab_docs
 from app.api.bodies import NDJSON, optional_object
 from app.api.fields import taken
+from app.api.idempotency import with_preconditions
 from app.api.in_labs import asked
 from app.api.parameters import AfterNumber, Limit, MemberNumber
-from app.api.repeatable import on_terms
 from app.api.requests import BASE, answer
 
 router = APIRouter(tags=["labs"], prefix="/labs/{id:id}/members")
@@ -35,9 +35,9 @@ async def remove_idle(request: Request) -> Response:
     """All who have no session, have made no call on a shared machine and have reached no checkpoint."""
     labs, person, lab_id = asked(request)
     taken(await optional_object(request), {})
-    return await on_terms(
+    return await with_preconditions(
         request,
-        lambda terms: labs.rooms.remove_idle(person, lab_id, terms=terms),
+        lambda preconditions: labs.rooms.remove_idle(person, lab_id, preconditions=preconditions),
         lambda removed: answer({"removed": removed}),
     )
 

@@ -14,7 +14,7 @@ from starlette.responses import Response, StreamingResponse
 
 from app.api import docs
 from app.api.bodies import NDJSON, media_type
-from app.api.repeatable import on_terms
+from app.api.idempotency import with_preconditions
 from app.api.requests import BASE, answer, asked, etag, sessions_of
 from app.sessions import SessionInfo, StorageFull, principal_of
 
@@ -47,8 +47,11 @@ async def import_session(request: Request) -> Response:
                 file.write(part)
             except OSError as error:
                 raise StorageFull("there is no room left for the file") from error
-        return await on_terms(
-            request, lambda terms: sessions.import_(principal, file, terms=terms), created, digest.digest()
+        return await with_preconditions(
+            request,
+            lambda preconditions: sessions.import_(principal, file, preconditions=preconditions),
+            created,
+            digest.digest(),
         )
 
 

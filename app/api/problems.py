@@ -26,9 +26,9 @@ from app.sessions.errors import (
     Busy,
     Conflict,
     Forbidden,
+    KeyReused,
     LimitReached,
     NotFound,
-    OtherRequest,
     Stale,
     StorageFull,
     TooMany,
@@ -168,7 +168,7 @@ def stale(error: Stale) -> Problem:
     return Problem(412, str(error), (fault,), {"ETag": f'"{error.seq}"'})
 
 
-def other_request(error: OtherRequest) -> Problem:
+def key_reused(error: KeyReused) -> Problem:
     """A key that stands for something else."""
     return Problem(422, str(error), (Fault(("header", "idempotency-key"), str(error)),))
 
@@ -196,7 +196,7 @@ PROBLEMS: Final[dict[type[Exception], Callable[[Any], Problem]]] = {
     Busy: busy,
     TooMany: busy,
     Stale: stale,
-    OtherRequest: other_request,
+    KeyReused: key_reused,
     StorageFull: plain(507),
     LimitReached: limit,
     TooLarge: plain(413),

@@ -24,7 +24,7 @@ BASE: Final = "/api/v1"
 PART: Final = 2_000
 
 # What a request may ask beside its work; a route that takes one says so in its description.
-TERMS: Final = frozenset({b"if-match", b"idempotency-key"})
+PRECONDITION_HEADERS: Final = frozenset({b"if-match", b"idempotency-key"})
 
 
 class Word(Convertor[str]):
@@ -68,22 +68,22 @@ def only_known_parameters(request: Request) -> None:
 
 
 def only_known_headers(request: Request) -> None:
-    """Refuses terms that the route does not take: whoever sends one relies on it."""
+    """Refuses preconditions that the route does not take: whoever sends one relies on it."""
     for name, _ in request.scope["headers"]:
-        if name in TERMS and name.decode() not in terms_taken(request.scope["route"]):
+        if name in PRECONDITION_HEADERS and name.decode() not in preconditions_taken(request.scope["route"]):
             raise BadArgument.at(("header", name.decode()), "not taken here; nothing was done")
 
 
-def terms_taken(route: APIRoute) -> set[str]:
-    """The terms that a route takes, by the names of their headers."""
+def preconditions_taken(route: APIRoute) -> set[str]:
+    """The preconditions that a route takes, by the names of their headers."""
     parameters = (route.openapi_extra or {}).get("parameters", ())
     return {parameter["name"].lower() for parameter in parameters if parameter["in"] == "header"}
 
 
-def has_terms(request: Request) -> bool:
-    """Whether the request carries any terms. Few do, and every call is asked."""
+def has_preconditions(request: Request) -> bool:
+    """Whether the request carries any preconditions. Few do, and every call is asked."""
     for name, _ in request.scope["headers"]:  # noqa: SIM110 - on the hot route a generator costs twice as much
-        if name in TERMS:
+        if name in PRECONDITION_HEADERS:
             return True
     return False
 

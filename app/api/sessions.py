@@ -11,13 +11,13 @@ from starlette.responses import Response
 
 from app.api import docs, models
 from app.api.bodies import AT_ONCE, freed, json_object, refuse_others
+from app.api.idempotency import seq_of, with_preconditions
 from app.api.moving import created, import_session, is_file
 from app.api.parameters import Cursor, Limit
-from app.api.repeatable import on_terms, seq_of
 from app.api.requests import BASE, answer, asked, etag, sessions_of
 from app.collector import gc_paused
 from app.errors import BadArgument
-from app.sessions import SessionInfo, Terms, principal_of
+from app.sessions import Preconditions, SessionInfo, principal_of
 
 router = APIRouter(tags=["sessions"])
 one = APIRouter(tags=["sessions"], prefix="/sessions/{id:id}")
@@ -46,8 +46,10 @@ async def create_from(request: Request, document: dict[str, Any]) -> Response:
         faults.add("machine", 'an object, as {"profile": "x86_64-1g"}')
     faults.check()
     sessions, principal = sessions_of(request), principal_of(request.scope)
-    return await on_terms(
-        request, lambda terms: sessions.create(principal, name, machine, terms=terms), created
+    return await with_preconditions(
+        request,
+        lambda preconditions: sessions.create(principal, name, machine, preconditions=preconditions),
+        created,
     )
 
 
@@ -78,14 +80,16 @@ async def rename(request: Request) -> Response:
         faults.add("name", "required: a string")
     faults.check()
     sessions, principal, sid = asked(request)
-    return shown(await sessions.rename(principal, sid, document["name"], terms=Terms(seq_of(request))))
+    return shown(
+        await sessions.rename(principal, sid, document["name"], preconditions=Preconditions(seq_of(request)))
+    )
 
 
 @one.delete("", **docs.operation("delete_session", "Delete a session", docs.GONE, docs.IF_MATCH))
 async def delete(request: Request) -> Response:
     """The session and its journal are gone for good."""
     sessions, principal, sid = asked(request)
-    await sessions.delete(principal, sid, terms=Terms(seq_of(request)))
+    await sessions.delete(principal, sid, preconditions=Preconditions(seq_of(request)))
     return Response(status_code=204)
 
 

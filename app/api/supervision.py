@@ -10,9 +10,9 @@ from app.api import docs, lab_docs
 from app.api.bodies import optional_object
 from app.api.fields import taken
 from app.api.history import rewound
+from app.api.idempotency import with_preconditions
 from app.api.in_labs import asked
 from app.api.parameters import SessionId
-from app.api.repeatable import on_terms
 
 router = APIRouter(tags=["labs"], prefix="/labs/{id:id}/sessions/{session:id}")
 
@@ -33,9 +33,11 @@ async def locked(request: Request, session: str, *, locked: bool) -> Response:
     """Locks or unlocks."""
     labs, person, lab_id = asked(request)
     taken(await optional_object(request), {})
-    return await on_terms(
+    return await with_preconditions(
         request,
-        lambda terms: labs.sharing.lock(person, lab_id, session, locked=locked, terms=terms),
+        lambda preconditions: labs.sharing.lock(
+            person, lab_id, session, locked=locked, preconditions=preconditions
+        ),
         lambda _: Response(status_code=204),
     )
 
@@ -45,6 +47,8 @@ async def reset(request: Request, session: SessionId) -> Response:
     """A new row that gives it the state from which it started."""
     labs, person, lab_id = asked(request)
     taken(await optional_object(request), {})
-    return await on_terms(
-        request, lambda terms: labs.sharing.reset(person, lab_id, session, terms=terms), rewound
+    return await with_preconditions(
+        request,
+        lambda preconditions: labs.sharing.reset(person, lab_id, session, preconditions=preconditions),
+        rewound,
     )

@@ -19,7 +19,7 @@ from app.labs.entrance import Entrance
 from app.labs.person import Person
 from app.labs.removing import Removing
 from app.labs.room import taught
-from app.sessions import Conflict, LimitReached, NotFound, Sessions, Terms
+from app.sessions import Conflict, LimitReached, NotFound, Preconditions, Sessions
 from app.sessions.live import now, written
 from app.settings import Settings
 from app.store import Connection, labs, people, waiting
@@ -104,7 +104,7 @@ class Admission:
         lab_id: str,
         numbers: Collection[int] | None = None,
         *,
-        terms: Terms | None = None,
+        preconditions: Preconditions | None = None,
     ) -> list[int]:
         """Make members of those who wait: of some numbers, or of all as far as the lab has room.
 
@@ -127,7 +127,7 @@ class Admission:
             let_in(db, person, lab_id, admitted)
             return [row.number for row in admitted]
 
-        found = await self._sessions.execute(write, terms=terms)
+        found = await self._sessions.execute(write, preconditions=preconditions)
         self._entrance.look_again(row.id for row in admitted)
         return found
 

@@ -16,7 +16,7 @@ from app.labs.attempts import Attempts
 from app.labs.passwords import Passwords
 from app.labs.person import Person, require_instructor
 from app.rates import Rates
-from app.sessions import LOCAL, Conflict, Forbidden, NotFound, Sessions, Terms, TooMany
+from app.sessions import LOCAL, Conflict, Forbidden, NotFound, Preconditions, Sessions, TooMany
 from app.sessions.live import now, written
 from app.sessions.naming import new_id
 from app.settings import Settings
@@ -240,24 +240,28 @@ class Entrance:
         member, lab = await self._join(code, nickname, {"cookie": cookie})
         return Entered(Person.of_member(member), cookie), lab
 
-    async def join_by_script(self, code: str, nickname: str, terms: Terms | None = None) -> Joined:
+    async def join_by_script(
+        self, code: str, nickname: str, preconditions: Preconditions | None = None
+    ) -> Joined:
         """The same with a token and a personal link.
 
-        terms: what is kept for a request that comes again is made of the member's row, so that no secret is
-        in it: `rejoin` answers it.
+        preconditions: what is kept for a request that comes again is made of the member's row, so that no
+        secret is in it: `rejoin` answers it.
         """
         secrets = _new_secrets()
-        return Joined(*await self._join(code, nickname, secrets, terms), secrets["script"], secrets["entry"])
+        return Joined(
+            *await self._join(code, nickname, secrets, preconditions), secrets["script"], secrets["entry"]
+        )
 
     async def _join(
-        self, code: str, nickname: str, secrets: Mapping[str, str], terms: Terms | None = None
+        self, code: str, nickname: str, secrets: Mapping[str, str], preconditions: Preconditions | None = None
     ) -> tuple[MemberRow, LabRow]:
         """Write a new member with their tokens, at once. secrets: by what they are for."""
         code = secret.heard(code)
         wait = self._joins.take(code)
         if wait > 0:
             raise TooMany("very many are joining at this moment: try again in a second", 1)
-        await self._sessions.not_done(terms)
+        await self._sessions.not_done(preconditions)
         nickname = wording.line("nickname", nickname, wording.NAME_LENGTH)
         lab = await self._sessions.query(_open_lab, code)
         gone: list[str] = []
@@ -280,7 +284,7 @@ class Entrance:
                 people.add_token(db, _token(token, use, row.id))
             return row
 
-        member = await self._sessions.execute(write, terms=terms)
+        member = await self._sessions.execute(write, preconditions=preconditions)
         self.look_again(gone)
         return member, lab
 

@@ -15,7 +15,7 @@ from app.labs.person import Person, require_instructor
 from app.labs.place import names_in
 from app.labs.removing import Removing
 from app.labs.room import Lab, machines_of, seen, taught
-from app.sessions import Conflict, LimitReached, NotFound, SessionInfo, Sessions, Terms
+from app.sessions import Conflict, LimitReached, NotFound, Preconditions, SessionInfo, Sessions
 from app.sessions.live import now, written
 from app.sessions.naming import new_id
 from app.settings import Settings
@@ -56,7 +56,7 @@ class Rooms:
         text: str = "",
         expected: int | None = None,
         *,
-        terms: Terms | None = None,
+        preconditions: Preconditions | None = None,
     ) -> Lab:
         """A new lab with a code to join. Raises BadArgument at `title`, `text` and `expected`."""
         require_instructor(person)
@@ -80,7 +80,7 @@ class Rooms:
             acts.note(db, person, CREATED, row.id)
             return Lab.of(row)
 
-        return await self._sessions.execute(write, terms=terms)
+        return await self._sessions.execute(write, preconditions=preconditions)
 
     async def listed(self, person: Person) -> list[Lab]:
         """The labs that a person teaches or is in, the newest first."""
@@ -166,11 +166,16 @@ class Rooms:
         return await self._change(person, lab_id, steps)
 
     async def renew_code(
-        self, person: Person, lab_id: str, days: float = CODE_DAYS, *, terms: Terms | None = None
+        self,
+        person: Person,
+        lab_id: str,
+        days: float = CODE_DAYS,
+        *,
+        preconditions: Preconditions | None = None,
     ) -> Lab:
         """Another code, instead of the one there was."""
         values = {"code": secret.new_code(), "code_expires": secret.in_days(days)}
-        return await self._change(person, lab_id, [("renew a code", values)], terms)
+        return await self._change(person, lab_id, [("renew a code", values)], preconditions)
 
     async def drop_code(self, person: Person, lab_id: str) -> Lab:
         """Let nobody in any more; who is in stays."""
@@ -178,7 +183,7 @@ class Rooms:
         return await self._change(person, lab_id, [("close a code", values)])
 
     async def _change(
-        self, person: Person, lab_id: str, steps: Sequence[Step], terms: Terms | None = None
+        self, person: Person, lab_id: str, steps: Sequence[Step], preconditions: Preconditions | None = None
     ) -> Lab:
         admitted: list[MemberRow] = []
 
@@ -194,7 +199,7 @@ class Rooms:
                     admitted[:] = fill(db, person, row)
             return Lab.of(row, machines_of(db, lab_id))
 
-        lab = await self._sessions.execute(write, terms=terms)
+        lab = await self._sessions.execute(write, preconditions=preconditions)
         self._entrance.look_again(row.id for row in admitted)
         return lab
 
@@ -273,14 +278,16 @@ class Rooms:
 
         return await self._sessions.query(query)
 
-    async def remove_idle(self, person: Person, lab_id: str, *, terms: Terms | None = None) -> int:
+    async def remove_idle(
+        self, person: Person, lab_id: str, *, preconditions: Preconditions | None = None
+    ) -> int:
         """Delete the members who have done nothing, and how many they were. Who joins meanwhile stays."""
 
         def last(db: Connection) -> int:
             taught(db, person, lab_id)
             return people.last_number(db, lab_id)
 
-        await self._sessions.not_done(terms)
+        await self._sessions.not_done(preconditions)
         until = await self._sessions.query(last)
 
         def choose(db: Connection, after: int, most: int) -> list[MemberRow]:
@@ -292,7 +299,7 @@ class Rooms:
             acts.note(db, person, "remove idle members", lab_id, detail=f"{removed} members")
             return removed
 
-        return await self._sessions.execute(write, terms=terms)
+        return await self._sessions.execute(write, preconditions=preconditions)
 
     async def names(self, lab_id: str) -> dict[str, str]:
         """What people call those whom rows and tasks call by number: members (`m7`), instructor (`i1`)."""

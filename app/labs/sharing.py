@@ -19,11 +19,11 @@ from app.sessions import (
     Conflict,
     LimitReached,
     NotFound,
+    Preconditions,
     Principal,
     SessionInfo,
     Sessions,
     Stale,
-    Terms,
     blocklists,
 )
 from app.sessions.access import group_of
@@ -59,7 +59,7 @@ class Sharing:
         seq: int | None = None,
         title: str | None = None,
         *,
-        terms: Terms | None = None,
+        preconditions: Preconditions | None = None,
     ) -> Machine:
         """Put one of the instructor's sessions into a lab.
 
@@ -84,7 +84,7 @@ class Sharing:
                 raise BadArgument.at("seq", f"a row from {session.start} to {session.seq}")
             return session, at
 
-        await self._sessions.not_done(terms)
+        await self._sessions.not_done(preconditions)
         _, at = await self._sessions.query(query)
         if kind == PREPARED:
             await self._sessions.keep(person.principal, session_id, at)
@@ -98,7 +98,7 @@ class Sharing:
             acts.note(db, person, f"add a machine: {kind}", lab_id, session.id, f"at {at}")
             return Machine(row.id, kind, row.title, session.id, at)
 
-        return await self._sessions.execute(write, terms=terms)
+        return await self._sessions.execute(write, preconditions=preconditions)
 
     async def change(
         self, person: Person, lab_id: str, machine_id: str, kind: str | None = None, title: str | None = None
@@ -151,7 +151,7 @@ class Sharing:
     # -- copies ----------------------------------------------------------------------------------------------
 
     async def copy(
-        self, person: Person, lab_id: str, machine_id: str, *, terms: Terms | None = None
+        self, person: Person, lab_id: str, machine_id: str, *, preconditions: Preconditions | None = None
     ) -> SessionInfo:
         """A session of the person's own that goes on from a prepared machine.
 
@@ -161,7 +161,7 @@ class Sharing:
         def query(db: Connection) -> tuple[LabRow, MachineRow]:
             return seen(db, person, lab_id), machine_of(db, lab_id, machine_id)
 
-        await self._sessions.not_done(terms)
+        await self._sessions.not_done(preconditions)
         lab, machine = await self._sessions.query(query)
         if machine.kind != PREPARED:
             raise BadArgument.at("machine", "a prepared one; this one is shared: open it")
@@ -172,7 +172,7 @@ class Sharing:
             machine.title,
             of=Principal(lab.owner),
             names=json.loads(machine.names),
-            terms=terms,
+            preconditions=preconditions,
         )
 
     async def copies(self, person: Person, lab_id: str) -> list[Copy]:
@@ -191,7 +191,7 @@ class Sharing:
         session_id: str,
         *,
         locked: bool,
-        terms: Terms | None = None,
+        preconditions: Preconditions | None = None,
     ) -> None:
         """Let a member not call a machine of the lab for now, or let them again. Raises NotFound."""
 
@@ -201,10 +201,10 @@ class Sharing:
             session_rows.lock(db, session_id, locked=locked)
             acts.note(db, person, "lock a machine" if locked else "unlock a machine", lab_id, session_id)
 
-        await self._sessions.execute(write, terms=terms)
+        await self._sessions.execute(write, preconditions=preconditions)
 
     async def reset(
-        self, person: Person, lab_id: str, session_id: str, *, terms: Terms | None = None
+        self, person: Person, lab_id: str, session_id: str, *, preconditions: Preconditions | None = None
     ) -> Applied:
         """Give a copy the state again from which it started, by a new row. Raises NotFound."""
 
@@ -213,7 +213,9 @@ class Sharing:
             return _in_lab(db, lab_id, session_id)
 
         row = await self._sessions.query(query)
-        applied = await self._sessions.rewind(person.principal, session_id, row.start, terms=terms)
+        applied = await self._sessions.rewind(
+            person.principal, session_id, row.start, preconditions=preconditions
+        )
 
         def write(db: Connection) -> None:
             acts.note(db, person, "reset a machine", lab_id, session_id, f"row {applied.seq}")
@@ -234,7 +236,7 @@ class Sharing:
         seq: int,
         title: str,
         *,
-        terms: Terms | None = None,
+        preconditions: Preconditions | None = None,
     ) -> Checkpoint:
         """Call a seq of a prepared machine a checkpoint, to which copies can be brought.
 
@@ -246,7 +248,7 @@ class Sharing:
             _open(taught(db, person, lab_id))
             return machine_of(db, lab_id, machine_id)
 
-        await self._sessions.not_done(terms)
+        await self._sessions.not_done(preconditions)
         machine = await self._sessions.query(query)
         if machine.kind != PREPARED:
             raise BadArgument.at("machine", "a prepared one: only that has copies")
@@ -267,7 +269,7 @@ class Sharing:
             acts.note(db, person, "mark a checkpoint", lab_id, machine.session_id, f"at {seq}")
             return Checkpoint.of(row)
 
-        return await self._sessions.execute(write, terms=terms)
+        return await self._sessions.execute(write, preconditions=preconditions)
 
     async def unmark(self, person: Person, lab_id: str, checkpoint_id: str) -> None:
         """Delete a checkpoint. Raises NotFound."""
@@ -281,7 +283,7 @@ class Sharing:
         await self._sessions.execute(write)
 
     async def done(
-        self, person: Person, lab_id: str, checkpoint_id: str, *, terms: Terms | None = None
+        self, person: Person, lab_id: str, checkpoint_id: str, *, preconditions: Preconditions | None = None
     ) -> None:
         """Note that a member has come to a checkpoint on their own. Raises NotFound."""
 
@@ -291,7 +293,7 @@ class Sharing:
             _require_member(db, person)
             labs.reach(db, ProgressRow(person.id, checkpoint_id, DONE, now()))
 
-        await self._sessions.execute(write, terms=terms)
+        await self._sessions.execute(write, preconditions=preconditions)
 
     async def reached(self, person: Person, lab_id: str) -> dict[str, str]:
         """The checkpoints that a member has come to, and how: `done` or `caught up`."""
@@ -309,7 +311,7 @@ class Sharing:
         session_id: str,
         checkpoint_id: str | None = None,
         *,
-        terms: Terms | None = None,
+        preconditions: Preconditions | None = None,
     ) -> Checkpoint:
         """Bring a member's copy to a checkpoint: by default to the next one that they have not reached.
 
@@ -327,7 +329,7 @@ class Sharing:
                 raise NotFound("session", session_id)
             return owner, copy, *_next(db, person, lab_id, copy, checkpoint_id)
 
-        await self._sessions.not_done(terms)
+        await self._sessions.not_done(preconditions)
         for _ in range(TRIES):
             owner, copy, machine, checkpoint = await self._sessions.query(query)
             calls = await self._sessions.way(
@@ -348,15 +350,15 @@ class Sharing:
             labs.reach(db, ProgressRow(person.id, checkpoint.id, CAUGHT_UP, now()))
             return Checkpoint.of(checkpoint)
 
-        return await self._sessions.execute(write, naming=session_id, terms=terms)
+        return await self._sessions.execute(write, naming=session_id, preconditions=preconditions)
 
     async def _bring(self, by: Principal, copy: SessionRow, calls: Sequence[BatchItem]) -> None:
         """Make calls on a copy as it was at its start. Raises Stale where anything else comes in between."""
         seq = copy.seq
         if copy.effective != copy.start:
-            seq = (await self._sessions.rewind(by, copy.id, copy.start, terms=Terms(seq))).seq
+            seq = (await self._sessions.rewind(by, copy.id, copy.start, preconditions=Preconditions(seq))).seq
         if calls:
-            await self._sessions.batch(by, copy.id, calls, terms=Terms(seq))
+            await self._sessions.batch(by, copy.id, calls, preconditions=Preconditions(seq))
 
 
 def _name(db: Connection, copy: SessionRow, given: str) -> None:

@@ -8,23 +8,24 @@ from app.sessions.errors import (
     Busy,
     Conflict,
     Forbidden,
+    KeyReused,
     LimitReached,
     NotFound,
-    OtherRequest,
     Stale,
     StorageFull,
     TooMany,
 )
 from app.sessions.feed import Reader
 from app.sessions.page_rows import PageQuery, PageRows
+from app.sessions.preconditions import AlreadyAnswered, IdempotencyKey, Preconditions
 from app.sessions.queries import Event
 from app.sessions.sessions import Sessions
-from app.sessions.terms import Once, Replied, Terms
 from app.store.replies import Reply
 
 __all__ = [
     "LISTS",
     "LOCAL",
+    "AlreadyAnswered",
     "Applied",
     "BatchBlocked",
     "BatchItem",
@@ -32,23 +33,22 @@ __all__ = [
     "Conflict",
     "Event",
     "Forbidden",
+    "IdempotencyKey",
+    "KeyReused",
     "LimitReached",
     "NotFound",
-    "Once",
-    "OtherRequest",
     "Page",
     "PageQuery",
     "PageRows",
+    "Preconditions",
     "Principal",
     "Reader",
-    "Replied",
     "Reply",
     "Right",
     "SessionInfo",
     "Sessions",
     "Stale",
     "StorageFull",
-    "Terms",
     "TooMany",
     "principal_of",
 ]

@@ -10,9 +10,9 @@ __all__ = [
     "Busy",
     "Conflict",
     "Forbidden",
+    "KeyReused",
     "LimitReached",
     "NotFound",
-    "OtherRequest",
     "Stale",
     "StorageFull",
     "TooMany",
@@ -44,7 +44,7 @@ class Stale(Exception):  # noqa: N818
         self.seq = seq
 
 
-class OtherRequest(Exception):  # noqa: N818
+class KeyReused(Exception):  # noqa: N818
     """The key was used before, and not for this request."""
 
     def __init__(self, key: str) -> None:

@@ -17,7 +17,7 @@ from app.sessions.access import Principal, Right
 from app.sessions.answers import SessionInfo
 from app.sessions.errors import Conflict
 from app.sessions.past import Past
-from app.sessions.terms import Terms
+from app.sessions.preconditions import Preconditions
 from app.store import Connection, Store, states
 from app.store import names as kept
 from app.store.sessions import SessionRow
@@ -104,14 +104,14 @@ def insert(
     reader: Principal,
     names: Mapping[str, str] | None,
     room: queries.Room,
-    terms: Terms | None,
+    preconditions: Preconditions | None,
 ) -> SessionInfo:
     """Write a fork, with the names that its owner has in the origin, or with others.
 
     Raises NotFound, LimitReached, Conflict and Stale.
     """
     origin = branch.origin.id
-    queries.held(db, reader, origin, Right.READ, terms)
+    queries.held(db, reader, origin, Right.READ, preconditions)
     last = branch.effective
     if branch.state is not None and not states.has(db, origin, last - NEAR, last):
         states.put(db, origin, last, branch.state)  # the next fork of it finds it there

@@ -11,7 +11,7 @@ from app.sessions.access import CLOSED, HELD, LOCKED, Principal, Right, require
 from app.sessions.answers import SessionInfo
 from app.sessions.errors import Conflict, LimitReached, NotFound
 from app.sessions.live import now
-from app.sessions.terms import Terms, require_seq
+from app.sessions.preconditions import Preconditions, require_seq
 from app.store import Connection, audit, imports, journal, labs, people, sessions, states
 from app.store import names as stored_names
 from app.store.sessions import SessionRow
@@ -93,18 +93,20 @@ def allowed(db: Connection, principal: Principal, session_id: str, right: Right)
 
 
 def rename(
-    db: Connection, principal: Principal, session_id: str, name: str, terms: Terms | None
+    db: Connection, principal: Principal, session_id: str, name: str, preconditions: Preconditions | None
 ) -> SessionInfo:
     """Give a session another name. Raises Stale."""
-    row = held(db, principal, session_id, Right.OWN, terms)
+    row = held(db, principal, session_id, Right.OWN, preconditions)
     sessions.rename(db, session_id, name)
     note(db, principal, "rename a machine", row)
     return SessionInfo.of(row._replace(name=name))
 
 
-def remove(db: Connection, principal: Principal, session_id: str, terms: Terms | None) -> None:
+def remove(
+    db: Connection, principal: Principal, session_id: str, preconditions: Preconditions | None
+) -> None:
     """Delete a session. Raises Stale."""
-    row = held(db, principal, session_id, Right.OWN, terms)
+    row = held(db, principal, session_id, Right.OWN, preconditions)
     discard(db, session_id)
     note(db, principal, "delete a machine", row)
 
@@ -128,14 +130,14 @@ def note(db: Connection, principal: Principal, act: str, row: SessionRow) -> Non
 
 
 def held(
-    db: Connection, principal: Principal, session_id: str, right: Right, terms: Terms | None
+    db: Connection, principal: Principal, session_id: str, right: Right, preconditions: Preconditions | None
 ) -> SessionRow:
     """As `allowed`, for a session to which nobody else writes until the transaction ends. Raises Stale."""
     head = sessions.heads(db, [session_id]).get(session_id)
     row = allowed(db, principal, session_id, right)
     if head is not None and head.held in (CLOSED, LOCKED) and principal.lab is not None:
         raise Conflict(HELD[head.held])
-    require_seq(terms, row.seq)
+    require_seq(preconditions, row.seq)
     return row
 
 

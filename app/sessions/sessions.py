@@ -49,8 +49,8 @@ from app.sessions.live import Live, now
 from app.sessions.longviews import SHORT, Long, Painted
 from app.sessions.openers import Opener
 from app.sessions.past import Past
+from app.sessions.preconditions import AlreadyAnswered, Preconditions, Replies, sweep
 from app.sessions.queries import Event, Room
-from app.sessions.terms import Replied, Replies, Terms, sweep
 from app.sessions.trust import Clock
 from app.sessions.turns import Dropped, Turns, outcome
 from app.sessions.usage import MEMBER, Usage
@@ -87,10 +87,11 @@ class Sessions:
 
     All methods raise NotFound for a session that does not exist or that the principal may not know of,
     Forbidden for one that the principal may not use so, and Busy or StorageFull when nothing was recorded.
-    Those that take terms also raise Stale, OtherRequest and, where the request has been done before, Replied;
-    what terms say is to be sent is made of what the method returns. Those that may take long (`past`, `dump`,
-    `explain`, `export`, `fork`, `create` from a dump) raise TooMany where the principal has asked for too
-    much at once, and Dropped, a Busy, where the client hangs up or the server stops meanwhile.
+    Those that take preconditions also raise Stale, KeyReused and, where the request has been done before,
+    AlreadyAnswered; what preconditions say is to be sent is made of what the method returns. Those that may
+    take long (`past`, `dump`, `explain`, `export`, `fork`, `create` from a dump) raise TooMany where the
+    principal has asked for too much at once, and Dropped, a Busy, where the client hangs up or the server
+    stops meanwhile.
     """
 
     def __init__(self, settings: Settings, store: Store) -> None:
@@ -174,7 +175,7 @@ class Sessions:
         name: str | None,
         machine: Mapping[str, Any],
         *,
-        terms: Terms | None = None,
+        preconditions: Preconditions | None = None,
     ) -> SessionInfo:
         """A new session of the principal.
 
@@ -209,7 +210,7 @@ class Sessions:
         )
         insert = partial(queries.insert, row=row, state=state, room=self._room(principal))
         live = Live(row.id, row.owner, built, 0, 0, 0, size=0 if state is None else len(state.body))
-        info: SessionInfo = await self._do(Statement, insert, adopt=live, terms=terms)
+        info: SessionInfo = await self._do(Statement, insert, adopt=live, preconditions=preconditions)
         return info
 
     async def list(
@@ -236,17 +237,23 @@ class Sessions:
         return info if found is None else replace(info, diverged={"seq": found[0], "detail": found[1]})
 
     async def rename(
-        self, principal: Principal, session_id: str, name: str, *, terms: Terms | None = None
+        self, principal: Principal, session_id: str, name: str, *, preconditions: Preconditions | None = None
     ) -> SessionInfo:
         """Give a session another name. Raises BadArgument at `name`."""
         name = naming.checked(name)
-        execute = partial(queries.rename, principal=principal, session_id=session_id, name=name, terms=terms)
+        execute = partial(
+            queries.rename, principal=principal, session_id=session_id, name=name, preconditions=preconditions
+        )
         info: SessionInfo = await self._do(Statement, execute)
         return info
 
-    async def delete(self, principal: Principal, session_id: str, *, terms: Terms | None = None) -> None:
+    async def delete(
+        self, principal: Principal, session_id: str, *, preconditions: Preconditions | None = None
+    ) -> None:
         """Remove a session and all that is its own. For good."""
-        execute = partial(queries.remove, principal=principal, session_id=session_id, terms=terms)
+        execute = partial(
+            queries.remove, principal=principal, session_id=session_id, preconditions=preconditions
+        )
         await self._do(Statement, execute, session_id)
         self._gone(session_id)
 
@@ -261,7 +268,7 @@ class Sessions:
         *,
         wait: float = 0.0,
         counters: bool = False,
-        terms: Terms | None = None,
+        preconditions: Preconditions | None = None,
     ) -> Applied:
         """Make one call; answered when its row is committed.
 
@@ -274,16 +281,18 @@ class Sessions:
             raise NotFound("call", call)
         if wait <= 0:
             do = self._do_unless_hung_up if may_be_heavy(call, body) else self._do
-            applied: Applied = await do(Call, session_id, principal, call, body, counters, terms=terms)
+            applied: Applied = await do(
+                Call, session_id, principal, call, body, counters, preconditions=preconditions
+            )
             return applied
         wait = min(wait, self._settings.wait_limit)
         woken: Future[int | None] = self._loop.create_future()
         try:
-            applied = await self._do(Call, session_id, principal, call, body, counters, woken, terms)
+            applied = await self._do(Call, session_id, principal, call, body, counters, woken, preconditions)
             if applied.outcome["verdict"] != "blocked":
                 return applied
             return applied.with_("woken_at", await self._woken(woken, wait))
-        except Replied as found:
+        except AlreadyAnswered as found:
             applied = Applied.of(found.reply.body)
             if applied.outcome["verdict"] != "blocked":
                 raise
@@ -298,7 +307,7 @@ class Sessions:
         items: Sequence[BatchItem],
         *,
         counters: bool = False,
-        terms: Terms | None = None,
+        preconditions: Preconditions | None = None,
     ) -> Answers:
         """Make all calls, or none where a caller's mistake is found in one of them.
 
@@ -308,24 +317,26 @@ class Sessions:
         if len(items) > most:
             raise LimitReached(("calls",), f"at most {most} calls in a batch")
         answers: Answers = await self._do_unless_hung_up(
-            Batch, session_id, principal, items, self._settings.names_per_person, counters, terms
+            Batch, session_id, principal, items, self._settings.names_per_person, counters, preconditions
         )
         return answers
 
     async def rewind(
-        self, principal: Principal, session_id: str, to: int, *, terms: Terms | None = None
+        self, principal: Principal, session_id: str, to: int, *, preconditions: Preconditions | None = None
     ) -> Applied:
         """Give a session the state again that it had at a seq; history goes on with a new row.
 
         What people have named keeps its name. Raises BadArgument at `to`, and Conflict for a session that
         takes no calls or has no readable state there.
         """
-        rewound: Applied = await self._do(Rewind, session_id, principal, to, terms)
+        rewound: Applied = await self._do(Rewind, session_id, principal, to, preconditions)
         return rewound
 
-    async def undo(self, principal: Principal, session_id: str, *, terms: Terms | None = None) -> Applied:
+    async def undo(
+        self, principal: Principal, session_id: str, *, preconditions: Preconditions | None = None
+    ) -> Applied:
         """Take back the call that made the present state. Raises Conflict where there is none."""
-        undone: Applied = await self._do(Rewind, session_id, principal, None, terms)
+        undone: Applied = await self._do(Rewind, session_id, principal, None, preconditions)
         return undone
 
     async def fork(
@@ -337,7 +348,7 @@ class Sessions:
         *,
         of: Principal | None = None,
         names: Mapping[str, str] | None = None,
-        terms: Terms | None = None,
+        preconditions: Preconditions | None = None,
     ) -> SessionInfo:
         """A new session of the principal that goes on from the state that another had at a seq, or has now.
 
@@ -347,7 +358,7 @@ class Sessions:
         """
         if name is not None:
             name = naming.checked(name)
-        await self.not_done(terms)
+        await self.not_done(preconditions)
         branch = await self._read_rows(forking.find, of or principal, session_id, at)
         if not branch.ready:
             state = await self._state(principal, session_id, branch.effective)
@@ -374,9 +385,9 @@ class Sessions:
             reader=of or principal,
             names=names,
             room=self._room(principal),
-            terms=terms,
+            preconditions=preconditions,
         )
-        info: SessionInfo = await self._do(Statement, insert, terms=terms)
+        info: SessionInfo = await self._do(Statement, insert, preconditions=preconditions)
         return info
 
     async def names(self, principal: Principal, session_id: str) -> dict[str, Named]:
@@ -547,7 +558,12 @@ class Sessions:
             yield file
 
     async def import_(
-        self, principal: Principal, file: IO[bytes], name: str | None = None, *, terms: Terms | None = None
+        self,
+        principal: Principal,
+        file: IO[bytes],
+        name: str | None = None,
+        *,
+        preconditions: Preconditions | None = None,
     ) -> SessionInfo:
         """A new session of the principal, from an exported file. Nothing is left of one that is refused.
 
@@ -562,7 +578,7 @@ class Sessions:
             seconds=self._settings.import_time,
             room=self._room(principal),
         )
-        await self.not_done(terms)
+        await self.not_done(preconditions)
         prepare = partial(importing.prepare, self._store, file, principal.id, limits)
         piece = self._importer.submit(principal.id, prepare)
         try:
@@ -579,7 +595,7 @@ class Sessions:
             lab_id=principal.lab,
         )
         try:
-            info: SessionInfo = await self._do(Statement, publish, terms=terms)
+            info: SessionInfo = await self._do(Statement, publish, preconditions=preconditions)
         except BaseException:
             self._housekeeping.submit(importing.discard, self._store, sid)
             raise
@@ -597,25 +613,27 @@ class Sessions:
         statement: Callable[[Connection], T],
         *,
         naming: str | None = None,
-        terms: Terms | None = None,
+        preconditions: Preconditions | None = None,
     ) -> T:
         """What a function writes, in the writer's order and durable when it is answered.
 
-        naming: the session whose names it writes, if any. terms: only whether it is done once; the answer
-        that is kept is made of what the function returns.
+        naming: the session whose names it writes, if any. preconditions: only whether it is done once; the
+        answer that is kept is made of what the function returns.
         """
-        done: T = await self._do(Statement, statement, naming, naming is not None, terms=terms)
+        done: T = await self._do(
+            Statement, statement, naming, naming is not None, preconditions=preconditions
+        )
         return done
 
-    async def not_done(self, terms: Terms | None) -> None:
-        """Raise Replied or OtherRequest for a key that has been used, before anything is made for it.
+    async def not_done(self, preconditions: Preconditions | None) -> None:
+        """Raise AlreadyAnswered or KeyReused for a key that has been used, before anything is made for it.
 
         What made it possible then may be gone by now, and is not asked for again. Of several who come at the
         same time the writer lets one pass.
         """
-        if terms is not None and terms.once is not None:
-            once = terms.once
-            await self._read_rows(lambda db: Replies(db).check(once))
+        if preconditions is not None and preconditions.idempotency_key is not None:
+            idempotency_key = preconditions.idempotency_key
+            await self._read_rows(lambda db: Replies(db).check(idempotency_key))
 
     async def query(
         self, query: Callable[Concatenate[Connection, P], T], *args: P.args, **kwargs: P.kwargs

@@ -19,7 +19,7 @@ from app.sessions.bounds import is_long
 from app.sessions.call_cost import heavy
 from app.sessions.errors import Conflict, NotFound
 from app.sessions.live import Live
-from app.sessions.terms import Replies, Terms, require_seq
+from app.sessions.preconditions import Preconditions, Replies, require_seq
 from app.sessions.turns import Piece
 from app.sessions.usage import Usage
 from app.store import Connection, journal, names, sessions
@@ -72,18 +72,22 @@ class Turn:
 
 
 def admit(
-    turn: Turn, live: Live, principal: Principal, terms: Terms | None, right: Right = Right.CALL
+    turn: Turn,
+    live: Live,
+    principal: Principal,
+    preconditions: Preconditions | None,
+    right: Right = Right.CALL,
 ) -> str:
-    """See that a principal may do so much here, now, and on these terms; their role.
+    """See that a principal may do so much here, now, and on these preconditions; their role.
 
-    Raises NotFound and Forbidden; Replied and OtherRequest; Conflict; Stale. A request that has been done is
-    answered as it was then, though its seq is long past.
+    Raises NotFound and Forbidden; AlreadyAnswered and KeyReused; Conflict; Stale. A request that has been
+    done is answered as it was then, though its seq is long past.
     """
     role = require(turn.db, principal, right, live.id, live.owner)
-    if terms is not None and terms.once is not None:
-        turn.replies.check(terms.once)
+    if preconditions is not None and preconditions.idempotency_key is not None:
+        turn.replies.check(preconditions.idempotency_key)
     require_free(principal, role, live.held)
-    require_seq(terms, live.seq)
+    require_seq(preconditions, live.seq)
     if right is Right.CALL:
         turn.usage.require_room(turn.db, live)
     return role
@@ -132,13 +136,13 @@ class Call(Asked):
     body: Mapping[str, Any]
     counters: bool = False
     woken: Future[int | None] | None = None
-    terms: Terms | None = None
+    preconditions: Preconditions | None = None
     retries: int = 0
     writes: Final = True
 
     def do(self, turn: Turn, live: Live) -> Applied | Single:
         """Make it; a heavy one is only begun. Raises what `Live.parse`, `Live.apply` and `admit` raise."""
-        role = admit(turn, live, self.principal, self.terms)
+        role = admit(turn, live, self.principal, self.preconditions)
         known = live.names_of(self.principal.id)
         body = as_oneself(self.principal, role, self.body)
         if is_long(body):
@@ -165,13 +169,13 @@ class Batch(Asked):
     items: Sequence[BatchItem]
     most_names: int
     counters: bool = False
-    terms: Terms | None = None
+    preconditions: Preconditions | None = None
     retries: int = 0
     writes: Final = True
 
     def do(self, turn: Turn, live: Live) -> list[Applied] | Progress:
         """Make it at once; a long one is only begun. Raises as a call does, with places."""
-        role = admit(turn, live, self.principal, self.terms)
+        role = admit(turn, live, self.principal, self.preconditions)
         items = self.items if role != "member" else self._as_oneself(role)
         progress = Progress(live, items, self.principal, self.most_names, counters=self.counters)
         if len(self.items) > SLICE:
@@ -207,14 +211,14 @@ class Made(Asked):
         return self.begun.future
 
     @property
-    def terms(self) -> Terms | None:
-        return self.begun.terms
+    def preconditions(self) -> Preconditions | None:
+        return self.begun.preconditions
 
     def do(self, turn: Turn, live: Live) -> Applied | list[Applied]:
         """Write the rows. Raises as `admit` does, but Stale: nobody else has moved the session meanwhile."""
         require(turn.db, self.begun.principal, Right.CALL, live.id, live.owner)
-        if self.terms is not None and self.terms.once is not None:
-            turn.replies.check(self.terms.once)
+        if self.preconditions is not None and self.preconditions.idempotency_key is not None:
+            turn.replies.check(self.preconditions.idempotency_key)
         made = write(turn, self.progress)
         return made if isinstance(self.begun, Batch) else made[0]
 
@@ -237,7 +241,7 @@ class Rewind(Asked):
     session_id: str
     principal: Principal
     to: int | None
-    terms: Terms | None = None
+    preconditions: Preconditions | None = None
     retries: int = 0
     writes: Final = True
 
@@ -246,7 +250,7 @@ class Rewind(Asked):
 
         Raises as `admit` does, BadArgument at `to`, and Conflict where there is nothing to undo.
         """
-        admit(turn, live, self.principal, self.terms, Right.OWN)
+        admit(turn, live, self.principal, self.preconditions, Right.OWN)
         if live.diverged is not None:
             raise Conflict(live.diverged)
         row = sessions.get(turn.db, live.id)
@@ -285,13 +289,13 @@ class Rewound(Asked):
         return self.rewind.future
 
     @property
-    def terms(self) -> Terms | None:
-        return self.rewind.terms
+    def preconditions(self) -> Preconditions | None:
+        return self.rewind.preconditions
 
     def do(self, turn: Turn, live: Live) -> Applied:
         """Write the row. Raises as `admit` does."""
         assert self.restored is not None
-        admit(turn, live, self.rewind.principal, self.terms, Right.OWN)
+        admit(turn, live, self.rewind.principal, self.preconditions, Right.OWN)
         self.restored.names = live.names
         row, applied = self.restored.follow(self.seq, self.call, self.to, self.rewind.principal.by)
         turn.add(live, (row,))
@@ -306,7 +310,7 @@ class Read(Asked):
     session_id: str
     principal: Principal
     look: Callable[[Live], Any]
-    terms: Terms | None = None
+    preconditions: Preconditions | None = None
     writes: Final = False
 
     def do(self, turn: Turn, live: Live) -> Any:
@@ -321,7 +325,7 @@ class Statement(Asked):
 
     session_id: the session that is gone afterwards or, naming, in which something has other names; if any.
     adopt: a machine to be held open afterwards.
-    terms: only whether this is done once is seen to here; `execute` must look at the seq itself
+    preconditions: only whether this is done once is seen to here; `execute` must look at the seq itself
     (`require_seq`), on the row that it locks.
     """
 
@@ -330,7 +334,7 @@ class Statement(Asked):
     session_id: str | None = None
     naming: bool = False
     adopt: Live | None = None
-    terms: Terms | None = None
+    preconditions: Preconditions | None = None
     writes: Final = True
 
 

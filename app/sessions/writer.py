@@ -31,9 +31,9 @@ from app.sessions.errors import (
     Busy,
     Conflict,
     Forbidden,
+    KeyReused,
     LimitReached,
     NotFound,
-    OtherRequest,
     Stale,
     StorageFull,
     TooMany,
@@ -42,7 +42,7 @@ from app.sessions.keeper import Keeper
 from app.sessions.live import Diverged, Live
 from app.sessions.machines import Machines
 from app.sessions.opening import names_of, reopen
-from app.sessions.terms import Replied
+from app.sessions.preconditions import AlreadyAnswered
 from app.sessions.turns import Dropped, Turns
 from app.sessions.usage import Usage
 from app.sessions.work import SLICE, SLICE_SECONDS, Batch, Call, Made, Rewind, Rewound, Statement, Turn, Work
@@ -64,8 +64,8 @@ REFUSALS: Final = (
     Conflict,
     LimitReached,
     Stale,
-    OtherRequest,
-    Replied,
+    KeyReused,
+    AlreadyAnswered,
     TooMany,
     Busy,
     StorageFull,
@@ -459,8 +459,12 @@ class Writer(threading.Thread):
         try:
             result = work.do(turn, live)
             unfinished = isinstance(result, (Progress, Single, Rewound))
-            if work.terms is not None and work.terms.once is not None and not unfinished:
-                turn.replies.keep(work.terms.once, sid, result)
+            if (
+                work.preconditions is not None
+                and work.preconditions.idempotency_key is not None
+                and not unfinished
+            ):
+                turn.replies.keep(work.preconditions.idempotency_key, sid, result)
         except Exception as error:
             del turn.rows[rows:]
             if live.spoiled or live.seq != before:
@@ -482,14 +486,14 @@ class Writer(threading.Thread):
 
     def _execute(self, turn: Turn, work: Statement) -> Answer:
         turn.flush()
-        once = None if work.terms is None else work.terms.once
+        idempotency_key = None if work.preconditions is None else work.preconditions.idempotency_key
         try:
             with turn.db.begin_nested():
-                if once is not None:
-                    turn.replies.check(once)
+                if idempotency_key is not None:
+                    turn.replies.check(idempotency_key)
                 result = work.execute(turn.db)
-                if once is not None:
-                    turn.replies.keep(once, None, result)
+                if idempotency_key is not None:
+                    turn.replies.keep(idempotency_key, None, result)
         except IntegrityError:
             # What it builds on has gone meanwhile. Within its savepoint that concerns nobody else.
             return Answer(work, error=Conflict("something that this needs was deleted meanwhile"))

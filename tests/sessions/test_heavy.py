@@ -9,7 +9,7 @@ import pytest
 
 from app.machine import calls, parsing, show
 from app.machine.machine import Machine
-from app.sessions import LOCAL, BatchItem, Sessions, Stale, Terms, call_cost
+from app.sessions import LOCAL, BatchItem, Preconditions, Sessions, Stale, call_cost
 from app.sessions.errors import LimitReached, NotFound
 from app.sessions.longviews import SHORT
 from app.settings import Settings
@@ -126,7 +126,10 @@ async def test_a_heavy_call_is_a_call(sessions: Sessions, sid: str, settings: Se
 
 async def test_on_terms_and_with_counters(sessions: Sessions, sid: str) -> None:
     results = await asyncio.gather(
-        *(sessions.apply(LOCAL, sid, "alloc_page", FILL, terms=Terms(0), counters=True) for _ in range(5)),
+        *(
+            sessions.apply(LOCAL, sid, "alloc_page", FILL, preconditions=Preconditions(0), counters=True)
+            for _ in range(5)
+        ),
         return_exceptions=True,
     )
     won = [result for result in results if not isinstance(result, Stale)]

@@ -12,19 +12,19 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
 
-from app.sessions.errors import OtherRequest, Stale
+from app.sessions.errors import KeyReused, Stale
 from app.sessions.live import now, written
 from app.store import Busy, Connection, StorageFull, Store, replies
 from app.store.replies import Kept, Reply
 
 KEPT_FOR: Final = timedelta(hours=24)
-AT_ONCE: Final = 500
+DELETED_AT_ONCE: Final = 500
 
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
-class Once:
+class IdempotencyKey:
     """A request that may be sent again and has its effect once.
 
     principal: whose key it is. fingerprint: of everything that makes the request what it is. answer: what is
@@ -38,14 +38,18 @@ class Once:
 
 
 @dataclass(frozen=True, slots=True)
-class Terms:
-    """at: the seq that the session must have before the work, None for any. once: None for every time."""
+class Preconditions:
+    """The conditions on which a request's work is done.
 
-    at: int | None = None
-    once: Once | None = None
+    seq: the seq that the session must have before the work; None for any. idempotency_key: None for work that
+    is done each time it is asked for.
+    """
+
+    seq: int | None = None
+    idempotency_key: IdempotencyKey | None = None
 
 
-class Replied(Exception):  # noqa: N818 - no mistake at all
+class AlreadyAnswered(Exception):  # noqa: N818 - no mistake at all
     """The same request has been done before. reply: what it was answered."""
 
     def __init__(self, reply: Reply) -> None:
@@ -60,22 +64,29 @@ class Replies:
         self._db = db
         self._new: dict[tuple[str, str], Kept] = {}
 
-    def check(self, once: Once) -> None:
-        """Raise Replied for a request that has been done, OtherRequest where its key was another's."""
-        found = self._new.get((once.principal, once.key))
+    def check(self, idempotency_key: IdempotencyKey) -> None:
+        """Raise AlreadyAnswered for a request that has been done, KeyReused where its key was another's."""
+        found = self._new.get((idempotency_key.principal, idempotency_key.key))
         if found is None:
-            found = replies.get(self._db, once.principal, once.key, outdated())
+            found = replies.get(self._db, idempotency_key.principal, idempotency_key.key, outdated())
         if found is None:
             return
-        if found.fingerprint != once.fingerprint:
-            raise OtherRequest(once.key)
-        raise Replied(found.reply)
+        if found.fingerprint != idempotency_key.fingerprint:
+            raise KeyReused(idempotency_key.key)
+        raise AlreadyAnswered(found.reply)
 
-    def keep(self, once: Once, session_id: str | None, result: Any) -> None:
+    def keep(self, idempotency_key: IdempotencyKey, session_id: str | None, result: Any) -> None:
         """What is answered now is answered again. session_id: whose rows were written."""
-        reply = once.answer(result)
-        kept = Kept(once.principal, once.key, session_id, once.fingerprint, now(), reply)
-        self._new[once.principal, once.key] = kept
+        reply = idempotency_key.answer(result)
+        kept = Kept(
+            idempotency_key.principal,
+            idempotency_key.key,
+            session_id,
+            idempotency_key.fingerprint,
+            now(),
+            reply,
+        )
+        self._new[idempotency_key.principal, idempotency_key.key] = kept
 
     def flush(self) -> None:
         """Write what there is."""
@@ -84,9 +95,9 @@ class Replies:
             self._new = {}
 
 
-def require_seq(terms: Terms | None, seq: int) -> None:
-    """Raise Stale unless the terms allow work on a session at this seq."""
-    if terms is not None and terms.at is not None and terms.at != seq:
+def require_seq(preconditions: Preconditions | None, seq: int) -> None:
+    """Raise Stale unless the preconditions allow work on a session at this seq."""
+    if preconditions is not None and preconditions.seq is not None and preconditions.seq != seq:
         raise Stale(seq)
 
 
@@ -100,7 +111,7 @@ def sweep(store: Store) -> None:
     try:
         while True:
             with store.writing() as db:
-                if replies.forget(db, outdated(), AT_ONCE) < AT_ONCE:
+                if replies.forget(db, outdated(), DELETED_AT_ONCE) < DELETED_AT_ONCE:
                     return
     except (Busy, StorageFull) as error:
         log.info("old replies are kept for now: %s", error)

@@ -1,4 +1,4 @@
-"""Requests on terms over HTTP: `If-Match` and `Idempotency-Key` on every route that takes them."""
+"""Requests on preconditions over HTTP: `If-Match` and `Idempotency-Key` on every route that takes them."""
 
 from collections.abc import Callable
 from typing import Any

@@ -1,15 +1,16 @@
-"""Requests on terms: `If-Match`, done only at that seq; `Idempotency-Key`, done only once.
+"""Requests on preconditions: `If-Match`, done only at that seq; `Idempotency-Key`, done only once.
 
 A route says in its description which of the two it takes, and others are refused there:
 
     @router.post("/undo", **docs.operation("undo", "…", docs.UNDO, docs.IF_MATCH, docs.KEY))
     async def undo(request: Request) -> Response:
         sessions, principal, sid = asked(request)
-        return await on_terms(request, lambda terms: sessions.undo(principal, sid, terms=terms), answered)
+        do = lambda preconditions: sessions.undo(principal, sid, preconditions=preconditions)
+        return await with_preconditions(request, do, answered)
 
-Every POST takes a key. The method hands the terms to its work for the writer (`Sessions._do`), whose result
-must be what the method returns: the writer asks `answered` for the answer to it and stores that in the same
-transaction. So `answered` looks at nothing but the result. Work on a machine begins with
+Every POST takes a key. The method hands the preconditions to its work for the writer (`Sessions._do`), whose
+result must be what the method returns: the writer asks `answered` for the answer to it and stores that in the
+same transaction. So `answered` looks at nothing but the result. Work on a machine begins with
 `app.sessions.work.admit`; work on rows alone takes the session's with `app.sessions.queries.held`.
 """
 
@@ -25,39 +26,39 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.errors import BadArgument
-from app.sessions import Once, Replied, Reply, Terms, principal_of
+from app.sessions import AlreadyAnswered, IdempotencyKey, Preconditions, Reply, principal_of
 
-KEY: Final = re.compile(r"[!-~]{1,255}")
+KEY_FORM: Final = re.compile(r"[!-~]{1,255}")
 TAG: Final = re.compile(r'"([0-9]{1,15})"')
 
 T = TypeVar("T")
 
 
-async def on_terms(
+async def with_preconditions(
     request: Request,
-    do: Callable[[Terms | None], Awaitable[T]],
+    do: Callable[[Preconditions | None], Awaitable[T]],
     answered: Callable[[T], Response],
     body: bytes | None = None,
 ) -> Response:
-    """Do what is asked, on the request's terms.
+    """Do what is asked, on the request's preconditions.
 
     answered: how a result is answered. body: the body where it has been read, or what stands for it where it
     is too long to be read at once, such as its hash.
     """
     key, at = only(request, "idempotency-key"), seq_of(request)
     if key is None:
-        return answered(await do(None if at is None else Terms(at)))
-    if not KEY.fullmatch(key):
+        return answered(await do(None if at is None else Preconditions(at)))
+    if not KEY_FORM.fullmatch(key):
         raise BadArgument.at(("header", "idempotency-key"), "1 to 255 visible ASCII characters")
     if body is None:
         body = await request.body()
-    once = Once(
+    idempotency_key = IdempotencyKey(
         principal_of(request.scope).id, key, fingerprint(request, body), partial(reply_of, answered=answered)
     )
     try:
-        return answered(await do(Terms(at, once)))
-    except Replied as found:
-        return again(found.reply)
+        return answered(await do(Preconditions(at, idempotency_key)))
+    except AlreadyAnswered as found:
+        return stored_response(found.reply)
 
 
 def seq_of(request: Request) -> int | None:
@@ -96,7 +97,7 @@ def reply_of(result: T, answered: Callable[[T], Response]) -> Reply:
     return Reply(response.status_code, headers, bytes(response.body))
 
 
-def again(reply: Reply) -> Response:
+def stored_response(reply: Reply) -> Response:
     """A stored answer."""
     response = Response(reply.body, reply.status)
     response.raw_headers = [

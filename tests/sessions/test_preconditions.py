@@ -1,4 +1,4 @@
-"""Work on terms, decided by the writer: in races, in failing groups, beside others, after crashes."""
+"""Work on preconditions, decided by the writer: in races, in failing groups, beside others, after crashes."""
 
 import asyncio
 import signal
@@ -13,9 +13,19 @@ import httpx2
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from app.sessions import LOCAL, Applied, Once, OtherRequest, Replied, Reply, Sessions, Stale, Terms
-from app.sessions import terms as terms_module
-from app.sessions.terms import sweep
+from app.sessions import (
+    LOCAL,
+    AlreadyAnswered,
+    Applied,
+    IdempotencyKey,
+    KeyReused,
+    Preconditions,
+    Reply,
+    Sessions,
+    Stale,
+)
+from app.sessions import preconditions as terms_module
+from app.sessions.preconditions import sweep
 from app.settings import Settings
 from app.store import Store, journal
 from tests.support.factories import TINY, alloc, raw, seqs, serving, settings_for
@@ -46,8 +56,8 @@ async def sid(sessions: Sessions) -> str:
     return (await sessions.create(LOCAL, "s", TINY)).id
 
 
-def once(key: str, fingerprint: str = "f", at: int | None = None) -> Terms:
-    return Terms(at, Once(LOCAL.id, key, fingerprint, told))
+def idempotency_key(key: str, fingerprint: str = "f", at: int | None = None) -> Preconditions:
+    return Preconditions(at, IdempotencyKey(LOCAL.id, key, fingerprint, told))
 
 
 def told(result: Any) -> Reply:
@@ -59,8 +69,8 @@ def told(result: Any) -> Reply:
     return Reply(201, (), result.id.encode())
 
 
-def call(sessions: Sessions, sid: str, terms: Terms | None = None) -> Any:
-    return sessions.apply(LOCAL, sid, "alloc_page", PAGE, terms=terms)
+def call(sessions: Sessions, sid: str, preconditions: Preconditions | None = None) -> Any:
+    return sessions.apply(LOCAL, sid, "alloc_page", PAGE, preconditions=preconditions)
 
 
 async def outcomes(*calls: Any) -> list[Any]:
@@ -77,7 +87,7 @@ def kinds(results: list[Any]) -> dict[str, int]:
 
 async def test_of_fifty_with_one_seq_one_wins(sessions: Sessions, sid: str) -> None:
     for seq in range(10):
-        results = await outcomes(*(call(sessions, sid, Terms(seq)) for _ in range(50)))
+        results = await outcomes(*(call(sessions, sid, Preconditions(seq)) for _ in range(50)))
         assert kinds(results) == {"Applied": 1, "Stale": 49}
         assert {error.seq for error in results if isinstance(error, Stale)} == {seq + 1}
     assert await seqs(sessions, sid) == list(range(1, 11))
@@ -91,9 +101,12 @@ async def test_of_fifty_at_two_servers_one_wins(tmp_path: Path) -> None:
         head = 0
         for _ in range(5):
             results = await outcomes(
-                *(call(side, sid, Terms(head)) for side in (one, other) for _ in range(20)),
-                *(side.batch(LOCAL, sid, batch, terms=Terms(head)) for side in (one, other)),
-                *(side.batch(LOCAL, sid, batch * 100, terms=Terms(head)) for side in (one, other)),
+                *(call(side, sid, Preconditions(head)) for side in (one, other) for _ in range(20)),
+                *(side.batch(LOCAL, sid, batch, preconditions=Preconditions(head)) for side in (one, other)),
+                *(
+                    side.batch(LOCAL, sid, batch * 100, preconditions=Preconditions(head))
+                    for side in (one, other)
+                ),
             )
             won = [result for result in results if not isinstance(result, Stale)]
             assert len(won) == 1, kinds(results)
@@ -105,8 +118,8 @@ async def test_of_fifty_at_two_servers_one_wins(tmp_path: Path) -> None:
 
 
 async def test_one_key_at_once(sessions: Sessions, sid: str, settings: Settings) -> None:
-    results = await outcomes(*(call(sessions, sid, once("k")) for _ in range(300)))
-    assert kinds(results) == {"Applied": 1, "Replied": 299}
+    results = await outcomes(*(call(sessions, sid, idempotency_key("k")) for _ in range(300)))
+    assert kinds(results) == {"Applied": 1, "AlreadyAnswered": 299}
     bodies = {told(r).body if isinstance(r, Applied) else r.reply.body for r in results}
     assert len(bodies) == 1
     assert await seqs(sessions, sid) == [1]
@@ -117,8 +130,10 @@ async def test_one_key_at_once(sessions: Sessions, sid: str, settings: Settings)
 @pytest.mark.parametrize("calls", [3, 500], ids=["short", "long"])
 async def test_one_key_of_a_batch(sessions: Sessions, sid: str, calls: int) -> None:
     batch = [alloc()] * calls
-    results = await outcomes(*(sessions.batch(LOCAL, sid, batch, terms=once("k")) for _ in range(20)))
-    assert kinds(results) == {"list": 1, "Replied": 19}
+    results = await outcomes(
+        *(sessions.batch(LOCAL, sid, batch, preconditions=idempotency_key("k")) for _ in range(20))
+    )
+    assert kinds(results) == {"list": 1, "AlreadyAnswered": 19}
     assert await seqs(sessions, sid) == list(range(1, calls + 1))
 
 
@@ -126,10 +141,10 @@ async def test_one_key_in_two_sessions(sessions: Sessions, sid: str) -> None:
     """The long batch has begun before the call, and ends after it: one of them is too late."""
     other = (await sessions.create(LOCAL, "other", TINY)).id
     batch, single = await outcomes(
-        sessions.batch(LOCAL, sid, [alloc()] * 500, terms=once("k", "batch")),
-        call(sessions, other, once("k", "call")),
+        sessions.batch(LOCAL, sid, [alloc()] * 500, preconditions=idempotency_key("k", "batch")),
+        call(sessions, other, idempotency_key("k", "call")),
     )
-    assert {type(batch), type(single)} in ({list, OtherRequest}, {OtherRequest, Applied})
+    assert {type(batch), type(single)} in ({list, KeyReused}, {KeyReused, Applied})
     made = (len(await seqs(sessions, sid)), len(await seqs(sessions, other)))
     assert made == ((500, 0) if isinstance(batch, list) else (0, 1))
     # Whichever it was, both sessions go on.
@@ -141,26 +156,28 @@ async def test_what_was_done_is_told_though_it_could_not_be_done_again(
     sessions: Sessions, sid: str, settings: Settings
 ) -> None:
     await call(sessions, sid)
-    info = await sessions.fork(LOCAL, sid, 1, terms=once("fork"))
+    info = await sessions.fork(LOCAL, sid, 1, preconditions=idempotency_key("fork"))
     exported = b"".join([part async for part in (await sessions.export(LOCAL, sid))[1]])
-    imported = await sessions.import_(LOCAL, BytesIO(exported), terms=once("import"))
+    imported = await sessions.import_(LOCAL, BytesIO(exported), preconditions=idempotency_key("import"))
     await sessions.delete(LOCAL, sid)
     for _ in range(2):
         await sessions.create(LOCAL, None, TINY)
     assert len((await sessions.list(LOCAL)).items) == settings.sessions_per_owner
-    with pytest.raises(Replied) as found:
-        await sessions.fork(LOCAL, sid, 1, terms=once("fork"))
+    with pytest.raises(AlreadyAnswered) as found:
+        await sessions.fork(LOCAL, sid, 1, preconditions=idempotency_key("fork"))
     assert found.value.reply.body.decode() == info.id
-    with pytest.raises(Replied) as found:
-        await sessions.import_(LOCAL, BytesIO(exported), terms=once("import"))
+    with pytest.raises(AlreadyAnswered) as found:
+        await sessions.import_(LOCAL, BytesIO(exported), preconditions=idempotency_key("import"))
     assert found.value.reply.body.decode() == imported.id
-    with pytest.raises(OtherRequest):
-        await sessions.fork(LOCAL, info.id, terms=once("fork", "another"))
+    with pytest.raises(KeyReused):
+        await sessions.fork(LOCAL, info.id, preconditions=idempotency_key("fork", "another"))
 
 
 async def test_one_session_is_made(sessions: Sessions) -> None:
-    results = await outcomes(*(sessions.create(LOCAL, None, TINY, terms=once("k")) for _ in range(20)))
-    assert kinds(results) == {"SessionInfo": 1, "Replied": 19}
+    results = await outcomes(
+        *(sessions.create(LOCAL, None, TINY, preconditions=idempotency_key("k")) for _ in range(20))
+    )
+    assert kinds(results) == {"SessionInfo": 1, "AlreadyAnswered": 19}
     assert len((await sessions.list(LOCAL)).items) == 1
 
 
@@ -180,54 +197,57 @@ async def test_a_failed_group_leaves_no_reply(
     monkeypatch.setattr(journal, "append", fail)
     # What is seen of a group that fails has not happened: no reply to it, no seq moved by it.
     results = await outcomes(
-        *(call(sessions, sid, once("k")) for _ in range(5)),
-        *(call(sessions, sid, Terms(0)) for _ in range(5)),
+        *(call(sessions, sid, idempotency_key("k")) for _ in range(5)),
+        *(call(sessions, sid, Preconditions(0)) for _ in range(5)),
         sessions.apply(LOCAL, sid, "alloc_page", {"gfp": "NO"}),
     )
     assert kinds(results) == {"Busy": 10, "BadArgument": 1}
     assert await seqs(sessions, sid) == []
     broken = False
-    assert (await call(sessions, sid, once("k"))).seq == 1
-    with pytest.raises(Replied):
-        await call(sessions, sid, once("k"))
+    assert (await call(sessions, sid, idempotency_key("k"))).seq == 1
+    with pytest.raises(AlreadyAnswered):
+        await call(sessions, sid, idempotency_key("k"))
 
 
 async def test_an_answer_that_cannot_be_made_fails_alone(sessions: Sessions, sid: str) -> None:
     def poison(_: Any) -> Reply:
         raise RuntimeError("poison")
 
-    bad = Terms(None, Once(LOCAL.id, "bad", "f", poison))
+    bad = Preconditions(None, IdempotencyKey(LOCAL.id, "bad", "f", poison))
     results = await outcomes(
-        call(sessions, sid), call(sessions, sid, bad), call(sessions, sid), call(sessions, sid, once("k"))
+        call(sessions, sid),
+        call(sessions, sid, bad),
+        call(sessions, sid),
+        call(sessions, sid, idempotency_key("k")),
     )
     assert kinds(results) == {"Applied": 3, "RuntimeError": 1}
     assert await seqs(sessions, sid) == [1, 2, 3]
     assert await sessions.read(LOCAL, sid, lambda machine: machine.live_blocks) == 3
-    assert (await call(sessions, sid, once("bad"))).seq == 4
+    assert (await call(sessions, sid, idempotency_key("bad"))).seq == 4
 
 
 async def test_a_key_is_free_again_after_a_day(
     sessions: Sessions, sid: str, settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for key in "abcdefg":
-        await call(sessions, sid, once(key))
+        await call(sessions, sid, idempotency_key(key))
     with raw(settings) as db:
         db.execute("UPDATE replies SET created = '2026-01-01T00:00:00.000Z' WHERE key < 'f'")
         # Nobody has looked yet whether it is outdated.
-        assert (await call(sessions, sid, once("a", "something else"))).seq == 8
-        monkeypatch.setattr(terms_module, "AT_ONCE", 2)
+        assert (await call(sessions, sid, idempotency_key("a", "something else"))).seq == 8
+        monkeypatch.setattr(terms_module, "DELETED_AT_ONCE", 2)
         store = Store.of(settings)
         sweep(store)
         store.dispose()
         assert db.execute("SELECT key FROM replies ORDER BY key").fetchall() == [("a",), ("f",), ("g",)]
     for key in "fg":
-        with pytest.raises(Replied):
-            await call(sessions, sid, once(key))
-    assert (await call(sessions, sid, once("b"))).seq == 9
+        with pytest.raises(AlreadyAnswered):
+            await call(sessions, sid, idempotency_key(key))
+    assert (await call(sessions, sid, idempotency_key("b"))).seq == 9
 
 
 async def test_sweeping_waits_for_better_times(sessions: Sessions, sid: str, settings: Settings) -> None:
-    await call(sessions, sid, once("k"))
+    await call(sessions, sid, idempotency_key("k"))
     with raw(settings) as db:
         db.execute("UPDATE replies SET created = ''")
         db.execute("BEGIN IMMEDIATE")
@@ -244,10 +264,13 @@ async def test_one_key_at_two_servers(tmp_path: Path) -> None:
         sid = (await one.create(LOCAL, "s", TINY)).id
         for number in range(20):
             results = await outcomes(
-                *(call(side, sid, once(f"{number}")) for side in (one, other) for _ in range(5)),
-                *(side.create(LOCAL, None, TINY, terms=once(f"new-{number}")) for side in (one, other)),
+                *(call(side, sid, idempotency_key(f"{number}")) for side in (one, other) for _ in range(5)),
+                *(
+                    side.create(LOCAL, None, TINY, preconditions=idempotency_key(f"new-{number}"))
+                    for side in (one, other)
+                ),
             )
-            assert kinds(results) == {"Applied": 1, "Replied": 10, "SessionInfo": 1}
+            assert kinds(results) == {"Applied": 1, "AlreadyAnswered": 10, "SessionInfo": 1}
         assert await seqs(one, sid) == list(range(1, 21))
 
 

@@ -72,7 +72,7 @@ def import_(
                 with file.open("rb") as given:
                     shutil.copyfileobj(given, copy)
             importing.sweep(store)
-            sid = importing.prepare(store, copy, LOCAL.id, exported.Limits(told=counter))
+            sid = importing.prepare(store, copy, LOCAL.id, exported.Limits(on_progress=counter))
             with store.writing() as db:
                 importing.publish(db, sid, LOCAL.id)
         except (BadArgument, LimitReached) as error:

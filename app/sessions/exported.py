@@ -24,7 +24,7 @@ from app.sessions.errors import LimitReached
 from app.sessions.exporting import FORMAT, WITH_LISTS
 from app.sessions.named import SEQ_MIN, named_of
 from app.sessions.queries import ANY, Room
-from app.sessions.retelling import Rewinds, Told, Untold
+from app.sessions.replaying import CannotReplay, JournalEntry, Rewinds
 from app.sessions.turns import go_on
 from app.sessions.waits import REWINDS
 from app.slicedjson import NotJson
@@ -56,7 +56,7 @@ class Limits:
     names: int | None = None
     seconds: float | None = None
     room: Room = ANY
-    told: Callable[[int, int], None] = lambda _done, _of: None
+    on_progress: Callable[[int, int], None] = lambda _done, _of: None
 
 
 class Unreadable(Malformed):
@@ -93,10 +93,10 @@ class Document:
         return self.seq - self.start
 
 
-class TellableRow(NamedTuple):
+class ExportedRow(NamedTuple):
     """A line that holds a row."""
 
-    told: Told
+    entry: JournalEntry
     effective: int
     outcome: dict[str, Any]
 
@@ -208,7 +208,7 @@ def integer(value: Any, key: str, least: int) -> int:
     return value
 
 
-def row_of(line: dict[str, Any], number: int, seq: int) -> TellableRow:
+def row_of(line: dict[str, Any], number: int, seq: int) -> ExportedRow:
     """A line that holds the row of a seq."""
     outcome = line.get("outcome")
     if set(line) != {"seq", "effective", "outcome"} or not isinstance(outcome, dict):
@@ -224,12 +224,12 @@ def row_of(line: dict[str, Any], number: int, seq: int) -> TellableRow:
         raise wrong(number, "outcome: `time` has the form 2026-11-22T14:00:00.123Z")
     if by is not None and not (isinstance(by, str) and by.isprintable() and 0 < len(by) <= BY_LENGTH):
         raise wrong(number, f"outcome: `by` is null or a name of 1 to {BY_LENGTH} characters")
-    return TellableRow(Told(seq, call, args, when, by), line["effective"], outcome)
+    return ExportedRow(JournalEntry(seq, call, args, when, by), line["effective"], outcome)
 
 
-def read_time(row: TellableRow, number: int, document: Document) -> None:
+def read_time(row: ExportedRow, number: int, document: Document) -> None:
     """Note when a row was made. The clock of the server that made it may have been ahead of this one's."""
-    when = row.told.time
+    when = row.entry.time
     try:
         datetime.fromisoformat(when)
     except ValueError:
@@ -239,16 +239,16 @@ def read_time(row: TellableRow, number: int, document: Document) -> None:
     document.latest = max(document.latest, when)
 
 
-def read_rewind(row: TellableRow, number: int, document: Document) -> None:
+def read_rewind(row: ExportedRow, number: int, document: Document) -> None:
     """Note where a row goes back to."""
-    told, effective = row.told, row.effective
-    right = told.seq
-    if told.call in REWINDS:
+    entry, effective = row.entry, row.effective
+    right = entry.seq
+    if entry.call in REWINDS:
         try:
-            right = document.rewinds.target(told)
-        except Untold as error:
+            right = document.rewinds.target(entry)
+        except CannotReplay as error:
             raise wrong(number, str(error)) from None
-        document.rewinds.add(told.seq, right)
+        document.rewinds.add(entry.seq, right)
     if effective != right:
         raise wrong(number, f"effective is {effective} and should be {right}")
 

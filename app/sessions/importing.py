@@ -24,7 +24,7 @@ from app.sessions.answers import SessionInfo
 from app.sessions.encoding import short
 from app.sessions.errors import Busy, Conflict, LimitReached
 from app.sessions.live import now, written
-from app.sessions.retelling import Retelling, Untold, as_then, difference
+from app.sessions.replaying import CannotReplay, JournalReplay, difference, in_older_form
 from app.sessions.turns import clock, go_on
 from app.store import Connection, Store, imports, journal, lists, names, sessions, states
 from app.store.journal import Row
@@ -74,7 +74,7 @@ def prepare(store: Store, file: IO[bytes], owner: str, limits: exported.Limits) 
         written_to.begin(row, state)
         file.seek(0)
         file.readline()
-        _tell(file, document, written_to, limits)
+        _replay(file, document, written_to, limits)
         _write_names(file, document, written_to, owner)
         written_to.begun_after(document.latest)
     except BaseException:
@@ -88,7 +88,7 @@ def after(latest: str) -> str:
     return written(datetime.fromisoformat(latest) + MOMENT) if latest else ""
 
 
-def _tell(file: IO[bytes], document: exported.Document, to: _Writing, limits: exported.Limits) -> None:
+def _replay(file: IO[bytes], document: exported.Document, to: _Writing, limits: exported.Limits) -> None:
     """Make every call again, and write its row when its answer is the one that stands there."""
     until = None if limits.seconds is None else clock() + limits.seconds
     first = 2 + len(document.lists)
@@ -98,7 +98,7 @@ def _tell(file: IO[bytes], document: exported.Document, to: _Writing, limits: ex
         to.add_list(line["list"], Named.from_json(line["named"]))
     to.flush()
     lines = enumerate(islice(exported.rest_of(file), document.rows), first)
-    with Retelling(document.machine, document.rewinds, to.list_of) as retelling:
+    with JournalReplay(document.machine, document.rewinds, to.list_of) as replay:
         done = 0
         while done < document.rows:
             with gc_paused():
@@ -106,9 +106,9 @@ def _tell(file: IO[bytes], document: exported.Document, to: _Writing, limits: ex
                     go_on()
                     seq = document.start + number - first + 1
                     row = exported.row_of(exported.decoded(raw, number), number, seq)
-                    told = _told_again(retelling, row, number, exactly=document.engine == ENGINE)
-                    to.add(told, retelling.lists.pop(seq, None))
-                    to.keep_if_due(retelling)
+                    entry = _made_again(replay, row, number, exactly=document.engine == ENGINE)
+                    to.add(entry, replay.lists.pop(seq, None))
+                    to.keep_if_due(replay)
                     done += 1
                     if until is not None and clock() > until:
                         raise LimitReached(
@@ -116,30 +116,30 @@ def _tell(file: IO[bytes], document: exported.Document, to: _Writing, limits: ex
                             f"making the calls again takes more than {limits.seconds:g} seconds, the limit "
                             "here; `kmemlab import` has none",
                         )
-            limits.told(done, document.rows)
-        to.keep_head(retelling)
+            limits.on_progress(done, document.rows)
+        to.keep_head(replay)
         to.flush()
 
 
-def _told_again(retelling: Retelling, row: exported.TellableRow, number: int, *, exactly: bool) -> Row:
+def _made_again(replay: JournalReplay, row: exported.ExportedRow, number: int, *, exactly: bool) -> Row:
     """The row of a call that was made again, in this machine's words. exactly: which must be the file's."""
-    told = row.told
+    entry = row.entry
     try:
-        outcome = retelling.tell(told)
-    except Untold as error:
-        raise exported.wrong(number, f"seq {told.seq}: {error}") from None
+        outcome = replay.make(entry)
+    except CannotReplay as error:
+        raise exported.wrong(number, f"seq {entry.seq}: {error}") from None
     body, args = to_json(short(outcome)), to_json(outcome["args"])
     if exactly:
-        seen = as_then(outcome, row.outcome)
+        seen = in_older_form(outcome, row.outcome)
         if to_json(seen) != to_json(row.outcome):
             what = difference(seen, row.outcome) or "its members stand in another order"
-            raise exported.wrong(number, f"seq {told.seq}: {told.call}: {what}")
+            raise exported.wrong(number, f"seq {entry.seq}: {entry.call}: {what}")
     else:
         for key in ("verdict", "ret"):
             what = difference({key: outcome[key]}, {key: row.outcome.get(key)})
             if what:
-                raise exported.wrong(number, f"seq {told.seq}: {told.call}: {what}")
-    return Row("", told.seq, row.effective, told.call, args, body, told.by, told.time)
+                raise exported.wrong(number, f"seq {entry.seq}: {entry.call}: {what}")
+    return Row("", entry.seq, row.effective, entry.call, args, body, entry.by, entry.time)
 
 
 def _write_names(file: IO[bytes], document: exported.Document, to: _Writing, owner: str) -> None:
@@ -209,19 +209,19 @@ class _Writing:
         if len(self._rows) >= PART_ROWS or self._bytes >= PART_BYTES:
             self.flush()
 
-    def keep_if_due(self, retelling: Retelling) -> None:
+    def keep_if_due(self, replay: JournalReplay) -> None:
         """States along the way, so that any moment can be opened soon."""
-        if snapshots.due(retelling.work, retelling.machine.live_blocks):
-            self._keep(retelling)
+        if snapshots.due(replay.work, replay.machine.live_blocks):
+            self._keep(replay)
 
-    def keep_head(self, retelling: Retelling) -> None:
+    def keep_head(self, replay: JournalReplay) -> None:
         """The state at the end, where it is worth it."""
-        if snapshots.worth(retelling.work):
-            self._keep(retelling)
+        if snapshots.worth(replay.work):
+            self._keep(replay)
 
-    def _keep(self, retelling: Retelling) -> None:
-        self._states.append((retelling.effective, snapshots.encode(retelling.machine.state())))
-        retelling.work = 0
+    def _keep(self, replay: JournalReplay) -> None:
+        self._states.append((replay.effective, snapshots.encode(replay.machine.state())))
+        replay.work = 0
 
     def flush(self) -> None:
         """Write what there is."""

@@ -20,7 +20,15 @@ from app.sessions import blocklists, snapshots
 from app.sessions.encoding import short
 from app.sessions.errors import NotFound
 from app.sessions.named import named_of
-from app.sessions.retelling import Retelling, Rewinds, Told, Untold, as_then, difference, told
+from app.sessions.replaying import (
+    CannotReplay,
+    JournalEntry,
+    JournalReplay,
+    Rewinds,
+    difference,
+    in_older_form,
+    journal_entry,
+)
 from app.sessions.waits import REWINDS
 from app.store import Store, imports, integrity, journal, lists, names, sessions, states
 from app.store.journal import Row
@@ -113,17 +121,17 @@ class _Verification:
         """Raises _Wrong at the first row, or state, that is not what it should be."""
         row = self._row
         lists = blocklists.of_session(self._store, row.id, {})
-        with Retelling(machine, self._rewinds, lists) as retelling:
-            self._compare_state(retelling)
+        with JournalReplay(machine, self._rewinds, lists) as replay:
+            self._compare_state(replay)
             for part in self._parts():
                 with gc_paused():
                     for one in part:
-                        self._compare(retelling, one)
-                        self._compare_state(retelling)
-                progress(retelling.seq - row.start, row.seq - row.start)
-            if retelling.effective != row.effective:
+                        self._compare(replay, one)
+                        self._compare_state(replay)
+                progress(replay.seq - row.start, row.seq - row.start)
+            if replay.effective != row.effective:
                 raise _Wrong(
-                    f"the session's effective seq is {row.effective} and should be {retelling.effective}"
+                    f"the session's effective seq is {row.effective} and should be {replay.effective}"
                 )
 
     def _parts(self) -> Iterator[list[Row]]:
@@ -136,26 +144,26 @@ class _Verification:
             yield part
             seq = part[-1].seq
 
-    def _compare(self, retelling: Retelling, row: Row) -> None:
-        seq = retelling.seq + 1
+    def _compare(self, replay: JournalReplay, row: Row) -> None:
+        seq = replay.seq + 1
         if row.seq != seq:
             raise _Wrong(f"seq {seq}: the row is missing; the next is {row.seq}")
         try:
-            asked = told(row.seq, row.args, row.call, row.time, row.by)
+            asked = journal_entry(row.seq, row.args, row.call, row.time, row.by)
             right = self._rewinds.target(asked) if row.call in REWINDS else row.seq
             if row.effective != right:  # so no state need be there to which it goes back
                 what = f"its effective seq is {row.effective} and should be {right}"
             else:
-                what = self._told(retelling, asked, row)
-        except (Untold, ValueError) as error:
+                what = self._differs(replay, asked, row)
+        except (CannotReplay, ValueError) as error:
             what = str(error)
         if what:
             raise _Wrong(f"seq {seq}: {row.call}: {what}{self._engine()}")
 
-    def _told(self, retelling: Retelling, asked: Told, row: Row) -> str:
+    def _differs(self, replay: JournalReplay, asked: JournalEntry, row: Row) -> str:
         """Make a call again; what it does otherwise, if anything."""
-        outcome = retelling.tell(asked)
-        made = retelling.lists.pop(row.seq, None)
+        outcome = replay.make(asked)
+        made = replay.lists.pop(row.seq, None)
         if made is not None:
             with self._store.reading() as db:
                 kept = lists.get(db, row.session_id, row.seq)
@@ -164,7 +172,7 @@ class _Verification:
         if to_json(short(outcome)) == row.outcome:
             return ""
         then = from_json(row.outcome)
-        return difference(as_then(outcome, then), then)
+        return difference(in_older_form(outcome, then), then)
 
     def _engine(self) -> str:
         """What explains a difference, where it does."""
@@ -172,8 +180,8 @@ class _Verification:
             return ""
         return f" (the session is engine {self._row.engine}'s, and this is {ENGINE})"
 
-    def _compare_state(self, retelling: Retelling) -> None:
-        seq = retelling.seq
+    def _compare_state(self, replay: JournalReplay) -> None:
+        seq = replay.seq
         if seq not in self._kept:
             return
         with self._store.reading() as db:
@@ -184,7 +192,7 @@ class _Verification:
             then = snapshots.decode(state).dump()
         except Exception as error:
             raise _Wrong(f"the state kept at seq {seq} cannot be read: {error!r}") from error
-        now = retelling.machine.dump()
+        now = replay.machine.dump()
         if now != then:
             raise _Wrong(f"the state kept at seq {seq} is another: {difference(now, then)}")
 

@@ -63,13 +63,15 @@ class Rewinds:
         """Every seq whose state comes back."""
         return frozenset(self._effective)
 
-    def target(self, told: Told) -> int:
+    def target(self, entry: Told) -> int:
         """The effective seq of a rewind. Raises Untold where it goes to no place it could go to."""
-        to = told.args.get("to") if set(told.args) == {"to"} else None
-        if type(to) is not int or not self.start <= to < told.seq:
-            raise Untold(f'{told.call} has the arguments {{"to": a seq from {self.start} to {told.seq - 1}}}')
-        if told.call == "undo":
-            last = self.effective(told.seq - 1)
+        to = entry.args.get("to") if set(entry.args) == {"to"} else None
+        if type(to) is not int or not self.start <= to < entry.seq:
+            raise Untold(
+                f'{entry.call} has the arguments {{"to": a seq from {self.start} to {entry.seq - 1}}}'
+            )
+        if entry.call == "undo":
+            last = self.effective(entry.seq - 1)
             if last == self.start or to != self.effective(last - 1):
                 raise Untold("undo goes to the state before the last call's")
         return self.effective(to)
@@ -106,46 +108,46 @@ class Retelling:
     def __exit__(self, *_: object) -> None:
         self._aside.close()
 
-    def tell(self, told: Told) -> dict[str, Any]:
+    def make(self, entry: Told) -> dict[str, Any]:
         """Make the next row's call; its outcome, with whole lists.
 
         Raises Untold, and must not be used again then.
         """
-        if told.call in REWINDS:
-            outcome = self._rewind(told)
+        if entry.call in REWINDS:
+            outcome = self._rewind(entry)
         else:
-            outcome = self._call(told)
-            self.effective = told.seq
-        self.seq = told.seq
+            outcome = self._call(entry)
+            self.effective = entry.seq
+        self.seq = entry.seq
         self._put_aside()
         return outcome
 
-    def _call(self, told: Told) -> dict[str, Any]:
-        if told.call not in CALLS:
-            raise Untold(f"no such call: {told.call[:40]!r}")
+    def _call(self, entry: Told) -> dict[str, Any]:
+        if entry.call not in CALLS:
+            raise Untold(f"no such call: {entry.call[:40]!r}")
         try:
-            call = journalled(told.call, told.args, self.machine, self._list_of)
-            made = self.machine.apply(call, told.seq)
+            call = journalled(entry.call, entry.args, self.machine, self._list_of)
+            made = self.machine.apply(call, entry.seq)
         except Exception as error:  # whatever it is, this call cannot be made there
-            raise Untold(f"{told.call} fails ({type(error).__name__}: {error})") from error
+            raise Untold(f"{entry.call} fails ({type(error).__name__}: {error})") from error
         self.work += made.work
         named = made.named
         if named is not None and named.is_list:
-            self.lists[told.seq] = blocklists.encode(named)
-        return outcome_of(made, self.machine, told.seq, told.time, told.by)
+            self.lists[entry.seq] = blocklists.encode(named)
+        return outcome_of(made, self.machine, entry.seq, entry.time, entry.by)
 
     def _list_of(self, seq: int) -> BlockList | None:
         stored = self.lists.get(seq)
         return self._earlier(seq) if stored is None else blocklists.decode(stored)
 
-    def _rewind(self, told: Told) -> dict[str, Any]:
-        effective = self._rewinds.target(told)
+    def _rewind(self, entry: Told) -> dict[str, Any]:
+        effective = self._rewinds.target(entry)
         if effective != self.effective:
             state, begin, size = self._places[effective]
             self._aside.seek(begin)
             self.machine = snapshots.decode(state._replace(body=self._aside.read(size)))
             self.effective = effective
-        return outcome_of_rewind(told.seq, told.call, told.args["to"], told.time, told.by)
+        return outcome_of_rewind(entry.seq, entry.call, entry.args["to"], entry.time, entry.by)
 
     def _put_aside(self) -> None:
         if self.effective in self._targets and self.effective not in self._places:
@@ -200,7 +202,7 @@ def shown(value: Any) -> str:
     return text if len(text) <= 200 else f"{text[:200]} …"
 
 
-def told(seq: int, args: bytes, call: str, time: str, by: str | None) -> Told:
+def entry(seq: int, args: bytes, call: str, time: str, by: str | None) -> Told:
     """A row of the journal, as it is told again. Raises Untold."""
     try:
         decoded = from_json(args)

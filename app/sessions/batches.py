@@ -13,16 +13,16 @@ from app.sessions import bounds, call_cost
 from app.sessions.access import Principal
 from app.sessions.answers import Applied, BatchItem
 from app.sessions.errors import BatchBlocked, LimitReached
-from app.sessions.live import Change, Live, Names
+from app.sessions.live import CallResult, Live, Names
 from app.store.journal import Row
 from app.store.lists import RowList
 from app.store.states import State
 
 # States that are kept of one batch at most.
-STATES: Final = 8
+MOST_STATES: Final = 8
 
 
-class Progress:
+class RunningBatch:
     """How far a batch is.
 
     rows, lists, answers: of the calls made so far. states: some that were passed, to be kept. names: what the
@@ -87,7 +87,7 @@ class Progress:
             if self.heavy or self.done or perf_counter() > until:
                 return
 
-    def step_heavily(self) -> None:
+    def step_heavy(self) -> None:
         """Read or make the next call, which is heavy. Raises as `step` does."""
         self.heavy = False
         if self._read < len(self.items):
@@ -183,7 +183,7 @@ class Progress:
                 f"calls.{place}: the calls of one batch may touch {bounds.BATCH_WORK} blocks or mapped pages",
             )
 
-    def _take(self, place: int, change: Change) -> None:
+    def _take(self, place: int, change: CallResult) -> None:
         """Put a call that was made with the others."""
         self.rows.append(change.row)
         self._bytes += len(change.row.outcome)
@@ -211,7 +211,7 @@ class Progress:
             self.names[name] = named
 
 
-class Single:
+class RunningCall:
     """A heavy call on its way: to the writer, as a batch of one.
 
     call: None for one whose arguments are still to be read.
@@ -243,7 +243,7 @@ class Single:
     def step(self, _most: int, _until: float) -> None:
         """There is nothing but the heavy call."""
 
-    def step_heavily(self) -> None:
+    def step_heavy(self) -> None:
         """Make it. Raises as `Live.parse` and `Live.apply` do."""
         call = self.call or self.live.parse(self.item.call, self.item.body, self.names)
         change = self.live.apply(call, self.names, self.principal.by)
@@ -257,10 +257,10 @@ class Single:
         keep_if_due(self)
 
 
-def keep_if_due(progress: Progress | Single) -> None:
+def keep_if_due(progress: RunningBatch | RunningCall) -> None:
     """Take the machine's state after a heavy call, on the thread that made it; of many, every other one."""
     state = progress.live.state_if_due()
     if state is not None:
-        if len(progress.states) == STATES:
+        if len(progress.states) == MOST_STATES:
             del progress.states[::2]
         progress.states.append(state)

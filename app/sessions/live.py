@@ -40,7 +40,7 @@ Names = dict[str, Named]
 
 
 @dataclass(slots=True)
-class Change:
+class CallResult:
     """One call that was made: its row and answer, and what the machine made of it.
 
     stored: the list that it returned, if any. named: what its result can be called; a list only by its row.
@@ -105,7 +105,7 @@ class Live:
         bounds.require_short(body)
         return parsing.parse(name, body, self.machine.model, known)
 
-    def apply(self, call: Call, names: Mapping[str, Named], by: str | None) -> Change:
+    def apply(self, call: Call, names: Mapping[str, Named], by: str | None) -> CallResult:
         """Make one call. Raises BadArgument, TaskBlocked and LimitReached with the machine unchanged.
 
         Any other exception leaves it spoiled.
@@ -143,7 +143,7 @@ class Live:
         elif self.slow and seconds < QUICK:
             self.slow.discard(name)
 
-    def _change(self, seq: int, made: Outcome, by: str | None) -> Change:
+    def _change(self, seq: int, made: Outcome, by: str | None) -> CallResult:
         """The row and the answer, encoded once for both."""
         time = now()
         args, body = encode(made, self.machine.model, seq, time, by)
@@ -154,7 +154,7 @@ class Live:
             named = named.listed(stored.sha256, seq)
             self.size += len(stored.body)
         self.size += len(args) + len(body)
-        return Change(row, Applied(seq, body), made, stored, named)
+        return CallResult(row, Applied(seq, body), made, stored, named)
 
     def follow(self, seq: int, call: str, to: int, by: str | None) -> tuple[Row, Applied]:
         """Take the place behind a row with the state that this machine has: a rewind's row and answer.

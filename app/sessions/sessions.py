@@ -55,7 +55,16 @@ from app.sessions.trust import Clock
 from app.sessions.turns import Dropped, Turns, outcome
 from app.sessions.usage import MEMBER, Usage
 from app.sessions.waits import REWINDS, Wait, Waits
-from app.sessions.work import Batch, Call, Made, Read, Rewind, Rewound, Statement, Work
+from app.sessions.work import (
+    BatchWork,
+    CallWork,
+    FinishedRewind,
+    FinishedWork,
+    ReadWork,
+    RewindWork,
+    Statement,
+    Work,
+)
 from app.sessions.writer import Answer, Writer
 from app.settings import MIB, Settings
 from app.store import Connection, Store, journal, schema, sessions, states
@@ -122,7 +131,7 @@ class Sessions:
         self._feed = Feed(self._loop, self._read_rows, self._settings)
         self._writer = Writer(
             self._store,
-            self._tell,
+            self._deliver,
             self._opener,
             Turns("heavy"),
             keeper,
@@ -282,13 +291,15 @@ class Sessions:
         if wait <= 0:
             do = self._do_unless_hung_up if may_be_heavy(call, body) else self._do
             applied: Applied = await do(
-                Call, session_id, principal, call, body, counters, preconditions=preconditions
+                CallWork, session_id, principal, call, body, counters, preconditions=preconditions
             )
             return applied
         wait = min(wait, self._settings.wait_limit)
         woken: Future[int | None] = self._loop.create_future()
         try:
-            applied = await self._do(Call, session_id, principal, call, body, counters, woken, preconditions)
+            applied = await self._do(
+                CallWork, session_id, principal, call, body, counters, woken, preconditions
+            )
             if applied.outcome["verdict"] != "blocked":
                 return applied
             return applied.with_("woken_at", await self._woken(woken, wait))
@@ -317,7 +328,7 @@ class Sessions:
         if len(items) > most:
             raise LimitReached(("calls",), f"at most {most} calls in a batch")
         answers: Answers = await self._do_unless_hung_up(
-            Batch, session_id, principal, items, self._settings.names_per_person, counters, preconditions
+            BatchWork, session_id, principal, items, self._settings.names_per_person, counters, preconditions
         )
         return answers
 
@@ -329,14 +340,14 @@ class Sessions:
         What people have named keeps its name. Raises BadArgument at `to`, and Conflict for a session that
         takes no calls or has no readable state there.
         """
-        rewound: Applied = await self._do(Rewind, session_id, principal, to, preconditions)
+        rewound: Applied = await self._do(RewindWork, session_id, principal, to, preconditions)
         return rewound
 
     async def undo(
         self, principal: Principal, session_id: str, *, preconditions: Preconditions | None = None
     ) -> Applied:
         """Take back the call that made the present state. Raises Conflict where there is none."""
-        undone: Applied = await self._do(Rewind, session_id, principal, None, preconditions)
+        undone: Applied = await self._do(RewindWork, session_id, principal, None, preconditions)
         return undone
 
     async def fork(
@@ -404,7 +415,7 @@ class Sessions:
     ) -> T:
         """What a short function says of the machine now; answered when all that it saw is committed."""
         seen: T = await self._do(
-            Read, session_id, principal, lambda live: look(live.machine, *args, **kwargs)
+            ReadWork, session_id, principal, lambda live: look(live.machine, *args, **kwargs)
         )
         return seen
 
@@ -429,13 +440,13 @@ class Sessions:
                 return look(live.machine, *args, **kwargs)
             return Long()
 
-        seen: T | Long = await self._do(Read, session_id, principal, short)
+        seen: T | Long = await self._do(ReadWork, session_id, principal, short)
         if not isinstance(seen, Long):
             return seen
         painted = Painted()
         found = await self._at(principal, session_id, None, painted.take, look, *args, **kwargs)
         if painted.states is not None:
-            await self._do(Read, session_id, principal, painted.give)
+            await self._do(ReadWork, session_id, principal, painted.give)
         return found
 
     async def past(
@@ -747,14 +758,14 @@ class Sessions:
         self, kind: Callable[Concatenate[Future[Any], P], Work], *args: P.args, **kwargs: P.kwargs
     ) -> Any:
         """Have the writer do something; what came of it."""
-        future, _ = self._asked(kind, *args, **kwargs)
+        future, _ = self._awaited(kind, *args, **kwargs)
         return await future
 
     async def _do_unless_hung_up(
         self, kind: Callable[Concatenate[Future[Any], P], Work], *args: P.args, **kwargs: P.kwargs
     ) -> Any:
         """The same for what may take long: it is dropped once the client has hung up, unless it is done."""
-        future, work = self._asked(kind, *args, **kwargs)
+        future, work = self._awaited(kind, *args, **kwargs)
         try:
             return await unless_hung_up(_shielded(future))
         except (Dropped, asyncio.CancelledError):
@@ -762,7 +773,7 @@ class Sessions:
             future.cancel()
             raise
 
-    def _asked(
+    def _awaited(
         self, kind: Callable[Concatenate[Future[Any], P], Work], *args: P.args, **kwargs: P.kwargs
     ) -> tuple[Future[Any], Work]:
         if self._stopping:
@@ -812,12 +823,12 @@ class Sessions:
             queries.allowed(db, principal, session_id, Right.READ)
             return self._explanations.of(db, session_id, seq)
 
-    def _tell(self, answers: Sequence[Answer]) -> None:
+    def _deliver(self, answers: Sequence[Answer]) -> None:
         """From the writer's thread to the loop, once for a group."""
         if not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(self._told, answers)
+            self._loop.call_soon_threadsafe(self._delivered, answers)
 
-    def _told(self, answers: Sequence[Answer]) -> None:
+    def _delivered(self, answers: Sequence[Answer]) -> None:
         """Answer, and wake those who wait, in the order in which things happened."""
         for work, result, error in answers:
             if error is None:
@@ -832,15 +843,15 @@ class Sessions:
 
     def _committed(self, work: Work, result: Any) -> None:
         """Look at rows for what others wait for."""
-        if isinstance(work, Call):
+        if isinstance(work, CallWork):
             if self._waits and may_wake(result.body):
                 self._waits.saw(work.session_id, result.outcome)
             if work.woken is not None and result.outcome["verdict"] == "blocked":
                 task = result.outcome["args"]["task"]
                 self._waits.add(work.session_id, Wait(task, result.seq, work.woken))
-        elif isinstance(work, (Rewind, Rewound)):
+        elif isinstance(work, (RewindWork, FinishedRewind)):
             self._waits.saw(work.session_id, result.outcome)
-        elif isinstance(work, (Batch, Made)) and self._waits:
+        elif isinstance(work, (BatchWork, FinishedWork)) and self._waits:
             for applied in result if isinstance(result, list) else (result,):
                 if may_wake(applied.body):
                     self._waits.saw(work.session_id, applied.outcome)

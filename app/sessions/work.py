@@ -14,7 +14,7 @@ from app.machine.calls import Named
 from app.sessions import lineage
 from app.sessions.access import Principal, Right, require, require_free
 from app.sessions.answers import Applied, BatchItem
-from app.sessions.batches import Progress, Single
+from app.sessions.batches import RunningBatch, RunningCall
 from app.sessions.bounds import is_long
 from app.sessions.call_cost import heavy
 from app.sessions.errors import Conflict, NotFound
@@ -27,7 +27,7 @@ from app.store.journal import Row
 from app.store.lists import RowList
 
 # A longer batch is made in slices, between which others have their turn. Calls, and seconds.
-SLICE: Final = 200
+SLICE_CALLS: Final = 200
 SLICE_SECONDS: Final = 0.005
 
 
@@ -93,7 +93,7 @@ def admit(
     return role
 
 
-def as_oneself(principal: Principal, role: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
+def with_own_task(principal: Principal, role: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
     """A call's arguments with the task of who calls. On a shared machine everybody is a task of their own.
 
     So two who lock the same page really meet. That `kill_task` names its victim in the same place is as well:
@@ -107,7 +107,7 @@ def as_oneself(principal: Principal, role: str, body: Mapping[str, Any]) -> Mapp
 
 
 @dataclass(slots=True, eq=False)
-class Asked:
+class WorkItem:
     """Anything that is to be done. since: when it was asked for, by the clock that never goes back.
 
     gone: nobody waits for the answer any more. piece: the heavy part of it that goes on elsewhere, if any.
@@ -126,7 +126,7 @@ class Asked:
 
 
 @dataclass(slots=True, eq=False)
-class Call(Asked):
+class CallWork(WorkItem):
     """One call on a machine."""
 
     future: Future[Applied]
@@ -140,17 +140,17 @@ class Call(Asked):
     retries: int = 0
     writes: Final = True
 
-    def do(self, turn: Turn, live: Live) -> Applied | Single:
+    def do(self, turn: Turn, live: Live) -> Applied | RunningCall:
         """Make it; a heavy one is only begun. Raises what `Live.parse`, `Live.apply` and `admit` raise."""
         role = admit(turn, live, self.principal, self.preconditions)
         known = live.names_of(self.principal.id)
-        body = as_oneself(self.principal, role, self.body)
+        body = with_own_task(self.principal, role, self.body)
         if is_long(body):
             item = BatchItem(self.name, body)
-            return Single(live, item, self.principal, counters=self.counters)
+            return RunningCall(live, item, self.principal, counters=self.counters)
         call = live.parse(self.name, body, known)
         if heavy(call, known, live.machine, live.slow):
-            return Single(live, BatchItem(self.name, body), self.principal, call, counters=self.counters)
+            return RunningCall(live, BatchItem(self.name, body), self.principal, call, counters=self.counters)
         change = live.apply(call, known, self.principal.by)
         lists = () if change.stored is None else (RowList(live.id, change.row.seq, change.stored),)
         turn.add(live, (change.row,), lists)
@@ -160,7 +160,7 @@ class Call(Asked):
 
 
 @dataclass(slots=True, eq=False)
-class Batch(Asked):
+class BatchWork(WorkItem):
     """Calls on a machine of which all are made or none."""
 
     future: Future[list[Applied]]
@@ -173,57 +173,57 @@ class Batch(Asked):
     retries: int = 0
     writes: Final = True
 
-    def do(self, turn: Turn, live: Live) -> list[Applied] | Progress:
+    def do(self, turn: Turn, live: Live) -> list[Applied] | RunningBatch:
         """Make it at once; a long one is only begun. Raises as a call does, with places."""
         role = admit(turn, live, self.principal, self.preconditions)
         items = self.items if role != "member" else self._as_oneself(role)
-        progress = Progress(live, items, self.principal, self.most_names, counters=self.counters)
-        if len(self.items) > SLICE:
+        progress = RunningBatch(live, items, self.principal, self.most_names, counters=self.counters)
+        if len(self.items) > SLICE_CALLS:
             return progress
         until = time.perf_counter() + SLICE_SECONDS
-        progress.step(2 * SLICE, until)  # so many are read and made
+        progress.step(2 * SLICE_CALLS, until)  # so many are read and made
         return write(turn, progress) if progress.done else progress
 
     def _as_oneself(self, role: str) -> list[BatchItem]:
         items = []
         for place, item in enumerate(self.items):
             try:
-                items.append(item._replace(body=as_oneself(self.principal, role, item.body)))
+                items.append(item._replace(body=with_own_task(self.principal, role, item.body)))
             except BadArgument as error:
                 raise error.under("calls", place) from None
         return items
 
 
 @dataclass(slots=True, eq=False)
-class Made(Asked):
+class FinishedWork(WorkItem):
     """A long batch, or a heavy call, that has been made; only its rows are to be written."""
 
-    begun: Batch | Call
-    progress: Progress | Single
+    in_progress: BatchWork | CallWork
+    progress: RunningBatch | RunningCall
     writes: Final = True
 
     @property
     def session_id(self) -> str:
-        return self.begun.session_id
+        return self.in_progress.session_id
 
     @property
     def future(self) -> Future[Any]:
-        return self.begun.future
+        return self.in_progress.future
 
     @property
     def preconditions(self) -> Preconditions | None:
-        return self.begun.preconditions
+        return self.in_progress.preconditions
 
     def do(self, turn: Turn, live: Live) -> Applied | list[Applied]:
         """Write the rows. Raises as `admit` does, but Stale: nobody else has moved the session meanwhile."""
-        require(turn.db, self.begun.principal, Right.CALL, live.id, live.owner)
+        require(turn.db, self.in_progress.principal, Right.CALL, live.id, live.owner)
         if self.preconditions is not None and self.preconditions.idempotency_key is not None:
             turn.replies.check(self.preconditions.idempotency_key)
         made = write(turn, self.progress)
-        return made if isinstance(self.begun, Batch) else made[0]
+        return made if isinstance(self.in_progress, BatchWork) else made[0]
 
 
-def write(turn: Turn, progress: Progress | Single) -> list[Applied]:
+def write(turn: Turn, progress: RunningBatch | RunningCall) -> list[Applied]:
     """Put what a batch has come to into a turn."""
     live, person = progress.live, progress.principal.id
     turn.add(live, progress.rows, progress.lists)
@@ -234,7 +234,7 @@ def write(turn: Turn, progress: Progress | Single) -> list[Applied]:
 
 
 @dataclass(slots=True, eq=False)
-class Rewind(Asked):
+class RewindWork(WorkItem):
     """Going back to an earlier state. to: the seq that had it; None for the state before the head's."""
 
     future: Future[Applied]
@@ -245,7 +245,7 @@ class Rewind(Asked):
     retries: int = 0
     writes: Final = True
 
-    def do(self, turn: Turn, live: Live) -> Rewound:
+    def do(self, turn: Turn, live: Live) -> FinishedRewind:
         """See where it goes; the machine is made elsewhere. The rows of this turn must have been written.
 
         Raises as `admit` does, BadArgument at `to`, and Conflict where there is nothing to undo.
@@ -259,20 +259,22 @@ class Rewind(Asked):
         if self.to is None:
             if row.effective == row.start:
                 raise Conflict("nothing to undo: the session is at its start")
-            return Rewound(self, live, row.seq, "undo", lineage.effective(turn.db, row, row.effective - 1))
+            return FinishedRewind(
+                self, live, row.seq, "undo", lineage.effective(turn.db, row, row.effective - 1)
+            )
         if not row.start <= self.to <= row.seq:
             raise BadArgument.at("to", f"a seq from {row.start} to {row.seq}")
-        return Rewound(self, live, row.seq, "rewind", self.to)
+        return FinishedRewind(self, live, row.seq, "rewind", self.to)
 
 
 @dataclass(slots=True, eq=False)
-class Rewound(Asked):
+class FinishedRewind(WorkItem):
     """A rewind whose machine is made, or being made; only its row is to be written.
 
     live: the machine that was open until then, at `seq`. restored: the one to be open afterwards.
     """
 
-    rewind: Rewind
+    rewind: RewindWork
     live: Live
     seq: int
     call: str
@@ -303,7 +305,7 @@ class Rewound(Asked):
 
 
 @dataclass(slots=True, eq=False)
-class Read(Asked):
+class ReadWork(WorkItem):
     """A short look at a machine."""
 
     future: Future[Any]
@@ -320,7 +322,7 @@ class Read(Asked):
 
 
 @dataclass(slots=True, eq=False)
-class Statement(Asked):
+class Statement(WorkItem):
     """Rows to be written beside the calls.
 
     session_id: the session that is gone afterwards or, naming, in which something has other names; if any.
@@ -338,5 +340,5 @@ class Statement(Asked):
     writes: Final = True
 
 
-OnMachine = Call | Batch | Made | Rewind | Rewound | Read
-Work = OnMachine | Statement
+MachineWork = CallWork | BatchWork | FinishedWork | RewindWork | FinishedRewind | ReadWork
+Work = MachineWork | Statement

@@ -26,7 +26,7 @@ from typing import Any, Final, NamedTuple
 from app.errors import BadArgument, TaskBlocked
 from app.machine.machine import Machine
 from app.sessions import blocklists
-from app.sessions.batches import Progress, Single
+from app.sessions.batches import RunningBatch, RunningCall
 from app.sessions.errors import (
     Busy,
     Conflict,
@@ -45,16 +45,29 @@ from app.sessions.opening import names_of, reopen
 from app.sessions.preconditions import AlreadyAnswered
 from app.sessions.turns import Dropped, Turns
 from app.sessions.usage import Usage
-from app.sessions.work import SLICE, SLICE_SECONDS, Batch, Call, Made, Rewind, Rewound, Statement, Turn, Work
+from app.sessions.work import (
+    SLICE_CALLS,
+    SLICE_SECONDS,
+    BatchWork,
+    CallWork,
+    FinishedRewind,
+    FinishedWork,
+    RewindWork,
+    Statement,
+    Turn,
+    Work,
+)
 from app.store import DatabaseError, IntegrityError, Store, journal, sessions
 from app.store.journal import Row
 
 GROUP: Final = 256
-CATCH_UP: Final = 200
+ROWS_CAUGHT_UP: Final = 200
 RETRIES: Final = 5
 LONG_AT_ONCE: Final = 3  # long batches and heavy calls of one member: one goes on, two wait
-TRY: Final = 0.25  # for how long the lock is waited for before others, who may need none, have their turn
-DRAIN: Final = 2.0  # of the five seconds that SIGTERM leaves for everything
+LOCK_TRY_SECONDS: Final = (
+    0.25  # for how long the lock is waited for before others, who may need none, have their turn
+)
+DRAIN_SECONDS: Final = 2.0  # of the five seconds that SIGTERM leaves for everything
 
 REFUSALS: Final = (
     BadArgument,
@@ -83,7 +96,7 @@ class Answer(NamedTuple):
     error: Exception | None = None
 
 
-Begun = Batch | Call
+InProgress = BatchWork | CallWork
 
 # Work, or something to be done between transactions that may make work ready.
 Message = Work | Callable[[list[Work]], None]
@@ -101,7 +114,7 @@ class Writer(threading.Thread):
     def __init__(
         self,
         store: Store,
-        tell: Callable[[Sequence[Answer]], None],
+        deliver: Callable[[Sequence[Answer]], None],
         opener: Executor,
         heavy: Turns,
         keeper: Keeper,
@@ -113,14 +126,14 @@ class Writer(threading.Thread):
         super().__init__(name="writer", daemon=True)
         self.machines = Machines(memory)
         self._store = store
-        self._tell = tell
+        self._deliver = deliver
         self._publish = publish
         self._opener = opener
         self._heavy = heavy
         self._keeper = keeper
         self._usage = usage
         self._patience = patience
-        self._connection = store.kept(min(TRY, patience))
+        self._connection = store.kept(min(LOCK_TRY_SECONDS, patience))
         self._queue: SimpleQueue[Message] = SimpleQueue()
         # Sessions that this engine cannot follow, as far as they have been opened: to where, and why. Any
         # thread may look.
@@ -128,11 +141,11 @@ class Writer(threading.Thread):
         # Work for sessions that are being opened, or that a long batch or a rewind has closed to others.
         self._parked: dict[str, list[Work]] = {}
         # Rewinds whose machines are being made.
-        self._making: dict[str, Rewound] = {}
+        self._making: dict[str, FinishedRewind] = {}
         # Batches and calls of which a heavy call is being made, by session.
-        self._lifting: dict[str, Begun] = {}
+        self._heavy_running: dict[str, InProgress] = {}
         # Batches of which a slice is to be made, by person; and how much of both each member has.
-        self._sliced: OrderedDict[str, deque[tuple[Begun, Progress | Single]]] = OrderedDict()
+        self._sliced: OrderedDict[str, deque[tuple[InProgress, RunningBatch | RunningCall]]] = OrderedDict()
         self._long: Counter[str] = Counter()
         # What goes before the queue: work that had been taken from it already.
         self._again: deque[Work] = deque()
@@ -179,13 +192,13 @@ class Writer(threading.Thread):
             self._round()
         self._heavy.stop()
         left = [*self._ready, *self._again, *(work for parked in self._parked.values() for work in parked)]
-        left += [*self._making.values(), *self._lifting.values()]
-        left += [begun for waiting in self._sliced.values() for begun, _ in waiting]
+        left += [*self._making.values(), *self._heavy_running.values()]
+        left += [in_progress for waiting in self._sliced.values() for in_progress, _ in waiting]
         while not self._queue.empty():
             message = self._queue.get()
             if not callable(message):
                 left.append(message)
-        self._tell([Answer(work, error=Busy("the server is stopping")) for work in left])
+        self._deliver([Answer(work, error=Busy("the server is stopping")) for work in left])
         self._connection.close()
         self._keeper.keep_all(self.machines)
 
@@ -201,17 +214,17 @@ class Writer(threading.Thread):
                     self._admit(message, ready)
             self._make_slice(ready)
             if ready:
-                self._turns(ready)
+                self._do_group(ready)
         except Exception as error:
             # A mistake of ours between transactions. What it has left behind is read from the journal again.
             log.exception("a round failed")
             self.machines.clear()
             self._ready = []
             left = [*ready, *(message for message in messages if not callable(message))]
-            self._tell([Answer(work, error=error) for work in left])
+            self._deliver([Answer(work, error=error) for work in left])
 
     def _end(self, _: list[Work]) -> None:
-        self._stop_by = time.monotonic() + DRAIN
+        self._stop_by = time.monotonic() + DRAIN_SECONDS
 
     def _glance(
         self,
@@ -296,7 +309,7 @@ class Writer(threading.Thread):
             return
         if not isinstance(opened, REFUSALS):
             log.error("session %s cannot be opened", sid, exc_info=opened)
-        self._tell([Answer(work, error=opened) for work in self._parked.pop(sid)])
+        self._deliver([Answer(work, error=opened) for work in self._parked.pop(sid)])
 
     def _hold(self, live: Live) -> None:
         """Hold a machine open."""
@@ -305,17 +318,17 @@ class Writer(threading.Thread):
 
     # -- one transaction -------------------------------------------------------------------------------------
 
-    def _turns(self, ready: Sequence[Work]) -> None:
+    def _do_group(self, ready: Sequence[Work]) -> None:
         """Do a group of work. While nothing can be written, what is only read does not fail with the rest."""
         if self._failing:
             reads = [work for work in ready if not work.writes]
             ready = [work for work in ready if work.writes]
             if reads:
-                self._turn(reads)
+                self._do_in_transaction(reads)
         if not ready:
             return
         tried = time.monotonic()
-        held = self._turn(ready[:GROUP])
+        held = self._do_in_transaction(ready[:GROUP])
         if held is None:
             self._locked = None
             self._ready += ready[GROUP:]
@@ -336,9 +349,9 @@ class Writer(threading.Thread):
             else:
                 self._ready.append(work)
         self._settle(over, ())
-        self._tell(over)
+        self._deliver(over)
 
-    def _turn(self, ready: Sequence[Work]) -> Busy | None:
+    def _do_in_transaction(self, ready: Sequence[Work]) -> Busy | None:
         """Do a group of work in one transaction, then answer it.
 
         Where the lock cannot be had, nothing has been begun and nobody is answered: that is returned.
@@ -380,7 +393,7 @@ class Writer(threading.Thread):
                 *(Answer(work, error=error) for work in left),
             ]
         self._settle(answers, written)
-        self._tell(answers)
+        self._deliver(answers)
         self._publish(rows)
         return None
 
@@ -389,14 +402,14 @@ class Writer(threading.Thread):
         for work, _, error in answers:
             if isinstance(work, Statement) and error is None and work.adopt is not None:
                 self._hold(work.adopt)
-            elif isinstance(work, Made):
+            elif isinstance(work, FinishedWork):
                 if error is not None:
                     self.machines.drop(work.session_id)
                 else:
                     self._keeper.keep(work.session_id, work.progress.states)
-                self._let_go(work.begun)
+                self._forget_long(work.in_progress)
                 self._unpark(work.session_id)
-            elif isinstance(work, Rewound):
+            elif isinstance(work, FinishedRewind):
                 self._unpark(work.session_id)
         for sid in written:
             live = self.machines.used(sid)
@@ -420,7 +433,7 @@ class Writer(threading.Thread):
             live.size = live.size if head is None else head.bytes
             if head is not None and head.seq == live.committed:
                 continue
-            if head is None or live.seq != live.committed or not 0 < head.seq - live.seq <= CATCH_UP:
+            if head is None or live.seq != live.committed or not 0 < head.seq - live.seq <= ROWS_CAUGHT_UP:
                 self.machines.drop(live.id)
                 continue
             rows = list(journal.tail(turn.db, live.id, live.seq, head.seq))
@@ -437,15 +450,15 @@ class Writer(threading.Thread):
     def _do(self, turn: Turn, work: Work) -> Answer | None:
         """Do one piece of work; None where it must wait for another round."""
         sid = work.session_id
-        if sid in self._parked and not isinstance(work, (Made, Rewound)):
+        if sid in self._parked and not isinstance(work, (FinishedWork, FinishedRewind)):
             self._parked[sid].append(work)
             return None
         if isinstance(work, Statement):
             return self._execute(turn, work)
         assert sid is not None
-        if isinstance(work, Made) and self.machines.get(sid) is not work.progress.live:
-            return self._repeat(work, work.begun)
-        if isinstance(work, Rewound) and (
+        if isinstance(work, FinishedWork) and self.machines.get(sid) is not work.progress.live:
+            return self._repeat(work, work.in_progress)
+        if isinstance(work, FinishedRewind) and (
             self.machines.get(sid) is not work.live or work.live.seq != work.seq
         ):
             return self._repeat(work, work.rewind)
@@ -453,12 +466,12 @@ class Writer(threading.Thread):
         if live is None:
             self._again.append(work)
             return None
-        if isinstance(work, Rewind):
+        if isinstance(work, RewindWork):
             turn.flush()  # what it goes back over may have been made in this very turn
         before, rows = live.seq, len(turn.rows)
         try:
             result = work.do(turn, live)
-            unfinished = isinstance(result, (Progress, Single, Rewound))
+            unfinished = isinstance(result, (RunningBatch, RunningCall, FinishedRewind))
             if (
                 work.preconditions is not None
                 and work.preconditions.idempotency_key is not None
@@ -472,14 +485,14 @@ class Writer(threading.Thread):
             if not isinstance(error, REFUSALS) and work.writes:
                 log.exception("session %s: a call failed", sid)
             return Answer(work, error=error)
-        if isinstance(result, (Progress, Single)):
-            assert isinstance(work, (Batch, Call))
-            return self._begin(work, result)
-        if isinstance(result, Rewound):
+        if isinstance(result, (RunningBatch, RunningCall)):
+            assert isinstance(work, (BatchWork, CallWork))
+            return self._start_long(work, result)
+        if isinstance(result, FinishedRewind):
             self._parked[sid] = []
             self._queue.put(partial(self._restore, result))
             return None
-        if isinstance(work, Rewound):
+        if isinstance(work, FinishedRewind):
             assert work.restored is not None
             self._hold(work.restored)
         return Answer(work, result)
@@ -520,117 +533,129 @@ class Writer(threading.Thread):
 
     # -- long batches and heavy calls ------------------------------------------------------------------------
 
-    def _begin(self, begun: Begun, progress: Progress | Single) -> Answer | None:
+    def _start_long(self, in_progress: InProgress, progress: RunningBatch | RunningCall) -> Answer | None:
         """Close the session to others, and have its batch or heavy call made in turn."""
-        person = begun.principal
+        person = in_progress.principal
         if person.lab is not None and self._long[person.id] >= LONG_AT_ONCE:
             if progress.live.seq != progress.start:
-                self.machines.drop(begun.session_id)
+                self.machines.drop(in_progress.session_id)
             error = TooMany(
                 f"{LONG_AT_ONCE} long batches or heavy calls of yours are being made already: wait until one "
                 "is answered",
                 1,
             )
-            return Answer(begun, error=error)
+            return Answer(in_progress, error=error)
         self._long[person.id] += 1
-        self._parked[begun.session_id] = []
-        self._line_up(begun, progress)
+        self._parked[in_progress.session_id] = []
+        self._enqueue_slice(in_progress, progress)
         return None
 
-    def _let_go(self, begun: Begun) -> None:
+    def _forget_long(self, in_progress: InProgress) -> None:
         """It is over, for now at least."""
-        person = begun.principal.id
+        person = in_progress.principal.id
         self._long[person] -= 1
         if not self._long[person]:
             del self._long[person]
 
-    def _line_up(self, begun: Begun, progress: Progress | Single) -> None:
-        self._sliced.setdefault(begun.principal.id, deque()).append((begun, progress))
+    def _enqueue_slice(self, in_progress: InProgress, progress: RunningBatch | RunningCall) -> None:
+        self._sliced.setdefault(in_progress.principal.id, deque()).append((in_progress, progress))
 
     def _make_slice(self, ready: list[Work]) -> None:
         """Make a slice of one batch: of the person whose turn it is, who then goes behind the others."""
         if not self._sliced:
             return
         person, waiting = self._sliced.popitem(last=False)
-        begun, progress = waiting.popleft()
+        in_progress, progress = waiting.popleft()
         if waiting:
             self._sliced[person] = waiting
-        self._slice(begun, progress, ready)
+        self._slice(in_progress, progress, ready)
 
-    def _slice(self, begun: Begun, progress: Progress | Single, ready: list[Work]) -> None:
+    def _slice(
+        self, in_progress: InProgress, progress: RunningBatch | RunningCall, ready: list[Work]
+    ) -> None:
         """Make some more calls; at the end, the rows are ready to be written."""
-        if self._abandoned(begun, progress):
+        if self._abandoned(in_progress, progress):
             return
-        if begun.gone:
-            self._broken(begun, progress, Dropped())
+        if in_progress.gone:
+            self._fail(in_progress, progress, Dropped())
             return
         try:
-            progress.step(SLICE, time.perf_counter() + SLICE_SECONDS)
+            progress.step(SLICE_CALLS, time.perf_counter() + SLICE_SECONDS)
         except Exception as error:  # noqa: BLE001 - told to who asked
-            self._broken(begun, progress, error)
+            self._fail(in_progress, progress, error)
             return
-        self._go_on(begun, progress, ready)
+        self._go_on(in_progress, progress, ready)
 
-    def _go_on(self, begun: Begun, progress: Progress | Single, ready: list[Work]) -> None:
+    def _go_on(
+        self, in_progress: InProgress, progress: RunningBatch | RunningCall, ready: list[Work]
+    ) -> None:
         if progress.done:
-            ready.append(Made(begun, progress))
+            ready.append(FinishedWork(in_progress, progress))
         elif progress.heavy:
-            self._lift(begun, progress)
+            self._start_heavy(in_progress, progress)
         else:
-            self._line_up(begun, progress)
+            self._enqueue_slice(in_progress, progress)
 
-    def _lift(self, begun: Begun, progress: Progress | Single) -> None:
+    def _start_heavy(self, in_progress: InProgress, progress: RunningBatch | RunningCall) -> None:
         """Have one heavy call made elsewhere, while the session is closed to others."""
         try:
-            piece = self._heavy.submit(begun.principal.id, progress.step_heavily)
+            piece = self._heavy.submit(in_progress.principal.id, progress.step_heavy)
         except Dropped as error:
-            self._broken(begun, progress, error)
+            self._fail(in_progress, progress, error)
             return
-        self._lifting[begun.session_id] = begun
-        begun.piece = piece
-        if begun.gone:  # it has been told so before there was a piece
+        self._heavy_running[in_progress.session_id] = in_progress
+        in_progress.piece = piece
+        if in_progress.gone:  # it has been told so before there was a piece
             piece.cancel()
-        piece.add_done_callback(lambda done: self._queue.put(partial(self._lifted, begun, progress, done)))
+        piece.add_done_callback(
+            lambda done: self._queue.put(partial(self._heavy_done, in_progress, progress, done))
+        )
 
-    def _lifted(
-        self, begun: Begun, progress: Progress | Single, done: Future[None], ready: list[Work]
+    def _heavy_done(
+        self,
+        in_progress: InProgress,
+        progress: RunningBatch | RunningCall,
+        done: Future[None],
+        ready: list[Work],
     ) -> None:
-        del self._lifting[begun.session_id]
-        begun.piece = None
-        if self._abandoned(begun, progress):
+        del self._heavy_running[in_progress.session_id]
+        in_progress.piece = None
+        if self._abandoned(in_progress, progress):
             return
         failed = Dropped() if done.cancelled() else done.exception()
         if failed is not None:
-            self._broken(begun, progress, failed)
+            self._fail(in_progress, progress, failed)
         else:
-            self._go_on(begun, progress, ready)
+            self._go_on(in_progress, progress, ready)
 
-    def _abandoned(self, begun: Begun, progress: Progress | Single) -> bool:
+    def _abandoned(self, in_progress: InProgress, progress: RunningBatch | RunningCall) -> bool:
         """Whether the group in which it was begun has failed, so that it must be begun again."""
-        if self.machines.get(begun.session_id) is progress.live:
+        if self.machines.get(in_progress.session_id) is progress.live:
             return False
-        self._let_go(begun)
-        self._again.append(begun)
-        self._unpark(begun.session_id)
+        self._forget_long(in_progress)
+        self._again.append(in_progress)
+        self._unpark(in_progress.session_id)
         return True
 
-    def _broken(self, begun: Begun, progress: Progress | Single, error: BaseException) -> None:
-        sid = begun.session_id
-        self._let_go(begun)
+    def _fail(
+        self, in_progress: InProgress, progress: RunningBatch | RunningCall, error: BaseException
+    ) -> None:
+        sid = in_progress.session_id
+        self._forget_long(in_progress)
         if progress.live.spoiled or progress.live.seq != progress.start:
             self.machines.drop(sid)
         if not isinstance(error, REFUSALS):
             log.error("session %s: a batch failed", sid, exc_info=error)
         self._unpark(sid)
         failed = error if isinstance(error, Exception) else RuntimeError("a heavy call was ended")
-        self._tell([Answer(begun, error=failed)])
+        self._deliver([Answer(in_progress, error=failed)])
 
-    def _repeat(self, made: Made | Rewound, work: Begun | Rewind) -> Answer | None:
+    def _repeat(self, made: FinishedWork | FinishedRewind, work: InProgress | RewindWork) -> Answer | None:
         """Another process wrote while the machine was made ready: do it again, on top of that."""
         if work.retries >= RETRIES:
             return Answer(made, error=Busy("another process keeps writing to this session"))
-        if isinstance(made, Made):
-            self._let_go(made.begun)
+        if isinstance(made, FinishedWork):
+            self._forget_long(made.in_progress)
         work.retries += 1
         self._again.append(work)
         self._unpark(work.session_id)
@@ -638,7 +663,7 @@ class Writer(threading.Thread):
 
     # -- rewinds ---------------------------------------------------------------------------------------------
 
-    def _restore(self, rewound: Rewound, _: list[Work]) -> None:
+    def _restore(self, rewound: FinishedRewind, _: list[Work]) -> None:
         """What the state to go back to is made of has been committed, so it can be made."""
         if self.machines.get(rewound.session_id) is rewound.live:
             self._making[rewound.session_id] = rewound
@@ -647,7 +672,7 @@ class Writer(threading.Thread):
             self._again.append(rewound.rewind)
             self._unpark(rewound.session_id)
 
-    def _make(self, rewound: Rewound) -> None:
+    def _make(self, rewound: FinishedRewind) -> None:
         """On the opener's thread."""
         try:
             with self._store.reading() as db:
@@ -656,7 +681,7 @@ class Writer(threading.Thread):
             made = error
         self._queue.put(partial(self._restored, rewound, made))
 
-    def _restored(self, rewound: Rewound, made: Live | Exception, ready: list[Work]) -> None:
+    def _restored(self, rewound: FinishedRewind, made: Live | Exception, ready: list[Work]) -> None:
         del self._making[rewound.session_id]
         if isinstance(made, Live) and made.diverged is None:
             rewound.restored = made
@@ -666,4 +691,4 @@ class Writer(threading.Thread):
         if not isinstance(error, REFUSALS):
             log.error("session %s: no machine of seq %d", rewound.session_id, rewound.to, exc_info=error)
         self._unpark(rewound.session_id)
-        self._tell([Answer(rewound, error=error)])
+        self._deliver([Answer(rewound, error=error)])

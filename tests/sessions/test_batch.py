@@ -8,10 +8,10 @@ import pytest
 
 from app.errors import BadArgument
 from app.sessions import LOCAL, BatchBlocked, BatchItem, LimitReached, Principal, Sessions
-from app.sessions.work import SLICE
+from app.sessions.work import SLICE_CALLS
 from tests.support.factories import POISON, TINY, alloc, free, raw, seqs, serving, settings_for, spread_poison
 
-LONG = SLICE + 50
+LONG = SLICE_CALLS + 50
 
 
 @pytest.fixture

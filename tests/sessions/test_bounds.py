@@ -387,13 +387,13 @@ async def test_a_call_that_took_long_is_made_elsewhere_the_next_time(
     from app.sessions import live  # noqa: PLC0415
 
     threads: list[str] = []
-    drain = writer_module.Writer._lift
+    drain = writer_module.Writer._start_heavy
 
     def lift(self: Any, begun: Any, progress: Any) -> None:
         threads.append(progress.item.call)
         drain(self, begun, progress)
 
-    monkeypatch.setattr(writer_module.Writer, "_lift", lift)
+    monkeypatch.setattr(writer_module.Writer, "_start_heavy", lift)
     monkeypatch.setattr(live, "SLOW", -1.0)
     await sessions.apply(LOCAL, sid, "drain_all_pages", {})
     assert threads == []

@@ -181,7 +181,7 @@ async def test_the_end_does_not_wait_for_it(settings: Settings) -> None:
     async with serving(settings) as sessions:
         sid = (await sessions.create(LOCAL, "s", BIG)).id
         heavy = asyncio.ensure_future(call(sessions, sid, "vmalloc", size=4096, repeat=100_000))
-        while not sessions._writer._lifting:  # noqa: ASYNC110
+        while not sessions._writer._heavy_running:  # noqa: ASYNC110
             await asyncio.sleep(0.001)
     result = (await asyncio.gather(heavy, return_exceptions=True))[0]
     async with serving(settings) as again:

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app.sessions import LOCAL, Busy, Sessions, StorageFull
-from app.sessions.batches import Progress
+from app.sessions.batches import RunningBatch
 from app.settings import Settings
 from app.store import journal
 from app.store import sessions as rows_of_sessions
@@ -184,17 +184,17 @@ async def test_who_waits_behind_a_long_batch_waits_no_longer(
 ) -> None:
     """The batch is made, and cannot be written: its session is closed to others until it is given up."""
     sid = (await patient.create(LOCAL, "s", TINY)).id
-    step = Progress.step
+    step = RunningBatch.step
     with raw(settings_for(tmp_path)) as db:
 
-        def lock(self: Progress, calls: int, until: float) -> None:
+        def lock(self: RunningBatch, calls: int, until: float) -> None:
             if not locked.is_set():
                 loop.call_soon_threadsafe(locked.set)
                 holding.result(timeout=PATIENCE)
             step(self, calls, until)
 
         loop, locked, holding = asyncio.get_running_loop(), asyncio.Event(), Future[None]()
-        monkeypatch.setattr(Progress, "step", lock)
+        monkeypatch.setattr(RunningBatch, "step", lock)
         batch = asyncio.create_task(took(patient.batch(LOCAL, sid, [alloc()] * 300)))
         await locked.wait()
         db.execute("BEGIN IMMEDIATE")

@@ -25,7 +25,7 @@ from app.sessions.exporting import FORMAT, WITH_LISTS
 from app.sessions.named import SEQ_MIN, named_of
 from app.sessions.queries import ANY, Room
 from app.sessions.replaying import CannotReplay, JournalEntry, Rewinds
-from app.sessions.turns import go_on
+from app.sessions.scheduler import go_on
 from app.sessions.waits import REWINDS
 from app.slicedjson import NotJson
 

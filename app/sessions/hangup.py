@@ -13,7 +13,7 @@ from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
-from app.sessions.turns import Dropped
+from app.sessions.scheduler import Dropped
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 

@@ -12,7 +12,7 @@ from concurrent.futures import Executor, Future
 from threading import Lock
 from typing import Any, Final, ParamSpec, TypeVar
 
-from app.sessions.turns import Dropped, Turns
+from app.sessions.scheduler import Dropped, FairScheduler
 
 STATES: Final = 16  # that wait to be kept
 CHORES: Final = ""  # whose turn it is for all that is no session's
@@ -25,12 +25,12 @@ class Housekeeping:
     """The thread. `keeping` is the executor for states."""
 
     def __init__(self) -> None:
-        self.turns = Turns("housekeeping", at_once=1, threads=1)
-        self.keeping = Keeping(self.turns)
+        self.scheduler = FairScheduler("housekeeping", at_once=1, threads=1)
+        self.keeping = Keeping(self.scheduler)
 
     def submit(self, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Have something done sooner or later; at the server's end it is left undone."""
-        return submitted(self.turns, CHORES, do, *args, **kwargs)
+        return submitted(self.scheduler, CHORES, do, *args, **kwargs)
 
 
 class Keeping(Executor):
@@ -39,8 +39,8 @@ class Keeping(Executor):
     Of more than `STATES` that wait, the one that has waited longest is not kept.
     """
 
-    def __init__(self, turns: Turns) -> None:
-        self._turns = turns
+    def __init__(self, scheduler: FairScheduler) -> None:
+        self._scheduler = scheduler
         self._lock = Lock()
         self._pending: OrderedDict[str, Future[Any]] = OrderedDict()
 
@@ -50,25 +50,27 @@ class Keeping(Executor):
         with self._lock:
             before = self._pending.pop(sid, None)
             surplus = self._pending.popitem(last=False)[1] if len(self._pending) >= STATES else None
-        for piece in (before, surplus):
-            if piece is not None and not piece.running():
-                piece.cancel()
-        piece = submitted(self._turns, sid, do, *args, **kwargs)
+        for job in (before, surplus):
+            if job is not None and not job.running():
+                job.cancel()
+        job = submitted(self._scheduler, sid, do, *args, **kwargs)
         with self._lock:
-            self._pending[sid] = piece
-        piece.add_done_callback(lambda _: self._done(sid, piece))
-        return piece
+            self._pending[sid] = job
+        job.add_done_callback(lambda _: self._done(sid, job))
+        return job
 
-    def _done(self, sid: str, piece: Future[T]) -> None:
+    def _done(self, sid: str, job: Future[T]) -> None:
         with self._lock:
-            if self._pending.get(sid) is piece:
+            if self._pending.get(sid) is job:
                 del self._pending[sid]
 
 
-def submitted(turns: Turns, person: str, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+def submitted(
+    scheduler: FairScheduler, person: str, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs
+) -> Future[T]:
     """What becomes of the work: at the server's end nothing."""
     try:
-        return turns.submit(person, do, *args, **kwargs)
+        return scheduler.submit(person, do, *args, **kwargs)
     except Dropped as error:
         undone = Future[T]()
         undone.set_exception(error)

@@ -25,7 +25,7 @@ from app.sessions.encoding import short
 from app.sessions.errors import Busy, Conflict, LimitReached
 from app.sessions.live import now, written
 from app.sessions.replaying import CannotReplay, JournalReplay, difference, in_older_form
-from app.sessions.turns import clock, go_on
+from app.sessions.scheduler import go_on, own_time
 from app.store import Connection, Store, imports, journal, lists, names, sessions, states
 from app.store.journal import Row
 from app.store.lists import RowList, StoredList
@@ -90,7 +90,7 @@ def after(latest: str) -> str:
 
 def _replay(file: IO[bytes], document: exported.Document, to: _Writing, limits: exported.Limits) -> None:
     """Make every call again, and write its row when its answer is the one that stands there."""
-    until = None if limits.seconds is None else clock() + limits.seconds
+    until = None if limits.seconds is None else own_time() + limits.seconds
     first = 2 + len(document.lists)
     for raw in islice(exported.rest_of(file), len(document.lists)):
         go_on()
@@ -110,7 +110,7 @@ def _replay(file: IO[bytes], document: exported.Document, to: _Writing, limits: 
                     to.add(entry, replay.lists.pop(seq, None))
                     to.keep_if_due(replay)
                     done += 1
-                    if until is not None and clock() > until:
+                    if until is not None and own_time() > until:
                         raise LimitReached(
                             ("line", number),
                             f"making the calls again takes more than {limits.seconds:g} seconds, the limit "

@@ -12,7 +12,7 @@ from app.machine.machine import ENGINE, Machine
 from app.sessions import snapshots
 from app.sessions.live import Live
 from app.sessions.past import Past
-from app.sessions.turns import Dropped
+from app.sessions.scheduler import Dropped
 from app.store import Store, states
 from app.store.states import State
 

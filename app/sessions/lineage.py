@@ -13,7 +13,7 @@ from app.errors import BadArgument
 from app.sessions import blocklists
 from app.sessions.answers import BatchItem
 from app.sessions.errors import LimitReached, NotFound
-from app.sessions.turns import go_on
+from app.sessions.scheduler import go_on
 from app.store import Connection, journal, lists, sessions
 from app.store.journal import Row
 from app.store.sessions import SessionRow

@@ -17,7 +17,7 @@ from app.machine.calls import Call, Lists, Named, no_lists
 from app.machine.entry import CALLS
 from app.machine.machine import ENGINE, Machine
 from app.machine.outcome import Outcome
-from app.sessions import blocklists, bounds, snapshots, turns
+from app.sessions import blocklists, bounds, scheduler, snapshots
 from app.sessions.answers import Applied
 from app.sessions.encoding import encode
 from app.sessions.errors import Conflict, LimitReached, NotFound
@@ -85,7 +85,7 @@ class Live:
 
     def __post_init__(self) -> None:
         # Long loops let other persons' heavy work go first, and stop where nobody waits for them any more.
-        self.machine.pause = turns.go_on
+        self.machine.pause = scheduler.go_on
 
     @property
     def memory(self) -> int:
@@ -190,7 +190,7 @@ class Live:
                 if len(row.args) < bounds.LONG and call.list_of is None:
                     parsed[row.call, row.args] = call
             outcome = self.machine.apply(call, row.seq)
-        except turns.Dropped:
+        except scheduler.Dropped:
             raise  # nobody waits for it any more
         except Exception as error:  # noqa: BLE001 - whatever it is, this call can no longer be made
             return f"{row.call} fails now ({type(error).__name__}: {error})"

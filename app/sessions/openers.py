@@ -10,7 +10,7 @@ from concurrent.futures import Executor, Future
 from contextlib import suppress
 from typing import Any
 
-from app.sessions.turns import Dropped, Turns
+from app.sessions.scheduler import Dropped, FairScheduler
 from app.store import Store, sessions
 
 
@@ -18,7 +18,7 @@ class Opener(Executor):
     """The writer's executor. quick: where a session's owner is looked up."""
 
     def __init__(self, store: Store, quick: Executor) -> None:
-        self.turns = Turns("opener", at_once=2, threads=4)
+        self.scheduler = FairScheduler("opener", at_once=2, threads=4)
         self._store = store
         self._quick = quick
 
@@ -35,4 +35,4 @@ class Opener(Executor):
         except Exception:  # noqa: BLE001 - opening it meets the same, and tells it
             row = None
         with suppress(Dropped):  # at the end the writer answers what waits for the session
-            self.turns.submit(sid if row is None else row.owner, do, work)
+            self.scheduler.submit(sid if row is None else row.owner, do, work)

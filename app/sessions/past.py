@@ -23,7 +23,7 @@ from app.sessions.errors import Conflict, NotFound
 from app.sessions.lineage import Stretch
 from app.sessions.live import Diverged, Live, difference, journalled
 from app.sessions.opening import nearest
-from app.sessions.turns import Dropped
+from app.sessions.scheduler import Dropped
 from app.store import Connection, Store, sessions, states
 from app.store.journal import Row
 from app.store.sessions import SessionRow

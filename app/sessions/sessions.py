@@ -51,8 +51,8 @@ from app.sessions.openers import Opener
 from app.sessions.past import Past
 from app.sessions.preconditions import AlreadyAnswered, Preconditions, Replies, sweep
 from app.sessions.queries import Event, Room
+from app.sessions.scheduler import Dropped, FairScheduler, outcome
 from app.sessions.trust import Clock
-from app.sessions.turns import Dropped, Turns, outcome
 from app.sessions.usage import MEMBER, Usage
 from app.sessions.waits import REWINDS, Wait, Waits
 from app.sessions.work import (
@@ -120,8 +120,8 @@ class Sessions:
         # long: each waits only for its own kind, and the long kinds serve persons in turn.
         self._quick = ThreadPoolExecutor(2, "quick")
         self._opener = Opener(self._store, self._quick)
-        self._slow = Turns("slow", waiting=self._settings.slow_per_principal - 1)
-        self._importer = Turns("importer", at_once=1, threads=self._settings.imports)
+        self._slow = FairScheduler("slow", waiting=self._settings.slow_per_principal - 1)
+        self._importer = FairScheduler("importer", at_once=1, threads=self._settings.imports)
         self._housekeeping = Housekeeping()
         self._past = Past(self._store, self._settings.machines_memory // PAST)
         self._explanations = explaining.Explanations(self._past)
@@ -133,7 +133,7 @@ class Sessions:
             self._store,
             self._deliver,
             self._opener,
-            Turns("heavy"),
+            FairScheduler("heavy"),
             keeper,
             Usage(self._settings),
             self._settings.machines_memory,
@@ -168,12 +168,12 @@ class Sessions:
         await asyncio.to_thread(self._writer.join)
         self._quick.shutdown(wait=False, cancel_futures=True)
         # What still runs has been asked for by nobody who is left: it need not be done.
-        kinds = (self._slow, self._importer, self._opener.turns, self._housekeeping.turns)
-        for turns in kinds:
-            turns.stop()
+        kinds = (self._slow, self._importer, self._opener.scheduler, self._housekeeping.scheduler)
+        for scheduler in kinds:
+            scheduler.stop()
         until = time.monotonic() + LINGER
-        for turns in kinds:
-            await asyncio.to_thread(turns.join, until - time.monotonic())
+        for scheduler in kinds:
+            await asyncio.to_thread(scheduler.join, until - time.monotonic())
         self._store.dispose()
 
     # -- sessions --------------------------------------------------------------------------------------------
@@ -591,11 +591,11 @@ class Sessions:
         )
         await self.not_done(preconditions)
         prepare = partial(importing.prepare, self._store, file, principal.id, limits)
-        piece = self._importer.submit(principal.id, prepare)
+        job = self._importer.submit(principal.id, prepare)
         try:
-            sid = await unless_hung_up(outcome(piece))
+            sid = await unless_hung_up(outcome(job))
         except BaseException:
-            piece.add_done_callback(self._discard)
+            job.add_done_callback(self._discard)
             raise
         publish = partial(
             importing.publish,
@@ -612,10 +612,10 @@ class Sessions:
             raise
         return info
 
-    def _discard(self, piece: futures.Future[str]) -> None:
+    def _discard(self, job: futures.Future[str]) -> None:
         """Remove what was imported and has nobody who waits for it any more."""
-        if not piece.cancelled() and piece.exception() is None:
-            self._housekeeping.submit(importing.discard, self._store, piece.result())
+        if not job.cancelled() and job.exception() is None:
+            self._housekeeping.submit(importing.discard, self._store, job.result())
 
     # -- for labs --------------------------------------------------------------------------------------------
 

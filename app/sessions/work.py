@@ -20,7 +20,7 @@ from app.sessions.call_cost import heavy
 from app.sessions.errors import Conflict, NotFound
 from app.sessions.live import Live
 from app.sessions.preconditions import Preconditions, Replies, require_seq
-from app.sessions.turns import Piece
+from app.sessions.scheduler import Job
 from app.sessions.usage import Usage
 from app.store import Connection, journal, names, sessions
 from app.store.journal import Row
@@ -115,14 +115,14 @@ class WorkItem:
 
     since: float = field(default_factory=time.monotonic, init=False)
     gone: bool = field(default=False, init=False)
-    piece: Piece[None] | None = field(default=None, init=False)
+    job: Job[None] | None = field(default=None, init=False)
 
     def drop(self) -> None:
         """The client has hung up: what has not been committed need not be done. From any thread."""
         self.gone = True
-        piece = self.piece
-        if piece is not None:
-            piece.cancel()
+        job = self.job
+        if job is not None:
+            job.cancel()
 
 
 @dataclass(slots=True, eq=False)

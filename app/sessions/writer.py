@@ -43,7 +43,7 @@ from app.sessions.live import Diverged, Live
 from app.sessions.machines import Machines
 from app.sessions.opening import names_of, reopen
 from app.sessions.preconditions import AlreadyAnswered
-from app.sessions.turns import Dropped, Turns
+from app.sessions.scheduler import Dropped, FairScheduler
 from app.sessions.usage import Usage
 from app.sessions.work import (
     SLICE_CALLS,
@@ -116,7 +116,7 @@ class Writer(threading.Thread):
         store: Store,
         deliver: Callable[[Sequence[Answer]], None],
         opener: Executor,
-        heavy: Turns,
+        heavy: FairScheduler,
         keeper: Keeper,
         usage: Usage,
         memory: int,
@@ -599,15 +599,15 @@ class Writer(threading.Thread):
     def _start_heavy(self, in_progress: InProgress, progress: RunningBatch | RunningCall) -> None:
         """Have one heavy call made elsewhere, while the session is closed to others."""
         try:
-            piece = self._heavy.submit(in_progress.principal.id, progress.step_heavy)
+            job = self._heavy.submit(in_progress.principal.id, progress.step_heavy)
         except Dropped as error:
             self._fail(in_progress, progress, error)
             return
         self._heavy_running[in_progress.session_id] = in_progress
-        in_progress.piece = piece
+        in_progress.job = job
         if in_progress.gone:  # it has been told so before there was a piece
-            piece.cancel()
-        piece.add_done_callback(
+            job.cancel()
+        job.add_done_callback(
             lambda done: self._queue.put(partial(self._heavy_done, in_progress, progress, done))
         )
 
@@ -619,7 +619,7 @@ class Writer(threading.Thread):
         ready: list[Work],
     ) -> None:
         del self._heavy_running[in_progress.session_id]
-        in_progress.piece = None
+        in_progress.job = None
         if self._abandoned(in_progress, progress):
             return
         failed = Dropped() if done.cancelled() else done.exception()

@@ -16,7 +16,7 @@ import pytest
 from app.machine import show
 from app.machine.machine import Machine
 from app.sessions.hangup import listen, unless_hung_up
-from app.sessions.turns import Dropped, go_on
+from app.sessions.scheduler import Dropped, go_on
 from tests.support.patience import PATIENCE
 from tests.support.served import BASE, build, listening
 

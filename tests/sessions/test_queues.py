@@ -13,7 +13,7 @@ from app.sessions import LOCAL, Principal, Sessions, opening, writer
 from app.sessions.housekeeping import STATES, Housekeeping
 from app.sessions.live import Live
 from app.sessions.past import Past
-from app.sessions.turns import Dropped, go_on
+from app.sessions.scheduler import Dropped, go_on
 from app.settings import Settings
 from app.store import Connection, states
 from tests.support.classroom import a_class
@@ -187,5 +187,5 @@ def test_states_that_wait_to_be_kept_are_few() -> None:
     gate.set()
     last.result(PATIENCE)
     assert kept == [(f"session {number}", 1) for number in range(STATES)]
-    housekeeping.turns.stop()
+    housekeeping.scheduler.stop()
     assert isinstance(housekeeping.keeping.submit(keep, "late", 1).exception(PATIENCE), Dropped)

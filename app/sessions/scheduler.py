@@ -21,11 +21,11 @@ from typing import Any, Final, Generic, ParamSpec, TypeVar
 from app.sessions.errors import TooMany
 from app.store import Busy
 
-SLICE: Final = 0.1  # seconds after which work gives way to other persons' work
+SLICE_TIME: Final = 0.1  # seconds after which work gives way to other persons' work
 # Work rests a little after so much effort: calls and pages are made meanwhile without contending for the
 # interpreter.
-EFFORT: Final = 0.004
-REST: Final = 0.001
+EFFORT_SECONDS: Final = 0.004
+REST_SECONDS: Final = 0.001
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -45,21 +45,21 @@ def go_on() -> None:
 
     Does nothing on a thread that is not a scheduler's.
     """
-    piece: Piece[Any] | None = getattr(_current, "piece", None)
-    if piece is not None:
-        piece.go_on()
+    job: Job[Any] | None = getattr(_current, "job", None)
+    if job is not None:
+        job.go_on()
 
 
-def clock() -> float:
+def own_time() -> float:
     """Seconds on a clock that stands still while this thread's work gives way to others."""
-    piece: Piece[Any] | None = getattr(_current, "piece", None)
-    return time.monotonic() - (0.0 if piece is None else piece.waited)
+    job: Job[Any] | None = getattr(_current, "job", None)
+    return time.monotonic() - (0.0 if job is None else job.waited)
 
 
-class Piece(Future[T], Generic[T]):
+class Job(Future[T], Generic[T]):
     """One piece of work, and its result. `cancel` also tells work that runs already to stop."""
 
-    def __init__(self, turns: Turns, person: str, do: Callable[[], T]) -> None:
+    def __init__(self, scheduler: FairScheduler, person: str, do: Callable[[], T]) -> None:
         super().__init__()
         self.person = person
         self.do = do
@@ -68,13 +68,13 @@ class Piece(Future[T], Generic[T]):
         self.waited = 0.0
         self.dropped = threading.Event()
         self.granted = threading.Event()
-        self._turns = turns
+        self._scheduler = scheduler
 
     def cancel(self) -> bool:
         """Drop the work. True where it had not been started."""
         self.dropped.set()
         cancelled = super().cancel()
-        if self._turns.forget(self):
+        if self._scheduler.forget(self):
             self.set_running_or_notify_cancel()
         return cancelled
 
@@ -84,10 +84,10 @@ class Piece(Future[T], Generic[T]):
             raise Dropped
         now = time.monotonic()
         if now >= self.rest:
-            time.sleep(REST)
-            self.rest = now + EFFORT
+            time.sleep(REST_SECONDS)
+            self.rest = now + EFFORT_SECONDS
         if now >= self.until:
-            self._turns.give_way(self)
+            self._scheduler.give_way(self)
             if self.dropped.is_set():
                 raise Dropped
 
@@ -95,7 +95,7 @@ class Piece(Future[T], Generic[T]):
         """Do the work on this thread."""
         if not self.set_running_or_notify_cancel():
             return
-        _current.piece = self
+        _current.job = self
         try:
             result = self.do()
         except BaseException as error:  # noqa: BLE001 - the caller gets it
@@ -103,23 +103,23 @@ class Piece(Future[T], Generic[T]):
         else:
             self.set_result(result)
         finally:
-            _current.piece = None
+            _current.job = None
 
 
-async def outcome(piece: Piece[T]) -> T:
+async def outcome(job: Job[T]) -> T:
     """What comes of a piece of work, awaited: cancelling the task drops the work."""
-    return await asyncio.wrap_future(piece)
+    return await asyncio.wrap_future(job)
 
 
 @dataclass(slots=True)
 class _Person:
     """One person's work. under_way: what has been started. waiting: the rest, first come first served."""
 
-    under_way: Piece[Any] | None = None
-    waiting: deque[Piece[Any]] = field(default_factory=deque)
+    under_way: Job[Any] | None = None
+    waiting: deque[Job[Any]] = field(default_factory=deque)
 
 
-class Turns:
+class FairScheduler:
     """The scheduler. `submit` and `stop` may be called from any thread, `run` on an event loop.
 
     at_once: how many pieces go on at a time. threads: how many may be under way, those that gave way among
@@ -134,15 +134,15 @@ class Turns:
         self._lock = threading.Lock()
         self._persons: dict[str, _Person] = {}
         # Pieces in the order in which they go on: at most one of each person.
-        self._line: deque[Piece[Any]] = deque()
+        self._line: deque[Job[Any]] = deque()
         self._going_on = 0
         self._under_way = 0
         self._threads: set[threading.Thread] = set()
         self._stopped = False
 
-    def submit(self, person: str, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Piece[T]:
+    def submit(self, person: str, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Job[T]:
         """Have something done for a person. Raises TooMany, and Dropped where the server stops."""
-        piece = Piece(self, person, lambda: do(*args, **kwargs))
+        job = Job(self, person, lambda: do(*args, **kwargs))
         with self._lock:
             if self._stopped:
                 raise Dropped
@@ -153,11 +153,11 @@ class Turns:
                     "wait until one is answered",
                     1,
                 )
-            theirs.waiting.append(piece)
+            theirs.waiting.append(job)
             if theirs.under_way is None and len(theirs.waiting) == 1:
-                self._line.append(piece)
+                self._line.append(job)
             self._grant()
-        return piece
+        return job
 
     async def run(self, person: str, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """The same, awaited: cancelling the task drops the work. Raises as `submit` and `do` do."""
@@ -167,19 +167,19 @@ class Turns:
         """Drop everything: what waits fails with Dropped, what runs is told to stop."""
         with self._lock:
             self._stopped = True
-            waiting = [piece for theirs in self._persons.values() for piece in theirs.waiting]
+            waiting = [job for theirs in self._persons.values() for job in theirs.waiting]
             under_way = [theirs.under_way for theirs in self._persons.values() if theirs.under_way]
-            for piece in under_way:
-                piece.dropped.set()
-                if piece in self._line:
-                    self._resume(piece)
+            for job in under_way:
+                job.dropped.set()
+                if job in self._line:
+                    self._resume(job)
             for person, theirs in list(self._persons.items()):
                 theirs.waiting.clear()
                 self._leave(person, theirs)
             self._line.clear()
-        for piece in waiting:
-            if piece.set_running_or_notify_cancel():
-                piece.set_exception(Dropped())
+        for job in waiting:
+            if job.set_running_or_notify_cancel():
+                job.set_exception(Dropped())
 
     def join(self, seconds: float) -> bool:
         """Wait for the threads after `stop`; whether all have ended."""
@@ -200,67 +200,67 @@ class Turns:
 
     # -- for pieces ------------------------------------------------------------------------------------------
 
-    def forget(self, piece: Piece[T]) -> bool:
+    def forget(self, job: Job[T]) -> bool:
         """Take a piece that has not been started out of the line, True then; let one that gave way end."""
         with self._lock:
-            theirs = self._persons.get(piece.person)
+            theirs = self._persons.get(job.person)
             if theirs is None:
                 return False
-            if piece not in theirs.waiting:
-                if piece in self._line:
-                    self._line.remove(piece)
-                    self._resume(piece)
+            if job not in theirs.waiting:
+                if job in self._line:
+                    self._line.remove(job)
+                    self._resume(job)
                 return False
-            theirs.waiting.remove(piece)
-            if piece in self._line:
-                place = self._line.index(piece)
+            theirs.waiting.remove(job)
+            if job in self._line:
+                place = self._line.index(job)
                 if theirs.waiting:  # the person keeps the place
                     self._line[place] = theirs.waiting[0]
                 else:
                     del self._line[place]
-            self._leave(piece.person, theirs)
+            self._leave(job.person, theirs)
             return True
 
-    def give_way(self, piece: Piece[T]) -> None:
+    def give_way(self, job: Job[T]) -> None:
         """Let those in the line go on first; back when it is this piece's turn, or it has been dropped."""
         with self._lock:
-            piece.until = time.monotonic() + SLICE
+            job.until = time.monotonic() + SLICE_TIME
             if not self._line or self._stopped:
                 return
-            piece.granted.clear()
-            self._line.append(piece)
+            job.granted.clear()
+            self._line.append(job)
             self._going_on -= 1
             self._grant()
         since = time.monotonic()
-        piece.granted.wait()
-        piece.waited += time.monotonic() - since
+        job.granted.wait()
+        job.waited += time.monotonic() - since
 
     # -- below, with the lock held ---------------------------------------------------------------------------
 
     def _grant(self) -> None:
         """Let as many go on as may, in the order of the line; a new one needs a thread."""
-        passed: list[Piece[Any]] = []
+        passed: list[Job[Any]] = []
         while self._line and self._going_on < self._at_once and not self._stopped:
-            piece = self._line.popleft()
-            theirs = self._persons[piece.person]
-            if theirs.under_way is not piece:
+            job = self._line.popleft()
+            theirs = self._persons[job.person]
+            if theirs.under_way is not job:
                 if self._under_way >= self._most_threads:
-                    passed.append(piece)
+                    passed.append(job)
                     continue
-                theirs.waiting.remove(piece)
-                theirs.under_way = piece
+                theirs.waiting.remove(job)
+                theirs.under_way = job
                 self._under_way += 1
-                self._start(piece)
-            self._resume(piece)
+                self._start(job)
+            self._resume(job)
         self._line.extendleft(reversed(passed))
 
-    def _resume(self, piece: Piece[Any]) -> None:
-        piece.until = time.monotonic() + SLICE
+    def _resume(self, job: Job[Any]) -> None:
+        job.until = time.monotonic() + SLICE_TIME
         self._going_on += 1
-        piece.granted.set()
+        job.granted.set()
 
-    def _start(self, piece: Piece[Any]) -> None:
-        thread = threading.Thread(target=self._work, args=(piece,), name=self._name, daemon=True)
+    def _start(self, job: Job[Any]) -> None:
+        thread = threading.Thread(target=self._work, args=(job,), name=self._name, daemon=True)
         self._threads.add(thread)
         thread.start()
 
@@ -271,17 +271,17 @@ class Turns:
 
     # -- on the threads --------------------------------------------------------------------------------------
 
-    def _work(self, piece: Piece[Any]) -> None:
+    def _work(self, job: Job[Any]) -> None:
         try:
-            piece.run()
+            job.run()
         finally:
             with self._lock:
-                theirs = self._persons[piece.person]
+                theirs = self._persons[job.person]
                 theirs.under_way = None
                 self._under_way -= 1
                 self._going_on -= 1
                 self._threads.discard(threading.current_thread())
                 if theirs.waiting and not self._stopped:
                     self._line.append(theirs.waiting[0])
-                self._leave(piece.person, theirs)
+                self._leave(job.person, theirs)
                 self._grant()

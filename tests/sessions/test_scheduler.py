@@ -15,14 +15,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from app.sessions import turns as scheduler
+from app.sessions import scheduler
 from app.sessions.errors import Busy, TooMany
-from app.sessions.turns import Dropped, Turns, clock, go_on
+from app.sessions.scheduler import Dropped, Turns, clock, go_on
 from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
-def turns() -> Iterator[Turns]:
+def fair() -> Iterator[Turns]:
     made = Turns("test", at_once=1, waiting=None)
     yield made
     made.stop()
@@ -42,11 +42,11 @@ def spin() -> None:
         time.sleep(0.001)
 
 
-def test_persons_are_served_in_turn(turns: Turns) -> None:
+def test_persons_are_served_in_turn(fair: Turns) -> None:
     gate, order = threading.Event(), list[str]()
-    first = turns.submit("a", gate.wait, PATIENCE)
-    pieces: list[Future[Any]] = [turns.submit("a", order.append, f"a{n}") for n in range(3)]
-    pieces += [turns.submit(person, order.append, f"{person}{n}") for person in "bc" for n in range(2)]
+    first = fair.submit("a", gate.wait, PATIENCE)
+    pieces: list[Future[Any]] = [fair.submit("a", order.append, f"a{n}") for n in range(3)]
+    pieces += [fair.submit(person, order.append, f"{person}{n}") for person in "bc" for n in range(2)]
     gate.set()
     first.result(PATIENCE)
     wait(pieces, PATIENCE)
@@ -54,61 +54,61 @@ def test_persons_are_served_in_turn(turns: Turns) -> None:
 
 
 def test_one_person_has_one_piece_under_way() -> None:
-    turns = Turns("test", at_once=2)
+    fair = Turns("test", at_once=2)
     gate, begun = threading.Event(), threading.Event()
-    slow: Future[Any] = turns.submit("a", gate.wait, PATIENCE)
-    other: Future[Any] = turns.submit("a", begun.set)
-    turns.submit("b", str).result(PATIENCE)
+    slow: Future[Any] = fair.submit("a", gate.wait, PATIENCE)
+    other: Future[Any] = fair.submit("a", begun.set)
+    fair.submit("b", str).result(PATIENCE)
     assert not begun.is_set()
     gate.set()
     wait([slow, other], PATIENCE)
     assert begun.is_set()
-    turns.stop()
+    fair.stop()
 
 
 def test_more_than_may_wait_is_refused() -> None:
-    turns = Turns("test", at_once=1, waiting=2)
+    fair = Turns("test", at_once=1, waiting=2)
     gate = threading.Event()
-    turns.submit("a", gate.wait, PATIENCE)
+    fair.submit("a", gate.wait, PATIENCE)
     for _ in range(2):
-        turns.submit("a", str)
+        fair.submit("a", str)
     with pytest.raises(TooMany, match="3 requests of yours"):
-        turns.submit("a", str)
-    other = turns.submit("b", str)
+        fair.submit("a", str)
+    other = fair.submit("b", str)
     gate.set()
     assert other.result(PATIENCE) == ""
-    until(lambda: not turns.busy)
-    assert turns.submit("a", str).result(PATIENCE) == ""
-    turns.stop()
+    until(lambda: not fair.busy)
+    assert fair.submit("a", str).result(PATIENCE) == ""
+    fair.stop()
 
 
-def test_work_that_is_not_begun_is_dropped(turns: Turns) -> None:
+def test_work_that_is_not_begun_is_dropped(fair: Turns) -> None:
     gate, done = threading.Event(), list[str]()
-    turns.submit("a", gate.wait, PATIENCE)
-    dropped = turns.submit("b", done.append, "dropped")
-    kept = turns.submit("b", done.append, "kept")
+    fair.submit("a", gate.wait, PATIENCE)
+    dropped = fair.submit("b", done.append, "dropped")
+    kept = fair.submit("b", done.append, "kept")
     assert dropped.cancel()
     gate.set()
     kept.result(PATIENCE)
     assert done == ["kept"]
 
 
-def test_running_work_is_told_to_stop(turns: Turns) -> None:
+def test_running_work_is_told_to_stop(fair: Turns) -> None:
     begun = threading.Event()
 
     def work() -> None:
         begun.set()
         spin()
 
-    piece = turns.submit("a", work)
+    job = fair.submit("a", work)
     assert begun.wait(PATIENCE)
-    assert not piece.cancel()
+    assert not job.cancel()
     with pytest.raises(Dropped):
-        piece.result(PATIENCE)
-    assert turns.submit("a", str).result(PATIENCE) == ""
+        job.result(PATIENCE)
+    assert fair.submit("a", str).result(PATIENCE) == ""
 
 
-def test_long_work_gives_way_and_goes_on(turns: Turns) -> None:
+def test_long_work_gives_way_and_goes_on(fair: Turns) -> None:
     enough = threading.Event()
 
     def work() -> str:
@@ -117,29 +117,29 @@ def test_long_work_gives_way_and_goes_on(turns: Turns) -> None:
             time.sleep(0.001)
         return "done"
 
-    piece = turns.submit("a", work)
+    job = fair.submit("a", work)
     for person in "bcd":  # on the one thread that may go on
-        assert turns.submit(person, str).result(PATIENCE) == ""
-    assert not piece.done()
+        assert fair.submit(person, str).result(PATIENCE) == ""
+    assert not job.done()
     enough.set()
-    assert piece.result(PATIENCE) == "done"
+    assert job.result(PATIENCE) == "done"
 
 
-def test_work_that_has_given_way_is_dropped_before_its_turn(turns: Turns) -> None:
+def test_work_that_has_given_way_is_dropped_before_its_turn(fair: Turns) -> None:
     gate = threading.Event()
-    piece = turns.submit("a", spin)
-    other = turns.submit("b", gate.wait, PATIENCE)
+    job = fair.submit("a", spin)
+    other = fair.submit("b", gate.wait, PATIENCE)
     until(other.running)
-    piece.cancel()
+    job.cancel()
     with pytest.raises(Dropped):
-        piece.result(PATIENCE)
+        job.result(PATIENCE)
     gate.set()
     assert other.result(PATIENCE)
-    assert turns.submit("c", str).result(PATIENCE) == ""
+    assert fair.submit("c", str).result(PATIENCE) == ""
 
 
 def test_no_more_threads_than_were_given() -> None:
-    turns = Turns("test", at_once=1, threads=2)
+    fair = Turns("test", at_once=1, threads=2)
     enough = threading.Event()
     running = 0
     most = 0
@@ -156,43 +156,43 @@ def test_no_more_threads_than_were_given() -> None:
         with lock:
             running -= 1
 
-    pieces = [turns.submit(str(person), work) for person in range(5)]
+    pieces = [fair.submit(str(person), work) for person in range(5)]
     until(lambda: running == 2)
     enough.set()
     wait(pieces, PATIENCE)
     assert most == 2
-    turns.stop()
+    fair.stop()
 
 
 def test_at_the_end_everything_is_dropped() -> None:
-    turns = Turns("test", at_once=1)
-    pieces = [turns.submit(person, spin) for person in "aabc"]
+    fair = Turns("test", at_once=1)
+    pieces = [fair.submit(person, spin) for person in "aabc"]
     until(pieces[0].running)
-    turns.stop()
-    assert turns.join(PATIENCE)
-    for piece in pieces:
+    fair.stop()
+    assert fair.join(PATIENCE)
+    for job in pieces:
         with pytest.raises(Busy):
-            piece.result(PATIENCE)
+            job.result(PATIENCE)
     with pytest.raises(Busy):
-        turns.submit("a", str)
+        fair.submit("a", str)
 
 
-def test_an_exception_is_the_callers_and_the_next_is_served(turns: Turns) -> None:
+def test_an_exception_is_the_callers_and_the_next_is_served(fair: Turns) -> None:
     with pytest.raises(ValueError, match="no number"):
-        turns.submit("a", int, "no number").result(PATIENCE)
-    assert turns.submit("a", int, "1").result(PATIENCE) == 1
+        fair.submit("a", int, "no number").result(PATIENCE)
+    assert fair.submit("a", int, "1").result(PATIENCE) == 1
 
 
-def test_a_cancelled_task_drops_its_work(turns: Turns) -> None:
+def test_a_cancelled_task_drops_its_work(fair: Turns) -> None:
     async def main() -> None:
-        task = asyncio.create_task(turns.run("a", spin))
+        task = asyncio.create_task(fair.run("a", spin))
         await asyncio.sleep(0.05)
         task.cancel()
         with pytest.raises(asyncio.CancelledError):
             await task
 
     asyncio.run(main())
-    until(lambda: not turns.busy)
+    until(lambda: not fair.busy)
 
 
 def test_going_on_elsewhere_does_nothing() -> None:
@@ -210,7 +210,7 @@ def test_going_on_elsewhere_does_nothing() -> None:
 def test_whatever_is_asked_ends_and_the_scheduler_is_empty(
     asked: list[tuple[str, str]], at_once: int, threads: int
 ) -> None:
-    turns = Turns("test", at_once, threads)
+    fair = Turns("test", at_once, threads)
 
     def long() -> None:
         for _ in range(20):
@@ -225,19 +225,19 @@ def test_whatever_is_asked_ends_and_the_scheduler_is_empty(
         for person, kind in asked:
             works: dict[str, Callable[[], Any]] = {"short": str, "long": long, "fail": fail, "drop": long}
             work = works[kind]
-            piece: Future[Any] = turns.submit(person, work)
-            pieces.append(piece)
+            job: Future[Any] = fair.submit(person, work)
+            pieces.append(job)
             if kind == "drop":
-                piece.cancel()
+                job.cancel()
         assert not wait(pieces, PATIENCE).not_done
-        until(lambda: not turns.busy)
-    turns.stop()
-    assert turns.join(PATIENCE)
+        until(lambda: not fair.busy)
+    fair.stop()
+    assert fair.join(PATIENCE)
 
 
 STUBBORN = """
 import threading, time
-from app.sessions.turns import Turns
+from app.sessions.scheduler import Turns
 turns, begun = Turns("test"), threading.Event()
 def work():
     begun.set()
@@ -257,7 +257,7 @@ def test_work_that_does_not_stop_ends_with_the_process() -> None:
     assert found.stdout == "False\n"
 
 
-def test_the_clock_stands_still_for_work_that_gives_way(turns: Turns) -> None:
+def test_the_clock_stands_still_for_work_that_gives_way(fair: Turns) -> None:
     enough = threading.Event()
 
     def work() -> tuple[float, float]:
@@ -267,8 +267,8 @@ def test_the_clock_stands_still_for_work_that_gives_way(turns: Turns) -> None:
             time.sleep(0.001)
         return time.monotonic() - wall, clock() - own
 
-    piece = turns.submit("a", work)
-    turns.submit("b", time.sleep, 0.3).result(PATIENCE)
+    job = fair.submit("a", work)
+    fair.submit("b", time.sleep, 0.3).result(PATIENCE)
     enough.set()
-    wall, own = piece.result(PATIENCE)
+    wall, own = job.result(PATIENCE)
     assert own < wall - 0.2

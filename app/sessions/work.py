@@ -32,7 +32,7 @@ SLICE_SECONDS: Final = 0.005
 
 
 @dataclass(slots=True)
-class Turn:
+class Transaction:
     """What one transaction of the writer has come to. usage: how many bytes people have stored."""
 
     db: Connection
@@ -72,7 +72,7 @@ class Turn:
 
 
 def admit(
-    turn: Turn,
+    transaction: Transaction,
     live: Live,
     principal: Principal,
     preconditions: Preconditions | None,
@@ -83,13 +83,13 @@ def admit(
     Raises NotFound and Forbidden; AlreadyAnswered and KeyReused; Conflict; Stale. A request that has been
     done is answered as it was then, though its seq is long past.
     """
-    role = require(turn.db, principal, right, live.id, live.owner)
+    role = require(transaction.db, principal, right, live.id, live.owner)
     if preconditions is not None and preconditions.idempotency_key is not None:
-        turn.replies.check(preconditions.idempotency_key)
+        transaction.replies.check(preconditions.idempotency_key)
     require_free(principal, role, live.held)
     require_seq(preconditions, live.seq)
     if right is Right.CALL:
-        turn.usage.require_room(turn.db, live)
+        transaction.usage.require_room(transaction.db, live)
     return role
 
 
@@ -140,9 +140,9 @@ class CallWork(WorkItem):
     retries: int = 0
     writes: Final = True
 
-    def do(self, turn: Turn, live: Live) -> Applied | RunningCall:
+    def do(self, transaction: Transaction, live: Live) -> Applied | RunningCall:
         """Make it; a heavy one is only begun. Raises what `Live.parse`, `Live.apply` and `admit` raise."""
-        role = admit(turn, live, self.principal, self.preconditions)
+        role = admit(transaction, live, self.principal, self.preconditions)
         known = live.names_of(self.principal.id)
         body = with_own_task(self.principal, role, self.body)
         if is_long(body):
@@ -153,7 +153,7 @@ class CallWork(WorkItem):
             return RunningCall(live, BatchItem(self.name, body), self.principal, call, counters=self.counters)
         change = live.apply(call, known, self.principal.by)
         lists = () if change.stored is None else (RowList(live.id, change.row.seq, change.stored),)
-        turn.add(live, (change.row,), lists)
+        transaction.add(live, (change.row,), lists)
         if self.counters:
             return change.applied.with_("counters", live.machine.counters())
         return change.applied
@@ -173,16 +173,16 @@ class BatchWork(WorkItem):
     retries: int = 0
     writes: Final = True
 
-    def do(self, turn: Turn, live: Live) -> list[Applied] | RunningBatch:
+    def do(self, transaction: Transaction, live: Live) -> list[Applied] | RunningBatch:
         """Make it at once; a long one is only begun. Raises as a call does, with places."""
-        role = admit(turn, live, self.principal, self.preconditions)
+        role = admit(transaction, live, self.principal, self.preconditions)
         items = self.items if role != "member" else self._as_oneself(role)
         progress = RunningBatch(live, items, self.principal, self.most_names, counters=self.counters)
         if len(self.items) > SLICE_CALLS:
             return progress
         until = time.perf_counter() + SLICE_SECONDS
         progress.step(2 * SLICE_CALLS, until)  # so many are read and made
-        return write(turn, progress) if progress.done else progress
+        return write(transaction, progress) if progress.done else progress
 
     def _as_oneself(self, role: str) -> list[BatchItem]:
         items = []
@@ -214,21 +214,21 @@ class FinishedWork(WorkItem):
     def preconditions(self) -> Preconditions | None:
         return self.in_progress.preconditions
 
-    def do(self, turn: Turn, live: Live) -> Applied | list[Applied]:
+    def do(self, transaction: Transaction, live: Live) -> Applied | list[Applied]:
         """Write the rows. Raises as `admit` does, but Stale: nobody else has moved the session meanwhile."""
-        require(turn.db, self.in_progress.principal, Right.CALL, live.id, live.owner)
+        require(transaction.db, self.in_progress.principal, Right.CALL, live.id, live.owner)
         if self.preconditions is not None and self.preconditions.idempotency_key is not None:
-            turn.replies.check(self.preconditions.idempotency_key)
-        made = write(turn, self.progress)
+            transaction.replies.check(self.preconditions.idempotency_key)
+        made = write(transaction, self.progress)
         return made if isinstance(self.in_progress, BatchWork) else made[0]
 
 
-def write(turn: Turn, progress: RunningBatch | RunningCall) -> list[Applied]:
+def write(transaction: Transaction, progress: RunningBatch | RunningCall) -> list[Applied]:
     """Put what a batch has come to into a turn."""
     live, person = progress.live, progress.principal.id
-    turn.add(live, progress.rows, progress.lists)
+    transaction.add(live, progress.rows, progress.lists)
     for name, (named, seq) in progress.named.items():
-        turn.bind(live.id, person, name, named, seq)
+        transaction.bind(live.id, person, name, named, seq)
     live.names[person] = progress.names
     return progress.answers
 
@@ -245,22 +245,22 @@ class RewindWork(WorkItem):
     retries: int = 0
     writes: Final = True
 
-    def do(self, turn: Turn, live: Live) -> FinishedRewind:
+    def do(self, transaction: Transaction, live: Live) -> FinishedRewind:
         """See where it goes; the machine is made elsewhere. The rows of this turn must have been written.
 
         Raises as `admit` does, BadArgument at `to`, and Conflict where there is nothing to undo.
         """
-        admit(turn, live, self.principal, self.preconditions, Right.OWN)
+        admit(transaction, live, self.principal, self.preconditions, Right.OWN)
         if live.diverged is not None:
             raise Conflict(live.diverged)
-        row = sessions.get(turn.db, live.id)
+        row = sessions.get(transaction.db, live.id)
         if row is None:
             raise NotFound("session", live.id)
         if self.to is None:
             if row.effective == row.start:
                 raise Conflict("nothing to undo: the session is at its start")
             return FinishedRewind(
-                self, live, row.seq, "undo", lineage.effective(turn.db, row, row.effective - 1)
+                self, live, row.seq, "undo", lineage.effective(transaction.db, row, row.effective - 1)
             )
         if not row.start <= self.to <= row.seq:
             raise BadArgument.at("to", f"a seq from {row.start} to {row.seq}")
@@ -294,13 +294,13 @@ class FinishedRewind(WorkItem):
     def preconditions(self) -> Preconditions | None:
         return self.rewind.preconditions
 
-    def do(self, turn: Turn, live: Live) -> Applied:
+    def do(self, transaction: Transaction, live: Live) -> Applied:
         """Write the row. Raises as `admit` does."""
         assert self.restored is not None
-        admit(turn, live, self.rewind.principal, self.preconditions, Right.OWN)
+        admit(transaction, live, self.rewind.principal, self.preconditions, Right.OWN)
         self.restored.names = live.names
         row, applied = self.restored.follow(self.seq, self.call, self.to, self.rewind.principal.by)
-        turn.add(live, (row,))
+        transaction.add(live, (row,))
         return applied
 
 
@@ -315,9 +315,9 @@ class ReadWork(WorkItem):
     preconditions: Preconditions | None = None
     writes: Final = False
 
-    def do(self, turn: Turn, live: Live) -> Any:
+    def do(self, transaction: Transaction, live: Live) -> Any:
         """Look."""
-        require(turn.db, self.principal, Right.READ, live.id, live.owner)
+        require(transaction.db, self.principal, Right.READ, live.id, live.owner)
         return self.look(live)
 
 

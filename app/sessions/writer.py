@@ -54,7 +54,7 @@ from app.sessions.work import (
     FinishedWork,
     RewindWork,
     Statement,
-    Turn,
+    Transaction,
     Work,
 )
 from app.store import DatabaseError, IntegrityError, Store, journal, sessions
@@ -356,7 +356,7 @@ class Writer(threading.Thread):
 
         Where the lock cannot be had, nothing has been begun and nobody is answered: that is returned.
         """
-        turn: Turn | None = None
+        transaction: Transaction | None = None
         writes = any(work.writes for work in ready)
         answers: list[Answer] = []
         left = deque(ready)
@@ -364,20 +364,20 @@ class Writer(threading.Thread):
         rows: list[Row] = []
         try:
             with self._connection.transaction(writes=writes) as db:
-                turn = Turn(db, self._usage, written=written)
-                self._catch_up(turn, ready)
+                transaction = Transaction(db, self._usage, written=written)
+                self._catch_up(transaction, ready)
                 while left:
                     work = left[0]
-                    answer = Answer(work, error=Dropped()) if work.gone else self._do(turn, work)
+                    answer = Answer(work, error=Dropped()) if work.gone else self._do(transaction, work)
                     left.popleft()
                     if answer is not None:
                         answers.append(answer)
-                turn.flush()
-            rows = turn.flushed
+                transaction.flush()
+            rows = transaction.flushed
             self._failing = self._failing and not writes
         except Exception as error:
             self._failing = self._failing or writes
-            if turn is None and writes and isinstance(error, Busy):
+            if transaction is None and writes and isinstance(error, Busy):
                 return error
             if not isinstance(error, (Busy, StorageFull)):
                 log.exception("a group of %d could not be written", len(ready))
@@ -420,13 +420,13 @@ class Writer(threading.Thread):
         for live in self.machines.surplus(self._parked):
             self._keeper.keep_closed(live)
 
-    def _catch_up(self, turn: Turn, ready: Iterable[Work]) -> None:
+    def _catch_up(self, transaction: Transaction, ready: Iterable[Work]) -> None:
         """Bring the machines to where their sessions' rows are; other processes may have written there."""
         sids = {work.session_id for work in ready if work.session_id is not None}
         here = [live for sid in sids if (live := self.machines.get(sid)) is not None]
         if not here:
             return
-        heads = sessions.heads(turn.db, [live.id for live in here])
+        heads = sessions.heads(transaction.db, [live.id for live in here])
         for live in here:
             head = heads.get(live.id)
             live.held = None if head is None else head.held
@@ -436,25 +436,25 @@ class Writer(threading.Thread):
             if head is None or live.seq != live.committed or not 0 < head.seq - live.seq <= ROWS_CAUGHT_UP:
                 self.machines.drop(live.id)
                 continue
-            rows = list(journal.tail(turn.db, live.id, live.seq, head.seq))
+            rows = list(journal.tail(transaction.db, live.id, live.seq, head.seq))
             if any(row.effective != row.seq for row in rows):  # a rewind: only opening it anew leads there
                 self.machines.drop(live.id)
                 continue
             try:
-                live.replay(rows, blocklists.in_transaction(turn.db, live.id))
-                live.names = names_of(turn.db, live.id)
+                live.replay(rows, blocklists.in_transaction(transaction.db, live.id))
+                live.names = names_of(transaction.db, live.id)
                 live.committed = live.seq
             except Diverged:
                 self.machines.drop(live.id)
 
-    def _do(self, turn: Turn, work: Work) -> Answer | None:
+    def _do(self, transaction: Transaction, work: Work) -> Answer | None:
         """Do one piece of work; None where it must wait for another round."""
         sid = work.session_id
         if sid in self._parked and not isinstance(work, (FinishedWork, FinishedRewind)):
             self._parked[sid].append(work)
             return None
         if isinstance(work, Statement):
-            return self._execute(turn, work)
+            return self._execute(transaction, work)
         assert sid is not None
         if isinstance(work, FinishedWork) and self.machines.get(sid) is not work.progress.live:
             return self._repeat(work, work.in_progress)
@@ -467,19 +467,19 @@ class Writer(threading.Thread):
             self._again.append(work)
             return None
         if isinstance(work, RewindWork):
-            turn.flush()  # what it goes back over may have been made in this very turn
-        before, rows = live.seq, len(turn.rows)
+            transaction.flush()  # what it goes back over may have been made in this very turn
+        before, rows = live.seq, len(transaction.rows)
         try:
-            result = work.do(turn, live)
+            result = work.do(transaction, live)
             unfinished = isinstance(result, (RunningBatch, RunningCall, FinishedRewind))
             if (
                 work.preconditions is not None
                 and work.preconditions.idempotency_key is not None
                 and not unfinished
             ):
-                turn.replies.keep(work.preconditions.idempotency_key, sid, result)
+                transaction.replies.keep(work.preconditions.idempotency_key, sid, result)
         except Exception as error:
-            del turn.rows[rows:]
+            del transaction.rows[rows:]
             if live.spoiled or live.seq != before:
                 self.machines.drop(sid)
             if not isinstance(error, REFUSALS) and work.writes:
@@ -497,16 +497,16 @@ class Writer(threading.Thread):
             self._hold(work.restored)
         return Answer(work, result)
 
-    def _execute(self, turn: Turn, work: Statement) -> Answer:
-        turn.flush()
+    def _execute(self, transaction: Transaction, work: Statement) -> Answer:
+        transaction.flush()
         idempotency_key = None if work.preconditions is None else work.preconditions.idempotency_key
         try:
-            with turn.db.begin_nested():
+            with transaction.db.begin_nested():
                 if idempotency_key is not None:
-                    turn.replies.check(idempotency_key)
-                result = work.execute(turn.db)
+                    transaction.replies.check(idempotency_key)
+                result = work.execute(transaction.db)
                 if idempotency_key is not None:
-                    turn.replies.keep(idempotency_key, None, result)
+                    transaction.replies.keep(idempotency_key, None, result)
         except IntegrityError:
             # What it builds on has gone meanwhile. Within its savepoint that concerns nobody else.
             return Answer(work, error=Conflict("something that this needs was deleted meanwhile"))
@@ -517,17 +517,17 @@ class Writer(threading.Thread):
                 log.exception("a statement failed")
             return Answer(work, error=error)
         if work.session_id is not None:
-            self._concerns(turn, work.session_id, naming=work.naming)
+            self._concerns(transaction, work.session_id, naming=work.naming)
         return Answer(work, result)
 
-    def _concerns(self, turn: Turn, sid: str, *, naming: bool) -> None:
+    def _concerns(self, transaction: Transaction, sid: str, *, naming: bool) -> None:
         """Have an open machine know what a statement has written of its session."""
         live = self.machines.get(sid)
         if live is None:
             return
         if naming:
-            live.names = names_of(turn.db, sid)
-            turn.written.add(sid)  # should this not be committed, the names are others again
+            live.names = names_of(transaction.db, sid)
+            transaction.written.add(sid)  # should this not be committed, the names are others again
         else:
             self.machines.drop(sid)
 

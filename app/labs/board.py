@@ -175,7 +175,7 @@ def after(was: Standing, whole: Class, tiles: Sequence[Tile]) -> Standing:
     return replace(was, version=version, whole=whole, tiles=tiles, changed=changed, seated=seated, gone=gone)
 
 
-def glimpse(machine: Machine) -> Picture | None:
+def quick_picture(machine: Machine) -> Picture | None:
     """A machine from far away, seen between two calls; None where that would hold up those who wait."""
     return picture(machine) if show_cost.zonemap(machine, cells=CELLS) <= SHORT else None
 

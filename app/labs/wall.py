@@ -156,7 +156,7 @@ class Watched:
         self._lasts, self._shared, self._owner = found.lasts, found.shared, found.owner
         heads = found.heads
         self._pictures = {sid: drawn for sid, drawn in self._pictures.items() if sid in heads}
-        await self._glance([sid for sid, seq in heads.items() if self._behind(sid, seq)])
+        await self._peek([sid for sid, seq in heads.items() if self._behind(sid, seq)])
         missing = {sid: seq for sid, seq in heads.items() if self._behind(sid, seq)}
         if missing and (self._drawing is None or self._drawing.done()):
             self._drawing = asyncio.create_task(self._draw(Principal(found.owner), missing))
@@ -183,8 +183,8 @@ class Watched:
         drawn = self._pictures.get(tile.session_id)
         return tile if drawn is None else tile.seen(*drawn)
 
-    async def _glance(self, sids: list[str]) -> None:
-        seen = await self._sessions.glance(sids, board.glimpse)
+    async def _peek(self, sids: list[str]) -> None:
+        seen = await self._sessions.peek(sids, board.quick_picture)
         self._pictures |= {sid: (seq, found) for sid, (seq, found) in seen.items() if found is not None}
 
     async def _draw(self, who: Principal, missing: Mapping[str, int]) -> None:

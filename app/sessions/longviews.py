@@ -13,11 +13,11 @@ if TYPE_CHECKING:
 SHORT: Final = 2_000
 
 
-class Long:
+class TooLong:
     """A look was too long to be made."""
 
 
-class Painted:
+class PaintedMap:
     """The map of a machine that was painted on another machine in the same state.
 
     effective: the row whose state that is.

@@ -46,7 +46,7 @@ from app.sessions.hangup import unless_hung_up
 from app.sessions.housekeeping import Housekeeping
 from app.sessions.keeper import Keeper
 from app.sessions.live import Live, now
-from app.sessions.longviews import SHORT, Long, Painted
+from app.sessions.longviews import SHORT, PaintedMap, TooLong
 from app.sessions.openers import Opener
 from app.sessions.past import Past
 from app.sessions.preconditions import AlreadyAnswered, Preconditions, Replies, sweep
@@ -77,7 +77,7 @@ SWEEP: Final = 300  # how often old replies are forgotten
 PAST: Final = 4  # what part of the memory for open machines those of past moments may take beside it
 PROMPT: Final = 2.0  # who asks whether the server is ready does not wait for long
 SIGNS: Final = (b'"woken":', b'"call":"kill_task"', *(f'"call":"{call}"'.encode() for call in REWINDS))
-GLANCE: Final = 16  # machines that are looked at before others have their turn
+PEEKED_AT_ONCE: Final = 16  # machines that are looked at before others have their turn
 LINGER: Final = 0.5  # how long the end waits for other threads
 
 log = logging.getLogger(__name__)
@@ -435,15 +435,15 @@ class Sessions:
         that is rebuilt beside; a map that was painted for it is then given to the open machine.
         """
 
-        def short(live: Live) -> T | Long:
+        def short(live: Live) -> T | TooLong:
             if cost(live.machine) <= SHORT:
                 return look(live.machine, *args, **kwargs)
-            return Long()
+            return TooLong()
 
-        seen: T | Long = await self._do(ReadWork, session_id, principal, short)
-        if not isinstance(seen, Long):
+        seen: T | TooLong = await self._do(ReadWork, session_id, principal, short)
+        if not isinstance(seen, TooLong):
             return seen
-        painted = Painted()
+        painted = PaintedMap()
         found = await self._at(principal, session_id, None, painted.take, look, *args, **kwargs)
         if painted.states is not None:
             await self._do(ReadWork, session_id, principal, painted.give)
@@ -679,7 +679,7 @@ class Sessions:
 
         return await self._slowly(principal, run)
 
-    async def glance(
+    async def peek(
         self, session_ids: Sequence[str], look: Callable[[Machine], T]
     ) -> dict[str, tuple[int, T]]:
         """What a short function says of those machines that are open, each with the seq at which it was so.
@@ -690,14 +690,14 @@ class Sessions:
         found: dict[str, tuple[int, T]] = {}
         with suppress(TimeoutError):
             async with asyncio.timeout(PROMPT):
-                for first in range(0, len(session_ids), GLANCE):
+                for first in range(0, len(session_ids), PEEKED_AT_ONCE):
                     seen: Future[dict[str, tuple[int, T]]] = self._loop.create_future()
-                    tell = partial(self._glanced, seen)
-                    self._writer.glance(session_ids[first : first + GLANCE], look, tell)
+                    tell = partial(self._peeked, seen)
+                    self._writer.peek(session_ids[first : first + PEEKED_AT_ONCE], look, tell)
                     found |= await seen
         return found
 
-    def _glanced(self, seen: Future[Any], found: dict[str, tuple[int, Any]]) -> None:
+    def _peeked(self, seen: Future[Any], found: dict[str, tuple[int, Any]]) -> None:
         """On the writer's thread."""
         if not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_fulfil, seen, found)

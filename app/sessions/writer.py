@@ -163,7 +163,7 @@ class Writer(threading.Thread):
         """Have something done."""
         self._queue.put(work)
 
-    def glance(
+    def peek(
         self,
         sids: Sequence[str],
         look: Callable[[Machine], Any],
@@ -173,7 +173,7 @@ class Writer(threading.Thread):
 
         seen: called on this thread, with the seq of each and what was seen of it.
         """
-        self._queue.put(partial(self._glance, sids, look, seen))
+        self._queue.put(partial(self._peek, sids, look, seen))
 
     @property
     def waiting(self) -> int:
@@ -226,7 +226,7 @@ class Writer(threading.Thread):
     def _end(self, _: list[Work]) -> None:
         self._stop_by = time.monotonic() + DRAIN_SECONDS
 
-    def _glance(
+    def _peek(
         self,
         sids: Sequence[str],
         look: Callable[[Machine], Any],

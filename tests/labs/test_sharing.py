@@ -379,7 +379,7 @@ async def test_catching_up(tmp_path: Path) -> None:
         sharing, lab = room.labs.sharing, room.lab.id
         for seq, mark in zip((3, 6), marks, strict=True):
             assert (await sharing.catch_up(kim, lab, mine.id)).id == mark
-            assert mine.id in await room.sessions.glance([mine.id], show.zones)  # open, as it was
+            assert mine.id in await room.sessions.peek([mine.id], show.zones)  # open, as it was
             for look in (show.zones, show.tasks):
                 now = await room.sessions.read(kim.principal, mine.id, look)
                 then = await room.sessions.past(room.instructor.principal, room.origin.id, seq, look)

@@ -114,7 +114,7 @@ async def test_only_what_has_gone_on_is_read_again(door: Door, monkeypatch: pyte
     await labs.wall.standing(here.teacher, here.lab)
     read: list[list[str]] = []
     looked: list[list[str]] = []
-    heads, glance = journal.heads, sessions.glance
+    heads, peek = journal.heads, sessions.peek
 
     def noted(db: Any, ids: Any) -> Any:
         read.append(list(ids))
@@ -122,7 +122,7 @@ async def test_only_what_has_gone_on_is_read_again(door: Door, monkeypatch: pyte
 
     async def seen(ids: Any, look: Any) -> Any:
         looked.append(list(ids))
-        return await glance(ids, look)
+        return await peek(ids, look)
 
     monkeypatch.setattr(journal, "heads", noted)
     monkeypatch.setattr(sessions, "glance", seen)
@@ -289,9 +289,9 @@ async def test_a_machine_that_cannot_be_looked_at_spoils_nothing(door: Door) -> 
         raise RuntimeError("broken")
 
     await sessions.batch(here.people[1].principal, here.machines[1], items("alloc_page(GFP_KERNEL)"))
-    assert await sessions.glance([here.machines[1], "nowhere"], broken) == {}
+    assert await sessions.peek([here.machines[1], "nowhere"], broken) == {}
     assert len(sessions._writer.machines) > 0
-    seen = await sessions.glance([here.machines[1]], board.picture)
+    seen = await sessions.peek([here.machines[1]], board.picture)
     assert list(seen) == [here.machines[1]]
 
 

@@ -44,7 +44,7 @@ def last_seen(request: Request, after: int | None) -> int | None:
     return int(given)
 
 
-class Followed(Protocol):
+class EventSource(Protocol):
     """What can be sent for as long as somebody stays."""
 
     async def next(self) -> bytes | None:
@@ -59,7 +59,7 @@ class EventStream(Response):
 
     media_type = MEDIA_TYPE
 
-    def __init__(self, reader: Followed) -> None:
+    def __init__(self, reader: EventSource) -> None:
         self.reader = reader
         self.status_code = 200
         self.background = None

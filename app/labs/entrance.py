@@ -103,7 +103,7 @@ class Entrance:
         """Look again at every token of some people: some have been taken back."""
         self.look_again(person_ids)
         for person_id in person_ids:
-            self._sessions.send_away(person_id)
+            self._sessions.disconnect(person_id)
 
     def look_again(self, person_ids: Iterable[str]) -> None:
         """Believe no longer what is known of some people: they may do something else than before."""
@@ -373,7 +373,7 @@ class Entrance:
             return
         if waited:
             self.look_again([holder])
-        self._sessions.send_away(holder)
+        self._sessions.disconnect(holder)
 
     async def leave_everywhere(self, person: Person) -> None:
         """Sign out of every browser and script."""

@@ -21,16 +21,16 @@ from pydantic_core import to_json
 from app.labs.person import Person
 from app.labs.room import ROLES, seen
 from app.sessions import Busy, Principal, Sessions, StorageFull
-from app.sessions.feed import KEEP_ALIVE, QUIET, RETRY, TICK
+from app.sessions.feed import KEEP_ALIVE_SECONDS, NOTHING_NEW, RETRY, TICK_SECONDS
 from app.store import Connection, labs
-from app.store.labs import Followed
+from app.store.labs import LabState
 
 log = logging.getLogger(__name__)
 
 KINDS: Final = ("view", "frozen", "closed", "locked", "checkpoint", "machines")
 
 
-class Channel:
+class LabChannel:
     """One lab that is listened to. version: goes up with each change."""
 
     def __init__(self) -> None:
@@ -73,13 +73,13 @@ class Listener:
             if fresh:
                 return fresh
             if not await self._is_news():
-                return QUIET
+                return NOTHING_NEW
         return None
 
     async def _is_news(self) -> bool:
         self._waiting = asyncio.get_running_loop().create_future()
         try:
-            async with asyncio.timeout(KEEP_ALIVE):
+            async with asyncio.timeout(KEEP_ALIVE_SECONDS):
                 await self._waiting
         except TimeoutError:
             return False
@@ -105,7 +105,7 @@ class News:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self.channels: dict[str, Channel] = {}
+        self.channels: dict[str, LabChannel] = {}
         self._ticker: asyncio.Task[None] | None = None
         self._soon = asyncio.Event()
 
@@ -115,14 +115,14 @@ class News:
         Raises NotFound, TooMany and Busy.
         """
 
-        def query(db: Connection) -> dict[str, Followed]:
+        def query(db: Connection) -> dict[str, LabState]:
             seen(db, person, lab_id)
             return labs.followed(db, [lab_id])
 
         now = await self._sessions.query(query)
         listener = Listener(self, person.principal, lab_id)
-        self._sessions.seat(listener)
-        channel = self.channels.setdefault(lab_id, Channel())
+        self._sessions.register(listener)
+        channel = self.channels.setdefault(lab_id, LabChannel())
         channel.listeners.add(listener)
         if channel.version == 0:
             channel.saw(events(now[lab_id]))
@@ -135,7 +135,7 @@ class News:
 
     def leave(self, listener: Listener) -> None:
         """Who listened is gone."""
-        self._sessions.unseat(listener)
+        self._sessions.unregister(listener)
         channel = self.channels[listener.lab_id]
         channel.listeners.discard(listener)
         if not channel.listeners:
@@ -154,7 +154,7 @@ class News:
         """While anybody listens, look for what has changed, and for labs that are gone."""
         while self.channels:
             try:
-                async with asyncio.timeout(TICK):
+                async with asyncio.timeout(TICK_SECONDS):
                     await self._soon.wait()
             except TimeoutError:
                 pass
@@ -170,7 +170,7 @@ class News:
             for lab_id in followed:
                 self._saw(lab_id, now.get(lab_id))
 
-    def _saw(self, lab_id: str, now: Followed | None) -> None:
+    def _saw(self, lab_id: str, now: LabState | None) -> None:
         channel = self.channels.get(lab_id)
         if channel is None:
             return
@@ -181,7 +181,7 @@ class News:
             listener.close()
 
 
-def events(now: Followed) -> dict[str, bytes]:
+def events(now: LabState) -> dict[str, bytes]:
     """How a lab is, as events by kind. What is only prepared is not told: nobody sees it go on."""
     lab = now.lab
     documents: dict[str, Any] = {

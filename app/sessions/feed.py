@@ -27,14 +27,14 @@ from app.store import access, journal, sessions
 from app.store.journal import Row
 from app.store.sessions import SessionRow
 
-TICK: Final = 0.25
-REVIEW: Final = 5.0  # for so long another process's taking away of rights may be missed
-KEEP_ALIVE: Final = 15.0
+TICK_SECONDS: Final = 0.25
+REVIEW_SECONDS: Final = 5.0  # for so long another process's taking away of rights may be missed
+KEEP_ALIVE_SECONDS: Final = 15.0
 CHUNK: Final = 1 << 16  # bytes sent at a time; a single row may be more
-HELD: Final = 64 << 20  # bytes of chunks, in all channels together
-KEPT: Final = 10  # one of so many streams is for those who are no members of a lab: who teaches gets in
+CHUNK_MEMORY: Final = 64 << 20  # bytes of chunks, in all channels together
+OPEN_SHARE: Final = 10  # one of so many streams is for those who are no members of a lab: who teaches gets in
 
-QUIET: Final = b": nothing new\n\n"
+NOTHING_NEW: Final = b": nothing new\n\n"
 RETRY: Final = b"retry: 1000\n"
 
 # Runs a function of the rows within a transaction, on another thread.
@@ -90,7 +90,7 @@ class Channel:
     def show(self) -> None:
         """Let the readers have what has collected."""
         self._stop_timer()
-        self._next_show = self._feed.loop.time() + TICK
+        self._next_show = self._feed.loop.time() + TICK_SECONDS
         for part in _parts(self._collected):
             to = self.head + len(part)
             self.chunks[self.head] = Chunk(to, b"".join(part))
@@ -162,7 +162,7 @@ class Reader:
                 return chunk.data
             if self.at >= channel.head:
                 if not await self._is_news():
-                    return QUIET
+                    return NOTHING_NEW
             else:
                 missed = await self._feed.missed(self.session_id, self.at, channel.head)
                 if missed is not None:
@@ -174,7 +174,7 @@ class Reader:
         """Whether something has come before it was time to say that nothing has."""
         self._news = self._feed.loop.create_future()
         try:
-            async with asyncio.timeout(KEEP_ALIVE):
+            async with asyncio.timeout(KEEP_ALIVE_SECONDS):
                 await self._news
         except TimeoutError:
             return False
@@ -211,7 +211,7 @@ class Feed:
         self.loop = loop
         self.behind = settings.stream_behind
         self._most = settings.streams
-        self._most_of_members = settings.streams - settings.streams // KEPT
+        self._most_of_members = settings.streams - settings.streams // OPEN_SHARE
         self._most_of_one = settings.streams_per_principal
         self._most_of_member = settings.streams_per_member
         self._read_rows = read_rows
@@ -246,13 +246,13 @@ class Feed:
         if principal.lab is not None and self._of_members >= self._most_of_members:
             raise Busy(f"{self._most_of_members} event streams of members are open here, which is the limit")
 
-    def seat(self, stream: Stream) -> None:
+    def register(self, stream: Stream) -> None:
         """Count a stream of another kind, and end it when those of sessions are. Raises TooMany and Busy."""
         self._require_room(stream.principal)
         self._come(stream.principal)
         self._seated.add(stream)
 
-    def unseat(self, stream: Stream) -> None:
+    def unregister(self, stream: Stream) -> None:
         """It is over."""
         if stream in self._seated:
             self._seated.discard(stream)
@@ -285,7 +285,7 @@ class Feed:
             if self._channels.get(reader.session_id) is channel:
                 del self._channels[reader.session_id]
 
-    def send_away(self, principal: str) -> None:
+    def disconnect(self, principal: str) -> None:
         """End every stream of somebody who may not read any more."""
         for channel in list(self._channels.values()):
             for reader in [reader for reader in channel.readers if reader.principal.id == principal]:
@@ -322,7 +322,7 @@ class Feed:
     @property
     def share(self) -> int:
         """How many bytes of chunks each channel may keep."""
-        return HELD // len(self._channels)
+        return CHUNK_MEMORY // len(self._channels)
 
     # -- rows come -------------------------------------------------------------------------------------------
 
@@ -347,21 +347,21 @@ class Feed:
         except (Busy, StorageFull):
             rows = []
         if not rows:
-            await asyncio.sleep(TICK)  # or the session has just been deleted, which ends the stream
+            await asyncio.sleep(TICK_SECONDS)  # or the session has just been deleted, which ends the stream
             return None
         return Chunk(rows[-1][0], b"".join(message(*row) for row in rows))
 
     async def _tick(self) -> None:
         """While anybody follows, look for rows of other processes, and for sessions that are gone."""
         while self._channels:
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(TICK_SECONDS)
             try:
                 followed = list(self._channels)
                 heads: dict[str, int] = await self._read_rows(sessions.seqs, followed)
                 for session_id in followed:
                     await self._catch_up(session_id, heads.get(session_id))
                 if self.loop.time() >= self._next_review:
-                    self._next_review = self.loop.time() + REVIEW
+                    self._next_review = self.loop.time() + REVIEW_SECONDS
                     await self._review()
             except (Busy, StorageFull):
                 continue

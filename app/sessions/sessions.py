@@ -707,23 +707,23 @@ class Sessions:
         await self._do(Statement, partial(queries.discard, session_id=session_id), session_id)
         self._gone(session_id)
 
-    def seat(self, stream: Stream) -> None:
+    def register(self, stream: Stream) -> None:
         """Count a stream among those of sessions, and end it with them. Raises TooMany and Busy."""
         if self._stopping:
             raise Busy("the server is stopping")
-        self._feed.seat(stream)
+        self._feed.register(stream)
 
-    def unseat(self, stream: Stream) -> None:
+    def unregister(self, stream: Stream) -> None:
         """It is over."""
-        self._feed.unseat(stream)
+        self._feed.unregister(stream)
 
     async def cut_log(self) -> None:
         """See that what was deleted does not stay in a log beside the database."""
         await asyncio.wrap_future(self._housekeeping.submit(self._store.cut_log))
 
-    def send_away(self, principal: str) -> None:
+    def disconnect(self, principal: str) -> None:
         """End what somebody follows, who may not any more."""
-        self._feed.send_away(principal)
+        self._feed.disconnect(principal)
 
     def review(self) -> None:
         """End what those follow who may not read it any more, since rights have been taken away."""

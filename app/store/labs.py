@@ -77,7 +77,7 @@ class MarkRow(NamedTuple):
     title: str
 
 
-class Followed(NamedTuple):
+class LabState(NamedTuple):
     """As much of a lab as is told to those who are in it, when it changes. locked: sessions."""
 
     lab: LabRow
@@ -147,10 +147,10 @@ def by_code(db: Connection, code: str) -> LabRow | None:
     return _lab(db.execute(_LAB.where(labs.c.code == code)).first())
 
 
-def followed(db: Connection, lab_ids: Sequence[str]) -> dict[str, Followed]:
+def followed(db: Connection, lab_ids: Sequence[str]) -> dict[str, LabState]:
     """What is told of the given labs; those that do not exist are missing."""
     ids = {"ids": list(lab_ids)}
-    found = {row.id: Followed(LabRow._make(row), [], [], []) for row in db.execute(_OF_IDS, ids)}
+    found = {row.id: LabState(LabRow._make(row), [], [], []) for row in db.execute(_OF_IDS, ids)}
     for row in db.execute(_SHARED_OF_IDS, ids):
         if row.lab_id in found:
             found[row.lab_id].machines.append(SharedRow._make(row))

@@ -245,7 +245,7 @@ async def test_members_leave_streams_to_who_teaches(tmp_path: Path) -> None:
 async def test_who_may_not_read_any_more_hears_no_more(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     sessions, labs, here = door
     kim = here.people[0]
-    monkeypatch.setattr(feed, "REVIEW", 3600.0)
+    monkeypatch.setattr(feed, "REVIEW_SECONDS", 3600.0)
     offered = next(m for m in (await labs.rooms.get(here.teacher, here.lab)).machines if m.kind == "watch")
 
     async def over(reader: Reader) -> None:
@@ -269,7 +269,7 @@ async def test_who_may_not_read_any_more_hears_no_more(door: Door, monkeypatch: 
     # What another process takes away is seen from time to time.
     await labs.sharing.add(here.teacher, here.lab, here.shared, "watch")
     looking = await sessions.follow(kim.principal, here.shared)
-    monkeypatch.setattr(feed, "REVIEW", 0.0)
+    monkeypatch.setattr(feed, "REVIEW_SECONDS", 0.0)
     sessions.review()
     with raw(sessions._settings) as db:
         db.execute("DELETE FROM access")

@@ -13,7 +13,7 @@ from pydantic_core import from_json
 
 from app.sessions import LOCAL, Reader, Sessions, TooMany, feed
 from app.sessions.errors import Busy, NotFound
-from app.sessions.feed import QUIET, Channel
+from app.sessions.feed import NOTHING_NEW, Channel
 from tests.support.factories import TINY, alloc, raw, serving, settings_for
 from tests.support.patience import PATIENCE
 
@@ -89,7 +89,7 @@ async def test_each_row_once_in_the_bytes_of_the_journal(sessions: Sessions) -> 
 async def test_the_first_row_comes_at_once_and_others_collect(
     sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "TICK", 600.0)
+    monkeypatch.setattr(feed, "TICK_SECONDS", 600.0)
     sid = await create(sessions)
     async with following(sessions, sid) as reader:
         await call(sessions, sid)
@@ -128,7 +128,7 @@ async def test_from_any_place(sessions: Sessions) -> None:
 async def test_who_joins_in_the_middle_of_a_chunk(
     sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "TICK", 600.0)
+    monkeypatch.setattr(feed, "TICK_SECONDS", 600.0)
     sid = await create(sessions)
     async with following(sessions, sid) as first:
         await call(sessions, sid)
@@ -183,7 +183,7 @@ async def test_a_slow_reader_is_told_and_holds_nothing(tmp_path: Path) -> None:
 
 async def test_chunks_are_bounded_in_bytes(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(feed, "CHUNK", 2000)
-    monkeypatch.setattr(feed, "HELD", 8000)
+    monkeypatch.setattr(feed, "CHUNK_MEMORY", 8000)
     sid = await create(sessions)
     async with following(sessions, sid) as reader:
         await sessions.batch(LOCAL, sid, [alloc()] * 150)
@@ -276,13 +276,13 @@ async def test_resuming_under_load(sessions: Sessions) -> None:
 async def test_something_is_sent_when_nothing_happens(
     sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(feed, "KEEP_ALIVE", 0.01)
+    monkeypatch.setattr(feed, "KEEP_ALIVE_SECONDS", 0.01)
     sid = await create(sessions)
     async with following(sessions, sid) as reader:
-        assert await reader.next() == QUIET
-        assert QUIET.startswith(b":")
+        assert await reader.next() == NOTHING_NEW
+        assert NOTHING_NEW.startswith(b":")
         await call(sessions, sid)
-        while (part := await reader.next()) == QUIET:
+        while (part := await reader.next()) == NOTHING_NEW:
             pass
         assert part is not None
         assert EVENT.fullmatch(part)

@@ -254,7 +254,9 @@ class Sharing:
             raise BadArgument.at("machine", "a prepared one: only that has copies")
         if seq <= machine.seq:
             raise BadArgument.at("seq", f"a row after {machine.seq}, where the copies start")
-        await self._sessions.way(person.principal, machine.session_id, machine.seq, seq, machine.session_id)
+        await self._sessions.calls_between(
+            person.principal, machine.session_id, machine.seq, seq, machine.session_id
+        )
         await self._sessions.keep(person.principal, machine.session_id, seq)
         named = await named_at(self._sessions, person.principal, machine.session_id, seq)
 
@@ -332,7 +334,7 @@ class Sharing:
         await self._sessions.not_done(preconditions)
         for _ in range(TRIES):
             owner, copy, machine, checkpoint = await self._sessions.query(query)
-            calls = await self._sessions.way(
+            calls = await self._sessions.calls_between(
                 person.principal, machine.session_id, machine.seq, checkpoint.seq, copy.id
             )
             by = replace(person.principal, by=f"i{owner.number}")

@@ -20,7 +20,7 @@ from app.store.sessions import SessionRow
 
 # Rewinds are looked up by so many; rows that are left out are read all the same where they are so few.
 PART: Final = 500
-GAP: Final = 50
+READ_TOGETHER: Final = 50
 
 
 class Stretch(NamedTuple):
@@ -43,7 +43,7 @@ def effective(db: Connection, row: SessionRow, at: int) -> int:
     return found
 
 
-def back(db: Connection, row: SessionRow, at: int) -> Iterator[Stretch]:
+def stretches_back(db: Connection, row: SessionRow, at: int) -> Iterator[Stretch]:
     """The stretches that lead to the state at a seq, the last first, as far as the session's start.
 
     Each is found when it is asked for: what comes before a state that is kept is nobody's concern.
@@ -69,7 +69,7 @@ def route(db: Connection, row: SessionRow, at: int, known: Sequence[int]) -> tup
     known: the seqs of calls whose states there are, in order; the session's start is always there.
     """
     stretches: list[Stretch] = []
-    for stretch in back(db, row, at):
+    for stretch in stretches_back(db, row, at):
         index = bisect_right(known, stretch.to) - 1
         if index >= 0 and known[index] > stretch.after:
             if known[index] < stretch.to:
@@ -95,14 +95,16 @@ def _near(stretches: Sequence[Stretch]) -> Iterator[Sequence[Stretch]]:
     """Stretches that are better read together than one by one."""
     first = 0
     for index, (before, behind) in enumerate(pairwise(stretches), 1):
-        if behind.after - before.to > GAP:
+        if behind.after - before.to > READ_TOGETHER:
             yield stretches[first:index]
             first = index
     if stretches:
         yield stretches[first:]
 
 
-def way(db: Connection, session_id: str, after: int, to: int, most: int, copy_id: str) -> list[BatchItem]:
+def calls_between(
+    db: Connection, session_id: str, after: int, to: int, most: int, copy_id: str
+) -> list[BatchItem]:
     """The calls that lead from the state at one seq to that at another, to be made in a copy as one batch.
 
     Raises NotFound, BadArgument at `seq` where the one state does not go back to the other, and LimitReached

@@ -729,14 +729,16 @@ class Sessions:
         """End what those follow who may not read it any more, since rights have been taken away."""
         self._feed.review()
 
-    async def way(self, principal: Principal, session_id: str, after: int, to: int, copy_id: str) -> Items:
+    async def calls_between(
+        self, principal: Principal, session_id: str, after: int, to: int, copy_id: str
+    ) -> Items:
         """The calls that lead from one state of a session to a later one, for a batch on a copy of it.
 
         principal: in whose turn they are read. Raises BadArgument at `seq` where the later state does not go
         back to the earlier, and LimitReached there where they are more than a batch may have.
         """
         return await self.query_in_turn(
-            principal, lineage.way, session_id, after, to, self._settings.batch_calls, copy_id
+            principal, lineage.calls_between, session_id, after, to, self._settings.batch_calls, copy_id
         )
 
     # -- below -----------------------------------------------------------------------------------------------

@@ -460,7 +460,7 @@ def close_states(distance: int = 5) -> Iterator[None]:
         patch.setattr(Outcome, "work", 1)
         patch.setattr(past, "STRIDE", 2)
         patch.setattr(lineage, "PART", 3)
-        patch.setattr(lineage, "GAP", 2)
+        patch.setattr(lineage, "READ_TOGETHER", 2)
         yield
 
 
@@ -526,7 +526,7 @@ async def test_rebuilding_costs_a_state_and_its_tail(settings: Settings, moves: 
         # Rows that are left out may be read, too, where they are few.
         assert await replayed(settings, sid) <= 3 * 60
         with pytest.MonkeyPatch.context() as patch:
-            patch.setattr(lineage, "GAP", 0)
+            patch.setattr(lineage, "READ_TOGETHER", 0)
             assert await replayed(settings, sid) <= 60 + past.STRIDE
         async with serving(settings) as sessions:
             assert await sessions.dump(LOCAL, sid) == before

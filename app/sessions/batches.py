@@ -94,7 +94,7 @@ class RunningBatch:
             self._read_next()
         else:
             self._make_next()
-            keep_if_due(self)
+            snapshot_if_due(self)
 
     def _is_long(self) -> bool:
         """Whether the arguments of the next call take long to read."""
@@ -254,10 +254,10 @@ class RunningCall:
         if change.stored is not None:
             self.lists.append(RowList(self.live.id, change.row.seq, change.stored))
         self.answers.append(answer)
-        keep_if_due(self)
+        snapshot_if_due(self)
 
 
-def keep_if_due(progress: RunningBatch | RunningCall) -> None:
+def snapshot_if_due(progress: RunningBatch | RunningCall) -> None:
     """Take the machine's state after a heavy call, on the thread that made it; of many, every other one."""
     state = progress.live.state_if_due()
     if state is not None:

@@ -14,7 +14,7 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 from app.sessions.scheduler import Dropped, FairScheduler
 
-STATES: Final = 16  # that wait to be kept
+MOST_WAITING: Final = 16  # that wait to be kept
 CHORES: Final = ""  # whose turn it is for all that is no session's
 
 P = ParamSpec("P")
@@ -26,17 +26,17 @@ class Housekeeping:
 
     def __init__(self) -> None:
         self.scheduler = FairScheduler("housekeeping", at_once=1, threads=1)
-        self.keeping = Keeping(self.scheduler)
+        self.keeping = SnapshotExecutor(self.scheduler)
 
     def submit(self, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """Have something done sooner or later; at the server's end it is left undone."""
         return submitted(self.scheduler, CHORES, do, *args, **kwargs)
 
 
-class Keeping(Executor):
+class SnapshotExecutor(Executor):
     """Keeps states of sessions. What waits for a session gives way to what comes after it.
 
-    Of more than `STATES` that wait, the one that has waited longest is not kept.
+    Of more than `MOST_WAITING` that wait, the one that has waited longest is not kept.
     """
 
     def __init__(self, scheduler: FairScheduler) -> None:
@@ -49,7 +49,7 @@ class Keeping(Executor):
         sid = next((arg for arg in args if isinstance(arg, str)), CHORES)
         with self._lock:
             before = self._pending.pop(sid, None)
-            surplus = self._pending.popitem(last=False)[1] if len(self._pending) >= STATES else None
+            surplus = self._pending.popitem(last=False)[1] if len(self._pending) >= MOST_WAITING else None
         for job in (before, surplus):
             if job is not None and not job.running():
                 job.cancel()

@@ -108,7 +108,7 @@ def _replay(file: IO[bytes], document: exported.Document, to: _Writing, limits: 
                     row = exported.row_of(exported.decoded(raw, number), number, seq)
                     entry = _made_again(replay, row, number, exactly=document.engine == ENGINE)
                     to.add(entry, replay.lists.pop(seq, None))
-                    to.keep_if_due(replay)
+                    to.snapshot_if_due(replay)
                     done += 1
                     if until is not None and own_time() > until:
                         raise LimitReached(
@@ -117,7 +117,7 @@ def _replay(file: IO[bytes], document: exported.Document, to: _Writing, limits: 
                             "here; `kmemlab import` has none",
                         )
             limits.on_progress(done, document.rows)
-        to.keep_head(replay)
+        to.snapshot_head(replay)
         to.flush()
 
 
@@ -209,12 +209,12 @@ class _Writing:
         if len(self._rows) >= PART_ROWS or self._bytes >= PART_BYTES:
             self.flush()
 
-    def keep_if_due(self, replay: JournalReplay) -> None:
+    def snapshot_if_due(self, replay: JournalReplay) -> None:
         """States along the way, so that any moment can be opened soon."""
         if snapshots.due(replay.work, replay.machine.live_blocks):
             self._keep(replay)
 
-    def keep_head(self, replay: JournalReplay) -> None:
+    def snapshot_head(self, replay: JournalReplay) -> None:
         """The state at the end, where it is worth it."""
         if snapshots.worth(replay.work):
             self._keep(replay)

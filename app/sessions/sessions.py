@@ -44,7 +44,6 @@ from app.sessions.errors import Busy, Conflict, LimitReached, NotFound, StorageF
 from app.sessions.feed import Feed, Reader, Stream
 from app.sessions.hangup import unless_hung_up
 from app.sessions.housekeeping import Housekeeping
-from app.sessions.keeper import Keeper
 from app.sessions.live import Live, now
 from app.sessions.longviews import SHORT, PaintedMap, TooLong
 from app.sessions.openers import Opener
@@ -52,6 +51,7 @@ from app.sessions.past import Past
 from app.sessions.preconditions import AlreadyAnswered, Preconditions, Replies, sweep
 from app.sessions.queries import Event, Room
 from app.sessions.scheduler import Dropped, FairScheduler, outcome
+from app.sessions.snapshotter import Snapshotter
 from app.sessions.trust import Clock
 from app.sessions.usage import MEMBER, Usage
 from app.sessions.waits import REWINDS, Wait, Waits
@@ -127,14 +127,14 @@ class Sessions:
         self._explanations = explaining.Explanations(self._past)
         self._lists = eventlists.EventLists(self._past)
         self._making = forking.Making(self._store, self._past)
-        keeper = Keeper(self._store, self._housekeeping.keeping, self._past)
+        snapshotter = Snapshotter(self._store, self._housekeeping.keeping, self._past)
         self._feed = Feed(self._loop, self._read_rows, self._settings)
         self._writer = Writer(
             self._store,
             self._deliver,
             self._opener,
             FairScheduler("heavy"),
-            keeper,
+            snapshotter,
             Usage(self._settings),
             self._settings.machines_memory,
             self._settings.busy_timeout,

@@ -19,8 +19,8 @@ from app.store.states import State
 log = logging.getLogger(__name__)
 
 # Work (`Outcome.work`), so about microseconds.
-LEAST: Final = 40_000
-WORTH: Final = 1_000
+LEAST_ROWS: Final = 40_000
+ROWS_WORTH: Final = 1_000
 
 
 def due(work: int, live_blocks: int) -> bool:
@@ -31,12 +31,12 @@ def due(work: int, live_blocks: int) -> bool:
     of what they took; with few blocks there are still the free lists of a large machine, and writing it to
     the database.
     """
-    return work >= max(LEAST, live_blocks)
+    return work >= max(LEAST_ROWS, live_blocks)
 
 
 def worth(work: int) -> bool:
     """Whether to keep a machine before it is closed; less work is done faster than a state is read."""
-    return work >= WORTH
+    return work >= ROWS_WORTH
 
 
 def keep(store: Store, session_id: str, seq: int, state: Mapping[str, Any]) -> None:

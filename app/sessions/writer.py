@@ -38,12 +38,12 @@ from app.sessions.errors import (
     StorageFull,
     TooMany,
 )
-from app.sessions.keeper import Keeper
 from app.sessions.live import Diverged, Live
 from app.sessions.machines import Machines
 from app.sessions.opening import names_of, reopen
 from app.sessions.preconditions import AlreadyAnswered
 from app.sessions.scheduler import Dropped, FairScheduler
+from app.sessions.snapshotter import Snapshotter
 from app.sessions.usage import Usage
 from app.sessions.work import (
     SLICE_CALLS,
@@ -117,7 +117,7 @@ class Writer(threading.Thread):
         deliver: Callable[[Sequence[Answer]], None],
         opener: Executor,
         heavy: FairScheduler,
-        keeper: Keeper,
+        snapshotter: Snapshotter,
         usage: Usage,
         memory: int,
         patience: float,
@@ -130,7 +130,7 @@ class Writer(threading.Thread):
         self._publish = publish
         self._opener = opener
         self._heavy = heavy
-        self._keeper = keeper
+        self._snapshotter = snapshotter
         self._usage = usage
         self._patience = patience
         self._connection = store.kept(min(LOCK_TRY_SECONDS, patience))
@@ -200,7 +200,7 @@ class Writer(threading.Thread):
                 left.append(message)
         self._deliver([Answer(work, error=Busy("the server is stopping")) for work in left])
         self._connection.close()
-        self._keeper.keep_all(self.machines)
+        self._snapshotter.snapshot_all(self.machines)
 
     def _round(self) -> None:
         messages = self._take()
@@ -300,7 +300,7 @@ class Writer(threading.Thread):
         if isinstance(opened, Live):
             # Used in this very round: where memory is short, the machine might not be there in the next.
             self._hold(opened)
-            self._keeper.pin(opened)
+            self._snapshotter.pin(opened)
             if opened.diverged is None:
                 self.diverged.pop(sid, None)
             else:
@@ -406,7 +406,7 @@ class Writer(threading.Thread):
                 if error is not None:
                     self.machines.drop(work.session_id)
                 else:
-                    self._keeper.keep(work.session_id, work.progress.states)
+                    self._snapshotter.keep(work.session_id, work.progress.states)
                 self._forget_long(work.in_progress)
                 self._unpark(work.session_id)
             elif isinstance(work, FinishedRewind):
@@ -416,9 +416,9 @@ class Writer(threading.Thread):
             if live is not None:
                 live.committed = live.seq
                 live.unwritten.clear()
-                self._keeper.keep_if_due(live)
+                self._snapshotter.snapshot_if_due(live)
         for live in self.machines.surplus(self._parked):
-            self._keeper.keep_closed(live)
+            self._snapshotter.snapshot_closed(live)
 
     def _catch_up(self, transaction: Transaction, ready: Iterable[Work]) -> None:
         """Bring the machines to where their sessions' rows are; other processes may have written there."""

@@ -146,8 +146,8 @@ def test_from_a_dump_and_without_a_row(client: TestClient, elsewhere: TestClient
 def test_a_session_with_many_states_is_opened_from_them(
     client: TestClient, elsewhere: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(snapshots, "LEAST", 1_000)
-    monkeypatch.setattr(snapshots, "WORTH", 100)
+    monkeypatch.setattr(snapshots, "LEAST_ROWS", 1_000)
+    monkeypatch.setattr(snapshots, "ROWS_WORTH", 100)
     monkeypatch.setattr(Outcome, "work", 1)
     sid = client.post(f"{BASE}/sessions", json={"machine": {"profile": "tiny-16m"}}).json()["id"]
     calls = [{"call": "alloc_page", "gfp": "GFP_KERNEL"}, {"call": "drain_all_pages"}] * 1300

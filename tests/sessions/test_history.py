@@ -27,10 +27,10 @@ from app.sessions import (
     NotFound,
     Principal,
     Sessions,
-    keeper,
     lineage,
     past,
     snapshots,
+    snapshotter,
 )
 from app.settings import Settings
 from app.store import journal
@@ -440,7 +440,7 @@ async def test_states_of_an_older_engine_are_kept_for_good(
             before = await live(sessions, sid)
         with raw(settings) as db:
             assert set(db.execute("SELECT keep FROM snapshots")) == {(0,)}
-        monkeypatch.setattr(keeper, "ENGINE", keeper.ENGINE + 1)
+        monkeypatch.setattr(snapshotter, "ENGINE", snapshotter.ENGINE + 1)
         async with serving(settings) as sessions:
             assert await live(sessions, sid) == before
             await sessions.dump(LOCAL, sid)  # in the background, behind the other work there
@@ -455,8 +455,8 @@ async def test_states_of_an_older_engine_are_kept_for_good(
 def close_states(distance: int = 5) -> Iterator[None]:
     """States are kept after a few calls already."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(snapshots, "LEAST", distance)
-        patch.setattr(snapshots, "WORTH", 2)
+        patch.setattr(snapshots, "LEAST_ROWS", distance)
+        patch.setattr(snapshots, "ROWS_WORTH", 2)
         patch.setattr(Outcome, "work", 1)
         patch.setattr(past, "STRIDE", 2)
         patch.setattr(lineage, "PART", 3)

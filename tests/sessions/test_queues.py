@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from app.sessions import LOCAL, Principal, Sessions, opening, writer
-from app.sessions.housekeeping import STATES, Housekeeping
+from app.sessions.housekeeping import MOST_WAITING, Housekeeping
 from app.sessions.live import Live
 from app.sessions.past import Past
 from app.sessions.scheduler import Dropped, go_on
@@ -181,11 +181,11 @@ def test_states_that_wait_to_be_kept_are_few() -> None:
 
     first = [housekeeping.keeping.submit(keep, "same", seq) for seq in range(3)]
     assert [one.cancelled() for one in first] == [True, True, False]
-    for number in range(STATES):
+    for number in range(MOST_WAITING):
         last = housekeeping.keeping.submit(keep, f"session {number}", 1)
     assert first[2].cancelled()
     gate.set()
     last.result(PATIENCE)
-    assert kept == [(f"session {number}", 1) for number in range(STATES)]
+    assert kept == [(f"session {number}", 1) for number in range(MOST_WAITING)]
     housekeeping.scheduler.stop()
     assert isinstance(housekeeping.keeping.submit(keep, "late", 1).exception(PATIENCE), Dropped)

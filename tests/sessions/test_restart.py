@@ -14,7 +14,7 @@ import pytest
 
 from app.machine import machine as mm_machine
 from app.machine.outcome import Outcome
-from app.sessions import LOCAL, BatchItem, Conflict, Sessions, keeper
+from app.sessions import LOCAL, BatchItem, Conflict, Sessions, snapshotter
 from app.sessions import snapshots as rule
 from app.settings import Settings
 from tests.support.factories import TINY, alloc, free, raw, seqs, serving, settings_for
@@ -28,8 +28,8 @@ def anyio_backend() -> str:
 
 WORK = 10
 # After so many rows a state is due, and worth it when the machine is closed.
-ROWS = rule.LEAST // WORK
-WORTH = rule.WORTH // WORK
+ROWS = rule.LEAST_ROWS // WORK
+WORTH = rule.ROWS_WORTH // WORK
 
 
 @pytest.fixture
@@ -148,7 +148,7 @@ async def until(condition: Callable[[], bool]) -> None:
 async def test_states_are_kept_as_a_machine_is_used(
     settings: Settings, small: int, place: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(keeper, "SMALL", small)
+    monkeypatch.setattr(snapshotter, "SMALL_BLOCKS", small)
     async with serving(settings) as sessions:
         sid = await filled(sessions, ROWS + 10)
         other = await filled(sessions, 10)

@@ -34,7 +34,7 @@ class Keeper:
         self._background = background
         self._past = past
 
-    def keep_if_due(self, live: Live) -> None:
+    def snapshot_if_due(self, live: Live) -> None:
         """See that the present state of an open machine is kept, when replaying would take long by now."""
         blocks = live.machine.live_blocks
         if live.diverged is not None or not snapshots.due(live.work, blocks):
@@ -49,7 +49,7 @@ class Keeper:
         else:
             self._background.submit(self._keep_at, live.id, live.effective)
 
-    def keep_closed(self, live: Live) -> None:
+    def snapshot_closed(self, live: Live) -> None:
         """Keep the state of a machine that has just been closed, and that is now the keeper's."""
         if live.diverged is None and snapshots.worth(live.work):
             self._background.submit(self._keep_machine, live.id, live.effective, live.machine)
@@ -59,7 +59,7 @@ class Keeper:
         if made:
             self._background.submit(self._put, session_id, made)
 
-    def keep_all(self, lives: Iterable[Live]) -> None:
+    def snapshot_all(self, lives: Iterable[Live]) -> None:
         """At the end, at once: keep what is worth it while there is time."""
         until = time.monotonic() + AT_STOP
         for live in lives:

@@ -36,7 +36,6 @@ from app.connections.table import group_of
 from app.cookies import cookie_in, cookie_name
 from app.labs import NOBODY_ELSE, Person
 from app.labs.person import WAITING
-from app.pacing import pace_of
 from app.packing import Packing, understood
 from app.rates import Rates
 from app.receiving import SHORT, Bodies, Receiving
@@ -45,6 +44,7 @@ from app.sending import PIECE, Answers, pieces_of
 from app.sessions import hangup
 from app.sessions.access import LOCAL
 from app.settings import Settings
+from app.upload_timeout import upload_timeout_of
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -240,11 +240,11 @@ class Guard:
             if charge is not None:
                 charge(who, int(length))
             return None
-        pace = pace_of(self.settings, limit, asyncio.get_running_loop().time())
+        timeout = upload_timeout_of(self.settings, limit, asyncio.get_running_loop().time())
         if connection is not None:
-            connection.pace = pace
+            connection.timeout = timeout
         bodies = None if limit == self.import_limit and self.is_file(scope, headers) else self.bodies
-        return Receiving(receive, limit, pace, who, bodies, charge)
+        return Receiving(receive, limit, timeout, who, bodies, charge)
 
     def foreign(self, scope: Scope, headers: dict[bytes, bytes]) -> Problem | None:
         """Why the request cannot be one of this computer's user, if so."""

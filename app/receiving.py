@@ -9,10 +9,10 @@ from typing import Final
 from starlette.types import Message, Receive
 
 from app.api.problems import TooLarge
-from app.pacing import Pace
 from app.sessions.errors import Busy, TooMany
 from app.settings import Settings
 from app.shares import Shares
+from app.upload_timeout import UploadTimeout
 
 # The first bytes of a body do not count: a call is received also while long bodies take all the memory.
 SHORT: Final = 64 << 10
@@ -55,14 +55,14 @@ class Receiving:
         self,
         receive: Receive,
         limit: int,
-        pace: Pace,
+        timeout: UploadTimeout,
         who: str,
         bodies: Bodies | None,
         charge: Callable[[str, int], None] | None,
     ) -> None:
         self.receive = receive
         self.limit = limit
-        self.pace = pace
+        self.timeout = timeout
         self.who = who
         self.bodies = bodies
         self.charge = charge
@@ -73,14 +73,14 @@ class Receiving:
         """The next part of it. Raises TooSlow, TooLarge, TooMany and Busy."""
         if self.complete:
             return await self.receive()
-        self.pace.waiting = asyncio.get_running_loop().time()
+        self.timeout.waiting = asyncio.get_running_loop().time()
         message = await self.receive()
-        self.pace.waiting = None
+        self.timeout.waiting = None
         if message["type"] == "http.request":
             self.complete = not message.get("more_body", False)
             self._count(len(message.get("body", b"")))
-            if self.pace.late is not None and not self.complete:
-                raise self.pace.late
+            if self.timeout.late is not None and not self.complete:
+                raise self.timeout.late
         return message
 
     def _count(self, length: int) -> None:

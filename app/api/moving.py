@@ -40,7 +40,7 @@ async def import_session(request: Request) -> Response:
     media_type(request, NDJSON)
     sessions, principal = sessions_of(request), principal_of(request.scope)
     digest = hashlib.sha256()
-    with sessions.receiving(principal) as file:
+    with sessions.upload_slot(principal) as file:
         async for part in request.stream():
             digest.update(part)
             try:

@@ -20,7 +20,6 @@ from starlette.responses import Response
 
 from app.errors import FAULTS_SHOWN, BadArgument, Fault, Faults, NoRoom, TaskBlocked, shortened
 from app.machine.calltext import Malformed
-from app.pacing import TooSlow
 from app.sessions.errors import (
     BatchBlocked,
     Busy,
@@ -33,6 +32,7 @@ from app.sessions.errors import (
     StorageFull,
     TooMany,
 )
+from app.upload_timeout import TooSlow
 
 MEDIA_TYPE: Final = "application/problem+json"
 

@@ -24,7 +24,7 @@ from app.connections.taken import Taken, throw_away
 
 if TYPE_CHECKING:
     from app.connections.table import Connections
-    from app.pacing import Pace
+    from app.upload_timeout import UploadTimeout
 
 # Bytes that are parsed at once. Few bytes may hold many requests: where they do, pieces are smaller.
 PIECE: Final = 16 << 10
@@ -87,7 +87,7 @@ class Connection(HttpToolsProtocol):
         self.in_head = self.in_body = False  # whether that request is incomplete, and where
         self.fed = self.body_bytes = 0  # of that request, and of its body alone
         self.running: RequestResponseCycle | None = None
-        self.pace: Pace | None = None  # of the running request, while its body is incomplete
+        self.timeout: UploadTimeout | None = None  # of the running request, while its body is incomplete
         self.held: list[bytes] = []  # unparsed, behind the running request
         self.refusal: bytes | None = None  # the last answer, after those that are due
         self.ending = False  # that answer was given
@@ -263,7 +263,7 @@ class Connection(HttpToolsProtocol):
     def on_response_complete(self) -> None:
         """An answer is complete: go on with what waits, or read the next request."""
         self.server_state.total_requests += 1
-        self.running = self.pace = None
+        self.running = self.timeout = None
         if self.transport.is_closing():
             return
         self.since = self.loop.time()
@@ -324,7 +324,7 @@ class Connection(HttpToolsProtocol):
             if waited > LINGER:
                 self.drop()
         elif self.running is not None:
-            if self.pace is not None and self.pace.is_late(now):
+            if self.timeout is not None and self.timeout.is_late(now):
                 self.running.message_event.set()
         elif self.answer_waits:
             pass

@@ -38,7 +38,6 @@ from app.sessions import (
 )
 from app.sessions.access import Principal, Right
 from app.sessions.answers import Applied, BatchItem, Page, SessionInfo
-from app.sessions.arriving import Arrivals
 from app.sessions.call_cost import may_be_heavy
 from app.sessions.errors import Busy, Conflict, LimitReached, NotFound, StorageFull
 from app.sessions.feed import Feed, Reader, Stream
@@ -53,6 +52,7 @@ from app.sessions.queries import Event, Room
 from app.sessions.scheduler import Dropped, FairScheduler, outcome
 from app.sessions.snapshotter import Snapshotter
 from app.sessions.trust import Clock
+from app.sessions.upload_slots import UploadSlots
 from app.sessions.usage import MEMBER, Usage
 from app.sessions.waits import REWINDS, Wait, Waits
 from app.sessions.work import (
@@ -110,7 +110,7 @@ class Sessions:
         self._waits = Waits()
         self._ticker: asyncio.Task[None] | None = None
         self._stopping = False
-        self._arrivals = Arrivals(settings.uploads, settings.imports_per_principal)
+        self._upload_slots = UploadSlots(settings.uploads, settings.imports_per_principal)
 
     async def start(self) -> None:
         """Begin to serve. Raises StoreUnusable where the database has not this program's schema."""
@@ -560,12 +560,12 @@ class Sessions:
             part = await self._loop.run_in_executor(self._quick, next, parts, None)
 
     @contextmanager
-    def receiving(self, principal: Principal) -> Iterator[IO[bytes]]:
+    def upload_slot(self, principal: Principal) -> Iterator[IO[bytes]]:
         """A place for a file of the principal's that is to be imported. Raises TooMany.
 
-        Others wait for it: who receives the file sees that it comes (`app.pacing`).
+        Others wait for it: who receives the file sees that it comes (`app.upload_timeout`).
         """
-        with self._arrivals.place(principal), SpooledTemporaryFile(MIB) as file:
+        with self._upload_slots.place(principal), SpooledTemporaryFile(MIB) as file:
             yield file
 
     async def import_(

@@ -77,7 +77,7 @@ async def open_file(request: Request) -> Response:
     The form keeps a long file on disk. It counts as an import from when it begins to come.
     """
     sessions, who = sessions_for(request)
-    with sessions.receiving(who):
+    with sessions.upload_slot(who):
         try:
             form = await request.form()
         except OSError as error:

@@ -160,11 +160,11 @@ class Class:
         callers = [await self.connect() for _ in range(students + 1)]
         draw = random.Random(1)
         now = time.perf_counter()
-        pace = [(self.shared, 0.2), *((session, 1.0) for session in own)]
+        timeout = [(self.shared, 0.2), *((session, 1.0) for session in own)]
         await asyncio.gather(
             *(
                 self.calls(caller, session, every, now + draw.random() * every, now + seconds)
-                for caller, (session, every) in zip(callers, pace, strict=True)
+                for caller, (session, every) in zip(callers, timeout, strict=True)
             )
         )
         patience = time.perf_counter() + 10

@@ -177,17 +177,22 @@ def test_nobody_alone_has_all_places(tmp_path: Path) -> None:
     ann, bob, eve = Principal("ann"), Principal("bob"), Principal("eve")
     with ExitStack() as places:
         for who in (ann, ann, bob):
-            places.enter_context(sessions.receiving(who))
-        with pytest.raises(TooMany), sessions.receiving(ann):
+            places.enter_context(sessions.upload_slot(who))
+        with pytest.raises(TooMany), sessions.upload_slot(ann):
             pass
         with ExitStack() as last:
-            last.enter_context(sessions.receiving(bob))
-            with pytest.raises(Busy, match="4 sessions are being imported"), sessions.receiving(eve):
+            last.enter_context(sessions.upload_slot(bob))
+            with pytest.raises(Busy, match="4 sessions are being imported"), sessions.upload_slot(eve):
                 pass
         # What was refused took nothing; what was given back can be had by anybody.
-        with sessions.receiving(eve):
+        with sessions.upload_slot(eve):
             pass
-    with sessions.receiving(ann), sessions.receiving(ann), sessions.receiving(bob), sessions.receiving(eve):
+    with (
+        sessions.upload_slot(ann),
+        sessions.upload_slot(ann),
+        sessions.upload_slot(bob),
+        sessions.upload_slot(eve),
+    ):
         pass
 
 
@@ -195,12 +200,12 @@ def test_no_lab_alone_has_all_places(tmp_path: Path) -> None:
     settings = settings_for(tmp_path, uploads=4)
     sessions = Sessions(settings, Store.of(settings))
     theirs = [Principal(name, lab="a") for name in ("ann", "bob", "eve")]
-    with sessions.receiving(theirs[0]), sessions.receiving(theirs[1]):
-        with pytest.raises(Busy, match="your lab imports 2 sessions"), sessions.receiving(theirs[2]):
+    with sessions.upload_slot(theirs[0]), sessions.upload_slot(theirs[1]):
+        with pytest.raises(Busy, match="your lab imports 2 sessions"), sessions.upload_slot(theirs[2]):
             pass
-        with sessions.receiving(Principal("dan", lab="b")), sessions.receiving(Principal("instructor")):
+        with sessions.upload_slot(Principal("dan", lab="b")), sessions.upload_slot(Principal("instructor")):
             pass
-    with sessions.receiving(theirs[2]):
+    with sessions.upload_slot(theirs[2]):
         pass
 
 
@@ -208,7 +213,7 @@ def test_no_lab_alone_has_all_places(tmp_path: Path) -> None:
 def test_a_full_server_is_busy(face: str, tmp_path: Path, file: bytes) -> None:
     app = build(tmp_path, uploads=1)
     path, kind, refusal = FACES[face]
-    with client_of(app) as client, app.state.sessions.receiving(Principal("somebody else")):
+    with client_of(app) as client, app.state.sessions.upload_slot(Principal("somebody else")):
         answer = client.post(path, content=body_of(face, file), headers={"content-type": kind})
         assert answer.status_code == 503
         assert answer.headers["content-type"] == refusal

@@ -12,14 +12,14 @@ from typing import Final
 from app.settings import Settings
 
 # Bytes a second, of the largest body that may come: a slower body is given up.
-SLOWEST: Final = 16 << 10
+LEAST_BYTES_PER_SECOND: Final = 16 << 10
 
 
 class TooSlow(Exception):  # noqa: N818 - an answer, raised where it is known
     """A body did not come in the time that there is for it."""
 
 
-class Pace:
+class UploadTimeout:
     """The pace of one body. idle: seconds in which some of it must come. whole: seconds for all of it.
 
     Only the time counts in which somebody waits for it. The connection asks `is_late` from time to time, and
@@ -43,7 +43,7 @@ class Pace:
         return self.late is not None
 
 
-def pace_of(settings: Settings, limit: int, now: float) -> Pace:
+def upload_timeout_of(settings: Settings, limit: int, now: float) -> UploadTimeout:
     """The pace of a body that has just begun to come. limit: its largest length."""
-    whole = min(settings.upload_time, 2 * settings.upload_idle + limit / SLOWEST)
-    return Pace(settings.upload_idle, whole, now)
+    whole = min(settings.upload_time, 2 * settings.upload_idle + limit / LEAST_BYTES_PER_SECOND)
+    return UploadTimeout(settings.upload_idle, whole, now)

@@ -14,10 +14,10 @@ from typing import Final
 from app.sessions.access import Principal
 from app.sessions.errors import Busy, TooMany
 
-LATER: Final = 5  # seconds: an import takes some
+RETRY_SECONDS: Final = 5  # seconds: an import takes some
 
 
-class Arrivals:
+class UploadSlots:
     """The places for such files. most: of all; half of them may be one lab's. each: of one person."""
 
     def __init__(self, most: int, each: int) -> None:
@@ -31,11 +31,11 @@ class Arrivals:
         """One of them, while a file comes and is imported. Raises TooMany, and Busy where others have all."""
         lab = principal.lab
         if self._persons[principal.id] >= self._each:
-            raise TooMany(f"you import {self._each} sessions already; wait until one is done", LATER)
+            raise TooMany(f"you import {self._each} sessions already; wait until one is done", RETRY_SECONDS)
         if lab is not None and self._labs[lab] >= (self._most + 1) // 2:
-            raise Busy(f"your lab imports {self._labs[lab]} sessions already", LATER)
+            raise Busy(f"your lab imports {self._labs[lab]} sessions already", RETRY_SECONDS)
         if self._persons.total() >= self._most:
-            raise Busy(f"{self._most} sessions are being imported already", LATER)
+            raise Busy(f"{self._most} sessions are being imported already", RETRY_SECONDS)
         self._persons[principal.id] += 1
         if lab is not None:
             self._labs[lab] += 1

@@ -31,12 +31,12 @@ from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app.api.problems import Problem, TooLarge
+from app.compression import Compression, accepts_gzip
 from app.connections import Connection
 from app.connections.table import group_of
 from app.cookies import cookie_in, cookie_name
 from app.labs import NOBODY_ELSE, Person
 from app.labs.person import WAITING
-from app.packing import Packing, understood
 from app.rates import Rates
 from app.receiving import SHORT, Bodies, Receiving
 from app.running import Running
@@ -149,7 +149,7 @@ class Guard:
         self.cookie = cookie_name(settings)
         # Asking the system for chance lets go of the interpreter, and the writer takes it: once is enough.
         self.started, self.requests = secrets.token_hex(4), itertools.count()
-        self.packing = Packing(app)
+        self.packing = Compression(app)
         rate = settings.rate_per_second
         if rate is None and settings.lab:
             rate = LAB_RATE
@@ -216,7 +216,7 @@ class Guard:
         receiving = self.receiving(scope, headers, receive, limit, who)
         hangup.listen(receiving or receive)
         try:
-            inside = self.packing if scope["method"] == "GET" and understood(headers) else self.app
+            inside = self.packing if scope["method"] == "GET" and accepts_gzip(headers) else self.app
             await inside(scope, receiving or receive, answering)
         except asyncio.CancelledError:
             # Only the end of the server cancels a request, and then closes its connection.

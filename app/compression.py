@@ -12,14 +12,14 @@ from typing import Final
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-LEAST: Final = 1 << 10
+LEAST_BYTES: Final = 1 << 10
 
 # Packing this much takes about a millisecond; a thread packs more, so that the loop serves others.
-AT_ONCE: Final = 1 << 16
+COMPRESSED_AT_ONCE: Final = 1 << 16
 
 LEVEL: Final = 1  # half the time of the usual 6, for a tenth more bytes
 
-TEXTS: Final = (
+TEXT_TYPES: Final = (
     b"text/html",
     b"text/css",
     b"text/javascript",
@@ -31,7 +31,7 @@ TEXTS: Final = (
 Headers = list[tuple[bytes, bytes]]
 
 
-class Packing:
+class Compression:
     """Stands around the application for requests that only read."""
 
     def __init__(self, app: ASGIApp) -> None:
@@ -39,10 +39,10 @@ class Packing:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One request of a client that understands gzip."""
-        await self.app(scope, receive, Packed(send))
+        await self.app(scope, receive, CompressedAnswer(send))
 
 
-def understood(headers: dict[bytes, bytes]) -> bool:
+def accepts_gzip(headers: dict[bytes, bytes]) -> bool:
     """Whether the client takes gzip."""
     for coding in headers.get(b"accept-encoding", b"").lower().split(b","):
         name, _, quality = coding.replace(b" ", b"").partition(b";")
@@ -51,7 +51,7 @@ def understood(headers: dict[bytes, bytes]) -> bool:
     return False
 
 
-class Packed:
+class CompressedAnswer:
     """The way out: the head of an answer waits for its body, to say how it is packed."""
 
     def __init__(self, send: Send) -> None:
@@ -60,7 +60,7 @@ class Packed:
 
     async def __call__(self, message: Message) -> None:
         """Passes a message on, packed if it is all of the body."""
-        if message["type"] == "http.response.start" and worth_it(message):
+        if message["type"] == "http.response.start" and is_worth_compressing(message):
             self.head = message
             return
         if self.head is not None:
@@ -68,33 +68,33 @@ class Packed:
             body = message.get("body", b"")
             if (
                 message["type"] == "http.response.body"
-                and len(body) >= LEAST
+                and len(body) >= LEAST_BYTES
                 and not message.get("more_body")
             ):
-                body = await packed(body)
+                body = await compressed(body)
                 message["body"] = body
-                head["headers"] = as_packed(head["headers"], len(body))
+                head["headers"] = compressed_headers(head["headers"], len(body))
             await self.send(head)
         await self.send(message)
 
 
-def worth_it(head: Message) -> bool:
+def is_worth_compressing(head: Message) -> bool:
     """Whether an answer is text, and not a part of one or packed already."""
     headers = dict(head.get("headers", ()))
     return (
         head["status"] == 200
-        and headers.get(b"content-type", b"").startswith(TEXTS)
+        and headers.get(b"content-type", b"").startswith(TEXT_TYPES)
         and b"content-encoding" not in headers
     )
 
 
-async def packed(body: bytes) -> bytes:
+async def compressed(body: bytes) -> bytes:
     """The body, gzipped; the same bytes each time."""
     pack = partial(gzip.compress, body, LEVEL, mtime=0)
-    return pack() if len(body) <= AT_ONCE else await asyncio.to_thread(pack)
+    return pack() if len(body) <= COMPRESSED_AT_ONCE else await asyncio.to_thread(pack)
 
 
-def as_packed(headers: Headers, length: int) -> Headers:
+def compressed_headers(headers: Headers, length: int) -> Headers:
     """An answer's headers, once it is packed."""
     return [
         *((name, value) for name, value in headers if name != b"content-length"),

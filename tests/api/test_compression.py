@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from starlette.testclient import TestClient
 
-from app import packing
+from app import compression
 from tests.support.served import BASE, protected
 
 pytest_plugins = ("tests.support.clients",)
@@ -39,7 +39,7 @@ def test_long_texts_are_packed(client: TestClient, path: str) -> None:
 
 def test_what_is_packed_elsewhere_is_the_same(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     at_once = raw(client, f"{BASE}/calls", "gzip")[1]
-    monkeypatch.setattr(packing, "AT_ONCE", 10)
+    monkeypatch.setattr(compression, "COMPRESSED_AT_ONCE", 10)
     assert raw(client, f"{BASE}/calls", "gzip")[1] == at_once
 
 

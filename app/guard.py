@@ -38,9 +38,9 @@ from app.cookies import cookie_in, cookie_name
 from app.labs import NOBODY_ELSE, Person
 from app.labs.person import WAITING
 from app.rates import Rates
-from app.receiving import SHORT, Bodies, Receiving
-from app.running import Running
-from app.sending import PIECE, Answers, pieces_of
+from app.receiving import SHORT, BodyMemory, BodyReceiver
+from app.running_requests import RunningRequests
+from app.sending import PIECE, UnreadAnswers, pieces_of
 from app.sessions import hangup
 from app.sessions.access import LOCAL
 from app.settings import Settings
@@ -158,9 +158,9 @@ class Guard:
         self.public_host = None if public is None else public.netloc.lower()
         self.public_scheme = None if public is None else public.scheme.lower()
         self.settings = settings
-        self.running = Running(settings)
-        self.bodies = Bodies(settings)
-        self.answers = Answers(settings.answers_memory)
+        self.running = RunningRequests(settings)
+        self.bodies = BodyMemory(settings)
+        self.answers = UnreadAnswers(settings.answers_memory)
         self.body_limit = settings.body_limit
         self.stranger_limit = min(settings.body_limit, settings.stranger_body_limit)
         self.limits = (
@@ -229,7 +229,7 @@ class Guard:
 
     def receiving(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, limit: int, who: str
-    ) -> Receiving | None:
+    ) -> BodyReceiver | None:
         """The way in for a body that is long, or has not come yet; else None."""
         length = headers.get(b"content-length")
         if scope["method"] in SAFE_METHODS or (length in NO_LENGTH and b"transfer-encoding" not in headers):
@@ -244,7 +244,7 @@ class Guard:
         if connection is not None:
             connection.timeout = timeout
         bodies = None if limit == self.import_limit and self.is_file(scope, headers) else self.bodies
-        return Receiving(receive, limit, timeout, who, bodies, charge)
+        return BodyReceiver(receive, limit, timeout, who, bodies, charge)
 
     def foreign(self, scope: Scope, headers: dict[bytes, bytes]) -> Problem | None:
         """Why the request cannot be one of this computer's user, if so."""
@@ -436,7 +436,7 @@ class Answering:
         send: Send,
         request_id: str,
         protection: Sequence[tuple[bytes, bytes]],
-        answers: Answers,
+        answers: UnreadAnswers,
         connection: Connection | None,
     ) -> None:
         self.send = send

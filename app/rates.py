@@ -13,10 +13,10 @@ from dataclasses import dataclass
 from typing import Final
 
 # So many bytes of a body count as one request more: a batch, a dump or an import is work by its length.
-SHARE: Final = 8 << 10
+BYTES_PER_REQUEST: Final = 8 << 10
 
 # Principals remembered; who has not asked for so long that others pushed them out has a full bucket anyway.
-KNOWN: Final = 10_000
+MOST_BUCKETS: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -46,14 +46,14 @@ class Rates:
 
     def read(self, principal: str, body: int) -> None:
         """Count the bytes of a body."""
-        self._bucket(principal).left -= body / SHARE
+        self._bucket(principal).left -= body / BYTES_PER_REQUEST
 
     def _bucket(self, principal: str) -> Bucket:
         now = self.clock()
         bucket = self._buckets.get(principal)
         if bucket is None:
             bucket = self._buckets[principal] = Bucket(self.burst, now)
-            if len(self._buckets) > KNOWN:
+            if len(self._buckets) > MOST_BUCKETS:
                 self._buckets.popitem(last=False)
             return bucket
         self._buckets.move_to_end(principal)

@@ -9,9 +9,9 @@ from typing import Final
 from starlette.types import Message, Receive
 
 from app.api.problems import TooLarge
+from app.quota import Quota
 from app.sessions.errors import Busy, TooMany
 from app.settings import Settings
-from app.shares import Shares
 from app.upload_timeout import UploadTimeout
 
 # The first bytes of a body do not count: a call is received also while long bodies take all the memory.
@@ -20,11 +20,11 @@ SHORT: Final = 64 << 10
 MIB: Final = 1 << 20
 
 
-class Bodies:
+class BodyMemory:
     """The memory that bodies take, of each person (or stranger's address) and of all."""
 
     def __init__(self, settings: Settings) -> None:
-        self.shares = Shares(settings.bodies_memory, settings.bodies_per_principal)
+        self.shares = Quota(settings.bodies_memory, settings.bodies_per_principal)
 
     def take(self, who: str, size: int) -> None:
         """Make room for more of somebody's body. Raises TooMany and Busy."""
@@ -44,7 +44,7 @@ class Bodies:
         shares.take(who, size)
 
 
-class Receiving:
+class BodyReceiver:
     """The way in for the body of one request.
 
     bodies: whose memory it takes; None where it goes to a file. charge: is told the length of each part.
@@ -57,7 +57,7 @@ class Receiving:
         limit: int,
         timeout: UploadTimeout,
         who: str,
-        bodies: Bodies | None,
+        bodies: BodyMemory | None,
         charge: Callable[[str, int], None] | None,
     ) -> None:
         self.receive = receive

@@ -14,12 +14,12 @@ from typing import Final
 
 from starlette.types import Message
 
-from app.shares import Shares
+from app.quota import Quota
 
 PIECE: Final = 64 << 10
 
 
-class Unread:
+class UnreadAnswer:
     """A long answer that goes out. cut_off: ends its connection."""
 
     def __init__(self, who: str, size: int, cut_off: Callable[[], None]) -> None:
@@ -28,17 +28,19 @@ class Unread:
         self.cut_off = cut_off
 
 
-class Answers:
+class UnreadAnswers:
     """The memory of long answers that wait for their readers. most: bytes, for all together."""
 
     def __init__(self, most: int) -> None:
-        self.shares = Shares(most, most)
-        self.unread: dict[str, dict[Unread, None]] = {}  # of each, the one that has waited longest first
+        self.shares = Quota(most, most)
+        self.unread: dict[
+            str, dict[UnreadAnswer, None]
+        ] = {}  # of each, the one that has waited longest first
 
     @contextmanager
-    def holding(self, who: str, size: int, cut_off: Callable[[], None]) -> Iterator[Unread]:
+    def holding(self, who: str, size: int, cut_off: Callable[[], None]) -> Iterator[UnreadAnswer]:
         """Count an answer while it goes out. Others are cut off where there is no room for it."""
-        unread = Unread(who, size, cut_off)
+        unread = UnreadAnswer(who, size, cut_off)
         while self.shares.is_full(size) and self.unread:
             self._cut_one_off()
         self.shares.take(who, size)
@@ -48,7 +50,7 @@ class Answers:
         finally:
             self._forget(unread)
 
-    def moved(self, unread: Unread) -> None:
+    def moved(self, unread: UnreadAnswer) -> None:
         """The reader has taken something."""
         own = self.unread.get(unread.who)
         if own is not None and unread in own:
@@ -61,7 +63,7 @@ class Answers:
         self._forget(stalest)
         stalest.cut_off()
 
-    def _forget(self, unread: Unread) -> None:
+    def _forget(self, unread: UnreadAnswer) -> None:
         own = self.unread.get(unread.who)
         if own is None or unread not in own:
             return

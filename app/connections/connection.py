@@ -20,7 +20,7 @@ from uvicorn.server import ServerState
 
 from app.connections import refusals
 from app.connections.refusals import HEAD_BYTES, HEADERS, TARGET_BYTES
-from app.connections.taken import Taken, throw_away
+from app.connections.stalled import StallDetector, throw_away
 
 if TYPE_CHECKING:
     from app.connections.table import Connections
@@ -92,7 +92,7 @@ class Connection(HttpToolsProtocol):
         self.refusal: bytes | None = None  # the last answer, after those that are due
         self.ending = False  # that answer was given
         self.answer_waits = False  # an answer is complete, and its reader has not taken enough of it
-        self.taken = Taken()
+        self.taken = StallDetector()
 
     @property
     def waits(self) -> bool:

@@ -34,7 +34,7 @@ if TYPE_CHECKING:
 OTHER_FILES: Final = 256
 
 # Refused connections that may stay for a moment, so that their client can read why. More are just closed.
-REFUSED: Final = 64
+REFUSED_PER_LOOK: Final = 64
 
 # Bytes that wait, unparsed, behind running requests, on all connections together.
 HELD_BYTES: Final = 64 << 20
@@ -68,7 +68,7 @@ class Connections:
         refusal = self._no_room(key)
         if refusal is None:
             self._add(connection, key)
-        elif len(self.refused) < REFUSED:
+        elif len(self.refused) < REFUSED_PER_LOOK:
             self.refused[connection] = None
         else:
             connection.drop()

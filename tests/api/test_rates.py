@@ -54,14 +54,14 @@ def test_everybody_has_a_bucket(clock: Clock) -> None:
 def test_a_long_body_is_paid_for_afterwards(clock: Clock) -> None:
     buckets = Rates(1, 3, clock)
     assert buckets.take("a") == 0
-    buckets.read("a", 12 * rates.SHARE)
+    buckets.read("a", 12 * rates.BYTES_PER_REQUEST)
     assert buckets.take("a") == pytest.approx(11)
     clock.now += 11
     assert passed(buckets, "a") == 1
 
 
 def test_no_more_are_remembered_than_there_is_room_for(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(rates, "KNOWN", 3)
+    monkeypatch.setattr(rates, "MOST_BUCKETS", 3)
     buckets = Rates(1, 2, clock)
     for who in "abcdabcd":
         buckets.take(who)
@@ -99,7 +99,7 @@ def test_a_body_counts_by_its_length(strict: TestClient, announced: bool) -> Non
     answer = strict.post(f"{BASE}/sessions/{sid}/calls", content=body, headers=headers)
     assert answer.status_code == 201, answer.text
     waits = int(strict.get(f"{BASE}/profiles").headers["retry-after"])
-    assert waits > (len(text) // rates.SHARE) * 600
+    assert waits > (len(text) // rates.BYTES_PER_REQUEST) * 600
 
 
 def test_open_mode_counts_nothing(tmp_path: Path) -> None:

@@ -10,8 +10,8 @@ import httpx2
 import pytest
 
 from app.connections.table import Connections, group_of
-from app.running import Running
-from app.sending import Answers
+from app.running_requests import RunningRequests
+from app.sending import UnreadAnswers
 from app.settings import Settings
 from tests.support.classroom import first_instructor, labs_of
 from tests.support.factories import settings_for
@@ -213,7 +213,7 @@ def test_what_counts_as_one_address(one: str, other: str, same: bool) -> None:
 
 
 def test_open_mode_is_one_person_with_many_clients() -> None:
-    running = Running(Settings())
+    running = RunningRequests(Settings())
     assert all(running.begin("local", waits=False) for _ in range(512))
     assert not running.begin("local", waits=False)
     assert running.begin("local", waits=True)
@@ -222,7 +222,7 @@ def test_open_mode_is_one_person_with_many_clients() -> None:
 
 
 def test_the_answer_that_waits_longest_of_who_holds_most_is_cut_off() -> None:
-    answers = Answers(100)
+    answers = UnreadAnswers(100)
     cut: list[str] = []
     with ExitStack() as stack:
         for name in ("eve 1", "eve 2", "ann 1"):

@@ -11,16 +11,16 @@ from typing import Final
 from app.settings import Settings
 
 # In open mode everybody is one person: every client on this computer, and all of a class that is tried out.
-OPEN: Final = 512
-OPEN_WAITING: Final = 2048
+MOST_RUNNING: Final = 512
+MOST_WAITING: Final = 2048
 
 
-class Running:
+class RunningRequests:
     """The requests that run, of each person."""
 
     def __init__(self, settings: Settings) -> None:
-        self.most = settings.requests_per_principal if settings.lab else OPEN
-        self.most_waiting = settings.waits_per_principal if settings.lab else OPEN_WAITING
+        self.most = settings.requests_per_principal if settings.lab else MOST_RUNNING
+        self.most_waiting = settings.waits_per_principal if settings.lab else MOST_WAITING
         self.run: dict[str, int] = {}
         self.wait: dict[str, int] = {}
 

@@ -14,7 +14,7 @@ from typing import Final
 BYTES_ACKED: Final = slice(120, 128)
 
 
-class Taken:
+class StallDetector:
     """Looks at one connection from time to time."""
 
     def __init__(self) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 
-class Shares:
+class Quota:
     """Counts what each has. most: for all together. most_each: for one person, or one stranger's address."""
 
     def __init__(self, most: float, most_each: float) -> None:

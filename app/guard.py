@@ -35,8 +35,8 @@ from app.compression import Compression, accepts_gzip
 from app.connections import Connection
 from app.connections.table import group_of
 from app.cookies import cookie_in, cookie_name
-from app.labs import NOBODY_ELSE, Person
-from app.labs.person import WAITING
+from app.labs import LOCAL_PERSON, Person
+from app.labs.person import NOT_ADMITTED
 from app.rates import Rates
 from app.receiving import SHORT, BodyMemory, BodyReceiver
 from app.running_requests import RunningRequests
@@ -178,7 +178,7 @@ class Guard:
         request_id = f"{self.started}{next(self.requests):08x}"
         state = scope.setdefault("state", {})
         state["request_id"] = request_id
-        state["person"], state["principal"], state["token"] = NOBODY_ELSE, LOCAL, None
+        state["person"], state["principal"], state["token"] = LOCAL_PERSON, LOCAL, None
         secret = scope["path"].startswith(SECRET_PATHS)
         protection = SECRET_HEADERS if secret else SECURITY_HEADERS
         answering = Answering(send, request_id, protection, self.answers, state.get("connection"))
@@ -359,7 +359,7 @@ def not_admitted(path: str, person: Person) -> Problem | Response | None:
     if is_door(path) or path in FOR_WAITING or path == f"/labs/{person.lab}":
         return None
     if path.startswith("/api/"):
-        return Problem(403, WAITING)
+        return Problem(403, NOT_ADMITTED)
     return RedirectResponse(f"/labs/{person.lab}", 303)
 
 

@@ -29,7 +29,7 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         app = api.Shortcut(super().build_middleware_stack(), self)
-        return Guard(app, self.state.settings, self.state.labs.entrance.identify)
+        return Guard(app, self.state.settings, self.state.labs.authentication.identify)
 
 
 def create_app(settings: Settings) -> FastAPI:

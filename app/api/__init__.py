@@ -17,7 +17,6 @@ from app.api import (
     audit,
     calls,
     checkpoints,
-    entering,
     health,
     history,
     lab_machines,
@@ -31,6 +30,7 @@ from app.api import (
     reading,
     reference,
     sessions,
+    signing_in,
     stream,
     supervision,
     wall,
@@ -66,7 +66,7 @@ def routes() -> list[BaseRoute]:
     for module in (calls, sessions, history, moving, stream, reading, reference):
         face.include_router(module.router)
     face.include_router(sessions.one)
-    for module in (entering, me, labs, members, admission, lab_machines, checkpoints, supervision):
+    for module in (signing_in, me, labs, members, admission, lab_machines, checkpoints, supervision):
         face.include_router(module.router)
     for module in (activity, audit):
         face.include_router(module.router)

@@ -12,7 +12,7 @@ from app.api.fields import taken
 from app.api.in_labs import absolute, labs_of
 from app.api.requests import answer
 from app.labs import person_of, secret
-from app.labs.entrance import STAYS
+from app.labs.authentication import DAYS_VALID
 
 router = APIRouter(tags=["entering"])
 
@@ -42,7 +42,7 @@ async def renewed(request: Request, use: str) -> str:
     """A new secret of somebody's."""
     labs = labs_of(request)
     taken(await optional_object(request), {})
-    return await labs.entrance.renew(person_of(request.scope), use)
+    return await labs.authentication.renew(person_of(request.scope), use)
 
 
 @router.post("/invitations", **docs.operation("invite", "Invite an instructor", lab_docs.INVITE))
@@ -50,6 +50,6 @@ async def invite(request: Request) -> Response:
     """A link that makes one account, once."""
     labs = labs_of(request)
     taken(await optional_object(request), {})
-    expires = secret.in_days(STAYS["invite"])
-    invitation = await labs.entrance.invite(person_of(request.scope))
+    expires = secret.days_from_now(DAYS_VALID["invite"])
+    invitation = await labs.authentication.invite(person_of(request.scope))
     return answer({"url": absolute(request, f"/setup/{invitation}"), "expires": expires}, 201)

@@ -1,11 +1,11 @@
 """Shared rooms for a class: instructors, students, machines that are prepared and shared."""
 
 from app.labs.activity import Activity
+from app.labs.authentication import Authentication, SignedIn
 from app.labs.board import Standing, Tile
-from app.labs.entrance import Entered, Entrance
 from app.labs.labs import Labs
 from app.labs.machine_rows import MachineRows
-from app.labs.person import NOBODY_ELSE, Person, person_of
+from app.labs.person import LOCAL_PERSON, Person, person_of
 from app.labs.place import Copy, Place
 from app.labs.presenting import Stage
 from app.labs.room import Checkpoint, Lab, Machine
@@ -14,12 +14,11 @@ from app.store.labs import LabRow
 from app.store.people import MemberRow
 
 __all__ = [
-    "NOBODY_ELSE",
+    "LOCAL_PERSON",
     "Activity",
+    "Authentication",
     "Checkpoint",
     "Copy",
-    "Entered",
-    "Entrance",
     "Lab",
     "LabRow",
     "Labs",
@@ -29,6 +28,7 @@ __all__ = [
     "Noted",
     "Person",
     "Place",
+    "SignedIn",
     "Stage",
     "Standing",
     "Tile",

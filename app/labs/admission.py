@@ -15,7 +15,7 @@ from typing import Final, NamedTuple
 
 from app.errors import BadArgument
 from app.labs import acts
-from app.labs.entrance import Entrance
+from app.labs.authentication import Authentication
 from app.labs.person import Person
 from app.labs.removing import Removing
 from app.labs.room import taught
@@ -49,11 +49,11 @@ class Admission:
     """What an instructor does with those who wait, and what those see. Raises as Rooms does."""
 
     def __init__(
-        self, settings: Settings, sessions: Sessions, entrance: Entrance, removing: Removing
+        self, settings: Settings, sessions: Sessions, authentication: Authentication, removing: Removing
     ) -> None:
         self._settings = settings
         self._sessions = sessions
-        self._entrance = entrance
+        self._authentication = authentication
         self._removing = removing
 
     # -- for those who wait ----------------------------------------------------------------------------------
@@ -65,7 +65,7 @@ class Admission:
         """
         row = await self._sessions.query(people.member, person.id)
         if row is None or row.waiting is None:
-            self._entrance.forget(person.id)
+            self._authentication.forget(person.id)
         if row is None:
             raise NotFound("member", person.id)
         if row.waiting is not None and row.waiting < written(datetime.now(UTC) - NOTED):
@@ -128,7 +128,7 @@ class Admission:
             return [row.number for row in admitted]
 
         found = await self._sessions.execute(write, preconditions=preconditions)
-        self._entrance.look_again(row.id for row in admitted)
+        self._authentication.look_again(row.id for row in admitted)
         return found
 
     async def turn_away(self, person: Person, lab_id: str, numbers: Collection[int] | None = None) -> int:

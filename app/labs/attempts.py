@@ -16,9 +16,9 @@ from typing import Final
 
 from app.sessions import TooMany
 
-FREE: Final = 5
-LONGEST: Final = 30.0
-KNOWN: Final = 10_000
+FREE_FAILURES: Final = 5
+LONGEST_WAIT: Final = 30.0
+MOST_NAMES: Final = 10_000
 
 
 @dataclass(slots=True)
@@ -48,9 +48,9 @@ class Attempts:
         found = self._failures.setdefault(key, Failures())
         self._failures.move_to_end(key)
         found.count += 1
-        if found.count >= FREE:
-            found.until = self._clock() + min(LONGEST, 2.0 ** (found.count - FREE))
-        if len(self._failures) > KNOWN:
+        if found.count >= FREE_FAILURES:
+            found.until = self._clock() + min(LONGEST_WAIT, 2.0 ** (found.count - FREE_FAILURES))
+        if len(self._failures) > MOST_NAMES:
             self._failures.popitem(last=False)
 
     def succeeded(self, key: str) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from app.labs import machine_rows
 from app.labs.admission import Admission
-from app.labs.entrance import Entrance
+from app.labs.authentication import Authentication
 from app.labs.exporting import Exporting
 from app.labs.machine_rows import MachineRows
 from app.labs.news import News
@@ -40,10 +40,10 @@ class Labs:
     def __init__(self, settings: Settings, sessions: Sessions) -> None:
         self.enabled = settings.lab
         self._sessions = sessions
-        self.entrance = Entrance(settings, sessions)
-        removing = Removing(sessions, self.entrance)
-        self.rooms = Rooms(settings, sessions, self.entrance, removing)
-        self.admission = Admission(settings, sessions, self.entrance, removing)
+        self.authentication = Authentication(settings, sessions)
+        removing = Removing(sessions, self.authentication)
+        self.rooms = Rooms(settings, sessions, self.authentication, removing)
+        self.admission = Admission(settings, sessions, self.authentication, removing)
         self.sharing = Sharing(settings, sessions)
         self.exporting = Exporting(sessions, self.rooms)
         self.news = News(sessions)
@@ -54,7 +54,7 @@ class Labs:
     async def start(self) -> None:
         """Begin to look for what is too old."""
         if self.enabled:
-            self.entrance.open()
+            self.authentication.open()
             self._sweeping = asyncio.create_task(self._sweep())
 
     async def stop(self) -> None:
@@ -65,7 +65,7 @@ class Labs:
                 await self._sweeping
         self.wall.forget()
         self.news.stop()
-        self.entrance.close()
+        self.authentication.close()
 
     async def acts(self, person: Person, most: int, before: int | None = None) -> list[Noted]:
         """What the person has done with an instructor's rights, and what was done in their labs."""

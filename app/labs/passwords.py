@@ -19,15 +19,15 @@ from app.sessions import TooMany
 
 T = TypeVar("T")
 
-SHORTEST: Final = 10
-LONGEST: Final = 200
-WAITING: Final = 16  # in each line; more than that are sent away
+SHORTEST_PASSWORD: Final = 10
+LONGEST_PASSWORD: Final = 200
+MOST_WAITING: Final = 16  # in each line; more than that are sent away
 
 
 def checked(password: str) -> str:
     """A password that somebody may have. Raises BadArgument at `password`."""
-    if not SHORTEST <= len(password) <= LONGEST:
-        raise BadArgument.at("password", f"{SHORTEST} to {LONGEST} characters")
+    if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
+        raise BadArgument.at("password", f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
     if not password.isprintable():
         raise BadArgument.at("password", "no control characters")
     return password
@@ -59,7 +59,7 @@ class Passwords:
 
         known: it comes from where that account has signed in before. Raises TooMany.
         """
-        right = await self._run(self._fits, kept, password[: LONGEST + 1], known=known)
+        right = await self._run(self._fits, kept, password[: LONGEST_PASSWORD + 1], known=known)
         return right and kept is not None
 
     def _fits(self, kept: str | None, password: str) -> bool:
@@ -69,7 +69,7 @@ class Passwords:
             return False
 
     async def _run(self, do: Callable[..., T], *args: object, known: bool = False) -> T:
-        if self._waiting[known] >= WAITING:
+        if self._waiting[known] >= MOST_WAITING:
             raise TooMany("many are signing in at this moment: try again in some seconds")
         self._waiting[known] += 1
         try:

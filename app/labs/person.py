@@ -47,7 +47,7 @@ class Person:
         return cls(principal, "member", row.nickname, row.number, row.waiting is not None)
 
 
-NOBODY_ELSE: Final = Person(LOCAL, "local", "you")
+LOCAL_PERSON: Final = Person(LOCAL, "local", "you")
 
 
 def person_of(scope: Mapping[str, Any]) -> Person:
@@ -57,7 +57,7 @@ def person_of(scope: Mapping[str, Any]) -> Person:
     return person
 
 
-WAITING: Final = (
+NOT_ADMITTED: Final = (
     "you wait to be admitted: the lab has as many members as its instructor expects. "
     "Ask for your place; GET /api/v1/me says when you have it"
 )

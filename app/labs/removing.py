@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Final
 
-from app.labs.entrance import Entrance
+from app.labs.authentication import Authentication
 from app.sessions import Sessions
 from app.store import Connection, people
 from app.store import sessions as session_rows
@@ -22,9 +22,9 @@ Note = Callable[[Connection, Sequence[MemberRow]], None]
 class Removing:
     """Deletes members, and those who wait. Raises Busy or StorageFull where nothing could be written."""
 
-    def __init__(self, sessions: Sessions, entrance: Entrance) -> None:
+    def __init__(self, sessions: Sessions, authentication: Authentication) -> None:
         self._sessions = sessions
-        self._entrance = entrance
+        self._authentication = authentication
 
     async def remove(self, choose: Choose, note: Note | None = None, *, called: bool = True) -> int:
         """Delete all whom `choose` finds, in parts. How many they were.
@@ -36,7 +36,7 @@ class Removing:
         while rows := await self._sessions.execute(partial(_part, choose, note, called, after)):
             removed, after = removed + len(rows), rows[-1].number
             ids = [row.id for row in rows]
-            self._entrance.forget(*ids)
+            self._authentication.forget(*ids)
             for session_id in await self._sessions.query(session_rows.owned_by, ids):
                 await self._sessions.discard(session_id)
             if len(rows) < PART:

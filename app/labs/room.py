@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.labs import secret
-from app.labs.person import WAITING, Person, require_instructor
+from app.labs.person import NOT_ADMITTED, Person, require_instructor
 from app.sessions import Forbidden, NotFound
 from app.sessions.live import now
 from app.store import Connection, labs
@@ -81,7 +81,7 @@ class Lab:
             row.text,
             row.created,
             row.owner,
-            secret.spoken(row.code) if lets_in and row.code is not None else None,
+            secret.format_code(row.code) if lets_in and row.code is not None else None,
             row.code_expires if lets_in else None,
             row.frozen,
             row.closed,
@@ -100,7 +100,7 @@ def seen(db: Connection, person: Person, lab_id: str) -> LabRow:
     if row is None or (person.lab != row.id and person.id != row.owner):
         raise NotFound("lab", lab_id)
     if person.waiting:
-        raise Forbidden(WAITING)
+        raise Forbidden(NOT_ADMITTED)
     return row
 
 

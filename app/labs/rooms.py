@@ -10,7 +10,7 @@ from typing import Any
 from app.errors import BadArgument
 from app.labs import acts, secret, wording
 from app.labs.admission import fill
-from app.labs.entrance import Entrance
+from app.labs.authentication import Authentication
 from app.labs.person import Person, require_instructor
 from app.labs.place import names_in
 from app.labs.removing import Removing
@@ -42,11 +42,11 @@ class Rooms:
     """
 
     def __init__(
-        self, settings: Settings, sessions: Sessions, entrance: Entrance, removing: Removing
+        self, settings: Settings, sessions: Sessions, authentication: Authentication, removing: Removing
     ) -> None:
         self._settings = settings
         self._sessions = sessions
-        self._entrance = entrance
+        self._authentication = authentication
         self._removing = removing
 
     async def create(
@@ -69,7 +69,7 @@ class Rooms:
             wording.text("text", text),
             now(),
             secret.new_code(),
-            secret.in_days(CODE_DAYS),
+            secret.days_from_now(CODE_DAYS),
             expected=self._counted(expected),
         )
 
@@ -174,7 +174,7 @@ class Rooms:
         preconditions: Preconditions | None = None,
     ) -> Lab:
         """Another code, instead of the one there was."""
-        values = {"code": secret.new_code(), "code_expires": secret.in_days(days)}
+        values = {"code": secret.new_code(), "code_expires": secret.days_from_now(days)}
         return await self._change(person, lab_id, [("renew a code", values)], preconditions)
 
     async def drop_code(self, person: Person, lab_id: str) -> Lab:
@@ -200,7 +200,7 @@ class Rooms:
             return Lab.of(row, machines_of(db, lab_id))
 
         lab = await self._sessions.execute(write, preconditions=preconditions)
-        self._entrance.look_again(row.id for row in admitted)
+        self._authentication.look_again(row.id for row in admitted)
         return lab
 
     async def delete(self, person: Person, lab_id: str) -> None:

@@ -30,17 +30,17 @@ def new_code() -> str:
     return "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
 
 
-def spoken(code: str) -> str:
+def format_code(code: str) -> str:
     """A code as it is written down: `K7QM-2XHV`."""
     return f"{code[:4]}-{code[4:]}"
 
 
-def heard(text: str) -> str:
+def parse_code(text: str) -> str:
     """A code as somebody has copied it from a blackboard, as it is kept."""
     heard_so = text[:100].upper().translate(LOOK_ALIKES)
     return "".join(character for character in heard_so if character in ALPHABET)[:32]
 
 
-def in_days(days: float) -> str:
+def days_from_now(days: float) -> str:
     """A time from now on, as it is kept."""
     return written(datetime.now(UTC) + timedelta(days=days))

@@ -28,7 +28,7 @@ async def keys(request: Request) -> Response:
 async def token(request: Request) -> Response:
     """Make a new token for scripts. It is on this page and nowhere else: the server keeps only its hash."""
     person = requester(request)
-    secret = await labs_of(request).entrance.renew(person, "script")
+    secret = await labs_of(request).authentication.renew(person, "script")
     address = f"{public_address(request)}/api/v1/sessions"
     shown = ShownSecret(
         "token",
@@ -46,7 +46,7 @@ async def token(request: Request) -> Response:
 @router.post("/me/link")
 async def link(request: Request) -> Response:
     """Make a new personal link, for another device."""
-    secret = await labs_of(request).entrance.renew(requester(request), "entry")
+    secret = await labs_of(request).authentication.renew(requester(request), "entry")
     address = f"{public_address(request)}/enter/{secret}"
     return await keys_page(request, ShownSecret("link", address, picture=qr.data(address)))
 
@@ -54,7 +54,7 @@ async def link(request: Request) -> Response:
 @router.post("/me/invitation")
 async def invitation(request: Request) -> Response:
     """Make a link with which another instructor can sign up."""
-    secret = await labs_of(request).entrance.invite(requester(request))
+    secret = await labs_of(request).authentication.invite(requester(request))
     return await keys_page(request, ShownSecret("invitation", f"{public_address(request)}/setup/{secret}"))
 
 
@@ -104,7 +104,7 @@ async def confirm_leave(request: Request) -> Response:
 @router.post("/me/leave")
 async def leave(request: Request) -> Response:
     """Sign out of every browser and script."""
-    await labs_of(request).entrance.leave_everywhere(requester(request))
+    await labs_of(request).authentication.leave_everywhere(requester(request))
     return clear_token_cookie(request, RedirectResponse("/", 303))
 
 

@@ -6,8 +6,8 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.cookies import cookie_in, cookie_name, mark_name, over_tls
-from app.labs import Entered, Labs, Person, person_of
-from app.labs.entrance import STAYS, STAYS_SIGNED_IN
+from app.labs import Labs, Person, SignedIn, person_of
+from app.labs.authentication import DAYS_SIGNED_IN, DAYS_VALID
 from app.sessions import Principal, Sessions, principal_of
 from app.settings import Settings
 from app.web.recipes import Api
@@ -48,10 +48,10 @@ def api_of(request: Request, session_id: str) -> Api:
     return Api(f"{public_address(request)}/api/v1/sessions/{session_id}", labs_of(request).enabled)
 
 
-def set_token_cookie(request: Request, response: Response, entered: Entered) -> Response:
+def set_token_cookie(request: Request, response: Response, entered: SignedIn) -> Response:
     """Give the browser the cookie with which it comes back."""
     settings: Settings = request.app.state.settings
-    days = STAYS_SIGNED_IN if entered.person.kind == "instructor" else STAYS["cookie"]
+    days = DAYS_SIGNED_IN if entered.person.kind == "instructor" else DAYS_VALID["cookie"]
     response.set_cookie(
         cookie_name(settings),
         entered.secret,
@@ -72,12 +72,12 @@ def browser_mark(request: Request) -> str | None:
 async def remember_browser(request: Request, response: Response, person: Person) -> Response:
     """Mark the browser, so that strangers' wrong passwords do not hold up this instructor here."""
     settings: Settings = request.app.state.settings
-    mark = await labs_of(request).entrance.mark(person, browser_mark(request))
+    mark = await labs_of(request).authentication.mark(person, browser_mark(request))
     if mark is not None:
         response.set_cookie(
             mark_name(settings),
             mark,
-            max_age=int(STAYS["known"] * A_DAY),
+            max_age=int(DAYS_VALID["known"] * A_DAY),
             path="/",
             httponly=True,
             samesite="lax",

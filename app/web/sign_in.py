@@ -56,7 +56,7 @@ async def join_page(request: Request, back: str = "/", code: str = "") -> Respon
 async def join_link(request: Request, code: str) -> Response:
     """Show the form with the code of the board filled in. A member of that lab is led on."""
     try:
-        lab = await labs_of(request).entrance.lab_of_code(code)
+        lab = await labs_of(request).authentication.lab_of_code(code)
     except (NotFound, Conflict) as error:
         return await joining(request, {"code": code[:32]}, "/", error)
     person = requester_if_known(request)
@@ -72,16 +72,16 @@ async def join(request: Request, code: Text = "", nickname: Text = "", back: Tex
     require_lab_mode(request)
     try:
         if person is not None:
-            lab = await labs.entrance.lab_of_code(code)
+            lab = await labs.authentication.lab_of_code(code)
             if person.lab == lab.id:
                 return RedirectResponse(f"/labs/{lab.id}", 303)
             if person.kind == "instructor":
                 raise Conflict(_("you are signed in as an instructor: join as a student in a private window"))
-        entered, lab = await labs.entrance.join(code, nickname)
+        entered, lab = await labs.authentication.join(code, nickname)
     except TURNED_AWAY as error:
         return await joining(request, {"code": code, "nickname": nickname}, back, error)
     if person is not None and (token := token_of(request)) is not None:
-        await labs.entrance.leave(token)
+        await labs.authentication.leave(token)
     return set_token_cookie(request, RedirectResponse(f"/labs/{lab.id}", 303), entered)
 
 
@@ -120,7 +120,7 @@ async def sign_in(request: Request, name: Text = "", password: Text = "", back: 
     """Sign in an instructor, and go on to where they wanted to go."""
     require_lab_mode(request)
     try:
-        entered = await labs_of(request).entrance.sign_in(
+        entered = await labs_of(request).authentication.sign_in(
             name, password, address=client_address(request), mark=browser_mark(request)
         )
     except TURNED_AWAY as error:
@@ -146,7 +146,7 @@ def signing_in(request: Request, name: str, back: str, error: Exception | None =
 @router.get("/setup/{secret}")
 async def set_up_page(request: Request, secret: str) -> Response:
     """Show the form of a new account, from a link of the server or of another instructor."""
-    if not await labs_of(request).entrance.invited(secret):
+    if not await labs_of(request).authentication.invited(secret):
         return used_up(request, Link(_("Sign in"), "/signin"))
     return setting_up(request, secret, "")
 
@@ -155,7 +155,7 @@ async def set_up_page(request: Request, secret: str) -> Response:
 async def set_up(request: Request, secret: str, name: Text = "", password: Text = "") -> Response:
     """Make an account; that uses up the link."""
     try:
-        entered = await labs_of(request).entrance.set_up(secret, name, password)
+        entered = await labs_of(request).authentication.set_up(secret, name, password)
     except NotFound:
         return used_up(request, Link(_("Sign in"), "/signin"))
     except TURNED_AWAY as error:
@@ -182,7 +182,7 @@ def setting_up(request: Request, secret: str, name: str, error: Exception | None
 @router.get("/enter/{secret}")
 async def enter_page(request: Request, secret: str) -> Response:
     """Show a personal link. Looking changes nothing: a chat that shows a preview must not sign in."""
-    person = await labs_of(request).entrance.enters(secret)
+    person = await labs_of(request).authentication.enters(secret)
     if person is None:
         return used_up(request, Link(_("Join with a code"), "/join"))
     page = EnterPage(
@@ -199,7 +199,7 @@ async def enter_page(request: Request, secret: str) -> Response:
 async def enter(request: Request, secret: str) -> Response:
     """Sign in on this device by a personal link."""
     try:
-        entered = await labs_of(request).entrance.enter(secret)
+        entered = await labs_of(request).authentication.enter(secret)
     except NotFound:
         return used_up(request, Link(_("Join with a code"), "/join"))
     return set_token_cookie(request, RedirectResponse(f"/labs/{entered.person.lab}", 303), entered)
@@ -244,7 +244,7 @@ async def sign_out(request: Request) -> Response:
     """Sign out of this browser."""
     token = token_of(request)
     if token is not None:
-        await labs_of(request).entrance.leave(token)
+        await labs_of(request).authentication.leave(token)
     return clear_token_cookie(request, RedirectResponse("/", 303))
 
 

@@ -21,7 +21,7 @@ JSON = {"content-type": "application/json"}
 async def prepare(folder: Path) -> str:
     """An instructor's token."""
     async with labs_of(settings_for(folder, lab=True)) as (_, labs):
-        return await labs.entrance.renew(await first_instructor(labs), "script")
+        return await labs.authentication.renew(await first_instructor(labs), "script")
 
 
 @pytest.fixture(scope="module")

@@ -183,7 +183,7 @@ def test_who_joins_again_under_a_key_is_the_same_member_with_a_new_token(
 
 
 def test_joining_again_counts_like_joining(ask: Ask, client: TestClient, world: TwoLabs) -> None:
-    client.app.state.labs.entrance._joins = Rates(0.001, 2)  # type: ignore[attr-defined]
+    client.app.state.labs.authentication._joins = Rates(0.001, 2)  # type: ignore[attr-defined]
     body, key = {"code": world.ids["code"], "nickname": "Kim"}, str(uuid.uuid4())
     answers = [ask("anonymous", "POST", "/join", body, idempotency_key=key) for _ in range(3)]
     assert [answer.status_code for answer in answers] == [201, 201, 429]
@@ -205,7 +205,7 @@ def test_answers_with_a_secret_are_not_kept(ask: Ask, path: str) -> None:
 def test_signing_in(ask: Ask, client: TestClient) -> None:
     token = ask("anonymous", "POST", "/signin", {"name": "ADA", "password": "correct horse battery"}).json()
     assert sent(client, token["token"], "GET", "/me")["name"] == "Ada"
-    client.app.state.labs.entrance._attempts._clock = lambda: 0.0  # type: ignore[attr-defined]
+    client.app.state.labs.authentication._attempts._clock = lambda: 0.0  # type: ignore[attr-defined]
     wrong = {"name": "Ada", "password": "wrong horse"}
     nobody = {"name": "Nobody", "password": "wrong horse"}
     answers = [ask("anonymous", "POST", "/signin", body) for body in (wrong, nobody)]

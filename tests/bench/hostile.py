@@ -388,7 +388,7 @@ async def prepare(folder: Path) -> dict[str, str]:
 
         await sessions.batch(who.principal, prepared.id, [alloc()] * ROWS)
         machine = await labs.sharing.add(who, lab.id, prepared.id, "prepared")
-        hostile, _, token, _ = await labs.entrance.join_by_script(str(lab.code), "hostile")
+        hostile, _, token, _ = await labs.authentication.join_by_script(str(lab.code), "hostile")
         return {
             "code": str(lab.code),
             "lab": lab.id,

@@ -205,7 +205,7 @@ async def prepare(folder: Path) -> dict[str, str]:
             "lab": lab.id,
             "machine": machine.id,
             "shared": shared.id,
-            "token": await labs.entrance.renew(who, "script"),
+            "token": await labs.authentication.renew(who, "script"),
         }
 
 

@@ -61,9 +61,9 @@ async def prepare(folder: Path) -> dict[str, Any]:
         prepared = await filled(sessions, who.principal, "prepared")
         machine = await labs.sharing.add(who, lab.id, prepared, "prepared", ROWS - 1)
         assert lab.code is not None
-        entered, _ = await labs.entrance.join(lab.code, "Mallory")
+        entered, _ = await labs.authentication.join(lab.code, "Mallory")
         theirs = await filled(sessions, entered.person.principal, "long")
-        token = await labs.entrance.renew(entered.person, "script")
+        token = await labs.authentication.renew(entered.person, "script")
         return {
             "code": str(lab.code),
             "lab": lab.id,

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import BadArgument
-from app.labs import Person, csvfile, entrance, removing
+from app.labs import Person, authentication, csvfile, removing
 from app.rates import Rates
 from app.sessions import Conflict, Forbidden, LimitReached, NotFound, TooMany
 from app.store import people
@@ -126,8 +126,8 @@ async def test_a_token_of_who_waited_is_a_members_at_once(room: Class) -> None:
     for name in ("Kim", "Lee"):
         await room.join(name)
     assert room.lab.code is not None
-    entered, _ = await room.labs.entrance.join(room.lab.code, "Pat")
-    identify = room.labs.entrance.identify
+    entered, _ = await room.labs.authentication.join(room.lab.code, "Pat")
+    identify = room.labs.authentication.identify
     assert (found := await identify(entered.secret)) is not None
     assert found.waiting
     await room.labs.admission.admit(room.instructor, room.lab.id, [entered.person.number])
@@ -183,10 +183,12 @@ async def test_a_closed_lab_admits_nobody(room: Class) -> None:
 
 async def test_who_is_turned_away_is_gone(room: Class) -> None:
     assert room.lab.code is not None
-    entered = [(await room.labs.entrance.join(room.lab.code, name))[0] for name in ("A", "B", "C", "D", "E")]
+    entered = [
+        (await room.labs.authentication.join(room.lab.code, name))[0] for name in ("A", "B", "C", "D", "E")
+    ]
     turn_away, teacher, lab = room.labs.admission.turn_away, room.instructor, room.lab.id
     assert await turn_away(teacher, lab, [1, 3]) == 1  # 1 is a member
-    assert await room.labs.entrance.identify(entered[2].secret) is None
+    assert await room.labs.authentication.identify(entered[2].secret) is None
     with pytest.raises(NotFound):
         await now(room, entered[2].person)
     assert await turn_away(teacher, lab) == 2
@@ -208,10 +210,10 @@ async def test_who_signs_out_gives_up_the_place(room: Class) -> None:
     for name in ("Kim", "Lee"):
         await room.join(name)
     assert room.lab.code is not None
-    entered, _ = await room.labs.entrance.join(room.lab.code, "Pat")
-    await room.labs.entrance.leave(entered.secret)
+    entered, _ = await room.labs.authentication.join(room.lab.code, "Pat")
+    await room.labs.authentication.leave(entered.secret)
     assert await who_wait(room) == []
-    assert await room.labs.entrance.identify(entered.secret) is None
+    assert await room.labs.authentication.identify(entered.secret) is None
 
 
 async def test_admitting_who_leaves_at_the_same_moment(room: Class) -> None:
@@ -219,15 +221,15 @@ async def test_admitting_who_leaves_at_the_same_moment(room: Class) -> None:
         await room.join(name)
     assert room.lab.code is not None
     for _ in range(10):
-        entered, _lab = await room.labs.entrance.join(room.lab.code, "Pat")
+        entered, _lab = await room.labs.authentication.join(room.lab.code, "Pat")
         number = entered.person.number
         admitted, _none = await asyncio.gather(
             room.labs.admission.admit(room.instructor, room.lab.id, [number]),
-            room.labs.entrance.leave(entered.secret),
+            room.labs.authentication.leave(entered.secret),
         )
         # Either they were admitted and signed out then, or they were gone already.
         assert ("Pat" in await names_in(room)) == (admitted == [number])
-        assert await room.labs.entrance.identify(entered.secret) is None
+        assert await room.labs.authentication.identify(entered.secret) is None
         assert await who_wait(room) == []
         if admitted:
             await room.labs.rooms.delete_member(room.instructor, room.lab.id, number)
@@ -252,7 +254,7 @@ async def test_two_who_judge_the_same_person(room: Class) -> None:
 
 
 async def test_who_does_not_ask_makes_room(room: Class, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entrance, "WAITING", 4)
+    monkeypatch.setattr(authentication, "MOST_WAITING", 4)
     waiting = [await room.join(f"n{number}") for number in range(6)][2:]
     with pytest.raises(TooMany) as refused:
         await room.join("late")
@@ -271,7 +273,7 @@ async def test_who_does_not_ask_makes_room(room: Class, monkeypatch: pytest.Monk
 async def test_a_stranger_fills_neither_the_lab_nor_the_waiting_room_for_good(tmp_path: Path) -> None:
     async with a_class(tmp_path) as room:
         labs, teacher, lab = room.labs, room.instructor, room.lab.id
-        labs.entrance._joins = Rates(1e6, 1_000_000)
+        labs.authentication._joins = Rates(1e6, 1_000_000)
         early = await room.join("Early")
         await room.copy(early)
         flood = await asyncio.gather(*(room.join(f"x{n}") for n in range(500)), return_exceptions=True)
@@ -340,8 +342,8 @@ async def test_idle_members_go_in_parts_and_calls_go_on(room: Class, monkeypatch
 
 async def test_deleting_a_lab_takes_those_who_wait_along(room: Class) -> None:
     assert room.lab.code is not None
-    entered = [(await room.labs.entrance.join(room.lab.code, name))[0] for name in ("A", "B", "C")]
+    entered = [(await room.labs.authentication.join(room.lab.code, name))[0] for name in ("A", "B", "C")]
     await room.labs.rooms.delete(room.instructor, room.lab.id)
     for one in entered:
-        assert await room.labs.entrance.identify(one.secret) is None
+        assert await room.labs.authentication.identify(one.secret) is None
         assert await room.sessions.query(people.member, one.person.id) is None

@@ -79,8 +79,8 @@ async def test_only_the_instructor_shows(door: Door) -> None:
     view = f"/sessions/{here.shared}"
     with pytest.raises(Forbidden):
         await labs.presenting.show(here.people[0], here.lab, view)
-    invitation = await labs.entrance.invite(here.teacher)
-    other, _token = await labs.entrance.set_up(invitation, "Mr Frame", "another long password")
+    invitation = await labs.authentication.invite(here.teacher)
+    other, _token = await labs.authentication.set_up(invitation, "Mr Frame", "another long password")
     for attempt in (
         labs.presenting.show(other, here.lab, view),
         labs.presenting.shown(other, here.lab),
@@ -275,7 +275,7 @@ async def test_who_may_not_read_any_more_hears_no_more(door: Door, monkeypatch: 
         db.execute("DELETE FROM access")
     await over(looking)
     # Who signs out in one place is sent away, and may come back where they are still in.
-    await labs.entrance.leave(here.tokens[0])
+    await labs.authentication.leave(here.tokens[0])
     await over(mine)
     looking = await sessions.follow(kim.principal, here.machines[0])
     await labs.rooms.delete(here.teacher, here.lab)

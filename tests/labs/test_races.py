@@ -117,11 +117,11 @@ async def everything_at_once(room: Class, person: Person) -> list[Any]:
     return await asyncio.gather(
         room.copy(person),
         room.sessions.create(person.principal, "own", TINY),
-        room.labs.entrance.renew(person, "entry"),
+        room.labs.authentication.renew(person, "entry"),
         room.labs.rooms.delete_member(room.instructor, room.lab.id, person.number),
         room.copy(person),
         room.sessions.create(person.principal, "own", TINY),
-        room.labs.entrance.renew(person, "script"),
+        room.labs.authentication.renew(person, "script"),
         return_exceptions=True,
     )
 

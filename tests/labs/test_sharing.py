@@ -24,8 +24,8 @@ def anyio_backend() -> str:
 
 
 async def other_instructor(room: Class) -> Person:
-    invitation = await room.labs.entrance.invite(room.instructor)
-    return (await room.labs.entrance.set_up(invitation, "Other", PASSWORD)).person
+    invitation = await room.labs.authentication.invite(room.instructor)
+    return (await room.labs.authentication.set_up(invitation, "Other", PASSWORD)).person
 
 
 # -- copies ----------------------------------------------------------------------------------------------
@@ -541,13 +541,13 @@ async def test_where_a_checkpoint_may_be(tmp_path: Path) -> None:
 
 async def test_a_member_is_deleted_with_all_that_is_theirs(tmp_path: Path) -> None:
     async with a_class(tmp_path) as room:
-        entered, _ = await room.labs.entrance.join(str(room.lab.code), "Kim the Unforgettable")
+        entered, _ = await room.labs.authentication.join(str(room.lab.code), "Kim the Unforgettable")
         kim = entered.person
         mine, shared = await room.copy(kim), await room.share("operate")
         await room.sessions.batch(kim.principal, shared.id, [alloc(0, "mine")])
         reader = await room.sessions.follow(kim.principal, shared.id)
         await room.labs.rooms.delete_member(room.instructor, room.lab.id, 1)
-        assert await room.labs.entrance.identify(entered.secret) is None
+        assert await room.labs.authentication.identify(entered.secret) is None
         assert await reader.next() is None
         with pytest.raises(NotFound):
             await room.sessions.get(room.instructor.principal, mine.id)
@@ -680,12 +680,12 @@ async def test_activity_counts_what_each_has_done(tmp_path: Path) -> None:
 
 async def test_a_class_is_found_again_after_a_restart(tmp_path: Path) -> None:
     async with a_class(tmp_path) as room:
-        entered, _ = await room.labs.entrance.join(str(room.lab.code), "Kim")
+        entered, _ = await room.labs.authentication.join(str(room.lab.code), "Kim")
         mine = await room.copy(entered.person)
         await room.labs.sharing.lock(room.instructor, room.lab.id, mine.id, locked=True)
         settings, lab = room.settings, room.lab
     async with labs_of(settings) as (sessions, labs):
-        kim = await labs.entrance.identify(entered.secret)
+        kim = await labs.authentication.identify(entered.secret)
         assert kim == entered.person
         with pytest.raises(Conflict, match="locked"):
             await sessions.apply(kim.principal, mine.id, "alloc_page", ALLOC)

@@ -177,7 +177,9 @@ async def test_who_calls_a_shared_machine_is_there_as_on_their_own(tmp_path: Pat
         here = await filled(sessions, labs, 3)
         machine = (await labs.rooms.get(here.teacher, here.lab)).machines[1]
         await labs.sharing.change(here.teacher, here.lab, machine.id, "operate")
-        late = await labs.entrance.join(str((await labs.rooms.get(here.teacher, here.lab)).code), "Late")
+        late = await labs.authentication.join(
+            str((await labs.rooms.get(here.teacher, here.lab)).code), "Late"
+        )
         person = late[0][0]
         quiet = await labs.wall.standing(here.teacher, here.lab)
         assert tile(quiet, 4).session_id is None

@@ -91,7 +91,7 @@ def class_of(folder: Path, **settings: Any) -> Iterator[Class]:
     with client_of(app) as first:
         first.base_url = settings.get("public_url", ORIGIN)
         assert first.portal is not None
-        invitation = first.portal.call(app.state.labs.entrance.first_invitation)
+        invitation = first.portal.call(app.state.labs.authentication.first_invitation)
         answer = first.post(f"/setup/{invitation}", data={"name": "Ada", "password": PASSWORD})
         assert at(answer) == "/labs"
         yield Class(app, first)
@@ -103,7 +103,8 @@ def invitation(app: FastAPI) -> str:
     store = Store.of(app.state.settings)
     with store.writing() as db:
         people.add_token(
-            db, TokenRow(secret.digest(made), "invite", None, secret.in_days(0), secret.in_days(1))
+            db,
+            TokenRow(secret.digest(made), "invite", None, secret.days_from_now(0), secret.days_from_now(1)),
         )
     store.dispose()
     return made

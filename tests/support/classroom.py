@@ -32,7 +32,7 @@ class Class:
     async def join(self, nickname: str) -> Person:
         """A new student."""
         assert self.lab.code is not None
-        entered, _ = await self.labs.entrance.join(self.lab.code, nickname)
+        entered, _ = await self.labs.authentication.join(self.lab.code, nickname)
         return entered.person
 
     async def copy(self, person: Person) -> SessionInfo:
@@ -64,9 +64,9 @@ async def labs_of(settings: Settings) -> AsyncIterator[tuple[Sessions, Labs]]:
 
 async def first_instructor(labs: Labs, name: str = "Prof. Kim") -> Person:
     """The first one, by the link that a server prints."""
-    invitation = await labs.entrance.first_invitation()
+    invitation = await labs.authentication.first_invitation()
     assert invitation is not None
-    return (await labs.entrance.set_up(invitation, name, PASSWORD)).person
+    return (await labs.authentication.set_up(invitation, name, PASSWORD)).person
 
 
 @asynccontextmanager

@@ -103,7 +103,7 @@ def make(folder: Path) -> TwoLabs:
 def set_up(world: TwoLabs, app: FastAPI, client: TestClient) -> None:
     """Both instructors."""
     assert client.portal is not None
-    entrance = app.state.labs.entrance
+    entrance = app.state.labs.authentication
     invitation = client.portal.call(entrance.first_invitation)
     entered = client.portal.call(entrance.set_up, invitation, "Ada", PASSWORD)
     world.secrets += [invitation, entered.secret]

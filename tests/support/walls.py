@@ -58,9 +58,9 @@ async def opened(settings: Settings) -> AsyncIterator[tuple[Sessions, Labs]]:
 
 async def filled(sessions: Sessions, labs: Labs, members: int, profile: str = "tiny-16m") -> Hall:
     """A lab in which some have got further than others."""
-    invitation = await labs.entrance.first_invitation()
+    invitation = await labs.authentication.first_invitation()
     assert invitation is not None
-    teacher, token = await labs.entrance.set_up(invitation, "Ms Page", PASSWORD)
+    teacher, token = await labs.authentication.set_up(invitation, "Ms Page", PASSWORD)
     lab = await labs.rooms.create(teacher, "Buddy allocator, group A", expected=members + 20)
     machine = {"profile": profile, "lecture": True}
     prepared = await sessions.create(teacher.principal, "first steps", machine)
@@ -76,7 +76,7 @@ async def filled(sessions: Sessions, labs: Labs, members: int, profile: str = "t
     code = lab.code
     assert code is not None
     for number in range(members):
-        (person, secret), _ = await labs.entrance.join(code, NICKNAMES[number % len(NICKNAMES)])
+        (person, secret), _ = await labs.authentication.join(code, NICKNAMES[number % len(NICKNAMES)])
         hall.people.append(person)
         hall.tokens.append(secret)
     for number, person in enumerate(hall.people):

@@ -12,7 +12,7 @@ from starlette.testclient import TestClient
 
 from app.guard import DOORS
 from app.labs.attempts import Attempts
-from app.labs.entrance import TRIES_A_SECOND, TRIES_AT_ONCE
+from app.labs.authentication import TRIES_A_SECOND, TRIES_AT_ONCE
 from app.rates import Rates
 from tests.support.browsers import PASSWORD, Class, at, class_of, run
 from tests.support.served import BASE, build, client_of, protected
@@ -32,7 +32,7 @@ def lab(room: Class) -> str:
 @pytest.fixture(autouse=True)
 def tries_of_nobody_before(room: Class) -> None:
     """What another test has tried does not count, nor how long this one takes."""
-    entrance = room.app.state.labs.entrance
+    entrance = room.app.state.labs.authentication
     entrance._attempts = Attempts(lambda: 0.0)
     entrance._tries = Rates(TRIES_A_SECOND, TRIES_AT_ONCE, lambda: 0.0)
 

@@ -26,22 +26,24 @@ from app.store.labs import LabRow
 from app.store.people import AccountRow, MemberRow, TokenRow
 
 # Days that a token is good for.
-STAYS: Final = {"cookie": 180.0, "script": 365.0, "entry": 365.0, "invite": 7.0, "known": 365.0}
-STAYS_SIGNED_IN: Final = 14.0
+DAYS_VALID: Final = {"cookie": 180.0, "script": 365.0, "entry": 365.0, "invite": 7.0, "known": 365.0}
+DAYS_SIGNED_IN: Final = 14.0
 
-REMEMBERED: Final = 10.0  # seconds for which another process's taking back of a token may be missed
-KNOWN: Final = 20_000
-MADE_ROOM: Final = 50  # places that one who joins may free
+CACHE_SECONDS: Final = 10.0  # seconds for which another process's taking back of a token may be missed
+TOKENS_CACHED: Final = 20_000
+EVICTED_AT_ONCE: Final = 50  # places that one who joins may free
 TOKENS: Final = 20  # of one person for one use: browsers and devices, scripts that sign in each time
 JOINS_A_SECOND: Final = 20.0  # by one code
 JOINS_AT_ONCE: Final = 400
-WAITING: Final = 200  # who may always wait for a lab to admit them; or twice as many as it expects
-UNSEEN: Final = timedelta(seconds=60)  # who has not asked for so long makes room for others who would wait
+MOST_WAITING: Final = 200  # who may always wait for a lab to admit them; or twice as many as it expects
+EVICTED_AFTER: Final = timedelta(
+    seconds=60
+)  # who has not asked for so long makes room for others who would wait
 TRIES_A_SECOND: Final = 1.0  # of passwords, by strangers from one address
 TRIES_AT_ONCE: Final = 10
 
 
-class Entered(NamedTuple):
+class SignedIn(NamedTuple):
     """Who has come in, and the secret with which they come back."""
 
     person: Person
@@ -57,7 +59,7 @@ class Joined(NamedTuple):
     entry: str
 
 
-class Entrance:
+class Authentication:
     """Lets people in. All methods raise Busy or StorageFull where nothing could be written."""
 
     def __init__(self, settings: Settings, sessions: Sessions) -> None:
@@ -93,9 +95,9 @@ class Entrance:
         if person is None or taken_back != self._taken_back:  # perhaps this one, while it was looked for
             self._known.pop(sha256, None)
             return person
-        self._known[sha256] = person, time.monotonic() + REMEMBERED
+        self._known[sha256] = person, time.monotonic() + CACHE_SECONDS
         self._known.move_to_end(sha256)
-        if len(self._known) > KNOWN:
+        if len(self._known) > TOKENS_CACHED:
             self._known.popitem(last=False)
         return person
 
@@ -143,7 +145,7 @@ class Entrance:
         """Whether a link still makes an account."""
         return await self._sessions.query(_good, secret.digest(invitation), "invite") is not None
 
-    async def set_up(self, invitation: str, name: str, password: str) -> Entered:
+    async def set_up(self, invitation: str, name: str, password: str) -> SignedIn:
         """Make an account with a link, which is used up by that. The first one gets what `local` owned.
 
         Raises NotFound for a link that is no good, BadArgument at `name` and `password`, and TooMany.
@@ -169,14 +171,14 @@ class Entrance:
             if not last:
                 adopted = session_rows.give_all(db, LOCAL.id, row.id)
                 acts.note(db, person, "adopt what was local", detail=f"{adopted} sessions")
-            _issue(db, _token(cookie, "cookie", row.id, STAYS_SIGNED_IN))
+            _issue(db, _token(cookie, "cookie", row.id, DAYS_SIGNED_IN))
             return row
 
-        return Entered(Person.of_account(await self._sessions.execute(write)), cookie)
+        return SignedIn(Person.of_account(await self._sessions.execute(write)), cookie)
 
     async def sign_in(
         self, name: str, password: str, use: str = "cookie", *, address: str = "", mark: str | None = None
-    ) -> Entered:
+    ) -> SignedIn:
         """An instructor, by name and password. use: `cookie`, or `script` for a token.
 
         address: from where a stranger tries; behind a proxy all come from one. mark: what `mark` has given
@@ -205,11 +207,11 @@ class Entrance:
         token = secret.new_secret()
 
         def write(db: Connection) -> None:
-            _issue(db, _token(token, use, row.id, STAYS_SIGNED_IN if use == "cookie" else None))
+            _issue(db, _token(token, use, row.id, DAYS_SIGNED_IN if use == "cookie" else None))
             acts.note(db, person, "sign in", detail=use)
 
         await self._sessions.execute(write)
-        return Entered(person, token)
+        return SignedIn(person, token)
 
     async def mark(self, person: Person, mark: str | None) -> str | None:
         """A mark for the browser where an instructor has signed in; None where the one it has is theirs."""
@@ -227,9 +229,9 @@ class Entrance:
 
     async def lab_of_code(self, code: str) -> LabRow:
         """The lab that a code opens. Raises NotFound where it opens none, or does not any more."""
-        return await self._sessions.query(_open_lab, secret.heard(code))
+        return await self._sessions.query(_open_lab, secret.parse_code(code))
 
-    async def join(self, code: str, nickname: str) -> tuple[Entered, LabRow]:
+    async def join(self, code: str, nickname: str) -> tuple[SignedIn, LabRow]:
         """A new member of the lab that a code opens. Of two with one nickname the later is `Kim (2)`.
 
         The instructor's name is taken before anybody comes. Where the lab has as many members as it expects,
@@ -238,7 +240,7 @@ class Entrance:
         """
         cookie = secret.new_secret()
         member, lab = await self._join(code, nickname, {"cookie": cookie})
-        return Entered(Person.of_member(member), cookie), lab
+        return SignedIn(Person.of_member(member), cookie), lab
 
     async def join_by_script(
         self, code: str, nickname: str, preconditions: Preconditions | None = None
@@ -257,7 +259,7 @@ class Entrance:
         self, code: str, nickname: str, secrets: Mapping[str, str], preconditions: Preconditions | None = None
     ) -> tuple[MemberRow, LabRow]:
         """Write a new member with their tokens, at once. secrets: by what they are for."""
-        code = secret.heard(code)
+        code = secret.parse_code(code)
         wait = self._joins.take(code)
         if wait > 0:
             raise TooMany("very many are joining at this moment: try again in a second", 1)
@@ -275,7 +277,7 @@ class Entrance:
                 f"m_{new_id()}",
                 lab.id,
                 number,
-                *_told_apart(db, lab, nickname),
+                *_unique_nickname(db, lab, nickname),
                 time,
                 time if full else None,
             )
@@ -313,7 +315,7 @@ class Entrance:
         """Whose a personal link is; None for one that is no good."""
         return await self._sessions.query(_holder, secret.digest(entry), ("entry",))
 
-    async def enter(self, entry: str) -> Entered:
+    async def enter(self, entry: str) -> SignedIn:
         """Come in on another device, by a personal link. Raises NotFound."""
         cookie = secret.new_secret()
 
@@ -324,7 +326,7 @@ class Entrance:
             _issue(db, _token(cookie, "cookie", person.id))
             return person
 
-        return Entered(await self._sessions.execute(write), cookie)
+        return SignedIn(await self._sessions.execute(write), cookie)
 
     # -- both ------------------------------------------------------------------------------------------------
 
@@ -391,22 +393,22 @@ def _make_room(db: Connection, lab: LabRow) -> list[str]:
 
     Raises TooMany where everybody who waits has asked just before.
     """
-    over = waiting.count(db, lab.id) + 1 - max(WAITING, 2 * lab.expected)
+    over = waiting.count(db, lab.id) + 1 - max(MOST_WAITING, 2 * lab.expected)
     if over <= 0:
         return []
-    gone = waiting.unseen(db, lab.id, written(datetime.now(UTC) - UNSEEN), min(over, MADE_ROOM))
+    gone = waiting.unseen(db, lab.id, written(datetime.now(UTC) - EVICTED_AFTER), min(over, EVICTED_AT_ONCE))
     if not gone:
         raise TooMany(
             "the lab is full, and very many wait to be admitted: ask its instructor to admit or turn away "
             "those who wait, and try again in a minute",
-            int(UNSEEN.total_seconds()),
+            int(EVICTED_AFTER.total_seconds()),
         )
     people.remove(db, gone)
     return gone
 
 
 def _token(token: str, use: str, holder: str | None, days: float | None = None) -> TokenRow:
-    return TokenRow(secret.digest(token), use, holder, now(), secret.in_days(days or STAYS[use]))
+    return TokenRow(secret.digest(token), use, holder, now(), secret.days_from_now(days or DAYS_VALID[use]))
 
 
 def _issue(db: Connection, row: TokenRow) -> None:
@@ -452,13 +454,13 @@ def _holder(db: Connection, sha256: str, uses: tuple[str, ...]) -> Person | None
 def _open_lab(db: Connection, code: str) -> LabRow:
     lab = labs.by_code(db, code)
     if lab is None or lab.code_expires is None or lab.code_expires < now():
-        raise NotFound("lab with the code", secret.spoken(code))
+        raise NotFound("lab with the code", secret.format_code(code))
     if lab.closed is not None:
         raise Conflict("this lab is closed")
     return lab
 
 
-def _told_apart(db: Connection, lab: LabRow, nickname: str) -> tuple[str, str]:
+def _unique_nickname(db: Connection, lab: LabRow, nickname: str) -> tuple[str, str]:
     """A nickname that nobody in the lab has yet, its instructor neither, and as it is compared."""
     key = wording.key_of(nickname)
     taken = people.keys_like(db, lab.id, key)

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from app.errors import BadArgument
-from app.labs import Labs, entrance, secret, wording
+from app.labs import Labs, authentication, secret, wording
 from app.labs.attempts import Attempts
 from app.labs.passwords import Passwords
 from app.sessions import LOCAL, Forbidden, LimitReached, NotFound, TooMany
@@ -25,17 +25,17 @@ def anyio_backend() -> str:
 
 async def test_the_first_instructor_comes_by_a_link_that_works_once(tmp_path: Path) -> None:
     async with labs_of(settings_for(tmp_path, lab=True)) as (_, labs):
-        older = await labs.entrance.first_invitation()
-        link = await labs.entrance.first_invitation()
+        older = await labs.authentication.first_invitation()
+        link = await labs.authentication.first_invitation()
         assert older is not None
         assert link is not None
-        assert not await labs.entrance.invited(older)  # only the last that was printed
-        assert await labs.entrance.invited(link)
-        racing = [labs.entrance.set_up(link, name, PASSWORD) for name in ("Ann", "Bob")]
+        assert not await labs.authentication.invited(older)  # only the last that was printed
+        assert await labs.authentication.invited(link)
+        racing = [labs.authentication.set_up(link, name, PASSWORD) for name in ("Ann", "Bob")]
         made = await asyncio.gather(*racing, return_exceptions=True)
-        assert sorted(type(one).__name__ for one in made) == ["Entered", "NotFound"]
-        assert not await labs.entrance.invited(link)
-        assert await labs.entrance.first_invitation() is None
+        assert sorted(type(one).__name__ for one in made) == ["SignedIn", "NotFound"]
+        assert not await labs.authentication.invited(link)
+        assert await labs.authentication.first_invitation() is None
 
 
 async def test_the_first_instructor_adopts_what_was_local(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ async def test_the_first_instructor_adopts_what_was_local(tmp_path: Path) -> Non
         first = await first_instructor(labs)
         assert [info.id for info in (await sessions.list(first.principal)).items] == [sid]
         assert set(await sessions.names(first.principal, sid)) == {"p"}
-        second = await labs.entrance.set_up(await labs.entrance.invite(first), "Lee", PASSWORD)
+        second = await labs.authentication.set_up(await labs.authentication.invite(first), "Lee", PASSWORD)
         assert (await sessions.list(second.person.principal)).items == []
         with pytest.raises(NotFound):
             await sessions.get(second.person.principal, sid)
@@ -56,7 +56,7 @@ async def test_the_first_instructor_adopts_what_was_local(tmp_path: Path) -> Non
 async def test_accounts_are_judged_by_field(tmp_path: Path) -> None:
     async with labs_of(settings_for(tmp_path, lab=True)) as (_, labs):
         first = await first_instructor(labs, "Kim")
-        link = await labs.entrance.invite(first)
+        link = await labs.authentication.invite(first)
         for name, password, place in (
             ("", PASSWORD, "name"),
             ("a" * 41, PASSWORD, "name"),
@@ -68,41 +68,43 @@ async def test_accounts_are_judged_by_field(tmp_path: Path) -> None:
             ("Lee", "ten\0letters", "password"),
         ):
             with pytest.raises(BadArgument) as found:
-                await labs.entrance.set_up(link, name, password)
+                await labs.authentication.set_up(link, name, password)
             assert found.value.faults[0].loc == (place,)
-        assert (await labs.entrance.set_up(link, "Lee", PASSWORD)).person.name == "Lee"  # the link was kept
+        assert (
+            await labs.authentication.set_up(link, "Lee", PASSWORD)
+        ).person.name == "Lee"  # the link was kept
 
 
 async def test_signing_in(tmp_path: Path) -> None:
     async with labs_of(settings_for(tmp_path, lab=True)) as (_, labs):
         kim = await first_instructor(labs, "Kim")
         for use in ("cookie", "script"):
-            entered = await labs.entrance.sign_in(" kim ", PASSWORD, use)
+            entered = await labs.authentication.sign_in(" kim ", PASSWORD, use)
             assert entered.person == kim
-            assert await labs.entrance.identify(entered.secret) == kim
-        await labs.entrance.leave(entered.secret)
-        assert await labs.entrance.identify(entered.secret) is None
+            assert await labs.authentication.identify(entered.secret) == kim
+        await labs.authentication.leave(entered.secret)
+        assert await labs.authentication.identify(entered.secret) is None
         said = set()
         for name, password in (("Kim", "wrong horse battery"), ("Nobody", PASSWORD), ("Kim", "")):
             with pytest.raises(Forbidden) as found:
-                await labs.entrance.sign_in(name, password)
+                await labs.authentication.sign_in(name, password)
             said.add(str(found.value))
         assert len(said) == 1  # nothing tells who exists
 
 
 def no_time_passes(labs: Labs) -> None:
     """However long a hash takes here."""
-    for attempts in (labs.entrance._attempts, labs.entrance._attempts_of_known):
+    for attempts in (labs.authentication._attempts, labs.authentication._attempts_of_known):
         attempts._clock = lambda: 0.0
-    labs.entrance._tries.clock = lambda: 0.0
+    labs.authentication._tries.clock = lambda: 0.0
 
 
 async def test_who_runs_the_server_sets_another_password(tmp_path: Path) -> None:
     other = "another horse battery"
     async with labs_of(settings_for(tmp_path, lab=True)) as (_, labs):
         kim = await first_instructor(labs, "Kim")
-        cookie = (await labs.entrance.sign_in("Kim", PASSWORD)).secret
-        mark = await labs.entrance.mark(kim, None)
+        cookie = (await labs.authentication.sign_in("Kim", PASSWORD)).secret
+        mark = await labs.authentication.mark(kim, None)
         for name, typed, why in (
             ("Lee", f"{other}\n{other}\n", "there is no instructor 'Lee'"),
             ("Kim", "short\nshort\n", "password: 10 to 200 characters"),
@@ -111,18 +113,18 @@ async def test_who_runs_the_server_sets_another_password(tmp_path: Path) -> None
             said = told(tmp_path, "password", name, typed=typed)
             assert said.returncode == 1
             assert why in said.stdout + said.stderr
-        assert (await labs.entrance.sign_in("Kim", PASSWORD)).person == kim
+        assert (await labs.authentication.sign_in("Kim", PASSWORD)).person == kim
         said = told(tmp_path, "password", " kim", typed=f"{other}\n{other}\n")
         assert (said.returncode, said.stdout.splitlines()[-1]) == (
             0,
             "Kim signs in with the new password from now on",
         )
         assert other not in said.stdout + said.stderr
-        assert await labs.entrance.identify(cookie) is None
-        assert await labs.entrance.mark(kim, mark) is not None  # the browser is a stranger's again
+        assert await labs.authentication.identify(cookie) is None
+        assert await labs.authentication.mark(kim, mark) is not None  # the browser is a stranger's again
         with pytest.raises(Forbidden):
-            await labs.entrance.sign_in("Kim", PASSWORD)
-        assert (await labs.entrance.sign_in("Kim", other)).person == kim
+            await labs.authentication.sign_in("Kim", PASSWORD)
+        assert (await labs.authentication.sign_in("Kim", other)).person == kim
         acts = [(noted.act.act, noted.act.actor) for noted in await labs.acts(kim, 10)]
         assert ("set a password", "server") in acts
 
@@ -134,14 +136,14 @@ async def test_a_name_that_is_tried_too_often_has_to_wait(tmp_path: Path) -> Non
         for name in ("Kim", "Nobody"):
             for _ in range(5):
                 with pytest.raises(Forbidden):
-                    await labs.entrance.sign_in(name, "wrong horse battery")
+                    await labs.authentication.sign_in(name, "wrong horse battery")
             with pytest.raises(TooMany):
-                await labs.entrance.sign_in(name, PASSWORD)
+                await labs.authentication.sign_in(name, PASSWORD)
 
 
 async def test_who_has_signed_in_before_is_held_up_by_no_stranger(tmp_path: Path) -> None:
     async with labs_of(settings_for(tmp_path, lab=True)) as (_, labs):
-        at_door = labs.entrance
+        at_door = labs.authentication
         no_time_passes(labs)
         kim = await first_instructor(labs, "Kim")
         lee = (await at_door.set_up(await at_door.invite(kim), "Lee", PASSWORD)).person
@@ -173,17 +175,19 @@ async def test_strangers_from_one_address_try_so_often(tmp_path: Path) -> None:
     async with labs_of(settings_for(tmp_path, lab=True)) as (_, labs):
         no_time_passes(labs)
         kim = await first_instructor(labs, "Kim")
-        mark = await labs.entrance.mark(kim, None)
-        tries = [labs.entrance.sign_in(f"nobody {i}", PASSWORD, address="192.0.2.1") for i in range(24)]
+        mark = await labs.authentication.mark(kim, None)
+        tries = [labs.authentication.sign_in(f"nobody {i}", PASSWORD, address="192.0.2.1") for i in range(24)]
         trying = asyncio.gather(*tries, return_exceptions=True)
         await asyncio.sleep(0.01)
-        assert (await labs.entrance.sign_in("Kim", PASSWORD, address="192.0.2.2")).person == kim
+        assert (await labs.authentication.sign_in("Kim", PASSWORD, address="192.0.2.2")).person == kim
         found = [type(one) for one in await trying]
         assert (found.count(TooMany), found.count(Forbidden)) == (14, 10)
         with pytest.raises(TooMany) as refused:
-            await labs.entrance.sign_in("Kim", PASSWORD, address="192.0.2.1")
+            await labs.authentication.sign_in("Kim", PASSWORD, address="192.0.2.1")
         assert refused.value.retry_after == 1
-        assert (await labs.entrance.sign_in("Kim", PASSWORD, address="192.0.2.1", mark=mark)).person == kim
+        assert (
+            await labs.authentication.sign_in("Kim", PASSWORD, address="192.0.2.1", mark=mark)
+        ).person == kim
 
 
 def test_waiting_grows_and_ends() -> None:
@@ -232,9 +236,9 @@ async def test_joining(tmp_path: Path) -> None:
         assert re.fullmatch("[0-9A-HJKMNP-TV-Z]{4}-[0-9A-HJKMNP-TV-Z]{4}", code)
         names = []
         for typed in (code, code.lower(), code.replace("-", " "), f" {code} ", code.replace("0", "O")):
-            entered, lab = await room.labs.entrance.join(typed, "Kim")
+            entered, lab = await room.labs.authentication.join(typed, "Kim")
             assert lab.id == room.lab.id
-            assert await room.labs.entrance.identify(entered.secret) == entered.person
+            assert await room.labs.authentication.identify(entered.secret) == entered.person
             names.append((entered.person.number, entered.person.name))
         assert names == [(1, "Kim"), (2, "Kim (2)"), (3, "Kim (3)"), (4, "Kim (4)"), (5, "Kim (5)")]
         assert (await room.join("kim (2)")).name == "kim (2) (2)"
@@ -253,7 +257,7 @@ async def test_codes_end(tmp_path: Path) -> None:
         renewed = await room.labs.rooms.renew_code(room.instructor, room.lab.id)
         assert renewed.code not in (None, old)
         with pytest.raises(NotFound):
-            await room.labs.entrance.join(old, "Kim")
+            await room.labs.authentication.join(old, "Kim")
         room.lab = renewed
         await room.join("Kim")
         await room.labs.rooms.drop_code(room.instructor, room.lab.id)
@@ -264,7 +268,7 @@ async def test_codes_end(tmp_path: Path) -> None:
         with raw(room.settings) as db:
             (code,) = db.execute("SELECT code FROM labs").fetchone()
         with pytest.raises(NotFound):
-            await room.labs.entrance.join(code, "Lee")  # it has expired
+            await room.labs.authentication.join(code, "Lee")  # it has expired
         room.lab = await room.labs.rooms.renew_code(room.instructor, room.lab.id)
         await room.labs.rooms.close(room.instructor, room.lab.id)
         with pytest.raises((NotFound, Conflict)):
@@ -290,7 +294,7 @@ async def test_numbers_are_never_given_again(tmp_path: Path) -> None:
 
 async def test_a_link_of_ones_own_for_another_device(tmp_path: Path) -> None:
     async with a_class(tmp_path) as room:
-        at_door = room.labs.entrance
+        at_door = room.labs.authentication
         kim = await room.join("Kim")
         entry = await at_door.renew(kim, "entry")
         assert await at_door.enters(entry) == kim
@@ -316,28 +320,28 @@ async def test_a_link_of_ones_own_for_another_device(tmp_path: Path) -> None:
 
 async def test_tokens_expire(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     async with a_class(tmp_path) as room:
-        monkeypatch.setattr(secret, "in_days", lambda _days: "2020-01-01T00:00:00.000Z")
-        entered, _ = await room.labs.entrance.join(str(room.lab.code), "Kim")
-        assert await room.labs.entrance.identify(entered.secret) is None
+        monkeypatch.setattr(secret, "days_from_now", lambda _days: "2020-01-01T00:00:00.000Z")
+        entered, _ = await room.labs.authentication.join(str(room.lab.code), "Kim")
+        assert await room.labs.authentication.identify(entered.secret) is None
 
 
 async def test_of_very_many_tokens_the_newest_stay(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(entrance, "TOKENS", 3)
+    monkeypatch.setattr(authentication, "TOKENS", 3)
     async with a_class(tmp_path) as room:
         kim = await room.join("Kim")
-        link = await room.labs.entrance.renew(kim, "entry")
-        cookies = [(await room.labs.entrance.enter(link)).secret for _ in range(5)]
-        good = [await room.labs.entrance.identify(cookie) == kim for cookie in cookies]
+        link = await room.labs.authentication.renew(kim, "entry")
+        cookies = [(await room.labs.authentication.enter(link)).secret for _ in range(5)]
+        good = [await room.labs.authentication.identify(cookie) == kim for cookie in cookies]
         assert good[-1]
         assert sum(good) == 3
-        assert await room.labs.entrance.enters(link) == kim
+        assert await room.labs.authentication.enters(link) == kim
 
 
 async def test_what_is_taken_back_while_it_is_looked_for(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with a_class(tmp_path) as room:
-        at_door = room.labs.entrance
+        at_door = room.labs.authentication
         entered, _ = await at_door.join(str(room.lab.code), "Kim")
         query = room.sessions.query
 
@@ -356,14 +360,14 @@ async def test_what_another_process_takes_back_ends_soon(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async with a_class(tmp_path) as room:
-        entered, _ = await room.labs.entrance.join(str(room.lab.code), "Kim")
-        assert await room.labs.entrance.identify(entered.secret) is not None
+        entered, _ = await room.labs.authentication.join(str(room.lab.code), "Kim")
+        assert await room.labs.authentication.identify(entered.secret) is not None
         with raw(room.settings) as db:
             db.execute("DELETE FROM tokens")
-        assert await room.labs.entrance.identify(entered.secret) is not None
-        monkeypatch.setattr(entrance, "REMEMBERED", 0.0)
-        room.labs.entrance.forget(entered.person.id)
-        assert await room.labs.entrance.identify(entered.secret) is None
+        assert await room.labs.authentication.identify(entered.secret) is not None
+        monkeypatch.setattr(authentication, "CACHE_SECONDS", 0.0)
+        room.labs.authentication.forget(entered.person.id)
+        assert await room.labs.authentication.identify(entered.secret) is None
 
 
 def everything_in(folder: Path) -> bytes:
@@ -372,7 +376,7 @@ def everything_in(folder: Path) -> bytes:
 
 async def test_no_secret_is_kept(tmp_path: Path) -> None:
     async with a_class(tmp_path) as room:
-        at_door = room.labs.entrance
+        at_door = room.labs.authentication
         kim, _ = await at_door.join(str(room.lab.code), "Kim")
         secrets = [
             PASSWORD,
@@ -394,8 +398,8 @@ def test_secrets_are_long_and_codes_are_heard_as_they_were_meant() -> None:
     assert len({secret.new_secret() for _ in range(100)}) == 100
     assert len(secret.new_secret()) == len("kml_") + 43  # 256 bits
     code = secret.new_code()
-    assert secret.heard(secret.spoken(code).lower()) == code
-    assert secret.heard("oOlLiI00 - 11") == "0011110011"[:10]
+    assert secret.parse_code(secret.format_code(code).lower()) == code
+    assert secret.parse_code("oOlLiI00 - 11") == "0011110011"[:10]
 
 
 def test_names_are_compared_as_people_read_them() -> None:

@@ -27,7 +27,7 @@ router = APIRouter(tags=["entering"])
 
 # Who knows the key, the code and the nickname comes in as that member: it must not be guessed.
 SHORTEST_KEY = 22
-NOBODY_YET = "joining"
+JOINING_PRINCIPAL = "joining"
 
 
 @router.post("/join", **docs.operation("join", "Become a member of a lab", lab_docs.JOIN, lab_docs.JOIN_KEY))
@@ -41,11 +41,11 @@ async def join(request: Request) -> Response:
     labs = labs_of(request)
     given = taken(await json_object(request), {"code": STRING, "nickname": STRING})
     try:
-        joined = await labs.entrance.join_by_script(
+        joined = await labs.authentication.join_by_script(
             given["code"], given["nickname"], await preconditions_of(request)
         )
     except AlreadyAnswered as found:
-        joined = await labs.entrance.rejoin(found.reply.body.decode())
+        joined = await labs.authentication.rejoin(found.reply.body.decode())
     return answer(
         {
             "member": lab_answers.member(joined.member),
@@ -69,11 +69,13 @@ async def preconditions_of(request: Request) -> Preconditions | None:
         )
     hashed = hashlib.sha256(key.encode()).hexdigest()
     return Preconditions(
-        idempotency_key=IdempotencyKey(NOBODY_YET, hashed, fingerprint(request, await request.body()), who)
+        idempotency_key=IdempotencyKey(
+            JOINING_PRINCIPAL, hashed, fingerprint(request, await request.body()), joined_member
+        )
     )
 
 
-def who(member: MemberRow) -> Reply:
+def joined_member(member: MemberRow) -> Reply:
     """What is kept of an answer: nothing but the id of who has joined."""
     return Reply(201, (), member.id.encode())
 
@@ -84,7 +86,7 @@ async def sign_in(request: Request) -> Response:
     labs = labs_of(request)
     given = taken(await json_object(request), {"name": STRING, "password": STRING})
     address = "" if request.client is None else request.client.host
-    _, token = await labs.entrance.sign_in(given["name"], given["password"], "script", address=address)
+    _, token = await labs.authentication.sign_in(given["name"], given["password"], "script", address=address)
     return answer({"token": token}, 201)
 
 
@@ -93,5 +95,5 @@ async def sign_out(request: Request) -> Response:
     """The token that this request came with opens nothing any more."""
     labs = labs_of(request)
     taken(await optional_object(request), {})
-    await labs.entrance.leave(request.scope["state"]["token"])
+    await labs.authentication.leave(request.scope["state"]["token"])
     return Response(status_code=204)

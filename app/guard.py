@@ -57,14 +57,14 @@ ADDRESS: Final = re.compile(r"(?:[0-9]{1,3}(?:\.[0-9]{1,3}){3}|\[[0-9a-f:.]{2,45
 IMPORTED_AT: Final = {"/api/v1/sessions": b"application/x-ndjson", "/sessions": b"multipart/form-data"}
 
 # Other charsets hold what is no text, such as halves of characters, and some are escapes.
-FORMS: Final = frozenset({b"multipart/form-data", b"application/x-www-form-urlencoded"})
+FORM_TYPES: Final = frozenset({b"multipart/form-data", b"application/x-www-form-urlencoded"})
 CHARSETS: Final = frozenset({"utf-8", "ascii"})
 
 # Characters of a path and its query. A view of a machine's page has a few hundred.
 ADDRESS_LENGTH: Final = 8192
 
 # What costs nothing, and is asked by browsers and watchers by themselves.
-FREE: Final = ("/static/", "/healthz", "/readyz")
+UNCOUNTED_PREFIXES: Final = ("/static/", "/healthz", "/readyz")
 
 PROXY_HEADERS: Final = (b"x-forwarded-", b"forwarded", b"via", b"x-real-ip")
 
@@ -98,14 +98,14 @@ LAB_RATE: Final = 50.0
 PRIVATE: Final = (b"cache-control", b"no-store")
 
 # Where anybody may look in lab mode, by the beginning of the path or as a whole.
-ENTRANCE: Final = (
+PUBLIC_PREFIXES: Final = (
     "/static/",
     "/texts/",
     "/setup/",
     "/enter/",
     "/join/",
 )
-DOORS: Final = frozenset(
+PUBLIC_PATHS: Final = frozenset(
     {
         "/join",
         "/signin",
@@ -125,10 +125,10 @@ DOORS: Final = frozenset(
 )
 
 # Of a request without a body.
-NO_LENGTH: Final = frozenset({None, b"0"})
+EMPTY_LENGTHS: Final = frozenset({None, b"0"})
 
 # Where somebody may look who waits to be admitted to a lab, beside the page on which they wait.
-FOR_WAITING: Final = frozenset({"/api/v1/me", "/api/v1/signout", "/signout"})
+PATHS_WHILE_WAITING: Final = frozenset({"/api/v1/me", "/api/v1/signout", "/signout"})
 
 OPEN_MODE: Final = "in open mode it serves one person on this computer, without a login, at http://127.0.0.1"
 
@@ -181,14 +181,14 @@ class Guard:
         state["person"], state["principal"], state["token"] = LOCAL_PERSON, LOCAL, None
         secret = scope["path"].startswith(SECRET_PATHS)
         protection = SECRET_HEADERS if secret else SECURITY_HEADERS
-        answering = Answering(send, request_id, protection, self.answers, state.get("connection"))
+        answering = ProtectedAnswer(send, request_id, protection, self.answers, state.get("connection"))
         headers = dict(scope["headers"])
         problem: Problem | Response | None = too_long_address(scope) or self.foreign(scope, headers)
         known = True
         if problem is None and self.lab:
-            known = await self.recognise(scope, headers)
-            if not known and not is_door(scope["path"]):
-                problem = self.stranger(scope, tried=bearer_of(headers) is not None)
+            known = await self.authenticate(scope, headers)
+            if not known and not is_public(scope["path"]):
+                problem = self.unauthenticated(scope, tried=bearer_of(headers) is not None)
         if problem is None and known and self.lab and state["person"].waiting:
             problem = not_admitted(scope["path"], state["person"])
         limit = self.limit_of(scope, headers) if known else self.stranger_limit
@@ -201,7 +201,7 @@ class Guard:
             )
         who = state["principal"].id if known else group_of(scope["client"][0] if scope["client"] else "")
         answering.who = who
-        counted = known and not scope["path"].startswith(FREE)
+        counted = known and not scope["path"].startswith(UNCOUNTED_PREFIXES)
         if problem is None and counted and self.rates is not None:
             problem = too_often(self.rates.take(who))
         if problem is not None:
@@ -232,7 +232,9 @@ class Guard:
     ) -> BodyReceiver | None:
         """The way in for a body that is long, or has not come yet; else None."""
         length = headers.get(b"content-length")
-        if scope["method"] in SAFE_METHODS or (length in NO_LENGTH and b"transfer-encoding" not in headers):
+        if scope["method"] in SAFE_METHODS or (
+            length in EMPTY_LENGTHS and b"transfer-encoding" not in headers
+        ):
             return None
         connection = scope["state"].get("connection")
         charge = None if self.rates is None or scope["state"]["principal"] is None else self.rates.read
@@ -268,7 +270,7 @@ class Guard:
             return True
         return LOOPBACK.fullmatch(name) is not None or name == self.public_host
 
-    async def recognise(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
+    async def authenticate(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
         """Find out who asks; whether that is anybody."""
         token = bearer_of(headers)
         if token is None:
@@ -284,7 +286,7 @@ class Guard:
             connection.identify(person.principal.id)
         return True
 
-    def stranger(self, scope: Scope, *, tried: bool) -> Problem | Response:
+    def unauthenticated(self, scope: Scope, *, tried: bool) -> Problem | Response:
         """The answer to who has not said who they are: a program is told so, a person led to the entrance."""
         path = scope["path"]
         if path.startswith("/api/"):
@@ -342,9 +344,9 @@ def bearer_of(headers: dict[bytes, bytes]) -> str | None:
     return given[7:].strip().decode("latin-1") if given[:7].lower() == b"bearer " else None
 
 
-def is_door(path: str) -> bool:
+def is_public(path: str) -> bool:
     """Whether a path is open to everybody."""
-    return path in DOORS or path.startswith(ENTRANCE)
+    return path in PUBLIC_PATHS or path.startswith(PUBLIC_PREFIXES)
 
 
 def too_long_address(scope: Scope) -> Problem | None:
@@ -356,7 +358,7 @@ def too_long_address(scope: Scope) -> Problem | None:
 
 def not_admitted(path: str, person: Person) -> Problem | Response | None:
     """The answer to who is not admitted yet: a program is refused, a person led to where they wait."""
-    if is_door(path) or path in FOR_WAITING or path == f"/labs/{person.lab}":
+    if is_public(path) or path in PATHS_WHILE_WAITING or path == f"/labs/{person.lab}":
         return None
     if path.startswith("/api/"):
         return Problem(403, NOT_ADMITTED)
@@ -386,7 +388,7 @@ def in_other_charset(headers: Sequence[tuple[bytes, bytes]]) -> Problem | None:
             continue
         kind, options = parse_options_header(value)
         charset = options.get(b"charset", b"utf-8").decode("latin-1")
-        if kind in FORMS and not is_text(charset):
+        if kind in FORM_TYPES and not is_text(charset):
             return Problem(415, "a form comes in UTF-8")
     return None
 
@@ -428,7 +430,7 @@ def too_many_at_once(*, waits: bool) -> Problem:
     )
 
 
-class Answering:
+class ProtectedAnswer:
     """The way out: every answer gets the headers that protect whoever reads it."""
 
     def __init__(

@@ -9,7 +9,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from app.cookies import COOKIE, SECURE_COOKIE, cookie_name
-from app.guard import DOORS, is_door
+from app.guard import PUBLIC_PATHS, is_public
 from app.settings import Settings
 from tests.support.classroom import first_instructor, labs_of
 from tests.support.factories import settings_for
@@ -68,10 +68,10 @@ def test_a_person_is_led_to_the_entrance_and_back(client: TestClient) -> None:
 
 
 def test_what_everybody_may_see(client: TestClient) -> None:
-    for path in sorted(DOORS - {"/favicon.ico", "/preferences", "/join", "/signin"}):
+    for path in sorted(PUBLIC_PATHS - {"/favicon.ico", "/preferences", "/join", "/signin"}):
         if "join" not in path and "signin" not in path:
             assert client.get(path).status_code == 200, path
-    assert not any(is_door(path) for path in ("/", "/sessions", "/labs", "/joined", "/staticx", "/me"))
+    assert not any(is_public(path) for path in ("/", "/sessions", "/labs", "/joined", "/staticx", "/me"))
 
 
 @pytest.mark.parametrize("given", ["", "Bearer", "Bearer ", "Bearer kml_wrong", "Basic eDp5", "Bearer \xff"])

@@ -10,7 +10,7 @@ from fastapi.routing import iter_route_contexts
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from app.guard import DOORS
+from app.guard import PUBLIC_PATHS
 from app.labs.attempts import Attempts
 from app.labs.authentication import TRIES_A_SECOND, TRIES_AT_ONCE
 from app.rates import Rates
@@ -382,4 +382,4 @@ def posted_to(room: Class) -> set[str]:
 
 def is_led_away(answer: Response, path: str) -> bool:
     """Whether somebody who has not said who they are was led to the entrance."""
-    return answer.status_code == 303 and answer.headers["location"] == "/join" and path not in DOORS
+    return answer.status_code == 303 and answer.headers["location"] == "/join" and path not in PUBLIC_PATHS

@@ -6,7 +6,7 @@ from app.labs.board import Standing, Tile
 from app.labs.labs import Labs
 from app.labs.machine_rows import MachineRows
 from app.labs.person import LOCAL_PERSON, Person, person_of
-from app.labs.place import Copy, Place
+from app.labs.place_in_lab import MemberCopy, PlaceInLab
 from app.labs.presenting import Stage
 from app.labs.room import Checkpoint, Lab, Machine
 from app.store.audit import Noted
@@ -18,16 +18,16 @@ __all__ = [
     "Activity",
     "Authentication",
     "Checkpoint",
-    "Copy",
     "Lab",
     "LabRow",
     "Labs",
     "Machine",
     "MachineRows",
+    "MemberCopy",
     "MemberRow",
     "Noted",
     "Person",
-    "Place",
+    "PlaceInLab",
     "SignedIn",
     "Stage",
     "Standing",

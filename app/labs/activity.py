@@ -14,7 +14,7 @@ from app.labs.room import taught
 from app.store import Connection, journal, labs, people
 from app.store import sessions as session_rows
 from app.store.labs import Made
-from app.store.sessions import Place
+from app.store.sessions import SessionPosition
 
 
 class Activity(NamedTuple):
@@ -32,7 +32,7 @@ class Activity(NamedTuple):
 def activity(db: Connection, person: Person, lab_id: str) -> list[Activity]:
     """By number. Raises as Rooms does."""
     taught(db, person, lab_id)
-    owners = {place.id: place.owner for place in session_rows.places(db, lab_id)}
+    owners = {position.id: position.owner for position in session_rows.positions(db, lab_id)}
     members = {member.id: member for member in people.lab_members(db, lab_id)}
     made: dict[str, list[Made]] = {}
     for part in labs.calls(db, lab_id):
@@ -42,7 +42,7 @@ def activity(db: Connection, person: Person, lab_id: str) -> list[Activity]:
             made.setdefault(part.by, []).append(part)
     times = journal.times(db, [(part.session_id, part.last) for parts in made.values() for part in parts])
     titles = {mark.id: mark.title for mark in labs.lab_checkpoints(db, lab_id)}
-    order = {mark: place for place, mark in enumerate(titles)}
+    order = {mark: position for position, mark in enumerate(titles)}
     furthest: dict[str, str] = {}
     for row in sorted(labs.lab_progress(db, lab_id), key=lambda row: order[row.checkpoint_id]):
         furthest[row.member_id] = titles[row.checkpoint_id]
@@ -64,14 +64,16 @@ def activity(db: Connection, person: Person, lab_id: str) -> list[Activity]:
     return found
 
 
-def by_owner(places: Iterable[Place]) -> dict[str, list[Place]]:
+def by_owner(positions: Iterable[SessionPosition]) -> dict[str, list[SessionPosition]]:
     """Sessions by whose they are."""
-    theirs: dict[str, list[Place]] = {}
-    for place in places:
-        theirs.setdefault(place.owner, []).append(place)
+    theirs: dict[str, list[SessionPosition]] = {}
+    for position in positions:
+        theirs.setdefault(position.owner, []).append(position)
     return theirs
 
 
-def last_called(places: Iterable[Place], times: Mapping[str, str]) -> Place | None:
+def last_called(positions: Iterable[SessionPosition], times: Mapping[str, str]) -> SessionPosition | None:
     """Of somebody's sessions the one that was called or begun last. times: of each one's last row."""
-    return max(places, key=lambda place: max(place.created, times.get(place.id, "")), default=None)
+    return max(
+        positions, key=lambda position: max(position.created, times.get(position.id, "")), default=None
+    )

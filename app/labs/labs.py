@@ -15,7 +15,7 @@ from app.labs.exporting import Exporting
 from app.labs.machine_rows import MachineRows
 from app.labs.news import News
 from app.labs.person import Person, require_instructor
-from app.labs.place import Place, place_of
+from app.labs.place_in_lab import PlaceInLab, place_of
 from app.labs.presenting import Presenting
 from app.labs.removing import Removing
 from app.labs.rooms import CREATED, Rooms
@@ -78,7 +78,7 @@ class Labs:
         """A member's row; None for an instructor."""
         return None if person.lab is None else await self._sessions.query(people.member, person.id)
 
-    async def place_of(self, person: Person, session_id: str) -> Place | None:
+    async def place_of(self, person: Person, session_id: str) -> PlaceInLab | None:
         """Where a session stands in its lab; None for one that is in none. Raises NotFound."""
         return await self._sessions.query(place_of, person, session_id)
 

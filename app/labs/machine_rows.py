@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from app.labs.person import Person
-from app.labs.place import Place, place_of
+from app.labs.place_in_lab import PlaceInLab, place_of
 from app.labs.presenting import Stage, stage_of
 from app.labs.room import Checkpoint, machines_of
 from app.sessions import page_rows
@@ -19,7 +19,7 @@ class MachineRows:
 
     rows: PageRows
     """the session, its journal and its names"""
-    place: Place | None = None
+    place: PlaceInLab | None = None
     """its place in a lab; None for a session that is in none"""
     stage: Stage | None = None
     """what is presented in that lab"""

@@ -12,7 +12,7 @@ from app.labs import acts, secret, wording
 from app.labs.admission import fill
 from app.labs.authentication import Authentication
 from app.labs.person import Person, require_instructor
-from app.labs.place import names_in
+from app.labs.place_in_lab import names_in
 from app.labs.removing import Removing
 from app.labs.room import Lab, machines_of, seen, taught
 from app.sessions import Conflict, LimitReached, NotFound, Preconditions, SessionInfo, Sessions

@@ -11,7 +11,7 @@ from app.errors import BadArgument
 from app.labs import acts, wording
 from app.labs.named import named_at
 from app.labs.person import Person
-from app.labs.place import Copy, copies, next_of, prepared_for
+from app.labs.place_in_lab import MemberCopy, copies, next_of, prepared_for
 from app.labs.room import KINDS, PREPARED, ROLES, Checkpoint, Machine, machine_of, machines_of, seen, taught
 from app.sessions import (
     Applied,
@@ -175,10 +175,10 @@ class Sharing:
             preconditions=preconditions,
         )
 
-    async def copies(self, person: Person, lab_id: str) -> list[Copy]:
+    async def copies(self, person: Person, lab_id: str) -> list[MemberCopy]:
         """The machines of a member's own, the oldest first; for the instructor those of all members."""
 
-        def query(db: Connection) -> list[Copy]:
+        def query(db: Connection) -> list[MemberCopy]:
             lab = seen(db, person, lab_id)
             return copies(db, lab_id, None if lab.owner == person.id else person.id)
 

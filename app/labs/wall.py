@@ -31,7 +31,7 @@ from app.sessions.live import written
 from app.store import Connection, journal, labs, people, waiting
 from app.store import sessions as session_rows
 from app.store.labs import LabRow
-from app.store.sessions import Place
+from app.store.sessions import SessionPosition
 
 FRESH: Final = 1.0  # seconds for which a wall is not looked at again
 PATIENCE: Final = 0.3  # seconds for which a wall waits for pictures that are not there yet
@@ -167,8 +167,8 @@ class Watched:
 
     async def _follow(self) -> None:
         """Read the rows that are new, some at a time: between them calls have their turn."""
-        places = await self._sessions.query(session_rows.places, self._lab_id)
-        behind = [p for p in places if p.owner != self._owner and is_new(p, self._lasts)]
+        positions = await self._sessions.query(session_rows.positions, self._lab_id)
+        behind = [p for p in positions if p.owner != self._owner and is_new(p, self._lasts)]
         for first in range(0, len(behind), PART):
             part = behind[first : first + PART]
             self._lasts = self._lasts | await self._sessions.query(heads_of, part, {})
@@ -215,10 +215,10 @@ def read(db: Connection, lab_id: str, known: Mapping[str, Last], shared: Mapping
     lab = labs.get(db, lab_id)
     if lab is None:
         raise NotFound("lab", lab_id)
-    places = session_rows.places(db, lab_id)
-    theirs = by_owner(places)
+    positions = session_rows.positions(db, lab_id)
+    theirs = by_owner(positions)
     common = theirs.pop(lab.owner, [])
-    lasts = heads_of(db, [place for own in theirs.values() for place in own], known)
+    lasts = heads_of(db, [position for own in theirs.values() for position in own], known)
     everybodys = shared_of(db, common, shared)
     times = {sid: last.time for sid, last in lasts.items()}
     reached = Counter(step.member_id for step in labs.lab_progress(db, lab_id))
@@ -228,17 +228,17 @@ def read(db: Connection, lab_id: str, known: Mapping[str, Last], shared: Mapping
         tile = Tile(
             member.number, member.nickname, member.joined, machines=len(own), reached=reached[member.id]
         )
-        place = last_called(own, times)
-        if place is not None:
-            tile = leading(tile, place, place.seq, made_here(place, lasts.get(place.id)))
+        position = last_called(own, times)
+        if position is not None:
+            tile = leading(tile, position, position.seq, made_here(position, lasts.get(position.id)))
         by = f"m{member.number}"
-        for place in common:
-            last = everybodys[place.id].lasts.get(by)
+        for position in common:
+            last = everybodys[position.id].lasts.get(by)
             if last is not None and (tile.last is None or last.time > tile.last.time):
-                tile = leading(tile, place, last.seq, last)
+                tile = leading(tile, position, last.seq, last)
         tiles.append(tile)
     led_to = {tile.session_id for tile in tiles}
-    heads = {place.id: place.seq for place in places if place.id in led_to}
+    heads = {position.id: position.seq for position in positions if position.id in led_to}
     whole = replace(
         class_of(lab, tiles, marks_of(db, lab_id)),
         waiting=waiting.count(db, lab_id),
@@ -247,31 +247,37 @@ def read(db: Connection, lab_id: str, known: Mapping[str, Last], shared: Mapping
     return Reading(whole, lab.owner, tiles, heads, lasts, everybodys)
 
 
-def leading(tile: Tile, place: Place, seq: int, last: Last | None) -> Tile:
+def leading(tile: Tile, position: SessionPosition, seq: int, last: Last | None) -> Tile:
     """A member's tile with the machine that it leads to."""
-    return replace(tile, session_id=place.id, seq=seq, last=last, locked=place.locked)
+    return replace(tile, session_id=position.id, seq=seq, last=last, locked=position.locked)
 
 
-def heads_of(db: Connection, places: Sequence[Place], known: Mapping[str, Last]) -> dict[str, Last]:
+def heads_of(
+    db: Connection, positions: Sequence[SessionPosition], known: Mapping[str, Last]
+) -> dict[str, Last]:
     """The last row of each machine that has one of its own. What has not gone on is not read again."""
-    moved = [place.id for place in places if is_new(place, known)]
-    lasts = {place.id: known[place.id] for place in places if place.id in known}
+    moved = [position.id for position in positions if is_new(position, known)]
+    lasts = {position.id: known[position.id] for position in positions if position.id in known}
     return lasts | {sid: last_of(*row) for sid, row in journal.heads(db, moved).items()}
 
 
-def is_new(place: Place, known: Mapping[str, Last]) -> bool:
+def is_new(position: SessionPosition, known: Mapping[str, Last]) -> bool:
     """Whether a machine has a last row that nobody has read."""
-    return place.seq > place.start and (place.id not in known or known[place.id].seq != place.seq)
+    return position.seq > position.start and (
+        position.id not in known or known[position.id].seq != position.seq
+    )
 
 
-def shared_of(db: Connection, places: Sequence[Place], known: Mapping[str, Shared]) -> dict[str, Shared]:
+def shared_of(
+    db: Connection, positions: Sequence[SessionPosition], known: Mapping[str, Shared]
+) -> dict[str, Shared]:
     """Everybody's last row on each shared machine. Only rows that nobody has seen yet are read."""
     found = {
-        place.id: known[place.id]
-        for place in places
-        if place.id in known and known[place.id].seq == place.seq
+        position.id: known[position.id]
+        for position in positions
+        if position.id in known and known[position.id].seq == position.seq
     }
-    moved = {place.id: place.seq for place in places if place.id not in found}
+    moved = {position.id: position.seq for position in positions if position.id not in found}
     made: dict[str, dict[str, int]] = {sid: {} for sid in moved}
     for (sid, by), seq in journal.last_by(db, list(moved)).items():
         made[sid][by] = seq
@@ -284,9 +290,9 @@ def shared_of(db: Connection, places: Sequence[Place], known: Mapping[str, Share
     return found
 
 
-def made_here(place: Place, last: Last | None) -> Last | None:
+def made_here(position: SessionPosition, last: Last | None) -> Last | None:
     """The last row of a session, where it did not come in with a file."""
-    return None if last is None or last.time < place.created else last
+    return None if last is None or last.time < position.created else last
 
 
 def last_of(seq: int, time: str, outcome: bytes) -> Last:

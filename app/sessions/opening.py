@@ -80,7 +80,7 @@ def nearest(
 
     It is one of those given by their effective seqs, or made from a state that is kept, or from the start.
     """
-    known = sorted({*states.places(db, row.id), *here})
+    known = sorted({*states.seqs_of(db, row.id), *here})
     while True:
         seq, stretches = lineage.route(db, row, at, known)
         if seq in here:

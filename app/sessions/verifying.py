@@ -71,7 +71,7 @@ def verify(store: Store, session_id: str, progress: Progress) -> Verified:
         row = sessions.get(db, session_id)
         if row is None:
             raise NotFound("session", session_id)
-        kept = [seq for seq in states.places(db, session_id) if seq <= row.seq]
+        kept = [seq for seq in states.seqs_of(db, session_id) if seq <= row.seq]
         rewinds = Rewinds(row.start)
         for seq, effective in journal.rewinds(db, session_id):
             if seq <= row.seq:

@@ -8,8 +8,8 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.store.database_file import DatabaseFile
 from app.store.errors import StoreUnusable
-from app.store.place import Place
 
 # A transaction that starts by reading and then writes cannot wait for another writer: SQLite answers "locked"
 # at once. So transactions that will write say so when they begin.
@@ -33,9 +33,9 @@ def connect(url: str, busy_timeout: float, *, create: bool = False) -> Engine:
         raise StoreUnusable(f"{url.partition(':')[0]}: no such kind of database here ({error})") from error
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _Pragmas(busy_timeout))
-        place = Place(engine.url.database or "", create=create)
-        event.listen(engine, "do_connect", place.connect)
-        event.listen(engine, "begin", _Begins(place))
+        file = DatabaseFile(engine.url.database or "", create=create)
+        event.listen(engine, "do_connect", file.connect)
+        event.listen(engine, "begin", _Begins(file))
     return engine
 
 
@@ -71,10 +71,10 @@ class _Pragmas:
 class _Begins:
     """Begins transactions as they were asked for, in the file that was asked for."""
 
-    def __init__(self, place: Place) -> None:
-        self.place = place
+    def __init__(self, file: DatabaseFile) -> None:
+        self.file = file
 
     def __call__(self, connection: Connection) -> None:
-        self.place.check()
+        self.file.check()
         writes = connection.get_execution_options().get("kmemlab_writes")
         connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")

@@ -72,7 +72,7 @@ def check(engine: Engine) -> None:
         raise unusable(engine, error) from error
     if current != revisions()[-1]:
         raise StoreUnusable(
-            f"{place(engine)}: its schema is older than this program's: run `kmemlab migrate`"
+            f"{name_of(engine)}: its schema is older than this program's: run `kmemlab migrate`"
         )
 
 
@@ -85,7 +85,7 @@ def known(connection: Connection) -> str | None:
     """The database's revision, None where it is empty; StoreUnusable where this program knows it not."""
     tables = inspect(connection).get_table_names()
     current = connection.execute(CURRENT).scalar() if VERSION.name in tables else None
-    where = place(connection.engine)
+    where = name_of(connection.engine)
     if current is None and tables:
         raise StoreUnusable(f"{where}: a database of another program; give kmemlab a file of its own")
     if current is not None and current not in revisions():
@@ -93,7 +93,7 @@ def known(connection: Connection) -> str | None:
     return current
 
 
-def place(engine: Engine) -> str:
+def name_of(engine: Engine) -> str:
     """The database as a person knows it: a file's name, or a URL without its password."""
     if engine.dialect.name == "sqlite" and engine.url.database:
         return engine.url.database
@@ -111,7 +111,7 @@ def unusable(engine: Engine, error: DBAPIError) -> StoreUnusable:
         sqlite3.SQLITE_BUSY: "is held by another process",
         sqlite3.SQLITE_FULL: "has no room left on its file system",
     }.get(code, f"cannot be used: {error.orig}")
-    return StoreUnusable(f"{place(engine)}: {why}")
+    return StoreUnusable(f"{name_of(engine)}: {why}")
 
 
 def _prepare_sqlite(connection: Connection) -> None:
@@ -145,5 +145,5 @@ def _check_foreign_keys(connection: Connection) -> None:
         broken = connection.exec_driver_sql("PRAGMA foreign_key_check").fetchall()
         if broken:
             raise StoreUnusable(
-                f"{place(connection.engine)}: {len(broken)} rows refer to missing ones; nothing was changed"
+                f"{name_of(connection.engine)}: {len(broken)} rows refer to missing ones; nothing was changed"
             )

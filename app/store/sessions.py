@@ -46,7 +46,7 @@ class Head(NamedTuple):
     bytes: int = 0
 
 
-class Place(NamedTuple):
+class SessionPosition(NamedTuple):
     """As much of a session as is asked for again and again while a class is watched."""
 
     id: str
@@ -76,7 +76,7 @@ _SEQS: Final = select(sessions.c.id, sessions.c.seq).where(
 
 
 _PLACES: Final = (
-    select(*(sessions.c[name] for name in Place._fields))
+    select(*(sessions.c[name] for name in SessionPosition._fields))
     .where(sessions.c.lab_id == bindparam("of"))
     .order_by(sessions.c.created, sessions.c.id)
 )
@@ -171,9 +171,9 @@ def of_lab(db: Connection, lab_id: str) -> list[SessionRow]:
     return [SessionRow._make(row) for row in db.execute(query)]
 
 
-def places(db: Connection, lab_id: str) -> list[Place]:
+def positions(db: Connection, lab_id: str) -> list[SessionPosition]:
     """Where every session is that belongs to a lab, the oldest first."""
-    return [Place._make(row) for row in db.execute(_PLACES, {"of": lab_id})]
+    return [SessionPosition._make(row) for row in db.execute(_PLACES, {"of": lab_id})]
 
 
 def all_owned(db: Connection, owner: str) -> list[SessionRow]:

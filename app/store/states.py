@@ -103,7 +103,7 @@ def at(db: Connection, session_id: str, seq: int) -> State | None:
     return None if found is None or found[0] != seq else found[1]
 
 
-def places(db: Connection, session_id: str) -> list[int]:
+def seqs_of(db: Connection, session_id: str) -> list[int]:
     """The seqs at which a session has states, in order."""
     query = select(snapshots.c.seq).where(snapshots.c.session_id == session_id).order_by(snapshots.c.seq)
     return list(db.execute(query).scalars())

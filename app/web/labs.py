@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.errors import BadArgument
-from app.labs import Copy, Lab, Machine, Person
+from app.labs import Lab, Machine, MemberCopy, Person
 from app.labs.person import require_instructor
 from app.labs.rooms import EXPECTED
 from app.machine import show
@@ -173,7 +173,7 @@ async def member_page(request: Request, lab: Lab, refusal: Refusal | None) -> La
     )
 
 
-async def copy_row(request: Request, copy: Copy) -> CopyRow:
+async def copy_row(request: Request, copy: MemberCopy) -> CopyRow:
     """A machine of a member's own, with its last call."""
     sessions, who = sessions_for(request)
     outcome = await last(sessions, who, await sessions.get(who, copy.id))

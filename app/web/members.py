@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from app.labs import Activity, Copy, csvfile
+from app.labs import Activity, MemberCopy, csvfile
 from app.sessions import NotFound
 from app.web import wording
 from app.web.address import number as number_of
@@ -55,7 +55,7 @@ async def members_page(request: Request, lab_id: str, refusal: Refusal | None = 
     """Make the page."""
     labs, person, asked = labs_of(request), requester(request), request.query_params
     lab = await own_lab(request, lab_id)
-    copies: dict[int, list[Copy]] = {}
+    copies: dict[int, list[MemberCopy]] = {}
     owner = None
     for copy in await labs.sharing.copies(person, lab_id):
         copies.setdefault(copy.number, []).append(copy)
@@ -86,7 +86,7 @@ async def members_page(request: Request, lab_id: str, refusal: Refusal | None = 
     )
 
 
-def member_row(lab_id: str, row: Activity, copies: list[Copy], *, whole: bool) -> MemberEntry:
+def member_row(lab_id: str, row: Activity, copies: list[MemberCopy], *, whole: bool) -> MemberEntry:
     """Make the row of one member. whole: with all machines."""
     shown = copies if whole else copies[:MACHINES_SHOWN]
     left = len(copies) - len(shown)
@@ -204,7 +204,7 @@ async def delete(request: Request, lab_id: str, number: str) -> Response:
     return RedirectResponse(f"/labs/{lab_id}/members", 303)
 
 
-async def copy_of(request: Request, lab_id: str, session_id: str) -> tuple[Copy, Activity]:
+async def copy_of(request: Request, lab_id: str, session_id: str) -> tuple[MemberCopy, Activity]:
     """A member's machine, and the member. Raises NotFound."""
     labs, person = labs_of(request), requester(request)
     for copy in await labs.sharing.copies(person, lab_id):

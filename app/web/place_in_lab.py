@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from starlette.requests import Request
 
-from app.labs import MachineRows, Person, Place
+from app.labs import MachineRows, Person, PlaceInLab
 from app.sessions import SessionInfo
 from app.web import wording
 from app.web.address import number
@@ -38,12 +38,12 @@ async def used_in(request: Request, session_id: str) -> list[Link]:
     return [Link(lab.title, f"/labs/{lab.id}") for lab in found]
 
 
-def people(place: Place | None) -> Names:
+def people(place: PlaceInLab | None) -> Names:
     """The nicknames of those whom rows and tasks call by number."""
     return {} if place is None else place.names
 
 
-def stopped(place: Place | None) -> str | None:
+def stopped(place: PlaceInLab | None) -> str | None:
     """Why the person at the browser can make no call, whatever the moment."""
     if place is None:
         return None
@@ -52,12 +52,12 @@ def stopped(place: Place | None) -> str | None:
     return None if place.stopped is None or place.held is None else _(WHY_STOPPED[place.held])
 
 
-def rewinds(place: Place | None) -> bool:
+def rewinds(place: PlaceInLab | None) -> bool:
     """Whether the person at the browser may undo and rewind: on a shared machine that is everybody's work."""
     return place is None or place.role in ("owner", "instructor")
 
 
-def task_of(place: Place | None, person: Person) -> str | None:
+def task_of(place: PlaceInLab | None, person: Person) -> str | None:
     """The task as which a member calls a shared machine; None where they choose."""
     return person.principal.by if place is not None and place.role == "member" else None
 
@@ -77,7 +77,7 @@ def caught_up(request: Request, rows: MachineRows, info: SessionInfo) -> CaughtU
 
 
 def place_view(
-    place: Place, person: Person, info: SessionInfo, tasks: Sequence[Doc], caught_up: CaughtUp | None
+    place: PlaceInLab, person: Person, info: SessionInfo, tasks: Sequence[Doc], caught_up: CaughtUp | None
 ) -> PlaceView:
     """Make the bar. tasks: those that sleep, under their names in the machine."""
     session_id = info.id
@@ -103,7 +103,7 @@ def place_view(
     )
 
 
-def controls_of(place: Place, session_id: str) -> InstructorControls | None:
+def controls_of(place: PlaceInLab, session_id: str) -> InstructorControls | None:
     """What an instructor may do with a member's machine; None for others."""
     if place.copy is None or place.role != "instructor" or place.held == "closed":
         return None
@@ -111,7 +111,7 @@ def controls_of(place: Place, session_id: str) -> InstructorControls | None:
     return InstructorControls(place.copy.locked, f"{at}/lock?to={MACHINE}", f"{at}/reset?to={MACHINE}")
 
 
-def words(place: Place, person: Person) -> tuple[str, str]:
+def words(place: PlaceInLab, person: Person) -> tuple[str, str]:
     """Say whose machine it is, and what that means."""
     if place.kind == "operate":
         if person.lab is None:
@@ -132,7 +132,7 @@ def words(place: Place, person: Person) -> tuple[str, str]:
     )
 
 
-def sleepers(place: Place, person: Person, session_id: str, tasks: Sequence[Doc]) -> list[Sleeper]:
+def sleepers(place: PlaceInLab, person: Person, session_id: str, tasks: Sequence[Doc]) -> list[Sleeper]:
     """Tasks that sleep and that the person at the browser may end: a member on a shared machine their own."""
     if place.role == "watcher" or place.stopped is not None:
         return []

@@ -72,7 +72,7 @@ async def test_forks_of_every_row_leave_few_states(settings: Settings) -> None:
             fork = await sessions.fork(LOCAL, sid, seq)
             assert await sessions.dump(LOCAL, fork.id) == await sessions.dump(LOCAL, sid, seq)
             await sessions.delete(LOCAL, fork.id)
-        assert await sessions.query(states.places, sid) == [1]
+        assert await sessions.query(states.seqs_of, sid) == [1]
 
 
 async def test_a_fork_goes_on_when_the_one_it_waited_for_is_given_up(
@@ -138,7 +138,7 @@ async def test_the_state_of_a_prepared_machine_is_kept(tmp_path: Path) -> None:
         await room.sessions.batch(who.principal, made.id, [alloc()] * 20)
         machine = await room.labs.sharing.add(who, room.lab.id, made.id, "prepared", 12)
         await room.labs.sharing.mark(who, room.lab.id, machine.id, 17, "half way")
-        assert await room.sessions.query(states.places, made.id) == [12, 17]
+        assert await room.sessions.query(states.seqs_of, made.id) == [12, 17]
         kim = await room.join("Kim")
         copy = await room.labs.sharing.copy(kim, room.lab.id, machine.id)
         assert (copy.start, copy.seq) == (12, 12)

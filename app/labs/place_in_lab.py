@@ -23,7 +23,7 @@ P = TypeVar("P", Machine, MachineRow)
 Role = Literal["owner", "instructor", "member", "watcher"]
 
 
-class Copy(NamedTuple):
+class MemberCopy(NamedTuple):
     """A machine of a member's own. machine_id: the prepared one from which it goes on, if any.
 
     next: the checkpoint to which it can be brought. called: whether calls make up its state.
@@ -40,7 +40,7 @@ class Copy(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class PlaceInLab:
     """Where a session stands, and what the person is there.
 
     kind: `operate` or `watch` where the lab shares it, and machine: as what. copy: where it is a member's
@@ -53,14 +53,14 @@ class Place:
     role: Role
     kind: str | None
     machine: str | None
-    copy: Copy | None
+    copy: MemberCopy | None
     nickname: str
     held: str | None
     stopped: str | None
     names: dict[str, str]
 
 
-def place_of(db: Connection, person: Person, session_id: str) -> Place | None:
+def place_of(db: Connection, person: Person, session_id: str) -> PlaceInLab | None:
     """The place of a session that belongs to a lab; None for one that does not. Raises NotFound."""
     row = session_rows.get(db, session_id)
     if row is None or row.lab_id is None:
@@ -70,7 +70,7 @@ def place_of(db: Connection, person: Person, session_id: str) -> Place | None:
     owner = people.member(db, row.owner)
     held = held_by(lab, row)
     here = [one for one in labs.of_session(db, row.id) if one.lab_id == lab.id and one.kind in ROLES]
-    return Place(
+    return PlaceInLab(
         lab_id=lab.id,
         title=lab.title,
         role=cast("Role", role),
@@ -114,7 +114,7 @@ def names_in(db: Connection, lab: LabRow, owner: MemberRow | None = None) -> dic
     return found if teacher is None else found | {f"i{teacher.number}": teacher.name}
 
 
-def copies(db: Connection, lab_id: str, owner: str | None = None) -> list[Copy]:
+def copies(db: Connection, lab_id: str, owner: str | None = None) -> list[MemberCopy]:
     """The machines of a lab's members, or of one, the oldest first."""
     if owner is None:
         members = {member.id: member for member in people.lab_members(db, lab_id)}
@@ -135,9 +135,9 @@ def copies(db: Connection, lab_id: str, owner: str | None = None) -> list[Copy]:
 
 def copy_of(
     row: SessionRow, owner: MemberRow, machines: Sequence[Machine], reached: AbstractSet[str]
-) -> Copy:
+) -> MemberCopy:
     """A member's machine, with the prepared one behind it. reached: checkpoints that they have come to."""
-    copy = Copy(row.id, row.name, owner.number, row.seq, row.locked, called=row.effective != row.start)
+    copy = MemberCopy(row.id, row.name, owner.number, row.seq, row.locked, called=row.effective != row.start)
     machine = prepared_for(machines, row)
     if machine is None:
         return copy

@@ -14,13 +14,13 @@ from urllib.parse import quote
 
 from app.store.errors import StorageFull
 
-GONE: Final = (
+FILE_GONE: Final = (
     "the database's file was moved, deleted or replaced while it was served: put it back, "
     "or restart kmemlab to serve what stands there now"
 )
 
 
-class Place:
+class DatabaseFile:
     """One SQLite file, by its name and, from the first connection on, by what the name stood for then.
 
     create: whether connecting may make the file; only a migration may. A URL with `uri=true` says
@@ -45,7 +45,7 @@ class Place:
     def check(self) -> None:
         """Raise StorageFull unless the file that was opened is still there."""
         if self._known is not None and self._there() != self._known:
-            raise StorageFull(GONE)
+            raise StorageFull(FILE_GONE)
 
     def _there(self) -> tuple[int, int] | None:
         try:

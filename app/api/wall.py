@@ -24,7 +24,7 @@ Version = Annotated[
 ]
 
 # Answers that are kept encoded: of all who look at a wall, most have the same part of it.
-KEPT: Final = 32
+ANSWERS_CACHED: Final = 32
 
 
 @router.get("/wall", **docs.operation("wall", "A whole class at a glance", class_docs.WALL))
@@ -35,7 +35,7 @@ async def wall(request: Request, after: Version = None) -> Response:
     return Response(encoded(standing, standing.after(after)), media_type=JSON)
 
 
-@lru_cache(maxsize=KEPT)
+@lru_cache(maxsize=ANSWERS_CACHED)
 def encoded(standing: Standing, after: int | None) -> bytes:
     """What has changed since a version, encoded once for all who ask."""
     return to_json(document(standing, after))

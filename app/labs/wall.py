@@ -39,7 +39,7 @@ PART: Final = 20  # machines whose last rows are read at a time
 PAUSE: Final = 0.01
 ACTIVE: Final = timedelta(minutes=1)
 LONGEST: Final = 60  # characters of a call
-KEPT: Final = 32  # walls that are kept though nobody may look any more
+WALLS_CACHED: Final = 32  # walls that are kept though nobody may look any more
 NEWEST: Final = 5  # of those who wait, by name
 
 
@@ -62,7 +62,7 @@ class Wall:
         if watched is None:
             watched = self._watched[lab_id] = Watched(self._sessions, lab_id)
         self._watched.move_to_end(lab_id)
-        while len(self._watched) > KEPT:
+        while len(self._watched) > WALLS_CACHED:
             _, old = self._watched.popitem(last=False)
             old.forget()
         return await watched.standing()

@@ -25,7 +25,7 @@ from app.store import Connection, journal, lists
 from app.store.journal import Row
 
 # Elements of all lists that stay.
-KEPT: Final = 1_000_000
+ELEMENTS_CACHED: Final = 1_000_000
 
 
 class EventLists:
@@ -47,7 +47,7 @@ class EventLists:
             found = self._found(db, row, name)
         with self._lock:
             self._kept[session_id, seq, name] = found
-            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > KEPT:
+            while len(self._kept) > 1 and sum(map(len, self._kept.values())) > ELEMENTS_CACHED:
                 self._kept.popitem(last=False)
         return found
 

@@ -15,7 +15,7 @@ from app.store import Connection, journal
 from app.store.journal import Row
 
 # Steps of all explanations that are kept; the one that was asked for last may always stay.
-KEPT: Final = 8_000
+STEPS_CACHED: Final = 8_000
 
 
 class Explanations:
@@ -39,7 +39,9 @@ class Explanations:
         with self._lock:
             self._kept[session_id, seq] = found
             self._kept.move_to_end((session_id, seq))
-            while len(self._kept) > 1 and sum(len(each["steps"]) for each in self._kept.values()) > KEPT:
+            while (
+                len(self._kept) > 1 and sum(len(each["steps"]) for each in self._kept.values()) > STEPS_CACHED
+            ):
                 self._kept.popitem(last=False)
         return found
 

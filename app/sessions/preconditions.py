@@ -15,7 +15,7 @@ from typing import Any, Final
 from app.sessions.errors import KeyReused, Stale
 from app.sessions.live import now, written
 from app.store import Busy, Connection, StorageFull, Store, replies
-from app.store.replies import Kept, Reply
+from app.store.replies import Reply, StoredReply
 
 KEPT_FOR: Final = timedelta(hours=24)
 DELETED_AT_ONCE: Final = 500
@@ -62,7 +62,7 @@ class Replies:
 
     def __init__(self, db: Connection) -> None:
         self._db = db
-        self._new: dict[tuple[str, str], Kept] = {}
+        self._new: dict[tuple[str, str], StoredReply] = {}
 
     def check(self, idempotency_key: IdempotencyKey) -> None:
         """Raise AlreadyAnswered for a request that has been done, KeyReused where its key was another's."""
@@ -78,7 +78,7 @@ class Replies:
     def keep(self, idempotency_key: IdempotencyKey, session_id: str | None, result: Any) -> None:
         """What is answered now is answered again. session_id: whose rows were written."""
         reply = idempotency_key.answer(result)
-        kept = Kept(
+        kept = StoredReply(
             idempotency_key.principal,
             idempotency_key.key,
             session_id,

@@ -133,7 +133,7 @@ class Writer(threading.Thread):
         self._snapshotter = snapshotter
         self._usage = usage
         self._patience = patience
-        self._connection = store.kept(min(LOCK_TRY_SECONDS, patience))
+        self._connection = store.writer_connection(min(LOCK_TRY_SECONDS, patience))
         self._queue: SimpleQueue[Message] = SimpleQueue()
         # Sessions that this engine cannot follow, as far as they have been opened: to where, and why. Any
         # thread may look.

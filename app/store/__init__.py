@@ -5,7 +5,7 @@ from sqlalchemy.exc import DBAPIError as DatabaseError
 from sqlalchemy.exc import IntegrityError
 
 from app.store.errors import Busy, StorageFull, StoreUnusable
-from app.store.store import Kept, Store
+from app.store.store import Store, WriterConnection
 from app.store.url import without_secrets
 
 __all__ = [
@@ -13,9 +13,9 @@ __all__ = [
     "Connection",
     "DatabaseError",
     "IntegrityError",
-    "Kept",
     "StorageFull",
     "Store",
     "StoreUnusable",
+    "WriterConnection",
     "without_secrets",
 ]

@@ -22,7 +22,7 @@ class Reply(NamedTuple):
     body: bytes
 
 
-class Kept(NamedTuple):
+class StoredReply(NamedTuple):
     """A reply with what it was given to. session_id: whose rows were written with it, if any one's."""
 
     principal: str
@@ -45,17 +45,17 @@ _ONE: Final = select(
 _DROP: Final = delete(replies).where(*_OWN)
 
 
-def get(db: Connection, principal: str, key: str, since: str) -> Kept | None:
+def get(db: Connection, principal: str, key: str, since: str) -> StoredReply | None:
     """What a principal was answered under a key; None where there is nothing, or only from before `since`."""
     row = db.execute(_ONE, {"who": principal, "what": key}).first()
     if row is None or row.created < since:
         return None
     headers = tuple((name, value) for name, value in json.loads(row.headers))
     reply = Reply(row.status, headers, zlib.decompress(row.body))
-    return Kept(principal, key, row.session_id, row.fingerprint, row.created, reply)
+    return StoredReply(principal, key, row.session_id, row.fingerprint, row.created, reply)
 
 
-def put(db: Connection, kept: Iterable[Kept]) -> None:
+def put(db: Connection, kept: Iterable[StoredReply]) -> None:
     """Keep replies; each replaces an outdated one under its key. Raises Busy.
 
     Where the database locks single rows, two processes may both have found a key unused. The second cannot

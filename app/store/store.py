@@ -63,9 +63,9 @@ class Store:
         with translated(), self._writes.connect() as connection, connection.begin():
             yield connection
 
-    def kept(self, patience: float) -> Kept:
+    def writer_connection(self, patience: float) -> WriterConnection:
         """A connection for one thread that writes all the time. patience: as `busy_timeout`, for it alone."""
-        return Kept(self._engine, patience)
+        return WriterConnection(self._engine, patience)
 
     def backup(self, to: Path, *, force: bool, told: Told) -> None:
         """Copy the database to a file, while it is served. As `app.store.backup.backup`."""
@@ -92,7 +92,7 @@ class Store:
         self._engine.dispose()
 
 
-class Kept:
+class WriterConnection:
     """One connection for many transactions; after an error, a new one. Used by one thread."""
 
     def __init__(self, engine: Engine, patience: float) -> None:

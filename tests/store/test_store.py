@@ -37,7 +37,7 @@ def row(sid: str, seq: int) -> Row:
 
 def test_every_connection_is_durable_and_checks(store: Store) -> None:
     wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 100}
-    kept = store.kept(0.1)
+    kept = store.writer_connection(0.1)
     for transaction in (store.reading(), store.writing(), kept.transaction(writes=True)):
         with transaction as db:
             for pragma, value in wanted.items():
@@ -147,7 +147,7 @@ def test_a_held_lock_is_busy(store: Store, path: Path) -> None:
 
 
 def test_no_room_is_storage_full(store: Store) -> None:
-    kept = store.kept(0.1)
+    kept = store.writer_connection(0.1)
 
     def fill() -> None:
         with kept.transaction(writes=True) as db:

@@ -46,7 +46,7 @@ from app.sessions.errors import NotFound
 router = APIRouter(tags=["reading"], prefix="/sessions/{id:id}")
 
 # A row can have megabytes. A list ends early rather than hold many such; as NDJSON they pass in small parts.
-MOST: Final = 8 << 20
+MOST_BYTES: Final = 8 << 20
 STREAMED: Final = 1 << 18
 PART: Final = 1_000
 
@@ -58,7 +58,7 @@ async def events(request: Request, after: After = 0, limit: Limit = 100) -> Resp
     if NDJSON in request.headers.get("accept", ""):
         first, _ = await sessions.events_within(principal, sid, after, PART, STREAMED)
         return StreamingResponse(journal(request, first), media_type=NDJSON)
-    rows, more = await sessions.events_within(principal, sid, after, limit, MOST)
+    rows, more = await sessions.events_within(principal, sid, after, limit, MOST_BYTES)
     onward = "null"
     if more:
         onward = f'"{BASE}/sessions/{sid}/events?after={rows[-1].seq}&limit={limit}"'

@@ -10,7 +10,7 @@ from typing import Final
 from app import paths
 from app.demos.demo import Demo, Malformed, read
 
-MOST: Final = 200
+MOST_DEMOS: Final = 200
 
 # What a folder held: per file its name, time of change and size.
 Signature = tuple[tuple[str, int, int], ...]
@@ -65,7 +65,7 @@ def shipped() -> dict[str, Demo]:
 
 def files(folder: Path) -> list[Path]:
     """The files that ought to be demos, by name."""
-    return sorted(path for path in folder.iterdir() if path.suffix == ".toml" and path.is_file())[:MOST]
+    return sorted(path for path in folder.iterdir() if path.suffix == ".toml" and path.is_file())[:MOST_DEMOS]
 
 
 def signature_of(folder: Path) -> Signature:

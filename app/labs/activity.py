@@ -13,7 +13,7 @@ from app.labs.person import Person
 from app.labs.room import taught
 from app.store import Connection, journal, labs, people
 from app.store import sessions as session_rows
-from app.store.labs import Made
+from app.store.labs import CallCount
 from app.store.sessions import SessionPosition
 
 
@@ -34,7 +34,7 @@ def activity(db: Connection, person: Person, lab_id: str) -> list[Activity]:
     taught(db, person, lab_id)
     owners = {position.id: position.owner for position in session_rows.positions(db, lab_id)}
     members = {member.id: member for member in people.lab_members(db, lab_id)}
-    made: dict[str, list[Made]] = {}
+    made: dict[str, list[CallCount]] = {}
     for part in labs.calls(db, lab_id):
         owner = members.get(owners[part.session_id])
         # In a machine of one's own one is alone with the instructor.

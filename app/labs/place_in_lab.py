@@ -9,7 +9,7 @@ from typing import Literal, NamedTuple, TypeVar, cast
 
 from app.labs.person import Person
 from app.labs.room import PREPARED, ROLES, Checkpoint, Machine, machines_of, seen
-from app.sessions.access import HELD, Right, require, require_free
+from app.sessions.access import WHY_HELD, Right, require, require_free
 from app.sessions.errors import Conflict
 from app.store import Connection, labs, people
 from app.store import sessions as session_rows
@@ -99,7 +99,7 @@ def why_not(person: Person, role: str, held: str | None) -> str | None:
         require_free(person.principal, role, held)
     except Conflict:
         assert held is not None
-        return HELD[held]
+        return WHY_HELD[held]
     return None
 
 

@@ -57,7 +57,7 @@ _RIGHTS: Final[dict[str, frozenset[Right]]] = {
 CLOSED: Final = "closed"
 FROZEN: Final = "frozen"
 LOCKED: Final = "locked"
-HELD: Final = {
+WHY_HELD: Final = {
     CLOSED: "the lab is closed: its machines can be read, but not called any more",
     FROZEN: "the lab is frozen: the instructor has stopped all calls for now",
     LOCKED: "the instructor has locked this machine: it can be read, but not called for now",
@@ -89,7 +89,7 @@ def require_free(principal: Principal, role: str, held: str | None) -> None:
     """
     above = role == "instructor" or principal.lab is None
     if held is not None and not (above and held in ABOVE):
-        raise Conflict(HELD[held])
+        raise Conflict(WHY_HELD[held])
 
 
 def principal_of(scope: Mapping[str, Any]) -> Principal:

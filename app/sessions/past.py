@@ -29,8 +29,10 @@ from app.store.journal import Row
 from app.store.sessions import SessionRow
 from app.store.states import State
 
-MOST: Final = 8
-OF_ONE: Final = 4  # of these one session's: so that nobody's are all pushed out by one other person's
+MOST_MACHINES: Final = 8
+MOST_OF_ONE_SESSION: Final = (
+    4  # of these one session's: so that nobody's are all pushed out by one other person's
+)
 STRIDE: Final = 100  # after so many calls it is asked whether to keep the state
 
 log = logging.getLogger(__name__)
@@ -159,9 +161,9 @@ class Past:
         with self._lock:
             self._lives.append(live)
             own = [kept for kept in self._lives if kept.id == live.id]
-            if len(own) > OF_ONE:
+            if len(own) > MOST_OF_ONE_SESSION:
                 self._lives = [kept for kept in self._lives if kept is not own[0]]
-            while len(self._lives) > MOST or (
+            while len(self._lives) > MOST_MACHINES or (
                 len(self._lives) > 1 and sum(kept.memory for kept in self._lives) > self._memory
             ):
                 del self._lives[0]

@@ -7,7 +7,7 @@ from typing import Any, Final, NamedTuple
 from pydantic_core import from_json
 
 from app.machine.calls import Named
-from app.sessions.access import CLOSED, HELD, LOCKED, Principal, Right, require
+from app.sessions.access import CLOSED, LOCKED, WHY_HELD, Principal, Right, require
 from app.sessions.answers import SessionInfo
 from app.sessions.errors import Conflict, LimitReached, NotFound
 from app.sessions.live import now
@@ -136,7 +136,7 @@ def held(
     head = sessions.heads(db, [session_id]).get(session_id)
     row = allowed(db, principal, session_id, right)
     if head is not None and head.held in (CLOSED, LOCKED) and principal.lab is not None:
-        raise Conflict(HELD[head.held])
+        raise Conflict(WHY_HELD[head.held])
     require_seq(preconditions, row.seq)
     return row
 

@@ -38,7 +38,7 @@ class ReadOnly(StorageFull):
 
 Known = Busy | StorageFull
 
-HELD: Final = "the database is held by another process"
+LOCKED_ELSEWHERE: Final = "the database is held by another process"
 READ_ONLY: Final = "the database is read-only"
 NO_ROOM: Final = "there is no room left for the database"
 NOT_WRITABLE: Final = "the database cannot be written"
@@ -48,8 +48,8 @@ OVERLOADED: Final = "the database has no more resources at this moment"
 
 # By SQLite's primary result code.
 _SQLITE: Final[dict[int, tuple[type[Known], str]]] = {
-    sqlite3.SQLITE_BUSY: (Busy, HELD),
-    sqlite3.SQLITE_LOCKED: (Busy, HELD),
+    sqlite3.SQLITE_BUSY: (Busy, LOCKED_ELSEWHERE),
+    sqlite3.SQLITE_LOCKED: (Busy, LOCKED_ELSEWHERE),
     sqlite3.SQLITE_READONLY: (ReadOnly, READ_ONLY),
     sqlite3.SQLITE_FULL: (StorageFull, NO_ROOM),
     sqlite3.SQLITE_IOERR: (StorageFull, NOT_WRITABLE),
@@ -65,11 +65,11 @@ _OURS: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE}
 _SQLSTATE: Final[dict[str, tuple[type[Known], str]]] = {
     "08": (Busy, UNREACHABLE),  # connection exceptions
     "25006": (ReadOnly, READ_ONLY),  # read_only_sql_transaction: a standby, or default_transaction_read_only
-    "40001": (Busy, HELD),  # serialization_failure
-    "40P01": (Busy, HELD),  # deadlock_detected
+    "40001": (Busy, LOCKED_ELSEWHERE),  # serialization_failure
+    "40P01": (Busy, LOCKED_ELSEWHERE),  # deadlock_detected
     "53": (Busy, OVERLOADED),  # insufficient resources: memory, connections
     "53100": (StorageFull, NO_ROOM),  # disk_full
-    "55P03": (Busy, HELD),  # lock_not_available
+    "55P03": (Busy, LOCKED_ELSEWHERE),  # lock_not_available
     "57": (Busy, UNREACHABLE),  # operator intervention: shut down, started up, statement cancelled
     "58": (StorageFull, NOT_WRITABLE),  # errors of the system below, such as io_error
     "XX001": (StorageFull, DAMAGED),  # data_corrupted

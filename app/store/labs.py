@@ -279,7 +279,7 @@ def reached_by(db: Connection, member_id: str) -> dict[str, str]:
     return {row.checkpoint_id: row.how for row in db.execute(query)}
 
 
-class Made(NamedTuple):
+class CallCount(NamedTuple):
     """What somebody has made in a session: how many rows, and the last one."""
 
     session_id: str
@@ -288,6 +288,6 @@ class Made(NamedTuple):
     last: int
 
 
-def calls(db: Connection, lab_id: str) -> list[Made]:
+def calls(db: Connection, lab_id: str) -> list[CallCount]:
     """What everybody has made in each session of a lab; not what stood in a file that came in."""
-    return [Made(*row) for row in db.execute(_CALLS, {"of": lab_id})]
+    return [CallCount(*row) for row in db.execute(_CALLS, {"of": lab_id})]

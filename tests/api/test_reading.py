@@ -203,7 +203,7 @@ def test_the_whole_journal_as_lines(client: TestClient, at: At) -> None:
 
 def test_a_list_of_long_rows_ends_early(client: TestClient, at: At, monkeypatch: pytest.MonkeyPatch) -> None:
     outcomes = run(client, at, "p = alloc_page(GFP_KERNEL)\nput_page(p)\n" * 10)
-    monkeypatch.setattr(reading, "MOST", 1200)
+    monkeypatch.setattr(reading, "MOST_BYTES", 1200)
     found, url = [], at("/events?limit=1000")
     while url:
         page = client.get(url).json()

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
-from app.sessions.access import HELD, LOCKED
+from app.sessions.access import LOCKED, WHY_HELD
 from tests.support.axe import violations
 from tests.support.browsers import PASSWORD, invitation
 from tests.support.patience import PATIENCE_MS
@@ -158,7 +158,7 @@ def test_a_call_that_is_refused_is_told_where_it_was_made_and_stays_typed(room: 
     kim.get_by_role("button", name="My copy").click()
     expect(kim.locator("html[data-ready]")).to_be_attached()
     machine = kim.url.rpartition("/")[2]
-    held = {"type": "about:blank", "title": "Conflict", "status": 409, "detail": HELD[LOCKED]}
+    held = {"type": "about:blank", "title": "Conflict", "status": 409, "detail": WHY_HELD[LOCKED]}
     refused: dict[str, Any] = {
         "status": 409,
         "content_type": "application/problem+json",

@@ -20,7 +20,7 @@ from app.machine.outcome import Outcome
 from app.sessions import blocklists
 from app.sessions.encoding import LISTS
 from app.sessions.errors import NotFound
-from app.sessions.past import Past
+from app.sessions.past_machines import PastMachines
 from app.store import Connection, journal, lists
 from app.store.journal import Row
 
@@ -31,7 +31,7 @@ ELEMENTS_CACHED: Final = 1_000_000
 class EventLists:
     """The lists of outcomes. May be used by several threads."""
 
-    def __init__(self, past: Past) -> None:
+    def __init__(self, past: PastMachines) -> None:
         self._past = past
         self._lock = Lock()
         self._kept: OrderedDict[tuple[str, int, str], Sequence[Any]] = OrderedDict()

@@ -10,7 +10,7 @@ from pydantic_core import from_json
 
 from app.machine.trace import Trace
 from app.sessions.errors import NotFound
-from app.sessions.past import Past
+from app.sessions.past_machines import PastMachines
 from app.store import Connection, journal
 from app.store.journal import Row
 
@@ -24,7 +24,7 @@ class Explanations:
     For any thread.
     """
 
-    def __init__(self, past: Past) -> None:
+    def __init__(self, past: PastMachines) -> None:
         self._past = past
         self._lock = Lock()
         # The least recently used first.
@@ -46,7 +46,7 @@ class Explanations:
         return found
 
 
-def explain(db: Connection, past: Past, session_id: str, seq: int) -> dict[str, Any]:
+def explain(db: Connection, past: PastMachines, session_id: str, seq: int) -> dict[str, Any]:
     """The decision steps of one journalled call, and its tracepoints. Raises NotFound and Conflict.
 
     The machine is as it was before the call and belongs to nobody else, so tracing slows down no one.

@@ -16,7 +16,7 @@ from app.sessions import blocklists, lineage, queries
 from app.sessions.access import Principal, Right
 from app.sessions.answers import SessionInfo
 from app.sessions.errors import Conflict
-from app.sessions.past import Past
+from app.sessions.past_machines import PastMachines
 from app.sessions.preconditions import Preconditions
 from app.store import Connection, Store, states
 from app.store import names as kept
@@ -64,7 +64,7 @@ def find(db: Connection, principal: Principal, session_id: str, at: int | None) 
 class Making:
     """Makes states for forks, each once at a time (single flight). For any thread."""
 
-    def __init__(self, store: Store, past: Past) -> None:
+    def __init__(self, store: Store, past: PastMachines) -> None:
         self._store = store
         self._past = past
         self._lock = threading.Lock()

@@ -46,7 +46,7 @@ from app.sessions.housekeeping import Housekeeping
 from app.sessions.live import Live, now
 from app.sessions.longviews import SHORT, PaintedMap, TooLong
 from app.sessions.openers import Opener
-from app.sessions.past import Past
+from app.sessions.past_machines import PastMachines
 from app.sessions.preconditions import AlreadyAnswered, Preconditions, Replies, sweep
 from app.sessions.queries import Event, Room
 from app.sessions.scheduler import Dropped, FairScheduler, outcome
@@ -74,7 +74,7 @@ from app.store.states import State
 PAGE: Final = 1_000
 TICK: Final = 0.25  # how often other processes' rows are looked for
 SWEEP: Final = 300  # how often old replies are forgotten
-PAST: Final = 4  # what part of the memory for open machines those of past moments may take beside it
+PAST_SHARE: Final = 4  # what part of the memory for open machines those of past moments may take beside it
 PROMPT: Final = 2.0  # who asks whether the server is ready does not wait for long
 SIGNS: Final = (b'"woken":', b'"call":"kill_task"', *(f'"call":"{call}"'.encode() for call in REWINDS))
 PEEKED_AT_ONCE: Final = 16  # machines that are looked at before others have their turn
@@ -123,7 +123,7 @@ class Sessions:
         self._slow = FairScheduler("slow", waiting=self._settings.slow_per_principal - 1)
         self._importer = FairScheduler("importer", at_once=1, threads=self._settings.imports)
         self._housekeeping = Housekeeping()
-        self._past = Past(self._store, self._settings.machines_memory // PAST)
+        self._past = PastMachines(self._store, self._settings.machines_memory // PAST_SHARE)
         self._explanations = explaining.Explanations(self._past)
         self._lists = eventlists.EventLists(self._past)
         self._making = forking.Making(self._store, self._past)

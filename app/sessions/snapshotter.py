@@ -11,7 +11,7 @@ from typing import Final
 from app.machine.machine import ENGINE, Machine
 from app.sessions import snapshots
 from app.sessions.live import Live
-from app.sessions.past import Past
+from app.sessions.past_machines import PastMachines
 from app.sessions.scheduler import Dropped
 from app.store import Store, states
 from app.store.states import State
@@ -29,7 +29,7 @@ log = logging.getLogger(__name__)
 class Keeper:
     """Works on the background thread, on dumps and on machines that are nobody else's."""
 
-    def __init__(self, store: Store, background: Executor, past: Past) -> None:
+    def __init__(self, store: Store, background: Executor, past: PastMachines) -> None:
         self._store = store
         self._background = background
         self._past = past

@@ -28,7 +28,7 @@ from app.sessions import (
     Principal,
     Sessions,
     lineage,
-    past,
+    past_machines,
     snapshots,
     snapshotter,
 )
@@ -458,7 +458,7 @@ def close_states(distance: int = 5) -> Iterator[None]:
         patch.setattr(snapshots, "LEAST_ROWS", distance)
         patch.setattr(snapshots, "ROWS_WORTH", 2)
         patch.setattr(Outcome, "work", 1)
-        patch.setattr(past, "STRIDE", 2)
+        patch.setattr(past_machines, "STRIDE", 2)
         patch.setattr(lineage, "PART", 3)
         patch.setattr(lineage, "READ_TOGETHER", 2)
         yield
@@ -527,7 +527,7 @@ async def test_rebuilding_costs_a_state_and_its_tail(settings: Settings, moves: 
         assert await replayed(settings, sid) <= 3 * 60
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(lineage, "READ_TOGETHER", 0)
-            assert await replayed(settings, sid) <= 60 + past.STRIDE
+            assert await replayed(settings, sid) <= 60 + past_machines.STRIDE
         async with serving(settings) as sessions:
             assert await sessions.dump(LOCAL, sid) == before
 

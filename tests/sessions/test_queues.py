@@ -12,7 +12,7 @@ import pytest
 from app.sessions import LOCAL, Principal, Sessions, opening, writer
 from app.sessions.housekeeping import MOST_WAITING, Housekeeping
 from app.sessions.live import Live
-from app.sessions.past import Past
+from app.sessions.past_machines import PastMachines
 from app.sessions.scheduler import Dropped, go_on
 from app.settings import Settings
 from app.store import Connection, states
@@ -42,14 +42,14 @@ async def test_forks_of_one_moment_make_its_state_once(
 ) -> None:
     made = list[int]()
     enough = threading.Event()
-    state = Past.state
+    state = PastMachines.state
 
-    def counted(self: Past, db: Connection, session_id: str, at: int) -> Any:
+    def counted(self: PastMachines, db: Connection, session_id: str, at: int) -> Any:
         made.append(at)
         assert enough.wait(PATIENCE)
         return state(self, db, session_id, at)
 
-    monkeypatch.setattr(Past, "state", counted)
+    monkeypatch.setattr(PastMachines, "state", counted)
     async with serving(settings) as sessions:
         sid = await filled(sessions, 10)
         people = [Principal(f"person {number}") for number in range(6)]
@@ -78,15 +78,15 @@ async def test_forks_of_every_row_leave_few_states(settings: Settings) -> None:
 async def test_a_fork_goes_on_when_the_one_it_waited_for_is_given_up(
     settings: Settings, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    state, made = Past.state, list[int]()
+    state, made = PastMachines.state, list[int]()
 
-    def first_is_endless(self: Past, db: Connection, session_id: str, at: int) -> Any:
+    def first_is_endless(self: PastMachines, db: Connection, session_id: str, at: int) -> Any:
         made.append(at)
         if len(made) == 1:
             spin(None)
         return state(self, db, session_id, at)
 
-    monkeypatch.setattr(Past, "state", first_is_endless)
+    monkeypatch.setattr(PastMachines, "state", first_is_endless)
     async with serving(settings) as sessions:
         sid = await filled(sessions, 10)
         first = asyncio.create_task(sessions.fork(LOCAL, sid, 7))

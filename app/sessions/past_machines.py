@@ -38,7 +38,7 @@ STRIDE: Final = 100  # after so many calls it is asked whether to keep the state
 log = logging.getLogger(__name__)
 
 
-class Past:
+class PastMachines:
     """Machines of any moment, for any thread: a machine is taken out while it is used.
 
     memory: estimated bytes that the kept machines may take; the one that was used last may always stay.

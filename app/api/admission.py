@@ -15,17 +15,17 @@ from app.api.idempotency import with_preconditions
 from app.api.in_labs import asked
 from app.api.parameters import AfterNumber, Limit, MemberNumber
 from app.api.requests import BASE, answer
-from app.labs.admission import AT_ONCE
+from app.labs.admission import MOST_NUMBERS
 from app.machine.calls import JSON_INT_MAX
 from app.sessions import NotFound
 
 router = APIRouter(tags=["labs"], prefix="/labs/{id:id}/waiting")
 
 NUMBERS: Final = Kind(
-    f"a list of 1 to {AT_ONCE} numbers of those who wait",
+    f"a list of 1 to {MOST_NUMBERS} numbers of those who wait",
     lambda value: (
         isinstance(value, list)
-        and 1 <= len(value) <= AT_ONCE
+        and 1 <= len(value) <= MOST_NUMBERS
         and all(type(number) is int and 0 <= number <= JSON_INT_MAX for number in value)
     ),
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from app.labs import Activity, Checkpoint, Lab, Machine, MemberRow, Noted, Person
+from app.labs import Activity, Checkpoint, Lab, LabMachine, MemberRow, Noted, Person
 from app.labs.room import PREPARED
 
 Doc = dict[str, Any]
@@ -34,7 +34,7 @@ def whole(lab: Lab, person: Person) -> Doc:
     }
 
 
-def machine(of: Machine, person: Person) -> Doc:
+def machine(of: LabMachine, person: Person) -> Doc:
     """A machine of a lab. A member reads no prepared session, and is not told which it is."""
     hidden = of.kind == PREPARED and person.lab is not None
     return {

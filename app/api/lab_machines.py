@@ -17,7 +17,7 @@ from app.api.moving import created
 from app.api.paging import part
 from app.api.parameters import Cursor, Limit, MachineId
 from app.api.requests import BASE, answer
-from app.labs import Machine, Person
+from app.labs import LabMachine, Person
 
 router = APIRouter(tags=["labs"], prefix="/labs/{id:id}/machines")
 
@@ -51,7 +51,7 @@ async def add(request: Request) -> Response:
     )
 
 
-def added(person: Person, lab_id: str, machine: Machine) -> Response:
+def added(person: Person, lab_id: str, machine: LabMachine) -> Response:
     """A new machine of a lab as an answer."""
     location = f"{BASE}/labs/{lab_id}/machines/{machine.id}"
     return answer(lab_answers.machine(machine, person), 201, Location=location)

@@ -13,7 +13,7 @@ from starlette.responses import Response
 from app.api import class_docs, docs
 from app.api.bodies import JSON
 from app.api.in_labs import asked
-from app.labs import Standing, Tile
+from app.labs import Tile, WallState
 from app.mm.page import STATES
 
 router = APIRouter(tags=["labs"], prefix="/labs/{id:id}")
@@ -31,22 +31,22 @@ ANSWERS_CACHED: Final = 32
 async def wall(request: Request, after: Version = None) -> Response:
     """A tile for each member with the machine that they have called last. For the lab's instructor."""
     labs, person, lab_id = asked(request)
-    standing = await labs.wall.standing(person, lab_id)
-    return Response(encoded(standing, standing.after(after)), media_type=JSON)
+    state = await labs.wall.state(person, lab_id)
+    return Response(encoded(state, state.after(after)), media_type=JSON)
 
 
 @lru_cache(maxsize=ANSWERS_CACHED)
-def encoded(standing: Standing, after: int | None) -> bytes:
+def encoded(state: WallState, after: int | None) -> bytes:
     """What has changed since a version, encoded once for all who ask."""
-    return to_json(document(standing, after))
+    return to_json(document(state, after))
 
 
-def document(standing: Standing, after: int | None) -> dict[str, Any]:
+def document(state: WallState, after: int | None) -> dict[str, Any]:
     """The same as values. What hardly ever changes is said only with the whole."""
-    tiles, gone = standing.since(after)
-    lab = standing.whole
+    tiles, gone = state.since(after)
+    lab = state.whole
     found: dict[str, Any] = {
-        "version": standing.token,
+        "version": state.token,
         "all": after is None,
         "members": lab.members,
         "waiting": lab.waiting,
@@ -56,7 +56,7 @@ def document(standing: Standing, after: int | None) -> dict[str, Any]:
         "closed": lab.closed,
         "view": lab.view,
         "checkpoints": [{"id": mark.id, "title": mark.title, "reached": mark.reached} for mark in lab.marks],
-        "tiles": [tile_of(tile, known=standing.seated[tile.number] <= (after or 0)) for tile in tiles],
+        "tiles": [tile_of(tile, known=state.machine_since[tile.number] <= (after or 0)) for tile in tiles],
         "gone": gone,
     }
     return {**found, "states": list(STATES)} if after is None else found

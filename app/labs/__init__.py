@@ -2,13 +2,13 @@
 
 from app.labs.activity import Activity
 from app.labs.authentication import Authentication, SignedIn
-from app.labs.board import Standing, Tile
+from app.labs.board import Tile, WallState
 from app.labs.labs import Labs
 from app.labs.machine_rows import MachineRows
 from app.labs.person import LOCAL_PERSON, Person, person_of
 from app.labs.place_in_lab import MemberCopy, PlaceInLab
-from app.labs.presenting import Stage
-from app.labs.room import Checkpoint, Lab, Machine
+from app.labs.presenting import Presentation
+from app.labs.room import Checkpoint, Lab, LabMachine
 from app.store.audit import Noted
 from app.store.labs import LabRow
 from app.store.people import MemberRow
@@ -19,18 +19,18 @@ __all__ = [
     "Authentication",
     "Checkpoint",
     "Lab",
+    "LabMachine",
     "LabRow",
     "Labs",
-    "Machine",
     "MachineRows",
     "MemberCopy",
     "MemberRow",
     "Noted",
     "Person",
     "PlaceInLab",
+    "Presentation",
     "SignedIn",
-    "Stage",
-    "Standing",
     "Tile",
+    "WallState",
     "person_of",
 ]

@@ -27,10 +27,10 @@ from app.store.labs import LabRow
 from app.store.people import MemberRow
 
 NOTED: Final = timedelta(seconds=20)  # how old a note may be of when somebody has asked
-AT_ONCE: Final = 1_000  # numbers in one request
+MOST_NUMBERS: Final = 1_000  # numbers in one request
 
 
-class Waits(NamedTuple):
+class WaitingStatus(NamedTuple):
     """What somebody who waits may know. lab: its title. instructor: whose admission they wait for."""
 
     lab: str
@@ -38,7 +38,7 @@ class Waits(NamedTuple):
     closed: bool
 
 
-class Waiting(NamedTuple):
+class WaitingList(NamedTuple):
     """Those who wait for a lab: how many, and the newest of them."""
 
     all: int
@@ -72,9 +72,9 @@ class Admission:
             await self._sessions.execute(partial(waiting.seen, member_id=row.id, time=now()))
         return Person.of_member(row)
 
-    async def waits(self, person: Person) -> Waits:
+    async def waits(self, person: Person) -> WaitingStatus:
         """What a person who waits is waiting for. Raises NotFound where the lab is gone."""
-        return await self._sessions.query(_waits, person)
+        return await self._sessions.query(_waiting_status, person)
 
     # -- for the instructor ----------------------------------------------------------------------------------
 
@@ -89,12 +89,12 @@ class Admission:
 
         return await self._sessions.query(query)
 
-    async def newest(self, person: Person, lab_id: str, most: int) -> Waiting:
+    async def newest(self, person: Person, lab_id: str, most: int) -> WaitingList:
         """How many wait, and so many of them, the last who came first."""
 
-        def query(db: Connection) -> Waiting:
+        def query(db: Connection) -> WaitingList:
             taught(db, person, lab_id)
-            return Waiting(waiting.count(db, lab_id), waiting.newest(db, lab_id, most))
+            return WaitingList(waiting.count(db, lab_id), waiting.newest(db, lab_id, most))
 
         return await self._sessions.query(query)
 
@@ -124,7 +124,7 @@ class Admission:
             if (rows and not free) or (numbers is not None and len(rows) > free):
                 raise LimitReached((), f"a lab has at most {most} members, and this one has room for {free}")
             admitted[:] = rows[:free]
-            let_in(db, person, lab_id, admitted)
+            admit_members(db, person, lab_id, admitted)
             return [row.number for row in admitted]
 
         found = await self._sessions.execute(write, preconditions=preconditions)
@@ -155,8 +155,10 @@ class Admission:
 
 
 def _few(numbers: Collection[int] | None) -> None:
-    if numbers is not None and not 1 <= len(numbers) <= AT_ONCE:
-        raise BadArgument.at("numbers", f"1 to {AT_ONCE} numbers of those who wait; leave it out for all")
+    if numbers is not None and not 1 <= len(numbers) <= MOST_NUMBERS:
+        raise BadArgument.at(
+            "numbers", f"1 to {MOST_NUMBERS} numbers of those who wait; leave it out for all"
+        )
 
 
 def _chosen(db: Connection, lab_id: str, numbers: Collection[int] | None) -> list[MemberRow]:
@@ -167,24 +169,24 @@ def _target(rows: Sequence[MemberRow]) -> str:
     return rows[0].id if len(rows) == 1 else ""
 
 
-def _waits(db: Connection, person: Person) -> Waits:
+def _waiting_status(db: Connection, person: Person) -> WaitingStatus:
     lab = None if person.lab is None else labs.get(db, person.lab)
     teacher = None if lab is None else people.account(db, lab.owner)
     if lab is None or teacher is None:
         raise NotFound("lab", str(person.lab))
-    return Waits(lab.title, teacher.name, lab.closed is not None)
+    return WaitingStatus(lab.title, teacher.name, lab.closed is not None)
 
 
-def let_in(db: Connection, person: Person, lab_id: str, rows: Sequence[MemberRow]) -> None:
+def admit_members(db: Connection, person: Person, lab_id: str, rows: Sequence[MemberRow]) -> None:
     """Make some who wait members, and write it down."""
     if rows:
         waiting.admit(db, [row.id for row in rows])
         acts.note(db, person, "admit", lab_id, _target(rows), f"{len(rows)} who waited")
 
 
-def fill(db: Connection, person: Person, lab: LabRow) -> list[MemberRow]:
+def admit_longest_waiting(db: Connection, person: Person, lab: LabRow) -> list[MemberRow]:
     """Admit those who have waited longest, as far as the lab expects more members than it has."""
     free = max(0, lab.expected - people.member_count(db, lab.id))
     rows = waiting.listed(db, lab.id, most=free)
-    let_in(db, person, lab.id, rows)
+    admit_members(db, person, lab.id, rows)
     return rows

@@ -13,13 +13,13 @@ from app.machine.machine import Machine
 from app.mm.page import STATES
 from app.sessions.longviews import SHORT
 
-CELLS: Final = 64
+MOST_CELLS: Final = 64
 
 # A cell as one character: the state that most of it is in as a digit of base 16, and free memory of which the
 # first, second, third or fourth quarter is in use all the same.
 DIGITS: Final = "0123456789ab"
 QUARTERS: Final = "wxyz"
-FREE: Final = STATES.index("free")
+FREE_STATE: Final = STATES.index("free")
 
 BLOCKED: Final = "blocked"
 TROUBLE: Final = frozenset({BLOCKED, "bug", "oom", "hang"})
@@ -27,7 +27,7 @@ TROUBLE: Final = frozenset({BLOCKED, "bug", "oom", "hang"})
 VERSION: Final = re.compile(r"([0-9a-f]{12})-([0-9]{1,15})")
 
 
-class Last(NamedTuple):
+class LastCall(NamedTuple):
     """Somebody's last row, or a session's.
 
     call: as C has it. time: as rows have it. task: as which it was called. by: who called.
@@ -67,7 +67,7 @@ class Tile:
     session_id: str | None = None
     seq: int = 0
     machines: int = 0
-    last: Last | None = None
+    last: LastCall | None = None
     picture: Picture | None = None
     reached: int = 0
     locked: bool = False
@@ -86,7 +86,7 @@ class Tile:
         return replace(self, picture=picture, woken=woken)
 
 
-class Mark(NamedTuple):
+class CheckpointCount(NamedTuple):
     """A checkpoint, and how many have reached it."""
 
     id: str
@@ -95,7 +95,7 @@ class Mark(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Class:
+class ClassSummary:
     """What is said of all together.
 
     active: how many have called in the last minute. view: the address that is presented. waiting: how many
@@ -108,13 +108,13 @@ class Class:
     view: str | None
     members: int
     active: int
-    marks: tuple[Mark, ...] = ()
+    marks: tuple[CheckpointCount, ...] = ()
     waiting: int = 0
     newest: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Standing:
+class WallState:
     """A moment of a wall. It is the same object for all who look at it.
 
     tiles: by number. changed: the version since which each is as it is. seated: since which it is this
@@ -123,10 +123,10 @@ class Standing:
 
     epoch: str
     version: int
-    whole: Class
+    whole: ClassSummary
     tiles: Sequence[Tile]
     changed: Mapping[int, int]
-    seated: Mapping[int, int]
+    machine_since: Mapping[int, int]
     gone: Mapping[int, int]
 
     @property
@@ -149,12 +149,12 @@ class Standing:
         return tiles, [number for number, when in self.gone.items() if when > version]
 
 
-def first(whole: Class) -> Standing:
+def first(whole: ClassSummary) -> WallState:
     """A wall that nobody has seen yet."""
-    return Standing(secrets.token_hex(6), 0, whole, (), {}, {}, {})
+    return WallState(secrets.token_hex(6), 0, whole, (), {}, {}, {})
 
 
-def after(was: Standing, whole: Class, tiles: Sequence[Tile]) -> Standing:
+def after(was: WallState, whole: ClassSummary, tiles: Sequence[Tile]) -> WallState:
     """The next moment of a wall; the same one where nothing is different."""
     before = {tile.number: tile for tile in was.tiles}
     version = was.version + 1
@@ -162,8 +162,8 @@ def after(was: Standing, whole: Class, tiles: Sequence[Tile]) -> Standing:
         tile.number: was.changed[tile.number] if before.get(tile.number) == tile else version
         for tile in tiles
     }
-    seated = {
-        tile.number: was.seated[tile.number]
+    machine_since = {
+        tile.number: was.machine_since[tile.number]
         if tile.number in before and before[tile.number].session_id == tile.session_id
         else version
         for tile in tiles
@@ -172,19 +172,27 @@ def after(was: Standing, whole: Class, tiles: Sequence[Tile]) -> Standing:
     if whole == was.whole and not left and version not in changed.values():
         return was
     gone = {**was.gone, **dict.fromkeys(sorted(left), version)}
-    return replace(was, version=version, whole=whole, tiles=tiles, changed=changed, seated=seated, gone=gone)
+    return replace(
+        was,
+        version=version,
+        whole=whole,
+        tiles=tiles,
+        changed=changed,
+        machine_since=machine_since,
+        gone=gone,
+    )
 
 
 def quick_picture(machine: Machine) -> Picture | None:
     """A machine from far away, seen between two calls; None where that would hold up those who wait."""
-    return picture(machine) if show_cost.zonemap(machine, cells=CELLS) <= SHORT else None
+    return picture(machine) if show_cost.zonemap(machine, cells=MOST_CELLS) <= SHORT else None
 
 
 def picture(machine: Machine) -> Picture:
     """A machine from far away."""
-    found = show.zonemap(machine, cells=CELLS)
+    found = show.zonemap(machine, cells=MOST_CELLS)
     cells = (
-        QUARTERS[fill >> 6] if state == FREE and fill else DIGITS[state]
+        QUARTERS[fill >> 6] if state == FREE_STATE and fill else DIGITS[state]
         for state, fill in zip(found["cells"], found["fill"], strict=True)
     )
     managed = sum(zone.managed_pages for zone in machine.zones)

@@ -24,7 +24,7 @@ from app.store import sessions as session_rows
 from app.store.people import MemberRow
 
 FORMAT = 1
-PART = 1 << 18  # bytes that are read and sent together
+PART_BYTES = 1 << 18  # bytes that are read and sent together
 
 
 class Exporting:
@@ -98,7 +98,7 @@ class Exporting:
         for session_id in shared:
             after = 0
             while rows := await self._sessions.query(
-                journal.made_by, session_id, f"m{member.number}", after, PART
+                journal.made_by, session_id, f"m{member.number}", after, PART_BYTES
             ):
                 after = rows[-1][0]
                 begin = b'{"session":' + to_json(session_id) + b',"outcome":'

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from app.labs.person import Person
 from app.labs.place_in_lab import PlaceInLab, place_of
-from app.labs.presenting import Stage, stage_of
+from app.labs.presenting import Presentation, stage_of
 from app.labs.room import Checkpoint, machines_of
 from app.sessions import page_rows
 from app.sessions.page_rows import PageQuery, PageRows
@@ -21,7 +21,7 @@ class MachineRows:
     """the session, its journal and its names"""
     place: PlaceInLab | None = None
     """its place in a lab; None for a session that is in none"""
-    stage: Stage | None = None
+    stage: Presentation | None = None
     """what is presented in that lab"""
     checkpoint: Checkpoint | None = None
     """the checkpoint that was asked for"""

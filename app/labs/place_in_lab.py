@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple, TypeVar, cast
 
 from app.labs.person import Person
-from app.labs.room import PREPARED, ROLES, Checkpoint, Machine, machines_of, seen
+from app.labs.room import PREPARED, ROLES, Checkpoint, LabMachine, machines_of, seen
 from app.sessions.access import WHY_HELD, Right, require, require_free
 from app.sessions.errors import Conflict
 from app.store import Connection, labs, people
@@ -18,7 +18,7 @@ from app.store.people import MemberRow
 from app.store.sessions import SessionRow
 
 M = TypeVar("M", Checkpoint, CheckpointRow)
-P = TypeVar("P", Machine, MachineRow)
+P = TypeVar("P", LabMachine, MachineRow)
 
 Role = Literal["owner", "instructor", "member", "watcher"]
 
@@ -134,7 +134,7 @@ def copies(db: Connection, lab_id: str, owner: str | None = None) -> list[Member
 
 
 def copy_of(
-    row: SessionRow, owner: MemberRow, machines: Sequence[Machine], reached: AbstractSet[str]
+    row: SessionRow, owner: MemberRow, machines: Sequence[LabMachine], reached: AbstractSet[str]
 ) -> MemberCopy:
     """A member's machine, with the prepared one behind it. reached: checkpoints that they have come to."""
     copy = MemberCopy(row.id, row.name, owner.number, row.seq, row.locked, called=row.effective != row.start)

@@ -15,7 +15,7 @@ from app.sessions import Conflict, Sessions
 from app.store import Connection, labs
 from app.store import sessions as session_rows
 
-LONGEST: Final = 500
+LONGEST_VIEW: Final = 500
 VIEW: Final = re.compile(r"/sessions/([A-Za-z0-9_-]{1,64})(?:/explain/[0-9]{1,15})?(?:\?[!-~]*)?")
 
 
@@ -50,13 +50,13 @@ class Presenting:
         row = await self._sessions.query(partial(seen, person=person, lab_id=lab_id))
         return row.view
 
-    async def stage(self, person: Person, session_id: str) -> Stage | None:
+    async def stage(self, person: Person, session_id: str) -> Presentation | None:
         """What a page of a session says of its lab; None for one that belongs to none. Raises NotFound."""
         return await self._sessions.query(stage_of, person, session_id)
 
 
 @dataclass(frozen=True, slots=True)
-class Stage:
+class Presentation:
     """A machine's page in a lab. presents: whether who looks at it may show it. view: what is shown now."""
 
     lab_id: str
@@ -67,7 +67,7 @@ class Stage:
     closed: bool
 
 
-def stage_of(db: Connection, person: Person, session_id: str) -> Stage | None:
+def stage_of(db: Connection, person: Person, session_id: str) -> Presentation | None:
     """What a page of a session says of its lab; None for one that belongs to none. Raises NotFound."""
     row = session_rows.get(db, session_id)
     if row is None or row.lab_id is None:
@@ -75,11 +75,11 @@ def stage_of(db: Connection, person: Person, session_id: str) -> Stage | None:
     lab = seen(db, person, row.lab_id)
     shared = any(m.session_id == session_id and m.kind in ROLES for m in labs.machines(db, lab.id))
     presents = shared and lab.owner == person.id and lab.closed is None
-    return Stage(lab.id, lab.title, presents, lab.view, lab.frozen, lab.closed is not None)
+    return Presentation(lab.id, lab.title, presents, lab.view, lab.frozen, lab.closed is not None)
 
 
 def _session_of(view: str) -> str:
-    found = VIEW.fullmatch(view) if len(view) <= LONGEST else None
+    found = VIEW.fullmatch(view) if len(view) <= LONGEST_VIEW else None
     if found is None:
-        raise BadArgument.at("view", f"the address of a machine's page, at most {LONGEST} characters")
+        raise BadArgument.at("view", f"the address of a machine's page, at most {LONGEST_VIEW} characters")
     return found[1]

@@ -12,7 +12,7 @@ from app.store import Connection, people
 from app.store import sessions as session_rows
 from app.store.people import MemberRow
 
-PART: Final = 50  # people that one statement of the writer deletes
+REMOVED_AT_ONCE: Final = 50  # people that one statement of the writer deletes
 
 # The next people to delete: so many at most, with greater numbers than the given one, by number.
 Choose = Callable[[Connection, int, int], Sequence[MemberRow]]
@@ -39,7 +39,7 @@ class Removing:
             self._authentication.forget(*ids)
             for session_id in await self._sessions.query(session_rows.owned_by, ids):
                 await self._sessions.discard(session_id)
-            if len(rows) < PART:
+            if len(rows) < REMOVED_AT_ONCE:
                 break
         if removed:
             await self._sessions.cut_log()
@@ -48,7 +48,7 @@ class Removing:
 
 def _part(choose: Choose, note: Note | None, called: bool, after: int, db: Connection) -> Sequence[MemberRow]:
     """Delete the people first: from then on nothing new can be theirs."""
-    rows = choose(db, after, PART)
+    rows = choose(db, after, REMOVED_AT_ONCE)
     if rows:
         ids = [row.id for row in rows]
         people.remove(db, ids)

@@ -34,7 +34,7 @@ class Checkpoint:
 
 
 @dataclass(frozen=True, slots=True)
-class Machine:
+class LabMachine:
     """What a lab has. session_id: the instructor's session behind it; members cannot read a prepared one."""
 
     id: str
@@ -63,13 +63,13 @@ class Lab:
     closed: str | None
     view: str | None
     expected: int
-    machines: tuple[Machine, ...] = ()
+    machines: tuple[LabMachine, ...] = ()
 
     @classmethod
     def of(
         cls,
         row: LabRow,
-        machines: tuple[Machine, ...] = (),
+        machines: tuple[LabMachine, ...] = (),
         *,
         whole: bool = True,
     ) -> Lab:
@@ -114,13 +114,13 @@ def taught(db: Connection, person: Person, lab_id: str) -> LabRow:
     return row
 
 
-def machines_of(db: Connection, lab_id: str) -> tuple[Machine, ...]:
+def machines_of(db: Connection, lab_id: str) -> tuple[LabMachine, ...]:
     """All that a lab has."""
     marks: dict[str, list[Checkpoint]] = {}
     for mark in labs.lab_checkpoints(db, lab_id):
         marks.setdefault(mark.machine_id, []).append(Checkpoint.of(mark))
     return tuple(
-        Machine(row.id, row.kind, row.title, row.session_id, row.seq, tuple(marks.get(row.id, ())))
+        LabMachine(row.id, row.kind, row.title, row.session_id, row.seq, tuple(marks.get(row.id, ())))
         for row in labs.machines(db, lab_id)
     )
 

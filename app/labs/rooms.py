@@ -9,7 +9,7 @@ from typing import Any
 
 from app.errors import BadArgument
 from app.labs import acts, secret, wording
-from app.labs.admission import fill
+from app.labs.admission import admit_longest_waiting
 from app.labs.authentication import Authentication
 from app.labs.person import Person, require_instructor
 from app.labs.place_in_lab import names_in
@@ -29,7 +29,7 @@ CODE_DAYS = 7.0  # that a code lets people in
 EXPECTED = 120  # members, where nothing else is said
 
 # What is written down of a change, and the columns that it changes. A closed lab may still be described.
-Step = tuple[str, dict[str, Any]]
+LabChange = tuple[str, dict[str, Any]]
 DESCRIBE = "describe a lab"
 EXPECT = "expect members"
 
@@ -148,7 +148,7 @@ class Rooms:
         close: bool = False,
     ) -> Lab:
         """All that `describe`, `freeze`, `expect` and `close` do, at once: everything is done, or nothing."""
-        steps: list[Step] = []
+        steps: list[LabChange] = []
         words: dict[str, Any] = {}
         if title is not None:
             words["title"] = wording.line("title", title, wording.TITLE_LENGTH)
@@ -183,7 +183,11 @@ class Rooms:
         return await self._change(person, lab_id, [("close a code", values)])
 
     async def _change(
-        self, person: Person, lab_id: str, steps: Sequence[Step], preconditions: Preconditions | None = None
+        self,
+        person: Person,
+        lab_id: str,
+        steps: Sequence[LabChange],
+        preconditions: Preconditions | None = None,
     ) -> Lab:
         admitted: list[MemberRow] = []
 
@@ -196,7 +200,7 @@ class Rooms:
                 acts.note(db, person, act, lab_id, detail=str(values["expected"]) if act == EXPECT else "")
                 before, row = row, row._replace(**values)
                 if row.expected > before.expected:
-                    admitted[:] = fill(db, person, row)
+                    admitted[:] = admit_longest_waiting(db, person, row)
             return Lab.of(row, machines_of(db, lab_id))
 
         lab = await self._sessions.execute(write, preconditions=preconditions)

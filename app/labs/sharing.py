@@ -12,7 +12,17 @@ from app.labs import acts, wording
 from app.labs.named import named_at
 from app.labs.person import Person
 from app.labs.place_in_lab import MemberCopy, copies, next_of, prepared_for
-from app.labs.room import KINDS, PREPARED, ROLES, Checkpoint, Machine, machine_of, machines_of, seen, taught
+from app.labs.room import (
+    KINDS,
+    PREPARED,
+    ROLES,
+    Checkpoint,
+    LabMachine,
+    machine_of,
+    machines_of,
+    seen,
+    taught,
+)
 from app.sessions import (
     Applied,
     BatchItem,
@@ -36,9 +46,9 @@ from app.store.labs import CheckpointRow, LabRow, MachineRow, ProgressRow
 from app.store.people import AccountRow
 from app.store.sessions import SessionRow
 
-CAUGHT_UP = "caught up"
-TRIES = 5  # at bringing a copy to a checkpoint while its owner calls it
-DONE = "done"
+HOW_CAUGHT_UP = "caught up"
+CATCH_UP_TRIES = 5  # at bringing a copy to a checkpoint while its owner calls it
+HOW_DONE = "done"
 
 
 class Sharing:
@@ -60,7 +70,7 @@ class Sharing:
         title: str | None = None,
         *,
         preconditions: Preconditions | None = None,
-    ) -> Machine:
+    ) -> LabMachine:
         """Put one of the instructor's sessions into a lab.
 
         kind: `prepared` to be copied as it was at `seq` (by default as it is now), `operate` or `watch` to be
@@ -90,19 +100,19 @@ class Sharing:
             await self._sessions.keep(person.principal, session_id, at)
         named = await named_at(self._sessions, person.principal, session_id, at)
 
-        def write(db: Connection) -> Machine:
+        def write(db: Connection) -> LabMachine:
             session, _ = query(db)  # it may be gone by now
             row = MachineRow(new_id(), lab_id, session.id, kind, title or session.name, at, named, now())
             _share(db, lab_id, session, kind)
             labs.add_machine(db, row)
             acts.note(db, person, f"add a machine: {kind}", lab_id, session.id, f"at {at}")
-            return Machine(row.id, kind, row.title, session.id, at)
+            return LabMachine(row.id, kind, row.title, session.id, at)
 
         return await self._sessions.execute(write, preconditions=preconditions)
 
     async def change(
         self, person: Person, lab_id: str, machine_id: str, kind: str | None = None, title: str | None = None
-    ) -> Machine:
+    ) -> LabMachine:
         """Share a machine otherwise, or call it otherwise. Raises BadArgument at `kind` and `title`."""
         if kind is not None and kind not in KINDS:
             raise BadArgument.at("kind", f"one of {', '.join(KINDS)}")
@@ -118,7 +128,7 @@ class Sharing:
             found = await self._sessions.query(query)
             await self._sessions.keep(person.principal, found.session_id, found.seq)
 
-        def write(db: Connection) -> Machine:
+        def write(db: Connection) -> LabMachine:
             row = query(db)
             if kind is not None and kind != row.kind:
                 _unshare(db, row)
@@ -293,7 +303,7 @@ class Sharing:
             _open(seen(db, person, lab_id))
             _checkpoint(db, lab_id, checkpoint_id)
             _require_member(db, person)
-            labs.reach(db, ProgressRow(person.id, checkpoint_id, DONE, now()))
+            labs.reach(db, ProgressRow(person.id, checkpoint_id, HOW_DONE, now()))
 
         await self._sessions.execute(write, preconditions=preconditions)
 
@@ -332,7 +342,7 @@ class Sharing:
             return owner, copy, *_next(db, person, lab_id, copy, checkpoint_id)
 
         await self._sessions.not_done(preconditions)
-        for _ in range(TRIES):
+        for _ in range(CATCH_UP_TRIES):
             owner, copy, machine, checkpoint = await self._sessions.query(query)
             calls = await self._sessions.calls_between(
                 person.principal, machine.session_id, machine.seq, checkpoint.seq, copy.id
@@ -349,7 +359,7 @@ class Sharing:
         def write(db: Connection) -> Checkpoint:
             _checkpoint(db, lab_id, checkpoint.id)
             _name(db, copy, checkpoint.names)
-            labs.reach(db, ProgressRow(person.id, checkpoint.id, CAUGHT_UP, now()))
+            labs.reach(db, ProgressRow(person.id, checkpoint.id, HOW_CAUGHT_UP, now()))
             return Checkpoint.of(checkpoint)
 
         return await self._sessions.execute(write, naming=session_id, preconditions=preconditions)

@@ -21,7 +21,7 @@ from pydantic_core import from_json
 from app.errors import BadArgument
 from app.labs import board
 from app.labs.activity import Activity, activity, by_owner, last_called
-from app.labs.board import Class, Last, Mark, Picture, Standing, Tile
+from app.labs.board import CheckpointCount, ClassSummary, LastCall, Picture, Tile, WallState
 from app.labs.person import Person
 from app.labs.room import seen, taught
 from app.mm.page import STATES
@@ -33,12 +33,12 @@ from app.store import sessions as session_rows
 from app.store.labs import LabRow
 from app.store.sessions import SessionPosition
 
-FRESH: Final = 1.0  # seconds for which a wall is not looked at again
-PATIENCE: Final = 0.3  # seconds for which a wall waits for pictures that are not there yet
-PART: Final = 20  # machines whose last rows are read at a time
-PAUSE: Final = 0.01
+FRESH_SECONDS: Final = 1.0  # seconds for which a wall is not looked at again
+PICTURE_SECONDS: Final = 0.3  # seconds for which a wall waits for pictures that are not there yet
+ROWS_AT_ONCE: Final = 20  # machines whose last rows are read at a time
+PAUSE_SECONDS: Final = 0.01
 ACTIVE: Final = timedelta(minutes=1)
-LONGEST: Final = 60  # characters of a call
+LONGEST_CALL: Final = 60  # characters of a call
 WALLS_CACHED: Final = 32  # walls that are kept though nobody may look any more
 NEWEST: Final = 5  # of those who wait, by name
 
@@ -48,26 +48,26 @@ class Wall:
 
     def __init__(self, sessions: Sessions) -> None:
         self._sessions = sessions
-        self._watched: OrderedDict[str, Watched] = OrderedDict()
+        self._watched: OrderedDict[str, LabWall] = OrderedDict()
 
     @property
     def states(self) -> tuple[str, ...]:
         """What the digits of a map stand for."""
         return STATES
 
-    async def standing(self, person: Person, lab_id: str) -> Standing:
+    async def state(self, person: Person, lab_id: str) -> WallState:
         """How a class stands: a tile for each member, by number."""
         await self._sessions.query(taught, person, lab_id)
         watched = self._watched.get(lab_id)
         if watched is None:
-            watched = self._watched[lab_id] = Watched(self._sessions, lab_id)
+            watched = self._watched[lab_id] = LabWall(self._sessions, lab_id)
         self._watched.move_to_end(lab_id)
         while len(self._watched) > WALLS_CACHED:
             _, old = self._watched.popitem(last=False)
             old.forget()
-        return await watched.standing()
+        return await watched.state()
 
-    async def progress(self, person: Person, lab_id: str) -> Progress:
+    async def progress(self, person: Person, lab_id: str) -> ClassProgress:
         """How far a class is, without looking at its machines."""
         return await self._sessions.query(progress, person, lab_id)
 
@@ -87,58 +87,58 @@ class Wall:
             watched.forget()
 
 
-class Progress(NamedTuple):
+class ClassProgress(NamedTuple):
     """How many are in a lab, and how many of them have reached each checkpoint, by its id."""
 
     members: int
     checkpoints: dict[str, int]
 
 
-class Shared(NamedTuple):
+class SharedMachine(NamedTuple):
     """A machine that several call, when its last row was the given one. lasts: each one's, by who made it."""
 
     seq: int
-    lasts: dict[str, Last]
+    lasts: dict[str, LastCall]
 
 
-class Reading(NamedTuple):
+class WallRows(NamedTuple):
     """What the rows say.
 
     tiles: without pictures. heads: the last seq of each machine that a tile leads to. lasts: the last rows
     of members' machines, and shared: of those that are not one member's, by session.
     """
 
-    whole: Class
+    whole: ClassSummary
     owner: str
     tiles: list[Tile]
     heads: dict[str, int]
-    lasts: dict[str, Last]
-    shared: dict[str, Shared]
+    lasts: dict[str, LastCall]
+    shared: dict[str, SharedMachine]
 
 
-class Watched:
+class LabWall:
     """One lab's wall, with what is known of its machines. On the event loop."""
 
     def __init__(self, sessions: Sessions, lab_id: str) -> None:
         self._sessions = sessions
         self._lab_id = lab_id
-        self._standing: Standing | None = None
+        self._standing: WallState | None = None
         self._fresh_until = 0.0
         self._turn = asyncio.Lock()
-        self._lasts: dict[str, Last] = {}
+        self._lasts: dict[str, LastCall] = {}
         self._owner = ""  # of the lab, and so of what is shared
-        self._shared: dict[str, Shared] = {}
+        self._shared: dict[str, SharedMachine] = {}
         # By session: at which seq it looked so.
         self._pictures: dict[str, tuple[int, Picture]] = {}
         self._drawing: asyncio.Task[None] | None = None
 
-    async def standing(self) -> Standing:
+    async def state(self) -> WallState:
         """The wall as it is now, or has been just before: of many who ask at once, one reads for all."""
         async with self._turn:
             loop = asyncio.get_running_loop()
             if self._standing is None or loop.time() >= self._fresh_until:
                 self._standing = await self._look(self._standing)
-                self._fresh_until = loop.time() + FRESH
+                self._fresh_until = loop.time() + FRESH_SECONDS
             return self._standing
 
     def stale(self) -> None:
@@ -150,7 +150,7 @@ class Watched:
         if self._drawing is not None:
             self._drawing.cancel()
 
-    async def _look(self, was: Standing | None) -> Standing:
+    async def _look(self, was: WallState | None) -> WallState:
         await self._follow()
         found = await self._sessions.query(read, self._lab_id, self._lasts, self._shared)
         self._lasts, self._shared, self._owner = found.lasts, found.shared, found.owner
@@ -161,7 +161,7 @@ class Watched:
         if missing and (self._drawing is None or self._drawing.done()):
             self._drawing = asyncio.create_task(self._draw(Principal(found.owner), missing))
         if self._drawing is not None:
-            await asyncio.wait([self._drawing], timeout=PATIENCE)
+            await asyncio.wait([self._drawing], timeout=PICTURE_SECONDS)
         tiles = [tile if tile.session_id is None else self._with_picture(tile) for tile in found.tiles]
         return board.after(was or board.first(found.whole), found.whole, tiles)
 
@@ -169,10 +169,10 @@ class Watched:
         """Read the rows that are new, some at a time: between them calls have their turn."""
         positions = await self._sessions.query(session_rows.positions, self._lab_id)
         behind = [p for p in positions if p.owner != self._owner and is_new(p, self._lasts)]
-        for first in range(0, len(behind), PART):
-            part = behind[first : first + PART]
+        for first in range(0, len(behind), ROWS_AT_ONCE):
+            part = behind[first : first + ROWS_AT_ONCE]
             self._lasts = self._lasts | await self._sessions.query(heads_of, part, {})
-            await asyncio.sleep(PAUSE)
+            await asyncio.sleep(PAUSE_SECONDS)
 
     def _behind(self, sid: str, seq: int) -> bool:
         drawn = self._pictures.get(sid)
@@ -198,19 +198,25 @@ class Watched:
                 self._pictures[sid] = seq, found
 
 
-def progress(db: Connection, person: Person, lab_id: str) -> Progress:
+def progress(db: Connection, person: Person, lab_id: str) -> ClassProgress:
     """How far a class is, for everybody who is in it. Raises as Rooms does."""
     seen(db, person, lab_id)
-    return Progress(people.member_count(db, lab_id), {mark.id: mark.reached for mark in marks_of(db, lab_id)})
+    return ClassProgress(
+        people.member_count(db, lab_id), {mark.id: mark.reached for mark in marks_of(db, lab_id)}
+    )
 
 
-def marks_of(db: Connection, lab_id: str) -> tuple[Mark, ...]:
+def marks_of(db: Connection, lab_id: str) -> tuple[CheckpointCount, ...]:
     """A lab's checkpoints, and how many have reached each."""
     counts = Counter(step.checkpoint_id for step in labs.lab_progress(db, lab_id))
-    return tuple(Mark(mark.id, mark.title, counts[mark.id]) for mark in labs.lab_checkpoints(db, lab_id))
+    return tuple(
+        CheckpointCount(mark.id, mark.title, counts[mark.id]) for mark in labs.lab_checkpoints(db, lab_id)
+    )
 
 
-def read(db: Connection, lab_id: str, known: Mapping[str, Last], shared: Mapping[str, Shared]) -> Reading:
+def read(
+    db: Connection, lab_id: str, known: Mapping[str, LastCall], shared: Mapping[str, SharedMachine]
+) -> WallRows:
     """What the rows say of a lab. known, shared: the last rows of its machines, as far as they were read."""
     lab = labs.get(db, lab_id)
     if lab is None:
@@ -244,24 +250,24 @@ def read(db: Connection, lab_id: str, known: Mapping[str, Last], shared: Mapping
         waiting=waiting.count(db, lab_id),
         newest=tuple(row.nickname for row in waiting.newest(db, lab_id, NEWEST)),
     )
-    return Reading(whole, lab.owner, tiles, heads, lasts, everybodys)
+    return WallRows(whole, lab.owner, tiles, heads, lasts, everybodys)
 
 
-def leading(tile: Tile, position: SessionPosition, seq: int, last: Last | None) -> Tile:
+def leading(tile: Tile, position: SessionPosition, seq: int, last: LastCall | None) -> Tile:
     """A member's tile with the machine that it leads to."""
     return replace(tile, session_id=position.id, seq=seq, last=last, locked=position.locked)
 
 
 def heads_of(
-    db: Connection, positions: Sequence[SessionPosition], known: Mapping[str, Last]
-) -> dict[str, Last]:
+    db: Connection, positions: Sequence[SessionPosition], known: Mapping[str, LastCall]
+) -> dict[str, LastCall]:
     """The last row of each machine that has one of its own. What has not gone on is not read again."""
     moved = [position.id for position in positions if is_new(position, known)]
     lasts = {position.id: known[position.id] for position in positions if position.id in known}
     return lasts | {sid: last_of(*row) for sid, row in journal.heads(db, moved).items()}
 
 
-def is_new(position: SessionPosition, known: Mapping[str, Last]) -> bool:
+def is_new(position: SessionPosition, known: Mapping[str, LastCall]) -> bool:
     """Whether a machine has a last row that nobody has read."""
     return position.seq > position.start and (
         position.id not in known or known[position.id].seq != position.seq
@@ -269,8 +275,8 @@ def is_new(position: SessionPosition, known: Mapping[str, Last]) -> bool:
 
 
 def shared_of(
-    db: Connection, positions: Sequence[SessionPosition], known: Mapping[str, Shared]
-) -> dict[str, Shared]:
+    db: Connection, positions: Sequence[SessionPosition], known: Mapping[str, SharedMachine]
+) -> dict[str, SharedMachine]:
     """Everybody's last row on each shared machine. Only rows that nobody has seen yet are read."""
     found = {
         position.id: known[position.id]
@@ -286,27 +292,27 @@ def shared_of(
         lasts = {by: before[by] for by, at in made[sid].items() if by in before and before[by].seq == at}
         rows = journal.at(db, sid, [at for by, at in made[sid].items() if by not in lasts])
         lasts |= {by: last_of(at, *rows[at]) for by, at in made[sid].items() if at in rows}
-        found[sid] = Shared(seq, lasts)
+        found[sid] = SharedMachine(seq, lasts)
     return found
 
 
-def made_here(position: SessionPosition, last: Last | None) -> Last | None:
+def made_here(position: SessionPosition, last: LastCall | None) -> LastCall | None:
     """The last row of a session, where it did not come in with a file."""
     return None if last is None or last.time < position.created else last
 
 
-def last_of(seq: int, time: str, outcome: bytes) -> Last:
+def last_of(seq: int, time: str, outcome: bytes) -> LastCall:
     """A row as the wall says it."""
     found = from_json(outcome)
-    text = call_text(found, LONGEST)
-    return Last(seq, time, text, found["verdict"], found["args"].get("task", "init"), found["by"])
+    text = call_text(found, LONGEST_CALL)
+    return LastCall(seq, time, text, found["verdict"], found["args"].get("task", "init"), found["by"])
 
 
-def class_of(lab: LabRow, tiles: list[Tile], marks: tuple[Mark, ...]) -> Class:
+def class_of(lab: LabRow, tiles: list[Tile], marks: tuple[CheckpointCount, ...]) -> ClassSummary:
     """What is said of all together."""
     since = written(datetime.now(UTC) - ACTIVE)
     active = sum(
         tile.last is not None and tile.last.time >= since and tile.last.by == f"m{tile.number}"
         for tile in tiles
     )
-    return Class(lab.title, lab.frozen, lab.closed is not None, lab.view, len(tiles), active, marks)
+    return ClassSummary(lab.title, lab.frozen, lab.closed is not None, lab.view, len(tiles), active, marks)

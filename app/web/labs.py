@@ -11,7 +11,7 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.errors import BadArgument
-from app.labs import Lab, Machine, MemberCopy, Person
+from app.labs import Lab, LabMachine, MemberCopy, Person
 from app.labs.person import require_instructor
 from app.labs.rooms import EXPECTED
 from app.machine import show
@@ -218,7 +218,7 @@ async def shared_views(request: Request, lab: Lab) -> list[SharedView]:
 
 
 async def sleepers(
-    request: Request, lab: Lab, machine: Machine, names: Mapping[str, str]
+    request: Request, lab: Lab, machine: LabMachine, names: Mapping[str, str]
 ) -> Sequence[Sleeper]:
     """Tasks that sleep in a shared machine and that the person at the browser may end."""
     if machine.kind != "operate" or lab.closed is not None:
@@ -263,7 +263,7 @@ async def taught_page(
     """Make the page of a lab for its instructor."""
     labs, person = labs_of(request), requester(request)
     sessions, who = sessions_for(request)
-    standing = await labs.wall.progress(person, lab.id)
+    state = await labs.wall.progress(person, lab.id)
     waiting = await labs.admission.newest(person, lab.id, WAITING_SHOWN)
     offered = await sessions.list(who, OFFERED)
     return TaughtPage(
@@ -280,7 +280,7 @@ async def taught_page(
                 title=machine.title,
                 seq=machine.seq,
                 checkpoints=[
-                    checkpoint_view(machine, place, standing.checkpoints, standing.members)
+                    checkpoint_view(machine, place, state.checkpoints, state.members)
                     for place in range(len(machine.checkpoints))
                 ],
                 copies=(),
@@ -292,7 +292,7 @@ async def taught_page(
         ],
         shared=await shared_views(request, lab),
         sessions=[(info.id, info.name) for info in offered.items],
-        members=standing.members,
+        members=state.members,
         expected=lab.expected,
         waiting=waiting.all,
         newest=[WaitingRow(row.number, row.nickname, row.joined) for row in waiting.newest],
@@ -302,7 +302,9 @@ async def taught_page(
     )
 
 
-def checkpoint_view(machine: Machine, place: int, counts: Mapping[str, int], members: int) -> CheckpointView:
+def checkpoint_view(
+    machine: LabMachine, place: int, counts: Mapping[str, int], members: int
+) -> CheckpointView:
     """A checkpoint, and how many of the class have reached it."""
     mark = machine.checkpoints[place]
     there = counts.get(mark.id, 0)

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Form
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from app.labs import Person, Stage
+from app.labs import Person, Presentation
 from app.web.contexts.place import PresentingView
 from app.web.preferences import local_path
 from app.web.requester import labs_of, requester
@@ -22,7 +22,7 @@ async def presenting_at(request: Request, session_id: str) -> PresentingView | N
     return presenting_view(await labs.presenting.stage(person, session_id), person) if labs.enabled else None
 
 
-def presenting_view(stage: Stage | None, person: Person) -> PresentingView | None:
+def presenting_view(stage: Presentation | None, person: Person) -> PresentingView | None:
     """Show what the lab says of presenting."""
     if stage is None:
         return None

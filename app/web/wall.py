@@ -11,7 +11,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
-from app.labs import Standing
+from app.labs import WallState
 from app.labs.board import Tile
 from app.web import wallmap, wording
 from app.web.address import number
@@ -52,14 +52,14 @@ async def wall(request: Request, lab_id: str) -> Response:
 
     `?from=60`: the tiles behind the first 60. A script puts all of them there.
     """
-    standing = await labs_of(request).wall.standing(requester(request), lab_id)
+    state = await labs_of(request).wall.state(requester(request), lab_id)
     sort = request.query_params.get("sort", "number")
     if sort.removeprefix("-") not in SORTS:
         sort = "number"
     table = request.query_params.get("as") == "table"
     # Hundreds of tiles take their time; others are answered meanwhile.
     first = number(request.query_params.get("from", "")) or 0
-    return await run_in_threadpool(lambda: respond(page(request, lab_id, standing, sort, first, table=table)))
+    return await run_in_threadpool(lambda: respond(page(request, lab_id, state, sort, first, table=table)))
 
 
 @router.post("/labs/{lab_id}/wall/freeze")
@@ -76,25 +76,23 @@ async def freeze(
     return RedirectResponse(f"/labs/{lab_id}/wall" + (f"?{here}" if here else ""), 303)
 
 
-def page(
-    request: Request, lab_id: str, standing: Standing, sort: str, first: int, *, table: bool
-) -> WallPage:
+def page(request: Request, lab_id: str, state: WallState, sort: str, first: int, *, table: bool) -> WallPage:
     """Make the page."""
-    lab = standing.whole
-    first = first_of(first, len(standing.tiles), SHOWN)
+    lab = state.whole
+    first = first_of(first, len(state.tiles), SHOWN)
     query = {"sort": sort} | ({"as": "table"} if table else {})
-    part = part_of(lambda row: href(lab_id, {**query, "from": str(row)}), first, len(standing.tiles), SHOWN)
+    part = part_of(lambda row: href(lab_id, {**query, "from": str(row)}), first, len(state.tiles), SHOWN)
     return WallPage(
         shell=shell_of(request),
         title=_("%(lab)s · wall", lab=lab.title),
         lab=lab_id,
-        version="" if part else standing.token,
+        version="" if part else state.token,
         api=f"/api/v1/labs/{lab_id}/wall",
         members=lab.members,
         waiting=lab.waiting,
         waiting_said=waiting_said(lab.waiting, lab.newest),
         active=lab.active,
-        troubled=sum(tile.trouble for tile in standing.tiles),
+        troubled=sum(tile.trouble for tile in state.tiles),
         frozen=lab.frozen,
         closed=lab.closed,
         view=None if lab.view is None else Link(_("To what is presented"), lab.view),
@@ -111,9 +109,7 @@ def page(
         here=urlencode(query),
         width=wallmap.WIDTH,
         height=wallmap.HEIGHT,
-        tiles=[
-            tile_of(tile, len(lab.marks)) for tile in ordered(standing.tiles, sort)[first : first + SHOWN]
-        ],
+        tiles=[tile_of(tile, len(lab.marks)) for tile in ordered(state.tiles, sort)[first : first + SHOWN]],
         blank=WallTile(0, "", href="", shapes=()),
         legend=legend(),
         patterns=PLAIN_PATTERNS,

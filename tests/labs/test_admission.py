@@ -75,7 +75,7 @@ async def test_who_waits_sees_and_does_nothing(room: Class) -> None:
         labs.sharing.copies(pat, lab),
         labs.sharing.reached(pat, lab),
         labs.wall.progress(pat, lab),
-        labs.wall.standing(pat, lab),
+        labs.wall.state(pat, lab),
         labs.presenting.shown(pat, lab),
         labs.news.follow(pat, lab),
         labs.admission.admit(pat, lab),
@@ -90,9 +90,9 @@ async def test_who_waits_sees_and_does_nothing(room: Class) -> None:
 async def test_who_waits_is_no_member_anywhere(room: Class) -> None:
     _, _, pat = [await room.join(name) for name in ("Kim", "Lee", "Pat")]
     labs, teacher, lab = room.labs, room.instructor, room.lab.id
-    standing = await labs.wall.standing(teacher, lab)
-    assert [tile.nickname for tile in standing.tiles] == ["Kim", "Lee"]
-    assert (standing.whole.members, standing.whole.waiting, standing.whole.newest) == (2, 1, ("Pat",))
+    state = await labs.wall.state(teacher, lab)
+    assert [tile.nickname for tile in state.tiles] == ["Kim", "Lee"]
+    assert (state.whole.members, state.whole.waiting, state.whole.newest) == (2, 1, ("Pat",))
     assert (await labs.wall.progress(teacher, lab)).members == 2
     activity = await labs.wall.activity(teacher, lab)
     assert [row.nickname for row in activity] == ["Kim", "Lee"]
@@ -198,7 +198,7 @@ async def test_who_is_turned_away_is_gone(room: Class) -> None:
 
 
 async def test_many_are_turned_away_in_parts(room: Class, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(removing, "PART", 2)
+    monkeypatch.setattr(removing, "REMOVED_AT_ONCE", 2)
     for number in range(9):
         await room.join(f"n{number}")
     assert await room.labs.admission.turn_away(room.instructor, room.lab.id) == 7
@@ -319,7 +319,7 @@ async def test_who_has_done_anything_stays(room: Class) -> None:
 
 
 async def test_idle_members_go_in_parts_and_calls_go_on(room: Class, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(removing, "PART", 2)
+    monkeypatch.setattr(removing, "REMOVED_AT_ONCE", 2)
     await room.labs.rooms.expect(room.instructor, room.lab.id, 6)
     kim = await room.join("Kim")
     copy = await room.copy(kim)

@@ -645,7 +645,7 @@ async def test_who_sees_which_lab(tmp_path: Path) -> None:
                 rooms.delete(person, lab),
                 rooms.renew_code(person, lab),
                 rooms.delete_member(person, lab, 1),
-                room.labs.wall.standing(person, lab),
+                room.labs.wall.state(person, lab),
                 room.labs.wall.activity(person, lab),
                 room.labs.presenting.show(person, lab, None),
             ):

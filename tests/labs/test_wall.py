@@ -12,7 +12,7 @@ import httpx2
 import pytest
 
 from app.api.wall import document, encoded
-from app.labs import Labs, Standing, Tile, board, wall
+from app.labs import Labs, Tile, WallState, board, wall
 from app.machine import boot, parsing
 from app.sessions import Forbidden, NotFound, Sessions
 from app.store import journal
@@ -42,31 +42,31 @@ async def door(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Door]:
 
 @pytest.fixture(autouse=True)
 def always_fresh(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(wall, "FRESH", 0.0)
+    monkeypatch.setattr(wall, "FRESH_SECONDS", 0.0)
 
 
-def tile(standing: Standing, number: int) -> Tile:
-    return next(tile for tile in standing.tiles if tile.number == number)
+def tile(state: WallState, number: int) -> Tile:
+    return next(tile for tile in state.tiles if tile.number == number)
 
 
 async def test_a_tile_says_who_has_done_what_last(door: Door) -> None:
     _, labs, here = door
-    standing = await labs.wall.standing(here.teacher, here.lab)
-    assert [tile.number for tile in standing.tiles] == list(range(1, MEMBERS + 1))
-    second = tile(standing, 2)
+    state = await labs.wall.state(here.teacher, here.lab)
+    assert [tile.number for tile in state.tiles] == list(range(1, MEMBERS + 1))
+    second = tile(state, 2)
     assert second.session_id == here.machines[1]
     assert second.last is not None
     assert (second.seq, second.last.call, second.last.verdict) == (1, "alloc_pages(GFP_KERNEL, 3)", "ok")
     assert (second.reached, second.locked, second.machines) == (1, False, 1)
     assert not second.trouble
-    assert tile(standing, 5).trouble
-    assert tile(standing, 6).trouble
-    first = tile(standing, 1)
+    assert tile(state, 5).trouble
+    assert tile(state, 6).trouble
+    first = tile(state, 1)
     assert first.session_id
     assert first.last is None
-    assert tile(standing, 12).session_id is None
-    assert standing.whole.members == MEMBERS
-    assert [(mark.title, mark.reached) for mark in standing.whole.marks] == [
+    assert tile(state, 12).session_id is None
+    assert state.whole.members == MEMBERS
+    assert [(mark.title, mark.reached) for mark in state.whole.marks] == [
         ("a block", 9),
         ("an object", 5),
         ("an area", 2),
@@ -90,11 +90,11 @@ async def test_the_picture_is_the_machine_from_far_away() -> None:
 
 async def test_a_version_says_what_has_changed_since(door: Door) -> None:
     sessions, labs, here = door
-    before = await labs.wall.standing(here.teacher, here.lab)
-    again = await labs.wall.standing(here.teacher, here.lab)
+    before = await labs.wall.state(here.teacher, here.lab)
+    again = await labs.wall.state(here.teacher, here.lab)
     assert again is before or again.since(before.version) == ([], [])
     await sessions.batch(here.people[1].principal, here.machines[1], items("alloc_page(GFP_KERNEL)"))
-    after = await labs.wall.standing(here.teacher, here.lab)
+    after = await labs.wall.state(here.teacher, here.lab)
     changed, gone = after.since(after.after(before.token))
     assert [tile.number for tile in changed] == [2]
     assert gone == []
@@ -111,7 +111,7 @@ async def test_a_version_says_what_has_changed_since(door: Door) -> None:
 
 async def test_only_what_has_gone_on_is_read_again(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     sessions, labs, here = door
-    await labs.wall.standing(here.teacher, here.lab)
+    await labs.wall.state(here.teacher, here.lab)
     read: list[list[str]] = []
     looked: list[list[str]] = []
     heads, peek = journal.heads, sessions.peek
@@ -126,19 +126,19 @@ async def test_only_what_has_gone_on_is_read_again(door: Door, monkeypatch: pyte
 
     monkeypatch.setattr(journal, "heads", noted)
     monkeypatch.setattr(sessions, "glance", seen)
-    await labs.wall.standing(here.teacher, here.lab)
+    await labs.wall.state(here.teacher, here.lab)
     await sessions.batch(here.people[2].principal, here.machines[2], items("alloc_page(GFP_KERNEL)"))
-    standing = await labs.wall.standing(here.teacher, here.lab)
+    state = await labs.wall.state(here.teacher, here.lab)
     assert [ids for ids in read if ids] == [[here.machines[2]]]
     assert looked == [[], [here.machines[2]]]
-    last = tile(standing, 3).last
+    last = tile(state, 3).last
     assert last is not None
     assert last.call == "alloc_page(GFP_KERNEL)"
 
 
 async def test_many_who_look_at_once_are_one(door: Door, monkeypatch: pytest.MonkeyPatch) -> None:
     _, labs, here = door
-    monkeypatch.setattr(wall, "FRESH", 1.0)
+    monkeypatch.setattr(wall, "FRESH_SECONDS", 1.0)
     reads = 0
     read = wall.read
 
@@ -149,9 +149,9 @@ async def test_many_who_look_at_once_are_one(door: Door, monkeypatch: pytest.Mon
 
     monkeypatch.setattr(wall, "read", counted)
     labs.wall.changed(here.lab)
-    found = await asyncio.gather(*(labs.wall.standing(here.teacher, here.lab) for _ in range(20)))
+    found = await asyncio.gather(*(labs.wall.state(here.teacher, here.lab) for _ in range(20)))
     assert reads == 1
-    assert all(standing is found[0] for standing in found)
+    assert all(state is found[0] for state in found)
     labs.wall.changed(here.lab)
 
 
@@ -161,14 +161,14 @@ async def test_progress_locks_and_the_last_of_several_machines_are_seen(door: Do
     machine = (await labs.rooms.get(here.teacher, here.lab)).machines[0]
     await labs.sharing.done(here.people[8], here.lab, machine.checkpoints[2].id)
     other = await labs.sharing.copy(here.people[8], here.lab, machine.id)
-    standing = await labs.wall.standing(here.teacher, here.lab)
-    assert tile(standing, 8).locked
-    ninth = tile(standing, 9)
+    state = await labs.wall.state(here.teacher, here.lab)
+    assert tile(state, 8).locked
+    ninth = tile(state, 9)
     assert (ninth.machines, ninth.session_id, ninth.reached) == (2, other.id, 1)
     await sessions.batch(here.people[8].principal, here.machines[8], items("alloc_page(GFP_KERNEL)"))
-    moved = await labs.wall.standing(here.teacher, here.lab)
+    moved = await labs.wall.state(here.teacher, here.lab)
     assert tile(moved, 9).session_id == here.machines[8]
-    told = document(moved, standing.version)["tiles"]
+    told = document(moved, state.version)["tiles"]
     assert [tile["session"] for tile in told if tile["number"] == 9] == [here.machines[8]]
 
 
@@ -181,7 +181,7 @@ async def test_who_calls_a_shared_machine_is_there_as_on_their_own(tmp_path: Pat
             str((await labs.rooms.get(here.teacher, here.lab)).code), "Late"
         )
         person = late[0][0]
-        quiet = await labs.wall.standing(here.teacher, here.lab)
+        quiet = await labs.wall.state(here.teacher, here.lab)
         assert tile(quiet, 4).session_id is None
         assert quiet.whole.active == 2
         await sessions.batch(
@@ -190,8 +190,8 @@ async def test_who_calls_a_shared_machine_is_there_as_on_their_own(tmp_path: Pat
         await sessions.batch(here.people[1].principal, here.shared, items("alloc_pages(GFP_KERNEL, 2)"))
         await sessions.batch(person.principal, here.shared, items("lock_page(0x400)"))
         await sessions.batch(here.teacher.principal, here.shared, items("alloc_page(GFP_KERNEL)"))
-        standing = await labs.wall.standing(here.teacher, here.lab)
-        second, fourth = tile(standing, 2), tile(standing, 4)
+        state = await labs.wall.state(here.teacher, here.lab)
+        second, fourth = tile(state, 2), tile(state, 4)
         assert (second.session_id, second.seq, second.machines) == (here.shared, 3, 1)
         assert second.last is not None
         assert second.last.call == "m2: alloc_pages(GFP_KERNEL, 2)"
@@ -200,20 +200,20 @@ async def test_who_calls_a_shared_machine_is_there_as_on_their_own(tmp_path: Pat
         assert fourth.last.verdict == "blocked"
         assert fourth.trouble
         assert fourth.picture == second.picture is not None
-        assert tile(standing, 3).session_id == here.machines[2]
-        assert standing.whole.active == 3
+        assert tile(state, 3).session_id == here.machines[2]
+        assert state.whole.active == 3
         # Once it is woken nothing says that it sleeps.
         await sessions.batch(here.teacher.principal, here.shared, items("unlock_page(0x400)"))
-        woken = await labs.wall.standing(here.teacher, here.lab)
+        woken = await labs.wall.state(here.teacher, here.lab)
         assert tile(woken, 4).last == fourth.last
         assert tile(woken, 4).woken
         assert not tile(woken, 4).trouble
-        told = {tile["number"]: tile for tile in document(woken, standing.version)["tiles"]}
+        told = {tile["number"]: tile for tile in document(woken, state.version)["tiles"]}
         assert told[4]["woken"]
         assert "woken" not in told[2]
         # Who goes back to their own machine is seen there again.
         await sessions.batch(here.people[1].principal, here.machines[1], items("alloc_page(GFP_KERNEL)"))
-        back = await labs.wall.standing(here.teacher, here.lab)
+        back = await labs.wall.state(here.teacher, here.lab)
         assert tile(back, 2).session_id == here.machines[1]
 
 
@@ -226,7 +226,7 @@ async def test_of_a_shared_machine_only_new_rows_are_read(
         await labs.sharing.change(here.teacher, here.lab, machine.id, "operate")
         for person in here.people:
             await sessions.batch(person.principal, here.shared, items("alloc_page(GFP_KERNEL)"))
-        await labs.wall.standing(here.teacher, here.lab)
+        await labs.wall.state(here.teacher, here.lab)
         asked: list[list[str]] = []
         read: list[list[int]] = []
         last_by, at = journal.last_by, journal.at
@@ -241,18 +241,18 @@ async def test_of_a_shared_machine_only_new_rows_are_read(
 
         monkeypatch.setattr(journal, "last_by", noted)
         monkeypatch.setattr(journal, "at", opened_rows)
-        await labs.wall.standing(here.teacher, here.lab)
+        await labs.wall.state(here.teacher, here.lab)
         await sessions.batch(here.people[1].principal, here.shared, items("alloc_page(GFP_KERNEL)"))
-        await labs.wall.standing(here.teacher, here.lab)
+        await labs.wall.state(here.teacher, here.lab)
         assert asked == [[], [here.shared]]
         assert read == [[3]]
 
 
 async def test_who_is_deleted_is_gone(door: Door) -> None:
     _, labs, here = door
-    before = await labs.wall.standing(here.teacher, here.lab)
+    before = await labs.wall.state(here.teacher, here.lab)
     await labs.rooms.delete_member(here.teacher, here.lab, MEMBERS)
-    after = await labs.wall.standing(here.teacher, here.lab)
+    after = await labs.wall.state(here.teacher, here.lab)
     assert after.since(before.version) == ([], [MEMBERS])
     assert after.whole.members == MEMBERS - 1
 
@@ -260,9 +260,9 @@ async def test_who_is_deleted_is_gone(door: Door) -> None:
 async def test_a_wall_is_its_instructors(door: Door) -> None:
     _, labs, here = door
     with pytest.raises(Forbidden):
-        await labs.wall.standing(here.people[0], here.lab)
+        await labs.wall.state(here.people[0], here.lab)
     with pytest.raises(NotFound):
-        await labs.wall.standing(here.teacher, "nowhere")
+        await labs.wall.state(here.teacher, "nowhere")
 
 
 async def test_closed_machines_stay_closed_and_come_when_they_come(tmp_path: Path) -> None:
@@ -271,16 +271,16 @@ async def test_closed_machines_stay_closed_and_come_when_they_come(tmp_path: Pat
         here = await filled(sessions, labs, 8)
     async with opened(settings) as (sessions, labs):
         for _ in range(20):
-            standing = await labs.wall.standing(here.teacher, here.lab)
-            if all(tile.picture for tile in standing.tiles):
+            state = await labs.wall.state(here.teacher, here.lab)
+            if all(tile.picture for tile in state.tiles):
                 break
-        assert all(tile.picture for tile in standing.tiles)
+        assert all(tile.picture for tile in state.tiles)
         assert len(sessions._writer.machines) == 0
         # One that is called is seen where it is, and the wall does not count as using it.
         await sessions.batch(here.people[0].principal, here.machines[0], items("alloc_pages(GFP_KERNEL, 9)"))
         await sessions.batch(here.people[1].principal, here.machines[1], items("alloc_pages(GFP_KERNEL, 9)"))
-        standing = await labs.wall.standing(here.teacher, here.lab)
-        assert tile(standing, 1).picture != tile(standing, 5).picture
+        state = await labs.wall.state(here.teacher, here.lab)
+        assert tile(state, 1).picture != tile(state, 5).picture
         assert [live.id for live in sessions._writer.machines] == [here.machines[1], here.machines[0]]
 
 
@@ -368,7 +368,9 @@ def test_a_refresh_of_a_whole_class_is_small() -> None:
         "alloc_pages(GFP_KERNEL, {})",
         "vmalloc({}K)",
     )
-    before = board.after(board.first(whole := board.Class("lab", False, False, None, 300, 300)), whole, [])
+    before = board.after(
+        board.first(whole := board.ClassSummary("lab", False, False, None, 300, 300)), whole, []
+    )
 
     def tiles(turn: int) -> list[Tile]:
         made = []
@@ -383,15 +385,15 @@ def test_a_refresh_of_a_whole_class_is_small() -> None:
                     f"session{number:016}",
                     turn + number,
                     1,
-                    board.Last(turn + number, f"2026-11-26T11:52:{turn:02}.{number:03}Z", call, "ok"),
+                    board.LastCall(turn + number, f"2026-11-26T11:52:{turn:02}.{number:03}Z", call, "ok"),
                     board.Picture(cells.ljust(64, "0")[:64], number % 100 + turn / 10),
                 )
             )
         return made
 
-    standing = board.after(before, whole, tiles(1))
-    later = board.after(standing, whole, tiles(2))
-    body = encoded(later, standing.version)
+    state = board.after(before, whole, tiles(1))
+    later = board.after(state, whole, tiles(2))
+    body = encoded(later, state.version)
     assert len(json.loads(body)["tiles"]) == 300
     minute = (len(gzip.compress(body, 1)) + 700) * 20
     assert minute < 300_000

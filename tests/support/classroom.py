@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from app.labs import Lab, Labs, Machine, Person
+from app.labs import Lab, LabMachine, Labs, Person
 from app.sessions import BatchItem, SessionInfo, Sessions
 from app.settings import Settings
 from tests.support.factories import TINY, serving, settings_for
@@ -27,7 +27,7 @@ class Class:
     instructor: Person
     lab: Lab
     origin: SessionInfo
-    machine: Machine
+    machine: LabMachine
 
     async def join(self, nickname: str) -> Person:
         """A new student."""

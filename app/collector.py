@@ -10,7 +10,7 @@ from contextlib import contextmanager
 from typing import Final
 
 # Seconds after which something is collected all the same, where the pauses of several threads overlap.
-PAUSE: Final = 10.0
+LONGEST_PAUSE: Final = 10.0
 
 _pausing = threading.Lock()
 _pauses = 0
@@ -45,6 +45,6 @@ def gc_paused() -> Iterator[None]:
             _pauses -= 1
             if not _pauses:
                 gc.enable()
-            elif time.monotonic() > _paused_since + PAUSE:
+            elif time.monotonic() > _paused_since + LONGEST_PAUSE:
                 gc.collect(1)
                 _paused_since = time.monotonic()

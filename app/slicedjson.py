@@ -18,14 +18,14 @@ from typing import Any, Final, NoReturn
 from app.collector import gc_paused
 
 # Characters. The scanner takes about a millisecond for a slice.
-AT_ONCE: Final = 1 << 18
+READ_WHOLE: Final = 1 << 18
 SLICE: Final = 1 << 16
 
 # Arrays and objects that are longer than a slice, in one another. A dump has eight.
 DEPTH: Final = 100
 
 # Elements that are freed at once.
-FREED: Final = 10_000
+FREED_AT_ONCE: Final = 10_000
 
 BLANKS: Final = re.compile(r"[ \t\n\r]*")
 
@@ -49,7 +49,7 @@ def loads(body: bytes) -> Any:
     """
     try:
         text = body.decode()
-        if len(text) <= AT_ONCE:
+        if len(text) <= READ_WHOLE:
             return _whole(text)
         with gc_paused():
             return _Walk(text).document()
@@ -78,11 +78,11 @@ def release(document: Any) -> None:
         value = waiting.pop()
         while value:
             if isinstance(value, dict):
-                members = [value.popitem() for _ in range(min(len(value), FREED))]
+                members = [value.popitem() for _ in range(min(len(value), FREED_AT_ONCE))]
                 part = [child for name, child in members if name != "kernel"]
             else:
-                part = value[-FREED:]
-                del value[-FREED:]
+                part = value[-FREED_AT_ONCE:]
+                del value[-FREED_AT_ONCE:]
             waiting += [child for child in part if _is_long(child)]
 
 
@@ -91,7 +91,7 @@ def _is_long(value: Any) -> bool:
     if not isinstance(value, list | dict):
         return False
     children = value if isinstance(value, list) else value.values()
-    return len(value) > FREED or any(isinstance(child, list | dict) for child in children)
+    return len(value) > FREED_AT_ONCE or any(isinstance(child, list | dict) for child in children)
 
 
 def _members(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

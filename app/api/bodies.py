@@ -25,7 +25,7 @@ NDJSON: Final = "application/x-ndjson"
 TEXT: Final = "text/plain"
 
 # Reading this much takes about a millisecond; the loop serves others while a thread reads more.
-AT_ONCE: Final = 1 << 16
+READ_ON_LOOP: Final = 1 << 16
 
 T = TypeVar("T")
 
@@ -60,7 +60,7 @@ async def object_in(request: Request, body: bytes) -> dict[str, Any]:
     if not body:
         return {}
     media_type(request, JSON)
-    return as_object(loads(body) if len(body) <= AT_ONCE else await asyncio.to_thread(loads, body))
+    return as_object(loads(body) if len(body) <= READ_ON_LOOP else await asyncio.to_thread(loads, body))
 
 
 async def whole(receive: Receive) -> bytes:
@@ -78,7 +78,7 @@ async def whole(receive: Receive) -> bytes:
 
 async def off_loop(read: Callable[[bytes], T], body: bytes) -> T:
     """Reads a body: at once where it is short, else in a thread."""
-    return read(body) if len(body) <= AT_ONCE else await asyncio.to_thread(read, body)
+    return read(body) if len(body) <= READ_ON_LOOP else await asyncio.to_thread(read, body)
 
 
 @asynccontextmanager
@@ -97,7 +97,7 @@ async def freed(document: dict[str, Any], size: int) -> AsyncIterator[None]:
 
 async def free(document: dict[str, Any], size: int) -> None:
     """Free a document, which nobody uses any more."""
-    if size > slicedjson.AT_ONCE:
+    if size > slicedjson.READ_WHOLE:
         await asyncio.to_thread(slicedjson.release, document)
 
 

@@ -13,7 +13,7 @@ from app.api.requests import answer, sessions_of
 from app.sessions.errors import Busy, StorageFull
 
 # Seconds until it is worth asking again, where a person has to do something first.
-SLOW: Final = 10
+RETRY_SECONDS: Final = 10
 
 router = APIRouter(tags=["operations"])
 
@@ -30,5 +30,5 @@ async def readyz(request: Request) -> Response:
     try:
         await sessions_of(request).ready()
     except StorageFull as error:
-        raise Busy(str(error), SLOW) from error
+        raise Busy(str(error), RETRY_SECONDS) from error
     return answer({"status": "ok"})

@@ -48,7 +48,7 @@ router = APIRouter(tags=["reading"], prefix="/sessions/{id:id}")
 # A row can have megabytes. A list ends early rather than hold many such; as NDJSON they pass in small parts.
 MOST_BYTES: Final = 8 << 20
 STREAMED: Final = 1 << 18
-PART: Final = 1_000
+ROWS_AT_ONCE: Final = 1_000
 
 
 @router.get("/events", **docs.operation("list_events", "The journal", docs.EVENTS))
@@ -56,7 +56,7 @@ async def events(request: Request, after: After = 0, limit: Limit = 100) -> Resp
     """Outcomes in the order of their seq; as NDJSON all of them."""
     sessions, principal, sid = asked(request)
     if NDJSON in request.headers.get("accept", ""):
-        first, _ = await sessions.events_within(principal, sid, after, PART, STREAMED)
+        first, _ = await sessions.events_within(principal, sid, after, ROWS_AT_ONCE, STREAMED)
         return StreamingResponse(journal(request, first), media_type=NDJSON)
     rows, more = await sessions.events_within(principal, sid, after, limit, MOST_BYTES)
     onward = "null"
@@ -71,7 +71,7 @@ async def journal(request: Request, rows: list[Event]) -> AsyncIterator[bytes]:
     sessions, principal, sid = asked(request)
     while rows:
         yield b"".join(row.body + b"\n" for row in rows)
-        rows, _ = await sessions.events_within(principal, sid, rows[-1].seq, PART, STREAMED)
+        rows, _ = await sessions.events_within(principal, sid, rows[-1].seq, ROWS_AT_ONCE, STREAMED)
 
 
 @router.get("/events/{seq:number}", **docs.operation("get_event", "One row", docs.ok(models.Outcome)))

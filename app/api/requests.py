@@ -21,7 +21,7 @@ from app.sessions import LISTS, Principal, Sessions, principal_of
 BASE: Final = "/api/v1"
 
 # Elements of a long list that are encoded at a time: some milliseconds' work.
-PART: Final = 2_000
+ENCODED_AT_ONCE: Final = 2_000
 
 # What a request may ask beside its work; a route that takes one says so in its description.
 PRECONDITION_HEADERS: Final = frozenset({b"if-match", b"idempotency-key"})
@@ -121,12 +121,15 @@ def encoded(document: Mapping[str, Any]) -> bytes:
 def encoded_list(value: Any) -> bytes:
     """A value; a long list in parts, and one within an object too."""
     if isinstance(value, dict) and any(
-        isinstance(part, list) and len(part) > PART for part in value.values()
+        isinstance(part, list) and len(part) > ENCODED_AT_ONCE for part in value.values()
     ):
         return encoded(value)
-    if not isinstance(value, list) or len(value) <= PART:
+    if not isinstance(value, list) or len(value) <= ENCODED_AT_ONCE:
         return to_json(value)
-    parts = (to_json(value[first : first + PART])[1:-1] for first in range(0, len(value), PART))
+    parts = (
+        to_json(value[first : first + ENCODED_AT_ONCE])[1:-1]
+        for first in range(0, len(value), ENCODED_AT_ONCE)
+    )
     return b"[" + b",".join(parts) + b"]"
 
 

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api import docs, models
-from app.api.bodies import AT_ONCE, freed, json_object, refuse_others
+from app.api.bodies import READ_ON_LOOP, freed, json_object, refuse_others
 from app.api.idempotency import seq_of, with_preconditions
 from app.api.moving import created, import_session, is_file
 from app.api.parameters import Cursor, Limit
@@ -30,7 +30,7 @@ async def create(request: Request) -> Response:
         return await import_session(request)
     size = len(await request.body())
     # The collector would look at every part of a long document, so it pauses until the document is gone.
-    with gc_paused() if size > AT_ONCE else nullcontext():
+    with gc_paused() if size > READ_ON_LOOP else nullcontext():
         document = await json_object(request)
         async with freed(document, size):
             return await create_from(request, document)

@@ -3,7 +3,7 @@
 README.md in this folder describes the files, so that a teacher can add one.
 """
 
-from app.demos.demo import Demo, Malformed, Part, Step, read
+from app.demos.demo import BadDemo, Demo, Part, Step, read
 from app.demos.library import Library
 
-__all__ = ["Demo", "Library", "Malformed", "Part", "Step", "read"]
+__all__ = ["BadDemo", "Demo", "Library", "Part", "Step", "read"]

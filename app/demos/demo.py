@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from app.demos.expect import Expectation, Unreadable, expectation
+from app.demos.expect import BadExpectation, Expectation, expectation
 from app.errors import BadArgument
 from app.machine import bootparam, calltext
 
@@ -27,7 +27,7 @@ VIEW_TEXTS: Final = ("zone", "slabs", "file")
 VIEW_NUMBERS: Final = ("node", "start", "shift", "pfn")
 
 
-class Malformed(Exception):  # noqa: N818 - as the others are named
+class BadDemo(Exception):  # noqa: N818 - as the others are named
     """A file that is no demo: which, where in it, and what would be accepted."""
 
     def __init__(self, file: str, place: str, msg: str) -> None:
@@ -85,7 +85,7 @@ class Table:
         self.file = file
         self.place = place
         if not isinstance(values, dict):
-            raise Malformed(file, place, "a table is needed here")
+            raise BadDemo(file, place, "a table is needed here")
         self.values: dict[str, Any] = values
         self.known: set[str] = set()
 
@@ -93,9 +93,9 @@ class Table:
         """The place of a field."""
         return f"{self.place}: {name}" if self.place else name
 
-    def wrong(self, name: str, msg: str) -> Malformed:
+    def wrong(self, name: str, msg: str) -> BadDemo:
         """A fault of one field."""
-        return Malformed(self.file, self.at(name), msg)
+        return BadDemo(self.file, self.at(name), msg)
 
     def take(self, name: str) -> Any:
         """A field's value, None where it is missing."""
@@ -119,20 +119,20 @@ class Table:
 
 
 def read(path: Path) -> Demo:
-    """The demo of a file. Raises Malformed."""
+    """The demo of a file. Raises BadDemo."""
     name = FILE.fullmatch(path.stem)
     if name is None:
-        raise Malformed(path.name, "", "a demo's file is named like 11-my-demo.toml: a-z, 0-9 and - between")
+        raise BadDemo(path.name, "", "a demo's file is named like 11-my-demo.toml: a-z, 0-9 and - between")
     try:
         if path.stat().st_size > LARGEST:
-            raise Malformed(path.name, "", f"larger than {LARGEST:,} bytes")
+            raise BadDemo(path.name, "", f"larger than {LARGEST:,} bytes")
         values = tomllib.loads(path.read_text("utf-8"))
     except OSError as error:
-        raise Malformed(path.name, "", f"cannot be read: {error.strerror}") from None
+        raise BadDemo(path.name, "", f"cannot be read: {error.strerror}") from None
     except UnicodeDecodeError as error:
-        raise Malformed(path.name, "", f"is not UTF-8 at byte {error.start}") from None
+        raise BadDemo(path.name, "", f"is not UTF-8 at byte {error.start}") from None
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, and what it lets through
-        raise Malformed(path.name, "", f"is not TOML: {error}") from None
+        raise BadDemo(path.name, "", f"is not TOML: {error}") from None
     return demo(path.name, name[1], values)
 
 
@@ -144,7 +144,7 @@ def demo(file: str, name: str, values: dict[str, Any]) -> Demo:
     listed = table.take("step")
     table.end()
     if not isinstance(listed, list) or not 1 <= len(listed) <= MOST_STEPS:
-        raise Malformed(file, "step", f"1 to {MOST_STEPS} tables [[step]] are needed")
+        raise BadDemo(file, "step", f"1 to {MOST_STEPS} tables [[step]] are needed")
     steps: list[Step] = []
     firsts = [0]
     for number, entry in enumerate(listed, 1):
@@ -239,7 +239,7 @@ def expectations(table: Table, calls: int) -> tuple[Expectation, ...]:
     for number, text in enumerate(listed, 1):
         try:
             made = expectation(text)
-        except Unreadable as error:
+        except BadExpectation as error:
             raise table.wrong(f"expect, entry {number}", str(error)) from None
         if made.call > calls:
             raise table.wrong(f"expect, entry {number}", f"the step has only {calls} calls")

@@ -35,7 +35,7 @@ from app.machine.machine import Machine
 from app.mm.mmzone import MAX_ORDER, MIGRATE_NAMES
 from app.mm.proc import pagetypeinfo
 
-Outcome = Mapping[str, Any]
+OutcomeJson = Mapping[str, Any]
 Counters = Mapping[tuple[str, ...], Sequence[int]]
 
 ZONE_FIELDS: Final = ("free", "managed", "present", "min", "low", "high", "boost")
@@ -52,7 +52,7 @@ NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}")
 CALL: Final = re.compile(r"[0-9]{1,4}")
 
 
-class Unreadable(Exception):  # noqa: N818 - as the others are named
+class BadExpectation(Exception):  # noqa: N818 - as the others are named
     """A line that says nothing that could be checked, and what would."""
 
 
@@ -72,22 +72,24 @@ class Expectation:
 
 
 def expectation(text: str) -> Expectation:
-    """A line read. Raises Unreadable."""
+    """A line read. Raises BadExpectation."""
     words = text.split()
     if words and CALL.fullmatch(words[0]):
         return of_call(text, words)
     if words and words[0] in COUNTERS:
         return of_machine(text, words)
-    raise Unreadable(f"{text!r} begins with neither a call's number nor one of {', '.join(COUNTERS)}")
+    raise BadExpectation(f"{text!r} begins with neither a call's number nor one of {', '.join(COUNTERS)}")
 
 
 def of_call(text: str, words: Sequence[str]) -> Expectation:
     """`2 ret not NULL`."""
     number, *rest = words
     if int(number) < 1 or len(rest) < 2:
-        raise Unreadable(f"{text!r}: a call's number from 1 on, a fact and its value, as in '1 verdict ok'")
+        raise BadExpectation(
+            f"{text!r}: a call's number from 1 on, a fact and its value, as in '1 verdict ok'"
+        )
     if rest[0] == "verdict" and rest[1] not in VERDICTS:
-        raise Unreadable(f"{text!r}: a verdict is one of {', '.join(VERDICTS)}")
+        raise BadExpectation(f"{text!r}: a verdict is one of {', '.join(VERDICTS)}")
     return Expectation(text, int(number), (rest[0],), tuple(rest[1:]))
 
 
@@ -99,9 +101,9 @@ def of_machine(text: str, words: Sequence[str]) -> Expectation:
     values = values[after:]
     most = MAX_ORDER if words[0] == "buddyinfo" else 1
     if not 1 <= len(values) <= most or not all(NUMBER.fullmatch(value) for value in values):
-        raise Unreadable(f"{text!r}: as in '{' '.join(subject)} -63' or '{' '.join(subject)} = 968'")
+        raise BadExpectation(f"{text!r}: as in '{' '.join(subject)} -63' or '{' '.join(subject)} = 968'")
     if words[0] == "blocks" and subject[2] not in MIGRATE_NAMES:
-        raise Unreadable(f"{text!r}: a type is one of {', '.join(MIGRATE_NAMES)}")
+        raise BadExpectation(f"{text!r}: a type is one of {', '.join(MIGRATE_NAMES)}")
     return Expectation(text, 0, tuple(subject), tuple(values), after)
 
 
@@ -130,7 +132,7 @@ def counters(machine: Machine) -> Counters:
     return found
 
 
-def unmet(expected: Expectation, outcomes: Sequence[Outcome], before: Counters, after: Counters) -> str:
+def unmet(expected: Expectation, outcomes: Sequence[OutcomeJson], before: Counters, after: Counters) -> str:
     """What is instead; empty where it is as expected.
 
     outcomes: of the step's calls. before, after: the counters around them.
@@ -146,7 +148,7 @@ def unmet(expected: Expectation, outcomes: Sequence[Outcome], before: Counters, 
     return "" if found == wanted else f"it is {' '.join(f'{number:{sign}d}' for number in found)}"
 
 
-def unmet_by_call(expected: Expectation, outcome: Outcome) -> str:
+def unmet_by_call(expected: Expectation, outcome: OutcomeJson) -> str:
     """The same for one call."""
     (fact,), values = expected.subject, expected.values
     said = " ".join(values)

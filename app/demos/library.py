@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from app import paths
-from app.demos.demo import Demo, Malformed, read
+from app.demos.demo import BadDemo, Demo, read
 
 MOST_DEMOS: Final = 200
 
@@ -81,7 +81,7 @@ def read_folder(folder: Path) -> tuple[dict[str, Demo], list[str]]:
     for path in files(folder):
         try:
             demo = read(path)
-        except Malformed as error:
+        except BadDemo as error:
             faults.append(str(error))
             continue
         if demo.name in found:

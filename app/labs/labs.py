@@ -31,7 +31,7 @@ from app.store.people import MemberRow
 
 log = logging.getLogger(__name__)
 
-SWEEP: Final = 3_600.0  # how often what is too old is looked for
+SWEEP_SECONDS: Final = 3_600.0  # how often what is too old is looked for
 
 
 class Labs:
@@ -110,4 +110,4 @@ class Labs:
                 log.info("what is too old is kept for now: %s", error)
             except Exception:
                 log.exception("what is too old cannot be deleted")
-            await asyncio.sleep(SWEEP)
+            await asyncio.sleep(SWEEP_SECONDS)

@@ -1,7 +1,7 @@
 """The use cases, the live machines and the writer: the one door through which a machine changes."""
 
 from app.sessions.access import LOCAL, Principal, Right, principal_of
-from app.sessions.answers import Applied, BatchItem, Page, SessionInfo
+from app.sessions.answers import Applied, BatchItem, ListPart, SessionInfo
 from app.sessions.encoding import LISTS
 from app.sessions.errors import (
     BatchBlocked,
@@ -36,8 +36,8 @@ __all__ = [
     "IdempotencyKey",
     "KeyReused",
     "LimitReached",
+    "ListPart",
     "NotFound",
-    "Page",
     "PageQuery",
     "PageRows",
     "Preconditions",

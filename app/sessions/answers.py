@@ -73,7 +73,7 @@ class SessionInfo:
 
 
 @dataclass(frozen=True, slots=True)
-class Page(Generic[T]):
+class ListPart(Generic[T]):
     """A part of a list. next: where the next part starts, None at the end."""
 
     items: list[T]

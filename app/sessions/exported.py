@@ -59,7 +59,7 @@ class Limits:
     on_progress: Callable[[int, int], None] = lambda _done, _of: None
 
 
-class Unreadable(Malformed):
+class BadLine(Malformed):
     """A line that is no JSON, or no line of an export."""
 
     def __init__(self, line: int, msg: str) -> None:
@@ -73,7 +73,7 @@ def wrong(line: int, msg: str) -> BadArgument:
 
 
 @dataclass(slots=True)
-class Document:
+class ExportHeader:
     """What the first pass finds. latest: the greatest time of a row; empty where there is none."""
 
     name: str
@@ -101,8 +101,8 @@ class ExportedRow(NamedTuple):
     outcome: dict[str, Any]
 
 
-def examine(file: IO[bytes], limits: Limits) -> Document:
-    """Read the whole file. Raises Unreadable, BadArgument and LimitReached, with the line."""
+def examine(file: IO[bytes], limits: Limits) -> ExportHeader:
+    """Read the whole file. Raises BadLine, BadArgument and LimitReached, with the line."""
     digest = hashlib.sha256()
     raw = line_of(file, 1, limits.header)
     digest.update(raw)
@@ -154,15 +154,17 @@ def line_of(file: IO[bytes], number: int, limit: int | None) -> bytes:
 def decoded(raw: bytes, number: int) -> dict[str, Any]:
     """A line, which is an object."""
     try:
-        line = slicedjson.loads(raw) if len(raw) > slicedjson.AT_ONCE else from_json(raw, allow_inf_nan=False)
+        line = (
+            slicedjson.loads(raw) if len(raw) > slicedjson.READ_WHOLE else from_json(raw, allow_inf_nan=False)
+        )
     except (ValueError, NotJson) as error:
-        raise Unreadable(number, f"no JSON: {error}") from None
+        raise BadLine(number, f"no JSON: {error}") from None
     if not isinstance(line, dict):
-        raise Unreadable(number, "every line of an export is a JSON object")
+        raise BadLine(number, "every line of an export is a JSON object")
     return line
 
 
-def read_header(line: dict[str, Any]) -> Document:
+def read_header(line: dict[str, Any]) -> ExportHeader:
     """The first line, and the machine that it starts from."""
     if line.get("kmemlab") not in (FORMAT, WITH_LISTS) or line.get("kind") != "session":
         raise wrong(1, f'no exported session: it begins with {{"kmemlab": {FORMAT}, "kind": "session", …}}')
@@ -191,7 +193,7 @@ def read_header(line: dict[str, Any]) -> Document:
         raise error if error.faults[0].loc[:1] == ("line",) else under_line(error, 1) from None
     if machine.rules != rules:
         raise wrong(1, f"rules: {machine.rules}, as the machine has it that the session starts from")
-    return Document(name, engine, start, seq, boot, machine, Rewinds(start), form=line["kmemlab"])
+    return ExportHeader(name, engine, start, seq, boot, machine, Rewinds(start), form=line["kmemlab"])
 
 
 def under_line(error: BadArgument, number: int) -> BadArgument:
@@ -227,7 +229,7 @@ def row_of(line: dict[str, Any], number: int, seq: int) -> ExportedRow:
     return ExportedRow(JournalEntry(seq, call, args, when, by), line["effective"], outcome)
 
 
-def read_time(row: ExportedRow, number: int, document: Document) -> None:
+def read_time(row: ExportedRow, number: int, document: ExportHeader) -> None:
     """Note when a row was made. The clock of the server that made it may have been ahead of this one's."""
     when = row.entry.time
     try:
@@ -239,7 +241,7 @@ def read_time(row: ExportedRow, number: int, document: Document) -> None:
     document.latest = max(document.latest, when)
 
 
-def read_rewind(row: ExportedRow, number: int, document: Document) -> None:
+def read_rewind(row: ExportedRow, number: int, document: ExportHeader) -> None:
     """Note where a row goes back to."""
     entry, effective = row.entry, row.effective
     right = entry.seq
@@ -253,7 +255,7 @@ def read_rewind(row: ExportedRow, number: int, document: Document) -> None:
         raise wrong(number, f"effective is {effective} and should be {right}")
 
 
-def read_name(line: dict[str, Any], number: int, document: Document, limits: Limits) -> None:
+def read_name(line: dict[str, Any], number: int, document: ExportHeader, limits: Limits) -> None:
     """A line that holds what a name stands for."""
     if set(line) != {"name", "named"} or not isinstance(line["name"], str):
         raise wrong(number, "here should be a name, or the last line with rows, names and sha256")
@@ -269,7 +271,7 @@ def read_name(line: dict[str, Any], number: int, document: Document, limits: Lim
         raise LimitReached(("line", number), f"a person has at most {limits.names} names in a session")
 
 
-def read_list(line: dict[str, Any], number: int, document: Document, limits: Limits) -> None:
+def read_list(line: dict[str, Any], number: int, document: ExportHeader, limits: Limits) -> None:
     """A line that holds a list which the session has had from its beginning."""
     if set(line) != {"list", "named"} or type(line["list"]) is not int or not SEQ_MIN <= line["list"] < 1:
         raise wrong(number, "here should be a list with its number below 1, or the first row")
@@ -284,7 +286,7 @@ def read_list(line: dict[str, Any], number: int, document: Document, limits: Lim
         raise LimitReached(("line", number), f"a session begins with at most {limits.names} lists")
 
 
-def read_end(line: dict[str, Any], number: int, document: Document, sha256: str) -> None:
+def read_end(line: dict[str, Any], number: int, document: ExportHeader, sha256: str) -> None:
     """The last line: nothing is missing, and nothing is otherwise than it was."""
     rows = min(number - 2 - len(document.lists), document.rows)
     there = {"rows": rows, "names": len(document.names), "lists": len(document.lists)}

@@ -24,7 +24,7 @@ from app.store.sessions import SessionRow
 # With lists that no row of the file has returned, an export is of the second form.
 FORMAT: Final = 1
 WITH_LISTS: Final = 2
-PART: Final = 1 << 18  # bytes that are read and sent together
+PART_BYTES: Final = 1 << 18  # bytes that are read and sent together
 
 
 class Exported(NamedTuple):
@@ -81,7 +81,7 @@ def _all_but_the_last(store: Store, exported: Exported) -> Iterator[bytes]:
     seq = row.start
     while seq < row.seq:
         with store.reading() as db:
-            rows = journal.part(db, row.id, seq, row.seq, PART)
+            rows = journal.part(db, row.id, seq, row.seq, PART_BYTES)
         if not rows or rows[0].seq != seq + 1:
             raise NotFound("session", row.id)
         seq = rows[-1].seq

@@ -38,7 +38,7 @@ CUT: Final = 1_000  # rows that are deleted at a time, and their bytes: calls wa
 CUT_BYTES: Final = 1 << 20
 MOMENT: Final = timedelta(milliseconds=1)
 ABANDONED: Final = timedelta(hours=24)
-PATIENCE: Final = 6  # times that a part may find the database busy
+LOCK_TRIES: Final = 6  # times that a part may find the database busy
 
 log = logging.getLogger(__name__)
 
@@ -88,7 +88,7 @@ def after(latest: str) -> str:
     return written(datetime.fromisoformat(latest) + MOMENT) if latest else ""
 
 
-def _replay(file: IO[bytes], document: exported.Document, to: _Writing, limits: exported.Limits) -> None:
+def _replay(file: IO[bytes], document: exported.ExportHeader, to: _Writing, limits: exported.Limits) -> None:
     """Make every call again, and write its row when its answer is the one that stands there."""
     until = None if limits.seconds is None else own_time() + limits.seconds
     first = 2 + len(document.lists)
@@ -142,7 +142,7 @@ def _made_again(replay: JournalReplay, row: exported.ExportedRow, number: int, *
     return Row("", entry.seq, row.effective, entry.call, args, body, entry.by, entry.time)
 
 
-def _write_names(file: IO[bytes], document: exported.Document, to: _Writing, owner: str) -> None:
+def _write_names(file: IO[bytes], document: exported.ExportHeader, to: _Writing, owner: str) -> None:
     """The names, which stand behind the rows where the file is now.
 
     A list that stands there with its runs, as older exports have it, becomes one of the session's own.
@@ -266,12 +266,12 @@ class _Writing:
 
     def _write(self, write: Callable[[Connection], None]) -> None:
         """Others write too: a part that comes too late for its turn waits for another."""
-        for attempt in range(PATIENCE):
+        for attempt in range(LOCK_TRIES):
             try:
                 with self._store.writing() as db:
                     write(db)
             except Busy:
-                if attempt == PATIENCE - 1:
+                if attempt == LOCK_TRIES - 1:
                     raise
             else:
                 return

@@ -19,7 +19,7 @@ from app.store.journal import Row
 from app.store.sessions import SessionRow
 
 # Rewinds are looked up by so many; rows that are left out are read all the same where they are so few.
-PART: Final = 500
+ROWS_AT_ONCE: Final = 500
 READ_TOGETHER: Final = 50
 
 
@@ -54,8 +54,8 @@ def stretches_back(db: Connection, row: SessionRow, at: int) -> Iterator[Stretch
     while to > row.start:
         go_on()
         if to < known_from:
-            found = journal.rewinds_before(db, row.id, to, PART)
-            known_from = found[-1][0] if len(found) == PART else row.start
+            found = journal.rewinds_before(db, row.id, to, ROWS_AT_ONCE)
+            known_from = found[-1][0] if len(found) == ROWS_AT_ONCE else row.start
             rewinds = found[::-1]
         index = bisect_left(rewinds, (to, 0)) - 1
         after, before = rewinds[index] if index >= 0 else (row.start, row.start)

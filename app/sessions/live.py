@@ -29,12 +29,12 @@ from app.store.states import State
 MACHINE_BYTES: Final = 200_000
 BLOCK_BYTES: Final = 700
 
-PARSED: Final = 1_000
+CALLS_PARSED: Final = 1_000
 
 # A call that took longer on the thread that everybody's calls share is made elsewhere the next time, until it
 # takes less again. Seconds.
-SLOW: Final = 0.02
-QUICK: Final = 0.005
+SLOW_SECONDS: Final = 0.02
+QUICK_SECONDS: Final = 0.005
 
 Names = dict[str, Named]
 
@@ -138,9 +138,9 @@ class Live:
 
     def _took(self, name: str, seconds: float) -> None:
         """Note whether a call took long, by the clock on the wall: others waited for it."""
-        if seconds > SLOW:
+        if seconds > SLOW_SECONDS:
             self.slow.add(name)
-        elif self.slow and seconds < QUICK:
+        elif self.slow and seconds < QUICK_SECONDS:
             self.slow.discard(name)
 
     def _change(self, seq: int, made: Outcome, by: str | None) -> CallResult:
@@ -173,7 +173,7 @@ class Live:
         parsed: dict[tuple[str, bytes], Call] = {}
         for row in rows:
             self.spoiled = True
-            if len(parsed) > PARSED:
+            if len(parsed) > CALLS_PARSED:
                 parsed.clear()
             found = self._differs(row, parsed, lists)
             if found is not None:

@@ -19,7 +19,7 @@ from app.store.states import State
 
 LONGEST_VALUE: Final = 4_096  # characters of what a name stands for, where names are listed
 # Bytes of a session that are deleted at once.
-AT_ONCE: Final = 1 << 20
+DISCARDED_AT_ONCE: Final = 1 << 20
 
 
 class Event(NamedTuple):
@@ -117,7 +117,7 @@ def discard(db: Connection, session_id: str) -> None:
     Deleting takes time by the byte, and everybody's calls wait for it.
     """
     row = sessions.get(db, session_id)
-    if row is not None and row.bytes > AT_ONCE:
+    if row is not None and row.bytes > DISCARDED_AT_ONCE:
         imports.abandon(db, session_id)
     else:
         sessions.remove(db, session_id)

@@ -37,7 +37,7 @@ from app.sessions import (
     snapshots,
 )
 from app.sessions.access import Principal, Right
-from app.sessions.answers import Applied, BatchItem, Page, SessionInfo
+from app.sessions.answers import Applied, BatchItem, ListPart, SessionInfo
 from app.sessions.call_cost import may_be_heavy
 from app.sessions.errors import Busy, Conflict, LimitReached, NotFound, StorageFull
 from app.sessions.feed import Feed, Reader, Stream
@@ -53,7 +53,7 @@ from app.sessions.scheduler import Dropped, FairScheduler, outcome
 from app.sessions.snapshotter import Snapshotter
 from app.sessions.trust import Clock
 from app.sessions.upload_slots import UploadSlots
-from app.sessions.usage import MEMBER, Usage
+from app.sessions.usage import MEMBER_PREFIX, Usage
 from app.sessions.waits import REWINDS, Wait, Waits
 from app.sessions.work import (
     BatchWork,
@@ -71,14 +71,14 @@ from app.store import Connection, Store, journal, schema, sessions, states
 from app.store.sessions import SessionRow
 from app.store.states import State
 
-PAGE: Final = 1_000
-TICK: Final = 0.25  # how often other processes' rows are looked for
-SWEEP: Final = 300  # how often old replies are forgotten
+LISTED_AT_ONCE: Final = 1_000
+TICK_SECONDS: Final = 0.25  # how often other processes' rows are looked for
+SWEEP_SECONDS: Final = 300  # how often old replies are forgotten
 PAST_SHARE: Final = 4  # what part of the memory for open machines those of past moments may take beside it
-PROMPT: Final = 2.0  # who asks whether the server is ready does not wait for long
+PROMPT_SECONDS: Final = 2.0  # who asks whether the server is ready does not wait for long
 SIGNS: Final = (b'"woken":', b'"call":"kill_task"', *(f'"call":"{call}"'.encode() for call in REWINDS))
 PEEKED_AT_ONCE: Final = 16  # machines that are looked at before others have their turn
-LINGER: Final = 0.5  # how long the end waits for other threads
+LINGER_SECONDS: Final = 0.5  # how long the end waits for other threads
 
 log = logging.getLogger(__name__)
 
@@ -142,12 +142,12 @@ class Sessions:
         )
         self._writer.start()
         self._housekeeping.submit(self._where_trusted, importing.sweep)
-        self._sweeping = self._loop.call_later(SWEEP, self._sweep)
+        self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     async def ready(self) -> None:
         """Raise Busy or StorageFull unless calls could be journalled now. It is tried, not guessed."""
         try:
-            async with asyncio.timeout(PROMPT):
+            async with asyncio.timeout(PROMPT_SECONDS):
                 await self._do(Statement, schema.touch)
         except TimeoutError:
             raise Busy("the database could not be written for some seconds") from None
@@ -171,7 +171,7 @@ class Sessions:
         kinds = (self._slow, self._importer, self._opener.scheduler, self._housekeeping.scheduler)
         for scheduler in kinds:
             scheduler.stop()
-        until = time.monotonic() + LINGER
+        until = time.monotonic() + LINGER_SECONDS
         for scheduler in kinds:
             await asyncio.to_thread(scheduler.join, until - time.monotonic())
         self._store.dispose()
@@ -224,14 +224,14 @@ class Sessions:
 
     async def list(
         self, principal: Principal, limit: int = 100, after: str | None = None
-    ) -> Page[SessionInfo]:
+    ) -> ListPart[SessionInfo]:
         """The principal's sessions, newest first. after: `next` of the part before. Raises BadArgument."""
-        limit = min(limit, PAGE)
+        limit = min(limit, LISTED_AT_ONCE)
         before = None if after is None else naming.decode_cursor(after)
         rows = await self._read_rows(sessions.visible, principal.id, limit + 1, before)
         more = len(rows) > limit
         last = rows[limit - 1] if more else None
-        return Page(
+        return ListPart(
             [self._seen(row) for row in rows[:limit]],
             None if last is None else naming.encode_cursor(last.created, last.id),
         )
@@ -499,7 +499,7 @@ class Sessions:
 
     async def events(self, principal: Principal, session_id: str, after: int = 0, limit: int = 100) -> Events:
         """Rows after a seq, in order."""
-        return await self._read_rows(queries.events, principal, session_id, after, min(limit, PAGE))
+        return await self._read_rows(queries.events, principal, session_id, after, min(limit, LISTED_AT_ONCE))
 
     async def events_within(
         self, principal: Principal, session_id: str, after: int, limit: int, most: int
@@ -689,7 +689,7 @@ class Sessions:
         """
         found: dict[str, tuple[int, T]] = {}
         with suppress(TimeoutError):
-            async with asyncio.timeout(PROMPT):
+            async with asyncio.timeout(PROMPT_SECONDS):
                 for first in range(0, len(session_ids), PEEKED_AT_ONCE):
                     seen: Future[dict[str, tuple[int, T]]] = self._loop.create_future()
                     tell = partial(self._peeked, seen)
@@ -746,7 +746,7 @@ class Sessions:
     def _room(self, principal: Principal) -> Room:
         """How much a principal may own."""
         settings = self._settings
-        if principal.id.startswith(MEMBER):
+        if principal.id.startswith(MEMBER_PREFIX):
             return Room(settings.sessions_per_member, settings.member_bytes)
         return Room(settings.sessions_per_owner)
 
@@ -871,7 +871,7 @@ class Sessions:
 
     def _sweep(self) -> None:
         self._housekeeping.submit(self._where_trusted, sweep)
-        self._sweeping = self._loop.call_later(SWEEP, self._sweep)
+        self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def _where_trusted(self, delete: Callable[[Store], None]) -> None:
         """Delete what is too old, where the clock can be believed."""
@@ -893,7 +893,7 @@ class Sessions:
         wait = Wait(blocked.outcome["args"]["task"], blocked.seq, woken)
         until = self._loop.time() + seconds
         while not self._stopping:
-            rows = await self.events(principal, session_id, wait.seen, PAGE)
+            rows = await self.events(principal, session_id, wait.seen, LISTED_AT_ONCE)
             for row in rows:
                 if may_wake(row.body):
                     wait.saw(row.outcome)
@@ -903,17 +903,17 @@ class Sessions:
             left = until - self._loop.time()
             if left <= 0:
                 break
-            if len(rows) < PAGE:
-                await asyncio.sleep(min(TICK, left))
+            if len(rows) < LISTED_AT_ONCE:
+                await asyncio.sleep(min(TICK_SECONDS, left))
         return None
 
     async def _tick(self) -> None:
         """While anybody waits, look for rows of other processes."""
         while self._waits and not self._stopping:
-            await asyncio.sleep(TICK)
+            await asyncio.sleep(TICK_SECONDS)
             for session_id, after in self._waits.behind().items():
                 try:
-                    rows = await self._read_rows(journal.page, session_id, after, PAGE)
+                    rows = await self._read_rows(journal.page, session_id, after, LISTED_AT_ONCE)
                 except Busy:
                     continue
                 for seq, body in rows:

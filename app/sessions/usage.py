@@ -18,10 +18,10 @@ from app.sessions.queries import in_words
 from app.settings import Settings
 from app.store import Connection, sessions
 
-MEMBER: Final = "m_"
+MEMBER_PREFIX: Final = "m_"
 # Seconds for which a member's sum is believed, with what was added here; other processes add to it, too.
-BELIEVED: Final = 10.0
-KNOWN: Final = 10_000
+CACHE_SECONDS: Final = 10.0
+MEMBERS_CACHED: Final = 10_000
 
 
 class Usage:
@@ -48,7 +48,7 @@ class Usage:
                 "is the limit; it can be read, exported and forked, and a fork begins with an empty journal",
             )
         owner = live.owner
-        if owner.startswith(MEMBER) and self._bytes_of(db, owner) >= self._of_member:
+        if owner.startswith(MEMBER_PREFIX) and self._bytes_of(db, owner) >= self._of_member:
             raise LimitReached(
                 (),
                 f"all sessions of one member take at most {in_words(self._of_member)}; delete one that is "
@@ -59,9 +59,9 @@ class Usage:
         now = self._clock()
         found = self._known.get(owner)
         # Who is full may just have deleted something, and is not refused for what was so.
-        if found is None or now - found[1] > BELIEVED or found[0] >= self._of_member:
+        if found is None or now - found[1] > CACHE_SECONDS or found[0] >= self._of_member:
             found = self._known[owner] = sessions.bytes_of(db, owner), now
             self._known.move_to_end(owner)
-            if len(self._known) > KNOWN:
+            if len(self._known) > MEMBERS_CACHED:
                 self._known.popitem(last=False)
         return found[0]

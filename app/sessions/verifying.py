@@ -34,7 +34,7 @@ from app.store import Store, imports, integrity, journal, lists, names, sessions
 from app.store.journal import Row
 from app.store.sessions import SessionRow
 
-PART: Final = 4 << 20
+PART_BYTES: Final = 4 << 20
 
 Progress = Callable[[int, int], None]
 
@@ -138,7 +138,7 @@ class _Verification:
         seq = self._row.start
         while seq < self._row.seq:
             with self._store.reading() as db:
-                part = journal.part(db, self._row.id, seq, self._row.seq, PART)
+                part = journal.part(db, self._row.id, seq, self._row.seq, PART_BYTES)
             if not part:
                 raise _Wrong(f"seq {seq + 1}: the row is missing; the session's last is {self._row.seq}")
             yield part

@@ -90,7 +90,7 @@ _ONE: Final = select(journal.c.outcome).where(
     journal.c.session_id == bindparam("of"), journal.c.seq == bindparam("at")
 )
 
-MANY: Final = 500  # sessions in one statement: a database takes only so many parameters
+IDS_AT_ONCE: Final = 500  # sessions in one statement: a database takes only so many parameters
 
 _HEADS: Final = (
     select(journal.c.session_id, journal.c.seq, journal.c.time, journal.c.outcome)
@@ -231,8 +231,8 @@ def one(db: Connection, session_id: str, seq: int) -> bytes | None:
 def heads(db: Connection, session_ids: Sequence[str]) -> dict[str, tuple[int, str, bytes]]:
     """Seq, time and outcome of the last row of each of the given sessions that has one."""
     found: dict[str, tuple[int, str, bytes]] = {}
-    for first in range(0, len(session_ids), MANY):
-        rows = db.execute(_HEADS, {"ids": session_ids[first : first + MANY]})
+    for first in range(0, len(session_ids), IDS_AT_ONCE):
+        rows = db.execute(_HEADS, {"ids": session_ids[first : first + IDS_AT_ONCE]})
         found |= {sid: (seq, time, outcome) for sid, seq, time, outcome in rows}
     return found
 
@@ -240,8 +240,8 @@ def heads(db: Connection, session_ids: Sequence[str]) -> dict[str, tuple[int, st
 def last_by(db: Connection, session_ids: Sequence[str]) -> dict[tuple[str, str], int]:
     """The seq of everybody's last row in the given sessions, by session and by who has made it."""
     found: dict[tuple[str, str], int] = {}
-    for first in range(0, len(session_ids), MANY):
-        rows = db.execute(_LAST_BY, {"ids": session_ids[first : first + MANY]})
+    for first in range(0, len(session_ids), IDS_AT_ONCE):
+        rows = db.execute(_LAST_BY, {"ids": session_ids[first : first + IDS_AT_ONCE]})
         found |= {(sid, by): seq for sid, by, seq in rows}
     return found
 
@@ -249,8 +249,8 @@ def last_by(db: Connection, session_ids: Sequence[str]) -> dict[tuple[str, str],
 def at(db: Connection, session_id: str, seqs: Sequence[int]) -> dict[int, tuple[str, bytes]]:
     """Time and outcome of some rows of a session, by their seq."""
     found: dict[int, tuple[str, bytes]] = {}
-    for first in range(0, len(seqs), MANY):
-        rows = db.execute(_AT, {"of": session_id, "seqs": seqs[first : first + MANY]})
+    for first in range(0, len(seqs), IDS_AT_ONCE):
+        rows = db.execute(_AT, {"of": session_id, "seqs": seqs[first : first + IDS_AT_ONCE]})
         found |= {seq: (time, outcome) for seq, time, outcome in rows}
     return found
 

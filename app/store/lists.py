@@ -10,7 +10,7 @@ from sqlalchemy import Connection, bindparam, delete, exists, func, insert, sele
 from app.store.tables import lists, row_lists, sessions
 
 # Hashes in one statement: a database takes only so many parameters.
-MANY: Final = 500
+HASHES_AT_ONCE: Final = 500
 
 
 class StoredList(NamedTuple):
@@ -106,8 +106,8 @@ def _sizes(db: Connection, hashes: Iterable[str]) -> Iterator[int]:
 
 def _parts(hashes: Iterable[str]) -> Iterator[Sequence[str]]:
     given = list(hashes)
-    for first in range(0, len(given), MANY):
-        yield given[first : first + MANY]
+    for first in range(0, len(given), HASHES_AT_ONCE):
+        yield given[first : first + HASHES_AT_ONCE]
 
 
 def of(db: Connection, session_id: str) -> list[str]:

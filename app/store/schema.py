@@ -17,7 +17,7 @@ from app.store.errors import StoreUnusable
 from app.store.url import without_secrets
 
 # How long a starting process waits for another one that migrates.
-PATIENCE: Final = 60.0
+LOCK_SECONDS: Final = 60.0
 
 SAID: Final = re.compile(r'^(revision|down_revision) = ("\w+"|None)$', re.MULTILINE)
 
@@ -122,9 +122,9 @@ def _prepare_sqlite(connection: Connection) -> None:
     # Not through the Core connection, which would begin a transaction.
     raw = connection.connection.driver_connection
     assert isinstance(raw, sqlite3.Connection)
-    raw.execute(f"PRAGMA busy_timeout = {int(PATIENCE * 1000)}")
+    raw.execute(f"PRAGMA busy_timeout = {int(LOCK_SECONDS * 1000)}")
     raw.execute("PRAGMA foreign_keys = OFF")
-    deadline = time.monotonic() + PATIENCE
+    deadline = time.monotonic() + LOCK_SECONDS
     while True:
         try:
             # Kept in the file. It needs a lock that another starting process may hold; SQLite does not wait.

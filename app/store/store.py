@@ -38,7 +38,7 @@ class Store:
 
     def migrate(self, revision: str = "head") -> None:
         """Create the database, or bring it to this program's schema. Raises StoreUnusable."""
-        engine = connect(self._url, schema.PATIENCE, create=True)
+        engine = connect(self._url, schema.LOCK_SECONDS, create=True)
         try:
             schema.migrate(engine, revision)
         finally:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from app import paths
-from app.demos import Library, Malformed, read
+from app.demos import BadDemo, Library, read
 from app.demos.demo import LOOKS
-from app.demos.expect import Unreadable, expectation, unmet
+from app.demos.expect import BadExpectation, expectation, unmet
 from app.demos.playing import play
 from app.machine import boot
 from app.mm import proc
@@ -150,21 +150,21 @@ def test_the_least_that_a_demo_has(tmp_path: Path) -> None:
 def test_a_malformed_file_is_named_with_the_field(was: str, now: str, said: str, tmp_path: Path) -> None:
     assert SMALL.count(was) == 1
     path = write(tmp_path, "wrong.toml", SMALL.replace(was, now))
-    with pytest.raises(Malformed) as refused:
+    with pytest.raises(BadDemo) as refused:
         read(path)
     assert str(refused.value).startswith("wrong.toml: ")
     assert said in str(refused.value)
 
 
 def test_other_files_that_are_no_demos(tmp_path: Path) -> None:
-    with pytest.raises(Malformed, match="is named like"):
+    with pytest.raises(BadDemo, match="is named like"):
         read(write(tmp_path, "My demo.toml"))
     (tmp_path / "latin.toml").write_bytes(SMALL.replace("small", "kleine Übung").encode("latin-1"))
-    with pytest.raises(Malformed, match="is not UTF-8 at byte"):
+    with pytest.raises(BadDemo, match="is not UTF-8 at byte"):
         read(tmp_path / "latin.toml")
-    with pytest.raises(Malformed, match="larger than"):
+    with pytest.raises(BadDemo, match="larger than"):
         read(write(tmp_path, "long.toml", SMALL + "# " + "x" * 300_000))
-    with pytest.raises(Malformed, match="cannot be read"):
+    with pytest.raises(BadDemo, match="cannot be read"):
         read(tmp_path / "missing.toml")
 
 
@@ -262,7 +262,7 @@ def test_an_expectation_is_met_or_says_what_is_instead(met: str, not_met: str) -
     "text", ["", "1", "1 verdict", "0 verdict ok", "free", "free DMA", "free DMA =", "99999 ret 1"]
 )
 def test_an_expectation_that_says_nothing(text: str) -> None:
-    with pytest.raises(Unreadable):
+    with pytest.raises(BadExpectation):
         expectation(text)
 
 

@@ -394,11 +394,11 @@ async def test_a_call_that_took_long_is_made_elsewhere_the_next_time(
         drain(self, begun, progress)
 
     monkeypatch.setattr(writer_module.Writer, "_start_heavy", lift)
-    monkeypatch.setattr(live, "SLOW", -1.0)
+    monkeypatch.setattr(live, "SLOW_SECONDS", -1.0)
     await sessions.apply(LOCAL, sid, "drain_all_pages", {})
     assert threads == []
-    monkeypatch.setattr(live, "SLOW", 10.0)
-    monkeypatch.setattr(live, "QUICK", 10.0)
+    monkeypatch.setattr(live, "SLOW_SECONDS", 10.0)
+    monkeypatch.setattr(live, "QUICK_SECONDS", 10.0)
     await sessions.apply(LOCAL, sid, "drain_all_pages", {})
     assert threads == ["drain_all_pages"]
     await sessions.apply(LOCAL, sid, "drain_all_pages", {})  # it was quick there

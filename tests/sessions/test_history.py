@@ -459,7 +459,7 @@ def close_states(distance: int = 5) -> Iterator[None]:
         patch.setattr(snapshots, "ROWS_WORTH", 2)
         patch.setattr(Outcome, "work", 1)
         patch.setattr(past_machines, "STRIDE", 2)
-        patch.setattr(lineage, "PART", 3)
+        patch.setattr(lineage, "ROWS_AT_ONCE", 3)
         patch.setattr(lineage, "READ_TOGETHER", 2)
         yield
 

@@ -64,7 +64,7 @@ BROKEN = [
 
 @pytest.fixture(autouse=True)
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slicedjson, "AT_ONCE", -1)
+    monkeypatch.setattr(slicedjson, "READ_WHOLE", -1)
     monkeypatch.setattr(slicedjson, "SLICE", 40)
     monkeypatch.setattr(slicedjson, "EACH", 3)
 
@@ -72,7 +72,7 @@ def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
 def plainly(body: bytes) -> Any:
     """As a short document is read."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(slicedjson, "AT_ONCE", 1 << 40)
+        patch.setattr(slicedjson, "READ_WHOLE", 1 << 40)
         return result(body)
 
 

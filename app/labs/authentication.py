@@ -17,8 +17,8 @@ from app.labs.passwords import Passwords
 from app.labs.person import Person, require_instructor
 from app.rates import Rates
 from app.sessions import LOCAL, Conflict, Forbidden, NotFound, Preconditions, Sessions, TooMany
+from app.sessions.identifiers import new_id
 from app.sessions.live import now, written
-from app.sessions.naming import new_id
 from app.settings import Settings
 from app.store import Connection, labs, people, waiting
 from app.store import sessions as session_rows

@@ -16,8 +16,8 @@ from app.labs.place_in_lab import names_in
 from app.labs.removing import Removing
 from app.labs.room import Lab, machines_of, seen, taught
 from app.sessions import Conflict, LimitReached, NotFound, Preconditions, SessionInfo, Sessions
+from app.sessions.identifiers import new_id
 from app.sessions.live import now, written
-from app.sessions.naming import new_id
 from app.settings import Settings
 from app.store import Connection, labs, people
 from app.store import sessions as session_rows

@@ -9,7 +9,7 @@ from typing import Any
 
 from app.errors import BadArgument
 from app.labs import acts, wording
-from app.labs.named import named_at
+from app.labs.names_at import names_at
 from app.labs.person import Person
 from app.labs.place_in_lab import MemberCopy, copies, next_of, prepared_for
 from app.labs.room import (
@@ -37,10 +37,10 @@ from app.sessions import (
     blocklists,
 )
 from app.sessions.access import group_of
+from app.sessions.identifiers import new_id
 from app.sessions.live import now
-from app.sessions.naming import new_id
 from app.settings import Settings
-from app.store import Connection, access, labs, names, people
+from app.store import Connection, access, bound_names, labs, people
 from app.store import sessions as session_rows
 from app.store.labs import CheckpointRow, LabRow, MachineRow, ProgressRow
 from app.store.people import AccountRow
@@ -98,7 +98,7 @@ class Sharing:
         _, at = await self._sessions.query(query)
         if kind == PREPARED:
             await self._sessions.keep(person.principal, session_id, at)
-        named = await named_at(self._sessions, person.principal, session_id, at)
+        named = await names_at(self._sessions, person.principal, session_id, at)
 
         def write(db: Connection) -> LabMachine:
             session, _ = query(db)  # it may be gone by now
@@ -268,7 +268,7 @@ class Sharing:
             person.principal, machine.session_id, machine.seq, seq, machine.session_id
         )
         await self._sessions.keep(person.principal, machine.session_id, seq)
-        named = await named_at(self._sessions, person.principal, machine.session_id, seq)
+        named = await names_at(self._sessions, person.principal, machine.session_id, seq)
 
         def write(db: Connection) -> Checkpoint:
             query(db)  # it may be gone by now
@@ -375,9 +375,9 @@ class Sharing:
 
 def _name(db: Connection, copy: SessionRow, given: str) -> None:
     """Have the names in a copy be those of a moment of the machine that it is of, and no others."""
-    mine = dict.fromkeys(names.of_person(db, copy.id, copy.owner))
+    mine = dict.fromkeys(bound_names.of_person(db, copy.id, copy.owner))
     theirs = blocklists.carry_names(db, copy.id, json.loads(given))
-    names.put(db, copy.id, copy.owner, {**mine, **theirs})
+    bound_names.put(db, copy.id, copy.owner, {**mine, **theirs})
 
 
 def _open(lab: LabRow) -> None:

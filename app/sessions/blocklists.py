@@ -49,7 +49,7 @@ def decode(stored: StoredList) -> BlockList:
     return BlockList(document["kind"], document["order"], document["stride"], runs)
 
 
-def named_of(stored: StoredList) -> Named:
+def name_of_list(stored: StoredList) -> Named:
     """A list with its runs, as a name stands for it."""
     found = decode(stored)
     return Named(found.kind, order=found.order, runs=found.runs, stride=found.stride)

@@ -19,10 +19,10 @@ from app.errors import BadArgument, Fault
 from app.machine import ruleset
 from app.machine.calltext import Malformed
 from app.machine.machine import Machine
-from app.sessions import naming, opening
+from app.sessions import identifiers, opening
 from app.sessions.errors import LimitReached
 from app.sessions.exporting import FORMAT, WITH_LISTS
-from app.sessions.named import SEQ_MIN, named_of
+from app.sessions.imported_names import SEQ_MIN, imported_name
 from app.sessions.queries import ANY, Room
 from app.sessions.replaying import CannotReplay, JournalEntry, Rewinds
 from app.sessions.scheduler import go_on
@@ -182,7 +182,7 @@ def read_header(line: dict[str, Any]) -> ExportHeader:
         raise wrong(1, "seq: no less than start")
     boot = line.get("boot")
     try:
-        name = naming.checked(line["name"])
+        name = identifiers.checked_name(line["name"])
         if "state" in line:
             machine = opening.build({"dump": line["state"]}, kept=True)
         elif not isinstance(boot, dict) or "dump" in boot:
@@ -261,7 +261,7 @@ def read_name(line: dict[str, Any], number: int, document: ExportHeader, limits:
         raise wrong(number, "here should be a name, or the last line with rows, names and sha256")
     name = line["name"]
     try:
-        named_of(name, line["named"], document.machine.model)
+        imported_name(name, line["named"], document.machine.model)
     except BadArgument as error:
         raise under_line(error, number) from None
     if name in document.names:
@@ -276,7 +276,7 @@ def read_list(line: dict[str, Any], number: int, document: ExportHeader, limits:
     if set(line) != {"list", "named"} or type(line["list"]) is not int or not SEQ_MIN <= line["list"] < 1:
         raise wrong(number, "here should be a list with its number below 1, or the first row")
     try:
-        named = named_of("list", line["named"], document.machine.model)
+        named = imported_name("list", line["named"], document.machine.model)
     except BadArgument as error:
         raise under_line(error, number) from None
     if named.runs is None or line["list"] in document.lists:

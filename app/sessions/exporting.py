@@ -18,7 +18,7 @@ from app.machine import ruleset
 from app.sessions import blocklists, queries, snapshots
 from app.sessions.access import Principal, Right
 from app.sessions.errors import NotFound
-from app.store import Connection, Store, journal, lists, names, sessions, states
+from app.store import Connection, Store, bound_names, journal, lists, sessions, states
 from app.store.sessions import SessionRow
 
 # With lists that no row of the file has returned, an export is of the second form.
@@ -41,7 +41,7 @@ class Exported(NamedTuple):
 def begin(db: Connection, principal: Principal, session_id: str) -> Exported:
     """A session, with the names that the principal has there. Raises NotFound and Forbidden."""
     row = queries.allowed(db, principal, session_id, Right.READ)
-    theirs = names.of_person(db, session_id, principal.id)
+    theirs = bound_names.of_person(db, session_id, principal.id)
     return Exported(row, theirs, lists.carried(db, session_id))
 
 
@@ -77,7 +77,7 @@ def _all_but_the_last(store: Store, exported: Exported) -> Iterator[bytes]:
             stored = lists.get(db, row.id, number)
         if stored is None:
             raise NotFound("session", row.id)
-        yield to_json({"list": number, "named": blocklists.named_of(stored).as_json()}) + b"\n"
+        yield to_json({"list": number, "named": blocklists.name_of_list(stored).as_json()}) + b"\n"
     seq = row.start
     while seq < row.seq:
         with store.reading() as db:

@@ -19,7 +19,7 @@ from app.sessions.errors import Conflict
 from app.sessions.past_machines import PastMachines
 from app.sessions.preconditions import Preconditions
 from app.store import Connection, Store, states
-from app.store import names as kept
+from app.store import bound_names as kept
 from app.store.sessions import SessionRow
 from app.store.states import State
 

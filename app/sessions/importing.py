@@ -19,14 +19,14 @@ from app.collector import gc_paused
 from app.machine import boot
 from app.machine.calls import Named
 from app.machine.machine import ENGINE
-from app.sessions import blocklists, exported, naming, queries, snapshots
+from app.sessions import blocklists, exported, identifiers, queries, snapshots
 from app.sessions.answers import SessionInfo
 from app.sessions.encoding import short
 from app.sessions.errors import Busy, Conflict, LimitReached
 from app.sessions.live import now, written
 from app.sessions.replaying import CannotReplay, JournalReplay, difference, in_older_form
 from app.sessions.scheduler import go_on, own_time
-from app.store import Connection, Store, imports, journal, lists, names, sessions, states
+from app.store import Connection, Store, bound_names, imports, journal, lists, sessions, states
 from app.store.journal import Row
 from app.store.lists import RowList, StoredList
 from app.store.sessions import SessionRow
@@ -53,7 +53,7 @@ def prepare(store: Store, file: IO[bytes], owner: str, limits: exported.Limits) 
         document = exported.examine(file, limits)
     description = document.machine.describe()
     row = SessionRow(
-        id=naming.new_id(),
+        id=identifiers.new_id(),
         owner=owner,
         name=document.name,
         created=now(),
@@ -259,7 +259,7 @@ class _Writing:
             size = sum(map(len, named.values()))
 
             def write(db: Connection) -> None:
-                names.put(db, self._id, person, dict(named))
+                bound_names.put(db, self._id, person, dict(named))
                 sessions.grow(db, self._id, size)
 
             self._write(write)

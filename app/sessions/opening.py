@@ -17,7 +17,7 @@ from app.sessions import blocklists, lineage, snapshots
 from app.sessions.errors import NotFound
 from app.sessions.lineage import Stretch
 from app.sessions.live import Diverged, Live, Names
-from app.store import Connection, names, sessions, states
+from app.store import Connection, bound_names, sessions, states
 from app.store.sessions import SessionRow
 
 log = logging.getLogger(__name__)
@@ -59,7 +59,7 @@ def reopen(db: Connection, session_id: str, at: int | None = None) -> Live:
 
 def names_of(db: Connection, session_id: str) -> dict[str, Names]:
     """Everyone's names in a session."""
-    found = names.of(db, session_id)
+    found = bound_names.of(db, session_id)
     return {
         person: {name: Named.from_json(json.loads(named)) for name, named in theirs.items()}
         for person, theirs in found.items()

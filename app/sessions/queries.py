@@ -13,7 +13,7 @@ from app.sessions.errors import Conflict, LimitReached, NotFound
 from app.sessions.live import now
 from app.sessions.preconditions import Preconditions, require_seq
 from app.store import Connection, audit, imports, journal, labs, people, sessions, states
-from app.store import names as stored_names
+from app.store import bound_names as stored_names
 from app.store.sessions import SessionRow
 from app.store.states import State
 

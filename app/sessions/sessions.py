@@ -29,9 +29,9 @@ from app.sessions import (
     exported,
     exporting,
     forking,
+    identifiers,
     importing,
     lineage,
-    naming,
     opening,
     queries,
     snapshots,
@@ -192,7 +192,7 @@ class Sessions:
         Raises BadArgument with places under `name` and `machine`, and LimitReached.
         """
         if name is not None:
-            name = naming.checked(name)
+            name = identifiers.checked_name(name)
         try:
             if "dump" in machine:
                 built, state = await self._slowly(principal, _build, machine)
@@ -203,9 +203,9 @@ class Sessions:
         description = built.describe()
         created = now()
         row = SessionRow(
-            id=naming.new_id(),
+            id=identifiers.new_id(),
             owner=principal.id,
-            name=name or naming.default(description),
+            name=name or identifiers.default_name(description),
             created=created,
             engine=ENGINE,
             machine=to_json(description).decode(),
@@ -227,13 +227,13 @@ class Sessions:
     ) -> ListPart[SessionInfo]:
         """The principal's sessions, newest first. after: `next` of the part before. Raises BadArgument."""
         limit = min(limit, LISTED_AT_ONCE)
-        before = None if after is None else naming.decode_cursor(after)
+        before = None if after is None else identifiers.decode_cursor(after)
         rows = await self._read_rows(sessions.visible, principal.id, limit + 1, before)
         more = len(rows) > limit
         last = rows[limit - 1] if more else None
         return ListPart(
             [self._seen(row) for row in rows[:limit]],
-            None if last is None else naming.encode_cursor(last.created, last.id),
+            None if last is None else identifiers.encode_cursor(last.created, last.id),
         )
 
     async def get(self, principal: Principal, session_id: str, right: Right = Right.READ) -> SessionInfo:
@@ -249,7 +249,7 @@ class Sessions:
         self, principal: Principal, session_id: str, name: str, *, preconditions: Preconditions | None = None
     ) -> SessionInfo:
         """Give a session another name. Raises BadArgument at `name`."""
-        name = naming.checked(name)
+        name = identifiers.checked_name(name)
         execute = partial(
             queries.rename, principal=principal, session_id=session_id, name=name, preconditions=preconditions
         )
@@ -368,16 +368,16 @@ class Sessions:
         and Conflict where the session cannot be followed so far.
         """
         if name is not None:
-            name = naming.checked(name)
+            name = identifiers.checked_name(name)
         await self.not_done(preconditions)
         branch = await self._read_rows(forking.find, of or principal, session_id, at)
         if not branch.ready:
             state = await self._state(principal, session_id, branch.effective)
             branch = branch._replace(state=state)
         row = SessionRow(
-            id=naming.new_id(),
+            id=identifiers.new_id(),
             owner=principal.id,
-            name=name or naming.of_fork(branch.origin.name, branch.at),
+            name=name or identifiers.name_of_fork(branch.origin.name, branch.at),
             created=now(),
             engine=ENGINE,
             machine=branch.origin.machine,
@@ -582,7 +582,7 @@ class Sessions:
         with places under `line`, and BadArgument at `name`.
         """
         if name is not None:
-            name = naming.checked(name)
+            name = identifiers.checked_name(name)
         limits = exported.Limits(
             header=self._settings.dump_limit,
             names=self._settings.names_per_person,

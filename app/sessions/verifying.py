@@ -19,7 +19,7 @@ from app.machine.machine import ENGINE, Machine
 from app.sessions import blocklists, snapshots
 from app.sessions.encoding import short
 from app.sessions.errors import NotFound
-from app.sessions.named import named_of
+from app.sessions.imported_names import imported_name
 from app.sessions.replaying import (
     CannotReplay,
     JournalEntry,
@@ -30,7 +30,7 @@ from app.sessions.replaying import (
     journal_entry,
 )
 from app.sessions.waits import REWINDS
-from app.store import Store, imports, integrity, journal, lists, names, sessions, states
+from app.store import Store, bound_names, imports, integrity, journal, lists, sessions, states
 from app.store.journal import Row
 from app.store.sessions import SessionRow
 
@@ -200,11 +200,11 @@ class _Verification:
 def wrong_names(store: Store, row: SessionRow, machine: Machine) -> list[str]:
     """The first name that stands for nothing."""
     with store.reading() as db:
-        everyones = names.of(db, row.id)
+        everyones = bound_names.of(db, row.id)
     for person, theirs in everyones.items():
         for name, named in theirs.items():
             try:
-                named_of(name, from_json(named), machine.model)
+                imported_name(name, from_json(named), machine.model)
             except BadArgument as error:
                 return [f"the name {name!r} of {person}: {error}"]
             except ValueError as error:

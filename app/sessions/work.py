@@ -22,7 +22,7 @@ from app.sessions.live import Live
 from app.sessions.preconditions import Preconditions, Replies, require_seq
 from app.sessions.scheduler import Job
 from app.sessions.usage import Usage
-from app.store import Connection, journal, names, sessions
+from app.store import Connection, bound_names, journal, sessions
 from app.store.journal import Row
 from app.store.lists import RowList
 
@@ -65,7 +65,7 @@ class Transaction:
         if self.rows:
             journal.append(self.db, self.rows, self.lists)
         for (session_id, person), changes in self.names.items():
-            names.put(self.db, session_id, person, changes)
+            bound_names.put(self.db, session_id, person, changes)
         self.flushed += self.rows
         self.rows, self.lists, self.names = [], [], {}
         self.replies.flush()

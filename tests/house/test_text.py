@@ -12,7 +12,7 @@ from app.errors import FAULTS_SHOWN, BadArgument, Fault, Faults
 from app.machine import boot, dump, gfp_text, loading
 from app.machine.document import Document
 from app.numerals import unsigned
-from app.sessions import naming
+from app.sessions import identifiers
 from app.web import address, languages
 
 MARKED = "a" + "\u0315\u0300" * 60_000
@@ -42,7 +42,7 @@ def test_a_long_text_is_not_looked_at(normalised: list[int], given: str) -> None
     with pytest.raises(BadArgument, match="at most 20000 characters"):
         text.lines("text", given, 20_000)
     with pytest.raises(BadArgument, match="1 to 100 characters"):
-        naming.checked(given)
+        identifiers.checked_name(given)
     assert normalised == []
     text.comparable(given)
     assert normalised == [text.COMPARED]
@@ -77,8 +77,8 @@ def test_names_of_people_are_lines(given: str) -> None:
 
 def test_a_joiner_does_not_begin_a_new_letter() -> None:
     with pytest.raises(BadArgument, match="combining marks"):
-        naming.checked("x" + "\u0323" * 3 + "\u200d" + "\u0323" * 3)
-    assert naming.checked(" 👩\u200d🔬 ") == "👩\u200d🔬"
+        identifiers.checked_name("x" + "\u0323" * 3 + "\u200d" + "\u0323" * 3)
+    assert identifiers.checked_name(" 👩\u200d🔬 ") == "👩\u200d🔬"
     with pytest.raises(BadArgument, match="combining marks"):
         text.lines("text", "# Title\n\nx" + "\u0323" * 5, 100)
 

@@ -8,7 +8,7 @@ import pytest
 
 from app.labs import Person
 from app.sessions import BatchItem, Conflict, NotFound
-from app.store import Connection, IntegrityError, names
+from app.store import Connection, IntegrityError, bound_names
 from tests.support.classroom import Class, a_class
 from tests.support.factories import TINY, alloc, database, free, raw
 
@@ -30,7 +30,7 @@ async def mark(room: Class) -> str:
 
 def dangling(db: Connection) -> None:
     """A statement that builds on a session that there is not."""
-    names.put(db, "nothing", "nobody", {"p": "{}"})
+    bound_names.put(db, "nothing", "nobody", {"p": "{}"})
 
 
 async def test_a_statement_without_ground_fails_alone(tmp_path: Path) -> None:

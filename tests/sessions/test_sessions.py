@@ -9,7 +9,7 @@ import pytest
 
 from app.errors import BadArgument
 from app.sessions import LOCAL, Forbidden, LimitReached, NotFound, Principal, Sessions
-from app.sessions.naming import checked, decode_cursor, encode_cursor
+from app.sessions.identifiers import checked_name, decode_cursor, encode_cursor
 from app.settings import Settings
 from tests.support.factories import POISON, TINY, alloc, raw, seqs, serving, settings_for, spread_poison
 
@@ -292,9 +292,9 @@ async def test_a_giving_up_caller_changes_nothing(sessions: Sessions, sid: str) 
 @pytest.mark.parametrize("name", ["\u202egnp", "a\u2066b", "\u200b", "a\ufeffb", "a\u2028b", "\x1b[2J"])
 def test_no_name_turns_or_hides_what_stands_around_it(name: str) -> None:
     with pytest.raises(BadArgument) as found:
-        checked(name)
+        checked_name(name)
     assert found.value.faults[0].loc == ("name",)
 
 
 def test_a_name_may_have_pictures() -> None:
-    assert checked(" 👩\u200d🔬 Übung ") == "👩\u200d🔬 Übung"
+    assert checked_name(" 👩\u200d🔬 Übung ") == "👩\u200d🔬 Übung"

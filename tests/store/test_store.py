@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.store import Busy, StorageFull, Store, StoreUnusable, access, journal, names, sessions, states
+from app.store import Busy, StorageFull, Store, StoreUnusable, access, bound_names, journal, sessions, states
 from app.store.journal import Row
 from app.store.sessions import Head, SessionRow
 from app.store.states import State
@@ -96,10 +96,10 @@ def test_states_are_shared_and_forgotten_last(store: Store) -> None:
 def test_names_are_per_person(store: Store) -> None:
     with store.writing() as db:
         sessions.create(db, session("a"))
-        names.put(db, "a", "ann", {"p": "1", "q": "2"})
-        names.put(db, "a", "bob", {"p": "3"})
-        names.put(db, "a", "ann", {"p": "4", "q": None, "never": None})
-        assert names.of(db, "a") == {"ann": {"p": "4"}, "bob": {"p": "3"}}
+        bound_names.put(db, "a", "ann", {"p": "1", "q": "2"})
+        bound_names.put(db, "a", "bob", {"p": "3"})
+        bound_names.put(db, "a", "ann", {"p": "4", "q": None, "never": None})
+        assert bound_names.of(db, "a") == {"ann": {"p": "4"}, "bob": {"p": "3"}}
 
 
 def test_visible_are_owned_and_granted_newest_first(store: Store) -> None:
@@ -121,7 +121,7 @@ def test_removing_leaves_nothing(store: Store) -> None:
         for sid in ("a", "b"):
             sessions.create(db, session(sid))
             journal.append(db, [row(sid, 1)])
-            names.put(db, sid, "local", {"p": "1"})
+            bound_names.put(db, sid, "local", {"p": "1"})
             db.exec_driver_sql("INSERT INTO access VALUES (?, 'ann', 'watcher')", (sid,))
         sessions.remove(db, "a")
     with store.reading() as db:

@@ -27,17 +27,17 @@ def new_id() -> str:
     return "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
 
 
-def checked(name: str) -> str:
+def checked_name(name: str) -> str:
     """A session's name, without blanks around it. Raises BadArgument at `name`."""
     return text.line("name", name, NAME_LENGTH, allowed=text.JOINER)
 
 
-def default(description: Mapping[str, Any]) -> str:
+def default_name(description: Mapping[str, Any]) -> str:
     """What a session is called when nobody has named it."""
     return str(description.get("profile") or "imported machine")
 
 
-def of_fork(origin: str, at: int) -> str:
+def name_of_fork(origin: str, at: int) -> str:
     """What a fork is called when nobody has named it."""
     behind = f" at {at}"
     return origin[: NAME_LENGTH - len(behind)] + behind

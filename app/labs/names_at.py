@@ -15,10 +15,10 @@ from app.machine.machine import Machine
 from app.machine.show_address import address_view
 from app.mm.page_ref import block_of
 from app.sessions import Principal, Sessions
-from app.store import names as kept
+from app.store import bound_names as kept
 
 
-async def named_at(sessions: Sessions, who: Principal, session_id: str, at: int) -> str:
+async def names_at(sessions: Sessions, who: Principal, session_id: str, at: int) -> str:
     """The names of a session's owner at a seq, as JSON."""
     head = (await sessions.get(who, session_id)).seq
     names = await sessions.query(kept.of_person, session_id, who.id)

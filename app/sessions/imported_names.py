@@ -18,7 +18,7 @@ SEQ_MIN: Final = -(1 << 31)
 KINDS: Final = {"page": "pfn", "addr": "addr", "cache": "addr", "pages": "runs", "addrs": "runs"}
 
 
-def named_of(name: str, document: Any, model: MemoryModel) -> Named:
+def imported_name(name: str, document: Any, model: MemoryModel) -> Named:
     """A name's meaning from its stored form. Raises BadArgument at the member at fault."""
     if not NAME.fullmatch(name):
         raise BadArgument.at("name", "a letter or _, then up to 31 letters, digits, _")

@@ -16,7 +16,7 @@ import typer
 
 from app import __version__
 from app.collector import gc_paused
-from app.commands import clock, demos, keeping, moving, people
+from app.commands import clock, demos, maintenance, people, transfer
 from app.commands.common import refuse, settings_from
 
 if TYPE_CHECKING:
@@ -103,10 +103,10 @@ def replay(
         into.write_text(fidelity.put_into(into.read_text("utf-8"), table), "utf-8")
 
 
-cli.command()(moving.export)
-cli.command("import")(moving.import_)
-cli.command()(keeping.backup)
-cli.command()(keeping.verify)
+cli.command()(transfer.export)
+cli.command("import")(transfer.import_)
+cli.command()(maintenance.backup)
+cli.command()(maintenance.verify)
 cli.command()(demos.demos)
 cli.command()(people.password)
 cli.command()(clock.clock)

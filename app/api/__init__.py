@@ -23,7 +23,6 @@ from app.api import (
     labs,
     me,
     members,
-    moving,
     news,
     openapi,
     presenting,
@@ -33,6 +32,7 @@ from app.api import (
     signing_in,
     stream,
     supervision,
+    transfer,
     wall,
 )
 from app.api.bodies import JSON
@@ -63,7 +63,7 @@ def routes() -> list[BaseRoute]:
     """All routes that are described, made once in a process: that takes longer than the rest of a start."""
     strict = [Depends(only_known_parameters), Depends(only_known_headers)]
     face = APIRouter(prefix=BASE, dependencies=strict)
-    for module in (calls, sessions, history, moving, stream, reading, reference):
+    for module in (calls, sessions, history, transfer, stream, reading, reference):
         face.include_router(module.router)
     face.include_router(sessions.one)
     for module in (signing_in, me, labs, members, admission, lab_machines, checkpoints, supervision):

@@ -7,7 +7,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api import docs, lab_answers, lab_docs
-from app.api.in_labs import labs_of
+from app.api.lab_requests import labs_of
 from app.api.parameters import Before, Limit
 from app.api.requests import BASE, answer
 from app.labs import person_of

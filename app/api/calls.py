@@ -18,7 +18,7 @@ from app.api import docs
 from app.api.batches import FORMS, Batch, read_batch
 from app.api.bodies import JSON, NDJSON, media_type, object_in, off_loop, whole
 from app.api.idempotency import with_preconditions
-from app.api.requests import BASE, asked, check_parameters, etag, has_preconditions
+from app.api.requests import BASE, addressed, check_parameters, etag, has_preconditions
 from app.errors import BadArgument
 from app.sessions import Applied, Preconditions
 from app.sessions.errors import BatchBlocked
@@ -30,7 +30,7 @@ router = APIRouter(tags=["calls"], prefix="/sessions/{id:id}")
 
 async def call(request: Request) -> Response:
     """One kernel function: arguments in, outcome out."""
-    sessions, principal, sid = asked(request)
+    sessions, principal, sid = addressed(request)
     sent = await whole(request.receive)
     body = await object_in(request, sent)
     counters = take_counters(body)
@@ -102,7 +102,7 @@ def lines(made: list[Applied]) -> Response:
 
 async def apply(request: Request, batch: Batch, preconditions: Preconditions | None) -> list[Applied]:
     """Applies a batch; faults are reported where the sender's form has them."""
-    sessions, principal, sid = asked(request)
+    sessions, principal, sid = addressed(request)
     try:
         return await sessions.batch(
             principal, sid, batch.items, counters=batch.counters, preconditions=preconditions

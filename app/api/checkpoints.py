@@ -12,7 +12,7 @@ from app.api import docs, lab_answers, lab_docs
 from app.api.bodies import json_object, optional_object
 from app.api.fields import ID, SEQ, STRING, taken
 from app.api.idempotency import with_preconditions
-from app.api.in_labs import asked
+from app.api.lab_requests import addressed
 from app.api.parameters import CheckpointId, MachineId
 from app.api.requests import answer
 from app.labs import Checkpoint
@@ -26,7 +26,7 @@ router = APIRouter(tags=["labs"], prefix="/labs/{id:id}")
 )
 async def mark(request: Request, machine: MachineId) -> Response:
     """A seq of a prepared machine, behind the one where copies start."""
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     given = taken(await json_object(request), {"seq": SEQ, "title": STRING})
     return await with_preconditions(
         request,
@@ -43,7 +43,7 @@ async def mark(request: Request, machine: MachineId) -> Response:
 )
 async def unmark(request: Request, checkpoint: CheckpointId) -> Response:
     """And that anybody has reached it."""
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     await labs.sharing.unmark(person, lab_id, checkpoint)
     return Response(status_code=204)
 
@@ -54,7 +54,7 @@ async def unmark(request: Request, checkpoint: CheckpointId) -> Response:
 )
 async def done(request: Request, checkpoint: CheckpointId) -> Response:
     """A member says that they have come to it on their own. Said again, it changes nothing."""
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     taken(await optional_object(request), {})
     return await with_preconditions(
         request,
@@ -66,7 +66,7 @@ async def done(request: Request, checkpoint: CheckpointId) -> Response:
 @router.post("/catch_up", **docs.operation("catch_up", "Catch up", lab_docs.CATCH_UP, docs.KEY))
 async def catch_up(request: Request) -> Response:
     """Brings a copy of yours to a checkpoint: back to its start, and on by the instructor's calls."""
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     given = taken(await json_object(request), {"session": ID}, {"checkpoint": ID})
     session = given["session"]
     return await with_preconditions(

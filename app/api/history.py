@@ -11,7 +11,7 @@ from starlette.responses import Response
 from app.api import docs
 from app.api.bodies import JSON, json_object, optional_object, refuse_others
 from app.api.idempotency import with_preconditions
-from app.api.requests import BASE, answer, asked, etag
+from app.api.requests import BASE, addressed, answer, etag
 from app.machine.calls import JSON_INT_MAX
 from app.sessions import Applied, SessionInfo
 
@@ -30,7 +30,7 @@ async def rewind(request: Request) -> Response:
     if not is_seq(to):
         faults.add("to", "required: the seq of a row, or the one the session starts at")
     faults.check()
-    sessions, principal, sid = asked(request)
+    sessions, principal, sid = addressed(request)
     return await with_preconditions(
         request,
         lambda preconditions: sessions.rewind(principal, sid, to, preconditions=preconditions),
@@ -48,7 +48,7 @@ async def undo(request: Request) -> Response:
     Undone again, it goes back by one more call.
     """
     refuse_others(await optional_object(request)).check()
-    sessions, principal, sid = asked(request)
+    sessions, principal, sid = addressed(request)
     return await with_preconditions(
         request, lambda preconditions: sessions.undo(principal, sid, preconditions=preconditions), rewound
     )
@@ -75,7 +75,7 @@ async def fork(request: Request) -> Response:
     if not isinstance(name, str | None):
         faults.add("name", "a string")
     faults.check()
-    sessions, principal, sid = asked(request)
+    sessions, principal, sid = addressed(request)
     return await with_preconditions(
         request,
         lambda preconditions: sessions.fork(principal, sid, at, name, preconditions=preconditions),

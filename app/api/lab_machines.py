@@ -12,11 +12,11 @@ from app.api import docs, lab_answers, lab_docs
 from app.api.bodies import json_object, optional_object
 from app.api.fields import ID, SEQ, STRING, taken
 from app.api.idempotency import with_preconditions
-from app.api.in_labs import asked
-from app.api.moving import created
+from app.api.lab_requests import addressed
 from app.api.paging import part
 from app.api.parameters import Cursor, Limit, MachineId
 from app.api.requests import BASE, answer
+from app.api.transfer import created
 from app.labs import LabMachine, Person
 
 router = APIRouter(tags=["labs"], prefix="/labs/{id:id}/machines")
@@ -25,7 +25,7 @@ router = APIRouter(tags=["labs"], prefix="/labs/{id:id}/machines")
 @router.get("", **docs.operation("list_machines", "What a lab has", lab_docs.MACHINES))
 async def machines(request: Request, limit: Limit = 100, after: Cursor = None) -> Response:
     """In the order in which it was added."""
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     lab = await labs.rooms.get(person, lab_id)
     shown, onward = part(f"labs/{lab_id}/machines", lab.machines, limit, after, lambda machine: machine.id)
     return answer({"items": [lab_answers.machine(machine, person) for machine in shown], "next": onward})
@@ -34,7 +34,7 @@ async def machines(request: Request, limit: Limit = 100, after: Cursor = None) -
 @router.post("", **docs.operation("add_machine", "Put a session into a lab", lab_docs.ADD, docs.KEY))
 async def add(request: Request) -> Response:
     """`prepared` to be copied as it was at `seq`; `operate` or `watch` to be shared as it goes on."""
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     given = taken(await json_object(request), {"session": ID, "kind": STRING}, {"seq": SEQ, "title": STRING})
     return await with_preconditions(
         request,
@@ -62,7 +62,7 @@ def added(person: Person, lab_id: str, machine: LabMachine) -> Response:
 )
 async def change(request: Request, machine: MachineId) -> Response:
     """Or call it otherwise."""
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     given = taken(await json_object(request), {}, {"kind": STRING, "title": STRING})
     changed = await labs.sharing.change(person, lab_id, machine, given.get("kind"), given.get("title"))
     return answer(lab_answers.machine(changed, person))
@@ -71,7 +71,7 @@ async def change(request: Request, machine: MachineId) -> Response:
 @router.delete("/{machine:id}", **docs.operation("remove_machine", "Take it out of a lab", docs.GONE))
 async def remove(request: Request, machine: MachineId) -> Response:
     """The session stays yours, and copies of it stay their members'."""
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     await labs.sharing.remove(person, lab_id, machine)
     return Response(status_code=204)
 
@@ -79,7 +79,7 @@ async def remove(request: Request, machine: MachineId) -> Response:
 @router.post("/{machine:id}/copy", **docs.operation("copy_machine", "My copy", lab_docs.COPY, docs.KEY))
 async def copy(request: Request, machine: MachineId) -> Response:
     """A session of yours that goes on from a prepared machine."""
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     taken(await optional_object(request), {})
     return await with_preconditions(
         request,

@@ -13,7 +13,7 @@ from app.api import docs, lab_answers, lab_docs
 from app.api.bodies import NDJSON, json_object, optional_object
 from app.api.fields import FLAG, STRING, Kind, between, taken
 from app.api.idempotency import with_preconditions
-from app.api.in_labs import asked, labs_of
+from app.api.lab_requests import addressed, labs_of
 from app.api.paging import part
 from app.api.parameters import Cursor, Limit
 from app.api.requests import BASE, answer
@@ -59,7 +59,7 @@ def created(person: Person, lab: Lab) -> Response:
 @one.get("", **docs.operation("get_lab", "One lab", lab_docs.LAB))
 async def get(request: Request) -> Response:
     """With its machines and their checkpoints."""
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     return answer(lab_answers.whole(await labs.rooms.get(person, lab_id), person))
 
 
@@ -69,7 +69,7 @@ async def change(request: Request) -> Response:
 
     Where more members are expected than before, those who have waited longest come in.
     """
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     given = taken(
         await json_object(request),
         {},
@@ -90,7 +90,7 @@ async def change(request: Request) -> Response:
 @one.delete("", **docs.operation("delete_lab", "Delete a lab", docs.GONE))
 async def delete(request: Request) -> Response:
     """With its members and everything that is theirs, for good. You keep the sessions that you shared."""
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     await labs.rooms.delete(person, lab_id)
     return Response(status_code=204)
 
@@ -98,7 +98,7 @@ async def delete(request: Request) -> Response:
 @one.post("/code", **docs.operation("renew_code", "Another code to join", lab_docs.CODE, docs.KEY))
 async def renew_code(request: Request) -> Response:
     """The older one lets nobody in any more."""
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     given = taken(await optional_object(request), {}, {"days": DAYS})
     return await with_preconditions(
         request,
@@ -112,7 +112,7 @@ async def renew_code(request: Request) -> Response:
 @one.delete("/code", **docs.operation("drop_code", "Let nobody in any more", docs.GONE))
 async def drop_code(request: Request) -> Response:
     """Who is in stays."""
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     await labs.rooms.drop_code(person, lab_id)
     return Response(status_code=204)
 
@@ -120,7 +120,7 @@ async def drop_code(request: Request) -> Response:
 @one.get("/export", **docs.operation("export_lab", "All of a lab", lab_docs.EXPORT_LAB))
 async def export(request: Request) -> Response:
     """For its instructor."""
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     lines = await labs.exporting.lab(person, lab_id)
     headers = {"Content-Disposition": f'attachment; filename="{lab_id}.ndjson"'}
     return StreamingResponse(lines, headers=headers, media_type=NDJSON)

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.api import docs, lab_answers, lab_docs
 from app.api.bodies import optional_object
 from app.api.fields import taken
-from app.api.in_labs import absolute, labs_of
+from app.api.lab_requests import absolute, labs_of
 from app.api.requests import answer
 from app.labs import person_of, secret
 from app.labs.authentication import DAYS_VALID

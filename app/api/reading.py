@@ -35,7 +35,7 @@ from app.api.parameters import (
     Start,
     Zone,
 )
-from app.api.requests import BASE, answer, asked, etag, long_answer
+from app.api.requests import BASE, addressed, answer, etag, long_answer
 from app.errors import BadArgument
 from app.machine import show, show_cost
 from app.machine.machine import Machine
@@ -54,7 +54,7 @@ ROWS_AT_ONCE: Final = 1_000
 @router.get("/events", **docs.operation("list_events", "The journal", docs.EVENTS))
 async def events(request: Request, after: After = 0, limit: Limit = 100) -> Response:
     """Outcomes in the order of their seq; as NDJSON all of them."""
-    sessions, principal, sid = asked(request)
+    sessions, principal, sid = addressed(request)
     if NDJSON in request.headers.get("accept", ""):
         first, _ = await sessions.events_within(principal, sid, after, ROWS_AT_ONCE, STREAMED)
         return StreamingResponse(journal(request, first), media_type=NDJSON)
@@ -68,7 +68,7 @@ async def events(request: Request, after: After = 0, limit: Limit = 100) -> Resp
 
 async def journal(request: Request, rows: list[Event]) -> AsyncIterator[bytes]:
     """The rows given and all behind them, a line each, as they stand when they are reached."""
-    sessions, principal, sid = asked(request)
+    sessions, principal, sid = addressed(request)
     while rows:
         yield b"".join(row.body + b"\n" for row in rows)
         rows, _ = await sessions.events_within(principal, sid, rows[-1].seq, ROWS_AT_ONCE, STREAMED)
@@ -77,7 +77,7 @@ async def journal(request: Request, rows: list[Event]) -> AsyncIterator[bytes]:
 @router.get("/events/{seq:number}", **docs.operation("get_event", "One row", docs.ok(models.Outcome)))
 async def event(request: Request, seq: Seq) -> Response:
     """The outcome with that seq."""
-    sessions, principal, sid = asked(request)
+    sessions, principal, sid = addressed(request)
     row = await sessions.event(principal, sid, seq)
     return Response(row.body, 200, {"ETag": etag(row.seq)}, JSON)
 
@@ -90,7 +90,7 @@ async def event_list(
     request: Request, seq: Seq, name: ListName, start: FirstOfList = 0, limit: Limit = 1000
 ) -> Response:
     """A list that is too long to be in the outcome, which only counts it: `runs`, `pfns`, `changed`, …"""
-    sessions, principal, sid = asked(request)
+    sessions, principal, sid = addressed(request)
     found = await sessions.event_list(principal, sid, seq, name)
     onward = start + limit
     here = f"{BASE}/sessions/{sid}/events/{seq}/{name}?start={onward}&limit={limit}"
@@ -112,7 +112,7 @@ async def view(
     **more: Any,
 ) -> Any:
     """One view of the machine: at its head, or as it was after a row. cost: about how much work it is."""
-    sessions, principal, sid = asked(request)
+    sessions, principal, sid = addressed(request)
     try:
         if at is None:
             return await sessions.view(principal, sid, cost, show_, *args, **more)
@@ -135,7 +135,7 @@ def or_none(machine: Machine, show_: Callable[..., Any], *what: Any) -> Any:
 )
 async def explain(request: Request, seq: Seq) -> Response:
     """The kernel's decision steps with the numbers it used, and the tracepoints that fired."""
-    sessions, principal, sid = asked(request)
+    sessions, principal, sid = addressed(request)
     return await long_answer(await sessions.explain(principal, sid, seq))
 
 
@@ -233,7 +233,7 @@ async def log(request: Request, at: At = None) -> Response:
 @router.get("/dump", **docs.operation("get_dump", "The whole state", docs.ok(models.Dump)))
 async def dump(request: Request, at: At = None) -> Response:
     """Everything that decides later outcomes; `POST /sessions` takes it back."""
-    sessions, principal, sid = asked(request)
+    sessions, principal, sid = addressed(request)
     try:
         return await long_answer(await sessions.dump(principal, sid, at))
     except BadArgument as error:

@@ -53,7 +53,7 @@ def sessions_of(request: Request) -> Sessions:
     return sessions
 
 
-def asked(request: Request) -> tuple[Sessions, Principal, str]:
+def addressed(request: Request) -> tuple[Sessions, Principal, str]:
     """The sessions, who asks, and for which."""
     return sessions_of(request), principal_of(request.scope), request.path_params["id"]
 

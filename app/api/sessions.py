@@ -12,9 +12,9 @@ from starlette.responses import Response
 from app.api import docs, models
 from app.api.bodies import READ_ON_LOOP, freed, json_object, refuse_others
 from app.api.idempotency import seq_of, with_preconditions
-from app.api.moving import created, import_session, is_file
 from app.api.parameters import Cursor, Limit
-from app.api.requests import BASE, answer, asked, etag, sessions_of
+from app.api.requests import BASE, addressed, answer, etag, sessions_of
+from app.api.transfer import created, import_session, is_file
 from app.collector import gc_paused
 from app.errors import BadArgument
 from app.sessions import Preconditions, SessionInfo, principal_of
@@ -67,7 +67,7 @@ async def listing(request: Request, limit: Limit = 100, after: Cursor = None) ->
 @one.get("", **docs.operation("get_session", "One session", docs.ok(models.Session)))
 async def get(request: Request) -> Response:
     """The session and its machine's shape."""
-    sessions, principal, sid = asked(request)
+    sessions, principal, sid = addressed(request)
     return shown(await sessions.get(principal, sid))
 
 
@@ -79,7 +79,7 @@ async def rename(request: Request) -> Response:
     if not isinstance(document.get("name"), str):
         faults.add("name", "required: a string")
     faults.check()
-    sessions, principal, sid = asked(request)
+    sessions, principal, sid = addressed(request)
     return shown(
         await sessions.rename(principal, sid, document["name"], preconditions=Preconditions(seq_of(request)))
     )
@@ -88,7 +88,7 @@ async def rename(request: Request) -> Response:
 @one.delete("", **docs.operation("delete_session", "Delete a session", docs.GONE, docs.IF_MATCH))
 async def delete(request: Request) -> Response:
     """The session and its journal are gone for good."""
-    sessions, principal, sid = asked(request)
+    sessions, principal, sid = addressed(request)
     await sessions.delete(principal, sid, preconditions=Preconditions(seq_of(request)))
     return Response(status_code=204)
 

@@ -17,7 +17,7 @@ from app.api import docs, lab_answers, lab_docs
 from app.api.bodies import json_object, optional_object
 from app.api.fields import STRING, taken
 from app.api.idempotency import KEY_FORM, fingerprint, only
-from app.api.in_labs import absolute, labs_of
+from app.api.lab_requests import absolute, labs_of
 from app.api.requests import answer
 from app.errors import BadArgument
 from app.labs import MemberRow

@@ -16,7 +16,7 @@ from starlette.types import Receive, Scope, Send
 
 from app.api import docs
 from app.api.parameters import DIGITS, After
-from app.api.requests import asked
+from app.api.requests import addressed
 from app.errors import BadArgument
 
 router = APIRouter(tags=["reading"], prefix="/sessions/{id:id}")
@@ -30,7 +30,7 @@ HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 @router.get("/events/stream", **docs.operation("stream_events", "The journal, live", docs.STREAM))
 async def stream(request: Request, after: After | None = None) -> Response:
     """Every row behind `after` or `Last-Event-ID`, and each later one when it is committed."""
-    sessions, principal, sid = asked(request)
+    sessions, principal, sid = addressed(request)
     return EventStream(await sessions.follow(principal, sid, last_seen(request, after)))
 
 

@@ -11,7 +11,7 @@ from app.api.bodies import optional_object
 from app.api.fields import taken
 from app.api.history import rewound
 from app.api.idempotency import with_preconditions
-from app.api.in_labs import asked
+from app.api.lab_requests import addressed
 from app.api.parameters import SessionId
 
 router = APIRouter(tags=["labs"], prefix="/labs/{id:id}/sessions/{session:id}")
@@ -31,7 +31,7 @@ async def unlock(request: Request, session: SessionId) -> Response:
 
 async def locked(request: Request, session: str, *, locked: bool) -> Response:
     """Locks or unlocks."""
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     taken(await optional_object(request), {})
     return await with_preconditions(
         request,
@@ -45,7 +45,7 @@ async def locked(request: Request, session: str, *, locked: bool) -> Response:
 @router.post("/reset", **docs.operation("reset_session", "Reset a machine", lab_docs.RESET, docs.KEY))
 async def reset(request: Request, session: SessionId) -> Response:
     """A new row that gives it the state from which it started."""
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     taken(await optional_object(request), {})
     return await with_preconditions(
         request,

@@ -12,7 +12,7 @@ from starlette.responses import Response
 
 from app.api import class_docs, docs
 from app.api.bodies import JSON
-from app.api.in_labs import asked
+from app.api.lab_requests import addressed
 from app.labs import Tile, WallState
 from app.mm.page import STATES
 
@@ -30,7 +30,7 @@ ANSWERS_CACHED: Final = 32
 @router.get("/wall", **docs.operation("wall", "A whole class at a glance", class_docs.WALL))
 async def wall(request: Request, after: Version = None) -> Response:
     """A tile for each member with the machine that they have called last. For the lab's instructor."""
-    labs, person, lab_id = asked(request)
+    labs, person, lab_id = addressed(request)
     state = await labs.wall.state(person, lab_id)
     return Response(encoded(state, state.after(after)), media_type=JSON)
 

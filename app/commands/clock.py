@@ -13,14 +13,14 @@ def clock(
     confirm: Annotated[bool, typer.Option("--trust", help="Say that the clock is right.")] = False,
 ) -> None:
     """Show whether the clock is believed: else nothing is deleted because of its age."""
-    from app.sessions import trust
+    from app.sessions import clock_check
 
     with opened() as store:
         if confirm:
             with store.writing() as db:
-                trust.believe(db, trust.utc())
+                clock_check.trust_now(db, clock_check.utc())
         with store.reading() as db:
-            found = trust.look(db, trust.utc())
+            found = clock_check.status(db, clock_check.utc())
     typer.echo(f"the clock shows {found.now}; the latest time known is {found.trusted}")
     if found.held:
         typer.echo(

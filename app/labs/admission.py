@@ -14,7 +14,7 @@ from functools import partial
 from typing import Final, NamedTuple
 
 from app.errors import BadArgument
-from app.labs import acts
+from app.labs import auditing
 from app.labs.authentication import Authentication
 from app.labs.person import Person
 from app.labs.removing import Removing
@@ -149,7 +149,7 @@ class Admission:
             return [row for row in rows if row.number <= until]
 
         def note(db: Connection, rows: Sequence[MemberRow]) -> None:
-            acts.note(db, person, "turn away", lab_id, _target(rows), f"{len(rows)} who waited")
+            auditing.note(db, person, "turn away", lab_id, _target(rows), f"{len(rows)} who waited")
 
         return await self._removing.remove(choose, note, called=False)
 
@@ -181,7 +181,7 @@ def admit_members(db: Connection, person: Person, lab_id: str, rows: Sequence[Me
     """Make some who wait members, and write it down."""
     if rows:
         waiting.admit(db, [row.id for row in rows])
-        acts.note(db, person, "admit", lab_id, _target(rows), f"{len(rows)} who waited")
+        auditing.note(db, person, "admit", lab_id, _target(rows), f"{len(rows)} who waited")
 
 
 def admit_longest_waiting(db: Connection, person: Person, lab: LabRow) -> list[MemberRow]:

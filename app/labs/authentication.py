@@ -11,7 +11,7 @@ from math import ceil
 from typing import Final, NamedTuple
 
 from app.errors import BadArgument
-from app.labs import acts, secret, wording
+from app.labs import auditing, secret, wording
 from app.labs.attempts import Attempts
 from app.labs.passwords import Passwords
 from app.labs.person import Person, require_instructor
@@ -136,7 +136,7 @@ class Authentication:
 
         def write(db: Connection) -> None:
             people.add_token(db, _token(invitation, "invite", None))
-            acts.note(db, person, "invite an instructor")
+            auditing.note(db, person, "invite an instructor")
 
         await self._sessions.execute(write)
         return invitation
@@ -167,10 +167,10 @@ class Authentication:
             people.add_account(db, row)
             people.remove_token(db, secret.digest(invitation))
             person = Person.of_account(row)
-            acts.note(db, person, "set up an account")
+            auditing.note(db, person, "set up an account")
             if not last:
                 adopted = session_rows.give_all(db, LOCAL.id, row.id)
-                acts.note(db, person, "adopt what was local", detail=f"{adopted} sessions")
+                auditing.note(db, person, "adopt what was local", detail=f"{adopted} sessions")
             _issue(db, _token(cookie, "cookie", row.id, DAYS_SIGNED_IN))
             return row
 
@@ -208,7 +208,7 @@ class Authentication:
 
         def write(db: Connection) -> None:
             _issue(db, _token(token, use, row.id, DAYS_SIGNED_IN if use == "cookie" else None))
-            acts.note(db, person, "sign in", detail=use)
+            auditing.note(db, person, "sign in", detail=use)
 
         await self._sessions.execute(write)
         return SignedIn(person, token)
@@ -344,7 +344,7 @@ class Authentication:
             people.forget(db, person.id, use)
             _issue(db, _token(fresh, use, person.id))
             if person.kind == "instructor":
-                acts.note(db, person, "renew a token", detail=use)
+                auditing.note(db, person, "renew a token", detail=use)
 
         await self._sessions.execute(write)
         self.forget(person.id)

@@ -14,7 +14,7 @@ from typing import Any
 
 from pydantic_core import to_json
 
-from app.labs import acts
+from app.labs import auditing
 from app.labs.person import Person
 from app.labs.room import machines_of, seen, taught
 from app.labs.rooms import Rooms
@@ -54,7 +54,7 @@ class Exporting:
         """Write down what an instructor takes away with them; what is a member's own they may."""
         if person.kind == "instructor":
             await self._sessions.execute(
-                partial(acts.note, person=person, act=act, lab_id=lab_id, target=target)
+                partial(auditing.note, person=person, act=act, lab_id=lab_id, target=target)
             )
 
     async def _lab_parts(

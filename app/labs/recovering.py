@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from argon2 import PasswordHasher
 
-from app.labs import acts, wording
+from app.labs import auditing, wording
 from app.labs.passwords import checked
 from app.sessions import NotFound
 from app.store import Store, people
@@ -22,5 +22,5 @@ def set_password(store: Store, name: str, password: str) -> str:
             raise NotFound("instructor", name)
         people.set_password(db, row.id, kept)
         people.forget(db, row.id)
-        acts.note(db, None, "set a password", target=row.id)
+        auditing.note(db, None, "set a password", target=row.id)
         return row.name

@@ -8,7 +8,7 @@ from functools import partial
 from typing import Any
 
 from app.errors import BadArgument
-from app.labs import acts, secret, wording
+from app.labs import auditing, secret, wording
 from app.labs.admission import admit_longest_waiting
 from app.labs.authentication import Authentication
 from app.labs.person import Person, require_instructor
@@ -77,7 +77,7 @@ class Rooms:
             if len(labs.of_owner(db, person.id)) >= self._settings.labs_per_instructor:
                 raise LimitReached((), f"an instructor has at most {self._settings.labs_per_instructor} labs")
             labs.create(db, row)
-            acts.note(db, person, CREATED, row.id)
+            auditing.note(db, person, CREATED, row.id)
             return Lab.of(row)
 
         return await self._sessions.execute(write, preconditions=preconditions)
@@ -197,7 +197,9 @@ class Rooms:
                 if row.closed is not None:
                     raise Conflict("this lab is closed")
                 labs.change(db, lab_id, values)
-                acts.note(db, person, act, lab_id, detail=str(values["expected"]) if act == EXPECT else "")
+                auditing.note(
+                    db, person, act, lab_id, detail=str(values["expected"]) if act == EXPECT else ""
+                )
                 before, row = row, row._replace(**values)
                 if row.expected > before.expected:
                     admitted[:] = admit_longest_waiting(db, person, row)
@@ -226,7 +228,7 @@ class Rooms:
             for row in session_rows.of_lab(db, lab_id):
                 session_rows.leave_lab(db, row.id, lab_id)
             labs.remove(db, lab_id)
-            acts.note(db, person, "delete a lab", lab_id, lab_id)
+            auditing.note(db, person, "delete a lab", lab_id, lab_id)
 
         await self._sessions.execute(write)
         self._sessions.review()
@@ -300,7 +302,7 @@ class Rooms:
         removed = await self._removing.remove(choose, called=False)
 
         def write(db: Connection) -> int:
-            acts.note(db, person, "remove idle members", lab_id, detail=f"{removed} members")
+            auditing.note(db, person, "remove idle members", lab_id, detail=f"{removed} members")
             return removed
 
         return await self._sessions.execute(write, preconditions=preconditions)
@@ -335,4 +337,4 @@ class Rooms:
 def _note_deleted(db: Connection, rows: Sequence[MemberRow], person: Person | None) -> None:
     for row in rows:
         if row.waiting is None:
-            acts.note(db, person, "delete a member", row.lab_id, row.id)
+            auditing.note(db, person, "delete a member", row.lab_id, row.id)

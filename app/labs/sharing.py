@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from app.errors import BadArgument
-from app.labs import acts, wording
+from app.labs import auditing, wording
 from app.labs.names_at import names_at
 from app.labs.person import Person
 from app.labs.place_in_lab import MemberCopy, copies, next_of, prepared_for
@@ -105,7 +105,7 @@ class Sharing:
             row = MachineRow(new_id(), lab_id, session.id, kind, title or session.name, at, named, now())
             _share(db, lab_id, session, kind)
             labs.add_machine(db, row)
-            acts.note(db, person, f"add a machine: {kind}", lab_id, session.id, f"at {at}")
+            auditing.note(db, person, f"add a machine: {kind}", lab_id, session.id, f"at {at}")
             return LabMachine(row.id, kind, row.title, session.id, at)
 
         return await self._sessions.execute(write, preconditions=preconditions)
@@ -136,7 +136,7 @@ class Sharing:
                 assert session is not None
                 _share(db, lab_id, session, kind)
                 values["kind"] = kind
-                acts.note(db, person, f"share a machine: {kind}", lab_id, row.session_id)
+                auditing.note(db, person, f"share a machine: {kind}", lab_id, row.session_id)
             if values:
                 labs.change_machine(db, machine_id, values)
             return next(machine for machine in machines_of(db, lab_id) if machine.id == machine_id)
@@ -153,7 +153,7 @@ class Sharing:
             row = machine_of(db, lab_id, machine_id)
             _unshare(db, row)
             labs.remove_machine(db, machine_id)
-            acts.note(db, person, "remove a machine", lab_id, row.session_id)
+            auditing.note(db, person, "remove a machine", lab_id, row.session_id)
 
         await self._sessions.execute(write)
         self._sessions.review()
@@ -209,7 +209,7 @@ class Sharing:
             _open(taught(db, person, lab_id))
             _in_lab(db, lab_id, session_id)
             session_rows.lock(db, session_id, locked=locked)
-            acts.note(db, person, "lock a machine" if locked else "unlock a machine", lab_id, session_id)
+            auditing.note(db, person, "lock a machine" if locked else "unlock a machine", lab_id, session_id)
 
         await self._sessions.execute(write, preconditions=preconditions)
 
@@ -228,7 +228,7 @@ class Sharing:
         )
 
         def write(db: Connection) -> None:
-            acts.note(db, person, "reset a machine", lab_id, session_id, f"row {applied.seq}")
+            auditing.note(db, person, "reset a machine", lab_id, session_id, f"row {applied.seq}")
             machine = prepared_for(labs.machines(db, lab_id), row)
             if machine is not None:
                 _name(db, row, machine.names)
@@ -278,7 +278,7 @@ class Sharing:
                 raise Conflict(f"there is a checkpoint at {seq} already")
             row = CheckpointRow(new_id(), machine_id, seq, title, named)
             labs.add_checkpoint(db, row)
-            acts.note(db, person, "mark a checkpoint", lab_id, machine.session_id, f"at {seq}")
+            auditing.note(db, person, "mark a checkpoint", lab_id, machine.session_id, f"at {seq}")
             return Checkpoint.of(row)
 
         return await self._sessions.execute(write, preconditions=preconditions)
@@ -290,7 +290,7 @@ class Sharing:
             taught(db, person, lab_id)
             _checkpoint(db, lab_id, checkpoint_id)
             labs.remove_checkpoint(db, checkpoint_id)
-            acts.note(db, person, "remove a checkpoint", lab_id, checkpoint_id)
+            auditing.note(db, person, "remove a checkpoint", lab_id, checkpoint_id)
 
         await self._sessions.execute(write)
 

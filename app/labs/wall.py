@@ -26,8 +26,8 @@ from app.labs.person import Person
 from app.labs.room import seen, taught
 from app.mm.page import STATES
 from app.sessions import Busy, Conflict, Forbidden, NotFound, Principal, Sessions, StorageFull, TooMany
-from app.sessions.calling import call_text
 from app.sessions.live import written
+from app.sessions.row_text import call_text
 from app.store import Connection, journal, labs, people, waiting
 from app.store import sessions as session_rows
 from app.store.labs import LabRow

@@ -39,6 +39,7 @@ from app.sessions import (
 from app.sessions.access import Principal, Right
 from app.sessions.answers import Applied, BatchItem, ListPart, SessionInfo
 from app.sessions.call_cost import may_be_heavy
+from app.sessions.clock_check import ClockCheck
 from app.sessions.errors import Busy, Conflict, LimitReached, NotFound, StorageFull
 from app.sessions.feed import Feed, Reader, Stream
 from app.sessions.hangup import unless_hung_up
@@ -51,7 +52,6 @@ from app.sessions.preconditions import AlreadyAnswered, Preconditions, Replies, 
 from app.sessions.queries import Event, Room
 from app.sessions.scheduler import Dropped, FairScheduler, outcome
 from app.sessions.snapshotter import Snapshotter
-from app.sessions.trust import Clock
 from app.sessions.upload_slots import UploadSlots
 from app.sessions.usage import MEMBER_PREFIX, Usage
 from app.sessions.waits import REWINDS, Wait, Waits
@@ -106,7 +106,7 @@ class Sessions:
     def __init__(self, settings: Settings, store: Store) -> None:
         self._settings = settings
         self._store = store
-        self._clock = Clock(store)
+        self._clock = ClockCheck(store)
         self._waits = Waits()
         self._ticker: asyncio.Task[None] | None = None
         self._stopping = False

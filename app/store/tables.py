@@ -301,7 +301,7 @@ audit: Final = Table(
 )
 
 # One row: the latest time that was believed, what the clock showed last, and for how many seconds servers
-# have run since it jumped ahead of that. See app.sessions.trust.
+# have run since it jumped ahead of that. See app.sessions.clock_check.
 clock: Final = Table(
     "clock",
     metadata,

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.sessions import NotFound, SessionInfo, Sessions, principal_of
-from app.sessions.calling import BACKWARDS
+from app.sessions.row_text import BACKWARDS
 from app.web import address, blocks, stepping, timeline, wording
 from app.web.address import Address
 from app.web.contexts.base import Fact, Link

@@ -9,7 +9,7 @@ from typing import Any, Final
 from app.machine.entry import CALLS
 from app.machine.vocabulary import Returns
 from app.mm.mmzone import MAX_ORDER
-from app.sessions.calling import BACKWARDS
+from app.sessions.row_text import BACKWARDS
 from app.web import recipes, shownrows, sleeping, wording
 from app.web.address import Address
 from app.web.contexts.base import Fact, Link

@@ -13,7 +13,7 @@ from typing import Any, Final
 from pydantic_core import from_json
 from starlette.concurrency import run_in_threadpool
 
-from app.sessions import Event, calling
+from app.sessions import Event, row_text
 from app.web.language import ngettext
 
 Outcome = Mapping[str, Any]
@@ -70,7 +70,7 @@ def is_long(value: Any) -> bool:
 def call_text(outcome: Outcome) -> str:
     """The call as a line; a list in it is only counted."""
     text = outcome.get("text")
-    return text if isinstance(text, str) else calling.call_text(outcome, count=block_count)
+    return text if isinstance(text, str) else row_text.call_text(outcome, count=block_count)
 
 
 def block_count(number: int) -> str:

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from app.sessions import trust
-from app.sessions.trust import JUMP, PROOF, Clock
+from app.sessions import clock_check
+from app.sessions.clock_check import LARGEST_STEP, PROOF_SECONDS, ClockCheck
 from app.store import Store
 from tests.support.factories import migrated, settings_for
 from tests.support.served_process import told
@@ -45,9 +45,9 @@ def store(tmp_path: Path) -> Iterator[Store]:
     store.dispose()
 
 
-def started(store: Store, clocks: Clocks) -> Clock:
+def started(store: Store, clocks: Clocks) -> ClockCheck:
     """As a server's start."""
-    return Clock(store, lambda: clocks.wall, lambda: clocks.steady)
+    return ClockCheck(store, lambda: clocks.wall, lambda: clocks.steady)
 
 
 def test_a_new_database_believes_the_clock(store: Store, clocks: Clocks) -> None:
@@ -56,7 +56,7 @@ def test_a_new_database_believes_the_clock(store: Store, clocks: Clocks) -> None
     for _ in range(100):
         clocks.run(HOUR)
         assert clock.trusted()
-    clocks.wall += JUMP
+    clocks.wall += LARGEST_STEP
     assert started(store, clocks).trusted()
 
 
@@ -87,7 +87,7 @@ def test_it_is_believed_when_servers_have_run_for_a_day(store: Store, clocks: Cl
             last = clock.trusted()
         clocks.wall += timedelta(days=7)
     assert last
-    assert PROOF == 24 * 3_600
+    assert PROOF_SECONDS == 24 * 3_600
 
 
 def test_it_jumps_while_the_server_runs(store: Store, clocks: Clocks) -> None:
@@ -122,7 +122,7 @@ def test_a_clock_that_goes_back_is_believed_and_what_was_known_stays(store: Stor
     clocks.wall -= YEAR
     assert clock.trusted()
     with store.reading() as db:
-        assert trust.look(db, clocks.wall).trusted == "2026-11-30T12:00:00.000Z"
+        assert clock_check.status(db, clocks.wall).trusted == "2026-11-30T12:00:00.000Z"
 
 
 def test_the_operator_says_that_it_is_right(store: Store, clocks: Clocks) -> None:
@@ -131,7 +131,7 @@ def test_the_operator_says_that_it_is_right(store: Store, clocks: Clocks) -> Non
     clocks.wall += YEAR
     assert not clock.trusted()
     with store.writing() as db:
-        trust.believe(db, clocks.wall)
+        clock_check.trust_now(db, clocks.wall)
     assert clock.trusted()
 
 

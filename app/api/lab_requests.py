@@ -20,7 +20,7 @@ def labs_of(request: Request) -> Labs:
     return labs
 
 
-def asked(request: Request) -> tuple[Labs, Person, str]:
+def addressed(request: Request) -> tuple[Labs, Person, str]:
     """The labs, who asks, and for which. Raises as `labs_of` does."""
     return labs_of(request), person_of(request.scope), request.path_params["id"]
 

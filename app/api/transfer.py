@@ -15,7 +15,7 @@ from starlette.responses import Response, StreamingResponse
 from app.api import docs
 from app.api.bodies import NDJSON, media_type
 from app.api.idempotency import with_preconditions
-from app.api.requests import BASE, answer, asked, etag, sessions_of
+from app.api.requests import BASE, addressed, answer, etag, sessions_of
 from app.sessions import SessionInfo, StorageFull, principal_of
 
 router = APIRouter(tags=["sessions"], prefix="/sessions/{id:id}")
@@ -24,7 +24,7 @@ router = APIRouter(tags=["sessions"], prefix="/sessions/{id:id}")
 @router.get("/export", **docs.operation("export_session", "A session as a file", docs.EXPORT))
 async def export(request: Request) -> Response:
     """The session, every row and your names, a line each; `POST /sessions` makes an equal session of it."""
-    sessions, principal, sid = asked(request)
+    sessions, principal, sid = addressed(request)
     info, parts = await sessions.export(principal, sid)
     headers = {"Content-Disposition": f'attachment; filename="{sid}.ndjson"', "ETag": etag(info.seq)}
     return StreamingResponse(parts, headers=headers, media_type=NDJSON)

@@ -16,13 +16,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Final, NamedTuple
 
 from app.sessions.live import written
-from app.store import Connection, Store, clock
-from app.store.clock import ClockRow
+from app.store import Connection, Store, clock_row
+from app.store.clock_row import ClockRow
 
 # How far the clock may be ahead of the time that was believed last: a weekend without the server.
-JUMP: Final = timedelta(hours=48)
+LARGEST_STEP: Final = timedelta(hours=48)
 # Seconds for which servers have to run after a jump until their clock is believed.
-PROOF: Final = 24 * 3_600.0
+PROOF_SECONDS: Final = 24 * 3_600.0
 
 log = logging.getLogger(__name__)
 
@@ -32,7 +32,7 @@ def utc() -> datetime:
     return datetime.now(UTC)
 
 
-class Trust(NamedTuple):
+class ClockStatus(NamedTuple):
     """How it stands. held: whether deleting by age waits. left: seconds until the clock is believed."""
 
     now: str
@@ -41,7 +41,7 @@ class Trust(NamedTuple):
     left: float
 
 
-class Clock:
+class ClockCheck:
     """Compares the clock with the time that the database remembers, and with the monotonic clock."""
 
     def __init__(
@@ -59,9 +59,9 @@ class Clock:
         with self._lock:
             wall, steady = self._wall(), self._steady()
             with self._store.writing() as db:
-                before = clock.get(db) or ClockRow(written(wall), written(wall), 0.0)
+                before = clock_row.get(db) or ClockRow(written(wall), written(wall), 0.0)
                 after = self._judged(before, wall, steady)
-                clock.put(db, after)
+                clock_row.put(db, after)
             self._looked = wall, steady
             self._say(after, wall)
             return not self._held
@@ -69,12 +69,12 @@ class Clock:
     def _judged(self, row: ClockRow, wall: datetime, steady: float) -> ClockRow:
         """The row after a look."""
         now = written(wall)
-        if wall - _read(row.trusted) <= JUMP:
+        if wall - _read(row.trusted) <= LARGEST_STEP:
             return ClockRow(max(row.trusted, now), now, 0.0)
         ran = row.ran + self._steadily(wall, steady)
-        if wall < _read(row.seen) - JUMP:  # it is another clock than the one that has run so long
+        if wall < _read(row.seen) - LARGEST_STEP:  # it is another clock than the one that has run so long
             ran = 0.0
-        return ClockRow(now, now, 0.0) if ran >= PROOF else ClockRow(row.trusted, now, ran)
+        return ClockRow(now, now, 0.0) if ran >= PROOF_SECONDS else ClockRow(row.trusted, now, ran)
 
     def _steadily(self, wall: datetime, steady: float) -> float:
         """For how many seconds both clocks have gone together in this process since the last look."""
@@ -82,33 +82,33 @@ class Clock:
             return 0.0
         elapsed = steady - self._looked[1]
         jump = abs(wall - self._looked[0] - timedelta(seconds=elapsed))
-        return elapsed if jump <= JUMP else 0.0
+        return elapsed if jump <= LARGEST_STEP else 0.0
 
     def _say(self, row: ClockRow, wall: datetime) -> None:
-        held = wall - _read(row.trusted) > JUMP
+        held = wall - _read(row.trusted) > LARGEST_STEP
         if held and not self._held:
             log.warning(
                 "the clock shows %s, and the latest time known is %s: nothing is deleted because of its "
                 "age until servers have run for %d hours, or `kmemlab clock --trust` says that it is right",
                 row.seen,
                 row.trusted,
-                PROOF // 3_600,
+                PROOF_SECONDS // 3_600,
             )
         elif self._held and not held:
             log.warning("the clock is believed again: it shows %s", row.seen)
         self._held = held
 
 
-def look(db: Connection, wall: datetime) -> Trust:
+def status(db: Connection, wall: datetime) -> ClockStatus:
     """How it stands, for the operator; nothing is changed."""
-    row = clock.get(db) or ClockRow(written(wall), written(wall), 0.0)
-    held = wall - _read(row.trusted) > JUMP
-    return Trust(written(wall), row.trusted, held, PROOF - row.ran if held else 0.0)
+    row = clock_row.get(db) or ClockRow(written(wall), written(wall), 0.0)
+    held = wall - _read(row.trusted) > LARGEST_STEP
+    return ClockStatus(written(wall), row.trusted, held, PROOF_SECONDS - row.ran if held else 0.0)
 
 
-def believe(db: Connection, wall: datetime) -> None:
+def trust_now(db: Connection, wall: datetime) -> None:
     """The operator says that the clock is right."""
-    clock.put(db, ClockRow(written(wall), written(wall), 0.0))
+    clock_row.put(db, ClockRow(written(wall), written(wall), 0.0))
 
 
 def _read(text: str) -> datetime:

@@ -1,8 +1,8 @@
-"""The caller's mistakes, told apart from the kernel's answers.
+"""The base class of all refusals, and those that a call's arguments or the machine give rise to.
 
-A `BadArgument` can be decided from the call and the machine's fixed shape alone; nothing has happened and
-nothing is journalled. Whatever depends on state is not an error here: the kernel answers it with NULL, a WARN
-or a BUG text.
+A refusal is no answer of the kernel: nothing has happened and nothing is journalled. What depends on the
+state of the machine is not refused: the kernel answers it with NULL, a WARN or a BUG text. `app.refusals` has
+the HTTP status of each class.
 """
 
 from __future__ import annotations
@@ -21,6 +21,10 @@ NAME_SHOWN: Final = 40
 MESSAGE_SHOWN: Final = 400
 DEPTH_SHOWN: Final = 12
 TEXT_SHOWN: Final = 900
+
+
+class Refusal(Exception):  # noqa: N818 - named for what the caller gets
+    """A request that was not done. Its text says why, and is written for the caller."""
 
 
 def shortened(text: str, most: int) -> str:
@@ -87,7 +91,7 @@ class Faults:
             raise BadArgument(*self.first, more=self.more)
 
 
-class BadArgument(ValueError):  # noqa: N818 - what it is about, as in the HTTP contract
+class BadArgument(Refusal, ValueError):  # noqa: N818 - as the API has called it from the beginning
     """One or more fields of a call or of a machine's description cannot be accepted.
 
     faults: the first 20. more: how many there are beside them.
@@ -115,7 +119,7 @@ class BadArgument(ValueError):  # noqa: N818 - what it is about, as in the HTTP 
         return BadArgument(*(fault.at((*prefix, *fault.loc)) for fault in self.faults), more=self.more)
 
 
-class TaskBlocked(Exception):  # noqa: N818 - a state of the machine, not an error of ours
+class TaskBlocked(Refusal):
     """A task that sleeps in a wait queue was asked to make another call."""
 
     def __init__(self, task: str, pfn: int, since: int, *, for_slot: bool = False) -> None:
@@ -132,5 +136,5 @@ class TaskBlocked(Exception):  # noqa: N818 - a state of the machine, not an err
         self.since = since
 
 
-class NoRoom(Exception):  # noqa: N818 - a bound that protects the server, not an error of the call
+class NoRoom(Refusal):
     """The call would make the machine larger than one session may be."""

@@ -30,7 +30,7 @@ from python_multipart.multipart import parse_options_header
 from starlette.responses import RedirectResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from app.api.problems import Problem, TooLarge
+from app.api.problems import Problem
 from app.compression import Compression, accepts_gzip
 from app.connections import Connection
 from app.connections.table import group_of
@@ -38,7 +38,7 @@ from app.cookies import cookie_in, cookie_name
 from app.labs import LOCAL_PERSON, Person
 from app.labs.person import NOT_ADMITTED
 from app.rates import Rates
-from app.receiving import SHORT, BodyMemory, BodyReceiver
+from app.receiving import SHORT, BodyMemory, BodyReceiver, TooLarge
 from app.running_requests import RunningRequests
 from app.sending import PIECE, UnreadAnswers, pieces_of
 from app.sessions import hangup

@@ -8,7 +8,7 @@ from typing import Final
 
 from starlette.types import Message, Receive
 
-from app.api.problems import TooLarge
+from app.errors import Refusal
 from app.quota import Quota
 from app.sessions.errors import Busy, TooMany
 from app.settings import Settings
@@ -18,6 +18,13 @@ from app.upload_timeout import UploadTimeout
 SHORT: Final = 64 << 10
 
 MIB: Final = 1 << 20
+
+
+class TooLarge(Refusal):
+    """A body went over its limit while it was read."""
+
+    def __init__(self, limit: int) -> None:
+        super().__init__(f"the body is larger than {limit} bytes, which is the limit here")
 
 
 class BodyMemory:

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from typing import Final
 
+from app.errors import Refusal
 from app.settings import Settings
 
 # Bytes a second, of the largest body that may come: a slower body is given up.
 LEAST_BYTES_PER_SECOND: Final = 16 << 10
 
 
-class TooSlow(Exception):  # noqa: N818 - an answer, raised where it is known
+class TooSlow(Refusal):
     """A body did not come in the time that there is for it."""
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 from app.api.bodies import JSON, NDJSON, TEXT, as_object, loads, refuse_others
-from app.api.problems import Refusal
+from app.api.problems import HttpRefusal
 from app.errors import BadArgument, Fault, Faults
 from app.machine.calltext import Malformed, Reader
 from app.sessions import BatchItem
@@ -44,7 +44,7 @@ class Batch:
 def read_batch(form: str, body: bytes, most: int) -> Batch:
     """A batch of at most so many calls from a body of that media type.
 
-    Raises Refusal and Malformed (400), BadArgument (422).
+    Raises HttpRefusal and Malformed (400), BadArgument (422).
     """
     if form != JSON and body.count(b"\n") > most * LINES_A_CALL:
         raise BadArgument.at("calls", f"from 1 to {most} calls, in at most {most * LINES_A_CALL} lines")
@@ -111,7 +111,7 @@ def from_text(body: bytes, most: int) -> Batch:
     try:
         text = body.decode()
     except UnicodeDecodeError as error:
-        raise Refusal(400, f"the body is not UTF-8 at byte {error.start}") from None
+        raise HttpRefusal(400, f"the body is not UTF-8 at byte {error.start}") from None
     batch, faults, malformed = Batch(), Faults(), False
     reader = Reader()
     for number, line in enumerate([*text.split("\n"), None], 1):
@@ -133,10 +133,10 @@ def from_text(body: bytes, most: int) -> Batch:
     return batch
 
 
-def unreadable(faults: Faults) -> Refusal:
+def unreadable(faults: Faults) -> HttpRefusal:
     """The refusal of a text of which some lines are no calls."""
     words = "; ".join(f"line {fault.loc[1]}: {fault.msg}" for fault in faults.first)
-    return Refusal(400, f"{words}; and {faults.more:,} more" if faults.more else words, *faults.first)
+    return HttpRefusal(400, f"{words}; and {faults.more:,} more" if faults.more else words, *faults.first)
 
 
 def on_line(number: int, fault: Fault) -> Fault:

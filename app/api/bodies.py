@@ -16,7 +16,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.types import Receive
 
 from app import slicedjson
-from app.api.problems import Refusal
+from app.api.problems import HttpRefusal
 from app.errors import BadArgument, Fault, Faults
 from app.slicedjson import NotJson
 
@@ -31,7 +31,7 @@ T = TypeVar("T")
 
 
 def media_type(request: Request, *accepted: str) -> str:
-    """The body's type, which must be one of those accepted. Raises Refusal (415)."""
+    """The body's type, which must be one of those accepted. Raises HttpRefusal (415)."""
     given = request.headers.get("content-type", "")
     if given in accepted:
         return given
@@ -41,7 +41,9 @@ def media_type(request: Request, *accepted: str) -> str:
     }
     if kind in accepted and charsets <= {"utf-8", "us-ascii"}:
         return kind
-    raise Refusal(415, f"Content-Type: one of {', '.join(accepted)}, in UTF-8", Accept=", ".join(accepted))
+    raise HttpRefusal(
+        415, f"Content-Type: one of {', '.join(accepted)}, in UTF-8", Accept=", ".join(accepted)
+    )
 
 
 async def json_object(request: Request) -> dict[str, Any]:
@@ -109,17 +111,17 @@ def as_object(document: Any) -> dict[str, Any]:
 
 
 def loads(body: bytes, *where: str | int) -> Any:
-    """JSON without loopholes. where: which part of the body this is. Raises Refusal (400)."""
+    """JSON without loopholes. where: which part of the body this is. Raises HttpRefusal (400)."""
     try:
         return slicedjson.loads(body)
     except NotJson as error:
         raise broken(str(error), where) from None
 
 
-def broken(why: str, where: tuple[str | int, ...]) -> Refusal:
+def broken(why: str, where: tuple[str | int, ...]) -> HttpRefusal:
     """400, with the place where there is more than one."""
     faults = (Fault(where, why),) if where else ()
-    return Refusal(400, f"the body cannot be read as JSON: {why}", *faults)
+    return HttpRefusal(400, f"the body cannot be read as JSON: {why}", *faults)
 
 
 def refuse_others(document: dict[str, Any], *known: str) -> Faults:

@@ -1,8 +1,8 @@
-"""Errors as answers: `application/problem+json` (RFC 9457), and the one table from exception to status.
+"""Errors as answers of the API: `application/problem+json` (RFC 9457).
 
-`PROBLEMS` is the whole truth about which mistake is answered how. Everything that leaves a route by an
-exception passes through `problem_of`: a caller's mistake says which fields are at fault, and ours says
-nothing about our insides.
+Whatever leaves a route as an exception passes through `problem_of`. A refusal has the status of
+`app.refusals`; `PROBLEMS` has the classes whose documents say more than their text: fields at fault, headers.
+A mistake of ours says nothing about our insides.
 """
 
 from __future__ import annotations
@@ -18,20 +18,11 @@ from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
-from app.errors import FAULTS_SHOWN, BadArgument, Fault, Faults, NoRoom, TaskBlocked, shortened
+from app.errors import FAULTS_SHOWN, BadArgument, Fault, Faults, Refusal, shortened
 from app.machine.calltext import Malformed
-from app.sessions.errors import (
-    BatchBlocked,
-    Busy,
-    Conflict,
-    Forbidden,
-    KeyReused,
-    LimitReached,
-    NotFound,
-    Stale,
-    StorageFull,
-    TooMany,
-)
+from app.receiving import TooLarge
+from app.refusals import status_of
+from app.sessions.errors import BatchBlocked, Busy, KeyReused, LimitReached, Stale, TooMany
 from app.upload_timeout import TooSlow
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -95,24 +86,17 @@ def fault_as_json(fault: Fault) -> dict[str, Any]:
     return doc
 
 
-class Refusal(Exception):  # noqa: N818 - an answer, raised where it is known
-    """A request that the JSON face itself cannot accept."""
+class HttpRefusal(Refusal):
+    """A request that the JSON face itself cannot accept, with the status of its answer."""
 
     def __init__(self, status: int, detail: str, *faults: Fault, **headers: str) -> None:
         super().__init__(detail)
         self.problem = Problem(status, detail, faults, {k.replace("_", "-"): v for k, v in headers.items()})
 
 
-class TooLarge(Exception):  # noqa: N818 - as Refusal
-    """A body went over its limit while it was read."""
-
-    def __init__(self, limit: int) -> None:
-        super().__init__(f"the body is larger than {limit} bytes, which is the limit here")
-
-
 def fields(error: BadArgument) -> Problem:
     """Fields at fault."""
-    return Problem(422, str(error), error.faults, more=error.more)
+    return Problem(status_of(error), str(error), error.faults, more=error.more)
 
 
 def unreadable(error: Malformed) -> Problem:
@@ -141,41 +125,36 @@ def by_router(error: HTTPException) -> Problem:
 
 def blocked_in_batch(error: BatchBlocked) -> Problem:
     """A call of a batch by a task that sleeps."""
-    return Problem(409, str(error), (Fault(error.loc, str(error)),))
+    return Problem(status_of(error), str(error), (Fault(error.loc, str(error)),))
 
 
 def limit(error: LimitReached) -> Problem:
     """A field that asks for too much; or, where it is no one field's doing, no room."""
     if not error.loc:
         return Problem(507, str(error))
-    return Problem(422, str(error), (Fault(error.loc, str(error)),))
+    return Problem(status_of(error), str(error), (Fault(error.loc, str(error)),))
 
 
 def busy(error: Busy | TooMany) -> Problem:
     """Not now."""
-    status = 429 if isinstance(error, TooMany) else 503
-    return Problem(status, str(error), headers={"Retry-After": str(max(1, round(error.retry_after)))})
+    headers = {"Retry-After": str(max(1, round(error.retry_after)))}
+    return Problem(status_of(error), str(error), headers=headers)
 
 
 def too_slow(error: TooSlow) -> Problem:
     """An upload that does not come; what may still come of it is not read."""
-    return Problem(408, str(error), headers={"Connection": "close"})
+    return Problem(status_of(error), str(error), headers={"Connection": "close"})
 
 
 def stale(error: Stale) -> Problem:
     """If-Match names another seq than the session's."""
     fault = Fault(("header", "if-match"), f'the session is at "{error.seq}"')
-    return Problem(412, str(error), (fault,), {"ETag": f'"{error.seq}"'})
+    return Problem(status_of(error), str(error), (fault,), {"ETag": f'"{error.seq}"'})
 
 
 def key_reused(error: KeyReused) -> Problem:
     """A key that stands for something else."""
-    return Problem(422, str(error), (Fault(("header", "idempotency-key"), str(error)),))
-
-
-def plain(status: int) -> Callable[[Exception], Problem]:
-    """An exception whose text is written for the caller."""
-    return lambda error: Problem(status, str(error))
+    return Problem(status_of(error), str(error), (Fault(("header", "idempotency-key"), str(error)),))
 
 
 def ours(_: Exception) -> Problem:
@@ -183,25 +162,24 @@ def ours(_: Exception) -> Problem:
     return Problem(500, "kmemlab made a mistake; nothing was recorded, and the log says what happened")
 
 
+def in_words(error: Refusal) -> Problem:
+    """A refusal whose text says all there is to say."""
+    return Problem(status_of(error), str(error))
+
+
 PROBLEMS: Final[dict[type[Exception], Callable[[Any], Problem]]] = {
-    Refusal: lambda error: error.problem,
+    Refusal: in_words,
+    HttpRefusal: lambda error: error.problem,
     Malformed: unreadable,
     BadArgument: fields,
-    TaskBlocked: plain(409),
     BatchBlocked: blocked_in_batch,
-    NoRoom: plain(507),
-    NotFound: plain(404),
-    Forbidden: plain(403),
-    Conflict: plain(409),
     Busy: busy,
     TooMany: busy,
     Stale: stale,
     KeyReused: key_reused,
-    StorageFull: plain(507),
     LimitReached: limit,
-    TooLarge: plain(413),
     TooSlow: too_slow,
-    ClientDisconnect: plain(400),
+    ClientDisconnect: lambda error: Problem(400, str(error)),
     RequestValidationError: parameters,
     HTTPException: by_router,
     Exception: ours,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from app.errors import Location, TaskBlocked
+from app.errors import Location, Refusal, TaskBlocked
 from app.store import Busy, StorageFull
 
 __all__ = [
@@ -19,7 +19,7 @@ __all__ = [
 ]
 
 
-class NotFound(Exception):  # noqa: N818 - what it is, as the answer says it
+class NotFound(Refusal):
     """There is no such thing, or nobody may know of it. kind: `session`, `event`. id: what was asked for."""
 
     def __init__(self, kind: str, id: str) -> None:  # noqa: A002 - the name that the API has for it
@@ -28,15 +28,15 @@ class NotFound(Exception):  # noqa: N818 - what it is, as the answer says it
         self.id = id
 
 
-class Forbidden(Exception):  # noqa: N818
+class Forbidden(Refusal):
     """The principal may see the session, but not do this."""
 
 
-class Conflict(Exception):  # noqa: N818
+class Conflict(Refusal):
     """The session is in no state to be called."""
 
 
-class Stale(Exception):  # noqa: N818
+class Stale(Refusal):
     """The session is not where the caller believes it is. seq: where it is."""
 
     def __init__(self, seq: int) -> None:
@@ -44,14 +44,14 @@ class Stale(Exception):  # noqa: N818
         self.seq = seq
 
 
-class KeyReused(Exception):  # noqa: N818
+class KeyReused(Refusal):
     """The key was used before, and not for this request."""
 
     def __init__(self, key: str) -> None:
         super().__init__(f"the key {key!r} was used for another request; take a new one for each")
 
 
-class LimitReached(Exception):  # noqa: N818
+class LimitReached(Refusal):
     """A limit of this server. loc: the field that asked for too much, empty where it is no single one."""
 
     def __init__(self, loc: Location, detail: str) -> None:
@@ -59,7 +59,7 @@ class LimitReached(Exception):  # noqa: N818
         self.loc = loc
 
 
-class TooMany(Exception):  # noqa: N818
+class TooMany(Refusal):
     """More at once than one principal, or this server, may have. retry_after: in how many seconds."""
 
     def __init__(self, detail: str, retry_after: int = 5) -> None:

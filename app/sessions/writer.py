@@ -23,18 +23,13 @@ from functools import partial
 from queue import Empty, SimpleQueue
 from typing import Any, Final, NamedTuple
 
-from app.errors import BadArgument, TaskBlocked
+from app.errors import BadArgument, Refusal
 from app.machine.machine import Machine
 from app.sessions import blocklists
 from app.sessions.batches import RunningBatch, RunningCall
 from app.sessions.errors import (
     Busy,
     Conflict,
-    Forbidden,
-    KeyReused,
-    LimitReached,
-    NotFound,
-    Stale,
     StorageFull,
     TooMany,
 )
@@ -69,21 +64,8 @@ LOCK_TRY_SECONDS: Final = (
 )
 DRAIN_SECONDS: Final = 2.0  # of the five seconds that SIGTERM leaves for everything
 
-REFUSALS: Final = (
-    BadArgument,
-    TaskBlocked,
-    NotFound,
-    Forbidden,
-    Conflict,
-    LimitReached,
-    Stale,
-    KeyReused,
-    AlreadyAnswered,
-    TooMany,
-    Busy,
-    StorageFull,
-    TooMany,
-)
+# What a caller may be answered; anything else is a mistake of ours, and goes to the log.
+EXPECTED: Final = (Refusal, AlreadyAnswered)
 
 log = logging.getLogger(__name__)
 
@@ -307,7 +289,7 @@ class Writer(threading.Thread):
                 self.diverged[sid] = opened.seq, opened.diverged
             ready.extend(self._parked.pop(sid))
             return
-        if not isinstance(opened, REFUSALS):
+        if not isinstance(opened, EXPECTED):
             log.error("session %s cannot be opened", sid, exc_info=opened)
         self._deliver([Answer(work, error=opened) for work in self._parked.pop(sid)])
 
@@ -482,7 +464,7 @@ class Writer(threading.Thread):
             del transaction.rows[rows:]
             if live.spoiled or live.seq != before:
                 self.machines.drop(sid)
-            if not isinstance(error, REFUSALS) and work.writes:
+            if not isinstance(error, EXPECTED) and work.writes:
                 log.exception("session %s: a call failed", sid)
             return Answer(work, error=error)
         if isinstance(result, (RunningBatch, RunningCall)):
@@ -513,7 +495,7 @@ class Writer(threading.Thread):
         except DatabaseError:
             raise  # the whole group's trouble
         except Exception as error:
-            if not isinstance(error, REFUSALS):
+            if not isinstance(error, EXPECTED):
                 log.exception("a statement failed")
             return Answer(work, error=error)
         if work.session_id is not None:
@@ -644,7 +626,7 @@ class Writer(threading.Thread):
         self._forget_long(in_progress)
         if progress.live.spoiled or progress.live.seq != progress.start:
             self.machines.drop(sid)
-        if not isinstance(error, REFUSALS):
+        if not isinstance(error, EXPECTED):
             log.error("session %s: a batch failed", sid, exc_info=error)
         self._unpark(sid)
         failed = error if isinstance(error, Exception) else RuntimeError("a heavy call was ended")
@@ -688,7 +670,7 @@ class Writer(threading.Thread):
             ready.append(rewound)
             return
         error = made if isinstance(made, Exception) else Conflict(str(made.diverged))
-        if not isinstance(error, REFUSALS):
+        if not isinstance(error, EXPECTED):
             log.error("session %s: no machine of seq %d", rewound.session_id, rewound.to, exc_info=error)
         self._unpark(rewound.session_id)
         self._deliver([Answer(rewound, error=error)])

@@ -11,6 +11,8 @@ from typing import Final
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
+from app.errors import Refusal
+
 RETRY_AFTER: Final = 1
 
 log = logging.getLogger(__name__)
@@ -20,7 +22,7 @@ class StoreUnusable(Exception):  # noqa: N818 - said to a person, who reads the 
     """The database cannot be served at all; the message says why and what to do."""
 
 
-class Busy(Exception):  # noqa: N818 - a state that passes
+class Busy(Refusal):
     """Nothing was recorded, and the same request may succeed later. retry_after: in how many seconds."""
 
     def __init__(self, detail: str, retry_after: int = RETRY_AFTER) -> None:
@@ -28,7 +30,7 @@ class Busy(Exception):  # noqa: N818 - a state that passes
         self.retry_after = retry_after
 
 
-class StorageFull(Exception):  # noqa: N818 - a state that passes
+class StorageFull(Refusal):
     """Nothing was recorded, and nothing can be until somebody makes room for the database or mends it."""
 
 

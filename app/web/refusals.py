@@ -9,30 +9,20 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from app.errors import BadArgument, NoRoom, TaskBlocked
-from app.sessions import Busy, Conflict, Forbidden, LimitReached, NotFound, StorageFull, TooMany
+from app.errors import BadArgument, TaskBlocked
+from app.refusals import IN_FORM, IN_SIGN_IN, status_of
+from app.sessions import Conflict, LimitReached
 from app.web import wording
 from app.web.contexts.base import FieldFault, Refusal
 from app.web.language import N_, _, ngettext
 
-STATUS: Final[dict[type[Exception], int]] = {
-    BadArgument: 422,
-    LimitReached: 422,
-    TaskBlocked: 409,
-    Conflict: 409,
-    Busy: 503,
-    StorageFull: 507,
-    NoRoom: 507,
-    NotFound: 404,
-    Forbidden: 403,
-    TooMany: 429,
-}
-
 # What a page says in its own form; everything else becomes an error page.
-REFUSED: Final = (BadArgument, LimitReached, TaskBlocked, Conflict, Busy, StorageFull, NoRoom)
+REFUSED: Final = IN_FORM
 
-# The same at the entrance, where a wrong code or password is a mistake of typing.
-TURNED_AWAY: Final = (*REFUSED, NotFound, Forbidden, TooMany)
+# The same where one joins or signs in.
+TURNED_AWAY: Final = IN_SIGN_IN
+
+__all__ = ["REFUSED", "TURNED_AWAY", "refusal_of", "status_of"]
 
 NO_CALL: Final = N_("Not a kernel call: nothing happened")
 NO_CALLS: Final = N_("The machine takes no calls now: nothing happened")
@@ -40,11 +30,6 @@ ASLEEP: Final = N_("The task sleeps: nothing happened")
 
 # What the API calls by its addresses has a page here.
 PAGES: Final = {"GET /api/v1/gfp": "the page /gfp", "GET /api/v1/calls": "the page /calls"}
-
-
-def status_of(error: Exception) -> int:
-    """The status of the page that shows the refusal."""
-    return next(STATUS[kind] for kind in type(error).__mro__ if kind in STATUS)
 
 
 def refusal_of(error: Exception, title: str = NO_CALL) -> Refusal:

@@ -7,7 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.api.bodies import loads
-from app.api.problems import Refusal
+from app.api.problems import HttpRefusal
 from tests.support.patience import SOON
 from tests.support.served import BASE, problem
 
@@ -126,7 +126,7 @@ def test_what_json_can_say_is_read() -> None:
 
 
 def test_the_place_of_a_fault_is_said() -> None:
-    with pytest.raises(Refusal) as caught:
+    with pytest.raises(HttpRefusal) as caught:
         loads(b'{"a":\n\n1,}', "line", 7)
     assert "line 3" in caught.value.problem.detail
     assert caught.value.problem.faults[0].loc == ("line", 7)

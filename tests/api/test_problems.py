@@ -1,13 +1,15 @@
 """The table from exception to answer: every exception that a caller can meet is in it."""
 
+from collections.abc import Iterator
+
 import pytest
 from starlette.exceptions import HTTPException
 
-from app import errors as mm_errors
-from app.api.problems import PROBLEMS, Problem, Refusal, TooLarge, problem_of
-from app.errors import BadArgument, Fault, NoRoom, TaskBlocked
+from app.api.problems import HttpRefusal, Problem, problem_of
+from app.errors import BadArgument, Fault, NoRoom, Refusal, TaskBlocked
 from app.machine.calltext import Malformed
-from app.sessions import errors
+from app.receiving import TooLarge
+from app.refusals import ANSWERS
 from app.sessions.errors import BatchBlocked, Busy, Conflict, Forbidden, LimitReached, NotFound, StorageFull
 
 BLOCKED = TaskBlocked("alice", 18944, 41)
@@ -31,7 +33,7 @@ CASES = {
     "a limit of the server": (LimitReached((), "at most 1000 sessions"), 507, []),
     "a field over its limit": (LimitReached(("calls",), "at most 10"), 422, [(("calls",), "at most 10")]),
     "a long body": (TooLarge(10), 413, []),
-    "a refusal": (Refusal(415, "JSON, please"), 415, []),
+    "a refusal": (HttpRefusal(415, "JSON, please"), 415, []),
     "no route": (HTTPException(404), 404, []),
     "no method": (HTTPException(405), 405, []),
     "a mistake of ours": (ZeroDivisionError("secret"), 500, []),
@@ -47,14 +49,15 @@ def test_status_and_fields(case: str) -> None:
     assert problem.detail
 
 
-def test_every_exception_of_the_layers_below_is_in_the_table() -> None:
-    named = {
-        value
-        for module in (errors, mm_errors)
-        for value in vars(module).values()
-        if isinstance(value, type) and issubclass(value, Exception)
-    }
-    assert named <= set(PROBLEMS)
+def kinds(base: type[Refusal]) -> Iterator[type[Refusal]]:
+    yield base
+    for kind in base.__subclasses__():
+        yield from kinds(kind)
+
+
+@pytest.mark.parametrize("kind", set(kinds(Refusal)) - {Refusal, HttpRefusal}, ids=lambda kind: kind.__name__)
+def test_every_refusal_has_a_status(kind: type[Refusal]) -> None:
+    assert any(base in ANSWERS for base in kind.__mro__)
 
 
 def test_a_blocked_task_is_told_what_would_free_it() -> None:

@@ -13,14 +13,15 @@ def clock(
     confirm: Annotated[bool, typer.Option("--trust", help="Say that the clock is right.")] = False,
 ) -> None:
     """Show whether the clock is believed: else nothing is deleted because of its age."""
+    from app.clock import utc
     from app.sessions import clock_check
 
     with opened() as store:
         if confirm:
             with store.writing() as db:
-                clock_check.trust_now(db, clock_check.utc())
+                clock_check.trust_now(db, utc())
         with store.reading() as db:
-            found = clock_check.status(db, clock_check.utc())
+            found = clock_check.status(db, utc())
     typer.echo(f"the clock shows {found.now}; the latest time known is {found.trusted}")
     if found.held:
         typer.echo(

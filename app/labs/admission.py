@@ -9,10 +9,11 @@ who have not asked for some time whether they are admitted make room: an open pa
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Final, NamedTuple
 
+from app.clock import before_now, now
 from app.errors import BadArgument
 from app.labs import auditing
 from app.labs.authentication import Authentication
@@ -20,7 +21,6 @@ from app.labs.person import Person
 from app.labs.removing import Removing
 from app.labs.room import taught
 from app.sessions import Conflict, LimitReached, NotFound, Preconditions, Sessions
-from app.sessions.live import now, written
 from app.settings import Settings
 from app.store import Connection, labs, people, waiting
 from app.store.labs import LabRow
@@ -68,7 +68,7 @@ class Admission:
             self._authentication.forget(person.id)
         if row is None:
             raise NotFound("member", person.id)
-        if row.waiting is not None and row.waiting < written(datetime.now(UTC) - NOTED):
+        if row.waiting is not None and row.waiting < before_now(NOTED):
             await self._sessions.execute(partial(waiting.seen, member_id=row.id, time=now()))
         return Person.of_member(row)
 

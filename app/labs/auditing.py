@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from app.clock import now
 from app.labs.person import Person
-from app.sessions.live import now
 from app.store import Connection, audit
 from app.store.audit import Act
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import time
 from collections import OrderedDict
 from collections.abc import Iterable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from math import ceil
 from typing import Final, NamedTuple
 
+from app.clock import before_now, now
 from app.errors import BadArgument
 from app.labs import auditing, secret, wording
 from app.labs.attempts import Attempts
@@ -18,7 +19,6 @@ from app.labs.person import Person, require_instructor
 from app.rates import Rates
 from app.sessions import LOCAL, Conflict, Forbidden, NotFound, Preconditions, Sessions, TooMany
 from app.sessions.identifiers import new_id
-from app.sessions.live import now, written
 from app.settings import Settings
 from app.store import Connection, labs, people, waiting
 from app.store import sessions as session_rows
@@ -396,7 +396,7 @@ def _make_room(db: Connection, lab: LabRow) -> list[str]:
     over = waiting.count(db, lab.id) + 1 - max(MOST_WAITING, 2 * lab.expected)
     if over <= 0:
         return []
-    gone = waiting.unseen(db, lab.id, written(datetime.now(UTC) - EVICTED_AFTER), min(over, EVICTED_AT_ONCE))
+    gone = waiting.unseen(db, lab.id, before_now(EVICTED_AFTER), min(over, EVICTED_AT_ONCE))
     if not gone:
         raise TooMany(
             "the lab is full, and very many wait to be admitted: ask its instructor to admit or turn away "
@@ -423,7 +423,7 @@ def _issue(db: Connection, row: TokenRow) -> None:
 def _good(db: Connection, sha256: str, *uses: str) -> TokenRow | None:
     """A token that has not expired."""
     row = people.token(db, sha256)
-    if row is None or row.use not in uses or row.expires < written(datetime.now(UTC)):
+    if row is None or row.use not in uses or row.expires < now():
         return None
     return row
 

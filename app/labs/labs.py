@@ -8,6 +8,7 @@ from contextlib import suppress
 from functools import partial
 from typing import Final
 
+from app.clock import now
 from app.labs import machine_rows
 from app.labs.admission import Admission
 from app.labs.authentication import Authentication
@@ -22,7 +23,6 @@ from app.labs.rooms import CREATED, Rooms
 from app.labs.sharing import Sharing
 from app.labs.wall import Wall
 from app.sessions import Busy, Sessions, StorageFull, page_rows
-from app.sessions.live import now
 from app.sessions.page_rows import PageQuery
 from app.settings import Settings
 from app.store import audit, people

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from app.clock import now
 from app.labs import secret
 from app.labs.person import NOT_ADMITTED, Person, require_instructor
 from app.sessions import Forbidden, NotFound
-from app.sessions.live import now
 from app.store import Connection, labs
 from app.store.labs import CheckpointRow, LabRow, MachineRow
 

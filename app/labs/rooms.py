@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from typing import Any
 
+from app.clock import before_now, now
 from app.errors import BadArgument
 from app.labs import auditing, secret, wording
 from app.labs.admission import admit_longest_waiting
@@ -17,7 +18,6 @@ from app.labs.removing import Removing
 from app.labs.room import Lab, machines_of, seen, taught
 from app.sessions import Conflict, LimitReached, NotFound, Preconditions, SessionInfo, Sessions
 from app.sessions.identifiers import new_id
-from app.sessions.live import now, written
 from app.settings import Settings
 from app.store import Connection, labs, people
 from app.store import sessions as session_rows
@@ -327,7 +327,7 @@ class Rooms:
         """Delete the labs in which nothing has happened for longer than labs are kept. How many they were."""
         if self._settings.retention_days is None:
             return 0
-        before = written(datetime.now(UTC) - timedelta(days=self._settings.retention_days))
+        before = before_now(timedelta(days=self._settings.retention_days))
         idle = await self._sessions.query(labs.idle_since, before)
         for lab_id in idle:
             await self._delete(None, lab_id)

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import secrets
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final
 
-from app.sessions.live import written
+from app.clock import after_now
 
 # Crockford's digits: no letter looks like another one of them, or like a digit.
 ALPHABET: Final = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
@@ -43,4 +43,4 @@ def parse_code(text: str) -> str:
 
 def days_from_now(days: float) -> str:
     """A time from now on, as it is kept."""
-    return written(datetime.now(UTC) + timedelta(days=days))
+    return after_now(timedelta(days=days))

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
 
+from app.clock import now
 from app.errors import BadArgument
 from app.labs import auditing, wording
 from app.labs.names_at import names_at
@@ -38,7 +39,6 @@ from app.sessions import (
 )
 from app.sessions.access import group_of
 from app.sessions.identifiers import new_id
-from app.sessions.live import now
 from app.settings import Settings
 from app.store import Connection, access, bound_names, labs, people
 from app.store import sessions as session_rows

@@ -13,11 +13,12 @@ import asyncio
 from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Final, NamedTuple
 
 from pydantic_core import from_json
 
+from app.clock import before_now
 from app.errors import BadArgument
 from app.labs import board
 from app.labs.activity import Activity, activity, by_owner, last_called
@@ -26,7 +27,6 @@ from app.labs.person import Person
 from app.labs.room import seen, taught
 from app.mm.page import STATES
 from app.sessions import Busy, Conflict, Forbidden, NotFound, Principal, Sessions, StorageFull, TooMany
-from app.sessions.live import written
 from app.sessions.row_text import call_text
 from app.store import Connection, journal, labs, people, waiting
 from app.store import sessions as session_rows
@@ -310,7 +310,7 @@ def last_of(seq: int, time: str, outcome: bytes) -> LastCall:
 
 def class_of(lab: LabRow, tiles: list[Tile], marks: tuple[CheckpointCount, ...]) -> ClassSummary:
     """What is said of all together."""
-    since = written(datetime.now(UTC) - ACTIVE)
+    since = before_now(ACTIVE)
     active = sum(
         tile.last is not None and tile.last.time >= since and tile.last.by == f"m{tile.number}"
         for tile in tiles

@@ -12,10 +12,10 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from typing import Final, NamedTuple
 
-from app.sessions.live import written
+from app.clock import utc, written
 from app.store import Connection, Store, clock_row
 from app.store.clock_row import ClockRow
 
@@ -25,11 +25,6 @@ LARGEST_STEP: Final = timedelta(hours=48)
 PROOF_SECONDS: Final = 24 * 3_600.0
 
 log = logging.getLogger(__name__)
-
-
-def utc() -> datetime:
-    """What the clock shows."""
-    return datetime.now(UTC)
 
 
 class ClockStatus(NamedTuple):

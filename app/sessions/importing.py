@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from itertools import islice
 from typing import IO, Final
 
 from pydantic_core import to_json
 
+from app.clock import before_now, now, written
 from app.collector import gc_paused
 from app.machine import boot
 from app.machine.calls import Named
@@ -23,7 +24,6 @@ from app.sessions import blocklists, exported, identifiers, queries, snapshots
 from app.sessions.answers import SessionInfo
 from app.sessions.encoding import short
 from app.sessions.errors import Busy, Conflict, LimitReached
-from app.sessions.live import now, written
 from app.sessions.replaying import CannotReplay, JournalReplay, difference, in_older_form
 from app.sessions.scheduler import go_on, own_time
 from app.store import Connection, Store, bound_names, imports, journal, lists, sessions, states
@@ -327,6 +327,6 @@ def discard(store: Store, session_id: str) -> None:
 def sweep(store: Store) -> None:
     """Delete what imports have left that ended without an end, such as a power cut."""
     with store.reading() as db:
-        left = imports.abandoned(db, written(datetime.now(UTC) - ABANDONED))
+        left = imports.abandoned(db, before_now(ABANDONED))
     for row in left:
         discard(store, row.id)

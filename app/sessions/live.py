@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
-from functools import lru_cache
-from time import gmtime, perf_counter, strftime, time_ns
+from time import perf_counter
 from typing import Any, Final
 
 from pydantic_core import from_json, to_json
 
+from app.clock import now
 from app.errors import NoRoom, TaskBlocked
 from app.machine import cachepointers, parsing
 from app.machine.calls import Call, Lists, Named, no_lists
@@ -255,20 +254,3 @@ class Diverged(Exception):  # noqa: N818 - found, not made
             f"diverged at seq {seq}: {difference}; the session can be read as it was at seq {seq - 1}"
         )
         self.seq = seq
-
-
-def now() -> str:
-    """The time as rows and sessions have it."""
-    return millisecond(time_ns() // 1_000_000)
-
-
-@lru_cache(maxsize=4)
-def millisecond(milliseconds: int) -> str:
-    """A time of `now`, which is the same for many calls of a batch."""
-    seconds, rest = divmod(milliseconds, 1_000)
-    return f"{strftime('%Y-%m-%dT%H:%M:%S', gmtime(seconds))}.{rest:03}Z"
-
-
-def written(time: datetime) -> str:
-    """A time of UTC: RFC 3339, milliseconds. As text, times stand in their order."""
-    return time.isoformat(timespec="milliseconds").removesuffix("+00:00") + "Z"

@@ -9,11 +9,11 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any, Final
 
+from app.clock import before_now, now
 from app.sessions.errors import KeyReused, Stale
-from app.sessions.live import now, written
 from app.store import Busy, Connection, StorageFull, Store, replies
 from app.store.replies import Reply, StoredReply
 
@@ -103,7 +103,7 @@ def require_seq(preconditions: Preconditions | None, seq: int) -> None:
 
 def outdated() -> str:
     """The time before which replies are forgotten."""
-    return written(datetime.now(UTC) - KEPT_FOR)
+    return before_now(KEPT_FOR)
 
 
 def sweep(store: Store) -> None:

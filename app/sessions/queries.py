@@ -6,11 +6,11 @@ from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
+from app.clock import now
 from app.machine.calls import Named
 from app.sessions.access import CLOSED, LOCKED, WHY_HELD, Principal, Right, require
 from app.sessions.answers import SessionInfo
 from app.sessions.errors import Conflict, LimitReached, NotFound
-from app.sessions.live import now
 from app.sessions.preconditions import Preconditions, require_seq
 from app.store import Connection, audit, imports, journal, labs, people, sessions, states
 from app.store import bound_names as stored_names

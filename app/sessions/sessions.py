@@ -17,6 +17,7 @@ from typing import IO, Any, Concatenate, Final, ParamSpec, TypeVar
 
 from pydantic_core import from_json, to_json
 
+from app.clock import now
 from app.collector import gc_paused
 from app.errors import BadArgument
 from app.machine import boot
@@ -44,7 +45,7 @@ from app.sessions.errors import Busy, Conflict, LimitReached, NotFound, StorageF
 from app.sessions.feed import Feed, Reader, Stream
 from app.sessions.hangup import unless_hung_up
 from app.sessions.housekeeping import Housekeeping
-from app.sessions.live import Live, now
+from app.sessions.live import Live
 from app.sessions.longviews import SHORT, PaintedMap, TooLong
 from app.sessions.openers import Opener
 from app.sessions.past_machines import PastMachines

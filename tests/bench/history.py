@@ -13,9 +13,9 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from app.clock import now
 from app.machine.machine import Machine
 from app.sessions import LOCAL, BatchItem, Sessions, snapshots
-from app.sessions.live import now
 from app.settings import Settings
 from app.store import Store, journal
 from app.store.journal import Row

@@ -16,8 +16,8 @@ COOKIE: Final = "kmemlab"
 SECURE_COOKIE: Final = "__Host-kmemlab"
 
 # By which a browser is known to have signed in here; it stays when one signs out, and opens nothing.
-MARK: Final = "kmemlab-known"
-SECURE_MARK: Final = "__Host-kmemlab-known"
+MARK_COOKIE: Final = "kmemlab-known"
+SECURE_MARK_COOKIE: Final = "__Host-kmemlab-known"
 
 
 def over_tls(settings: Settings) -> bool:
@@ -32,7 +32,7 @@ def cookie_name(settings: Settings) -> str:
 
 def mark_name(settings: Settings) -> str:
     """What the cookie of a browser that has signed in before is called."""
-    return SECURE_MARK if over_tls(settings) else MARK
+    return SECURE_MARK_COOKIE if over_tls(settings) else MARK_COOKIE
 
 
 def cookie_in(headers: Iterable[tuple[bytes, bytes]], name: str) -> str | None:

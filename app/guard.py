@@ -38,9 +38,9 @@ from app.cookies import cookie_in, cookie_name
 from app.labs import LOCAL_PERSON, Person
 from app.labs.person import NOT_ADMITTED
 from app.rates import Rates
-from app.receiving import SHORT, BodyMemory, BodyReceiver, TooLarge
+from app.receiving import SHORT_BODY, BodyMemory, BodyReceiver, TooLarge
 from app.running_requests import RunningRequests
-from app.sending import PIECE, UnreadAnswers, pieces_of
+from app.sending import SENT_AT_ONCE, UnreadAnswers, pieces_of
 from app.sessions import hangup
 from app.sessions.access import LOCAL
 from app.settings import Settings
@@ -238,7 +238,12 @@ class Guard:
             return None
         connection = scope["state"].get("connection")
         charge = None if self.rates is None or scope["state"]["principal"] is None else self.rates.read
-        if connection is not None and not connection.in_body and length is not None and int(length) <= SHORT:
+        if (
+            connection is not None
+            and not connection.in_body
+            and length is not None
+            and int(length) <= SHORT_BODY
+        ):
             if charge is not None:
                 charge(who, int(length))
             return None
@@ -459,7 +464,7 @@ class ProtectedAnswer:
             else:
                 headers.append(PRIVATE)
             message["headers"] = headers
-        elif len(message.get("body", b"")) > PIECE and self.connection is not None:
+        elif len(message.get("body", b"")) > SENT_AT_ONCE and self.connection is not None:
             await self.send_long(message, self.connection)
             return
         await self.send(message)

@@ -15,7 +15,7 @@ from app.settings import Settings
 from app.upload_timeout import UploadTimeout
 
 # The first bytes of a body do not count: a call is received also while long bodies take all the memory.
-SHORT: Final = 64 << 10
+SHORT_BODY: Final = 64 << 10
 
 MIB: Final = 1 << 20
 
@@ -96,7 +96,7 @@ class BodyReceiver:
             raise TooLarge(self.limit)
         if self.charge is not None:
             self.charge(self.who, length)
-        more = self.size - SHORT - self.taken
+        more = self.size - SHORT_BODY - self.taken
         if self.bodies is not None and more > 0:
             self.bodies.take(self.who, more)
             self.taken += more

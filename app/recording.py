@@ -21,7 +21,7 @@ from app.machine.outcome import Outcome
 from app.machine.parsing import parse
 
 # How the kind of a state line is called in a machine dump.
-PARTS: Final = {"node": "nodes", "zone": "zones", "cache": "caches"}
+STATE_PARTS: Final = {"node": "nodes", "zone": "zones", "cache": "caches"}
 
 CALL_OF: Final = {
     "get": "get_page",
@@ -241,7 +241,7 @@ def add_part(state: dict[str, Any], line: dict[str, Any]) -> None:
     if line["t"] == "vmap":
         state["vmap"] = part
     else:
-        state[PARTS[line["t"]]].append(part)
+        state[STATE_PARTS[line["t"]]].append(part)
 
 
 def differing_zones(ours: list[dict[str, Any]], theirs: list[dict[str, Any]]) -> list[str]:

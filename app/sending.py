@@ -16,7 +16,7 @@ from starlette.types import Message
 
 from app.quota import Quota
 
-PIECE: Final = 64 << 10
+SENT_AT_ONCE: Final = 64 << 10
 
 
 class UnreadAnswer:
@@ -77,6 +77,6 @@ def pieces_of(message: Message) -> Iterator[Message]:
     """A long part of an answer, in parts that have at most the length of a piece."""
     body = memoryview(message["body"])
     more = message.get("more_body", False)
-    for at in range(0, len(body), PIECE):
-        last = at + PIECE >= len(body)
-        yield {**message, "body": bytes(body[at : at + PIECE]), "more_body": more or not last}
+    for at in range(0, len(body), SENT_AT_ONCE):
+        last = at + SENT_AT_ONCE >= len(body)
+        yield {**message, "body": bytes(body[at : at + SENT_AT_ONCE]), "more_body": more or not last}

@@ -19,7 +19,7 @@ from app.collector import gc_paused
 
 # Characters. The scanner takes about a millisecond for a slice.
 READ_WHOLE: Final = 1 << 18
-SLICE: Final = 1 << 16
+SLICE_LENGTH: Final = 1 << 16
 
 # Arrays and objects that are longer than a slice, in one another. A dump has eight.
 DEPTH: Final = 100
@@ -158,8 +158,8 @@ class _Walk:
     def blanks(self, start: int) -> int:
         """Where the text goes on behind blanks."""
         while self.text[start : start + 1] in _BLANK:
-            end = BLANKS.match(self.text, start, start + SLICE).end()  # type: ignore[union-attr]
-            if end < start + SLICE:
+            end = BLANKS.match(self.text, start, start + SLICE_LENGTH).end()  # type: ignore[union-attr]
+            if end < start + SLICE_LENGTH:
                 return end
             start = end
         return start
@@ -189,7 +189,7 @@ class _Walk:
         """A value that is shorter than a slice; None where it is not, or cannot be read."""
         if self.wasted > 4 * len(self.text):
             return None
-        part = self.text[start : start + SLICE]
+        part = self.text[start : start + SLICE_LENGTH]
         try:
             value, end = _SCAN(part, 0)
         except RecursionError:
@@ -216,7 +216,7 @@ class _Walk:
         """
         if self.wasted > 4 * len(self.text):
             return None, start
-        part = self.text[start : start + SLICE]
+        part = self.text[start : start + SLICE_LENGTH]
         cut = _last_comma(part, opened)
         if cut <= 0:
             return None, start

@@ -20,8 +20,8 @@ LINE_ENDS: Final = "\n\r\t"
 BLANK: Final = frozenset("\u115f\u1160\u3164\uffa0\u2800")
 
 # How many marks may follow one letter. More would cover the lines above and below.
-MARKS: Final = 4
-MARK: Final = frozenset({"Mn", "Me"})
+MOST_MARKS: Final = 4
+MARK_CATEGORIES: Final = frozenset({"Mn", "Me"})
 
 # Of a name that is compared. The longest name that can be stored is shorter.
 COMPARED: Final = 200
@@ -61,10 +61,10 @@ def check_characters(field: str, text: str, allowed: str, words: str) -> None:
         category = unicodedata.category(character)
         if category in UNWANTED and character not in allowed:
             raise BadArgument.at(field, words)
-        if category in MARK or is_part_of_syllable(character):
+        if category in MARK_CATEGORIES or is_part_of_syllable(character):
             marks += 1
-            if marks > MARKS:
-                raise BadArgument.at(field, f"at most {MARKS} combining marks on one letter")
+            if marks > MOST_MARKS:
+                raise BadArgument.at(field, f"at most {MOST_MARKS} combining marks on one letter")
         elif category != "Cf":  # a joiner has no width: marks go on behind it
             marks = 0
 

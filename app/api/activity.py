@@ -34,4 +34,4 @@ async def activity_csv(request: Request) -> Response:
     labs, person, lab_id = addressed(request)
     table = csvfile.activity(await labs.wall.activity(person, lab_id))
     headers = {"Content-Disposition": f'attachment; filename="activity-{lab_id}.csv"'}
-    return Response(table, headers=headers, media_type=csvfile.MEDIA_TYPE)
+    return Response(table, headers=headers, media_type=csvfile.CSV_TYPE)

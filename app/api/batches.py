@@ -48,7 +48,7 @@ def read_batch(form: str, body: bytes, most: int) -> Batch:
     """
     if form != JSON and body.count(b"\n") > most * LINES_A_CALL:
         raise BadArgument.at("calls", f"from 1 to {most} calls, in at most {most * LINES_A_CALL} lines")
-    batch = FORMS[form](body, most)
+    batch = READERS[form](body, most)
     check_number(len(batch.items), most)
     return batch
 
@@ -145,4 +145,4 @@ def on_line(number: int, fault: Fault) -> Fault:
     return fault.at(("line", number), f"{name}: {fault.msg}" if name else fault.msg)
 
 
-FORMS: Final = {JSON: from_json, NDJSON: from_ndjson, TEXT: from_text}
+READERS: Final = {JSON: from_json, NDJSON: from_ndjson, TEXT: from_text}

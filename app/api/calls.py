@@ -15,7 +15,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 
 from app.api import docs
-from app.api.batches import FORMS, Batch, read_batch
+from app.api.batches import READERS, Batch, read_batch
 from app.api.bodies import JSON, NDJSON, media_type, object_in, off_loop, whole
 from app.api.idempotency import with_preconditions
 from app.api.requests import BASE, addressed, check_parameters, etag, has_preconditions
@@ -79,7 +79,7 @@ def wait_of(request: Request) -> float:
 )
 async def calls(request: Request) -> Response:
     """Up to 10,000 calls in one transaction. NDJSON is answered with NDJSON, JSON and text with JSON."""
-    form = media_type(request, *FORMS)
+    form = media_type(request, *READERS)
     most = request.app.state.settings.batch_calls
     batch = await off_loop(lambda body: read_batch(form, body, most), await request.body())
     answered = lines if form == NDJSON else outcomes

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.api import models
 from app.api.bodies import JSON, NDJSON, TEXT
-from app.api.problems import MEDIA_TYPE
+from app.api.problems import PROBLEM_TYPE
 
 Doc = dict[str, Any]
 
@@ -33,7 +33,7 @@ STATUSES: Final = {
 }
 
 PROBLEMS: Final[dict[int | str, Doc]] = {
-    status: {"description": what, "content": {MEDIA_TYPE: {"schema": PROBLEM}}}
+    status: {"description": what, "content": {PROBLEM_TYPE: {"schema": PROBLEM}}}
     for status, what in STATUSES.items()
 }
 

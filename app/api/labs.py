@@ -24,8 +24,10 @@ from app.machine.calls import JSON_INT_MAX
 router = APIRouter(tags=["labs"])
 one = APIRouter(tags=["labs"], prefix="/labs/{id:id}")
 
-CLOSED: Final = Kind("true: a lab that is closed stays so", lambda value: value is True)
-MEMBERS: Final = Kind("a number of members", lambda value: type(value) is int and 0 <= value <= JSON_INT_MAX)
+CLOSE_ONLY: Final = Kind("true: a lab that is closed stays so", lambda value: value is True)
+MEMBER_COUNT: Final = Kind(
+    "a number of members", lambda value: type(value) is int and 0 <= value <= JSON_INT_MAX
+)
 DAYS: Final = between(0.04, 365, "days")
 
 
@@ -41,7 +43,7 @@ async def listing(request: Request, limit: Limit = 100, after: Cursor = None) ->
 async def create(request: Request) -> Response:
     """With a code that lets students in for a week."""
     labs, person = labs_of(request), person_of(request.scope)
-    given = taken(await json_object(request), {"title": STRING}, {"text": STRING, "expected": MEMBERS})
+    given = taken(await json_object(request), {"title": STRING}, {"text": STRING, "expected": MEMBER_COUNT})
     return await with_preconditions(
         request,
         lambda preconditions: labs.rooms.create(
@@ -73,7 +75,7 @@ async def change(request: Request) -> Response:
     given = taken(
         await json_object(request),
         {},
-        {"title": STRING, "text": STRING, "expected": MEMBERS, "frozen": FLAG, "closed": CLOSED},
+        {"title": STRING, "text": STRING, "expected": MEMBER_COUNT, "frozen": FLAG, "closed": CLOSE_ONLY},
     )
     lab = await labs.rooms.change(
         person,

@@ -25,7 +25,7 @@ from app.refusals import status_of
 from app.sessions.errors import BatchBlocked, Busy, KeyReused, LimitReached, Stale, TooMany
 from app.upload_timeout import TooSlow
 
-MEDIA_TYPE: Final = "application/problem+json"
+PROBLEM_TYPE: Final = "application/problem+json"
 
 # Bytes of a problem document, and characters of its detail. However much a client sends, the answer is short.
 DOCUMENT_SIZE: Final = 16 << 10
@@ -75,7 +75,7 @@ class Problem:
 
     def response(self) -> Response:
         """The answer."""
-        return Response(self.body(), self.status, headers=dict(self.headers), media_type=MEDIA_TYPE)
+        return Response(self.body(), self.status, headers=dict(self.headers), media_type=PROBLEM_TYPE)
 
 
 def fault_as_json(fault: Fault) -> dict[str, Any]:

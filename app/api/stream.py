@@ -21,10 +21,10 @@ from app.errors import BadArgument
 
 router = APIRouter(tags=["reading"], prefix="/sessions/{id:id}")
 
-MEDIA_TYPE: Final = "text/event-stream"
+EVENT_STREAM_TYPE: Final = "text/event-stream"
 
 # A proxy must neither keep nor collect what is worth something only at once.
-HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
+STREAM_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 
 
 @router.get("/events/stream", **docs.operation("stream_events", "The journal, live", docs.STREAM))
@@ -57,13 +57,13 @@ class EventSource(Protocol):
 class EventStream(Response):
     """What a reader is given, until it hangs up or the stream is over."""
 
-    media_type = MEDIA_TYPE
+    media_type = EVENT_STREAM_TYPE
 
     def __init__(self, reader: EventSource) -> None:
         self.reader = reader
         self.status_code = 200
         self.background = None
-        self.init_headers(HEADERS)
+        self.init_headers(STREAM_HEADERS)
 
     async def __call__(self, _: Scope, receive: Receive, send: Send) -> None:
         """Send, and listen for the reader to hang up."""

@@ -21,7 +21,7 @@ def backup(
     """Copy the database to a file, as it is at one moment, also while it is served."""
     with opened() as store:
         counter = Counter("copying", "pages")
-        store.backup(file, force=force, told=counter)
+        store.backup(file, force=force, on_progress=counter)
         counter.end()
     typer.echo(f"{file}: {file.stat().st_size:,} bytes, checked")
 

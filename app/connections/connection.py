@@ -19,7 +19,7 @@ from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResp
 from uvicorn.server import ServerState
 
 from app.connections import refusals
-from app.connections.refusals import HEAD_BYTES, HEADERS, TARGET_BYTES
+from app.connections.refusals import HEAD_BYTES, MOST_HEADERS, TARGET_BYTES
 from app.connections.stalled import StallDetector, throw_away
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from app.upload_timeout import UploadTimeout
 
 # Bytes that are parsed at once. Few bytes may hold many requests: where they do, pieces are smaller.
-PIECE: Final = 16 << 10
+PARSED_AT_ONCE: Final = 16 << 10
 SMALL_PIECE: Final = 512
 
 # A chunk's frame is a few bytes long. More than so many for each byte of the body are not an honest body.
@@ -171,7 +171,7 @@ class Connection(HttpToolsProtocol):
 
     def _feed_pieces(self, data: bytes) -> None:
         """Parse much, and stop where a second request waits."""
-        step = SMALL_PIECE if data.count(b"\r\n\r\n") > 1 else PIECE
+        step = SMALL_PIECE if data.count(b"\r\n\r\n") > 1 else PARSED_AT_ONCE
         view = memoryview(data)
         for at in range(0, len(data), step):
             self._feed(view[at : at + step])
@@ -192,12 +192,12 @@ class Connection(HttpToolsProtocol):
             self._refuse(self.refusal or refusals.MALFORMED)
             return
         self.fed += len(data)
-        if len(self.headers) > HEADERS:
+        if len(self.headers) > MOST_HEADERS:
             self._refuse(refusals.TOO_MANY_HEADERS)
         elif self.in_head:
-            if self.fed > HEAD_BYTES + PIECE:
+            if self.fed > HEAD_BYTES + PARSED_AT_ONCE:
                 self._refuse(refusals.HEAD_TOO_LARGE)
-        elif self.in_body and self.fed > HEAD_BYTES + PIECE + (FRAMING + 1) * self.body_bytes:
+        elif self.in_body and self.fed > HEAD_BYTES + PARSED_AT_ONCE + (FRAMING + 1) * self.body_bytes:
             self._refuse(refusals.FRAMING_TOO_LARGE)
 
     def _hold(self, data: bytes) -> None:
@@ -229,9 +229,9 @@ class Connection(HttpToolsProtocol):
         self.in_head = False
         if len(self.url) > TARGET_BYTES:
             self._stop(refusals.TARGET_TOO_LONG)
-        if len(self.headers) > HEADERS:
+        if len(self.headers) > MOST_HEADERS:
             self._stop(refusals.TOO_MANY_HEADERS)
-        if self.fed + PIECE > HEAD_BYTES and self._head_bytes() > HEAD_BYTES:
+        if self.fed + PARSED_AT_ONCE > HEAD_BYTES and self._head_bytes() > HEAD_BYTES:
             self._stop(refusals.HEAD_TOO_LARGE)
         super().on_headers_complete()
         self.headers = []  # for trailers, which must not change what is checked here

@@ -9,7 +9,7 @@ from typing import Final
 
 # A request's head: the request line and all headers, trailers of a chunked body included.
 HEAD_BYTES: Final = 64 << 10
-HEADERS: Final = 100
+MOST_HEADERS: Final = 100
 TARGET_BYTES: Final = 16 << 10
 
 # Seconds after which somebody who was refused for lack of room may try again.
@@ -50,7 +50,7 @@ HEAD_TOO_LARGE: Final = problem(
     431, f"the request line and headers are larger than {HEAD_BYTES} bytes together, the limit here"
 )
 
-TOO_MANY_HEADERS: Final = problem(431, f"the request has more than {HEADERS} headers, the limit here")
+TOO_MANY_HEADERS: Final = problem(431, f"the request has more than {MOST_HEADERS} headers, the limit here")
 
 FRAMING_TOO_LARGE: Final = problem(
     431, "chunk sizes, chunk extensions and trailers are much larger than the body: send larger chunks"

@@ -46,7 +46,7 @@ COUNTERS: Final = dict.fromkeys((*ZONE_FIELDS, "pcp", "buddyinfo"), 1) | {
     "cache": 2,
 }
 CACHE_FIELDS: Final = ("allocated", "num_objs", "num_slabs", "waste")
-PARTS: Final = ("page", "object", "area")
+OUTCOME_PARTS: Final = ("page", "object", "area")
 VERDICTS: Final = ("ok", "null", "blocked", "warn", "bug", "oom", "hang")
 NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}")
 CALL: Final = re.compile(r"[0-9]{1,4}")
@@ -173,7 +173,7 @@ def unmet_by_call(expected: Expectation, outcome: OutcomeJson) -> str:
             frames = sum(run[1] for run in outcome["changed"] or () if run[2] == state)
             found = f"{state} {frames}"
         case _:
-            present = [outcome[part] for part in PARTS if outcome.get(part)]
+            present = [outcome[part] for part in OUTCOME_PARTS if outcome.get(part)]
             found = next((part[fact] for part in present if fact in part), "not told")
             if fact == "pfn" and isinstance(found, int):
                 found = hex(found)

@@ -11,7 +11,7 @@ from typing import Final, NamedTuple
 from app.machine import show, show_cost
 from app.machine.machine import Machine
 from app.mm.page import STATES
-from app.sessions.longviews import SHORT
+from app.sessions.longviews import SHORT_LOOK
 
 MOST_CELLS: Final = 64
 
@@ -185,7 +185,7 @@ def after(was: WallState, whole: ClassSummary, tiles: Sequence[Tile]) -> WallSta
 
 def quick_picture(machine: Machine) -> Picture | None:
     """A machine from far away, seen between two calls; None where that would hold up those who wait."""
-    return picture(machine) if show_cost.zonemap(machine, cells=MOST_CELLS) <= SHORT else None
+    return picture(machine) if show_cost.zonemap(machine, cells=MOST_CELLS) <= SHORT_LOOK else None
 
 
 def picture(machine: Machine) -> Picture:

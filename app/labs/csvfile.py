@@ -14,7 +14,7 @@ from typing import Final
 
 from app.labs.activity import Activity
 
-MEDIA_TYPE: Final = "text/csv; charset=utf-8; header=present"
+CSV_TYPE: Final = "text/csv; charset=utf-8; header=present"
 
 # The last four are taken for their narrow forms by some. Blanks and quotes before them are passed over.
 _FORMULA: Final = "[=+\\-@＝＋－＠]"

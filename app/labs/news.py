@@ -27,7 +27,7 @@ from app.store.labs import LabState
 
 log = logging.getLogger(__name__)
 
-KINDS: Final = ("view", "frozen", "closed", "locked", "checkpoint", "machines")
+EVENT_KINDS: Final = ("view", "frozen", "closed", "locked", "checkpoint", "machines")
 
 
 class LabChannel:
@@ -40,7 +40,9 @@ class LabChannel:
 
     def saw(self, events: Mapping[str, bytes]) -> None:
         """How the lab is. Who listens is told what has changed."""
-        changed = [kind for kind in KINDS if kind not in self._now or self._now[kind][1] != events[kind]]
+        changed = [
+            kind for kind in EVENT_KINDS if kind not in self._now or self._now[kind][1] != events[kind]
+        ]
         if changed:
             self.version += 1
             self._now |= {kind: (self.version, events[kind]) for kind in changed}
@@ -208,4 +210,6 @@ def events(now: LabState) -> dict[str, bytes]:
             ]
         },
     }
-    return {kind: b"event: %b\ndata: %b\n\n" % (kind.encode(), to_json(documents[kind])) for kind in KINDS}
+    return {
+        kind: b"event: %b\ndata: %b\n\n" % (kind.encode(), to_json(documents[kind])) for kind in EVENT_KINDS
+    }

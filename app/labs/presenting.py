@@ -16,7 +16,7 @@ from app.store import Connection, labs
 from app.store import sessions as session_rows
 
 LONGEST_VIEW: Final = 500
-VIEW: Final = re.compile(r"/sessions/([A-Za-z0-9_-]{1,64})(?:/explain/[0-9]{1,15})?(?:\?[!-~]*)?")
+VIEW_ADDRESS: Final = re.compile(r"/sessions/([A-Za-z0-9_-]{1,64})(?:/explain/[0-9]{1,15})?(?:\?[!-~]*)?")
 
 
 class Presenting:
@@ -79,7 +79,7 @@ def stage_of(db: Connection, person: Person, session_id: str) -> Presentation | 
 
 
 def _session_of(view: str) -> str:
-    found = VIEW.fullmatch(view) if len(view) <= LONGEST_VIEW else None
+    found = VIEW_ADDRESS.fullmatch(view) if len(view) <= LONGEST_VIEW else None
     if found is None:
         raise BadArgument.at("view", f"the address of a machine's page, at most {LONGEST_VIEW} characters")
     return found[1]

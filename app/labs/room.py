@@ -14,7 +14,7 @@ from app.store.labs import CheckpointRow, LabRow, MachineRow
 PREPARED = "prepared"
 OPERATE = "operate"
 WATCH = "watch"
-KINDS = (PREPARED, OPERATE, WATCH)
+LAB_MACHINE_KINDS = (PREPARED, OPERATE, WATCH)
 
 # The role in which a lab's members use a session that is shared with them.
 ROLES = {OPERATE: "member", WATCH: "watcher"}

@@ -26,7 +26,7 @@ from app.store.people import MemberRow
 
 CREATED = "create a lab"
 CODE_DAYS = 7.0  # that a code lets people in
-EXPECTED = 120  # members, where nothing else is said
+DEFAULT_EXPECTED = 120  # members, where nothing else is said
 
 # What is written down of a change, and the columns that it changes. A closed lab may still be described.
 LabChange = tuple[str, dict[str, Any]]
@@ -61,7 +61,7 @@ class Rooms:
         """A new lab with a code to join. Raises BadArgument at `title`, `text` and `expected`."""
         require_instructor(person)
         if expected is None:
-            expected = min(EXPECTED, self._settings.members_per_lab)
+            expected = min(DEFAULT_EXPECTED, self._settings.members_per_lab)
         row = LabRow(
             new_id(),
             person.id,

@@ -14,7 +14,7 @@ from app.labs.names_at import names_at
 from app.labs.person import Person
 from app.labs.place_in_lab import MemberCopy, copies, next_of, prepared_for
 from app.labs.room import (
-    KINDS,
+    LAB_MACHINE_KINDS,
     PREPARED,
     ROLES,
     Checkpoint,
@@ -77,8 +77,8 @@ class Sharing:
         shared as it goes on. Raises BadArgument at `kind`, `session`, `seq` and `title`, LimitReached, and
         Conflict for a session that another lab shares.
         """
-        if kind not in KINDS:
-            raise BadArgument.at("kind", f"one of {', '.join(KINDS)}")
+        if kind not in LAB_MACHINE_KINDS:
+            raise BadArgument.at("kind", f"one of {', '.join(LAB_MACHINE_KINDS)}")
         if title is not None:
             title = wording.line("title", title, wording.TITLE_LENGTH)
 
@@ -114,8 +114,8 @@ class Sharing:
         self, person: Person, lab_id: str, machine_id: str, kind: str | None = None, title: str | None = None
     ) -> LabMachine:
         """Share a machine otherwise, or call it otherwise. Raises BadArgument at `kind` and `title`."""
-        if kind is not None and kind not in KINDS:
-            raise BadArgument.at("kind", f"one of {', '.join(KINDS)}")
+        if kind is not None and kind not in LAB_MACHINE_KINDS:
+            raise BadArgument.at("kind", f"one of {', '.join(LAB_MACHINE_KINDS)}")
         values: dict[str, Any] = {}
 
         def query(db: Connection) -> MachineRow:

@@ -15,9 +15,9 @@ from app.errors import BadArgument
 # Bytes of JSON of one call's arguments.
 ARGUMENTS: Final = 64 << 10
 # Arguments of fewer bytes are judged where the machine is, on the thread that everybody's calls share.
-LONG: Final = 4 << 10
+LONG_ARGUMENTS: Final = 4 << 10
 # Arguments beyond this number are mistakes, and as many take long to name.
-MEMBERS: Final = 50
+MOST_MEMBERS: Final = 50
 # Blocks, or mapped pages, that all calls of one batch may touch.
 BATCH_WORK: Final = 1 << 21
 # Bytes of rows that one batch may make.
@@ -29,12 +29,12 @@ _PLAIN: Final = 6
 
 def is_long(body: Mapping[str, Any]) -> bool:
     """Whether arguments take so long to judge that it must not be done where everybody waits for it."""
-    if len(body) > MEMBERS:
+    if len(body) > MOST_MEMBERS:
         return True
     for value in body.values():
         kind = type(value)
-        if kind is list or kind is dict or (kind is str and len(value) > LONG):
-            return size_of(body, LONG) > LONG
+        if kind is list or kind is dict or (kind is str and len(value) > LONG_ARGUMENTS):
+            return size_of(body, LONG_ARGUMENTS) > LONG_ARGUMENTS
     return False
 
 

@@ -4,9 +4,9 @@ The bytes are those of `to_json(outcome_of(…))`: with that form, journals are 
 the same for most calls, or are numbers; so those are written here as text, without a dict in between, and
 only what is rare, or may need escaping, goes through `to_json`.
 
-A list that would take more than `LISTED` bytes is not written: its value is null, and `<name>_count` beside
-it says how long it is (`app.sessions.event_lists` makes it again for readers). So no call, however many
-frames it touched, makes a row that is expensive to store, to send and to show.
+A list that would take more than `LONGEST_LIST` bytes is not written: its value is null, and `<name>_count`
+beside it says how long it is (`app.sessions.event_lists` makes it again for readers). So no call, however
+many frames it touched, makes a row that is expensive to store, to send and to show.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ RARE: Final = ("object", "area", "runs", "woken", "deadlock")
 NONE: Final = (None,) * len(RARE)
 
 # Bytes of JSON that one list of an outcome may take; and which lists there are.
-LISTED: Final = 16 << 10
+LONGEST_LIST: Final = 16 << 10
 LISTS: Final = ("runs", "pfns", "woken", "deadlock", "log", "changed")
 
 
@@ -50,14 +50,14 @@ def member(key: str, value: Any) -> str:
     if key == "area":
         value = short(value)
     written = text(value)
-    if len(written) > LISTED and isinstance(value, list):
+    if len(written) > LONGEST_LIST and isinstance(value, list):
         return f'"{key}":null,"{key}_count":{len(value)},'
     return f'"{key}":{written},'
 
 
 def is_counted(value: Any) -> bool:
     """Whether a list is only counted: because it is too long, or has not been made."""
-    return value is None or (isinstance(value, list) and len(text(value)) > LISTED)
+    return value is None or (isinstance(value, list) and len(text(value)) > LONGEST_LIST)
 
 
 def short(document: Mapping[str, Any]) -> dict[str, Any]:

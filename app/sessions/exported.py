@@ -36,12 +36,12 @@ TIME: Final = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}T[0-9]{2}:[0-9]{2}:[0-9]{2}
 LATEST: Final = "9999"  # from here on there would be no later time for what is made here
 BY_LENGTH: Final = 100
 
-HEADER: Final = frozenset(
+HEADER_MEMBERS: Final = frozenset(
     ("kmemlab", "kind", "engine", "name", "machine", "created", "origin", "start", "seq")
 )
 # What is missing in older files.
 ADDED: Final = frozenset(("rules",))
-START: Final = frozenset(("boot", "state"))
+START_MEMBERS: Final = frozenset(("boot", "state"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,9 +168,9 @@ def read_header(line: dict[str, Any]) -> ExportHeader:
     """The first line, and the machine that it starts from."""
     if line.get("kmemlab") not in (FORMAT, WITH_LISTS) or line.get("kind") != "session":
         raise wrong(1, f'no exported session: it begins with {{"kmemlab": {FORMAT}, "kind": "session", …}}')
-    starts = START & set(line)
-    if set(line) - START - ADDED != HEADER or len(starts) != 1:
-        raise wrong(1, f"the members are {', '.join(sorted(HEADER))} and one of boot and state")
+    starts = START_MEMBERS & set(line)
+    if set(line) - START_MEMBERS - ADDED != HEADER_MEMBERS or len(starts) != 1:
+        raise wrong(1, f"the members are {', '.join(sorted(HEADER_MEMBERS))} and one of boot and state")
     start, seq = (integer(line[key], key, 0) for key in ("start", "seq"))
     engine = integer(line["engine"], "engine", 1)
     rules = integer(line.get("rules", ruleset.FIRST), "rules", ruleset.FIRST)

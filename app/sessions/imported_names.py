@@ -10,12 +10,12 @@ from app.machine.calls import JSON_INT_MAX, MAX_REPEAT, NAME, Named
 from app.mm.memory_model import MemoryModel
 from app.mm.mmzone import MAX_ORDER
 
-MEMBERS: Final = frozenset(("kind", "pfn", "addr", "order", "runs", "stride"))
+NAME_MEMBERS: Final = frozenset(("kind", "pfn", "addr", "order", "runs", "stride"))
 # Of a list that a row of the journal has returned, instead of its runs.
-LISTED: Final = frozenset(("blocks", "sha256"))
+LIST_MEMBERS: Final = frozenset(("blocks", "sha256"))
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 SEQ_MIN: Final = -(1 << 31)
-KINDS: Final = {"page": "pfn", "addr": "addr", "cache": "addr", "pages": "runs", "addrs": "runs"}
+MEMBER_OF_KIND: Final = {"page": "pfn", "addr": "addr", "cache": "addr", "pages": "runs", "addrs": "runs"}
 
 
 def imported_name(name: str, document: Any, model: MemoryModel) -> Named:
@@ -24,9 +24,13 @@ def imported_name(name: str, document: Any, model: MemoryModel) -> Named:
         raise BadArgument.at("name", "a letter or _, then up to 31 letters, digits, _")
     found = set(document) - {"seq"} if isinstance(document, dict) else set()
     listed = "blocks" in found
-    if found - (LISTED if listed else set()) != MEMBERS or document["kind"] not in list(KINDS):
-        raise BadArgument.at("named", f"{', '.join(sorted(MEMBERS))}; kind is one of {', '.join(KINDS)}")
-    value = KINDS[document["kind"]]
+    if found - (LIST_MEMBERS if listed else set()) != NAME_MEMBERS or document["kind"] not in list(
+        MEMBER_OF_KIND
+    ):
+        raise BadArgument.at(
+            "named", f"{', '.join(sorted(NAME_MEMBERS))}; kind is one of {', '.join(MEMBER_OF_KIND)}"
+        )
+    value = MEMBER_OF_KIND[document["kind"]]
     for other in ("pfn", "addr", "runs"):
         if other != value and document[other] is not None:
             raise BadArgument.at(other, f"null, since the kind is {document['kind']}")

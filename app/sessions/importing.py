@@ -310,7 +310,7 @@ def discard(store: Store, session_id: str) -> None:
     try:
         with store.reading() as db:
             row = sessions.get(db, session_id)
-        if row is None or row.owner != imports.NOBODY:
+        if row is None or row.owner != imports.UNOWNED:
             return
         more = True
         while more:
@@ -318,7 +318,7 @@ def discard(store: Store, session_id: str) -> None:
                 more = imports.cut(db, session_id, CUT, CUT_BYTES)
         with store.writing() as db:
             again = sessions.get(db, session_id)
-            if again is not None and again.owner == imports.NOBODY:
+            if again is not None and again.owner == imports.UNOWNED:
                 sessions.remove(db, session_id)
     except Exception:
         log.exception("session %s: an import that failed could not be removed yet", session_id)

@@ -186,7 +186,7 @@ class Live:
             call = parsed.get((row.call, row.args))
             if call is None:
                 call = journalled(row.call, from_json(row.args), self.machine, lists)
-                if len(row.args) < bounds.LONG and call.list_of is None:
+                if len(row.args) < bounds.LONG_ARGUMENTS and call.list_of is None:
                     parsed[row.call, row.args] = call
             outcome = self.machine.apply(call, row.seq)
         except scheduler.Dropped:

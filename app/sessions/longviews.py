@@ -10,7 +10,7 @@ if TYPE_CHECKING:
 
 # The most work of one look on the writer's thread, as `app.machine.show_cost` counts it: about five
 # milliseconds.
-SHORT: Final = 2_000
+SHORT_LOOK: Final = 2_000
 
 
 class TooLong:

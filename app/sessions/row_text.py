@@ -10,9 +10,9 @@ from typing import Any, Final
 from app.machine import calltext
 from app.machine.entry import CALLS
 
-LONGEST: Final = 160
-COUNTED: Final = 16  # runs: longer lists are counted before they are written
-RUNS: Final = re.compile(r"\[\[.*\]\]")
+LONGEST_LINE: Final = 160
+RUNS_COUNTED: Final = 16  # runs: longer lists are counted before they are written
+RUN_LIST: Final = re.compile(r"\[\[.*\]\]")
 
 # Rows that restore an earlier state.
 BACKWARDS: Final = ("rewind", "undo")
@@ -24,7 +24,7 @@ def block_count(number: int) -> str:
 
 
 def call_text(
-    outcome: Mapping[str, Any], longest: int = LONGEST, count: Callable[[int], str] = block_count
+    outcome: Mapping[str, Any], longest: int = LONGEST_LINE, count: Callable[[int], str] = block_count
 ) -> str:
     """The call of an outcome; a list in it is only counted.
 
@@ -36,7 +36,7 @@ def call_text(
         return cut(f"{outcome['call']} {json.dumps(outcome['args'])}", longest)
     args = {name: counted(value) for name, value in outcome["args"].items()}
     text = calltext.format_call({**outcome, "args": args})
-    text = RUNS.sub(lambda runs: f"[{count(blocks_in(runs[0]))}]", text)
+    text = RUN_LIST.sub(lambda runs: f"[{count(blocks_in(runs[0]))}]", text)
     return cut(text, longest)
 
 
@@ -52,6 +52,6 @@ def blocks_in(runs: str) -> int:
 
 def counted(value: Any) -> Any:
     """An argument; a long list of runs as one run of as many blocks, which is quicker to write."""
-    if not isinstance(value, list) or len(value) <= COUNTED:
+    if not isinstance(value, list) or len(value) <= RUNS_COUNTED:
         return value
     return [[value[0][0], sum(run[1] for run in value), *value[0][2:]]]

@@ -46,7 +46,7 @@ from app.sessions.feed import Feed, Reader, Stream
 from app.sessions.hangup import unless_hung_up
 from app.sessions.housekeeping import Housekeeping
 from app.sessions.live import Live
-from app.sessions.longviews import SHORT, PaintedMap, TooLong
+from app.sessions.longviews import SHORT_LOOK, PaintedMap, TooLong
 from app.sessions.openers import Opener
 from app.sessions.past_machines import PastMachines
 from app.sessions.preconditions import AlreadyAnswered, Preconditions, Replies, sweep
@@ -437,7 +437,7 @@ class Sessions:
         """
 
         def short(live: Live) -> T | TooLong:
-            if cost(live.machine) <= SHORT:
+            if cost(live.machine) <= SHORT_LOOK:
                 return look(live.machine, *args, **kwargs)
             return TooLong()
 

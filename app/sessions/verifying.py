@@ -36,7 +36,7 @@ from app.store.sessions import SessionRow
 
 PART_BYTES: Final = 4 << 20
 
-Progress = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
 class Verified(NamedTuple):
@@ -65,7 +65,7 @@ def all_sessions(store: Store) -> list[str]:
         return imports.published(db)
 
 
-def verify(store: Store, session_id: str, progress: Progress) -> Verified:
+def verify(store: Store, session_id: str, progress: OnProgress) -> Verified:
     """Tell a session again. progress: called with how many rows of how many. Raises NotFound."""
     with store.reading() as db:
         row = sessions.get(db, session_id)
@@ -117,7 +117,7 @@ class _Verification:
         self._rewinds = rewinds
         self._kept = frozenset(kept)
 
-    def run(self, machine: Machine, progress: Progress) -> None:
+    def run(self, machine: Machine, progress: OnProgress) -> None:
         """Raises _Wrong at the first row, or state, that is not what it should be."""
         row = self._row
         lists = blocklists.of_session(self._store, row.id, {})

@@ -17,15 +17,15 @@ from sqlalchemy import Engine
 
 from app.store.errors import StoreUnusable, translated
 
-PAGES: Final = 2_000  # at a time: between them somebody is told how far it is
+PAGES_AT_ONCE: Final = 2_000  # at a time: between them somebody is told how far it is
 
 # What SQLite keeps beside a database's file, by the ends of their names: to write over one destroys it.
 BESIDE: Final = ("-wal", "-shm", "-journal")
 
-Told = Callable[[int, int], None]
+OnProgress = Callable[[int, int], None]
 
 
-def backup(engine: Engine, to: Path, *, force: bool, told: Told) -> None:
+def backup(engine: Engine, to: Path, *, force: bool, on_progress: OnProgress) -> None:
     """Copy the database to a file that appears when it is complete, checked and on the disk.
 
     force: whether to replace a file. told: how many of how many pages have been copied. Raises StoreUnusable,
@@ -40,7 +40,7 @@ def backup(engine: Engine, to: Path, *, force: bool, told: Told) -> None:
     part = to.with_name(f"{to.name}.part")
     try:
         part.unlink(missing_ok=True)
-        copy(engine, part, told)
+        copy(engine, part, on_progress)
         refuse_to_replace(to, source, force=force)
         on_disk(part)
         part.replace(to)
@@ -65,7 +65,7 @@ def refuse_to_replace(to: Path, source: Path, *, force: bool) -> None:
         raise StoreUnusable(f"{to} is there already; --force replaces it")
 
 
-def copy(engine: Engine, part: Path, told: Told) -> None:
+def copy(engine: Engine, part: Path, on_progress: OnProgress) -> None:
     """Everything that one transaction sees, and whether it is sound."""
     with translated(), engine.connect() as connection, connection.begin():
         connection.exec_driver_sql("SELECT count(*) FROM sqlite_schema")  # the transaction begins by reading
@@ -73,7 +73,9 @@ def copy(engine: Engine, part: Path, told: Told) -> None:
         assert isinstance(raw, sqlite3.Connection)
         try:
             with closing(sqlite3.connect(part, isolation_level=None)) as target:
-                raw.backup(target, pages=PAGES, progress=lambda _, left, all_: told(all_ - left, all_))
+                raw.backup(
+                    target, pages=PAGES_AT_ONCE, progress=lambda _, left, all_: on_progress(all_ - left, all_)
+                )
                 # One file: nothing beside it is needed to read it, and serving it turns the log on again.
                 target.execute("PRAGMA journal_mode = DELETE")
                 found = [line for (line,) in target.execute("PRAGMA integrity_check(10)")]

@@ -12,7 +12,7 @@ from app.store.tables import access, journal, lab_machines, names, replies
 from app.store.tables import sessions as table
 
 # No principal has this id, so nobody sees such a session.
-NOBODY: Final = ""
+UNOWNED: Final = ""
 
 _FIRST: Final = (
     select(journal.c.seq, func.length(journal.c.args) + func.length(journal.c.outcome))
@@ -25,7 +25,7 @@ _CUT: Final = delete(journal).where(journal.c.session_id == bindparam("of"), jou
 
 def begin(db: Connection, row: SessionRow) -> None:
     """Write a session's row, for nobody yet."""
-    sessions.create(db, row._replace(owner=NOBODY))
+    sessions.create(db, row._replace(owner=UNOWNED))
 
 
 def begin_later(db: Connection, session_id: str, created: str) -> None:
@@ -39,7 +39,7 @@ def publish(db: Connection, session_id: str, owner: str, created: str, lab_id: s
 
     created: when, or later where the session was begun with a later time, before which all its rows lie.
     """
-    mine = table.c.id == session_id, table.c.owner == NOBODY
+    mine = table.c.id == session_id, table.c.owner == UNOWNED
     begun = case((table.c.created > created, table.c.created), else_=created)
     done = db.execute(update(table).where(*mine).values(owner=owner, created=begun, lab_id=lab_id))
     if done.rowcount != 1:
@@ -50,7 +50,7 @@ def abandon(db: Connection, session_id: str) -> None:
     """Take a session from everybody. Its rows are deleted later, part by part: there may be very many."""
     for table_ in (names, access, replies, lab_machines):
         db.execute(delete(table_).where(table_.c.session_id == session_id))
-    gone = {"owner": NOBODY, "created": "", "lab_id": None}
+    gone = {"owner": UNOWNED, "created": "", "lab_id": None}
     db.execute(update(table).where(table.c.id == session_id).values(gone))
 
 
@@ -72,11 +72,11 @@ def cut(db: Connection, session_id: str, rows: int, most: int) -> bool:
 def abandoned(db: Connection, before: str) -> list[SessionRow]:
     """What was begun before a time and never published."""
     query = select(*(table.c[name] for name in SessionRow._fields))
-    rows = db.execute(query.where(table.c.owner == NOBODY, table.c.created < before))
+    rows = db.execute(query.where(table.c.owner == UNOWNED, table.c.created < before))
     return [SessionRow._make(row) for row in rows]
 
 
 def published(db: Connection) -> list[str]:
     """The ids of all sessions that are somebody's, the oldest first."""
-    query = select(table.c.id).where(table.c.owner != NOBODY).order_by(table.c.created, table.c.id)
+    query = select(table.c.id).where(table.c.owner != UNOWNED).order_by(table.c.created, table.c.id)
     return list(db.execute(query).scalars())

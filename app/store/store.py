@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Engine
 
 from app.settings import Settings
 from app.store import schema
-from app.store.backup import Told, backup
+from app.store.backup import OnProgress, backup
 from app.store.engine import WRITES, connect, wait_at_most
 from app.store.errors import ReadOnly, StorageFull, translated
 
@@ -67,9 +67,9 @@ class Store:
         """A connection for one thread that writes all the time. patience: as `busy_timeout`, for it alone."""
         return WriterConnection(self._engine, patience)
 
-    def backup(self, to: Path, *, force: bool, told: Told) -> None:
+    def backup(self, to: Path, *, force: bool, on_progress: OnProgress) -> None:
         """Copy the database to a file, while it is served. As `app.store.backup.backup`."""
-        backup(self._engine, to, force=force, told=told)
+        backup(self._engine, to, force=force, on_progress=on_progress)
 
     def cut_log(self) -> None:
         """Bring what was written into the file itself, so that what was deleted stands in no log beside it.

@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from app.errors import BadArgument
 from app.labs import Lab, LabMachine, MemberCopy, Person
 from app.labs.person import require_instructor
-from app.labs.rooms import EXPECTED
+from app.labs.rooms import DEFAULT_EXPECTED
 from app.machine import show
 from app.sessions import Busy, Conflict, NotFound, StorageFull
 from app.web import address, markdown, qr, wording
@@ -97,7 +97,7 @@ async def labs_page(
             LabEntry(lab.title, f"/labs/{lab.id}", state_of(lab), lab.code, lab.created)
             for lab in await labs_of(request).rooms.listed(person)
         ],
-        expected=min(EXPECTED, request.app.state.settings.members_per_lab),
+        expected=min(DEFAULT_EXPECTED, request.app.state.settings.members_per_lab),
         typed=again(typed or {}),
         refusal=refusal,
     )

@@ -248,7 +248,7 @@ async def activity_file(request: Request, lab_id: str) -> Response:
     """The same for a spreadsheet."""
     rows = await labs_of(request).wall.activity(requester(request), lab_id)
     headers = {"Content-Disposition": f'attachment; filename="activity-{lab_id}.csv"'}
-    return Response(csvfile.activity(rows), headers=headers, media_type=csvfile.MEDIA_TYPE)
+    return Response(csvfile.activity(rows), headers=headers, media_type=csvfile.CSV_TYPE)
 
 
 @router.get("/audit")

@@ -14,7 +14,7 @@ from app.machine import show, show_cost, zonemap
 from app.machine.machine import Machine
 from app.mm import proc
 from app.sessions import Event
-from app.sessions.longviews import SHORT
+from app.sessions.longviews import SHORT_LOOK
 from app.web import reading, shownrows
 from app.web.address import Address
 from app.web.contexts.base import Fact
@@ -97,14 +97,14 @@ def test_a_look_on_the_writers_thread_is_short(machine: Machine) -> None:
         if painted:
             zonemap.states_of(machine)
         for name, cost, look in views(machine):
-            if cost() <= SHORT:
+            if cost() <= SHORT_LOOK:
                 assert lines_run(look) <= LINES, (name, cost())
             assert lines_run(cost) <= LINES // 10, name
 
 
 def test_what_most_machines_hold_is_looked_at_where_it_is() -> None:
     m = built(["alloc_page(GFP_KERNEL) * 500", "vmalloc(64K) * 20", "kmalloc(100, GFP_KERNEL) * 500"])
-    assert {name for name, cost, _ in views(m) if cost() > SHORT} <= {"map", "map of a zone"}
+    assert {name for name, cost, _ in views(m) if cost() > SHORT_LOOK} <= {"map", "map of a zone"}
 
 
 # -- pages ---------------------------------------------------------------------------------------------

@@ -205,7 +205,7 @@ def test_postgresql_has_its_own_tool(tmp_path: Path) -> None:
     from app.store import backup  # noqa: PLC0415
 
     with pytest.raises(StoreUnusable, match="pg_dump"):
-        backup.backup(Engine(), tmp_path / "x", force=False, told=lambda _done, _of: None)  # type: ignore[arg-type]
+        backup.backup(Engine(), tmp_path / "x", force=False, on_progress=lambda _done, _of: None)  # type: ignore[arg-type]
 
 
 # -- verify --------------------------------------------------------------------------------------------------

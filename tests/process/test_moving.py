@@ -452,7 +452,7 @@ def test_what_a_crash_left_is_swept_away(
         assert sessions.get(db, sids[0]) is None
         young = sessions.get(db, sids[1])
     assert young is not None
-    assert young.owner == imports.NOBODY
+    assert young.owner == imports.UNOWNED
     with raw(settings) as db:
         assert db.execute("SELECT DISTINCT session_id FROM journal").fetchall() == [(sids[1],)]
     store.dispose()

@@ -23,7 +23,7 @@ from app.sessions import (
     verifying,
 )
 from app.sessions import writer as writer_module
-from app.sessions.encoding import LISTED
+from app.sessions.encoding import LONGEST_LIST
 from app.sessions.errors import LimitReached
 from app.settings import Settings
 from tests.support.factories import TINY, alloc, raw, serving, settings_for
@@ -162,7 +162,7 @@ async def test_no_row_is_long_whatever_it_touched(sessions: Sessions, sid: str) 
             BatchItem("kfree", {"addr": "$objects", "step": 3}),
         ],
     )
-    assert max(len(one.body) for one in made) < 8 * LISTED
+    assert max(len(one.body) for one in made) < 8 * LONGEST_LIST
     assert sum(len(one.body) for one in made) < 100_000
     area = made[4].outcome
     assert area["area"]["pfns"] is None

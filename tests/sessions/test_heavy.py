@@ -11,7 +11,7 @@ from app.machine import calls, parsing, show
 from app.machine.machine import Machine
 from app.sessions import LOCAL, BatchItem, Preconditions, Sessions, Stale, call_cost
 from app.sessions.errors import LimitReached, NotFound
-from app.sessions.longviews import SHORT
+from app.sessions.longviews import SHORT_LOOK
 from app.settings import Settings
 from tests.support.factories import TINY, alloc, seqs, serving, settings_for
 
@@ -193,16 +193,16 @@ async def test_a_long_look_is_made_beside_and_its_map_is_given(sessions: Session
     await sessions.batch(LOCAL, sid, [alloc() for _ in range(50)])
     here = await sessions.read(LOCAL, sid, show.zonemap)
     seen = await sessions.read(LOCAL, sid, unpainted)
-    there = await sessions.view(LOCAL, sid, lambda _machine: SHORT + 1, lambda m: (m, show.zonemap(m)))
+    there = await sessions.view(LOCAL, sid, lambda _machine: SHORT_LOOK + 1, lambda m: (m, show.zonemap(m)))
     assert there[0] is not seen
     assert there[1] == here
     painted = await sessions.read(LOCAL, sid, lambda machine: machine.frame_states)
     assert painted is not None
     assert there[0].frame_states is None
-    short = await sessions.view(LOCAL, sid, lambda _machine: SHORT, lambda machine: machine)
+    short = await sessions.view(LOCAL, sid, lambda _machine: SHORT_LOOK, lambda machine: machine)
     assert short is seen
     with pytest.raises(NotFound):
-        await sessions.view(LOCAL, "nothing", lambda _machine: SHORT + 1, show.zonemap)
+        await sessions.view(LOCAL, "nothing", lambda _machine: SHORT_LOOK + 1, show.zonemap)
 
 
 def unpainted(machine: Machine) -> Machine:

@@ -65,7 +65,7 @@ BROKEN = [
 @pytest.fixture(autouse=True)
 def small_slices(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(slicedjson, "READ_WHOLE", -1)
-    monkeypatch.setattr(slicedjson, "SLICE", 40)
+    monkeypatch.setattr(slicedjson, "SLICE_LENGTH", 40)
     monkeypatch.setattr(slicedjson, "EACH", 3)
 
 
@@ -144,7 +144,7 @@ def test_what_is_nested_too_deeply(text: str) -> None:
 
 
 def test_long_elements_in_one_another_are_bounded(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(slicedjson, "SLICE", 1 << 10)
+    monkeypatch.setattr(slicedjson, "SLICE_LENGTH", 1 << 10)
     text = "0" + ",1" * 20_000
     for _ in range(slicedjson.DEPTH):
         text = f"[{text}]"
@@ -157,7 +157,7 @@ def test_long_elements_in_one_another_are_bounded(monkeypatch: pytest.MonkeyPatc
 
 def test_no_slice_is_longer_than_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
     """What holds the interpreter's lock is one call of the scanner."""
-    monkeypatch.setattr(slicedjson, "SLICE", 1 << 12)
+    monkeypatch.setattr(slicedjson, "SLICE_LENGTH", 1 << 12)
     scan = slicedjson._SCAN
     longest = 0
 
@@ -179,7 +179,7 @@ def test_no_slice_is_longer_than_it_should_be(monkeypatch: pytest.MonkeyPatch) -
 
 def test_others_go_on_meanwhile() -> None:
     """Another thread counts while a long document is read; were it one call into C, it could not."""
-    slicedjson.SLICE = 1 << 16
+    slicedjson.SLICE_LENGTH = 1 << 16
     body = json.dumps([[number, "x", None] for number in range(400_000)]).encode()
     counted, over = 0, threading.Event()
 

@@ -32,6 +32,7 @@ from typing import Any, Final
 
 from app.machine import show
 from app.machine.machine import Machine
+from app.machine.outcome import VERDICTS
 from app.mm.mmzone import MAX_ORDER, MIGRATE_NAMES
 from app.mm.proc import pagetypeinfo
 
@@ -47,7 +48,6 @@ COUNTERS: Final = dict.fromkeys((*ZONE_FIELDS, "pcp", "buddyinfo"), 1) | {
 }
 CACHE_FIELDS: Final = ("allocated", "num_objs", "num_slabs", "waste")
 OUTCOME_PARTS: Final = ("page", "object", "area")
-VERDICTS: Final = ("ok", "null", "blocked", "warn", "bug", "oom", "hang")
 NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}")
 CALL: Final = re.compile(r"[0-9]{1,4}")
 

@@ -1,4 +1,4 @@
-"""The use cases, the live machines and the writer: the one door through which a machine changes."""
+"""Sessions: the use cases, the open machines, and the writer through which alone a machine changes."""
 
 from app.sessions.access import LOCAL, Principal, Right, principal_of
 from app.sessions.answers import Applied, BatchItem, ListPart, SessionInfo

@@ -1,4 +1,4 @@
-"""Who may do what with a session: the one place where that is decided."""
+"""Access control: which principal may read, call or manage a session."""
 
 from __future__ import annotations
 
@@ -13,19 +13,18 @@ from app.store import Connection, access
 
 @dataclass(frozen=True, slots=True)
 class Principal:
-    """Who asks.
+    """The identity on whose behalf a request is made."""
 
-    id: by which sessions, grants and names know them. by: what rows call them, if anything. lab: whose member
-    they are; what they make belongs to it.
-    """
-
+    # The id in sessions, grants and names.
     id: str
+    # What rows have as `by`; None in open mode.
     by: str | None = None
+    # The lab of which they are a member; their sessions belong to it.
     lab: str | None = None
 
     @property
     def group(self) -> str | None:
-        """By what a grant for everybody in their lab knows them."""
+        """The id of a grant to all members of their lab."""
         return None if self.lab is None else group_of(self.lab)
 
 
@@ -33,12 +32,12 @@ LOCAL: Final = Principal("local")
 
 
 def group_of(lab: str) -> str:
-    """By what grants know all members of a lab."""
+    """The id of a grant to all members of a lab."""
     return f"lab:{lab}"
 
 
 class Right(Enum):
-    """What can be asked of a session."""
+    """What a principal wants to do with a session."""
 
     READ = "read"
     CALL = "call"
@@ -66,7 +65,7 @@ ABOVE: Final = frozenset({FROZEN, LOCKED})
 
 
 def require(db: Connection, principal: Principal, right: Right, session_id: str, owner: str) -> str:
-    """The role of a principal. Raises NotFound where they have none: they must not learn that it exists.
+    """Return the role of a principal. Raises NotFound for one without: it must not learn of the session.
 
     Raises Forbidden where the role does not go so far.
     """

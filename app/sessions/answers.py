@@ -1,4 +1,4 @@
-"""What sessions answers, and is asked, in values of its own."""
+"""The values that the methods of `Sessions` take and return."""
 
 from __future__ import annotations
 
@@ -24,11 +24,7 @@ def described(machine: str) -> dict[str, Any]:
 
 @dataclass(frozen=True, slots=True)
 class SessionInfo:
-    """A session as others see it.
-
-    diverged: where the journal cannot be followed to its end by this engine, as far as is known: the last seq
-    that agrees, and the difference. start: the seq of its first state.
-    """
+    """A session, as the API shows it."""
 
     id: str
     name: str
@@ -38,12 +34,15 @@ class SessionInfo:
     owner: str
     created: str
     engine: int
+    # Where the journal cannot be followed to its end by this engine, as far as is known: the last seq that
+    # agrees, and the difference.
     diverged: dict[str, Any] | None = None
+    # The seq of its first state.
     start: int = 0
 
     @classmethod
     def of(cls, row: SessionRow) -> Self:
-        """From the row that is kept."""
+        """Make one from the stored row."""
         return cls(
             id=row.id,
             name=row.name,
@@ -74,21 +73,23 @@ class SessionInfo:
 
 @dataclass(frozen=True, slots=True)
 class ListPart(Generic[T]):
-    """A part of a list. next: where the next part starts, None at the end."""
+    """A part of a list."""
 
     items: list[T]
+    # Where the next part starts, None at the end.
     next: str | None
 
 
 class Applied(NamedTuple):
-    """A call that was made. body: the row's JSON, as it is journalled and answered."""
+    """A call that was made."""
 
     seq: int
+    # The row's JSON, as it is journalled and answered.
     body: bytes
 
     @classmethod
     def of(cls, body: bytes) -> Self:
-        """From what was answered."""
+        """Make one from the bytes of an answer."""
         return cls(from_json(body)["seq"], body)
 
     @property
@@ -104,8 +105,10 @@ class Applied(NamedTuple):
 
 
 class BatchItem(NamedTuple):
-    """One call of a batch. body: its arguments. as_name: what to call its result, if anything."""
+    """One call of a batch."""
 
     call: str
+    # Its arguments.
     body: Mapping[str, Any]
+    # The name given to its result, if any.
     as_name: str | None = None

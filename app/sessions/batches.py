@@ -1,4 +1,4 @@
-"""A batch on its way: first all of it is read, then call by call is made. Nothing is written here."""
+"""Running a batch: all calls are read first, then made one by one. The writer writes their rows."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ MOST_STATES: Final = 8
 
 
 class RunningBatch:
-    """How far a batch is.
+    """A batch that is being read and made.
 
     rows, lists, answers: of the calls made so far. states: some that were passed, to be kept. names: what the
     person's names mean then; named: those that this batch has set (None: set to nothing), and by which seq.
     start: the seq before the first call. heavy: whether the next call takes so long, to read or to make, that
-    it must be done where nobody waits for it. After an exception from `step` the machine must not be used
+    it is done on another thread than the writer's. After an exception from `step` the machine must not be used
     again where its seq has moved.
     """
 
@@ -130,7 +130,7 @@ class RunningBatch:
             )
 
     def _parsed(self, item: BatchItem) -> Call:
-        """The call of an item: the same one for items that are the same. What is known stays known."""
+        """Parse an item. Items that are the same share one parsed call."""
         body = item.body
         # With the types, since 1 is True to a dict, but not to a kernel.
         types = tuple(map(type, body.values()))
@@ -212,7 +212,7 @@ class RunningBatch:
 
 
 class RunningCall:
-    """A heavy call on its way: to the writer, as a batch of one.
+    """A heavy call that is being read and made; the writer treats it as a batch of one.
 
     call: None for one whose arguments are still to be read.
     """
@@ -241,7 +241,7 @@ class RunningCall:
         return bool(self.rows)
 
     def step(self, _most: int, _until: float) -> None:
-        """There is nothing but the heavy call."""
+        """Do nothing: the only call is the heavy one."""
 
     def step_heavy(self) -> None:
         """Make it. Raises as `Live.parse` and `Live.apply` do."""

@@ -1,4 +1,4 @@
-"""What one request may ask for, in bytes and in work, beside the limits that are settings.
+"""Bounds on one request, in bytes and in work, beside those that are settings.
 
 A call's own arguments are short: what is long is a list that an earlier call returned, and that is named. The
 work of a batch is counted in blocks (or pages, where each is mapped by itself), because a batch of ten
@@ -28,7 +28,7 @@ _PLAIN: Final = 6
 
 
 def is_long(body: Mapping[str, Any]) -> bool:
-    """Whether arguments take so long to judge that it must not be done where everybody waits for it."""
+    """Whether arguments are so long that checking them would delay other requests on this thread."""
     if len(body) > MOST_MEMBERS:
         return True
     for value in body.values():

@@ -1,4 +1,4 @@
-"""Whether the clock can be believed, before anything is deleted because of its age.
+"""Checks that the clock can be trusted before anything is deleted because of its age.
 
 A clock that is wrong by a year and a server that was off for a year look the same when the server starts. So
 after a jump nothing is deleted until servers have run for a day with that clock, or the operator says that it
@@ -28,11 +28,13 @@ log = logging.getLogger(__name__)
 
 
 class ClockStatus(NamedTuple):
-    """How it stands. held: whether deleting by age waits. left: seconds until the clock is believed."""
+    """What is known of the clock."""
 
     now: str
     trusted: str
+    # Whether deleting by age waits.
     held: bool
+    # Seconds until the clock is believed.
     left: float
 
 
@@ -95,14 +97,14 @@ class ClockCheck:
 
 
 def status(db: Connection, wall: datetime) -> ClockStatus:
-    """How it stands, for the operator; nothing is changed."""
+    """Report what is known of the clock; nothing is changed."""
     row = clock_row.get(db) or ClockRow(written(wall), written(wall), 0.0)
     held = wall - _read(row.trusted) > LARGEST_STEP
     return ClockStatus(written(wall), row.trusted, held, PROOF_SECONDS - row.ran if held else 0.0)
 
 
 def trust_now(db: Connection, wall: datetime) -> None:
-    """The operator says that the clock is right."""
+    """Trust the clock from now on: the operator says that it is right."""
     clock_row.put(db, ClockRow(written(wall), written(wall), 0.0))
 
 

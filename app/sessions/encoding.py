@@ -5,7 +5,7 @@ the same for most calls, or are numbers; so those are written here as text, with
 only what is rare, or may need escaping, goes through `to_json`.
 
 A list that would take more than `LONGEST_LIST` bytes is not written: its value is null, and `<name>_count`
-beside it says how long it is (`app.sessions.event_lists` makes it again for readers). So no call, however
+beside it says how long it is (`app.sessions.eventlists` finds it again for readers). So no call, however
 many frames it touched, makes a row that is expensive to store, to send and to show.
 """
 

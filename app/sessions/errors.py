@@ -1,4 +1,4 @@
-"""Why a request was not done. With BadArgument and TaskBlocked of app.mm, all that callers need to know."""
+"""The refusals of the use cases; `app.errors` has those of a call."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ __all__ = [
 
 
 class NotFound(Refusal):
-    """There is no such thing, or nobody may know of it. kind: `session`, `event`. id: what was asked for."""
+    """The thing does not exist, or the caller must not learn that it does. kind: `session`, `event`, …"""
 
     def __init__(self, kind: str, id: str) -> None:  # noqa: A002 - the name that the API has for it
         super().__init__(f"there is no {kind} {id!r}")
@@ -37,7 +37,7 @@ class Conflict(Refusal):
 
 
 class Stale(Refusal):
-    """The session is not where the caller believes it is. seq: where it is."""
+    """The session is not at the seq that the request requires. seq: the one at which it is."""
 
     def __init__(self, seq: int) -> None:
         super().__init__(f"the session is at seq {seq} now; nothing was done")
@@ -52,7 +52,10 @@ class KeyReused(Refusal):
 
 
 class LimitReached(Refusal):
-    """A limit of this server. loc: the field that asked for too much, empty where it is no single one."""
+    """A limit of this server is reached.
+
+    loc: the field that asks for too much; empty where it is no single one.
+    """
 
     def __init__(self, loc: Location, detail: str) -> None:
         super().__init__(detail)
@@ -60,7 +63,7 @@ class LimitReached(Refusal):
 
 
 class TooMany(Refusal):
-    """More at once than one principal, or this server, may have. retry_after: in how many seconds."""
+    """A principal, or this server, has too many at once. retry_after: seconds after which to try again."""
 
     def __init__(self, detail: str, retry_after: int = 5) -> None:
         super().__init__(detail)

@@ -1,7 +1,7 @@
-"""A list of one outcome, whole: what a row only counts is found again.
+"""Finds the whole of a list that is too long for its row, which only counts it.
 
-Lists of blocks are stored. Everything else follows from the call, so the call is made again, on a machine as
-it was before it; the last list that was asked for stays, since readers ask for one page after the other.
+Lists of blocks are stored. For the others the call is made again, on a machine as it was before. The last
+list is cached, since readers ask for it page by page.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Why a call had the answer it had: it is made again, and the kernel's functions report what they decide."""
+"""Explains a call: it is made again on a machine of the past, and the kernel's functions report."""
 
 from __future__ import annotations
 
@@ -19,10 +19,7 @@ STEPS_CACHED: Final = 8_000
 
 
 class Explanations:
-    """The last explanations: who goes through one step by step asks for it at each, and it never changes.
-
-    For any thread.
-    """
+    """A cache of explanations, since a page asks for one again at each step. For any thread."""
 
     def __init__(self, past: PastMachines) -> None:
         self._past = past
@@ -64,7 +61,7 @@ def explain(db: Connection, past: PastMachines, session_id: str, seq: int) -> di
 
 
 def restored(row: Row) -> dict[str, Any]:
-    """All there is to say of a rewind: the kernel has no part in it."""
+    """The explanation of a rewind, which has no steps: it is no kernel function."""
     return {
         "fn": row.call,
         "file": "",

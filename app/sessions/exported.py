@@ -1,6 +1,6 @@
-"""The file of an exported session: each line is what it says it is, none is missing, and the hash is right.
+"""Reads and checks the file of an exported session: its form, that no line is missing, and its hash.
 
-So a file that was cut off or changed on its way costs little, and nothing has been written by then.
+All of this is checked before anything is written, so a damaged file costs little.
 """
 
 from __future__ import annotations
@@ -46,16 +46,17 @@ START_MEMBERS: Final = frozenset(("boot", "state"))
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """How much an import may ask for; None for any amount.
+    """How much an import may ask for; None for any amount."""
 
-    header: bytes of the first line. names: of one person. seconds: for telling it again. sessions: of one
-    owner. told: how many rows of how many were told.
-    """
-
+    # Bytes of the first line.
     header: int | None = None
+    # How many names one person may have.
     names: int | None = None
+    # For replaying it.
     seconds: float | None = None
+    # How many sessions and bytes the owner may have.
     room: Room = ANY
+    # Called with how many rows of how many have been replayed.
     on_progress: Callable[[int, int], None] = lambda _done, _of: None
 
 
@@ -68,13 +69,13 @@ class BadLine(Malformed):
 
 
 def wrong(line: int, msg: str) -> BadArgument:
-    """A line that says something which cannot be."""
+    """The refusal of a line whose content cannot be true."""
     return BadArgument.at(("line", line), msg)
 
 
 @dataclass(slots=True)
 class ExportHeader:
-    """What the first pass finds. latest: the greatest time of a row; empty where there is none."""
+    """What the first pass finds."""
 
     name: str
     engine: int
@@ -83,6 +84,7 @@ class ExportHeader:
     boot: dict[str, Any] | None
     machine: Machine
     rewinds: Rewinds
+    # The greatest time of a row; empty where there is none.
     latest: str = ""
     names: set[str] = field(default_factory=set)
     lists: set[int] = field(default_factory=set)

@@ -2,7 +2,7 @@
 
 A line for the session and what it starts from, one for each row of the journal, one for each name, and a last
 one by which it can be told whether anything is missing. Rows never change, so each part is read in a
-transaction of its own: whoever downloads slowly keeps no moment of the database open.
+transaction of its own: a slow download keeps no transaction open.
 """
 
 from __future__ import annotations
@@ -28,13 +28,12 @@ PART_BYTES: Final = 1 << 18  # bytes that are read and sent together
 
 
 class Exported(NamedTuple):
-    """What is being exported. row: the session as it was when the export began; later rows are not in it.
+    """What is being exported."""
 
-    lists: the numbers of lists that it has had from its beginning.
-    """
-
+    # The session as it was when the export began; later rows are not in it.
     row: SessionRow
     names: dict[str, str]
+    # The numbers of lists that it has had from its beginning.
     lists: list[int]
 
 
@@ -46,7 +45,7 @@ def begin(db: Connection, principal: Principal, session_id: str) -> Exported:
 
 
 def begin_as_owner(db: Connection, session_id: str) -> Exported:
-    """A session, with its owner's names: for whoever has the database itself. Raises NotFound."""
+    """A session, with its owner's names: for the command line, without access control. Raises NotFound."""
     row = sessions.get(db, session_id)
     if row is None:
         raise NotFound("session", session_id)

@@ -1,4 +1,4 @@
-"""Followers of sessions: every row goes to them after its COMMIT, in order and exactly once.
+"""Event streams of sessions: each reader gets every row after its COMMIT, in order and exactly once.
 
 A reader is a place in a journal, and nothing is queued for it: what is new stands in its session's channel,
 in chunks that are encoded once for all, and a reader who is not at the beginning of a chunk reads the journal
@@ -32,7 +32,7 @@ REVIEW_SECONDS: Final = 5.0  # for so long another process's taking away of righ
 KEEP_ALIVE_SECONDS: Final = 15.0
 CHUNK: Final = 1 << 16  # bytes sent at a time; a single row may be more
 CHUNK_MEMORY: Final = 64 << 20  # bytes of chunks, in all channels together
-OPEN_SHARE: Final = 10  # one of so many streams is for those who are no members of a lab: who teaches gets in
+OPEN_SHARE: Final = 10  # one in ten streams is reserved for instructors: members cannot take all of them
 
 NOTHING_NEW: Final = b": nothing new\n\n"
 RETRY: Final = b"retry: 1000\n"
@@ -54,8 +54,9 @@ def resync(seq: int) -> bytes:
 
 
 class Chunk(NamedTuple):
-    """Neighbouring rows as bytes. to: the last one's seq."""
+    """Neighbouring rows as bytes."""
 
+    # The last one's seq.
     to: int
     data: bytes
 
@@ -133,7 +134,7 @@ class Channel:
 
 
 class Reader:
-    """One who follows a session. at: the last row that it has been given."""
+    """A reader of a session's stream. at: the seq of the last row that it was given."""
 
     def __init__(self, feed: Feed, principal: Principal, session_id: str, at: int, first: bytes) -> None:
         self.principal = principal
@@ -147,7 +148,7 @@ class Reader:
         self._channel.readers.add(self)
 
     async def next(self) -> bytes | None:
-        """What to send next, when there is something; None when the stream is over."""
+        """Wait for the next bytes to send; None when the stream is over."""
         channel = self._channel
         while self._open:
             if self._first:
@@ -171,7 +172,7 @@ class Reader:
         return None
 
     async def _is_news(self) -> bool:
-        """Whether something has come before it was time to say that nothing has."""
+        """Wait for news; False where the time for a keep-alive comes first."""
         self._news = self._feed.loop.create_future()
         try:
             async with asyncio.timeout(KEEP_ALIVE_SECONDS):
@@ -183,12 +184,12 @@ class Reader:
         return True
 
     def wake(self) -> None:
-        """There is something to look at."""
+        """Wake the reader: there may be something to send."""
         if self._news is not None and not self._news.done():
             self._news.set_result(None)
 
     def close(self) -> None:
-        """The stream is over, whoever ended it."""
+        """End the stream. May be called again."""
         if self._open:
             self._open = False
             self.wake()
@@ -253,7 +254,7 @@ class Feed:
         self._seated.add(stream)
 
     def unregister(self, stream: Stream) -> None:
-        """It is over."""
+        """Count the stream no more."""
         if stream in self._seated:
             self._seated.discard(stream)
             self._gone(stream.principal)
@@ -286,7 +287,7 @@ class Feed:
                 del self._channels[reader.session_id]
 
     def disconnect(self, principal: str) -> None:
-        """End every stream of somebody who may not read any more."""
+        """End every stream of a principal that may not read any more."""
         for channel in list(self._channels.values()):
             for reader in [reader for reader in channel.readers if reader.principal.id == principal]:
                 reader.close()
@@ -294,13 +295,13 @@ class Feed:
             stream.close()
 
     def end(self, session_id: str) -> None:
-        """A session is gone: nothing more will come of it."""
+        """End the streams of a session that was deleted."""
         channel = self._channels.get(session_id)
         if channel is not None:
             channel.end()
 
     def review(self) -> None:
-        """Rights have been taken away: the next tick ends the streams of those who may not read any more."""
+        """Have the next tick check rights, and end the streams of principals that may not read any more."""
         self._next_review = 0.0
 
     async def _review(self) -> None:
@@ -352,7 +353,7 @@ class Feed:
         return Chunk(rows[-1][0], b"".join(message(*row) for row in rows))
 
     async def _tick(self) -> None:
-        """While anybody follows, look for rows of other processes, and for sessions that are gone."""
+        """While there are readers, look for rows of other processes, and for sessions that were deleted."""
         while self._channels:
             await asyncio.sleep(TICK_SECONDS)
             try:

@@ -1,7 +1,7 @@
 """Sessions that go on from a state of another one.
 
 Most begin with a state that is kept, or with the description that the other session was booted from: such a
-fork is a few rows. Otherwise the state is made first, once for all who ask for it at the same time.
+fork is a few rows. Otherwise the state is made first, once for all requests that need it at the time.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ NEAR: Final = 500
 
 
 class Branch(NamedTuple):
-    """Where a fork begins. effective: the call of the origin that made the state, or the origin's start.
-
-    boot: what the origin was booted from, where it begins there. kept: whether the state there is kept.
-    state: the state, where it has just been made.
-    """
+    """Where a fork begins."""
 
     origin: SessionRow
     at: int
+    # The call of the origin that made the state, or the origin's start.
     effective: int
+    # What the origin was booted from, where it begins there.
     boot: str | None
+    # Whether the state there is kept.
     kept: bool
+    # The state, where it has just been made.
     state: State | None = None
 
     @property

@@ -1,7 +1,7 @@
-"""Whether the client of a request is still there while slow work is done for it.
+"""Cancels slow work when the client of the request disconnects.
 
-The server does not cancel a handler whose client has hung up; it only says so to whoever listens. So slow
-work is awaited together with that message, and is dropped when it comes first. The request's body must have
+The server does not cancel a handler whose client has disconnected; it only sends a message. So slow work is
+awaited together with that message, and is dropped when it comes first. The request's body must have
 been read before: what is left of it would be lost here.
 """
 

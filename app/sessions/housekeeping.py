@@ -1,4 +1,4 @@
-"""Work that no request waits for: keeping states, forgetting old replies, discarding imports that failed.
+"""Background work for which no request waits: storing snapshots, deleting old replies and failed imports.
 
 It has one thread of its own. States that are to be kept are few at a time: each may be large, and losing one
 loses only time.
@@ -29,7 +29,7 @@ class Housekeeping:
         self.keeping = SnapshotExecutor(self.scheduler)
 
     def submit(self, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Have something done sooner or later; at the server's end it is left undone."""
+        """Run something in the background; what has not begun when the server stops is dropped."""
         return submitted(self.scheduler, CHORES, do, *args, **kwargs)
 
 
@@ -68,7 +68,7 @@ class SnapshotExecutor(Executor):
 def submitted(
     scheduler: FairScheduler, person: str, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs
 ) -> Future[T]:
-    """What becomes of the work: at the server's end nothing."""
+    """Submit work; when the server has stopped, the future is cancelled."""
     try:
         return scheduler.submit(person, do, *args, **kwargs)
     except Dropped as error:

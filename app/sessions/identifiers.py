@@ -1,4 +1,4 @@
-"""Names of sessions, their ids, and where a list of them goes on."""
+"""Ids and names of sessions, and the cursors of their list."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ CURSOR_LENGTH: Final = 200
 
 
 def new_id() -> str:
-    """An id that says nothing and needs no quoting anywhere."""
+    """A random id, of characters that need no quoting anywhere."""
     return "".join(secrets.choice(ID_ALPHABET) for _ in range(ID_LENGTH))
 
 
@@ -33,12 +33,12 @@ def checked_name(name: str) -> str:
 
 
 def default_name(description: Mapping[str, Any]) -> str:
-    """What a session is called when nobody has named it."""
+    """The name of a session that was created without one."""
     return str(description.get("profile") or "imported machine")
 
 
 def name_of_fork(origin: str, at: int) -> str:
-    """What a fork is called when nobody has named it."""
+    """The name of a fork that was made without one."""
     behind = f" at {at}"
     return origin[: NAME_LENGTH - len(behind)] + behind
 

@@ -1,4 +1,4 @@
-"""What a name may stand for when it comes from outside: nothing that no call of this machine could return."""
+"""Checks names from an imported file: each must stand for what a call of the machine could return."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
 """A session from an exported file: every call is made again, and must have the answer that stands there.
 
-Twice through the file. First it is read (`exported`), and nothing is written. Then it is told again, and its
-rows are written part by part, to a session that is nobody's until `publish`: no other session's calls wait
-for more than one part.
+The file is read twice. First it is checked (`exported`), and nothing is written. Then it is replayed, and its
+rows are written part by part, to a session without an owner until `publish`: calls of other sessions wait for
+no more than one part.
 """
 
 from __future__ import annotations
@@ -44,7 +44,7 @@ log = logging.getLogger(__name__)
 
 
 def prepare(store: Store, file: IO[bytes], owner: str, limits: exported.Limits) -> str:
-    """Make the session, for nobody yet; its id. Raises as `examine` does, and Busy and StorageFull.
+    """Make the session, without an owner yet; its id. Raises as `examine` does, and Busy and StorageFull.
 
     After an exception nothing of it is left.
     """
@@ -192,7 +192,7 @@ class _Writing:
         self._write(write)
 
     def add_list(self, number: int, named: Named) -> Named:
-        """A list that the session has from its beginning, sooner or later; how names stand for it."""
+        """Add a list that the session has from its beginning to the next part; how names stand for it."""
         stored = self._lists[number] = blocklists.encode(named)
         self._bytes += len(stored.body)
         if len(self._lists) >= PART_ROWS or self._bytes >= PART_BYTES:
@@ -200,7 +200,7 @@ class _Writing:
         return named.listed(stored.sha256, number)
 
     def add(self, row: Row, stored: StoredList | None) -> None:
-        """A row, sooner or later. stored: the list that it has returned."""
+        """Add a row to the next part. stored: the list that it has returned."""
         self._rows.append(row._replace(session_id=self._id))
         self._bytes += len(row.outcome) + len(row.args)
         if stored is not None:
@@ -306,7 +306,7 @@ def publish(
 
 
 def discard(store: Store, session_id: str) -> None:
-    """Delete a session that nobody has (any more), part by part. What is left, `sweep` finds."""
+    """Delete a session without an owner, part by part. What is left, `sweep` finds."""
     try:
         with store.reading() as db:
             row = sessions.get(db, session_id)

@@ -1,4 +1,4 @@
-"""Which calls make up a state. The rows between a rewind and what it went back to do not."""
+"""Finds the calls that make up a state: all before it but those that a rewind has undone."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def effective(db: Connection, row: SessionRow, at: int) -> int:
 def stretches_back(db: Connection, row: SessionRow, at: int) -> Iterator[Stretch]:
     """The stretches that lead to the state at a seq, the last first, as far as the session's start.
 
-    Each is found when it is asked for: what comes before a state that is kept is nobody's concern.
+    Each is read when it is asked for: nothing before the nearest snapshot is read.
     """
     to = effective(db, row, at)
     rewinds: list[tuple[int, int]] = []

@@ -1,4 +1,4 @@
-"""A machine held open, with its place in its session's journal."""
+"""An open machine, with its position in its session's journal."""
 
 from __future__ import annotations
 
@@ -40,46 +40,48 @@ Names = dict[str, Named]
 
 @dataclass(slots=True)
 class CallResult:
-    """One call that was made: its row and answer, and what the machine made of it.
-
-    stored: the list that it returned, if any. named: what its result can be called; a list only by its row.
-    """
+    """One call that was made: its row and answer, and what the machine made of it."""
 
     row: Row
     applied: Applied
     made: Outcome
+    # The list that it returned, if any.
     stored: StoredList | None
+    # What its result can be called; a list only by its row.
     named: Named | None
 
 
 @dataclass(slots=True)
 class Live:
-    """An open machine. Used by one thread at a time.
-
-    seq, effective: the machine's. committed: the seq of the row, as far as is known here. names: by person.
-    work: of the calls since the last state that is kept (`Outcome.work`), which a rebuilding would replay.
-    size: bytes of all that the session has caused to be stored. unwritten: lists of rows that are not
-    committed yet, by seq; lists: finds those and the stored ones. slow: names of calls that took long here
-    the last time. diverged: why the journal goes on but this machine cannot. engine: which one began the
-    journal. spoiled: the machine is not what the journal says, and must not be used again. held: why the
-    session takes no calls now, as of the turn that goes on.
-    """
+    """An open machine. Used by one thread at a time."""
 
     id: str
     owner: str
     machine: Machine
+    # seq, effective: the machine's.
     seq: int
     effective: int
+    # The seq of the last row that is committed, as far as this process knows.
     committed: int
+    # What each person has named.
     names: dict[str, Names] = field(default_factory=dict)
+    # Work of the calls since the last snapshot (`Outcome.work`), which opening the session would replay.
     work: int = 0
+    # Bytes of all that the session has caused to be stored.
     size: int = 0
+    # Lists of rows that are not committed yet, by seq.
     unwritten: dict[int, StoredList] = field(default_factory=dict)
+    # Finds those and the stored ones.
     lists: Lists = no_lists
+    # Names of calls that took long here the last time.
     slow: set[str] = field(default_factory=set)
+    # Why the journal goes on but this machine cannot.
     diverged: str | None = None
+    # The engine with which the journal began.
     engine: int = ENGINE
+    # The machine is not what the journal says, and must not be used again.
     spoiled: bool = False
+    # Why the session takes no calls, as the current transaction has read it.
     held: str | None = None
 
     def __post_init__(self) -> None:
@@ -136,7 +138,7 @@ class Live:
         return self.effective, snapshots.encode(self.machine.state())
 
     def _took(self, name: str, seconds: float) -> None:
-        """Note whether a call took long, by the clock on the wall: others waited for it."""
+        """Note whether a call took long by the wall clock, since other calls waited for it."""
         if seconds > SLOW_SECONDS:
             self.slow.add(name)
         elif self.slow and seconds < QUICK_SECONDS:
@@ -156,7 +158,7 @@ class Live:
         return CallResult(row, Applied(seq, body), made, stored, named)
 
     def follow(self, seq: int, call: str, to: int, by: str | None) -> tuple[Row, Applied]:
-        """Take the place behind a row with the state that this machine has: a rewind's row and answer.
+        """Journal a rewind to the state that this machine has: its row and answer.
 
         call: `rewind` or `undo`. to: the seq that is gone back to.
         """

@@ -1,4 +1,4 @@
-"""Looks at a machine that are too long for the writer's thread, and the map that such a look has painted."""
+"""Views of a machine that take too long for the writer's thread, and the map that they have drawn."""
 
 from __future__ import annotations
 

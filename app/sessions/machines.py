@@ -36,7 +36,7 @@ class Machines:
         return live
 
     def peek(self, sid: str) -> Live | None:
-        """The same for who only looks on: what is looked at is not used, and is closed before what is."""
+        """The same without counting as used: a machine that is only looked at is closed first."""
         return self._lives.get(sid)
 
     def add(self, live: Live) -> None:

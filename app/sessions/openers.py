@@ -1,6 +1,6 @@
-"""Opens machines for the writer: the sessions of one owner after each other, the owners in turn.
+"""Opens machines for the writer: one session of an owner at a time, the owners in turn.
 
-So nobody waits for the long journals of somebody else.
+So long journals of one owner do not delay the sessions of others.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Machines as they were: rebuilt from the journal, a few of them kept and moved forward.
 
-Who steps through a history asks for one state after the other, and the next is a few calls from the last.
+A page that steps through a history asks for one state after the other, and each is a few calls from the last.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class PastMachines:
         """A session's machine as it was at a seq, at its head by default; for looking only.
 
         Where the journal cannot be followed so far, the last state that agrees with it; `diverged` says so.
-        Whoever changes the machine says so in `spoiled`. Raises NotFound.
+        A caller that changes the machine sets its `spoiled`. Raises NotFound.
         """
         row = sessions.get(db, session_id)
         if row is None:

@@ -1,7 +1,7 @@
-"""What a request asks beside its work: to be done only at a certain seq, and only once.
+"""Preconditions of a request: the seq that the session must have, and an idempotency key.
 
-Both are decided by the writer, in the transaction and at the place in its order where the work is done. So of
-many who name the same seq, or send the same key, exactly one has an effect.
+The writer checks both in the transaction that does the work. So of many requests with the same seq, or the
+same key, exactly one has an effect.
 """
 
 from __future__ import annotations
@@ -25,32 +25,30 @@ log = logging.getLogger(__name__)
 
 @dataclass(frozen=True, slots=True)
 class IdempotencyKey:
-    """A request that may be sent again and has its effect once.
+    """The key of a request that may be sent again and has its effect once."""
 
-    principal: whose key it is. fingerprint: of everything that makes the request what it is. answer: what is
-    sent for the result of the work; called where the work is done, so it must look at nothing else.
-    """
-
+    # The principal that sent it: keys of others are other keys.
     principal: str
     key: str
+    # A hash of the request: the same key with another fingerprint is refused.
     fingerprint: str
+    # Makes the answer from the result of the work; called on the writer's thread, so it looks at nothing
+    # else.
     answer: Callable[[Any], Reply]
 
 
 @dataclass(frozen=True, slots=True)
 class Preconditions:
-    """The conditions on which a request's work is done.
+    """The conditions on which a request's work is done."""
 
-    seq: the seq that the session must have before the work; None for any. idempotency_key: None for work that
-    is done each time it is asked for.
-    """
-
+    # The seq that the session must have before the work; None for any.
     seq: int | None = None
+    # None for work that is done each time the request comes.
     idempotency_key: IdempotencyKey | None = None
 
 
 class AlreadyAnswered(Exception):  # noqa: N818 - no mistake at all
-    """The same request has been done before. reply: what it was answered."""
+    """The request was done before. reply: its answer, to be sent again."""
 
     def __init__(self, reply: Reply) -> None:
         super().__init__("this request has been done")
@@ -76,7 +74,7 @@ class Replies:
         raise AlreadyAnswered(found.reply)
 
     def keep(self, idempotency_key: IdempotencyKey, session_id: str | None, result: Any) -> None:
-        """What is answered now is answered again. session_id: whose rows were written."""
+        """Store the answer under the key. session_id: the session to which rows were written."""
         reply = idempotency_key.answer(result)
         kept = StoredReply(
             idempotency_key.principal,
@@ -107,7 +105,7 @@ def outdated() -> str:
 
 
 def sweep(store: Store) -> None:
-    """Delete replies that nobody may ask for any more, a few at a time: calls want to be written too."""
+    """Delete expired replies, a few at a time, so that calls are written in between."""
     try:
         while True:
             with store.writing() as db:

@@ -1,4 +1,4 @@
-"""What is asked of the rows beside the writer: each function within one transaction of its caller."""
+"""Reads and writes of sessions' rows beside the calls; each within one transaction of its caller."""
 
 from __future__ import annotations
 
@@ -23,9 +23,10 @@ DISCARDED_AT_ONCE: Final = 1 << 20
 
 
 class Event(NamedTuple):
-    """A row of the journal. body: the outcome's JSON."""
+    """A row of the journal."""
 
     seq: int
+    # The outcome's JSON.
     body: bytes
 
     @property
@@ -112,9 +113,9 @@ def remove(
 
 
 def discard(db: Connection, session_id: str) -> None:
-    """Delete a session: a long one is only taken from everybody, and its rows go later (`importing.discard`).
+    """Delete a session; of a long one only the owner, and `importing.discard` deletes its rows later.
 
-    Deleting takes time by the byte, and everybody's calls wait for it.
+    Deleting takes time by the byte, and all calls wait for it.
     """
     row = sessions.get(db, session_id)
     if row is not None and row.bytes > DISCARDED_AT_ONCE:
@@ -124,7 +125,7 @@ def discard(db: Connection, session_id: str) -> None:
 
 
 def note(db: Connection, principal: Principal, act: str, row: SessionRow) -> None:
-    """Write down what somebody does to a session that is not their own, as its lab's instructor may."""
+    """Write an instructor's act on a member's session to the audit log."""
     if row.owner != principal.id:
         audit.note(db, audit.Act(now(), principal.id, act, row.lab_id, row.id, ""))
 
@@ -132,7 +133,7 @@ def note(db: Connection, principal: Principal, act: str, row: SessionRow) -> Non
 def held(
     db: Connection, principal: Principal, session_id: str, right: Right, preconditions: Preconditions | None
 ) -> SessionRow:
-    """As `allowed`, for a session to which nobody else writes until the transaction ends. Raises Stale."""
+    """As `allowed`, and lock the session against other writers until the transaction ends. Raises Stale."""
     head = sessions.heads(db, [session_id]).get(session_id)
     row = allowed(db, principal, session_id, right)
     if head is not None and head.held in (CLOSED, LOCKED) and principal.lab is not None:

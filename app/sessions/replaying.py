@@ -1,7 +1,7 @@
-"""A journal told again from its beginning: every call is made anew, also those that were undone later.
+"""Replays a journal from its beginning: every call is made again, also those that were undone later.
 
-A rewind needs a state that has passed by then. Which ones will be needed is known beforehand, so exactly
-those are put aside, in a file: a journal of a million rows takes no more memory than a short one.
+A rewind needs an earlier state. Which states will be needed is known beforehand, so exactly those are put
+aside, in a file: a journal of a million rows takes no more memory than a short one.
 """
 
 from __future__ import annotations
@@ -28,18 +28,22 @@ from app.store.states import State
 ASIDE: Final = 16 << 20  # bytes of states in memory; more are in a file
 
 
-class Told(NamedTuple):
-    """A row, as far as it does not follow from the others. args: decoded."""
+class JournalEntry(NamedTuple):
+    """The part of a row from which its call can be made again."""
 
     seq: int
     call: str
+    # Decoded.
     args: Mapping[str, Any]
     time: str
     by: str | None
 
 
 class Rewinds:
-    """Which rows have the state of another one, and of which. start: the seq before the first row."""
+    """The rewinds of a journal: which rows have the state of which other.
+
+    start: the seq before the first row.
+    """
 
     def __init__(self, start: int) -> None:
         self.start = start
@@ -53,7 +57,7 @@ class Rewinds:
         self._effective.append(effective)
 
     def effective(self, seq: int) -> int:
-        """Whose state the row at seq has: its own, unless it is a rewind."""
+        """The seq whose state the row at `seq` has: its own, unless it is a rewind."""
         place = bisect_left(self._seqs, seq)
         if place < len(self._seqs) and self._seqs[place] == seq:
             return self._effective[place]
@@ -77,12 +81,12 @@ class Rewinds:
         return self.effective(to)
 
 
-class Untold(Exception):  # noqa: N818 - found, not made
-    """A row that cannot be told again; the message says why."""
+class CannotReplay(Exception):  # noqa: N818 - found, not made
+    """A row cannot be replayed; the message says why."""
 
 
-class Retelling:
-    """One machine on its way through a journal. seq: of the last row told. effective: whose state it has.
+class JournalReplay:
+    """A machine that replays a journal. seq: of the last row replayed. effective: the seq whose state it has.
 
     work: how much its calls have done (`Outcome.work`), until somebody sets it back.
     lists: finds the lists that calls before the first row have returned. To be closed, or used as a context
@@ -157,8 +161,8 @@ class Retelling:
             self._places[self.effective] = (state._replace(body=b""), begin, len(state.body))
 
 
-def as_then(now: Mapping[str, Any], then: Any) -> dict[str, Any]:
-    """An outcome with whole lists, as a row has it that only counts some of them.
+def in_older_form(now: Mapping[str, Any], then: Any) -> dict[str, Any]:
+    """Convert an outcome with whole lists to the form of a row that only counts some of them.
 
     Which lists are counted has changed, and old rows have them whole or say less of their length; what the
     call has done is the same.
@@ -183,7 +187,7 @@ def as_then(now: Mapping[str, Any], then: Any) -> dict[str, Any]:
 
 
 def difference(now: Any, then: Any) -> str:
-    """What an outcome has now that it did not have then, for a person. Empty where they are the same."""
+    """The first difference between two outcomes, in words; empty where they are the same."""
     if not isinstance(then, dict):
         return f"the outcome is {shown(now)} now and was {shown(then)}"
     keys = [*now, *(key for key in then if key not in now)]
@@ -202,8 +206,8 @@ def shown(value: Any) -> str:
     return text if len(text) <= 200 else f"{text[:200]} …"
 
 
-def entry(seq: int, args: bytes, call: str, time: str, by: str | None) -> Told:
-    """A row of the journal, as it is told again. Raises Untold."""
+def journal_entry(seq: int, args: bytes, call: str, time: str, by: str | None) -> JournalEntry:
+    """Make an entry from the columns of a row. Raises CannotReplay."""
     try:
         decoded = from_json(args)
     except ValueError as error:

@@ -1,4 +1,4 @@
-"""A row of the journal as one line, as C has it: by itself for programs, in nobody's language."""
+"""A row of the journal as one line of C, for programs and pages in any language."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def call_text(
 ) -> str:
     """The call of an outcome; a list in it is only counted.
 
-    longest: characters, what is more is cut off. count: so many blocks in the words of who reads it.
+    longest: characters, what is more is cut off. count: says a number of blocks in the reader's language.
     """
     if outcome["call"] in BACKWARDS:
         return f"{outcome['call']} to #{outcome['args']['to']:,}"

@@ -1,4 +1,4 @@
-"""A fair scheduler: slow work of many persons on a few threads, person by person in turn (round robin).
+"""A fair scheduler: runs slow jobs of many persons on a few threads, person by person (round robin).
 
 However much one person asks for, another waits for at most one slice of it. Work whose request has gone is
 dropped: before it starts, or at the next `go_on` while it runs. Long loops call `go_on` every few rows; there
@@ -41,7 +41,7 @@ class Dropped(Busy):
 
 
 def go_on() -> None:
-    """Called in loops of slow work: raises Dropped where it is not wanted any more; lets others go first.
+    """Give way to other jobs: to be called in loops of slow work. Raises Dropped where the job was cancelled.
 
     Does nothing on a thread that is not a scheduler's.
     """
@@ -113,9 +113,11 @@ async def outcome(job: Job[T]) -> T:
 
 @dataclass(slots=True)
 class _Person:
-    """One person's work. under_way: what has been started. waiting: the rest, first come first served."""
+    """One person's work."""
 
+    # What has been started.
     under_way: Job[Any] | None = None
+    # The rest, first come first served.
     waiting: deque[Job[Any]] = field(default_factory=deque)
 
 
@@ -141,7 +143,7 @@ class FairScheduler:
         self._stopped = False
 
     def submit(self, person: str, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> Job[T]:
-        """Have something done for a person. Raises TooMany, and Dropped where the server stops."""
+        """Queue a job of a person. Raises TooMany, and Dropped where the server stops."""
         job = Job(self, person, lambda: do(*args, **kwargs))
         with self._lock:
             if self._stopped:
@@ -265,7 +267,7 @@ class FairScheduler:
         thread.start()
 
     def _leave(self, person: str, theirs: _Person) -> None:
-        """Forget a person who has nothing here any more."""
+        """Forget a person who has no job any more."""
         if theirs.under_way is None and not theirs.waiting:
             self._persons.pop(person, None)
 

@@ -1,4 +1,4 @@
-"""The use cases: the one door through which sessions are made, called, read and removed."""
+"""The use cases of sessions: create, call, read, follow, fork, export and delete them."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ class Sessions:
     All methods raise NotFound for a session that does not exist or that the principal may not know of,
     Forbidden for one that the principal may not use so, and Busy or StorageFull when nothing was recorded.
     Those that take preconditions also raise Stale, KeyReused and, where the request has been done before,
-    AlreadyAnswered; what preconditions say is to be sent is made of what the method returns. Those that may
+    AlreadyAnswered; the answer stored under a key is made from what the method returns. Those that may
     take long (`past`, `dump`, `explain`, `export`, `fork`, `create` from a dump) raise TooMany where the
     principal has asked for too much at once, and Dropped, a Busy, where the client hangs up or the server
     stops meanwhile.
@@ -146,7 +146,7 @@ class Sessions:
         self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     async def ready(self) -> None:
-        """Raise Busy or StorageFull unless calls could be journalled now. It is tried, not guessed."""
+        """Raise Busy or StorageFull unless calls could be journalled now. A row is really written."""
         try:
             async with asyncio.timeout(PROMPT_SECONDS):
                 await self._do(Statement, schema.touch)
@@ -432,7 +432,7 @@ class Sessions:
         """What a function says of the machine now, however long it takes.
 
         cost: about how much work that is, as `app.machine.show_cost` counts it. A short look is made as
-        `read` does. A long one would hold up everybody's calls, so it is made as `past` does, on a machine
+        `read` does. A long one would delay all other calls, so it is made as `past` does, on a machine
         that is rebuilt beside; a map that was painted for it is then given to the open machine.
         """
 
@@ -461,7 +461,7 @@ class Sessions:
     ) -> T:
         """What a function says of the machine as it was after row `at`, or is after the last.
 
-        The machine is rebuilt from the journal, so this holds up nobody's calls, however long it takes.
+        The machine is rebuilt from the journal, so it delays no calls, however long it takes.
         Raises BadArgument where the session has no such row, and Conflict where it cannot be followed so far.
         """
         return await self._at(principal, session_id, at, None, look, *args, **kwargs)
@@ -614,7 +614,7 @@ class Sessions:
         return info
 
     def _discard(self, job: futures.Future[str]) -> None:
-        """Remove what was imported and has nobody who waits for it any more."""
+        """Delete an imported session whose request has ended."""
         if not job.cancelled() and job.exception() is None:
             self._housekeeping.submit(importing.discard, self._store, job.result())
 
@@ -704,7 +704,7 @@ class Sessions:
             self._loop.call_soon_threadsafe(_fulfil, seen, found)
 
     async def discard(self, session_id: str) -> None:
-        """Remove a session, whoever's it is, and end what waits for it."""
+        """Delete a session without access control, and end what waits for it."""
         await self._do(Statement, partial(queries.discard, session_id=session_id), session_id)
         self._gone(session_id)
 
@@ -715,7 +715,7 @@ class Sessions:
         self._feed.register(stream)
 
     def unregister(self, stream: Stream) -> None:
-        """It is over."""
+        """Count the stream no more."""
         self._feed.unregister(stream)
 
     async def cut_log(self) -> None:
@@ -723,11 +723,11 @@ class Sessions:
         await asyncio.wrap_future(self._housekeeping.submit(self._store.cut_log))
 
     def disconnect(self, principal: str) -> None:
-        """End what somebody follows, who may not any more."""
+        """End the streams of a principal that may not read any more."""
         self._feed.disconnect(principal)
 
     def review(self) -> None:
-        """End what those follow who may not read it any more, since rights have been taken away."""
+        """Check the rights of all streams, and end those of principals that may not read any more."""
         self._feed.review()
 
     async def calls_between(
@@ -796,7 +796,7 @@ class Sessions:
         return await unless_hung_up(self._slow.run(principal.id, do, *args, **kwargs))
 
     async def _state(self, principal: Principal, session_id: str, effective: int) -> State:
-        """The state after a call, made once for all who ask for it at the same time."""
+        """The state after a call, made once for all requests that need it at the time."""
         while True:
             made = await self._slowly(principal, self._making.state, session_id, effective)
             if not isinstance(made, futures.Future):
@@ -821,7 +821,7 @@ class Sessions:
         return self.with_divergence(SessionInfo.of(row))
 
     def _explain(self, principal: Principal, session_id: str, seq: int) -> dict[str, Any]:
-        """On a machine rebuilt as it was before the call, so that tracing slows down nobody."""
+        """Explain on a machine that is rebuilt beside, so that tracing slows down no other call."""
         with self._store.reading() as db:
             queries.allowed(db, principal, session_id, Right.READ)
             return self._explanations.of(db, session_id, seq)
@@ -832,7 +832,7 @@ class Sessions:
             self._loop.call_soon_threadsafe(self._delivered, answers)
 
     def _delivered(self, answers: Sequence[Answer]) -> None:
-        """Answer, and wake those who wait, in the order in which things happened."""
+        """Set results, and wake waiting requests, in the order of the journal."""
         for work, result, error in answers:
             if error is None:
                 self._committed(work, result)
@@ -845,7 +845,7 @@ class Sessions:
                 future.set_exception(error)
 
     def _committed(self, work: Work, result: Any) -> None:
-        """Look at rows for what others wait for."""
+        """Wake the requests that wait for something in these rows."""
         if isinstance(work, CallWork):
             if self._waits and may_wake(result.body):
                 self._waits.saw(work.session_id, result.outcome)
@@ -909,7 +909,7 @@ class Sessions:
         return None
 
     async def _tick(self) -> None:
-        """While anybody waits, look for rows of other processes."""
+        """While requests wait, look for rows of other processes."""
         while self._waits and not self._stopping:
             await asyncio.sleep(TICK_SECONDS)
             for session_id, after in self._waits.behind().items():
@@ -934,7 +934,7 @@ def _fulfil(future: Future[Any], result: Any) -> None:
 
 
 async def _shielded(future: futures.Future[T] | Future[T]) -> T:
-    """What comes of work that goes on for others, too, when nobody waits here any more."""
+    """Await work that goes on for other requests when this one is cancelled."""
     return await asyncio.shield(asyncio.wrap_future(future))
 
 

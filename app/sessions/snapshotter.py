@@ -1,4 +1,4 @@
-"""Keeps states, so that opening a session need not replay it from its start. Losing one loses only time."""
+"""Stores snapshots of machines, so that opening a session replays few rows. Losing one loses only time."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
-"""How many files may be here at a time that are to be imported: of everybody, of one lab, of one person.
+"""Slots for files that are uploaded to be imported: bounded in all, for one lab and for one person.
 
-A file that comes in slowly holds nothing but such a place. Imports are made by a scheduler of their own,
-person by person in turn, once their file is here.
+A slow upload holds nothing but its slot. Once the file is complete, a scheduler of its own imports it, person
+by person in turn.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ RETRY_SECONDS: Final = 5  # seconds: an import takes some
 
 
 class UploadSlots:
-    """The places for such files. most: of all; half of them may be one lab's. each: of one person."""
+    """The slots. most: in all; one lab may have half of them. each: for one person."""
 
     def __init__(self, most: int, each: int) -> None:
         self._most = most
@@ -28,7 +28,7 @@ class UploadSlots:
 
     @contextmanager
     def place(self, principal: Principal) -> Iterator[None]:
-        """One of them, while a file comes and is imported. Raises TooMany, and Busy where others have all."""
+        """Hold a slot while a file is uploaded and imported. Raises TooMany, and Busy where all are taken."""
         lab = principal.lab
         if self._persons[principal.id] >= self._each:
             raise TooMany(f"you import {self._each} sessions already; wait until one is done", RETRY_SECONDS)

@@ -1,4 +1,4 @@
-"""How many bytes a session, and everything of one member, may cause to be stored.
+"""Quotas in bytes: for one session, and for all sessions of a member.
 
 Calls, requests and rows are counted elsewhere; but a row may take a hundred bytes or sixty thousand, so bytes
 are what fills a disk. A session that is full is refused before its call is made, and the answer says which

@@ -1,4 +1,4 @@
-"""Whether what is kept is what was answered: every journal told again from its beginning, and compared.
+"""Verifies stored sessions: replays every journal from its beginning and compares outcomes and snapshots.
 
 More is compared than opening a session does: whole outcomes, not only what was returned; rows that were
 undone long ago; and every state that is kept. Rows never change, so they are read part by part, and a server
@@ -40,12 +40,13 @@ OnProgress = Callable[[int, int], None]
 
 
 class Verified(NamedTuple):
-    """What was found in a session. faults: the first of each kind; none where all is well."""
+    """What was found in a session."""
 
     id: str
     name: str
     rows: int
     states: int
+    # The first of each kind; none where all is well.
     faults: list[str]
 
 
@@ -66,7 +67,7 @@ def all_sessions(store: Store) -> list[str]:
 
 
 def verify(store: Store, session_id: str, progress: OnProgress) -> Verified:
-    """Tell a session again. progress: called with how many rows of how many. Raises NotFound."""
+    """Replay a session and compare it. progress: called with how many rows of how many. Raises NotFound."""
     with store.reading() as db:
         row = sessions.get(db, session_id)
         if row is None:
@@ -109,7 +110,7 @@ def start_of(store: Store, row: SessionRow) -> Machine:
 
 
 class _Verification:
-    """One session being told again."""
+    """One session that is being replayed and compared."""
 
     def __init__(self, store: Store, row: SessionRow, rewinds: Rewinds, kept: list[int]) -> None:
         self._store = store
@@ -161,7 +162,7 @@ class _Verification:
             raise _Wrong(f"seq {seq}: {row.call}: {what}{self._engine()}")
 
     def _differs(self, replay: JournalReplay, asked: JournalEntry, row: Row) -> str:
-        """Make a call again; what it does otherwise, if anything."""
+        """Make a call again; its first difference in words, empty where there is none."""
         outcome = replay.make(asked)
         made = replay.lists.pop(row.seq, None)
         if made is not None:

@@ -1,4 +1,7 @@
-"""Requests that wait for a blocked task to be woken. On the event loop: a thread for each is too dear."""
+"""Requests (`?wait=`) that wait for a blocked task to be woken.
+
+On the event loop: a thread for each costs too much.
+"""
 
 from __future__ import annotations
 
@@ -12,14 +15,14 @@ REWINDS: Final = ("rewind", "undo")
 
 @dataclass(slots=True, eq=False)
 class Wait:
-    """One request. task: who sleeps. seen: the last row that was looked at, at first the call's own.
+    """One waiting request."""
 
-    since: the call's own row.
-    """
-
+    # The task that sleeps.
     task: str
+    # The seq of the last row that was looked at; at first that of the call.
     seen: int
     woken_at: Future[int | None]
+    # The seq of the call.
     since: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -39,7 +42,7 @@ class Wait:
 
 
 class Waits:
-    """Who waits in which session."""
+    """The waiting requests, by session."""
 
     def __init__(self) -> None:
         self._waits: dict[str, list[Wait]] = {}
@@ -65,7 +68,7 @@ class Waits:
             wait.saw(outcome)
 
     def behind(self) -> dict[str, int]:
-        """Sessions in which somebody waits, with the last row that all of those have seen."""
+        """Sessions with waiting requests, with the last row that all of those have seen."""
         return {
             session_id: min(wait.seen for wait in waits) for session_id, waits in self._waits.items() if waits
         }
@@ -76,7 +79,7 @@ class Waits:
             wait.seen = max(wait.seen, seq)
 
     def end(self, session_id: str) -> None:
-        """The session is gone, or the server stops: nobody is woken there any more."""
+        """End all waiting in a session: it was deleted, or the server stops."""
         for wait in self._waits.get(session_id, ()):
             if not wait.woken_at.done():
                 wait.woken_at.set_result(None)

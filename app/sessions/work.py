@@ -1,4 +1,4 @@
-"""What the writer is asked to do, piece by piece."""
+"""The kinds of work that the writer does."""
 
 from __future__ import annotations
 
@@ -33,9 +33,10 @@ SLICE_SECONDS: Final = 0.005
 
 @dataclass(slots=True)
 class Transaction:
-    """What one transaction of the writer has come to. usage: how many bytes people have stored."""
+    """One transaction of the writer: the rows, lists, names and replies to be written in it."""
 
     db: Connection
+    # Counts the bytes of each owner.
     usage: Usage
     rows: list[Row] = field(default_factory=list)
     lists: list[RowList] = field(default_factory=list)
@@ -94,10 +95,10 @@ def admit(
 
 
 def with_own_task(principal: Principal, role: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A call's arguments with the task of who calls. On a shared machine everybody is a task of their own.
+    """A call's arguments with the caller's task: on a shared machine each person is a task of their own.
 
-    So two who lock the same page really meet. That `kill_task` names its victim in the same place is as well:
-    everybody may end their own waiting, and nobody else's. Raises BadArgument at `task`.
+    So two persons who lock the same page really contend. `kill_task` names its victim in the same field: each
+    may end their own waiting, and no other's. Raises BadArgument at `task`.
     """
     if role != "member" or principal.lab is None:
         return body
@@ -108,13 +109,13 @@ def with_own_task(principal: Principal, role: str, body: Mapping[str, Any]) -> M
 
 @dataclass(slots=True, eq=False)
 class WorkItem:
-    """Anything that is to be done. since: when it was asked for, by the clock that never goes back.
+    """Any work for the writer."""
 
-    gone: nobody waits for the answer any more. piece: the heavy part of it that goes on elsewhere, if any.
-    """
-
+    # When it came, by the monotonic clock.
     since: float = field(default_factory=time.monotonic, init=False)
+    # Whether the client has disconnected, so that the work need not be done.
     gone: bool = field(default=False, init=False)
+    # The heavy part that runs on another thread, if any.
     job: Job[None] | None = field(default=None, init=False)
 
     def drop(self) -> None:
@@ -215,7 +216,10 @@ class FinishedWork(WorkItem):
         return self.in_progress.preconditions
 
     def do(self, transaction: Transaction, live: Live) -> Applied | list[Applied]:
-        """Write the rows. Raises as `admit` does, but Stale: nobody else has moved the session meanwhile."""
+        """Write the rows.
+
+        Raises as `admit` does, but Stale: no other work has changed the session meanwhile.
+        """
         require(transaction.db, self.in_progress.principal, Right.CALL, live.id, live.owner)
         if self.preconditions is not None and self.preconditions.idempotency_key is not None:
             transaction.replies.check(self.preconditions.idempotency_key)
@@ -235,18 +239,21 @@ def write(transaction: Transaction, progress: RunningBatch | RunningCall) -> lis
 
 @dataclass(slots=True, eq=False)
 class RewindWork(WorkItem):
-    """Going back to an earlier state. to: the seq that had it; None for the state before the head's."""
+    """Going back to an earlier state."""
 
     future: Future[Applied]
     session_id: str
     principal: Principal
+    # The seq that had it; None for the state before the head's.
     to: int | None
     preconditions: Preconditions | None = None
     retries: int = 0
     writes: Final = True
 
     def do(self, transaction: Transaction, live: Live) -> FinishedRewind:
-        """See where it goes; the machine is made elsewhere. The rows of this turn must have been written.
+        """See where it goes; the machine is made elsewhere.
+
+        The rows of this transaction must have been written.
 
         Raises as `admit` does, BadArgument at `to`, and Conflict where there is nothing to undo.
         """
@@ -269,16 +276,15 @@ class RewindWork(WorkItem):
 
 @dataclass(slots=True, eq=False)
 class FinishedRewind(WorkItem):
-    """A rewind whose machine is made, or being made; only its row is to be written.
-
-    live: the machine that was open until then, at `seq`. restored: the one to be open afterwards.
-    """
+    """A rewind whose machine is made, or being made; only its row is to be written."""
 
     rewind: RewindWork
+    # The machine that was open until then, at `seq`.
     live: Live
     seq: int
     call: str
     to: int
+    # The one to be open afterwards.
     restored: Live | None = None
     writes: Final = True
 
@@ -323,19 +329,17 @@ class ReadWork(WorkItem):
 
 @dataclass(slots=True, eq=False)
 class Statement(WorkItem):
-    """Rows to be written beside the calls.
-
-    session_id: the session that is gone afterwards or, naming, in which something has other names; if any.
-    adopt: a machine to be held open afterwards.
-    preconditions: only whether this is done once is seen to here; `execute` must look at the seq itself
-    (`require_seq`), on the row that it locks.
-    """
+    """Rows to be written beside the calls."""
 
     future: Future[Any] | None
     execute: Callable[[Connection], Any]
+    # The session that is gone afterwards or, naming, in which something has other names; if any.
     session_id: str | None = None
     naming: bool = False
+    # A machine to be held open afterwards.
     adopt: Live | None = None
+    # Only whether this is done once is seen to here; `execute` must look at the seq itself (`require_seq`),
+    # on the row that it locks.
     preconditions: Preconditions | None = None
     writes: Final = True
 

@@ -1,4 +1,4 @@
-"""The writer: one thread that owns the live machines, and through which alone they change.
+"""The writer: the one thread that owns the open machines and changes them.
 
 It takes the work that waits, opens one transaction, brings each machine to where its session's row is, does
 the work, writes the rows, commits, and only then answers. Everything slow is done elsewhere, with no
@@ -8,7 +8,7 @@ turn; calls that touch very much are made on other threads, also in turn.
 
 While another process holds the database's lock, the writer tries for it again and again, a little while each
 time, and in between takes what has come, reads, and answers each piece of work whose own time is up: so every
-caller has the whole of `busy_timeout` for itself, and nobody waits out that of those who came before.
+request has the whole of `busy_timeout` for itself, however long those before it have waited.
 """
 
 from __future__ import annotations
@@ -71,7 +71,7 @@ log = logging.getLogger(__name__)
 
 
 class Answer(NamedTuple):
-    """What became of a piece of work."""
+    """The result of a work item, or why it failed."""
 
     work: Work
     result: Any = None
@@ -85,12 +85,12 @@ Message = Work | Callable[[list[Work]], None]
 
 
 class Writer(threading.Thread):
-    """The thread. `put` and `stop` may be called from any other.
+    """The writer's thread. `put`, `peek` and `stop` may be called from any other.
 
-    tell: called with the answers of each group, on this thread. opener: opens machines. heavy: makes heavy
-    calls, person by person in turn. keeper: keeps states. usage: how many bytes people have stored. memory:
-    estimated bytes of machines to hold open. patience: seconds for which each piece of work may wait while
-    another process holds the lock. publish: called with the rows of each group, on this thread.
+    deliver: called with the answers of each group, on this thread. opener: opens machines. heavy: makes heavy
+    calls, person by person in turn. snapshotter: stores snapshots. usage: how many bytes people have stored.
+    memory: estimated bytes of machines to hold open. patience: seconds for which each work item may wait
+    while another process holds the lock. publish: called with the rows of each group, on this thread.
     """
 
     def __init__(
@@ -319,7 +319,7 @@ class Writer(threading.Thread):
             self._wait(ready, self._locked, held)
 
     def _wait(self, ready: Sequence[Work], since: float, held: Busy) -> None:
-        """Another process holds the lock. What has waited for its whole time is told so; the rest goes on.
+        """Refuse work that has waited for its whole time for another process's lock; keep the rest.
 
         since: when the waiting began. What was asked for before that waited for something else until then.
         """
@@ -336,7 +336,7 @@ class Writer(threading.Thread):
     def _do_in_transaction(self, ready: Sequence[Work]) -> Busy | None:
         """Do a group of work in one transaction, then answer it.
 
-        Where the lock cannot be had, nothing has been begun and nobody is answered: that is returned.
+        Where the lock cannot be had, nothing is done or answered, and that Busy is returned.
         """
         transaction: Transaction | None = None
         writes = any(work.writes for work in ready)
@@ -430,7 +430,7 @@ class Writer(threading.Thread):
                 self.machines.drop(live.id)
 
     def _do(self, transaction: Transaction, work: Work) -> Answer | None:
-        """Do one piece of work; None where it must wait for another round."""
+        """Do one work item; None where it must wait for another round."""
         sid = work.session_id
         if sid in self._parked and not isinstance(work, (FinishedWork, FinishedRewind)):
             self._parked[sid].append(work)
@@ -543,7 +543,7 @@ class Writer(threading.Thread):
         self._sliced.setdefault(in_progress.principal.id, deque()).append((in_progress, progress))
 
     def _make_slice(self, ready: list[Work]) -> None:
-        """Make a slice of one batch: of the person whose turn it is, who then goes behind the others."""
+        """Make a slice of one batch, of the person who is next (round robin)."""
         if not self._sliced:
             return
         person, waiting = self._sliced.popitem(last=False)

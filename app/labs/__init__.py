@@ -1,4 +1,4 @@
-"""Shared rooms for a class: instructors, students, machines that are prepared and shared."""
+"""Labs: shared rooms for a class, with an instructor, members, and prepared and shared machines."""
 
 from app.labs.activity import Activity
 from app.labs.authentication import Authentication, SignedIn

@@ -1,7 +1,7 @@
-"""What each member has done in a lab: for the list of who was there.
+"""What each member of a lab has done: the list of attendance.
 
-A file that comes in says of its rows when they were made and by whom, and may say what it likes. All of them
-lie before their session was begun here, so only rows from then on are anybody's.
+An imported file says by itself when its rows were made and by whom, which may be false. All of them are older
+than their session here, so only rows from its beginning on are counted.
 """
 
 from __future__ import annotations
@@ -18,19 +18,21 @@ from app.store.sessions import SessionPosition
 
 
 class Activity(NamedTuple):
-    """A member's part in a lab. calls: made by them, wherever. seq, last_call: of the last one, and when."""
+    """A member's part in a lab."""
 
     number: int
     nickname: str
     joined: str
+    # How many calls they have made, on any machine of the lab.
     calls: int
+    # seq, last_call: of the last call, and when it was.
     seq: int | None
     last_call: str | None
     checkpoint: str | None
 
 
 def activity(db: Connection, person: Person, lab_id: str) -> list[Activity]:
-    """By number. Raises as Rooms does."""
+    """The activity of every member, by number. Raises as Rooms does."""
     taught(db, person, lab_id)
     owners = {position.id: position.owner for position in session_rows.positions(db, lab_id)}
     members = {member.id: member for member in people.lab_members(db, lab_id)}
@@ -65,7 +67,7 @@ def activity(db: Connection, person: Person, lab_id: str) -> list[Activity]:
 
 
 def by_owner(positions: Iterable[SessionPosition]) -> dict[str, list[SessionPosition]]:
-    """Sessions by whose they are."""
+    """Group sessions by owner."""
     theirs: dict[str, list[SessionPosition]] = {}
     for position in positions:
         theirs.setdefault(position.owner, []).append(position)
@@ -73,7 +75,7 @@ def by_owner(positions: Iterable[SessionPosition]) -> dict[str, list[SessionPosi
 
 
 def last_called(positions: Iterable[SessionPosition], times: Mapping[str, str]) -> SessionPosition | None:
-    """Of somebody's sessions the one that was called or begun last. times: of each one's last row."""
+    """The session that was called, or created, last. times: of the last row of each session."""
     return max(
         positions, key=lambda position: max(position.created, times.get(position.id, "")), default=None
     )

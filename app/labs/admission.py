@@ -1,9 +1,10 @@
-"""Who waits to be admitted to a lab that has as many members as its instructor expects.
+"""Admission: the waiting list of a lab that has as many members as its instructor expects.
 
-A lab's code is known to whoever has seen the blackboard, so anybody may send many joins. The first come in as
-members, up to the number that is expected. The others wait: they see nothing of the lab and can do nothing,
-until its instructor admits them or turns them away. Their number is bounded too. Where it is reached, those
-who have not asked for some time whether they are admitted make room: an open page asks every few seconds.
+Everybody who has seen the blackboard knows a lab's code, so one person may send many joins. The first come in
+as members, up to the number that is expected. The others wait: they see nothing of the lab and can do
+nothing, until its instructor admits them or turns them away. Their number is bounded too. Where it is
+reached, those who have not asked for some time whether they are admitted make room: an open page asks every
+few seconds.
 """
 
 from __future__ import annotations
@@ -31,22 +32,24 @@ MOST_NUMBERS: Final = 1_000  # numbers in one request
 
 
 class WaitingStatus(NamedTuple):
-    """What somebody who waits may know. lab: its title. instructor: whose admission they wait for."""
+    """What a person on the waiting list may know."""
 
+    # The title of the lab.
     lab: str
+    # The name of the instructor who admits them.
     instructor: str
     closed: bool
 
 
 class WaitingList(NamedTuple):
-    """Those who wait for a lab: how many, and the newest of them."""
+    """The waiting list of a lab: how many are on it, and the newest of them."""
 
     all: int
     newest: list[MemberRow]
 
 
 class Admission:
-    """What an instructor does with those who wait, and what those see. Raises as Rooms does."""
+    """The use cases of the waiting list, for instructors and for those on it. Raises as Rooms does."""
 
     def __init__(
         self, settings: Settings, sessions: Sessions, authentication: Authentication, removing: Removing
@@ -59,9 +62,9 @@ class Admission:
     # -- for those who wait ----------------------------------------------------------------------------------
 
     async def look(self, person: Person) -> Person:
-        """Somebody as they are now: admitted, or waiting still. Their place is kept while they ask.
+        """Look whether a person has been admitted by now. Asking keeps their place on the waiting list.
 
-        Raises NotFound for somebody who has been turned away.
+        Raises NotFound for a person who has been turned away.
         """
         row = await self._sessions.query(people.member, person.id)
         if row is None or row.waiting is None:
@@ -108,9 +111,9 @@ class Admission:
     ) -> list[int]:
         """Make members of those who wait: of some numbers, or of all as far as the lab has room.
 
-        Numbers of nobody who waits are passed over: they may just have left. Answers who was admitted.
-        Raises BadArgument at `numbers` for too many, Conflict where the lab is closed, and LimitReached where
-        it can have no more members.
+        Numbers that are not on the waiting list are passed over: they may just have left. Returns the
+        admitted. Raises BadArgument at `numbers` for too many, Conflict where the lab is closed, and
+        LimitReached where it can have no more members.
         """
         _few(numbers)
         admitted: list[MemberRow] = []

@@ -1,8 +1,8 @@
-"""How often somebody may be wrong: after some failures each further one makes the next wait longer.
+"""Backoff for failed sign-ins: after some failures each further one makes the next wait longer.
 
-By what is tried (an account's name), never by address: a whole class sits behind one. Unknown names are
-counted like known ones, so that waiting tells nothing. The wait stays short: whoever knows a name can make
-its owner wait, too.
+Failures are counted by account name, never by address: a whole class sits behind one. Unknown names are
+counted like known ones, so that a wait does not reveal which exist. The wait stays short, since another
+person who knows the name can cause it.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ MOST_NAMES: Final = 10_000
 
 @dataclass(slots=True)
 class Failures:
-    """How many there were, and until when nothing is tried again."""
+    """The failures of one name, and until when further attempts are refused."""
 
     count: int = 0
     until: float = 0.0
 
 
 class Attempts:
-    """Everybody's failures. The name that was tried longest ago is forgotten first."""
+    """The failures of all names. The name that was tried longest ago is forgotten first."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -44,7 +44,7 @@ class Attempts:
             raise TooMany(f"too many wrong attempts: try again in {wait} s", wait)
 
     def failed(self, key: str) -> None:
-        """It was wrong."""
+        """Count a failure."""
         found = self._failures.setdefault(key, Failures())
         self._failures.move_to_end(key)
         found.count += 1
@@ -54,5 +54,5 @@ class Attempts:
             self._failures.popitem(last=False)
 
     def succeeded(self, key: str) -> None:
-        """It was right."""
+        """Forget the failures of a name: an attempt has succeeded."""
         self._failures.pop(key, None)

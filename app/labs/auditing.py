@@ -1,4 +1,4 @@
-"""What is written down of those who may do more than others."""
+"""Writes to the audit log what instructors and the server do."""
 
 from __future__ import annotations
 
@@ -18,6 +18,6 @@ def note(
     target: str = "",
     detail: str = "",
 ) -> None:
-    """Write down an act, in the transaction in which it is done. detail: never a nickname."""
+    """Write an act to the audit log, in the transaction in which it is done. detail: never a nickname."""
     actor = SERVER if person is None else person.id
     audit.note(db, Act(now(), actor, act, lab_id, target, detail))

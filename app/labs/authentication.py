@@ -1,4 +1,4 @@
-"""The ways in: an instructor's link and password, a student's code, and the tokens with which both return."""
+"""Authentication: links and passwords of instructors, join codes of students, and the tokens of both."""
 
 from __future__ import annotations
 
@@ -44,23 +44,25 @@ TRIES_AT_ONCE: Final = 10
 
 
 class SignedIn(NamedTuple):
-    """Who has come in, and the secret with which they come back."""
+    """A person who has signed in, and the new token."""
 
     person: Person
     secret: str
 
 
 class Joined(NamedTuple):
-    """Who has joined by a script. token: for the script. entry: of a personal link, for a browser."""
+    """A member who has joined by a script."""
 
     member: MemberRow
     lab: LabRow
+    # The token for scripts.
     token: str
+    # The secret of a personal link, which signs in a browser.
     entry: str
 
 
 class Authentication:
-    """Lets people in. All methods raise Busy or StorageFull where nothing could be written."""
+    """Signs people in and out. All methods raise Busy or StorageFull where nothing could be written."""
 
     def __init__(self, settings: Settings, sessions: Sessions) -> None:
         self._settings = settings
@@ -75,7 +77,7 @@ class Authentication:
         self._taken_back = 0  # how often some were
 
     def open(self) -> None:
-        """Begin to let people in."""
+        """Prepare what signing in needs."""
         self._passwords.prepare()
 
     def close(self) -> None:
@@ -85,7 +87,7 @@ class Authentication:
     # -- who is it -------------------------------------------------------------------------------------------
 
     async def identify(self, token: str) -> Person | None:
-        """Who holds a token for a browser or a script; None where nobody does any more."""
+        """The person of a browser's or script's token; None for a token that is unknown or expired."""
         sha256 = secret.digest(token)
         found = self._known.get(sha256)
         if found is not None and found[1] > time.monotonic():
@@ -102,13 +104,13 @@ class Authentication:
         return person
 
     def forget(self, *person_ids: str) -> None:
-        """Look again at every token of some people: some have been taken back."""
+        """Forget the cached tokens of some people: some of them are not valid any more."""
         self.look_again(person_ids)
         for person_id in person_ids:
             self._sessions.disconnect(person_id)
 
     def look_again(self, person_ids: Iterable[str]) -> None:
-        """Believe no longer what is known of some people: they may do something else than before."""
+        """Forget the cached data of some people: their rights have changed."""
         self._taken_back += 1
         those = set(person_ids)
         for sha256 in [known for known, (person, _) in self._known.items() if person.id in those]:
@@ -291,9 +293,9 @@ class Authentication:
         return member, lab
 
     async def rejoin(self, member_id: str) -> Joined:
-        """Who has joined by a script before, with another token and link: the older ones end.
+        """Give a member who has joined by a script another token and link; the older ones end.
 
-        Raises NotFound for who has been deleted since.
+        Raises NotFound for a member who has been deleted since.
         """
         secrets = _new_secrets()
 
@@ -312,11 +314,11 @@ class Authentication:
         return Joined(member, lab, secrets["script"], secrets["entry"])
 
     async def enters(self, entry: str) -> Person | None:
-        """Whose a personal link is; None for one that is no good."""
+        """The person of a personal link; None for one that is not valid."""
         return await self._sessions.query(_holder, secret.digest(entry), ("entry",))
 
     async def enter(self, entry: str) -> SignedIn:
-        """Come in on another device, by a personal link. Raises NotFound."""
+        """Sign in on another device, by a personal link. Raises NotFound."""
         cookie = secret.new_secret()
 
         def write(db: Connection) -> Person:
@@ -351,9 +353,9 @@ class Authentication:
         return fresh
 
     async def leave(self, token: str) -> None:
-        """Sign out: this token opens nothing any more. Somebody who waits gives up their place.
+        """Sign out: delete this token. A person on the waiting list leaves it.
 
-        Whatever its holder follows ends; who is still in elsewhere follows again.
+        All streams of the person end; those of other browsers connect again.
         """
         sha256 = secret.digest(token)
 
@@ -384,14 +386,14 @@ class Authentication:
 
 
 def _new_secrets() -> dict[str, str]:
-    """What somebody gets who joins by a script, by what it is for."""
+    """New secrets for a member who joins by a script, by use."""
     return {"script": secret.new_secret(), "entry": secret.new_secret()}
 
 
 def _make_room(db: Connection, lab: LabRow) -> list[str]:
-    """See that one more can wait for a lab. Whose places were given up for that.
+    """Make room on the waiting list of a lab. Returns the ids of those who were removed for that.
 
-    Raises TooMany where everybody who waits has asked just before.
+    Raises TooMany where all on the list have asked just before.
     """
     over = waiting.count(db, lab.id) + 1 - max(MOST_WAITING, 2 * lab.expected)
     if over <= 0:
@@ -412,7 +414,7 @@ def _token(token: str, use: str, holder: str | None, days: float | None = None) 
 
 
 def _issue(db: Connection, row: TokenRow) -> None:
-    """Give somebody a token. Of very many for the same use only the newest stay good."""
+    """Store a token. Of very many for the same use only the newest stay valid."""
     assert row.holder is not None
     if people.account(db, row.holder) is None and people.member(db, row.holder) is None:
         raise NotFound("member", "that you were")
@@ -429,7 +431,7 @@ def _good(db: Connection, sha256: str, *uses: str) -> TokenRow | None:
 
 
 def _marks(db: Connection, mark: str, holder: str) -> str | None:
-    """The hash of a mark that is somebody's; None where it is not."""
+    """The hash of a mark of this person; None where it is not theirs."""
     row = _good(db, secret.digest(mark), "known")
     return None if row is None or row.holder != holder else row.sha256
 
@@ -461,7 +463,7 @@ def _open_lab(db: Connection, code: str) -> LabRow:
 
 
 def _unique_nickname(db: Connection, lab: LabRow, nickname: str) -> tuple[str, str]:
-    """A nickname that nobody in the lab has yet, its instructor neither, and as it is compared."""
+    """A nickname that is free in the lab (`Kim (2)`), and its form for comparing."""
     key = wording.key_of(nickname)
     taken = people.keys_like(db, lab.id, key)
     teacher = people.account(db, lab.owner)

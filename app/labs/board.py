@@ -1,4 +1,4 @@
-"""What a wall shows, and what of it has changed since somebody has looked: values, and their versions."""
+"""The values that a wall shows, with a version each, so that a reader is sent only what has changed."""
 
 from __future__ import annotations
 
@@ -28,49 +28,52 @@ VERSION: Final = re.compile(r"([0-9a-f]{12})-([0-9]{1,15})")
 
 
 class LastCall(NamedTuple):
-    """Somebody's last row, or a session's.
-
-    call: as C has it. time: as rows have it. task: as which it was called. by: who called.
-    """
+    """The last call of a member, or of a session."""
 
     seq: int
+    # When, as rows have it.
     time: str
+    # The call as one line of C.
     call: str
     verdict: str
+    # The task that called.
     task: str = "init"
+    # Who called: `m7`, `i1`.
     by: str | None = None
 
 
 class Picture(NamedTuple):
-    """A machine from far away.
+    """A machine drawn small: one character a cell."""
 
-    cells: up to 64 characters. used: percent of all managed frames. asleep: the tasks that sleep.
-    """
-
+    # Up to 64 characters.
     cells: str
+    # Percent of all managed frames.
     used: float
+    # The tasks that sleep.
     asleep: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Tile:
-    """A member, and the machine that they have called last: one of their own, or one that all share.
-
-    session_id: None before they have one. seq, last: its last row, or on a shared machine their own last one
-    there; of rows that came in with a file none counts. machines: of their own. picture: None until somebody
-    could look. woken: their last call slept, and sleeps no more. reached: how many checkpoints.
-    """
+    """A member, and the machine that they have called last: one of their own, or one that all share."""
 
     number: int
     nickname: str
     joined: str
+    # None before they have one.
     session_id: str | None = None
+    # seq, last: its last row, or on a shared machine their own last one there; of rows that came in with a
+    # file none counts.
     seq: int = 0
+    # How many machines of their own they have.
     machines: int = 0
     last: LastCall | None = None
+    # None until the machine has been drawn.
     picture: Picture | None = None
+    # How many checkpoints.
     reached: int = 0
     locked: bool = False
+    # Their last call slept, and sleeps no more.
     woken: bool = False
 
     @property
@@ -96,53 +99,53 @@ class CheckpointCount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ClassSummary:
-    """What is said of all together.
-
-    active: how many have called in the last minute. view: the address that is presented. waiting: how many
-    wait to be admitted; newest: nicknames of the last of them.
-    """
+    """The totals of a class."""
 
     title: str
     frozen: bool
     closed: bool
+    # The address that is presented.
     view: str | None
     members: int
+    # How many have called in the last minute.
     active: int
     marks: tuple[CheckpointCount, ...] = ()
+    # How many wait to be admitted.
     waiting: int = 0
+    # Nicknames of the last of them.
     newest: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class WallState:
-    """A moment of a wall. It is the same object for all who look at it.
-
-    tiles: by number. changed: the version since which each is as it is. seated: since which it is this
-    machine's. gone: numbers of who was deleted, and in which version.
-    """
+    """The wall at one moment. All readers share the object."""
 
     epoch: str
     version: int
     whole: ClassSummary
+    # By number.
     tiles: Sequence[Tile]
+    # By member: the version since which the tile is as it is.
     changed: Mapping[int, int]
+    # By member: the version since which the tile shows this machine.
     machine_since: Mapping[int, int]
+    # Numbers of deleted members, with the version of the deletion.
     gone: Mapping[int, int]
 
     @property
     def token(self) -> str:
-        """By which one asks for what has changed since."""
+        """The version as text, which a reader sends to ask for the changes since."""
         return f"{self.epoch}-{self.version}"
 
     def after(self, token: str | None) -> int | None:
-        """The version that a token stands for; None where it is none of this wall's, so that all is new."""
+        """The version of a token; None for a token of another wall, so that everything is sent."""
         found = None if token is None else VERSION.fullmatch(token)
         if found is None or found[1] != self.epoch or int(found[2]) > self.version:
             return None
         return int(found[2])
 
     def since(self, version: int | None) -> tuple[list[Tile], list[int]]:
-        """What is not as it was in a version: tiles, and the numbers of who is gone."""
+        """The tiles that have changed since a version, and the numbers of members deleted since."""
         if version is None:
             return list(self.tiles), []
         tiles = [tile for tile in self.tiles if self.changed[tile.number] > version]
@@ -150,12 +153,12 @@ class WallState:
 
 
 def first(whole: ClassSummary) -> WallState:
-    """A wall that nobody has seen yet."""
+    """The first state of a wall, before anything was read."""
     return WallState(secrets.token_hex(6), 0, whole, (), {}, {}, {})
 
 
 def after(was: WallState, whole: ClassSummary, tiles: Sequence[Tile]) -> WallState:
-    """The next moment of a wall; the same one where nothing is different."""
+    """The next state of a wall; the same object where nothing has changed."""
     before = {tile.number: tile for tile in was.tiles}
     version = was.version + 1
     changed = {
@@ -184,12 +187,12 @@ def after(was: WallState, whole: ClassSummary, tiles: Sequence[Tile]) -> WallSta
 
 
 def quick_picture(machine: Machine) -> Picture | None:
-    """A machine from far away, seen between two calls; None where that would hold up those who wait."""
+    """A small picture of an open machine; None where drawing would delay the calls that wait."""
     return picture(machine) if show_cost.zonemap(machine, cells=MOST_CELLS) <= SHORT_LOOK else None
 
 
 def picture(machine: Machine) -> Picture:
-    """A machine from far away."""
+    """A machine drawn small: one character a cell."""
     found = show.zonemap(machine, cells=MOST_CELLS)
     cells = (
         QUARTERS[fill >> 6] if state == FREE_STATE and fill else DIGITS[state]

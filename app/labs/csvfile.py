@@ -1,7 +1,8 @@
 """Tables for spreadsheets, which take a cell for a formula where it begins like one.
 
-What somebody has typed gets an apostrophe before it there, and is text. Numbers stay numbers. Where cells end
-is the reader's affair: in many countries a semicolon ends one. So a cell may begin behind whatever ends one.
+Typed text gets an apostrophe before it there, and stays text. Numbers stay numbers. Where cells end is the
+reader's affair: in many countries a semicolon ends one. So what could end a cell is treated as if a new one
+began behind it.
 """
 
 from __future__ import annotations

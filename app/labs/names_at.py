@@ -1,4 +1,4 @@
-"""What an instructor has named in a machine, as far as it had its name at an earlier moment.
+"""The names that an instructor had in a machine at an earlier moment.
 
 A name is kept with the seq of the call that gave it. Of one that was given before that was so it is not
 known; but the machine knows by which call everything was allocated: such a name goes along when what it

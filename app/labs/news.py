@@ -1,9 +1,9 @@
-"""What changes in labs, for those who are in them.
+"""Event streams of labs: what changes in a lab, for those who are in it.
 
-Nothing is queued: a channel holds, for each thing that can change, how it is now, encoded once for all. Who
-listens is given what is newer than what they have had, so that a slow one misses what was between, and never
-how it is. All labs that anybody listens to are looked at together, a few times a second: so it is no matter
-which process has changed one.
+Nothing is queued: a channel holds the present value of each thing that can change, encoded once for all. A
+listener is sent the values that are newer than those it has had, so a slow one misses values in between,
+never the present one. All labs with listeners are read together, a few times a second, so that it does not
+matter which process has changed one.
 
 On the event loop.
 """
@@ -39,7 +39,7 @@ class LabChannel:
         self._now: dict[str, tuple[int, bytes]] = {}
 
     def saw(self, events: Mapping[str, bytes]) -> None:
-        """How the lab is. Who listens is told what has changed."""
+        """Take the present state of the lab, and wake the listeners where it has changed."""
         changed = [
             kind for kind in EVENT_KINDS if kind not in self._now or self._now[kind][1] != events[kind]
         ]
@@ -55,7 +55,7 @@ class LabChannel:
 
 
 class Listener:
-    """One who listens to a lab. Raises nothing."""
+    """A reader of a lab's stream."""
 
     def __init__(self, news: News, principal: Principal, lab_id: str) -> None:
         self.principal = principal
@@ -67,7 +67,7 @@ class Listener:
         self._open = True
 
     async def next(self) -> bytes | None:
-        """What to send next, when there is something; None when it is over."""
+        """Wait for the next bytes to send; None when the stream is over."""
         while self._open:
             channel = self._news.channels[self.lab_id]
             fresh, self._heard = self._first + channel.after(self._heard), channel.version
@@ -90,12 +90,12 @@ class Listener:
         return True
 
     def wake(self) -> None:
-        """There is something to look at."""
+        """Wake the listener: there may be something to send."""
         if self._waiting is not None and not self._waiting.done():
             self._waiting.set_result(None)
 
     def close(self) -> None:
-        """It is over, whoever ended it."""
+        """End the stream. May be called again."""
         if self._open:
             self._open = False
             self.wake()
@@ -136,7 +136,7 @@ class News:
         return listener
 
     def leave(self, listener: Listener) -> None:
-        """Who listened is gone."""
+        """Remove a listener."""
         self._sessions.unregister(listener)
         channel = self.channels[listener.lab_id]
         channel.listeners.discard(listener)
@@ -144,7 +144,7 @@ class News:
             del self.channels[listener.lab_id]
 
     def look(self) -> None:
-        """Something has just been changed here: look now."""
+        """Read the labs now: something was just changed by this process."""
         self._soon.set()
 
     def stop(self) -> None:
@@ -153,7 +153,7 @@ class News:
             self._ticker.cancel()
 
     async def _tick(self) -> None:
-        """While anybody listens, look for what has changed, and for labs that are gone."""
+        """While there are listeners, look for changes, and for labs that were deleted."""
         while self.channels:
             try:
                 async with asyncio.timeout(TICK_SECONDS):
@@ -184,7 +184,7 @@ class News:
 
 
 def events(now: LabState) -> dict[str, bytes]:
-    """How a lab is, as events by kind. What is only prepared is not told: nobody sees it go on."""
+    """The state of a lab as events by kind. Prepared machines are left out: members do not see them."""
     lab = now.lab
     documents: dict[str, Any] = {
         "view": {"view": lab.view},

@@ -1,7 +1,7 @@
 """Instructors' passwords: hashed with argon2, one at a time.
 
 A hash takes tens of milliseconds and 64 MiB on purpose. One thread does it, which lets go of the interpreter
-meanwhile, so that a class can go on calling while everybody tries to sign in.
+meanwhile, so that a class can go on calling while many sign in.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ MOST_WAITING: Final = 16  # in each line; more than that are sent away
 
 
 def checked(password: str) -> str:
-    """A password that somebody may have. Raises BadArgument at `password`."""
+    """Check the length of a new password. Raises BadArgument at `password`."""
     if not SHORTEST_PASSWORD <= len(password) <= LONGEST_PASSWORD:
         raise BadArgument.at("password", f"{SHORTEST_PASSWORD} to {LONGEST_PASSWORD} characters")
     if not password.isprintable():
@@ -51,7 +51,7 @@ class Passwords:
         self._nobody = self._hasher.hash("nobody has this password")
 
     async def hash(self, password: str) -> str:
-        """What is kept of a password. Raises BadArgument at `password`, and TooMany."""
+        """Hash a password. Raises BadArgument at `password`, and TooMany."""
         return await self._run(self._hasher.hash, checked(password))
 
     async def fits(self, kept: str | None, password: str, *, known: bool = False) -> bool:

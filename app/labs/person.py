@@ -1,4 +1,4 @@
-"""Who is at the door: the one person of open mode, an instructor, or a member of a lab."""
+"""The person behind a request: the one user of open mode, an instructor, or a member of a lab."""
 
 from __future__ import annotations
 
@@ -14,25 +14,26 @@ Kind = Literal["local", "instructor", "member"]
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """principal: as what sessions know them. name: what people call them. number: theirs, as rows have it.
+    """A person, as requests know them."""
 
-    waiting: they have joined a lab, and are not admitted yet.
-    """
-
+    # Their identity in sessions.
     principal: Principal
     kind: Kind
+    # The name that people see.
     name: str
+    # Their number, as rows have it (`m7`, `i1`).
     number: int = 0
+    # Whether they have joined a lab and are not admitted yet.
     waiting: bool = False
 
     @property
     def id(self) -> str:
-        """By which tokens and the audit log know them."""
+        """The id in tokens and in the audit log."""
         return self.principal.id
 
     @property
     def lab(self) -> str | None:
-        """The lab that they are a member of."""
+        """The id of the lab of which they are a member."""
         return self.principal.lab
 
     @classmethod
@@ -65,7 +66,7 @@ OPEN_MODE: Final = "labs are for a server that others can reach: start it with `
 
 
 def require_instructor(person: Person) -> None:
-    """Raise Forbidden for everybody else."""
+    """Raise Forbidden for a person who is no instructor."""
     if person.kind == "local":
         raise Forbidden(OPEN_MODE)
     if person.kind != "instructor":

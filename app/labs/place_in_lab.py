@@ -1,4 +1,4 @@
-"""What a session is to somebody who is in its lab: whose it is, who may call it, and why nobody may now."""
+"""The place of a session in its lab: its owner, who may call it, and why it may take no calls now."""
 
 from __future__ import annotations
 
@@ -24,39 +24,40 @@ Role = Literal["owner", "instructor", "member", "watcher"]
 
 
 class MemberCopy(NamedTuple):
-    """A machine of a member's own. machine_id: the prepared one from which it goes on, if any.
-
-    next: the checkpoint to which it can be brought. called: whether calls make up its state.
-    """
+    """A machine of a member's own."""
 
     id: str
     name: str
     number: int
     seq: int
     locked: bool
+    # Whether calls make up its state.
     called: bool
+    # The prepared one from which it goes on, if any.
     machine_id: str | None = None
+    # The checkpoint to which it can be brought.
     next: Checkpoint | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceInLab:
-    """Where a session stands, and what the person is there.
-
-    kind: `operate` or `watch` where the lab shares it, and machine: as what. copy: where it is a member's
-    own, with their nickname. held: why members cannot call it now: `closed`, `frozen` or `locked`. stopped:
-    the same in words, where it holds for the person too. names: what people call members and instructor.
-    """
+    """Where a session stands, and what the person is there."""
 
     lab_id: str
     title: str
     role: Role
+    # `operate` or `watch` where the lab shares it.
     kind: str | None
+    # The title under which the lab shares it.
     machine: str | None
+    # Where it is a member's own machine.
     copy: MemberCopy | None
     nickname: str
+    # Why members cannot call it now: `closed`, `frozen` or `locked`.
     held: str | None
+    # The same in words, where it holds for the person too.
     stopped: str | None
+    # What people call members and instructor.
     names: dict[str, str]
 
 
@@ -104,7 +105,7 @@ def why_not(person: Person, role: str, held: str | None) -> str | None:
 
 
 def names_in(db: Connection, lab: LabRow, owner: MemberRow | None = None) -> dict[str, str]:
-    """What people call those whom rows and tasks call by number: members (`m7`), instructor (`i1`).
+    """The names of persons by the number that rows and tasks have: members (`m7`), instructor (`i1`).
 
     owner: in a machine of whose own nobody else appears.
     """

@@ -1,4 +1,4 @@
-"""Following the presenter: where the instructor looks, others look too, until they take it back."""
+"""Presenting: an instructor shows a view of a machine, and the pages of members follow it."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ class Presenting:
         self._news.look()
 
     async def shown(self, person: Person, lab_id: str) -> str | None:
-        """The address that the presenter shows; None while nobody presents."""
+        """The address that is presented; None while there is none."""
         row = await self._sessions.query(partial(seen, person=person, lab_id=lab_id))
         return row.view
 
@@ -57,11 +57,13 @@ class Presenting:
 
 @dataclass(frozen=True, slots=True)
 class Presentation:
-    """A machine's page in a lab. presents: whether who looks at it may show it. view: what is shown now."""
+    """A machine's page in a lab."""
 
     lab_id: str
     title: str
+    # Whether the person may present it.
     presents: bool
+    # What is shown now.
     view: str | None
     frozen: bool
     closed: bool

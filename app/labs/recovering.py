@@ -1,4 +1,4 @@
-"""For an instructor who has forgotten their password: whoever runs the server sets another one."""
+"""Sets a new password for an instructor who has forgotten theirs; for the operator of the server."""
 
 from __future__ import annotations
 

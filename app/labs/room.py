@@ -1,4 +1,4 @@
-"""What a lab is to those who are in it: values, and who may see and change it."""
+"""A lab and its machines as values, and who may see and change them."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ ROLES = {OPERATE: "member", WATCH: "watcher"}
 
 @dataclass(frozen=True, slots=True)
 class Checkpoint:
-    """A place on the way of a prepared machine, to which copies can be brought."""
+    """A seq of a prepared machine to which copies can be brought."""
 
     id: str
     seq: int
@@ -35,11 +35,12 @@ class Checkpoint:
 
 @dataclass(frozen=True, slots=True)
 class LabMachine:
-    """What a lab has. session_id: the instructor's session behind it; members cannot read a prepared one."""
+    """A machine of a lab: prepared to be copied, or shared."""
 
     id: str
     kind: str
     title: str
+    # The instructor's session behind it; members cannot read a prepared one.
     session_id: str
     seq: int
     checkpoints: tuple[Checkpoint, ...] = ()
@@ -47,21 +48,20 @@ class LabMachine:
 
 @dataclass(frozen=True, slots=True)
 class Lab:
-    """A lab. code: as it is written on a blackboard; None for members, and where nobody is let in.
-
-    expected: how many may come in by the code; who joins after them waits to be admitted.
-    """
+    """A lab."""
 
     id: str
     title: str
     text: str
     created: str
     owner: str
+    # The join code; None for members, and where joining is closed.
     code: str | None
     code_expires: str | None
     frozen: bool
     closed: str | None
     view: str | None
+    # How many members come in by the code; those who join later wait to be admitted.
     expected: int
     machines: tuple[LabMachine, ...] = ()
 
@@ -94,7 +94,7 @@ class Lab:
 def seen(db: Connection, person: Person, lab_id: str) -> LabRow:
     """A lab that a person is in or teaches. Raises NotFound: others must not learn that it exists.
 
-    Raises Forbidden for somebody who waits to be admitted.
+    Raises Forbidden for a person who is not admitted yet.
     """
     row = labs.get(db, lab_id)
     if row is None or (person.lab != row.id and person.id != row.owner):

@@ -1,4 +1,4 @@
-"""Labs: made, opened, frozen, closed and deleted by their instructor; and who is in them."""
+"""The use cases of labs themselves: create, freeze, close and delete them, and list their members."""
 
 from __future__ import annotations
 
@@ -133,7 +133,7 @@ class Rooms:
         return expected
 
     async def close(self, person: Person, lab_id: str) -> Lab:
-        """End it for good: everything can be read, nothing called, nobody joins."""
+        """Close a lab for good: it can be read; calls and joins are refused."""
         return await self.change(person, lab_id, close=True)
 
     async def change(
@@ -178,7 +178,7 @@ class Rooms:
         return await self._change(person, lab_id, [("renew a code", values)], preconditions)
 
     async def drop_code(self, person: Person, lab_id: str) -> Lab:
-        """Let nobody in any more; who is in stays."""
+        """Delete the join code; members stay."""
         values = {"code": None, "code_expires": None}
         return await self._change(person, lab_id, [("close a code", values)])
 
@@ -238,7 +238,7 @@ class Rooms:
     async def roster(
         self, person: Person, lab_id: str, after: int = 0, most: int | None = None
     ) -> list[MemberRow]:
-        """Everybody in a lab, by their numbers; or so many behind a number."""
+        """The members of a lab, by number; or so many behind a number."""
 
         def query(db: Connection) -> list[MemberRow]:
             taught(db, person, lab_id)
@@ -287,7 +287,7 @@ class Rooms:
     async def remove_idle(
         self, person: Person, lab_id: str, *, preconditions: Preconditions | None = None
     ) -> int:
-        """Delete the members who have done nothing, and how many they were. Who joins meanwhile stays."""
+        """Delete the members who have done nothing; how many they were. Those who join meanwhile stay."""
 
         def last(db: Connection) -> int:
             taught(db, person, lab_id)
@@ -308,7 +308,7 @@ class Rooms:
         return await self._sessions.execute(write, preconditions=preconditions)
 
     async def names(self, lab_id: str) -> dict[str, str]:
-        """What people call those whom rows and tasks call by number: members (`m7`), instructor (`i1`)."""
+        """The names of persons by the number that rows and tasks have: members (`m7`), instructor (`i1`)."""
 
         def query(db: Connection) -> dict[str, str]:
             lab = labs.get(db, lab_id)

@@ -1,4 +1,4 @@
-"""Secrets that open a door, and the codes that stand on a blackboard."""
+"""Makes and hashes the secrets of tokens and links, and the join codes."""
 
 from __future__ import annotations
 
@@ -21,26 +21,26 @@ def new_secret() -> str:
 
 
 def digest(secret: str) -> str:
-    """What is kept of a secret. Of so many random bits none can be guessed: the hash need not be slow."""
+    """The hash of a secret, which is stored. It need not be slow: 256 random bits cannot be guessed."""
     return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()
 
 
 def new_code() -> str:
-    """A join code, as it is kept."""
+    """A new join code in its stored form."""
     return "".join(secrets.choice(ALPHABET) for _ in range(CODE_LENGTH))
 
 
 def format_code(code: str) -> str:
-    """A code as it is written down: `K7QM-2XHV`."""
+    """A code as it is shown: `K7QM-2XHV`."""
     return f"{code[:4]}-{code[4:]}"
 
 
 def parse_code(text: str) -> str:
-    """A code as somebody has copied it from a blackboard, as it is kept."""
+    """A typed code in its stored form."""
     heard_so = text[:100].upper().translate(LOOK_ALIKES)
     return "".join(character for character in heard_so if character in ALPHABET)[:32]
 
 
 def days_from_now(days: float) -> str:
-    """A time from now on, as it is kept."""
+    """The time so many days from now."""
     return after_now(timedelta(days=days))

@@ -1,4 +1,4 @@
-"""What a lab has: machines that are prepared to be copied, and machines that are shared as they go on."""
+"""The machines of a lab: those prepared to be copied, those shared, the copies, and the checkpoints."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class Sharing:
     async def change(
         self, person: Person, lab_id: str, machine_id: str, kind: str | None = None, title: str | None = None
     ) -> LabMachine:
-        """Share a machine otherwise, or call it otherwise. Raises BadArgument at `kind` and `title`."""
+        """Change how a machine is shared, or its title. Raises BadArgument at `kind` and `title`."""
         if kind is not None and kind not in LAB_MACHINE_KINDS:
             raise BadArgument.at("kind", f"one of {', '.join(LAB_MACHINE_KINDS)}")
         values: dict[str, Any] = {}
@@ -203,7 +203,7 @@ class Sharing:
         locked: bool,
         preconditions: Preconditions | None = None,
     ) -> None:
-        """Let a member not call a machine of the lab for now, or let them again. Raises NotFound."""
+        """Lock a member's machine against calls of the member, or unlock it. Raises NotFound."""
 
         def write(db: Connection) -> None:
             _open(taught(db, person, lab_id))
@@ -248,7 +248,7 @@ class Sharing:
         *,
         preconditions: Preconditions | None = None,
     ) -> Checkpoint:
-        """Call a seq of a prepared machine a checkpoint, to which copies can be brought.
+        """Make a seq of a prepared machine a checkpoint, to which copies can be brought.
 
         Raises BadArgument at `seq` and `title`, LimitReached, and Conflict where there is one already.
         """

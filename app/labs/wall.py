@@ -1,10 +1,9 @@
-"""A whole class at a glance: each member's machine that was called last, as a small map and a line.
+"""The wall: for each member the machine that was called last, as a small map and a line.
 
-A wall is looked at by several people at once, every few seconds. So it is brought up to date at most once a
-second, however many look; what has not gone on is not read again; open machines are looked at between the
-calls of those who use them; and those that are closed stay so: their pictures are made one by one, on
-machines that are rebuilt beside, and come when they come. The rows of a file that came in are nobody's calls
-here: such a machine is as one that was just begun, and in the state in which it came.
+Several people read a wall every few seconds. So it is brought up to date at most once a second, however many
+read it; machines that have not changed are not read again; open machines are drawn between two calls; closed
+ones stay closed, and are drawn one by one on machines that are rebuilt beside, so their pictures may come
+later. Rows of an imported file do not count as calls: such a machine is shown as one that was just created.
 """
 
 from __future__ import annotations
@@ -72,7 +71,7 @@ class Wall:
         return await self._sessions.query(progress, person, lab_id)
 
     def changed(self, lab_id: str) -> None:
-        """Something has been done to a lab that everybody is to see at once."""
+        """Have the next read of a lab's wall look at everything again."""
         watched = self._watched.get(lab_id)
         if watched is not None:
             watched.stale()
@@ -82,7 +81,7 @@ class Wall:
         return await self._sessions.query_in_turn(person.principal, activity, person, lab_id)
 
     def forget(self) -> None:
-        """End what is still being drawn."""
+        """Stop drawing."""
         for watched in self._watched.values():
             watched.forget()
 
@@ -95,29 +94,30 @@ class ClassProgress(NamedTuple):
 
 
 class SharedMachine(NamedTuple):
-    """A machine that several call, when its last row was the given one. lasts: each one's, by who made it."""
+    """The last calls on a machine that several persons call, as of a seq."""
 
     seq: int
+    # The last call of each person.
     lasts: dict[str, LastCall]
 
 
 class WallRows(NamedTuple):
-    """What the rows say.
-
-    tiles: without pictures. heads: the last seq of each machine that a tile leads to. lasts: the last rows
-    of members' machines, and shared: of those that are not one member's, by session.
-    """
+    """What was read from the rows."""
 
     whole: ClassSummary
     owner: str
+    # Without pictures.
     tiles: list[Tile]
+    # The last seq of each machine that a tile leads to.
     heads: dict[str, int]
+    # The last rows of members' machines, by session.
     lasts: dict[str, LastCall]
+    # The last rows of shared machines, by session.
     shared: dict[str, SharedMachine]
 
 
 class LabWall:
-    """One lab's wall, with what is known of its machines. On the event loop."""
+    """The wall of one lab, with a cache of what was read of its machines. On the event loop."""
 
     def __init__(self, sessions: Sessions, lab_id: str) -> None:
         self._sessions = sessions
@@ -133,7 +133,7 @@ class LabWall:
         self._drawing: asyncio.Task[None] | None = None
 
     async def state(self) -> WallState:
-        """The wall as it is now, or has been just before: of many who ask at once, one reads for all."""
+        """The wall, at most a second old: of many concurrent requests one reads for all."""
         async with self._turn:
             loop = asyncio.get_running_loop()
             if self._standing is None or loop.time() >= self._fresh_until:
@@ -142,11 +142,11 @@ class LabWall:
             return self._standing
 
     def stale(self) -> None:
-        """Look again, however short it is since the last time."""
+        """Read again at the next request, however recent the last read is."""
         self._fresh_until = 0.0
 
     def forget(self) -> None:
-        """Draw no more."""
+        """Stop drawing."""
         if self._drawing is not None:
             self._drawing.cancel()
 
@@ -188,7 +188,10 @@ class LabWall:
         self._pictures |= {sid: (seq, found) for sid, (seq, found) in seen.items() if found is not None}
 
     async def _draw(self, who: Principal, missing: Mapping[str, int]) -> None:
-        """Machines that are closed, one after the other. Who goes on meanwhile is left for another time."""
+        """Draw closed machines, one after the other.
+
+        One that is called meanwhile is left for the next time.
+        """
         for sid, seq in missing.items():
             try:
                 found = await self._sessions.past(who, sid, seq, board.picture)
@@ -199,7 +202,7 @@ class LabWall:
 
 
 def progress(db: Connection, person: Person, lab_id: str) -> ClassProgress:
-    """How far a class is, for everybody who is in it. Raises as Rooms does."""
+    """How many members have reached each checkpoint. Raises as Rooms does."""
     seen(db, person, lab_id)
     return ClassProgress(
         people.member_count(db, lab_id), {mark.id: mark.reached for mark in marks_of(db, lab_id)}
@@ -268,7 +271,7 @@ def heads_of(
 
 
 def is_new(position: SessionPosition, known: Mapping[str, LastCall]) -> bool:
-    """Whether a machine has a last row that nobody has read."""
+    """Whether a machine has rows behind the one that was read last."""
     return position.seq > position.start and (
         position.id not in known or known[position.id].seq != position.seq
     )
@@ -277,7 +280,7 @@ def is_new(position: SessionPosition, known: Mapping[str, LastCall]) -> bool:
 def shared_of(
     db: Connection, positions: Sequence[SessionPosition], known: Mapping[str, SharedMachine]
 ) -> dict[str, SharedMachine]:
-    """Everybody's last row on each shared machine. Only rows that nobody has seen yet are read."""
+    """Each person's last row on each shared machine. Only rows that were not read before are read."""
     found = {
         position.id: known[position.id]
         for position in positions
@@ -309,7 +312,7 @@ def last_of(seq: int, time: str, outcome: bytes) -> LastCall:
 
 
 def class_of(lab: LabRow, tiles: list[Tile], marks: tuple[CheckpointCount, ...]) -> ClassSummary:
-    """What is said of all together."""
+    """The totals of a class."""
     since = before_now(ACTIVE)
     active = sum(
         tile.last is not None and tile.last.time >= since and tile.last.by == f"m{tile.number}"

@@ -1,4 +1,4 @@
-"""Rows and statements: the only package that names sqlalchemy."""
+"""The database: rows and SQL statements. The only package that imports SQLAlchemy."""
 
 from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError as DatabaseError

@@ -34,7 +34,7 @@ def role(db: Connection, session_id: str, principal: str, group: str | None = No
 
 
 def readers(db: Connection, session_ids: Collection[str]) -> dict[str, set[str]]:
-    """Who may read each of some sessions: ids of principals and groups. What is not there, nobody may."""
+    """The ids of principals and groups that may read each of some sessions; missing for deleted ones."""
     query = (
         select(sessions.c.id, sessions.c.owner, labs.c.owner, access.c.principal)
         .select_from(

@@ -1,4 +1,4 @@
-"""What was done that not everybody may do: written once, read by those whom it concerns."""
+"""The audit log: acts of instructors and of the server, written once."""
 
 from __future__ import annotations
 
@@ -10,13 +10,16 @@ from app.store.tables import audit
 
 
 class Act(NamedTuple):
-    """actor: the id of who did it. target: the id of what it was done to. detail: what is not in the ids."""
+    """An entry of the audit log: what somebody did with rights that not everybody has."""
 
     time: str
+    # The id of the person who did it; `server` for the server.
     actor: str
     act: str
     lab_id: str | None
+    # The id of what it was done to.
     target: str
+    # What is not in the ids.
     detail: str
 
 
@@ -36,7 +39,7 @@ def note(db: Connection, act: Act) -> None:
 
 
 def concerning(db: Connection, actor: str, made: str, most: int, before: int | None = None) -> list[Noted]:
-    """What somebody has done, what was done to them, and in the labs they have made; the latest first.
+    """Acts by a person, on a person, and in the labs that they have created; the latest first.
 
     made: the act by which a lab is made. before: the last id seen.
     """

@@ -1,4 +1,4 @@
-"""A copy of the database while it is served: one moment of it, in one file.
+"""Copies the database, as it is at one moment, to a file, also while it is served.
 
 SQLite's own online backup, so no writer waits. What it copies is what one reading transaction sees; were
 there none, every commit of another connection would make it begin again.

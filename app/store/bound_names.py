@@ -1,4 +1,4 @@
-"""What `$name` means, per session and person."""
+"""Rows of names: what `$name` means, per session and person."""
 
 from __future__ import annotations
 

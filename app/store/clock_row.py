@@ -1,4 +1,4 @@
-"""The one row that says which time was believed last."""
+"""The one row of the table `clock`: which time was trusted last."""
 
 from __future__ import annotations
 
@@ -12,14 +12,13 @@ _ONLY: Final = 1
 
 
 class ClockRow(NamedTuple):
-    """What is known of the clock.
+    """What is known of the clock."""
 
-    trusted: the latest time that was believed. seen: what the clock showed last. ran: for how many seconds
-    servers have run since it jumped ahead of `trusted`.
-    """
-
+    # The latest time that was believed.
     trusted: str
+    # What the clock showed last.
     seen: str
+    # For how many seconds servers have run since it jumped ahead of `trusted`.
     ran: float
 
 

@@ -1,7 +1,7 @@
 """The database's file, and whether it still stands where it was opened.
 
-Who deletes or moves the file of a serving process takes its name away and nothing else: the process would go
-on writing into a file that nobody can find any more, and new connections would find, or make, another one.
+Deleting or moving the file of a serving process takes away only its name: the process would go on writing
+into a file without a name, and new connections would find, or make, another one.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What can go wrong below, by what the caller, or the person who runs the server, can do about it."""
+"""Errors of the database, by what the caller or the operator can do about them."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class Busy(Refusal):
 
 
 class StorageFull(Refusal):
-    """Nothing was recorded, and nothing can be until somebody makes room for the database or mends it."""
+    """Nothing was recorded, and nothing can be before the operator makes room or repairs the database."""
 
 
 class ReadOnly(StorageFull):

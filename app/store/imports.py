@@ -1,4 +1,4 @@
-"""Sessions that are being imported: written part by part, and nobody's until all of it is there."""
+"""Sessions that are being imported: written part by part, without an owner until all of it is there."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _CUT: Final = delete(journal).where(journal.c.session_id == bindparam("of"), jou
 
 
 def begin(db: Connection, row: SessionRow) -> None:
-    """Write a session's row, for nobody yet."""
+    """Write a session's row, without an owner yet."""
     sessions.create(db, row._replace(owner=UNOWNED))
 
 
@@ -47,7 +47,7 @@ def publish(db: Connection, session_id: str, owner: str, created: str, lab_id: s
 
 
 def abandon(db: Connection, session_id: str) -> None:
-    """Take a session from everybody. Its rows are deleted later, part by part: there may be very many."""
+    """Take a session from its owner. Its rows are deleted later, part by part: there may be very many."""
     for table_ in (names, access, replies, lab_machines):
         db.execute(delete(table_).where(table_.c.session_id == session_id))
     gone = {"owner": UNOWNED, "created": "", "lab_id": None}
@@ -55,7 +55,7 @@ def abandon(db: Connection, session_id: str) -> None:
 
 
 def cut(db: Connection, session_id: str, rows: int, most: int) -> bool:
-    """Delete the first rows of a session that nobody will have, as many as make `most` bytes; whether any."""
+    """Delete the first rows of an abandoned session, as many as make `most` bytes; whether there were any."""
     found = db.execute(_FIRST, {"of": session_id, "most": rows})
     to, size = None, 0
     for seq, length in found:
@@ -70,13 +70,13 @@ def cut(db: Connection, session_id: str, rows: int, most: int) -> bool:
 
 
 def abandoned(db: Connection, before: str) -> list[SessionRow]:
-    """What was begun before a time and never published."""
+    """Imports that were begun before a time and never published."""
     query = select(*(table.c[name] for name in SessionRow._fields))
     rows = db.execute(query.where(table.c.owner == UNOWNED, table.c.created < before))
     return [SessionRow._make(row) for row in rows]
 
 
 def published(db: Connection) -> list[str]:
-    """The ids of all sessions that are somebody's, the oldest first."""
+    """The ids of all sessions that have an owner, the oldest first."""
     query = select(table.c.id).where(table.c.owner != UNOWNED).order_by(table.c.created, table.c.id)
     return list(db.execute(query).scalars())

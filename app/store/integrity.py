@@ -1,4 +1,4 @@
-"""Whether the database is whole, as far as the database itself can say."""
+"""Checks the database's integrity, as far as the database itself can."""
 
 from __future__ import annotations
 

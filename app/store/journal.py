@@ -16,13 +16,15 @@ _CHUNK: Final = 1_000
 
 
 class Row(NamedTuple):
-    """One row. args: JSON from which the call is made again. outcome: the JSON that was answered."""
+    """One row."""
 
     session_id: str
     seq: int
     effective: int
     call: str
+    # JSON from which the call is made again.
     args: bytes
+    # The JSON that was answered.
     outcome: bytes
     by: str | None
     time: str
@@ -172,9 +174,9 @@ def latest(
 
 
 def made_by(db: Connection, session_id: str, by: str, after: int, most: int) -> list[tuple[int, bytes]]:
-    """Seq and outcome of somebody's rows after a seq, in order; no more once those make `most` bytes.
+    """Seq and outcome of a person's rows after a seq, in order; no more once those make `most` bytes.
 
-    What came in with a file is nobody's: it was made before the session was begun here.
+    Rows of an imported file are left out: they are older than the session here.
     """
     return _within(db.execute(_MADE_BY, {"of": session_id, "who": by, "after": after}), most)
 
@@ -238,7 +240,7 @@ def heads(db: Connection, session_ids: Sequence[str]) -> dict[str, tuple[int, st
 
 
 def last_by(db: Connection, session_ids: Sequence[str]) -> dict[tuple[str, str], int]:
-    """The seq of everybody's last row in the given sessions, by session and by who has made it."""
+    """The seq of each person's last row in the given sessions, by session and person."""
     found: dict[tuple[str, str], int] = {}
     for first in range(0, len(session_ids), IDS_AT_ONCE):
         rows = db.execute(_LAST_BY, {"ids": session_ids[first : first + IDS_AT_ONCE]})

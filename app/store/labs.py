@@ -1,4 +1,4 @@
-"""Labs, what they share, the checkpoints of that, and how far their members are."""
+"""Rows of labs: their machines, checkpoints, and the progress of members."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class LabRow(NamedTuple):
 
 
 class MachineRow(NamedTuple):
-    """A session as a lab has it. names: JSON."""
+    """A machine of a lab: the session, and how the lab has it."""
 
     id: str
     lab_id: str
@@ -35,22 +35,24 @@ class MachineRow(NamedTuple):
     kind: str
     title: str
     seq: int
+    # JSON.
     names: str
     created: str
 
 
 class CheckpointRow(NamedTuple):
-    """A place on the way of a prepared machine. names: JSON."""
+    """A place on the way of a prepared machine."""
 
     id: str
     machine_id: str
     seq: int
     title: str
+    # JSON.
     names: str
 
 
 class ProgressRow(NamedTuple):
-    """Who has reached which checkpoint, and how."""
+    """A checkpoint that a member has reached, and how."""
 
     member_id: str
     checkpoint_id: str
@@ -78,11 +80,12 @@ class MarkRow(NamedTuple):
 
 
 class LabState(NamedTuple):
-    """As much of a lab as is told to those who are in it, when it changes. locked: sessions."""
+    """The state of a lab that its event stream sends."""
 
     lab: LabRow
     machines: list[SharedRow]
     checkpoints: list[MarkRow]
+    # Sessions.
     locked: list[str]
 
 
@@ -143,12 +146,12 @@ def get(db: Connection, lab_id: str) -> LabRow | None:
 
 
 def by_code(db: Connection, code: str) -> LabRow | None:
-    """The lab that a code opens; whether it still does is the caller's to see."""
+    """The lab of a join code; the caller checks whether it has expired."""
     return _lab(db.execute(_LAB.where(labs.c.code == code)).first())
 
 
 def followed(db: Connection, lab_ids: Sequence[str]) -> dict[str, LabState]:
-    """What is told of the given labs; those that do not exist are missing."""
+    """The state of the given labs; those that do not exist are missing."""
     ids = {"ids": list(lab_ids)}
     found = {row.id: LabState(LabRow._make(row), [], [], []) for row in db.execute(_OF_IDS, ids)}
     for row in db.execute(_SHARED_OF_IDS, ids):
@@ -181,7 +184,7 @@ def remove(db: Connection, lab_id: str) -> None:
 
 
 def idle_since(db: Connection, before: str) -> list[str]:
-    """Labs in which nothing has happened since a time: nobody came, called or closed them."""
+    """Labs in which nothing has happened since a time: no join, no call, no close."""
     last_join = (
         select(func.max(members.c.joined))
         .where(members.c.lab_id == labs.c.id, members.c.waiting.is_(None))
@@ -222,7 +225,7 @@ def machines(db: Connection, lab_id: str) -> list[MachineRow]:
 
 
 def of_session(db: Connection, session_id: str) -> list[MachineRow]:
-    """As what some labs have a session."""
+    """The machines of labs behind which a session is."""
     rows = db.execute(_MACHINES.where(lab_machines.c.session_id == session_id))
     return [MachineRow._make(row) for row in rows]
 
@@ -259,14 +262,14 @@ def remove_checkpoint(db: Connection, checkpoint_id: str) -> None:
 
 
 def reach(db: Connection, row: ProgressRow) -> None:
-    """Note that a member is there; the first time counts."""
+    """Note that a member has reached a checkpoint; the first time counts."""
     same = progress.c.member_id == row.member_id, progress.c.checkpoint_id == row.checkpoint_id
     if db.execute(select(progress.c.time).where(*same)).first() is None:
         db.execute(insert(progress), row._asdict())
 
 
 def lab_progress(db: Connection, lab_id: str) -> list[ProgressRow]:
-    """How far everybody in a lab is."""
+    """Which members of a lab have reached which checkpoints."""
     columns = (progress.c[name] for name in ProgressRow._fields)
     joined = progress.join(members, members.c.id == progress.c.member_id)
     query = select(*columns).select_from(joined).where(members.c.lab_id == lab_id)
@@ -280,7 +283,7 @@ def reached_by(db: Connection, member_id: str) -> dict[str, str]:
 
 
 class CallCount(NamedTuple):
-    """What somebody has made in a session: how many rows, and the last one."""
+    """How many rows a person has made in a session, and the last one."""
 
     session_id: str
     by: str
@@ -289,5 +292,5 @@ class CallCount(NamedTuple):
 
 
 def calls(db: Connection, lab_id: str) -> list[CallCount]:
-    """What everybody has made in each session of a lab; not what stood in a file that came in."""
+    """How many rows each person has made in each session of a lab; without rows of imported files."""
     return [CallCount(*row) for row in db.execute(_CALLS, {"of": lab_id})]

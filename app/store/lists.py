@@ -14,10 +14,13 @@ HASHES_AT_ONCE: Final = 500
 
 
 class StoredList(NamedTuple):
-    """A list as it is kept. sha256: of its JSON. blocks: how many it has. body: the JSON, compressed."""
+    """A list as it is kept."""
 
+    # The hash of its JSON.
     sha256: str
+    # How many blocks it has.
     blocks: int
+    # The JSON, compressed.
     body: bytes
 
 
@@ -37,7 +40,7 @@ _ONE: Final = (
 
 
 def put(db: Connection, made: Sequence[RowList]) -> None:
-    """Note which lists rows have returned, storing each that nobody has yet."""
+    """Note which lists rows have returned, storing each that is not stored yet."""
     stored = {one.stored.sha256: one.stored for one in made}
     there = known(db, stored)
     new = [one._asdict() for sha256, one in stored.items() if sha256 not in there]
@@ -49,7 +52,7 @@ def put(db: Connection, made: Sequence[RowList]) -> None:
 
 
 def known(db: Connection, hashes: Iterable[str]) -> set[str]:
-    """Those of the given hashes of which there is a list."""
+    """The given hashes of which there is a list."""
     found: set[str] = set()
     for some in _parts(hashes):
         found.update(db.execute(select(lists.c.sha256).where(lists.c.sha256.in_(some))).scalars())
@@ -124,7 +127,7 @@ def forget(db: Connection, hashes: Iterable[str]) -> None:
 
 
 def cut(db: Connection, session_id: str, most: int) -> bool:
-    """Delete the first lists of a session that nobody will have, at most so many; whether there were any."""
+    """Delete the first lists of an abandoned session, at most so many; whether there were any."""
     query = select(row_lists.c.seq, row_lists.c.sha256)
     mine = row_lists.c.session_id == session_id
     found = db.execute(query.where(mine).order_by(row_lists.c.seq).limit(most)).fetchall()

@@ -1,4 +1,4 @@
-"""Instructors, students, and the tokens with which they come in."""
+"""Rows of instructors, students, and their tokens."""
 
 from __future__ import annotations
 
@@ -23,36 +23,38 @@ from app.store.tables import accounts, journal, lab_machines, labs, members, pro
 
 
 class AccountRow(NamedTuple):
-    """An instructor. key: the name as it is compared. number: as rows have it (`i1`)."""
+    """An instructor."""
 
     id: str
+    # As rows have it (`i1`).
     number: int
     name: str
+    # The name as it is compared.
     key: str
     password: str
     created: str
 
 
 class MemberRow(NamedTuple):
-    """A student of a lab. key: the nickname as it is compared.
-
-    waiting: when they last asked whether they are admitted; None for a member.
-    """
+    """A student of a lab."""
 
     id: str
     lab_id: str
     number: int
     nickname: str
+    # The nickname as it is compared.
     key: str
     joined: str
+    # When they last asked whether they are admitted; None for a member.
     waiting: str | None = None
 
 
 class TokenRow(NamedTuple):
-    """What opens a door. holder: None for a link that makes an account."""
+    """A token: of a browser, a script, a personal link or an invitation."""
 
     sha256: str
     use: str
+    # None for a link that makes an account.
     holder: str | None
     created: str
     expires: str
@@ -120,13 +122,13 @@ def member_by_number(db: Connection, lab_id: str, number: int) -> MemberRow | No
 
 
 def lab_members(db: Connection, lab_id: str, after: int = 0, most: int | None = None) -> list[MemberRow]:
-    """Everybody in a lab, by their numbers; or so many behind a number. Not those who wait."""
+    """The members of a lab, by number; or so many behind a number. Without the waiting list."""
     query = _MEMBER.where(members.c.lab_id == lab_id, members.c.number > after, _ADMITTED)
     return [MemberRow._make(row) for row in db.execute(query.order_by(members.c.number).limit(most))]
 
 
 def everybody(db: Connection, lab_id: str, after: int, most: int) -> list[MemberRow]:
-    """So many of a lab behind a number, members and those who wait."""
+    """So many persons of a lab behind a number: members and those on the waiting list."""
     query = _MEMBER.where(members.c.lab_id == lab_id, members.c.number > after)
     return [MemberRow._make(row) for row in db.execute(query.order_by(members.c.number).limit(most))]
 
@@ -147,13 +149,13 @@ def idle(db: Connection, lab_id: str, after: int = 0, most: int | None = None) -
 
 
 def member_count(db: Connection, lab_id: str) -> int:
-    """How many are in a lab, without those who wait."""
+    """How many members a lab has, without the waiting list."""
     found: Any = db.execute(select(func.count()).where(members.c.lab_id == lab_id, _ADMITTED)).scalar_one()
     return int(found)
 
 
 def next_number(db: Connection, lab_id: str) -> int:
-    """A number that nobody in a lab has or had: it still stands in the rows of who was deleted.
+    """A number that no member of a lab has or had: rows keep the number of a deleted member.
 
     Of several processes one at a time has the lab's row then, until its transaction ends.
     """
@@ -171,13 +173,13 @@ def keys_like(db: Connection, lab_id: str, key: str) -> set[str]:
 
 
 def last_number(db: Connection, lab_id: str) -> int:
-    """The highest number that anybody in a lab has had."""
+    """The highest number that a member of a lab has had."""
     found: Any = db.execute(select(labs.c.numbers).where(labs.c.id == lab_id)).scalar()
     return found or 0
 
 
 def remove(db: Connection, ids: Collection[str]) -> None:
-    """Delete some, members or not, with their tokens; sessions are the caller's."""
+    """Delete persons of a lab with their tokens; the caller deletes their sessions."""
     db.execute(delete(tokens).where(tokens.c.holder.in_(ids)))
     db.execute(delete(members).where(members.c.id.in_(ids)))
 
@@ -191,7 +193,7 @@ def add_token(db: Connection, row: TokenRow) -> None:
 
 
 def token(db: Connection, sha256: str) -> TokenRow | None:
-    """A token by its hash; whether it has expired is the caller's to see."""
+    """A token by its hash; the caller checks whether it has expired."""
     row = db.execute(_TOKEN, {"sha256": sha256}).first()
     return None if row is None else TokenRow._make(row)
 

@@ -1,4 +1,4 @@
-"""What was answered to requests that carried a key, for when the same request comes again."""
+"""Answers to requests with an idempotency key, for when the same request comes again."""
 
 from __future__ import annotations
 
@@ -23,10 +23,11 @@ class Reply(NamedTuple):
 
 
 class StoredReply(NamedTuple):
-    """A reply with what it was given to. session_id: whose rows were written with it, if any one's."""
+    """A reply with what it was given to."""
 
     principal: str
     key: str
+    # Whose rows were written with it, if any one's.
     session_id: str | None
     fingerprint: str
     created: str
@@ -46,7 +47,7 @@ _DROP: Final = delete(replies).where(*_OWN)
 
 
 def get(db: Connection, principal: str, key: str, since: str) -> StoredReply | None:
-    """What a principal was answered under a key; None where there is nothing, or only from before `since`."""
+    """The reply to a principal under a key; None where there is none since `since`."""
     row = db.execute(_ONE, {"who": principal, "what": key}).first()
     if row is None or row.created < since:
         return None

@@ -1,4 +1,4 @@
-"""Rows of sessions: who has which, where its head is."""
+"""Rows of sessions: owner, name, and the seq of the head."""
 
 from __future__ import annotations
 
@@ -12,17 +12,16 @@ from app.store.tables import access, journal, labs, members, names, replies, row
 
 
 class SessionRow(NamedTuple):
-    """A session as it is kept. machine: its description. boot: what it was booted from. Both JSON.
-
-    bytes: of all that it has caused to be stored.
-    """
+    """The row of a session."""
 
     id: str
     owner: str
     name: str
     created: str
     engine: int
+    # Its description.
     machine: str
+    # What it was booted from. Both JSON.
     boot: str | None
     origin_id: str | None
     origin_seq: int | None
@@ -31,23 +30,23 @@ class SessionRow(NamedTuple):
     effective: int
     lab_id: str | None = None
     locked: bool = False
+    # Of all that it has caused to be stored.
     bytes: int = 0
 
 
 class Head(NamedTuple):
-    """Where a session is. held: why it takes no calls: its lab is `closed` or `frozen`, or it is `locked`.
-
-    bytes: of all that it has caused to be stored.
-    """
+    """The head of a session."""
 
     seq: int
     effective: int
+    # Why it takes no calls: its lab is `closed` or `frozen`, or it is `locked`.
     held: str | None = None
+    # Of all that it has caused to be stored.
     bytes: int = 0
 
 
 class SessionPosition(NamedTuple):
-    """As much of a session as is asked for again and again while a class is watched."""
+    """The columns of a session that the wall reads again and again."""
 
     id: str
     owner: str
@@ -94,7 +93,7 @@ def get(db: Connection, session_id: str) -> SessionRow | None:
 
 
 def heads(db: Connection, session_ids: Collection[str]) -> dict[str, Head]:
-    """Where the given sessions are, until the transaction ends; those that do not exist are missing."""
+    """The heads of the given sessions, locked until the transaction ends; missing ones are left out."""
     rows = db.execute(_HEADS, {"ids": list(session_ids)})
     return {row.id: Head(row.seq, row.effective, row.held, row.bytes) for row in rows}
 
@@ -140,7 +139,7 @@ def rename(db: Connection, session_id: str, name: str) -> None:
 
 
 def remove(db: Connection, session_id: str) -> None:
-    """Delete a session with all that is its own, and the states and lists that nobody else has."""
+    """Delete a session with all its rows, and the states and lists that no other session has."""
     its_states, its_lists = states.of(db, session_id), lists.of(db, session_id)
     for table in (journal, names, access, snapshots, row_lists, replies):
         db.execute(delete(table).where(table.c.session_id == session_id))
@@ -155,13 +154,13 @@ def put_into_lab(db: Connection, session_id: str, lab_id: str) -> None:
 
 
 def leave_lab(db: Connection, session_id: str, lab_id: str) -> None:
-    """Make a session nobody's but its owner's again: the lab's members have no role there any more."""
+    """Take a session out of its lab: the lab's members have no role there any more."""
     db.execute(update(sessions).where(sessions.c.id == session_id).values(lab_id=None, locked=False))
     db.execute(delete(access).where(access.c.session_id == session_id, access.c.principal == f"lab:{lab_id}"))
 
 
 def lock(db: Connection, session_id: str, *, locked: bool) -> None:
-    """Let nobody but the lab's instructor call a session, or everybody again who may."""
+    """Lock a session against calls of members, or unlock it."""
     db.execute(update(sessions).where(sessions.c.id == session_id).values(locked=locked))
 
 

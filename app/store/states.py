@@ -11,10 +11,13 @@ from app.store.tables import sessions, snapshots, states
 
 
 class State(NamedTuple):
-    """A machine's state. sha256: of the canonical JSON. size: of that JSON. body: the same, compressed."""
+    """A machine's state."""
 
+    # Of the canonical JSON.
     sha256: str
+    # Of that JSON.
     size: int
+    # The same, compressed.
     body: bytes
 
 
@@ -27,7 +30,7 @@ _NEAREST: Final = (
 
 
 def put(db: Connection, session_id: str, seq: int, state: State, *, keep: bool = False) -> int:
-    """Say that the session has this state at this seq, storing it where nobody has it yet.
+    """Note that a session has this state at this seq, and store it where no session has it yet.
 
     keep: whether the session cannot do without it. A session that has a state there keeps that one. Returns
     how many bytes had to be stored.

@@ -74,7 +74,7 @@ class Store:
     def cut_log(self) -> None:
         """Bring what was written into the file itself, so that what was deleted stands in no log beside it.
 
-        Where somebody reads at this moment it is done as far as it goes, and the rest a little later.
+        While another transaction reads it is done as far as it goes, and the rest a little later.
         """
         if self._engine.dialect.name != "sqlite":
             return
@@ -137,7 +137,7 @@ class WriterConnection:
             connection.close()
 
     def _note(self, error: StorageFull) -> None:
-        """Say it once to whoever runs the server, with SQLite's own word for it."""
+        """Log it once for the operator, with SQLite's own word for it."""
         if self._failed is None:
             log.error("nothing can be written: %s", error.__cause__ or error)
         self._failed = error

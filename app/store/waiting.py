@@ -1,4 +1,4 @@
-"""Those who have joined a lab that has as many members as it expects, and wait to be admitted."""
+"""The waiting list of a lab that has as many members as it expects."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ _ROW: Final = select(*(members.c[name] for name in MemberRow._fields)).where(mem
 
 
 def count(db: Connection, lab_id: str) -> int:
-    """How many wait."""
+    """How many are on the list."""
     query = select(func.count()).where(members.c.lab_id == lab_id, members.c.waiting.is_not(None))
     found: Any = db.execute(query).scalar_one()
     return int(found)
@@ -39,7 +39,7 @@ def numbered(db: Connection, lab_id: str, numbers: Collection[int]) -> list[Memb
 
 
 def unseen(db: Connection, lab_id: str, before: str, most: int) -> list[str]:
-    """Who has not asked since a time, by id: those who asked longest ago first."""
+    """The ids of persons who have not asked since a time; the longest ago first."""
     query = (
         select(members.c.id)
         .where(members.c.lab_id == lab_id, members.c.waiting < before)
@@ -49,7 +49,7 @@ def unseen(db: Connection, lab_id: str, before: str, most: int) -> list[str]:
 
 
 def seen(db: Connection, member_id: str, time: str) -> None:
-    """Note that somebody who waits has asked."""
+    """Note that a person on the list has asked."""
     mine = members.c.id == member_id, members.c.waiting.is_not(None)
     db.execute(update(members).where(*mine).values(waiting=time))
 

@@ -113,7 +113,7 @@ cli.command()(clock.clock)
 
 
 def in_its_mode(settings: Settings) -> Settings:
-    """Lab mode wherever other computers can reach the server: there everybody has to say who they are."""
+    """Lab mode wherever other computers can reach the server: there every request is authenticated."""
     return settings if is_loopback(settings.host) else settings.model_copy(update={"lab": True})
 
 

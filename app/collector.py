@@ -1,4 +1,4 @@
-"""Python's garbage collector, which looks at every lasting object, and holds the interpreter meanwhile."""
+"""Pauses Python's garbage collector while many lasting objects are made."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def settle() -> None:
 
 @contextmanager
 def gc_paused() -> Iterator[None]:
-    """No garbage collection while many lasting objects are made: it would look at each of them many times."""
+    """Pause the collector: else it looks at each new object many times, and other threads wait meanwhile."""
     global _pauses, _paused_since  # noqa: PLW0603 - there is one collector for the process
     with _pausing:
         if not _pauses:

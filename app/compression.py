@@ -1,4 +1,4 @@
-"""Answers are sent gzipped where that is worth it: read, complete, text, and longer than a packet.
+"""Compresses answers with gzip where it is worth it: complete text that is longer than a packet.
 
 Calls are answered in a few hundred bytes and never come here; what is streamed is not held back either.
 """
@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LEAST_BYTES: Final = 1 << 10
 
-# Packing this much takes about a millisecond; a thread packs more, so that the loop serves others.
+# Compressing this much takes about a millisecond; more is compressed in a thread, so that the loop is free.
 COMPRESSED_AT_ONCE: Final = 1 << 16
 
 LEVEL: Final = 1  # half the time of the usual 6, for a tenth more bytes
@@ -32,7 +32,7 @@ Headers = list[tuple[bytes, bytes]]
 
 
 class Compression:
-    """Stands around the application for requests that only read."""
+    """Middleware: compresses the answers to requests that only read."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -52,14 +52,14 @@ def accepts_gzip(headers: dict[bytes, bytes]) -> bool:
 
 
 class CompressedAnswer:
-    """The way out: the head of an answer waits for its body, to say how it is packed."""
+    """Holds back the head of an answer until its body says whether it is compressed."""
 
     def __init__(self, send: Send) -> None:
         self.send = send
         self.head: Message | None = None
 
     async def __call__(self, message: Message) -> None:
-        """Passes a message on, packed if it is all of the body."""
+        """Pass a message on, compressed if it is all of the body."""
         if message["type"] == "http.response.start" and is_worth_compressing(message):
             self.head = message
             return
@@ -79,7 +79,7 @@ class CompressedAnswer:
 
 
 def is_worth_compressing(head: Message) -> bool:
-    """Whether an answer is text, and not a part of one or packed already."""
+    """Whether an answer is text, and neither a part of one nor compressed already."""
     headers = dict(head.get("headers", ()))
     return (
         head["status"] == 200
@@ -95,7 +95,7 @@ async def compressed(body: bytes) -> bytes:
 
 
 def compressed_headers(headers: Headers, length: int) -> Headers:
-    """An answer's headers, once it is packed."""
+    """The headers of a compressed answer."""
     return [
         *((name, value) for name, value in headers if name != b"content-length"),
         (b"content-length", str(length).encode()),

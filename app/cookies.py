@@ -1,7 +1,7 @@
-"""The cookie with which a browser says who it is, as the guard looks for it and the entrance gives it.
+"""The cookies of lab mode: their names, and how they are found in a request.
 
-Who sends several of one name is known by the first, wherever that is asked: nobody may be one person to the
-guard and another to a page.
+Of several cookies of one name the first counts, in the guard and in pages alike: otherwise a request could be
+one person's for the guard and another's for a page.
 """
 
 from __future__ import annotations
@@ -11,17 +11,17 @@ from typing import Final
 
 from app.settings import Settings
 
-# A browser sends a cookie with this name only over TLS, and takes it from nobody but this host.
+# A browser sends a cookie with this prefix only over TLS, and accepts it only from this host.
 COOKIE: Final = "kmemlab"
 SECURE_COOKIE: Final = "__Host-kmemlab"
 
-# By which a browser is known to have signed in here; it stays when one signs out, and opens nothing.
+# Marks a browser in which an instructor has signed in before; it stays after signing out, and opens nothing.
 MARK_COOKIE: Final = "kmemlab-known"
 SECURE_MARK_COOKIE: Final = "__Host-kmemlab-known"
 
 
 def over_tls(settings: Settings) -> bool:
-    """Whether people reach this server over TLS, so that what is secret is never sent without."""
+    """Whether people reach this server over TLS, so that secret cookies are sent only over TLS."""
     return settings.public_url is not None and settings.public_url.startswith("https://")
 
 

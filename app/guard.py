@@ -1,14 +1,13 @@
-"""What every request passes before anything else sees it, and what every answer carries.
+"""The guard: checks every request before the application sees it, and adds headers to every answer.
 
-kmemlab's open mode has no login: whoever reaches the port is its owner. So the guard makes sure that only
-this computer's own user reaches it. A page of another site can make a browser send requests to 127.0.0.1
-(refused by Origin), can point a name of its own at 127.0.0.1 (refused by Host), and a proxy that somebody put
-in front would let the world in (refused by its headers). Bodies are bounded, and counted where no length was
-announced.
+kmemlab's open mode has no login: any program that reaches the port is its user. So the guard makes sure that
+only this computer's own user reaches it. A page of another site can make a browser send requests to 127.0.0.1
+(refused by Origin), can point a name of its own at 127.0.0.1 (refused by Host), and a proxy in front would
+let the world in (refused by its headers). Bodies are bounded, and counted where no length was announced.
 
-In lab mode everybody says who they are, by a cookie or a bearer token, and who does not gets no further than
-the entrance. What a proxy says of a request is not believed, and not needed: people are told apart by their
-tokens, and the public address is a setting.
+In lab mode every request is authenticated by a cookie or a bearer token; without one it reaches only the
+pages to join and to sign in. What a proxy says of a request is not believed, and not needed: people are told
+apart by their tokens, and the public address is a setting.
 
 Pure ASGI and outermost: errors of everything inside carry the headers too.
 """
@@ -276,7 +275,7 @@ class Guard:
         return LOOPBACK.fullmatch(name) is not None or name == self.public_host
 
     async def authenticate(self, scope: Scope, headers: dict[bytes, bytes]) -> bool:
-        """Find out who asks; whether that is anybody."""
+        """Find the person behind the request; whether there is one."""
         token = bearer_of(headers)
         if token is None:
             token = cookie_in(scope["headers"], self.cookie)
@@ -292,7 +291,7 @@ class Guard:
         return True
 
     def unauthenticated(self, scope: Scope, *, tried: bool) -> Problem | Response:
-        """The answer to who has not said who they are: a program is told so, a person led to the entrance."""
+        """The answer without authentication: 401 for a program, a redirect to sign in for a person."""
         path = scope["path"]
         if path.startswith("/api/"):
             return Problem(
@@ -350,7 +349,7 @@ def bearer_of(headers: dict[bytes, bytes]) -> str | None:
 
 
 def is_public(path: str) -> bool:
-    """Whether a path is open to everybody."""
+    """Whether a path needs no authentication."""
     return path in PUBLIC_PATHS or path.startswith(PUBLIC_PREFIXES)
 
 
@@ -362,7 +361,7 @@ def too_long_address(scope: Scope) -> Problem | None:
 
 
 def not_admitted(path: str, person: Person) -> Problem | Response | None:
-    """The answer to who is not admitted yet: a program is refused, a person led to where they wait."""
+    """The answer before admission: 403 for a program, a redirect to the waiting page for a person."""
     if is_public(path) or path in PATHS_WHILE_WAITING or path == f"/labs/{person.lab}":
         return None
     if path.startswith("/api/"):
@@ -436,7 +435,7 @@ def too_many_at_once(*, waits: bool) -> Problem:
 
 
 class ProtectedAnswer:
-    """The way out: every answer gets the headers that protect whoever reads it."""
+    """Adds the protecting headers to an answer."""
 
     def __init__(
         self,

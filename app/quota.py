@@ -1,4 +1,4 @@
-"""Who has how much of something that there is only so much of."""
+"""Counts how much each person uses of something that is limited in all."""
 
 from __future__ import annotations
 
@@ -21,12 +21,12 @@ class Quota:
         return self.all + more > self.most
 
     def take(self, who: str, more: int) -> None:
-        """Give somebody more."""
+        """Count more for a person."""
         self.of[who] = self.of.get(who, 0) + more
         self.all += more
 
     def give_back(self, who: str, size: int) -> None:
-        """Take it back."""
+        """Count less for a person."""
         left = self.of[who] - size
         if left:
             self.of[who] = left

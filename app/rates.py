@@ -1,7 +1,8 @@
-"""How often one person may ask: a bucket of requests each, refilled at a steady rate.
+"""Rate limits: a token bucket for each principal.
 
-Per principal, never per address: a whole class sits behind one. Only strangers who try passwords have nothing
-else to be told apart by. In open mode there is only one principal: it is off unless it is set.
+Per principal, never per address: a whole class sits behind one. Only attempts to sign in are counted by
+address, for there is nothing else to tell them apart. In open mode there is only one principal: it is off
+unless it is set.
 """
 
 from __future__ import annotations
@@ -28,7 +29,10 @@ class Bucket:
 
 
 class Rates:
-    """Everybody's buckets. a_second: requests a second for each; burst: how many may come at once."""
+    """The buckets of all principals.
+
+    a_second: requests a second for each; burst: how many may come at once.
+    """
 
     def __init__(self, a_second: float, burst: int, clock: Callable[[], float] = time.monotonic) -> None:
         self.a_second = a_second

@@ -1,4 +1,4 @@
-"""How the body of a request comes in: its length, its pace, and the memory that it takes from others."""
+"""Reads the body of a request: bounds its length, its time, and the memory of all bodies."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class BodyMemory:
         self.shares = Quota(settings.bodies_memory, settings.bodies_per_principal)
 
     def take(self, who: str, size: int) -> None:
-        """Make room for more of somebody's body. Raises TooMany and Busy."""
+        """Count more bytes of a person's body. Raises TooMany and Busy."""
         shares = self.shares
         if shares.has_too_much(who, size):
             raise TooMany(
@@ -52,10 +52,10 @@ class BodyMemory:
 
 
 class BodyReceiver:
-    """The way in for the body of one request.
+    """Reads the body of one request.
 
-    bodies: whose memory it takes; None where it goes to a file. charge: is told the length of each part.
-    `close` gives the memory back, when the request has been answered.
+    bodies: the memory of which it takes a part; None where it goes to a file. charge: is told the length of
+    each part. `close` gives the memory back, when the request has been answered.
     """
 
     def __init__(

@@ -59,13 +59,14 @@ class Miss:
 
 @dataclass(slots=True)
 class Report:
-    """How far a replay agreed. end_states: tag of each later state → what differed in it."""
+    """How far a replay agreed."""
 
     machine: str
     scenario: str
     operations: int = 0
     exact: int = 0
     misses: list[Miss] = field(default_factory=list)
+    # Tag of each later state → what differed in it.
     end_states: dict[str, list[str]] = field(default_factory=dict)
 
     @property

@@ -1,4 +1,4 @@
-"""How many requests of one person run at a time.
+"""Bounds how many requests of one person run at a time.
 
 Each of them holds what it reads and what it answers. Event streams have limits of their own and do not count
 here, and requests that only wait for a blocked task (`?wait=`) are counted apart.

@@ -1,6 +1,6 @@
-"""How a long answer goes out: in pieces, each when the reader has taken those before it.
+"""Sends a long answer in pieces, each when the reader has taken those before it.
 
-So a connection's buffer stays small, whoever reads at the other end. The answer itself stays in memory until
+So a connection's buffer stays small, however slow the reader is. The answer itself stays in memory until
 the last piece is taken. What is held like this is bounded for all together: beyond that, the answer is cut
 off of which nothing has been taken for longest, among those of the person who holds most. A slow reader is
 let go on while there is room.

@@ -76,7 +76,7 @@ class Server(uvicorn.Server):
 
 
 async def _invite(labs: Labs, address: str) -> None:
-    """Print the link for the first instructor, while there is none. Whoever reads it owns the server."""
+    """Print the link for the first instructor, while there is none. Its reader owns the server."""
     invitation = await labs.authentication.first_invitation()
     if invitation is not None:
         typer.echo(f"no instructor yet: set one up, once, at {address.rstrip('/')}/setup/{invitation}")

@@ -1,6 +1,6 @@
-"""How slowly the body of a request may come.
+"""The upload timeout: how slowly the body of a request may come.
 
-A body that stands still holds memory and a place that others want: it is given up, answered 408, and its
+A body that stands still holds memory and a slot that others need: it is given up, answered 408, and its
 connection closed. A steady one may take long. How long it may take in all is bounded too, or a byte now and
 then would keep its place for ever.
 """
@@ -21,9 +21,9 @@ class TooSlow(Refusal):
 
 
 class UploadTimeout:
-    """The pace of one body. idle: seconds in which some of it must come. whole: seconds for all of it.
+    """The timeout of one body. idle: seconds in which some of it must come. whole: seconds for all of it.
 
-    Only the time counts in which somebody waits for it. The connection asks `is_late` from time to time, and
+    Only the time counts in which a reader waits for it. The connection asks `is_late` from time to time, and
     wakes up the waiting reader when it is.
     """
 
@@ -45,6 +45,6 @@ class UploadTimeout:
 
 
 def upload_timeout_of(settings: Settings, limit: int, now: float) -> UploadTimeout:
-    """The pace of a body that has just begun to come. limit: its largest length."""
+    """The timeout of a body that has just begun to come. limit: its largest length."""
     whole = min(settings.upload_time, 2 * settings.upload_idle + limit / LEAST_BYTES_PER_SECOND)
     return UploadTimeout(settings.upload_idle, whole, now)

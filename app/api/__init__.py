@@ -1,4 +1,4 @@
-"""The JSON face: routes under /api/v1, and the two that a watcher of the process asks."""
+"""The JSON API: routes under /api/v1, and the two health checks."""
 
 from __future__ import annotations
 

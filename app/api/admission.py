@@ -1,4 +1,4 @@
-"""`/labs/{id}/waiting`: who has joined a lab that is full, and waits for its instructor."""
+"""`/labs/{id}/waiting`: the waiting list of a lab."""
 
 from __future__ import annotations
 

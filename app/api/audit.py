@@ -1,4 +1,4 @@
-"""`/audit`: what instructors have done with more rights than others have."""
+"""`/audit`: the audit log of an instructor."""
 
 from __future__ import annotations
 

@@ -21,10 +21,11 @@ LINES_A_CALL: Final = 10
 
 @dataclass(slots=True)
 class Batch:
-    """The calls of one body. lines: for text, the line on which each call stands."""
+    """The calls of one body."""
 
     items: list[BatchItem] = field(default_factory=list)
     counters: bool = False
+    # For text, the line on which each call stands.
     lines: list[int] = field(default_factory=list)
 
     def located(self, error: BadArgument) -> BadArgument:

@@ -1,4 +1,4 @@
-"""Request bodies: what may stand in one. JSON is read by `app.slicedjson`.
+"""Reads request bodies, and checks their media type. JSON is read by `app.slicedjson`.
 
 RFC 8259 leaves open what a reader makes of `NaN`, of a name that stands twice in an object, and of half a
 surrogate pair. Each reader would choose its own meaning, and a journal keeps what was meant: so all of them
@@ -98,7 +98,7 @@ async def freed(document: dict[str, Any], size: int) -> AsyncIterator[None]:
 
 
 async def free(document: dict[str, Any], size: int) -> None:
-    """Free a document, which nobody uses any more."""
+    """Free a document that is not used any more."""
     if size > slicedjson.READ_WHOLE:
         await asyncio.to_thread(slicedjson.release, document)
 
@@ -125,7 +125,7 @@ def broken(why: str, where: tuple[str | int, ...]) -> HttpRefusal:
 
 
 def refuse_others(document: dict[str, Any], *known: str) -> Faults:
-    """A fault for every member that nobody asked for."""
+    """A fault for every member that is not known."""
     accepted = f"known are {', '.join(known)}" if known else "this path takes no members"
     faults = Faults()
     for name in document:

@@ -1,4 +1,4 @@
-"""The members of a body that is one JSON object: which may be there, which must, and of what kind each is."""
+"""Checks the members of a JSON object: which are required, which optional, and the kind of each."""
 
 from __future__ import annotations
 

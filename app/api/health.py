@@ -1,4 +1,4 @@
-"""`/healthz` and `/readyz`: for whoever watches the process."""
+"""`/healthz` and `/readyz`: health checks of the process."""
 
 from __future__ import annotations
 

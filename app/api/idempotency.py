@@ -1,4 +1,4 @@
-"""Requests on preconditions: `If-Match`, done only at that seq; `Idempotency-Key`, done only once.
+"""The preconditions of a request: `If-Match`, done only at that seq; `Idempotency-Key`, done only once.
 
 A route says in its description which of the two it takes, and others are refused there:
 
@@ -40,7 +40,7 @@ async def with_preconditions(
     answered: Callable[[T], Response],
     body: bytes | None = None,
 ) -> Response:
-    """Do what is asked, on the request's preconditions.
+    """Do the work of a request under its preconditions, and answer.
 
     answered: how a result is answered. body: the body where it has been read, or what stands for it where it
     is too long to be read at once, such as its hash.

@@ -53,13 +53,13 @@ def checkpoint(mark: Checkpoint) -> Doc:
 
 
 def member(row: MemberRow) -> Doc:
-    """A member, as the roster has them; or somebody who waits."""
+    """A member of the roster, or a person on the waiting list."""
     found = {"number": row.number, "nickname": row.nickname, "joined": row.joined}
     return found if row.waiting is None else {**found, "waiting": True}
 
 
 def me(person: Person) -> Doc:
-    """Who somebody is. id: as sessions name their owner. by: as rows name who called."""
+    """A person. id: as sessions have it for their owner. by: as rows have it."""
     return {
         "kind": person.kind,
         "name": person.name,

@@ -1,4 +1,4 @@
-"""What every route of labs asks of a request, and the absolute addresses that it answers with."""
+"""What the routes of labs need of a request, and the absolute addresses in their answers."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def labs_of(request: Request) -> Labs:
 
 
 def addressed(request: Request) -> tuple[Labs, Person, str]:
-    """The labs, who asks, and for which. Raises as `labs_of` does."""
+    """The labs, the person, and the lab's id. Raises as `labs_of` does."""
     return labs_of(request), person_of(request.scope), request.path_params["id"]
 
 

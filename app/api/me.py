@@ -1,4 +1,4 @@
-"""`/me`: who one is, and the secrets with which one comes back. `/invitations`: one more instructor."""
+"""`/me`: the caller, and new tokens for them. `/invitations`: an account for one more instructor."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ async def entry(request: Request) -> Response:
 
 
 async def renewed(request: Request, use: str) -> str:
-    """A new secret of somebody's."""
+    """A new secret for the caller."""
     labs = labs_of(request)
     taken(await optional_object(request), {})
     return await labs.authentication.renew(person_of(request.scope), use)

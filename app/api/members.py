@@ -1,4 +1,4 @@
-"""`/labs/{id}/members`: who is in a lab."""
+"""`/labs/{id}/members`: the members of a lab."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
 """The shapes of answers, for the API's description.
 
-Answers are encoded where they are made and not checked again; tests hold them to what is said here.
+Answers are encoded where they are made and not checked again; tests compare them with these models.
 """
 
 from __future__ import annotations

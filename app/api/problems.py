@@ -34,15 +34,15 @@ DETAIL_SHOWN: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What went wrong, for one request.
-
-    faults: the fields at fault. headers: sent beside the document. more: fields at fault beside those.
-    """
+    """What went wrong, for one request."""
 
     status: int
     detail: str
+    # The fields at fault.
     faults: tuple[Fault, ...] = ()
+    # Sent beside the document.
     headers: Mapping[str, str] = field(default_factory=dict)
+    # Fields at fault beside those.
     more: int = 0
 
     def __post_init__(self) -> None:

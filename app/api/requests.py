@@ -1,4 +1,4 @@
-"""What every route asks of a request, and how it answers."""
+"""What the routes need of a request, and how they answer."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def sessions_of(request: Request) -> Sessions:
 
 
 def addressed(request: Request) -> tuple[Sessions, Principal, str]:
-    """The sessions, who asks, and for which."""
+    """The sessions, the principal, and the session's id."""
     return sessions_of(request), principal_of(request.scope), request.path_params["id"]
 
 
@@ -68,7 +68,7 @@ def only_known_parameters(request: Request) -> None:
 
 
 def only_known_headers(request: Request) -> None:
-    """Refuses preconditions that the route does not take: whoever sends one relies on it."""
+    """Refuses preconditions that the route does not take: a client that sends one relies on it."""
     for name, _ in request.scope["headers"]:
         if name in PRECONDITION_HEADERS and name.decode() not in preconditions_taken(request.scope["route"]):
             raise BadArgument.at(("header", name.decode()), "not taken here; nothing was done")

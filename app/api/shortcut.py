@@ -1,4 +1,4 @@
-"""The short way to the hot route: past everything that stands before the router for the sake of the others.
+"""Middleware that calls the hot route directly, past FastAPI's layers and the search for a route.
 
 FastAPI's layers (telemetry, two exception handlers, an exit stack) and the search for a route cost as much
 as a call. None of them does anything for a route without dependencies but turn its exceptions into answers.

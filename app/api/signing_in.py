@@ -1,4 +1,4 @@
-"""Coming in and going out: by a code and a nickname, or by name and password.
+"""Joining, signing in and signing out.
 
 What is answered here holds a secret, and a secret is kept nowhere: so none of these answers is stored to be
 given again. Only joining may be repeated under a key, for it makes a member. What is kept of it is who that
@@ -58,7 +58,7 @@ async def join(request: Request) -> Response:
 
 
 async def preconditions_of(request: Request) -> Preconditions | None:
-    """The key under which somebody joins once. Neither it nor anything else secret is kept."""
+    """The idempotency key of a join. Neither it nor anything else secret is stored."""
     key = only(request, "idempotency-key")
     if key is None:
         return None
@@ -76,7 +76,7 @@ async def preconditions_of(request: Request) -> Preconditions | None:
 
 
 def joined_member(member: MemberRow) -> Reply:
-    """What is kept of an answer: nothing but the id of who has joined."""
+    """The reply that is stored: nothing but the id of the new member."""
     return Reply(201, (), member.id.encode())
 
 

@@ -45,17 +45,17 @@ def last_seen(request: Request, after: int | None) -> int | None:
 
 
 class EventSource(Protocol):
-    """What can be sent for as long as somebody stays."""
+    """A source of events for one reader."""
 
     async def next(self) -> bytes | None:
-        """What to send next, when there is something; None when it is over."""
+        """Wait for the next bytes to send; None when the stream is over."""
 
     def close(self) -> None:
-        """It is over, whoever ended it."""
+        """End the stream. May be called again."""
 
 
 class EventStream(Response):
-    """What a reader is given, until it hangs up or the stream is over."""
+    """Sends events until the reader disconnects or the stream is over."""
 
     media_type = EVENT_STREAM_TYPE
 

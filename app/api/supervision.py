@@ -1,4 +1,4 @@
-"""What an instructor may do with the sessions of a lab: lock one, unlock it, reset it."""
+"""Routes for instructors: lock, unlock and reset a session of a lab."""
 
 from __future__ import annotations
 

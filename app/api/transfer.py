@@ -1,7 +1,7 @@
 """A session as a file: out by `GET /sessions/{id}/export`, in by `POST /sessions` with that file.
 
-Neither is ever in memory as a whole. An import is told again away from the loop and the writer, and answered
-when all of it is there.
+Neither is ever in memory as a whole. An import is replayed on a thread of its own, and answered when all of
+it is stored.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""`GET /labs/{id}/wall`: how a class stands, and what has changed since the last look."""
+"""`GET /labs/{id}/wall`: the state of a class, or what has changed of it."""
 
 from __future__ import annotations
 

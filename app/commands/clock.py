@@ -1,4 +1,4 @@
-"""`kmemlab clock`: whether the clock is believed, and the operator's word that it is right."""
+"""`kmemlab clock`: shows whether the clock is trusted, and trusts it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the commands have in common: settings, the database, how they refuse, and how far they are."""
+"""Shared by the commands: settings, the database, error messages, and progress."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`kmemlab backup` and `kmemlab verify`: a copy of everything, and whether everything is what it was."""
+"""`kmemlab backup` and `kmemlab verify`: copy the database, and verify every session."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The answers to what never becomes a request: complete, as bytes, and the last on their connection."""
+"""Answers to what cannot be parsed as a request: complete, as bytes, and the last on their connection."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the reader of an answer takes it, and what becomes of it when not."""
+"""Detects that the reader of an answer takes nothing, and throws the answer away."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ BYTES_ACKED: Final = slice(120, 128)
 
 
 class StallDetector:
-    """Looks at one connection from time to time."""
+    """Notices when the reader of one connection has stalled."""
 
     def __init__(self) -> None:
         self.some = False  # since the last look

@@ -101,7 +101,7 @@ class Connections:
         self.count -= 1
 
     def identify(self, connection: Connection, person: str) -> None:
-        """Somebody has signed in on a connection: it does not count for its address any more."""
+        """Count a connection for the person who has signed in on it, and no more for its address."""
         if connection.group is not None:
             self.remove(connection)
             self._add(connection, person)

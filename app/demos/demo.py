@@ -36,20 +36,21 @@ class BadDemo(Exception):  # noqa: N818 - as the others are named
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """One step. calls: lines of text; none where there is only something to read.
-
-    happens, why, notice, you: paragraphs. look: a key of LOOKS or empty. view: what the map and the inspector
-    show, by the names of the page's address. part: on which of the demo's machines, counted from 1.
-    """
+    """One step."""
 
     title: str
+    # On which of the demo's machines, counted from 1.
     part: int
+    # happens, why, notice, you: paragraphs.
     happens: str
     why: str
     notice: str
     you: str
+    # Lines of text; none where there is only something to read.
     calls: tuple[str, ...]
+    # A key of LOOKS or empty.
     look: str
+    # What the map and the inspector show, by the names of the page's address.
     view: Mapping[str, str | int]
     expect: tuple[Expectation, ...]
 
@@ -65,10 +66,12 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class Demo:
-    """A whole demo. name: as in addresses. teaser: one line for the list."""
+    """A whole demo."""
 
+    # As in addresses.
     name: str
     title: str
+    # One line for the list.
     teaser: str
     steps: tuple[Step, ...]
     parts: tuple[Part, ...]
@@ -79,7 +82,7 @@ class Demo:
 
 
 class Table:
-    """A table of the file, read field by field: what nobody asked for at the end is a misspelt name."""
+    """A table of the file, read field by field: a field that was not read at the end is a misspelt name."""
 
     def __init__(self, file: str, place: str, values: Any) -> None:
         self.file = file

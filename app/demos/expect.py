@@ -58,15 +58,14 @@ class BadExpectation(Exception):  # noqa: N818 - as the others are named
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """One line. call: which of the step's calls, 0 where it is about the machine.
-
-    subject: the fact, or the counter with the names behind it. values: what it must be; for a counter the
-    change, or with `after` the value.
-    """
+    """One line."""
 
     text: str
+    # Which of the step's calls, 0 where it is about the machine.
     call: int
+    # The fact, or the counter with the names behind it.
     subject: tuple[str, ...]
+    # What it must be; for a counter the change, or with `after` the value.
     values: tuple[str, ...]
     after: bool = False
 

@@ -1,4 +1,4 @@
-"""The demos that there are: those that come with the program, and a teacher's own."""
+"""Finds the demos: those that come with the program, and a teacher's own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A demo played through the sessions' door, and what of it is not as its file says."""
+"""Plays a demo on a session, and finds what is not as its file says."""
 
 from __future__ import annotations
 

@@ -19,11 +19,12 @@ PASSWORD = "correct horse battery"
 
 @dataclass
 class Class:
-    """instructor: of `lab`, in which `machine` is prepared from `origin`."""
+    """A lab with its instructor and a prepared machine."""
 
     settings: Settings
     sessions: Sessions
     labs: Labs
+    # Of `lab`, in which `machine` is prepared from `origin`.
     instructor: Person
     lab: Lab
     origin: SessionInfo

@@ -64,14 +64,16 @@ class Caller(threading.Thread):
 
 @dataclass
 class Crash:
-    """One line of the table. acknowledged, lost: calls of all rounds so far. restart: in seconds."""
+    """One line of the table."""
 
+    # acknowledged, lost: calls of all rounds so far.
     acknowledged: int = 0
     lost: int = 0
     dense: bool = True
     sound: bool = True
     equal: bool | None = None
     rows: int = 0
+    # In seconds.
     restart: float = 0.0
 
     @property

@@ -11,9 +11,11 @@ PAINT = "() => performance.getEntriesByName('first-paint')[0]?.startTime ?? null
 
 @dataclass(frozen=True, slots=True)
 class FirstLoad:
-    """size: bytes, headers and all, until the page is live. paint: milliseconds until something is seen."""
+    """How large and how slow the first load of a page was."""
 
+    # Bytes, headers and all, until the page is live.
     size: int
+    # Milliseconds until something is seen.
     paint: float
 
 

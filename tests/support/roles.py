@@ -2,7 +2,7 @@
 
 A route that is not in this table fails in tests/api/test_roles.py, and so does one that is there no more.
 `RULES` say what each role is answered, `TABLE` says which rule a route has, and how it is asked so that
-whoever may do it has done it. `tests/api/test_roles.py` sends each of them as everybody.
+a role that may do it has done it. `tests/api/test_roles.py` sends each of them as everybody.
 
 To declare a route: `("POST", "/labs/{lab_id}/machines"): Asked(TAUGHT, form={"session": "{prepared}"})`.
 Placeholders in paths are filled with what is there (`tests/support/two_labs.py`), those in bodies likewise.
@@ -56,18 +56,19 @@ OF_A_SESSION: Final = (READ, CALL, OWN)
 
 @dataclass(frozen=True)
 class Asked:
-    """A route's rule, and a request that does what the route is for.
-
-    json, form: the body. path: instead of filling the route's own. spoils: the world is another one then.
-    endless: the answer is a stream. out: the cookie is taken back.
-    """
+    """A route's rule, and a request that does what the route is for."""
 
     rule: tuple[str, dict[str, Any]]
+    # json, form: the body.
     json: Any = None
     form: dict[str, Any] | None = None
+    # Instead of filling the route's own.
     path: str | None = None
+    # The world is another one then.
     spoils: bool = False
+    # The answer is a stream.
     endless: bool = False
+    # The cookie is taken back.
     out: bool = False
 
 

@@ -13,10 +13,12 @@ from tests.support.patience import PATIENCE
 
 
 class Event(NamedTuple):
-    """name: `resync` or empty. data: as it came."""
+    """A server-sent event."""
 
     id: int
+    # As it came.
     data: bytes
+    # `resync` or empty.
     name: str = ""
 
     @property

@@ -40,12 +40,16 @@ ROLES = tuple(SESSION_OF)
 
 @dataclass
 class TwoLabs:
-    """folder: where the database is. tokens: by role. ids: of what is in the lab. secrets: all given out."""
+    """Two labs in a database: their tokens, ids and secrets."""
 
+    # Where the database is.
     folder: Path
+    # By role.
     tokens: dict[str, str] = field(default_factory=dict)
+    # Of what is in the lab.
     ids: dict[str, Any] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
+    # All given out.
     secrets: list[str] = field(default_factory=list)
 
     def at(self, role: str, path: str) -> str:

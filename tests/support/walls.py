@@ -31,9 +31,10 @@ DOINGS = (
 
 @dataclass
 class Hall:
-    """A lab that is full. token: the instructor's. members: their tokens, and machines: their copies."""
+    """A lab that is full."""
 
     lab: str
+    # The instructor's. members: their tokens, and machines: their copies.
     token: str
     teacher: Person
     shared: str

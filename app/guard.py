@@ -93,7 +93,7 @@ SECRET_HEADERS: Final = tuple(
 # Requests a second of one person, where nothing else is set: more than a page and a script together ask for.
 LAB_RATE: Final = 50.0
 
-# A session may lie in no cache; whoever serves something public says so.
+# A session may lie in no cache; an answer that is public says so itself.
 PRIVATE: Final = (b"cache-control", b"no-store")
 
 # Where anybody may look in lab mode, by the beginning of the path or as a whole.
@@ -126,7 +126,7 @@ PUBLIC_PATHS: Final = frozenset(
 # Of a request without a body.
 EMPTY_LENGTHS: Final = frozenset({None, b"0"})
 
-# Where somebody may look who waits to be admitted to a lab, beside the page on which they wait.
+# Paths for a person who waits to be admitted to a lab, beside the page on which they wait.
 PATHS_WHILE_WAITING: Final = frozenset({"/api/v1/me", "/api/v1/signout", "/signout"})
 
 OPEN_MODE: Final = "in open mode it serves one person on this computer, without a login, at http://127.0.0.1"

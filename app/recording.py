@@ -38,7 +38,7 @@ CALL_OF: Final = {
 NOT_COMPARED: Final = frozenset(("lru",))
 
 # Most structures of this cache are older than the recording, in slabs that no state names because they are
-# full. The kernel frees some of them, and has then a partial slab that nobody could have known.
+# full. The kernel frees some of them, and has then a partial slab that cannot be predicted.
 OLDER_OBJECTS: Final = frozenset(("vmap_area",))
 
 

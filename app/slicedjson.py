@@ -70,7 +70,7 @@ def loads(body: bytes) -> Any:
 def release(document: Any) -> None:
     """Free a long document piece by piece, for freeing it as a whole holds the interpreter's lock as well.
 
-    Nobody may use it any more: its arrays and objects are emptied. Only a member `kernel` stays as it is: a
+    It must not be used any more: its arrays and objects are emptied. Only a member `kernel` stays as it is: a
     machine that was made of a dump goes on using what stands there.
     """
     waiting = [document]

@@ -2,7 +2,7 @@
 
 A request's head is bounded in bytes and in headers, and has to come in time. While a request runs, at most a
 few more are parsed. What comes after them waits unparsed, and nothing more is read from the socket: the
-client's own system holds it, and no request is lost. An answer that nobody reads stops the connection in the
+client's own system holds it, and no request is lost. An answer that is not read stops the connection in the
 same way, and after a while closes it. Nothing here is written to the log: a client could fill a disk with it.
 """
 
@@ -81,7 +81,7 @@ class Connection(HttpToolsProtocol):
         self.table = table
         self.headers = []
         self.group: str | None = None  # of the table
-        self.known = False  # somebody has signed in on it
+        self.known = False  # whether a person has signed in on it
         self.since = 0.0  # when it was opened, or when its last answer was complete
         self.begun = 0.0  # when the head of the newest request began to come
         self.in_head = self.in_body = False  # whether that request is incomplete, and where
@@ -98,8 +98,8 @@ class Connection(HttpToolsProtocol):
     def waits(self) -> bool:
         """Whether the connection waits for its client, and no request is lost with it.
 
-        A stranger's also waits while the client sends a body or does not read an answer: so nobody keeps a
-        place by doing that.
+        A stranger's also waits while the client sends a body or does not read an answer: so no stranger keeps
+        a place by doing that.
         """
         if self.running is None:
             return not self.transport.get_write_buffer_size()

@@ -12,7 +12,7 @@ HEAD_BYTES: Final = 64 << 10
 MOST_HEADERS: Final = 100
 TARGET_BYTES: Final = 16 << 10
 
-# Seconds after which somebody who was refused for lack of room may try again.
+# Seconds after which a client that was refused for lack of room may try again.
 AGAIN: Final = 2
 
 COMMON: Final = (

@@ -2,7 +2,7 @@
 
 There are two limits. One is on all connections together. It stays below the number of files that the process
 may open, because the database's files need room, too. The other is on the connections of one remote address
-on which nobody has signed in yet. A request with a valid token or cookie takes its connection out of that
+on which no person has signed in yet. A request with a valid token or cookie takes its connection out of that
 count, so a whole class may sit behind one address. In open mode everybody is the same person, and only the
 limit on all connections applies.
 
@@ -10,7 +10,7 @@ Beyond a limit, a connection that waits for its client is closed to let the new 
 that address, or the oldest one of the person or address that has the most. A connection waits when it is idle
 or has half a head; before anybody has signed in on it, also with half a body or an unread answer. An honest
 client sends a request as soon as it has connected, and is answered or has signed in long before it is the
-oldest. Somebody who holds such connections only pushes out their own. A connection on which the server itself
+oldest. A client that holds such connections only pushes out its own. A connection on which the server itself
 is at work is never closed for another one: where all are busy, the new one is answered 503.
 
 One timer looks at all connections, about once a second: no request pays for timers of its own.

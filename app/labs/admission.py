@@ -27,7 +27,7 @@ from app.store import Connection, labs, people, waiting
 from app.store.labs import LabRow
 from app.store.people import MemberRow
 
-NOTED: Final = timedelta(seconds=20)  # how old a note may be of when somebody has asked
+NOTED: Final = timedelta(seconds=20)  # after which it is noted again that a person has asked
 MOST_NUMBERS: Final = 1_000  # numbers in one request
 
 

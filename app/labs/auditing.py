@@ -7,7 +7,7 @@ from app.labs.person import Person
 from app.store import Connection, audit
 from app.store.audit import Act
 
-SERVER = "server"  # who acts where nobody asked: what is too old is deleted
+SERVER = "server"  # the actor where old data is deleted without a request
 
 
 def note(

@@ -35,7 +35,7 @@ def table(head: Sequence[str], rows: Iterable[Sequence[Cell]]) -> bytes:
 
 
 def inert(cell: Cell) -> Cell:
-    """A cell that is no formula, whoever reads it."""
+    """A cell that no spreadsheet takes for a formula."""
     if not isinstance(cell, str):
         return cell
     text = BEGINS_AGAIN.sub(r"\1'", cell)

@@ -107,7 +107,7 @@ def why_not(person: Person, role: str, held: str | None) -> str | None:
 def names_in(db: Connection, lab: LabRow, owner: MemberRow | None = None) -> dict[str, str]:
     """The names of persons by the number that rows and tasks have: members (`m7`), instructor (`i1`).
 
-    owner: in a machine of whose own nobody else appears.
+    owner: of a machine in which no other member appears.
     """
     members = people.lab_members(db, lab.id) if owner is None else [owner]
     found = {f"m{row.number}": row.nickname for row in members}
@@ -161,7 +161,7 @@ def reached(db: Connection, member: MemberRow) -> AbstractSet[str]:
 
 
 def next_of(marks: Sequence[M], reached: AbstractSet[str], *, fresh: bool) -> M | None:
-    """The first checkpoint behind the furthest that somebody has reached.
+    """The first checkpoint behind the furthest that a member has reached.
 
     fresh: for a copy that was only just made the last one, where they have reached all with another.
     """

@@ -216,7 +216,7 @@ class Rooms:
 
     async def _delete(self, person: Person | None, lab_id: str) -> None:
         def shut(db: Connection) -> None:
-            labs.change(db, lab_id, {"code": None, "code_expires": None})  # nobody joins meanwhile
+            labs.change(db, lab_id, {"code": None, "code_expires": None})  # so that no person joins meanwhile
 
         def everybody(db: Connection, after: int, most: int) -> list[MemberRow]:
             return people.everybody(db, lab_id, after, most)

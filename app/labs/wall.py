@@ -38,7 +38,7 @@ ROWS_AT_ONCE: Final = 20  # machines whose last rows are read at a time
 PAUSE_SECONDS: Final = 0.01
 ACTIVE: Final = timedelta(minutes=1)
 LONGEST_CALL: Final = 60  # characters of a call
-WALLS_CACHED: Final = 32  # walls that are kept though nobody may look any more
+WALLS_CACHED: Final = 32  # walls that are kept in memory
 NEWEST: Final = 5  # of those who wait, by name
 
 

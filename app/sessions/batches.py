@@ -28,8 +28,8 @@ class RunningBatch:
     rows, lists, answers: of the calls made so far. states: some that were passed, to be kept. names: what the
     person's names mean then; named: those that this batch has set (None: set to nothing), and by which seq.
     start: the seq before the first call. heavy: whether the next call takes so long, to read or to make, that
-    it is done on another thread than the writer's. After an exception from `step` the machine must not be used
-    again where its seq has moved.
+    it is done on another thread than the writer's. After an exception from `step` the machine must not be
+    used again where its seq has moved.
     """
 
     def __init__(

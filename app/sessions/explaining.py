@@ -46,7 +46,7 @@ class Explanations:
 def explain(db: Connection, past: PastMachines, session_id: str, seq: int) -> dict[str, Any]:
     """The decision steps of one journalled call, and its tracepoints. Raises NotFound and Conflict.
 
-    The machine is as it was before the call and belongs to nobody else, so tracing slows down no one.
+    The machine is as it was before the call and no other thread uses it, so tracing slows down no other call.
     """
     row = next(iter(journal.tail(db, session_id, seq - 1, seq)), None)
     if row is None:

@@ -111,7 +111,7 @@ class Channel:
             del self.chunks[after]
 
     def skip(self, head: int) -> None:
-        """So many rows have come at once that nobody is to read them all."""
+        """Pass over rows: so many have come at once that readers are told to read the machine again."""
         self._stop_timer()
         self._collected, self.chunks = [], {}
         self.head = head

@@ -16,7 +16,7 @@ from app.errors import BadArgument
 NAME_LENGTH: Final = 100
 
 ID_ALPHABET: Final = string.ascii_lowercase + string.digits
-ID_LENGTH: Final = 18  # 93 bits: nobody guesses one
+ID_LENGTH: Final = 18  # 93 bits: it cannot be guessed
 
 CURSOR: Final = re.compile(r"([0-9TZ:.-]{1,32}) ([A-Za-z0-9_-]{1,64})")
 CURSOR_LENGTH: Final = 200

@@ -85,7 +85,7 @@ class Live:
     held: str | None = None
 
     def __post_init__(self) -> None:
-        # Long loops let other persons' heavy work go first, and stop where nobody waits for them any more.
+        # Long loops let other persons' heavy work go first, and stop when their request has ended.
         self.machine.pause = scheduler.go_on
 
     @property
@@ -192,7 +192,7 @@ class Live:
                     parsed[row.call, row.args] = call
             outcome = self.machine.apply(call, row.seq)
         except scheduler.Dropped:
-            raise  # nobody waits for it any more
+            raise  # its request has ended
         except Exception as error:  # noqa: BLE001 - whatever it is, this call can no longer be made
             return f"{row.call} fails now ({type(error).__name__}: {error})"
         self.work += outcome.work

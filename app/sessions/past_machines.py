@@ -30,9 +30,8 @@ from app.store.sessions import SessionRow
 from app.store.states import State
 
 MOST_MACHINES: Final = 8
-MOST_OF_ONE_SESSION: Final = (
-    4  # of these one session's: so that nobody's are all pushed out by one other person's
-)
+# Of these one session's: so that one person does not push out the machines of all others.
+MOST_OF_ONE_SESSION: Final = 4
 STRIDE: Final = 100  # after so many calls it is asked whether to keep the state
 
 log = logging.getLogger(__name__)
@@ -73,7 +72,7 @@ class PastMachines:
     def before(self, db: Connection, row: Row) -> Iterator[tuple[Machine, Call, Callable[[], Outcome]]]:
         """The machine as it was before a journalled call, the call, and a function that makes it, once.
 
-        row: a call of the kernel, no rewind. The machine belongs to nobody else; it is kept where the outcome
+        row: a call of the kernel, no rewind. No other thread uses the machine; it is kept where the outcome
         is the one that is journalled. Raises Conflict and NotFound.
         """
         with self.machine(db, row.session_id, row.seq - 1) as live:

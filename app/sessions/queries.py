@@ -51,7 +51,7 @@ class Room(NamedTuple):
             )
 
 
-# For whoever has the database itself.
+# For the command line, without access control.
 ANY: Final = Room()
 
 

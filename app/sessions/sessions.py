@@ -76,7 +76,7 @@ LISTED_AT_ONCE: Final = 1_000
 TICK_SECONDS: Final = 0.25  # how often other processes' rows are looked for
 SWEEP_SECONDS: Final = 300  # how often old replies are forgotten
 PAST_SHARE: Final = 4  # what part of the memory for open machines those of past moments may take beside it
-PROMPT_SECONDS: Final = 2.0  # who asks whether the server is ready does not wait for long
+PROMPT_SECONDS: Final = 2.0  # longest that a health check waits
 SIGNS: Final = (b'"woken":', b'"call":"kill_task"', *(f'"call":"{call}"'.encode() for call in REWINDS))
 PEEKED_AT_ONCE: Final = 16  # machines that are looked at before others have their turn
 LINGER_SECONDS: Final = 0.5  # how long the end waits for other threads
@@ -168,7 +168,7 @@ class Sessions:
         self._writer.stop()
         await asyncio.to_thread(self._writer.join)
         self._quick.shutdown(wait=False, cancel_futures=True)
-        # What still runs has been asked for by nobody who is left: it need not be done.
+        # The requests of what still runs have ended: it need not be done.
         kinds = (self._slow, self._importer, self._opener.scheduler, self._housekeeping.scheduler)
         for scheduler in kinds:
             scheduler.stop()

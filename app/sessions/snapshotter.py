@@ -39,9 +39,10 @@ class Keeper:
         blocks = live.machine.live_blocks
         if live.diverged is not None or not snapshots.due(live.work, blocks):
             return
-        # A long batch passes by states that are due, too. They are kept where somebody else goes that way.
-        at_once = blocks <= SMALL and not snapshots.due(live.work // 2, blocks)
-        live.work = 0
+        # A long batch passes by states that are due, too. They are stored when another request passes by
+        # them.
+        at_once = blocks <= SMALL_BLOCKS and not snapshots.due(live.since // 2, live.spent / 2, blocks)
+        live.since, live.spent = 0, 0.0
         if at_once:
             self._background.submit(
                 snapshots.keep, self._store, live.id, live.effective, live.machine.state()

@@ -59,9 +59,8 @@ GROUP: Final = 256
 ROWS_CAUGHT_UP: Final = 200
 RETRIES: Final = 5
 LONG_AT_ONCE: Final = 3  # long batches and heavy calls of one member: one goes on, two wait
-LOCK_TRY_SECONDS: Final = (
-    0.25  # for how long the lock is waited for before others, who may need none, have their turn
-)
+# For how long the lock is waited for before others, who may need none, have their turn.
+LOCK_TRY_SECONDS: Final = 0.25
 DRAIN_SECONDS: Final = 2.0  # of the five seconds that SIGTERM leaves for everything
 
 # What a caller may be answered; anything else is a mistake of ours, and goes to the log.
@@ -490,7 +489,7 @@ class Writer(threading.Thread):
                 if idempotency_key is not None:
                     transaction.replies.keep(idempotency_key, None, result)
         except IntegrityError:
-            # What it builds on has gone meanwhile. Within its savepoint that concerns nobody else.
+            # What it builds on has gone meanwhile. Its savepoint is undone, and other work goes on.
             return Answer(work, error=Conflict("something that this needs was deleted meanwhile"))
         except DatabaseError:
             raise  # the whole group's trouble

@@ -10,7 +10,7 @@ from app.store.tables import audit
 
 
 class Act(NamedTuple):
-    """An entry of the audit log: what somebody did with rights that not everybody has."""
+    """An entry of the audit log: an act of an instructor or of the server."""
 
     time: str
     # The id of the person who did it; `server` for the server.

@@ -17,7 +17,7 @@ from sqlalchemy import Engine
 
 from app.store.errors import StoreUnusable, translated
 
-PAGES_AT_ONCE: Final = 2_000  # at a time: between them somebody is told how far it is
+PAGES_AT_ONCE: Final = 2_000  # copied at a time; progress is reported between them
 
 # What SQLite keeps beside a database's file, by the ends of their names: to write over one destroys it.
 BESIDE: Final = ("-wal", "-shm", "-journal")

@@ -11,7 +11,7 @@ from app.store.sessions import SessionRow
 from app.store.tables import access, journal, lab_machines, names, replies
 from app.store.tables import sessions as table
 
-# No principal has this id, so nobody sees such a session.
+# No principal has this id, so such a session is invisible.
 UNOWNED: Final = ""
 
 _FIRST: Final = (

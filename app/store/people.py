@@ -109,7 +109,7 @@ def add_member(db: Connection, row: MemberRow) -> None:
 
 
 def member(db: Connection, member_id: str) -> MemberRow | None:
-    """A member, or somebody who waits, by their id."""
+    """A member, or a person on the waiting list, by id."""
     row = db.execute(_MEMBER.where(members.c.id == member_id)).first()
     return None if row is None else MemberRow._make(row)
 
@@ -204,7 +204,10 @@ def remove_token(db: Connection, sha256: str) -> None:
 
 
 def forget(db: Connection, holder: str | None, use: str | None = None) -> None:
-    """Take all tokens of a holder out of use, or all for one use. Of nobody: links that make an account."""
+    """Take all tokens of a holder out of use, or all for one use.
+
+    Without a holder: links that make an account.
+    """
     query = delete(tokens).where(tokens.c.holder.is_(None) if holder is None else tokens.c.holder == holder)
     db.execute(query if use is None else query.where(tokens.c.use == use))
 

@@ -105,7 +105,8 @@ class WriterConnection:
     def transaction(self, *, writes: bool) -> Iterator[Connection]:
         """As `Store.writing`, or where nothing will be written as `Store.reading`."""
         if writes and isinstance(self._failed, ReadOnly):
-            # Nor before: while somebody has the file open, it can be read without any room on the disk.
+            # Nor before: while another process has the file open, it can be read without any room on the
+            # disk.
             self.close()
             self._engine.dispose()
         try:

@@ -42,7 +42,7 @@ def _session_id() -> Column[str]:
 
 # `seq` is the head, `effective` the seq whose state the head has (another one's after a rewind). A session
 # starts at `start` with no row, from its `boot` document or, where that is null, the state kept for `start`.
-# `lab_id`: the lab that it belongs to. `locked`: nobody but the lab's instructor may call it. `bytes`: of its
+# `lab_id`: the lab that it belongs to. `locked`: only the lab's instructor may call it. `bytes`: of its
 # rows, lists and states, as far as it has caused them to be stored.
 sessions: Final = Table(
     "sessions",
@@ -92,7 +92,7 @@ Index(
     postgresql_where=journal.c.effective != journal.c.seq,
 )
 
-# How many calls somebody has made is asked of a whole class at once: without reading their outcomes.
+# The numbers of calls are read for a whole class at once: without reading their outcomes.
 Index(
     "ix_journal_by",
     journal.c.session_id,
@@ -230,7 +230,7 @@ def _lab_id() -> Column[str]:
 
 
 # Students. Their number in the lab stands in journals (`m7`), their nickname nowhere but here. `waiting`:
-# when somebody who is not a member yet has last asked whether they are; null for members.
+# when a person on the waiting list has last asked whether they are admitted; null for members.
 members: Final = Table(
     "members",
     metadata,

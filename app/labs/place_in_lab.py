@@ -31,7 +31,7 @@ class MemberCopy(NamedTuple):
     number: int
     seq: int
     locked: bool
-    # Whether calls make up its state.
+    # Whether it is in another state than the one from which it started.
     called: bool
     # The prepared one from which it goes on, if any.
     machine_id: str | None = None
@@ -41,7 +41,7 @@ class MemberCopy(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class PlaceInLab:
-    """Where a session stands, and what the person is there."""
+    """The place of a session in its lab, as one person sees it."""
 
     lab_id: str
     title: str
@@ -55,9 +55,9 @@ class PlaceInLab:
     nickname: str
     # Why members cannot call it now: `closed`, `frozen` or `locked`.
     held: str | None
-    # The same in words, where it holds for the person too.
+    # The same in words; None where it does not concern the person.
     stopped: str | None
-    # What people call members and instructor.
+    # The names of members and instructor by their number in rows.
     names: dict[str, str]
 
 

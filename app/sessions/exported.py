@@ -48,11 +48,11 @@ START_MEMBERS: Final = frozenset(("boot", "state"))
 class Limits:
     """How much an import may ask for; None for any amount."""
 
-    # Bytes of the first line.
+    # The most bytes of the first line.
     header: int | None = None
     # How many names one person may have.
     names: int | None = None
-    # For replaying it.
+    # The longest time for replaying it.
     seconds: float | None = None
     # How many sessions and bytes the owner may have.
     room: Room = ANY

@@ -45,9 +45,9 @@ class CallResult:
     row: Row
     applied: Applied
     made: Outcome
-    # The list that it returned, if any.
+    # The list of blocks that it returned, if any.
     stored: StoredList | None
-    # What its result can be called; a list only by its row.
+    # What a name for its result stands for; a list by its row.
     named: Named | None
 
 
@@ -58,28 +58,30 @@ class Live:
     id: str
     owner: str
     machine: Machine
-    # seq, effective: the machine's.
+    # The seq of the last row, and the seq whose state the machine has.
     seq: int
     effective: int
     # The seq of the last row that is committed, as far as this process knows.
     committed: int
     # What each person has named.
     names: dict[str, Names] = field(default_factory=dict)
-    # Work of the calls since the last snapshot (`Outcome.work`), which opening the session would replay.
-    work: int = 0
+    # How many rows there are since the last snapshot, and how many seconds of computing they took: what
+    # opening the session again would replay.
+    since: int = 0
+    spent: float = 0.0
     # Bytes of all that the session has caused to be stored.
     size: int = 0
     # Lists of rows that are not committed yet, by seq.
     unwritten: dict[int, StoredList] = field(default_factory=dict)
-    # Finds those and the stored ones.
+    # Finds a list by its seq, unwritten or stored.
     lists: Lists = no_lists
-    # Names of calls that took long here the last time.
+    # Names of calls that took long on this machine the last time.
     slow: set[str] = field(default_factory=set)
     # Why the journal goes on but this machine cannot.
     diverged: str | None = None
     # The engine with which the journal began.
     engine: int = ENGINE
-    # The machine is not what the journal says, and must not be used again.
+    # Whether the machine is not in the state of the journal, so that it must not be used again.
     spoiled: bool = False
     # Why the session takes no calls, as the current transaction has read it.
     held: str | None = None
@@ -90,7 +92,7 @@ class Live:
 
     @property
     def memory(self) -> int:
-        """Estimated bytes."""
+        """The estimated memory of the machine, in bytes."""
         return MACHINE_BYTES + BLOCK_BYTES * self.machine.live_blocks
 
     def names_of(self, person: str) -> Names:

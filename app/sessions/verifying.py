@@ -7,7 +7,7 @@ goes on meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from typing import Final, NamedTuple
 
 from pydantic_core import from_json, to_json
@@ -31,12 +31,11 @@ from app.sessions.replaying import (
 )
 from app.sessions.waits import REWINDS
 from app.store import Store, bound_names, imports, integrity, journal, lists, sessions, states
+from app.store.backup import OnProgress
 from app.store.journal import Row
 from app.store.sessions import SessionRow
 
 PART_BYTES: Final = 4 << 20
-
-OnProgress = Callable[[int, int], None]
 
 
 class Verified(NamedTuple):

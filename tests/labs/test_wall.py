@@ -125,7 +125,7 @@ async def test_only_what_has_gone_on_is_read_again(door: Door, monkeypatch: pyte
         return await peek(ids, look)
 
     monkeypatch.setattr(journal, "heads", noted)
-    monkeypatch.setattr(sessions, "glance", seen)
+    monkeypatch.setattr(sessions, "peek", seen)
     await labs.wall.state(here.teacher, here.lab)
     await sessions.batch(here.people[2].principal, here.machines[2], items("alloc_page(GFP_KERNEL)"))
     state = await labs.wall.state(here.teacher, here.lab)

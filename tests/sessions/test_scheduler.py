@@ -237,16 +237,16 @@ def test_whatever_is_asked_ends_and_the_scheduler_is_empty(
 
 STUBBORN = """
 import threading, time
-from app.sessions.scheduler import Turns
-turns, begun = Turns("test"), threading.Event()
+from app.sessions.scheduler import FairScheduler
+fair, begun = FairScheduler("test"), threading.Event()
 def work():
     begun.set()
     while True:
         time.sleep(0.001)
-turns.submit("a", work)
+fair.submit("a", work)
 begun.wait()
-turns.stop()
-print(turns.join(0.1))
+fair.stop()
+print(fair.join(0.1))
 """
 
 

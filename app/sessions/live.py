@@ -65,10 +65,8 @@ class Live:
     committed: int
     # What each person has named.
     names: dict[str, Names] = field(default_factory=dict)
-    # How many rows there are since the last snapshot, and how many seconds of computing they took: what
-    # opening the session again would replay.
-    since: int = 0
-    spent: float = 0.0
+    # Work of the calls since the last snapshot (`Outcome.work`), which opening the session would replay.
+    work: int = 0
     # Bytes of all that the session has caused to be stored.
     size: int = 0
     # Lists of rows that are not committed yet, by seq.

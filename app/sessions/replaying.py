@@ -67,17 +67,17 @@ class Rewinds:
         """Every seq whose state comes back."""
         return frozenset(self._effective)
 
-    def target(self, entry: Told) -> int:
-        """The effective seq of a rewind. Raises Untold where it goes to no place it could go to."""
+    def target(self, entry: JournalEntry) -> int:
+        """The effective seq of a rewind. Raises CannotReplay where it goes to no place it could go to."""
         to = entry.args.get("to") if set(entry.args) == {"to"} else None
         if type(to) is not int or not self.start <= to < entry.seq:
-            raise Untold(
+            raise CannotReplay(
                 f'{entry.call} has the arguments {{"to": a seq from {self.start} to {entry.seq - 1}}}'
             )
         if entry.call == "undo":
             last = self.effective(entry.seq - 1)
             if last == self.start or to != self.effective(last - 1):
-                raise Untold("undo goes to the state before the last call's")
+                raise CannotReplay("undo goes to the state before the last call's")
         return self.effective(to)
 
 
@@ -112,10 +112,10 @@ class JournalReplay:
     def __exit__(self, *_: object) -> None:
         self._aside.close()
 
-    def make(self, entry: Told) -> dict[str, Any]:
+    def make(self, entry: JournalEntry) -> dict[str, Any]:
         """Make the next row's call; its outcome, with whole lists.
 
-        Raises Untold, and must not be used again then.
+        Raises CannotReplay, and must not be used again then.
         """
         if entry.call in REWINDS:
             outcome = self._rewind(entry)
@@ -126,14 +126,14 @@ class JournalReplay:
         self._put_aside()
         return outcome
 
-    def _call(self, entry: Told) -> dict[str, Any]:
+    def _call(self, entry: JournalEntry) -> dict[str, Any]:
         if entry.call not in CALLS:
-            raise Untold(f"no such call: {entry.call[:40]!r}")
+            raise CannotReplay(f"no such call: {entry.call[:40]!r}")
         try:
             call = journalled(entry.call, entry.args, self.machine, self._list_of)
             made = self.machine.apply(call, entry.seq)
         except Exception as error:  # whatever it is, this call cannot be made there
-            raise Untold(f"{entry.call} fails ({type(error).__name__}: {error})") from error
+            raise CannotReplay(f"{entry.call} fails ({type(error).__name__}: {error})") from error
         self.work += made.work
         named = made.named
         if named is not None and named.is_list:
@@ -144,7 +144,7 @@ class JournalReplay:
         stored = self.lists.get(seq)
         return self._earlier(seq) if stored is None else blocklists.decode(stored)
 
-    def _rewind(self, entry: Told) -> dict[str, Any]:
+    def _rewind(self, entry: JournalEntry) -> dict[str, Any]:
         effective = self._rewinds.target(entry)
         if effective != self.effective:
             state, begin, size = self._places[effective]
@@ -173,7 +173,7 @@ def in_older_form(now: Mapping[str, Any], then: Any) -> dict[str, Any]:
     for key, value in now.items():
         count = f"{key}_count"
         if key == "area" and isinstance(value, dict):
-            found[key] = as_then(value, then.get("area"))
+            found[key] = in_older_form(value, then.get("area"))
         elif key.endswith("_count") and key.removesuffix("_count") in LISTS:
             continue
         elif key in LISTS and then.get(key, "") is None and is_counted(value):
@@ -189,18 +189,18 @@ def in_older_form(now: Mapping[str, Any], then: Any) -> dict[str, Any]:
 def difference(now: Any, then: Any) -> str:
     """The first difference between two outcomes, in words; empty where they are the same."""
     if not isinstance(then, dict):
-        return f"the outcome is {shown(now)} now and was {shown(then)}"
+        return f"the outcome is {value_text(now)} now and was {value_text(then)}"
     keys = [*now, *(key for key in then if key not in now)]
     missing = object()
     for key in keys:
         mine, other = now.get(key, missing), then.get(key, missing)
         if type(mine) is not type(other) or mine != other:
-            words = ["nothing" if value is missing else shown(value) for value in (mine, other)]
+            words = ["nothing" if value is missing else value_text(value) for value in (mine, other)]
             return f"`{key}` is {words[0]} now and was {words[1]}"
     return ""
 
 
-def shown(value: Any) -> str:
+def value_text(value: Any) -> str:
     """A value in a message."""
     text = repr(value)
     return text if len(text) <= 200 else f"{text[:200]} …"
@@ -211,7 +211,7 @@ def journal_entry(seq: int, args: bytes, call: str, time: str, by: str | None) -
     try:
         decoded = from_json(args)
     except ValueError as error:
-        raise Untold(f"its arguments are no JSON ({error})") from error
+        raise CannotReplay(f"its arguments are no JSON ({error})") from error
     if not isinstance(decoded, dict):
-        raise Untold("its arguments are no object")
-    return Told(seq, call, decoded, time, by)
+        raise CannotReplay("its arguments are no object")
+    return JournalEntry(seq, call, decoded, time, by)

@@ -18,15 +18,15 @@ from app.store.states import State
 
 # The state of a machine with no more live blocks is taken where it is, for which others wait 30 ms at most;
 # replaying its last calls on another thread takes eight times as long, of the same interpreter.
-SMALL: Final = 100_000
+SMALL_BLOCKS: Final = 100_000
 # When the server stops there is no time for more.
-AT_STOP: Final = 0.8
+SECONDS_AT_STOP: Final = 0.8
 BLOCKS_AT_STOP: Final = 50_000
 
 log = logging.getLogger(__name__)
 
 
-class Keeper:
+class Snapshotter:
     """Works on the background thread, on dumps and on machines that are nobody else's."""
 
     def __init__(self, store: Store, background: Executor, past: PastMachines) -> None:
@@ -41,8 +41,8 @@ class Keeper:
             return
         # A long batch passes by states that are due, too. They are stored when another request passes by
         # them.
-        at_once = blocks <= SMALL_BLOCKS and not snapshots.due(live.since // 2, live.spent / 2, blocks)
-        live.since, live.spent = 0, 0.0
+        at_once = blocks <= SMALL_BLOCKS and not snapshots.due(live.work // 2, blocks)
+        live.work = 0
         if at_once:
             self._background.submit(
                 snapshots.keep, self._store, live.id, live.effective, live.machine.state()
@@ -62,7 +62,7 @@ class Keeper:
 
     def snapshot_all(self, lives: Iterable[Live]) -> None:
         """At the end, at once: keep what is worth it while there is time."""
-        until = time.monotonic() + AT_STOP
+        until = time.monotonic() + SECONDS_AT_STOP
         for live in lives:
             if time.monotonic() > until:
                 return

@@ -34,14 +34,13 @@ def shortened(text: str, most: int) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """One field at fault: where it stands and what would be accepted. Long names and texts are shortened.
-
-    word: what stands in the field or line and is not known. among: what is.
-    """
+    """One field at fault: where it stands and what would be accepted. Long names and texts are shortened."""
 
     loc: Location
     msg: str
+    # What stands in the field or line and is not known.
     word: str = ""
+    # What is.
     among: Collection[str] = ()
 
     def __post_init__(self) -> None:

@@ -17,13 +17,13 @@ from hypothesis import strategies as st
 
 from app.sessions import scheduler
 from app.sessions.errors import Busy, TooMany
-from app.sessions.scheduler import Dropped, Turns, clock, go_on
+from app.sessions.scheduler import Dropped, FairScheduler, go_on, own_time
 from tests.support.patience import PATIENCE
 
 
 @pytest.fixture
-def fair() -> Iterator[Turns]:
-    made = Turns("test", at_once=1, waiting=None)
+def fair() -> Iterator[FairScheduler]:
+    made = FairScheduler("test", at_once=1, waiting=None)
     yield made
     made.stop()
     assert made.join(PATIENCE)
@@ -42,7 +42,7 @@ def spin() -> None:
         time.sleep(0.001)
 
 
-def test_persons_are_served_in_turn(fair: Turns) -> None:
+def test_persons_are_served_in_turn(fair: FairScheduler) -> None:
     gate, order = threading.Event(), list[str]()
     first = fair.submit("a", gate.wait, PATIENCE)
     pieces: list[Future[Any]] = [fair.submit("a", order.append, f"a{n}") for n in range(3)]
@@ -54,7 +54,7 @@ def test_persons_are_served_in_turn(fair: Turns) -> None:
 
 
 def test_one_person_has_one_piece_under_way() -> None:
-    fair = Turns("test", at_once=2)
+    fair = FairScheduler("test", at_once=2)
     gate, begun = threading.Event(), threading.Event()
     slow: Future[Any] = fair.submit("a", gate.wait, PATIENCE)
     other: Future[Any] = fair.submit("a", begun.set)
@@ -67,7 +67,7 @@ def test_one_person_has_one_piece_under_way() -> None:
 
 
 def test_more_than_may_wait_is_refused() -> None:
-    fair = Turns("test", at_once=1, waiting=2)
+    fair = FairScheduler("test", at_once=1, waiting=2)
     gate = threading.Event()
     fair.submit("a", gate.wait, PATIENCE)
     for _ in range(2):
@@ -82,7 +82,7 @@ def test_more_than_may_wait_is_refused() -> None:
     fair.stop()
 
 
-def test_work_that_is_not_begun_is_dropped(fair: Turns) -> None:
+def test_work_that_is_not_begun_is_dropped(fair: FairScheduler) -> None:
     gate, done = threading.Event(), list[str]()
     fair.submit("a", gate.wait, PATIENCE)
     dropped = fair.submit("b", done.append, "dropped")
@@ -93,7 +93,7 @@ def test_work_that_is_not_begun_is_dropped(fair: Turns) -> None:
     assert done == ["kept"]
 
 
-def test_running_work_is_told_to_stop(fair: Turns) -> None:
+def test_running_work_is_told_to_stop(fair: FairScheduler) -> None:
     begun = threading.Event()
 
     def work() -> None:
@@ -108,7 +108,7 @@ def test_running_work_is_told_to_stop(fair: Turns) -> None:
     assert fair.submit("a", str).result(PATIENCE) == ""
 
 
-def test_long_work_gives_way_and_goes_on(fair: Turns) -> None:
+def test_long_work_gives_way_and_goes_on(fair: FairScheduler) -> None:
     enough = threading.Event()
 
     def work() -> str:
@@ -125,7 +125,7 @@ def test_long_work_gives_way_and_goes_on(fair: Turns) -> None:
     assert job.result(PATIENCE) == "done"
 
 
-def test_work_that_has_given_way_is_dropped_before_its_turn(fair: Turns) -> None:
+def test_work_that_has_given_way_is_dropped_before_its_turn(fair: FairScheduler) -> None:
     gate = threading.Event()
     job = fair.submit("a", spin)
     other = fair.submit("b", gate.wait, PATIENCE)
@@ -139,7 +139,7 @@ def test_work_that_has_given_way_is_dropped_before_its_turn(fair: Turns) -> None
 
 
 def test_no_more_threads_than_were_given() -> None:
-    fair = Turns("test", at_once=1, threads=2)
+    fair = FairScheduler("test", at_once=1, threads=2)
     enough = threading.Event()
     running = 0
     most = 0
@@ -165,7 +165,7 @@ def test_no_more_threads_than_were_given() -> None:
 
 
 def test_at_the_end_everything_is_dropped() -> None:
-    fair = Turns("test", at_once=1)
+    fair = FairScheduler("test", at_once=1)
     pieces = [fair.submit(person, spin) for person in "aabc"]
     until(pieces[0].running)
     fair.stop()
@@ -177,13 +177,13 @@ def test_at_the_end_everything_is_dropped() -> None:
         fair.submit("a", str)
 
 
-def test_an_exception_is_the_callers_and_the_next_is_served(fair: Turns) -> None:
+def test_an_exception_is_the_callers_and_the_next_is_served(fair: FairScheduler) -> None:
     with pytest.raises(ValueError, match="no number"):
         fair.submit("a", int, "no number").result(PATIENCE)
     assert fair.submit("a", int, "1").result(PATIENCE) == 1
 
 
-def test_a_cancelled_task_drops_its_work(fair: Turns) -> None:
+def test_a_cancelled_task_drops_its_work(fair: FairScheduler) -> None:
     async def main() -> None:
         task = asyncio.create_task(fair.run("a", spin))
         await asyncio.sleep(0.05)
@@ -210,7 +210,7 @@ def test_going_on_elsewhere_does_nothing() -> None:
 def test_whatever_is_asked_ends_and_the_scheduler_is_empty(
     asked: list[tuple[str, str]], at_once: int, threads: int
 ) -> None:
-    fair = Turns("test", at_once, threads)
+    fair = FairScheduler("test", at_once, threads)
 
     def long() -> None:
         for _ in range(20):
@@ -220,7 +220,7 @@ def test_whatever_is_asked_ends_and_the_scheduler_is_empty(
         raise ValueError
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(scheduler, "SLICE", 0.0)
+        patch.setattr(scheduler, "SLICE_TIME", 0.0)
         pieces: list[Future[Any]] = []
         for person, kind in asked:
             works: dict[str, Callable[[], Any]] = {"short": str, "long": long, "fail": fail, "drop": long}
@@ -257,15 +257,15 @@ def test_work_that_does_not_stop_ends_with_the_process() -> None:
     assert found.stdout == "False\n"
 
 
-def test_the_clock_stands_still_for_work_that_gives_way(fair: Turns) -> None:
+def test_the_clock_stands_still_for_work_that_gives_way(fair: FairScheduler) -> None:
     enough = threading.Event()
 
     def work() -> tuple[float, float]:
-        wall, own = time.monotonic(), clock()
+        wall, own = time.monotonic(), own_time()
         while not enough.is_set():
             go_on()
             time.sleep(0.001)
-        return time.monotonic() - wall, clock() - own
+        return time.monotonic() - wall, own_time() - own
 
     job = fair.submit("a", work)
     fair.submit("b", time.sleep, 0.3).result(PATIENCE)

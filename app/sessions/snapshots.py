@@ -9,7 +9,7 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
-from pydantic_core import from_json
+from pydantic_core import from_json, to_json
 
 from app.machine import boot
 from app.machine.machine import Machine
@@ -56,22 +56,25 @@ def put(store: Store, session_id: str, seq: int, state: State) -> None:
 
 def encode(state: Mapping[str, Any]) -> State:
     """What `Machine.state` gave in canonical JSON (equal dumps give equal bytes), compressed."""
-    text = f"{{{','.join(_members(state))}}}".encode()
+    text = b"{%b}" % b",".join(_members(state))
     return State(hashlib.sha256(text).hexdigest(), len(text), zlib.compress(text, level=1))
 
 
-def _members(document: Mapping[str, Any]) -> Iterator[str]:
+def _members(document: Mapping[str, Any]) -> Iterator[bytes]:
     """The members of an object in order, each written by itself.
 
-    The encoder lets no other thread run while it writes, so a machine of a million blocks is not written in
-    one piece.
+    The encoders let no other thread run while they write, so a machine of a million blocks is not written in
+    one piece. A column of numbers is nearly all of a large machine, and has an encoder five times as fast,
+    which knows no order of members.
     """
     for key in sorted(document):
-        value = document[key]
+        name, value = to_json(key), document[key]
         if isinstance(value, Mapping):
-            yield f"{json.dumps(key)}:{{{','.join(_members(value))}}}"
+            yield b"%b:{%b}" % (name, b",".join(_members(value)))
+        elif isinstance(value, list) and value and type(value[0]) is int:
+            yield b"%b:%b" % (name, to_json(value))
         else:
-            yield f"{json.dumps(key)}:{json.dumps(value, sort_keys=True, separators=(',', ':'))}"
+            yield b"%b:%b" % (name, json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
 
 
 def decode(state: State) -> Machine:

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections import defaultdict
-from itertools import accumulate, count
-from operator import attrgetter, ge, gt
+from itertools import accumulate
+from operator import ge, gt
 from typing import TYPE_CHECKING, Any, Final
 
 from app.machine.parts.part import Dump, Part
@@ -33,8 +32,6 @@ GFP: Final = (0, 0xFFFFFFFF)
 TASK: Final = 32
 COUNT: Final = (0, MAX_COUNT)
 PAGE_LINE: Final = (PFN, ORDER, REFCOUNT, FLAGS, GFP, STATES, TASK, COUNT, COUNT)
-# What blocks have in common, in the order in which a kind is written down.
-kind_of = attrgetter("order", "refcount", "flags", "gfp", "state", "task")
 
 
 # -- writing -------------------------------------------------------------------------------------------------
@@ -55,17 +52,29 @@ def dump(m: Machine, doc: Dump) -> None:
 def save(m: Machine, doc: Dump) -> None:
     """The same in columns, in ascending order: what many of them have in common is written once.
 
-    Distance from the one before, kind, seq and private of each.
+    Distance from the one before, kind, seq and private of each; no `private` at all where none has any.
     """
     pfns = sorted(m.pages)
-    pages = [m.pages[pfn] for pfn in pfns]
-    kinds: dict[tuple[Any, ...], int] = defaultdict(count().__next__)
+    kinds: dict[tuple[Any, ...], int] = {}
+    kind: list[int] = []
+    seq: list[int] = []
+    private: list[int] = []
+    before, number = None, 0
+    # One loop, in which neighbours of one kind are not looked up: a machine may have a million of them.
+    for page in map(m.pages.__getitem__, pfns):
+        its_kind = page.order, page.refcount, page.flags, page.gfp, page.state, page.task
+        if its_kind != before:
+            before = its_kind
+            number = kinds.setdefault(its_kind, len(kinds))
+        kind.append(number)
+        seq.append(page.seq)
+        private.append(page.private)
     doc["pages"] = {
-        "step": [pfn - before for pfn, before in zip(pfns, [0, *pfns], strict=False)],
-        "kind": [kinds[kind] for kind in map(kind_of, pages)],
-        "seq": [page.seq for page in pages],
-        "private": [page.private for page in pages],
-        "kinds": [list(kind) for kind in kinds],
+        "step": [pfn - previous for pfn, previous in zip(pfns, [0, *pfns], strict=False)],
+        "kind": kind,
+        "seq": seq,
+        "private": private if any(private) else [],
+        "kinds": [list(its_kind) for its_kind in kinds],
     }
 
 
@@ -94,15 +103,14 @@ def load_columns(m: Machine, lines: Mapping[str, Any]) -> None:
     """Inverse of `save`."""
     kinds = lines["kinds"]
     pages = m.pages
+    private_of_each = lines["private"] or [0] * len(lines["seq"])
+    new = Page.__new__  # every field is set here, so `__init__` would only take a third of the time
     for pfn, kind, seq, private in zip(
-        accumulate(lines["step"]), lines["kind"], lines["seq"], lines["private"], strict=True
+        accumulate(lines["step"]), lines["kind"], lines["seq"], private_of_each, strict=True
     ):
-        order, refcount, flags, gfp, state, task = kinds[kind]
-        page = pages[pfn] = Page(pfn, order, flags, gfp, state, task, seq)
-        if refcount != 1:
-            page.refcount = refcount
-        if private:
-            page.private = private
+        page = pages[pfn] = new(Page)
+        page.pfn, page.seq, page.private = pfn, seq, private
+        page.order, page.refcount, page.flags, page.gfp, page.state, page.task = kinds[kind]
 
 
 def places_valid(m: Machine, pfns: Sequence[int], orders: Sequence[int]) -> bool:

@@ -40,7 +40,7 @@ class Fault:
     msg: str
     # What stands in the field or line and is not known.
     word: str = ""
-    # What is.
+    # What is known in that place.
     among: Collection[str] = ()
 
     def __post_init__(self) -> None:

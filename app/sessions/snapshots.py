@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 import logging
 import zlib
 from collections.abc import Iterator, Mapping
@@ -63,18 +62,28 @@ def encode(state: Mapping[str, Any]) -> State:
 def _members(document: Mapping[str, Any]) -> Iterator[bytes]:
     """The members of an object in order, each written by itself.
 
-    The encoders let no other thread run while they write, so a machine of a million blocks is not written in
-    one piece. A column of numbers is nearly all of a large machine, and has an encoder five times as fast,
-    which knows no order of members.
+    The encoder lets no other thread run while it writes, so a machine of a million blocks is not written in
+    one piece.
     """
     for key in sorted(document):
-        name, value = to_json(key), document[key]
+        value = document[key]
         if isinstance(value, Mapping):
-            yield b"%b:{%b}" % (name, b",".join(_members(value)))
-        elif isinstance(value, list) and value and type(value[0]) is int:
-            yield b"%b:%b" % (name, to_json(value))
+            yield b"%b:{%b}" % (to_json(key), b",".join(_members(value)))
         else:
-            yield b"%b:%b" % (name, json.dumps(value, sort_keys=True, separators=(",", ":")).encode())
+            yield b"%b:%b" % (to_json(key), to_json(_ordered(value)))
+
+
+def _ordered(value: Any) -> Any:
+    """A value with the members of its objects in order, but for those within lists of lists.
+
+    Parts write the latter in one order. The encoder knows no order, and is five times as fast as one that
+    does.
+    """
+    if isinstance(value, Mapping):
+        return {key: _ordered(value[key]) for key in sorted(value)}
+    if isinstance(value, list) and value and isinstance(value[0], Mapping):
+        return [_ordered(one) for one in value]
+    return value
 
 
 def decode(state: State) -> Machine:

@@ -172,6 +172,21 @@ async def test_a_header_that_contradicts_its_machine_is_refused(sessions: Sessio
         await sessions.import_(LOCAL, io.BytesIO(file_of(lines)))
 
 
+async def test_a_corrected_text_needs_no_rule_set(sessions: Sessions) -> None:
+    """Stored rows keep their words; an import compares what the kernel did, and tells it in today's."""
+    sid = await begun(sessions)
+    await sessions.apply(LOCAL, sid, "alloc_pages", {"gfp": "GFP_KERNEL", "order": 12})
+    lines = lines_of(await exported(sessions, sid))
+    row = next(line["outcome"] for line in lines if line.get("outcome", {}).get("log"))
+    words = list(row["log"])
+    row["log"] = ["as it was said once", *words[1:]]
+    again = (await sessions.import_(LOCAL, io.BytesIO(file_of(lines)))).id
+    assert (await sessions.event(LOCAL, again, row["seq"])).outcome["log"] == words
+    row["log"] = words[1:]
+    with pytest.raises(BadArgument, match="`log` is"):
+        await sessions.import_(LOCAL, io.BytesIO(file_of(lines)))
+
+
 # -- boot switches -------------------------------------------------------------------------------------------
 
 

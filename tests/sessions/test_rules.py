@@ -202,7 +202,7 @@ async def test_a_session_keeps_what_it_was_booted_with(
 
 
 def test_a_switch_that_a_kept_document_does_not_name_is_as_before(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(bootparam, "BEFORE", bootparam.BEFORE | {"mobility": False})
+    monkeypatch.setattr(bootparam, "BEFORE", {**bootparam.BEFORE, "mobility": False})
     again, new = boot.boot({"profile": "tiny-32m"}, kept=True), boot.boot({"profile": "tiny-32m"})
     assert again.page_group_by_mobility_disabled
     assert not new.page_group_by_mobility_disabled

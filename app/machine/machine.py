@@ -54,10 +54,10 @@ class Machine(Kernel):
         self.check(call, spec)
         name = call.task
         changed, current = self.changed, self.current
-        current.seq, current.cpu, current.task, current.context = seq, call.cpu, name, call.context
-        current.caller = (name, seq)
+        current.seq, current.task, current.caller = seq, name, (name, seq)
+        current.cpu, current.context = call.cpu, call.context
         mentions = changed.frames = []
-        current.verdict, current.lines, current.woken = "ok", [], []
+        current.verdict, current.lines = "ok", []
         current.bad_pages, current.alloc_warned, current.freed = 0, False, -1
         if name not in self.tasks:
             sched.new_task(self, name)
@@ -69,7 +69,7 @@ class Machine(Kernel):
             describe.victim(self, call, outcome)
         outcome.verdict = current.verdict
         if current.woken:
-            outcome.woken = current.woken
+            outcome.woken, current.woken = current.woken, []
         changed.frames = []
         if self.stray:
             mentions += changes.locked_ones(mentions, self.stray)

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
-from app.machine.calltext import parse_line
+from app.machine.calltext import parse_line, parse_text
 from app.machine.outcome import VERDICTS
 from tests.support.call_tables import tables
 from tests.support.patience import PATIENCE
@@ -44,9 +44,12 @@ def test_every_verdict_is_explained() -> None:
 
 
 def test_lines_of_text_are_calls() -> None:
-    lines = [line for block in fenced("text") for line in block.splitlines()]
+    own, c = fenced("text")
+    lines = own.splitlines()
     assert len(lines) > 8
-    assert all(parse_line(line) for line in lines)
+    assert all(parse_line(line).name for line in lines)
+    # One call over two lines, two calls in one line, and a declaration that is none.
+    assert len(parse_text(c)) == len(c.splitlines()) - 1
 
 
 @pytest.fixture(scope="module")

@@ -148,7 +148,8 @@ async def test_more_than_a_group_waits_no_longer(patient: Sessions, tmp_path: Pa
         answers = await asyncio.gather(*(took(call(patient, sid)) for _ in range(1000)))
         db.execute("ROLLBACK")
     assert {type(result) for _, result in [*answers, await first]} == {Busy}
-    assert max(seconds for seconds, _ in answers) < 2 * WAIT
+    # If each group waited anew, the last of the four would wait four times as long.
+    assert max(seconds for seconds, _ in answers) < 3 * WAIT
 
 
 async def test_who_has_time_left_is_served_when_the_lock_is_free(patient: Sessions, tmp_path: Path) -> None:

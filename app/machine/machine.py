@@ -9,6 +9,7 @@ from app.machine import changes, description, dump
 from app.machine.calls import Call
 from app.machine.entry import describe, limits
 from app.machine.outcome import Outcome
+from app.machine.vocabulary import Returns
 from app.mm import printk, sched
 from app.mm.kernel import Kernel
 from app.mm.memory_model import MemoryModel
@@ -85,7 +86,9 @@ class Machine(Kernel):
                 return
             self.check_task(task)
         if spec.cost.blocks is not None:
-            limits.check_room(self, call, spec.cost.blocks(self, call))
+            after = len(self.pages) + self.live_objects + spec.cost.blocks(self, call)
+            if after > limits.MAX_LIVE_BLOCKS or spec.returns is Returns.CACHE:
+                limits.check_room(self, spec, after)
 
     def check_task(self, task: Task | None) -> None:
         """A caller that is new, or asleep."""

@@ -200,13 +200,14 @@ def buddy_merge_likely(zone: Zone, pfn: int, buddy_pfn: int, order: int) -> bool
 
 def expand(m: Kernel, zone: Zone, pfn: int, low: int, high: int, migratetype: int) -> None:
     """Split a block of order `high` down to `low`, putting the upper halves back. Kernel: expand"""
-    changed = m.changed
+    changed, trace = m.changed.frames, m.trace
     while high > low:
         high -= 1
-        add_to_free_list(zone, pfn + (1 << high), high, migratetype)
-        changed.frame(pfn + (1 << high), 1 << high, "free")
-        if m.trace is not None:
-            m.trace.buddy.half(pfn + (1 << high), high)
+        half = pfn + (1 << high)
+        add_to_free_list(zone, half, high, migratetype)
+        changed.append((half, 1 << high, "free"))  # as `frame`, without the call
+        if trace is not None:
+            trace.buddy.half(half, high)
 
 
 @traced

@@ -221,7 +221,7 @@ def prep_new_page(m: Kernel, pfn: int, order: int, gfp: int) -> None:
         # The count is set anew; flags that a mistake has left are not cleared.
         page.flags |= m.stray.pop(pfn).flags
         state = page.shown
-    m.changed.frame(pfn, 1 << order, state)
+    m.changed.frames.append((pfn, 1 << order, state))  # as `frame`, without the call
 
 
 def reserve_highatomic_pageblock(m: Kernel, zone: Zone, pfn: int) -> None:

@@ -57,7 +57,7 @@ BLOCKS: Final = (
     Mutation(
         15,
         "mm/buddy.py",
-        "add_to_free_list(zone, pfn + (1 << high), high, migratetype)",
+        "add_to_free_list(zone, half, high, migratetype)",
         "add_to_free_list(zone, pfn, high, migratetype); pfn += 1 << high",
         "a split puts the upper halves back",
     ),

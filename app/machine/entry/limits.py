@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.errors import NoRoom
 from app.machine.calls import MAX_REPEAT, Call
-from app.machine.vocabulary import Returns
+from app.machine.vocabulary import CallSpec, Returns
 
 if TYPE_CHECKING:
     from app.machine.machine import Machine
@@ -15,11 +15,14 @@ MAX_LIVE_BLOCKS: Final = 1_000_000
 MAX_CACHES: Final = 4_000
 
 
-def check_room(m: Machine, call: Call, blocks: int) -> None:
-    """Refuse a call that might add more than a machine may hold. Raises NoRoom."""
-    if call.spec.returns is Returns.CACHE and len(m.caches) >= MAX_CACHES:
+def check_room(m: Machine, spec: CallSpec, blocks: int) -> None:
+    """Refuse a call that might add more than a machine may hold. Raises NoRoom.
+
+    blocks: how many would live after it, at most.
+    """
+    if spec.returns is Returns.CACHE and len(m.caches) >= MAX_CACHES:
         raise NoRoom(f"a session holds at most {MAX_CACHES} slab caches")
-    if len(m.pages) + m.live_objects + blocks > MAX_LIVE_BLOCKS:
+    if blocks > MAX_LIVE_BLOCKS:
         raise NoRoom(f"a session holds at most {MAX_LIVE_BLOCKS} live blocks; {m.live_blocks} are in use")
 
 

@@ -68,7 +68,8 @@ def read(db: Connection, principal: Principal, session_id: str, query: PageQuery
     """Read the rows. Raises NotFound and Forbidden."""
     row = queries.allowed(db, principal, session_id, Right.READ)
     moment = moment_of(row, query.moment)
-    until = until_of(row, moment, query.before)
+    # A search goes through the whole journal, whichever moment is shown.
+    until = until_of(row, moment if query.listed else None, query.before)
     rows: Sequence[Event] = ()
     if query.listed:
         found = journal.latest(db, row.id, until - LISTED, min(until, row.seq), BYTES, LISTED)

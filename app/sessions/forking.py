@@ -118,7 +118,7 @@ def insert(
     info = queries.insert(db, row, branch.state, room)
     if branch.kept and not states.share(db, origin, branch.effective, row.id, row.start):
         raise Conflict("the state that the session would begin with was removed meanwhile: try again")
-    theirs = kept.of_person(db, origin, row.owner) if names is None else names
+    theirs = kept.copy(db, origin, row.id, row.owner) if names is None else names
     if theirs:
         kept.put(db, row.id, row.owner, dict(blocklists.carry_names(db, row.id, theirs)))
     return info

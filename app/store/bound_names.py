@@ -13,6 +13,15 @@ _ALL: Final = select(names.c.person, names.c.name, names.c.named).where(names.c.
 _THEIRS: Final = select(names.c.name, names.c.named).where(
     names.c.session_id == bindparam("of"), names.c.person == bindparam("who")
 )
+# A value is JSON of ours: only a stored list has a hash, and no text in it holds quotation marks.
+_IS_LISTED: Final = names.c.named.contains('"sha256"')
+_LISTED: Final = _THEIRS.where(_IS_LISTED)
+_COPY: Final = insert(names).from_select(
+    ["session_id", "person", "name", "named"],
+    select(bindparam("to", type_=names.c.session_id.type), names.c.person, names.c.name, names.c.named).where(
+        names.c.session_id == bindparam("of"), names.c.person == bindparam("who"), ~_IS_LISTED
+    ),
+)
 _COUNT: Final = select(func.count()).where(
     names.c.session_id == bindparam("of"), names.c.person == bindparam("who")
 )
@@ -43,6 +52,17 @@ def put(db: Connection, session_id: str, person: str, changes: Mapping[str, str 
     ]
     if bound:
         db.execute(insert(names), bound)
+
+
+def copy(db: Connection, origin: str, session_id: str, person: str) -> dict[str, str]:
+    """Bind a person's names in a new session to what they stand for in another, in one statement.
+
+    Returns those that stand for a stored list, which the new session has to be given first, and binds none of
+    them.
+    """
+    theirs = {"of": origin, "who": person}
+    db.execute(_COPY, theirs | {"to": session_id})
+    return {row.name: row.named for row in db.execute(_LISTED, theirs)}
 
 
 def of_person(db: Connection, session_id: str, person: str) -> dict[str, str]:

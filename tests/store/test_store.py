@@ -170,3 +170,14 @@ def test_an_unknown_kind_of_database_is_refused() -> None:
         Store("oracleofdelphi://localhost/x")
     with pytest.raises(StoreUnusable, match="no such kind"):
         Store("no url")
+
+
+def test_names_are_copied_but_for_those_of_lists(store: Store) -> None:
+    with store.writing() as db:
+        for sid in ("origin", "fork"):
+            sessions.create(db, session(sid))
+        given = {"p": '{"kind": "page", "pfn": 5}', "l": '{"kind": "pages", "blocks": 9, "sha256": "ab"}'}
+        bound_names.put(db, "origin", "me", given)
+        bound_names.put(db, "origin", "you", {"q": "{}"})
+        assert bound_names.copy(db, "origin", "fork", "me") == {"l": given["l"]}
+        assert bound_names.of(db, "fork") == {"me": {"p": given["p"]}}

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from app.mm import mmap, mmu_gather, pgalloc, swap, zap
+from app.mm.mm_types import VM_ACCOUNT, MmStruct
 from app.mm.sched import INIT_PID
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
+    from app.mm.sched import Task
+
 ESRCH: Final = 3
 
 
@@ -28,3 +32,42 @@ def kill(m: Kernel, name: str) -> int:
     if task.pid != INIT_PID:
         del m.tasks[name]
     return 0
+
+
+def do_exit(m: Kernel, task: Task) -> MmStruct | None:
+    """End the running task and give its memory back. Kernel: do_exit, exit_mm, exit_files
+
+    Returns the address space, whose highest table goes when the last CPU has left it.
+    """
+    mm = task.mm
+    if mm is not None:
+        zap.sync_mm_rss(m)
+        task.mm = None
+        mm.mm_users -= 1
+        if not mm.mm_users:
+            exit_mmap(m, mm)
+    for fd in sorted(task.files):
+        mmap.fput(m, task.files[fd])
+    task.files = {}
+    mmap.task_work_run(m)
+    return mm
+
+
+def exit_mmap(m: Kernel, mm: MmStruct) -> None:
+    """Unmap everything. Kernel: mm/mmap.c exit_mmap"""
+    areas, mm.mmap = mm.mmap, []
+    swap.lru_add_drain(m)
+    tlb = mmu_gather.gather(m, mm)
+    zap.unmap_vmas(m, tlb, areas, 0, 1 << 64)
+    pgalloc.free_pgtables(m, tlb, areas, 0, 0)
+    mmu_gather.finish(m, tlb)
+    for vma in areas:
+        if vma.vm_flags & VM_ACCOUNT:
+            m.vm.vm_committed -= vma.pages
+        mmap.remove_vma(m, vma)
+
+
+def mmdrop(m: Kernel, mm: MmStruct) -> None:
+    """The last CPU has left an address space: its highest table goes. Kernel: kernel/fork.c __mmdrop"""
+    pgalloc.pgd_free(m, mm)
+    m.vm.mms.pop(mm.id, None)

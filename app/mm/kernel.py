@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from app.mm import highmem, printk, sched, slub, sysctl, vmalloc, vmap_area
+from app.mm import highmem, printk, sched, slub, sysctl, virtual_memory, vmalloc, vmap_area
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -82,7 +82,7 @@ class Kernel:
         "lock_holders", "log", "log_bytes", "lost", "lowmem_reserve_ratio", "min_free_kbytes", "model",
         "nodes", "page_group_by_mobility_disabled", "page_waiters", "pages", "pause",
         "percpu_pagelist_high_fraction", "pieces", "pkmap", "purge_at_vfree", "rules", "shrinkers", "slabs",
-        "stray", "taint", "tasks", "trace", "vm_events", "vmap", "warned", "watermark_boost_factor",
+        "stray", "taint", "tasks", "trace", "vm", "vm_events", "vmap", "warned", "watermark_boost_factor",
         "watermark_scale_factor", "zone_index", "zone_spans", "zones",
     )  # fmt: skip
 
@@ -131,6 +131,8 @@ class Kernel:
         # Kernel addresses outside the direct map, and the window through which HIGHMEM is seen.
         self.vmap = vmalloc.empty_space(model)
         self.pkmap = highmem.Pkmap()
+        # Processes, their address spaces, files and pages.
+        self.vm = virtual_memory.VirtualMemory(model)
         self.tasks: dict[str, sched.Task] = {"init": sched.Task("init", 1)}
         self.last_pid = sched.FIRST_PID
         # Tasks that sleep on a page's lock, in the order in which they fell asleep.

@@ -11,7 +11,9 @@ from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
+    from app.mm.fs import File
     from app.mm.kernel import Kernel
+    from app.mm.mm_types import MmStruct
 INIT_PID: Final = 1
 FIRST_PID: Final = 1000
 
@@ -21,10 +23,15 @@ class Task:
 
     waiting_for: the page frame that it sleeps for, None while it runs: a page whose lock it waits for, or
     one for which kmap has no slot. since: the seq at which it fell asleep. exclusive: whether it wants
-    the lock (`lock_page`) or only to see it released (`wait_on_page_locked`).
+    the lock (`lock_page`) or only to see it released (`wait_on_page_locked`). mm: its address space; a kernel
+    thread has none. rss_stat, rss_events: resident pages it has counted, and faults, since it last folded them
+    into the mm. files: what its descriptors stand for.
     """
 
-    __slots__ = ("exclusive", "name", "pid", "since", "waiting_for")
+    __slots__ = (
+        "exclusive", "files", "maj_flt", "min_flt", "mm", "name", "parent", "pid", "rss_events", "rss_stat", "since",
+        "waiting_for",
+    )  # fmt: skip
 
     def __init__(self, name: str, pid: int) -> None:
         self.name = name
@@ -32,6 +39,13 @@ class Task:
         self.waiting_for: int | None = None
         self.since = 0
         self.exclusive = False
+        self.parent = 0
+        self.mm: MmStruct | None = None
+        self.files: dict[int, File] = {}
+        self.rss_stat = [0, 0, 0, 0]
+        self.rss_events = 0
+        self.min_flt = 0
+        self.maj_flt = 0
 
 
 class LockHolders:

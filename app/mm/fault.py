@@ -1,0 +1,139 @@
+"""Accesses, and the exception that one raises which the tables do not allow.
+
+Kernel: arch/x86/mm/fault.c. The processor walks the tables by itself; only when an entry is missing or forbids
+the access does it call the kernel, with the address and an error code. The kernel looks for the area: if that
+allows the access the fault is served and the access made again, else the program gets a signal.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from app.mm import errno, memory, mmap
+from app.mm.mm_types import VM_ACCESS_FLAGS, VM_GROWSDOWN, VM_WRITE
+from app.mm.vm_fault import (
+    FAULT_FLAG_ALLOW_RETRY,
+    FAULT_FLAG_INSTRUCTION,
+    FAULT_FLAG_INTERRUPTIBLE,
+    FAULT_FLAG_KILLABLE,
+    FAULT_FLAG_TRIED,
+    FAULT_FLAG_USER,
+    FAULT_FLAG_WRITE,
+    VM_FAULT_COMPLETED,
+    VM_FAULT_ERROR,
+    VM_FAULT_RETRY,
+    VM_FAULT_SIGBUS,
+)
+from app.mm.vma import find_vma
+
+if TYPE_CHECKING:
+    from app.mm.kernel import Kernel
+    from app.mm.mm_types import MmStruct, VmArea
+
+X86_PF_PROT: Final = 1
+X86_PF_WRITE: Final = 2
+X86_PF_USER: Final = 4
+X86_PF_INSTR: Final = 0x10
+SIGBUS: Final = 7
+SIGSEGV: Final = 11
+SEGV_MAPERR: Final = 1
+SEGV_ACCERR: Final = 2
+BUS_ADRERR: Final = 2
+SI_KERNEL: Final = 128
+FAULT_FLAG_DEFAULT: Final = FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_KILLABLE | FAULT_FLAG_INTERRUPTIBLE
+
+# (signal, code, address)
+Signal = tuple[int, int, int]
+
+
+def user_access(m: Kernel, address: int, *, write: bool = False, execute: bool = False) -> Signal | None:
+    """An access by user mode; a signal where it is not allowed."""
+    mm = m.tasks[m.task].mm
+    assert mm is not None
+    if is_non_canonical(m, address):
+        return SIGSEGV, SI_KERNEL, 0
+    while True:
+        code = memory.cpu_access(mm, address, write=write, execute=execute)
+        if code is None:
+            return None
+        signal = exc_page_fault(m, address, code | X86_PF_USER)
+        if signal is not None:
+            return signal
+
+
+def is_non_canonical(m: Kernel, address: int) -> bool:
+    """Whether the upper bits are no copy of bit 47: the processor does not even look into tables then."""
+    return m.model.arch == "x86_64" and address >> 47 not in (0, 0x1FFFF)
+
+
+def kernel_access(m: Kernel, address: int, *, write: bool = False) -> int:
+    """An access by the kernel on the process's behalf: 0, or -EFAULT without a signal.
+
+    Kernel: get_user, put_user, copy_to_user. After a fault in the fast copy x86_64 tries again byte by byte.
+    """
+    mm = m.tasks[m.task].mm
+    assert mm is not None
+    if address >= mm.task_size:
+        return -errno.EFAULT
+    for _ in range(2 if m.model.arch == "x86_64" else 1):
+        while True:
+            code = memory.cpu_access(mm, address, write=write)
+            if code is None:
+                return 0
+            if exc_page_fault(m, address, code) is not None:
+                break
+    return -errno.EFAULT
+
+
+def exc_page_fault(m: Kernel, address: int, error_code: int) -> Signal | None:
+    """The exception: a fault to be served, or a signal. Kernel: exc_page_fault, do_user_addr_fault"""
+    mm = m.tasks[m.task].mm
+    assert mm is not None
+    if m.vm.faults is not None:
+        m.vm.faults.append(("U" if error_code & X86_PF_USER else "K", m.task, address, error_code))
+    if address >= mm.task_size:
+        return SIGSEGV, SEGV_MAPERR, address
+    flags = FAULT_FLAG_DEFAULT
+    if error_code & X86_PF_USER:
+        flags |= FAULT_FLAG_USER
+    if error_code & X86_PF_WRITE:
+        flags |= FAULT_FLAG_WRITE
+    if error_code & X86_PF_INSTR:
+        flags |= FAULT_FLAG_INSTRUCTION
+    while True:
+        vma = find_extend_vma(m, mm, address)
+        if vma is None:
+            return SIGSEGV, SEGV_MAPERR, address
+        if access_error(error_code, vma):
+            return SIGSEGV, SEGV_ACCERR, address
+        ret = memory.handle_mm_fault(m, vma, address, flags)
+        if ret & VM_FAULT_COMPLETED:
+            return None
+        if ret & VM_FAULT_RETRY:
+            flags |= FAULT_FLAG_TRIED
+            continue
+        if ret & VM_FAULT_SIGBUS:
+            return SIGBUS, BUS_ADRERR, address
+        if ret & VM_FAULT_ERROR:
+            return SIGSEGV, SEGV_MAPERR, address
+        return None
+
+
+def find_extend_vma(m: Kernel, mm: MmStruct, address: int) -> VmArea | None:
+    """The area of an address; a stack grows down to it. Kernel: lock_mm_and_find_vma"""
+    vma = find_vma(mm, address)
+    if vma is None or vma.vm_start <= address:
+        return vma
+    if not vma.vm_flags & VM_GROWSDOWN or not mmap.expand_downwards(m, vma, address):
+        return None
+    return vma
+
+
+def access_error(error_code: int, vma: VmArea) -> bool:
+    """Whether the area forbids the access. Kernel: access_error
+
+    A read is allowed by any right, since the processor has no way to allow writing alone.
+    """
+    if error_code & X86_PF_WRITE:
+        return not vma.vm_flags & VM_WRITE
+    return bool(error_code & X86_PF_PROT) or not vma.vm_flags & VM_ACCESS_FLAGS

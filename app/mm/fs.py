@@ -1,0 +1,85 @@
+"""Files: a name, a size, and the pages of them that are in memory.
+
+Kernel: include/linux/fs.h. Contents are not kept. What matters to memory is which pages of a file are cached,
+and that two who map one file get the same frames.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from app.mm.mm_types import VmArea
+
+# File systems whose files live in memory only: their pages count as shared memory and stand on the anonymous
+# lists, since only swap could take them out of memory.
+SHMEM: Final = frozenset(("shm", "tmpfs", "rootfs"))
+
+
+class Inode:
+    """A file and its page cache. Kernel: struct inode with its struct address_space
+
+    i_pages: index → page frame. i_mmap: the areas that map it. nlink: names; a file without a name lives
+    until nobody has it open or mapped. opens: open descriptions of it.
+    """
+
+    __slots__ = ("fs", "i_mmap", "i_pages", "id", "ino", "name", "nlink", "opens", "reserved", "size")
+
+    def __init__(self, number: int, fs: str, ino: int, name: str, size: int) -> None:
+        self.id = number
+        self.fs = fs
+        self.ino = ino
+        self.name = name
+        self.size = size
+        self.i_pages: dict[int, int] = {}
+        self.i_mmap: dict[VmArea, None] = {}
+        self.nlink = 1
+        self.opens = 0
+        # Huge pages that are promised to shared mappings of it, and not taken yet.
+        self.reserved: dict[int, None] = {}
+
+    @property
+    def is_shmem(self) -> bool:
+        """Whether it is on tmpfs. Kernel: shmem_mapping"""
+        return self.fs in SHMEM
+
+    @property
+    def in_memory(self) -> bool:
+        """Whether nothing is ever written back: tmpfs and hugetlbfs."""
+        return self.fs in SHMEM or self.fs == "hugetlbfs"
+
+    @property
+    def is_hugetlb(self) -> bool:
+        """Whether it is on hugetlbfs."""
+        return self.fs == "hugetlbfs"
+
+
+class ReadAhead:
+    """Where read-ahead stands in an open file. Kernel: struct file_ra_state"""
+
+    __slots__ = ("async_size", "mmap_miss", "prev_pos", "ra_pages", "size", "start")
+
+    def __init__(self) -> None:
+        self.start = 0
+        self.size = 0
+        self.async_size = 0
+        self.ra_pages = 32
+        self.mmap_miss = 0
+        self.prev_pos = -1
+
+
+class File:
+    """An open file. Kernel: struct file
+
+    f_count: descriptors and areas that hold it. flags: as `open` got them.
+    """
+
+    __slots__ = ("f_count", "flags", "inode", "pos", "ra")
+
+    def __init__(self, inode: Inode, flags: int = 2) -> None:
+        self.inode = inode
+        self.flags = flags
+        self.pos = 0
+        self.ra = ReadAhead()
+        self.f_count = 1
+        inode.opens += 1

@@ -1,0 +1,161 @@
+"""LRU lists, and what becomes of a page that nobody holds any more.
+
+Kernel: include/linux/mm_inline.h, mm/swap.c release_pages. Pages stand in lists in the order of their last
+use, as far as the kernel knows it; reclaim takes from the tail.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from app.mm import mem_map, page_free
+from app.mm.mem_map import compound_order, lru_index, section, set_flags
+from app.mm.page import PG_active, PG_lru, PG_mlocked, PG_unevictable
+from app.mm.virtual_memory import NONE
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from app.mm.kernel import Kernel
+
+PAGEVEC_SIZE: Final = 15
+LRU_NAMES: Final = ("inactive_anon", "active_anon", "inactive_file", "active_file", "unevictable")
+
+
+# -- the lists -------------------------------------------------------------------------------------
+
+
+def lruvec_add(m: Kernel, head: int) -> None:
+    """Put a page at the head of the list that its flags name. Kernel: lruvec_add_folio
+
+    Unevictable pages are only counted: nobody ever walks them.
+    """
+    which = lru_index(m, head)
+    lru = m.vm.lists[which]
+    nr = 1 << compound_order(m, head)
+    lru.count += nr
+    m.vm.count(LRU_NAMES[which], nr)
+    if which == 4:
+        return
+    s, i = section(m, head), head & 511
+    s.prev[i], s.next[i] = NONE, lru.head
+    if lru.head == NONE:
+        lru.tail = head
+    else:
+        section(m, lru.head).prev[lru.head & 511] = head
+    lru.head = head
+
+
+def lruvec_add_tail(m: Kernel, head: int) -> None:
+    """Put a page at the tail of its list, where reclaim looks first. Kernel: lruvec_add_folio_tail"""
+    lruvec_add(m, head)
+    which = lru_index(m, head)
+    lru = m.vm.lists[which]
+    if which == 4 or lru.tail == head:
+        return
+    s, i = section(m, head), head & 511
+    lru.head = s.next[i]
+    section(m, lru.head).prev[lru.head & 511] = NONE
+    section(m, lru.tail).next[lru.tail & 511] = head
+    s.prev[i], s.next[i] = lru.tail, NONE
+    lru.tail = head
+
+
+def lruvec_del(m: Kernel, head: int) -> None:
+    """Take a page off its list. Kernel: lruvec_del_folio"""
+    which = lru_index(m, head)
+    lru = m.vm.lists[which]
+    nr = 1 << compound_order(m, head)
+    lru.count -= nr
+    m.vm.count(LRU_NAMES[which], -nr)
+    if which == 4:
+        return
+    s, i = section(m, head), head & 511
+    before, after = s.prev[i], s.next[i]
+    if before == NONE:
+        lru.head = after
+    else:
+        section(m, before).next[before & 511] = after
+    if after == NONE:
+        lru.tail = before
+    else:
+        section(m, after).prev[after & 511] = before
+    s.prev[i] = s.next[i] = NONE
+
+
+# -- the end of references -------------------------------------------------------------------------
+
+
+def release_pages(m: Kernel, pages: Iterable[int]) -> None:
+    """Drop a reference on each page, and free those that nobody holds any more, last first.
+
+    Kernel: release_pages, free_unref_page_list. Freeing together takes the zone's lock once; each freed page
+    is put at the head of a list, which turns their order round. A compound page is freed on the spot.
+    """
+    to_free: list[int] = []
+    for pfn in pages:
+        if pfn == m.vm.huge_zero_page:
+            continue
+        if pfn in m.pages:
+            to_free.append(pfn)
+            continue
+        head = mem_map.compound_head(m, pfn)
+        if not mem_map.put_page_testzero(m, head):
+            continue
+        if compound_order(m, head):
+            put_compound_page(m, head)
+        else:
+            page_cache_release(m, head)
+            to_free.append(head)
+    for pfn in reversed(to_free):
+        free_order0(m, pfn)
+
+
+def free_order0(m: Kernel, pfn: int) -> None:
+    """Free a user page, or a page of the kernel's that waited in the same queue."""
+    if pfn in m.pages:
+        page_free.free_the_page(m, pfn, 0)
+    else:
+        mem_map.free_page(m, pfn)
+
+
+def page_cache_release(m: Kernel, head: int) -> None:
+    """Take a page without references off its list. Kernel: __page_cache_release"""
+    bits = mem_map.flags(m, head)
+    if bits & PG_lru:
+        lruvec_del(m, head)
+        set_flags(m, head, 0, PG_lru | PG_active | PG_unevictable)
+    if bits & PG_mlocked:
+        nr = 1 << compound_order(m, head)
+        set_flags(m, head, 0, PG_mlocked)
+        m.vm.count("mlock", -nr)
+        m.vm.count("unevictable_pgs_cleared", nr)
+    m.vm.mlock_counts.pop(head, None)
+
+
+def put_compound_page(m: Kernel, head: int) -> None:
+    """Free a huge page: to the allocator, or to the pool it came from.
+
+    Kernel: __folio_put_large, free_transhuge_page, free_huge_page
+    """
+    if head in m.vm.pool_pages:
+        s, i = section(m, head), head & 511
+        s.mapping[i] = 0
+        s.flags[i] &= ~mem_map.PG_anon_exclusive
+        m.vm.contents.pop(head, None)
+        m.vm.hstates[s.order].freelist.insert(0, head)
+        return
+    page_cache_release(m, head)
+    m.vm.split_queue.pop(head, None)
+    mem_map.free_page(m, head)
+
+
+def put_page(m: Kernel, pfn: int) -> None:
+    """Drop a reference, and free the page with the last. Kernel: folio_put, __folio_put"""
+    head = mem_map.compound_head(m, pfn)
+    if mem_map.put_page_testzero(m, head):
+        if compound_order(m, head):
+            put_compound_page(m, head)
+        else:
+            page_cache_release(m, head)
+            mem_map.free_page(m, head)

@@ -1,0 +1,258 @@
+"""What a program says about its use of a range. Kernel: mm/madvise.c
+
+Some advice only changes flags; MADV_DONTNEED and MADV_FREE give pages back while the range stays mapped.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from app.mm import errno, gup, huge_memory, hugetlb, mem_map, mmap, mmu_gather, pagemap, pgalloc, swap, zap
+from app.mm.mm_types import (
+    VM_DONTCOPY,
+    VM_DONTDUMP,
+    VM_HUGEPAGE,
+    VM_HUGETLB,
+    VM_IO,
+    VM_LOCKED,
+    VM_MAYWRITE,
+    VM_NOHUGEPAGE,
+    VM_PFNMAP,
+    VM_RAND_READ,
+    VM_SEQ_READ,
+    VM_SHARED,
+    VM_SPECIAL,
+    VM_WIPEONFORK,
+    MmStruct,
+    VmArea,
+)
+from app.mm.page import PG_dirty
+from app.mm.pgtable_types import ACCESSED, DIRTY, PAGE_SIZE, PMD_SIZE, SPECIAL, pte_pfn, pte_present
+from app.mm.vma import find_vma, neighbours, split_vma, vma_lookup, vma_merge
+
+if TYPE_CHECKING:
+    from app.mm.kernel import Kernel
+
+MADV_NORMAL: Final = 0
+MADV_RANDOM: Final = 1
+MADV_SEQUENTIAL: Final = 2
+MADV_WILLNEED: Final = 3
+MADV_DONTNEED: Final = 4
+MADV_FREE: Final = 8
+MADV_REMOVE: Final = 9
+MADV_DONTFORK: Final = 10
+MADV_DOFORK: Final = 11
+MADV_HUGEPAGE: Final = 14
+MADV_NOHUGEPAGE: Final = 15
+MADV_DONTDUMP: Final = 16
+MADV_DODUMP: Final = 17
+MADV_WIPEONFORK: Final = 18
+MADV_KEEPONFORK: Final = 19
+MADV_POPULATE_READ: Final = 22
+MADV_POPULATE_WRITE: Final = 23
+KNOWN: Final = frozenset((0, 1, 2, 3, 4, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 22, 23))
+
+
+def madvise(m: Kernel, start: int, length: int, advice: int) -> int:
+    """The system call: area by area; a hole is an error, but only at the end. Kernel: do_madvise"""
+    mm = m.tasks[m.task].mm
+    assert mm is not None
+    if advice not in KNOWN or start & PAGE_SIZE - 1:
+        return -errno.EINVAL
+    end = start + mmap.page_align(length)
+    if end > 1 << 64:
+        return -errno.EINVAL
+    if end == start:
+        return 0
+    unmapped = 0
+    vma = find_vma(mm, start)
+    prev = None
+    if vma is not None:
+        prev = vma if start > vma.vm_start else neighbours(mm, vma)[0]
+    while True:
+        if vma is None:
+            return -errno.ENOMEM
+        if start < vma.vm_start:
+            unmapped = -errno.ENOMEM
+            start = vma.vm_start
+            if start >= end:
+                return unmapped
+        stop = min(vma.vm_end, end)
+        done = madvise_vma_behavior(m, mm, vma, prev, start, stop, advice)
+        if isinstance(done, int):
+            return done
+        prev = done
+        start = max(stop, prev.vm_end) if prev is not None else stop
+        if start >= end:
+            return unmapped
+        vma = find_vma(mm, start)
+
+
+def madvise_vma_behavior(
+    m: Kernel, mm: MmStruct, vma: VmArea, prev: VmArea | None, start: int, end: int, advice: int
+) -> VmArea | int:
+    """Do to one area what was advised; returns the area that has the range then, or -errno.
+
+    Kernel: madvise_vma_behavior
+    """
+    error = 0
+    if advice == MADV_REMOVE:
+        error = madvise_remove(m, vma, start, end)
+    elif advice == MADV_WILLNEED:
+        if vma.vm_file is None:
+            swap.lru_add_drain(m)
+    elif advice in (MADV_DONTNEED, MADV_FREE):
+        error = madvise_dontneed_free(m, vma, start, end, advice)
+    elif advice in (MADV_POPULATE_READ, MADV_POPULATE_WRITE):
+        error = madvise_populate(m, mm, start, end, write=advice == MADV_POPULATE_WRITE)
+    else:
+        flags = new_flags(vma, advice)
+        if flags < 0:
+            return flags
+        return madvise_update_vma(m, vma, prev, start, end, flags)
+    return error or vma
+
+
+def new_flags(vma: VmArea, advice: int) -> int:
+    """The area's flags with the advice, or -EINVAL where it makes no sense."""
+    flags = vma.vm_flags
+    if advice == MADV_NORMAL:
+        return flags & ~(VM_RAND_READ | VM_SEQ_READ)
+    if advice == MADV_SEQUENTIAL:
+        return flags & ~VM_RAND_READ | VM_SEQ_READ
+    if advice == MADV_RANDOM:
+        return flags & ~VM_SEQ_READ | VM_RAND_READ
+    if advice == MADV_DONTFORK:
+        return flags | VM_DONTCOPY
+    if advice == MADV_DOFORK:
+        return -errno.EINVAL if flags & VM_IO else flags & ~VM_DONTCOPY
+    if advice == MADV_WIPEONFORK:
+        return -errno.EINVAL if vma.vm_file is not None or flags & VM_SHARED else flags | VM_WIPEONFORK
+    if advice == MADV_KEEPONFORK:
+        return flags & ~VM_WIPEONFORK
+    if advice == MADV_DONTDUMP:
+        return flags | VM_DONTDUMP
+    if advice == MADV_DODUMP:
+        return -errno.EINVAL if not flags & VM_HUGETLB and flags & VM_SPECIAL else flags & ~VM_DONTDUMP
+    if flags & (VM_SPECIAL | VM_HUGETLB | VM_SHARED):
+        return -errno.EINVAL if advice == MADV_HUGEPAGE and flags & VM_SPECIAL else flags
+    if advice == MADV_HUGEPAGE:
+        return flags & ~VM_NOHUGEPAGE | VM_HUGEPAGE
+    return flags & ~VM_HUGEPAGE | VM_NOHUGEPAGE
+
+
+def madvise_update_vma(
+    m: Kernel, vma: VmArea, prev: VmArea | None, start: int, end: int, flags: int
+) -> VmArea:
+    """Give a range other flags, joining and cutting areas. Kernel: madvise_update_vma"""
+    if flags == vma.vm_flags:
+        return vma
+    pgoff = vma.linear_page_index(start)
+    merged = vma_merge(m, vma.vm_mm, prev, start, end, flags, vma.anon_vma, vma.vm_file, pgoff)
+    if merged is not None:
+        vma = merged
+    else:
+        if start != vma.vm_start:
+            split_vma(m, vma, start, new_below=True)
+        if end != vma.vm_end:
+            split_vma(m, vma, end, new_below=False)
+    vma.vm_flags = flags
+    return vma
+
+
+# -- giving pages back -----------------------------------------------------------------------------
+
+
+def madvise_dontneed_free(m: Kernel, vma: VmArea, start: int, end: int, advice: int) -> int:
+    """Drop pages now, or let reclaim drop them if they are not written again.
+
+    Kernel: madvise_dontneed_free
+    """
+    if vma.vm_flags & VM_HUGETLB:
+        size = 1 << hugetlb.shift_of(m, vma.vm_file)
+        if advice != MADV_DONTNEED or vma.vm_flags & VM_LOCKED or start % size:
+            return -errno.EINVAL
+        end = end // size * size
+    elif vma.vm_flags & (VM_LOCKED | VM_PFNMAP):
+        return -errno.EINVAL
+    if start == end:
+        return 0
+    if advice == MADV_DONTNEED:
+        zap.zap_page_range(m, vma, start, end)
+        return 0
+    return madvise_free_single_vma(m, vma, start, end)
+
+
+def madvise_free_single_vma(m: Kernel, vma: VmArea, start: int, end: int) -> int:
+    """Mark pages as no longer needed: clean, and queued for the list that reclaim takes first.
+
+    Kernel: madvise_free_single_vma
+    """
+    if not vma.is_anonymous:
+        return -errno.EINVAL
+    mm = vma.vm_mm
+    swap.lru_add_drain(m)
+    tlb = mmu_gather.gather(m, mm)
+    zap.update_hiwater_rss(mm)
+    address = start
+    while address < end:
+        following = min((address & -PMD_SIZE) + PMD_SIZE, end)
+        if pgalloc.is_huge(pgalloc.pmd_of(mm, address)):
+            huge_memory.madvise_free_huge_pmd(m, vma, address, following)
+        else:
+            table = mm.tables[1].get(address >> 21)
+            if table is not None:
+                free_pte_range(m, table.entries, address >> 12 & 511, following - address >> 12)
+        address = following
+    mmu_gather.finish(m, tlb)
+    return 0
+
+
+def free_pte_range(m: Kernel, entries: object, first: int, count: int) -> None:
+    """Entries of one table. Kernel: madvise_free_pte_range
+
+    A page that somebody else maps, too, is not one's own to give up if it is dirty.
+    """
+    column: list[int] = entries  # type: ignore[assignment]
+    for i in range(first, first + count):
+        entry = column[i]
+        if not entry or not pte_present(entry) or entry & SPECIAL:
+            continue
+        pfn = pte_pfn(entry)
+        if mem_map.compound_order(m, pfn):
+            return
+        if mem_map.flags(m, pfn) & PG_dirty:
+            if mem_map.page_mapcount(m, pfn) != 1:
+                continue
+            mem_map.set_flags(m, pfn, 0, PG_dirty)
+        column[i] = entry & ~(ACCESSED | DIRTY)
+        swap.mark_page_lazyfree(m, pfn)
+
+
+def madvise_remove(m: Kernel, vma: VmArea, start: int, end: int) -> int:
+    """Punch a hole into a file of tmpfs: for everybody. Kernel: madvise_remove, shmem_fallocate"""
+    if vma.vm_flags & VM_LOCKED:
+        return -errno.EINVAL
+    if vma.vm_file is None:
+        return -errno.EINVAL
+    if vma.vm_flags & (VM_SHARED | VM_MAYWRITE) != VM_SHARED | VM_MAYWRITE:
+        return -errno.EACCES
+    inode = vma.vm_file.inode
+    first = vma.linear_page_index(start)
+    last = first + (end - start >> 12) - 1
+    zap.unmap_mapping_range(m, inode, first, last, cows=False)
+    pagemap.delete_pages(m, inode, first, last)
+    return 0
+
+
+def madvise_populate(m: Kernel, mm: MmStruct, start: int, end: int, *, write: bool) -> int:
+    """Fault pages in now, and tell if that fails. Kernel: madvise_populate"""
+    while start < end:
+        vma = vma_lookup(mm, start)
+        if vma is None:
+            return -errno.ENOMEM
+        done = gup.faultin_page_range(m, vma, start, min(end, vma.vm_end), write=write)
+        if done < 0:
+            return done
+        start += done * PAGE_SIZE
+    return 0

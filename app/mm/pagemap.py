@@ -1,0 +1,182 @@
+"""The page cache: pages of files in memory, and the faults that want one.
+
+Kernel: mm/filemap.c, mm/shmem.c, include/linux/pagemap.h. A page of a file is read once and then served to
+everybody: to `read`, and to each process that maps it. On tmpfs the page cache is all that there is of a file.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from app.mm import gfp as gfp_masks
+from app.mm import lru, mem_map, swap
+from app.mm.mem_map import PG_reclaim, PG_swapbacked, set_flags
+from app.mm.page import PG_dirty, PG_private, PG_referenced, PG_uptodate, PG_writeback
+from app.mm.pgtable_types import PAGE_SHIFT
+
+if TYPE_CHECKING:
+    from app.mm.fs import Inode
+    from app.mm.kernel import Kernel
+    from app.mm.mm_types import VmArea
+
+GFP_CACHE: Final = gfp_masks.GFP_HIGHUSER_MOVABLE | gfp_masks.__GFP_COMP
+GFP_CACHE_WRITE: Final = GFP_CACHE | gfp_masks.__GFP_WRITE
+PAGEVEC_SIZE: Final = 15
+
+
+def has_map_pages(vma: VmArea) -> bool:
+    """Whether a fault may map cached neighbours, too. Kernel: vm_operations_struct map_pages"""
+    return vma.vm_file is not None
+
+
+def has_page_mkwrite(vma: VmArea) -> bool:
+    """Whether the file wants to know of first writes. Kernel: vm_operations_struct page_mkwrite"""
+    return vma.vm_file is not None and not vma.vm_file.inode.in_memory
+
+
+def last_index(inode: Inode) -> int:
+    """The first index behind the end of the file."""
+    return -(-inode.size >> PAGE_SHIFT) if inode.size else 0
+
+
+# -- pages in and out ------------------------------------------------------------------------------
+
+
+def filemap_add_folio(m: Kernel, inode: Inode, index: int, pfn: int) -> None:
+    """Put a page into the cache, which holds a reference, and queue it for its list. Kernel: filemap_add_folio
+
+    Pages of tmpfs are marked so that they stand with anonymous pages: only swap could take them away.
+    """
+    s, i = mem_map.section(m, pfn), pfn & 511
+    s.refcount[i] += 1
+    s.mapping[i] = inode.id << 1
+    s.index[i] = index
+    inode.i_pages[index] = pfn
+    m.vm.count("file_pages")
+    if inode.is_shmem:
+        s.flags[i] |= PG_swapbacked
+        m.vm.count("shmem")
+    swap.folio_add_lru(m, pfn)
+
+
+def filemap_remove_folio(m: Kernel, inode: Inode, pfn: int) -> None:
+    """Take a page out of the cache; its reference is the caller's now. Kernel: __filemap_remove_folio"""
+    s, i = mem_map.section(m, pfn), pfn & 511
+    del inode.i_pages[s.index[i]]
+    m.vm.count("file_pages", -1)
+    if inode.is_shmem:
+        m.vm.count("shmem", -1)
+    s.mapping[i] = 0
+
+
+def set_page_dirty(m: Kernel, pfn: int) -> bool:
+    """Mark a page as newer than its file; whether it was not so before. Kernel: folio_mark_dirty"""
+    head = mem_map.compound_head(m, pfn)
+    inode = mem_map.mapping_of(m, head)
+    if inode is not None:
+        set_flags(m, head, 0, PG_reclaim)
+    if mem_map.test_set_flag(m, head, PG_dirty):
+        return False
+    if inode is not None and not inode.in_memory:
+        m.vm.count("file_dirty")
+    return True
+
+
+def create_buffers(m: Kernel, pfn: int) -> None:
+    """Attach the records of a page's disk blocks, which hold a reference. Kernel: attach_page_private"""
+    if not mem_map.test_set_flag(m, pfn, PG_private):
+        mem_map.get_page(m, pfn)
+
+
+def drop_buffers(m: Kernel, pfn: int) -> None:
+    """Take them away. Kernel: try_to_free_buffers"""
+    if mem_map.test_clear_flag(m, pfn, PG_private):
+        mem_map.section(m, pfn).refcount[pfn & 511] -= 1
+
+
+def page_mkwrite(m: Kernel, pfn: int) -> None:
+    """The file system makes ready for a page to be written. Kernel: ext4_page_mkwrite"""
+    create_buffers(m, pfn)
+    set_page_dirty(m, pfn)
+
+
+# -- tmpfs ----------------------------------------------------------------------------------------
+
+
+def shmem_get_folio(m: Kernel, inode: Inode, index: int, *, write: bool) -> int | None:
+    """The page at an index of a tmpfs file, with a reference; made if need be. Kernel: shmem_get_folio
+
+    write: for `write`, which counts as a use of the page.
+    """
+    pfn = inode.i_pages.get(index)
+    if pfn is not None:
+        mem_map.get_page(m, pfn)
+        if write:
+            swap.mark_page_accessed(m, pfn)
+        return pfn
+    pfn = mem_map.alloc_page(m, GFP_CACHE)
+    if pfn is None:
+        return None
+    set_flags(m, pfn, PG_uptodate | (PG_referenced if write else 0))
+    filemap_add_folio(m, inode, index, pfn)
+    return pfn
+
+
+# -- truncation ------------------------------------------------------------------------------------
+
+
+def delete_pages(m: Kernel, inode: Inode, first: int, last: int | None) -> None:
+    """Take pages out of the cache and free them, fifteen at a time. Kernel: truncate_inode_pages_range"""
+    indexes = sorted(index for index in inode.i_pages if index >= first and (last is None or index <= last))
+    for start in range(0, len(indexes), PAGEVEC_SIZE):
+        group = [inode.i_pages[index] for index in indexes[start : start + PAGEVEC_SIZE]]
+        for pfn in group:
+            mem_map.get_page(m, pfn)
+            remove_page(m, inode, pfn)
+        if not start:
+            swap.lru_add_drain(m)
+        lru.release_pages(m, group)
+
+
+def remove_page(m: Kernel, inode: Inode, pfn: int) -> None:
+    """A page of a file that has become shorter. Kernel: truncate_inode_folio, truncate_cleanup_folio"""
+    drop_buffers(m, pfn)
+    if mem_map.test_clear_flag(m, pfn, PG_dirty) and not inode.in_memory:
+        m.vm.count("file_dirty", -1)
+    set_flags(m, pfn, 0, mem_map.PG_mappedtodisk | PG_writeback)
+    filemap_remove_folio(m, inode, pfn)
+    mem_map.section(m, pfn).refcount[pfn & 511] -= 1
+
+
+def drop_pagecache(m: Kernel, inode: Inode) -> None:
+    """Drop what nobody needs of a file's cache. Kernel: fs/drop_caches.c, invalidate_mapping_pages"""
+    indexes = sorted(inode.i_pages)
+    for start in range(0, len(indexes), PAGEVEC_SIZE):
+        group = [inode.i_pages[index] for index in indexes[start : start + PAGEVEC_SIZE]]
+        for pfn in group:
+            mem_map.get_page(m, pfn)
+            if not evict(m, inode, pfn):
+                deactivate_file_folio(m, pfn)
+        if not start:
+            swap.lru_add_drain(m)
+        lru.release_pages(m, group)
+
+
+def evict(m: Kernel, inode: Inode, pfn: int) -> bool:
+    """Remove a page from the cache if only the cache wants it. Kernel: mapping_evict_folio"""
+    bits = mem_map.flags(m, pfn)
+    if bits & (PG_dirty | PG_writeback):
+        return False
+    if mem_map.page_count(m, pfn) > 2 + bool(bits & PG_private):
+        return False
+    drop_buffers(m, pfn)
+    filemap_remove_folio(m, inode, pfn)
+    mem_map.section(m, pfn).refcount[pfn & 511] -= 1
+    return True
+
+
+def deactivate_file_folio(m: Kernel, pfn: int) -> None:
+    """Queue a page that could not be dropped to be looked at first by reclaim. Kernel: deactivate_file_folio"""
+    if not mem_map.flags(m, pfn) & 1 << 20:
+        mem_map.get_page(m, pfn)
+        swap.batch_add_and_move(m, "deactivate_file", pfn)

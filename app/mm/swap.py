@@ -1,0 +1,171 @@
+"""LRU lists and the batches in which pages come to them.
+
+Kernel: mm/swap.c, include/linux/mm_inline.h. A list is shared by all CPUs, so pages are gathered in small
+batches and moved fifteen at a time, under one hold of the lock. While a page waits in a batch the batch holds
+a reference to it and it is on no list: that is why a fresh page has a count of 2, and why copy on write may
+copy a page that nobody else maps.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from app.mm import mem_map, mlock
+from app.mm.lru import PAGEVEC_SIZE, lruvec_add, lruvec_add_tail, lruvec_del, release_pages
+from app.mm.mem_map import PG_swapbacked, compound_order, set_flags
+from app.mm.mm_types import VM_LOCKED, VM_SPECIAL
+from app.mm.page import PG_active, PG_dirty, PG_lru, PG_mlocked, PG_referenced, PG_unevictable, PG_writeback
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.mm.kernel import Kernel
+    from app.mm.mm_types import VmArea
+
+
+# -- batches ---------------------------------------------------------------------------------------
+
+
+def batch_add_and_move(m: Kernel, name: str, head: int) -> None:
+    """Queue a page; move the whole batch when it is full or the page is large.
+
+    Kernel: folio_batch_add_and_move
+    """
+    batch = m.vm.batches[name]
+    batch.append(head)
+    if len(batch) == PAGEVEC_SIZE or compound_order(m, head):
+        batch_move(m, name)
+
+
+def batch_move(m: Kernel, name: str) -> None:
+    """Do to each page what the batch is for, and drop its references. Kernel: folio_batch_move_lru
+
+    A page that meanwhile left its list is left alone; only new ones have not been on a list yet.
+    """
+    batch = m.vm.batches[name]
+    move = MOVES[name]
+    for head in batch:
+        if name != "add" and not mem_map.test_clear_flag(m, head, PG_lru):
+            continue
+        move(m, head)
+        set_flags(m, head, PG_lru)
+    m.vm.batches[name] = []
+    release_pages(m, batch)
+
+
+def lru_add_fn(m: Kernel, head: int) -> None:
+    """A new page goes to the head of its list. Kernel: lru_add_fn"""
+    was_unevictable = mem_map.test_clear_flag(m, head, PG_unevictable)
+    if mem_map.is_evictable(m, head):
+        if was_unevictable:
+            m.vm.count("unevictable_pgs_rescued")
+    else:
+        set_flags(m, head, PG_unevictable, PG_active)
+        m.vm.mlock_counts[head] = int(bool(mem_map.flags(m, head) & PG_mlocked))
+        if not was_unevictable:
+            m.vm.count("unevictable_pgs_culled")
+    lruvec_add(m, head)
+
+
+def lru_deactivate_file_fn(m: Kernel, head: int) -> None:
+    """A page that could not be dropped is looked at first by reclaim. Kernel: lru_deactivate_file_fn"""
+    bits = mem_map.flags(m, head)
+    if bits & PG_unevictable or mem_map.is_mapped(m, head):
+        return
+    lruvec_del(m, head)
+    set_flags(m, head, 0, PG_active | PG_referenced)
+    if bits & (PG_dirty | PG_writeback):
+        lruvec_add(m, head)
+        set_flags(m, head, mem_map.PG_reclaim)
+    else:
+        lruvec_add_tail(m, head)
+        m.vm.count("pgrotated")
+    if bits & PG_active:
+        m.vm.count("pgdeactivate")
+
+
+def lru_lazyfree_fn(m: Kernel, head: int) -> None:
+    """What MADV_FREE gave up stands with clean file pages: it can be dropped without swap.
+
+    Kernel: lru_lazyfree_fn
+    """
+    if mem_map.is_anon(m, head) and mem_map.flags(m, head) & (PG_swapbacked | PG_unevictable) == PG_swapbacked:
+        lruvec_del(m, head)
+        set_flags(m, head, 0, PG_active | PG_referenced | PG_swapbacked)
+        lruvec_add(m, head)
+        m.vm.count("pglazyfree", 1 << compound_order(m, head))
+
+
+def folio_activate_fn(m: Kernel, head: int) -> None:
+    """A page that was used twice moves to the active list. Kernel: folio_activate_fn"""
+    if not mem_map.flags(m, head) & (PG_active | PG_unevictable):
+        lruvec_del(m, head)
+        set_flags(m, head, PG_active)
+        lruvec_add(m, head)
+        m.vm.count("pgactivate", 1 << compound_order(m, head))
+
+
+MOVES: Final[dict[str, Callable[[Kernel, int], None]]] = {
+    "add": lru_add_fn,
+    "deactivate_file": lru_deactivate_file_fn,
+    "lazyfree": lru_lazyfree_fn,
+    "activate": folio_activate_fn,
+}
+
+
+def lru_add_drain(m: Kernel) -> None:
+    """Empty this CPU's batches. Kernel: lru_add_drain"""
+    for name in MOVES:
+        if m.vm.batches[name]:
+            batch_move(m, name)
+    mlock.mlock_page_drain(m)
+
+
+# -- entries ---------------------------------------------------------------------------------------
+
+
+def folio_add_lru(m: Kernel, head: int) -> None:
+    """Queue a new page for its list. Kernel: folio_add_lru"""
+    mem_map.get_page(m, head)
+    batch_add_and_move(m, "add", head)
+
+
+def folio_activate(m: Kernel, head: int) -> None:
+    """Queue a page for the active list. Kernel: folio_activate"""
+    if mem_map.flags(m, head) & (PG_lru | PG_active | PG_unevictable) == PG_lru:
+        mem_map.get_page(m, head)
+        batch_add_and_move(m, "activate", head)
+
+
+def mark_page_accessed(m: Kernel, pfn: int) -> None:
+    """Note a use that the kernel has seen: the first sets a bit, the second activates.
+
+    Kernel: folio_mark_accessed. Page faults do not call it; the processor's accessed bit is looked at later.
+    """
+    head = mem_map.compound_head(m, pfn)
+    bits = mem_map.flags(m, head)
+    if not bits & PG_referenced:
+        set_flags(m, head, PG_referenced)
+    elif not bits & (PG_unevictable | PG_active):
+        if bits & PG_lru:
+            folio_activate(m, head)
+        elif head in m.vm.batches["add"]:
+            set_flags(m, head, PG_active)
+        set_flags(m, head, 0, PG_referenced)
+
+
+def mark_page_lazyfree(m: Kernel, pfn: int) -> None:
+    """Queue a page that its owner does not need any more. Kernel: folio_mark_lazyfree"""
+    head = mem_map.compound_head(m, pfn)
+    wanted = PG_lru | PG_swapbacked
+    if mem_map.is_anon(m, head) and mem_map.flags(m, head) & (wanted | PG_unevictable) == wanted:
+        mem_map.get_page(m, head)
+        batch_add_and_move(m, "lazyfree", head)
+
+
+def lru_cache_add_inactive_or_unevictable(m: Kernel, vma: VmArea, head: int) -> None:
+    """Queue a new page of an area. Kernel: lru_cache_add_inactive_or_unevictable"""
+    if vma.vm_flags & (VM_LOCKED | VM_SPECIAL) == VM_LOCKED:
+        mlock.mlock_new_page(m, head)
+    else:
+        folio_add_lru(m, head)

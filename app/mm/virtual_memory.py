@@ -1,0 +1,109 @@
+"""The kernel's globals of virtual memory: address spaces, files, and the pages that they use.
+
+In C these are spread over many files (`vm_node_stat`, `cpu_fbatches`, `huge_zero_page`, `hstates`, the root of
+each file system). They are together here so that a machine without processes carries one empty object.
+"""
+
+from __future__ import annotations
+
+from array import array
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app.mm.fs import Inode
+    from app.mm.hugetlb import Hstate
+    from app.mm.memory_model import MemoryModel
+    from app.mm.mm_types import AnonVma, MmStruct
+
+NR_LRU_LISTS = 5
+NONE = 0xFFFFFFFF
+# Names of the batches in which pages wait before they move to a list, in the order of a drain.
+BATCHES = ("add", "deactivate_file", "lazyfree", "activate", "mlock")
+
+
+class Section:
+    """`struct page` of 512 frames that processes or files use, as columns. Kernel: struct page
+
+    A record each would cost twenty times the memory. refcount, mapcount (one less than the mappings), flags
+    and index as the kernel has them. mapping: twice the number of an inode, or twice that of an anon_vma plus
+    one. next, prev: neighbours on the LRU list. order: not 0 where the frames are one compound page, whose
+    whole mappings compound_mapcount counts.
+    """
+
+    __slots__ = ("compound_mapcount", "flags", "index", "mapcount", "mapping", "next", "order", "prev", "refcount")
+
+    def __init__(self) -> None:
+        self.refcount = array("i", bytes(4 * 512))
+        self.mapcount = array("i", [-1]) * 512
+        self.flags = array("I", bytes(4 * 512))
+        self.mapping = array("I", bytes(4 * 512))
+        self.index = array("Q", bytes(8 * 512))
+        self.next = array("I", [NONE]) * 512
+        self.prev = array("I", [NONE]) * 512
+        self.order = 0
+        self.compound_mapcount = -1
+
+
+class LruList:
+    """A list of pages, linked through their sections. Kernel: struct list_head of a lruvec"""
+
+    __slots__ = ("count", "head", "tail")
+
+    def __init__(self) -> None:
+        self.head = NONE
+        self.tail = NONE
+        self.count = 0
+
+
+class VirtualMemory:
+    """All of it."""
+
+    __slots__ = (
+        "anon_vmas", "batches", "contents", "faults", "hstates", "huge_zero_page", "huge_zero_refcount", "inodes",
+        "last_id", "lists", "mappings", "mlock_counts", "mms", "nx", "overcommit_memory", "pool_pages", "sections", "settings",
+        "soft_dirty", "split_queue", "stat", "task_works", "thp", "vm_committed", "vm_softdirty", "zero_pfn",
+    )  # fmt: skip
+
+    def __init__(self, model: MemoryModel) -> None:
+        x86_64 = model.arch == "x86_64"
+        self.mms: dict[int, MmStruct] = {}
+        self.anon_vmas: dict[int, AnonVma] = {}
+        self.mappings: dict[int, Inode] = {}
+        self.inodes: dict[str, Inode] = {}
+        self.last_id = 0
+        # Files to be closed at the end of the call.
+        self.task_works: list[Inode] = []
+        self.sections: dict[int, Section] = {}
+        self.lists = [LruList() for _ in range(NR_LRU_LISTS)]
+        self.batches: dict[str, list[Any]] = {name: [] for name in BATCHES}
+        self.mlock_counts: dict[int, int] = {}
+        # Counters by their name in /proc/vmstat.
+        self.stat: dict[str, int] = {}
+        self.zero_pfn = -1
+        self.huge_zero_page = -1
+        self.huge_zero_refcount = 0
+        # Huge pages that are partly unmapped, until reclaim looks at them.
+        self.split_queue: dict[int, None] = {}
+        self.hstates: dict[int, Hstate] = {}
+        self.pool_pages: dict[int, None] = {}
+        self.nx = x86_64
+        self.soft_dirty = 0x800 if x86_64 else 0
+        self.vm_softdirty = 0x8000000 if x86_64 else 0
+        # always, madvise or never. Kernel: /sys/kernel/mm/transparent_hugepage/enabled
+        self.thp = "never"
+        self.overcommit_memory = 0
+        self.vm_committed = 0
+        # The bytes that were stored, by frame and offset: only as many as somebody has written.
+        self.contents: dict[int, dict[int, int]] = {}
+        # Told of each fault while somebody wants to know.
+        self.faults: list[Any] | None = None
+        self.settings: dict[str, Any] = {}
+
+    def new_id(self) -> int:
+        """A number for a new object; none is given twice."""
+        self.last_id += 1
+        return self.last_id
+
+    def count(self, name: str, nr: int = 1) -> None:
+        """Add to a counter. Kernel: mod_node_page_state, count_vm_events"""
+        self.stat[name] = self.stat.get(name, 0) + nr

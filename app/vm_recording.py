@@ -90,6 +90,7 @@ class VmReplay:
         self.procs: dict[int, dict[str, Any]] = {}
         self.pages: dict[int, list[Any]] = {}
         self.files: dict[tuple[str, int], dict[int, Any]] = {}
+        self.sizes: dict[tuple[str, int], int] = {}
         self.batches: dict[str, list[str]] = {}
         # Identities: recorded ↔ ours.
         self.anon_of: dict[int, AnonVma] = {}
@@ -188,6 +189,7 @@ class VmReplay:
         self.load_tables(mm, recorded)
         for key, pages in self.files.items():
             inode = self.inode(*key)
+            inode.size = self.sizes[key]
             for index, page in pages.items():
                 inode.i_pages[index] = number(page[0])
                 self.load_page(number(page[0]), page[1:])
@@ -457,8 +459,7 @@ class VmReplay:
             self.procs.pop(child, None)
             self.unpack(child, line["child"])
         for _, file_system, ino, size, ra, changed in line.get("fc", []):
-            if self.m is None:
-                self.files.setdefault((file_system, ino), {})
+            self.sizes[file_system, ino] = size
             pages = self.files.setdefault((file_system, ino), {})
             for index, page in changed:
                 if page is None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.mm import gfp as gfp_masks
-from app.mm import mem_map, pagemap
+from app.mm import lru, mem_map, pagemap
 from app.mm.mem_map import PG_mappedtodisk, PG_readahead, set_flags
 from app.mm.mm_types import VM_RAND_READ, VM_SEQ_READ
 from app.mm.page import PG_uptodate, PG_writeback
@@ -18,7 +18,7 @@ from app.mm.page import PG_uptodate, PG_writeback
 if TYPE_CHECKING:
     from app.mm.fs import File, Inode, ReadAhead
     from app.mm.kernel import Kernel
-    from app.mm.memory import VmFault
+    from app.mm.vm_fault import VmFault
 
 MMAP_LOTSAMISS: Final = 100
 # What is read ahead may fail, quietly, and must not enter the file system again while it is at work there.

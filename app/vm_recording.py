@@ -103,6 +103,7 @@ class VmReplay:
         self.done_frames: set[int] = set()
         self.pending: dict[int, list[Any]] = {}
         self.position = 0
+        self.leaving: Task | None = None
         self.busy = False
         self.recent: list[Any] = []
 
@@ -132,6 +133,7 @@ class VmReplay:
                     break
             elif kind == "bg" and self.m is not None:
                 self.schedule(line["ev"])
+                self.finish_exit()
                 self.flush_events()
         return self.report
 
@@ -437,9 +439,9 @@ class VmReplay:
         before = (task.min_flt, task.maj_flt) if task is not None else (0, 0)
         ret: int | None = None
         signal = None
-        try:
-            ret, signal = self.perform(m, line)
-        finally:
+        self.finish_exit()
+        ret, signal = self.perform(m, line)
+        if self.leaving is None:
             mmap.task_work_run(m)
         if signal is not None:
             self.end(m, label)
@@ -630,10 +632,9 @@ class VmReplay:
 
     def end(self, m: Machine, label: int) -> None:
         """The process dies; its highest table waits until the CPU has left it."""
-        task = m.tasks.pop(self.name(label))
-        m.tasks[self.name(label)] = task
-        mm = exit.do_exit(m, task)
-        del m.tasks[self.name(label)]
+        task = m.tasks[self.name(label)]
+        mm = exit.exit_mm(m, task)
+        self.leaving = task
         if mm is not None and mm.pgd is not None:
             frames = [mm.pgd.pfn] if self.bits == 64 else []
             frames += [table.pfn for table in mm.tables[2].values()]
@@ -642,6 +643,14 @@ class VmReplay:
             for frame in frames:
                 self.dead[frame] = mm
         self.procs.pop(label, None)
+
+    def finish_exit(self) -> None:
+        """What a process does at its end after its memory is gone: the recording has it as background."""
+        m, task = self.m, self.leaving
+        if m is not None and task is not None:
+            self.leaving = None
+            exit.exit_files(m, task)
+            del m.tasks[task.name]
 
     def drop_caches(self, m: Machine, line: dict[str, Any]) -> None:
         """Drop caches, file by file as the recording has it."""
@@ -809,14 +818,16 @@ class VmReplay:
         head = mem_map.compound_head(m, pfn)
         number_ = s.mapping[head & 511] if s.order == 9 or not s.order else mem_map.section(m, head).mapping[head & 511]
         mapping: list[Any] | None = None
-        if number_ & 1:
+        if s.order and pfn != head:
+            pass
+        elif number_ & 1:
             anon_vma = m.vm.anon_vmas.get(number_ >> 1)
             mapping = ["a", self.anon_name(anon_vma)]
             if anon_vma is None:
                 mapping = ["a", hex(self.address_of.get(number_ >> 1, 0))]
         elif number_:
             mapping = ["f", *self.key_of.get(number_ >> 1, ("?", 0))]
-        if theirs[4] is not None and theirs[4][0] == "f" and number_ and not number_ & 1:
+        if theirs[4] is not None and theirs[4][0] == "f" and number_ in range(1, 1 << 60) and not number_ & 1:
             self.learn_inode(m.vm.mappings[number_ >> 1], theirs[4][1], theirs[4][2])
             mapping = ["f", *self.key_of[number_ >> 1]]
         return [

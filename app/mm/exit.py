@@ -35,10 +35,17 @@ def kill(m: Kernel, name: str) -> int:
 
 
 def do_exit(m: Kernel, task: Task) -> MmStruct | None:
-    """End the running task and give its memory back. Kernel: do_exit, exit_mm, exit_files
+    """End the running task and give its memory back, then its files. Kernel: do_exit
 
     Returns the address space, whose highest table goes when the last CPU has left it.
     """
+    mm = exit_mm(m, task)
+    exit_files(m, task)
+    return mm
+
+
+def exit_mm(m: Kernel, task: Task) -> MmStruct | None:
+    """The task leaves its address space; with its last user that is unmapped. Kernel: exit_mm, mmput"""
     mm = task.mm
     if mm is not None:
         zap.sync_mm_rss(m)
@@ -46,11 +53,15 @@ def do_exit(m: Kernel, task: Task) -> MmStruct | None:
         mm.mm_users -= 1
         if not mm.mm_users:
             exit_mmap(m, mm)
+    return mm
+
+
+def exit_files(m: Kernel, task: Task) -> None:
+    """The task's files are closed, and those whose last mapping is gone. Kernel: exit_files, exit_task_work"""
     for fd in sorted(task.files):
         mmap.fput(m, task.files[fd])
     task.files = {}
     mmap.task_work_run(m)
-    return mm
 
 
 def exit_mmap(m: Kernel, mm: MmStruct) -> None:

@@ -327,17 +327,16 @@ def get_unmapped_area(m: Kernel, mm: MmStruct, file: File | None, address: int, 
 def unmapped_area_topdown(mm: MmStruct, length: int, align: int) -> int:
     """The highest gap below `mmap_base`; its upper end is used. Kernel: unmapped_area_topdown
 
-    Below an area that grows downwards a megabyte stays free.
+    Below an area that grows downwards a megabyte stays free. A gap must be large enough wherever the alignment
+    falls.
     """
     high = mm.mmap_base
+    room = length + align - PAGE_SIZE
     for vma in reversed(mm.mmap):
-        if vma.vm_end <= high:
-            address = high - length & -align
-            if vma.vm_end <= address:
-                return address
+        if vma.vm_end + room <= high:
+            return high - length & -align
         high = min(high, vma.start_gap)
-    address = high - length & -align
-    return address if address >= MMAP_MIN_ADDR else -errno.ENOMEM
+    return high - length & -align if high - room >= MMAP_MIN_ADDR else -errno.ENOMEM
 
 
 def unmapped_area(mm: MmStruct, length: int, align: int) -> int:

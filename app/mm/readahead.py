@@ -100,7 +100,7 @@ def ondemand_readahead(m: Kernel, file: File, index: int, req_size: int, marked:
         ra.start = start
         ra.size = next_size(start - index + req_size, most)
         ra.async_size = ra.size
-    elif req_size > most or index - prev_index(ra) <= 1:
+    elif req_size > most or (index - prev_index(ra)) % (1 << 64) <= 1:
         initial_window(ra, index, req_size, most)
     elif not context_window(file.inode, ra, index, req_size, most):
         do_page_cache_ra(m, file.inode, index, req_size, 0)
@@ -111,7 +111,7 @@ def ondemand_readahead(m: Kernel, file: File, index: int, req_size: int, marked:
 
 def prev_index(ra: ReadAhead) -> int:
     """The page that was read last."""
-    return ra.prev_pos >> 12 if ra.prev_pos >= 0 else 1 << 52
+    return ra.prev_pos >> 12 if ra.prev_pos >= 0 else (1 << 52) - 1
 
 
 def initial_window(ra: ReadAhead, index: int, req_size: int, most: int) -> None:

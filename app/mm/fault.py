@@ -66,16 +66,17 @@ def is_non_canonical(m: Kernel, address: int) -> bool:
     return m.model.arch == "x86_64" and address >> 47 not in (0, 0x1FFFF)
 
 
-def kernel_access(m: Kernel, address: int, *, write: bool = False) -> int:
+def kernel_access(m: Kernel, address: int, *, write: bool = False, copy: bool = True) -> int:
     """An access by the kernel on the process's behalf: 0, or -EFAULT without a signal.
 
-    Kernel: get_user, put_user, copy_to_user. After a fault in the fast copy x86_64 tries again byte by byte.
+    Kernel: copy_from_user, copy_to_user, get_user. copy: of several bytes; after a fault in the fast copy
+    x86_64 tries again byte by byte.
     """
     mm = m.tasks[m.task].mm
     assert mm is not None
     if address >= mm.task_size:
         return -errno.EFAULT
-    for _ in range(2 if m.model.arch == "x86_64" else 1):
+    for _ in range(2 if copy and m.model.arch == "x86_64" else 1):
         while True:
             code = memory.cpu_access(mm, address, write=write)
             if code is None:

@@ -35,7 +35,7 @@ def touch(m: Kernel, address: int, count: int, *, write: bool) -> int:
     assert mm is not None
     done = 0
     while done < count:
-        if fault.kernel_access(m, address + done, write=write):
+        if fault.kernel_access(m, address + done, write=write, copy=write):
             return done
         done += min(PAGE_SIZE - (address + done) % PAGE_SIZE, count - done)
     return count

@@ -17,6 +17,7 @@ from app.mm import (
     fork,
     fs,
     hugetlb,
+    khugepaged,
     lru,
     madvise,
     mem_map,
@@ -33,7 +34,7 @@ from app.mm import (
     swap,
 )
 from app.mm.mm_types import MMF_DISABLE_THP, AnonVma, MmStruct, PageTable, VmArea
-from app.mm.page import Page, PG_lru
+from app.mm.page import Page, PG_lru, PG_reserved
 from app.mm.sched import Task
 from app.recording import Miss, Report, add_part, differing_zones
 
@@ -103,6 +104,7 @@ class VmReplay:
         self.done_frames: set[int] = set()
         self.pending: dict[int, list[Any]] = {}
         self.position = 0
+        self.at = 0
         self.leaving: Task | None = None
         # Cached pages of the disk itself: recorded → ours.
         self.device_pages: dict[int, int] = {}
@@ -114,8 +116,9 @@ class VmReplay:
     def run(self, most_misses: int = 1_000_000) -> Report:
         """Replay all lines."""
         state: dict[str, Any] | None = None
-        for line in self.lines:
+        for at, line in enumerate(self.lines):
             kind = line["t"]
+            self.at = at
             if kind == "begin":
                 self.begin = line
             elif kind == "hugepool":
@@ -166,11 +169,30 @@ class VmReplay:
             vm.hstates[order] = hugetlb.Hstate(order, frames, reserved)
             vm.pool_pages.update(dict.fromkeys(frames))
         m.trace = Listener(self)
+        self.learn_vdso()
         self.load_page(vm.zero_pfn, [1, -1, 0, "0x1000", None, 0, 0, None, 0])
         for label in sorted(self.procs):
             self.load_process(label, self.procs[label])
         for name, frames in (self.batches or {}).items():
             vm.batches[BATCH_NAMES[name]] = [number(pfn) for pfn in frames]
+
+    def learn_vdso(self) -> None:
+        """The frames of the vdso, which are part of the kernel's image: known where somebody maps them."""
+        m = self.m
+        assert m is not None
+        base = number(self.procs[0]["mm"]["mmap_base"]) - 0x2000
+        frames = {0: -1, 1: -1}
+        for line in self.lines:
+            for leaf in line.get("d", {}).get("leaf", ()) if line["t"] == "op" else ():
+                at = number(leaf[0]) - base >> 12
+                if leaf[1] == 1 and at in frames:
+                    frames[at] = number(leaf[2]) >> 12 & 0xFFFFFFF
+        for line in self.lines:
+            for page in line.get("d", {}).get("page", ()) if line["t"] == "op" else ():
+                if number(page[0]) in frames.values():
+                    self.load_page(number(page[0]), [page[1] - 1, page[2] - 1, 0, *page[4:]])
+        if -1 not in frames.values():
+            m.vm.settings["[vdso]"] = (frames[0], frames[1])
 
     def load_process(self, label: int, recorded: dict[str, Any]) -> None:
         """A process as it was recorded."""
@@ -372,6 +394,8 @@ class VmReplay:
             if gfp in BLOCK_DEVICE_GFP:
                 self.block_device_page(number(event[1]), gfp)
                 return
+            if order == 9 and self.collapse(m, event[1]):
+                return
             pfn = page_alloc.alloc_pages(m, gfp, order)
             if pfn is not None:
                 self.foreign[number(event[1])] = (pfn, order)
@@ -381,6 +405,16 @@ class VmReplay:
                 self.foreign[number(theirs)] = (pfn, 0)
         else:
             self.other_free(number(event[1]), event[2])
+
+    def collapse(self, m: Machine, frame: str) -> bool:
+        """khugepaged makes a huge page: where, the next state of some process shows."""
+        for line in self.lines[self.at :]:
+            for leaf in line.get("d", {}).get("leaf", ()) if line["t"] == "op" else ():
+                if leaf[1] == 2 and frame_of(2, number(leaf[2])) == number(frame):
+                    task = m.tasks[self.name(line["l"])]
+                    assert task.mm is not None
+                    return khugepaged.collapse_huge_page(m, task.mm, number(leaf[0])) is not None
+        return False
 
     def block_device_page(self, theirs: int, gfp: int) -> None:
         """A page of the disk itself: it comes to the lists like any cached page."""
@@ -565,6 +599,8 @@ class VmReplay:
         """The operations on files."""
         if name == "open":
             return self.open(m, line, task, a)
+        if name in ("msync", "fsync"):
+            self.flush_events()  # blocks are found before pages are written
         if name == "msync":
             return read_write.msync(m, *a[:3])
         if name == "unlink":
@@ -579,6 +615,8 @@ class VmReplay:
         if name == "lseek":
             file.pos = a[1]
             return a[1]
+        if name == "read" and file.inode.fs == "proc":
+            return read_write.copy_to_user(m, a[1], a[2])
         if name == "read":
             return read_write.read(m, file, a[1], a[2])
         if name == "write":
@@ -602,7 +640,7 @@ class VmReplay:
                         self.load_page(number(page[0]), page[1:])
                 break
         else:
-            inode = self.inode("hugetlbfs", -fd)
+            inode = self.inode("hugetlbfs" if a[1] & 0x40 else "proc", -fd)
         if a[1] & 0x40:
             self.last_created = inode
         task.files[fd] = fs.File(inode, a[1] & 3)
@@ -677,6 +715,8 @@ class VmReplay:
                 swap.lru_add_drain(m)
                 continue
             pagemap.drop_pagecache(m, inode)
+        # Files that are older than the recording come after, and each drains first.
+        swap.lru_add_drain(m)
 
     # -- comparing ---------------------------------------------------------------------------------
 
@@ -706,6 +746,7 @@ class VmReplay:
         for key in ("zf", "zv", "pc"):
             compare(key, counters[key], line[key])
         if self.batches is not None and self.bits == 64:
+            self.adopt_device_pages(m)
             ours = {name: [head[0] if isinstance(head, tuple) else head for head in batch] for name, batch in m.vm.batches.items() if batch}
             compare("lb", {k: [hex(p) for p in v] for k, v in ours.items()}, self.batches)
         if "d" in line:
@@ -714,6 +755,19 @@ class VmReplay:
             self.compare_process(m, number(line["a"][0]), compare)
         self.compare_files(m, line, compare)
         return out
+
+    def adopt_device_pages(self, m: Machine) -> None:
+        """The file system looks at its own pages while it works: which, only the recording knows."""
+        theirs = {pfn: ours for pfn, ours in self.device_pages.items()}
+        for name, frames in self.batches.items():
+            recorded = [theirs.get(number(pfn), number(pfn)) for pfn in frames]
+            batch = m.vm.batches[name]
+            others = [pfn for pfn in recorded if pfn not in theirs.values()]
+            if name != "mlock" and batch != recorded and [p for p in batch if p not in theirs.values()] == others:
+                for pfn in recorded:
+                    if pfn not in batch:
+                        mem_map.get_page(m, pfn)
+                m.vm.batches[name] = recorded
 
     def fold_counters(self, m: Machine) -> None:
         """Once a second a background task folds the CPUs' counter differences: when, only the recording knows."""
@@ -870,6 +924,8 @@ class VmReplay:
             want = [*theirs[:3], number(theirs[3]) & FLAGS_COMPARED, *theirs[4:]]
             if want[6] and want[6] != hex(pfn):
                 want[5] = ours[5]  # what a tail's index holds is no index
+            if want[3] & PG_reserved and pfn != m.vm.zero_pfn:
+                want[3] = ours[3]  # a page of the kernel's image has been used before
             if ours != want:
                 compare("page", [hex(pfn), *show_page(ours)], [hex(pfn), *show_page(want)])
                 return

@@ -31,7 +31,7 @@ def fault(m: Kernel, vmf: VmFault) -> int:
 
 def special_mapping_fault(m: Kernel, vmf: VmFault) -> int:
     """A page of the vdso: code of the kernel that user mode may run. Kernel: special_mapping_fault"""
-    pages = m.vm.settings.get(vmf.vma.special, ())
+    pages = m.vm.special_pages.get(vmf.vma.special or "", ())
     if vmf.pgoff >= len(pages):
         return vm_fault.VM_FAULT_SIGBUS
     vmf.page = pages[vmf.pgoff]

@@ -23,7 +23,19 @@ class Inode:
     until nobody has it open or mapped. opens: open descriptions of it.
     """
 
-    __slots__ = ("fs", "i_mmap", "i_pages", "id", "ino", "name", "nlink", "opens", "reserved", "size")
+    __slots__ = (
+        "fs",
+        "i_mmap",
+        "i_pages",
+        "id",
+        "ino",
+        "name",
+        "nlink",
+        "opens",
+        "page_shift",
+        "reserved",
+        "size",
+    )
 
     def __init__(self, number: int, fs: str, ino: int, name: str, size: int) -> None:
         self.id = number
@@ -35,6 +47,8 @@ class Inode:
         self.i_mmap: dict[VmArea, None] = {}
         self.nlink = 1
         self.opens = 0
+        # The page size on hugetlbfs, as a power of two.
+        self.page_shift = 21 if fs == "hugetlbfs" else 12
         # Huge pages that are promised to shared mappings of it, and not taken yet.
         self.reserved: dict[int, None] = {}
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.mm import errno, lru, mem_map, mmu_gather, pgalloc, rmap, vm_fault
+from app.mm import errno, lru, mem_map, mmu_gather, pgalloc, rmap, user_bytes, vm_fault
 from app.mm.fs import File, Inode
 from app.mm.mem_map import PG_anon_exclusive, section, set_flags
 from app.mm.mm_types import (
@@ -77,7 +77,7 @@ def hstate_vma(m: Kernel, vma: VmArea) -> Hstate:
 
 def shift_of(m: Kernel, file: File | None) -> int:
     """The page size of a file on hugetlbfs, as a power of two."""
-    return m.vm.settings.get(("hugetlb", file.inode.id), PMD_SHIFT) if file is not None else 12
+    return file.inode.page_shift if file is not None else 12
 
 
 # -- mapping ---------------------------------------------------------------------------------------
@@ -89,8 +89,7 @@ def hugetlb_file_setup(m: Kernel, hstate: Hstate, size: int) -> File:
     inode = Inode(number, "hugetlbfs", number, "/anon_hugepage (deleted)", size)
     inode.nlink = 0
     m.vm.mappings[number] = inode
-    if hstate.shift != PMD_SHIFT:
-        m.vm.settings["hugetlb", number] = hstate.shift
+    inode.page_shift = hstate.shift
     return File(inode)
 
 
@@ -105,7 +104,9 @@ def hugetlbfs_file_mmap(m: Kernel, vma: VmArea, file: File) -> int:
     count = vma.pages >> order
     if vma.vm_flags & VM_MAYSHARE:
         reserved = file.inode.reserved
-        wanted = [at for at in range(first, first + count) if at not in reserved and at not in file.inode.i_pages]
+        wanted = [
+            at for at in range(first, first + count) if at not in reserved and at not in file.inode.i_pages
+        ]
     else:
         wanted = list(range(first, first + count))
     if len(hstate.freelist) - hstate.reserved < len(wanted):
@@ -132,7 +133,7 @@ def vm_op_close(m: Kernel, vma: VmArea) -> None:
 
 def evict_inode(m: Kernel, inode: Inode) -> None:
     """A file that nobody can reach gives pages and reservations back. Kernel: hugetlbfs_evict_inode"""
-    hstate = m.vm.hstates[m.vm.settings.pop(("hugetlb", inode.id), PMD_SHIFT) - 12]
+    hstate = m.vm.hstates[inode.page_shift - 12]
     for at in sorted(inode.i_pages):
         head = inode.i_pages.pop(at)
         section(m, head).mapping[head & 511] = 0
@@ -300,9 +301,7 @@ def hugetlb_wp(m: Kernel, vmf: VmFault, hstate: Hstate, table: PageTable, at: in
         unmap_ref_private(m, vma, old, vmf.address & -(1 << hstate.shift))
         return hugetlb_wp(m, vmf, hstate, table, at)
     rmap.anon_vma_prepare(m, vma)
-    found = m.vm.contents.get(old)
-    if found is not None:
-        m.vm.contents[new] = dict(found)
+    user_bytes.copy(m, old, new)
     set_flags(m, new, PG_uptodate)
     remove_rmap(m, old)
     add_new_anon_rmap(m, new, vma, index)

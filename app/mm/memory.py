@@ -9,7 +9,19 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm import filemap_fault, huge_memory, hugetlb, lru, mem_map, pagemap, pgalloc, rmap, swap, zap
+from app.mm import (
+    filemap_fault,
+    huge_memory,
+    hugetlb,
+    lru,
+    mem_map,
+    pagemap,
+    pgalloc,
+    rmap,
+    swap,
+    user_bytes,
+    zap,
+)
 from app.mm import gfp as gfp_masks
 from app.mm.mem_map import PG_anon_exclusive
 from app.mm.mm_types import (
@@ -22,7 +34,17 @@ from app.mm.mm_types import (
     VmArea,
 )
 from app.mm.page import PG_lru, PG_uptodate
-from app.mm.pgtable_types import ACCESSED, DIRTY, PRESENT, RW, SPECIAL, mk_pte, mkdirty, pte_pfn, vma_page_prot
+from app.mm.pgtable_types import (
+    ACCESSED,
+    DIRTY,
+    PRESENT,
+    RW,
+    SPECIAL,
+    mk_pte,
+    mkdirty,
+    pte_pfn,
+    vma_page_prot,
+)
 from app.mm.vm_fault import (
     FAULT_FLAG_TRIED,
     VM_FAULT_COMPLETED,
@@ -66,7 +88,9 @@ def handle_mm_fault(m: Kernel, vma: VmArea, address: int, flags: int) -> int:
     vmf = VmFault(vma, address, flags)
     ret = hugetlb.hugetlb_fault(m, vmf) if vma.vm_flags & VM_HUGETLB else walk_and_handle(m, vmf)
     if watcher is not None:
-        watcher.append(("H", m.task, address, flags, ret, before, pgalloc.find_entry(vma.vm_mm, address), vmf))
+        watcher.append(
+            ("H", m.task, address, flags, ret, before, pgalloc.find_entry(vma.vm_mm, address), vmf)
+        )
     if not ret & (VM_FAULT_ERROR | VM_FAULT_RETRY):
         if ret & VM_FAULT_MAJOR or flags & FAULT_FLAG_TRIED:
             task.maj_flt += 1
@@ -220,7 +244,7 @@ def wp_page_copy(m: Kernel, vmf: VmFault, old: int | None) -> int:
         inc_mm_counter(m, vma, MM_ANONPAGES)
         vmf.kind = "anon_page"
     else:
-        copy_contents(m, old, pfn)
+        user_bytes.copy(m, old, pfn)
         anon = mem_map.is_anon(m, old)
         vmf.kind = "cow_copy" if anon else "file_cow"
         if not anon:
@@ -237,13 +261,6 @@ def wp_page_copy(m: Kernel, vmf: VmFault, old: int | None) -> int:
         lru.put_page(m, old)  # our own
     vmf.page = pfn
     return VM_FAULT_WRITE
-
-
-def copy_contents(m: Kernel, old: int, new: int) -> None:
-    """The bytes that were stored in a page go with its copy. Kernel: copy_user_highpage"""
-    found = m.vm.contents.get(old)
-    if found is not None:
-        m.vm.contents[new] = dict(found)
 
 
 # -- files -----------------------------------------------------------------------------------------
@@ -340,7 +357,7 @@ def do_cow_fault(m: Kernel, vmf: VmFault) -> int:
     if ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE | VM_FAULT_RETRY):
         lru.put_page(m, cow)
         return ret
-    copy_contents(m, vmf.page, cow)
+    user_bytes.copy(m, vmf.page, cow)
     mem_map.set_flags(m, cow, PG_uptodate)
     ret |= finish_fault(m, vmf)
     lru.put_page(m, vmf.page)

@@ -189,11 +189,11 @@ def vm_enough_memory(m: Kernel, pages: int) -> bool:
     if m.vm.overcommit_memory == 1:
         return True
     if m.vm.overcommit_memory == 0:
-        if pages <= total + m.vm.settings.get("total_swap_pages", 0):
+        if pages <= total + m.vm.total_swap_pages:
             return True
     else:
-        allowed = total * m.vm.settings.get("overcommit_ratio", 50) // 100
-        if m.vm.vm_committed < allowed + m.vm.settings.get("total_swap_pages", 0):
+        allowed = total * m.vm.overcommit_ratio // 100
+        if m.vm.vm_committed < allowed + m.vm.total_swap_pages:
             return True
     m.vm.vm_committed -= pages
     return False
@@ -301,7 +301,9 @@ def evict_inode(m: Kernel, inode: file_systems.Inode) -> None:
 # -- where there is room ---------------------------------------------------------------------------
 
 
-def get_unmapped_area(m: Kernel, mm: MmStruct, file: File | None, address: int, length: int, flags: int) -> int:
+def get_unmapped_area(
+    m: Kernel, mm: MmStruct, file: File | None, address: int, length: int, flags: int
+) -> int:
     """Addresses for an area: the wanted ones if they are free, else the highest gap that fits.
 
     Kernel: get_unmapped_area, arch_get_unmapped_area_topdown
@@ -477,7 +479,11 @@ def do_brk_flags(m: Kernel, mm: MmStruct, address: int, length: int) -> int:
         return -errno.ENOMEM
     at = position(mm, address)
     vma = mm.mmap[at - 1] if at else None
-    if vma is not None and vma.vm_end == address and can_vma_merge_after(vma, flags, None, None, address >> 12):
+    if (
+        vma is not None
+        and vma.vm_end == address
+        and can_vma_merge_after(vma, flags, None, None, address >> 12)
+    ):
         huge_memory.vma_adjust_trans_huge(m, vma, vma.vm_start, address + length, 0)
         vma.vm_end = address + length
     else:
@@ -520,5 +526,3 @@ def expand_downwards(m: Kernel, vma: VmArea, address: int) -> bool:
         vma.vm_start = address
         vma.vm_pgoff -= grow
     return True
-
-

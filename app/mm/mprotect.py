@@ -72,9 +72,7 @@ def mprotect(m: Kernel, start: int, length: int, prot: int) -> int:
         if flags & ~(flags >> 4) & VM_ACCESS_FLAGS:
             return -errno.EACCES
         stop = min(vma.vm_end, end)
-        if vma.vm_flags & VM_HUGETLB and not (
-            mmap.may_split(m, vma, start) and mmap.may_split(m, vma, stop)
-        ):
+        if vma.vm_flags & VM_HUGETLB and not (mmap.may_split(m, vma, start) and mmap.may_split(m, vma, stop)):
             return -errno.EINVAL
         changed = mprotect_fixup(m, vma, prev, start, stop, flags)
         if isinstance(changed, int):

@@ -19,7 +19,16 @@ from app.mm.mm_types import (
     VmArea,
 )
 from app.mm.pgtable_types import PAGE_SIZE, PMD_SIZE, PUD_SIZE
-from app.mm.vma import find_vma, find_vma_intersection, position, vm_stat_account, vma_dup, vma_link, vma_lookup, vma_merge
+from app.mm.vma import (
+    find_vma,
+    find_vma_intersection,
+    position,
+    vm_stat_account,
+    vma_dup,
+    vma_link,
+    vma_lookup,
+    vma_merge,
+)
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -221,9 +230,7 @@ def extent(old: int, end: int, new: int, size: int) -> int:
     return min(step, (new & -size) + size - new)
 
 
-def move_page_tables(
-    m: Kernel, vma: VmArea, old: int, new_vma: VmArea, new: int, length: int
-) -> None:
+def move_page_tables(m: Kernel, vma: VmArea, old: int, new_vma: VmArea, new: int, length: int) -> None:
     """Move the entries of a range; whole tables are hung elsewhere. Kernel: move_page_tables"""
     mm = vma.vm_mm
     end = old + length

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.mm import errno, fault, lru, mem_map, pagemap, readahead, rmap, swap, zap
+from app.mm import errno, fault, lru, mem_map, pagemap, readahead, rmap, swap, user_bytes, zap
 from app.mm.fs import File, Inode
 from app.mm.mem_map import set_flags
 from app.mm.mm_types import VM_SHARED, MmStruct
@@ -37,6 +37,8 @@ def touch(m: Kernel, address: int, count: int, *, write: bool) -> int:
     while done < count:
         if fault.kernel_access(m, address + done, write=write, copy=write):
             return done
+        if write:
+            user_bytes.forget(m, user_bytes.frame_at(mm, address + done))
         done += min(PAGE_SIZE - (address + done) % PAGE_SIZE, count - done)
     return count
 
@@ -185,6 +187,7 @@ def write_page(m: Kernel, inode: Inode, pos: int, count: int) -> bool:
     inode.size = max(inode.size, pos + count)
     set_flags(m, pfn, PG_uptodate)
     pagemap.set_page_dirty(m, pfn)
+    user_bytes.forget(m, pfn)
     lru.put_page(m, pfn)
     return True
 

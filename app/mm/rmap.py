@@ -10,7 +10,14 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from app.mm import mem_map, mlock
-from app.mm.mem_map import PAGE_MAPPING_ANON, PG_anon_exclusive, PG_double_map, PG_swapbacked, section, set_flags
+from app.mm.mem_map import (
+    PAGE_MAPPING_ANON,
+    PG_anon_exclusive,
+    PG_double_map,
+    PG_swapbacked,
+    section,
+    set_flags,
+)
 from app.mm.mm_types import VM_ACCESS_FLAGS, VM_SOFTDIRTY, AnonVma, VmArea
 
 if TYPE_CHECKING:

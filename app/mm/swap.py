@@ -89,7 +89,10 @@ def lru_lazyfree_fn(m: Kernel, head: int) -> None:
 
     Kernel: lru_lazyfree_fn
     """
-    if mem_map.is_anon(m, head) and mem_map.flags(m, head) & (PG_swapbacked | PG_unevictable) == PG_swapbacked:
+    if (
+        mem_map.is_anon(m, head)
+        and mem_map.flags(m, head) & (PG_swapbacked | PG_unevictable) == PG_swapbacked
+    ):
         lruvec_del(m, head)
         set_flags(m, head, 0, PG_active | PG_referenced | PG_swapbacked)
         lruvec_add(m, head)

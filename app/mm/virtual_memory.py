@@ -30,7 +30,17 @@ class Section:
     whole mappings compound_mapcount counts.
     """
 
-    __slots__ = ("compound_mapcount", "flags", "index", "mapcount", "mapping", "next", "order", "prev", "refcount")
+    __slots__ = (
+        "compound_mapcount",
+        "flags",
+        "index",
+        "mapcount",
+        "mapping",
+        "next",
+        "order",
+        "prev",
+        "refcount",
+    )
 
     def __init__(self) -> None:
         self.refcount = array("i", bytes(4 * 512))
@@ -59,9 +69,10 @@ class VirtualMemory:
     """All of it."""
 
     __slots__ = (
-        "anon_vmas", "batches", "contents", "faults", "hstates", "huge_zero_page", "huge_zero_refcount", "inodes",
-        "last_id", "lists", "mappings", "mlock_counts", "mms", "nx", "overcommit_memory", "pool_pages", "sections", "settings",
-        "soft_dirty", "split_queue", "stat", "task_works", "thp", "vm_committed", "vm_softdirty", "zero_pfn",
+        "anon_vmas", "batches", "contents", "faults", "hstates", "huge_zero_page", "huge_zero_refcount",
+        "inodes", "last_id", "lists", "mappings", "mlock_counts", "mms", "nx", "overcommit_memory",
+        "overcommit_ratio", "pool_pages", "sections", "soft_dirty", "special_pages", "split_queue", "stat",
+        "task_works", "thp", "total_swap_pages", "vm_committed", "vm_softdirty", "zero_pfn",
     )  # fmt: skip
 
     def __init__(self, model: MemoryModel) -> None:
@@ -97,7 +108,10 @@ class VirtualMemory:
         self.contents: dict[int, dict[int, int]] = {}
         # Told of each fault while somebody wants to know.
         self.faults: list[Any] | None = None
-        self.settings: dict[str, Any] = {}
+        self.total_swap_pages = 0
+        self.overcommit_ratio = 50
+        # Frames of mappings that the kernel installs itself: the vdso's.
+        self.special_pages: dict[str, tuple[int, ...]] = {}
 
     def new_id(self) -> int:
         """A number for a new object; none is given twice."""

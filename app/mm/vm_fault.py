@@ -43,7 +43,18 @@ class VmFault:
     prealloc_pte: a table that was allocated before it was known whether it is needed.
     """
 
-    __slots__ = ("address", "cow_page", "flags", "kind", "mapped_around", "orig_pte", "page", "pgoff", "prealloc_pte", "vma")
+    __slots__ = (
+        "address",
+        "cow_page",
+        "flags",
+        "kind",
+        "mapped_around",
+        "orig_pte",
+        "page",
+        "pgoff",
+        "prealloc_pte",
+        "vma",
+    )
 
     def __init__(self, vma: VmArea, address: int, flags: int) -> None:
         self.vma = vma

@@ -265,9 +265,7 @@ def remove_swallowed(m: Kernel, mm: MmStruct, gone: VmArea) -> None:
         rmap.unlink_anon_vmas(m, gone)
 
 
-def vma_expand(
-    m: Kernel, vma: VmArea, start: int, end: int, pgoff: int, after: VmArea | None
-) -> None:
+def vma_expand(m: Kernel, vma: VmArea, start: int, end: int, pgoff: int, after: VmArea | None) -> None:
     """Let an area grow over new addresses, and over the next area if it reaches it. Kernel: vma_expand"""
     mm = vma.vm_mm
     remove_next = after is not None and vma is not after and end == after.vm_end

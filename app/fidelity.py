@@ -5,10 +5,12 @@ from __future__ import annotations
 import gzip
 import json
 from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 from app.recording import Replay, Report
+from app.vm_recording.replay import VmReplay, is_of_processes
 
 BEGIN: Final = "<!-- fidelity: begin -->"
 END: Final = "<!-- fidelity: end -->"
@@ -32,7 +34,21 @@ def has_operations(path: Path) -> bool:
 def replay_all(paths: Iterable[Path], most_misses: int = 1_000_000) -> Iterator[Report]:
     """Replay each recording."""
     for path in recordings(paths):
-        yield Replay(path).run(most_misses)
+        yield replay(path, most_misses)
+
+
+def replay(path: Path, most_misses: int = 1_000_000) -> Report:
+    """Replay one: of the allocators, or of processes."""
+    if is_of_processes(list(islice(lines_of(path), 8))):
+        return VmReplay(list(lines_of(path))).run(most_misses)
+    return Replay(path).run(most_misses)
+
+
+def lines_of(path: Path) -> Iterator[dict[str, Any]]:
+    """The lines of a recording."""
+    opener = gzip.open if path.suffix == ".gz" else open
+    with opener(path, "rt", encoding="ascii") as file:
+        yield from (json.loads(line) for line in file if line.strip())
 
 
 def table(reports: Iterable[Report]) -> str:

@@ -39,6 +39,7 @@ def fork(m: Kernel, name: str, pid: int | None = None) -> sched.Task:
     task = sched.new_task(m, name)
     if pid is not None:
         task.pid = pid
+    task.comm = parent.comm
     task.parent = parent.pid
     task.mm = dup_mm(m, parent.mm)
     task.files = dict(parent.files)
@@ -60,6 +61,7 @@ def dup_mm(m: Kernel, old: MmStruct) -> MmStruct:
     mm = mm_init(m)
     mm.task_size, mm.mmap_base, mm.start_stack = old.task_size, old.mmap_base, old.start_stack
     mm.start_brk, mm.brk = old.start_brk, old.brk
+    mm.start_code, mm.end_code = old.start_code, old.end_code
     mm.def_flags = old.def_flags & VM_NOHUGEPAGE
     mm.flags = old.flags & 1 << MMF_DISABLE_THP
     dup_mmap(m, mm, old)

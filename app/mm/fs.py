@@ -15,6 +15,9 @@ if TYPE_CHECKING:
 # lists, since only swap could take them out of memory.
 SHMEM: Final = frozenset(("shm", "tmpfs", "rootfs"))
 
+# Major and minor number of each file system's device, as /proc/PID/maps shows them.
+DEVICES: Final = {"shm": "00:01", "rootfs": "00:02", "hugetlbfs": "00:0f", "tmpfs": "00:15", "ext4": "01:00"}
+
 
 class Inode:
     """A file and its page cache. Kernel: struct inode with its struct address_space
@@ -24,6 +27,7 @@ class Inode:
     """
 
     __slots__ = (
+        "device",
         "fs",
         "i_mmap",
         "i_pages",
@@ -45,6 +49,7 @@ class Inode:
         self.size = size
         self.i_pages: dict[int, int] = {}
         self.i_mmap: dict[VmArea, None] = {}
+        self.device = DEVICES.get(fs, "00:00")
         self.nlink = 1
         self.opens = 0
         # The page size on hugetlbfs, as a power of two.

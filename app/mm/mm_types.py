@@ -154,9 +154,10 @@ class MmStruct:
     """
 
     __slots__ = (
-        "brk", "data_vm", "def_flags", "exec_vm", "flags", "hiwater_rss", "hiwater_vm", "hugetlb_usage", "id",
-        "locked_vm", "mm_count", "mm_users", "mmap", "mmap_base", "pgd", "pgtables_bytes", "rss_stat", "stack_vm",
-        "start_brk", "start_stack", "tables", "task_size", "total_vm",
+        "brk", "data_vm", "def_flags", "end_code", "exec_vm", "flags", "hiwater_rss", "hiwater_vm",
+        "hugetlb_usage", "id", "locked_vm", "mm_count", "mm_users", "mmap", "mmap_base", "pgd",
+        "pgtables_bytes", "rss_stat", "stack_vm", "start_brk", "start_code", "start_stack", "tables",
+        "task_size", "total_vm",
     )  # fmt: skip
 
     def __init__(self, number: int) -> None:
@@ -166,6 +167,8 @@ class MmStruct:
         self.tables: tuple[dict[int, PageTable], ...] = ({}, {}, {}, {})
         self.task_size = 0
         self.mmap_base = 0
+        self.start_code = 0
+        self.end_code = 0
         self.start_brk = 0
         self.brk = 0
         self.start_stack = 0

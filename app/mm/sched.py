@@ -29,7 +29,7 @@ class Task:
     """
 
     __slots__ = (
-        "exclusive", "files", "maj_flt", "min_flt", "mm", "name", "parent", "pid", "rss_events", "rss_stat", "since",
+        "comm", "exclusive", "files", "maj_flt", "min_flt", "mm", "name", "parent", "pid", "rss_events", "rss_stat", "since",
         "waiting_for",
     )  # fmt: skip
 
@@ -39,6 +39,7 @@ class Task:
         self.waiting_for: int | None = None
         self.since = 0
         self.exclusive = False
+        self.comm = name[:15]
         self.parent = 0
         self.mm: MmStruct | None = None
         self.files: dict[int, File] = {}

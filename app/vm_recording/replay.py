@@ -15,6 +15,7 @@ from app.vm_recording.operations import Operations
 from app.vm_recording.others import Listener, Others
 from app.vm_recording.recorded import Recorded, number
 from app.vm_recording.start import Start, task_name
+from app.vm_recording.texts import differing_lines
 
 
 def is_of_processes(lines: list[dict[str, Any]]) -> bool:
@@ -47,8 +48,9 @@ class VmReplay:
                 self.operation(line, at)
             elif kind == "bg" and self.m is not None:
                 self.background(line, at)
+            elif kind in ("proc", "ubuf") and self.m is not None:
+                self.text(line)
             else:
-                self.first.setdefault(kind, line)
                 self.first[kind] = line
             if len(self.report.misses) >= most_misses:
                 break
@@ -82,6 +84,14 @@ class VmReplay:
         self.others.schedule(line["ev"], at)
         self.operations.finish_exit()
         self.others.flush()
+
+    def text(self, line: dict[str, Any]) -> None:
+        """A text of /proc, or what a program read of one: counted with the later states."""
+        assert self.m is not None
+        self.operations.finish_exit()
+        differing = differing_lines(self.m, line)
+        if differing is not None:
+            self.report.end_states[f"{line.get('file', 'pagemap')} after {line['i']}"] = differing
 
     def operation(self, line: dict[str, Any], at: int) -> None:
         """Make one recorded operation again and compare."""

@@ -57,7 +57,10 @@ def exit_mm(m: Kernel, task: Task) -> MmStruct | None:
 
 
 def exit_files(m: Kernel, task: Task) -> None:
-    """The task's files are closed, and those whose last mapping is gone. Kernel: exit_files, exit_task_work"""
+    """The task's files are closed, and those whose last mapping is gone
+
+    Kernel: exit_files, exit_task_work
+    """
     for fd in sorted(task.files):
         mmap.fput(m, task.files[fd])
     task.files = {}

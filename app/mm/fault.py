@@ -1,8 +1,8 @@
 """Accesses, and the exception that one raises which the tables do not allow.
 
-Kernel: arch/x86/mm/fault.c. The processor walks the tables by itself; only when an entry is missing or forbids
-the access does it call the kernel, with the address and an error code. The kernel looks for the area: if that
-allows the access the fault is served and the access made again, else the program gets a signal.
+Kernel: arch/x86/mm/fault.c. The processor walks the tables by itself; only when an entry is missing or
+forbids the access does it call the kernel, with the address and an error code. The kernel looks for the area:
+if that allows the access the fault is served and the access made again, else the program gets a signal.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ BUS_ADRERR: Final = 2
 SI_KERNEL: Final = 128
 FAULT_FLAG_DEFAULT: Final = FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_KILLABLE | FAULT_FLAG_INTERRUPTIBLE
 
-# (signal, code, address)
+# Number, code and address.
 Signal = tuple[int, int, int]
 
 

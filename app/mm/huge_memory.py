@@ -189,7 +189,10 @@ def deposit(mm: MmStruct, address: int, table: PageTable) -> None:
 
 
 def withdraw(mm: MmStruct, address: int) -> PageTable:
-    """Take one of the tables that were set aside: the newest, then the oldest. Kernel: pgtable_trans_huge_withdraw"""
+    """Take one of the tables that were set aside: the newest, then the oldest
+
+    Kernel: pgtable_trans_huge_withdraw
+    """
     mm.pgtables_bytes -= PAGE_SIZE
     return mm.tables[2][address >> 30].deposited.pop(0)
 

@@ -1,8 +1,8 @@
 """Huge pages made afterwards, of small ones. Kernel: mm/khugepaged.c
 
-A background task looks for 2 MiB in which a page is used, copies what is there into a huge page, and maps that
-instead. Up to 511 of the 512 may be missing: the process gets more memory than it touched. Nothing runs by
-itself here, so a caller says where.
+A background task looks for 2 MiB in which a page is used, copies what is there into a huge page, and maps
+that instead. Up to 511 of the 512 may be missing: the process gets more memory than it touched. Nothing runs
+by itself here, so a caller says where.
 """
 
 from __future__ import annotations
@@ -35,7 +35,10 @@ GFP_COLLAPSE: Final = gfp_masks.GFP_TRANSHUGE
 
 
 def collapse_huge_page(m: Kernel, mm: MmStruct, address: int) -> int | None:
-    """Replace the small pages around an address by a huge one; its first frame, or None. Kernel: collapse_huge_page"""
+    """Replace the small pages around an address by a huge one; its first frame, or None
+
+    Kernel: collapse_huge_page
+    """
     haddr = address & -PMD_SIZE
     vma = vma_lookup(mm, haddr)
     if vma is None or not huge_memory.transhuge_vma_suitable(vma, haddr) or vma.anon_vma is None:

@@ -50,6 +50,20 @@ MADV_WIPEONFORK: Final = 18
 MADV_KEEPONFORK: Final = 19
 MADV_POPULATE_READ: Final = 22
 MADV_POPULATE_WRITE: Final = 23
+# Which flags an advice clears and sets.
+FLAGS_OF: Final = {
+    MADV_NORMAL: (VM_RAND_READ | VM_SEQ_READ, 0),
+    MADV_SEQUENTIAL: (VM_RAND_READ, VM_SEQ_READ),
+    MADV_RANDOM: (VM_SEQ_READ, VM_RAND_READ),
+    MADV_DONTFORK: (0, VM_DONTCOPY),
+    MADV_DOFORK: (VM_DONTCOPY, 0),
+    MADV_WIPEONFORK: (0, VM_WIPEONFORK),
+    MADV_KEEPONFORK: (VM_WIPEONFORK, 0),
+    MADV_DONTDUMP: (0, VM_DONTDUMP),
+    MADV_DODUMP: (VM_DONTDUMP, 0),
+    MADV_HUGEPAGE: (VM_NOHUGEPAGE, VM_HUGEPAGE),
+    MADV_NOHUGEPAGE: (VM_HUGEPAGE, VM_NOHUGEPAGE),
+}
 KNOWN: Final = frozenset((0, 1, 2, 3, 4, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 22, 23))
 
 
@@ -82,7 +96,7 @@ def madvise(m: Kernel, start: int, length: int, advice: int) -> int:
         if isinstance(done, int):
             return done
         prev = done
-        start = max(stop, prev.vm_end) if prev is not None else stop
+        start = max(stop, prev.vm_end)
         if start >= end:
             return unmapped
         vma = find_vma(mm, start)
@@ -116,29 +130,16 @@ def madvise_vma_behavior(
 def new_flags(vma: VmArea, advice: int) -> int:
     """The area's flags with the advice, or -EINVAL where it makes no sense."""
     flags = vma.vm_flags
-    if advice == MADV_NORMAL:
-        return flags & ~(VM_RAND_READ | VM_SEQ_READ)
-    if advice == MADV_SEQUENTIAL:
-        return flags & ~VM_RAND_READ | VM_SEQ_READ
-    if advice == MADV_RANDOM:
-        return flags & ~VM_SEQ_READ | VM_RAND_READ
-    if advice == MADV_DONTFORK:
-        return flags | VM_DONTCOPY
-    if advice == MADV_DOFORK:
-        return -errno.EINVAL if flags & VM_IO else flags & ~VM_DONTCOPY
-    if advice == MADV_WIPEONFORK:
-        return -errno.EINVAL if vma.vm_file is not None or flags & VM_SHARED else flags | VM_WIPEONFORK
-    if advice == MADV_KEEPONFORK:
-        return flags & ~VM_WIPEONFORK
-    if advice == MADV_DONTDUMP:
-        return flags | VM_DONTDUMP
-    if advice == MADV_DODUMP:
-        return -errno.EINVAL if not flags & VM_HUGETLB and flags & VM_SPECIAL else flags & ~VM_DONTDUMP
-    if flags & (VM_SPECIAL | VM_HUGETLB | VM_SHARED):
-        return -errno.EINVAL if advice == MADV_HUGEPAGE and flags & VM_SPECIAL else flags
-    if advice == MADV_HUGEPAGE:
-        return flags & ~VM_NOHUGEPAGE | VM_HUGEPAGE
-    return flags & ~VM_HUGEPAGE | VM_NOHUGEPAGE
+    refused = (
+        (advice == MADV_DOFORK and flags & VM_IO)
+        or (advice == MADV_WIPEONFORK and (vma.vm_file is not None or flags & VM_SHARED))
+        or (advice == MADV_DODUMP and flags & VM_SPECIAL and not flags & VM_HUGETLB)
+        or (advice == MADV_HUGEPAGE and flags & VM_SPECIAL)
+    )
+    if refused:
+        return -errno.EINVAL
+    clear, set_ = FLAGS_OF[advice]
+    return flags & ~clear | set_
 
 
 def madvise_update_vma(

@@ -195,7 +195,7 @@ def is_evictable(m: Kernel, head: int) -> bool:
 
 
 def lru_index(m: Kernel, head: int) -> int:
-    """Which list the page belongs on: 0 and 1 anonymous, 2 and 3 file, each inactive and active, 4 unevictable.
+    """Which list the page belongs on: 0 inactive and 1 active anonymous, 2 and 3 file, 4 unevictable
 
     Kernel: folio_lru_list. What swap would take stands on the anonymous lists: tmpfs, too.
     """

@@ -1,7 +1,7 @@
 """Locked memory: pages that reclaim may not take.
 
-Kernel: mm/mlock.c. A locked page is moved away from the lists that reclaim walks. Like all moves between lists
-that is done in batches of fifteen.
+Kernel: mm/mlock.c. A locked page is moved away from the lists that reclaim walks. Like all moves between
+lists that is done in batches of fifteen.
 """
 
 from __future__ import annotations
@@ -108,7 +108,10 @@ def add_unevictable(m: Kernel, head: int) -> None:
 
 
 def unlock(m: Kernel, head: int) -> None:
-    """One who locked the page less; with the last it goes back to an evictable list. Kernel: __munlock_page"""
+    """One who locked the page less; with the last it goes back to an evictable list
+
+    Kernel: __munlock_page
+    """
     nr = 1 << mem_map.compound_order(m, head)
     isolated = mem_map.test_clear_flag(m, head, PG_lru)
     if isolated and mem_map.flags(m, head) & PG_unevictable:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.mm import errno, gup, mem_map, mlock, pgalloc, swap
+from app.mm.huge_memory import is_huge_zero
 from app.mm.mm_types import (
     VM_HUGETLB,
     VM_LOCKED,
@@ -13,7 +14,6 @@ from app.mm.mm_types import (
     VM_SPECIAL,
     VmArea,
 )
-from app.mm.huge_memory import is_huge_zero
 from app.mm.mmap import page_align
 from app.mm.pgtable_types import PAGE_SIZE, PMD_PFN_MASK, PMD_SIZE, SPECIAL, pte_pfn, pte_present
 from app.mm.vma import find_vma, neighbours, split_vma, vma_lookup, vma_merge

@@ -107,7 +107,8 @@ class VmArea:
     """
 
     __slots__ = (
-        "anon_vma", "anon_vma_chain", "reserved", "special", "vm_end", "vm_file", "vm_flags", "vm_mm", "vm_pgoff",
+        "anon_vma", "anon_vma_chain", "reserved", "special", "vm_end", "vm_file", "vm_flags", "vm_mm",
+        "vm_pgoff",
         "vm_start",
     )  # fmt: skip
 

@@ -118,18 +118,29 @@ def do_mmap(
         flags |= MAP_FIXED
     if not flags & MAP_FIXED:
         address &= -PAGE_SIZE
-        if address and address < MMAP_MIN_ADDR:
-            address = MMAP_MIN_ADDR
+        address = max(address, MMAP_MIN_ADDR) if address else 0
     length = page_align(length)
-    if not length or length >= 1 << 64:
-        return -errno.ENOMEM
-    if mm.map_count > SYSCTL_MAX_MAP_COUNT:
+    if length >= 1 << 64 or mm.map_count > SYSCTL_MAX_MAP_COUNT:
         return -errno.ENOMEM
     address = get_unmapped_area(m, mm, file, address, length, flags)
     if address < 0:
         return address
     if flags & MAP_FIXED_NOREPLACE and find_vma_intersection(mm, address, address + length):
         return -errno.EEXIST
+    vm_flags = flags_of(mm, file, prot, flags)
+    if vm_flags < 0:
+        return vm_flags
+    if file is None:
+        pgoff = 0 if vm_flags & VM_SHARED else address >> 12
+    if flags & MAP_NORESERVE and (
+        m.vm.overcommit_memory != 2 or (file is not None and file.inode.is_hugetlb)
+    ):
+        vm_flags |= VM_NORESERVE
+    return mmap_region(m, mm, file, address, length, vm_flags, pgoff)
+
+
+def flags_of(mm: MmStruct, file: File | None, prot: int, flags: int) -> int:
+    """The rights of a new area, and what mprotect may make of them; or -errno. Kernel: do_mmap"""
     vm_flags = prot & VM_ACCESS_FLAGS | mm.def_flags | VM_MAYREAD | VM_MAYWRITE | VM_MAYEXEC
     if flags & MAP_GROWSDOWN:
         vm_flags |= VM_GROWSDOWN
@@ -139,21 +150,10 @@ def do_mmap(
     if kind not in (MAP_SHARED, MAP_PRIVATE) and (kind != MAP_SHARED_VALIDATE or file is None):
         return -errno.EINVAL
     if file is not None:
-        vm_flags = file_flags(file, vm_flags, prot, kind)
-        if vm_flags < 0:
-            return vm_flags
-    elif kind == MAP_SHARED:
-        if vm_flags & VM_GROWSDOWN:
-            return -errno.EINVAL
-        pgoff = 0
-        vm_flags |= VM_SHARED | VM_MAYSHARE
-    else:
-        pgoff = address >> 12
-    if flags & MAP_NORESERVE and m.vm.overcommit_memory != 2:
-        vm_flags |= VM_NORESERVE
-    elif flags & MAP_NORESERVE and vm_flags & VM_HUGETLB:
-        vm_flags |= VM_NORESERVE
-    return mmap_region(m, mm, file, address, length, vm_flags, pgoff)
+        return file_flags(file, vm_flags, prot, kind)
+    if kind == MAP_SHARED:
+        return -errno.EINVAL if vm_flags & VM_GROWSDOWN else vm_flags | VM_SHARED | VM_MAYSHARE
+    return vm_flags
 
 
 def file_flags(file: File, vm_flags: int, prot: int, kind: int) -> int:
@@ -216,9 +216,9 @@ def mmap_region(
     vma = None
     start, stop, first = address, end, pgoff
     if not vm_flags & VM_SPECIAL:
-        if after is not None and after.vm_start == end:
-            if can_vma_merge_before(after, vm_flags, None, file, pgoff + pglen):
-                vma, stop, first = after, after.vm_end, after.vm_pgoff - pglen
+        touches = after is not None and after.vm_start == end
+        if after is not None and touches and can_vma_merge_before(after, vm_flags, None, file, pgoff + pglen):
+            vma, stop, first = after, after.vm_end, after.vm_pgoff - pglen
         if before is not None and before.vm_end == address:
             anon_vma = vma.anon_vma if vma is not None else None
             if can_vma_merge_after(before, vm_flags, anon_vma, file, pgoff):
@@ -270,7 +270,10 @@ def new_shmem_inode(m: Kernel, size: int) -> file_systems.Inode:
 
 
 def fput(m: Kernel, file: File) -> None:
-    """One who held an open file less; with the last the file is closed at the end of the call. Kernel: fput"""
+    """One who held an open file less; with the last the file is closed at the end of the call
+
+    Kernel: fput
+    """
     file.f_count -= 1
     if not file.f_count:
         m.vm.task_works.append(file.inode)
@@ -329,8 +332,8 @@ def get_unmapped_area(
 def unmapped_area_topdown(mm: MmStruct, length: int, align: int) -> int:
     """The highest gap below `mmap_base`; its upper end is used. Kernel: unmapped_area_topdown
 
-    Below an area that grows downwards a megabyte stays free. A gap must be large enough wherever the alignment
-    falls.
+    Below an area that grows downwards a megabyte stays free. A gap must be large enough wherever the
+    alignment falls.
     """
     high = mm.mmap_base
     room = length + align - PAGE_SIZE
@@ -407,7 +410,10 @@ def do_munmap(m: Kernel, mm: MmStruct, start: int, length: int) -> int:
 
 
 def may_split(m: Kernel, vma: VmArea, address: int) -> bool:
-    """Whether an area may be cut there: huge pages only between two. Kernel: vm_operations_struct may_split"""
+    """Whether an area may be cut there: huge pages only between two
+
+    Kernel: vm_operations_struct may_split
+    """
     if vma.special is not None:
         return False
     return not vma.vm_flags & VM_HUGETLB or not address & (1 << hugetlb.shift_of(m, vma.vm_file)) - 1

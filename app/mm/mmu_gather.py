@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm import lru, page_alloc, page_free, swap
 from app.mm import gfp as gfp_masks
+from app.mm import lru, page_alloc, page_free, swap
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel

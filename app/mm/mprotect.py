@@ -49,30 +49,33 @@ def mprotect(m: Kernel, start: int, length: int, prot: int) -> int:
     if not length:
         return 0
     end = start + mmap.page_align(length)
-    if end <= start or end > 1 << 64:
+    if end > 1 << 64:
         return -errno.ENOMEM
     if prot & ~0xF:
         return -errno.EINVAL
     vma = find_vma(mm, start)
     if vma is None:
         return -errno.ENOMEM
-    if grows & PROT_GROWSDOWN:
-        if vma.vm_start >= end:
-            return -errno.ENOMEM
-        start = vma.vm_start
-        if not vma.vm_flags & VM_GROWSDOWN:
+    if grows:
+        if grows & PROT_GROWSUP or not vma.vm_flags & VM_GROWSDOWN:
             return -errno.EINVAL
-    elif vma.vm_start > start:
+        start = vma.vm_start
+    if vma.vm_start > start or start >= end:
         return -errno.ENOMEM
-    elif grows:
-        return -errno.EINVAL
+    return protect_areas(m, vma, start, end, prot)
+
+
+def protect_areas(m: Kernel, vma: VmArea, start: int, end: int, prot: int) -> int:
+    """Area by area of a range without holes. Kernel: do_mprotect_pkey"""
+    mm = vma.vm_mm
     prev = vma if start > vma.vm_start else neighbours(mm, vma)[0]
     while True:
         flags = prot & VM_ACCESS_FLAGS | vma.vm_flags & ~VM_ACCESS_FLAGS
         if flags & ~(flags >> 4) & VM_ACCESS_FLAGS:
             return -errno.EACCES
         stop = min(vma.vm_end, end)
-        if vma.vm_flags & VM_HUGETLB and not (mmap.may_split(m, vma, start) and mmap.may_split(m, vma, stop)):
+        cut = mmap.may_split(m, vma, start) and mmap.may_split(m, vma, stop)
+        if vma.vm_flags & VM_HUGETLB and not cut:
             return -errno.EINVAL
         changed = mprotect_fixup(m, vma, prev, start, stop, flags)
         if isinstance(changed, int):
@@ -81,9 +84,10 @@ def mprotect(m: Kernel, start: int, length: int, prot: int) -> int:
         start = max(stop, prev.vm_end)
         if start >= end:
             return 0
-        vma = find_vma(mm, prev.vm_end)
-        if vma is None or vma.vm_start != start:
+        following = find_vma(mm, prev.vm_end)
+        if following is None or following.vm_start != start:
             return -errno.ENOMEM
+        vma = following
 
 
 def mprotect_fixup(

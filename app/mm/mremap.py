@@ -271,7 +271,10 @@ def move_pmd(m: Kernel, vma: VmArea, new_vma: VmArea, old: int, new: int, step: 
 
 
 def move_table(mm: MmStruct, level: int, old: int, new: int) -> bool:
-    """Hang a table under another entry; whether the place was free. Kernel: move_normal_pmd, move_normal_pud"""
+    """Hang a table under another entry; whether the place was free
+
+    Kernel: move_normal_pmd, move_normal_pud
+    """
     shift = 12 + 9 * level
     tables = mm.tables[level]
     table = tables.get(old >> shift)
@@ -281,7 +284,8 @@ def move_table(mm: MmStruct, level: int, old: int, new: int) -> bool:
         return False
     above_old = pgalloc.find_table(mm, level + 1, old)
     above_new = pgalloc.find_table(mm, level + 1, new)
-    assert above_old is not None and above_new is not None
+    assert above_old is not None
+    assert above_new is not None
     index_old, index_new = old >> shift & 511, new >> shift & 511
     if above_new.entries[index_new]:
         return False

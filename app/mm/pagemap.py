@@ -1,7 +1,8 @@
 """The page cache: pages of files in memory, and the faults that want one.
 
 Kernel: mm/filemap.c, mm/shmem.c, include/linux/pagemap.h. A page of a file is read once and then served to
-everybody: to `read`, and to each process that maps it. On tmpfs the page cache is all that there is of a file.
+everybody: to `read`, and to each process that maps it. On tmpfs the page cache is all that there is of a
+file.
 """
 
 from __future__ import annotations
@@ -43,7 +44,9 @@ def last_index(inode: Inode) -> int:
 
 
 def filemap_add_folio(m: Kernel, inode: Inode, index: int, pfn: int) -> None:
-    """Put a page into the cache, which holds a reference, and queue it for its list. Kernel: filemap_add_folio
+    """Put a page into the cache, which holds a reference, and queue it for its list
+
+    Kernel: filemap_add_folio
 
     Pages of tmpfs are marked so that they stand with anonymous pages: only swap could take them away.
     """
@@ -176,7 +179,10 @@ def evict(m: Kernel, inode: Inode, pfn: int) -> bool:
 
 
 def deactivate_file_folio(m: Kernel, pfn: int) -> None:
-    """Queue a page that could not be dropped to be looked at first by reclaim. Kernel: deactivate_file_folio"""
+    """Queue a page that could not be dropped to be looked at first by reclaim
+
+    Kernel: deactivate_file_folio
+    """
     if not mem_map.flags(m, pfn) & 1 << 20:
         mem_map.get_page(m, pfn)
         swap.batch_add_and_move(m, "deactivate_file", pfn)

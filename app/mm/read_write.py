@@ -118,7 +118,10 @@ def get_pages(m: Kernel, file: File, pos: int, count: int) -> list[int] | None:
 
 
 def read_batch(m: Kernel, inode: Inode, index: int, last: int) -> list[int]:
-    """The cached pages from an index on; the one marked for read-ahead ends it. Kernel: filemap_get_read_batch"""
+    """The cached pages from an index on; the one marked for read-ahead ends it
+
+    Kernel: filemap_get_read_batch
+    """
     batch: list[int] = []
     while index < last and len(batch) < 15:
         pfn = inode.i_pages.get(index)
@@ -133,7 +136,10 @@ def read_batch(m: Kernel, inode: Inode, index: int, last: int) -> list[int]:
 
 
 def shmem_read(m: Kernel, file: File, buf: int | None, count: int, pos: int) -> int:
-    """Read from tmpfs; a page that was never written reads as zeros, without one. Kernel: shmem_file_read_iter"""
+    """Read from tmpfs; a page that was never written reads as zeros, without one
+
+    Kernel: shmem_file_read_iter
+    """
     inode = file.inode
     done = 0
     while done < count and pos < inode.size:
@@ -174,7 +180,10 @@ def write(m: Kernel, file: File, buf: int | None, count: int, pos: int | None = 
 
 
 def write_page(m: Kernel, inode: Inode, pos: int, count: int) -> bool:
-    """Write within one page: it is made or brought in, and dirty afterwards. Kernel: write_begin, write_end"""
+    """Write within one page: it is made or brought in, and dirty afterwards
+
+    Kernel: write_begin, write_end
+    """
     index = pos >> 12
     if inode.is_shmem:
         pfn = pagemap.shmem_get_folio(m, inode, index, write=True)
@@ -237,7 +246,9 @@ def partial_page(m: Kernel, inode: Inode, index: int) -> None:
 
 
 def write_range(m: Kernel, inode: Inode, first: int, last: int | None) -> None:
-    """Write dirty pages back; the disk is done at once. Kernel: filemap_fdatawrite_range, clear_page_dirty_for_io
+    """Write dirty pages back; the disk is done at once
+
+    Kernel: filemap_fdatawrite_range, clear_page_dirty_for_io
 
     Before a page is written its entries become read-only and clean, so that the next write is noticed.
     """

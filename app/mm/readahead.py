@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 MMAP_LOTSAMISS: Final = 100
 # What is read ahead may fail, quietly, and must not enter the file system again while it is at work there.
-# Kernel: readahead_gfp_mask
+# It is the mask that readahead_gfp_mask gives in the kernel.
 GFP_READAHEAD: Final = (
     gfp_masks.GFP_HIGHUSER_MOVABLE | gfp_masks.__GFP_COMP | gfp_masks.__GFP_NORETRY | gfp_masks.__GFP_NOWARN
 ) & ~gfp_masks.__GFP_FS
@@ -60,7 +60,10 @@ def sync_mmap_readahead(m: Kernel, vmf: VmFault, file: File) -> bool:
 
 
 def async_mmap_readahead(m: Kernel, vmf: VmFault, file: File, pfn: int) -> bool:
-    """A fault found its page cached; the marked one starts the next window. Kernel: do_async_mmap_readahead"""
+    """A fault found its page cached; the marked one starts the next window
+
+    Kernel: do_async_mmap_readahead
+    """
     ra = file.ra
     if vmf.vma.vm_flags & VM_RAND_READ or not ra.ra_pages:
         return False

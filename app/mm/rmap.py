@@ -1,7 +1,7 @@
 """The reverse map: from a page to the places where it is mapped.
 
-Kernel: mm/rmap.c. A page that shall be reclaimed must first be unmapped everywhere, so each one knows where to
-look: a file page in the areas that map its file, an anonymous one in the areas of its anon_vma.
+Kernel: mm/rmap.c. A page that shall be reclaimed must first be unmapped everywhere, so each one knows where
+to look: a file page in the areas that map its file, an anonymous one in the areas of its anon_vma.
 """
 
 from __future__ import annotations
@@ -97,11 +97,11 @@ def anon_vma_compatible(a: VmArea, b: VmArea) -> bool:
     )
 
 
-def anon_vma_clone(dst: VmArea, src: VmArea) -> None:
+def anon_vma_clone(dst: VmArea, src: VmArea) -> AnonVma | None:
     """Let everyone who finds one area find its copy, too. Kernel: anon_vma_clone
 
-    An anon_vma that no area uses any more and that has at most one child is taken over by the copy: long
-    lines of forks would otherwise never end growing.
+    Returns the copy's own anon_vma, if it has one. One that no area uses any more and that has at most one
+    child is taken over by the copy: long lines of forks would otherwise never end growing.
     """
     for anon_vma in reversed(src.anon_vma_chain):
         chain_link(dst, anon_vma)
@@ -114,6 +114,7 @@ def anon_vma_clone(dst: VmArea, src: VmArea) -> None:
             dst.anon_vma = anon_vma
     if dst.anon_vma is not None:
         dst.anon_vma.num_active_vmas += 1
+    return dst.anon_vma
 
 
 def anon_vma_fork(m: Kernel, vma: VmArea, pvma: VmArea) -> None:
@@ -121,8 +122,7 @@ def anon_vma_fork(m: Kernel, vma: VmArea, pvma: VmArea) -> None:
     if pvma.anon_vma is None:
         return
     vma.anon_vma = None
-    anon_vma_clone(vma, pvma)
-    if vma.anon_vma is not None:
+    if anon_vma_clone(vma, pvma) is not None:
         return
     anon_vma = anon_vma_alloc(m)
     anon_vma.num_active_vmas += 1

@@ -21,15 +21,16 @@ FIRST_PID: Final = 1000
 class Task:
     """A simulated process. Kernel: struct task_struct
 
-    waiting_for: the page frame that it sleeps for, None while it runs: a page whose lock it waits for, or
-    one for which kmap has no slot. since: the seq at which it fell asleep. exclusive: whether it wants
-    the lock (`lock_page`) or only to see it released (`wait_on_page_locked`). mm: its address space; a kernel
-    thread has none. rss_stat, rss_events: resident pages it has counted, and faults, since it last folded them
-    into the mm. files: what its descriptors stand for.
+    waiting_for: the page frame that it sleeps for, None while it runs: a page whose lock it waits for, or one
+    for which kmap has no slot. since: the seq at which it fell asleep. exclusive: whether it wants the lock
+    (`lock_page`) or only to see it released (`wait_on_page_locked`). mm: its address space; a kernel thread
+    has none. rss_stat, rss_events: resident pages it has counted, and faults, since it last folded them into
+    the mm. files: what its descriptors stand for.
     """
 
     __slots__ = (
-        "comm", "exclusive", "files", "maj_flt", "min_flt", "mm", "name", "parent", "pid", "rss_events", "rss_stat", "since",
+        "comm", "exclusive", "files", "maj_flt", "min_flt", "mm", "name", "parent", "pid", "rss_events",
+        "rss_stat", "since",
         "waiting_for",
     )  # fmt: skip
 

@@ -1,7 +1,7 @@
 """The kernel's globals of virtual memory: address spaces, files, and the pages that they use.
 
-In C these are spread over many files (`vm_node_stat`, `cpu_fbatches`, `huge_zero_page`, `hstates`, the root of
-each file system). They are together here so that a machine without processes carries one empty object.
+In C these are spread over many files (`vm_node_stat`, `cpu_fbatches`, `huge_zero_page`, `hstates`, the root
+of each file system). They are together here so that a machine without processes carries one empty object.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Areas of an address space: finding them, joining neighbours, cutting one in two.
 
-Kernel: mm/mmap.c find_vma, vma_merge, __vma_adjust, __split_vma. An area costs memory and each fault looks one
-up, so neighbours that say the same become one, and a call that changes part of an area cuts it. The kernel
-keeps them in a tree; here they are a sorted list.
+Kernel: mm/mmap.c find_vma, vma_merge, __vma_adjust, __split_vma. An area costs memory and each fault looks
+one up, so neighbours that say the same become one, and a call that changes part of an area cuts it. The
+kernel keeps them in a tree; here they are a sorted list.
 """
 
 from __future__ import annotations
@@ -179,7 +179,8 @@ def vma_merge(
         and can_vma_merge_before(after, flags, anon_vma, file, pgoff + pglen)
     )
     if merge_prev and merge_next and is_mergeable_anon_vma(prev.anon_vma, after.anon_vma, None):  # type: ignore[union-attr]
-        assert prev is not None and after is not None
+        assert prev is not None
+        assert after is not None
         vma_adjust(m, prev, prev.vm_start, after.vm_end, prev.vm_pgoff, None, prev)
         return prev
     if merge_prev:
@@ -187,7 +188,8 @@ def vma_merge(
         vma_adjust(m, prev, prev.vm_start, end, prev.vm_pgoff, None, prev)
         return prev
     if merge_next:
-        assert after is not None and mid is not None
+        assert after is not None
+        assert mid is not None
         if prev is not None and address < prev.vm_end:
             vma_adjust(m, prev, prev.vm_start, address, prev.vm_pgoff, None, after)
         else:
@@ -230,29 +232,38 @@ def vma_adjust(
         elif end < vma.vm_end:
             adjust_next = end - vma.vm_end
             exporter, importer = vma, after
-        if exporter is not None and importer is not None and exporter.anon_vma is not None:
-            if importer.anon_vma is None:
-                importer.anon_vma = exporter.anon_vma
-                rmap.anon_vma_clone(importer, exporter)
+        export_anon_vma(exporter, importer)
     huge_memory.vma_adjust_trans_huge(m, original, start, end, adjust_next)
     vma.vm_start, vma.vm_end, vma.vm_pgoff = start, end, pgoff
     if adjust_next:
         assert after is not None
         after.vm_start += adjust_next
         after.vm_pgoff += adjust_next >> 12
-    if vma.vm_file is not None:
-        tree = vma.vm_file.inode.i_mmap
-        if insert is not None:
-            tree[insert] = None
-        if adjust_next and after is not None:
-            tree.pop(after, None)
-            tree[after] = None
-        tree.pop(vma, None)
-        tree[vma] = None
+    relink_file(insert, after if adjust_next else None, vma)
     for gone in swallowed:
         remove_swallowed(m, mm, gone)
     if insert is not None:
         mm.mmap.insert(mm.mmap.index(vma) + (insert.vm_start >= end), insert)
+
+
+def relink_file(insert: VmArea | None, after: VmArea | None, vma: VmArea) -> None:
+    """Let the file find areas whose borders have moved. Kernel: vma_interval_tree_insert"""
+    if vma.vm_file is None:
+        return
+    tree = vma.vm_file.inode.i_mmap
+    for area in (insert, after, vma):
+        if area is not None:
+            tree.pop(area, None)
+            tree[area] = None
+
+
+def export_anon_vma(exporter: VmArea | None, importer: VmArea | None) -> None:
+    """What grows over anonymous pages must be found from them. Kernel: __vma_adjust"""
+    if exporter is None or importer is None or exporter.anon_vma is None:
+        return
+    if importer.anon_vma is None:
+        importer.anon_vma = exporter.anon_vma
+        rmap.anon_vma_clone(importer, exporter)
 
 
 def remove_swallowed(m: Kernel, mm: MmStruct, gone: VmArea) -> None:

@@ -93,7 +93,8 @@ class Compare:
         tables = {(table.level, table.base): table.pfn for level in mm.tables for table in level.values()}
         yield "tab", *apart(tables, recorded.tab)
         leaves = dict(leaves_of(mm))
-        yield "leaf", *(in_hex(side) for side in apart(leaves, recorded.leaf))
+        ours, theirs = apart(leaves, recorded.leaf)
+        yield "leaf", in_hex(ours), in_hex(theirs)
         for address in sorted(leaves):
             pfn = frame_of(*leaves[address])
             if pfn is not None and pfn in self.recorded.pages:
@@ -103,7 +104,7 @@ class Compare:
         """Our areas in the recording's form; identities are learnt on the way."""
         ours = []
         for at, vma in enumerate(mm.mmap):
-            recorded = theirs[at] if at < len(theirs) else [None] * 5 + [None, ()]
+            recorded: list[Any] = theirs[at] if at < len(theirs) else [None, None, None, None, None, None, []]
             if len(recorded[6]) == len(vma.anon_vma_chain):
                 for anon_vma, link in zip(vma.anon_vma_chain, recorded[6], strict=True):
                     self.identities.learn_anon(anon_vma, number(link[0]))
@@ -136,7 +137,7 @@ class Compare:
         wanted = page_wanted(description)
         s, i = mem_map.section(self.m, pfn), pfn & 511
         head = mem_map.compound_head(self.m, pfn)
-        ours = [
+        ours: list[Any] = [
             s.refcount[i], s.mapcount[i], mem_map.page_mapcount(self.m, pfn), s.flags[i] & FLAGS_COMPARED,
             None if pfn != head else self.mapping(s.mapping[i], wanted[4]), s.index[i],
             hex(head) if s.order else 0, s.compound_mapcount + 1 if s.order else None, s.order,
@@ -188,7 +189,9 @@ def mm_counters(task: Task, mm: MmStruct) -> dict[str, Any]:
     return {
         "pid": task.pid, "total_vm": mm.total_vm, "data_vm": mm.data_vm, "exec_vm": mm.exec_vm,
         "stack_vm": mm.stack_vm, "locked_vm": mm.locked_vm, "map_count": mm.map_count,
-        "pgtables_bytes": mm.pgtables_bytes, "rss": mm.rss_stat, "task_rss": [*task.rss_stat, task.rss_events],
+        "pgtables_bytes": mm.pgtables_bytes, "rss": mm.rss_stat,
+        "task_rss": [*task.rss_stat,
+        task.rss_events],
         "hiwater": [mm.hiwater_rss, mm.hiwater_vm], "brk": [hex(mm.start_brk), hex(mm.brk)],
         "mmap_base": hex(mm.mmap_base), "start_stack": hex(mm.start_stack), "task_size": hex(mm.task_size),
         "def_flags": hex(mm.def_flags),

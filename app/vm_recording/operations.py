@@ -154,7 +154,7 @@ class Operations:
     def do_mmap(self, line: dict[str, Any], a: list[int]) -> int:
         """An area, of a file or not."""
         file = None if a[3] & MAP_ANONYMOUS else self.task.files.get(a[4])
-        return mmap.ksys_mmap(self.m, *a[:4], file, a[5] >> 12)
+        return mmap.ksys_mmap(self.m, a[0], a[1], a[2], a[3], file, a[5] >> 12)
 
     def do_open(self, line: dict[str, Any], a: list[int]) -> int:
         """Which file, only the recording knows: one with pages, one of hugetlbfs, or one of /proc."""
@@ -223,7 +223,7 @@ class Operations:
 
     def do_mremap(self, line: dict[str, Any], a: list[int]) -> int:
         """Move or resize."""
-        return mremap.mremap(self.m, *a[:4], a[4] if len(a) > 4 else 0)
+        return mremap.mremap(self.m, a[0], a[1], a[2], a[3], a[4] if len(a) > 4 else 0)
 
 
 # System calls that take the recorded arguments as they are.

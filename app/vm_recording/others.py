@@ -131,9 +131,9 @@ class Others:
         elif number(event[3]) in BLOCK_DEVICE:
             self.device_page(number(event[1]), number(event[3]))
         elif event[2] != 9 or not self.collapse(number(event[1])):
-            pfn = page_alloc.alloc_pages(self.m, number(event[3]), event[2])
-            if pfn is not None:
-                self.hold(number(event[1]), pfn, event[2])
+            taken = page_alloc.alloc_pages(self.m, number(event[3]), event[2])
+            if taken is not None:
+                self.hold(number(event[1]), taken, event[2])
 
     def hold(self, theirs: int, pfn: int, order: int) -> None:
         """Note what they hold now."""

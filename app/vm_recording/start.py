@@ -79,8 +79,8 @@ class Start:
         for description in recorded.vma:
             self.area(mm, description)
         self.tables(mm, recorded)
-        for key, pages in self.recorded.files.items():
-            self.cached(self.identities.inode(*key), pages, self.recorded.sizes[key])
+        for name, pages in self.recorded.files.items():
+            self.cached(self.identities.inode(*name), pages, self.recorded.sizes[name])
         for level, entry in recorded.leaf.values():
             pfn = frame_of(level, entry)
             if pfn is not None and pfn in self.recorded.pages:

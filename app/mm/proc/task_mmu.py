@@ -35,6 +35,7 @@ from app.mm.pgtable_types import (
     PFN_MASK,
     PMD_PFN_MASK,
     PMD_SIZE,
+    PUD_PFN_MASK,
     SOFT_DIRTY,
     SPECIAL,
     pte_pfn,
@@ -309,12 +310,12 @@ def pagemap_entry(m: Kernel, vma: VmArea, address: int) -> int:
     if not entry or not pte_present(entry) or (table.level > 1 and not pgalloc.is_huge(entry)):
         return 0
     shift = 9 * (table.level - 1)
-    mask = (PFN_MASK, PMD_PFN_MASK, hugetlb.PUD_PFN_MASK)[table.level - 1]
+    mask = (PFN_MASK, PMD_PFN_MASK, PUD_PFN_MASK)[table.level - 1]
     head = pte_pfn(entry, mask)
     word = PM_PRESENT | head + (address >> PAGE_SHIFT & (1 << shift) - 1)
     if entry & SOFT_DIRTY and m.vm.soft_dirty and not vma.vm_flags & VM_HUGETLB:
         word |= PM_SOFT_DIRTY
-    if entry & SPECIAL and table.level == 1 or (table.level == 2 and huge_memory.is_huge_zero(m, entry)):
+    if (entry & SPECIAL and table.level == 1) or (table.level == 2 and huge_memory.is_huge_zero(m, entry)):
         return word
     if not mem_map.is_anon(m, head):
         word |= PM_FILE

@@ -33,6 +33,21 @@ What stands on it:
   pgtable, module, highmem     page tables of such ranges, modules, and `kmap` (mm/highmem.c)
   filemap, wait                the page lock (mm/filemap.c), and the queues of those who sleep for it
   sched, exit                  tasks (linux/sched.h), and how one ends (kernel/exit.c)
+
+Processes. Read mm_types, mmap, fault and memory first: an area is a promise, a fault keeps it:
+  mm_types, virtual_memory     `mm_struct`, `vm_area_struct`, `anon_vma`; the globals of virtual memory
+  pgtable_types, pgalloc       the bits of an entry (asm/pgtable_types.h); tables made and freed
+  mem_map, user_bytes          `struct page` of user pages, in columns; the bytes that were stored in them
+  vma, mmap, mprotect, mremap  areas joined and cut, addresses given (mm/mmap.c), rights, moves
+  madvise, mlock, mlock_vma    advice on a range (mm/madvise.c), and memory that stays (mm/mlock.c)
+  fault, vm_fault, memory      the exception (arch/x86/mm/fault.c), `do_anonymous_page`, `do_wp_page`
+  gup, fork                    faults made by the kernel itself (mm/gup.c); a copy of a process
+  zap, mmu_gather              entries cleared, pages gathered and freed (mm/mmu_gather.c)
+  rmap, lru, swap              who maps a page (mm/rmap.c), the LRU lists, the batches (mm/swap.c)
+  fs, pagemap, filemap_fault   files by name and size, the page cache, faults on it (mm/filemap.c)
+  readahead, read_write        what is read before it is asked for; `read`, `write`, `fsync`
+  huge_memory, khugepaged      huge pages nobody asked for (mm/huge_memory.c), and those made later
+  hugetlb, errno               huge pages from a pool (mm/hugetlb.c); error numbers
   printk, vmstat, vmstat_text  the kernel's log and its counters (kernel/printk/printk.c, mm/vmstat.c)
   proc, show_mem               the files of /proc in 6.1's exact form; the report after a failed allocation
 

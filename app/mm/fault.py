@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.mm import errno, memory, mmap
 from app.mm.mm_types import VM_ACCESS_FLAGS, VM_GROWSDOWN, VM_WRITE
+from app.mm.sched import current_mm
 from app.mm.vm_fault import (
     FAULT_FLAG_ALLOW_RETRY,
     FAULT_FLAG_INSTRUCTION,
@@ -48,8 +49,7 @@ Signal = tuple[int, int, int]
 
 def user_access(m: Kernel, address: int, *, write: bool = False, execute: bool = False) -> Signal | None:
     """An access by user mode; a signal where it is not allowed."""
-    mm = m.tasks[m.task].mm
-    assert mm is not None
+    mm = current_mm(m)
     if is_non_canonical(m, address):
         return SIGSEGV, SI_KERNEL, 0
     while True:
@@ -72,8 +72,7 @@ def kernel_access(m: Kernel, address: int, *, write: bool = False, copy: bool = 
     Kernel: copy_from_user, copy_to_user, get_user. copy: of several bytes; after a fault in the fast copy
     x86_64 tries again byte by byte.
     """
-    mm = m.tasks[m.task].mm
-    assert mm is not None
+    mm = current_mm(m)
     if address >= mm.task_size:
         return -errno.EFAULT
     for _ in range(2 if copy and m.model.arch == "x86_64" else 1):
@@ -88,10 +87,9 @@ def kernel_access(m: Kernel, address: int, *, write: bool = False, copy: bool = 
 
 def exc_page_fault(m: Kernel, address: int, error_code: int) -> Signal | None:
     """The exception: a fault to be served, or a signal. Kernel: exc_page_fault, do_user_addr_fault"""
-    mm = m.tasks[m.task].mm
-    assert mm is not None
+    mm = current_mm(m)
     if m.vm.faults is not None:
-        m.vm.faults.append(("U" if error_code & X86_PF_USER else "K", m.task, address, error_code))
+        m.vm.faults.append(("U" if error_code & X86_PF_USER else "K", m.current.task, address, error_code))
     if address >= mm.task_size:
         return SIGSEGV, SEGV_MAPERR, address
     flags = FAULT_FLAG_DEFAULT

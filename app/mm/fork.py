@@ -26,6 +26,7 @@ from app.mm.mm_types import (
     VmArea,
 )
 from app.mm.pgtable_types import ACCESSED, DIRTY, PMD_SIZE, PUD_SIZE, RW, SPECIAL, pte_pfn, pte_present
+from app.mm.sched import current
 from app.mm.vma import vm_stat_account, vma_dup
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
 def fork(m: Kernel, name: str, pid: int | None = None) -> sched.Task:
     """Start a child of the running task. Kernel: kernel_clone, copy_process"""
-    parent = m.tasks[m.task]
+    parent = current(m)
     assert parent.mm is not None
     task = sched.new_task(m, name)
     if pid is not None:

@@ -28,6 +28,7 @@ from app.mm.mm_types import (
 )
 from app.mm.page import PG_dirty
 from app.mm.pgtable_types import ACCESSED, DIRTY, PAGE_SIZE, PMD_SIZE, SPECIAL, pte_pfn, pte_present
+from app.mm.sched import current_mm
 from app.mm.vma import find_vma, neighbours, split_vma, vma_lookup, vma_merge
 
 if TYPE_CHECKING:
@@ -69,8 +70,7 @@ KNOWN: Final = frozenset((0, 1, 2, 3, 4, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 2
 
 def madvise(m: Kernel, start: int, length: int, advice: int) -> int:
     """The system call: area by area; a hole is an error, but only at the end. Kernel: do_madvise"""
-    mm = m.tasks[m.task].mm
-    assert mm is not None
+    mm = current_mm(m)
     if advice not in KNOWN or start & PAGE_SIZE - 1:
         return -errno.EINVAL
     end = start + mmap.page_align(length)

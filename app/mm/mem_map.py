@@ -76,7 +76,7 @@ def free_page(m: Kernel, pfn: int) -> None:
     s = m.vm.sections[pfn >> 9]
     order = s.order
     if m.trace is not None:
-        m.trace.free(pfn, order)
+        m.trace.page_ref.free(pfn, order)
     if order:
         del m.vm.sections[pfn >> 9]
     else:

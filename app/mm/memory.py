@@ -45,6 +45,7 @@ from app.mm.pgtable_types import (
     pte_pfn,
     vma_page_prot,
 )
+from app.mm.sched import current
 from app.mm.vm_fault import (
     FAULT_FLAG_TRIED,
     VM_FAULT_COMPLETED,
@@ -77,7 +78,7 @@ def handle_mm_fault(m: Kernel, vma: VmArea, address: int, flags: int) -> int:
     Returns VM_FAULT_ bits. The task counts the fault when it is complete: as major if it had to wait for a
     disk, and with it each that was tried twice.
     """
-    task = m.tasks[m.task]
+    task = current(m)
     m.vm.count("pgfault")
     # check_sync_rss_stat
     task.rss_events += 1
@@ -89,7 +90,7 @@ def handle_mm_fault(m: Kernel, vma: VmArea, address: int, flags: int) -> int:
     ret = hugetlb.hugetlb_fault(m, vmf) if vma.vm_flags & VM_HUGETLB else walk_and_handle(m, vmf)
     if watcher is not None:
         watcher.append(
-            ("H", m.task, address, flags, ret, before, pgalloc.find_entry(vma.vm_mm, address), vmf)
+            ("H", m.current.task, address, flags, ret, before, pgalloc.find_entry(vma.vm_mm, address), vmf)
         )
     if not ret & (VM_FAULT_ERROR | VM_FAULT_RETRY):
         if ret & VM_FAULT_MAJOR or flags & FAULT_FLAG_TRIED:

@@ -16,6 +16,7 @@ from app.mm.mm_types import (
 )
 from app.mm.mmap import page_align
 from app.mm.pgtable_types import PAGE_SIZE, PMD_PFN_MASK, PMD_SIZE, SPECIAL, pte_pfn, pte_present
+from app.mm.sched import current_mm
 from app.mm.vma import find_vma, neighbours, split_vma, vma_lookup, vma_merge
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ MCL_ONFAULT: Final = 4
 
 def do_mlock(m: Kernel, start: int, length: int, flags: int) -> int:
     """Lock a range and fault it in. Kernel: do_mlock"""
-    mm = m.tasks[m.task].mm
-    assert mm is not None
+    mm = current_mm(m)
     length = page_align(length + (start & PAGE_SIZE - 1))
     start &= -PAGE_SIZE
     error = apply_vma_lock_flags(m, start, length, flags)
@@ -46,8 +46,7 @@ def munlock(m: Kernel, start: int, length: int) -> int:
 
 def apply_vma_lock_flags(m: Kernel, start: int, length: int, flags: int) -> int:
     """Give each area of a range other lock flags. Kernel: apply_vma_lock_flags"""
-    mm = m.tasks[m.task].mm
-    assert mm is not None
+    mm = current_mm(m)
     end = start + length
     if end == start:
         return 0
@@ -129,8 +128,7 @@ def change_page(m: Kernel, head: int, *, lock: bool) -> None:
 
 def mlockall(m: Kernel, flags: int) -> int:
     """Lock what there is, what will be, or both. Kernel: SYSCALL_DEFINE1(mlockall)"""
-    mm = m.tasks[m.task].mm
-    assert mm is not None
+    mm = current_mm(m)
     if not flags or flags & ~7 or flags == MCL_ONFAULT:
         return -errno.EINVAL
     on_fault = VM_LOCKONFAULT if flags & MCL_ONFAULT else 0
@@ -145,8 +143,7 @@ def mlockall(m: Kernel, flags: int) -> int:
 
 def munlockall(m: Kernel) -> int:
     """Unlock everything. Kernel: SYSCALL_DEFINE0(munlockall)"""
-    mm = m.tasks[m.task].mm
-    assert mm is not None
+    mm = current_mm(m)
     mm.def_flags &= ~VM_LOCKED_MASK
     lock_all(m, 0)
     return 0
@@ -154,8 +151,7 @@ def munlockall(m: Kernel) -> int:
 
 def lock_all(m: Kernel, flags: int) -> None:
     """Give all areas other lock flags. Kernel: apply_mlockall_flags"""
-    mm = m.tasks[m.task].mm
-    assert mm is not None
+    mm = current_mm(m)
     prev = None
     vma = find_vma(mm, 0)
     while vma is not None:

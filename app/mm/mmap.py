@@ -33,6 +33,7 @@ from app.mm.mm_types import (
     VmArea,
 )
 from app.mm.pgtable_types import PAGE_SIZE
+from app.mm.sched import current_mm
 from app.mm.vma import (
     can_vma_merge_after,
     can_vma_merge_before,
@@ -84,8 +85,7 @@ def ksys_mmap(
 
     file: what `fd` stands for. Returns an address, or -errno.
     """
-    mm = m.tasks[m.task].mm
-    assert mm is not None
+    mm = current_mm(m)
     shift = 0
     if flags & MAP_HUGETLB and file is None:
         hstate = hugetlb.hstate_of(m, flags >> MAP_HUGE_SHIFT & 0x3F)
@@ -363,8 +363,7 @@ def unmapped_area(mm: MmStruct, length: int, align: int) -> int:
 
 def munmap(m: Kernel, address: int, length: int) -> int:
     """The system call. Kernel: __vm_munmap"""
-    mm = m.tasks[m.task].mm
-    assert mm is not None
+    mm = current_mm(m)
     return do_munmap(m, mm, address, length)
 
 
@@ -448,8 +447,7 @@ def remove_vma(m: Kernel, vma: VmArea) -> None:
 
 def brk(m: Kernel, wanted: int) -> int:
     """Move the end of the heap; returns where it is then. Kernel: SYSCALL_DEFINE1(brk)"""
-    mm = m.tasks[m.task].mm
-    assert mm is not None
+    mm = current_mm(m)
     if wanted < mm.start_brk:
         return mm.brk
     newbrk, oldbrk = page_align(wanted), page_align(mm.brk)

@@ -29,6 +29,7 @@ from app.mm.pgtable_types import (
     pte_present,
     vma_page_prot,
 )
+from app.mm.sched import current_mm
 from app.mm.vma import find_vma, neighbours, split_vma, vm_stat_account, vma_merge
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ PROT_GROWSUP = 0x2000000
 
 def mprotect(m: Kernel, start: int, length: int, prot: int) -> int:
     """The system call: area by area, until one refuses or is missing. Kernel: do_mprotect_pkey"""
-    mm = m.tasks[m.task].mm
-    assert mm is not None
+    mm = current_mm(m)
     grows = prot & (PROT_GROWSDOWN | PROT_GROWSUP)
     prot &= ~grows
     if grows == PROT_GROWSDOWN | PROT_GROWSUP or start & PAGE_SIZE - 1:

@@ -19,6 +19,7 @@ from app.mm.mm_types import (
     VmArea,
 )
 from app.mm.pgtable_types import PAGE_SIZE, PMD_SIZE, PUD_SIZE
+from app.mm.sched import current_mm
 from app.mm.vma import (
     find_vma,
     find_vma_intersection,
@@ -40,8 +41,7 @@ MREMAP_DONTUNMAP: Final = 4
 
 def mremap(m: Kernel, address: int, old_len: int, new_len: int, flags: int, new_addr: int) -> int:
     """The system call; returns the new address or -errno. Kernel: SYSCALL_DEFINE5(mremap)"""
-    mm = m.tasks[m.task].mm
-    assert mm is not None
+    mm = current_mm(m)
     if flags & ~7 or (flags & MREMAP_FIXED and not flags & MREMAP_MAYMOVE):
         return -errno.EINVAL
     if flags & MREMAP_DONTUNMAP and (not flags & MREMAP_MAYMOVE or old_len != new_len):

@@ -12,6 +12,7 @@ from app.mm.page import PG_dirty, PG_uptodate
 from app.mm.pagemap import GFP_CACHE, GFP_CACHE_WRITE
 from app.mm.pgalloc import pte_of
 from app.mm.pgtable_types import DIRTY, PAGE_SIZE, RW
+from app.mm.sched import current_mm
 from app.mm.vm_fault import set_pte
 from app.mm.vma import find_vma
 
@@ -31,8 +32,7 @@ def copy_to_user(m: Kernel, buf: int | None, count: int) -> int:
 
 def touch(m: Kernel, address: int, count: int, *, write: bool) -> int:
     """The kernel's access to each page of a range; returns how many bytes it reached."""
-    mm = m.tasks[m.task].mm
-    assert mm is not None
+    mm = current_mm(m)
     done = 0
     while done < count:
         if fault.kernel_access(m, address + done, write=write, copy=write):
@@ -285,8 +285,7 @@ def fsync(m: Kernel, inode: Inode) -> int:
 
 def msync(m: Kernel, start: int, length: int, flags: int) -> int:
     """Write back what was written through shared mappings of a range. Kernel: mm/msync.c"""
-    mm = m.tasks[m.task].mm
-    assert mm is not None
+    mm = current_mm(m)
     if flags & ~7 or start % PAGE_SIZE or flags & 5 == 5:
         return -errno.EINVAL
     end = start + -(-length // PAGE_SIZE) * PAGE_SIZE

@@ -105,3 +105,15 @@ def new_task(m: Kernel, name: str) -> Task:
     m.last_pid += 1
     task = m.tasks[name] = Task(name, m.last_pid)
     return task
+
+
+def current(m: Kernel) -> Task:
+    """The task that runs. Kernel: current"""
+    return m.tasks[m.current.task]
+
+
+def current_mm(m: Kernel) -> MmStruct:
+    """The address space of the task that runs, which has one. Kernel: current->mm"""
+    mm = m.tasks[m.current.task].mm
+    assert mm is not None
+    return mm

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from app.mm import mem_map, pgalloc, rmap, swap
 from app.mm.mm_types import MM_ANONPAGES, VM_SHARED, VM_WRITE
 from app.mm.pgtable_types import RW, mk_pte, mkdirty, vma_page_prot
+from app.mm.sched import current
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -87,7 +88,7 @@ def set_pte(mm: MmStruct, address: int, entry: int) -> None:
 
 def inc_mm_counter(m: Kernel, vma: VmArea, member: int, nr: int = 1) -> None:
     """Count resident pages with the task, which is cheaper than with the mm. Kernel: add_mm_counter_fast"""
-    task = m.tasks[m.task]
+    task = current(m)
     if task.mm is vma.vm_mm:
         task.rss_stat[member] += nr
     else:

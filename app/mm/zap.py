@@ -11,6 +11,7 @@ from app.mm import huge_memory, hugetlb, mem_map, mmu_gather, pagemap, rmap, swa
 from app.mm.mm_types import VM_HUGETLB, VM_SEQ_READ
 from app.mm.pgalloc import is_huge, pmd_of
 from app.mm.pgtable_types import ACCESSED, DIRTY, PMD_SIZE, SPECIAL, pte_pfn
+from app.mm.sched import current
 
 if TYPE_CHECKING:
     from app.mm.fs import Inode
@@ -118,7 +119,7 @@ def add_mm_rss_vec(m: Kernel, mm: MmStruct, rss: list[int]) -> None:
 
     Kernel: add_mm_rss_vec. Only the running task's own counts can be folded.
     """
-    task = m.tasks[m.task]
+    task = current(m)
     if task.mm is mm:
         sync_mm_rss(m)
     for at, nr in enumerate(rss):
@@ -127,7 +128,7 @@ def add_mm_rss_vec(m: Kernel, mm: MmStruct, rss: list[int]) -> None:
 
 def sync_mm_rss(m: Kernel) -> None:
     """Fold the running task's counts of resident pages into its mm. Kernel: sync_mm_rss"""
-    task = m.tasks[m.task]
+    task = current(m)
     if task.mm is not None:
         rss = task.mm.rss_stat
         for at, nr in enumerate(task.rss_stat):

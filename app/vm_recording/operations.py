@@ -55,7 +55,7 @@ class Operations:
     @property
     def task(self) -> Task:
         """Who makes the operation."""
-        return self.m.tasks[self.m.task]
+        return self.m.tasks[self.m.current.task]
 
     @property
     def mm(self) -> MmStruct:

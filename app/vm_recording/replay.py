@@ -100,12 +100,12 @@ class VmReplay:
         if m is None:
             return
         self.report.operations += 1
-        m.task = task_name(line["l"])
+        m.current.task = task_name(line["l"])
         m.trace = Listener(self.others)
         m.vm.faults = []
         self.others.schedule(line.get("ev", []), at)
         self.operations.finish_exit()
-        task = m.tasks[m.task]
+        task = m.tasks[m.current.task]
         before = (task.min_flt, task.maj_flt)
         ret, signal = self.operations.perform(line)
         if self.operations.leaving is None and signal is None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.mm import mem_map, page_free
-from app.mm.mem_map import compound_order, lru_index, section, set_flags
+from app.mm.mem_map import PG_swapbacked, compound_order, lru_index, section, set_flags
 from app.mm.page import PG_active, PG_lru, PG_mlocked, PG_unevictable
 from app.mm.virtual_memory import NONE
 
@@ -30,19 +30,20 @@ def lruvec_add(m: Kernel, head: int) -> None:
 
     Unevictable pages are only counted: nobody ever walks them.
     """
-    which = lru_index(m, head)
+    sections = m.vm.sections
+    s, i = sections[head >> 9], head & 511
+    bits = s.flags[i]
+    which = 4 if bits & PG_unevictable else (0 if bits & PG_swapbacked else 2) + bool(bits & PG_active)
     lru = m.vm.lists[which]
-    nr = 1 << compound_order(m, head)
-    lru.count += nr
-    m.vm.count(LRU_NAMES[which], nr)
+    lru.count += 1 << s.order
     if which == 4:
         return
-    s, i = section(m, head), head & 511
-    s.prev[i], s.next[i] = NONE, lru.head
-    if lru.head == NONE:
+    after = lru.head
+    s.prev[i], s.next[i] = NONE, after
+    if after == NONE:
         lru.tail = head
     else:
-        section(m, lru.head).prev[lru.head & 511] = head
+        sections[after >> 9].prev[after & 511] = head
     lru.head = head
 
 
@@ -63,23 +64,22 @@ def lruvec_add_tail(m: Kernel, head: int) -> None:
 
 def lruvec_del(m: Kernel, head: int) -> None:
     """Take a page off its list. Kernel: lruvec_del_folio"""
+    sections = m.vm.sections
+    s, i = sections[head >> 9], head & 511
     which = lru_index(m, head)
     lru = m.vm.lists[which]
-    nr = 1 << compound_order(m, head)
-    lru.count -= nr
-    m.vm.count(LRU_NAMES[which], -nr)
+    lru.count -= 1 << s.order
     if which == 4:
         return
-    s, i = section(m, head), head & 511
     before, after = s.prev[i], s.next[i]
     if before == NONE:
         lru.head = after
     else:
-        section(m, before).next[before & 511] = after
+        sections[before >> 9].next[before & 511] = after
     if after == NONE:
         lru.tail = before
     else:
-        section(m, after).prev[after & 511] = before
+        sections[after >> 9].prev[after & 511] = before
     s.prev[i] = s.next[i] = NONE
 
 
@@ -93,20 +93,19 @@ def release_pages(m: Kernel, pages: Iterable[int]) -> None:
     is put at the head of a list, which turns their order round. A compound page is freed on the spot.
     """
     to_free: list[int] = []
+    sections = m.vm.sections
     for pfn in pages:
-        if pfn == m.vm.huge_zero_page:
-            continue
-        if pfn in m.pages:
+        s = sections.get(pfn >> 9)
+        i = pfn & 511
+        if s is not None and not s.order and s.refcount[i] > 0:
+            s.refcount[i] -= 1
+            if not s.refcount[i]:
+                page_cache_release(m, pfn)
+                to_free.append(pfn)
+        elif pfn in m.pages:
             to_free.append(pfn)
-            continue
-        head = mem_map.compound_head(m, pfn)
-        if not mem_map.put_page_testzero(m, head):
-            continue
-        if compound_order(m, head):
-            put_compound_page(m, head)
-        else:
-            page_cache_release(m, head)
-            to_free.append(head)
+        elif pfn != m.vm.huge_zero_page and mem_map.put_page_testzero(m, mem_map.compound_head(m, pfn)):
+            put_compound_page(m, mem_map.compound_head(m, pfn))
     for pfn in reversed(to_free):
         free_order0(m, pfn)
 
@@ -130,7 +129,7 @@ def page_cache_release(m: Kernel, head: int) -> None:
         set_flags(m, head, 0, PG_mlocked)
         m.vm.count("mlock", -nr)
         m.vm.count("unevictable_pgs_cleared", nr)
-    m.vm.mlock_counts.pop(head, None)
+        m.vm.mlock_counts.pop(head, None)
 
 
 def put_compound_page(m: Kernel, head: int) -> None:

@@ -43,28 +43,25 @@ def known(m: Kernel, pfn: int) -> bool:
     return found is not None and (found.refcount[pfn & 511] > 0 or found.order > 0)
 
 
-def alloc_page(m: Kernel, gfp: int, order: int = 0) -> int | None:
-    """A page for a process or a file: its record moves to the columns. Kernel: alloc_pages, folio_alloc"""
+def alloc_page(m: Kernel, gfp: int, order: int = 0, flags: int = 0) -> int | None:
+    """A page for a process or a file: its record moves to the columns. Kernel: alloc_pages, folio_alloc
+
+    flags: PG_ bits to begin with.
+    """
     pfn = page_alloc.alloc_pages(m, gfp, order)
     if pfn is None:
         return None
     del m.pages[pfn]
-    init_page(m, pfn, order)
-    return pfn
-
-
-def init_page(m: Kernel, pfn: int, order: int) -> None:
-    """The record of a page that was just allocated. Kernel: prep_new_page"""
-    s = section(m, pfn)
+    s = m.vm.sections.get(pfn >> 9)
+    if s is None or order:
+        s = m.vm.sections[pfn >> 9] = Section()
     i = pfn & 511
     if order:
-        s.__init__()  # type: ignore[misc]
         s.order = order
+        flags |= PG_head
     s.refcount[i] = 1
-    s.mapcount[i] = -1
-    s.flags[i] = PG_head if order else 0
-    s.mapping[i] = 0
-    s.index[i] = 0
+    s.flags[i] = flags
+    return pfn
 
 
 def free_page(m: Kernel, pfn: int) -> None:
@@ -83,6 +80,7 @@ def free_page(m: Kernel, pfn: int) -> None:
         i = pfn & 511
         s.flags[i] = 0
         s.mapping[i] = 0
+        s.mapcount[i] = -1
     if m.vm.contents:
         for frame in range(pfn, pfn + (1 << order)) if order else (pfn,):
             m.vm.contents.pop(frame, None)

@@ -38,6 +38,7 @@ from app.mm.pgtable_types import (
     ACCESSED,
     DIRTY,
     PRESENT,
+    PSE,
     RW,
     SPECIAL,
     mk_pte,
@@ -68,6 +69,7 @@ from app.mm.vm_fault import (
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
 
+GFP_ZEROED: Final = gfp_masks.GFP_HIGHUSER_MOVABLE | gfp_masks.__GFP_COMP | gfp_masks.__GFP_ZERO
 GFP_USER_PAGE: Final = gfp_masks.GFP_HIGHUSER_MOVABLE | gfp_masks.__GFP_COMP
 FAULT_AROUND_PAGES: Final = 16
 
@@ -79,12 +81,13 @@ def handle_mm_fault(m: Kernel, vma: VmArea, address: int, flags: int) -> int:
     disk, and with it each that was tried twice.
     """
     task = current(m)
-    m.vm.count("pgfault")
+    vm = m.vm
+    vm.stat["pgfault"] += 1
     # check_sync_rss_stat
     task.rss_events += 1
     if task.rss_events > TASK_RSS_EVENTS_THRESH + 1:
         zap.sync_mm_rss(m)
-    watcher = m.vm.faults
+    watcher = vm.faults
     before = pgalloc.find_entry(vma.vm_mm, address) if watcher is not None else (0, 0)
     vmf = VmFault(vma, address, flags)
     ret = hugetlb.hugetlb_fault(m, vmf) if vma.vm_flags & VM_HUGETLB else walk_and_handle(m, vmf)
@@ -106,22 +109,23 @@ def walk_and_handle(m: Kernel, vmf: VmFault) -> int:
     Kernel: __handle_mm_fault
     """
     vma = vmf.vma
-    table = pgalloc.pmd_alloc(m, vma.vm_mm, vmf.address)
+    address = vmf.address
+    table = vma.vm_mm.tables[2].get(address >> 30) or pgalloc.pmd_alloc(m, vma.vm_mm, address)
     if table is None:
         return VM_FAULT_OOM
-    pmd = table.entries[pgalloc.index(2, vmf.address)]
+    pmd = table.entries[address >> 21 & 511]
     if not pmd:
         if huge_memory.hugepage_vma_check(m, vma):
             ret = huge_memory.create_huge_pmd(m, vmf)
             if not ret & VM_FAULT_FALLBACK:
                 return ret
-    elif pgalloc.is_huge(pmd):
+    elif pmd & PSE:
         if vmf.write and not pmd & RW:
             ret = huge_memory.do_huge_pmd_wp_page(m, vmf)
             if not ret & VM_FAULT_FALLBACK:
                 return ret
         else:
-            table.entries[pgalloc.index(2, vmf.address)] = pmd | ACCESSED
+            table.entries[address >> 21 & 511] = pmd | ACCESSED
             vmf.kind = "spurious"
             return 0
     return handle_pte_fault(m, vmf)
@@ -149,28 +153,28 @@ def do_anonymous_page(m: Kernel, vmf: VmFault) -> int:
     A read maps the one page of zeros that all share; only a write takes a page, which is zeroed, since it
     might hold what another process left.
     """
-    vma = vmf.vma
+    vma, address = vmf.vma, vmf.address
     if vma.vm_flags & VM_SHARED:
         return VM_FAULT_SIGBUS
-    if pgalloc.pte_alloc(m, vma.vm_mm, vmf.address) is None:
+    table = vma.vm_mm.tables[1].get(address >> 21) or pgalloc.pte_alloc(m, vma.vm_mm, address)
+    if table is None:
         return VM_FAULT_OOM
     prot = vma_page_prot(m, vma)
     if not vmf.write:
-        set_pte(vma.vm_mm, vmf.address, mk_pte(m.vm.zero_pfn, prot) | SPECIAL)
+        table.entries[address >> 12 & 511] = mk_pte(m.vm.zero_pfn, prot) | SPECIAL
         vmf.kind = "anon_zero"
         return 0
     rmap.anon_vma_prepare(m, vma)
-    pfn = mem_map.alloc_page(m, GFP_USER_PAGE | gfp_masks.__GFP_ZERO)
+    pfn = mem_map.alloc_page(m, GFP_ZEROED, 0, PG_uptodate)
     if pfn is None:
         return VM_FAULT_OOM
-    mem_map.set_flags(m, pfn, PG_uptodate)
     entry = mk_pte(pfn, prot)
     if vma.vm_flags & VM_WRITE:
         entry = mkdirty(m, entry) | RW
     inc_mm_counter(m, vma, MM_ANONPAGES)
-    rmap.page_add_new_anon_rmap(m, pfn, vma, vmf.address)
+    rmap.page_add_new_anon_rmap(m, pfn, vma, address)
     swap.lru_cache_add_inactive_or_unevictable(m, vma, pfn)
-    set_pte(vma.vm_mm, vmf.address, entry)
+    table.entries[address >> 12 & 511] = entry
     vmf.page, vmf.kind = pfn, "anon_page"
     return 0
 
@@ -395,10 +399,13 @@ def cpu_access(mm: MmStruct, address: int, *, write: bool, execute: bool = False
     An access that is allowed sets the accessed bit, and a write the dirty bit, in the entry itself.
     """
     code = (2 if write else 0) | (0x10 if execute else 0)
-    found = pgalloc.find_leaf(mm, address)
-    if found is None:
-        return code
-    table, at = found
+    table = mm.tables[1].get(address >> 21)
+    at = address >> 12 & 511
+    if table is None:
+        found = pgalloc.find_leaf(mm, address)
+        if found is None:
+            return code
+        table, at = found
     entry = table.entries[at]
     if not entry & PRESENT:
         return code

@@ -88,8 +88,7 @@ def table_page(m: Kernel, gfp: int, order: int = 0) -> int | None:
     if pfn is not None:
         page = m.pages[pfn]
         page.state = "pagetable"
-        if m.changed is not None:
-            m.changed.frame(pfn, 1 << order, page.shown)
+        m.changed.frame(pfn, 1 << order, page.shown)
     return pfn
 
 

@@ -181,11 +181,11 @@ def page_add_new_anon_rmap(m: Kernel, pfn: int, vma: VmArea, address: int) -> No
     s, i = section(m, pfn), pfn & 511
     if s.order:
         s.compound_mapcount = 0
-        m.vm.count("anon_thps", 1 << s.order)
-        m.vm.count("anon_mapped", 1 << s.order)
+        m.vm.stat["anon_thps"] += 1 << s.order
+        m.vm.stat["anon_mapped"] += 1 << s.order
     else:
         s.mapcount[i] = 0
-        m.vm.count("anon_mapped")
+        m.vm.stat["anon_mapped"] += 1
     assert vma.anon_vma is not None
     s.mapping[i] = vma.anon_vma.id << 1 | PAGE_MAPPING_ANON
     s.index[i] = vma.linear_page_index(address)

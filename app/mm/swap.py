@@ -33,7 +33,7 @@ def batch_add_and_move(m: Kernel, name: str, head: int) -> None:
     """
     batch = m.vm.batches[name]
     batch.append(head)
-    if len(batch) == PAGEVEC_SIZE or compound_order(m, head):
+    if len(batch) == PAGEVEC_SIZE or m.vm.sections[head >> 9].order:
         batch_move(m, name)
 
 
@@ -44,26 +44,30 @@ def batch_move(m: Kernel, name: str) -> None:
     """
     batch = m.vm.batches[name]
     move = MOVES[name]
+    sections = m.vm.sections
     for head in batch:
-        if name != "add" and not mem_map.test_clear_flag(m, head, PG_lru):
-            continue
+        flags = sections[head >> 9].flags
+        if name != "add":
+            if not flags[head & 511] & PG_lru:
+                continue
+            flags[head & 511] &= ~PG_lru
         move(m, head)
-        set_flags(m, head, PG_lru)
+        flags[head & 511] |= PG_lru
     m.vm.batches[name] = []
     release_pages(m, batch)
 
 
 def lru_add_fn(m: Kernel, head: int) -> None:
     """A new page goes to the head of its list. Kernel: lru_add_fn"""
-    was_unevictable = mem_map.test_clear_flag(m, head, PG_unevictable)
-    if mem_map.is_evictable(m, head):
-        if was_unevictable:
+    if mem_map.flags(m, head) & (PG_unevictable | PG_mlocked):
+        was_unevictable = mem_map.test_clear_flag(m, head, PG_unevictable)
+        if mem_map.is_evictable(m, head):
             m.vm.count("unevictable_pgs_rescued")
-    else:
-        set_flags(m, head, PG_unevictable, PG_active)
-        m.vm.mlock_counts[head] = int(bool(mem_map.flags(m, head) & PG_mlocked))
-        if not was_unevictable:
-            m.vm.count("unevictable_pgs_culled")
+        else:
+            set_flags(m, head, PG_unevictable, PG_active)
+            m.vm.mlock_counts[head] = 1
+            if not was_unevictable:
+                m.vm.count("unevictable_pgs_culled")
     lruvec_add(m, head)
 
 
@@ -129,7 +133,7 @@ def lru_add_drain(m: Kernel) -> None:
 
 def folio_add_lru(m: Kernel, head: int) -> None:
     """Queue a new page for its list. Kernel: folio_add_lru"""
-    mem_map.get_page(m, head)
+    m.vm.sections[head >> 9].refcount[head & 511] += 1
     batch_add_and_move(m, "add", head)
 
 

@@ -7,6 +7,7 @@ of each file system). They are together here so that a machine without processes
 from __future__ import annotations
 
 from array import array
+from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -89,7 +90,7 @@ class VirtualMemory:
         self.batches: dict[str, list[Any]] = {name: [] for name in BATCHES}
         self.mlock_counts: dict[int, int] = {}
         # Counters by their name in /proc/vmstat.
-        self.stat: dict[str, int] = {}
+        self.stat: defaultdict[str, int] = defaultdict(int)
         self.zero_pfn = -1
         self.huge_zero_page = -1
         self.huge_zero_refcount = 0
@@ -120,4 +121,4 @@ class VirtualMemory:
 
     def count(self, name: str, nr: int = 1) -> None:
         """Add to a counter. Kernel: mod_node_page_state, count_vm_events"""
-        self.stat[name] = self.stat.get(name, 0) + nr
+        self.stat[name] += nr

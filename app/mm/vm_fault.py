@@ -44,36 +44,21 @@ class VmFault:
     prealloc_pte: a table that was allocated before it was known whether it is needed.
     """
 
-    __slots__ = (
-        "address",
-        "cow_page",
-        "flags",
-        "kind",
-        "mapped_around",
-        "orig_pte",
-        "page",
-        "pgoff",
-        "prealloc_pte",
-        "vma",
-    )
+    # Most faults set only a few of these.
+    orig_pte = 0
+    page = -1
+    cow_page = -1
+    prealloc_pte: PageTable | None = None
+    # What came of it, for those who explain: the kernel keeps no such record.
+    kind = ""
+    mapped_around = 0
 
     def __init__(self, vma: VmArea, address: int, flags: int) -> None:
         self.vma = vma
-        self.address = address & -4096
+        self.address = address = address & -4096
         self.flags = flags
-        self.pgoff = vma.linear_page_index(self.address)
-        self.orig_pte = 0
-        self.page = -1
-        self.cow_page = -1
-        self.prealloc_pte: PageTable | None = None
-        # What came of it, for those who explain: the kernel keeps no such record.
-        self.kind = ""
-        self.mapped_around = 0
-
-    @property
-    def write(self) -> bool:
-        """Whether the access was a write."""
-        return bool(self.flags & FAULT_FLAG_WRITE)
+        self.pgoff = vma.vm_pgoff + ((address - vma.vm_start) >> 12)
+        self.write = flags & FAULT_FLAG_WRITE
 
     @property
     def first_try(self) -> bool:

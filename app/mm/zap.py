@@ -8,12 +8,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from app.mm import huge_memory, hugetlb, mem_map, mmu_gather, pagemap, rmap, swap
-from app.mm.mm_types import VM_HUGETLB, VM_SEQ_READ
+from app.mm.mem_map import PAGE_MAPPING_ANON
+from app.mm.mm_types import MM_ANONPAGES, VM_HUGETLB, VM_LOCKED, VM_SEQ_READ
 from app.mm.pgalloc import is_huge, pmd_of
 from app.mm.pgtable_types import ACCESSED, DIRTY, PMD_SIZE, SPECIAL, pte_pfn
 from app.mm.sched import current
 
 if TYPE_CHECKING:
+    from array import array
+
     from app.mm.fs import Inode
     from app.mm.kernel import Kernel
     from app.mm.mm_types import MmStruct, PageTable, VmArea
@@ -83,6 +86,8 @@ def zap_pte_range(
     rss = [0, 0, 0, 0]
     force_flush = False
     entries = table.entries
+    sections = m.vm.sections
+    plain = not vma.vm_flags & VM_LOCKED
     first = address >> 12 & 511
     for i in range(first, first + (end - address >> 12)):
         entry = entries[i]
@@ -92,18 +97,22 @@ def zap_pte_range(
             entries[i] = 0
             continue
         pfn = pte_pfn(entry)
-        anon = mem_map.is_anon(m, pfn)
-        if anon and not cows:
+        s = sections[pfn >> 9]
+        if plain and not s.order and s.mapping[pfn & 511] & PAGE_MAPPING_ANON:
+            # By far the most: a small anonymous page.
+            if not cows:
+                continue
+            entries[i] = 0
+            rss[MM_ANONPAGES] -= 1
+            s.mapcount[pfn & 511] -= 1
+            if s.mapcount[pfn & 511] < 0:
+                m.vm.stat["anon_mapped"] -= 1
+        elif not zap_entry(m, vma, entries, i, cows=cows):
             continue
-        entries[i] = 0
-        if not anon:
-            if entry & DIRTY:
-                force_flush = True
-                pagemap.set_page_dirty(m, pfn)
-            if entry & ACCESSED and not vma.vm_flags & VM_SEQ_READ:
-                swap.mark_page_accessed(m, pfn)
-        rss[mem_map.mm_counter(m, pfn)] -= 1
-        rmap.page_remove_rmap(m, pfn, vma)
+        else:
+            force_flush |= bool(entry & DIRTY) and not mem_map.is_anon(m, pfn)
+            rss[mem_map.mm_counter(m, pfn)] -= 1
+            rmap.page_remove_rmap(m, pfn, vma)
         if mmu_gather.remove_page(m, tlb, pfn):
             add_mm_rss_vec(m, mm, rss)
             rss = [0, 0, 0, 0]
@@ -112,6 +121,25 @@ def zap_pte_range(
     add_mm_rss_vec(m, mm, rss)
     if force_flush:
         mmu_gather.flush(m, tlb)
+
+
+def zap_entry(m: Kernel, vma: VmArea, entries: array[int], i: int, *, cows: bool) -> bool:
+    """Clear an entry and tell its page what the processor has noted; whether it was to be cleared.
+
+    Kernel: zap_pte_range
+    """
+    entry = entries[i]
+    pfn = pte_pfn(entry)
+    anon = mem_map.is_anon(m, pfn)
+    if anon and not cows:
+        return False
+    entries[i] = 0
+    if not anon:
+        if entry & DIRTY:
+            pagemap.set_page_dirty(m, pfn)
+        if entry & ACCESSED and not vma.vm_flags & VM_SEQ_READ:
+            swap.mark_page_accessed(m, pfn)
+    return True
 
 
 def add_mm_rss_vec(m: Kernel, mm: MmStruct, rss: list[int]) -> None:

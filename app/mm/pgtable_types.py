@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm.mm_types import VM_EXEC, VM_READ, VM_SHARED, VM_WRITE
+from app.mm.mm_types import VM_SHARED
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -43,17 +43,8 @@ HPAGE_PMD_ORDER: Final = 9
 
 
 def page_prot(m: Kernel, vm_flags: int) -> int:
-    """The rights that entries of an area get. Kernel: vm_get_page_prot, protection_map
-
-    A private area never gives the right to write here, since its first write must be seen: that is copy on
-    write. Without any right the entry is not present, and PROTNONE says why.
-    """
-    if not vm_flags & (VM_READ | VM_WRITE | VM_EXEC):
-        return ACCESSED | PROTNONE
-    prot = PRESENT | USER | ACCESSED
-    if vm_flags & VM_SHARED and vm_flags & VM_WRITE:
-        prot |= RW
-    return prot if vm_flags & VM_EXEC or not m.vm.nx else prot | NX
+    """The rights that entries of an area get. Kernel: vm_get_page_prot"""
+    return m.vm.protection_map[vm_flags & 15]
 
 
 def vma_page_prot(m: Kernel, vma: VmArea) -> int:
@@ -62,11 +53,10 @@ def vma_page_prot(m: Kernel, vma: VmArea) -> int:
     A file on disk must learn of the first write to each of its pages, so that it can be written back: its
     entries are read-only until then, though the area is shared and writable.
     """
-    flags = vma.vm_flags
-    both = VM_SHARED | VM_WRITE
-    if flags & both == both and vma.vm_file is not None and not vma.vm_file.inode.in_memory:
-        flags &= ~VM_SHARED
-    return page_prot(m, flags)
+    bits = vma.vm_flags & 15
+    if bits & 10 == 10 and vma.vm_file is not None and not vma.vm_file.inode.in_memory:
+        bits &= ~VM_SHARED
+    return m.vm.protection_map[bits]
 
 
 def flip(entry: int, mask: int = PFN_MASK) -> int:

@@ -10,6 +10,8 @@ from array import array
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from app.mm.pgtable_types import ACCESSED, NX, PRESENT, PROTNONE, RW, USER
+
 if TYPE_CHECKING:
     from app.mm.fs import Inode
     from app.mm.hugetlb import Hstate
@@ -66,14 +68,50 @@ class LruList:
         self.count = 0
 
 
+def protection(bits: int, *, nx: bool) -> int:
+    """The rights that entries of an area get. Kernel: arch/x86/mm/pgprot.c protection_map
+
+    A private area never gives the right to write here, since its first write must be seen: that is copy on
+    write. Without any right the entry is not present, and PROTNONE says why.
+    """
+    if not bits & 7:
+        return ACCESSED | PROTNONE
+    prot = PRESENT | USER | ACCESSED | (RW if bits & 10 == 10 else 0)
+    return prot if bits & 4 or not nx else prot | NX
+
+
 class VirtualMemory:
     """All of it."""
 
     __slots__ = (
-        "anon_vmas", "batches", "contents", "faults", "hstates", "huge_zero_page", "huge_zero_refcount",
-        "inodes", "last_id", "lists", "mappings", "mlock_counts", "mms", "nx", "overcommit_memory",
-        "overcommit_ratio", "pool_pages", "sections", "soft_dirty", "special_pages", "split_queue", "stat",
-        "task_works", "thp", "total_swap_pages", "vm_committed", "vm_softdirty", "zero_pfn",
+        "anon_vmas",
+        "batches",
+        "contents",
+        "faults",
+        "hstates",
+        "huge_zero_page",
+        "huge_zero_refcount",
+        "inodes",
+        "last_id",
+        "lists",
+        "mappings",
+        "mlock_counts",
+        "mms",
+        "overcommit_memory",
+        "overcommit_ratio",
+        "pool_pages",
+        "protection_map",
+        "sections",
+        "soft_dirty",
+        "special_pages",
+        "split_queue",
+        "stat",
+        "task_works",
+        "thp",
+        "total_swap_pages",
+        "vm_committed",
+        "vm_softdirty",
+        "zero_pfn",
     )  # fmt: skip
 
     def __init__(self, model: MemoryModel) -> None:
@@ -98,7 +136,8 @@ class VirtualMemory:
         self.split_queue: dict[int, None] = {}
         self.hstates: dict[int, Hstate] = {}
         self.pool_pages: dict[int, None] = {}
-        self.nx = x86_64
+        # The rights of entries for each of read, write, execute and shared.
+        self.protection_map = tuple(protection(bits, nx=x86_64) for bits in range(16))
         self.soft_dirty = 0x800 if x86_64 else 0
         self.vm_softdirty = 0x8000000 if x86_64 else 0
         # always, madvise or never. Kernel: /sys/kernel/mm/transparent_hugepage/enabled

@@ -6,16 +6,25 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from app.machine.machine import Machine
-from app.mm import mem_map
+from app.mm import mem_map, pgalloc
 from app.mm.fault import Signal
 from app.mm.fs import Inode
+from app.mm.lru import LRU_NAMES
 from app.mm.mm_types import MmStruct
 from app.mm.page import PG_reserved
+from app.mm.pgtable_types import SHIFT
 from app.mm.sched import Task
 from app.vm_recording.identities import Identities
-from app.vm_recording.recorded import FLAGS_COMPARED, Recorded, frame_of, number, page_wanted
+from app.vm_recording.recorded import BITS_COMPARED, FLAGS_COMPARED, Recorded, frame_of, number, page_wanted
 from app.vm_recording.start import task_name
 
+COUNTED: Final = (
+    "anon_mapped", "anon_thps", "file_dirty", "file_mapped", "file_pages", "mlock", "pagetable", "pgactivate",
+    "pgdeactivate", "pgfault", "pglazyfree", "pgmajfault", "pgreuse", "shmem", "thp_deferred_split_page",
+    "thp_fault_alloc", "thp_split_pmd", "thp_zero_page_alloc", "unevictable_pgs_culled",
+    "unevictable_pgs_mlocked", "unevictable_pgs_munlocked",
+)  # fmt: skip
+DISK: Final = ("active_file", "file_dirty", "file_pages", "inactive_file", "pgactivate")
 VM_FAULT_RETRY: Final = 0x400
 Difference = tuple[str, Any, Any]
 
@@ -51,6 +60,26 @@ class Compare:
             counters = self.m.counters()
         for key in ("zf", "zv", "pc"):
             yield key, counters[key], line[key]
+
+    def statistics(self) -> dict[str, int]:
+        """Counters of the node, and of what has happened, that our machine keeps."""
+        vm = self.m.vm
+        lists = {name: vm.lists[at].count for at, name in enumerate(LRU_NAMES)}
+        return {name: vm.stat[name] for name in COUNTED} | lists
+
+    def counted(self, line: dict[str, Any], before: dict[str, int]) -> Iterator[Difference]:
+        """How those have changed.
+
+        Pages that an opened file had before come to our lists only then, and dropping caches reaches files
+        that are older than the recording. A disk has pages of its own, which are not ours to count.
+        """
+        if line["op"] in ("open", "dropcaches"):
+            return
+        disk = any(file_system == "ext4" for file_system, _ in self.recorded.files)
+        names = [name for name in before if not disk or name not in DISK]
+        now = self.statistics()
+        ours = {name: now[name] - before[name] for name in names if now[name] != before[name]}
+        yield "ns", ours, {name: nr for name, nr in (line.get("ns") or {}).items() if name in names}
 
     def faults(self, line: dict[str, Any]) -> Iterator[Difference]:
         """Exceptions and calls of handle_mm_fault, in order."""
@@ -90,8 +119,7 @@ class Compare:
         yield "vma", *from_first(self.areas(mm, recorded.vma), recorded.vma)
         if self.recorded.bits == 64:
             yield "pgd", hex(mm.pgd.pfn) if mm.pgd is not None else None, recorded.pgd
-        tables = {(table.level, table.base): table.pfn for level in mm.tables for table in level.values()}
-        yield "tab", *apart(tables, recorded.tab)
+        yield "tab", *apart(dict(tables_of(mm)), recorded.tab)
         leaves = dict(leaves_of(mm))
         ours, theirs = apart(leaves, recorded.leaf)
         yield "leaf", in_hex(ours), in_hex(theirs)
@@ -206,6 +234,16 @@ def leaves_of(mm: MmStruct) -> Iterator[tuple[int, tuple[int, int]]]:
             for i, entry in enumerate(table.entries):
                 if entry and (level == 1 or entry & 0x80):
                     yield table.base + (i << shift), (level, entry)
+
+
+def tables_of(mm: MmStruct) -> Iterator[tuple[tuple[int, int], tuple[int, int]]]:
+    """((level, first address), (frame, bits of its entry above)) of every table but the highest."""
+    for level in (1, 2, 3):
+        for table in mm.tables[level].values():
+            upper = pgalloc.find_table(mm, level + 1, table.base)
+            assert upper is not None
+            at = table.base >> SHIFT[level + 1] & 511
+            yield (level, table.base), (table.pfn, upper.entries[at] & BITS_COMPARED)
 
 
 def from_first(ours: list[Any], theirs: list[Any]) -> tuple[list[Any], list[Any]]:

@@ -7,6 +7,8 @@ from typing import Any, Final
 # Of the flags of a page, the kernel's own; above them stand zone and node.
 FLAGS_COMPARED: Final = (1 << 22) - 1
 PFN_MASKS: Final = (0xFFFFFFFFFF000, 0xFFFFFFFE00000, 0xFFFFFC0000000)
+# Of the entry of a table, what the processor reads: above the frame a kernel that hides itself sets one more.
+BITS_COMPARED: Final = 0xFFF
 
 Key = tuple[str, int]
 
@@ -32,7 +34,7 @@ class Process:
         self.mm: dict[str, Any] = {}
         self.vma: list[Any] = []
         self.leaf: dict[int, tuple[int, int]] = {}
-        self.tab: dict[tuple[int, int], int] = {}
+        self.tab: dict[tuple[int, int], tuple[int, int]] = {}
         self.pgd: str | None = None
 
     def update(self, changed: dict[str, Any]) -> None:
@@ -45,11 +47,11 @@ class Process:
                 self.leaf.pop(number(address), None)
             else:
                 self.leaf[number(address)] = (level, number(entry[0]))
-        for level, base, pfn, *_ in changed.get("tab", []):
+        for level, base, pfn, *entry in changed.get("tab", []):
             if pfn is None:
                 self.tab.pop((level, number(base)), None)
             else:
-                self.tab[level, number(base)] = number(pfn)
+                self.tab[level, number(base)] = (number(pfn), number(entry[0]) & BITS_COMPARED)
 
 
 class Recorded:

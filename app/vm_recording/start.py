@@ -128,7 +128,7 @@ class Start:
             self.m.pages[pgd] = Page(pgd, 1, 0, 0x400DC0, "pagetable", "init", 0)
         else:
             mm.pgd = PageTable(-1, 3, 0, 4)
-        for (level, base), pfn in sorted(recorded.tab.items(), reverse=True):
+        for (level, base), (pfn, _) in sorted(recorded.tab.items(), reverse=True):
             self.m.pages[pfn] = Page(pfn, 0, 0, 0x400DC0, "pagetable", "init", 0)
             pgalloc.install(mm, PageTable(pfn, level, 0), base)
         mm.pgtables_bytes = recorded.mm["pgtables_bytes"]

@@ -9,6 +9,7 @@ from tests.mutations.blocks import BLOCKS
 from tests.mutations.exact import EXACT
 from tests.mutations.mutation import FACTS, Mutation, StaleError
 from tests.mutations.page_lists import PAGE_LISTS
+from tests.mutations.processes import PROCESSES
 from tests.mutations.references import REFERENCES
 from tests.mutations.slabs import SLABS
 from tests.mutations.watermarks import WATERMARKS
@@ -16,6 +17,6 @@ from tests.mutations.watermarks import WATERMARKS
 __all__ = ["FACTS", "MUTATIONS", "Mutation", "StaleError"]
 
 MUTATIONS = sorted(
-    (*PAGE_LISTS, *WATERMARKS, *BLOCKS, *REFERENCES, *SLABS, *AREAS, *EXACT),
+    (*PAGE_LISTS, *WATERMARKS, *BLOCKS, *REFERENCES, *SLABS, *AREAS, *EXACT, *PROCESSES),
     key=lambda mutation: mutation.fact,
 )

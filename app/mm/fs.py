@@ -90,13 +90,15 @@ class ReadAhead:
 class File:
     """An open file. Kernel: struct file
 
-    f_count: descriptors and areas that hold it. flags: as `open` got them.
+    f_count: descriptors and areas that hold it. flags: as `open` got them. path: under which name it was
+    opened.
     """
 
-    __slots__ = ("f_count", "flags", "inode", "pos", "ra")
+    __slots__ = ("f_count", "flags", "inode", "path", "pos", "ra")
 
-    def __init__(self, inode: Inode, flags: int = 2) -> None:
+    def __init__(self, inode: Inode, flags: int = 2, path: str = "") -> None:
         self.inode = inode
+        self.path = path
         self.flags = flags
         self.pos = 0
         self.ra = ReadAhead()

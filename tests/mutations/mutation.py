@@ -67,7 +67,6 @@ FACTS: Final = {
     139: "reading around",
     140: "the marked page",
     142: "read-ahead",
-    143: "private writes to files",
     144: "first writes to files",
     147: "drop_caches",
     148: "resident pages counted by the task",

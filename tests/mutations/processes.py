@@ -222,13 +222,6 @@ PROCESSES: Final = (
         "the first window is four times what is asked",
     ),
     broken(
-        43,
-        "memory",
-        "    cow = mem_map.alloc_page(m, GFP_USER_PAGE)\n",
-        "    cow = mem_map.alloc_page(m, GFP_ZEROED)\n    m.current.freed = -1\n    lru.put_page(m, cow)  # type: ignore[arg-type]\n    cow = mem_map.alloc_page(m, GFP_USER_PAGE)\n    swap.lru_add_drain(m)\n",
-        "a copy's page comes straight from the allocator",
-    ),
-    broken(
         44, "memory", "        pagemap.page_mkwrite(m, pfn)\n", "", "the file system is told of a first write"
     ),
     broken(

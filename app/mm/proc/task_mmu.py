@@ -94,7 +94,7 @@ def area_name(vma: VmArea) -> str:
     """What an area is. Kernel: get_vma_name"""
     mm = vma.vm_mm
     if vma.vm_file is not None:
-        return vma.vm_file.inode.name
+        return vma.vm_file.path or vma.vm_file.inode.name
     if vma.special is not None:
         return vma.special
     if vma.vm_start <= mm.brk and vma.vm_end >= mm.start_brk:

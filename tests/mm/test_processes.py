@@ -1,0 +1,219 @@
+"""Processes on machines of our own: a program starts, forks, writes and ends, and nothing is lost."""
+
+import random
+from collections import Counter
+
+import pytest
+
+from app.machine import boot
+from app.machine.machine import Machine
+from app.mm import exec as programs
+from app.mm import exit as kernel_exit
+from app.mm import (
+    fault,
+    fork,
+    madvise,
+    mem_map,
+    mlock_vma,
+    mmap,
+    mprotect,
+    mremap,
+    namei,
+    read_write,
+    sched,
+    swap,
+)
+from app.mm.mm_types import MmStruct
+from app.mm.pgtable_types import pte_pfn, pte_present
+from app.mm.proc import task_mmu
+
+PRIVATE, SHARED, ANONYMOUS, POPULATE, FIXED = 2, 1, 0x20, 0x8000, 0x10
+RW = 3
+
+
+def machine(profile: str = "x86_64-1g", thp: str = "never") -> Machine:
+    m = boot.boot({"profile": profile})
+    m.vm.thp = thp
+    sched.new_task(m, "a")
+    m.current.task = "a"
+    return m
+
+
+def start(m: Machine) -> MmStruct:
+    ret, signal = programs.execve(m, "/bin/hello")
+    assert (ret, signal) == (0, None)
+    return sched.current_mm(m)
+
+
+def free_frames(m: Machine) -> int:
+    return m.nr_free_pages + sum(pages.count for zone in m.zones for pages in zone.pcp)
+
+
+def end(m: Machine, name: str) -> None:
+    m.current.task = name
+    mm = kernel_exit.do_exit(m, m.tasks[name])
+    del m.tasks[name]
+    if mm is not None:
+        kernel_exit.mmdrop(m, mm)
+
+
+def entries(mm: MmStruct) -> list[int]:
+    """Frames that the entries of an address space map, small pages only."""
+    return [
+        pte_pfn(entry)
+        for table in mm.tables[1].values()
+        for entry in table.entries
+        if entry and pte_present(entry)
+    ]
+
+
+def check(m: Machine) -> None:
+    """Entries and mapcounts agree; every page is referenced by those who know it and nobody else."""
+    mapped: Counter[int] = Counter()
+    whole: Counter[int] = Counter()
+    for mm in m.vm.mms.values():
+        mapped.update(entries(mm))
+        for table in mm.tables[2].values():
+            whole.update(entry >> 12 & 0xFFFFFFF for entry in table.entries if entry & 0x80)
+    held = Counter(pfn for inode in m.vm.mappings.values() for pfn in inode.i_pages.values())
+    for batch in m.vm.batches.values():
+        held.update(page[0] if isinstance(page, tuple) else page for page in batch)
+    fixed = {m.vm.zero_pfn, *m.vm.special_pages.get("[vdso]", ())}
+    for number, s in m.vm.sections.items():
+        for i in range(512):
+            pfn = number << 9 | i
+            head = mem_map.compound_head(m, pfn)
+            if pfn in fixed or head == m.vm.huge_zero_page:
+                continue
+            if not s.order:
+                private = bool(s.flags[i] & 1 << 13)
+                assert s.refcount[i] == mapped[pfn] + held[pfn] + private, hex(pfn)
+                assert s.mapcount[i] + 1 == mapped[pfn], hex(pfn)
+            elif pfn == head:
+                parts = sum(mapped[frame] for frame in range(head, head + 512))
+                assert s.refcount[i] == whole[head] + parts + held[head], hex(head)
+                assert s.compound_mapcount + 1 == whole[head], hex(head)
+    on_lists = Counter(lru.count for lru in m.vm.lists[:4])
+    for lru in m.vm.lists[:4]:
+        pfn, frames, before = lru.head, 0, 0xFFFFFFFF
+        while pfn != 0xFFFFFFFF:
+            s = m.vm.sections[pfn >> 9]
+            assert s.prev[pfn & 511] == before
+            frames += 1 << s.order
+            before, pfn = pfn, s.next[pfn & 511]
+        assert (lru.tail, frames) == (before, lru.count)
+    assert on_lists
+
+
+@pytest.mark.parametrize("profile", ["x86_64-1g", "i386-1g", "x86_64-8g"])
+def test_a_program_starts_with_two_pages_and_ends_with_none(profile: str) -> None:
+    m = machine(profile)
+    before = free_frames(m)
+    mm = start(m)
+    task = m.tasks["a"]
+    resident = [mm.rss_stat[at] + task.rss_stat[at] for at in range(4)]
+    assert resident == [1, 1, 0, 0]
+    assert mm.total_vm == 44
+    assert "[stack]" in task_mmu.maps(m, mm)
+    check(m)
+    end(m, "a")
+    swap.lru_add_drain(m)
+    cached = sum(len(inode.i_pages) for inode in m.vm.mappings.values())
+    assert free_frames(m) == before - cached
+    assert not m.vm.mms
+    assert not m.vm.anon_vmas
+
+
+def test_a_fork_shares_pages_until_somebody_writes() -> None:
+    m = machine()
+    start(m)
+    where = mmap.ksys_mmap(m, 0, 16 << 12, RW, PRIVATE | ANONYMOUS, None, 0)
+    for page in range(16):
+        assert fault.user_access(m, where + (page << 12), write=True) is None
+    used = free_frames(m)
+    fork.fork(m, "b")
+    assert used - free_frames(m) < 16
+    m.current.task = "b"
+    assert fault.user_access(m, where, write=True) is None
+    check(m)
+    end(m, "b")
+    end(m, "a")
+    check(m)
+
+
+def random_step(m: Machine, rng: random.Random, names: list[str]) -> None:
+    """One random operation of a random process."""
+    m.current.task = rng.choice(names)
+    mm = sched.current_mm(m)
+    areas = [vma for vma in mm.mmap if vma.special is None]
+    vma = rng.choice(areas)
+    start = vma.vm_start + (rng.randrange(vma.pages) << 12)
+    length = rng.randrange(1, 40) << 12
+    match rng.randrange(14):
+        case 0 | 1:
+            flags = rng.choice((PRIVATE | ANONYMOUS, SHARED | ANONYMOUS, PRIVATE | ANONYMOUS | POPULATE))
+            size = rng.choice((1 << 14, 1 << 16, 5 << 20))
+            mmap.ksys_mmap(m, 0, size, rng.choice((1, RW)), flags, None, 0)
+        case 2:
+            fd = namei.do_open(m, rng.choice(("/data/a", "/tmp/t", "/data/b")), 0x42)
+            file = m.tasks[m.current.task].files[fd]
+            if file.inode.size < 1 << 16:
+                read_write.ftruncate(m, file.inode, 1 << 16)
+            mmap.ksys_mmap(m, 0, 1 << 16, RW, rng.choice((PRIVATE, SHARED)), file, 0)
+            read_write.read(m, file, None, 1 << 14)
+            namei.close(m, fd)
+        case 3:
+            if vma.vm_start > mm.start_brk and vma.vm_end < mm.start_stack - (1 << 23):
+                mmap.munmap(m, start, length)
+        case 4:
+            if vma.vm_start > mm.start_brk:
+                mprotect.mprotect(m, start, min(length, vma.vm_end - start), rng.choice((0, 1, RW, RW)))
+        case 5:
+            madvise.madvise(m, start, min(length, vma.vm_end - start), rng.choice((4, 4, 8, 14, 15, 0, 1, 2)))
+        case 6:
+            if vma.vm_start > mm.start_brk and vma.vm_end < mm.start_stack - (1 << 23):
+                mremap.mremap(m, vma.vm_start, vma.vm_end - vma.vm_start, length, 1, 0)
+        case 7:
+            call = rng.choice((mlock_vma.munlock, lambda *a: mlock_vma.do_mlock(*a, 0x2000)))
+            call(m, start, min(length, 8 << 12, vma.vm_end - start))
+        case 8:
+            mmap.brk(m, mm.brk + rng.randrange(-8, 12) * 4096)
+        case 9:
+            if len(names) < 5:
+                names.append(fork.fork(m, f"p{m.last_pid}").name)
+        case 10:
+            if len(names) > 1:
+                end(m, names.pop(names.index(m.current.task)))
+        case _:
+            for page in range(rng.randrange(1, 30)):
+                if start + (page << 12) >= vma.vm_end:
+                    break
+                signal = fault.user_access(m, start + (page << 12), write=rng.random() < 0.7)
+                assert signal is None or signal[1] == fault.SEGV_ACCERR or signal[0] == fault.SIGBUS
+    m_task = m.current.task
+    if m_task in m.tasks:
+        mmap.task_work_run(m)
+
+
+@pytest.mark.parametrize("thp", ["never", "always"])
+@pytest.mark.parametrize("seed", range(4))
+def test_counts_and_entries_agree_whatever_processes_do(seed: int, thp: str) -> None:
+    m = machine("x86_64-1g" if seed % 4 != 3 else "i386-1g", thp)
+    before = free_frames(m)
+    start(m)
+    rng = random.Random(seed)
+    names = ["a"]
+    for step in range(300):
+        random_step(m, rng, names)
+        if not step % 10:
+            check(m)
+    for name in names:
+        end(m, name)
+    swap.lru_add_drain(m)
+    check(m)
+    cached = sum(len(inode.i_pages) for inode in m.vm.mappings.values())
+    zero = 512 if m.vm.huge_zero_page >= 0 else 0
+    assert free_frames(m) == before - cached - zero
+    assert not m.vm.mms
+    assert not m.vm.anon_vmas
+    assert {(zone.name, zone.nr_free_pages >= 0) for zone in m.zones}

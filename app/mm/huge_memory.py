@@ -23,7 +23,7 @@ from app.mm.mm_types import (
     PageTable,
     VmArea,
 )
-from app.mm.page import PG_dirty, PG_uptodate
+from app.mm.page import PG_dirty, PG_head, PG_lru, PG_unevictable, PG_uptodate
 from app.mm.pgtable_types import (
     ACCESSED,
     DIRTY,
@@ -273,6 +273,44 @@ def split_if_needed(m: Kernel, vma: VmArea, address: int) -> None:
         split_huge_pmd(m, vma, haddr)
 
 
+def split_huge_page(m: Kernel, head: int) -> bool:
+    """Make small pages of a huge one; whether nobody else holds it. Kernel: split_huge_page_to_list
+
+    Those who map it whole map its parts first. The caller has a reference. Parts that nobody maps are freed.
+    """
+    s = section(m, head)
+    if s.refcount[0] != total_mapcount(m, head) + 1:
+        return False
+    for vma, address in rmap.rmap_walk(m, head):
+        pmd = pgalloc.pmd_of(vma.vm_mm, address)
+        if pgalloc.is_huge(pmd) and pte_pfn(pmd, PMD_PFN_MASK) == head:
+            split_huge_pmd(m, vma, address)
+    m.vm.split_queue.pop(head, None)
+    m.vm.count("thp_split_page")
+    s.order = 0
+    s.flags[0] &= ~PG_head
+    inherited = s.flags[0] & ~PG_anon_exclusive
+    s.refcount[0] = s.mapcount[0] + 2
+    on_list = inherited & PG_lru and not inherited & PG_unevictable
+    for i in range(HPAGE_PMD_NR - 1, 0, -1):
+        s.flags[i] = s.flags[i] & PG_anon_exclusive | inherited
+        s.mapping[i], s.index[i] = s.mapping[0], s.index[0] + i
+        s.refcount[i] = s.mapcount[i] + 2
+        if on_list:
+            lru.insert_before(m, head + i, head)
+    for i in range(1, HPAGE_PMD_NR):
+        lru.put_page(m, head + i)
+    return True
+
+
+def total_mapcount(m: Kernel, head: int) -> int:
+    """In how many places a huge page or a part of it is mapped. Kernel: total_mapcount"""
+    s = section(m, head)
+    parts = sum(count + 1 for count in s.mapcount)
+    whole = s.compound_mapcount + 1
+    return whole + parts - (HPAGE_PMD_NR if s.flags[1] & PG_double_map else 0)
+
+
 # -- unmapping, forking, moving, changing ----------------------------------------------------------
 
 
@@ -335,19 +373,23 @@ def move_huge_pmd(m: Kernel, mm: MmStruct, old: int, new: int) -> None:
 
 
 def madvise_free_huge_pmd(m: Kernel, vma: VmArea, address: int, end: int) -> bool:
-    """Give up 2 MiB lazily, if they are wholly in the range and one's own. Kernel: madvise_free_huge_pmd
+    """Give up 2 MiB lazily, if they are one's own. Kernel: madvise_free_huge_pmd
 
-    Whether it was done; a part of a huge page would have to be split off.
+    Whether that is all; where only a part is meant the page is split, and its parts are looked at.
     """
     upper, at = pmd_slot(vma.vm_mm, address)
     pmd = upper.entries[at]
-    if is_huge_zero(m, pmd) or end - address != PMD_SIZE:
+    if is_huge_zero(m, pmd):
         return True
     head = pte_pfn(pmd, PMD_PFN_MASK)
-    s = section(m, head)
-    if s.compound_mapcount or s.flags[1] & PG_double_map or any(count >= 0 for count in s.mapcount):
+    if total_mapcount(m, head) != 1:
         return True
-    s.flags[0] &= ~PG_dirty
+    if end - address != PMD_SIZE:
+        mem_map.get_page(m, head)
+        split_huge_page(m, head)
+        lru.put_page(m, head)
+        return False
+    section(m, head).flags[0] &= ~PG_dirty
     upper.entries[at] = pmd & ~(ACCESSED | DIRTY)
     swap.mark_page_lazyfree(m, head)
     return True

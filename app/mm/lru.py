@@ -62,6 +62,19 @@ def lruvec_add_tail(m: Kernel, head: int) -> None:
     lru.tail = head
 
 
+def insert_before(m: Kernel, pfn: int, head: int) -> None:
+    """Put a page before another on that one's list. Kernel: mm/huge_memory.c lru_add_page_tail"""
+    sections = m.vm.sections
+    s, i = sections[head >> 9], head & 511
+    t, j = sections[pfn >> 9], pfn & 511
+    before = s.prev[i]
+    t.prev[j], t.next[j], s.prev[i] = before, head, pfn
+    if before == NONE:
+        m.vm.lists[lru_index(m, head)].head = pfn
+    else:
+        sections[before >> 9].next[before & 511] = pfn
+
+
 def lruvec_del(m: Kernel, head: int) -> None:
     """Take a page off its list. Kernel: lruvec_del_folio"""
     sections = m.vm.sections

@@ -7,7 +7,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm import errno, gup, huge_memory, hugetlb, mem_map, mmap, mmu_gather, pagemap, pgalloc, swap, zap
+from app.mm import (
+    errno,
+    gup,
+    huge_memory,
+    hugetlb,
+    lru,
+    mem_map,
+    mmap,
+    mmu_gather,
+    pagemap,
+    pgalloc,
+    swap,
+    zap,
+)
 from app.mm.mm_types import (
     VM_DONTCOPY,
     VM_DONTDUMP,
@@ -198,9 +211,8 @@ def madvise_free_single_vma(m: Kernel, vma: VmArea, start: int, end: int) -> int
     address = start
     while address < end:
         following = min((address & -PMD_SIZE) + PMD_SIZE, end)
-        if pgalloc.is_huge(pgalloc.pmd_of(mm, address)):
-            huge_memory.madvise_free_huge_pmd(m, vma, address, following)
-        else:
+        huge = pgalloc.is_huge(pgalloc.pmd_of(mm, address))
+        if not huge or not huge_memory.madvise_free_huge_pmd(m, vma, address, following):
             table = mm.tables[1].get(address >> 21)
             if table is not None:
                 free_pte_range(m, table.entries, address >> 12 & 511, following - address >> 12)
@@ -220,7 +232,7 @@ def free_pte_range(m: Kernel, entries: object, first: int, count: int) -> None:
         if not entry or not pte_present(entry) or entry & SPECIAL:
             continue
         pfn = pte_pfn(entry)
-        if mem_map.compound_order(m, pfn):
+        if mem_map.compound_order(m, pfn) and not split_shared(m, pfn):
             return
         if mem_map.flags(m, pfn) & PG_dirty:
             if mem_map.page_mapcount(m, pfn) != 1:
@@ -228,6 +240,20 @@ def free_pte_range(m: Kernel, entries: object, first: int, count: int) -> None:
             mem_map.set_flags(m, pfn, 0, PG_dirty)
         column[i] = entry & ~(ACCESSED | DIRTY)
         swap.mark_page_lazyfree(m, pfn)
+
+
+def split_shared(m: Kernel, pfn: int) -> bool:
+    """Split the huge page that a small entry maps a part of, if it is one's own.
+
+    Kernel: madvise_free_pte_range
+    """
+    head = mem_map.compound_head(m, pfn)
+    if mem_map.page_mapcount(m, head) != 1:
+        return False
+    mem_map.get_page(m, head)
+    done = huge_memory.split_huge_page(m, head)
+    lru.put_page(m, head)
+    return done
 
 
 def madvise_remove(m: Kernel, vma: VmArea, start: int, end: int) -> int:

@@ -19,6 +19,7 @@ from app.mm import (
     mprotect,
     mremap,
     namei,
+    pagemap,
     read_write,
     sched,
     swap,
@@ -217,3 +218,103 @@ def test_counts_and_entries_agree_whatever_processes_do(seed: int, thp: str) -> 
     assert not m.vm.mms
     assert not m.vm.anon_vmas
     assert {(zone.name, zone.nr_free_pages >= 0) for zone in m.zones}
+
+
+def huge_area(m: Machine) -> int:
+    """2 MiB mapped by one entry."""
+    where = mmap.ksys_mmap(m, 0, 4 << 20, RW, PRIVATE | ANONYMOUS, None, 0)
+    where = -(-where >> 21) << 21
+    assert fault.user_access(m, where, write=True) is None
+    return where
+
+
+def test_giving_up_part_of_a_huge_page_splits_it() -> None:
+    m = machine(thp="always")
+    before = free_frames(m)
+    start(m)
+    where = huge_area(m)
+    assert madvise.madvise(m, where, 16 << 12, 8) == 0
+    assert m.vm.stat["thp_split_page"] == 1
+    check(m)
+    assert madvise.madvise(m, where + (16 << 12), 1 << 20, 4) == 0
+    check(m)
+    end(m, "a")
+    swap.lru_add_drain(m)
+    check(m)
+    cached = sum(len(inode.i_pages) for inode in m.vm.mappings.values())
+    assert free_frames(m) == before - cached
+
+
+def test_parts_of_a_huge_page_that_nobody_maps_are_freed_when_it_is_split() -> None:
+    m = machine(thp="always")
+    start(m)
+    where = huge_area(m)
+    assert mmap.munmap(m, where + (1 << 20), 1 << 20) == 0
+    assert m.vm.stat["thp_deferred_split_page"] == 1
+    swap.lru_add_drain(m)
+    free = free_frames(m)
+    assert madvise.madvise(m, where, 4 << 12, 8) == 0
+    assert free_frames(m) == free + 256
+    check(m)
+
+
+def test_a_huge_page_that_two_share_is_not_split() -> None:
+    m = machine(thp="always")
+    start(m)
+    where = huge_area(m)
+    fork.fork(m, "b")
+    assert madvise.madvise(m, where, 4 << 12, 8) == 0
+    assert m.vm.stat["thp_split_page"] == 0
+    check(m)
+
+
+def test_locked_parts_of_a_huge_page_are_not_locked() -> None:
+    m = machine(thp="always")
+    start(m)
+    where = huge_area(m)
+    assert mlock_vma.do_mlock(m, where, 4 << 12, 0x2000) == 0
+    assert m.vm.stat["mlock"] == 0
+    check(m)
+
+
+def test_an_anon_vma_that_no_area_uses_is_taken_over() -> None:
+    """Else each generation of a line of forks would have a longer chain."""
+    m = machine()
+    start(m)
+    where = mmap.ksys_mmap(m, 0, 4 << 12, RW, PRIVATE | ANONYMOUS, None, 0)
+    assert fault.user_access(m, where, write=True) is None
+    names = ["a"]
+    for generation in range(6):
+        m.current.task = names[-1]
+        names.append(fork.fork(m, f"g{generation}").name)
+        if generation:
+            end(m, names[-3])
+    m.current.task = names[-1]
+    vma = next(vma for vma in sched.current_mm(m).mmap if vma.vm_start == where)
+    assert len(vma.anon_vma_chain) <= 4
+    check(m)
+
+
+def test_what_stays_in_the_page_cache_is_looked_at_first() -> None:
+    m = machine()
+    start(m)
+    fd = namei.do_open(m, "/tmp/t", 0x42)
+    file = m.tasks["a"].files[fd]
+    assert read_write.write(m, file, None, 8192) == 8192
+    swap.lru_add_drain(m)
+    for pfn in file.inode.i_pages.values():
+        swap.mark_page_accessed(m, pfn)
+    swap.lru_add_drain(m)
+    assert m.vm.lists[1].count == 2
+    pagemap.drop_pagecache(m, file.inode)
+    swap.lru_add_drain(m)
+    assert m.vm.lists[1].count == 0
+
+
+def test_the_heap_keeps_away_from_the_next_area() -> None:
+    m = machine()
+    mm = start(m)
+    flags = PRIVATE | ANONYMOUS | FIXED | 0x100
+    assert mmap.ksys_mmap(m, mm.start_brk + (1 << 21), 1 << 12, RW, flags, None, 0) > 0
+    assert mmap.brk(m, mm.start_brk + (1 << 21)) == mm.start_brk
+    assert mmap.brk(m, mm.start_brk + (1 << 19)) == mm.start_brk + (1 << 19)

@@ -25,12 +25,11 @@ from app.mm.mm_types import (
     VM_READ,
     VM_WRITE,
     MmStruct,
-    VmArea,
 )
 from app.mm.pgtable_types import PAGE_SIZE
 from app.mm.sched import current
 from app.mm.vm_fault import FAULT_FLAG_WRITE
-from app.mm.vma import vm_stat_account, vma_link
+from app.mm.vma import vm_area_alloc, vm_stat_account, vma_link
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -90,7 +89,7 @@ def bprm_mm_init(m: Kernel, layout: Layout) -> MmStruct:
     mm = fork.mm_init(m)
     mm.task_size, mm.mmap_base = layout.task_size, layout.mmap_base
     start = layout.stack_top - PAGE_SIZE
-    stack = VmArea(mm, start, layout.stack_top, STACK_FLAGS, (layout.stack_top - PAGE_SIZE) >> 12)
+    stack = vm_area_alloc(m, mm, start, layout.stack_top, STACK_FLAGS, (layout.stack_top - PAGE_SIZE) >> 12)
     vma_link(mm, stack)
     mm.total_vm = mm.stack_vm = 1
     memory.handle_mm_fault(m, stack, start, FAULT_FLAG_WRITE)
@@ -133,7 +132,7 @@ def load_binary(m: Kernel, mm: MmStruct, layout: Layout, file: File) -> None:
 
 def install_special_mapping(m: Kernel, mm: MmStruct, name: str, start: int, pages: int, flags: int) -> None:
     """An area of the kernel's own pages. Kernel: mm/mmap.c _install_special_mapping"""
-    vma = VmArea(mm, start, start + pages * PAGE_SIZE, flags | m.vm.vm_softdirty, 0)
+    vma = vm_area_alloc(m, mm, start, start + pages * PAGE_SIZE, flags | m.vm.vm_softdirty, 0)
     vma.special = name
     vma_link(mm, vma)
     vm_stat_account(mm, flags, pages)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.mm import huge_memory, hugetlb, mem_map, pgalloc, rmap, sched, zap
+from app.mm import huge_memory, hugetlb, mem_map, objects, pgalloc, rmap, sched, zap
 from app.mm.mm_types import (
     MMF_DISABLE_THP,
     VM_ACCOUNT,
@@ -42,7 +42,9 @@ def fork(m: Kernel, name: str, pid: int | None = None) -> sched.Task:
         task.pid = pid
     task.comm = parent.comm
     task.parent = parent.pid
+    task.objects = [(name, objects.take(m, name)) for name in objects.TASK]
     task.mm = dup_mm(m, parent.mm)
+    task.objects.append(("pid", objects.take(m, "pid")))
     task.files = dict(parent.files)
     for file in task.files.values():
         file.f_count += 1
@@ -80,7 +82,7 @@ def dup_mmap(m: Kernel, mm: MmStruct, old: MmStruct) -> None:
             continue
         if vma.vm_flags & VM_ACCOUNT:
             m.vm.vm_committed += vma.pages
-        new = vma_dup(vma, mm)
+        new = vma_dup(m, vma, mm)
         if not vma.vm_flags & VM_WIPEONFORK:
             rmap.anon_vma_fork(m, new, vma)
         new.vm_flags &= ~VM_LOCKED_MASK

@@ -86,10 +86,11 @@ class AnonVma:
     and root tie the generations together. vmas: the areas linked here (`rb_root`).
     """
 
-    __slots__ = ("id", "num_active_vmas", "num_children", "parent", "refcount", "root", "vmas")
+    __slots__ = ("id", "num_active_vmas", "num_children", "object", "parent", "refcount", "root", "vmas")
 
     def __init__(self, number: int) -> None:
         self.id = number
+        self.object = 0
         self.root = self
         self.parent = self
         self.refcount = 1
@@ -107,9 +108,8 @@ class VmArea:
     """
 
     __slots__ = (
-        "anon_vma", "anon_vma_chain", "reserved", "special", "vm_end", "vm_file", "vm_flags", "vm_mm",
-        "vm_pgoff",
-        "vm_start",
+        "anon_vma", "anon_vma_chain", "links", "object", "reserved", "special", "vm_end", "vm_file",
+        "vm_flags", "vm_mm", "vm_pgoff", "vm_start",
     )  # fmt: skip
 
     def __init__(self, mm: MmStruct, start: int, end: int, flags: int, pgoff: int) -> None:
@@ -121,6 +121,9 @@ class VmArea:
         self.vm_file: File | None = None
         self.anon_vma: AnonVma | None = None
         self.anon_vma_chain: list[AnonVma] = []
+        # Addresses of its own object, and of those that link it to each anon_vma.
+        self.object = 0
+        self.links: list[int] = []
         self.special: str | None = None
         # Huge pages that were set aside for this private mapping: index → taken. None without reservation.
         self.reserved: dict[int, bool] | None = None

@@ -41,6 +41,8 @@ from app.mm.vma import (
     find_vma_intersection,
     position,
     split_vma,
+    vm_area_alloc,
+    vm_area_free,
     vm_stat_account,
     vma_expand,
     vma_link,
@@ -226,9 +228,10 @@ def mmap_region(
     if vma is not None:
         vma_expand(m, vma, start, stop, first, after)
     else:
-        vma = VmArea(mm, address, end, vm_flags, pgoff)
+        vma = vm_area_alloc(m, mm, address, end, vm_flags, pgoff)
         error = attach_file(m, vma, file)
         if error:
+            vm_area_free(m, vma)
             return error
         vma_link(mm, vma)
     vm_flags = vma.vm_flags
@@ -440,6 +443,7 @@ def remove_vma(m: Kernel, vma: VmArea) -> None:
     if vma.vm_file is not None:
         fput(m, vma.vm_file)
         vma.vm_file = None
+    vm_area_free(m, vma)
 
 
 # -- brk -------------------------------------------------------------------------------------------
@@ -491,7 +495,7 @@ def do_brk_flags(m: Kernel, mm: MmStruct, address: int, length: int) -> int:
         huge_memory.vma_adjust_trans_huge(m, vma, vma.vm_start, address + length, 0)
         vma.vm_end = address + length
     else:
-        vma = VmArea(mm, address, address + length, flags, address >> 12)
+        vma = vm_area_alloc(m, mm, address, address + length, flags, address >> 12)
         vma_link(mm, vma)
     mm.total_vm += pages
     mm.data_vm += pages

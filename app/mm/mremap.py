@@ -213,10 +213,10 @@ def copy_vma(m: Kernel, vma: VmArea, address: int, length: int, pgoff: int) -> t
     new = vma_merge(m, mm, prev, address, address + length, vma.vm_flags, vma.anon_vma, vma.vm_file, pgoff)
     if new is not None:
         return (new if new.vm_start <= start < new.vm_end else vma), new
-    new = vma_dup(vma)
+    new = vma_dup(m, vma)
     new.vm_start, new.vm_end, new.vm_pgoff = address, address + length, pgoff
     new.anon_vma = vma.anon_vma
-    rmap.anon_vma_clone(new, vma)
+    rmap.anon_vma_clone(m, new, vma)
     vma_link(mm, new)
     return vma, new
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from app.mm import mem_map, mlock
+from app.mm import mem_map, mlock, objects
 from app.mm.mem_map import (
     PAGE_MAPPING_ANON,
     PG_anon_exclusive,
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 def anon_vma_alloc(m: Kernel) -> AnonVma:
     """A new one. Kernel: anon_vma_alloc"""
     anon_vma = AnonVma(m.vm.new_id())
+    anon_vma.object = objects.take(m, "anon_vma")
     m.vm.anon_vmas[anon_vma.id] = anon_vma
     return anon_vma
 
@@ -39,12 +40,14 @@ def put_anon_vma(m: Kernel, anon_vma: AnonVma) -> None:
     anon_vma.refcount -= 1
     if not anon_vma.refcount:
         del m.vm.anon_vmas[anon_vma.id]
+        objects.give(m, "anon_vma", anon_vma.object)
         if anon_vma.root is not anon_vma:
             put_anon_vma(m, anon_vma.root)
 
 
-def chain_link(vma: VmArea, anon_vma: AnonVma) -> None:
+def chain_link(vma: VmArea, anon_vma: AnonVma, link: int) -> None:
     """Let an anon_vma find an area. Kernel: anon_vma_chain_link"""
+    vma.links.insert(0, link)
     vma.anon_vma_chain.insert(0, anon_vma)
     anon_vma.vmas[vma] = None
 
@@ -56,12 +59,13 @@ def anon_vma_prepare(m: Kernel, vma: VmArea) -> None:
     """
     if vma.anon_vma is not None:
         return
+    link = objects.take(m, "anon_vma_chain")
     anon_vma = find_mergeable_anon_vma(vma)
     if anon_vma is None:
         anon_vma = anon_vma_alloc(m)
         anon_vma.num_children += 1
     vma.anon_vma = anon_vma
-    chain_link(vma, anon_vma)
+    chain_link(vma, anon_vma, link)
     anon_vma.num_active_vmas += 1
 
 
@@ -97,14 +101,14 @@ def anon_vma_compatible(a: VmArea, b: VmArea) -> bool:
     )
 
 
-def anon_vma_clone(dst: VmArea, src: VmArea) -> AnonVma | None:
+def anon_vma_clone(m: Kernel, dst: VmArea, src: VmArea) -> AnonVma | None:
     """Let everyone who finds one area find its copy, too. Kernel: anon_vma_clone
 
     Returns the copy's own anon_vma, if it has one. One that no area uses any more and that has at most one
     child is taken over by the copy: long lines of forks would otherwise never end growing.
     """
     for anon_vma in reversed(src.anon_vma_chain):
-        chain_link(dst, anon_vma)
+        chain_link(dst, anon_vma, objects.take(m, "anon_vma_chain"))
         if (
             dst.anon_vma is None
             and src.anon_vma is not None
@@ -122,32 +126,36 @@ def anon_vma_fork(m: Kernel, vma: VmArea, pvma: VmArea) -> None:
     if pvma.anon_vma is None:
         return
     vma.anon_vma = None
-    if anon_vma_clone(vma, pvma) is not None:
+    if anon_vma_clone(m, vma, pvma) is not None:
         return
     anon_vma = anon_vma_alloc(m)
     anon_vma.num_active_vmas += 1
+    link = objects.take(m, "anon_vma_chain")
     anon_vma.root = pvma.anon_vma.root
     anon_vma.parent = pvma.anon_vma
     anon_vma.root.refcount += 1
     vma.anon_vma = anon_vma
-    chain_link(vma, anon_vma)
+    chain_link(vma, anon_vma, link)
     anon_vma.parent.num_children += 1
 
 
 def unlink_anon_vmas(m: Kernel, vma: VmArea) -> None:
     """Take an area out of all its anon_vmas; those that nobody is linked to die. Kernel: unlink_anon_vmas"""
     empty = []
-    for anon_vma in vma.anon_vma_chain:
+    for anon_vma, link in zip(vma.anon_vma_chain, vma.links, strict=True):
         anon_vma.vmas.pop(vma, None)
-        if not anon_vma.vmas:
+        if anon_vma.vmas:
+            objects.give(m, "anon_vma_chain", link)
+        else:
             anon_vma.parent.num_children -= 1
-            empty.append(anon_vma)
-    vma.anon_vma_chain = []
+            empty.append((anon_vma, link))
+    vma.anon_vma_chain, vma.links = [], []
     if vma.anon_vma is not None:
         vma.anon_vma.num_active_vmas -= 1
         vma.anon_vma = None
-    for anon_vma in empty:
+    for anon_vma, link in empty:
         put_anon_vma(m, anon_vma)
+        objects.give(m, "anon_vma_chain", link)
 
 
 # -- who maps a page -------------------------------------------------------------------------------

@@ -29,7 +29,8 @@ class Task:
     """
 
     __slots__ = (
-        "comm", "exclusive", "files", "maj_flt", "min_flt", "mm", "name", "parent", "pid", "rss_events",
+        "comm", "exclusive", "files", "maj_flt", "min_flt", "mm", "name", "objects", "parent", "pid",
+        "rss_events",
         "rss_stat", "since",
         "waiting_for",
     )  # fmt: skip
@@ -46,6 +47,8 @@ class Task:
         self.files: dict[int, File] = {}
         self.rss_stat = [0, 0, 0, 0]
         self.rss_events = 0
+        # The kernel's own objects: cache and address of each.
+        self.objects: list[tuple[str, int]] = []
         self.min_flt = 0
         self.maj_flt = 0
 

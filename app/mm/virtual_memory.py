@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from app.mm.hugetlb import Hstate
     from app.mm.memory_model import MemoryModel
     from app.mm.mm_types import AnonVma, MmStruct
+    from app.mm.slab import KmemCache
 
 NR_LRU_LISTS = 5
 NONE = 0xFFFFFFFF
@@ -84,34 +85,11 @@ class VirtualMemory:
     """All of it."""
 
     __slots__ = (
-        "anon_vmas",
-        "batches",
-        "contents",
-        "faults",
-        "hstates",
-        "huge_zero_page",
-        "huge_zero_refcount",
-        "inodes",
-        "last_id",
-        "lists",
-        "mappings",
-        "mlock_counts",
-        "mms",
-        "overcommit_memory",
-        "overcommit_ratio",
-        "pool_pages",
-        "protection_map",
-        "sections",
-        "soft_dirty",
-        "special_pages",
-        "split_queue",
-        "stat",
-        "task_works",
-        "thp",
-        "total_swap_pages",
-        "vm_committed",
-        "vm_softdirty",
-        "zero_pfn",
+        "anon_vmas", "batches", "contents", "faults", "hstates", "huge_zero_page", "huge_zero_refcount",
+        "inodes", "last_id", "lists", "mappings", "mlock_counts", "mms", "object_caches", "objects_given",
+        "objects_taken", "overcommit_memory", "overcommit_ratio", "pool_pages", "protection_map",
+        "sections", "soft_dirty", "special_pages", "split_queue", "stat", "task_works", "thp",
+        "total_swap_pages", "vm_committed", "vm_softdirty", "zero_pfn",
     )  # fmt: skip
 
     def __init__(self, model: MemoryModel) -> None:
@@ -121,6 +99,10 @@ class VirtualMemory:
         self.mappings: dict[int, Inode] = {}
         self.inodes: dict[str, Inode] = {}
         self.last_id = 0
+        # The kernel's own objects: caches where there are any, and how many were taken and given back.
+        self.object_caches: dict[str, KmemCache] = {}
+        self.objects_taken: defaultdict[str, int] = defaultdict(int)
+        self.objects_given: defaultdict[str, int] = defaultdict(int)
         # Files to be closed at the end of the call.
         self.task_works: list[Inode] = []
         self.sections: dict[int, Section] = {}

@@ -11,7 +11,7 @@ from bisect import bisect_right
 from operator import attrgetter
 from typing import TYPE_CHECKING
 
-from app.mm import huge_memory, rmap
+from app.mm import huge_memory, objects, rmap
 from app.mm.mm_types import (
     VM_ACCESS_FLAGS,
     VM_EXEC,
@@ -77,9 +77,21 @@ def vma_link(mm: MmStruct, vma: VmArea) -> None:
         vma.vm_file.inode.i_mmap[vma] = None
 
 
-def vma_dup(vma: VmArea, mm: MmStruct | None = None) -> VmArea:
+def vm_area_alloc(m: Kernel, mm: MmStruct, start: int, end: int, flags: int, pgoff: int) -> VmArea:
+    """A new area, not in the address space yet. Kernel: vm_area_alloc"""
+    vma = VmArea(mm, start, end, flags, pgoff)
+    vma.object = objects.take(m, "vm_area_struct")
+    return vma
+
+
+def vm_area_free(m: Kernel, vma: VmArea) -> None:
+    """The end of an area. Kernel: vm_area_free"""
+    objects.give(m, "vm_area_struct", vma.object)
+
+
+def vma_dup(m: Kernel, vma: VmArea, mm: MmStruct | None = None) -> VmArea:
     """A copy without links. Kernel: vm_area_dup"""
-    new = VmArea(mm or vma.vm_mm, vma.vm_start, vma.vm_end, vma.vm_flags, vma.vm_pgoff)
+    new = vm_area_alloc(m, mm or vma.vm_mm, vma.vm_start, vma.vm_end, vma.vm_flags, vma.vm_pgoff)
     new.vm_file = vma.vm_file
     new.special = vma.special
     if new.vm_file is not None:
@@ -232,7 +244,7 @@ def vma_adjust(
         elif end < vma.vm_end:
             adjust_next = end - vma.vm_end
             exporter, importer = vma, after
-        export_anon_vma(exporter, importer)
+        export_anon_vma(m, exporter, importer)
     huge_memory.vma_adjust_trans_huge(m, original, start, end, adjust_next)
     vma.vm_start, vma.vm_end, vma.vm_pgoff = start, end, pgoff
     if adjust_next:
@@ -257,13 +269,13 @@ def relink_file(insert: VmArea | None, after: VmArea | None, vma: VmArea) -> Non
             tree[area] = None
 
 
-def export_anon_vma(exporter: VmArea | None, importer: VmArea | None) -> None:
+def export_anon_vma(m: Kernel, exporter: VmArea | None, importer: VmArea | None) -> None:
     """What grows over anonymous pages must be found from them. Kernel: __vma_adjust"""
     if exporter is None or importer is None or exporter.anon_vma is None:
         return
     if importer.anon_vma is None:
         importer.anon_vma = exporter.anon_vma
-        rmap.anon_vma_clone(importer, exporter)
+        rmap.anon_vma_clone(m, importer, exporter)
 
 
 def remove_swallowed(m: Kernel, mm: MmStruct, gone: VmArea) -> None:
@@ -274,6 +286,7 @@ def remove_swallowed(m: Kernel, mm: MmStruct, gone: VmArea) -> None:
         gone.vm_file.f_count -= 1
     if gone.anon_vma is not None:
         rmap.unlink_anon_vmas(m, gone)
+    vm_area_free(m, gone)
 
 
 def vma_expand(m: Kernel, vma: VmArea, start: int, end: int, pgoff: int, after: VmArea | None) -> None:
@@ -284,7 +297,7 @@ def vma_expand(m: Kernel, vma: VmArea, start: int, end: int, pgoff: int, after: 
         assert after is not None
         if after.anon_vma is not None and vma.anon_vma is None:
             vma.anon_vma = after.anon_vma
-            rmap.anon_vma_clone(vma, after)
+            rmap.anon_vma_clone(m, vma, after)
     huge_memory.vma_adjust_trans_huge(m, vma, start, end, 0)
     vma.vm_start, vma.vm_end, vma.vm_pgoff = start, end, pgoff
     if vma.vm_file is not None:
@@ -301,14 +314,14 @@ def vma_expand(m: Kernel, vma: VmArea, start: int, end: int, pgoff: int, after: 
 
 def split_vma(m: Kernel, vma: VmArea, address: int, *, new_below: bool) -> None:
     """Cut an area in two at an address; the new one is the lower or the upper part. Kernel: __split_vma"""
-    new = vma_dup(vma)
+    new = vma_dup(m, vma)
     if new_below:
         new.vm_end = address
     else:
         new.vm_start = address
         new.vm_pgoff += (address - vma.vm_start) >> 12
     new.anon_vma = vma.anon_vma
-    rmap.anon_vma_clone(new, vma)
+    rmap.anon_vma_clone(m, new, vma)
     if new_below:
         pgoff = vma.vm_pgoff + ((address - vma.vm_start) >> 12)
         vma_adjust(m, vma, address, vma.vm_end, pgoff, new, None)

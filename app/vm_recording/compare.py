@@ -18,6 +18,7 @@ from app.vm_recording.identities import Identities
 from app.vm_recording.recorded import BITS_COMPARED, FLAGS_COMPARED, Recorded, frame_of, number, page_wanted
 from app.vm_recording.start import task_name
 
+OBJECTS: Final = ("anon_vma", "anon_vma_chain", "vm_area_struct")
 COUNTED: Final = (
     "anon_mapped", "anon_thps", "file_dirty", "file_mapped", "file_pages", "mlock", "pagetable", "pgactivate",
     "pgdeactivate", "pgfault", "pglazyfree", "pgmajfault", "pgreuse", "shmem", "thp_deferred_split_page",
@@ -66,6 +67,20 @@ class Compare:
         vm = self.m.vm
         lists = {name: vm.lists[at].count for at, name in enumerate(LRU_NAMES)}
         return {name: vm.stat[name] for name in COUNTED} | lists
+
+    def objects(self) -> dict[str, tuple[int, int]]:
+        """Objects of areas taken and given back so far."""
+        vm = self.m.vm
+        return {name: (vm.objects_taken[name], vm.objects_given[name]) for name in OBJECTS}
+
+    def slabs(self, line: dict[str, Any], before: dict[str, tuple[int, int]]) -> Iterator[Difference]:
+        """How many were in the operation."""
+        ours = {
+            name: [now - was for now, was in zip(self.objects()[name], before[name], strict=True)]
+            for name in OBJECTS
+            if self.objects()[name] != before[name]
+        }
+        yield "slab", ours, {name: nr for name, nr in (line.get("slab") or {}).items() if name in OBJECTS}
 
     def counted(self, line: dict[str, Any], before: dict[str, int]) -> Iterator[Difference]:
         """How those have changed.

@@ -107,7 +107,7 @@ class VmReplay:
         self.operations.finish_exit()
         task = m.tasks[m.current.task]
         before = (task.min_flt, task.maj_flt)
-        counted = self.compare.statistics()
+        counted, objects = self.compare.statistics(), self.compare.objects()
         ret, signal = self.operations.perform(line)
         if self.operations.leaving is None and signal is None:
             self.operations.end_of_call()
@@ -123,6 +123,7 @@ class VmReplay:
             self.compare.zones(line),
             self.compare.batches(),
             self.compare.counted(line, counted),
+            self.compare.slabs(line, objects),
             self.states(line),
             (("others", ours, theirs) for ours, theirs in self.others.wrong),
         )

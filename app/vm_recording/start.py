@@ -108,6 +108,7 @@ class Start:
             anon_vma.refcount, anon_vma.num_children, anon_vma.num_active_vmas = refcount, children, active
             vma.anon_vma_chain.append(anon_vma)
             anon_vma.vmas[vma] = None
+            vma.links.append(0)
         if anon is not None:
             vma.anon_vma = self.identities.anon(number(anon))
         mm.mmap.append(vma)

@@ -19,6 +19,7 @@ from app.mm import (
     mprotect,
     mremap,
     namei,
+    objects,
     pagemap,
     read_write,
     sched,
@@ -217,7 +218,23 @@ def test_counts_and_entries_agree_whatever_processes_do(seed: int, thp: str) -> 
     assert free_frames(m) == before - cached - zero
     assert not m.vm.mms
     assert not m.vm.anon_vmas
-    assert {(zone.name, zone.nr_free_pages >= 0) for zone in m.zones}
+    assert m.vm.objects_taken == m.vm.objects_given
+
+
+def test_the_kernels_objects_come_from_its_caches_and_go_back() -> None:
+    m = machine()
+    objects.create_caches(m)
+    start(m)
+    names = ["a"]
+    rng = random.Random(5)
+    for _ in range(200):
+        random_step(m, rng, names)
+    caches = m.vm.object_caches
+    areas = sum(mm.map_count for mm in m.vm.mms.values())
+    assert sum(1 for slab in m.slabs.values() if slab.cache is caches["vm_area_struct"]) >= areas // 26
+    for name in names:
+        end(m, name)
+    assert m.vm.objects_taken == m.vm.objects_given
 
 
 def huge_area(m: Machine) -> int:

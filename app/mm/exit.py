@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm import mmap, mmu_gather, objects, pgalloc, swap, zap
+from app.mm import mmap, mmu_gather, objects, pgalloc, swap, thread_stack, zap
 from app.mm.mm_types import VM_ACCOUNT, MmStruct
 from app.mm.sched import INIT_PID
 
@@ -65,6 +65,8 @@ def exit_files(m: Kernel, task: Task) -> None:
         mmap.fput(m, task.files[fd])
     task.files = {}
     mmap.task_work_run(m)
+    if task.objects:
+        thread_stack.free_thread_stack(m, task.stack)
     for name, address in reversed(task.objects):
         objects.give(m, name, address)
     task.objects = []

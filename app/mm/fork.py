@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.mm import huge_memory, hugetlb, mem_map, objects, pgalloc, rmap, sched, zap
+from app.mm import huge_memory, hugetlb, mem_map, objects, pgalloc, rmap, sched, thread_stack, zap
 from app.mm.mm_types import (
     MMF_DISABLE_THP,
     VM_ACCOUNT,
@@ -42,7 +42,9 @@ def fork(m: Kernel, name: str, pid: int | None = None) -> sched.Task:
         task.pid = pid
     task.comm = parent.comm
     task.parent = parent.pid
-    task.objects = [(name, objects.take(m, name)) for name in objects.TASK]
+    task.objects = [("task_struct", objects.take(m, "task_struct"))]
+    task.stack = thread_stack.alloc_thread_stack(m)
+    task.objects += [(name, objects.take(m, name)) for name in objects.TASK]
     task.mm = dup_mm(m, parent.mm)
     task.objects.append(("pid", objects.take(m, "pid")))
     task.files = dict(parent.files)

@@ -33,7 +33,6 @@ SIZES: Final = {
 
 # What a new task needs besides its memory, in order. Kernel: copy_process
 TASK: Final = (
-    "task_struct",
     "cred_jar",
     "files_cache",
     "fs_cache",

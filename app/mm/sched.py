@@ -29,9 +29,20 @@ class Task:
     """
 
     __slots__ = (
-        "comm", "exclusive", "files", "maj_flt", "min_flt", "mm", "name", "objects", "parent", "pid",
+        "comm",
+        "exclusive",
+        "files",
+        "maj_flt",
+        "min_flt",
+        "mm",
+        "name",
+        "objects",
+        "parent",
+        "pid",
         "rss_events",
-        "rss_stat", "since",
+        "rss_stat",
+        "since",
+        "stack",
         "waiting_for",
     )  # fmt: skip
 
@@ -49,6 +60,7 @@ class Task:
         self.rss_events = 0
         # The kernel's own objects: cache and address of each.
         self.objects: list[tuple[str, int]] = []
+        self.stack = 0
         self.min_flt = 0
         self.maj_flt = 0
 

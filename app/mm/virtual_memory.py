@@ -85,11 +85,11 @@ class VirtualMemory:
     """All of it."""
 
     __slots__ = (
-        "anon_vmas", "batches", "contents", "faults", "hstates", "huge_zero_page", "huge_zero_refcount",
-        "inodes", "last_id", "lists", "mappings", "mlock_counts", "mms", "object_caches", "objects_given",
-        "objects_taken", "overcommit_memory", "overcommit_ratio", "pool_pages", "protection_map",
-        "sections", "soft_dirty", "special_pages", "split_queue", "stat", "task_works", "thp",
-        "total_swap_pages", "vm_committed", "vm_softdirty", "zero_pfn",
+        "anon_vmas", "batches", "cached_stacks", "contents", "faults", "hstates", "huge_zero_page",
+        "huge_zero_refcount", "inodes", "last_id", "lists", "mappings", "mlock_counts", "mms",
+        "object_caches", "objects_given", "objects_taken", "overcommit_memory", "overcommit_ratio",
+        "pool_pages", "protection_map", "sections", "soft_dirty", "special_pages", "split_queue", "stat",
+        "task_works", "thp", "total_swap_pages", "vm_committed", "vm_softdirty", "zero_pfn",
     )  # fmt: skip
 
     def __init__(self, model: MemoryModel) -> None:
@@ -103,6 +103,8 @@ class VirtualMemory:
         self.object_caches: dict[str, KmemCache] = {}
         self.objects_taken: defaultdict[str, int] = defaultdict(int)
         self.objects_given: defaultdict[str, int] = defaultdict(int)
+        # Kernel stacks of dead tasks, kept for new ones.
+        self.cached_stacks: list[int] = []
         # Files to be closed at the end of the call.
         self.task_works: list[Inode] = []
         self.sections: dict[int, Section] = {}

@@ -16,7 +16,58 @@ from app.mm.mmzone import MAX_ORDER, PINDEX_ORDER, Zone
 from app.mm.page import Page, PG_head, PG_reserved, StrayPage
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from app.mm.kernel import Kernel
+    from app.mm.virtual_memory import Section
+
+
+class UserPage:
+    """A page of a process or a file as a record: those stand in columns. Kernel: struct page"""
+
+    __slots__ = ("i", "section")
+
+    def __init__(self, section: Section, i: int) -> None:
+        self.section = section
+        self.i = i
+
+    @property
+    def refcount(self) -> int:
+        """`_refcount`."""
+        return self.section.refcount[self.i]
+
+    @refcount.setter
+    def refcount(self, count: int) -> None:
+        self.section.refcount[self.i] = count
+
+    @property
+    def flags(self) -> int:
+        """PG_ bits."""
+        return self.section.flags[self.i]
+
+    @flags.setter
+    def flags(self, bits: int) -> None:
+        self.section.flags[self.i] = bits
+
+
+def user_page(m: Kernel, pfn: int) -> UserPage | None:
+    """The record of a frame that a process or a file uses; None for any other."""
+    section = m.vm.sections.get(pfn >> 9)
+    if section is None or not (section.order or section.refcount[pfn & 511] > 0):
+        return None
+    return UserPage(section, pfn & 511)
+
+
+def user_frames(m: Kernel) -> Iterator[tuple[int, int]]:
+    """(first frame, order) of every page that processes and files have from the allocator."""
+    for number, section in m.vm.sections.items():
+        if section.order:
+            if number << 9 not in m.vm.pool_pages:
+                yield number << 9, section.order
+            continue
+        for i, count in enumerate(section.refcount):
+            if count > 0 and not section.flags[i] & PG_reserved:
+                yield number << 9 | i, 0
 
 
 def block_of(m: Kernel, pfn: int) -> Page | None:
@@ -35,6 +86,9 @@ def compound_head(m: Kernel, pfn: int) -> int:
         page = block_of(m, pfn)
         if page is not None and page.flags & PG_head:
             return page.pfn
+        user = user_page(m, pfn)
+        if user is not None and user.section.order:
+            return pfn & -(1 << user.section.order)
     return pfn
 
 
@@ -52,6 +106,9 @@ def is_free(m: Kernel, pfn: int) -> bool:
 
 def is_reserved(m: Kernel, pfn: int) -> bool:
     """Whether the kernel itself has had the frame since boot: nobody has allocated it, and it is not free."""
+    user = user_page(m, pfn)
+    if user is not None:
+        return bool(user.flags & PG_reserved)
     return block_of(m, pfn) is None and not is_free(m, pfn)
 
 
@@ -60,15 +117,17 @@ def state_of(m: Kernel, pfn: int) -> str:
     page = block_of(m, pfn)
     if page is not None:
         return page.state
+    if user_page(m, pfn) is not None:
+        return "reserved" if is_reserved(m, pfn) else "movable"
     zone = m.zone_of(pfn)
     if zone.free_block_at(pfn) is not None:
         return "free"
     return "pcp" if on_pcp_list(zone, pfn) else "reserved"
 
 
-def struct_page(m: Kernel, pfn: int) -> Page | StrayPage:
+def struct_page(m: Kernel, pfn: int) -> Page | StrayPage | UserPage:
     """The frame's record to write to. A stray one must be given back to `settle` afterwards."""
-    page = m.pages.get(pfn)
+    page = m.pages.get(pfn) or user_page(m, pfn)
     if page is not None:
         return page
     stray = m.stray.get(pfn)
@@ -88,7 +147,7 @@ def settle(m: Kernel, pfn: int) -> None:
 
 def page_ref_count(m: Kernel, pfn: int) -> int:
     """`_refcount` of this very frame. Kernel: page_ref_count"""
-    page = m.pages.get(pfn) or m.stray.get(pfn)
+    page = m.pages.get(pfn) or m.stray.get(pfn) or user_page(m, pfn)
     return page.refcount if page is not None else int(is_reserved(m, pfn))
 
 
@@ -99,7 +158,7 @@ def folio_ref_zero_or_close_to_overflow(m: Kernel, pfn: int) -> bool:
 
 def page_flags(m: Kernel, pfn: int) -> int:
     """The PG_ bits of this very frame."""
-    page = m.pages.get(pfn) or m.stray.get(pfn)
+    page = m.pages.get(pfn) or m.stray.get(pfn) or user_page(m, pfn)
     if page is not None:
         return page.flags
     return PG_reserved if is_reserved(m, pfn) else 0

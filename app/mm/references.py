@@ -9,10 +9,16 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.mm import page_check, page_free
+from app.mm import lru, page_check, page_free
 from app.mm.page import PG_head
 from app.mm.page_free import put_page_testzero
-from app.mm.page_ref import compound_head, folio_ref_zero_or_close_to_overflow, page_ref_add, page_ref_count
+from app.mm.page_ref import (
+    compound_head,
+    folio_ref_zero_or_close_to_overflow,
+    page_ref_add,
+    page_ref_count,
+    user_page,
+)
 from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
@@ -69,6 +75,9 @@ def put_page(m: Kernel, pfn: int) -> None:
     """
     head = compound_head(m, pfn)
     page = m.pages.get(head)
+    if page is None and head not in m.stray and user_page(m, head) is not None:
+        lru.put_page(m, head)
+        return
     order = page.order if page is not None and page.flags & PG_head else 0
     if put_page_testzero(m, head, order, "put_page"):
         page_free.free_the_page(m, head, order)

@@ -9,6 +9,7 @@ from app.machine.parts.part import Dump, Part
 from app.machine.parts.pcp import pcp_frames
 from app.machine.parts.shape import MAX_PFN, title
 from app.machine.parts.zones import free_frames
+from app.mm import page_ref
 from app.mm.mmzone import PINDEX_ORDER
 
 if TYPE_CHECKING:
@@ -43,6 +44,8 @@ def reserved_pages(m: Machine) -> list[int]:
     rest = [zone.managed_pages - free_frames(zone) - pcp_frames(zone) for zone in m.zones]
     for pfn, page in m.pages.items():
         rest[m.zone_of(pfn).idx] -= 1 << page.order
+    for pfn, order in page_ref.user_frames(m):
+        rest[m.zone_of(pfn).idx] -= 1 << order
     return rest
 
 
@@ -69,6 +72,8 @@ def spans(m: Machine) -> Iterator[Span]:
                     yield pfn, pfn + (1 << PINDEX_ORDER[index]), "on a per-CPU list"
     for pfn, page in m.pages.items():
         yield pfn, pfn + (1 << page.order), page.state
+    for pfn, order in page_ref.user_frames(m):
+        yield pfn, pfn + (1 << order), "a page of a process or a file"
 
 
 PART: Final = Part("accounts", dump, load, verify)

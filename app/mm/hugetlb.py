@@ -7,9 +7,10 @@ copy that a child makes, it may.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.mm import errno, lru, mem_map, mmu_gather, pgalloc, rmap, user_bytes, vm_fault
+from app.mm import gfp as gfp_masks
 from app.mm.fs import File, Inode
 from app.mm.mem_map import PG_anon_exclusive, section, set_flags
 from app.mm.mm_types import (
@@ -27,6 +28,7 @@ from app.mm.page import PG_dirty, PG_head, PG_uptodate
 from app.mm.pgtable_types import (
     ACCESSED,
     DIRTY,
+    HPAGE_PMD_ORDER,
     PMD_PFN_MASK,
     PMD_SHIFT,
     PSE,
@@ -43,6 +45,16 @@ if TYPE_CHECKING:
     from app.mm.kernel import Kernel
     from app.mm.mmu_gather import MmuGather
     from app.mm.vm_fault import VmFault
+
+
+# How a page for the pool is asked for: patiently, and without a report.
+GFP_POOL: Final = (
+    gfp_masks.GFP_HIGHUSER_MOVABLE
+    | gfp_masks.__GFP_COMP
+    | gfp_masks.__GFP_NOWARN
+    | gfp_masks.__GFP_RETRY_MAYFAIL
+    | gfp_masks.__GFP_THISNODE
+)
 
 
 class Hstate:
@@ -78,6 +90,33 @@ def hstate_vma(m: Kernel, vma: VmArea) -> Hstate:
 def shift_of(m: Kernel, file: File | None) -> int:
     """The page size of a file on hugetlbfs, as a power of two."""
     return file.inode.page_shift if file is not None else 12
+
+
+# -- the pool --------------------------------------------------------------------------------------
+
+
+def set_max_huge_pages(m: Kernel, count: int) -> int:
+    """Let the pool have so many pages, as far as whole 2 MiB are to be had; returns how many it has.
+
+    Kernel: set_max_huge_pages, the setting nr_hugepages
+    """
+    hstate = m.vm.hstates.get(HPAGE_PMD_ORDER)
+    if hstate is None:
+        hstate = m.vm.hstates[HPAGE_PMD_ORDER] = Hstate(HPAGE_PMD_ORDER, [], 0)
+    while hstate.total < count:
+        pfn = mem_map.alloc_page(m, GFP_POOL, HPAGE_PMD_ORDER)
+        if pfn is None:
+            break
+        m.vm.pool_pages[pfn] = True
+        lru.put_page(m, pfn)
+        hstate.total += 1
+    while hstate.total > count and len(hstate.freelist) > hstate.reserved:
+        pfn = hstate.freelist.pop(0)
+        del m.vm.pool_pages[pfn]
+        mem_map.section(m, pfn).order = HPAGE_PMD_ORDER
+        mem_map.free_page(m, pfn)
+        hstate.total -= 1
+    return hstate.total
 
 
 # -- mapping ---------------------------------------------------------------------------------------

@@ -62,7 +62,7 @@ def user_frames(m: Kernel) -> Iterator[tuple[int, int]]:
     """(first frame, order) of every page that processes and files have from the allocator."""
     for number, section in m.vm.sections.items():
         if section.order:
-            if number << 9 not in m.vm.pool_pages:
+            if m.vm.pool_pages.get(number << 9, True):
                 yield number << 9, section.order
             continue
         for i, count in enumerate(section.refcount):

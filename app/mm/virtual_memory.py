@@ -119,7 +119,8 @@ class VirtualMemory:
         # Huge pages that are partly unmapped, until reclaim looks at them.
         self.split_queue: dict[int, None] = {}
         self.hstates: dict[int, Hstate] = {}
-        self.pool_pages: dict[int, None] = {}
+        # Pages of the pools, and whether they came from the page allocator and not from boot.
+        self.pool_pages: dict[int, bool] = {}
         # The rights of entries for each of read, write, execute and shared.
         self.protection_map = tuple(protection(bits, nx=x86_64) for bits in range(16))
         self.soft_dirty = 0x800 if x86_64 else 0

@@ -40,7 +40,7 @@ class Start:
         for order, _, reserved, free in pools:
             frames = [number(pfn) for pfn in free]
             vm.hstates[order] = hugetlb.Hstate(order, frames, reserved)
-            vm.pool_pages.update(dict.fromkeys(frames))
+            vm.pool_pages.update(dict.fromkeys(frames, False))
         self.page(vm.zero_pfn, ZERO_PAGE)
         self.vdso()
         for label in sorted(self.recorded.procs):

@@ -12,6 +12,7 @@ from app.mm import exit as kernel_exit
 from app.mm import (
     fault,
     fork,
+    hugetlb,
     madvise,
     mem_map,
     mlock_vma,
@@ -352,4 +353,21 @@ def test_references_of_others_keep_a_user_page() -> None:
     assert page_ref.page_count(m, pfn) == 1
     references.put_page(m, pfn)
     assert page_ref.is_free(m, pfn)
+    check(m)
+
+
+def test_a_pool_of_huge_pages_is_taken_from_the_allocator_and_given_back() -> None:
+    m = machine()
+    start(m)
+    before = free_frames(m)
+    assert hugetlb.set_max_huge_pages(m, 4) == 4
+    assert free_frames(m) == before - 4 * 512
+    where = mmap.ksys_mmap(m, 0, 4 << 20, RW, PRIVATE | ANONYMOUS | 0x40000, None, 0)
+    assert fault.user_access(m, where, write=True) is None
+    assert not invariants.verify(m)
+    assert hugetlb.set_max_huge_pages(m, 0) == 2
+    assert mmap.munmap(m, where, 4 << 20) == 0
+    mmap.task_work_run(m)
+    assert hugetlb.set_max_huge_pages(m, 0) == 0
+    swap.lru_add_drain(m)
     check(m)

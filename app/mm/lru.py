@@ -19,7 +19,6 @@ if TYPE_CHECKING:
     from app.mm.kernel import Kernel
 
 PAGEVEC_SIZE: Final = 15
-LRU_NAMES: Final = ("inactive_anon", "active_anon", "inactive_file", "active_file", "unevictable")
 
 
 # -- the lists -------------------------------------------------------------------------------------

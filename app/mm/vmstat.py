@@ -8,7 +8,7 @@ counts them, and all others are 0 for ever, but stand in their place, because pr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.mm.memory_model import PUD_SHIFT
 from app.mm.slab import SLAB_RECLAIM_ACCOUNT
@@ -17,6 +17,18 @@ from app.mm.vmstat_text import ZONES, zone_names
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
     from app.mm.mmzone import Zone
+
+# Lists of pages of processes and files; counters of such pages by their name in /proc and here.
+LRU_NAMES: Final = ("inactive_anon", "active_anon", "inactive_file", "active_file", "unevictable")
+USER_STATES: Final = {
+    "nr_anon_pages": "anon_mapped",
+    "nr_mapped": "file_mapped",
+    "nr_file_pages": "file_pages",
+    "nr_dirty": "file_dirty",
+    "nr_shmem": "shmem",
+    "nr_anon_transparent_hugepages": "anon_thps",
+    "nr_kernel_stack": "kernel_stack_kb",
+}
 
 
 # -- counting ----------------------------------------------------------------------------------
@@ -69,8 +81,16 @@ def node_page_state(m: Kernel, nid: int) -> dict[str, int]:
     return {
         "nr_slab_reclaimable": reclaimable,
         "nr_slab_unreclaimable": max(0, unreclaimable),
-        "nr_page_table_pages": nr_page_table_pages(m, nid),
+        "nr_page_table_pages": nr_page_table_pages(m, nid) + (0 if nid else m.vm.stat["pagetable"]),
+        **(user_page_state(m) if not nid else {}),
     }
+
+
+def user_page_state(m: Kernel) -> dict[str, int]:
+    """The counters of pages of processes and files, which are kept for all nodes together, with the first."""
+    stat = m.vm.stat
+    lists = {f"nr_{name}": m.vm.lists[at].count for at, name in enumerate(LRU_NAMES)}
+    return lists | {name: stat[ours] for name, ours in USER_STATES.items()}
 
 
 def nr_page_table_pages(m: Kernel, nid: int) -> int:
@@ -104,9 +124,16 @@ def global_zone_page_state(m: Kernel) -> dict[str, int]:
     return total
 
 
+def nr_mlock(m: Kernel) -> int:
+    """Locked pages of all zones. Kernel: NR_MLOCK"""
+    return m.vm.stat["mlock"]
+
+
 def all_vm_events(m: Kernel) -> dict[str, int]:
     """The events that have happened. Kernel: all_vm_events"""
     events = dict(m.vm_events)
+    states = ("pagetable", "mlock", *USER_STATES.values())
+    events |= {name: count for name, count in m.vm.stat.items() if name not in states}
     suffixes = {name: suffix for _, name, suffix in ZONES}
     for zone in m.zones:
         name = f"pgalloc_{suffixes[zone.name]}"

@@ -9,11 +9,11 @@ from app.machine.machine import Machine
 from app.mm import mem_map, pgalloc
 from app.mm.fault import Signal
 from app.mm.fs import Inode
-from app.mm.lru import LRU_NAMES
 from app.mm.mm_types import MmStruct
 from app.mm.page import PG_reserved
 from app.mm.pgtable_types import SHIFT
 from app.mm.sched import Task
+from app.mm.vmstat import LRU_NAMES
 from app.vm_recording.identities import Identities
 from app.vm_recording.recorded import BITS_COMPARED, FLAGS_COMPARED, Recorded, frame_of, number, page_wanted
 from app.vm_recording.start import task_name

@@ -1,6 +1,6 @@
 """/proc/meminfo: the machine's memory by use. Kernel: fs/proc/meminfo.c, mm/page_alloc.c si_meminfo
 
-Most lines are about files, processes and swap, which this machine does not have: they are 0.
+Lines about what no machine here has, such as swap, are 0.
 """
 
 from __future__ import annotations
@@ -57,6 +57,7 @@ def show(m: Kernel) -> str:
     values = {name: pages << 2 for name, pages in pages_by_use(m).items()}
     values["VmallocTotal"] = (m.vmap.vmalloc_end - m.vmap.vmalloc_start) >> 10
     values["Hugepagesize"] = HPAGE_KB
+    values |= huge_pages(m)
     lines = []
     for name in vmstat_text.names(m, LINES):
         label, unit = (f"{name[:-1]}:", "") if name.endswith("/") else (f"{name}:", " kB")
@@ -74,7 +75,7 @@ def pages_by_use(m: Kernel) -> dict[str, int]:
     high_free = sum(zone.nr_free_pages for zone in high)
     kernel = kernel_name(m)
     small, large = direct_map(m)
-    return {
+    return user_pages(m, state) | {
         "MemTotal": total,
         "MemFree": m.nr_free_pages,
         "MemAvailable": si_mem_available(m, state["nr_slab_reclaimable"]),
@@ -95,6 +96,44 @@ def pages_by_use(m: Kernel) -> dict[str, int]:
     }
 
 
+def user_pages(m: Kernel, state: dict[str, int]) -> dict[str, int]:
+    """The lines of processes and files, in pages. Kernel: meminfo_proc_show"""
+    pools = m.vm.hstates.values()
+    anon = state["nr_inactive_anon"], state["nr_active_anon"]
+    file = state["nr_inactive_file"], state["nr_active_file"]
+    return {
+        "Cached": state["nr_file_pages"],
+        "Inactive": anon[0] + file[0],
+        "Active": anon[1] + file[1],
+        "Inactive(anon)": anon[0],
+        "Active(anon)": anon[1],
+        "Inactive(file)": file[0],
+        "Active(file)": file[1],
+        "Unevictable": state["nr_unevictable"],
+        "Mlocked": vmstat.nr_mlock(m),
+        "Dirty": state["nr_dirty"],
+        "AnonPages": state["nr_anon_pages"],
+        "Mapped": state["nr_mapped"],
+        "Shmem": state["nr_shmem"],
+        "KernelStack": state["nr_kernel_stack"] >> 2,
+        "Committed_AS": m.vm.vm_committed,
+        "AnonHugePages": state["nr_anon_transparent_hugepages"],
+        "Hugetlb": sum(pool.total << pool.order for pool in pools),
+    }
+
+
+def huge_pages(m: Kernel) -> dict[str, int]:
+    """The lines that count huge pages of the pool. Kernel: hugetlb_report_meminfo"""
+    pool = m.vm.hstates.get(9)
+    if pool is None:
+        return {}
+    return {
+        "HugePages_Total/": pool.total,
+        "HugePages_Free/": len(pool.freelist),
+        "HugePages_Rsvd/": pool.reserved,
+    }
+
+
 def kernel_name(m: Kernel) -> str:
     """Which of the measured kernels the machine runs."""
     return "plain" if vmstat_text.config(m) is vmstat_text.PLAIN else m.model.arch
@@ -103,11 +142,13 @@ def kernel_name(m: Kernel) -> str:
 def si_mem_available(m: Kernel, reclaimable: int) -> int:
     """An estimate of what can be had without swapping. Kernel: si_mem_available
 
-    Free memory above what the zones reserve, and that half of reclaimable slab memory which is likely not in
-    use.
+    Free memory above what the zones reserve, and those halves of the page cache and of reclaimable slab
+    memory which are likely not in use.
     """
     wmark_low = sum(zone.wmark_pages(WMARK_LOW) for zone in m.zones)
     available = m.nr_free_pages - sum(totalreserve_pages(m, node.nid) for node in m.nodes)
+    pagecache = m.vm.lists[2].count + m.vm.lists[3].count
+    available += pagecache - min(pagecache // 2, wmark_low)
     return max(0, available + reclaimable - min(reclaimable // 2, wmark_low))
 
 

@@ -49,6 +49,7 @@ Processes. Read mm_types, mmap, fault and memory first: an area is a promise, a 
   huge_memory, khugepaged      huge pages nobody asked for (mm/huge_memory.c), and those made later
   hugetlb, errno               huge pages from a pool (mm/hugetlb.c); error numbers
   exec, image, namei           a program starts (fs/exec.c); the page of zeros; files by name (fs/namei.c)
+  signal                       a bad access, and what is printed (kernel/signal.c)
   objects, thread_stack        what fork and mmap take from the kernel's caches (kernel/fork.c)
   printk, vmstat, vmstat_text  the kernel's log and its counters (kernel/printk/printk.c, mm/vmstat.c)
   proc, show_mem               the files of /proc in 6.1's exact form; the report after a failed allocation

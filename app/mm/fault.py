@@ -61,6 +61,20 @@ def user_access(m: Kernel, address: int, *, write: bool = False, execute: bool =
             return signal
 
 
+def user_accesses(
+    m: Kernel, address: int, count: int, step: int, *, write: bool
+) -> tuple[int, Signal | None]:
+    """As many accesses, so many bytes apart; how many were made, and the signal that ended them."""
+    mask = (1 << (64 if m.model.arch == "x86_64" else 32)) - 1
+    for at in range(count):
+        signal = user_access(m, address + at * step & mask, write=write)
+        if signal is not None:
+            return at, signal
+        if not at & 0xFFF:
+            m.breathe()
+    return count, None
+
+
 def is_non_canonical(m: Kernel, address: int) -> bool:
     """Whether the upper bits are no copy of bit 47: the processor does not even look into tables then."""
     return m.model.arch == "x86_64" and address >> 47 not in (0, 0x1FFFF)

@@ -26,6 +26,7 @@ from app.mm import (
     read_write,
     references,
     sched,
+    signal,
     swap,
 )
 from app.mm.mm_types import MmStruct
@@ -371,3 +372,19 @@ def test_a_pool_of_huge_pages_is_taken_from_the_allocator_and_given_back() -> No
     assert hugetlb.set_max_huge_pages(m, 0) == 0
     swap.lru_add_drain(m)
     check(m)
+
+
+def test_a_bad_access_is_printed_and_kills() -> None:
+    m = machine()
+    start(m)
+    m.tasks["a"].comm = "hello"
+    killed = fault.user_accesses(m, 0x10, 1, 0, write=False)
+    assert killed == (0, (fault.SIGSEGV, fault.SEGV_MAPERR, 0x10))
+    before = free_frames(m)
+    signal.force_sig_fault(m, killed[1], 4)
+    assert "a" not in m.tasks
+    assert not m.vm.mms
+    assert free_frames(m) > before
+    assert "hello[" in m.log[-1]
+    assert "segfault at 10 ip 0000000000401042" in m.log[-1]
+    assert "error 4 in hello[401000+1000]" in m.log[-1]

@@ -51,14 +51,14 @@ def create_caches(m: Kernel) -> None:
 
 
 def take(m: Kernel, name: str) -> int:
-    """An object's address; 0 where it is only counted. Kernel: kmem_cache_alloc"""
+    """An object's address; 0 where it is only counted. Kernel: mm/slub.c kmem_cache_alloc"""
     m.vm.objects_taken[name] += 1
     cache = m.vm.object_caches.get(name)
     return 0 if cache is None else slub.kmem_cache_alloc(m, cache, gfp_masks.GFP_KERNEL) or 0
 
 
 def give(m: Kernel, name: str, address: int) -> None:
-    """Give an object back. Kernel: kmem_cache_free"""
+    """Give an object back. Kernel: mm/slub.c kmem_cache_free"""
     m.vm.objects_given[name] += 1
     if address:
         slub.kmem_cache_free(m, m.vm.object_caches[name], address)

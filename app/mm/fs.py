@@ -23,7 +23,8 @@ class Inode:
     """A file and its page cache. Kernel: struct inode with its struct address_space
 
     i_pages: index → page frame. i_mmap: the areas that map it. nlink: names; a file without a name lives
-    until nobody has it open or mapped. opens: open descriptions of it.
+    until nobody has it open or mapped. opens: open descriptions of it. on_disk: bytes that processes stored
+    in its pages, of those pages that were dropped from the cache since.
     """
 
     __slots__ = (
@@ -35,6 +36,7 @@ class Inode:
         "ino",
         "name",
         "nlink",
+        "on_disk",
         "opens",
         "page_shift",
         "reserved",
@@ -52,6 +54,7 @@ class Inode:
         self.device = DEVICES.get(fs, "00:00")
         self.nlink = 1
         self.opens = 0
+        self.on_disk: dict[int, dict[int, int]] = {}
         # The page size on hugetlbfs, as a power of two.
         self.page_shift = 21 if fs == "hugetlbfs" else 12
         # Huge pages that are promised to shared mappings of it, and not taken yet.

@@ -139,6 +139,8 @@ def delete_pages(m: Kernel, inode: Inode, first: int, last: int | None) -> None:
         if not start:
             swap.lru_add_drain(m)
         lru.release_pages(m, group)
+    for index in [at for at in inode.on_disk if at >= first and (last is None or at <= last)]:
+        del inode.on_disk[index]
 
 
 def remove_page(m: Kernel, inode: Inode, pfn: int) -> None:
@@ -173,6 +175,8 @@ def evict(m: Kernel, inode: Inode, pfn: int) -> bool:
     if mem_map.page_count(m, pfn) > 2 + bool(bits & PG_private):
         return False
     drop_buffers(m, pfn)
+    if (stored := m.vm.contents.get(pfn)) is not None:
+        inode.on_disk[mem_map.section(m, pfn).index[pfn & 511]] = stored
     filemap_remove_folio(m, inode, pfn)
     mem_map.section(m, pfn).refcount[pfn & 511] -= 1
     return True

@@ -15,6 +15,8 @@ from app.mm.mm_types import VM_HUGETLB, MmStruct, PageTable, VmArea
 from app.mm.pgtable_types import PAGE_SIZE, PMD_SIZE, PRESENT, PSE, SHIFT, TABLE
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from app.mm.kernel import Kernel
     from app.mm.mmu_gather import MmuGather
 
@@ -48,6 +50,20 @@ def find_entry(mm: MmStruct, address: int) -> tuple[int, int]:
         if table is not None:
             return level, table.entries[address >> SHIFT[level] & 511]
     return pgd.level, 0
+
+
+def walk(mm: MmStruct, address: int) -> Iterator[tuple[PageTable, int, int]]:
+    """(table, index, entry) of each level that the processor looks at, from the highest to the last.
+
+    It ends at an entry that is empty or maps memory itself; a huge page takes a level or two less. Levels
+    that an architecture folds are not walked: i386 with PAE begins at its four entries of 1 GiB.
+    """
+    table = mm.pgd
+    while table is not None:
+        level = table.level
+        at = index(level, address)
+        yield table, at, table.entries[at]
+        table = mm.tables[level - 1].get(address >> SHIFT[level]) if level > 1 else None
 
 
 def pte_of(mm: MmStruct, address: int) -> int:

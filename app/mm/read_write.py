@@ -232,17 +232,18 @@ def ftruncate(m: Kernel, inode: Inode, size: int) -> int:
             zap.unmap_mapping_range(m, inode, first, None, cows=True)
         pagemap.delete_pages(m, inode, first, None)
         if size % PAGE_SIZE:
-            partial_page(m, inode, size >> 12)
+            partial_page(m, inode, size >> 12, size % PAGE_SIZE)
         if old > first << 12:
             zap.unmap_mapping_range(m, inode, first, None, cows=True)
     return 0
 
 
-def partial_page(m: Kernel, inode: Inode, index: int) -> None:
+def partial_page(m: Kernel, inode: Inode, index: int, offset: int) -> None:
     """The rest of the last page is zeroed. Kernel: truncate_inode_partial_folio"""
     pfn = inode.i_pages.get(index)
     if pfn is not None:
         pagemap.set_page_dirty(m, pfn)
+        user_bytes.zero_from(m, pfn, offset)
 
 
 def write_range(m: Kernel, inode: Inode, first: int, last: int | None) -> None:

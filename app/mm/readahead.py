@@ -31,6 +31,9 @@ GFP_READAHEAD: Final = (
 def read_page(m: Kernel, inode: Inode, pfn: int) -> None:
     """A page has been filled from disk; there the disk is done at once. Kernel: filemap_read_folio"""
     set_flags(m, pfn, PG_uptodate | PG_mappedtodisk)
+    stored = inode.on_disk.pop(mem_map.section(m, pfn).index[pfn & 511], None)
+    if stored is not None:
+        m.vm.contents[pfn] = stored
 
 
 # -- the faults' side ------------------------------------------------------------------------------

@@ -60,3 +60,10 @@ def copy(m: Kernel, old: int, new: int) -> None:
 def forget(m: Kernel, pfn: int) -> None:
     """Something was written there of which nobody keeps a record."""
     m.vm.contents[pfn] = {UNKNOWN: 0}
+
+
+def zero_from(m: Kernel, pfn: int, offset: int) -> None:
+    """What stood behind the new end of a file is gone. Kernel: zero_user_segment"""
+    stored = m.vm.contents.get(pfn)
+    if stored is not None:
+        m.vm.contents[pfn] = {at: value for at, value in stored.items() if at < offset}

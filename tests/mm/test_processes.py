@@ -23,11 +23,13 @@ from app.mm import (
     objects,
     page_ref,
     pagemap,
+    pgalloc,
     read_write,
     references,
     sched,
     signal,
     swap,
+    user_bytes,
 )
 from app.mm.mm_types import MmStruct
 from app.mm.pgtable_types import pte_pfn, pte_present
@@ -144,6 +146,21 @@ def test_a_fork_shares_pages_until_somebody_writes() -> None:
     end(m, "b")
     end(m, "a")
     check(m)
+
+
+@pytest.mark.parametrize(("profile", "levels"), [("x86_64-1g", [4, 3, 2, 1]), ("i386-1g", [3, 2, 1])])
+def test_a_walk_goes_from_the_highest_table_to_the_page(profile: str, levels: list[int]) -> None:
+    m = machine(profile)
+    mm = start(m)
+    where = mmap.ksys_mmap(m, 0, 16 << 12, RW, PRIVATE | ANONYMOUS, None, 0)
+    assert next(pgalloc.walk(mm, where))[0] is mm.pgd
+    assert fault.user_access(m, where, write=True) is None
+    steps = list(pgalloc.walk(mm, where))
+    assert [table.level for table, _, _ in steps] == levels
+    assert [entry >> 12 & 0xFFFFFFF for _, _, entry in steps[:-1]] == [table.pfn for table, _, _ in steps[1:]]
+    assert steps[-1][2] == pgalloc.pte_of(mm, where)
+    assert steps[-1][1] == where >> 12 & 511
+    assert list(pgalloc.walk(mm, where + 4096))[-1][2] == 0
 
 
 def random_step(m: Machine, rng: random.Random, names: list[str]) -> None:
@@ -329,6 +346,35 @@ def test_what_stays_in_the_page_cache_is_looked_at_first() -> None:
     pagemap.drop_pagecache(m, file.inode)
     swap.lru_add_drain(m)
     assert m.vm.lists[1].count == 0
+
+
+def test_bytes_of_a_file_outlive_its_pages_until_it_is_cut() -> None:
+    m = machine()
+    mm = start(m)
+    file = m.tasks["a"].files[namei.do_open(m, "/data/t", 0x42)]
+    assert read_write.write(m, file, None, 8192) == 8192
+    where = mmap.ksys_mmap(m, 0, 8192, RW, SHARED, file, 0)
+    for at, value in ((5, 7), (3000, 8), (4100, 9)):
+        assert fault.user_access(m, where + at, write=True) is None
+        user_bytes.store(m, mm, where + at, value)
+    assert mmap.munmap(m, where, 8192) == 0
+    assert read_write.fsync(m, file.inode) == 0
+    swap.lru_add_drain(m)
+    pagemap.drop_pagecache(m, file.inode)
+    assert not file.inode.i_pages
+    where = mmap.ksys_mmap(m, 0, 8192, RW, SHARED, file, 0)
+    assert [looked_at(m, mm, where + at) for at in (5, 3000, 4100)] == [7, 8, 9]
+    read_write.ftruncate(m, file.inode, 1000)
+    read_write.ftruncate(m, file.inode, 8192)
+    assert looked_at(m, mm, where + 5) == 7
+    assert looked_at(m, mm, where + 3000) != 8
+    assert looked_at(m, mm, where + 4100) != 9
+
+
+def looked_at(m: Machine, mm: MmStruct, address: int) -> int | None:
+    """The byte that a load gets."""
+    assert fault.user_access(m, address) is None
+    return user_bytes.load(m, mm, address)
 
 
 def test_the_heap_keeps_away_from_the_next_area() -> None:

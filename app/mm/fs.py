@@ -94,10 +94,10 @@ class File:
     """An open file. Kernel: struct file
 
     f_count: descriptors and areas that hold it. flags: as `open` got them. path: under which name it was
-    opened.
+    opened. random: whether it is not worth reading ahead (FMODE_RANDOM).
     """
 
-    __slots__ = ("f_count", "flags", "inode", "path", "pos", "ra")
+    __slots__ = ("f_count", "flags", "inode", "path", "pos", "ra", "random")
 
     def __init__(self, inode: Inode, flags: int = 2, path: str = "") -> None:
         self.inode = inode
@@ -106,4 +106,5 @@ class File:
         self.pos = 0
         self.ra = ReadAhead()
         self.f_count = 1
+        self.random = False
         inode.opens += 1

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.mm import (
     errno,
+    fadvise,
     gup,
     huge_memory,
     hugetlb,
@@ -126,8 +127,7 @@ def madvise_vma_behavior(
     if advice == MADV_REMOVE:
         error = madvise_remove(m, vma, start, end)
     elif advice == MADV_WILLNEED:
-        if vma.vm_file is None:
-            swap.lru_add_drain(m)
+        madvise_willneed(m, vma, start, end)
     elif advice in (MADV_DONTNEED, MADV_FREE):
         error = madvise_dontneed_free(m, vma, start, end, advice)
     elif advice in (MADV_POPULATE_READ, MADV_POPULATE_WRITE):
@@ -270,6 +270,19 @@ def madvise_remove(m: Kernel, vma: VmArea, start: int, end: int) -> int:
     zap.unmap_mapping_range(m, inode, first, last, cows=False)
     pagemap.delete_pages(m, inode, first, last)
     return 0
+
+
+def madvise_willneed(m: Kernel, vma: VmArea, start: int, end: int) -> None:
+    """Read pages of a file before they are wanted; what is in memory only could be in swap
+
+    Kernel: madvise_willneed
+    """
+    file = vma.vm_file
+    if file is None or file.inode.is_shmem:
+        swap.lru_add_drain(m)
+    else:
+        offset = vma.linear_page_index(start) << 12
+        fadvise.fadvise(m, file, offset, end - start, fadvise.POSIX_FADV_WILLNEED)
 
 
 def madvise_populate(m: Kernel, mm: MmStruct, start: int, end: int, *, write: bool) -> int:

@@ -153,18 +153,24 @@ def remove_page(m: Kernel, inode: Inode, pfn: int) -> None:
     mem_map.section(m, pfn).refcount[pfn & 511] -= 1
 
 
-def drop_pagecache(m: Kernel, inode: Inode) -> None:
-    """Drop what nobody needs of a file's cache. Kernel: fs/drop_caches.c, invalidate_mapping_pages"""
-    indexes = sorted(inode.i_pages)
+def drop_pagecache(m: Kernel, inode: Inode, first: int = 0, last: int | None = None) -> int:
+    """Drop what nobody needs of a file's cache; returns how many pages stayed
+
+    Kernel: fs/drop_caches.c drop_pagecache_sb, mm/truncate.c invalidate_mapping_pagevec
+    """
+    indexes = sorted(index for index in inode.i_pages if index >= first and (last is None or index <= last))
+    stayed = 0
     for start in range(0, len(indexes), PAGEVEC_SIZE):
         group = [inode.i_pages[index] for index in indexes[start : start + PAGEVEC_SIZE]]
         for pfn in group:
             mem_map.get_page(m, pfn)
             if not evict(m, inode, pfn):
                 deactivate_file_folio(m, pfn)
+                stayed += 1
         if not start:
             swap.lru_add_drain(m)
         lru.release_pages(m, group)
+    return stayed
 
 
 def evict(m: Kernel, inode: Inode, pfn: int) -> bool:

@@ -101,7 +101,7 @@ def get_pages(m: Kernel, file: File, pos: int, count: int) -> list[int] | None:
     index, last = pos >> 12, -(-(pos + count) >> 12)
     batch = read_batch(m, inode, index, last)
     if not batch:
-        readahead.ondemand_readahead(m, file, index, last - index, None)
+        readahead.page_cache_sync_ra(m, file, index, last - index)
         batch = read_batch(m, inode, index, last)
     if not batch:
         pfn = mem_map.alloc_page(m, GFP_CACHE)

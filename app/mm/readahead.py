@@ -26,6 +26,9 @@ MMAP_LOTSAMISS: Final = 100
 GFP_READAHEAD: Final = (
     gfp_masks.GFP_HIGHUSER_MOVABLE | gfp_masks.__GFP_COMP | gfp_masks.__GFP_NORETRY | gfp_masks.__GFP_NOWARN
 ) & ~gfp_masks.__GFP_FS
+# How far a disk reads ahead, and the largest request that it takes, in pages.
+DISK_RA_PAGES: Final = 32
+DISK_IO_PAGES: Final = 320
 
 
 def read_page(m: Kernel, inode: Inode, pfn: int) -> None:
@@ -49,7 +52,7 @@ def sync_mmap_readahead(m: Kernel, vmf: VmFault, file: File) -> bool:
     if flags & VM_RAND_READ or not ra.ra_pages:
         return False
     if flags & VM_SEQ_READ:
-        ondemand_readahead(m, file, vmf.pgoff, ra.ra_pages, None)
+        page_cache_sync_ra(m, file, vmf.pgoff, ra.ra_pages)
         return vmf.first_try
     if ra.mmap_miss < MMAP_LOTSAMISS * 10:
         ra.mmap_miss += 1
@@ -87,6 +90,19 @@ def page_cache_async_ra(m: Kernel, file: File, index: int, pfn: int, req_count: 
         return
     set_flags(m, pfn, 0, PG_readahead)
     ondemand_readahead(m, file, index, req_count, pfn)
+
+
+def page_cache_sync_ra(m: Kernel, file: File, index: int, req_count: int) -> None:
+    """A read did not find its page. Kernel: page_cache_sync_ra"""
+    if file.random:
+        force_page_cache_ra(m, file, index, req_count)
+    else:
+        ondemand_readahead(m, file, index, req_count, None)
+
+
+def force_page_cache_ra(m: Kernel, file: File, index: int, nr_to_read: int) -> None:
+    """Read what was asked for, as far as the disk takes it at once. Kernel: force_page_cache_ra"""
+    do_page_cache_ra(m, file.inode, index, min(nr_to_read, max(DISK_IO_PAGES, file.ra.ra_pages)), 0)
 
 
 def ondemand_readahead(m: Kernel, file: File, index: int, req_size: int, marked: int | None) -> None:

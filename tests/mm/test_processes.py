@@ -7,9 +7,9 @@ import pytest
 
 from app.machine import boot, invariants
 from app.machine.machine import Machine
-from app.mm import exec as programs
-from app.mm import exit as kernel_exit
 from app.mm import (
+    errno,
+    fadvise,
     fault,
     fork,
     hugetlb,
@@ -31,6 +31,8 @@ from app.mm import (
     swap,
     user_bytes,
 )
+from app.mm import exec as programs
+from app.mm import exit as kernel_exit
 from app.mm.mm_types import MmStruct
 from app.mm.pgtable_types import pte_pfn, pte_present
 from app.mm.proc import task_mmu
@@ -369,6 +371,30 @@ def test_bytes_of_a_file_outlive_its_pages_until_it_is_cut() -> None:
     assert looked_at(m, mm, where + 5) == 7
     assert looked_at(m, mm, where + 3000) != 8
     assert looked_at(m, mm, where + 4100) != 9
+
+
+def test_advice_about_a_file_reads_and_drops_its_pages() -> None:
+    m = machine()
+    start(m)
+    file = m.tasks["a"].files[namei.do_open(m, "/data/a", 0)]
+    pages = file.inode.i_pages
+    assert fadvise.fadvise(m, file, 0, -1, fadvise.POSIX_FADV_NORMAL) == -errno.EINVAL
+    assert fadvise.fadvise(m, file, 0, 0, 6) == -errno.EINVAL
+    assert fadvise.fadvise(m, file, 5 << 12, 8192, fadvise.POSIX_FADV_WILLNEED) == 0
+    assert sorted(pages) == [5, 6]
+    fadvise.fadvise(m, file, 0, 0, fadvise.POSIX_FADV_RANDOM)
+    read_write.read(m, file, None, 4096, 100 << 12)
+    assert sorted(pages) == [5, 6, 100]
+    fadvise.fadvise(m, file, 0, 0, fadvise.POSIX_FADV_SEQUENTIAL)
+    assert (file.random, file.ra.ra_pages) == (False, 64)
+    fadvise.fadvise(m, file, 5 << 12, 6000, fadvise.POSIX_FADV_DONTNEED)
+    assert sorted(pages) == [6, 100]
+    fadvise.fadvise(m, file, 0, 0, fadvise.POSIX_FADV_DONTNEED)
+    assert not pages
+    where = mmap.ksys_mmap(m, 0, 1 << 16, 1, PRIVATE, file, 16)
+    assert madvise.madvise(m, where + 4096, 4096, madvise.MADV_WILLNEED) == 0
+    assert sorted(pages) == [17]
+    check(m)
 
 
 def looked_at(m: Machine, mm: MmStruct, address: int) -> int | None:

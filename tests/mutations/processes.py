@@ -227,8 +227,8 @@ PROCESSES: Final = (
     broken(
         47,
         "pagemap",
-        "            if not evict(m, inode, pfn):\n                deactivate_file_folio(m, pfn)\n",
-        "            evict(m, inode, pfn)\n",
+        "                deactivate_file_folio(m, pfn)\n",
+        "",
         "what stays is deactivated",
     ),
     broken(

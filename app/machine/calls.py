@@ -35,9 +35,9 @@ class Named:
     """What a name stands for: the result of an earlier call.
 
     kind: `page` (one block of 2^order frames), `addr` (an address), `cache` (the address of a slab cache),
-    `pages` or `addrs` (what a repeated call returned). Exactly one of pfn, addr and runs is given; a NULL
-    result has none. stride: bytes between the blocks of an `addrs` run. seq: the row that returned it, where
-    that is known.
+    `number` (under addr), `pages` or `addrs` (what a repeated call returned). Exactly one of pfn, addr and
+    runs is given; a NULL result has none. stride: bytes between the blocks of an `addrs` run. seq: the row
+    that returned it, where that is known.
 
     A list that the journal keeps (`listed`) is named without its runs: blocks says how many it has, sha256
     which list it is. Runs of a hundred thousand blocks take megabytes, and a person may have many names.
@@ -237,7 +237,7 @@ class Call:
                 doc.update(page_as_json(value, model))
             elif key == "addr":
                 doc["addr"] = addr_as_json(value)
-            else:
+            elif value is not None:
                 doc[key] = value
         if self.list_of is not None:
             doc |= {"start": self.start, "step": self.step, "count": self.count}
@@ -285,6 +285,8 @@ def dereference(
         return key, cache_of(ref, named)
     if named is None:
         raise BadArgument.at(key, f"nothing is named {ref.name!r} here: everybody gives names of their own")
+    if spec.takes_number(key):
+        return key, number_of(named, ref)
     if key == "page" and named.pfn is not None and named.kind == "page" and not ref.offset:
         return key, named.pfn  # which is nearly always so, and what the rest would come to
     if spec.wants == "both":
@@ -309,6 +311,13 @@ def cache_of(ref: Reference, named: Named | None) -> str:
     if ref.word:
         return ref.name
     raise BadArgument.at("cache", f"${ref.name} is not what kmem_cache_create returned")
+
+
+def number_of(named: Named, ref: Reference) -> int:
+    """A result as a number."""
+    if named.kind != "number" or named.addr is None:
+        raise BadArgument.at((), f"${ref.name} is no number")
+    return named.addr + ref.offset
 
 
 def page_of(named: Named, ref: Reference, model: MemoryModel) -> int | None:

@@ -24,10 +24,12 @@ if TYPE_CHECKING:
 
 UINT_MAX: Final = (1 << 32) - 1
 INT_MAX: Final = (1 << 31) - 1
+LONG_MAX: Final = (1 << 64) - 1
 # No machine has more nodes, or more CPUs.
 NUMBER_MAX: Final = 1023
 TASK_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
 REFERENCE: Final = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]{0,31})(?:\+([0-9]{1,7}))?")
+FUNCTION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 OBJECT_NAME: Final = re.compile(r"[A-Za-z0-9_.:-]{1,31}")
 HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,16}")
 
@@ -142,6 +144,28 @@ def check_cache(value: Any, parser: Parser) -> str | Reference:
     if isinstance(value, str) and value.startswith("$"):
         return check_reference(value, parser)
     return matching(value, OBJECT_NAME, "the name of a slab cache, or what kmem_cache_create returned")
+
+
+def check_function(value: Any, parser: Parser) -> str | None:
+    """The name of a C function, or NULL."""
+    if value is None or value == "NULL":
+        return None
+    return matching(value, FUNCTION, "the name of a C function, or NULL")
+
+
+def check_array(value: Any, parser: Parser) -> int:
+    """How many elements of an array."""
+    return integer(value, 0, MAX_REPEAT, "a number of objects")
+
+
+def check_number(value: Any, parser: Parser) -> int | Reference:
+    """An unsigned number as such, as hex, or by the name of what returned it."""
+    what = "a number, or $name of what returned one"
+    if isinstance(value, str):
+        if value.startswith("$") or value in parser.known:
+            return check_reference(f"${value.removeprefix('$')}", parser)
+        return int(matching(value, HEX, what), 16)
+    return integer(value, 0, LONG_MAX, what)
 
 
 def check_pfn(value: Any, parser: Parser) -> int:
@@ -306,6 +330,9 @@ KINDS: Final[dict[str, Kind]] = {
     "size": Kind(check_size, numbers(0, JSON_INT_MAX), number="size"),
     "gfp": Kind(check_gfp, MASK, number="hex"),
     "node": Kind(check_node, numbers(-1, NUMBER_MAX), number="plain"),
+    "array": Kind(check_array, numbers(0, MAX_REPEAT), number="plain"),
+    "number": Kind(check_number, {"anyOf": [POINTER, numbers(0, JSON_INT_MAX)]}, number="hex"),
+    "function": Kind(check_function, {"anyOf": [exactly(FUNCTION.pattern), {"type": "null"}]}),
     "task": Kind(check_task, exactly(TASK_NAME.pattern)),
     "object_name": Kind(check_object_name, exactly(OBJECT_NAME.pattern)),
     "slab_flags": Kind(check_slab_flags, MASK, number="hex"),

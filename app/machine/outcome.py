@@ -80,7 +80,7 @@ class Outcome:
         """How much making the call again would take, in about microseconds."""
         call = self.call
         work = CALL + len(self.mentions) + LINE * len(self.log)
-        if call.repeat is not None or isinstance(call.args.get("page", call.args.get("addr")), tuple):
+        if self.runs is not None or isinstance(call.args.get("page", call.args.get("addr")), tuple):
             work += BLOCK * int(self.ret or 0)
         return work
 

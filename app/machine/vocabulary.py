@@ -59,6 +59,8 @@ class Returns(Enum):
     POINTER = "pointer"  # to a struct page that it does not hand out
     CACHE = "cache"  # struct kmem_cache *
     SIZE = "size"  # size_t
+    NUMBER = "number"  # unsigned long or phys_addr_t that later calls can be given
+    OBJECTS = "objects"  # int: how many objects were put into an array, which later calls can be given
     INT = "int"  # also bool
     NOTHING = "nothing"
 
@@ -67,7 +69,10 @@ class Returns(Enum):
         """How a NULL of this kind is written; None where there is none."""
         if self is Returns.PAGE_ADDRESS:
             return "0"
-        return None if self in (Returns.SIZE, Returns.INT, Returns.NOTHING) else "NULL"
+        if self is Returns.OBJECTS:
+            return "0"
+        numbers = (Returns.SIZE, Returns.NUMBER, Returns.INT, Returns.NOTHING)
+        return None if self in numbers else "NULL"
 
     @property
     def nameable(self) -> bool:
@@ -145,6 +150,10 @@ class CallSpec:
         self.wants = None if pointer is None else WANTS[pointer.kind]
         self.native = None if pointer is None else pointer.native or pointer.kind
         self.names_task = any(arg.name == "task" for arg in args)
+
+    def takes_number(self, name: str) -> bool:
+        """Whether an argument is a number that an earlier call may have returned."""
+        return any(arg.name == name and arg.kind == "number" for arg in self.args)
 
     def make(self, m: Machine, call: Call, outcome: Outcome) -> None:
         """Run the function, and note in the outcome what it returned."""

@@ -22,15 +22,17 @@ anything else:
   page_alloc                   `alloc_pages`, the slow path, direct reclaim, bulk allocation
   page_free, page_check        `free_pages`, frees of what is not one whole block; bad pages
   page_exact                   `split_page`, `alloc_pages_exact`: blocks cut into pages of their own
-  references                   `get_page`, `put_page` (linux/mm.h)
+  references, page_flags       `get_page`, `put_page` (linux/mm.h); flags that drivers set (page-flags.h)
   wmarks, sysctl               watermarks, reserves and per-CPU limits; the settings of /proc/sys/vm
   vmscan, compaction           kswapd, shrinkers, compaction: what there is to gain here (mm/vmscan.c)
 
 What stands on it:
   slab, slub, slub_layout      caches, the five places an allocation looks in, sizes of slabs (mm/slub.c)
+  slub_bulk                    many objects at once
   slab_common, slub_debug      `kmalloc` with its size classes (mm/slab_common.c); what a debug kernel reports
   vmap_area, vmalloc           ranges of addresses, and the frames that are mapped there (mm/vmalloc.c)
   pgtable, module, highmem     page tables of such ranges, modules, and `kmap` (mm/highmem.c)
+  address                      which page and physical address is behind an address
   filemap, wait                the page lock (mm/filemap.c), and the queues of those who sleep for it
   sched, exit                  tasks (linux/sched.h), and how one ends (kernel/exit.c)
 

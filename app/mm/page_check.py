@@ -78,6 +78,15 @@ def page_index(m: Kernel, pfn: int) -> int:
     return zone.get_pfnblock_migratetype(pfn) if page_ref.on_pcp_list(zone, pfn) else 0
 
 
+def page_mapcount(m: Kernel, pfn: int) -> int:
+    """How often a page is mapped into user space: here never. Kernel: include/linux/mm.h page_mapcount
+
+    The first page of a free block has what says so in the same word.
+    """
+    free = m.zone_of(pfn).free_block_at(pfn)
+    return BUDDY_MAPCOUNT if free is not None and free[0] == pfn else 0
+
+
 def raw_words(m: Kernel, pfn: int) -> list[int]:
     """The words of struct page. Kernel: include/linux/mm_types.h
 
@@ -121,13 +130,11 @@ def dump_page(m: Kernel, pfn: int, reason: str) -> None:
     """Print everything in a page's struct page. Kernel: mm/debug.c dump_page"""
     head = page_ref.compound_head(m, pfn)
     page = m.pages.get(head)
-    free = m.zone_of(pfn).free_block_at(pfn)
-    mapcount = BUDDY_MAPCOUNT if free is not None and free[0] == pfn else 0
     printk.printk(
         m,
         f"page:{printk.pointer(m, m.model.pfn_to_page(pfn))} refcount:{page_ref.page_ref_count(m, head)}"
-        f" mapcount:{mapcount} mapping:{printk.pointer(m, 0)} index:{page_index(m, head) + pfn - head:#x}"
-        f" pfn:{pfn:#x}",
+        f" mapcount:{page_mapcount(m, pfn)} mapping:{printk.pointer(m, 0)}"
+        f" index:{page_index(m, head) + pfn - head:#x} pfn:{pfn:#x}",
     )
     if page is not None and page.flags & PG_head:
         printk.printk(

@@ -83,7 +83,8 @@ def is_bad(m: Kernel, pfn: int, order: int) -> bool:
         condition = "compound && compound_order(page) != order"
         page_check.vm_bug_on_page(m, pfn, condition, "mm/page_alloc.c:1459")
     bad = sum(page_check.free_page_is_bad(m, frame) for frame in suspects(m, pfn + 1, pfn + (1 << order)))
-    if m.debug or not pcp_allowed_order(order) or page_ref.page_flags(m, pfn) & PG_reserved:
+    kernels = page_ref.page_flags(m, pfn) & PG_reserved and (page is None or page.state == "lost")
+    if m.debug or not pcp_allowed_order(order) or kernels:
         bad += page_check.free_page_is_bad(m, pfn)
     return bad > 0
 

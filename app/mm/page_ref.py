@@ -190,7 +190,7 @@ def change_flags(m: Kernel, pfn: int, *, set: int = 0, clear: int = 0) -> None:
 
 # Functions that read `page->flags` or, for a mere count, `page->_refcount` of a page; all others begin
 # with the pointer to the compound head, the second word of struct page.
-READS_FLAGS = frozenset(("__free_pages", "page_address", "kmap", "kunmap"))
+READS_FLAGS = frozenset(("__free_pages", "page_address", "kmap", "kunmap", "page_mapcount"))
 READS_REFCOUNT = frozenset(("get_page_unless_zero",))
 REFCOUNT_OFFSET = {"x86_64": 52, "i386": 28}
 

@@ -142,13 +142,14 @@ class KmemCache:
     empty slabs are kept while a node has fewer partial ones than this. cpu_partial: objects that a CPU's
     partial list should hold, cpu_partial_slabs: in slabs. random_seq: order of the objects in a new slab,
     where the kernel shuffles them. slabs: all that are known. object: address of the struct kmem_cache
-    itself, where it was allocated by a call.
+    itself, where it was allocated by a call. ctor: name of the function that constructs each object, once,
+    when its slab is made.
     """
 
     __slots__ = (
-        "align", "allocflags", "cpu_partial", "cpu_partial_slabs", "cpu_slab", "flags", "inuse", "min_objs",
-        "min_order", "min_partial", "name", "name_object", "node", "node_objects", "object", "object_size",
-        "objs", "offset", "order", "random_seq", "red_left_pad", "refcount", "size", "slabs",
+        "align", "allocflags", "cpu_partial", "cpu_partial_slabs", "cpu_slab", "ctor", "flags", "inuse",
+        "min_objs", "min_order", "min_partial", "name", "name_object", "node", "node_objects", "object",
+        "object_size", "objs", "offset", "order", "random_seq", "red_left_pad", "refcount", "size", "slabs",
     )  # fmt: skip
 
     def __init__(self, name: str, object_size: int, align: int, flags: int, cpus: int, nodes: int) -> None:
@@ -167,6 +168,7 @@ class KmemCache:
         self.cpu_slab = [KmemCacheCpu() for _ in range(cpus)]
         self.node = [KmemCacheNode() for _ in range(nodes)]
         self.slabs: dict[int, Slab] = {}
+        self.ctor: str | None = None
         self.object: int | None = None
         self.name_object: int | None = None
         self.node_objects: list[int] = []

@@ -159,11 +159,20 @@ def kmalloc_array(m: Kernel, n: int, size: int, gfp: int) -> int | None:
     Kernel: include/linux/slab.h kmalloc_array. The product of two numbers from outside may overflow, and a
     caller who multiplied them by itself would get a small object for what it believes to be a large array.
     """
+    total, fits = array_size(m, n, size, "kmalloc_array")
+    return kmalloc(m, total, gfp) if fits else None
+
+
+def array_size(m: Kernel, n: int, size: int, function: str) -> tuple[int, bool]:
+    """Bytes of an array, and whether a size_t can hold so many. Kernel: check_mul_overflow
+
+    function: the kernel's name of the caller.
+    """
     total, size_max = n * size, m.model.ptr_max
     fits = total <= size_max
     if m.trace is not None:
-        m.trace.slab_common.kmalloc_array(n, size, total, size_max, fits=fits)
-    return kmalloc(m, total, gfp) if fits else None
+        m.trace.slab_common.array_size(function, n, size, total, size_max, fits=fits)
+    return total, fits
 
 
 @traced
@@ -289,7 +298,9 @@ def kmem_cache_of(m: Kernel, name: str, offset: int = 0) -> KmemCache:
 
 
 @traced
-def kmem_cache_create(m: Kernel, name: str, size: int, align: int, flags: int) -> KmemCache | None:
+def kmem_cache_create(
+    m: Kernel, name: str, size: int, align: int, flags: int, ctor: str | None = None
+) -> KmemCache | None:
     """Make a cache; None when it is refused, with a report.
 
     Kernel: kmem_cache_create, kmem_cache_create_usercopy
@@ -302,7 +313,7 @@ def kmem_cache_create(m: Kernel, name: str, size: int, align: int, flags: int) -
     if m.debug and (m.current.context not in ("process", "atomic") or size > KMALLOC_MAX_SIZE):
         printk.printk(m, f"kmem_cache_create({name}) integrity check failed")
     elif not flags & ~SLAB_FLAGS_PERMITTED:
-        cache, error = create_cache(m, name, size, align, flags & CACHE_CREATE_MASK)
+        cache, error = create_cache(m, name, size, align, flags & CACHE_CREATE_MASK, ctor)
     if cache is None:
         report_failure(m, name, flags, error)
     return cache
@@ -322,7 +333,9 @@ def report_failure(m: Kernel, name: str, flags: int, error: int) -> None:
         printk.dump_stack(m)
 
 
-def create_cache(m: Kernel, name: str, size: int, align: int, flags: int) -> tuple[KmemCache | None, int]:
+def create_cache(
+    m: Kernel, name: str, size: int, align: int, flags: int, ctor: str | None
+) -> tuple[KmemCache | None, int]:
     """The cache, or None and an error number. Kernel: create_cache
 
     A cache costs memory before it holds anything: its name, its struct kmem_cache and one struct
@@ -330,6 +343,7 @@ def create_cache(m: Kernel, name: str, size: int, align: int, flags: int) -> tup
     /sys/kernel/slab are not modelled.)
     """
     s = KmemCache(name, size, align, flags, m.model.cpus, len(m.nodes))
+    s.ctor = ctor
     s.name_object = kmalloc(m, len(name) + 1, GFP_KERNEL)
     if s.name_object is None:
         return None, -12

@@ -189,6 +189,10 @@ def new_slab(m: Kernel, s: KmemCache, gfp: int, nid: int | None) -> Slab | None:
     """
     if gfp & GFP_SLAB_BUG_MASK:
         gfp = kmalloc_fix_flags(m, gfp)
+    if s.ctor is not None and gfp & gfp_masks.__GFP_ZERO:
+        if m.trace is not None:
+            m.trace.slub.zeroed_with_ctor(s)
+        printk.warn_on_once(m, "mm/slub.c:1995", "new_slab")
     slab = allocate_slab(m, s, gfp & (GFP_RECLAIM_MASK | GFP_CONSTRAINT_MASK) | s.allocflags, nid)
     if slab is None:
         slub_debug.slab_out_of_memory(m, s, gfp, nid)
@@ -215,7 +219,7 @@ def kmalloc_fix_flags(m: Kernel, gfp: int) -> int:
 
 @traced
 def allocate_slab(m: Kernel, s: KmemCache, gfp: int, nid: int | None) -> Slab | None:
-    """Get the page block and thread its objects. Kernel: allocate_slab
+    """Get the page block, thread its objects and construct them. Kernel: allocate_slab
 
     The usual order is only a wish: it is asked for without reclaim and without a report, and where it fails
     the smallest order that holds an object is asked for in earnest.
@@ -316,7 +320,7 @@ def slab_free(m: Kernel, s: KmemCache, slab: Slab, address: int) -> None:
     To the CPU's own slab it is a push on a list; to any other slab it is the slow path.
     """
     if kmem_cache_debug(s):
-        free_to_partial_list(m, s, slab, address)
+        free_to_partial_list(m, s, slab, [address])
         return
     c = s.cpu_slab[m.current.cpu]
     freelist = c.freelist if slab is c.slab else slab.freelist
@@ -328,9 +332,9 @@ def slab_free(m: Kernel, s: KmemCache, slab: Slab, address: int) -> None:
     if slab is c.slab:
         freelist.append(index)
         if m.trace is not None:
-            m.trace.slub.free_fastpath(slab, index, len(freelist))
+            m.trace.slub.free_fastpath(slab, [index], len(freelist))
     else:
-        slab_free_slow(m, s, slab, index, c)
+        slab_free_slow(m, s, slab, [index], c)
 
 
 @traced
@@ -342,17 +346,27 @@ def kmem_cache_free(m: Kernel, s: KmemCache, address: int) -> None:
     """
     slab = virt_to_slab(m, address)
     if slab is None:
-        page_ref.virt_to_page(m, address)
-        if "mm/slab.h:630" not in m.warned:
-            m.warned["mm/slab.h:630"] = None
-            printk.warn(m, "mm/slab.h:630", "kmem_cache_free", "virt_to_cache: Object is not a Slab page!")
+        no_slab(m, address, "kmem_cache_free")
         return
-    if slab.cache is not s:
-        text = f"cache_from_obj: Wrong slab cache. {s.name} but object is from {slab.cache.name}"
-        printk.warn(m, "mm/slab.h:665", "kmem_cache_free", text)
+    check_cache(m, s, slab, "kmem_cache_free")
     if m.trace is not None:
         m.trace.slub.kmem_cache_free(slab.cache, s, address)
     slab_free(m, slab.cache, slab, address)
+
+
+def no_slab(m: Kernel, address: int, function: str) -> None:
+    """Report an object whose page is no slab's. Kernel: mm/slab.h virt_to_cache"""
+    page_ref.virt_to_page(m, address)
+    if "mm/slab.h:630" not in m.warned:
+        m.warned["mm/slab.h:630"] = None
+        printk.warn(m, "mm/slab.h:630", function, "virt_to_cache: Object is not a Slab page!")
+
+
+def check_cache(m: Kernel, s: KmemCache, slab: Slab, function: str) -> None:
+    """Report an object that is not of the cache that was named. Kernel: mm/slab.h cache_from_obj"""
+    if slab.cache is not s:
+        text = f"cache_from_obj: Wrong slab cache. {s.name} but object is from {slab.cache.name}"
+        printk.warn(m, "mm/slab.h:665", function, text)
 
 
 def disown(m: Kernel, slab: Slab, index: int) -> None:
@@ -363,20 +377,20 @@ def disown(m: Kernel, slab: Slab, index: int) -> None:
 
 
 @traced
-def slab_free_slow(m: Kernel, s: KmemCache, slab: Slab, index: int, c: KmemCacheCpu) -> None:
-    """Free to a slab that is not this CPU's. Kernel: __slab_free
+def slab_free_slow(m: Kernel, s: KmemCache, slab: Slab, freed: list[int], c: KmemCacheCpu) -> None:
+    """Free objects to a slab that is not this CPU's. Kernel: __slab_free
 
     The first free into a full slab makes it this CPU's partial slab: more frees and allocations are likely to
     follow, and the node's list with its lock is left alone. The last one may send it back to the page
     allocator.
     """
     was_full = not slab.freelist
-    slab.freelist.append(index)
+    slab.freelist += freed
     n = s.node[slab.nid]
     nr_partial = len(n.partial)
     discard = not (slab.frozen or was_full or slab.inuse) and nr_partial >= s.min_partial
     if m.trace is not None:
-        m.trace.slub.free_slow("__slab_free", slab, index, nr_partial, was_full=was_full, discard=discard)
+        m.trace.slub.free_slow("__slab_free", slab, freed, nr_partial, was_full=was_full, discard=discard)
     if slab.frozen:
         return
     if was_full:
@@ -486,24 +500,29 @@ def alloc_single(m: Kernel, s: KmemCache, gfp: int, nid: int | None) -> tuple[Sl
 
 
 @traced
-def free_to_partial_list(m: Kernel, s: KmemCache, slab: Slab, address: int) -> None:
-    """Free to a cache that checks. Kernel: free_to_partial_list"""
-    if not slub_debug.free_debug_processing(m, s, slab, address):
+def free_to_partial_list(m: Kernel, s: KmemCache, slab: Slab, addresses: list[int]) -> None:
+    """Free objects of one slab to a cache that checks. Kernel: free_to_partial_list"""
+    if not slub_debug.free_debug_processing(m, s, slab, addresses):
         return
-    index = slab.index(address)
-    if index is None or slab.owner[index] is None:
-        # Other debugging flags without SLAB_CONSISTENCY_CHECKS: nothing has looked at the pointer.
-        slub_debug.silent_corruption(m, slab, address, slab.freelist)
+    freed: list[int] = []
+    for address in addresses:
+        index = slab.index(address)
+        if index is None or slab.owner[index] is None:
+            # Other debugging flags without SLAB_CONSISTENCY_CHECKS: nothing has looked at the pointer.
+            slub_debug.silent_corruption(m, slab, address, [] if freed else slab.freelist)
+        else:
+            disown(m, slab, index)
+            freed.append(index)
+    if not freed:
         return
-    disown(m, slab, index)
     n = s.node[slab.nid]
     was_full = not slab.freelist
-    slab.freelist.append(index)
+    slab.freelist += freed
     nr_partial = len(n.partial)
     discard = not slab.inuse and nr_partial >= s.min_partial
     if m.trace is not None:
         m.trace.slub.free_slow(
-            "free_to_partial_list", slab, index, nr_partial, was_full=was_full, discard=discard
+            "free_to_partial_list", slab, freed, nr_partial, was_full=was_full, discard=discard
         )
     if discard:
         n.partial.pop(slab.pfn, None)

@@ -76,24 +76,27 @@ def slab_err(m: Kernel, slab: Slab, reason: str) -> None:
     m.taint |= printk.TAINT_BAD_PAGE
 
 
-def free_debug_processing(m: Kernel, s: KmemCache, slab: Slab, address: int) -> bool:
-    """Look at an object before it is freed; False when it must not be. Kernel: free_debug_processing
+def free_debug_processing(m: Kernel, s: KmemCache, slab: Slab, addresses: list[int]) -> bool:
+    """Look at objects before they are freed; False when they must not be. Kernel: free_debug_processing
 
-    The kernel counts first: a slab without any used object has none to be freed. A kmalloc cache passes that
+    addresses: of one slab, the last to be looked at first; one that is wrong keeps all from being freed. The
+    kernel counts first: a slab without any used object has none to be freed. A kmalloc cache passes that
     test here, because on a real machine the rest of the kernel always has objects in it; so a double kfree is
     found where it would be found there, in the free list.
     """
-    ok = True
-    if not slab.inuse and not s.flags & SLAB_KMALLOC:
-        slab_err(m, slab, "Slab has 0 allocated objects but 1 are to be freed")
-        ok = False
-    elif s.flags & SLAB_CONSISTENCY_CHECKS:
-        ok = free_consistency_checks(m, slab, address)
-    if not ok:
+    address = addresses[-1]
+    if slab.inuse < len(addresses) and not s.flags & SLAB_KMALLOC:
+        what = f"Slab has {slab.inuse} allocated objects but {len(addresses)} are to be freed"
+        slab_err(m, slab, what)
         slab_fix(m, s, f"Object at 0x{pointer(m, address)} not freed")
-    elif (index := slab.index(address)) is not None:
-        trace(m, s, slab, index, alloc=False)
-    return ok
+        return False
+    for address in reversed(addresses):
+        if s.flags & SLAB_CONSISTENCY_CHECKS and not free_consistency_checks(m, slab, address):
+            slab_fix(m, s, f"Object at 0x{pointer(m, address)} not freed")
+            return False
+        if (index := slab.index(address)) is not None:
+            trace(m, s, slab, index, alloc=False)
+    return True
 
 
 def free_consistency_checks(m: Kernel, slab: Slab, address: int) -> bool:

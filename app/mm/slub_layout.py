@@ -128,12 +128,13 @@ def calculate_sizes(m: Kernel, s: KmemCache) -> bool:
     word = POINTER[m.model.arch]
     size = align_up(s.object_size, word)
     s.flags &= ~OBJECT_POISON
-    if flags & SLAB_POISON and not flags & SLAB_TYPESAFE_BY_RCU:
+    if flags & SLAB_POISON and not flags & SLAB_TYPESAFE_BY_RCU and s.ctor is None:
         s.flags |= OBJECT_POISON
     if flags & SLAB_RED_ZONE and size == s.object_size:
         size += word
     s.inuse = size
-    if flags & (SLAB_TYPESAFE_BY_RCU | SLAB_POISON) or (flags & SLAB_RED_ZONE and s.object_size < word):
+    small = flags & SLAB_RED_ZONE and s.object_size < word
+    if flags & (SLAB_TYPESAFE_BY_RCU | SLAB_POISON) or small or s.ctor is not None:
         s.offset = size
         size += word
     else:

@@ -145,6 +145,16 @@ def kvmalloc(m: Kernel, size: int, gfp: int) -> int | None:
 
 
 @traced
+def kvmalloc_array(m: Kernel, n: int, size: int, gfp: int) -> int | None:
+    """kvmalloc of `n` elements; None where so many bytes are no size_t.
+
+    Kernel: include/linux/slab.h kvmalloc_array
+    """
+    total, fits = slab_common.array_size(m, n, size, "kvmalloc_array")
+    return kvmalloc(m, total, gfp) if fits else None
+
+
+@traced
 def vmalloc_node_range(
     m: Kernel, size: int, vm_range: tuple[int, int], gfp: int, vm_flags: int, caller: str
 ) -> VmStruct | None:

@@ -15,7 +15,9 @@ NAME_MEMBERS: Final = frozenset(("kind", "pfn", "addr", "order", "runs", "stride
 LIST_MEMBERS: Final = frozenset(("blocks", "sha256"))
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 SEQ_MIN: Final = -(1 << 31)
-MEMBER_OF_KIND: Final = {"page": "pfn", "addr": "addr", "cache": "addr", "pages": "runs", "addrs": "runs"}
+MEMBER_OF_KIND: Final = {
+    "page": "pfn", "addr": "addr", "cache": "addr", "number": "addr", "pages": "runs", "addrs": "runs",
+}  # fmt: skip
 
 
 def imported_name(name: str, document: Any, model: MemoryModel) -> Named:

@@ -60,6 +60,12 @@ ON_PAGES = (
     "wait_on_page_locked",
     "kmap",
     "kunmap",
+    "SetPageDirty",
+    "ClearPageDirty",
+    "SetPageReserved",
+    "ClearPageReserved",
+    "page_mapcount",
+    "page_to_pfn",
 )
 LOCKS = ("lock_page", "lock_page", "trylock_page", "unlock_page", "wait_on_page_locked")
 COUNTS = ("get_page", "put_page", "get_page_unless_zero", "__free_page")
@@ -224,15 +230,20 @@ class Calls(RuleBasedStateMachine):
         size=st.sampled_from(SIZES),
         flags=masks,
         caller=callers,
-        name=st.sampled_from(("kmalloc", "kvmalloc")),
+        name=st.sampled_from(("kmalloc", "kvmalloc", "kvzalloc")),
     )
     def kmalloc(self, size: int, flags: str, caller: dict[str, Any], name: str) -> None:
         self.remember(self.call(name, {"size": size, "flags": flags}, caller))
 
-    @rule(n=st.sampled_from((0, 1, 7, 1 << 40)), size=st.sampled_from(SIZES), flags=masks)
-    def kcalloc(self, n: int, size: int, flags: str) -> None:
+    @rule(
+        n=st.sampled_from((0, 1, 7, 1 << 40)),
+        size=st.sampled_from(SIZES),
+        flags=masks,
+        name=st.sampled_from(("kcalloc", "kvcalloc")),
+    )
+    def kcalloc(self, n: int, size: int, flags: str, name: str) -> None:
         n = min(n, self.m.model.ptr_max)
-        self.remember(self.call("kcalloc", {"n": n, "size": size, "flags": flags}))
+        self.remember(self.call(name, {"n": n, "size": size, "flags": flags}))
 
     @rule(size=st.sampled_from(SIZES), caller=callers)
     def vmalloc(self, size: int, caller: dict[str, Any]) -> None:
@@ -249,7 +260,9 @@ class Calls(RuleBasedStateMachine):
     @rule(
         place=places,
         caller=callers,
-        name=st.sampled_from(("kfree", "vfree", "kvfree", "ksize", "virt_to_page")),
+        name=st.sampled_from(
+            ("kfree", "vfree", "kvfree", "ksize", "virt_to_page", "virt_to_phys", "vmalloc_to_page")
+        ),
     )
     def give_back(self, place: int, caller: dict[str, Any], name: str) -> None:
         self.call(name, {"addr": self.address(place)}, caller)
@@ -258,13 +271,49 @@ class Calls(RuleBasedStateMachine):
     def krealloc(self, place: int, size: int, flags: str) -> None:
         self.remember(self.call("krealloc", {"addr": self.address(place), "size": size, "flags": flags}))
 
-    @rule(name=st.sampled_from(("foo", "bar")), size=st.sampled_from((16, 100, 5000)))
-    def cache_create(self, name: str, size: int) -> None:
-        self.call("kmem_cache_create", {"name": name, "size": size})
+    @rule(
+        name=st.sampled_from(("foo", "bar")),
+        size=st.sampled_from((16, 100, 5000)),
+        ctor=st.sampled_from((None, "init_once")),
+    )
+    def cache_create(self, name: str, size: int, ctor: str | None) -> None:
+        self.call("kmem_cache_create", {"name": name, "size": size, "ctor": ctor})
 
-    @rule(name=st.sampled_from(("foo", "bar")), flags=masks, caller=callers)
-    def cache_alloc(self, name: str, flags: str, caller: dict[str, Any]) -> None:
-        self.remember(self.call("kmem_cache_alloc", {"cache": name, "flags": flags}, caller))
+    @rule(
+        name=st.sampled_from(("foo", "bar")),
+        flags=masks,
+        caller=callers,
+        call=st.sampled_from(("kmem_cache_alloc", "kmem_cache_zalloc")),
+    )
+    def cache_alloc(self, name: str, flags: str, caller: dict[str, Any], call: str) -> None:
+        self.remember(self.call(call, {"cache": name, "flags": flags}, caller))
+
+    @rule(
+        name=st.sampled_from(("foo", "bar")), flags=masks, caller=callers, size=st.sampled_from((0, 1, 7, 40))
+    )
+    def cache_alloc_bulk(self, name: str, flags: str, caller: dict[str, Any], size: int) -> None:
+        outcome = self.call("kmem_cache_alloc_bulk", {"cache": name, "flags": flags, "size": size}, caller)
+        for first, blocks in (outcome.runs or []) if outcome is not None else []:
+            stride = self.m.caches[name].size
+            self.addresses += [f"{int(first, 16) + place * stride:#x}" for place in range(blocks)]
+
+    @rule(
+        name=st.sampled_from(("foo", "bar")),
+        found=st.lists(places, min_size=1, max_size=8),
+        size=st.integers(0, 9),
+        caller=callers,
+    )
+    def cache_free_bulk(self, name: str, found: list[int], size: int, caller: dict[str, Any]) -> None:
+        array = [[address, 1] for place in found if (address := self.address(place)) is not None]
+        if array:
+            self.call("kmem_cache_free_bulk", {"cache": name, "size": size, "addr": array}, caller)
+
+    @precondition(lambda self: self.addresses)
+    @rule(name=st.sampled_from(("foo", "bar")), last=st.integers(1, 40))
+    def cache_free_last(self, name: str, last: int) -> None:
+        """Many that were returned together."""
+        array = [[address, 1] for address in self.addresses[-last:]]
+        self.call("kmem_cache_free_bulk", {"cache": name, "size": len(array), "addr": array})
 
     @rule(name=st.sampled_from(("foo", "bar")), place=places)
     def cache_free(self, name: str, place: int) -> None:

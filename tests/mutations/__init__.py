@@ -7,6 +7,7 @@ makes each in a copy of the tree and looks for a test that notices.
 from tests.mutations.areas import AREAS
 from tests.mutations.blocks import BLOCKS
 from tests.mutations.exact import EXACT
+from tests.mutations.labs import LABS
 from tests.mutations.mutation import FACTS, Mutation, StaleError
 from tests.mutations.page_lists import PAGE_LISTS
 from tests.mutations.processes import PROCESSES
@@ -17,6 +18,6 @@ from tests.mutations.watermarks import WATERMARKS
 __all__ = ["FACTS", "MUTATIONS", "Mutation", "StaleError"]
 
 MUTATIONS = sorted(
-    (*PAGE_LISTS, *WATERMARKS, *BLOCKS, *REFERENCES, *SLABS, *AREAS, *EXACT, *PROCESSES),
+    (*PAGE_LISTS, *WATERMARKS, *BLOCKS, *REFERENCES, *SLABS, *AREAS, *EXACT, *LABS, *PROCESSES),
     key=lambda mutation: mutation.fact,
 )

@@ -34,6 +34,7 @@ FACTS: Final = {
     24: "vmalloc",
     25: "blocks cut into pages",
     28: "page lock",
+    29: "what labs call: constructors, bulk, translations, flags",
     102: "addresses for an area",
     103: "hints",
     105: "overcommit",

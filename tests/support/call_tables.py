@@ -18,7 +18,7 @@ def row(spec: CallSpec) -> str:
     """A call as its table has it."""
     arguments = ", ".join(
         " or ".join(f"`{form}`" for form in KINDS[arg.kind].forms or (arg.name,))
-        + ("" if arg.required else f" = {arg.default}")
+        + ("" if arg.required else f" = {'null' if arg.default is None else arg.default}")
         for arg in spec.args
     )
     lecture = f" Lecture: `{spec.lecture}`." if spec.lecture else ""

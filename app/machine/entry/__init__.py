@@ -24,12 +24,23 @@ heading in `app/web/callform.py`.
 
 from typing import Final
 
-from app.machine.entry import highmem, locks, modules, pages, references, slab, system, vmalloc
+from app.machine.entry import (
+    addresses,
+    flags,
+    highmem,
+    locks,
+    modules,
+    pages,
+    references,
+    slab,
+    system,
+    vmalloc,
+)
 from app.machine.vocabulary import CallSpec
 
 CALLS: Final[dict[str, CallSpec]] = {
     spec.name: spec
-    for module in (pages, references, locks, highmem, slab, vmalloc, modules, system)
+    for module in (pages, addresses, references, flags, locks, highmem, slab, vmalloc, modules, system)
     for spec in module.calls.declared
 }
 

@@ -35,4 +35,5 @@ ADDR: Final = Arg(
     example="0xffff888004a00000",
 )
 SIZE: Final = Arg("size", "size", "size_t", "bytes", example=4096, prefill="64")
+N: Final = Arg("n", "size", "size_t", "number of elements", example=16, prefill="16")
 CACHE: Final = Arg("cache", "cache", "struct kmem_cache *", "name of a slab cache", example="kmalloc-64")

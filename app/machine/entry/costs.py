@@ -23,6 +23,11 @@ def frames_of_size(args: Args) -> int:
     return max(1, (args.get("size") or 0) >> PAGE_SHIFT)
 
 
+def frames_of_array(args: Args) -> int:
+    """Of a call that is told a number of elements and their size: whole frames, at least one."""
+    return max(1, (args.get("n") or 0) * (args.get("size") or 0) >> PAGE_SHIFT)
+
+
 def pages_of_size(args: Args) -> int:
     """Of a call that works on single pages: as many as hold a number of bytes, at least one."""
     return max(1, -(-(args.get("size") or 0) // PAGE_SIZE))

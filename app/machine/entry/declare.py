@@ -8,7 +8,7 @@ A call returns memory and can be made in a loop (`Allocation`), gives memory bac
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, ClassVar, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from app.machine import runs
 from app.machine.entry import describe, limits
@@ -26,7 +26,7 @@ MAX_FAILURES: Final = 100
 
 
 AllocationRun: TypeAlias = "Callable[[Machine, Call], int | None]"
-ReleaseRun: TypeAlias = "Callable[[Machine, Call, int | None], None]"
+ReleaseRun: TypeAlias = "Callable[[Machine, Call, Any], None]"
 OtherRun: TypeAlias = "Callable[[Machine, Call, Outcome], None]"
 
 
@@ -107,6 +107,23 @@ class Release(CallSpec):
             describe.released(m, call, value, outcome)
 
 
+class ArrayRelease(Release):
+    """A call that is given an array. run: is given the list of all that is in it."""
+
+    __slots__ = ()
+
+    def make(self, m: Machine, call: Call, outcome: Outcome) -> None:
+        """One block or a list, all at once."""
+        value = call.args.get("page", call.args.get("addr"))
+        if isinstance(value, tuple):
+            outcome.ret = runs.length(value)
+            self.run(m, call, list(runs.each(value)))
+        else:
+            describe.releasing(m, call, value, outcome)
+            self.run(m, call, [value])
+            describe.released(m, call, value, outcome)
+
+
 class Other(CallSpec):
     """Any other call. run: fills the outcome itself."""
 
@@ -148,6 +165,14 @@ class Declarations:
     ) -> Callable[[ReleaseRun], ReleaseRun]:  # fmt: skip
         """Declare a call that gives memory back, which the decorated function runs."""
         spec = Release(name, args, prototype, source, self.group, doc, Returns.NOTHING, cost, lecture)
+        self.declared.append(spec)
+        return spec.run_by
+
+    def array_release(
+        self, name: str, args: tuple[Arg, ...], prototype: str, source: str, doc: str, *, cost: Cost = FREE,
+    ) -> Callable[[ReleaseRun], ReleaseRun]:  # fmt: skip
+        """Declare a call that gives an array of memory back, which the decorated function runs."""
+        spec = ArrayRelease(name, args, prototype, source, self.group, doc, Returns.NOTHING, cost, None)
         self.declared.append(spec)
         return spec.run_by
 

@@ -62,10 +62,15 @@ def results(m: Machine, call: Call, values: list[int], outcome: Outcome) -> None
             "pages", order=call.args.get("order", 0), runs=tuple((run[0], run[1]) for run in outcome.runs)
         )
     else:
-        stride = stride_of(m, call, values[0]) if values else 1
-        runs = in_runs(values, stride)
-        outcome.runs = [[f"{address:#x}", count] for address, count in runs]
-        outcome.result = Named("addrs", runs=tuple((run[0], run[1]) for run in runs), stride=stride)
+        addresses(m, call, values, outcome)
+
+
+def addresses(m: Machine, call: Call, values: list[int], outcome: Outcome) -> None:
+    """Pieces of memory of one kind, by their addresses."""
+    stride = stride_of(m, call, values[0]) if values else 1
+    runs = in_runs(values, stride)
+    outcome.runs = [[f"{address:#x}", count] for address, count in runs]
+    outcome.result = Named("addrs", runs=tuple((run[0], run[1]) for run in runs), stride=stride)
 
 
 def stride_of(m: Machine, call: Call, address: int) -> int:

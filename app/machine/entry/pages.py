@@ -114,6 +114,20 @@ def get_free_pages(m: Machine, call: Call) -> int | None:
 
 
 @calls.allocation(
+    "__get_dma_pages",
+    (GFP, ORDER),
+    "unsigned long __get_dma_pages(gfp_t gfp_mask, unsigned int order)",
+    "include/linux/gfp.h __get_dma_pages",
+    "__get_free_pages with GFP_DMA.",
+    returns=Returns.PAGE_ADDRESS,
+    cost=BLOCK_OF_ORDER,
+)
+def get_dma_pages(m: Machine, call: Call) -> int | None:
+    """Kernel: include/linux/gfp.h __get_dma_pages"""
+    return page_alloc.get_free_pages(m, call.mask() | gfp_masks.GFP_DMA, call.args["order"])
+
+
+@calls.allocation(
     "get_zeroed_page",
     (GFP,),
     "unsigned long get_zeroed_page(gfp_t gfp_mask)",

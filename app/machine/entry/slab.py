@@ -4,15 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.machine.entry import objects
-from app.machine.entry.arguments import ADDR, CACHE, FLAGS, SIZE
-from app.machine.entry.costs import OBJECT_OF_SIZE, ONE_BLOCK, block_a_round
+from app.machine.entry import describe, objects
+from app.machine.entry.arguments import ADDR, CACHE, FLAGS, SIZE, N
+from app.machine.entry.costs import OBJECT_OF_SIZE, ONE_BLOCK, block_a_round, frames_of_array
 from app.machine.entry.declare import Declarations
 from app.machine.kinds import slab_flags
 from app.machine.vocabulary import Arg, Args, Cost, Returns
 from app.mm import gfp as gfp_masks
-from app.mm import printk, slab_common, slub
-from app.mm.memory_model import PAGE_SHIFT
+from app.mm import printk, slab_common, slub, slub_bulk
 
 if TYPE_CHECKING:
     from app.machine.calls import Call
@@ -21,15 +20,17 @@ if TYPE_CHECKING:
 
 calls = Declarations("slab")
 
-N: Final = Arg("n", "size", "size_t", "number of elements", example=16, prefill="16")
-
-
-def frames_of_array(args: Args) -> int:
-    """Page frames that all elements fill, at least one."""
-    return max(1, (args.get("n") or 0) * (args.get("size") or 0) >> PAGE_SHIFT)
-
-
 ARRAY: Final = Cost(frames_of_array, blocks=block_a_round)
+
+
+def objects_of_array(args: Args) -> int:
+    """Objects of a call that works on an array of them."""
+    return max(1, args.get("size") or 0)
+
+
+def object_an_element(m: Machine, call: Call) -> int:
+    """Live objects of a call that makes one for each element."""
+    return objects_of_array(call.args)
 
 
 def slabs(m: Machine, call: Call, given: int | None) -> int:
@@ -154,6 +155,14 @@ def ksize(m: Machine, call: Call, outcome: Outcome) -> None:
             0,
             example="SLAB_HWCACHE_ALIGN",
         ),
+        Arg(
+            "ctor",
+            "function",
+            "void (*)(void *)",
+            "name of the function that constructs an object when its slab is made; null for none",
+            False,
+            example="inode_init_once",
+        ),
     ),
     "struct kmem_cache *kmem_cache_create(const char *name, unsigned int size, unsigned int align, "
     "slab_flags_t flags, void (*ctor)(void *))",
@@ -165,7 +174,9 @@ def ksize(m: Machine, call: Call, outcome: Outcome) -> None:
 def kmem_cache_create(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: mm/slab_common.c kmem_cache_create"""
     args = call.args
-    s = slab_common.kmem_cache_create(m, args["name"], args["size"], args["align"], slab_flags(args["flags"]))
+    s = slab_common.kmem_cache_create(
+        m, args["name"], args["size"], args["align"], slab_flags(args["flags"]), args["ctor"]
+    )
     outcome.result = ("cache", None if s is None else s.object)
     if s is None:
         m.worsen_null()
@@ -187,6 +198,40 @@ def kmem_cache_alloc(m: Machine, call: Call) -> int | None:
     return slub.kmem_cache_alloc(m, slab_common.kmem_cache_of(m, call.args["cache"]), call.mask("flags"))
 
 
+@calls.allocation(
+    "kmem_cache_zalloc",
+    (CACHE, FLAGS),
+    "void *kmem_cache_zalloc(struct kmem_cache *k, gfp_t flags)",
+    "include/linux/slab.h kmem_cache_zalloc",
+    "kmem_cache_alloc of zeroed memory.",
+    returns=Returns.ADDRESS,
+    cost=ONE_BLOCK,
+)
+def kmem_cache_zalloc(m: Machine, call: Call) -> int | None:
+    """Kernel: include/linux/slab.h kmem_cache_zalloc"""
+    s = slab_common.kmem_cache_of(m, call.args["cache"])
+    return slub.kmem_cache_alloc(m, s, call.mask("flags") | gfp_masks.__GFP_ZERO)
+
+
+@calls.other(
+    "kmem_cache_alloc_bulk",
+    (CACHE, FLAGS, Arg("size", "array", "size_t", "how many objects", example=16, prefill="16")),
+    "int kmem_cache_alloc_bulk(struct kmem_cache *s, gfp_t flags, size_t size, void **p)",
+    "mm/slub.c kmem_cache_alloc_bulk",
+    "Allocate many objects at once, or none; the result's name stands for the array p.",
+    returns=Returns.OBJECTS,
+    cost=Cost(each=objects_of_array, blocks=object_an_element),
+)
+def kmem_cache_alloc_bulk(m: Machine, call: Call, outcome: Outcome) -> None:
+    """Kernel: mm/slub.c kmem_cache_alloc_bulk"""
+    s = slab_common.kmem_cache_of(m, call.args["cache"])
+    p = slub_bulk.kmem_cache_alloc_bulk(m, s, call.mask("flags"), call.args["size"])
+    outcome.ret = len(p)
+    describe.addresses(m, call, p, outcome)
+    if len(p) < call.args["size"]:
+        m.worsen_null()
+
+
 @calls.release(
     "kmem_cache_free",
     (CACHE, ADDR),
@@ -198,6 +243,28 @@ def kmem_cache_free(m: Machine, call: Call, value: int | None) -> None:
     """Kernel: mm/slub.c kmem_cache_free"""
     offset = slab_common.NAME_OFFSET[m.model.arch]
     slub.kmem_cache_free(m, slab_common.kmem_cache_of(m, call.args["cache"], offset), value or 0)
+
+
+@calls.array_release(
+    "kmem_cache_free_bulk",
+    (
+        CACHE,
+        Arg("size", "array", "size_t", "how many objects of the array", example=1, prefill="1"),
+        ADDR,
+    ),
+    "void kmem_cache_free_bulk(struct kmem_cache *s, size_t size, void **p)",
+    "mm/slub.c kmem_cache_free_bulk",
+    "Give the first objects of an array back to their cache, those of one slab together.",
+)
+def kmem_cache_free_bulk(m: Machine, call: Call, values: list[int | None]) -> None:
+    """Kernel: mm/slub.c kmem_cache_free_bulk"""
+    size = call.args["size"]
+    if not size:
+        return
+    s = slab_common.kmem_cache_of(m, call.args["cache"], slab_common.NAME_OFFSET[m.model.arch])
+    if size > len(values):
+        printk.refused(m, f"the array has {len(values)} objects: the kernel would read on behind its end")
+    slub_bulk.kmem_cache_free_bulk(m, s, [value or 0 for value in values[:size]])
 
 
 @calls.other(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.machine import gfp_text
-from app.machine.entry.arguments import ADDR, FLAGS, SIZE
-from app.machine.entry.costs import FREE_OF_AREA, PAGES_OF_SIZE
+from app.machine.entry.arguments import ADDR, FLAGS, SIZE, N
+from app.machine.entry.costs import FREE_OF_AREA, PAGES_OF_SIZE, block_a_frame, frames_of_array
 from app.machine.entry.declare import Declarations
 from app.machine.vocabulary import Cost, Returns
 from app.mm import gfp as gfp_masks
@@ -19,6 +19,9 @@ if TYPE_CHECKING:
     from app.machine.outcome import Outcome
 
 calls = Declarations("vmalloc")
+
+
+PAGES_OF_ARRAY: Final = Cost(frames_of_array, each=frames_of_array, blocks=block_a_frame)
 
 
 def purged_areas(m: Machine, call: Call, given: int | None) -> int:
@@ -82,6 +85,49 @@ def vfree(m: Machine, call: Call, value: int | None) -> None:
 def kvmalloc(m: Machine, call: Call) -> int | None:
     """Kernel: mm/util.c kvmalloc_node"""
     return mm_vmalloc.kvmalloc(m, call.args["size"], gfp_text.parse(call.args["flags"]))
+
+
+@calls.allocation(
+    "kvzalloc",
+    (SIZE, FLAGS),
+    "void *kvzalloc(size_t size, gfp_t flags)",
+    "include/linux/slab.h kvzalloc",
+    "kvmalloc of zeroed memory.",
+    returns=Returns.ADDRESS,
+    cost=PAGES_OF_SIZE,
+)
+def kvzalloc(m: Machine, call: Call) -> int | None:
+    """Kernel: include/linux/slab.h kvzalloc"""
+    return mm_vmalloc.kvmalloc(m, call.args["size"], call.mask("flags") | gfp_masks.__GFP_ZERO)
+
+
+@calls.allocation(
+    "kvmalloc_array",
+    (N, SIZE, FLAGS),
+    "void *kvmalloc_array(size_t n, size_t size, gfp_t flags)",
+    "include/linux/slab.h kvmalloc_array",
+    "kvmalloc of n elements; NULL where n × size overflows.",
+    returns=Returns.ADDRESS,
+    cost=PAGES_OF_ARRAY,
+)
+def kvmalloc_array(m: Machine, call: Call) -> int | None:
+    """Kernel: include/linux/slab.h kvmalloc_array"""
+    return mm_vmalloc.kvmalloc_array(m, call.args["n"], call.args["size"], call.mask("flags"))
+
+
+@calls.allocation(
+    "kvcalloc",
+    (N, SIZE, FLAGS),
+    "void *kvcalloc(size_t n, size_t size, gfp_t flags)",
+    "include/linux/slab.h kvcalloc",
+    "kvmalloc_array of zeroed memory.",
+    returns=Returns.ADDRESS,
+    cost=PAGES_OF_ARRAY,
+)
+def kvcalloc(m: Machine, call: Call) -> int | None:
+    """Kernel: include/linux/slab.h kvcalloc"""
+    flags = call.mask("flags") | gfp_masks.__GFP_ZERO
+    return mm_vmalloc.kvmalloc_array(m, call.args["n"], call.args["size"], flags)
 
 
 @calls.release(

@@ -4,7 +4,7 @@ The form is that of the recordings: the layout of each cache, CPU 0's slab with 
 partial slabs newest first, and each node's in list order, all free lists as object indexes from the next one
 on. Added, where there is something to say: `cpus` (the other CPUs), `full` (slabs on no list, as [first
 frame, order]), `owners` (who has allocated which objects, in runs), `struct` (where the cache's own
-structures are) and `refcount`.
+structures are), `refcount` and `ctor` (name of its constructor).
 """
 
 from __future__ import annotations
@@ -120,6 +120,7 @@ def additions(m: Machine, s: KmemCache) -> dict[str, Any]:
         "owners": [[f"{slab.pfn:#x}", runs] for slab in slabs if (runs := owner_runs(slab))],
         "struct": None if s.object is None else [s.object, s.name_object, *s.node_objects],
         "refcount": s.refcount if s.refcount != usual_refcount(s) else None,
+        "ctor": s.ctor,
     }
 
 
@@ -290,6 +291,8 @@ def load_additions(m: Machine, s: KmemCache, doc: Document) -> None:
     if doc.has("struct"):
         structures = doc["struct"].ints(0, m.model.ptr_max, 2 + len(m.nodes), exactly=2 + len(m.nodes))
         s.object, s.name_object, *s.node_objects = structures
+    if doc.has("ctor"):
+        s.ctor = doc["ctor"].word()
     s.refcount = doc.get("refcount", usual_refcount(s)).int(-(1 << 31), (1 << 31) - 1)
 
 

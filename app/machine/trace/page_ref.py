@@ -78,3 +78,12 @@ class PageRefSteps(Area):
             numbers={"pfn": pfn, "frames": 1 << order, "lost": total},
             changed=[[pfn, 1 << order, "lost"]],
         )
+
+    def flags(self, fn: str, pfn: int, before: int, after: int) -> None:
+        """A flag was set or cleared. fn: SetPageDirty, or one of its kind."""
+        self.step(
+            fn,
+            f"page frame {pfn:#x}: flags {before:#x} → {after:#x}"
+            + ("" if before != after else ", as before"),
+            numbers={"pfn": pfn, "before": f"{before:#x}", "after": f"{after:#x}"},
+        )

@@ -52,10 +52,10 @@ class SlabCommonSteps(Area):
             },
         )
 
-    def kmalloc_array(self, n: int, size: int, total: int, size_max: int, *, fits: bool) -> None:
-        """Whether the bytes of all elements are a size_t."""
+    def array_size(self, fn: str, n: int, size: int, total: int, size_max: int, *, fits: bool) -> None:
+        """Whether the bytes of all elements are a size_t. fn: kmalloc_array or kvmalloc_array."""
         self.step(
-            "kmalloc_array",
+            fn,
             f"{n:,} × {size:,} = {total:,} bytes"
             + ("" if fits else f" > {size_max:#x}, more than size_t can hold: NULL at once"),
             verdict="ok" if fits else "null",

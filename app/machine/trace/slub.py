@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from app.machine.trace.collector import Area, count
+from app.machine.trace.collector import MAX_LISTED, Area, count
 from app.machine.trace.functions import running
 from app.mm import gfp as gfp_masks
 from app.mm.gfp import pGg
@@ -26,6 +26,18 @@ def slab_numbers(slab: Slab) -> dict[str, Any]:
         "objects": slab.objects,
         "inuse": slab.inuse,
     }
+
+
+def objects(freed: list[int]) -> str:
+    """What goes back, as the subject of a sentence."""
+    if len(freed) == 1:
+        return f"object {freed[0]} goes"
+    return f"{count(len(freed), 'object')}, {freed[-1]} first, go"
+
+
+def indexes(freed: list[int]) -> dict[str, Any]:
+    """The same as numbers, in the order in which they will be given out again."""
+    return {"index": freed[0]} if len(freed) == 1 else {"indexes": freed[: -MAX_LISTED - 1 : -1]}
 
 
 def allocated(
@@ -172,11 +184,46 @@ class SlubSteps(Area):
         """A slab with all of its objects free."""
         self.step(
             "allocate_slab",
-            f"slab {slab.pfn:#x} has {count(slab.objects, 'object')} of {slab.cache.size:,} bytes",
+            f"slab {slab.pfn:#x} has {count(slab.objects, 'object')} of {slab.cache.size:,} bytes"
+            + (
+                ""
+                if slab.cache.ctor is None
+                else f"; {slab.cache.ctor} constructs each of them, now and only now"
+            ),
             verdict="ok",
             node=slab.nid,
             numbers={**slab_numbers(slab), "size": slab.cache.size},
             changed=[[slab.pfn, 1 << slab.order, "slab"]],
+        )
+
+    def zeroed_with_ctor(self, s: KmemCache) -> None:
+        """Zeroes were asked for of a cache whose objects are constructed."""
+        self.step(
+            "new_slab",
+            f"{s.ctor} constructs the objects of {s.name}, and __GFP_ZERO wipes out what it wrote: a warning,"
+            " once",
+            verdict="warn",
+            numbers={"cache": s.name, "ctor": s.ctor},
+        )
+
+    def bulk_alloc(self, s: KmemCache, size: int, got: int, fast: int) -> None:
+        """How many of the objects that were asked for there were."""
+        short = "" if got == size else f", not {size:,}: they are freed again, and the answer is 0"
+        self.step(
+            "kmem_cache_alloc_bulk",
+            f"{count(got, 'object')} of {s.name}{short}; {fast:,} from CPU {self.m.current.cpu}'s own list",
+            verdict="ok" if got == size else "null",
+            numbers={"cache": s.name, "size": size, "got": got, "fast": fast},
+        )
+
+    def detached(self, slab: Slab, freed: list[int], left: int) -> None:
+        """Objects of one slab that are freed in one go. left: how many of the array are still to come."""
+        self.step(
+            "build_detached_freelist",
+            f"{count(len(freed), 'object')} of slab {slab.pfn:#x} {'is' if len(freed) == 1 else 'are'} freed"
+            f" in one go, {left:,} of the array {'is' if left == 1 else 'are'} left",
+            node=slab.nid,
+            numbers={"cache": slab.cache.name, "slab_pfn": slab.pfn, **indexes(freed), "left": left},
         )
 
     def alloc_single(self, slab: Slab, index: int, *, new: bool) -> None:
@@ -193,20 +240,25 @@ class SlubSteps(Area):
             numbers={**slab_numbers(slab), "index": index},
         )
 
-    def free_fastpath(self, slab: Slab, index: int, free: int) -> None:
-        """The object is of the CPU's own slab."""
+    def free_fastpath(self, slab: Slab, freed: list[int], free: int) -> None:
+        """The objects are of the CPU's own slab."""
         self.step(
             "do_slab_free",
-            f"slab {slab.pfn:#x} is CPU {self.m.current.cpu}'s: object {index} goes on its list",
+            f"slab {slab.pfn:#x} is CPU {self.m.current.cpu}'s: {objects(freed)} on its list",
             verdict="fast path",
             node=slab.nid,
-            numbers={"cache": slab.cache.name, "slab_pfn": slab.pfn, "index": index, "on_list": free},
+            numbers={
+                "cache": slab.cache.name,
+                "slab_pfn": slab.pfn,
+                **indexes(freed),
+                "on_list": free,
+            },
         )
 
     def free_slow(
-        self, fn: str, slab: Slab, index: int, partial: int, *, was_full: bool, discard: bool
+        self, fn: str, slab: Slab, freed: list[int], partial: int, *, was_full: bool, discard: bool
     ) -> None:
-        """The object is of a slab that is not the CPU's. fn: __slab_free, or what caches that check have.
+        """The objects are of a slab that is not the CPU's. fn: __slab_free, or what caches that check have.
 
         partial: slabs in the node's partial list. discard: whether the slab goes back.
         """
@@ -223,12 +275,12 @@ class SlubSteps(Area):
             what, verdict = f"in node {slab.nid}'s partial list, where it stays", "partial"
         self.step(
             fn,
-            f"object {index} goes back to slab {slab.pfn:#x}, which is {what}",
+            f"{objects(freed)} back to slab {slab.pfn:#x}, which is {what}",
             verdict=verdict,
             node=slab.nid,
             numbers={
                 **slab_numbers(slab),
-                "index": index,
+                **indexes(freed),
                 "nr_partial": partial,
                 "min_partial": s.min_partial,
             },

@@ -188,6 +188,16 @@ class VmallocSteps(Area):
             },
         )
 
+    def vmalloc_to_page(self, address: int, pfn: int | None, where: str) -> None:
+        """What the page tables have for an address. where: what lies there."""
+        found = "no page" if pfn is None else f"page frame {pfn:#x}"
+        self.step(
+            "vmalloc_to_page",
+            f"{address:#x} is {where}: the page tables have {found}",
+            verdict="null" if pfn is None else "ok",
+            numbers={"address": f"{address:#x}", "pfn": pfn},
+        )
+
     def kvmalloc(self, address: int | None, size: int) -> None:
         """Whether kmalloc was enough."""
         self.step(

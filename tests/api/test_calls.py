@@ -24,6 +24,9 @@ NUMBERS_NOT = [-1, 1.0, 1.5, "1", "abc", "", True, None, [], {}, [1], *HUGE[2:]]
 WRONG: dict[str, list[Any]] = {
     "uint": [*NUMBERS_NOT, 1 << 32],
     "size": NUMBERS_NOT,
+    "array": [*NUMBERS_NOT, 100_001],
+    "number": [-1, 1.5, True, "ten", "$p", None, []],
+    "function": ["", "a b", 1, []],
     "gfp": [
         "GFP_NOPE",
         "",
@@ -71,7 +74,7 @@ def right(name: str) -> dict[str, Any]:
     values = {
         "uint": 0, "size": 64, "gfp": "GFP_KERNEL", "node": 0, "task": "bob", "object_name": "thing",
         "slab_flags": 0, "sysctl": "min_free_kbytes", "sysctl_value": 128, "cache": "kmalloc-64",
-        "addr": None,
+        "addr": None, "array": 1, "number": 16, "function": "init_once",
     }  # fmt: skip
     return {("page" if a.kind in FORMS else a.name): values.get(a.kind) for a in CALLS[name].args}
 

@@ -60,7 +60,7 @@ def test_every_call_is_an_operation_of_its_own(document: dict[str, Any]) -> None
 def test_operations_have_one_name_each(document: dict[str, Any]) -> None:
     names = [operation["operationId"] for _, _, operation in operations(document)]
     assert len(names) == len(set(names))
-    assert all(re.fullmatch(r"[a-z_0-9]+", name) for name in names)
+    assert all(re.fullmatch(r"[A-Za-z_0-9]+", name) for name in names)
 
 
 def test_every_problem_is_declared_everywhere(document: dict[str, Any]) -> None:

@@ -17,6 +17,7 @@ from app.machine import runs as block_runs
 from app.machine.runs import Run
 from app.machine.vocabulary import CallSpec
 from app.mm.memory_model import MemoryModel
+from app.mm.wild_page import WildPage, wild
 
 JSON_INT_MAX: Final = (1 << 53) - 1
 MAX_REPEAT: Final = 100_000
@@ -135,7 +136,7 @@ class BlockList:
     stride: int
     runs: tuple[tuple[int, int], ...]
 
-    def given_as(self, key: str, model: MemoryModel) -> tuple[Run, ...]:
+    def given_as(self, key: str, model: MemoryModel, rules: int) -> tuple[Run, ...]:
         """The runs as the argument `key` wants them. Raises BadArgument."""
         if self.kind == "addrs":
             if key == "page":
@@ -143,6 +144,9 @@ class BlockList:
             return tuple((first, blocks, self.stride) for first, blocks in self.runs)
         if key == "page":
             return tuple((first, blocks, 1 << self.order) for first, blocks in self.runs)
+        if rules >= 2:
+            size = model.sizeof_page << self.order
+            return tuple((model.pfn_to_page(first), blocks, size) for first, blocks in self.runs)
         return tuple(
             (model.page_offset + (first << 12), blocks, 4096 << self.order) for first, blocks in self.runs
         )
@@ -195,8 +199,13 @@ class Call:
         """A gfp argument as a number."""
         return gfp_text.parse(self.args[arg])
 
-    def resolve(self, names: Mapping[str, Named], model: MemoryModel, lists: Lists = no_lists) -> Call:
-        """The same call with every reference replaced by its value. Raises BadArgument."""
+    def resolve(
+        self, names: Mapping[str, Named], model: MemoryModel, lists: Lists = no_lists, rules: int = 1
+    ) -> Call:
+        """The same call with every reference replaced by its value. Raises BadArgument.
+
+        rules: the machine's rule set, which says whether pages and addresses stand for each other.
+        """
         for value in self.args.values():
             if isinstance(value, (Reference, ListOf)):
                 break
@@ -206,10 +215,10 @@ class Call:
         list_of = None
         for key, value in self.args.items():
             if isinstance(value, Reference):
-                key, value = dereference(self.spec, key, value, names, model)  # noqa: PLW2901
+                key, value = dereference(self.spec, key, value, names, model, rules)  # noqa: PLW2901
             if isinstance(value, ListOf):
                 list_of = value.seq
-                key, value = blocks_of(self.spec, key, value, lists, model)  # noqa: PLW2901
+                key, value = blocks_of(self.spec, key, value, lists, model, rules)  # noqa: PLW2901
             args[key] = value
         resolved = Call(
             self.spec,
@@ -252,8 +261,12 @@ class Call:
         return doc
 
 
-def page_as_json(value: int | tuple[tuple[int, int], ...] | None, model: MemoryModel) -> dict[str, Any]:
-    """A page argument: its pfn, NULL as a null `page`, a list as runs."""
+def page_as_json(
+    value: int | WildPage | tuple[tuple[int, int], ...] | None, model: MemoryModel
+) -> dict[str, Any]:
+    """A page argument: its pfn, NULL as a null `page`, a list as runs, a pointer to no page as it is."""
+    if isinstance(value, WildPage):
+        return {"page": f"{value.address:#x}"}
     if isinstance(value, int):
         return {"pfn": value}
     return {"page": None if value is None else [list(run) for run in value]}
@@ -277,7 +290,7 @@ def longest_loop(frames: int) -> int:
 
 
 def dereference(
-    spec: CallSpec, key: str, ref: Reference, names: Mapping[str, Named], model: MemoryModel
+    spec: CallSpec, key: str, ref: Reference, names: Mapping[str, Named], model: MemoryModel, rules: int
 ) -> tuple[str, Any]:
     """The argument's name and value that a reference stands for: a page, or its address."""
     named = names.get(ref.name)
@@ -287,9 +300,12 @@ def dereference(
         raise BadArgument.at(key, f"nothing is named {ref.name!r} here: everybody gives names of their own")
     if spec.takes_number(key):
         return key, number_of(named, ref)
-    if key == "page" and named.pfn is not None and named.kind == "page" and not ref.offset:
+    pages = key == "page" and (rules < 2 or spec.native == "page")
+    if pages and named.pfn is not None and named.kind == "page" and not ref.offset:
         return key, named.pfn  # which is nearly always so, and what the rest would come to
-    if spec.wants == "both":
+    if rules >= 2 and spec.wants == "both":
+        key = spec.native or key
+    elif spec.wants == "both":
         null = named.pfn is None and not named.is_list
         by_address = named.kind in ("addr", "addrs") or (null and spec.native == "addr")
         key = "addr" if by_address else "page"
@@ -300,7 +316,13 @@ def dereference(
             raise BadArgument.at(key, f"${ref.name} is a list: take one of it with start and count")
         if named.seq is not None and named.blocks is not None:
             return key, ListOf(named.seq)
-        return key, BlockList(named.kind, named.order, named.stride, named.runs or ()).given_as(key, model)
+        return key, BlockList(named.kind, named.order, named.stride, named.runs or ()).given_as(
+            key, model, rules
+        )
+    if rules >= 2 and named.pfn is None and named.addr is not None and key == "page":
+        return key, pointed_at(named.addr + ref.offset, ref, model)
+    if rules >= 2 and named.pfn is not None and key == "addr":
+        return key, model.pfn_to_page(named.pfn + ref.offset)
     return key, page_of(named, ref, model) if key == "page" else addr_of(named, ref, model)
 
 
@@ -311,6 +333,15 @@ def cache_of(ref: Reference, named: Named | None) -> str:
     if ref.word:
         return ref.name
     raise BadArgument.at("cache", f"${ref.name} is not what kmem_cache_create returned")
+
+
+def pointed_at(address: int, ref: Reference, model: MemoryModel) -> int | WildPage:
+    """An address as the `struct page *` for which C would take it."""
+    pfn = model.page_to_pfn(address)
+    found = wild(model, address) if pfn is None else pfn
+    if found is None:
+        raise BadArgument.at("page", f"${ref.name} is {address:#x}, which is no kernel address of a page")
+    return found
 
 
 def number_of(named: Named, ref: Reference) -> int:
@@ -346,7 +377,7 @@ def addr_of(named: Named, ref: Reference, model: MemoryModel) -> int | None:
 
 
 def blocks_of(
-    spec: CallSpec, key: str, of: ListOf, lists: Lists, model: MemoryModel
+    spec: CallSpec, key: str, of: ListOf, lists: Lists, model: MemoryModel, rules: int
 ) -> tuple[str, tuple[Run, ...]]:
     """The argument's name and the runs of a list that the journal keeps. Raises BadArgument."""
     found = lists(of.seq)
@@ -354,7 +385,9 @@ def blocks_of(
         raise BadArgument.at(key, f"row {of.seq} of this session has returned no list")
     if spec.wants == "both":
         key = "addr" if found.kind == "addrs" else "page"
-    return key, found.given_as(key, model)
+        if rules >= 2:
+            key = spec.native or key
+    return key, found.given_as(key, model, rules)
 
 
 def select(call: Call, runs: tuple[tuple[int, ...], ...], model: MemoryModel) -> Call:

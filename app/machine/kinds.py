@@ -18,6 +18,7 @@ from app.machine.runs import Run
 from app.machine.vocabulary import CONTEXTS, SYSCTLS
 from app.mm.memory_model import MemoryModel
 from app.mm.slab import SLAB_FLAGS
+from app.mm.wild_page import WildPage, wild
 
 if TYPE_CHECKING:
     from app.machine.parsing import Parser
@@ -117,16 +118,17 @@ def slab_flags(value: str | int) -> int:
 
 
 def check_sysctl(value: Any, parser: Parser) -> str:
-    """A setting that exists."""
-    if not isinstance(value, str) or value not in SYSCTLS:
+    """A setting that exists; as sysctl(8) has it, with `vm.` in front, too."""
+    name = value.removeprefix("vm.") if isinstance(value, str) else value
+    if not isinstance(name, str) or name not in SYSCTLS:
         raise BadArgument.at((), f"one of {', '.join(SYSCTLS)}", str(value)[:80], SYSCTLS)
-    return value
+    return name
 
 
 def check_sysctl_value(value: Any, parser: Parser) -> int | str:
     """A number, or as many numbers as the setting has."""
     name = parser.body.get("name")
-    wanted = SYSCTLS.get(name, 1) if isinstance(name, str) else 1
+    wanted = SYSCTLS.get(name.removeprefix("vm."), 1) if isinstance(name, str) else 1
     words = value.split() if isinstance(value, str) and len(value) < 100 else [value]
     if not 1 <= len(words) <= wanted:
         raise BadArgument.at((), f"up to {wanted} numbers, separated by blanks")
@@ -176,7 +178,7 @@ def check_pfn(value: Any, parser: Parser) -> int:
     return pfn
 
 
-def check_page(value: Any, parser: Parser) -> int | Reference | ListOf | tuple[Run, ...] | None:
+def check_page(value: Any, parser: Parser) -> int | WildPage | Reference | ListOf | tuple[Run, ...] | None:
     """`struct page *` as hex, a reference, null, or the runs of a list; as a pfn."""
     if value is None:
         return None
@@ -190,9 +192,12 @@ def check_page(value: Any, parser: Parser) -> int | Reference | ListOf | tuple[R
     if address == 0:
         return None
     pfn = parser.model.page_to_pfn(address)
-    if pfn is None:
+    if pfn is not None:
+        return pfn
+    found = wild(parser.model, address)
+    if found is None:
         raise BadArgument.at((), f"{address:#x} is not the address of a struct page of this machine")
-    return pfn
+    return found
 
 
 def check_addr(value: Any, parser: Parser) -> int | Reference | ListOf | tuple[Run, ...] | None:
@@ -336,7 +341,11 @@ KINDS: Final[dict[str, Kind]] = {
     "task": Kind(check_task, exactly(TASK_NAME.pattern)),
     "object_name": Kind(check_object_name, exactly(OBJECT_NAME.pattern)),
     "slab_flags": Kind(check_slab_flags, MASK, number="hex"),
-    "sysctl": Kind(check_sysctl, {"type": "string", "enum": list(SYSCTLS)}, choices=tuple(SYSCTLS)),
+    "sysctl": Kind(
+        check_sysctl,
+        {"type": "string", "enum": [*SYSCTLS, *(f"vm.{name}" for name in SYSCTLS)]},
+        choices=tuple(SYSCTLS),
+    ),
     "sysctl_value": Kind(
         check_sysctl_value, {"anyOf": [{"type": "string"}, numbers(-INT_MAX - 1, INT_MAX)]}, number="plain"
     ),

@@ -10,11 +10,12 @@ from app.machine.calls import Call
 from app.machine.entry import describe, limits
 from app.machine.outcome import Outcome
 from app.machine.vocabulary import Returns
-from app.mm import printk, sched
+from app.mm import printk, sched, wild_page
 from app.mm.kernel import Kernel
 from app.mm.memory_model import MemoryModel
 from app.mm.mmzone import Node, Zone
 from app.mm.sched import Task
+from app.mm.wild_page import WildPage
 
 if TYPE_CHECKING:
     from app.machine.frame_states import FrameStates
@@ -64,7 +65,11 @@ class Machine(Kernel):
             sched.new_task(self, name)
         outcome = Outcome(call, current.lines, mentions)
         try:
-            spec.make(self, call, outcome)
+            page = call.args.get("page")
+            if type(page) is WildPage:
+                outcome.ret = wild_page.use(self, spec.name, page.address, call.args.get("order", 0))
+            else:
+                spec.make(self, call, outcome)
         except printk.Oops:
             outcome.ret = None
             describe.victim(self, call, outcome)

@@ -10,6 +10,8 @@ To correct an answer: raise `TODAY`, name the correction here, and leave the old
 question. A corrected text needs no rule set: rows that are stored keep theirs.
 
     1  what sessions were begun with that do not say
+    2  a `struct page *` and an address are two things, also where a name stands for one;
+       a loop `until NULL` that ends at the most that one call makes is not ok
 """
 
 from __future__ import annotations
@@ -17,4 +19,4 @@ from __future__ import annotations
 from typing import Final
 
 FIRST: Final = 1
-TODAY: Final = 1
+TODAY: Final = 2

@@ -16,7 +16,8 @@ if TYPE_CHECKING:
     from app.machine.machine import Machine
     from app.machine.outcome import Outcome
 
-CONTEXTS: Final = ("process", "atomic", "softirq", "tasklet", "hardirq")
+# From where a function is called. atomic: a spinlock is held. irqsoff: one is held and interrupts are off.
+CONTEXTS: Final = ("process", "atomic", "irqsoff", "softirq", "tasklet", "hardirq")
 
 # Settings of /proc/sys/vm, and how many numbers each has.
 SYSCTLS: Final = {

@@ -32,7 +32,7 @@ What stands on it:
   slab_common, slub_debug      `kmalloc` with its size classes (mm/slab_common.c); what a debug kernel reports
   vmap_area, vmalloc           ranges of addresses, and the frames that are mapped there (mm/vmalloc.c)
   pgtable, module, highmem     page tables of such ranges, modules, and `kmap` (mm/highmem.c)
-  address                      which page and physical address is behind an address
+  address, wild_page           what is behind an address; a `struct page *` that is none
   filemap, wait                the page lock (mm/filemap.c), and the queues of those who sleep for it
   sched, exit                  tasks (linux/sched.h), and how one ends (kernel/exit.c)
 

@@ -57,7 +57,7 @@ class Current:
         self.seq = 0
         self.cpu = 0
         self.task = "init"
-        # process, atomic, softirq, tasklet or hardirq.
+        # process, atomic, irqsoff, softirq, tasklet or hardirq.
         self.context = "process"
         # Task and seq together, as objects note their owner.
         self.caller = ("init", 0)

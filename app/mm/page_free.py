@@ -289,6 +289,9 @@ def free_pages_at(m: Kernel, address: int | None, order: int) -> None:
     """Free a block by its address; an address of 0 is ignored. Kernel: mm/page_alloc.c free_pages"""
     if address is None:
         return
-    if m.debug and m.model.virt_to_pfn(address) is None:
+    mapped = m.model.virt_to_pfn(address) is not None
+    if m.trace is not None and not mapped:
+        m.trace.page_ref.no_address("free_pages", address, m.model.page_to_pfn(address))
+    if m.debug and not mapped:
         printk.bug(m, "kernel BUG at mm/page_alloc.c:5757!")
     free_pages(m, virt_to_page(m, address), order)

@@ -22,7 +22,10 @@ MAX_LINES_OF_A_CALL: Final = 500
 # Longer lines are cut. Only the list of modules can be so long, of a machine that has loaded hundreds.
 MAX_LINE: Final = 8 * 1024
 
-PREEMPT_COUNT: Final = {"process": 0, "atomic": 0x1, "softirq": 0x100, "tasklet": 0x100, "hardirq": 0x10000}
+PREEMPT_COUNT: Final = {
+    "process": 0, "atomic": 0x1, "irqsoff": 0x1, "softirq": 0x100, "tasklet": 0x100, "hardirq": 0x10000,
+}  # fmt: skip
+IRQS_DISABLED: Final = ("irqsoff", "hardirq")
 
 CUT_HERE: Final = "------------[ cut here ]------------"
 END_TRACE: Final = "---[ end trace 0000000000000000 ]---"
@@ -192,7 +195,7 @@ def might_sleep(m: Kernel, file: str, line: int) -> None:
         return
     m.worsen("bug")
     printk(m, f"BUG: sleeping function called from invalid context at {file}:{line}")
-    irqs_disabled = int(m.current.context == "hardirq")
+    irqs_disabled = int(m.current.context in IRQS_DISABLED)
     printk(
         m,
         f"in_atomic(): 1, irqs_disabled(): {irqs_disabled}, non_block: 0, pid: {m.pid()}, "

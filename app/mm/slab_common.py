@@ -64,6 +64,8 @@ SIZEOF_KMEM_CACHE: Final = {"x86_64": 216, "i386": 136}
 SIZEOF_KMEM_CACHE_NODE: Final = {"x86_64": 64, "i386": 32}
 NAME_OFFSET: Final = {"x86_64": 0x60, "i386": 0x48}
 
+IN_INTERRUPT: Final = ("softirq", "tasklet", "hardirq")
+
 _NOT_NORMAL: Final = gfp_masks.__GFP_RECLAIMABLE | gfp_masks.__GFP_DMA | gfp_masks.__GFP_ACCOUNT
 
 
@@ -310,7 +312,7 @@ def kmem_cache_create(
     printk.might_sleep(m, "kernel/locking/mutex.c", 283)
     size &= 0xFFFFFFFF
     cache, error = None, -22
-    if m.debug and (m.current.context not in ("process", "atomic") or size > KMALLOC_MAX_SIZE):
+    if m.debug and (m.current.context in IN_INTERRUPT or size > KMALLOC_MAX_SIZE):
         printk.printk(m, f"kmem_cache_create({name}) integrity check failed")
     elif not flags & ~SLAB_FLAGS_PERMITTED:
         cache, error = create_cache(m, name, size, align, flags & CACHE_CREATE_MASK, ctor)

@@ -198,6 +198,10 @@ class PageRefTracer(Protocol):
 
     def flags(self, fn: str, pfn: int, before: int, after: int) -> None: ...
 
+    def wild(self, fn: str, address: int, pfn: int | None) -> None: ...
+
+    def no_address(self, fn: str, address: int, pfn: int | None) -> None: ...
+
 
 class VmscanTracer(Protocol):
     """Reclaim."""

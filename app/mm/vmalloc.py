@@ -20,6 +20,7 @@ from app.mm.pgtable import (
     has_static_pmd_table,
 )
 from app.mm.slab import SLAB_PANIC
+from app.mm.slab_common import IN_INTERRUPT
 from app.mm.tracepoints import traced
 from app.mm.vmap_area import VmapArea, VmapSpace
 
@@ -40,8 +41,6 @@ SIZEOF_VM_STRUCT: Final = {"x86_64": 64, "i386": 36}
 SIZEOF_VMAP_AREA: Final = {"x86_64": 64, "i386": 32}
 BULK_PAGES: Final = 100
 INT_MAX: Final = (1 << 31) - 1
-
-IN_INTERRUPT: Final = ("softirq", "tasklet", "hardirq")
 
 
 class VmStruct:

@@ -111,7 +111,10 @@ class Live:
 
         Any other exception leaves it spoiled.
         """
-        resolved = cachepointers.by_name(call.resolve(names, self.machine.model, self.lists), self.machine)
+        machine = self.machine
+        resolved = cachepointers.by_name(
+            call.resolve(names, machine.model, self.lists, machine.rules), machine
+        )
         seq = self.seq + 1
         self.spoiled = True
         began = perf_counter()
@@ -201,7 +204,7 @@ class Live:
 
 def journalled(name: str, args: Mapping[str, Any], machine: Machine, lists: Lists) -> Call:
     """A call as a row of the journal has it. Raises BadArgument where it is none of this machine's."""
-    return parsing.parse(name, args, machine.model).resolve({}, machine.model, lists)
+    return parsing.parse(name, args, machine.model).resolve({}, machine.model, lists, machine.rules)
 
 
 def difference(row: Row, now: Outcome) -> str | None:

@@ -47,7 +47,7 @@ WRONG: dict[str, list[Any]] = {
     "task": ["", "a b", "x" * 33, "ä", "a\u0000", "\n", 3, None, [], True],
     "object_name": ["", "a b", "x" * 32, "a/b", "a\u0000", "a\n", 3, None, [], True],
     "slab_flags": ["SLAB_NOPE", "", "-1", -1, 1.5, True, None, [], 1 << 32],
-    "sysctl": ["", "swappiness", "vm.min_free_kbytes", 3, None, []],
+    "sysctl": ["", "swappiness", "vm.", "vm.vm.min_free_kbytes", 3, None, []],
     "sysctl_value": ["", "x", "1 2 3 4 5 6", "1.5", 1.5, True, None, [], 1 << 31, "9" * 50],
     "cache": ["", "a b", "x" * 40, 3, None, []],
     "addr": ["", "0x", "ffff", "0xg", "0x" + "f" * 17, "$", "$nobody", "$1", 3, 1.5, True, {}, "0x1\u0000"],

@@ -47,7 +47,7 @@ MASKS = (
     "GFP_NOFS",
 )
 TASKS = ("init", "alice", "bob", "carol")
-CONTEXTS = ("process", "process", "process", "atomic", "softirq", "tasklet", "hardirq")
+CONTEXTS = ("process", "process", "process", "atomic", "irqsoff", "softirq", "tasklet", "hardirq")
 ON_PAGES = (
     "get_page",
     "put_page",

@@ -22,6 +22,9 @@ from tests.support.factories import TINY, raw, serving, settings_for
 from tests.support.keep_corpus import exported
 
 CORRECTION = 100
+# The rule sets of before and after the correction.
+OLD = ruleset.TODAY
+NEW = OLD + 1
 
 
 @pytest.fixture
@@ -37,17 +40,17 @@ async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
 
 @pytest.fixture
 def corrected(monkeypatch: pytest.MonkeyPatch) -> None:
-    """From now on rule set 2 is today's, in which `page_count` answers otherwise."""
+    """From now on there is one rule set more, in which `page_count` answers otherwise."""
     spec = CALLS["page_count"]
     assert isinstance(spec, Other)
     first = spec.run
 
     def page_count(m: Machine, call: Call, outcome: Outcome) -> None:
         first(m, call, outcome)
-        if m.rules >= 2:
+        if m.rules >= NEW:
             outcome.ret += CORRECTION
 
-    monkeypatch.setattr(ruleset, "TODAY", 2)
+    monkeypatch.setattr(ruleset, "TODAY", NEW)
     monkeypatch.setattr(spec, "run", page_count)
 
 
@@ -71,7 +74,7 @@ async def rules_of(sessions: Sessions, sid: str) -> int:
     dump = await sessions.dump(LOCAL, sid)
     header = lines_of(await exported(sessions, sid))[0]
     assert dump["machine"]["rules"] == header["rules"] == shown
-    assert (await asked(sessions, sid) >= CORRECTION) == (shown >= 2)
+    assert (await asked(sessions, sid) >= CORRECTION) == (shown >= NEW)
     assert verifying.verify(sessions._store, sid, lambda *_: None).faults == []
     return int(shown)
 
@@ -97,11 +100,11 @@ async def test_an_old_session_keeps_the_old_answer(tmp_path: Path, request: pyte
         for sid in olds + news:
             await asked(sessions, sid)
             await sessions.undo(LOCAL, sid)
-            assert await rules_of(sessions, sid) == (1 if sid in olds else 2)
+            assert await rules_of(sessions, sid) == (OLD if sid in olds else NEW)
             await sessions.rewind(LOCAL, sid, (await sessions.get(LOCAL, sid)).start)
     async with serving(settings_for(tmp_path)) as sessions:
         for sid in olds + news:
-            assert await rules_of(sessions, sid) == (1 if sid in olds else 2)
+            assert await rules_of(sessions, sid) == (OLD if sid in olds else NEW)
 
 
 @pytest.mark.usefixtures("corrected")
@@ -119,14 +122,14 @@ async def test_what_does_not_say(sessions: Sessions) -> None:
     dump = await sessions.dump(LOCAL, sid)
     del dump["machine"]["rules"], dump["format"]
     posted = (await sessions.create(LOCAL, "posted", {"dump": dump})).id
-    assert await rules_of(sessions, posted) == 2
+    assert await rules_of(sessions, posted) == NEW
 
 
 async def test_what_was_stored_before(tmp_path: Path, request: pytest.FixtureRequest) -> None:
     """Rows, and states, of the version before there were rule sets."""
     settings = settings_for(tmp_path)
     async with serving(settings) as sessions:
-        booted = await begun(sessions)
+        booted = await begun(sessions, TINY | {"rules": 1})
         forked = (await sessions.fork(LOCAL, booted, 3)).id
     with raw(settings) as db:
         machine = json.loads(db.execute("SELECT machine FROM sessions").fetchone()[0])
@@ -149,17 +152,17 @@ def test_a_state_without_a_rule_set_or_a_format_is_of_the_first() -> None:
 async def test_newer_ones_are_refused(sessions: Sessions) -> None:
     sid = await begun(sessions)
     dump = await sessions.dump(LOCAL, sid)
-    for change in ({"format": 3}, {"machine": dump["machine"] | {"rules": 2}}):
+    for change in ({"format": 3}, {"machine": dump["machine"] | {"rules": NEW}}):
         with pytest.raises(BadArgument, match="newer version of kmemlab"):
             await sessions.create(LOCAL, "newer", {"dump": dump | change})
     for nonsense in (0, "two", True, [1], 1.5):
         for change in ({"format": nonsense}, {"machine": dump["machine"] | {"rules": nonsense}}):
             with pytest.raises(BadArgument, match="a number from 1"):
                 await sessions.create(LOCAL, "nonsense", {"dump": dump | change})
-        with pytest.raises(BadArgument, match="a rule set from 1 to 1"):
+        with pytest.raises(BadArgument, match=f"a rule set from 1 to {OLD}"):
             await sessions.create(LOCAL, "nonsense", TINY | {"rules": nonsense})
     lines = lines_of(await exported(sessions, sid))
-    lines[0]["rules"] = 2
+    lines[0]["rules"] = NEW
     with pytest.raises(BadArgument, match="newer version of kmemlab"):
         await sessions.import_(LOCAL, io.BytesIO(file_of(lines)))
 
@@ -168,7 +171,7 @@ async def test_newer_ones_are_refused(sessions: Sessions) -> None:
 async def test_a_header_that_contradicts_its_machine_is_refused(sessions: Sessions) -> None:
     lines = lines_of(await exported(sessions, await begun(sessions)))
     lines[0]["rules"] = 1
-    with pytest.raises(BadArgument, match="rules: 2, as the machine has it"):
+    with pytest.raises(BadArgument, match=f"rules: {NEW}, as the machine has it"):
         await sessions.import_(LOCAL, io.BytesIO(file_of(lines)))
 
 

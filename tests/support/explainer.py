@@ -24,7 +24,9 @@ class Explainer:
     def call(self, function: str, /, named: str = "it", **body: Any) -> list[Step]:
         """Make a call; its steps."""
         self.seq += 1
-        call = parsing.parse(function, body, self.m.model, self.names).resolve(self.names, self.m.model)
+        call = parsing.parse(function, body, self.m.model, self.names).resolve(
+            self.names, self.m.model, rules=self.m.rules
+        )
         self.before = self.m.dump()
         trace = self.m.trace = Trace(self.m)
         self.outcome = self.m.apply(call, self.seq)

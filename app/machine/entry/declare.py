@@ -75,6 +75,8 @@ class Allocation(CallSpec):
                 failures += 1
                 if failures == MAX_FAILURES:
                     break
+        else:
+            limits.say_if_cut(m, call, len(values))
         return values
 
 

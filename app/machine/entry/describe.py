@@ -43,6 +43,8 @@ def result(m: Machine, call: Call, value: int | None, outcome: Outcome) -> None:
         if value is not None:
             seen = outcome.seen = page(m, value)
             outcome.ret = f"{seen[4] if returns is _PAGE else seen[3]:#x}"
+            if returns is not _PAGE and m.rules >= 2:
+                outcome.result = ("addr", seen[3])
     else:
         outcome.result = ("addr", value)
         outcome.area = vmallocinfo.area_at(m, value)
@@ -58,9 +60,16 @@ def results(m: Machine, call: Call, values: list[int], outcome: Outcome) -> None
         # An order that is not even a number of bits a machine could hold was not allocated either.
         stride = 1 << call.args.get("order", 0) if values else 1
         outcome.runs = in_runs(values, stride)
-        outcome.result = Named(
-            "pages", order=call.args.get("order", 0), runs=tuple((run[0], run[1]) for run in outcome.runs)
-        )
+        order = call.args.get("order", 0)
+        if call.spec.returns is _PAGE or m.rules < 2:
+            outcome.result = Named("pages", order=order, runs=tuple((run[0], run[1]) for run in outcome.runs))
+        else:
+            offset = m.model.page_offset
+            outcome.result = Named(
+                "addrs",
+                runs=tuple((offset + (run[0] << PAGE_SHIFT), run[1]) for run in outcome.runs),
+                stride=stride << PAGE_SHIFT,
+            )
     else:
         addresses(m, call, values, outcome)
 
@@ -111,6 +120,9 @@ def released(m: Machine, call: Call, value: int | None, outcome: Outcome) -> Non
     """The state of a page that was given back, where the call was given a page."""
     if "page" in call.args and value is not None:
         outcome.seen = page(m, value)
+    elif call.spec.wants == "both" and m.rules >= 2:
+        pfn = None if value is None else m.model.virt_to_pfn(value)
+        outcome.seen = None if pfn is None else page(m, pfn)
     elif outcome.object is not None and outcome.object["slab_pfn"] not in m.slabs:
         describe_block(m, value, outcome)
 

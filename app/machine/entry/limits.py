@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.errors import NoRoom
-from app.machine.calls import MAX_REPEAT, Call
+from app.machine.calls import MAX_REPEAT, Call, longest_loop
 from app.machine.vocabulary import CallSpec, Returns
+from app.mm import printk
 
 if TYPE_CHECKING:
     from app.machine.machine import Machine
@@ -32,3 +33,17 @@ def rounds(m: Machine, call: Call) -> int:
     if call.until is not None:
         most = min(most, (MAX_LIVE_BLOCKS - m.live_blocks) // call.spec.cost.each(call.args))
     return most
+
+
+def say_if_cut(m: Machine, call: Call, blocks: int) -> None:
+    """A loop that was to end at NULL, or where memory is short, came to the most that one call makes.
+
+    Rule set 1 took that for success.
+    """
+    longest = longest_loop(call.spec.cost.frames(call.args))
+    as_asked = call.repeat is not None and call.repeat < longest
+    if m.rules < 2 or call.until is None or as_asked:
+        return
+    end = "no NULL" if call.until == "null" else f"no fewer than {call.until:,} free frames"
+    printk.refused(m, f"{blocks:,} blocks and {end} so far: one call makes no more; make it again to go on")
+    m.worsen_null()

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from app.machine.trace.functions import LECTURE, file_of, running
+from app.mm.printk import IRQS_DISABLED
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -66,9 +67,9 @@ class Collector:
         m = self.m
         if event is not None:
             self.events.append(event)
-        irqs_off = "d" if locks or m.current.context == "hardirq" else "."
+        irqs_off = "d" if locks or m.current.context in IRQS_DISABLED else "."
         context = {"hardirq": "h", "softirq": "s", "tasklet": "s"}.get(m.current.context, ".")
-        depth = locks + (m.current.context == "atomic")
+        depth = locks + (m.current.context in ("atomic", "irqsoff"))
         stamp = f"{m.current.seq // 1_000_000:5d}.{m.current.seq % 1_000_000:06d}"
         flags = f"{irqs_off}.{context}{depth or '.'}."
         self.points.append(

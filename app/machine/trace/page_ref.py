@@ -5,10 +5,15 @@ from __future__ import annotations
 from typing import Final
 
 from app.machine.trace.collector import Area, count
+from app.machine.trace.functions import files
 from app.mm.mmzone import MAX_ORDER, pcp_allowed_order
 
 # The debugging kernel looks at the count before it changes it.
 UNHELD: Final = ", nobody holds it: a bug, found before the count is changed"
+
+
+# What takes an address where a page is taken here.
+INSTEAD: Final = {"__free_page": "free_page", "__free_pages": "free_pages"}
 
 
 class PageRefSteps(Area):
@@ -87,3 +92,24 @@ class PageRefSteps(Area):
             + ("" if before != after else ", as before"),
             numbers={"pfn": pfn, "before": f"{before:#x}", "after": f"{after:#x}"},
         )
+
+    def wild(self, fn: str, address: int, pfn: int | None) -> None:
+        """A `struct page *` that points to no struct page. pfn: the frame that is mapped there."""
+        what = "nothing is mapped there"
+        if pfn is not None:
+            instead = INSTEAD.get(fn)
+            better = f"{instead} takes it" if instead else f"{fn} takes virt_to_page of it"
+            what = f"it lies in page frame {pfn:#x}, whose zeroes are read as one; {better}"
+        self.step(
+            fn if fn in files() else "compound_head",
+            f"{address:#x} is no struct page: {what}",
+            verdict="bad",
+            numbers={"address": f"{address:#x}", "pfn": pfn},
+        )
+
+    def no_address(self, fn: str, address: int, pfn: int | None) -> None:
+        """An address outside the direct map. pfn: the frame whose struct page it is."""
+        what = "lies outside the direct map: a bug"
+        if pfn is not None:
+            what = f"is the struct page of frame {pfn:#x}, not its address: __{fn} takes it"
+        self.step(fn, f"{address:#x} {what}", verdict="bad", numbers={"address": f"{address:#x}", "pfn": pfn})

@@ -271,6 +271,9 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
     "sysctl": st.sampled_from(sorted(SYSCTLS)),
     "sysctl_value": st.one_of(SYSCTL_VALUES, SYSCTL_VALUES.map(str)),
     "addr": st.one_of(st.none(), ADDRESSES, ADDR_RUNS),
+    "array": st.integers(0, calls.MAX_REPEAT),
+    "number": st.integers(0, calls.JSON_INT_MAX),
+    "function": st.from_regex(kinds.FUNCTION, fullmatch=True).filter(lambda name: name != "NULL"),
 }
 
 

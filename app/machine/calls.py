@@ -322,7 +322,7 @@ def dereference(
     if rules >= 2 and named.pfn is None and named.addr is not None and key == "page":
         return key, pointed_at(named.addr + ref.offset, ref, model)
     if rules >= 2 and named.pfn is not None and key == "addr":
-        return key, model.pfn_to_page(named.pfn + ref.offset)
+        return key, model.pfn_to_page(frame_of(named.pfn, ref, key, model))
     return key, page_of(named, ref, model) if key == "page" else addr_of(named, ref, model)
 
 
@@ -362,17 +362,20 @@ def page_of(named: Named, ref: Reference, model: MemoryModel) -> int | None:
             )
     if pfn is None:
         return None
+    return frame_of(pfn, ref, "page", model)
+
+
+def frame_of(pfn: int, ref: Reference, key: str, model: MemoryModel) -> int:
+    """The frame that `$p+3` means, which this machine must have."""
     if not model.pfn_valid(pfn + ref.offset):
-        raise BadArgument.at("page", f"${ref.name}+{ref.offset} is outside every zone of this machine")
+        raise BadArgument.at(key, f"${ref.name}+{ref.offset} is outside every zone of this machine")
     return pfn + ref.offset
 
 
 def addr_of(named: Named, ref: Reference, model: MemoryModel) -> int | None:
     """A result as an address: `$p+3` counts in frames for a page, in bytes for an address."""
     if named.pfn is not None:
-        if not model.pfn_valid(named.pfn + ref.offset):
-            raise BadArgument.at("addr", f"${ref.name}+{ref.offset} is outside every zone of this machine")
-        return model.pfn_to_virt(named.pfn + ref.offset)
+        return model.pfn_to_virt(frame_of(named.pfn, ref, "addr", model))
     return None if named.addr is None else named.addr + ref.offset
 
 

@@ -59,6 +59,8 @@ def read(spec: CallSpec, name: str, kind: str, text: str) -> dict[str, Any]:
     if kind in KINDS and KINDS[kind].pointer:
         return read_pointer(spec, name, kind, text)
     value: Any = unquoted(text)
+    if kind == "function" and inner(text) == "NULL":
+        return {}
     if value == text and kind == "cache":
         value = Word(inner(text))
     elif value == text and kind in MASKS:

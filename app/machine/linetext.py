@@ -189,10 +189,8 @@ class Reader:
             if kind is not None:
                 put(body, read(spec, name, kind, value))
             elif inner(value) not in ("NULL", "0"):
-                what = "a constructor is not run here" if "ctor" in spec.prototype else "of no use here"
-                raise BadArgument.at(
-                    (), f"{text[:40]!r}: {what}, in this place NULL or nothing. {spec.prototype}"
-                )
+                what = "of no use here, in this place NULL or nothing."
+                raise BadArgument.at((), f"{text[:40]!r}: {what} {spec.prototype}")
 
 
 @cache

@@ -123,7 +123,8 @@ def value_text(spec: CallSpec, field: str, kind: str, value: Any) -> str:
     if isinstance(value, dict):
         return f"@{value['seq']}"
     if isinstance(value, int):
-        return number_text(kind, value)
+        number = number_text(kind, value)
+        return f"pfn_to_page({number})" if kind == "pfn" and spec.native == "page" else number
     text = str(value)
     if text.startswith("$"):
         return text[1:]

@@ -23,6 +23,9 @@ WORDS = {
     "sysctl": "min_free_kbytes",
     "sysctl_value": "20000",
     "task": "alice",
+    "array": "3",
+    "number": "0x10",
+    "function": "init_once",
 }
 BESIDE = {
     "task": "bob",

@@ -178,6 +178,9 @@ WORDS = {
     "addr": "NULL", "cache": "kmalloc-64", "object_name": "demo", "slab_flags": "0",
     "sysctl": "min_free_kbytes",
     "sysctl_value": "500", "task": "alice",
+    "array": "1",
+    "number": "0x10",
+    "function": "init_once",
 }  # fmt: skip
 
 

@@ -140,6 +140,18 @@ class DeadlockLink(BaseModel):
     held_by: str
 
 
+class Cause(BaseModel):
+    """What the caller did wrong, found by a function of the kernel."""
+
+    mistake: str = Field(examples=["object_freed_twice"])
+    title: str
+    fn: str = Field(description="the function that found it")
+    text: str = Field(description="one sentence with the facts")
+    kernel: str = Field(description="what the kernel does then")
+    facts: dict[str, Any] = Field(description="by which it was found")
+    lost: int | None = Field(None, description="frames that have no owner since the call")
+
+
 # What stands for a list that is longer than 16 KiB.
 COUNTED = "null: too long, see `/events/{seq}/{name}` and the count beside it"
 
@@ -173,6 +185,7 @@ class Outcome(BaseModel):
         None, description=f"the circle that the call closed; {COUNTED}"
     )
     deadlock_count: int | None = None
+    cause: Cause | None = Field(None, description="where the call was a mistake")
     log: list[str] | None = Field(description=COUNTED)
     log_count: int | None = None
     changed: list[Run] | None = Field(description="null: more than 256 runs, read the map again")
@@ -256,8 +269,25 @@ class Step(BaseModel):
     changed: list[Any]
 
 
-class Explanation(BaseModel):
+class Freed(BaseModel):
+    """The row that freed what is freed again."""
+
     seq: int
+    call: str
+    task: str
+
+
+class ExplainedCause(Cause):
+    freed: Freed | None = None
+
+
+class Explanation(BaseModel):
+    """The answer first, then how it came about."""
+
+    seq: int
+    conclusion: str = Field(description="why the answer is what it is, in a sentence")
+    deciding: int | None = Field(description="number of the step that decided it, counted from 1")
+    cause: ExplainedCause | None = Field(None, description="where the call was a mistake")
     steps: list[Step]
     tracepoints: list[str] = Field(description="lines as 6.1's trace file has them")
 

@@ -13,6 +13,7 @@ Calls:
   gfp_text, runs               masks as people write them; lists of blocks as a call takes them
   cachepointers                a slab cache by the pointer that kmem_cache_create returned
   machine, outcome             `Machine`, and what a call returned and changed
+  mistakes                     what callers do wrong: a table that makes an outcome's cause
   changes, frame_states        which frames a call changed, and the state of every frame
   trace                        the steps of an explanation, which the kernel's functions report to `m.trace`:
                                a class for each protocol of `app.mm.tracepoints`

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from app.errors import NoRoom, TaskBlocked
-from app.machine import changes, description, dump
+from app.machine import changes, description, dump, mistakes
 from app.machine.calls import Call
 from app.machine.entry import describe, limits
 from app.machine.outcome import Outcome
@@ -61,6 +61,8 @@ class Machine(Kernel):
         mentions = changed.frames = []
         current.verdict, current.lines = "ok", []
         current.bad_pages, current.alloc_warned, current.freed = 0, False, -1
+        if current.mistakes or current.printed or current.panicked:
+            current.mistakes, current.printed, current.panicked = {}, {}, False
         if name not in self.tasks:
             sched.new_task(self, name)
         outcome = Outcome(call, current.lines, mentions)
@@ -74,6 +76,8 @@ class Machine(Kernel):
             outcome.ret = None
             describe.victim(self, call, outcome)
         outcome.verdict = current.verdict
+        if current.mistakes:
+            outcome.cause = mistakes.cause_of(current.mistakes)
         if current.woken:
             outcome.woken, current.woken = current.woken, []
         changed.frames = []

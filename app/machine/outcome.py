@@ -32,12 +32,13 @@ class Outcome:
 
     What a call returned and changed is noted as it is, and put into the contract's words when somebody asks:
     a journal that is replayed asks for `ret` and `verdict` alone. seen: the page that was returned or given.
+    cause: what the caller did wrong (app.machine.mistakes).
     mentions: what became of which frames. result: kind and value of what later calls can name.
     """
 
     __slots__ = (
-        "area", "call", "deadlock", "log", "mentions", "object", "result", "ret", "runs", "seen", "verdict",
-        "woken",
+        "area", "call", "cause", "deadlock", "log", "mentions", "object", "result", "ret", "runs", "seen",
+        "verdict", "woken",
     )  # fmt: skip
 
     def __init__(self, call: Call, log: list[str], mentions: list[changes.Mention]) -> None:
@@ -52,6 +53,7 @@ class Outcome:
         self.runs: list[list[Any]] | None = None
         self.woken: list[str] | None = None
         self.deadlock: list[dict[str, Any]] | None = None
+        self.cause: dict[str, Any] | None = None
         self.result: Named | tuple[str, int | None] | None = None
 
     @property
@@ -101,7 +103,7 @@ class Outcome:
             "ret": self.ret,
             "verdict": self.verdict,
         }
-        for key in ("page", "object", "area", "runs", "woken", "deadlock"):
+        for key in ("page", "object", "area", "runs", "woken", "deadlock", "cause"):
             value = getattr(self, key)
             if value is not None:
                 doc[key] = value

@@ -7,11 +7,14 @@ what an old journal answers when it is replayed. Kernel functions ask `m.rules`:
     if m.rules >= 2:  # the kernel counts the guard page; rule set 1 did not
 
 To correct an answer: raise `TODAY`, name the correction here, and leave the old answer behind such a
-question. A corrected text needs no rule set: rows that are stored keep theirs.
+question. Texts of the kernel's log are answers too, since a dump holds them; sentences of explanations are
+not.
 
     1  what sessions were begun with that do not say
     2  a `struct page *` and an address are two things, also where a name stands for one;
-       a loop `until NULL` that ends at the most that one call makes is not ok
+       a loop `until NULL` that ends at the most that one call makes is not ok;
+       zone bits that exclude each other are a BUG under DEBUG_VM (`gfp_zone`); the log has its rate
+       limits, struct slab, bytes of objects and unreclaimable slabs, and ends at a panic
 """
 
 from __future__ import annotations

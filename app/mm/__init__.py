@@ -29,6 +29,7 @@ anything else:
 What stands on it:
   slab, slub, slub_layout      caches, the five places an allocation looks in, sizes of slabs (mm/slub.c)
   slub_bulk                    many objects at once
+  slab_caches                  the list of all caches (mm/slab_common.c)
   slab_common, slub_debug      `kmalloc` with its size classes (mm/slab_common.c); what a debug kernel reports
   vmap_area, vmalloc           ranges of addresses, and the frames that are mapped there (mm/vmalloc.c)
   pgtable, module, highmem     page tables of such ranges, modules, and `kmap` (mm/highmem.c)
@@ -54,7 +55,8 @@ Processes. Read mm_types, mmap, fault and memory first: an area is a promise, a 
   exec, image, namei           a program starts (fs/exec.c); the page of zeros; files by name (fs/namei.c)
   signal                       a bad access, and what is printed (kernel/signal.c)
   objects, thread_stack        what fork and mmap take from the kernel's caches (kernel/fork.c)
-  printk, vmstat, vmstat_text  the kernel's log and its counters (kernel/printk/printk.c, mm/vmstat.c)
+  printk, hexdump              the kernel's log (kernel/printk/printk.c), bytes of objects in it
+  vmstat, vmstat_text          its counters (mm/vmstat.c)
   proc, show_mem               the files of /proc in 6.1's exact form; the report after a failed allocation
 
 `app.machine` is the machine around this kernel: the calls that can be made, what comes of them, dumps,

@@ -65,6 +65,8 @@ def wait_bit(m: Kernel, folio: int, *, exclusive: bool) -> None:
         wait.sleep_on_page(m, folio, exclusive=exclusive)
         if m.trace is not None:
             m.trace.filemap.queued(folio, wait.page_waiters(m, folio), exclusive=exclusive)
+        if holder(m, folio) == m.current.task:
+            m.mistake("lock_twice", pfn=folio, task=m.current.task)
     else:
         printk.scheduling_while_atomic(m)
         if m.trace is not None:
@@ -76,6 +78,10 @@ def unlock_page(m: Kernel, pfn: int) -> None:
     """Release the lock, whoever took it, and wake whoever waits. Kernel: folio_unlock, unlock_page"""
     folio = page_ref.compound_head(m, pfn)
     flags = page_ref.page_flags(m, folio)
+    if not flags & PG_locked:
+        state = page_ref.state_of(m, folio)
+        found = "unlock_freed" if state in ("free", "pcp") else "unlock_unlocked"
+        m.mistake(found, pfn=folio, state=state)
     if m.debug and not flags & PG_locked:
         page_check.vm_bug_on_folio(m, folio, "!folio_test_locked(folio)", "mm/filemap.c:1552")
     page_ref.change_flags(m, folio, clear=PG_locked)

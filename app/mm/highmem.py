@@ -144,9 +144,11 @@ def kunmap(m: Kernel, pfn: int) -> None:
     pkmap = m.pkmap
     nr = pkmap.nr.get(pfn)
     if nr is None:
+        m.mistake("kunmap_unmapped", pfn=pfn)
         printk.bug(m, "kernel BUG at mm/highmem.c:358!")
     if pkmap.pkmap_count[nr] == 1:
         # The kernel dies here with the slot's count at 0 and its lock held; the count is left as it was.
+        m.mistake("kunmap_unmapped", pfn=pfn)
         printk.bug(m, "kernel BUG at mm/highmem.c:368!")
     pkmap.pkmap_count[nr] -= 1
     unused = pkmap.pkmap_count[nr] == 1

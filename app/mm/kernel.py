@@ -48,8 +48,8 @@ class Current:
     """
 
     __slots__ = (
-        "alloc_warned", "bad_pages", "caller", "context", "cpu", "freed", "lines", "seq", "task", "verdict",
-        "woken",
+        "alloc_warned", "bad_pages", "caller", "context", "cpu", "freed", "lines", "mistakes", "panicked",
+        "printed", "seq", "task", "verdict", "woken",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -65,6 +65,12 @@ class Current:
         # Lines for the kernel log; tasks that the call has woken.
         self.lines: list[str] = []
         self.woken: list[str] = []
+        # What the caller did wrong, and the facts by which a function found it: the first of each kind.
+        self.mistakes: dict[str, dict[str, Any]] = {}
+        # Nothing runs any more after a panic, so nothing is printed.
+        self.panicked = False
+        # How often each text was printed whose rate is limited.
+        self.printed: dict[str, int] = {}
         # How many pages were reported, and whether a failure was: each kind is printed a few times only.
         self.bad_pages = 0
         self.alloc_warned = False
@@ -171,6 +177,13 @@ class Kernel:
         if self.current.verdict in ("ok", "warn"):
             self.current.verdict = "null"
 
+    def mistake(self, name: str, **facts: Any) -> None:
+        """A function has found a mistake of its caller (app.machine.mistakes), with these facts."""
+        if name not in self.current.mistakes:
+            self.current.mistakes[name] = facts
+            if self.trace is not None:
+                self.trace.mistakes.mistake(name, facts)
+
     def pid(self) -> int:
         """Process id of the running task."""
         return self.tasks[self.current.task].pid
@@ -203,6 +216,7 @@ class Kernel:
         The real function would index past the three lists; here the request is reported and served as
         unmovable.
         """
+        self.mistake("movable_reclaimable", debug=self.debug)
         if self.debug:
             printk.warn(self, "include/linux/gfp.h:18", "__alloc_pages")
         else:

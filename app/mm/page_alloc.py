@@ -65,11 +65,13 @@ def alloc_pages(m: Kernel, gfp: int, order: int, nid: int | None = None) -> int 
     if order >= MAX_ORDER:
         if m.trace is not None:
             m.trace.page_alloc.order_too_large(order, MAX_ORDER)
+        if not gfp & gfp_masks.__GFP_NOWARN:
+            m.mistake("order_too_large", order=order, most=MAX_ORDER - 1)
         warn_on_once_gfp(m, gfp, "mm/page_alloc.c:5634", "__alloc_pages")
         return None
-    if gfp & _DIRECT_RECLAIM and m.current.context != "process":
-        printk.might_sleep(m, "include/linux/sched/mm.h", 274)
     ac = prepare_alloc_pages(m, gfp, m.cpu_node[m.current.cpu] if nid is None else nid)
+    if gfp & _DIRECT_RECLAIM and m.current.context != "process":
+        printk.might_sleep(m, "include/linux/sched/mm.h", 274, gfp)
     if ac.preferred_zone is None:
         pfn = None
     else:
@@ -92,7 +94,8 @@ def prepare_alloc_pages(m: Kernel, gfp: int, nid: int) -> AllocContext:
         highest = gfp_zone(m, gfp)
         ac = AllocContext(first_zones_zonelist(m, gfp, nid, highest), highest, gfp_migratetype(m, gfp))
         ac.nofragment = alloc_flags_nofragment(m, ac.preferred_zone)
-        if gfp & _MIGRATETYPE_BITS != _MIGRATETYPE_BITS:  # that one must be reported each time
+        # Mistakes must be reported each time.
+        if gfp & _MIGRATETYPE_BITS != _MIGRATETYPE_BITS and gfp & GFP_ZONEMASK in gfp_masks.GFP_ZONE:
             m.alloc_contexts[key] = ac
     return ac
 
@@ -108,8 +111,14 @@ def gfp_zone(m: Kernel, gfp: int) -> int:
     """Index of the highest zone that the mask allows. Kernel: include/linux/gfp.h gfp_zone
 
     The zone bits are no choice of one zone but an upper bound: a GFP_KERNEL request may always go down to
-    DMA32 and DMA, which is why those keep a reserve against it.
+    DMA32 and DMA, which is why those keep a reserve against it. Eight combinations of them name no zone
+    (GFP_ZONE_BAD): under DEBUG_VM they are a bug, elsewhere they mean ZONE_DMA.
     """
+    bits = gfp & GFP_ZONEMASK
+    if bits not in gfp_masks.GFP_ZONE and m.rules >= 2:
+        m.mistake("zone_bits", mask=gfp_masks.pGg(gfp), bits=f"{bits:#x}")
+        if m.debug:
+            printk.bug(m, "kernel BUG at include/linux/gfp.h:136!")
     return gfp_masks.highest_zone(m.zone_index, gfp)
 
 
@@ -138,6 +147,8 @@ def alloc_flags_nofragment(m: Kernel, zone: Zone | None) -> int:
 
 def get_free_pages(m: Kernel, gfp: int, order: int) -> int | None:
     """Page frames that have an address, so never from HIGHMEM. Kernel: __get_free_pages"""
+    if gfp & gfp_masks.__GFP_HIGHMEM:
+        m.mistake("highmem_dropped", mask=gfp_masks.pGg(gfp))
     return alloc_pages(m, gfp & ~gfp_masks.__GFP_HIGHMEM, order)
 
 
@@ -247,9 +258,9 @@ def alloc_pages_bulk(m: Kernel, gfp: int, nid: int, nr_pages: int) -> list[int]:
     """
     if nr_pages == 1:
         return one_page(m, gfp, nid)
-    if gfp & _DIRECT_RECLAIM and m.current.context != "process":
-        printk.might_sleep(m, "include/linux/sched/mm.h", 274)
     ac = prepare_alloc_pages(m, gfp, nid)
+    if gfp & _DIRECT_RECLAIM and m.current.context != "process":
+        printk.might_sleep(m, "include/linux/sched/mm.h", 274, gfp)
     if m.trace is not None:
         m.trace.page_alloc.bulk_begins(nr_pages)
     zone = bulk_zone(m, gfp, nr_pages, ac)

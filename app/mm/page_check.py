@@ -17,10 +17,12 @@ from app.mm.page import (
     PAGE_FLAGS_CHECK_AT_PREP,
     Page,
     PG_head,
+    PG_slab,
 )
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
+    from app.mm.slab import Slab
 
 # The order in which `%pGp` names the flags. Kernel: include/trace/events/mmflags.h __def_pageflag_names
 PRINT_FIRST: Final = ("locked", "waiters", "error")
@@ -33,6 +35,9 @@ POISON_POINTER_DELTA: Final = {"x86_64": 0xDEAD000000000000, "i386": 0}
 LASTCPUPID_MASK: Final = 0x1FFFFF
 BUDDY_MAPCOUNT: Final = -128
 COMPOUND_PAGE_DTOR: Final = 1
+# Where the struct kmem_cache of a cache that no call has made is shown.
+BOOT_CACHES: Final = 0x42000
+SIZEOF_BOOT_CACHE: Final = 256
 BYTES_OF_A_RAW_LINE: Final = 32
 # bad_page allows a burst of reports, then keeps quiet.
 MAX_BAD_PAGES_OF_A_CALL: Final = 60
@@ -69,9 +74,14 @@ def pGp(m: Kernel, pfn: int) -> str:
 def page_index(m: Kernel, pfn: int) -> int:
     """`page->index`: for pages of no file, the type of the list that they last came from or went to.
 
+    Of a slab that word is its free list.
+
     Kernel: mm/page_alloc.c set_pcppage_migratetype
     """
     page = m.pages.get(pfn)
+    slab = slab_of(m, pfn)
+    if slab is not None:
+        return slab_words(m, slab)[1]
     if page is not None:
         return 0 if m.page_group_by_mobility_disabled else page.gfp >> 3 & 3
     zone = m.zone_of(pfn)
@@ -100,12 +110,33 @@ def raw_words(m: Kernel, pfn: int) -> list[int]:
     if head == pfn:
         private = free[1] if free is not None and buddy else 0
         words = [poison | LIST_POISON1, poison | LIST_POISON2, 0, page_index(m, pfn), private]
+        slab = slab_of(m, pfn)
+        if slab is not None:
+            words[2:] = slab_words(m, slab)
     else:
         words = [m.model.pfn_to_page(head) | 1, *tail_words(m, pfn, head)]
     mapcount = (BUDDY_MAPCOUNT - 1 if buddy else -1) & 0xFFFFFFFF
     refcount = page_ref.page_ref_count(m, pfn) & 0xFFFFFFFF
     counts = [refcount << 32 | mapcount, 0] if long == 8 else [mapcount, refcount, 0, 0]
     return [page_flags_word(m, pfn), *words, *counts]
+
+
+def slab_of(m: Kernel, pfn: int) -> Slab | None:
+    """The slab that begins at a frame, whose struct page is read as a struct slab."""
+    return m.slabs.get(pfn) if m.rules >= 2 and page_ref.page_flags(m, pfn) & PG_slab else None
+
+
+def slab_words(m: Kernel, slab: Slab) -> list[int]:
+    """What struct slab has where a plain page has `mapping`, `index` and `private`.
+
+    Kernel: mm/slab.h. They are slab_cache, freelist and counters. A cache that was made at boot has a struct
+    kmem_cache that no call has allocated: it is shown in the first MiB, which is the kernel's.
+    """
+    cache = slab.cache.object
+    if cache is None:
+        cache = m.model.page_offset + BOOT_CACHES + SIZEOF_BOOT_CACHE * list(m.caches).index(slab.cache.name)
+    freelist = slab.address(slab.freelist[-1]) if slab.freelist else 0
+    return [cache, freelist, slab.frozen << 31 | slab.objects << 16 | slab.inuse]
 
 
 def tail_words(m: Kernel, pfn: int, head: int) -> list[int]:
@@ -171,6 +202,11 @@ def bad_page(m: Kernel, pfn: int, reason: str) -> None:
     still write to.
     """
     m.worsen("bug")
+    slab = m.slabs.get(page_ref.compound_head(m, pfn))
+    if slab is not None:
+        m.mistake("slab_page", pfn=pfn, cache=slab.cache.name, reason=reason)
+    else:
+        m.mistake("bad_page", pfn=pfn, reason=reason, state=page_ref.state_of(m, pfn))
     m.current.bad_pages += 1
     if m.current.bad_pages > MAX_BAD_PAGES_OF_A_CALL:
         return

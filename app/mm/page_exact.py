@@ -32,12 +32,15 @@ def split_page(m: Kernel, pfn: int | None, order: int) -> None:
     has a count already; another one sets the count of whatever lies there.
     """
     if pfn is None:
+        m.mistake("null_page", function="split_page", offset=0)
         split_null(m, order)
     page = m.pages.get(pfn)
     if m.debug:
         if page_ref.compound_head(m, pfn) != pfn or (page is not None and page.flags & PG_head):
+            m.mistake("split_compound", pfn=pfn)
             page_check.vm_bug_on_page(m, pfn, "PageCompound(page)", "mm/page_alloc.c:3644")
         if not page_ref.page_count(m, pfn):
+            m.mistake("split_free", pfn=pfn)
             page_check.vm_bug_on_page(m, pfn, "!page_count(page)", "mm/page_alloc.c:3645")
     if not page_free.in_memory(m, pfn, order):
         return
@@ -98,6 +101,7 @@ def alloc_pages_exact(m: Kernel, size: int, gfp: int) -> int | None:
     since nobody has touched it. A compound page cannot be cut, and HIGHMEM has no address.
     """
     if gfp & _NOT_EXACT:
+        m.mistake("exact_flags", dropped=gfp_masks.pGg(gfp & _NOT_EXACT))
         printk.warn_on_once(m, "mm/page_alloc.c:5930", "alloc_pages_exact")
         gfp &= ~_NOT_EXACT
     # No bytes are a block of the whole address space: size - 1 wraps around.

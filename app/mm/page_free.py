@@ -41,6 +41,7 @@ def in_memory(m: Kernel, pfn: int, order: int) -> bool:
     """Whether so many frames exist; otherwise the kernel would read a struct page that is not there."""
     if order < MAX_ORDER and m.zone_of(pfn).spans_pfn(pfn + (1 << order) - 1):
         return True
+    m.mistake("impossible_order", pfn=pfn, order=order)
     printk.refused(m, f"no block of order {order} could have been allocated at page frame {pfn:#x}")
     return False
 
@@ -57,6 +58,7 @@ def free_with_care(m: Kernel, pfn: int, order: int) -> None:
     pieces = free_pieces(m, pfn, order)
     frames = sum(1 << size for _, size in pieces)
     if frames < 1 << order:
+        m.mistake("frames_of_others", pfn=pfn, order=order, frames=(1 << order) - frames)
         printk.refused(
             m,
             f"{(1 << order) - frames} of the frames {pfn:#x}-{pfn + (1 << order) - 1:#x} are free already "
@@ -79,6 +81,7 @@ def is_bad(m: Kernel, pfn: int, order: int) -> bool:
     """
     page = m.pages.get(pfn)
     if m.debug and page is not None and page.flags & PG_head and order not in (0, page.order):
+        m.mistake("compound_order", pfn=pfn, order=order, allocated=page.order)
         abandon(m, pfn)
         condition = "compound && compound_order(page) != order"
         page_check.vm_bug_on_page(m, pfn, condition, "mm/page_alloc.c:1459")
@@ -206,7 +209,18 @@ def lose(m: Kernel, page: Page) -> None:
         m.lost += 1 << page.order
         if m.trace is not None:
             m.trace.page_ref.lost(page.pfn, page.order, m.lost)
+        note_lost(m, page)
         m.changed.frame(page.pfn, 1 << page.order, page.shown)
+
+
+def note_lost(m: Kernel, page: Page) -> None:
+    """Frames that a call loses are one mistake of it, however many blocks they are."""
+    facts = m.current.mistakes.get("lost_frames")
+    if facts is None:
+        m.mistake("lost_frames", pfn=page.pfn, frames=1 << page.order)
+    else:
+        facts["pfn"] = min(facts["pfn"], page.pfn)
+        facts["frames"] += 1 << page.order
 
 
 def free_the_page(m: Kernel, pfn: int, order: int) -> None:
@@ -251,6 +265,7 @@ def put_page_testzero(m: Kernel, pfn: int, order: int, function: str) -> bool:
     if m.debug and page_ref_count(m, pfn) == 0:
         if m.trace is not None:
             m.trace.page_ref.put(function, pfn, order, 0, 0, last=False)
+        unheld(m, pfn, function, 0)
         abandon(m, pfn)
         page_check.vm_bug_on_page(m, pfn, "page_ref_count(page) == 0", "include/linux/mm.h:780")
     count = page_ref_add(m, pfn, -1)
@@ -258,8 +273,19 @@ def put_page_testzero(m: Kernel, pfn: int, order: int, function: str) -> bool:
     if m.trace is not None:
         m.trace.page_ref.put(function, pfn, order, count + 1, count, last=last)
     if count < 0:
+        unheld(m, pfn, function, count)
         abandon(m, pfn)
     return last
+
+
+def unheld(m: Kernel, pfn: int, function: str, count: int) -> None:
+    """Name the mistake of dropping a reference that nobody has: of a free page, or within a block."""
+    block = page_ref.block_of(m, pfn)
+    if block is not None and block.pfn != pfn and block.state != "lost":
+        m.mistake("tail_page", pfn=pfn, function=function, first=block.pfn, order=block.order)
+    else:
+        state = page_ref.state_of(m, pfn)
+        m.mistake("page_freed_twice", pfn=pfn, function=function, count=count, state=state)
 
 
 @traced
@@ -293,5 +319,6 @@ def free_pages_at(m: Kernel, address: int | None, order: int) -> None:
     if m.trace is not None and not mapped:
         m.trace.page_ref.no_address("free_pages", address, m.model.page_to_pfn(address))
     if m.debug and not mapped:
+        m.mistake("no_page_address", address=f"{address:#x}", start=f"{m.model.page_offset:#x}")
         printk.bug(m, "kernel BUG at mm/page_alloc.c:5757!")
     free_pages(m, virt_to_page(m, address), order)

@@ -203,6 +203,7 @@ def checked(m: Kernel, pfn: int | None, function: str) -> int:
             field = 0
         elif function in READS_REFCOUNT:
             field = REFCOUNT_OFFSET[m.model.arch]
+        m.mistake("null_page", function=function, offset=field)
         printk.page_fault(m, field)
     return pfn
 
@@ -222,5 +223,8 @@ def virt_to_page(m: Kernel, address: int | None) -> int:
     """The frame behind an address of the direct map; another address faults when its page is looked at."""
     pfn = None if address is None else m.model.virt_to_pfn(address)
     if pfn is None:
+        inside = m.vmap.vmalloc_start <= (address or 0) < m.vmap.vmalloc_end
+        found = "vmalloc_pointer" if inside else "wild_pointer"
+        m.mistake(found, address=f"{address or 0:#x}", start=f"{m.model.page_offset:#x}")
         printk.page_fault(m, page_pointer(m, address or 0) + m.model.sizeof_long & m.model.ptr_max)
     return pfn

@@ -1,9 +1,9 @@
 """The kernel log: a ring of lines, stamped with the seq of the call that wrote them.
 
 Kernel: kernel/printk/printk.c, lib/dump_stack.c, kernel/panic.c, lib/bug.c, arch/x86/kernel/dumpstack.c,
-arch/x86/mm/fault.c. Nothing is rate limited across calls, so that the same calls always write the same
-lines; a WARN_ON_ONCE speaks once per machine, as on a real one. Registers, code bytes and call traces are
-left out: there is no stack to trace.
+arch/x86/mm/fault.c. What the kernel prints only so often in a time is printed so often in a call: the log's
+clock is the seq. A WARN_ON_ONCE speaks once per machine, as on a real one. Registers, code bytes and call
+traces are left out: there is no stack to trace.
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ class Oops(Exception):  # noqa: N818 - the kernel's word
 
 def printk(m: Kernel, text: str) -> None:
     """Write to the log of the machine and of the call that runs; each line of the text gets its own stamp."""
+    if m.current.panicked:
+        return
     stamp = f"[{m.current.seq // 1_000_000:5d}.{m.current.seq % 1_000_000:06d}] "
     for part in text.split("\n"):
         line = stamp + part[:MAX_LINE]
@@ -53,6 +55,22 @@ def printk(m: Kernel, text: str) -> None:
         m.log_bytes += len(line) + 1
     while m.log_bytes > LOG_BUF_LEN:
         m.log_bytes -= len(m.log.popleft()) + 1
+
+
+def panic(m: Kernel, text: str) -> None:
+    """The last line: no CPU goes on, so nothing more is printed. Kernel: kernel/panic.c panic"""
+    printk(m, f"Kernel panic - not syncing: {text}")
+    m.current.panicked = m.rules >= 2
+
+
+def ratelimit(m: Kernel, name: str, burst: int) -> bool:
+    """Whether a text may be printed once more. Kernel: lib/ratelimit.c ___ratelimit
+
+    The kernel counts by time. Here the log's clock stands still while a call runs, and the next
+    call is much later.
+    """
+    m.current.printed[name] = printed = m.current.printed.get(name, 0) + 1
+    return printed <= burst or m.rules < 2
 
 
 def refused(m: Kernel, text: str) -> None:
@@ -184,16 +202,25 @@ def pointer(m: Kernel, address: int) -> str:
 # -- sleeping where one must not -------------------------------------------------------------------
 
 
-def might_sleep(m: Kernel, file: str, line: int) -> None:
+def might_sleep(m: Kernel, file: str, line: int, gfp: int | None = None) -> None:
     """Report a function that may sleep where one must not. Kernel: kernel/sched/core.c __might_resched
 
     Only a kernel with DEBUG_ATOMIC_SLEEP says so; without it the call usually works, until one day it
     does sleep and the machine hangs. That is why the check is made at every call and not only when
-    sleeping becomes necessary.
+    sleeping becomes necessary. It prints one report a second, so one for each call here.
+
+    gfp: the mask of an allocation, of which __GFP_DIRECT_RECLAIM says that it may sleep.
     """
     if m.current.context == "process" or not m.debug:
         return
     m.worsen("bug")
+    where = {"context": m.current.context, "place": f"{file}:{line}"}
+    if gfp is None:
+        m.mistake("sleeping", **where)
+    else:
+        m.mistake("sleeping_allocation", **where, gfp=gfp, mask=gfp_masks.pGg(gfp))
+    if not ratelimit(m, "__might_resched", 1):
+        return
     printk(m, f"BUG: sleeping function called from invalid context at {file}:{line}")
     irqs_disabled = int(m.current.context in IRQS_DISABLED)
     printk(
@@ -214,6 +241,7 @@ def scheduling_while_atomic(m: Kernel) -> None:
     count by one itself when it looks.
     """
     m.worsen("bug")
+    m.mistake("schedule_in_atomic", context=m.current.context)
     preempt_count = PREEMPT_COUNT[m.current.context] + 1
     printk(m, f"BUG: scheduling while atomic: {m.current.task}/{m.pid()}/0x{preempt_count:08x}")
     print_modules(m)
@@ -257,7 +285,10 @@ def oom(m: Kernel, gfp: int, order: int) -> None:
     )
     dump_stack(m)
     printk(m, show_mem.show_mem(m, gfp))
+    # Where slabs hold more pages than user space, of which this machine has none.
+    if m.rules >= 2 and show_mem.nr_slab_pages(m)[1]:
+        printk(m, show_mem.unreclaimable_slab_info(m))
     printk(m, "Tasks state (memory values in pages):")
     printk(m, "[  pid  ]   uid  tgid total_vm      rss pgtables_bytes swapents oom_score_adj name")
     printk(m, "Out of memory and no killable processes...")
-    printk(m, "Kernel panic - not syncing: System is deadlocked on memory")
+    panic(m, "System is deadlocked on memory")

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.mm import lru, page_check, page_free
+from app.mm import lru, page_check, page_free, page_ref
 from app.mm.page import PG_head
 from app.mm.page_free import put_page_testzero
 from app.mm.page_ref import (
@@ -40,9 +40,12 @@ def get_page(m: Kernel, pfn: int) -> None:
         page.refcount += 1
         return
     refused = m.debug and folio_ref_zero_or_close_to_overflow(m, head)
+    count = page_ref_count(m, head)
     if m.trace is not None:
-        count = page_ref_count(m, head)
         m.trace.page_ref.got("get_page", pfn, head, count, count if refused else count + 1)
+    if count <= 0:
+        state = page_ref.state_of(m, head)
+        m.mistake("get_free_page", pfn=head, count=count, state=state, refused=refused)
     if refused:
         condition = "((unsigned int) folio_ref_count(folio) + 127u <= 127u)"
         page_check.vm_bug_on_folio(m, head, condition, "include/linux/mm.h:1146")

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from app.mm import gfp as gfp_masks
 from app.mm.mmzone import MAX_ORDER, MIGRATE_LETTERS, MIGRATE_TYPES, WMARK_HIGH, WMARK_LOW, WMARK_MIN, Zone
 from app.mm.slab import SLAB_RECLAIM_ACCOUNT
+from app.mm.slab_caches import get_slabinfo, slab_caches
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -81,6 +82,20 @@ def nr_slab_pages(m: Kernel) -> tuple[int, int]:
     for slab in m.slabs.values():
         pages[not slab.cache.flags & SLAB_RECLAIM_ACCOUNT] += 1 << slab.order
     return pages[0], pages[1]
+
+
+def unreclaimable_slab_info(m: Kernel) -> str:
+    """A line for each cache with objects that cannot be reclaimed.
+
+    Kernel: mm/slab_common.c dump_unreclaimable_slab
+    """
+    lines = ["Unreclaimable slab info:", "Name                      Used          Total"]
+    for s in slab_caches(m):
+        active_objs, num_objs = get_slabinfo(s)
+        if num_objs and not s.flags & SLAB_RECLAIM_ACCOUNT:
+            used, total = (objects * s.size // 1024 for objects in (active_objs, num_objs))
+            lines.append(f"{s.name:<17} {used:10}KB {total:10}KB")
+    return "\n".join(lines)
 
 
 def free_pcp(zone: Zone) -> int:

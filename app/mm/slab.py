@@ -66,6 +66,20 @@ Owner = tuple[str, int]
 KERNEL: Final[Owner] = ("", 0)
 
 
+# Name and flags of each row of kmalloc's caches.
+KMALLOC_TYPES: Final = (
+    ("kmalloc", 0),
+    ("kmalloc-cg", SLAB_ACCOUNT),
+    ("kmalloc-rcl", SLAB_RECLAIM_ACCOUNT),
+    ("dma-kmalloc", SLAB_CACHE_DMA),
+)
+# Size and name of each of its classes; 0 is none, 1 and 2 are the two that are no powers of two.
+KMALLOC_INFO: Final = (
+    (0, "0"), (96, "96"), (192, "192"), (8, "8"), (16, "16"), (32, "32"), (64, "64"), (128, "128"),
+    (256, "256"), (512, "512"), (1024, "1k"), (2048, "2k"), (4096, "4k"), (8192, "8k"),
+)  # fmt: skip
+
+
 class Slab:
     """A block of page frames cut into objects. Kernel: struct slab
 

@@ -18,13 +18,12 @@ from app.mm.page import PG_head
 from app.mm.printk import pointer
 from app.mm.slab import (
     CACHE_CREATE_MASK,
-    SLAB_ACCOUNT,
-    SLAB_CACHE_DMA,
+    KMALLOC_INFO,
+    KMALLOC_TYPES,
     SLAB_FLAGS_PERMITTED,
     SLAB_HWCACHE_ALIGN,
     SLAB_KMALLOC,
     SLAB_PANIC,
-    SLAB_RECLAIM_ACCOUNT,
     KmemCache,
     slab_ksize,
     virt_to_slab,
@@ -43,18 +42,6 @@ KMALLOC_NORMAL: Final = 0
 KMALLOC_CGROUP: Final = 1
 KMALLOC_RECLAIM: Final = 2
 KMALLOC_DMA: Final = 3
-# Name and flags of each row.
-KMALLOC_TYPES: Final = (
-    ("kmalloc", 0),
-    ("kmalloc-cg", SLAB_ACCOUNT),
-    ("kmalloc-rcl", SLAB_RECLAIM_ACCOUNT),
-    ("dma-kmalloc", SLAB_CACHE_DMA),
-)
-# Size and name of each class; 0 is none, 1 and 2 are the two that are no powers of two.
-KMALLOC_INFO: Final = (
-    (0, "0"), (96, "96"), (192, "192"), (8, "8"), (16, "16"), (32, "32"), (64, "64"), (128, "128"),
-    (256, "256"), (512, "512"), (1024, "1k"), (2048, "2k"), (4096, "4k"), (8192, "8k"),
-)  # fmt: skip
 # Class by (size - 1) / 8, up to 192 bytes.
 SIZE_INDEX: Final = (3, 4, 5, 5, 6, 6, 6, 6, 1, 1, 1, 1, 7, 7, 7, 7, 2, 2, 2, 2, 2, 2, 2, 2)
 
@@ -174,6 +161,8 @@ def array_size(m: Kernel, n: int, size: int, function: str) -> tuple[int, bool]:
     fits = total <= size_max
     if m.trace is not None:
         m.trace.slab_common.array_size(function, n, size, total, size_max, fits=fits)
+    if not fits:
+        m.mistake("array_overflow", n=n, size=size, most=f"{size_max:#x}")
     return total, fits
 
 
@@ -224,6 +213,16 @@ def free_large_kmalloc(m: Kernel, pfn: int, address: int) -> None:
     order = folio_order(m, pfn)
     if m.trace is not None:
         m.trace.slab_common.free_large_kmalloc(pfn, order)
+    if order == 0:
+        block = page_ref.block_of(m, pfn)
+        state = page_ref.state_of(m, pfn)
+        m.mistake(
+            "kfree_of_page",
+            address=f"{address:#x}",
+            pfn=pfn,
+            order=0 if block is None else block.order,
+            state=state,
+        )
     if order == 0 and printk.warn_on_once(m, "mm/slab_common.c:904", "free_large_kmalloc"):
         printk.printk(m, f"object pointer: 0x{pointer(m, address)}")
     m.nodes[m.zone_of(pfn).nid].nr_large_kmalloc -= 1 << order
@@ -295,6 +294,7 @@ def kmem_cache_of(m: Kernel, name: str, offset: int = 0) -> KmemCache:
     """
     s = m.caches.get(name)
     if s is None:
+        m.mistake("no_cache", cache=name, offset=offset)
         printk.page_fault(m, offset)
     return s
 
@@ -313,6 +313,7 @@ def kmem_cache_create(
     size &= 0xFFFFFFFF
     cache, error = None, -22
     if m.debug and (m.current.context in IN_INTERRUPT or size > KMALLOC_MAX_SIZE):
+        m.mistake("cache_refused", cache=name, size=size, context=m.current.context, most=KMALLOC_MAX_SIZE)
         printk.printk(m, f"kmem_cache_create({name}) integrity check failed")
     elif not flags & ~SLAB_FLAGS_PERMITTED:
         cache, error = create_cache(m, name, size, align, flags & CACHE_CREATE_MASK, ctor)
@@ -324,11 +325,7 @@ def kmem_cache_create(
 def report_failure(m: Kernel, name: str, flags: int, error: int) -> None:
     """A cache could not be made; with SLAB_PANIC the kernel cannot do without it."""
     if flags & SLAB_PANIC:
-        printk.printk(
-            m,
-            "Kernel panic - not syncing: kmem_cache_create_usercopy: "
-            f"Failed to create slab '{name}'. Error {error}",
-        )
+        printk.panic(m, f"kmem_cache_create_usercopy: Failed to create slab '{name}'. Error {error}")
         m.worsen("bug")
     else:
         printk.printk(m, f"kmem_cache_create_usercopy({name}) failed with error {error}")
@@ -361,6 +358,7 @@ def create_cache(
         release(m, s)
         return None, -22
     if name in m.caches:
+        m.mistake("duplicate_cache", cache=name)
         printk.printk(m, f"sysfs: cannot create duplicate filename '/kernel/slab/{name}'")
         release(m, s)
         return None, -17
@@ -418,6 +416,8 @@ def kmem_cache_destroy(m: Kernel, name: str) -> None:
         del m.caches[name]
         release(m, s)
     else:
+        objects = sum(owner is not None for slab in s.slabs.values() for owner in slab.owner)
+        m.mistake("destroy_with_objects", cache=name, objects=objects)
         printk.warn(
             m,
             "mm/slab_common.c:493",

@@ -42,7 +42,7 @@ def slab_alloc_node(m: Kernel, s: KmemCache, gfp: int, nid: int | None = None) -
     freed last on this CPU is given out first, still warm in the CPU's own caches.
     """
     if gfp & _DIRECT_RECLAIM and m.current.context != "process":
-        printk.might_sleep(m, "include/linux/sched/mm.h", 274)
+        printk.might_sleep(m, "include/linux/sched/mm.h", 274, gfp)
     c = s.cpu_slab[m.current.cpu]
     slab = c.slab
     if slab is not None and c.freelist and (nid is None or slab.nid == nid):
@@ -208,6 +208,7 @@ def kmalloc_fix_flags(m: Kernel, gfp: int) -> int:
     invalid = gfp & GFP_SLAB_BUG_MASK
     gfp &= ~GFP_SLAB_BUG_MASK
     m.worsen("warn")
+    m.mistake("slab_gfp", dropped=gfp_masks.pGg(invalid), left=gfp_masks.pGg(gfp))
     printk.printk(
         m,
         f"Unexpected gfp: {invalid:#x} ({gfp_masks.pGg(invalid)}). "
@@ -346,25 +347,27 @@ def kmem_cache_free(m: Kernel, s: KmemCache, address: int) -> None:
     """
     slab = virt_to_slab(m, address)
     if slab is None:
-        no_slab(m, address, "kmem_cache_free")
+        no_slab(m, s, address, "kmem_cache_free")
         return
-    check_cache(m, s, slab, "kmem_cache_free")
+    check_cache(m, s, slab, address, "kmem_cache_free")
     if m.trace is not None:
         m.trace.slub.kmem_cache_free(slab.cache, s, address)
     slab_free(m, slab.cache, slab, address)
 
 
-def no_slab(m: Kernel, address: int, function: str) -> None:
+def no_slab(m: Kernel, s: KmemCache, address: int, function: str) -> None:
     """Report an object whose page is no slab's. Kernel: mm/slab.h virt_to_cache"""
+    m.mistake("not_a_slab", address=f"{address:#x}", cache=s.name)
     page_ref.virt_to_page(m, address)
     if "mm/slab.h:630" not in m.warned:
         m.warned["mm/slab.h:630"] = None
         printk.warn(m, "mm/slab.h:630", function, "virt_to_cache: Object is not a Slab page!")
 
 
-def check_cache(m: Kernel, s: KmemCache, slab: Slab, function: str) -> None:
+def check_cache(m: Kernel, s: KmemCache, slab: Slab, address: int, function: str) -> None:
     """Report an object that is not of the cache that was named. Kernel: mm/slab.h cache_from_obj"""
     if slab.cache is not s:
+        m.mistake("wrong_cache", address=f"{address:#x}", cache=slab.cache.name, named=s.name)
         text = f"cache_from_obj: Wrong slab cache. {s.name} but object is from {slab.cache.name}"
         printk.warn(m, "mm/slab.h:665", function, text)
 

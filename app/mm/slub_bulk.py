@@ -93,9 +93,9 @@ def build_detached_freelist(m: Kernel, s: KmemCache, p: list[int], size: int) ->
     address = p[size]
     slab = virt_to_slab(m, address)
     if slab is None:
-        slub.no_slab(m, address, "kmem_cache_free_bulk")
+        slub.no_slab(m, s, address, "kmem_cache_free_bulk")
         printk.page_fault(m, OFFSET_OFFSET[m.model.arch])
-    slub.check_cache(m, s, slab, "kmem_cache_free_bulk")
+    slub.check_cache(m, s, slab, address, "kmem_cache_free_bulk")
     found = [address]
     same = size
     lookahead = LOOKAHEAD

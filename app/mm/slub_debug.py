@@ -2,7 +2,7 @@
 
 Kernel: mm/slub.c. A debugging kernel (slub_debug=F) looks at every pointer it is given and at the free list
 of its slab; it reports, leaves the object alone and goes on. Without that a wrong pointer is believed. The
-content of objects is not modelled, so neither hex dumps nor overwritten red zones can be shown.
+content of objects is not modelled, so nothing is ever found overwritten.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.mm import gfp as gfp_masks
-from app.mm import page_check, printk
+from app.mm import hexdump, page_check, printk
 from app.mm.printk import pointer
 from app.mm.slab import SLAB_CONSISTENCY_CHECKS, SLAB_KMALLOC, SLAB_TRACE, KmemCache, Slab
 from app.mm.slub_layout import get_order
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
     from app.mm.kernel import Kernel
 
 RULE: Final = 77
+# Reports of one kind in a time. Kernel: include/linux/ratelimit_types.h DEFAULT_RATELIMIT_BURST
+BURST: Final = 10
 
 
 def slab_bug(m: Kernel, s: KmemCache, what: str) -> None:
@@ -53,6 +55,9 @@ def print_trailer(m: Kernel, slab: Slab, index: int) -> None:
         f"Object 0x{pointer(m, address)} @offset={address - slab.address(0) + slab.cache.red_left_pad}"
         f" fp=0x{pointer(m, next_free(slab, place))}\n",
     )
+    # What a call's outcome has no room for is not made: an object may have 256 such lines.
+    if m.rules >= 2 and len(m.current.lines) < printk.MAX_LINES_OF_A_CALL:
+        hexdump.print_object(m, slab, index, next_free(slab, place))
     printk.dump_stack(m)
 
 
@@ -87,6 +92,7 @@ def free_debug_processing(m: Kernel, s: KmemCache, slab: Slab, addresses: list[i
     address = addresses[-1]
     if slab.inuse < len(addresses) and not s.flags & SLAB_KMALLOC:
         what = f"Slab has {slab.inuse} allocated objects but {len(addresses)} are to be freed"
+        freed_twice(m, slab, address)
         slab_err(m, slab, what)
         slab_fix(m, s, f"Object at 0x{pointer(m, address)} not freed")
         return False
@@ -103,12 +109,32 @@ def free_consistency_checks(m: Kernel, slab: Slab, address: int) -> bool:
     """Whether the pointer is that of an object in use. Kernel: free_consistency_checks"""
     index = slab.index(address)
     if index is None:
+        into_object(m, slab, address)
         slab_err(m, slab, f"Invalid object pointer 0x{pointer(m, address)}")
         return False
     if slab.owner[index] is None:
+        freed_twice(m, slab, address)
         object_err(m, slab, index, "Object already free")
         return False
     return True
+
+
+def freed_twice(m: Kernel, slab: Slab, address: int) -> None:
+    """Name the mistake of freeing an object that is free."""
+    m.mistake("object_freed_twice", address=f"{address:#x}", cache=slab.cache.name, index=slab.index(address))
+
+
+def into_object(m: Kernel, slab: Slab, address: int) -> None:
+    """Name the mistake of freeing what is no object's first byte."""
+    first, offset = slab.address(0), (address - slab.address(0)) % slab.cache.size
+    m.mistake(
+        "pointer_into_object",
+        address=f"{address:#x}",
+        cache=slab.cache.name,
+        size=slab.cache.size,
+        offset=offset,
+        object=f"{max(first, address - offset):#x}",
+    )
 
 
 def silent_corruption(m: Kernel, slab: Slab, address: int, freelist: list[int]) -> None:
@@ -120,6 +146,7 @@ def silent_corruption(m: Kernel, slab: Slab, address: int, freelist: list[int]) 
     says so.
     """
     index = slab.index(address)
+    (into_object if index is None else freed_twice)(m, slab, address)
     if index is not None and freelist[-1:] == [index]:
         printk.bug(m, "kernel BUG at mm/slub.c:419!")
     what = "is no object" if index is None else "is free already"
@@ -156,7 +183,7 @@ def slab_out_of_memory(m: Kernel, s: KmemCache, gfp: int, nid: int | None) -> No
 
     Kernel: slab_out_of_memory
     """
-    if gfp & gfp_masks.__GFP_NOWARN:
+    if gfp & gfp_masks.__GFP_NOWARN or not printk.ratelimit(m, "slub_oom_rs", BURST):
         return
     node = -1 if nid is None else nid
     printk.printk(m, f"SLUB: Unable to allocate memory on node {node}, gfp={gfp:#x}({gfp_masks.pGg(gfp)})")

@@ -71,6 +71,9 @@ class Tracer(Protocol):
     @property
     def highmem(self) -> HighmemTracer: ...
 
+    @property
+    def mistakes(self) -> MistakesTracer: ...
+
 
 class PageAllocTracer(Protocol):
     """Requests for page frames: zones against marks, bulk allocation, the slow path, the atomic reserve."""
@@ -351,3 +354,9 @@ class HighmemTracer(Protocol):
     def kmap_flush(self, cleared: list[int], used: int) -> None: ...
 
     def kunmap(self, pfn: int, nr: int, uses: int, waiting: int, *, unused: bool) -> None: ...
+
+
+class MistakesTracer(Protocol):
+    """Mistakes of callers, by the functions that find them."""
+
+    def mistake(self, name: str, facts: dict[str, Any]) -> None: ...

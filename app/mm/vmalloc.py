@@ -134,6 +134,7 @@ def kvmalloc(m: Kernel, size: int, gfp: int) -> int | None:
     if address is not None or size <= PAGE_SIZE or not gfp & gfp_masks.__GFP_DIRECT_RECLAIM:
         return address
     if size > INT_MAX:
+        m.mistake("kvmalloc_too_large", size=size, most=INT_MAX)
         if not gfp & gfp_masks.__GFP_NOWARN:
             printk.warn_on_once(m, "mm/util.c:596", "kvmalloc_node")
         return None
@@ -163,6 +164,7 @@ def vmalloc_node_range(
     had.
     """
     if not size:
+        m.mistake("vmalloc_nothing")
         printk.warn_on_once(m, "mm/vmalloc.c:3227", "__vmalloc_node_range")
         return None
     total_pages = sum(zone.managed_pages for zone in m.zones)
@@ -170,6 +172,7 @@ def vmalloc_node_range(
     if pages > total_pages:
         if m.trace is not None:
             m.trace.vmalloc.too_large(size, pages, total_pages)
+        m.mistake("vmalloc_too_large", size=size, pages=pages, total=total_pages)
         printk.warn_alloc(m, gfp, f"vmalloc error: size {size}, exceeds total pages")
         return None
     shifts: tuple[int, ...] = (PAGE_SHIFT,)
@@ -202,6 +205,7 @@ def get_vm_area_node(
 ) -> VmStruct | None:
     """Reserve addresses for an area, a guard page behind it included. Kernel: __get_vm_area_node"""
     if m.current.context in IN_INTERRUPT:
+        m.mistake("vmalloc_in_interrupt", context=m.current.context, size=size)
         printk.bug(m, "kernel BUG at mm/vmalloc.c:2554!")
     size = align_to(size, shift)
     reclaim = gfp & gfp_masks.GFP_RECLAIM_MASK
@@ -370,12 +374,15 @@ def vunmap(m: Kernel, addr: int) -> None:
     machine's first dump counts as none: nobody knows its pages.
     """
     if addr & (PAGE_SIZE - 1):
+        m.mistake("vfree_unaligned", address=f"{addr:#x}", page_size=PAGE_SIZE)
         printk.warn(
             m, "mm/vmalloc.c:2752", "__vunmap", f"Trying to vfree() bad address ({printk.pointer(m, addr)})"
         )
         return
     va = m.vmap.busy.find(addr)
     if va is None or va.vm is None:
+        found = "vfree_nothing" if is_vmalloc_addr(m, addr) else "vfree_of_kmalloc"
+        m.mistake(found, address=f"{addr:#x}")
         printk.warn(
             m,
             "mm/vmalloc.c:2758",

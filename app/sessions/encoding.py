@@ -21,7 +21,7 @@ from app.machine.calls import Call
 from app.machine.outcome import Outcome, SeenPage
 from app.mm.memory_model import MemoryModel
 
-RARE: Final = ("object", "area", "runs", "woken", "deadlock")
+RARE: Final = ("object", "area", "runs", "woken", "deadlock", "cause")
 NONE: Final = (None,) * len(RARE)
 
 # Bytes of JSON that one list of an outcome may take; and which lists there are.
@@ -113,7 +113,7 @@ def page(seen: SeenPage) -> str:
 
 def rare(made: Outcome) -> str:
     """The members that few calls of the page allocator have."""
-    values = made.object, made.area, made.runs, made.woken, made.deadlock
+    values = made.object, made.area, made.runs, made.woken, made.deadlock, made.cause
     if values == NONE:
         return ""
     return "".join([member(key, value) for key, value in zip(RARE, values, strict=True) if value is not None])

@@ -8,7 +8,8 @@ from typing import Any, Final
 
 from pydantic_core import from_json
 
-from app.machine.trace import Trace
+from app.machine.trace import Trace, conclusion
+from app.sessions import freeing
 from app.sessions.errors import NotFound
 from app.sessions.past_machines import PastMachines
 from app.store import Connection, journal
@@ -52,12 +53,26 @@ def explain(db: Connection, past: PastMachines, session_id: str, seq: int) -> di
     if row is None:
         raise NotFound("event", str(seq))
     if row.effective != row.seq:
-        return {"seq": seq, "steps": [restored(row)], "tracepoints": []}
+        step = restored(row)
+        return {"seq": seq, "conclusion": step["what"], "deciding": 1, "steps": [step], "tracepoints": []}
     with past.before(db, row) as (machine, _, again):
         trace = machine.trace = Trace(machine)
         again()
         machine.trace = None
-    return {"seq": seq, "steps": trace.steps, "tracepoints": trace.points}
+        trace.close()
+        machine_cause = trace.mistakes.cause()
+    outcome = from_json(row.outcome)
+    cause, steps = machine_cause, trace.steps
+    if cause is not None and (freed := freeing.before(db, row, cause)) is not None:
+        cause["freed"] = freed
+        cause["text"] = f"{cause['text']} {freeing.words(freed)}"
+        steps[-1]["what"] += f" {freeing.words(freed)}"
+        steps[-1]["numbers"] |= {"freed_by": freed["seq"]}
+    said, deciding = conclusion.of(outcome, steps, cause, trace.mistakes.found)
+    found: dict[str, Any] = {"seq": seq, "conclusion": said, "deciding": deciding}
+    if cause is not None:
+        found["cause"] = cause
+    return found | {"steps": steps, "tracepoints": trace.points}
 
 
 def restored(row: Row) -> dict[str, Any]:

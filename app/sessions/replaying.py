@@ -165,7 +165,7 @@ def in_older_form(now: Mapping[str, Any], then: Any) -> dict[str, Any]:
     """Convert an outcome with whole lists to the form of a row that only counts some of them.
 
     Which lists are counted has changed, and old rows have them whole or say less of their length; and the
-    words of a log line may have been corrected since. What the call has done is the same.
+    words of a log line or of a mistake may have been corrected since. What the call has done is the same.
     """
     if not isinstance(then, dict):
         return dict(now)
@@ -176,6 +176,9 @@ def in_older_form(now: Mapping[str, Any], then: Any) -> dict[str, Any]:
             found[key] = in_older_form(value, then.get("area"))
         elif key == "log" and isinstance(then.get(key), list) and len(then[key]) == len(value):
             found[key] = then[key]
+        elif key == "cause":
+            if key in then:
+                found[key] = then[key]
         elif key.endswith("_count") and key.removesuffix("_count") in LISTS:
             continue
         elif key in LISTS and then.get(key, "") is None and is_counted(value):

@@ -489,8 +489,7 @@ def test_an_interrupt_comes_back_without_the_lock() -> None:
     machine = Explainer("tiny-16m", lecture=True)
     machine.call("alloc_page", gfp="GFP_KERNEL")
     machine.call("trylock_page", page="$it", context="softirq")
-    step = machine.call("lock_page", page="$it", context="hardirq")[-1]
-    assert step["fn"] == "folio_wait_bit_common"
+    step = only(machine.call("lock_page", page="$it", context="hardirq"), "folio_wait_bit_common")
     assert "comes back without the lock" in step["what"]
 
 

@@ -10,6 +10,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.machine import machine as mm_machine
+from app.machine import ruleset
 from app.machine.outcome import Outcome
 from app.sessions import exporting, importing, snapshots
 from app.sessions.errors import Busy, NotFound
@@ -257,7 +258,7 @@ FORGED: dict[str, tuple[Callable[[Lines], object], int]] = {
     "no boot": (put(1, "boot", value=None), 1),
     "boot and state": (put(1, "state", value={}), 1),
     "a state of nothing": (lambda lines: lines[0].update(state=lines[0].pop("boot")), 1),
-    "another machine": (put(1, "boot", value={"profile": "x86_64-1g"}), 2),
+    "another machine": (put(1, "boot", value={"profile": "x86_64-1g", "rules": ruleset.TODAY}), 2),
     "another seq": (put(3, "seq", value=7), 3),
     "another seq in the outcome": (put(3, "outcome", "seq", value=7), 3),
     "true for a seq": (put(2, "seq", value=True), 2),

@@ -31,6 +31,7 @@ class Explainer:
         trace = self.m.trace = Trace(self.m)
         self.outcome = self.m.apply(call, self.seq)
         self.m.trace = None
+        trace.close()
         if self.outcome.named is not None:
             self.names[named] = self.outcome.named
         self.points = trace.points

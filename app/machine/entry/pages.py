@@ -263,5 +263,8 @@ def virt_to_page(m: Machine, call: Call, outcome: Outcome) -> None:
     outcome.ret = f"{pointer:#x}"
     pfn = m.model.virt_to_pfn(address)
     outcome.result = ("addr", pointer) if pfn is None else ("page", pfn)
+    if pfn is None:
+        start = f"{m.model.page_offset:#x}"
+        m.mistake("no_struct_page", address=f"{address:#x}", start=start, page=outcome.ret)
     if pfn is not None:
         outcome.seen = describe.page(m, pfn)

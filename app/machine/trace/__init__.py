@@ -15,6 +15,7 @@ from app.machine.trace.buddy import BuddySteps
 from app.machine.trace.collector import Collector
 from app.machine.trace.filemap import FilemapSteps
 from app.machine.trace.highmem import HighmemSteps
+from app.machine.trace.mistakes import MistakeSteps
 from app.machine.trace.page_alloc import PageAllocSteps
 from app.machine.trace.page_ref import PageRefSteps
 from app.machine.trace.pcp import PcpSteps
@@ -44,3 +45,8 @@ class Trace(Collector):
         self.slub = SlubSteps(self)
         self.vmalloc = VmallocSteps(self)
         self.highmem = HighmemSteps(self)
+        self.mistakes = MistakeSteps(self)
+
+    def close(self) -> None:
+        """The call is over: its last step states the cause of a mistake."""
+        self.mistakes.close()

@@ -46,7 +46,7 @@ class PageRefSteps(Area):
         self.step(
             fn,
             f"page frame {pfn:#x}: count {before} → {after}"
-            + (f", the last reference: {size} to {where}" if last else unheld),
+            + (f", the last reference: {size} to be freed, by {where}" if last else unheld),
             verdict="last" if last else "held" if after > 0 else "bad",
             numbers={"pfn": pfn, "before": before, "after": after, "order": order},
         )

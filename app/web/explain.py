@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -14,11 +15,12 @@ from starlette.responses import Response
 
 from app.sessions import NotFound, SessionInfo, Sessions, principal_of
 from app.sessions.row_text import BACKWARDS
-from app.web import address, blocks, stepping, timeline, wording
+from app.web import address, blocks, mistakes, stepping, timeline, wording
 from app.web.address import Address
 from app.web.contexts.base import Fact, Link
 from app.web.contexts.explain import ExplainPage, StepRow, Steps
 from app.web.contexts.place import PresentingView
+from app.web.folding import FOLDED, Part, listing
 from app.web.frame_states import PATTERNS
 from app.web.journal import Outcome, call_text, change, headlines, pfn_of, ret_href, ret_text
 from app.web.language import _
@@ -39,10 +41,6 @@ CHANGES_SHOWN: Final = 8
 DRAWN: Final = 6
 DEEPEST: Final = 12
 LONGEST_VALUE: Final = 240
-
-# Rounds of a loop: up to so many steps each, from so many rounds on.
-LONGEST_ROUND: Final = 24
-FEWEST_ROUNDS: Final = 3
 
 BAD: Final = frozenset(
     {"no", "null", "none", "no slot", "lost", "deadlock", "wrong cache", "bad", "nothing free"}
@@ -116,15 +114,21 @@ def page(request: Request, found: Explained) -> Response:
     here, step = there.machine, there.decision or 0
     length = 1 if found.only else STEPS_SHOWN
     first = max(0, step - 1) // length * length if steps else 0
-    shown = steps[first : first + length]
-    last = first + len(shown)
+    shell = shell_of(request)
+    current = None if there.decision is None else step - 1
+    lecture = shell.preferences.names == "lecture"
+    parts = (
+        listing(steps, first, current, length, percpu=lecture) if not found.only or not steps else alone(step)
+    )
+    last = first + length if found.only else end_of(parts)
+    last = min(last, len(steps))
     lines = [] if found.only else points[:POINTS_SHOWN]
     headline, reason = headlines(outcome)
-    more = len(steps) > len(shown) or len(points) > len(lines)
+    deciding = None if found.only else explained["deciding"]
+    more = sum(part.stop - part.start for part in parts) < len(steps) or len(points) > len(lines)
     api = f"/api/v1/sessions/{info.id}/events/{seq}/explain"
-    rows = list(step_rows(shown, first, there, info))
     context = ExplainPage(
-        shell=shell_of(request),
+        shell=shell,
         title=_("#%(seq)s explained · %(name)s", seq=seq, name=info.name),
         id=info.id,
         name=info.name,
@@ -135,12 +139,16 @@ def page(request: Request, found: Explained) -> Response:
         answered=outcome["verdict"],
         headline=headline,
         reason=reason,
+        tone=mistakes.tone(outcome),
+        cause=mistakes.cause_view(outcome, here, info.seq, (explained.get("cause") or {}).get("freed")),
+        conclusion="" if "cause" in explained else explained["conclusion"],
+        deciding=next(step_rows([deciding], steps, there, info)) if deciding else None,
         back=Link(_("#%(seq)s at the machine", seq=seq), here.href + "#outcome"),
         earlier=beside(info, seq - 1, _("Earlier"), here),
         later=beside(info, seq + 1, _("Later"), here),
         moment=stepping.moment(there, found.view, steps, step, outcome),
         patterns=PATTERNS,
-        groups=list(groups(rows)),
+        groups=list(step_groups(steps, parts, there, info)),
         listed=listed(first, last, len(steps)),
         total=len(steps),
         before=Link(_("the steps before"), there.step_to(first, f"#step-{first}") if first else None),
@@ -155,6 +163,11 @@ def page(request: Request, found: Explained) -> Response:
         presenting=found.presenting,
     )
     return respond(context)
+
+
+def alone(step: int) -> list[Part]:
+    """No step but one."""
+    return [Part(max(step, 1) - 1, max(step, 1))]
 
 
 def listed(first: int, last: int, total: int) -> str:
@@ -180,10 +193,13 @@ def beside(info: SessionInfo, seq: int, text: str, here: Address) -> Link:
     return Link(text, here.explain(seq) if there else None, hint=f"#{seq}" if there else "")
 
 
-def step_rows(shown: Sequence[Step], first: int, there: StepAddress, info: SessionInfo) -> Iterator[StepRow]:
-    """Make the rows, with drawings of the first splits and merges."""
+def step_rows(
+    numbers: Iterable[int], steps: Sequence[Step], there: StepAddress, info: SessionInfo
+) -> Iterator[StepRow]:
+    """Make the rows of these steps, counted from 1, with drawings of the first splits and merges."""
     drawn = 0
-    for number, step in enumerate(shown, first + 1):
+    for number in numbers:
+        step = steps[number - 1]
         current = number == there.decision
         drawing = blocks.blocks(step) if current or drawn < DRAWN else None
         drawn += drawing is not None
@@ -261,37 +277,30 @@ def fact(step: Step, name: str, here: Address, info: SessionInfo) -> Fact:
     return Fact(name, text if len(text) <= LONGEST_VALUE else text[:LONGEST_VALUE] + "…")
 
 
-def groups(rows: Sequence[StepRow]) -> Iterator[Steps]:
-    """Fold what a loop repeats: its first round is shown, the others are folded."""
-    shapes = [(row.fn, row.depth, row.verdict, row.zone) for row in rows]
-    plain: list[StepRow] = []
-    place = 0
-    while place < len(rows):
-        length, rounds = repetition(shapes, place)
-        if rounds < FEWEST_ROUNDS:
-            plain.append(rows[place])
-            place += 1
+def step_groups(
+    steps: Sequence[Step], parts: Sequence[Part], there: StepAddress, info: SessionInfo
+) -> Iterator[Steps]:
+    """The parts with their rows."""
+    numbers = [number + 1 for part in parts for number in range(part.start, part.stop)]
+    every = step_rows(numbers, steps, there, info)
+    for part in parts:
+        rows = list(islice(every, part.stop - part.start))
+        loop = part.fold
+        if loop is None:
+            yield Steps(rows, percpu=part.percpu, unfolded=part.percpu and any(row.current for row in rows))
             continue
-        yield Steps([*plain, *rows[place : place + length]])
-        others = rows[place + length : place + length * rounds]
-        yield Steps(others, length, rounds - 1, any(row.current for row in others))
-        plain = []
-        place += length * rounds
-    if plain:
-        yield Steps(plain)
+        rest = loop.end - part.stop
+        more = (
+            Link(wording.count(rest), there.step_to(part.stop + 1, f"#step-{part.stop + 1}"))
+            if rest
+            else None
+        )
+        yield Steps(rows, loop.length, loop.rounds - 1, any(row.current for row in rows), more=more)
 
 
-def repetition(shapes: Sequence[object], place: int) -> tuple[int, int]:
-    """How many steps from there on form one round of a loop, and how many such rounds follow.
-
-    The length that covers most; of two that cover as much, the shorter.
-    """
-    best = (1, 1)
-    for length in range(1, LONGEST_ROUND + 1):
-        end = place + length
-        while end < len(shapes) and shapes[end] == shapes[end - length]:
-            end += 1
-        rounds = (end - place) // length
-        if rounds >= FEWEST_ROUNDS and length * rounds > best[0] * best[1]:
-            best = (length, rounds)
-    return best
+def end_of(parts: Sequence[Part]) -> int:
+    """The first step behind those that are listed or folded."""
+    if not parts:
+        return 0
+    last = parts[-1]
+    return last.stop if last.fold is None or last.stop - last.start > FOLDED else last.fold.end

@@ -10,7 +10,7 @@ from app.machine.entry import CALLS
 from app.machine.vocabulary import Returns
 from app.mm.mmzone import MAX_ORDER
 from app.sessions.row_text import BACKWARDS
-from app.web import recipes, shownrows, sleeping, wording
+from app.web import mistakes, recipes, shownrows, sleeping, wording
 from app.web.address import Address
 from app.web.contexts.base import Fact, Link
 from app.web.contexts.journal import Change, JournalRow, OutcomeView
@@ -41,7 +41,13 @@ HEADLINES: Final = {
         N_("The kernel reports a bug."),
         N_("A real kernel would kill the calling task here; this one goes on."),
     ),
-    "oom": (N_("Out of memory."), N_("Here the kernel would run the OOM killer.")),
+    "oom": (
+        N_("Out of memory."),
+        N_(
+            "Here the kernel would run the OOM killer. The tasks of this machine have no memory that it "
+            "could free, so the kernel panics. A real one stops there for good; here calls go on."
+        ),
+    ),
     "hang": (N_("This would never return."), N_("Here the kernel would loop for ever.")),
 }
 
@@ -120,6 +126,7 @@ def journal_row(outcome: Outcome, here: Address) -> JournalRow:
         by=outcome.get("by"),
         current=outcome["seq"] == here.outcome,
         explain=here.explain(outcome["seq"]),
+        lost=mistakes.lost(outcome["cause"]) if mistakes.tone(outcome) == "lost" else "",
     )
 
 
@@ -156,8 +163,12 @@ def outcome_view(
     api: Api,
     tasks: Sequence[Outcome],
     people: Names | None = None,
+    head: int = 0,
 ) -> OutcomeView:
-    """Make the banner. api: the session's address. tasks: those that sleep now. people: nicknames."""
+    """Make the banner. api: the session's address. tasks: those that sleep now. people: nicknames.
+
+    head: the session's last row.
+    """
     headline, reason = headlines(outcome, tasks, people)
     body = {} if outcome["call"] == "undo" else outcome["args"]
     changed: Sequence[Sequence[Any]] | None = outcome["changed"]
@@ -186,6 +197,8 @@ def outcome_view(
         curl=curl,
         python=python,
         explain=here.explain(outcome["seq"]),
+        tone=mistakes.tone(outcome),
+        cause=mistakes.cause_view(outcome, here, head),
     )
 
 

@@ -221,7 +221,7 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
         patterns=PATTERNS,
         inspector=frame,
         address_inspector=at_address,
-        outcome=outcome_view(shown, here, found.api, tasks, found.people) if shown else None,
+        outcome=outcome_view(shown, here, found.api, tasks, found.people, info.seq) if shown else None,
         refusal=again.refusal,
         form=callform.call_form(
             here,

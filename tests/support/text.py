@@ -14,7 +14,12 @@ from babel.messages.pofile import write_po
 from app.web.languages import DIRECTORY, TEMPLATE
 
 ROOT = Path(__file__).parents[2]
-SOURCES = {"templates/**/*.*": "jinja2", "app/web/**/*.py": "python", "static/js/*.js": "javascript"}
+SOURCES = {
+    "templates/**/*.*": "jinja2",
+    "app/web/**/*.py": "python",
+    "app/machine/mistakes.py": "python",
+    "static/js/*.js": "javascript",
+}
 OPTIONS = {
     "trimmed": "true",
     "newstyle_gettext": "true",

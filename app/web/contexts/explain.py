@@ -8,7 +8,7 @@ from typing import ClassVar
 
 from app.web.contexts.base import Fact, Link, Page
 from app.web.contexts.framemap import MapView, PatternView
-from app.web.contexts.journal import Change
+from app.web.contexts.journal import CauseView, Change
 from app.web.contexts.place import PresentingView
 
 
@@ -130,6 +130,10 @@ class Steps:
     """how many more rounds of the loop are folded here"""
     unfolded: bool = False
     """True where one of the steps is shown"""
+    percpu: bool = False
+    """True for steps of per-CPU lists that are folded, since the lecture has not got those"""
+    more: Link | None = None
+    """link to the first folded step that is not on the page, and how many there are"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,6 +187,14 @@ class ExplainPage(Page):
     """the verdict in words"""
     reason: str
     """why"""
+    tone: str
+    """the colour: the verdict, or `lost`"""
+    cause: CauseView | None
+    """the caller's mistake, where the call was one"""
+    conclusion: str
+    """what the explanation comes to, in a sentence"""
+    deciding: StepRow | None
+    """the step that decided it"""
     back: Link
     """link to the machine"""
     earlier: Link

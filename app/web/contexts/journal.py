@@ -23,6 +23,38 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
+class Press:
+    """What to press next: a link, or a button that sends a form."""
+
+    text: str
+    """what it says"""
+    href: str | None = None
+    """the address of a link; None for a button"""
+    action: str = ""
+    """where the button's form is sent"""
+    fields: Sequence[tuple[str, str]] = ()
+    """the hidden fields of that form"""
+    code: bool = False
+    """True where it says a call, and nothing else"""
+
+
+@dataclass(frozen=True, slots=True)
+class CauseView:
+    """A mistake of the caller."""
+
+    title: str
+    """what kind of mistake it is"""
+    text: str
+    """the sentence with the facts"""
+    kernel: str
+    """what the kernel does then"""
+    lost: str
+    """how many frames have no owner since; empty where none"""
+    presses: Sequence[Press]
+    """what to press next"""
+
+
+@dataclass(frozen=True, slots=True)
 class OutcomeView:
     """The banner: what a call did, as the kernel answered it."""
 
@@ -60,6 +92,10 @@ class OutcomeView:
     """the call as a Python line"""
     explain: str
     """the address of the explanation"""
+    tone: str
+    """the colour: the verdict, or `lost`"""
+    cause: CauseView | None
+    """the caller's mistake, where the call was one"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +122,8 @@ class JournalRow:
     """the address of the explanation"""
     by_number: str | None = None
     """who made it, as the row has it"""
+    lost: str = ""
+    """how many frames have no owner since, where the verdict does not show that something is wrong"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,6 +3,9 @@
 A function of the kernel that finds a mistake reports its name and the facts of its decision
 (`Kernel.mistake`). One row of this table makes the cause of an outcome of them, and the step of an
 explanation; the pages show what to press (`app.web.mistakes`), by the same name.
+
+A new one is `m.mistake("its_name", fact=…)` where it is found, a row here, what to press in `PRESSES` there,
+and its calls in `LINES` of `tests/machine/test_mistakes.py`; then `make text`.
 """
 
 from __future__ import annotations

@@ -305,7 +305,7 @@ def test_every_function_that_finds_one_is_known() -> None:
 
 
 def test_what_the_caller_did_comes_before_what_became_of_it() -> None:
-    found = {
+    found: dict[str, dict[str, Any]] = {
         "lost_frames": {"pfn": 1, "frames": 3},
         "page_freed_twice": {"pfn": 1, "function": "f", "count": 0, "state": "pcp"},
     }

@@ -10,7 +10,7 @@ from app.machine.calltext import parse_line
 from app.machine.entry import CALLS
 from app.machine.outcome import Outcome
 from app.mm.memory_model import PAGE_SIZE
-from tests.support.explainer import Explainer, only
+from tests.support.explainer import Explainer, of, only
 from tests.support.lab import Lab, texts
 
 ZEROED = "page dumped because: "
@@ -184,7 +184,8 @@ def test_mistakes_are_explained() -> None:
     machine.call("alloc_page", "p", gfp="GFP_KERNEL")
     assert machine.outcome.page is not None
     page = machine.outcome.page
-    step = only(machine.call("free_page", page="$p"), "free_pages")
+    step, mistake = of(machine.call("free_page", page="$p"), "free_pages")
+    assert mistake["verdict"] == "bad"
     assert step["what"] == (
         f"{page['page']} is the struct page of frame {page['pfn']:#x}, not its address: __free_pages takes it"
     )

@@ -1,6 +1,7 @@
 """The pieces in which tests are handed to workers, and what `make test` leaves out."""
 
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -99,3 +100,10 @@ def test_fewer_cases_and_no_slow_tests_where_it_has_to_be_quick(monkeypatch: pyt
         rings.pytest_collection_modifyitems(config, items)
         assert (items, rings.cases(5, quick=2)) == (left, cases)
     assert deselected == [slow]
+
+
+def test_there_are_more_workers_than_cores(pytestconfig: pytest.Config) -> None:
+    """xdist has an answer of its own, which must not be asked for first."""
+    config: Any = SimpleNamespace(getoption=lambda _: "auto", option=SimpleNamespace(numprocesses="auto"))
+    workers = pytestconfig.hook.pytest_xdist_auto_num_workers(config=config)
+    assert workers == max(4, 2 * len(os.sched_getaffinity(0)))

@@ -36,7 +36,7 @@ def pytest_configure(config: pytest.Config) -> None:
         config.pluginmanager.register(Recorder(DURATIONS))
 
 
-@pytest.hookimpl(optionalhook=True)
+@pytest.hookimpl(optionalhook=True, tryfirst=True)  # xdist's own answers always, and comes later
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
     """More workers than cores for `-n auto`: tests with servers, streams and disks wait much of their time.
 

@@ -103,6 +103,7 @@ def test_every_call_answers_an_outcome(client: TestClient, at: At, name: str) ->
     assert client.get(at("")).json()["seq"] == 1
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("name", CALLS)
 def test_a_field_at_fault(client: TestClient, at: At, name: str) -> None:
     for call, field, value in wrong():

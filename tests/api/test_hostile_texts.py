@@ -147,6 +147,7 @@ FORM_ROUTES = [
 ]
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("route", JSON_ROUTES, ids=" ".join)
 @pytest.mark.parametrize("kind", TEXTS)
 def test_json(client: TestClient, world: TwoLabs, work: Work, route: Route, kind: str) -> None:
@@ -161,6 +162,7 @@ def test_json(client: TestClient, world: TwoLabs, work: Work, route: Route, kind
         check(answer, work, (route, kind))
 
 
+@pytest.mark.sampled(8)
 @pytest.mark.parametrize("route", FORM_ROUTES, ids=" ".join)
 @pytest.mark.parametrize("kind", ["marks", "blanks", "NUL", "digits"])
 def test_forms(client: TestClient, world: TwoLabs, work: Work, route: Route, kind: str) -> None:
@@ -212,6 +214,7 @@ def test_a_long_password_is_hashed_as_a_short_one(client: TestClient, work: Work
     check(answer, work, "name")
 
 
+@pytest.mark.slow
 def test_a_body_of_unknown_members_has_a_short_answer(client: TestClient, world: TwoLabs) -> None:
     body = json.dumps({f"member{number}": number for number in range(40_000)}).encode()
     for route in JSON_ROUTES:

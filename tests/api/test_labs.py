@@ -539,6 +539,7 @@ ANSWERED = [
 ]
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(("method", "path", "body"), ANSWERED)
 def test_answers_are_as_described(ask: Ask, client: TestClient, method: str, path: str, body: Any) -> None:
     answer = ask("instructor", method, path, body)
@@ -594,6 +595,7 @@ VALUES: list[Any] = [
 WITH_BODY = [route for route, asked in LABS.items() if route[0] in ("POST", "PATCH", "PUT")]
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("route", WITH_BODY, ids=" ".join)
 def test_odd_bodies(ask: Ask, client: TestClient, world: TwoLabs, route: tuple[str, str]) -> None:
     method, path = route

@@ -98,6 +98,7 @@ def test_every_body_has_an_example_that_fits(document: dict[str, Any]) -> None:
             assert jsonschema_rs.is_valid(schema, content["example"]), path
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("name", CALLS)
 def test_an_example_can_be_sent_as_it_is(
     client: TestClient, document: dict[str, Any], session: str, name: str

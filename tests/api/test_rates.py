@@ -102,6 +102,7 @@ def test_a_body_counts_by_its_length(strict: TestClient, announced: bool) -> Non
     assert waits > (len(text) // rates.BYTES_PER_REQUEST) * 600
 
 
+@pytest.mark.slow
 def test_open_mode_counts_nothing(tmp_path: Path) -> None:
     with client_of(build(tmp_path)) as client:
         assert {client.get(f"{BASE}/profiles").status_code for _ in range(300)} == {200}

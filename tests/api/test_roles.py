@@ -165,6 +165,7 @@ def rows(folder: Path) -> dict[str, Any]:
     return {name: rows for name, rows in found.items() if name not in DERIVED}
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("route", TABLE, ids=" ".join)
 def test_who_may(client: TestClient, world: TwoLabs, tmp_path: Path, route: Route) -> None:
     asked: Asked = TABLE[route]
@@ -210,6 +211,7 @@ FROM_ELSEWHERE = (
 )
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("route", UNSAFE, ids=" ".join)
 def test_another_sites_page_can_do_nothing_with_a_cookie(
     client: TestClient, world: TwoLabs, route: Route
@@ -223,6 +225,7 @@ def test_another_sites_page_can_do_nothing_with_a_cookie(
     assert rows(folder_of(client)) == before
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("route", [route for route in TABLE if not TABLE[route].endless], ids=" ".join)
 def test_a_foreign_host_is_answered_nowhere(client: TestClient, world: TwoLabs, route: Route) -> None:
     problem(ask(client, world, route, "instructor", host="evil.example"), 400)

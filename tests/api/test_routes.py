@@ -35,6 +35,7 @@ def test_the_hot_route_stands_first(application: FastAPI) -> None:
     assert hot_route.methods == {"POST"}
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("method", "path"), OF_A_SESSION)
 def test_an_unknown_session(client: TestClient, method: str, path: str) -> None:
     body = {"POST": EXAMPLE.get(path.rpartition("/")[2], {}), "PATCH": {"name": "x"}}.get(method)
@@ -45,6 +46,7 @@ def test_an_unknown_session(client: TestClient, method: str, path: str) -> None:
 EXAMPLE: dict[str, Any] = {"calls": {"calls": [{"call": "drain_all_pages"}]}, "rewind": {"to": 0}}
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("method", "path"), TABLE)
 def test_an_unknown_parameter(client: TestClient, sid: str, method: str, path: str) -> None:
     if path.endswith("openapi.json"):
@@ -77,6 +79,7 @@ def test_the_past(client: TestClient, sid: str, path: str) -> None:
         problem(client.get(f"{here}?at={wrong}"), 422, "query", "at")
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("path", sorted({path for _, path in TABLE}))
 def test_another_method(client: TestClient, sid: str, path: str) -> None:
     allowed = {method for method, declared in TABLE if declared == path}

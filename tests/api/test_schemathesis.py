@@ -75,6 +75,7 @@ def try_to_break(operation: Any, mode: GenerationMode, sid: str, cases: int) -> 
     send()
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("method", "path", "mode"), OPERATIONS)
 def test_a_few_cases(described: Any, sid: str, method: str, path: str, mode: GenerationMode) -> None:
     try_to_break(described[path][method], mode, sid, FEW)

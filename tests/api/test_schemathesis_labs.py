@@ -120,6 +120,7 @@ def token_for(served: Served, path: str) -> Callable[[], str]:
     return joined
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("method", "path", "mode"), OPERATIONS)
 def test_a_few_cases(
     described: Any, served: Served, ids: dict[str, str], method: str, path: str, mode: GenerationMode

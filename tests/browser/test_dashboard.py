@@ -7,7 +7,6 @@ import pytest
 from playwright.sync_api import Browser, BrowserContext, Locator, Page, Route, expect
 
 from tests.support.axe import serious
-from tests.support.rings import slow
 from tests.support.served import build, listening
 
 # What the pages that are looked at have in them: slabs, areas, a deadlock, tasks that sleep, a past.
@@ -130,6 +129,7 @@ def test_create_allocate_see_the_map_change(silent: Page, address: str) -> None:
     expect(silent.get_by_label("order")).to_have_value("3")
 
 
+@pytest.mark.slow
 def test_the_page_stays_where_it_is(silent: Page, address: str) -> None:
     create(silent, address)
     console(silent, "alloc_pages(GFP_KERNEL, 3)")
@@ -155,6 +155,7 @@ def test_a_refused_request_says_so_and_loses_nothing(silent: Page, address: str)
     expect(silent.locator(".fault")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_a_call_that_works_leaves_no_complaint_and_frees_the_name(silent: Page, address: str) -> None:
     create(silent, address)
     silent.get_by_label("gfp").fill("GFP_LUNCH")
@@ -172,6 +173,7 @@ def test_a_call_that_works_leaves_no_complaint_and_frees_the_name(silent: Page, 
     expect(silent.get_by_label("result name")).to_have_value("")
 
 
+@pytest.mark.slow
 def test_the_console_speaks_of_the_line_alone(silent: Page, address: str) -> None:
     create(silent, address)
     typed = silent.get_by_label("A call as a line of text")
@@ -220,6 +222,7 @@ def test_the_form_and_the_console_say_the_same_line(silent: Page, address: str) 
     expect(silent.locator("[data-python]")).to_contain_text(f'content="{line}"')
 
 
+@pytest.mark.slow
 def test_the_mask_is_built_by_ticks(silent: Page, address: str) -> None:
     create(silent, address)
     silent.get_by_text("GFP builder").click()
@@ -237,6 +240,7 @@ def test_the_mask_is_built_by_ticks(silent: Page, address: str) -> None:
     expect(silent.locator(".builder-meaning .fault")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_another_call_is_chosen_in_place(silent: Page, address: str) -> None:
     create(silent, address)
     silent.locator("#picker summary").click()
@@ -247,6 +251,7 @@ def test_another_call_is_chosen_in_place(silent: Page, address: str) -> None:
     expect(silent.get_by_role("button", name="Call alloc_pages")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_the_map_by_keyboard(silent: Page, address: str) -> None:
     create(silent, address)
     console(silent, "p = alloc_pages(GFP_KERNEL, 3)")
@@ -305,6 +310,7 @@ def test_keys(silent: Page, address: str) -> None:
     expect(line).to_have_value("alloc_page(GFP_KERNEL)")
 
 
+@pytest.mark.slow
 def test_a_call_is_explained_by_keyboard(silent: Page, address: str) -> None:
     create(silent, address)
     console(silent, "p = alloc_pages(GFP_KERNEL, 3)")
@@ -337,6 +343,7 @@ def test_clicking_a_cell_inspects_what_the_call_changed(silent: Page, address: s
     expect(silent.locator("#inspector")).to_contain_text(re.compile(r"_refcount _count\s*2"))
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("script", [True, False])
 def test_what_was_refused_on_the_list_is_in_view(browser: Browser, address: str, script: bool) -> None:
     context = browser.new_context(java_script_enabled=script, viewport={"width": 1440, "height": 900})
@@ -352,6 +359,7 @@ def test_what_was_refused_on_the_list_is_in_view(browser: Browser, address: str,
     context.close()
 
 
+@pytest.mark.slow
 def test_the_address_is_shared(browser: Browser, address: str) -> None:
     context = browser.new_context(permissions=["clipboard-read", "clipboard-write"])
     page = context.new_page()
@@ -364,6 +372,7 @@ def test_the_address_is_shared(browser: Browser, address: str) -> None:
     context.close()
 
 
+@pytest.mark.slow
 def test_someone_elses_call_is_seen_on_return(silent: Page, address: str) -> None:
     create(silent, address)
     path = silent.url.removeprefix(address)
@@ -372,6 +381,7 @@ def test_someone_elses_call_is_seen_on_return(silent: Page, address: str) -> Non
     expect(silent.locator("#head-seq")).to_have_text("#1")
 
 
+@pytest.mark.slow
 def test_the_theme_changes_at_once_and_stays(silent: Page, address: str) -> None:
     create(silent, address)
     button = silent.get_by_role("button", name="Theme:")
@@ -409,11 +419,12 @@ def test_without_script_everything_still_works(browser: Browser, address: str) -
     context.close()
 
 
-@pytest.mark.parametrize("half", [0, *slow(1)])
-def test_every_page_fits_and_axe_finds_nothing_serious(silent: Page, address: str, half: int) -> None:
+@pytest.mark.sampled(16)
+@pytest.mark.parametrize("first", range(16))
+def test_every_page_fits_and_axe_finds_nothing_serious(silent: Page, address: str, first: int) -> None:
     create(silent, address, "x86_64-8g", lecture=False)
     found: list[object] = []
-    for path in busy(silent, address)[half::2]:
+    for path in busy(silent, address)[first::16]:
         part = part_of(path)
         silent.emulate_media(color_scheme="light", reduced_motion="reduce")
         for size in ("phone", "middle", "wide"):  # it is loaded on a phone, and turned wider
@@ -441,6 +452,7 @@ def focused(page: Page) -> str:
     return str(page.evaluate("document.activeElement.textContent.trim() || document.activeElement.id"))
 
 
+@pytest.mark.slow
 def test_who_calls_by_keyboard_can_call_again(silent: Page, address: str) -> None:
     """A button keeps the focus while its request is on its way, and after it."""
     create(silent, address)
@@ -526,6 +538,7 @@ def test_on_a_phone_a_frame_that_is_tapped_is_told_about(silent: Page, address: 
     expect(silent.locator("#inspector-title")).to_be_in_viewport()
 
 
+@pytest.mark.slow
 def test_long_names_make_no_page_scroll_sideways(silent: Page, address: str) -> None:
     create(silent, address)
     machine = silent.url.replace(f"{address}/", f"{address}/api/v1/")
@@ -538,6 +551,7 @@ def test_long_names_make_no_page_scroll_sideways(silent: Page, address: str) -> 
                 assert silent.evaluate("document.documentElement.scrollWidth") <= width, (name, path, width)
 
 
+@pytest.mark.slow
 def test_the_log_is_read_from_its_end(silent: Page, address: str) -> None:
     create(silent, address)
     for order in (10, 10, 10):
@@ -546,10 +560,13 @@ def test_the_log_is_read_from_its_end(silent: Page, address: str) -> None:
     log = silent.get_by_label("Kernel log", exact=True)
     expect(log).to_contain_text("page allocation failure")
     assert log.evaluate("log => log.scrollHeight - log.clientHeight") > 100
-    below = "log => log.firstElementChild.getBoundingClientRect().bottom - log.getBoundingClientRect().bottom"
-    assert log.evaluate(below) < 20
+    bottom = "element => element.getBoundingClientRect().bottom"
+    silent.wait_for_function(
+        f"log => ({bottom})(log.firstElementChild) - ({bottom})(log) < 20", arg=log.element_handle()
+    )
 
 
+@pytest.mark.slow
 def test_on_paper_nothing_lies_over_anything(silent: Page, address: str) -> None:
     """And nothing is there that can only be pressed."""
     create(silent, address)

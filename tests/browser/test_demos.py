@@ -60,6 +60,7 @@ def play(page: Page, address: str) -> None:
     expect(panel.get_by_role("link", name="All demos")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_played_to_the_end(silent: Page, address: str) -> None:
     loads: list[str] = []
     silent.on("load", lambda page: loads.append(page.url))
@@ -74,6 +75,7 @@ def test_played_to_the_end_without_script(browser: Browser, address: str) -> Non
     context.close()
 
 
+@pytest.mark.slow
 def test_with_the_keyboard_alone(silent: Page, address: str) -> None:
     panel = begin(silent, address, "The per-CPU list hides it")
     panel.get_by_role("button", name="Run this step").focus()
@@ -88,6 +90,7 @@ def test_with_the_keyboard_alone(silent: Page, address: str) -> None:
     expect(panel.get_by_role("heading", name="The next one costs nothing")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_back_and_forward(silent: Page, address: str) -> None:
     panel = begin(silent, address, "Split and merge")
     panel.get_by_role("link", name="Next").click()
@@ -107,6 +110,7 @@ def test_what_to_look_at_is_marked(silent: Page, address: str) -> None:
     expect(silent.locator("#panels")).to_be_in_viewport()
 
 
+@pytest.mark.slow
 def test_a_panel_that_can_be_copied_is_marked_too(silent: Page, address: str) -> None:
     panel = begin(silent, address, "The first steal")
     expect(silent.locator("html[data-ready]")).to_be_attached()
@@ -117,6 +121,7 @@ def test_a_panel_that_can_be_copied_is_marked_too(silent: Page, address: str) ->
         expect(silent.locator("#panels")).to_have_css("outline-style", "solid")
 
 
+@pytest.mark.slow
 def test_a_demo_is_left_and_the_machine_stays(silent: Page, address: str) -> None:
     panel = begin(silent, address, "Split and merge")
     panel.get_by_role("link", name="Close the demo").click()

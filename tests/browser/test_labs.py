@@ -140,6 +140,7 @@ def test_join_copy_call_and_catch_up(room: Room, script: bool) -> None:
     assert room.lab == kim.url
 
 
+@pytest.mark.slow
 def test_two_meet_on_a_lock_and_one_is_released(room: Room) -> None:
     ada, bo = room.student("Ada"), room.student("Bo")
     for page in (ada, bo):
@@ -154,6 +155,7 @@ def test_two_meet_on_a_lock_and_one_is_released(room: Room) -> None:
     expect(bo.locator("#outcome")).to_contain_text("kill_task")
 
 
+@pytest.mark.slow
 def test_a_call_that_is_refused_is_told_where_it_was_made_and_stays_typed(room: Room) -> None:
     kim = room.student("Locked")
     kim.get_by_role("button", name="My copy").click()
@@ -187,6 +189,7 @@ def test_a_call_that_is_refused_is_told_where_it_was_made_and_stays_typed(room: 
     expect(line).to_have_value("alloc_page(GFP_KERNEL)")
 
 
+@pytest.mark.slow
 def test_who_was_signed_out_elsewhere_is_told_so_and_where_to_come_in(room: Room) -> None:
     kim = room.student("Gone")
     kim.get_by_role("button", name="My copy").click()
@@ -199,6 +202,7 @@ def test_who_was_signed_out_elsewhere_is_told_so_and_where_to_come_in(room: Room
     expect(kim.locator("#live")).to_contain_text("You are signed out here. Come in again")
 
 
+@pytest.mark.slow
 def test_on_a_phone_nothing_of_the_roster_and_the_kinds_is_out_of_sight(room: Room) -> None:
     kim = room.student("Phoned")
     kim.get_by_role("button", name="My copy").click()
@@ -231,6 +235,7 @@ def test_on_a_phone_nothing_of_the_roster_and_the_kinds_is_out_of_sight(room: Ro
         teacher.set_viewport_size({"width": 1280, "height": 720})
 
 
+@pytest.mark.slow
 def test_frozen_is_seen_at_once_and_leaves_what_was_typed(room: Room) -> None:
     kim = room.student("Frozen")
     kim.get_by_role("button", name="My copy").click()
@@ -284,6 +289,7 @@ def test_a_lock_is_seen_at_once_by_whom_it_stops(room: Room) -> None:
     assert not [url for url in reads if "/sessions/" in url and "/api/" not in url]
 
 
+@pytest.mark.slow
 def test_by_keyboard_alone(room: Room) -> None:
     page = room.new()
     page.goto(f"{room.address}/join/{room.code}")
@@ -314,6 +320,7 @@ def test_a_password_can_be_looked_at(room: Room) -> None:
     expect(field).to_have_attribute("type", "password")
 
 
+@pytest.mark.slow
 def test_a_token_is_copied_and_a_personal_link_works_on_a_phone(room: Room) -> None:
     kim = room.student("Keyed")
     kim.get_by_role("link", name="You are Keyed").click()

@@ -60,6 +60,7 @@ def test_scripts_speak_the_language_of_the_page(german: Page, address: str) -> N
     expect(german.locator("[data-theme-button]")).to_have_text("⟦Theme: ⟦light⟧⟧")
 
 
+@pytest.mark.slow
 def test_refusals_of_scripts_speak_it_too(german: Page, address: str) -> None:
     german.goto(create(german, address, []))
     german.locator("html[data-ready]").wait_for()
@@ -81,6 +82,7 @@ def test_numbers_of_scripts_are_grouped_as_the_language_does_it(german: Page, ad
     expect(german.locator(".timeline output")).to_have_text(re.compile(r"^#1\.\d{3}$"))
 
 
+@pytest.mark.slow
 def test_english_is_in_the_scripts_and_what_cannot_be_fetched_is_english(
     page: Page, german: Page, address: str
 ) -> None:

@@ -10,7 +10,6 @@ from fastapi import FastAPI
 from playwright.sync_api import Browser, BrowserContext, Page, expect
 
 from tests.support.patience import PATIENCE_MS
-from tests.support.rings import slow
 from tests.support.served import build, listening
 
 
@@ -78,7 +77,7 @@ def test_a_call_of_someone_else_appears(address: str, open_page: Callable[[str],
     is_live(page)
     canvas = page.locator("#map-picture canvas")
     expect(canvas).to_be_visible()
-    before = canvas.evaluate("canvas => canvas.toDataURL()")
+    page.evaluate("window.before = document.querySelector('#map-picture canvas').toDataURL()")
     page.locator("#call-order").fill("5")
     page.evaluate("scrollTo(0, 200)")
     top = page.evaluate("scrollY")
@@ -88,12 +87,15 @@ def test_a_call_of_someone_else_appears(address: str, open_page: Callable[[str],
     expect(page.locator("#journal")).to_contain_text("alloc_pages(GFP_KERNEL, 3)")
     expect(page.locator("#live-said")).to_contain_text("#1")
     expect(page.locator("#names")).to_contain_text("p")
-    assert canvas.evaluate("canvas => canvas.toDataURL()") != before
+    page.wait_for_function(
+        "() => document.querySelector('#map-picture canvas').toDataURL() !== window.before"
+    )
     # What was being typed, and where the page was, is left alone.
     expect(page.locator("#call-order")).to_have_value("5")
     assert page.evaluate("scrollY") == top
 
 
+@pytest.mark.slow
 def test_a_view_is_kept(address: str, open_page: Callable[[str], Page]) -> None:
     machine = create(address)
     call(address, machine, "p = alloc_pages(GFP_KERNEL, 0)\nq = alloc_pages(GFP_KERNEL, 1)")
@@ -186,6 +188,7 @@ def test_many_machines_leave_room_for_pages(address: str, open_page: Callable[[s
     is_live(pages[0])
 
 
+@pytest.mark.slow
 def test_without_shared_workers_each_page_follows(
     address: str, context: BrowserContext, open_page: Callable[[str], Page]
 ) -> None:
@@ -244,7 +247,8 @@ def test_without_script_a_link_loads_again(browser: Browser, address: str) -> No
     context.close()
 
 
-@pytest.mark.parametrize("shift", [0, *slow(2)])
+@pytest.mark.slow
+@pytest.mark.parametrize("shift", [0, 2])
 def test_the_map_of_a_follower_is_a_fresh_one(
     address: str, open_page: Callable[[str], Page], shift: int
 ) -> None:

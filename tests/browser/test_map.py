@@ -159,6 +159,7 @@ def test_the_wheel_zooms_where_it_points(silent: Page, address: str, large: str)
     agrees(silent, address, large)
 
 
+@pytest.mark.slow
 def test_the_wheel_alone_scrolls_the_page(silent: Page, address: str, large: str) -> None:  # noqa: F811
     """Unless the map has the focus: then it pans."""
     canvas = opened(silent, f"{address}{large}?zone=Normal&node=0&shift=4&start=0x400000")
@@ -200,6 +201,7 @@ def test_by_buttons_and_slider(silent: Page, address: str, large: str) -> None: 
 # -- panning -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_by_dragging(silent: Page, address: str, large: str) -> None:  # noqa: F811
     canvas = opened(silent, f"{address}{large}?zone=Normal&node=0&shift=4&start=0x400000")
     _, start, _ = looks_at(silent)
@@ -219,6 +221,7 @@ def test_by_dragging(silent: Page, address: str, large: str) -> None:  # noqa: F
     expect(silent.get_by_role("heading", name="Frame 0x")).to_be_visible()
 
 
+@pytest.mark.slow
 def test_the_cursor_goes_over_the_edge(silent: Page, address: str, large: str) -> None:  # noqa: F811
     canvas = opened(silent, f"{address}{large}?zone=Normal&node=0&shift=0&start=0x400000")
     canvas.focus()
@@ -242,6 +245,7 @@ def test_the_cursor_goes_over_the_edge(silent: Page, address: str, large: str) -
 # -- what it shows -----------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_calls_of_others_are_drawn(silent: Page, address: str) -> None:  # noqa: F811
     machine = create(address)
     call(address, machine, "p = alloc_pages(GFP_KERNEL, 5)")
@@ -276,6 +280,7 @@ def test_the_past_is_drawn_at_every_zoom(silent: Page, address: str) -> None:  #
     agrees(silent, address, machine)
 
 
+@pytest.mark.slow
 def test_the_cursor_reads_out_order_and_owner(silent: Page, address: str) -> None:  # noqa: F811
     machine = create(address)
     call(address, machine, "p = alloc_pages(GFP_KERNEL, 3)\nalice: q = alloc_page(GFP_KERNEL)")
@@ -332,6 +337,7 @@ def test_reduced_motion_jumps(silent: Page, address: str, large: str) -> None:  
     assert silent.locator("#map-head .window").text_content() == drawn[1]
 
 
+@pytest.mark.slow
 def test_it_moves_smoothly(
     silent: Page,  # noqa: F811
     address: str,

@@ -57,6 +57,7 @@ def test_a_tab_comes_when_the_server_is_back(page: Page, tmp_path: Path) -> None
         expect(page.locator(".lacking")).to_have_count(0)
 
 
+@pytest.mark.slow
 def test_the_button_tries_again_at_once(page: Page, tmp_path: Path) -> None:
     port = free_port()
     page.clock.install()
@@ -71,6 +72,7 @@ def test_the_button_tries_again_at_once(page: Page, tmp_path: Path) -> None:
         expect(page.locator("#inspector")).to_contain_text("struct page")
 
 
+@pytest.mark.slow
 def test_a_step_of_an_explanation_comes_when_the_server_is_back(page: Page, tmp_path: Path) -> None:
     port = free_port()
     with listening(build(tmp_path), port) as address:

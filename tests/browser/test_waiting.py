@@ -63,6 +63,7 @@ def full(browser: Browser, tmp_path_factory: pytest.TempPathFactory) -> Iterator
             context.close()
 
 
+@pytest.mark.slow
 def test_the_page_goes_on_by_itself(full: FullLab) -> None:
     kim, bo = full.join("Kim"), full.join("Bo")
     for page, name in ((kim, "Kim"), (bo, "Bo")):
@@ -81,6 +82,7 @@ def test_the_page_goes_on_by_itself(full: FullLab) -> None:
     expect(bo.get_by_role("heading", name="Join a lab")).to_be_visible(timeout=PATIENCE_MS)
 
 
+@pytest.mark.slow
 def test_the_wall_hears_who_comes(full: FullLab) -> None:
     full.teacher.goto(f"{full.lab}/wall")
     expect(full.teacher.locator("#wall-waiting")).to_be_hidden()
@@ -89,6 +91,7 @@ def test_the_wall_hears_who_comes(full: FullLab) -> None:
     expect(said).to_have_text(f"1 waits: {HOSTILE}", timeout=PATIENCE_MS)
 
 
+@pytest.mark.slow
 def test_without_script(full: FullLab) -> None:
     kim = full.join("Kim", java_script_enabled=False)
     expect(kim.get_by_text("This page goes on by itself")).to_be_hidden()

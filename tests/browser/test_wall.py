@@ -103,6 +103,7 @@ def test_a_call_appears_in_its_tile_and_nothing_moves(class_: tuple[str, Hall], 
     assert re.sub(r"\s", "", tile(page, 3).locator("svg").inner_html()) == re.sub(r"\s", "", drawn)
 
 
+@pytest.mark.slow
 def test_orders_are_asked_for_and_kept(class_: tuple[str, Hall], enter: Enter) -> None:
     _, made = class_
     page = enter(made.token, f"/labs/{made.lab}/wall")
@@ -112,7 +113,10 @@ def test_orders_are_asked_for_and_kept(class_: tuple[str, Hall], enter: Enter) -
     for name in ("trouble first", "trouble first", "nickname", "progress", "row", "number", "number"):
         orders.get_by_role("link", name=name).click()
         others.get_by_role("link", name=name).click()
-        expect(orders.get_by_role("link", name=name)).to_have_attribute("aria-current", "true")
+        for bar, seen in ((orders, page), (others, plain)):
+            expect(bar.get_by_role("link", name=name)).to_have_attribute("aria-current", "true")
+            # Without script, a click ends when the new page begins to arrive.
+            expect(seen.locator("#tiles [data-number]")).to_have_count(MEMBERS)
         # With and without script, it is one order; who is equal in it stands by number.
         assert order(page) == order(plain), name
         assert page.url.partition("?")[2] == plain.url.partition("?")[2]
@@ -133,6 +137,7 @@ def test_the_table_follows_too(class_: tuple[str, Hall], enter: Enter) -> None:
     expect(row.locator("[data-part=words]")).to_contain_text("in use")
 
 
+@pytest.mark.slow
 def test_a_click_or_a_key_opens_the_machine(class_: tuple[str, Hall], enter: Enter) -> None:
     _, made = class_
     page = enter(made.token, f"/labs/{made.lab}/wall")
@@ -164,6 +169,7 @@ def test_freezing_from_the_wall(class_: tuple[str, Hall], enter: Enter) -> None:
     expect(page.get_by_role("button", name="Freeze all calls")).to_be_visible()
 
 
+@pytest.mark.sampled(2)
 @pytest.mark.parametrize("view", ["", "?as=table"])
 def test_it_fits_and_axe_finds_nothing_serious(class_: tuple[str, Hall], enter: Enter, view: str) -> None:
     _, made = class_
@@ -245,6 +251,7 @@ def test_members_follow_until_they_look_elsewhere(class_: tuple[str, Hall], ente
     expect(member.locator("#follow")).to_be_hidden()
 
 
+@pytest.mark.slow
 def test_an_explanation_is_followed_step_by_step(class_: tuple[str, Hall], enter: Enter) -> None:
     address, made = class_
     shared = f"/sessions/{made.shared}"
@@ -273,6 +280,7 @@ def test_an_explanation_is_followed_step_by_step(class_: tuple[str, Hall], enter
     expect(member.locator("#stage-said")).to_have_text("You look around by yourself now")
 
 
+@pytest.mark.slow
 def test_presenting_goes_on_after_a_reload_and_ends_where_another_page_begins(
     class_: tuple[str, Hall], enter: Enter
 ) -> None:
@@ -289,6 +297,7 @@ def test_presenting_goes_on_after_a_reload_and_ends_where_another_page_begins(
     expect(other.get_by_role("button", name="Present")).to_have_attribute("aria-pressed", "false")
 
 
+@pytest.mark.slow
 def test_what_did_not_reach_the_server_is_sent_again(class_: tuple[str, Hall], enter: Enter) -> None:
     _, made = class_
     teacher = enter(made.token, f"/sessions/{made.shared}")
@@ -317,6 +326,7 @@ def test_what_did_not_reach_the_server_is_sent_again(class_: tuple[str, Hall], e
     expect(other.get_by_role("button", name="Present")).to_have_attribute("aria-pressed", "false")
 
 
+@pytest.mark.slow
 def test_without_script_there_is_a_form_and_a_link(class_: tuple[str, Hall], enter: Enter) -> None:
     address, made = class_
     shared = f"/sessions/{made.shared}?panel=tasks"

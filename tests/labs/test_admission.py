@@ -270,6 +270,7 @@ async def test_who_does_not_ask_makes_room(room: Class, monkeypatch: pytest.Monk
     assert await names_in(room) == ["n0", "n1"]
 
 
+@pytest.mark.slow
 async def test_a_stranger_fills_neither_the_lab_nor_the_waiting_room_for_good(tmp_path: Path) -> None:
     async with a_class(tmp_path) as room:
         labs, teacher, lab = room.labs, room.instructor, room.lab.id

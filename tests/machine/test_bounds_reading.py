@@ -133,6 +133,7 @@ def session(request: pytest.FixtureRequest, client: TestClient) -> str:
     return f"/sessions/{made}"
 
 
+@pytest.mark.sampled(4)
 def test_every_page_is_small(client: TestClient, session: str) -> None:
     head = client.get(f"{BASE}{session}").json()["seq"]
     pfn = client.get(f"{BASE}{session}/zones").json()["zones"][-1]["start_pfn"]
@@ -199,6 +200,7 @@ def old_row(outcome: dict[str, Any]) -> dict[str, Any]:
     }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("outcome", [{}, {"runs": [[i, 1] for i in range(100_000)], "ret": 100_000}])
 def test_a_long_row_is_shown_shortened(outcome: dict[str, Any]) -> None:
     (shown,) = shownrows.decoded([Event(1, to_json(old_row(outcome)))])

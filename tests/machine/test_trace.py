@@ -47,6 +47,7 @@ class Traced(Replay):
         assert trace.events == line.get("ev", []), f"operation {line['i']}"
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("recording", "most"),
     [

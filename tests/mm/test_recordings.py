@@ -21,6 +21,7 @@ def test_a_folder_is_replayed_but_for_what_has_no_operations() -> None:
     assert sorted(fidelity.recordings([RECORDINGS])) == sorted(SCENARIOS + processes)
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: f"{path.parent.name}-{path.name.split('.')[0]}")
 def test_the_same_operations_give_the_same_answers(path: Path) -> None:
     report = Replay(path).run()

@@ -44,6 +44,7 @@ def test_where_other_computers_reach_it_everybody_says_who_they_are(host: str) -
     assert in_its_mode(Settings(lab=True)).lab
 
 
+@pytest.mark.slow
 def test_the_first_instructors_link_is_printed_while_there_is_none(tmp_path: Path) -> None:
     links = []
     for _ in range(2):
@@ -78,6 +79,7 @@ def test_loopback(host: str, loopback: bool) -> None:
     assert is_loopback(host) is loopback
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("environ", "said"),
     [
@@ -133,6 +135,7 @@ def test_serve_says_where_and_ends_soon(tmp_path: Path) -> None:
         assert httpx2.get(process.base + session).json()["seq"] == 3
 
 
+@pytest.mark.slow
 def test_two_servers_start_at_once_and_share_the_file(tmp_path: Path) -> None:
     processes: list[Served] = []
     starters = [threading.Thread(target=lambda: processes.append(Served(tmp_path))) for _ in range(2)]

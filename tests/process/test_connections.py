@@ -49,6 +49,7 @@ def alive(server: Served) -> None:
 # -- the size of a head --------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_large_head_is_taken_up_to_the_limit(server: Served) -> None:
     with Raw(server.address) as raw:
         raw.ask("GET", "/healthz", f"X-Large: {'x' * 60_000}")
@@ -180,6 +181,7 @@ def send_pieces(raw: Raw, data: bytes) -> None:
         raw.send(data[at : at + 7919])
 
 
+@pytest.mark.slow
 def test_pipelining_without_reading_takes_no_memory(server: Served) -> None:
     alive(server)
     before = memory(server.process.pid)
@@ -202,6 +204,7 @@ def test_nonsense_after_requests_is_answered_after_them(server: Served) -> None:
 # -- time ----------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_connection_that_does_not_begin_is_closed(quick: Served) -> None:
     with Raw(quick.address) as silent, Raw(quick.address) as empty_lines:
         empty_lines.send(b"\r\n" * 10)
@@ -258,6 +261,7 @@ def test_a_body_that_nobody_reads_has_to_come_in_time(quick: Served) -> None:
         assert raw.ended()
 
 
+@pytest.mark.slow
 def test_an_answer_that_nobody_reads_is_cut_off(quick: Served, long: str) -> None:
     with Raw(quick.address, buffer=4096) as raw:
         raw.send(raw.head("GET", long) * 20)
@@ -298,6 +302,7 @@ def test_idle_connections_give_way(quick: Served) -> None:
         alive(quick)
 
 
+@pytest.mark.slow
 def test_where_all_connections_are_busy_a_new_one_is_told(quick: Served) -> None:
     sid = quick.create()
     with ExitStack() as stack:
@@ -322,6 +327,7 @@ def test_where_all_connections_are_busy_a_new_one_is_told(quick: Served) -> None
     alive(quick)
 
 
+@pytest.mark.slow
 def test_connections_leave_files_for_everything_else(tmp_path: Path) -> None:
     """A reader may have to come again, but never hears that the database cannot be opened."""
     with served(tmp_path, files=128) as server, ExitStack() as stack:
@@ -341,6 +347,7 @@ def test_connections_leave_files_for_everything_else(tmp_path: Path) -> None:
         assert heard.count(b"200") >= 64
 
 
+@pytest.mark.slow
 def test_the_server_ends_soon_with_hostile_connections(tmp_path: Path) -> None:
     with served(tmp_path) as server, ExitStack() as stack:
         sid = server.create()

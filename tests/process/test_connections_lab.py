@@ -62,6 +62,7 @@ JSON = "Content-Type: application/json"
 BODY = '{"code": "abcdef", "nickname": "Kim"}'
 
 
+@pytest.mark.slow
 def test_a_stranger_only_pushes_out_their_own_connections(server: Served, bearer: str) -> None:
     with ExitStack() as stack:
         known = []

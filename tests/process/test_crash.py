@@ -30,6 +30,7 @@ def test_nothing_answered_is_lost_in_thirty_crashes(tmp_path: Path) -> None:
         assert crash.good, crash
 
 
+@pytest.mark.slow
 def test_losses_are_seen(tmp_path: Path) -> None:
     """The table can say NO: a row that is changed or taken away afterwards is missed."""
     crashes = Crashes(tmp_path, 7)

@@ -41,6 +41,7 @@ def head_of(server: Served, session: str) -> int:
     return int(answer.json()["seq"])
 
 
+@pytest.mark.slow
 def test_a_full_file_system(tmp_path: Path) -> None:
     with mounted(tmp_path / "small", "16m") as folder, served(folder) as server:
         ballast = folder / "ballast"

@@ -91,6 +91,7 @@ def test_no_database_is_made_by_looking_for_one(command: tuple[str, ...], tmp_pa
 # -- backup --------------------------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 def test_a_backup_under_load(tmp_path: Path) -> None:
     """Eight writers never stop, and each session in the copy is what the original was at that seq."""
     with served(tmp_path) as process:

@@ -190,6 +190,7 @@ def test_missing_directory_is_named(tmp_path: Path) -> None:
     assert not (tmp_path / "nowhere").exists()
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("revision", [None, "0001"])
 def test_processes_that_start_at_once(revision: str | None, tmp_path: Path) -> None:
     path = tmp_path / "k.db"

@@ -84,6 +84,7 @@ def test_the_file(client: TestClient, original: str, file: bytes) -> None:
     assert {line["name"] for line in lines if "name" in line and "named" in line} >= {"p", "fill", "objects"}
 
 
+@pytest.mark.slow
 def test_an_equal_session_elsewhere(
     client: TestClient, elsewhere: TestClient, original: str, file: bytes
 ) -> None:
@@ -105,6 +106,7 @@ def test_an_equal_session_elsewhere(
     assert elsewhere.post(f"{BASE}/sessions/{copy}/undo", json={}).status_code == 201
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize(
     "at", [0, 1, 7, None, -5], ids=["start", "first", "later", "head", "back at the start"]
 )
@@ -295,6 +297,7 @@ FORGED: dict[str, tuple[Callable[[Lines], object], int]] = {
 }
 
 
+@pytest.mark.sampled(5)
 @pytest.mark.parametrize("what", FORGED)
 def test_a_forged_file(elsewhere: TestClient, file: bytes, what: str) -> None:
     """Somebody who changes the file makes its hash right again: what it says must still be true."""

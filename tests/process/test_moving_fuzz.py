@@ -176,6 +176,7 @@ def try_to_break(
 CHANGES = [on_bytes, on_lines, on_members]
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("change", CHANGES)
 def test_a_few_files(
     client: TestClient, file: bytes, change: Callable[[random.Random, bytes], bytes]

@@ -124,6 +124,7 @@ def test_followers_may_be_many_files(tmp_path: Path) -> None:
     assert int(taken) == min(16_384, most)
 
 
+@pytest.mark.slow
 def test_who_does_not_read_does_not_hold_up_the_end(tmp_path: Path) -> None:
     with served(tmp_path, KMEMLAB_STREAM_BEHIND="60") as process:
         session = process.base + process.create("x86_64-1g")

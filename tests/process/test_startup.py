@@ -53,6 +53,7 @@ def imported(folder: Path, *args: str) -> set[str]:
     return set((folder / "imported").read_text().split())
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("command", "packages"), DOES_WITHOUT.items(), ids=DOES_WITHOUT)
 def test_a_command_imports_only_what_it_needs(
     command: str, packages: tuple[str, ...], tmp_path: Path

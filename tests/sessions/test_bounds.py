@@ -148,6 +148,7 @@ async def test_a_long_list_is_counted_and_kept_beside_its_row(sessions: Sessions
     assert taken == {pfn for pfn, _ in runs}
 
 
+@pytest.mark.slow
 async def test_no_row_is_long_whatever_it_touched(sessions: Sessions, sid: str) -> None:
     made = await sessions.batch(
         LOCAL,
@@ -198,6 +199,7 @@ async def test_freeing_a_list_is_journalled_as_a_reference(sessions: Sessions, s
         await sessions.apply(LOCAL, sid, "get_page", {"page": {"seq": 1}})
 
 
+@pytest.mark.slow
 async def test_references_lead_to_the_same_state_everywhere(settings: Settings) -> None:
     """After a restart, in a fork, in a fork of the fork, in imports of all; and each can be verified."""
     async with serving(settings) as sessions:
@@ -432,6 +434,7 @@ async def test_a_batch_whose_client_has_gone_is_given_up(sessions: Sessions, sid
     assert time.monotonic() - began < 20
 
 
+@pytest.mark.slow
 async def test_states_are_kept_by_what_replaying_costs(settings: Settings) -> None:
     """A few rows that take seconds leave states behind, so opening the session does not take as long."""
     async with serving(settings) as sessions:

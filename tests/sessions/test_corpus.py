@@ -35,6 +35,7 @@ async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
         yield sessions
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("file", FILES, ids=lambda file: f"{file.parent.name}/{file.name.partition('.')[0]}")
 async def test_a_session_of_an_earlier_version(sessions: Sessions, file: Path) -> None:
     dumps = json.loads((file.parent / "dumps.json").read_text())

@@ -69,11 +69,13 @@ HEAVY: list[Callable[[Sessions, str], Any]] = [
 ]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("work", HEAVY, ids=["batch", "loop", "area", "loop in a batch"])
 async def test_others_go_on(sessions: Sessions, sid: str, work: Callable[[Sessions, str], Any]) -> None:
     assert await gone_on(sessions, work(sessions, sid)) >= 3
 
 
+@pytest.mark.slow
 async def test_what_is_freed_may_be_as_much(sessions: Sessions, sid: str) -> None:
     await sessions.batch(LOCAL, sid, [BatchItem("alloc_page", {**FILL, "repeat": 50_000}, "fill")])
     area = (await call(sessions, sid, "vmalloc", size=1 << 29)).outcome["ret"]

@@ -500,13 +500,14 @@ async def replayed(settings: Settings, sid: str, at: int | None = None) -> int:
 
 
 ZIGZAGS = {
+    "two steps forward, one back": ([2, -1] * 100, 100),
     "hundreds of undos": ([400, -250], 150),
     "back and forth": ([1, -1] * 150, 0),
-    "two steps forward, one back": ([2, -1] * 100, 100),
     "a long way back and a little forward": ([300, -200, 10, -5, 7], 112),
 }
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(("moves", "ends"), ZIGZAGS.values(), ids=ZIGZAGS)
 async def test_rebuilding_costs_a_state_and_its_tail(settings: Settings, moves: list[int], ends: int) -> None:
     with close_states(60):
@@ -619,6 +620,7 @@ async def tell(steps: list[tuple[int, int]], seed: int) -> None:
         await check(settings, story.lived, draw)  # with the states that the last one has left
 
 
+@pytest.mark.slow
 @hypothesis_settings(max_examples=8, deadline=None)
 @given(STEPS, st.integers(0, 99))
 def test_every_state_is_the_one_that_was_live(steps: list[tuple[int, int]], seed: int) -> None:

@@ -294,6 +294,7 @@ def once_in_many_threads(folder: Path, requests: int) -> None:
         assert client.get(f"{one.base}{path}").json()["seq"] == 1
 
 
+@pytest.mark.slow
 def test_one_key_in_eight_threads(tmp_path: Path) -> None:
     once_in_many_threads(tmp_path, 200)
 

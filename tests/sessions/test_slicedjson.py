@@ -100,6 +100,7 @@ def test_documents(document: Any, separators: tuple[str, str], ascii_only: bool)
     same(text.encode("utf-8", "surrogatepass"))
 
 
+@pytest.mark.slow
 @settings(max_examples=500, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(DOCUMENTS, some.data())
 def test_documents_with_a_mistake(document: Any, data: some.DataObject) -> None:
@@ -177,6 +178,7 @@ def test_no_slice_is_longer_than_it_should_be(monkeypatch: pytest.MonkeyPatch) -
     assert longest <= (1 << 12) + 2
 
 
+@pytest.mark.slow
 def test_others_go_on_meanwhile() -> None:
     """Another thread counts while a long document is read; were it one call into C, it could not."""
     slicedjson.SLICE_LENGTH = 1 << 16

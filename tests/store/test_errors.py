@@ -150,6 +150,7 @@ def test_connections_of_a_distant_database_are_tried_first(
     assert given["pool_pre_ping"] is True
 
 
+@pytest.mark.slow
 def test_no_command_says_a_password(tmp_path: Path) -> None:
     url = "postgresql+psycopg://ada:topsecret@127.0.0.1:1/kmemlab?password=topsecret"
     for command in (["migrate"], ["verify"], ["export", "x", "y"]):

@@ -1,9 +1,10 @@
 """A pytest plugin (`-p` in pyproject.toml): what `make test` leaves to `make test-all`.
 
-`--quick` leaves out the tests that are marked `slow`, and takes fewer random cases where a test asks `cases`.
-Without it all run, but those marked `soak`.
+`--quick` leaves out the tests that are marked `slow`, takes every n-th case of those marked `sampled(n)`, and
+fewer random cases where a test asks `cases`. Without it all run, but those marked `soak`.
 """
 
+from collections import Counter
 from typing import Any
 
 import pytest
@@ -36,6 +37,19 @@ def slow(*params: Any) -> list[Any]:
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
     if _quick:
-        slow = [item for item in items if item.get_closest_marker("slow")]
-        config.hook.pytest_deselected(items=slow)
-        items[:] = [item for item in items if not item.get_closest_marker("slow")]
+        left = left_out(items)
+        config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left])
+        items[:] = [item for item in items if item.nodeid not in left]
+
+
+def left_out(items: list[pytest.Item]) -> set[str]:
+    """The tests that `--quick` leaves out: the same ones in every process and in every run."""
+    left = set()
+    cases: Counter[str] = Counter()
+    for item in items:
+        test = item.nodeid.partition("[")[0]
+        sampled = item.get_closest_marker("sampled")
+        if item.get_closest_marker("slow") or (sampled and cases[test] % sampled.args[0]):
+            left.add(item.nodeid)
+        cases[test] += 1
+    return left

@@ -315,6 +315,7 @@ def test_a_machine_is_shared_otherwise_and_taken_out(shared: Shared) -> None:
     assert shared.teacher.get(f"/sessions/{shared.operated}").status_code == 200
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize(
     ("part", "form", "words"),
     [
@@ -366,6 +367,7 @@ def test_members_activity_and_the_audit_log(shared: Shared) -> None:
     assert "Kim" not in audit
 
 
+@pytest.mark.slow
 def test_the_audit_log_is_read_in_parts(shared: Shared) -> None:
     for _ in range(60):
         for frozen in ("on", "off"):
@@ -624,6 +626,7 @@ def test_a_file_of_no_time_is_refused_and_one_that_is_there_breaks_no_page(share
 # -- addresses -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("number", ["٣", "³", "1_0", "+1", "-1", "1" * 40, "x"])
 def test_a_members_number_has_ascii_digits(shared: Shared, number: str) -> None:
     shared.room.student(shared.lab, "Noor")  # the third, whom ٣ would be
@@ -707,6 +710,7 @@ def test_an_instructor_admits_who_is_chosen(room: Class, full: tuple[str, TestCl
     assert "admitted" not in text_of(room.first.get(lab))
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("typed", ["", "x", "0", "501", "-1", "1e3", "9" * 30])
 def test_how_many_are_expected(room: Class, full: tuple[str, TestClient, TestClient], typed: str) -> None:
     lab, _, waiting = full

@@ -222,6 +222,7 @@ def test_nothing_is_said_that_cannot_be_translated(client: TestClient) -> None:
     del client.headers["Accept-Language"]
 
 
+@pytest.mark.slow
 def test_nothing_is_said_in_a_lab_that_cannot_be_translated(
     languages: Languages, tmp_path_factory: pytest.TempPathFactory
 ) -> None:

@@ -57,6 +57,7 @@ def test_each_mistake_says_what_to_press() -> None:
     assert set(PRESSES) == set(MISTAKES)
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("way", LINES)
 def test_the_sentence_is_on_the_machine_s_page_and_on_the_explanation(client: TestClient, way: str) -> None:
     path = session(client, **({"debug": True} | LINES[way].machine))

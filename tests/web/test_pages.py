@@ -184,6 +184,7 @@ WORDS = {
 }  # fmt: skip
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("name", CALLS)
 def test_every_form_makes_its_call(client: TestClient, machine: str, name: str) -> None:
     empty = dict.fromkeys(("task", "cpu", "repeat", "until", "start", "step", "count", "as"), "")
@@ -404,6 +405,7 @@ def test_an_empty_line_does_nothing(client: TestClient, machine: str) -> None:
 # -- reading -----------------------------------------------------------------------------------------------
 
 
+@pytest.mark.sampled(4)
 @pytest.mark.parametrize("profile", ["x86_64-8g", "i386-1g", "tiny-32m", "x86_64-1t"])
 @pytest.mark.parametrize("panel", PANELS)
 def test_every_panel_on_every_kind_of_machine(client: TestClient, profile: str, panel: str) -> None:
@@ -538,6 +540,7 @@ def test_the_losing_side_of_a_comparison_stands_out(client: TestClient, machine:
     assert losing[0][1].startswith(" ≤ ")
 
 
+@pytest.mark.slow
 def test_a_long_explanation_is_shown_in_part(client: TestClient, machine: str) -> None:
     call(client, machine, "alloc_page", gfp="GFP_KERNEL", repeat="500")
     total = len(client.get(f"{BASE}{machine}/events/1/explain").json()["steps"])
@@ -688,6 +691,7 @@ def test_a_choice_that_is_none_is_not_remembered(client: TestClient) -> None:
     assert answer.headers["location"] == "/"
 
 
+@pytest.mark.slow
 def test_pages_name_only_what_exists(client: TestClient, machine: str) -> None:
     links: set[str] = set()
     for path in ("/", machine, f"{machine}?pfn=0x400&panel=slab", "/gfp", "/calls"):

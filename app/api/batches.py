@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from app.api.bodies import JSON, NDJSON, TEXT, as_object, loads, refuse_others
+from app.api.bodies import JSON, NDJSON, TEXT, as_object, decoded, loads, refuse_others
 from app.api.problems import HttpRefusal
 from app.errors import BadArgument, Fault, Faults
 from app.machine.calltext import Malformed, Reader
@@ -109,10 +109,7 @@ def item_of(call: Any) -> BatchItem:
 
 def from_text(body: bytes, most: int) -> Batch:
     """The console's language, which takes lines of C. Every line at fault is named."""
-    try:
-        text = body.decode()
-    except UnicodeDecodeError as error:
-        raise HttpRefusal(400, f"the body is not UTF-8 at byte {error.start}") from None
+    text = decoded(body)
     batch, faults, malformed = Batch(), Faults(), False
     reader = Reader()
     for number, line in enumerate([*text.split("\n"), None], 1):

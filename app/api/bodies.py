@@ -83,6 +83,14 @@ async def off_loop(read: Callable[[bytes], T], body: bytes) -> T:
     return read(body) if len(body) <= READ_ON_LOOP else await asyncio.to_thread(read, body)
 
 
+def decoded(body: bytes) -> str:
+    """A body of text. Raises HttpRefusal (400) with the place of what is no UTF-8."""
+    try:
+        return body.decode()
+    except UnicodeDecodeError as error:
+        raise HttpRefusal(400, f"the body is not UTF-8 at byte {error.start}") from None
+
+
 @asynccontextmanager
 async def freed(document: dict[str, Any], size: int) -> AsyncIterator[None]:
     """Frees a document that was read from a long body when its work is done. size: of the body.

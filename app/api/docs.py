@@ -105,7 +105,7 @@ NAME: Final[Doc] = {"type": "string", "minLength": 1, "maxLength": 100}
 
 MACHINE: Final[Doc] = {
     "type": "object",
-    "description": "a profile with overrides (GET /profiles lists them), or a dump",
+    "description": "a profile with overrides (GET /profiles lists them), a dump, or /proc texts",
     "properties": {
         "profile": {"type": "string"},
         "memory": {"type": ["string", "integer"], "examples": ["4G"]},
@@ -120,6 +120,12 @@ MACHINE: Final[Doc] = {
         "sysctl": {"type": "object"},
         "rules": {"type": "integer", "minimum": 1},
         "dump": {"type": "object"},
+        "proc": {
+            "type": ["string", "object"],
+            "properties": {name: {"type": "string"} for name in ("buddyinfo", "pagetypeinfo", "zoneinfo")},
+            "required": ["buddyinfo"],
+            "additionalProperties": False,
+        },
     },
     "additionalProperties": False,
 }
@@ -130,6 +136,11 @@ EXPORTED: Final = (
     '"created":"2026-11-24T23:57:35.154Z","origin":null,"start":0,"seq":0,"boot":{"profile":"tiny-16m"}}\n'
     '{"rows":0,"names":0,"sha256":"94d17ece38ea705f4c1a5dc5a53143dd826bdfa88701dceee1244ee40878055b"}\n'
 )
+
+BUDDYINFO: Final = """\
+Node 0, zone      DMA      0      0      0      0      0      0      0      0      1      1      2
+Node 0, zone    DMA32     27     31     20     18     11      9      8      3      2      3    201
+"""
 
 CREATE: Final[Doc] = {
     "responses": {
@@ -154,6 +165,10 @@ CREATE: Final[Doc] = {
                 NDJSON: {
                     "schema": {"type": "string", "description": "what `export` gave"},
                     "example": EXPORTED,
+                },
+                TEXT: {
+                    "schema": {"type": "string", "description": "/proc/buddyinfo, or a report of the log"},
+                    "example": BUDDYINFO,
                 },
             },
         }

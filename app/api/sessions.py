@@ -10,13 +10,14 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api import docs, models
-from app.api.bodies import READ_ON_LOOP, freed, json_object, refuse_others
+from app.api.bodies import READ_ON_LOOP, TEXT, decoded, freed, json_object, media_type, refuse_others
 from app.api.idempotency import seq_of, with_preconditions
 from app.api.parameters import Cursor, Limit
 from app.api.requests import BASE, addressed, answer, etag, sessions_of
-from app.api.transfer import created, import_session, is_file
+from app.api.transfer import created, import_session, is_file, is_text
 from app.collector import gc_paused
 from app.errors import BadArgument
+from app.machine import proctext
 from app.sessions import Preconditions, SessionInfo, principal_of
 
 router = APIRouter(tags=["sessions"])
@@ -25,15 +26,33 @@ one = APIRouter(tags=["sessions"], prefix="/sessions/{id:id}")
 
 @router.post("/sessions", **docs.operation("create_session", "A new machine", docs.CREATE, docs.KEY))
 async def create(request: Request) -> Response:
-    """Boots a machine from a profile, loads one from a dump, or takes in an exported session."""
+    """Boots a machine from a profile, or makes one of a dump, of /proc texts or of an exported session."""
     if is_file(request):
         return await import_session(request)
+    if is_text(request):
+        return await create_from_text(request)
     size = len(await request.body())
     # The collector would look at every part of a long document, so it pauses until the document is gone.
     with gc_paused() if size > READ_ON_LOOP else nullcontext():
         document = await json_object(request)
         async with freed(document, size):
             return await create_from(request, document)
+
+
+async def create_from_text(request: Request) -> Response:
+    """A session with a machine from the text of /proc/buddyinfo, as somebody's terminal shows it."""
+    media_type(request, TEXT)
+    text = decoded(await request.body())
+    sessions, principal = sessions_of(request), principal_of(request.scope)
+    machine = {"proc": text}
+    try:
+        return await with_preconditions(
+            request,
+            lambda preconditions: sessions.create(principal, None, machine, preconditions=preconditions),
+            created,
+        )
+    except BadArgument as error:
+        raise proctext.in_whole(error) from None
 
 
 async def create_from(request: Request, document: dict[str, Any]) -> Response:

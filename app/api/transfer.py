@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response, StreamingResponse
 
 from app.api import docs
-from app.api.bodies import NDJSON, media_type
+from app.api.bodies import NDJSON, TEXT, media_type
 from app.api.idempotency import with_preconditions
 from app.api.requests import BASE, addressed, answer, etag, sessions_of
 from app.sessions import SessionInfo, StorageFull, principal_of
@@ -32,7 +32,17 @@ async def export(request: Request) -> Response:
 
 def is_file(request: Request) -> bool:
     """Whether a body is an exported session rather than the description of a machine."""
-    return request.headers.get("content-type", "").partition(";")[0].strip().lower() == NDJSON
+    return kind_of(request) == NDJSON
+
+
+def is_text(request: Request) -> bool:
+    """Whether a body is the text of a /proc file."""
+    return kind_of(request) == TEXT
+
+
+def kind_of(request: Request) -> str:
+    """The media type, without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 async def import_session(request: Request) -> Response:

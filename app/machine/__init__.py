@@ -20,6 +20,7 @@ Calls:
 
 The whole state:
   boot, bootparam, profiles    a machine from a profile, a dump or a kept state (init/main.c)
+  proctext                     a machine from the text of /proc/buddyinfo and its like, by way of a dump
   ruleset                      which corrected answers a machine knows, so that old journals replay
   parts                        what the state consists of: each part writes, reads and checks itself
   dump, loading, invariants    the parts as one JSON, a machine of it, and every rule that it must keep

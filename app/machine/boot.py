@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.errors import BadArgument
-from app.machine import bootparam, loading, parsing, ruleset
+from app.machine import bootparam, loading, parsing, proctext, ruleset
 from app.machine.bootparam import BootParam
 from app.machine.description import struct_page_overhead
 from app.machine.entry.system import numbers
@@ -25,24 +25,30 @@ from app.mm.memblock import MemoryMap, clip, length, memory_map, tiny
 from app.mm.memory_model import PAGE_SHIFT, SIZEOF_PAGE
 from app.mm.zonelists import build_all_zonelists
 
-__all__ = ["PROFILES", "boot", "load", "profiles", "restore"]
+__all__ = ["PROFILES", "WHOLE", "boot", "load", "profiles", "restore"]
 
 # First frame that the direct map does not reach. Debian's i386 kernel keeps 128 MiB of addresses for
 # vmalloc and 17 MiB for fixed maps; the lecture's 896 MiB are what `vmalloc=106488K` leaves.
 MAX_LOW_PFN: Final = {"x86_64": 1 << 34, "i386": 0x36FFE}
 LECTURE_LOW_PFN: Final = 0x38000
+# What describes a machine alone: no profile can make it again, so a session keeps its state.
+WHOLE: Final = {"dump": "dump says", "proc": "/proc text says"}
 
 
 def boot(doc: Mapping[str, Any], *, kept: bool = False) -> Machine:
     """A machine as the HTTP API describes one. Raises BadArgument with the place of each field at fault.
 
-    doc: `profile` with overrides, or `dump` alone. All frames that the kernel does not keep are free. kept:
-    it was booted from this before, and is to become what it was, whatever new machines have by now.
+    doc: `profile` with overrides, or `dump` or `proc` alone. All frames of a profile that the kernel does not
+    keep are free. kept: it was booted from this before, and is to become what it was, whatever new machines
+    have by now.
     """
+    whole = next((key for key in WHOLE if key in doc), None)
+    others = [str(key) for key in doc if key != whole]
+    if whole is not None and others:
+        raise BadArgument.at(others[0], f"a {WHOLE[whole]} everything itself; give nothing beside it")
+    if "proc" in doc:
+        return of_proc(doc["proc"])
     if "dump" in doc:
-        others = [str(key) for key in doc if key != "dump"]
-        if others:
-            raise BadArgument.at(others[0], "a dump says everything itself; give nothing beside it")
         return load(doc["dump"], ruleset.FIRST if kept else None)
     param = bootparam.parse(doc, kept=kept)
     memory = map_of(param)
@@ -57,6 +63,21 @@ def load(document: Any, rules: int | None = None) -> Machine:
     rules: of one that does not name its rule set; today's by default.
     """
     return loading.load(document, ruleset.TODAY if rules is None else rules)
+
+
+def of_proc(texts: Any) -> Machine:
+    """A machine with the counts of /proc texts. Raises BadArgument with places under `proc`.
+
+    It goes through a dump, so that it is what its own dump would be.
+    """
+    try:
+        document = proctext.dump_of(texts)
+    except BadArgument as error:
+        raise error.under("proc") from None
+    try:
+        return load(document)
+    except BadArgument as error:
+        raise BadArgument.at("proc", f"what a machine can have: {error.faults[0].msg}") from None
 
 
 def description(m: Machine) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from types import MappingProxyType
 from typing import Any
 
 from app.collector import gc_paused
-from app.errors import BadArgument
 from app.machine import boot
 from app.machine.calls import Named
 from app.machine.machine import Machine
@@ -24,17 +23,19 @@ log = logging.getLogger(__name__)
 
 
 def build(document: Mapping[str, Any], *, kept: bool = False) -> Machine:
-    """A machine as the API describes one: a profile with overrides, or a dump. Raises BadArgument.
+    """A machine as the API describes one: a profile with overrides, a dump, /proc texts. Raises BadArgument.
 
     kept: it is that of a session that began earlier.
     """
-    if "dump" not in document:
+    if not is_whole(document):
         return boot.boot(document, kept=kept)
-    others = [key for key in document if key != "dump"]
-    if others:
-        raise BadArgument.at(others[0], "a dump says everything itself; give nothing beside it")
     with gc_paused():
         return boot.boot(document, kept=kept)
+
+
+def is_whole(document: Mapping[str, Any]) -> bool:
+    """Whether a document describes a machine frame by frame, so that its state is kept and it takes long."""
+    return any(key in document for key in boot.WHOLE)
 
 
 def reopen(db: Connection, session_id: str, at: int | None = None) -> Live:

@@ -189,13 +189,13 @@ class Sessions:
     ) -> SessionInfo:
         """A new session of the principal.
 
-        name: at most 100 characters, None for one made up. machine: a profile with overrides, or a dump.
-        Raises BadArgument with places under `name` and `machine`, and LimitReached.
+        name: at most 100 characters, None for one made up. machine: a profile with overrides, a dump or
+        /proc texts. Raises BadArgument with places under `name` and `machine`, and LimitReached.
         """
         if name is not None:
             name = identifiers.checked_name(name)
         try:
-            if "dump" in machine:
+            if opening.is_whole(machine):
                 built, state = await self._slowly(principal, _build, machine)
             else:
                 built, state = await self._loop.run_in_executor(self._quick, _build, machine)
@@ -941,4 +941,4 @@ async def _shielded(future: futures.Future[T] | Future[T]) -> T:
 def _build(document: Mapping[str, Any]) -> tuple[Machine, State | None]:
     """A machine, and its state where no profile can make it again."""
     machine = opening.build(document)
-    return machine, snapshots.encode(machine.state()) if "dump" in document else None
+    return machine, snapshots.encode(machine.state()) if opening.is_whole(document) else None

@@ -17,7 +17,7 @@ from app import slicedjson
 from app.collector import gc_paused
 from app.demos import Library
 from app.errors import BadArgument
-from app.machine import boot
+from app.machine import boot, proctext
 from app.sessions import NotFound, Principal, Right, SessionInfo, Sessions, StorageFull
 from app.web import place_in_lab, uploads, wording
 from app.web.address import number
@@ -66,13 +66,21 @@ async def create(request: Request) -> Response:
     try:
         info = await sessions.create(who, typed.get("name", "").strip() or None, described(typed))
     except REFUSED as error:
+        if "proc" in typed:
+            shown = {"proc": typed["proc"], "proc_name": typed.get("name", "")}
+            return await refused(request, of_text(error), shown, "proc")
         typed["overrides"] = "open" if any(typed.get(name) for name in (*NUMBERS, *TEXTS, *SWITCHES)) else ""
         return await refused(request, error, typed, "profile")
     return RedirectResponse(f"/sessions/{info.id}", 303)
 
 
+def of_text(error: Exception) -> Exception:
+    """A refusal of pasted /proc texts, by line."""
+    return proctext.in_whole(error) if isinstance(error, BadArgument) else error
+
+
 async def open_file(request: Request) -> Response:
-    """Make a session from an uploaded file: a dump, or an exported session.
+    """Make a session from an uploaded file: a dump, an exported session or a text of /proc.
 
     The form keeps a long file on disk. It counts as an import from when it begins to come.
     """
@@ -95,27 +103,31 @@ async def open_file(request: Request) -> Response:
 async def opened(request: Request, name: str | None, upload: UploadFile | str | None) -> SessionInfo:
     """Make the session of a file."""
     if not isinstance(upload, UploadFile):
-        raise BadArgument.at("file", _("choose a dump or an exported session"))
+        raise BadArgument.at("file", _("choose a dump, an exported session or a text of /proc"))
     sessions, who = sessions_for(request)
     limit = request.app.state.settings.dump_limit
     # The collector would look at every part of a long document, so it pauses until the document is gone.
     with gc_paused():
-        document = await run_in_threadpool(uploads.dump_of, upload.file, limit)
-        if document is not None:
-            return await loaded(sessions, who, name, document)
+        machine = await run_in_threadpool(uploads.machine_of, upload.file, limit)
+        if machine is not None:
+            return await loaded(sessions, who, name, machine)
     return await sessions.import_(who, upload.file, name)
 
 
 async def loaded(
-    sessions: Sessions, who: Principal, name: str | None, document: dict[str, Any]
+    sessions: Sessions, who: Principal, name: str | None, machine: dict[str, Any]
 ) -> SessionInfo:
-    """Make the session of a dump, whose parts are freed as they are read."""
+    """Make the session of a dump, whose parts are freed as they are read, or of /proc texts."""
     try:
-        info = await sessions.create(who, name, {"dump": document})
+        info = await sessions.create(who, name, machine)
+    except BadArgument as error:
+        refusal = of_text(error) if "proc" in machine else error
+        await run_in_threadpool(slicedjson.release, machine)
+        raise refusal from None
     except Exception:
-        await run_in_threadpool(slicedjson.release, document)
+        await run_in_threadpool(slicedjson.release, machine)
         raise
-    await run_in_threadpool(slicedjson.release, document)
+    await run_in_threadpool(slicedjson.release, machine)
     return info
 
 
@@ -202,6 +214,8 @@ def described(typed: Mapping[str, str]) -> dict[str, Any]:
 
     What is no number is passed on as it is: who builds the machine says what would be.
     """
+    if "proc" in typed:
+        return {"proc": typed["proc"]}
     machine: dict[str, Any] = {"profile": typed.get("profile", "")}
     for name in TEXTS:
         if text := typed.get(name, "").strip():

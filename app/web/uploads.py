@@ -1,4 +1,4 @@
-"""Uploaded files: a machine's dump is one JSON object, an exported session is lines."""
+"""Uploaded files: a dump is one JSON object, an exported session is lines of it, a /proc text is neither."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from typing import IO, Any, Final
 
 from app import slicedjson
 from app.errors import BadArgument
+from app.machine import proctext
 from app.slicedjson import NotJson
 from app.web import wording
 from app.web.language import _
@@ -14,10 +15,11 @@ from app.web.language import _
 LOOKED_AT: Final = 4096
 
 
-def dump_of(file: IO[bytes], limit: int) -> dict[str, Any] | None:
-    """The dump; None where the file is an exported session, which is read line by line. Raises BadArgument.
+def machine_of(file: IO[bytes], limit: int) -> dict[str, Any] | None:
+    """A machine as `Sessions.create` takes it, from a dump or a /proc text. Raises BadArgument.
 
-    limit: bytes of a dump, for all of it is in memory at once.
+    None where the file is an exported session, which is read line by line. limit: bytes of a dump, for all of
+    it is in memory at once.
     """
     file.seek(0)
     start = file.read(LOOKED_AT).lstrip()
@@ -35,6 +37,10 @@ def dump_of(file: IO[bytes], limit: int) -> dict[str, Any] | None:
                 limit=wording.count(limit),
             ),
         )
+    if not start.startswith(b"{"):
+        text = content.decode(errors="replace")
+        if proctext.is_text(text):
+            return {"proc": text}
     try:
         document = slicedjson.loads(content)
     except NotJson as error:
@@ -44,7 +50,7 @@ def dump_of(file: IO[bytes], limit: int) -> dict[str, Any] | None:
         raise BadArgument.at("file", _("a dump is one JSON object"))
     if "kernel" not in document:
         raise BadArgument.at("file", _("this is neither a dump of a machine nor an exported session"))
-    return document
+    return {"dump": document}
 
 
 def not_json(why: str) -> str:

@@ -208,3 +208,49 @@ def test_a_machine_of_a_long_dump_is_whole(client: TestClient) -> None:
     assert answer.status_code == 201, answer.text
     again = client.get(f"{BASE}/sessions/{answer.json()['id']}/dump").json()
     assert again == dump
+
+
+BUDDYINFO = (
+    "Node 0, zone      DMA      0      0      0      0      0      1      1      1      0      1      3 \n"
+    "Node 0, zone    DMA32     53     21      8      4      1      1      7      5      3      2      4 \n"
+)
+TEXT = {"content-type": "text/plain"}
+
+
+def test_a_machine_from_proc_texts_plays_back_forks_and_goes_into_a_file(client: TestClient) -> None:
+    """As a text, as JSON by name, and as JSON in one text."""
+    plain = client.post(SESSIONS, content=BUDDYINFO, headers=TEXT)
+    named = client.post(SESSIONS, json={"machine": {"proc": {"buddyinfo": BUDDYINFO}}})
+    whole = client.post(SESSIONS, json={"machine": {"proc": BUDDYINFO}})
+    for answer in (plain, named, whole):
+        assert answer.status_code == 201, answer.text
+        models.Session.model_validate(answer.json())
+        assert client.get(f"{answer.headers['location']}/proc/buddyinfo").text.split() == BUDDYINFO.split()
+    path = plain.headers["location"]
+    before = client.get(f"{path}/dump").json()
+    client.post(f"{path}/alloc_pages", json={"gfp": "GFP_KERNEL", "order": 3})
+    client.post(f"{path}/undo")
+    assert client.get(f"{path}/dump").json() == before
+    fork = client.post(f"{path}/fork", json={"at": 1, "name": "its"}).headers["location"]
+    exported = client.get(f"{fork}/export").content
+    again = client.post(SESSIONS, content=exported, headers={"content-type": "application/x-ndjson"})
+    assert again.status_code == 201
+    assert client.get(f"{again.headers['location']}/dump").json() == client.get(f"{fork}/dump").json()
+
+
+@pytest.mark.parametrize(
+    ("content", "status", "place"),
+    [
+        (b"Node 0, zone DMA 1 2 3\n", 422, ["line", 1]),
+        (BUDDYINFO.encode() + b"and more\n", 422, ["line", 3]),
+        (b"p = alloc_page(GFP_KERNEL)\n", 422, ["line", 1]),
+        (b"", 422, ["line", 1]),
+        (b"\xff", 400, None),
+    ],
+)
+def test_a_proc_text_at_fault_is_refused_by_line(
+    client: TestClient, content: bytes, status: int, place: list[Any] | None
+) -> None:
+    answer = client.post(SESSIONS, content=content, headers=TEXT)
+    found = problem(answer, status)
+    assert place is None or found["errors"][0]["loc"] == place

@@ -230,3 +230,42 @@ def test_calls_are_those_of_a_machine_s_own(client: TestClient) -> None:
     assert '">0</td>' in rows[fork["id"]]
     assert "its 0 journalled calls" in client.get(f"/sessions/{fork['id']}/delete").text
     assert "its 2 journalled calls" in client.get(f"/sessions/{made['id']}/delete").text
+
+
+BUDDYINFO = (
+    "Node 0, zone      DMA      0      0      0      0      0      1      1      1      0      1      3 \n"
+    "Node 0, zone    DMA32     53     21      8      4      1      1      7      5      3      2      4 \n"
+)
+
+
+def counts_of(client: TestClient, path: str) -> list[str]:
+    text: str = client.get(f"{BASE}{path}/proc/buddyinfo").text
+    return text.split()
+
+
+def test_a_machine_from_the_text_of_a_real_one_pasted_or_as_a_file(client: TestClient) -> None:
+    pasted = client.post("/sessions", data={"proc": BUDDYINFO, "name": "his"}, follow_redirects=False)
+    filed = client.post(
+        "/sessions", data={"name": ""}, files={"file": ("buddyinfo.txt", BUDDYINFO)}, follow_redirects=False
+    )
+    for answer in (pasted, filed):
+        assert answer.status_code == 303
+        path = answer.headers["location"]
+        assert counts_of(client, path) == BUDDYINFO.split()
+        assert client.get(path).status_code == 200
+
+
+def test_a_pasted_text_at_fault_stands_in_its_form_again_with_the_line(client: TestClient) -> None:
+    text = BUDDYINFO + "Node 0, zone Normal 1 2 3\n"
+    answer = client.post("/sessions", data={"proc": text, "name": "his"})
+    assert answer.status_code == 422
+    assert 'id="refusal-proc"' in answer.text
+    assert "line 3" in answer.text
+    assert "zone Normal 1 2 3" in answer.text
+    assert 'id="proc-name" name="name" type="text" value="his"' in answer.text
+    answer = client.post("/sessions", data={"name": ""}, files={"file": ("a.txt", text)})
+    assert (answer.status_code, 'id="refusal-file"' in answer.text, "line 3" in answer.text) == (
+        422,
+        True,
+        True,
+    )

@@ -86,7 +86,7 @@ class HomePage(Page):
     refusal: Refusal | None = None
     """why a form was refused"""
     form: str = ""
-    """which form was refused: `profile` or `file`"""
+    """which form was refused: `profile`, `file` or `proc`"""
     renaming: str | None = None
     """the id of the session whose new name was refused"""
     labs: Sequence[Link] = ()

@@ -186,6 +186,9 @@ class Outcome(BaseModel):
     )
     deadlock_count: int | None = None
     cause: Cause | None = Field(None, description="where the call was a mistake")
+    written: dict[str, str] | None = Field(
+        None, description="arguments that were given by a name, as they were written: `page`, `addr`, `cache`"
+    )
     log: list[str] | None = Field(description=COUNTED)
     log_count: int | None = None
     changed: list[Run] | None = Field(description="null: more than 256 runs, read the map again")

@@ -23,6 +23,8 @@ JSON_INT_MAX: Final = (1 << 53) - 1
 MAX_REPEAT: Final = 100_000
 MAX_FRAMES_PER_CALL: Final = 1 << 20
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,31}")
+# As `Reference.text` gives it.
+WRITTEN: Final = re.compile(rf"(?:{NAME.pattern})(?:[+-][0-9]{{1,16}})?")
 
 
 class Word(str):
@@ -112,6 +114,11 @@ class Reference:
     offset: int = 0
     word: bool = False
 
+    @property
+    def text(self) -> str:
+        """As C writes it: `p`, `p+3`."""
+        return f"{self.name}{self.offset:+d}" if self.offset else self.name
+
 
 @dataclass(frozen=True, slots=True)
 class ListOf:
@@ -169,7 +176,9 @@ class Call:
     of `(pfn, blocks)` runs; addresses under `addr` as an int, None for NULL, or a tuple of `(address,
     blocks)` runs; masks as they were written. repeat, until: an allocating call in a loop. start, step,
     count: which blocks of a list to free. list_of: the row that returned this list, which is then written
-    down instead of the runs. text: `as_json` as JSON text, for whoever has written it once.
+    down instead of the runs. written: how arguments were written that were given by a name, for the reader
+    of the journal; calls are made from their values. text: `as_json` as JSON text, for whoever has written
+    it once.
     """
 
     spec: CallSpec
@@ -183,6 +192,7 @@ class Call:
     step: int = 1
     count: int | None = None
     list_of: int | None = None
+    written: dict[str, str] | None = field(default=None, compare=False)
     text: str | None = field(default=None, compare=False, repr=False)
 
     @property
@@ -213,9 +223,13 @@ class Call:
             return self
         args = {}
         list_of = None
+        written = {}
         for key, value in self.args.items():
             if isinstance(value, Reference):
-                key, value = dereference(self.spec, key, value, names, model, rules)  # noqa: PLW2901
+                ref = value
+                key, value = dereference(self.spec, key, ref, names, model, rules)  # noqa: PLW2901
+                if value != ref.name:  # the name of a cache, which is itself
+                    written[key] = ref.text
             if isinstance(value, ListOf):
                 list_of = value.seq
                 key, value = blocks_of(self.spec, key, value, lists, model, rules)  # noqa: PLW2901
@@ -232,6 +246,7 @@ class Call:
             self.step,
             self.count,
             list_of,
+            written or None,
         )
         value = args.get("page", args.get("addr"))
         return select(resolved, value, model) if isinstance(value, tuple) else resolved

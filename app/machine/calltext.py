@@ -19,7 +19,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping
-from typing import Any
+from types import MappingProxyType
+from typing import Any, Final
 
 from app.machine.argtext import DELIMITER, FORMS, as_number, read
 from app.machine.calls import longest_loop
@@ -29,6 +30,8 @@ from app.machine.entry import CALLS
 from app.machine.kinds import KINDS
 from app.machine.linetext import ARGUMENT, NOTHING, Line, Reader
 from app.machine.vocabulary import Arg, CallSpec
+
+NOTHING_WRITTEN: Final[Mapping[str, str]] = MappingProxyType({})
 
 __all__ = ["Line", "Malformed", "Reader", "as_number", "format_call", "parse_line", "parse_text", "read"]
 
@@ -54,11 +57,17 @@ def parse_text(text: str) -> list[Line]:
 # -- and back -----------------------------------------------------------------------------------------
 
 
-def format_call(outcome: Mapping[str, Any], as_name: str | None = None) -> str:
-    """The line of a journalled call, from an outcome or any document with its `call` and `args`."""
+def format_call(
+    outcome: Mapping[str, Any], as_name: str | None = None, *, written: Mapping[str, str] = NOTHING_WRITTEN
+) -> str:
+    """The line of a journalled call, from an outcome or any document with its `call` and `args`.
+
+    written: how some of the arguments were written, as the outcome's `written` has it. Names stand for other
+    things later, so a line that is to be made again has the values.
+    """
     spec, args = CALLS[outcome["call"]], outcome["args"]
     named = f"{as_name} = " if as_name else ""
-    arguments = ", ".join(arguments_text(spec, args))
+    arguments = ", ".join(arguments_text(spec, args, written))
     return f"{who_text(spec, args)}{named}{spec.name}({arguments}){tail_text(spec, args)}"
 
 
@@ -74,7 +83,7 @@ def who_text(spec: CallSpec, args: Mapping[str, Any]) -> str:
     return f"{who}: " if who else ""
 
 
-def arguments_text(spec: CallSpec, args: Mapping[str, Any]) -> Iterator[str]:
+def arguments_text(spec: CallSpec, args: Mapping[str, Any], written: Mapping[str, str]) -> Iterator[str]:
     """The arguments by position; by keyword where the position reads otherwise or is not the next."""
     in_place = True
     slicing: tuple[str, ...] = ("start", "step", "count")
@@ -82,10 +91,14 @@ def arguments_text(spec: CallSpec, args: Mapping[str, Any]) -> Iterator[str]:
         field = next((form for form in (arg.name, *forms(arg)) if form in args), None)
         if field is not None and isinstance(args[field], dict) and in_place:
             slicing = ()
-            yield slice_text(args[field]["seq"], args)
+            yield slice_text(written.get(field, f"@{args[field]['seq']}"), args)
             continue
         if field is None or (not arg.required and args[field] == arg.default):
             in_place = False
+            continue
+        name = written.get("page" if field == "pfn" else field)
+        if in_place and name is not None:
+            yield name
             continue
         text = value_text(spec, field, field if field in forms(arg) else arg.kind, args[field])
         if (
@@ -102,11 +115,11 @@ def arguments_text(spec: CallSpec, args: Mapping[str, Any]) -> Iterator[str]:
             yield f"{field}={args[field]}"
 
 
-def slice_text(seq: int, args: Mapping[str, Any]) -> str:
-    """Which blocks of the list that a row has returned."""
+def slice_text(of: str, args: Mapping[str, Any]) -> str:
+    """Which blocks of a list. of: its name, or the row that has returned it."""
     start, step, count = args.get("start", 0), args.get("step", 1), args.get("count")
     last = "" if count is None else start + count * step
-    return f"@{seq}[{start}:{last}:{step}]"
+    return f"{of}[{start}:{last}:{step}]"
 
 
 def forms(arg: Arg) -> tuple[str, ...]:

@@ -107,6 +107,8 @@ class Outcome:
             value = getattr(self, key)
             if value is not None:
                 doc[key] = value
+        if self.call.written is not None:
+            doc["written"] = self.call.written
         doc["log"] = self.log
         doc["changed"] = self.changed
         if doc["changed"] is None:

@@ -37,7 +37,7 @@ def encode(made: Outcome, model: MemoryModel, seq: int, time: str, by: str | Non
         f'{{"seq":{seq},"call":"{made.call.spec.name}","args":{args},'
         f'"ret":{"null" if ret is None else result(ret)},"verdict":"{made.verdict}","time":"{time}",'
         f'"by":{"null" if by is None else text(by)},'
-        f"{'' if made.seen is None else page(made.seen)}{rare(made)}"
+        f"{'' if made.seen is None else page(made.seen)}{rare(made)}{written(made.call)}"
         f"{member('log', made.log) if made.log else LOGGED_NOTHING}{changed(made)}}}"
     ).encode()
 
@@ -117,6 +117,14 @@ def rare(made: Outcome) -> str:
     if values == NONE:
         return ""
     return "".join([member(key, value) for key, value in zip(RARE, values, strict=True) if value is not None])
+
+
+def written(call: Call) -> str:
+    """The member `written`. Names need no escaping."""
+    if call.written is None:
+        return ""
+    members = [f'"{key}":"{name}"' for key, name in call.written.items()]
+    return f'"written":{{{",".join(members)}}},'
 
 
 def changed(made: Outcome) -> str:

@@ -63,7 +63,7 @@ def explain(db: Connection, past: PastMachines, session_id: str, seq: int) -> di
         machine_cause = trace.mistakes.cause()
     outcome = from_json(row.outcome)
     cause, steps = machine_cause, trace.steps
-    if cause is not None and (freed := freeing.before(db, row, cause)) is not None:
+    if cause is not None and (freed := freeing.before(db, row.session_id, row.seq, cause)) is not None:
         cause["freed"] = freed
         cause["text"] = f"{cause['text']} {freeing.words(freed)}"
         steps[-1]["what"] += f" {freeing.words(freed)}"

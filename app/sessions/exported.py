@@ -187,7 +187,7 @@ def read_header(line: dict[str, Any]) -> ExportHeader:
         name = identifiers.checked_name(line["name"])
         if "state" in line:
             machine = opening.build({"dump": line["state"]}, kept=True)
-        elif not isinstance(boot, dict) or "dump" in boot:
+        elif not isinstance(boot, dict) or opening.is_whole(boot):
             raise wrong(1, "boot: a profile with overrides")
         else:
             machine = opening.build(boot, kept=True)

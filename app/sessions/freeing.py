@@ -9,7 +9,6 @@ from pydantic_core import from_json
 
 from app.machine.entry import CALLS
 from app.store import Connection, journal
-from app.store.journal import Row
 
 # Mistakes with something that has been freed before.
 AGAIN: Final = ("object_freed_twice", "page_freed_twice", "get_free_page", "vfree_nothing", "unlock_freed")
@@ -19,17 +18,17 @@ PART: Final = 200
 FREE: Final = ("free", "pcp")
 
 
-def before(db: Connection, row: Row, cause: Mapping[str, Any]) -> dict[str, Any] | None:
-    """The row that freed it, as `{seq, call, task}`; None where none of the last rows did.
+def before(db: Connection, session_id: str, seq: int, cause: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The row that freed what row `seq` frees again, as `{seq, call, task}`; None where none of the last did.
 
     Rows that were undone meanwhile did not happen.
     """
     if cause["mistake"] not in AGAIN:
         return None
     facts = cause["facts"]
-    at, left = row.seq - 1, ROWS
+    at, left = seq - 1, ROWS
     while at > 0 and left > 0:
-        earlier = {one.seq: one for one in journal.tail(db, row.session_id, max(0, at - PART), at)}
+        earlier = {one.seq: one for one in journal.tail(db, session_id, max(0, at - PART), at)}
         left -= PART
         if not earlier:
             return None

@@ -24,7 +24,7 @@ from app.sessions import blocklists, exported, identifiers, queries, snapshots
 from app.sessions.answers import SessionInfo
 from app.sessions.encoding import short
 from app.sessions.errors import Busy, Conflict, LimitReached
-from app.sessions.replaying import CannotReplay, JournalReplay, difference, in_older_form
+from app.sessions.replaying import CannotReplay, JournalReplay, difference, in_older_form, with_written
 from app.sessions.scheduler import go_on, own_time
 from app.store import Connection, Store, bound_names, imports, journal, lists, sessions, states
 from app.store.journal import Row
@@ -125,7 +125,7 @@ def _made_again(replay: JournalReplay, row: exported.ExportedRow, number: int, *
     """The row of a call that was made again, in this machine's words. exactly: which must be the file's."""
     entry = row.entry
     try:
-        outcome = replay.make(entry)
+        outcome = with_written(replay.make(entry), row.outcome)
     except CannotReplay as error:
         raise exported.wrong(number, f"seq {entry.seq}: {error}") from None
     body, args = to_json(short(outcome)), to_json(outcome["args"])

@@ -15,7 +15,7 @@ from typing import Any, Final, NamedTuple, Self
 
 from pydantic_core import from_json
 
-from app.machine.calls import BlockList, Lists, no_lists
+from app.machine.calls import WRITTEN, BlockList, Lists, no_lists
 from app.machine.entry import CALLS
 from app.machine.machine import Machine
 from app.sessions import blocklists, snapshots
@@ -159,6 +159,28 @@ class JournalReplay:
             begin = self._aside.seek(0, SEEK_END)
             self._aside.write(state.body)
             self._places[self.effective] = (state._replace(body=b""), begin, len(state.body))
+
+
+def with_written(now: Mapping[str, Any], then: Any) -> dict[str, Any]:
+    """Add to an outcome how arguments were written, as a row says it: values alone are made again.
+
+    Raises CannotReplay for what could not have been written.
+    """
+    written = then.get("written") if isinstance(then, dict) else None
+    if written is None:
+        return dict(now)
+    if (
+        not isinstance(written, dict)
+        or not set(written) <= (set(now["args"]) | {"page"})
+        or not all(isinstance(text, str) and WRITTEN.fullmatch(text) for text in written.values())
+    ):
+        raise CannotReplay('`written` has names of arguments as {"page": "p+3"}')
+    found: dict[str, Any] = {}
+    for key, value in now.items():
+        if key == "log":
+            found["written"] = written
+        found[key] = value
+    return found
 
 
 def in_older_form(now: Mapping[str, Any], then: Any) -> dict[str, Any]:

@@ -35,7 +35,7 @@ def call_text(
     if outcome["call"] not in CALLS:
         return cut(f"{outcome['call']} {json.dumps(outcome['args'])}", longest)
     args = {name: counted(value) for name, value in outcome["args"].items()}
-    text = calltext.format_call({**outcome, "args": args})
+    text = calltext.format_call({**outcome, "args": args}, written=outcome.get("written") or {})
     text = RUN_LIST.sub(lambda runs: f"[{count(blocks_in(runs[0]))}]", text)
     return cut(text, longest)
 

@@ -30,6 +30,7 @@ from app.sessions import (
     exported,
     exporting,
     forking,
+    freeing,
     identifiers,
     importing,
     lineage,
@@ -531,6 +532,23 @@ class Sessions:
     async def explain(self, principal: Principal, session_id: str, seq: int) -> dict[str, Any]:
         """The decision steps of one row's call. Raises NotFound and Conflict."""
         return await self._slowly(principal, self._explain, principal, session_id, seq)
+
+    async def freed_before(
+        self, principal: Principal, session_id: str, seq: int, cause: Mapping[str, Any]
+    ) -> dict[str, Any] | None:
+        """The row that freed what a row frees again, where one of the last rows did; as the journal has it.
+
+        cause: of the row. Raises NotFound.
+        """
+        if cause["mistake"] not in freeing.AGAIN:
+            return None
+
+        def run() -> dict[str, Any] | None:
+            with self._store.reading() as db:
+                queries.allowed(db, principal, session_id, Right.READ)
+                return freeing.before(db, session_id, seq, cause)
+
+        return await self._slowly(principal, run)
 
     async def event_list(self, principal: Principal, session_id: str, seq: int, name: str) -> Sequence[Any]:
         """A list of one row's outcome, whole, though the row may only count it.

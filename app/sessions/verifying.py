@@ -28,6 +28,7 @@ from app.sessions.replaying import (
     difference,
     in_older_form,
     journal_entry,
+    with_written,
 )
 from app.sessions.waits import REWINDS
 from app.store import Store, bound_names, imports, integrity, journal, lists, sessions, states
@@ -172,6 +173,7 @@ class _Verification:
         if to_json(short(outcome)) == row.outcome:
             return ""
         then = from_json(row.outcome)
+        outcome = with_written(outcome, then)
         return difference(in_older_form(outcome, then), then)
 
     def _engine(self) -> str:

@@ -164,10 +164,11 @@ def outcome_view(
     tasks: Sequence[Outcome],
     people: Names | None = None,
     head: int = 0,
+    freed: Mapping[str, Any] | None = None,
 ) -> OutcomeView:
     """Make the banner. api: the session's address. tasks: those that sleep now. people: nicknames.
 
-    head: the session's last row.
+    head: the session's last row. freed: the row that freed before what this one frees again.
     """
     headline, reason = headlines(outcome, tasks, people)
     body = {} if outcome["call"] == "undo" else outcome["args"]
@@ -198,7 +199,7 @@ def outcome_view(
         python=python,
         explain=here.explain(outcome["seq"]),
         tone=mistakes.tone(outcome),
-        cause=mistakes.cause_view(outcome, here, head),
+        cause=mistakes.cause_view(outcome, here, head, freed),
     )
 
 

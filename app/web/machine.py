@@ -99,6 +99,8 @@ class Found:
     """the person at the browser"""
     api: Api
     """where a terminal finds the session"""
+    freed: Mapping[str, Any] | None
+    """the row that freed before what the shown one frees again"""
 
     @property
     def people(self) -> Mapping[str, str]:
@@ -151,6 +153,7 @@ async def page(request: Request, here: Address, again: Again | None = None) -> M
         reading=reading,
         person=requester(request),
         api=api_of(request, here.id),
+        freed=await freed_before(request, here, shown),
     )
     return build(request, found, again)
 
@@ -188,6 +191,15 @@ async def decoded(request: Request, here: Address, rows: MachineRows) -> tuple[R
     return journal, next((row for row in journal.rows if row["seq"] == rows.rows.shown_seq), None)
 
 
+async def freed_before(request: Request, here: Address, shown: Outcome | None) -> Mapping[str, Any] | None:
+    """Find the row that freed before what the shown one frees again."""
+    cause = shown.get("cause") if shown else None
+    if shown is None or not cause:
+        return None
+    sessions, who = sessions_for(request)
+    return await sessions.freed_before(who, here.id, shown["seq"], cause)
+
+
 def touched(shown: Outcome | None, here: Address) -> int | None:
     """The frame that the shown call was about, where the address leaves open what to look at."""
     if here.zone is not None or here.pfn is not None or shown is None:
@@ -221,7 +233,9 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
         patterns=PATTERNS,
         inspector=frame,
         address_inspector=at_address,
-        outcome=outcome_view(shown, here, found.api, tasks, found.people, info.seq) if shown else None,
+        outcome=outcome_view(shown, here, found.api, tasks, found.people, info.seq, found.freed)
+        if shown
+        else None,
         refusal=again.refusal,
         form=callform.call_form(
             here,

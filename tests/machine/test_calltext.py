@@ -239,6 +239,28 @@ def test_writes_the_name_of_the_result() -> None:
 
 
 @pytest.mark.parametrize(
+    ("call", "args", "written", "text"),
+    [
+        ("__free_pages", {"pfn": 1024, "order": 3}, {"page": "p"}, "__free_pages(p, 3)"),
+        ("__free_pages", {"pfn": 1024, "order": 3}, {}, "__free_pages(pfn_to_page(0x400), 3)"),
+        ("get_page", {"pfn": 1027}, {"page": "p+3"}, "get_page(p+3)"),
+        ("kfree", {"addr": "0xffff888000100000"}, {"addr": "a-8"}, "kfree(a-8)"),
+        ("kmem_cache_destroy", {"cache": "t"}, {"cache": "c"}, "kmem_cache_destroy(c)"),
+        (
+            "__free_pages",
+            {"page": {"seq": 4}, "order": 0, "start": 1, "step": 2, "count": 3},
+            {"page": "fill"},
+            "__free_pages(fill[1:7:2], 0)",
+        ),
+    ],
+)  # fmt: skip
+def test_writes_arguments_as_they_were_written(
+    call: str, args: dict[str, Any], written: dict[str, str], text: str
+) -> None:
+    assert format_call({"call": call, "args": args}, written=written) == text
+
+
+@pytest.mark.parametrize(
     "line", ["free_pages(0, 3)", "free_page(0)", "free_page(NULL)", "kfree(0)", "vfree(0)"]
 )
 def test_an_address_of_0_is_none(line: str) -> None:

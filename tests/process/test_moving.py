@@ -257,6 +257,7 @@ FORGED: dict[str, tuple[Callable[[Lines], object], int]] = {
     "a huge start": (put(1, "start", value=1 << 60), 1),
     "a boot of an unknown profile": (put(1, "boot", "profile", value="vax"), 1),
     "a boot from a dump": (put(1, "boot", value={"dump": {}}), 1),
+    "a boot from texts": (put(1, "boot", value={"proc": "Node 0, zone DMA 0 0 0 0 0 0 0 0 0 0 1"}), 1),
     "no boot": (put(1, "boot", value=None), 1),
     "boot and state": (put(1, "state", value={}), 1),
     "a state of nothing": (lambda lines: lines[0].update(state=lines[0].pop("boot")), 1),
@@ -271,6 +272,9 @@ FORGED: dict[str, tuple[Callable[[Lines], object], int]] = {
     "a log line": (put(2, "outcome", "log", value=["<b>"]), 2),
     "another change": (put(2, "outcome", "changed", value=None), 2),
     "one more member": (put(2, "outcome", "html", value="<b>"), 2),
+    "no name that was written": (put(3, "outcome", "written", value={"page": "<b>"}), 3),
+    "a name for no argument": (put(3, "outcome", "written", value={"verdict": "p"}), 3),
+    "names that are a list": (put(3, "outcome", "written", value=["p"]), 3),
     "another call": (put(2, "outcome", "call", value="get_zeroed_page"), 2),
     "no such call": (put(2, "outcome", "call", value="rm -rf"), 2),
     "a call that is a list": (put(2, "outcome", "call", value=[]), 2),
@@ -361,7 +365,7 @@ def test_a_long_import_is_given_up(tmp_path: Path, file: bytes) -> None:
 
 
 def test_other_types_are_refused(client: TestClient, file: bytes) -> None:
-    for kind in ("text/plain", "application/x-ndjson; charset=latin-1"):
+    for kind in ("text/csv", "application/x-ndjson; charset=latin-1"):
         answer = client.post(f"{BASE}/sessions", content=file[:1000], headers={"content-type": kind})
         problem(answer, 415)
 

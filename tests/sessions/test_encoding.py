@@ -31,6 +31,19 @@ def test_every_kind_of_call_is_encoded_as_its_dict_would_be(profile: dict[str, A
     assert type(None) in seen
 
 
+def test_names_that_arguments_were_given_by_are_kept_beside_the_values() -> None:
+    m = boot.boot({"profile": "tiny-16m"})
+    page = calls.Named("page", pfn=1024, order=2)
+    m.apply(parsing.parse("alloc_pages", {"gfp": "GFP_KERNEL", "order": 2}, m.model), 1)
+    for body, written in (({"page": "$p+1"}, {"page": "p+1"}), ({"pfn": 1025}, None)):
+        call = parsing.parse("page_count", body, m.model, ("p",)).resolve({"p": page}, m.model)
+        made = m.apply(call, 2)
+        document = short(outcome_of(made, m, 2, TIME, None))
+        args, encoded = encode(made, m.model, 2, TIME, None)
+        assert (document["args"]["pfn"], document.get("written")) == (1025, written)
+        assert (args, encoded) == (to_json(document["args"]), to_json(document))
+
+
 def test_arguments_are_escaped_and_written_once() -> None:
     m = boot.boot({"profile": "tiny-16m"})
     call = parsing.parse("alloc_pages", {"gfp": "GFP_KERNEL\x1f|\u3000__GFP_COMP", "order": 1}, m.model)

@@ -140,3 +140,15 @@ def test_lost_frames_have_a_colour_of_their_own(client: TestClient) -> None:
     assert 'class="answer answer-lost"' in html
     assert html.count("24 frames have no owner now") >= 2
     assert 'class="answer answer-lost"' in client.get(f"{path}/explain/2").text
+
+
+def test_the_outcome_says_which_row_freed_before_what_is_freed_again(client: TestClient) -> None:
+    made = client.post(f"{BASE}/sessions", json={"machine": {"profile": "tiny-16m"}}).json()
+    path = f"/sessions/{made['id']}"
+    text = "a = kmalloc(64, GFP_KERNEL)\nbob: kfree(a)\nkmalloc(8, GFP_KERNEL)\nkfree(a)\n"
+    done = client.post(f"{BASE}{path}/calls", content=text, headers={"content-type": "text/plain"}).json()
+    assert done["outcomes"][3]["written"] == {"addr": "a"}
+    page = client.get(path).text
+    assert "It is free since #2: kfree by bob." in page
+    assert "Row #2, which freed it" in page
+    assert "kfree(a)" in page

@@ -17,7 +17,7 @@ from app.errors import BadArgument
 from app.machine import constants, gfp_text, oldmasks
 from app.machine.calls import Word
 from app.machine.constants import UNITS
-from app.machine.ctext import Malformed
+from app.machine.ctext import MEMBER, PLACE, Malformed
 from app.machine.ctypes_of import CAST
 from app.machine.kinds import KINDS
 from app.machine.vocabulary import CallSpec
@@ -161,6 +161,8 @@ def read_pointer(spec: CallSpec, name: str, kind: str, text: str) -> dict[str, A
     if RUNS.fullmatch(text) is not None:
         runs = read_runs(text)
         return {runs_field(name, kind, runs): runs}
+    if MEMBER.match(text):
+        raise BadArgument.at(name, PLACE)
     return {pointed(name, kind): unquoted(text)}
 
 

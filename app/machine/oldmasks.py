@@ -23,6 +23,9 @@ PRINTED: Final = re.compile(
     r"(?P<number>0[xX][0-9a-fA-F]{1,8}|[0-9]{1,10})?+\s*+\(?(?P<names>[A-Za-z_0-9|\s]*+)\)?\s*+,?\s*+",
     re.ASCII,
 )
+# The same within a line of the log, and a number some of whose digits somebody has hidden.
+LOGGED: Final = re.compile(r"\b(?:mode|gfp_mask|gfp_flags)\s*+[:=]\s*+[A-Za-z0-9_|()*]++", re.ASCII)
+HIDDEN: Final = re.compile(r"0[xX][0-9a-fA-F]*+\*[0-9a-fA-F*]*+(?=\()")
 VERSION: Final = re.compile(
     r"(?:Linux\s++|v)?([2-9])\.([0-9]{1,3})(?:\.([0-9]{1,3}))?(?:[-.+_ ][\w.+-]{0,80})?", re.ASCII
 )
@@ -158,7 +161,10 @@ class Reading:
 
 
 def read(text: str) -> Given:
-    """A mask in any form: a number, names, or both as logs have them. Raises BadArgument."""
+    """A mask in any form: a number, names, both as logs have them, or a line of a log. Raises BadArgument."""
+    if len(text) <= TEXT_MAX and PRINTED.fullmatch(text) is None:
+        logged = LOGGED.search(text)
+        text = HIDDEN.sub("", text if logged is None else logged[0])
     found = PRINTED.fullmatch(text) if len(text) <= TEXT_MAX else None
     number = None if found is None or found["number"] is None else number_of(found["number"])
     names = "" if found is None else found["names"].strip()

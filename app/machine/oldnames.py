@@ -49,6 +49,10 @@ LOCKS: Final = (
     "is not simulated; that a spinlock is held stands before a call: init@0/atomic: kmalloc(64, GFP_ATOMIC)"
 )
 SLEEPS: Final = "only lets time pass, which a machine here does not have: leave this line out"
+LOCAL_MAPS: Final = (
+    "maps a page for one CPU or task at an address of its own, which is not simulated: kmap maps it for all; "
+    "a page outside HIGHMEM has its page_address"
+)
 CHARACTER: Final = "is no part of memory management: leave this line out"
 
 NO_PART: Final[dict[str, str]] = {
@@ -77,6 +81,9 @@ NO_PART: Final[dict[str, str]] = {
             "rcu_read_unlock", "mutex_lock", "mutex_unlock", "down", "up", "down_interruptible",
         ),
         LOCKS,
+    ),
+    **dict.fromkeys(
+        ("kmap_atomic", "kunmap_atomic", "kmap_local_page", "kunmap_local", "kmap_atomic_prot"), LOCAL_MAPS
     ),
     **dict.fromkeys(
         ("msleep", "ssleep", "udelay", "mdelay", "schedule", "cond_resched", "schedule_timeout"), SLEEPS

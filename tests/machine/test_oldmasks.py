@@ -52,6 +52,19 @@ def test_a_number_of_another_kernel_is_recognised(text: str, kernel: str, names:
 
 
 @pytest.mark.parametrize(
+    ("line", "number", "names"),
+    [
+        ("ip: page allocation failure: mode:0x1080120(GFP_ATOMIC), nodemask=", 0x1080120, "GFP_ATOMIC"),
+        ("cored invoked oom-killer: gfp_mask=0x2084d0, order=0, oom_score_adj=0", 0x2084D0, ""),
+        ("mm_page_alloc: pfn=0x1 order=4 gfp_flags=GFP_USER|__GFP_ZERO", None, "GFP_USER|__GFP_ZERO"),
+        ("test invoked oom-killer: gfp_mask=0x62****(GFP_USER|__GFP_ZERO)", None, "GFP_USER|__GFP_ZERO"),
+    ],
+)  # fmt: skip
+def test_a_mask_is_found_in_a_line_of_the_log(line: str, number: int | None, names: str) -> None:
+    assert oldmasks.read(line) == oldmasks.Given(number, names)
+
+
+@pytest.mark.parametrize(
     "text", ["0xcc0", "0x40cc0(GFP_KERNEL|__GFP_COMP)", "0xa20", "0x100cca", "GFP_KERNEL|__GFP_ZERO", "0x800"]
 )
 def test_what_6_1_prints_has_one_reading(text: str) -> None:

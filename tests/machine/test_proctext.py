@@ -120,6 +120,13 @@ def test_a_report_of_the_log_is_taken_with_its_sizes_and_marks() -> None:
     assert [len(blocks) for blocks in lists[:3]] == [153, 1, 1]
 
 
+def test_a_report_of_an_older_kernel_names_no_node_and_no_types() -> None:
+    listed = " ".join(f"{count}*{4 << order}kB" for order, count in enumerate((107, 108, 86, *[0] * 8)))
+    m = machine_of(f"[ 1362.4] lowmem_reserve[]: 0 0\n[ 1362.5] Normal: {listed} = 2668kB\n[ 1.6] 5 pages\n")
+    (zone,) = m.zones
+    assert (zone.name, [area.nr_free for area in zone.free_area][:4]) == ("Normal", [107, 108, 86, 0])
+
+
 def test_pagetypeinfo_of_another_moment_gives_the_types_and_buddyinfo_the_numbers() -> None:
     m = boot.boot({"profile": "x86_64-1g"})
     list(RandomCalls(m, 3).outcomes(300))

@@ -25,11 +25,11 @@ from app.mm.mmzone import (
 ZONE: Final = re.compile(r"Node\s+([0-9]{1,4}), zone\s+(\w{1,16})\s*(.*)", re.ASCII)
 TYPE: Final = re.compile(r", type\s+(\w{1,16})\s+(.*)", re.ASCII)
 # A zone's line in a report of the kernel's log, and the one with its sizes further above.
-REPORT: Final = re.compile(
-    r"Node ([0-9]{1,4}) (\w{1,16}): ((?:[0-9]{1,12}\*[0-9]{1,8}kB (?:\([A-Z]+\) )?)+)="
-)
+# Older kernels name no node on machines with one.
+NODE: Final = r"\b(?:Node ([0-9]{1,4}) )?(\w{1,16})"
+REPORT: Final = re.compile(NODE + r": ((?:[0-9]{1,12}\*[0-9]{1,8}kB (?:\([A-Z]+\) )?)+)=")
 LISTED: Final = re.compile(r"([0-9]+)\*([0-9]+)kB (?:\(([A-Z]+)\))?")
-REPORT_SIZES: Final = re.compile(r"Node ([0-9]{1,4}) (\w{1,16}) free:[0-9]+kB (.*)")
+REPORT_SIZES: Final = re.compile(NODE + r" free:[0-9]+kB (.*)")
 SIZE: Final = re.compile(r"\b(boost|min|low|high|present|managed):([0-9]{1,15})kB")
 # A field of zoneinfo; those of the per-CPU lists and counters have other names.
 FIELD: Final = re.compile(r"\s+(boost|min|low|high|spanned|present|managed|start_pfn:)\s+([0-9]{1,15})")
@@ -181,9 +181,11 @@ def read_report(text: str) -> Zones:
     for loc, line in lines_of("buddyinfo", text):
         if found := REPORT_SIZES.search(line):
             kilobytes = {name: int(number) for name, number in SIZE.findall(found[3])}
-            sizes[int(found[1]), found[2]] = {name: kb * 1024 // PAGE_SIZE for name, kb in kilobytes.items()}
+            sizes[int(found[1] or 0), found[2]] = {
+                name: kb * 1024 // PAGE_SIZE for name, kb in kilobytes.items()
+            }
         elif found := REPORT.search(line):
-            add(zones, report_line(int(found[1]), found[2], LISTED.findall(found[3]), loc))
+            add(zones, report_line(int(found[1] or 0), found[2], LISTED.findall(found[3]), loc))
     for key, zone in zones.items():
         zone.sizes = sizes.get(key, {})
     return zones

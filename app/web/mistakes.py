@@ -141,7 +141,7 @@ def vmalloc(case: Case) -> Press | None:
 
 def other_task(case: Case) -> Press:
     """Somebody else unlocks."""
-    line = f"other: unlock_page(pfn={case.facts['pfn']:#x})"
+    line = f"other: unlock_page(pfn_to_page({case.facts['pfn']:#x}))"
     return run(_("Call as another task: %(line)s", line=line), line, case.here)
 
 

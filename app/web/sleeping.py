@@ -36,12 +36,13 @@ def why(outcome: Doc, tasks: Sequence[Doc], people: Names) -> tuple[str, str]:
             task=shown,
             pfn=wording.pfn(pfn),
         )
+    page = f"pfn_to_page({wording.hexadecimal(pfn)})"
     waits = _(
         "%(task)s waits in the page’s queue and can make no other call: "
         "unlock_page(%(pfn)s) by any task, or kill_task(%(name)s), would free it.",
         task=shown,
         name=name,
-        pfn=wording.hexadecimal(pfn),
+        pfn=page,
     )
     known = with_nicknames(tasks, people)
     return _(
@@ -84,7 +85,9 @@ def deadlock(circle: Sequence[Doc]) -> str:
             tasks=wording.count(len(circle)),
             links="; ".join(map(wait, circle[:LONGEST])),
         )
-    pages = _(" or ").join(f"unlock_page({wording.hexadecimal(link['waits_for'])})" for link in circle)
+    pages = _(" or ").join(
+        f"unlock_page(pfn_to_page({wording.hexadecimal(link['waits_for'])}))" for link in circle
+    )
     return _(
         "%(links)s. Only somebody else’s %(pages)s would end it, or kill_task and then unlock_page.",
         links="; ".join(map(wait, circle)),

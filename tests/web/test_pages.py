@@ -267,7 +267,7 @@ def test_a_sleeping_task_is_told_why(client: TestClient, machine: str) -> None:
     pfn = journal(client, machine)[0]["page"]["pfn"]
     shown = page(client, blocked.headers["location"].partition("#")[0])
     assert f"The task sleeps. alice holds the lock of {pfn:#07x}." in shown
-    assert f"unlock_page({pfn:#x}) by any task, or kill_task(bob), would free it" in shown
+    assert f"unlock_page(pfn_to_page({pfn:#x})) by any task, or kill_task(bob), would free it" in shown
     assert "Before it in the queue" not in shown
     behind = call(client, machine, "lock_page", page="p", task="carol")
     shown = page(client, behind.headers["location"].partition("#")[0])
@@ -298,7 +298,7 @@ def test_a_deadlock_is_told_as_a_circle(client: TestClient, machine: str) -> Non
     text = page(client, machine)
     assert "Deadlock: nobody in this circle can go on." in text
     assert f"bob waits for {p:#07x}, which alice holds; alice waits for {q:#07x}, which bob holds." in text
-    assert f"unlock_page({p:#x}) or unlock_page({q:#x}) would end it" in text
+    assert f"unlock_page(pfn_to_page({p:#x})) or unlock_page(pfn_to_page({q:#x})) would end it" in text
 
 
 def test_the_map_shows_where_the_call_was(client: TestClient) -> None:

@@ -48,7 +48,9 @@ def check_uint(value: Any, parser: Parser) -> int:
 
 
 def check_size(value: Any, parser: Parser) -> int:
-    """size_t, as far as JSON can carry it."""
+    """size_t, as far as JSON can carry it. C would take a mask for a size, and the size for the mask."""
+    if isinstance(value, str) and value.partition("|")[0].strip() in gfp_text.VALUE:
+        raise BadArgument.at((), f"a size in bytes: {value[:40]} is a mask, which stands behind the size")
     return integer(value, 0, min(JSON_INT_MAX, parser.model.ptr_max), "a size in bytes")
 
 

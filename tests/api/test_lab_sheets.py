@@ -138,6 +138,7 @@ SLABS_KEPT = 40
     ("line", "words"),
     [
         ("vfree(dptr->data[i]);", "a member or an element of something is not taken"),
+        ("char *p = kmalloc(GFP_KERNEL, 64);", "GFP_KERNEL is a mask, which stands behind the size"),
         ("void *d = kmap_atomic(page);", "kmap maps it for all"),
         ("kunmap_local(d);", "page_address"),
     ],

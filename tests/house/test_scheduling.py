@@ -86,20 +86,23 @@ def test_the_recorded_files_are_there() -> None:
 def test_fewer_cases_and_no_slow_tests_where_it_has_to_be_quick(monkeypatch: pytest.MonkeyPatch) -> None:
     deselected: list[Any] = []
 
-    def left_out(items: list[Any]) -> None:
+    def deselect(items: list[Any]) -> None:
         deselected.extend(items)
 
-    config: Any = SimpleNamespace(hook=SimpleNamespace(pytest_deselected=left_out))
-    items: list[Any] = [
-        SimpleNamespace(get_closest_marker=lambda name, slow=slow: name == "slow" and slow)
-        for slow in (False, True)
-    ]
-    usual, slow = items
-    for quick, left, cases in ((False, [usual, slow], 5), (True, [usual], 2)):
+    config: Any = SimpleNamespace(hook=SimpleNamespace(pytest_deselected=deselect))
+    usual, slow = marked("t.py::usual"), marked("t.py::slow", slow=pytest.mark.slow)
+    sampled = [marked(f"t.py::sampled[{case}]", sampled=pytest.mark.sampled(3)) for case in range(5)]
+    items = [usual, slow, *sampled]
+    for quick, left, cases in ((False, items[:], 5), (True, [usual, sampled[0], sampled[3]], 2)):
         monkeypatch.setattr(rings, "_quick", quick)
         rings.pytest_collection_modifyitems(config, items)
         assert (items, rings.cases(5, quick=2)) == (left, cases)
-    assert deselected == [slow]
+    assert deselected == [slow, sampled[1], sampled[2], sampled[4]]
+
+
+def marked(nodeid: str, **marks: pytest.MarkDecorator) -> Any:
+    """A test as far as the rings look at it."""
+    return SimpleNamespace(nodeid=nodeid, get_closest_marker=marks.get)
 
 
 def test_there_are_more_workers_than_cores(pytestconfig: pytest.Config) -> None:

@@ -135,5 +135,13 @@ class TaskBlocked(Refusal):
         self.since = since
 
 
+class TaskAlive(Refusal):
+    """A new task was to have the name of one that lives."""
+
+    def __init__(self, task: str) -> None:
+        super().__init__(f"there is a task {task!r} already: a child needs a name of its own")
+        self.task = task
+
+
 class NoRoom(Refusal):
     """The call would make the machine larger than one session may be."""

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from app.errors import BadArgument, NoRoom, Refusal, TaskBlocked
+from app.errors import BadArgument, NoRoom, Refusal, TaskAlive, TaskBlocked
 from app.receiving import TooLarge
 from app.sessions.errors import (
     Busy,
@@ -37,6 +37,7 @@ ANSWERS: Final[dict[type[Refusal], Answered]] = {
     BadArgument: Answered(422, in_form=True),
     LimitReached: Answered(422, in_form=True),
     TaskBlocked: Answered(409, in_form=True),
+    TaskAlive: Answered(409, in_form=True),
     Conflict: Answered(409, in_form=True),
     Busy: Answered(503, in_form=True),
     StorageFull: Answered(507, in_form=True),

@@ -14,7 +14,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from app.api import docs
+from app.api import docs, history
 from app.api.batches import READERS, Batch, read_batch
 from app.api.bodies import JSON, NDJSON, media_type, object_in, off_loop, whole
 from app.api.idempotency import with_preconditions
@@ -33,9 +33,11 @@ async def call(request: Request) -> Response:
     sessions, principal, sid = addressed(request)
     sent = await whole(request.receive)
     body = await object_in(request, sent)
+    name = request.path_params["call"]
+    if name == "fork" and "child" not in body:
+        return await history.copy(request, body, sent)
     counters = take_counters(body)
     wait = wait_of(request) if request.scope["query_string"] else 0.0
-    name = request.path_params["call"]
     if has_preconditions(request):
         return await with_preconditions(
             request,

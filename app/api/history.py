@@ -9,7 +9,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api import docs
-from app.api.bodies import JSON, json_object, optional_object, refuse_others
+from app.api.bodies import JSON, json_object, object_in, optional_object, refuse_others
 from app.api.idempotency import with_preconditions
 from app.api.requests import BASE, addressed, answer, etag
 from app.machine.calls import JSON_INT_MAX
@@ -67,7 +67,12 @@ def rewound(applied: Applied) -> Response:
 )
 async def fork(request: Request) -> Response:
     """A session of yours that starts at state `at`; its first row follows that seq."""
-    document = await optional_object(request)
+    sent = await request.body()
+    return await copy(request, await object_in(request, sent), sent)
+
+
+async def copy(request: Request, document: dict[str, Any], sent: bytes) -> Response:
+    """As `fork`, of a body that has been read: with `child` it would be the system call."""
     faults = refuse_others(document, "at", "name")
     at, name = document.get("at"), document.get("name")
     if at is not None and not is_seq(at):
@@ -80,6 +85,7 @@ async def fork(request: Request) -> Response:
         request,
         lambda preconditions: sessions.fork(principal, sid, at, name, preconditions=preconditions),
         forked,
+        sent,
     )
 
 

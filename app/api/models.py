@@ -164,6 +164,39 @@ class EventList(BaseModel):
     next: NextUrl
 
 
+class Access(BaseModel):
+    """One access to memory by a process, or by the kernel on its behalf."""
+
+    addr: str
+    write: bool
+    mode: Literal["user", "kernel"]
+    fault: str = Field(description="what became of it: `none`, `anon_zero`, `anon_page`, `cow_copy`, …")
+    major: bool
+    signal: Literal["SIGSEGV", "SIGBUS"] | None
+    code: str | None
+    pfn: int | None
+    walk: list[tuple[str, int, str]] = Field(description="level, index and entry, from the highest table")
+    new_tables: list[str]
+    mapped_around: int
+
+
+class Faults(BaseModel):
+    """Page faults of a call: minor, and those that waited for a disk."""
+
+    min: int
+    maj: int
+
+
+class AddressSpace(BaseModel):
+    """The caller's address space after a call. `rss` as the kernel counts, `resident` exactly; in pages."""
+
+    task: str
+    total_vm: int
+    rss: dict[str, int]
+    resident: int
+    pgtables_bytes: int
+
+
 class Outcome(BaseModel):
     """One row of the journal."""
 
@@ -193,6 +226,20 @@ class Outcome(BaseModel):
     log_count: int | None = None
     changed: list[Run] | None = Field(description="null: more than 256 runs, read the map again")
     changed_count: int | None = Field(None, description="how many runs, where `changed` is null")
+    access: list[Access] | None = Field(
+        None, description="accesses of a process that faulted; null: more than 64, which `faults` counts"
+    )
+    faults: Faults | None = None
+    mm: AddressSpace | None = None
+    pte: list[tuple[str, str, int, str]] | None = Field(
+        None, description="`[task, address, pages, flags]` of entries that changed; null: more than 256 runs"
+    )
+    vma: list[tuple[str, str, str, str]] | None = Field(
+        None, description="`[task, start, end, rights]` of areas that changed, `none` where none is left"
+    )
+    lru: list[Run] | None = Field(
+        None, description="`[pfn, frames, list]` of pages that came to a list or left one"
+    )
     counters: Counters | None = None
     woken_at: int | None = None
 

@@ -76,7 +76,10 @@ def describe(routes: list[BaseRoute]) -> bytes:
     for route in iter_route_contexts(routes):
         put_examples(paths, route)
     for spec in CALLS.values():
-        paths[f"{BASE}/sessions/{{id}}/{spec.name}"] = {"parameters": [ID], "post": operation(spec)}
+        path = f"{BASE}/sessions/{{id}}/{spec.name}"
+        other = paths.get(path, {}).get("post")
+        made = operation(spec)
+        paths[path] = {"parameters": [ID], "post": made if other is None else either(made, other)}
     document["components"]["schemas"].update(problem_schemas())
     return json.dumps(document).encode()
 
@@ -122,6 +125,21 @@ def operation(spec: CallSpec) -> Doc:
             **{str(status): response for status, response in PROBLEMS.items()},
         },
     }
+
+
+def either(call: Doc, other: Doc) -> Doc:
+    """A call and another operation under one path, told apart by their arguments: the two kinds of fork."""
+    bodies = [found["requestBody"]["content"][JSON] for found in (call, other)]
+    answers = [found["responses"]["201"]["content"][JSON] for found in (call, other)]
+    call["description"] += (
+        f"\n\nWithout its required arguments: {other['summary']}. {other.get('description', '')}"
+    )
+    call["requestBody"] = {
+        "required": False,
+        "content": {JSON: bodies[0] | {"schema": {"anyOf": [body["schema"] for body in bodies]}}},
+    }
+    call["responses"]["201"]["content"] = {JSON: {"schema": {"anyOf": [one["schema"] for one in answers]}}}
+    return call
 
 
 def arguments(spec: CallSpec) -> Doc:

@@ -6,6 +6,7 @@ What Linux does is in `app.mm`; what Linux does not have is here. `Machine.apply
 Calls:
   entry                        every call that can be made, declared beside the function that runs it
   vocabulary, kinds            what a declaration is made of; the kinds of arguments
+  user_kinds, checks           those of system calls; checks that several kinds make
   calls, parsing, calltext     a call as a value, from JSON, and as a line of text
   linetext, argtext            reading such a line, and one argument of it
   ctext, ctypes_of, constants  what a line of C has beside its call: comments, types, integer constants
@@ -13,6 +14,8 @@ Calls:
   gfp_text, runs               masks as people write them; lists of blocks as a call takes them
   cachepointers                a slab cache by the pointer that kmem_cache_create returned
   machine, outcome             `Machine`, and what a call returned and changed
+  faulting, observing          what a call did to processes: faults, entries, areas, LRU lists
+  pte_text                     page table entries in words
   mistakes                     what callers do wrong: a table that makes an outcome's cause
   changes, frame_states        which frames a call changed, and the state of every frame
   trace                        the steps of an explanation, which the kernel's functions report to `m.trace`:

@@ -20,6 +20,7 @@ from app.machine.constants import UNITS
 from app.machine.ctext import MEMBER, PLACE, Malformed
 from app.machine.ctypes_of import CAST
 from app.machine.kinds import KINDS
+from app.machine.user_kinds import FLAGS
 from app.machine.vocabulary import CallSpec
 from app.mm.slab import SLAB_FLAGS
 
@@ -33,6 +34,8 @@ BARE: Final = re.compile(r"ffff[0-9a-f]{12}|(?=[a-f]*+[0-9][a-f]*+[0-9])[c-f][0-
 NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*+"
 WORD: Final = re.compile(rf"({NAME})(?:\s*+\+\s*+([0-9]++))?")
 BEHIND: Final = re.compile(rf"({NAME})\s*+\+\s*+(.++)", re.DOTALL)
+# Behind the name of an address bytes are counted, in either direction.
+FURTHER: Final = re.compile(rf"({NAME})(?:\s*+([+-])\s*+(.++))?", re.DOTALL)
 ELEMENT: Final = re.compile(rf"&\s*+({NAME})\s*+\[([^\[\]]++)\]")
 NESTED: Final = re.compile(rf"({NAME})\s*+\((.*)\)", re.DOTALL)
 INDEX: Final = r"\s*+([0-9]{0,15})\s*+"
@@ -43,7 +46,7 @@ DELIMITER: Final = re.compile(r'"[^"]*+"|[\[\](),"]')
 OPERATOR: Final = re.compile(r"[-+*/%&|^~()<>]")
 
 FORMS: Final = KINDS["page_or_addr"].forms
-MASKS: Final = {"gfp": gfp_text.VALUE, "slab_flags": SLAB_FLAGS}
+MASKS: Final = {"gfp": gfp_text.VALUE, "slab_flags": SLAB_FLAGS, **FLAGS}
 # How many casts and brackets an argument may stand in.
 CASTS: Final = 5
 # `$name+3` has at most so many digits.
@@ -58,6 +61,8 @@ def read(spec: CallSpec, name: str, kind: str, text: str) -> dict[str, Any]:
     """
     if kind in KINDS and KINDS[kind].pointer:
         return read_pointer(spec, name, kind, text)
+    if kind in ("user_addr", "fd"):
+        return {name: read_user(name, kind, text)}
     value: Any = unquoted(text)
     if kind == "function" and inner(text) == "NULL":
         return {}
@@ -68,6 +73,25 @@ def read(spec: CallSpec, name: str, kind: str, text: str) -> dict[str, Any]:
     elif value == text and kind in KINDS and KINDS[kind].number:
         value = read_constant(name, text)
     return {name: value}
+
+
+def read_user(name: str, kind: str, text: str) -> Any:
+    """An address of a process, or a descriptor: a number, or a name; behind it bytes."""
+    text = inner(unquoted(text))
+    if text == "NULL":
+        return None
+    if (number := as_number(text)) is not None:
+        return f"{number:#x}" if kind == "user_addr" and number >= 0 else number
+    found = FURTHER.fullmatch(text)
+    if found is None:
+        value = read_constant(name, text)
+        return f"{value:#x}" if kind == "user_addr" and type(value) is int and value >= 0 else value
+    named, sign, behind = found.groups()
+    if not sign:
+        return f"${named}"
+    if as_number(behind) is None:
+        behind = str(constant_of(name, behind))
+    return f"${named}{sign}{behind}"
 
 
 def read_constant(name: str, text: str) -> Any:

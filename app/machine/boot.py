@@ -19,7 +19,7 @@ from app.machine.machine import Machine
 from app.machine.parts import accounts, shape
 from app.machine.profiles import MAX_CPUS, MIB, PROFILES, Profile
 from app.machine.vocabulary import SYSCTLS
-from app.mm import slab_common, sysctl, vmalloc, vmstat, wmarks
+from app.mm import objects, slab_common, sysctl, vmalloc, vmstat, wmarks
 from app.mm.free_area import free_area_init, memblock_free_all
 from app.mm.memblock import MemoryMap, clip, length, memory_map, tiny
 from app.mm.memory_model import PAGE_SHIFT, SIZEOF_PAGE
@@ -113,6 +113,8 @@ def start(param: BootParam, memory: MemoryMap) -> Machine:
     memblock_free_all(zones, memory, mobility=param.mobility)
     wmarks.init_per_zone_wmark_min(m, hugepages=param.transparent_hugepage != "never")
     slab_common.create_kmalloc_caches(m)
+    if param.process_caches:
+        objects.create_caches(m)
     vmalloc.vmalloc_init(m)
     free_initmem(m, memory)
     # The allocator gets its memory by having each frame freed to it once.
@@ -191,7 +193,7 @@ def profile_view(profile: Profile) -> dict[str, Any]:
             "nodes": {"min": 1, "max": profile.max_nodes},
             "movablecore": {"min": 0, "max": profile.memory, "step": MIB},
             "transparent_hugepage": list(bootparam.THP_MODES),
-            **{switch: [True, False] for switch in ("lecture", "pcp", "mobility", "debug")},
+            **{switch: [True, False] for switch in ("lecture", "pcp", "mobility", "debug", "process_caches")},
             "sysctl": list(SYSCTLS),
             "rules": {"min": ruleset.FIRST, "max": ruleset.TODAY},
         },

@@ -29,8 +29,9 @@ class BootParam:
     """A machine's parameters, complete and checked; the session keeps them.
 
     memory, movablecore: bytes. lecture: the lecture's view, which turns pcp, mobility and the watermark
-    boost off unless they are given. sysctl: settings written once the machine runs. rules: see
-    `app.machine.ruleset`.
+    boost off unless they are given. process_caches: whether the kernel has made the caches from which it
+    takes its own objects for processes (task, areas, owners of pages); without them those are only counted.
+    sysctl: settings written once the machine runs. rules: see `app.machine.ruleset`.
     """
 
     profile: str
@@ -42,6 +43,7 @@ class BootParam:
     pcp: bool
     mobility: bool
     debug: bool
+    process_caches: bool
     transparent_hugepage: str
     sysctl: dict[str, int | str]
     rules: int
@@ -58,7 +60,7 @@ class BootParam:
 
 # What a description that was kept before a field existed has meant. A new boot switch has its line here, so
 # that old sessions stay without what it brings; a new machine has the default of `parse`.
-BEFORE: Final[Mapping[str, Any]] = {"rules": ruleset.FIRST}
+BEFORE: Final[Mapping[str, Any]] = {"rules": ruleset.FIRST, "process_caches": False}
 
 
 def parse(doc: Mapping[str, Any], *, kept: bool = False) -> BootParam:
@@ -85,6 +87,7 @@ def parse(doc: Mapping[str, Any], *, kept: bool = False) -> BootParam:
         "pcp": not lecture,
         "mobility": not lecture,
         "debug": True,
+        "process_caches": not profile.tiny,
         "transparent_hugepage": "never",
         "sysctl": {},
         "rules": ruleset.TODAY,
@@ -121,6 +124,7 @@ def apply(m: Machine, param: BootParam) -> None:
     m.page_group_by_mobility_disabled = not param.mobility
     m.boot_pagesets = not param.pcp
     m.purge_at_vfree = param.lecture
+    m.vm.thp = param.transparent_hugepage
 
 
 def load(m: Machine, doc: Document) -> None:
@@ -225,6 +229,7 @@ FIELDS: Final[dict[str, Callable[[Any, Profile], Any]]] = {
     "pcp": switch,
     "mobility": switch,
     "debug": switch,
+    "process_caches": switch,
     "transparent_hugepage": check_thp,
     "sysctl": check_sysctl,
     "rules": check_rules,

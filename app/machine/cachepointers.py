@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from app.machine.calls import Call, Reference, cache_of
-from app.machine.kinds import HEX
+from app.machine.checks import HEX
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

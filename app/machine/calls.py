@@ -25,6 +25,8 @@ MAX_FRAMES_PER_CALL: Final = 1 << 20
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,31}")
 # As `Reference.text` gives it.
 WRITTEN: Final = re.compile(rf"(?:{NAME.pattern})(?:[+-][0-9]{{1,16}})?")
+# Addresses of processes, beside `addr`.
+USER_POINTERS: Final = frozenset(("buf", "new_addr"))
 
 
 class Word(str):
@@ -38,7 +40,8 @@ class Named:
     """What a name stands for: the result of an earlier call.
 
     kind: `page` (one block of 2^order frames), `addr` (an address), `cache` (the address of a slab cache),
-    `number` (under addr), `pages` or `addrs` (what a repeated call returned). Exactly one of pfn, addr and
+    `number` (under addr), `user` (an address of a process), `pid` and `fd` (under addr), `pages` or `addrs`
+    (what a repeated call returned). Exactly one of pfn, addr and
     runs is given; a NULL result has none. stride: bytes between the blocks of an `addrs` run. seq: the row
     that returned it, where that is known.
 
@@ -261,6 +264,8 @@ class Call:
                 doc.update(page_as_json(value, model))
             elif key == "addr":
                 doc["addr"] = addr_as_json(value)
+            elif key in USER_POINTERS and value is not None:
+                doc[key] = f"{value:#x}"
             elif value is not None:
                 doc[key] = value
         if self.list_of is not None:
@@ -315,6 +320,8 @@ def dereference(
         raise BadArgument.at(key, f"nothing is named {ref.name!r} here: everybody gives names of their own")
     if spec.takes_number(key):
         return key, number_of(named, ref)
+    if spec.takes_user_value(key):
+        return key, user_value(named, ref, model)
     pages = key == "page" and (rules < 2 or spec.native == "page")
     if pages and named.pfn is not None and named.kind == "page" and not ref.offset:
         return key, named.pfn  # which is nearly always so, and what the rest would come to
@@ -364,6 +371,18 @@ def number_of(named: Named, ref: Reference) -> int:
     if named.kind != "number" or named.addr is None:
         raise BadArgument.at((), f"${ref.name} is no number")
     return named.addr + ref.offset
+
+
+def user_value(named: Named, ref: Reference, model: MemoryModel) -> int:
+    """A result as an address of a process, or as a descriptor: to the processor each is just a number."""
+    if named.is_list:
+        raise BadArgument.at((), f"${ref.name} is a list")
+    value = named.addr
+    if value is None:
+        value = 0 if named.pfn is None else model.pfn_to_page(named.pfn)
+    if named.kind == "fd":
+        return value
+    return value + ref.offset & model.ptr_max
 
 
 def page_of(named: Named, ref: Reference, model: MemoryModel) -> int | None:

@@ -86,12 +86,17 @@ def who_text(spec: CallSpec, args: Mapping[str, Any]) -> str:
 def arguments_text(spec: CallSpec, args: Mapping[str, Any], written: Mapping[str, str]) -> Iterator[str]:
     """The arguments by position; by keyword where the position reads otherwise or is not the next."""
     in_place = True
-    slicing: tuple[str, ...] = ("start", "step", "count")
+    slicing = tuple(
+        field for field in ("start", "step", "count") if all(field != arg.name for arg in spec.args)
+    )
     for arg in spec.args:
         field = next((form for form in (arg.name, *forms(arg)) if form in args), None)
         if field is not None and isinstance(args[field], dict) and in_place:
             slicing = ()
             yield slice_text(written.get(field, f"@{args[field]['seq']}"), args)
+            continue
+        if arg.kind == "user_addr" and not arg.required and args.get(arg.name, 0) is None and in_place:
+            yield "NULL"
             continue
         if field is None or (not arg.required and args[field] == arg.default):
             in_place = False

@@ -12,8 +12,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from app.errors import BadArgument
-from app.machine import gfp_text
+from app.machine import gfp_text, user_kinds
 from app.machine.calls import JSON_INT_MAX, MAX_REPEAT, ListOf, Reference, Word
+from app.machine.checks import HEX, Schema, exactly, integer, matching, numbers
 from app.machine.runs import Run
 from app.machine.vocabulary import CONTEXTS, SYSCTLS
 from app.mm.memory_model import MemoryModel
@@ -32,14 +33,6 @@ TASK_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
 REFERENCE: Final = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]{0,31})(?:\+([0-9]{1,7}))?")
 FUNCTION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 OBJECT_NAME: Final = re.compile(r"[A-Za-z0-9_.:-]{1,31}")
-HEX: Final = re.compile(r"0x[0-9a-fA-F]{1,16}")
-
-
-def integer(value: Any, low: int, high: int, what: str) -> int:
-    """A JSON integer within the C type's range."""
-    if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
-        raise BadArgument.at((), f"{what}: an integer from {low} to {high}")
-    return value
 
 
 def check_uint(value: Any, parser: Parser) -> int:
@@ -85,13 +78,6 @@ def check_task(value: Any, parser: Parser) -> str:
 def check_object_name(value: Any, parser: Parser) -> str:
     """The name of a module or of a new slab cache."""
     return matching(value, OBJECT_NAME, "a name of 1 to 31 of A-Z a-z 0-9 _ . : -")
-
-
-def matching(value: Any, pattern: re.Pattern[str], what: str) -> str:
-    """A string of the given form."""
-    if not isinstance(value, str) or not pattern.fullmatch(value):
-        raise BadArgument.at((), what)
-    return value
 
 
 def check_slab_flags(value: Any, parser: Parser) -> str | int:
@@ -290,22 +276,20 @@ def check_step(value: Any, parser: Parser) -> int:
 
 # -- the table -----------------------------------------------------------------------------------
 
-Schema = dict[str, Any]
-
-
-def numbers(low: int, high: int) -> Schema:
-    """The schema of an integer in a range."""
-    return {"type": "integer", "minimum": low, "maximum": high}
-
-
-def exactly(pattern: str) -> Schema:
-    """The schema of a string of a form."""
-    return {"type": "string", "pattern": f"^(?:{pattern})$"}
-
-
 POINTER: Final[Schema] = exactly(r"0x[0-9a-fA-F]{1,16}|\$[A-Za-z_][A-Za-z0-9_]{0,31}(?:\+[0-9]{1,7})?")
 MASK: Final[Schema] = {"anyOf": [{"type": "string"}, numbers(0, gfp_text.GFP_MAX)]}
 ONE: Final[Schema] = {"anyOf": [POINTER, {"type": "null"}]}
+NAME_ONLY: Final[Schema] = exactly(r"\$[A-Za-z_][A-Za-z0-9_]{0,31}")
+USER_ADDR: Final[Schema] = {
+    "anyOf": [
+        exactly(
+            r"0x[0-9a-fA-F]{1,16}"
+            r"|\$[A-Za-z_][A-Za-z0-9_]{0,31}(?:[+-](?:0x[0-9a-fA-F]{1,16}|[0-9]{1,19})[KMG]?)?"
+        ),
+        numbers(0, JSON_INT_MAX),
+        {"type": "null"},
+    ]
+}
 FREE_BELOW: Final[Schema] = {
     "type": "object",
     "properties": {"free_below": numbers(0, JSON_INT_MAX)},
@@ -357,6 +341,21 @@ KINDS: Final[dict[str, Kind]] = {
     "page_or_addr": Kind(check_page, ONE, pointer=True, forms=("pfn", "page", "addr")),
     "addr": Kind(check_addr, ONE, pointer=True),
     "pfn": Kind(check_pfn, numbers(0, JSON_INT_MAX), number="hex", pointer=True),
+    # Of system calls.
+    "user_addr": Kind(user_kinds.check_user_addr, USER_ADDR, number="hex"),
+    "fd": Kind(user_kinds.check_fd, {"anyOf": [NAME_ONLY, numbers(-INT_MAX - 1, INT_MAX)]}, number="plain"),
+    "length": Kind(user_kinds.check_length, numbers(0, JSON_INT_MAX), number="size"),
+    "offset": Kind(
+        user_kinds.check_offset, {"anyOf": [numbers(0, JSON_INT_MAX), {"type": "null"}]}, number="size"
+    ),
+    "loff": Kind(user_kinds.check_loff, numbers(-JSON_INT_MAX, JSON_INT_MAX), number="size"),
+    "accesses": Kind(user_kinds.check_accesses, numbers(1, user_kinds.MAX_ACCESSES), number="plain"),
+    "access_step": Kind(user_kinds.check_access_step, numbers(0, JSON_INT_MAX), number="size"),
+    "byte": Kind(user_kinds.check_byte, numbers(0, 255), number="plain"),
+    "status": Kind(user_kinds.check_status, numbers(-INT_MAX - 1, INT_MAX), number="plain"),
+    "path": Kind(user_kinds.check_path, exactly(user_kinds.PATH.pattern)),
+    "program": Kind(user_kinds.check_program, exactly("/bin/[A-Za-z0-9._-]+")),
+    **{kind: Kind(user_kinds.check_flags(kind), MASK, number="hex") for kind in user_kinds.FLAGS},
     # What stands beside a call's own arguments.
     "cpu": Kind(check_cpu, numbers(0, NUMBER_MAX), number="plain"),
     "context": Kind(check_context, {"type": "string", "enum": list(CONTEXTS)}, choices=CONTEXTS),

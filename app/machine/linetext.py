@@ -35,6 +35,10 @@ ARGUMENT: Final = re.compile(r"([a-z]++)\s*+=(?!=)\s*+(.*)", re.DOTALL)
 REPEAT: Final = r"(?:\*\s*+([0-9]{1,15})\s*+)?"
 UNTIL: Final = r"(?:until\s++(?:(NULL)|free\s*+<\s*+([0-9]{1,15}))\s*+)?"
 TAIL: Final = re.compile(rf"\s*+{REPEAT}{UNTIL}")
+# The address of an access begins: in brackets, or with a name.
+ACCESS: Final = re.compile(r"\s*+\*\s*+(\()?\s*+")
+ASSIGNED: Final = re.compile(r"\s*+(?:=(?!=)\s*+(\S.*+))?", re.DOTALL)
+WORD: Final = re.compile(NAME)
 MEANT: Final = re.compile(r'"[^"]*+"?|[A-Za-z_]\w*+', re.ASCII)
 QUOTED: Final = re.compile(r'"[^"]{0,100}"')
 
@@ -127,6 +131,8 @@ class Reader:
             as_name, place = named[1], named.end()
         elif begin is not None:
             raise ctext.no_declaration(code, begin)
+        if (access := ACCESS.match(code, place)) is not None:
+            return self.access(code, access, as_name, dict(who))
         place = behind_casts(code, place)
         head = HEAD.match(code, place)
         if head is None or (as_name is not None and is_constant(head[1])):
@@ -142,8 +148,32 @@ class Reader:
         spec, kinds = called(name)
         self.read_arguments(spec, kinds, arguments, body)
         read_tail(tail, body)
+        if any(arg.kind == "accesses" for arg in spec.args) and "repeat" in body:
+            put(body, {"count": body.pop("repeat")})
+        if spec.name == "fork" and as_name is not None:
+            body.setdefault("child", as_name)
         if as_name is not None:
             self.meant.pop(as_name, None)
+        return Line(spec.name, as_name, body)
+
+    def access(self, code: str, begun: re.Match[str], as_name: str | None, body: dict[str, Any]) -> Line:
+        """`*(a+4096) = 1` as a store, `x = *a` as a load."""
+        place = begun.end()
+        if begun[1]:
+            (address, *more), place = split(code, place)
+        else:
+            name = WORD.match(code, place)
+            if name is None:
+                raise ctext.no_call(code, place)
+            address, more, place = name[0], [], name.end()
+        assigned = ASSIGNED.fullmatch(code, place)
+        if assigned is not None and assigned[1] is not None and HEAD.match(assigned[1]) is not None:
+            raise ctext.no_call(code, begun.start())
+        if more or assigned is None or (as_name is None) == (assigned[1] is None):
+            raise Malformed("an access is written *(a+4096) = 1 for a store, or x = *a for a load")
+        spec, kinds = called("load" if as_name is not None else "store")
+        arguments = [address] if assigned[1] is None else [address, assigned[1].strip()]
+        self.read_arguments(spec, kinds, arguments, body)
         return Line(spec.name, as_name, body)
 
     def no_call(self, code: str, place: int, as_name: str | None, *, declared: bool) -> Line:

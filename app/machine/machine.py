@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from app.errors import NoRoom, TaskBlocked
+from app.errors import NoRoom, TaskAlive, TaskBlocked
 from app.machine import changes, description, dump, mistakes
 from app.machine.calls import Call
 from app.machine.entry import describe, limits
@@ -94,6 +94,8 @@ class Machine(Kernel):
             if spec.names_task:
                 return
             self.check_task(task)
+        if spec.makes_task:
+            self.check_child(call.args["child"])
         if spec.cost.blocks is not None:
             after = len(self.pages) + self.live_objects + spec.cost.blocks(self, call)
             if after > limits.MAX_LIVE_BLOCKS or spec.returns is Returns.CACHE:
@@ -108,6 +110,13 @@ class Machine(Kernel):
         if task.waiting_for is not None:
             for_slot = task.name in self.pkmap.waiters
             raise TaskBlocked(task.name, task.waiting_for, task.since, for_slot=for_slot)
+
+    def check_child(self, name: str) -> None:
+        """A task that is to be made."""
+        if name in self.tasks:
+            raise TaskAlive(name)
+        if len(self.tasks) >= MAX_TASKS:
+            raise NoRoom(f"a session holds at most {MAX_TASKS} tasks")
 
     def describe(self) -> dict[str, Any]:
         """What the machine is: the session's `machine` object."""

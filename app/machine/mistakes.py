@@ -427,6 +427,15 @@ MISTAKES: Final[dict[str, Mistake]] = {
         N_("The debugging kernel stops the task with a BUG; Debian’s sets counts on free pages."),
         N_("Nobody holds page frame %(pfn)s: its count is 0."),
     ),
+    "no_mm": Mistake(
+        N_("a task without an address space"),
+        "do_user_addr_fault",
+        N_("Nothing is done: the answer is -EFAULT."),
+        N_(
+            "%(task)s is a kernel thread and has no addresses of its own, so %(call)s has nothing to work "
+            "on: execve gives it an address space, and fork gives a child a copy of it."
+        ),
+    ),
 }
 
 

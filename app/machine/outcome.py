@@ -37,8 +37,9 @@ class Outcome:
     """
 
     __slots__ = (
-        "area", "call", "cause", "deadlock", "log", "mentions", "object", "result", "ret", "runs", "seen",
-        "verdict", "woken",
+        "area", "call", "cause", "deadlock", "log", "mentions", "object", "process", "result", "ret", "runs",
+        "seen",
+"verdict", "woken",
     )  # fmt: skip
 
     def __init__(self, call: Call, log: list[str], mentions: list[changes.Mention]) -> None:
@@ -54,6 +55,8 @@ class Outcome:
         self.woken: list[str] | None = None
         self.deadlock: list[dict[str, Any]] | None = None
         self.cause: dict[str, Any] | None = None
+        # What became of processes and their pages, by the names of the HTTP contract.
+        self.process: dict[str, Any] | None = None
         self.result: Named | tuple[str, int | None] | None = None
 
     @property
@@ -113,4 +116,6 @@ class Outcome:
         doc["changed"] = self.changed
         if doc["changed"] is None:
             doc["changed_count"] = changes.count_runs(self.mentions)
+        if self.process is not None:
+            doc.update(self.process)
         return doc

@@ -61,6 +61,9 @@ class Returns(Enum):
     CACHE = "cache"  # struct kmem_cache *
     SIZE = "size"  # size_t
     NUMBER = "number"  # unsigned long or phys_addr_t that later calls can be given
+    USER_ADDRESS = "user address"  # unsigned long: an address of the calling process, or -errno
+    PID = "pid"  # of a child, or -errno
+    FD = "fd"  # a file descriptor, or -errno
     OBJECTS = "objects"  # int: how many objects were put into an array, which later calls can be given
     INT = "int"  # also bool
     NOTHING = "nothing"
@@ -72,13 +75,23 @@ class Returns(Enum):
             return "0"
         if self is Returns.OBJECTS:
             return "0"
-        numbers = (Returns.SIZE, Returns.NUMBER, Returns.INT, Returns.NOTHING)
-        return None if self in numbers else "NULL"
+        return None if self in WITHOUT_NULL else "NULL"
 
     @property
     def nameable(self) -> bool:
         """Whether a form asks what the result shall be called."""
         return self not in (Returns.INT, Returns.NOTHING)
+
+
+WITHOUT_NULL: Final = (
+    Returns.SIZE,
+    Returns.NUMBER,
+    Returns.INT,
+    Returns.NOTHING,
+    Returns.USER_ADDRESS,
+    Returns.PID,
+    Returns.FD,
+)
 
 
 def one(args: Args) -> int:
@@ -122,12 +135,12 @@ class CallSpec:
 
     wants: by which kind of pointer a call is given memory (`page`, `addr` or `both`), None where by none;
     native: which of the two C is given. names_task: whether an argument says who is meant, so that the call
-    itself is nobody's.
+    itself is nobody's. makes_task: whether an argument names a task that is to be made.
     """
 
     __slots__ = (
-        "args", "cost", "doc", "group", "lecture", "name", "names_task", "native", "prototype", "returns",
-        "source", "wants",
+        "args", "cost", "doc", "group", "lecture", "makes_task", "name", "names_task", "native", "prototype",
+        "returns", "source", "wants",
     )  # fmt: skip
 
     # Whether it takes `repeat` and `until`; whether it takes a list of what such a call returned.
@@ -151,10 +164,15 @@ class CallSpec:
         self.wants = None if pointer is None else WANTS[pointer.kind]
         self.native = None if pointer is None else pointer.native or pointer.kind
         self.names_task = any(arg.name == "task" for arg in args)
+        self.makes_task = any(arg.name == "child" for arg in args)
 
     def takes_number(self, name: str) -> bool:
         """Whether an argument is a number that an earlier call may have returned."""
         return any(arg.name == name and arg.kind == "number" for arg in self.args)
+
+    def takes_user_value(self, name: str) -> bool:
+        """Whether an argument is an address of a process, or a descriptor."""
+        return any(arg.name == name and arg.kind in ("user_addr", "fd") for arg in self.args)
 
     def make(self, m: Machine, call: Call, outcome: Outcome) -> None:
         """Run the function, and note in the outcome what it returned."""

@@ -34,6 +34,25 @@ def kill(m: Kernel, name: str) -> int:
     return 0
 
 
+def end(m: Kernel, task: Task) -> None:
+    """End the running task for good: its parent is taken to have waited for it. Kernel: do_exit, wait4
+
+    A task without an address space is just forgotten, as `kill` does. Its children get init as their parent.
+    """
+    had_mm = task.mm is not None
+    mm = do_exit(m, task)
+    if mm is not None:
+        mmdrop(m, mm)
+    m.page_waiters.pop(task.name, None)
+    m.pkmap.waiters.pop(task.name, None)
+    for other in m.tasks.values():
+        if other.parent == task.pid:
+            other.parent = INIT_PID
+    del m.tasks[task.name]
+    if had_mm:
+        m.vm.died[task.name] = m.current.seq
+
+
 def do_exit(m: Kernel, task: Task) -> MmStruct | None:
     """End the running task and give its memory back, then its files. Kernel: do_exit
 

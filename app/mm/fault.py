@@ -139,6 +139,8 @@ def find_extend_vma(m: Kernel, mm: MmStruct, address: int) -> VmArea | None:
         return vma
     if not vma.vm_flags & VM_GROWSDOWN or not mmap.expand_downwards(m, vma, address):
         return None
+    if m.vm.faults is not None:
+        m.vm.faults.append(("G", m.current.task, address))
     return vma
 
 

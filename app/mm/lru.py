@@ -35,6 +35,8 @@ def lruvec_add(m: Kernel, head: int) -> None:
     which = 4 if bits & PG_unevictable else (0 if bits & PG_swapbacked else 2) + bool(bits & PG_active)
     lru = m.vm.lists[which]
     lru.count += 1 << s.order
+    if m.vm.moved is not None:
+        m.vm.moved.append(head)
     if which == 4:
         return
     after = lru.head
@@ -81,6 +83,8 @@ def lruvec_del(m: Kernel, head: int) -> None:
     which = lru_index(m, head)
     lru = m.vm.lists[which]
     lru.count -= 1 << s.order
+    if m.vm.moved is not None:
+        m.vm.moved.append(head)
     if which == 4:
         return
     before, after = s.prev[i], s.next[i]

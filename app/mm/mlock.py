@@ -54,6 +54,8 @@ def queue(m: Kernel, head: int, kind: int) -> None:
     """Put a page into the batch, which moves when it is full or the page is large."""
     batch = m.vm.batches["mlock"]
     batch.append((head, kind))
+    if m.vm.moved is not None:
+        m.vm.moved.append(head)
     if len(batch) == lru.PAGEVEC_SIZE or mem_map.compound_order(m, head):
         mlock_pagevec(m)
 

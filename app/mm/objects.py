@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.mm import gfp as gfp_masks
 from app.mm import slab_common, slub
+from app.mm.slab import SLAB_ACCOUNT, SLAB_RECLAIM_ACCOUNT
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -31,6 +32,9 @@ SIZES: Final = {
     },
 }  # fmt: skip
 
+# What the kernel can do without, since it can be read or made again.
+RECLAIMABLE: Final = frozenset(("dentry", "radix_tree_node"))
+
 # What a new task needs besides its memory, in order. Kernel: copy_process
 TASK: Final = (
     "cred_jar",
@@ -45,9 +49,8 @@ TASK: Final = (
 def create_caches(m: Kernel) -> None:
     """Make the caches, as boot does before the first process. Kernel: proc_caches_init"""
     for name, size in SIZES[m.model.arch].items():
-        cache = slab_common.kmem_cache_create(m, name, size, 0, 0)
-        if cache is not None:
-            m.vm.object_caches[name] = cache
+        flags = SLAB_RECLAIM_ACCOUNT if name in RECLAIMABLE else SLAB_ACCOUNT
+        m.vm.object_caches[name] = slab_common.create_boot_cache(m, name, size, flags)
 
 
 def take(m: Kernel, name: str) -> int:

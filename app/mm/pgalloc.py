@@ -128,7 +128,7 @@ def pgd_free(m: Kernel, mm: MmStruct) -> None:
     """Give the highest table back, and what tables of i386 are left. Kernel: pgd_free, pgd_mop_up_pmds"""
     if mm.pgd is None:
         return
-    for table in [*mm.tables[2].values()]:
+    for table in sorted(mm.tables[2].values(), key=lambda table: table.base):
         mm.pgtables_bytes -= PAGE_SIZE
         m.vm.count("pagetable", -1)
         page_free.free_pages(m, table.pfn, 0)

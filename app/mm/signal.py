@@ -12,7 +12,7 @@ from app.mm import exit as kernel_exit
 from app.mm import gfp as gfp_masks
 from app.mm import page_alloc, page_free, printk
 from app.mm.fault import SI_KERNEL, SIGSEGV, Signal
-from app.mm.sched import current, current_mm
+from app.mm.sched import INIT_PID, current, current_mm
 from app.mm.vma import vma_lookup
 
 if TYPE_CHECKING:
@@ -30,10 +30,10 @@ def force_sig_fault(m: Kernel, signal: Signal, error_code: int) -> None:
     if signal[0] == SIGSEGV:
         show_signal_msg(m, signal, error_code)
     task = current(m)
-    mm = kernel_exit.do_exit(m, task)
-    del m.tasks[task.name]
-    if mm is not None:
-        kernel_exit.mmdrop(m, mm)
+    if task.pid == INIT_PID:
+        printk.refused(m, "init is not killed: a real kernel panics, Attempted to kill init!")
+    else:
+        kernel_exit.end(m, task)
 
 
 def show_signal_msg(m: Kernel, signal: Signal, error_code: int) -> None:

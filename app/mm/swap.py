@@ -33,6 +33,8 @@ def batch_add_and_move(m: Kernel, name: str, head: int) -> None:
     """
     batch = m.vm.batches[name]
     batch.append(head)
+    if m.vm.moved is not None:
+        m.vm.moved.append(head)
     if len(batch) == PAGEVEC_SIZE or m.vm.sections[head >> 9].order:
         batch_move(m, name)
 

@@ -85,8 +85,8 @@ class VirtualMemory:
     """All of it."""
 
     __slots__ = (
-        "anon_vmas", "batches", "cached_stacks", "contents", "faults", "hstates", "huge_zero_page",
-        "huge_zero_refcount", "inodes", "last_id", "lists", "mappings", "mlock_counts", "mms",
+        "anon_vmas", "batches", "cached_stacks", "contents", "died", "faults", "hstates", "huge_zero_page",
+        "huge_zero_refcount", "inodes", "last_id", "lists", "mappings", "mlock_counts", "mms", "moved",
         "object_caches", "objects_given", "objects_taken", "overcommit_memory", "overcommit_ratio",
         "pool_pages", "protection_map", "sections", "soft_dirty", "special_pages", "split_queue", "stat",
         "task_works", "thp", "total_swap_pages", "vm_committed", "vm_softdirty", "zero_pfn",
@@ -133,6 +133,10 @@ class VirtualMemory:
         self.contents: dict[int, dict[int, int]] = {}
         # Told of each fault while somebody wants to know.
         self.faults: list[Any] | None = None
+        # Pages that came to a list or batch, or left one, while somebody wants to know.
+        self.moved: list[int] | None = None
+        # At which seq tasks with an address space died, by name, as long as nobody has the name again.
+        self.died: dict[str, int] = {}
         self.total_swap_pages = 0
         self.overcommit_ratio = 50
         # Frames of mappings that the kernel installs itself: the vdso's.

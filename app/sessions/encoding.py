@@ -17,7 +17,7 @@ from typing import Any, Final
 from pydantic_core import to_json
 
 from app.machine import changes
-from app.machine.calls import Call
+from app.machine.calls import USER_POINTERS, Call
 from app.machine.outcome import Outcome, SeenPage
 from app.mm.memory_model import MemoryModel
 
@@ -38,7 +38,8 @@ def encode(made: Outcome, model: MemoryModel, seq: int, time: str, by: str | Non
         f'"ret":{"null" if ret is None else result(ret)},"verdict":"{made.verdict}","time":"{time}",'
         f'"by":{"null" if by is None else text(by)},'
         f"{'' if made.seen is None else page(made.seen)}{rare(made)}{written(made.call)}"
-        f"{member('log', made.log) if made.log else LOGGED_NOTHING}{changed(made)}}}"
+        f"{member('log', made.log) if made.log else LOGGED_NOTHING}{changed(made)}"
+        f"{'' if made.process is None else processes(made.process)}}}"
     ).encode()
 
 
@@ -90,7 +91,7 @@ def plain(call: Call) -> str:
         return ""
     members = ""
     for key, value in call.args.items():
-        if type(value) is not int:
+        if type(value) is not int or key in USER_POINTERS:
             return ""
         members += f'"{"pfn" if key == "page" else key}":{value},'
     return f'{{{members}"task":"{call.task}","cpu":{call.cpu},"context":"{call.context}"}}'
@@ -127,8 +128,13 @@ def written(call: Call) -> str:
     return f'"written":{{{",".join(members)}}},'
 
 
+def processes(told: dict[str, Any]) -> str:
+    """The members of a call that works on processes, behind `changed`; each is short or null already."""
+    return f",{text(told)[1:-1]}"
+
+
 def changed(made: Outcome) -> str:
-    """The member `changed`, the last one. States have plain names."""
+    """The member `changed`, the last one of most calls. States have plain names."""
     if len(made.mentions) == 1:
         pfn, frames, state = made.mentions[0]
         return f'"changed":[[{pfn},{frames},"{state}"]]'

@@ -16,7 +16,8 @@ LIST_MEMBERS: Final = frozenset(("blocks", "sha256"))
 SHA256: Final = re.compile(r"[0-9a-f]{64}")
 SEQ_MIN: Final = -(1 << 31)
 MEMBER_OF_KIND: Final = {
-    "page": "pfn", "addr": "addr", "cache": "addr", "number": "addr", "pages": "runs", "addrs": "runs",
+    "page": "pfn", "addr": "addr", "cache": "addr", "number": "addr", "user": "addr", "pid": "addr",
+    "fd": "addr", "pages": "runs", "addrs": "runs",
 }  # fmt: skip
 
 

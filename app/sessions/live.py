@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic_core import from_json, to_json
 
 from app.clock import now
-from app.errors import NoRoom, TaskBlocked
+from app.errors import NoRoom, TaskAlive, TaskBlocked
 from app.machine import cachepointers, parsing
 from app.machine.calls import Call, Lists, Named, no_lists
 from app.machine.entry import CALLS
@@ -107,7 +107,9 @@ class Live:
         return parsing.parse(name, body, self.machine.model, known)
 
     def apply(self, call: Call, names: Mapping[str, Named], by: str | None) -> CallResult:
-        """Make one call. Raises BadArgument, TaskBlocked and LimitReached with the machine unchanged.
+        """Make one call.
+
+        Raises BadArgument, TaskBlocked, TaskAlive and LimitReached with the machine unchanged.
 
         Any other exception leaves it spoiled.
         """
@@ -120,7 +122,7 @@ class Live:
         began = perf_counter()
         try:
             outcome = self.machine.apply(resolved, seq)
-        except TaskBlocked:
+        except (TaskBlocked, TaskAlive):
             self.spoiled = False
             raise
         except NoRoom as error:

@@ -100,6 +100,8 @@ class Compare:
         """Exceptions and calls of handle_mm_fault, in order."""
         ours = []
         for event in self.m.vm.faults or []:
+            if event[0] == "G":  # that a stack grew, the recording shows as an area
+                continue
             label = int(event[1][1:])
             if event[0] == "H":
                 _, _, address, flags, ret, (level, entry), (after, result), _ = event

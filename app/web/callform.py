@@ -36,6 +36,9 @@ GROUPS: Final = {
     "vmalloc": N_("vmalloc"),
     "highmem": N_("HIGHMEM"),
     "modules": N_("Modules"),
+    "processes": N_("Processes"),
+    "mappings": N_("Mappings"),
+    "accesses": N_("Accesses to memory"),
     "system": N_("System"),
 }
 

@@ -151,6 +151,12 @@ def kill(case: Case) -> Press:
     return run(line, line, case.here)
 
 
+def program(case: Case) -> Press:
+    """The task is given an address space."""
+    line = f"{case.facts['task']}: execve()"
+    return run(line, line, case.here)
+
+
 # By mistake, besides *Undo*.
 PRESSES: Final[dict[str, tuple[Maker, ...]]] = {
     "sleeping_allocation": (atomic, process, mask),
@@ -199,6 +205,7 @@ PRESSES: Final[dict[str, tuple[Maker, ...]]] = {
     "kunmap_unmapped": (frame,),
     "split_compound": (frame,),
     "split_free": (frame,),
+    "no_mm": (program,),
 }
 
 

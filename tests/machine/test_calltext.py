@@ -10,7 +10,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.errors import BadArgument
-from app.machine import calls, kinds, parsing
+from app.machine import calls, kinds, parsing, user_kinds
 from app.machine.calltext import Line, Malformed, format_call, parse_line
 from app.machine.entry import CALLS
 from app.machine.vocabulary import CONTEXTS, SYSCTLS, Arg
@@ -298,6 +298,21 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
     "array": st.integers(0, calls.MAX_REPEAT),
     "number": st.integers(0, calls.JSON_INT_MAX),
     "function": st.from_regex(kinds.FUNCTION, fullmatch=True).filter(lambda name: name != "NULL"),
+    "user_addr": st.one_of(st.none(), ADDRESSES),
+    "fd": st.integers(-1, 1 << 30),
+    "length": st.integers(0, calls.JSON_INT_MAX),
+    "offset": st.one_of(st.none(), st.integers(0, calls.JSON_INT_MAX)),
+    "loff": st.integers(-(1 << 40), 1 << 40),
+    "accesses": COUNTS,
+    "access_step": st.integers(0, 1 << 40),
+    "byte": st.integers(0, 255),
+    "status": st.integers(-9, 255),
+    "path": st.sampled_from(["/tmp/a", "/data/b.txt", "/a-b/c_d"]),
+    "program": st.sampled_from(["/bin/hello", "/bin/cat"]),
+    **{
+        kind: st.one_of(st.sampled_from(["|".join(names), names[0], 3, "0x5"]))
+        for kind, names in ((kind, list(names)[:2]) for kind, names in user_kinds.FLAGS.items())
+    },
 }
 
 

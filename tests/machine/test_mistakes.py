@@ -247,6 +247,7 @@ LINES: Final[dict[str, Line]] = {
         "its count is 0",
         silent=False,
     ),
+    "no_mm": Line([given("store", addr="0x400000", task="a")], "null", "execve gives it an address space"),
 }
 
 

@@ -42,7 +42,7 @@ RW = 3
 
 
 def machine(profile: str = "x86_64-1g", thp: str = "never") -> Machine:
-    m = boot.boot({"profile": profile})
+    m = boot.boot({"profile": profile, "process_caches": False})
     m.vm.thp = thp
     sched.new_task(m, "a")
     m.current.task = "a"

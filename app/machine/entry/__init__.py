@@ -25,12 +25,15 @@ heading in `app/web/callform.py`.
 from typing import Final
 
 from app.machine.entry import (
+    access,
     addresses,
     flags,
     highmem,
     locks,
+    mappings,
     modules,
     pages,
+    processes,
     references,
     slab,
     system,
@@ -40,7 +43,21 @@ from app.machine.vocabulary import CallSpec
 
 CALLS: Final[dict[str, CallSpec]] = {
     spec.name: spec
-    for module in (pages, addresses, references, flags, locks, highmem, slab, vmalloc, modules, system)
+    for module in (
+        pages,
+        addresses,
+        references,
+        flags,
+        locks,
+        highmem,
+        slab,
+        vmalloc,
+        modules,
+        processes,
+        mappings,
+        access,
+        system,
+    )
     for spec in module.calls.declared
 }
 

@@ -1,0 +1,117 @@
+"""Accesses to memory: by the program itself, and by the kernel on its behalf."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from app.machine import faulting, observing
+from app.machine.entry.declare import Declarations
+from app.machine.entry.mappings import ADDR
+from app.machine.entry.processes import end_by_signal
+from app.machine.entry.system_call import Row, declare
+from app.machine.vocabulary import Arg, Cost, Returns
+from app.mm import fault, user_bytes
+from app.mm.sched import current_mm
+
+if TYPE_CHECKING:
+    from app.machine.calls import Call
+    from app.machine.machine import Machine
+    from app.machine.vocabulary import Args
+    from app.mm.fault import Signal
+
+calls = Declarations("accesses")
+
+COUNT: Final = Arg("count", "accesses", "", "how many accesses, as one row", False, 1, prefill="1")
+STEP: Final = Arg("step", "access_step", "", "bytes from one to the next", False, 4096, prefill="4096")
+# How far around a fault further pages may be mapped, and the largest page that one may bring.
+AROUND: Final = 1 << 21
+PAUSE_EVERY: Final = 64
+
+
+def count(args: Args) -> int:
+    """How many accesses one row makes."""
+    return int(args["count"])
+
+
+def touched(m: Machine, call: Call) -> list[observing.Before]:
+    """The tables and areas that the accesses may change."""
+    task = m.tasks[call.task]
+    assert task.mm is not None
+    first = call.args["addr"] or 0
+    last = first + (call.args["count"] - 1) * call.args["step"]
+    low, high = first & -AROUND, min((last & -AROUND) + AROUND, task.mm.task_size)
+    if low >= high or last > m.model.ptr_max:
+        low, high = 0, task.mm.task_size
+    return [observing.before(task, low, high)]
+
+
+@declare(
+    calls,
+    "load",
+    (ADDR, COUNT, STEP),
+    "mov (%addr), %al",
+    "arch/x86/mm/fault.c exc_page_fault",
+    "Read a byte as the program would: the processor walks the tables, and raises a page fault if it must.",
+    returns=Returns.INT,
+    reach=touched,
+    cost=Cost(each=count),
+)
+def load(m: Machine, call: Call, row: Row) -> None:
+    """Kernel: arch/x86/mm/fault.c do_user_addr_fault"""
+    accesses(m, call, row, None)
+
+
+@declare(
+    calls,
+    "store",
+    (
+        ADDR,
+        Arg("value", "byte", "", "the byte", False, 1, prefill="1"),
+        COUNT,
+        STEP,
+    ),
+    "movb $value, (%addr)",
+    "arch/x86/mm/fault.c exc_page_fault",
+    "Write a byte as the program would.",
+    returns=Returns.NOTHING,
+    reach=touched,
+    cost=Cost(each=count),
+)
+def store(m: Machine, call: Call, row: Row) -> None:
+    """Kernel: arch/x86/mm/fault.c do_user_addr_fault"""
+    accesses(m, call, row, call.args["value"])
+
+
+def accesses(m: Machine, call: Call, row: Row, value: int | None) -> None:
+    """Make them one after the other, until one is not allowed."""
+    first, times, step = call.args["addr"] or 0, call.args["count"], call.args["step"]
+    mm = current_mm(m)
+    mask = m.model.ptr_max
+    write = value is not None
+    shown = row.access
+    for at in range(times):
+        address = first + at * step & mask
+        if len(shown) <= faulting.MAX_SHOWN:
+            signal = told_access(m, row, address, write=write, always=times == 1)
+        else:
+            m.vm.faults = None
+            signal = fault.user_access(m, address, write=write)
+        if signal is not None:
+            end_by_signal(m, signal, address, write=write)
+            return
+        if value is None:
+            row.outcome.ret = user_bytes.load(m, mm, address)
+        else:
+            user_bytes.store(m, mm, address, value)
+        if not at % PAUSE_EVERY:
+            m.breathe()
+
+
+def told_access(m: Machine, row: Row, address: int, *, write: bool, always: bool) -> Signal | None:
+    """Make one and add its entry, if it faulted or is the only one; the signal that it ended with."""
+    m.vm.faults = notes = faulting.Notes()
+    mm = current_mm(m)
+    signal = fault.user_access(m, address, write=write)
+    if notes or signal is not None or always:
+        row.access.append(faulting.of_access(m, mm, address, notes, signal, write=write))
+    return signal

@@ -1,0 +1,201 @@
+"""How a system call, or an access by a process, is made and told.
+
+It runs in the address space of the task that makes it. What it does to processes is looked at from before to
+after: faults, entries, areas and lists are parts of its outcome that no other call has.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
+
+from app.machine import faulting, observing
+from app.machine.calls import Named
+from app.machine.vocabulary import FREE, Arg, CallSpec, Cost, Returns
+from app.mm import mmap
+from app.mm.errno import EFAULT
+from app.mm.mm_types import MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS
+
+if TYPE_CHECKING:
+    from app.machine.calls import Call
+    from app.machine.entry.declare import Declarations
+    from app.machine.machine import Machine
+    from app.machine.outcome import Outcome
+    from app.mm.mm_types import MmStruct
+    from app.mm.sched import Task
+
+Run: TypeAlias = "Callable[[Machine, Call, Row], None]"
+Reach: TypeAlias = "Callable[[Machine, Call], list[observing.Before]]"
+# How a call that needs an address space finds none.
+NO_MM: Final = "no_mm"
+
+
+class Row:
+    """One call being made: what it returns, and what is to be told of it.
+
+    was: address spaces as they were. tasks: whose faults count, with what they had before.
+    """
+
+    __slots__ = ("access", "outcome", "tasks", "was")
+
+    def __init__(self, outcome: Outcome, was: list[observing.Before]) -> None:
+        self.outcome = outcome
+        self.was = was
+        self.tasks: list[tuple[Task, int, int]] = []
+        # Entries of accesses by user mode, one more than are shown; the kernel's are made of its notes.
+        self.access: list[faulting.Entry] = []
+
+    def follow(self, task: Task) -> None:
+        """Count a task's faults from here on."""
+        self.tasks.append((task, task.min_flt, task.maj_flt))
+
+
+class SystemCall(CallSpec):
+    """A call that is made in an address space. run: makes it. reach: what it may change there.
+
+    needs_mm: whether a task without an address space can only fail.
+    """
+
+    __slots__ = ("needs_mm", "reach", "run")
+    run: Run
+    reach: Reach
+    needs_mm: bool
+
+    def run_by(self, run: Run) -> Run:
+        """Decorates the function that runs it."""
+        self.run = run
+        return run
+
+    def make(self, m: Machine, call: Call, outcome: Outcome) -> None:
+        """Make it, and note what it did to processes."""
+        task = m.tasks[call.task]
+        if task.mm is None and self.needs_mm:
+            without_mm(m, call, outcome)
+            return
+        row = Row(outcome, self.reach(m, call))
+        row.follow(task)
+        vm = m.vm
+        vm.faults = notes = faulting.Notes()
+        vm.moved = []
+        try:
+            self.run(m, call, row)
+            mmap.task_work_run(m)
+        finally:
+            told(m, row, notes)
+
+
+def without_mm(m: Machine, call: Call, outcome: Outcome) -> None:
+    """A kernel thread has no addresses of its own that the call could be about."""
+    m.mistake(NO_MM, task=call.task, call=call.spec.name)
+    if call.spec.returns is not Returns.NOTHING:
+        outcome.ret = -EFAULT
+    m.worsen_null()
+
+
+def told(m: Machine, row: Row, notes: list[Any]) -> None:
+    """Fill in what the outcome tells of processes."""
+    vm = m.vm
+    moved, vm.moved, vm.faults = vm.moved or [], None, None
+    access = row.access or faulting.of_call(m, notes)
+    doc: dict[str, Any] = {"access": access if len(access) <= faulting.MAX_SHOWN else None}
+    doc["faults"] = {
+        "min": sum(task.min_flt - before for task, before, _ in row.tasks),
+        "maj": sum(task.maj_flt - before for task, _, before in row.tasks),
+    }
+    task = row.tasks[0][0]
+    doc["mm"] = None if task.mm is None else mm_view(task, task.mm)
+    doc["pte"] = observing.few(run for was in row.was for run in observing.changed_entries(was))
+    for run in doc["pte"] or ():
+        run[1] = f"{run[1]:#x}"
+    doc["vma"] = observing.few(run for was in row.was for run in observing.changed_areas(was))
+    doc["lru"] = observing.few(observing.moved_pages(m, moved))
+    row.outcome.process = doc
+
+
+def mm_view(task: Task, mm: MmStruct) -> dict[str, Any]:
+    """An address space in figures. rss: the kernel's counters, which lag; resident: the exact number."""
+    rss = mm.rss_stat
+    return {
+        "task": task.name,
+        "total_vm": mm.total_vm,
+        "rss": {
+            "anon": rss[MM_ANONPAGES],
+            "file": rss[MM_FILEPAGES],
+            "shmem": rss[MM_SHMEMPAGES],
+            "swap": rss[MM_SWAPENTS],
+        },
+        "resident": mm.mm_rss + sum(task.rss_stat) - task.rss_stat[MM_SWAPENTS],
+        "pgtables_bytes": mm.pgtables_bytes,
+    }
+
+
+@contextmanager
+def running_as(m: Machine, task: Task) -> Iterator[None]:
+    """Let another task run for a while."""
+    current = m.current
+    before, caller = current.task, current.caller
+    current.task, current.caller = task.name, (task.name, current.seq)
+    try:
+        yield
+    finally:
+        current.task, current.caller = before, caller
+
+
+# -- what a call reaches ---------------------------------------------------------------------------
+
+
+def own(m: Machine, call: Call) -> list[observing.Before]:
+    """All of the caller's address space."""
+    task = m.tasks[call.task]
+    return [] if task.mm is None else [observing.before(task)]
+
+
+def everybody(m: Machine, call: Call) -> list[observing.Before]:
+    """All address spaces: a file may be mapped by anybody."""
+    return [observing.before(task) for task in m.tasks.values() if task.mm is not None]
+
+
+def nothing(m: Machine, call: Call) -> list[observing.Before]:
+    """Of a call that changes no address space."""
+    return []
+
+
+# -- results ---------------------------------------------------------------------------------------
+
+
+def number(m: Machine, row: Row, ret: int) -> None:
+    """0 or more, or -errno."""
+    row.outcome.ret = ret
+    if ret < 0:
+        m.worsen_null()
+
+
+def user_address(m: Machine, row: Row, ret: int) -> None:
+    """An address, or -errno, which later calls can be given as C could."""
+    row.outcome.ret = f"{ret:#x}" if ret >= 0 else ret
+    row.outcome.result = Named("user", addr=ret & m.model.ptr_max)
+    if ret < 0:
+        m.worsen_null()
+
+
+def handle(m: Machine, row: Row, kind: str, ret: int) -> None:
+    """A pid or a descriptor, or -errno. kind: `pid` or `fd`."""
+    row.outcome.ret = ret
+    row.outcome.result = Named(kind, addr=ret if ret >= 0 else ret & m.model.ptr_max)
+    if ret < 0:
+        m.worsen_null()
+
+
+# -- declaring -------------------------------------------------------------------------------------
+
+
+def declare(
+    calls: Declarations, name: str, args: tuple[Arg, ...], prototype: str, source: str, doc: str, *,
+    returns: Returns, reach: Reach = own, needs_mm: bool = True, cost: Cost = FREE,
+) -> Callable[[Run], Run]:  # fmt: skip
+    """Declare a system call, which the decorated function runs."""
+    spec = SystemCall(name, args, prototype, source, calls.group, doc, returns, cost, None)
+    spec.reach, spec.needs_mm = reach, needs_mm
+    calls.declared.append(spec)
+    return spec.run_by

@@ -1,0 +1,210 @@
+"""What a call does to processes, as its outcome tells it: entries, areas, and pages on the LRU lists.
+
+Before the call the tables that it may change are copied, which takes the time of copying 4 KiB each;
+afterwards they are compared. The kernel's functions need not tell of each entry, and none can be forgotten.
+"""
+
+from __future__ import annotations
+
+from array import array
+from collections.abc import Iterable, Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
+
+from app.machine import pte_text
+from app.mm import mem_map
+from app.mm.mm_types import VM_EXEC, VM_MAYSHARE, VM_READ, VM_WRITE
+from app.mm.page import PG_lru
+from app.mm.pgtable_types import PRESENT, PSE, SHIFT
+from app.mm.vmstat import LRU_NAMES
+
+if TYPE_CHECKING:
+    from app.machine.machine import Machine
+    from app.mm.mm_types import MmStruct, PageTable, VmArea
+    from app.mm.sched import Task
+
+MAX_RUNS: Final = 256
+EVERYTHING: Final = 1 << 64
+# Names of the batches as the kernel's struct cpu_fbatches has them.
+BATCH_NAMES: Final = {
+    "add": "lru_add", "deactivate_file": "lru_deactivate_file", "lazyfree": "lru_lazyfree",
+    "activate": "activate", "mlock": "mlock",
+}  # fmt: skip
+
+Run = list[Any]
+Area = tuple[int, int, str]
+
+
+class Before(NamedTuple):
+    """An address space as it was. tables: level and number → entries, of those within start and end."""
+
+    task: str
+    mm: MmStruct
+    start: int
+    end: int
+    tables: dict[tuple[int, int], array[int]]
+    areas: list[Area]
+
+
+def before(task: Task, start: int = 0, end: int = EVERYTHING) -> Before:
+    """Copy what a call may change of a task's address space."""
+    mm = task.mm
+    assert mm is not None
+    tables = {(level, at): table.entries[:] for level, at, table in tables_within(mm, start, end)}
+    return Before(task.name, mm, start, end, tables, list(areas_within(mm, start, end)))
+
+
+def nothing_before(task: Task) -> Before:
+    """Of an address space that has only just been made."""
+    assert task.mm is not None
+    return Before(task.name, task.mm, 0, EVERYTHING, {}, [])
+
+
+def tables_within(mm: MmStruct, start: int, end: int) -> Iterator[tuple[int, int, PageTable]]:
+    """(level, number, table) of all that map anything of a range, but the highest."""
+    for level in (1, 2, 3):
+        tables = mm.tables[level]
+        shift = SHIFT[level + 1]
+        first, behind = start >> shift, (end - 1 >> shift) + 1
+        if behind - first < len(tables):
+            for number in range(first, behind):
+                table = tables.get(number)
+                if table is not None:
+                    yield level, number, table
+        else:
+            for number, table in tables.items():
+                if first <= number < behind:
+                    yield level, number, table
+
+
+def areas_within(mm: MmStruct, start: int, end: int) -> Iterator[Area]:
+    """Areas that have anything of a range: start, end, rights."""
+    for vma in mm.mmap:
+        if vma.vm_start < end and vma.vm_end > start:
+            yield vma.vm_start, vma.vm_end, rights(vma)
+
+
+def rights(vma: VmArea) -> str:
+    """The rights of an area as /proc/PID/maps has them."""
+    bits = vma.vm_flags
+    return (
+        ("r" if bits & VM_READ else "-")
+        + ("w" if bits & VM_WRITE else "-")
+        + ("x" if bits & VM_EXEC else "-")
+        + ("s" if bits & VM_MAYSHARE else "p")
+    )
+
+
+# -- entries ---------------------------------------------------------------------------------------
+
+
+def changed_entries(was: Before) -> Iterator[Run]:
+    """`[task, address, pages, flags]` of the entries that map other memory, or otherwise, than before."""
+    mm = was.mm
+    now = {(level, at): table.entries for level, at, table in tables_within(mm, was.start, was.end)}
+    run: Run | None = None
+    bits = -1
+    for level, number in sorted(now.keys() | was.tables.keys(), key=lambda key: place(*key)):
+        old, new = was.tables.get((level, number)), now.get((level, number))
+        if old == new:
+            continue
+        pages = 1 << 9 * (level - 1)
+        base = number << SHIFT[level + 1]
+        for at, flags in changed_in(level, old, new):
+            address = base + (at << SHIFT[level])
+            if run is not None and flags == bits and run[1] + (run[2] << 12) == address:
+                run[2] += pages
+                continue
+            if run is not None:
+                yield run
+            bits = flags
+            run = [was.task, address, pages, pte_text.flags(flags)]
+    if run is not None:
+        yield run
+
+
+def place(level: int, number: int) -> tuple[int, int]:
+    """Where a table stands in the order of addresses."""
+    return number << SHIFT[level + 1], level
+
+
+def changed_in(level: int, old: array[int] | None, new: array[int] | None) -> Iterator[tuple[int, int]]:
+    """(index, flags) of the entries of one table that differ. A table in a huge page's place says it all."""
+    mask = pte_text.FLAGS
+    if level == 1 and (old is None or new is None):
+        entries = old if new is None else new
+        for at, entry in enumerate(entries or ()):
+            if entry:
+                yield at, 0 if new is None else entry & mask
+        return
+    for at in range(512):
+        was, now = old[at] if old is not None else 0, new[at] if new is not None else 0
+        if was == now:
+            continue
+        if level > 1 and not (was | now) & PSE:
+            continue
+        if level > 1 and now & PRESENT and not now & PSE:
+            continue
+        yield at, now & mask
+
+
+# -- areas -----------------------------------------------------------------------------------------
+
+
+def changed_areas(was: Before) -> Iterator[Run]:
+    """`[task, start, end, rights]` of areas that are new or other than before; `none` where none is left."""
+    now = list(areas_within(was.mm, was.start, was.end))
+    known = dict.fromkeys(was.areas)
+    found = [(start, end, what) for start, end, what in now if (start, end, what) not in known]
+    for start, end, _ in was.areas:
+        found += [(low, high, "none") for low, high in uncovered(start, end, now)]
+    for start, end, what in sorted(found):
+        yield [was.task, f"{start:#x}", f"{end:#x}", what]
+
+
+def uncovered(start: int, end: int, areas: Iterable[Area]) -> Iterator[tuple[int, int]]:
+    """The parts of a range that no area has."""
+    for low, high, _ in areas:
+        if low < end and high > start:
+            if low > start:
+                yield start, low
+            start = high
+            if start >= end:
+                return
+    yield start, end
+
+
+# -- lists -----------------------------------------------------------------------------------------
+
+
+def moved_pages(m: Machine, moved: Iterable[int]) -> Iterator[Run]:
+    """`[pfn, frames, list]` of pages that came to a list or a batch, or left it: where they are now."""
+    batches = {
+        (page[0] if isinstance(page, tuple) else page): f"batch {BATCH_NAMES[name]}"
+        for name, batch in m.vm.batches.items()
+        for page in batch
+    }
+    run: Run | None = None
+    for head in sorted(dict.fromkeys(moved)):
+        where = "none"
+        frames = 1
+        if mem_map.known(m, head):
+            frames = 1 << mem_map.compound_order(m, head)
+            if head in batches:
+                where = batches[head]
+            elif mem_map.flags(m, head) & PG_lru:
+                where = LRU_NAMES[mem_map.lru_index(m, head)]
+        if run is not None and run[2] == where and run[0] + run[1] == head:
+            run[1] += frames
+            continue
+        if run is not None:
+            yield run
+        run = [head, frames, where]
+    if run is not None:
+        yield run
+
+
+def few(runs: Iterator[Run]) -> list[Run] | None:
+    """As many runs as an outcome shows; None when there are more."""
+    found = list(islice(runs, MAX_RUNS + 1))
+    return found if len(found) <= MAX_RUNS else None

@@ -1,0 +1,140 @@
+"""Pages of processes and files in a dump: their records, LRU lists, batches, the bytes that are kept."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import sys
+from array import array
+from typing import TYPE_CHECKING, Any, Final
+
+from app.machine.parts.frames import load_pfn
+from app.mm.virtual_memory import BATCHES, NONE, NR_LRU_LISTS, Section
+
+if TYPE_CHECKING:
+    from app.machine.document import Document
+    from app.machine.machine import Machine
+
+COLUMNS: Final = ("refcount", "mapcount", "flags", "mapping", "index", "next", "prev")
+UNUSED: Final = (0, -1, 0, 0, 0, NONE, NONE)
+BOUNDS: Final = (
+    (0, (1 << 31) - 1), (-1, (1 << 31) - 1), (0, NONE), (0, NONE), (0, 1 << 52), (0, NONE), (0, NONE),
+)  # fmt: skip
+# With more records than this a section is written as columns.
+FEW: Final = 64
+MAX_SECTIONS: Final = 1 << 22
+MAX_ORDER: Final = 18
+MAX_KEPT: Final = 1 << 20
+
+
+def dump(m: Machine) -> dict[str, Any]:
+    """What is kept of pages, in one order."""
+    vm = m.vm
+    return {
+        "sections": [line for number in sorted(vm.sections) for line in section(number, vm.sections[number])],
+        "lists": [[lru.head, lru.tail, lru.count] for lru in vm.lists],
+        "batches": {name: [*map(entry_of_batch, vm.batches[name])] for name in BATCHES},
+        "mlock_counts": [[pfn, count] for pfn, count in sorted(vm.mlock_counts.items())],
+        "split_queue": list(vm.split_queue),
+        "contents": [[pfn, sorted(stored.items())] for pfn, stored in vm.contents.items()],
+    }
+
+
+def entry_of_batch(page: Any) -> Any:
+    """A page of a batch; in the one of mlock with what it waits for."""
+    return list(page) if isinstance(page, tuple) else page
+
+
+def section(number: int, s: Section) -> list[Any]:
+    """The records of 512 frames: `[number, order, compound_mapcount, rows or columns]`; none without any."""
+    columns = [getattr(s, name) for name in COLUMNS]
+    if s.order or 0 in s.refcount:
+        rows = [
+            [at, *record]
+            for at, record in enumerate(zip(*columns, strict=True))
+            if (record != UNUSED if s.order else record[0])
+        ]
+        if not rows and not s.order:
+            return []
+        if len(rows) <= FEW:
+            return [[number, s.order, s.compound_mapcount, rows]]
+        columns = [
+            array(column.typecode, [value]) * 512 for column, value in zip(columns, UNUSED, strict=True)
+        ]
+        for at, *record in rows:
+            for column, value in zip(columns, record, strict=True):
+                column[at] = value
+    return [[number, s.order, s.compound_mapcount, [packed(column) for column in columns]]]
+
+
+def packed(column: array[int]) -> str:
+    """A column as text: its numbers from the lowest byte on, in base64."""
+    if sys.byteorder == "big":
+        column = column[:]
+        column.byteswap()
+    return base64.b64encode(column.tobytes()).decode()
+
+
+def unpacked(doc: Document, typecode: str, length: int) -> array[int]:
+    """Inverse of `packed`. Raises BadArgument."""
+    column = array(typecode)
+    try:
+        column.frombytes(base64.b64decode(doc.str(16 * length), validate=True))
+    except (binascii.Error, ValueError):
+        doc.fault("a column of numbers in base64")
+    if len(column) != length:
+        doc.fault(f"{length} numbers")
+    if sys.byteorder == "big":
+        column.byteswap()
+    return column
+
+
+def load(m: Machine, doc: Document) -> None:
+    """Inverse of `dump`."""
+    vm = m.vm
+    for line in doc.get("sections", []).list(MAX_SECTIONS):
+        number, order, compound, body = line.list(4, exactly=4)
+        s = vm.sections[number.int(0, m.model.spans[-1][1] >> 9)] = Section()
+        s.order = order.int(0, MAX_ORDER)
+        s.compound_mapcount = compound.int(-1, (1 << 31) - 1)
+        load_section(s, body)
+    for lru, entry in zip(vm.lists, doc["lists"].list(NR_LRU_LISTS, exactly=NR_LRU_LISTS), strict=True):
+        lru.head, lru.tail, lru.count = entry.ints(0, 1 << 40, 3, exactly=3)
+    for name in BATCHES:
+        for entry in doc["batches"][name].list(16):
+            if name == "mlock":
+                pfn, kind = entry.list(2, exactly=2)
+                vm.batches[name].append((load_pfn(m, pfn), kind.int(0, 2)))
+            else:
+                vm.batches[name].append(load_pfn(m, entry))
+    for entry in doc.get("mlock_counts", []).list(MAX_KEPT):
+        pfn, count = entry.list(2, exactly=2)
+        vm.mlock_counts[load_pfn(m, pfn)] = count.int(0, 1 << 30)
+    for entry in doc.get("split_queue", []).list(MAX_KEPT):
+        vm.split_queue[load_pfn(m, entry)] = None
+    for entry in doc.get("contents", []).list(MAX_KEPT):
+        pfn, stored = entry.list(2, exactly=2)
+        vm.contents[load_pfn(m, pfn)] = load_bytes(stored)
+
+
+def load_section(s: Section, body: Document) -> None:
+    """The records of 512 frames."""
+    lines = body.list(512)
+    if len(lines) == len(COLUMNS) and all(isinstance(line.value, str) for line in lines):
+        for name, line in zip(COLUMNS, lines, strict=True):
+            setattr(s, name, unpacked(line, getattr(s, name).typecode, 512))
+        return
+    for line in lines:
+        at, *values = line.list(8, exactly=8)
+        place = at.int(0, 511)
+        for name, value, (low, high) in zip(COLUMNS, values, BOUNDS, strict=True):
+            getattr(s, name)[place] = value.int(low, high)
+
+
+def load_bytes(doc: Document) -> dict[int, int]:
+    """Bytes of a page by their place; -1 says that the others are not known."""
+    found = {}
+    for entry in doc.list(4097):
+        at, value = entry.list(2, exactly=2)
+        found[at.int(-1, 4095)] = value.int(0, 255)
+    return found

@@ -98,6 +98,12 @@ def arguments_text(spec: CallSpec, args: Mapping[str, Any], written: Mapping[str
         if arg.kind == "user_addr" and not arg.required and args.get(arg.name, 0) is None and in_place:
             yield "NULL"
             continue
+        if arg.name == "buf" and field is None and in_place:
+            yield value_text(spec, "count", "length", args["count"])
+            in_place = False
+            continue
+        if arg.name == "count" and "buf" not in args and not in_place and arg.required:
+            continue
         if field is None or (not arg.required and args[field] == arg.default):
             in_place = False
             continue

@@ -19,6 +19,7 @@ from app.machine.runs import Run
 from app.machine.vocabulary import CONTEXTS, SYSCTLS
 from app.mm.memory_model import MemoryModel
 from app.mm.slab import SLAB_FLAGS
+from app.mm.sysctl import THP_MODES
 from app.mm.wild_page import WildPage, wild
 
 if TYPE_CHECKING:
@@ -116,6 +117,10 @@ def check_sysctl(value: Any, parser: Parser) -> str:
 def check_sysctl_value(value: Any, parser: Parser) -> int | str:
     """A number, or as many numbers as the setting has."""
     name = parser.body.get("name")
+    if isinstance(name, str) and name.removeprefix("vm.") == "transparent_hugepage":
+        if value not in THP_MODES or not isinstance(value, str):
+            raise BadArgument.at((), f"one of {', '.join(THP_MODES)}")
+        return value
     wanted = SYSCTLS.get(name.removeprefix("vm."), 1) if isinstance(name, str) else 1
     words = value.split() if isinstance(value, str) and len(value) < 100 else [value]
     if not 1 <= len(words) <= wanted:

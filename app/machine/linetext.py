@@ -31,7 +31,7 @@ WHO: Final = re.compile(r"\s*+([A-Za-z0-9_-]*+)(?:@([0-9]{1,9}))?(?:/([a-z]++))?
 PLAIN: Final = re.compile(rf"\s*+(?:({NAME})\s*+=(?!=)\s*+)?({NAME})\s*+\(")
 NAMED: Final = re.compile(rf"\s*+({NAME})\s*+=(?!=)\s*+")
 HEAD: Final = re.compile(rf"\s*+({NAME})\s*+\(")
-ARGUMENT: Final = re.compile(r"([a-z]++)\s*+=(?!=)\s*+(.*)", re.DOTALL)
+ARGUMENT: Final = re.compile(r"([a-z_]++)\s*+=(?!=)\s*+(.*)", re.DOTALL)
 REPEAT: Final = r"(?:\*\s*+([0-9]{1,15})\s*+)?"
 UNTIL: Final = r"(?:until\s++(?:(NULL)|free\s*+<\s*+([0-9]{1,15}))\s*+)?"
 TAIL: Final = re.compile(rf"\s*+{REPEAT}{UNTIL}")
@@ -202,7 +202,7 @@ class Reader:
         self, spec: CallSpec, kinds: Positions, arguments: list[str], body: dict[str, Any]
     ) -> None:
         """Arguments by position, then by keyword. kinds: of each position in C's order."""
-        positions = iter(kinds)
+        positions = iter(without_buf(kinds) if leaves_out_buf(spec, arguments) else kinds)
         for text in arguments:
             keyword = ARGUMENT.fullmatch(text)
             if keyword is not None:
@@ -221,6 +221,17 @@ class Reader:
             elif inner(value) not in ("NULL", "0"):
                 what = "of no use here, in this place NULL or nothing."
                 raise BadArgument.at((), f"{text[:40]!r}: {what} {spec.prototype}")
+
+
+def leaves_out_buf(spec: CallSpec, arguments: list[str]) -> bool:
+    """Whether a call is `read(fd, count)`, for which no memory of the process is touched."""
+    plain = [text for text in arguments if ARGUMENT.fullmatch(text) is None]
+    return len(plain) == 2 and any(arg.name == "buf" for arg in spec.args)
+
+
+def without_buf(kinds: Positions) -> Positions:
+    """The positions of such a call."""
+    return tuple(position for position in kinds if position[0] != "buf")
 
 
 @cache

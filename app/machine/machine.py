@@ -65,6 +65,8 @@ class Machine(Kernel):
             current.mistakes, current.printed, current.panicked = {}, {}, False
         if name not in self.tasks:
             sched.new_task(self, name)
+            if self.vm.died:
+                self.say_who_died(name)
         outcome = Outcome(call, current.lines, mentions)
         try:
             page = call.args.get("page")
@@ -110,6 +112,12 @@ class Machine(Kernel):
         if task.waiting_for is not None:
             for_slot = task.name in self.pkmap.waiters
             raise TaskBlocked(task.name, task.waiting_for, task.since, for_slot=for_slot)
+
+    def say_who_died(self, name: str) -> None:
+        """Who calls by the name of a dead process is somebody else."""
+        seq = self.vm.died.pop(name, None)
+        if seq is not None:
+            printk.printk(self, f"kmemlab: {name} died at #{seq}: this one is a new kernel thread")
 
     def check_child(self, name: str) -> None:
         """A task that is to be made."""

@@ -26,6 +26,11 @@ SYSCTLS: Final = {
     "watermark_boost_factor": 1,
     "lowmem_reserve_ratio": 5,
     "percpu_pagelist_high_fraction": 1,
+    "drop_caches": 1,
+    "overcommit_memory": 1,
+    "overcommit_ratio": 1,
+    "nr_hugepages": 1,
+    "transparent_hugepage": 1,
 }
 
 Args: TypeAlias = "Mapping[str, Any]"

@@ -49,7 +49,7 @@ Processes. Read mm_types, mmap, fault and memory first: an area is a promise, a 
   rmap, lru, swap              who maps a page (mm/rmap.c), the LRU lists, the batches (mm/swap.c)
   fs, pagemap, filemap_fault   files by name and size, the page cache, faults on it (mm/filemap.c)
   readahead, read_write        what is read before it is asked for; `read`, `write`, `fsync`
-  fadvise                      what a program says about its reading (mm/fadvise.c)
+  fadvise, drop_caches         advice on reading (mm/fadvise.c); dropping all that is clean (fs/drop_caches.c)
   huge_memory, khugepaged      huge pages nobody asked for (mm/huge_memory.c), and those made later
   hugetlb, errno               huge pages from a pool (mm/hugetlb.c); error numbers
   exec, image, namei           a program starts (fs/exec.c); the page of zeros; files by name (fs/namei.c)

@@ -91,6 +91,7 @@ def bprm_mm_init(m: Kernel, layout: Layout) -> MmStruct:
     start = layout.stack_top - PAGE_SIZE
     stack = vm_area_alloc(m, mm, start, layout.stack_top, STACK_FLAGS, (layout.stack_top - PAGE_SIZE) >> 12)
     vma_link(mm, stack)
+    m.vm.vm_committed += 1
     mm.total_vm = mm.stack_vm = 1
     memory.handle_mm_fault(m, stack, start, FAULT_FLAG_WRITE)
     return mm

@@ -18,6 +18,8 @@ ESRCH: Final = 3
 def kill(m: Kernel, name: str) -> int:
     """End a task: 0, or -ESRCH where there is none of that name. Kernel: kernel/signal.c kill_proc_info
 
+    Who has an address space must be the running task: everybody dies in their own context.
+
     A task that waits for a page's lock cannot be killed on a real machine (it sleeps in
     TASK_UNINTERRUPTIBLE, the D of `ps`); here it can, or a deadlock would be for ever. The locks that it
     took stay locked, for they have no owner. The first task, init, cannot die: it is only woken.
@@ -30,7 +32,7 @@ def kill(m: Kernel, name: str) -> int:
     task.waiting_for = None
     task.exclusive = False
     if task.pid != INIT_PID:
-        del m.tasks[name]
+        end(m, task)
     return 0
 
 

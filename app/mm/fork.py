@@ -38,6 +38,7 @@ def fork(m: Kernel, name: str, pid: int | None = None) -> sched.Task:
     parent = current(m)
     assert parent.mm is not None
     task = sched.new_task(m, name)
+    m.vm.died.pop(name, None)
     if pid is not None:
         task.pid = pid
     task.comm = parent.comm

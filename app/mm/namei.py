@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm import errno, mmap
+from app.mm import errno, mmap, read_write
 from app.mm.fs import File, Inode
 from app.mm.sched import current
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 O_ACCMODE: Final = 3
 O_WRONLY: Final = 1
 O_CREAT: Final = 0x40
+O_EXCL: Final = 0x80
 O_TRUNC: Final = 0x200
 FIRST_FD: Final = 3
 MAX_FDS: Final = 1024
@@ -72,6 +73,10 @@ def do_open(m: Kernel, path: str, flags: int) -> int:
         if not flags & O_CREAT:
             return -errno.ENOENT
         inode = new_inode(m, "tmpfs" if path.startswith(TMPFS) else "ext4", path, 0)
+    elif flags & O_CREAT and flags & O_EXCL:
+        return -errno.EEXIST
+    elif flags & O_TRUNC and flags & O_ACCMODE and inode.fs != "bdev":
+        read_write.ftruncate(m, inode, 0)
     files = current(m).files
     fd = next((fd for fd in range(FIRST_FD, MAX_FDS) if fd not in files), None)
     if fd is None:

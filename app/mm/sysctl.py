@@ -10,13 +10,15 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from app.mm import wmarks
+from app.mm import drop_caches as caches
+from app.mm import hugetlb, wmarks
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
 
 EINVAL: Final = 22
 INT_MAX: Final = (1 << 31) - 1
+THP_MODES: Final = ("always", "madvise", "never")
 MAX_SCALE_FACTOR: Final = 3000
 MIN_PERCPU_PAGELIST_HIGH_FRACTION: Final = 8
 LOWMEM_RESERVE_RATIO: Final = {"x86_64": [256, 256, 32, 0, 0], "i386": [256, 32, 0, 0]}
@@ -98,10 +100,55 @@ def percpu_pagelist_high_fraction(m: Kernel, values: list[int]) -> int:
     return 0
 
 
+def drop_caches(m: Kernel, values: list[int]) -> int:
+    """Kernel: drop_caches_sysctl_handler. Written, it drops; it keeps no value."""
+    if not 1 <= values[0] <= 4:
+        return -EINVAL
+    caches.drop_caches(m, values[0])
+    return 0
+
+
+def overcommit_memory(m: Kernel, values: list[int]) -> int:
+    """Kernel: overcommit_policy_handler. 0 refuses only the absurd, 1 nothing, 2 what might not be there."""
+    if not 0 <= values[0] <= 2:
+        return -EINVAL
+    m.vm.overcommit_memory = values[0]
+    return 0
+
+
+def overcommit_ratio(m: Kernel, values: list[int]) -> int:
+    """Kernel: overcommit_ratio_handler. How much of memory may be promised with policy 2, in percent."""
+    m.vm.overcommit_ratio = values[0]
+    return 0
+
+
+def nr_hugepages(m: Kernel, values: list[int]) -> int:
+    """Kernel: hugetlb_sysctl_handler. The pool gets as many as can be had; fewer is no error."""
+    if values[0] < 0:
+        return -EINVAL
+    hugetlb.set_max_huge_pages(m, values[0])
+    return 0
+
+
+def transparent_hugepage(m: Kernel, values: list[int]) -> int:
+    """Kernel: mm/huge_memory.c enabled_store. What is kept free follows, since huge pages need room.
+
+    values: the place of the word in `THP_MODES`.
+    """
+    m.vm.thp = THP_MODES[values[0]]
+    wmarks.set_recommended_min_free_kbytes(m, hugepages=m.vm.thp != "never")
+    return 0
+
+
 HANDLERS: Final[dict[str, Callable[[Kernel, list[int]], int]]] = {
     "min_free_kbytes": min_free_kbytes,
     "watermark_scale_factor": watermark_scale_factor,
     "watermark_boost_factor": watermark_boost_factor,
     "lowmem_reserve_ratio": lowmem_reserve_ratio,
     "percpu_pagelist_high_fraction": percpu_pagelist_high_fraction,
+    "drop_caches": drop_caches,
+    "overcommit_memory": overcommit_memory,
+    "overcommit_ratio": overcommit_ratio,
+    "nr_hugepages": nr_hugepages,
+    "transparent_hugepage": transparent_hugepage,
 }

@@ -19,6 +19,7 @@ from app.sessions.bounds import is_long
 from app.sessions.call_cost import heavy
 from app.sessions.errors import Conflict, NotFound
 from app.sessions.live import Live
+from app.sessions.own_tasks import OwnTasks, is_member
 from app.sessions.preconditions import Preconditions, Replies, require_seq
 from app.sessions.scheduler import Job
 from app.sessions.usage import Usage
@@ -94,19 +95,6 @@ def admit(
     return role
 
 
-def with_own_task(principal: Principal, role: str, body: Mapping[str, Any]) -> Mapping[str, Any]:
-    """A call's arguments with the caller's task: on a shared machine each person is a task of their own.
-
-    So two persons who lock the same page really contend. `kill_task` names its victim in the same field: each
-    may end their own waiting, and no other's. Raises BadArgument at `task`.
-    """
-    if role != "member" or principal.lab is None:
-        return body
-    if body.get("task", principal.by) != principal.by:
-        raise BadArgument.at("task", f"on a shared machine you are the task {principal.by}, and no other")
-    return {**body, "task": principal.by}
-
-
 @dataclass(slots=True, eq=False)
 class WorkItem:
     """Any work for the writer."""
@@ -145,7 +133,9 @@ class CallWork(WorkItem):
         """Make it; a heavy one is only begun. Raises what `Live.parse`, `Live.apply` and `admit` raise."""
         role = admit(transaction, live, self.principal, self.preconditions)
         known = live.names_of(self.principal.id)
-        body = with_own_task(self.principal, role, self.body)
+        body = self.body
+        if is_member(self.principal, role):
+            body = OwnTasks(self.principal, live.machine).call(self.name, body)
         if is_long(body):
             item = BatchItem(self.name, body)
             return RunningCall(live, item, self.principal, counters=self.counters)
@@ -177,7 +167,7 @@ class BatchWork(WorkItem):
     def do(self, transaction: Transaction, live: Live) -> list[Applied] | RunningBatch:
         """Make it at once; a long one is only begun. Raises as a call does, with places."""
         role = admit(transaction, live, self.principal, self.preconditions)
-        items = self.items if role != "member" else self._as_oneself(role)
+        items = self._as_oneself(live) if is_member(self.principal, role) else self.items
         progress = RunningBatch(live, items, self.principal, self.most_names, counters=self.counters)
         if len(self.items) > SLICE_CALLS:
             return progress
@@ -185,11 +175,12 @@ class BatchWork(WorkItem):
         progress.step(2 * SLICE_CALLS, until)  # so many are read and made
         return write(transaction, progress) if progress.done else progress
 
-    def _as_oneself(self, role: str) -> list[BatchItem]:
+    def _as_oneself(self, live: Live) -> list[BatchItem]:
         items = []
+        own = OwnTasks(self.principal, live.machine)
         for place, item in enumerate(self.items):
             try:
-                items.append(item._replace(body=with_own_task(self.principal, role, item.body)))
+                items.append(item._replace(body=own.call(item.call, item.body)))
             except BadArgument as error:
                 raise error.under("calls", place) from None
         return items

@@ -39,6 +39,7 @@ GROUPS: Final = {
     "processes": N_("Processes"),
     "mappings": N_("Mappings"),
     "accesses": N_("Accesses to memory"),
+    "files": N_("Files"),
     "system": N_("System"),
 }
 

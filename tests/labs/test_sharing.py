@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.errors import BadArgument
+from app.errors import BadArgument, NoRoom
 from app.labs import Lab, Person
 from app.machine import show
 from app.sessions import BatchItem, Conflict, Forbidden, LimitReached, NotFound, Principal
@@ -107,6 +107,33 @@ async def test_on_a_shared_machine_everybody_is_a_task_of_their_own(tmp_path: Pa
         made = await room.sessions.batch(kim.principal, sid, [alloc(0, "p"), free("$p")])
         assert [one.outcome["args"]["task"] for one in made] == ["m1", "m1"]
         assert (await room.call(room.instructor, sid, "alloc_page", **ALLOC, task="m1"))["by"] == "i1"
+
+
+async def test_a_member_s_processes_are_theirs(tmp_path: Path) -> None:
+    async with a_class(tmp_path) as room:
+        kim, lee = await room.join("Kim"), await room.join("Lee")
+        sid = (await room.share("operate")).id
+        await room.call(kim, sid, "execve")
+        made = await room.sessions.batch(
+            kim.principal, sid,
+            [BatchItem("fork", {"child": "b"}), BatchItem("store", {"addr": "0x404000", "task": "b"})],
+        )  # fmt: skip
+        assert [one.outcome["args"]["task"] for one in made] == ["m1", "m1-b"]
+        assert (await room.call(kim, sid, "fork", child="m1-c", task="m1-b"))["args"]["child"] == "m1-c"
+        for task in ("m1-b", "b"):
+            with pytest.raises(BadArgument) as found:
+                await room.call(lee, sid, "kill_task", task=task)
+            assert found.value.faults[0].loc == ("task",)
+        with pytest.raises(Forbidden):
+            await room.call(lee, sid, "sysctl", name="drop_caches", value=1)
+        for at in range(13):
+            await room.call(kim, sid, "fork", child=f"n{at}")
+        with pytest.raises(NoRoom, match="at most 16 tasks"):
+            await room.call(kim, sid, "fork", child="more")
+        await room.call(kim, sid, "kill_task", task="b")
+        with pytest.raises(NoRoom, match="a quarter"):
+            await room.call(kim, sid, "store", addr="0x404000", count=1_000_000)
+        await room.call(room.instructor, sid, "kill_task", task="m1-c")
 
 
 async def test_who_hangs_is_let_go_by_oneself_or_by_the_instructor(tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from typing import Final
 from app.machine.entry import (
     access,
     addresses,
+    files,
     flags,
     highmem,
     locks,
@@ -56,6 +57,7 @@ CALLS: Final[dict[str, CallSpec]] = {
         processes,
         mappings,
         access,
+        files,
         system,
     )
     for spec in module.calls.declared

@@ -10,7 +10,7 @@ from app.machine.entry.mappings import ADDR
 from app.machine.entry.processes import end_by_signal
 from app.machine.entry.system_call import Row, declare
 from app.machine.vocabulary import Arg, Cost, Returns
-from app.mm import fault, user_bytes
+from app.mm import fault, read_write, user_bytes
 from app.mm.sched import current_mm
 
 if TYPE_CHECKING:
@@ -31,6 +31,9 @@ PAUSE_EVERY: Final = 64
 def count(args: Args) -> int:
     """How many accesses one row makes."""
     return int(args["count"])
+
+
+BY_COUNT: Final = Cost(each=lambda args: max(1, int(args["count"]) // 4096))
 
 
 def touched(m: Machine, call: Call) -> list[observing.Before]:
@@ -97,6 +100,7 @@ def accesses(m: Machine, call: Call, row: Row, value: int | None) -> None:
             m.vm.faults = None
             signal = fault.user_access(m, address, write=write)
         if signal is not None:
+            row.was = [observing.before(m.tasks[call.task])]
             end_by_signal(m, signal, address, write=write)
             return
         if value is None:
@@ -115,3 +119,41 @@ def told_access(m: Machine, row: Row, address: int, *, write: bool, always: bool
     if notes or signal is not None or always:
         row.access.append(faulting.of_access(m, mm, address, notes, signal, write=write))
     return signal
+
+
+@declare(
+    calls,
+    "copy_from_user",
+    (ADDR, Arg("count", "length", "unsigned long", "bytes", False, 1, prefill="1")),
+    "unsigned long copy_from_user(void *to, const void __user *from, unsigned long n)",
+    "arch/x86/lib/usercopy_64.c copy_from_user",
+    "Let the kernel read memory of the process: a bad address is no signal, but bytes that were not copied.",
+    returns=Returns.INT,
+    cost=BY_COUNT,
+)
+def copy_from_user(m: Machine, call: Call, row: Row) -> None:
+    """Kernel: include/linux/uaccess.h copy_from_user"""
+    copy(m, call, row, write=False)
+
+
+@declare(
+    calls,
+    "copy_to_user",
+    (ADDR, Arg("count", "length", "unsigned long", "bytes", False, 1, prefill="1")),
+    "unsigned long copy_to_user(void __user *to, const void *from, unsigned long n)",
+    "arch/x86/lib/usercopy_64.c copy_to_user",
+    "Let the kernel write to memory of the process; what it writes is not kept.",
+    returns=Returns.INT,
+    cost=BY_COUNT,
+)
+def copy_to_user(m: Machine, call: Call, row: Row) -> None:
+    """Kernel: include/linux/uaccess.h copy_to_user"""
+    copy(m, call, row, write=True)
+
+
+def copy(m: Machine, call: Call, row: Row, *, write: bool) -> None:
+    """The kernel's access to a range, page by page."""
+    wanted = call.args["count"]
+    row.outcome.ret = wanted - read_write.touch(m, call.args["addr"] or 0, wanted, write=write)
+    if row.outcome.ret:
+        m.worsen_null()

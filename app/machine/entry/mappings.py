@@ -7,9 +7,10 @@ from typing import TYPE_CHECKING, Final
 from app.machine import user_kinds
 from app.machine.entry import system_call
 from app.machine.entry.declare import Declarations
-from app.machine.entry.system_call import Row, declare
+from app.machine.entry.system_call import Row, declare, everybody
 from app.machine.vocabulary import Arg, Cost, Returns
-from app.mm import errno, mmap
+from app.mm import errno, madvise, mlock_vma, mmap, mprotect, mremap
+from app.mm.mm_types import VM_LOCKED
 from app.mm.pgtable_types import PAGE_SIZE
 from app.mm.sched import current
 
@@ -86,3 +87,120 @@ def mmap_area(m: Machine, call: Call, row: Row) -> None:
 def munmap(m: Machine, call: Call, row: Row) -> None:
     """Kernel: mm/mmap.c __vm_munmap"""
     system_call.number(m, row, mmap.munmap(m, call.args["addr"] or 0, call.args["length"]))
+
+
+@declare(
+    calls,
+    "mprotect",
+    (ADDR, LENGTH, PROT),
+    "int mprotect(void *addr, size_t length, int prot)",
+    "mm/mprotect.c do_mprotect_pkey",
+    "Change what the process may do with a range of addresses.",
+    returns=Returns.INT,
+    cost=BY_LENGTH,
+)
+def change_rights(m: Machine, call: Call, row: Row) -> None:
+    """Kernel: mm/mprotect.c do_mprotect_pkey"""
+    args = call.args
+    prot = user_kinds.as_flags("prot", args["prot"])
+    system_call.number(m, row, mprotect.mprotect(m, args["addr"] or 0, args["length"], prot))
+
+
+@declare(
+    calls,
+    "madvise",
+    (
+        ADDR,
+        LENGTH,
+        Arg("advice", "madvice", "int", "a MADV_ name, or its number", example="MADV_DONTNEED"),
+    ),
+    "int madvise(void *addr, size_t length, int advice)",
+    "mm/madvise.c do_madvise",
+    "Tell the kernel how a range will be used, or that its pages are not needed.",
+    returns=Returns.INT,
+    reach=everybody,
+    cost=BY_LENGTH,
+)
+def advise(m: Machine, call: Call, row: Row) -> None:
+    """Kernel: mm/madvise.c do_madvise"""
+    args = call.args
+    advice = user_kinds.as_flags("madvice", args["advice"])
+    system_call.number(m, row, madvise.madvise(m, args["addr"] or 0, args["length"], advice))
+
+
+@declare(
+    calls,
+    "mremap",
+    (
+        ADDR,
+        Arg("old_length", "length", "size_t", "bytes of the area by now", example=32768),
+        Arg("new_length", "length", "size_t", "bytes that it is to have", example=65536),
+        Arg("flags", "mremap_flags", "int", "MREMAP_ names joined with |, or a number", False, 0),
+        Arg("new_addr", "user_addr", "void *", "where to, with MREMAP_FIXED", False, None),
+    ),
+    "void *mremap(void *addr, size_t old_length, size_t new_length, int flags, void *new_addr)",
+    "mm/mremap.c mremap",
+    "Make an area larger or smaller, or move it with its pages.",
+    returns=Returns.USER_ADDRESS,
+    cost=Cost(each=lambda args: max(1, int(args["old_length"]) // PAGE_SIZE)),
+)
+def move_area(m: Machine, call: Call, row: Row) -> None:
+    """Kernel: mm/mremap.c SYSCALL_DEFINE5(mremap)"""
+    args = call.args
+    flags = user_kinds.as_flags("mremap_flags", args["flags"])
+    lengths = args["old_length"], args["new_length"]
+    ret = mremap.mremap(m, args["addr"] or 0, *lengths, flags, args["new_addr"] or 0)
+    system_call.user_address(m, row, ret)
+
+
+@declare(
+    calls,
+    "brk",
+    (
+        Arg(
+            "addr",
+            "user_addr",
+            "void *",
+            "where the heap is to end; NULL asks where it does",
+            example="0x406000",
+        ),
+    ),
+    "void *brk(void *addr)",
+    "mm/mmap.c brk",
+    "Move the end of the heap; returns where it is then.",
+    returns=Returns.USER_ADDRESS,
+)
+def move_break(m: Machine, call: Call, row: Row) -> None:
+    """Kernel: mm/mmap.c SYSCALL_DEFINE1(brk)"""
+    system_call.user_address(m, row, mmap.brk(m, call.args["addr"] or 0))
+
+
+@declare(
+    calls,
+    "mlock",
+    (ADDR, LENGTH),
+    "int mlock(const void *addr, size_t length)",
+    "mm/mlock.c do_mlock",
+    "Bring the pages of a range into memory and keep them there.",
+    returns=Returns.INT,
+    cost=BY_LENGTH,
+)
+def lock_range(m: Machine, call: Call, row: Row) -> None:
+    """Kernel: mm/mlock.c do_mlock"""
+    args = call.args
+    system_call.number(m, row, mlock_vma.do_mlock(m, args["addr"] or 0, args["length"], VM_LOCKED))
+
+
+@declare(
+    calls,
+    "munlock",
+    (ADDR, LENGTH),
+    "int munlock(const void *addr, size_t length)",
+    "mm/mlock.c munlock",
+    "Let the pages of a range be reclaimed again.",
+    returns=Returns.INT,
+    cost=BY_LENGTH,
+)
+def unlock_range(m: Machine, call: Call, row: Row) -> None:
+    """Kernel: mm/mlock.c SYSCALL_DEFINE2(munlock)"""
+    system_call.number(m, row, mlock_vma.munlock(m, call.args["addr"] or 0, call.args["length"]))

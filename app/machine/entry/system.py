@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from app.machine import observing
+from app.machine.entry import system_call
 from app.machine.entry.declare import Declarations
 from app.machine.vocabulary import Arg, Cost, Returns
 from app.mm import exit as mm_exit
 from app.mm import pcp
 from app.mm import sysctl as settings
+from app.mm.sysctl import THP_MODES
 
 if TYPE_CHECKING:
     from app.machine.calls import Call
@@ -50,13 +53,20 @@ def drain_all_pages(m: Machine, call: Call, outcome: Outcome) -> None:
 )
 def sysctl(m: Machine, call: Call, outcome: Outcome) -> None:
     """Returns 0 or a negative error. Kernel: kernel/sysctl.c proc_dointvec_minmax and a handler"""
-    outcome.ret = settings.write(m, call.args["name"], numbers(call.args["value"]))
+    name, values = call.args["name"], numbers(call.args["value"])
+    if name == "drop_caches":
+        with system_call.telling(m, system_call.Row(outcome, [])):
+            outcome.ret = settings.write(m, name, values)
+    else:
+        outcome.ret = settings.write(m, name, values)
     if outcome.ret < 0:
         m.worsen_null()
 
 
 def numbers(value: int | str) -> list[int]:
     """The value as the call's parser has accepted it: one number, or several separated by blanks."""
+    if value in THP_MODES:
+        return [THP_MODES.index(str(value))]
     return [int(word) for word in value.split()] if isinstance(value, str) else [value]
 
 
@@ -73,11 +83,18 @@ def numbers(value: int | str) -> list[int]:
     ),
     "int kill(pid_t pid, SIGKILL)",
     "kernel/signal.c do_send_sig_info",
-    "Take a task out of every queue it sleeps in.",
+    "End a task: it leaves every queue it sleeps in, and its address space is given back.",
     returns=Returns.INT,
 )
 def kill_task(m: Machine, call: Call, outcome: Outcome) -> None:
     """End a task wherever it sleeps. Kernel: kernel/signal.c kill_proc_info"""
-    outcome.ret = mm_exit.kill(m, call.args["task"])
+    task = m.tasks.get(call.args["task"])
+    if task is not None and task.mm is not None:
+        row = system_call.Row(outcome, [observing.before(task)])
+        row.follow(task)
+        with system_call.telling(m, row), system_call.running_as(m, task):
+            outcome.ret = mm_exit.kill(m, task.name)
+    else:
+        outcome.ret = mm_exit.kill(m, call.args["task"])
     if outcome.ret < 0:
         m.worsen_null()

@@ -75,14 +75,9 @@ class SystemCall(CallSpec):
             return
         row = Row(outcome, self.reach(m, call))
         row.follow(task)
-        vm = m.vm
-        vm.faults = notes = faulting.Notes()
-        vm.moved = []
-        try:
+        with telling(m, row):
             self.run(m, call, row)
             mmap.task_work_run(m)
-        finally:
-            told(m, row, notes)
 
 
 def without_mm(m: Machine, call: Call, outcome: Outcome) -> None:
@@ -91,6 +86,18 @@ def without_mm(m: Machine, call: Call, outcome: Outcome) -> None:
     if call.spec.returns is not Returns.NOTHING:
         outcome.ret = -EFAULT
     m.worsen_null()
+
+
+@contextmanager
+def telling(m: Machine, row: Row) -> Iterator[None]:
+    """Have the kernel note what it does, and tell it in the outcome."""
+    vm = m.vm
+    vm.faults = notes = faulting.Notes()
+    vm.moved = []
+    try:
+        yield
+    finally:
+        told(m, row, notes)
 
 
 def told(m: Machine, row: Row, notes: list[Any]) -> None:
@@ -103,8 +110,8 @@ def told(m: Machine, row: Row, notes: list[Any]) -> None:
         "min": sum(task.min_flt - before for task, before, _ in row.tasks),
         "maj": sum(task.maj_flt - before for task, _, before in row.tasks),
     }
-    task = row.tasks[0][0]
-    doc["mm"] = None if task.mm is None else mm_view(task, task.mm)
+    task = row.tasks[0][0] if row.tasks else None
+    doc["mm"] = None if task is None or task.mm is None else mm_view(task, task.mm)
     doc["pte"] = observing.few(run for was in row.was for run in observing.changed_entries(was))
     for run in doc["pte"] or ():
         run[1] = f"{run[1]:#x}"

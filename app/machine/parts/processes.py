@@ -39,7 +39,7 @@ def is_untouched(m: Machine) -> bool:
     """Whether nothing has used any of it since boot."""
     vm = m.vm
     used = vm.last_id or vm.object_caches or vm.hstates or vm.overcommit_memory or any(vm.stat.values())
-    return not used and vm.thp == m.config.get("transparent_hugepage", "never")
+    return not used and vm.overcommit_ratio == 50 and vm.thp == m.config.get("transparent_hugepage", "never")
 
 
 def dump(m: Machine, doc: Dump) -> None:

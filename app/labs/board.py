@@ -17,7 +17,7 @@ MOST_CELLS: Final = 64
 
 # A cell as one character: the state that most of it is in as a digit of base 16, and free memory of which the
 # first, second, third or fourth quarter is in use all the same.
-DIGITS: Final = "0123456789ab"
+DIGITS: Final = "0123456789abcdefghijk"
 QUARTERS: Final = "wxyz"
 FREE_STATE: Final = STATES.index("free")
 

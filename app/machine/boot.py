@@ -19,7 +19,7 @@ from app.machine.machine import Machine
 from app.machine.parts import accounts, shape
 from app.machine.profiles import MAX_CPUS, MIB, PROFILES, Profile
 from app.machine.vocabulary import SYSCTLS
-from app.mm import objects, slab_common, sysctl, vmalloc, vmstat, wmarks
+from app.mm import hugetlb, objects, slab_common, sysctl, vmalloc, vmstat, wmarks
 from app.mm.free_area import free_area_init, memblock_free_all
 from app.mm.memblock import MemoryMap, clip, length, memory_map, tiny
 from app.mm.memory_model import PAGE_SHIFT, SIZEOF_PAGE
@@ -120,6 +120,8 @@ def start(param: BootParam, memory: MemoryMap) -> Machine:
     # The allocator gets its memory by having each frame freed to it once.
     vmstat.count_vm_events(m, "pgfree", sum(zone.managed_pages for zone in m.zones))
     m.reserved_pages = accounts.reserved_pages(m)
+    if param.hugepages:
+        hugetlb.set_max_huge_pages(m, param.hugepages)
     return m
 
 
@@ -194,6 +196,9 @@ def profile_view(profile: Profile) -> dict[str, Any]:
             "movablecore": {"min": 0, "max": profile.memory, "step": MIB},
             "transparent_hugepage": list(bootparam.THP_MODES),
             **{switch: [True, False] for switch in ("lecture", "pcp", "mobility", "debug", "process_caches")},
+            "hugepages": {"min": 0, "max": most // bootparam.HUGE_PAGE},
+            "swap": {"min": 0, "max": 0},
+            "reclaim": [False],
             "sysctl": list(SYSCTLS),
             "rules": {"min": ruleset.FIRST, "max": ruleset.TODAY},
         },

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 SUFFIXES: Final = {"": 1, "K": KIB, "M": MIB, "G": GIB, "T": TIB}
 NODE_STEP: Final = 128 * MIB
+HUGE_PAGE: Final = 2 * MIB
 THP_MODES: Final = ("never", "madvise", "always")
 
 
@@ -31,6 +32,8 @@ class BootParam:
     memory, movablecore: bytes. lecture: the lecture's view, which turns pcp, mobility and the watermark
     boost off unless they are given. process_caches: whether the kernel has made the caches from which it
     takes its own objects for processes (task, areas, owners of pages); without them those are only counted.
+    hugepages: pages of 2 MiB that the pool has from boot on. swap, reclaim: what a machine does when memory
+    is short; none and false, since no other is known here.
     sysctl: settings written once the machine runs. rules: see `app.machine.ruleset`.
     """
 
@@ -45,6 +48,9 @@ class BootParam:
     debug: bool
     process_caches: bool
     transparent_hugepage: str
+    hugepages: int
+    swap: int
+    reclaim: bool
     sysctl: dict[str, int | str]
     rules: int
 
@@ -60,7 +66,13 @@ class BootParam:
 
 # What a description that was kept before a field existed has meant. A new boot switch has its line here, so
 # that old sessions stay without what it brings; a new machine has the default of `parse`.
-BEFORE: Final[Mapping[str, Any]] = {"rules": ruleset.FIRST, "process_caches": False}
+BEFORE: Final[Mapping[str, Any]] = {
+    "rules": ruleset.FIRST,
+    "process_caches": False,
+    "hugepages": 0,
+    "swap": 0,
+    "reclaim": False,
+}
 
 
 def parse(doc: Mapping[str, Any], *, kept: bool = False) -> BootParam:
@@ -89,6 +101,9 @@ def parse(doc: Mapping[str, Any], *, kept: bool = False) -> BootParam:
         "debug": True,
         "process_caches": not profile.tiny,
         "transparent_hugepage": "never",
+        "hugepages": 0,
+        "swap": 0,
+        "reclaim": False,
         "sysctl": {},
         "rules": ruleset.TODAY,
     }
@@ -207,6 +222,28 @@ def check_thp(value: Any, profile: Profile) -> str:
     return value
 
 
+def check_hugepages(value: Any, profile: Profile) -> int:
+    """Pages of 2 MiB for the pool; how many come of it depends on the memory."""
+    most = profile.memory_limits[1] // HUGE_PAGE
+    if type(value) is not int or not 0 <= value <= most:
+        raise BadArgument.at((), f"a number of huge pages from 0 to {most}")
+    return value
+
+
+def check_swap(value: Any, profile: Profile) -> int:
+    """Pages of swap, of which there are none."""
+    if type(value) is not int or value:
+        raise BadArgument.at((), "0: there is no swap on this machine")
+    return 0
+
+
+def check_reclaim(value: Any, profile: Profile) -> bool:
+    """Whether pages of processes and files are taken back when memory is short; they are not."""
+    if value is not False:
+        raise BadArgument.at((), "false: pages of processes and files are not reclaimed on this machine")
+    return False
+
+
 def check_rules(value: Any, profile: Profile) -> int:
     """A rule set that this program knows."""
     if type(value) is not int or not ruleset.FIRST <= value <= ruleset.TODAY:
@@ -231,6 +268,9 @@ FIELDS: Final[dict[str, Callable[[Any, Profile], Any]]] = {
     "debug": switch,
     "process_caches": switch,
     "transparent_hugepage": check_thp,
+    "hugepages": check_hugepages,
+    "swap": check_swap,
+    "reclaim": check_reclaim,
     "sysctl": check_sysctl,
     "rules": check_rules,
 }

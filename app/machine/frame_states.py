@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
+from app.mm import page_ref
 from app.mm.mmzone import MAX_ORDER, MAX_ORDER_NR_PAGES, PINDEX_ORDER, Zone
 from app.mm.page import STATES, PG_locked
 
@@ -281,6 +282,9 @@ def runs(m: Machine) -> Iterator[tuple[int, int, int]]:
         yield from free_runs(zone)
     for pfn, page in m.pages.items():
         yield pfn, 1 << page.order, LOCKED if page.flags & PG_locked else STATE_INDEX[page.state]
+    for pfn, order in page_ref.user_frames(m):
+        locked = page_ref.page_flags(m, pfn) & PG_locked
+        yield pfn, 1 << order, LOCKED if locked else STATE_INDEX[page_ref.user_state(m, pfn)]
     for pfn, stray in m.stray.items():
         if stray.flags & PG_locked:
             yield pfn, 1, LOCKED

@@ -12,10 +12,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from app.machine import pte_text
-from app.mm import mem_map
+from app.mm import pgalloc
+from app.mm.mem_map import PG_swapbacked
 from app.mm.mm_types import VM_EXEC, VM_MAYSHARE, VM_READ, VM_WRITE
-from app.mm.page import PG_lru
+from app.mm.page import PG_active, PG_lru, PG_unevictable
 from app.mm.pgtable_types import PRESENT, PSE, SHIFT
+from app.mm.vma import vma_lookup
 from app.mm.vmstat import LRU_NAMES
 
 if TYPE_CHECKING:
@@ -31,6 +33,8 @@ BATCH_NAMES: Final = {
     "activate": "activate", "mlock": "mlock",
 }  # fmt: skip
 
+EMPTY: Final = array("Q", bytes(8 * 512))
+
 Run = list[Any]
 Area = tuple[int, int, str]
 
@@ -44,6 +48,33 @@ class Before(NamedTuple):
     end: int
     tables: dict[tuple[int, int], array[int]]
     areas: list[Area]
+
+
+class PageBefore(NamedTuple):
+    """One page of an address space as it was, where nothing else can change. entry: 0 for none yet."""
+
+    task: str
+    mm: MmStruct
+    address: int
+    entry: int
+
+
+def page_before(task: Task, address: int) -> PageBefore | None:
+    """The same of a single page, which costs nothing; None where an access might change more than it.
+
+    That is so where the page is there already, or will be one of an anonymous area whose table is there.
+    """
+    mm = task.mm
+    assert mm is not None
+    table = mm.tables[1].get(address >> 21)
+    if table is None:
+        return None
+    entry = table.entries[address >> 12 & 511]
+    if not entry & PRESENT:
+        vma = vma_lookup(mm, address)
+        if vma is None or not vma.is_anonymous:
+            return None
+    return PageBefore(task.name, mm, address & -4096, entry)
 
 
 def before(task: Task, start: int = 0, end: int = EVERYTHING) -> Before:
@@ -98,9 +129,14 @@ def rights(vma: VmArea) -> str:
 # -- entries ---------------------------------------------------------------------------------------
 
 
-def changed_entries(was: Before) -> Iterator[Run]:
+def changed_entries(was: Before | PageBefore) -> Iterator[Run]:
     """`[task, address, pages, flags]` of the entries that map other memory, or otherwise, than before."""
     mm = was.mm
+    if isinstance(was, PageBefore):
+        entry = pgalloc.pte_of(mm, was.address)
+        if entry != was.entry:
+            yield [was.task, was.address, 1, pte_text.flags(entry & pte_text.FLAGS)]
+        return
     now = {(level, at): table.entries for level, at, table in tables_within(mm, was.start, was.end)}
     run: Run | None = None
     bits = -1
@@ -137,10 +173,9 @@ def changed_in(level: int, old: array[int] | None, new: array[int] | None) -> It
             if entry:
                 yield at, 0 if new is None else entry & mask
         return
-    for at in range(512):
-        was, now = old[at] if old is not None else 0, new[at] if new is not None else 0
-        if was == now:
-            continue
+    old, new = old or EMPTY, new or EMPTY
+    for at in differing(old, new, 0, 512):
+        was, now = old[at], new[at]
         if level > 1 and not (was | now) & PSE:
             continue
         if level > 1 and now & PRESENT and not now & PSE:
@@ -148,11 +183,26 @@ def changed_in(level: int, old: array[int] | None, new: array[int] | None) -> It
         yield at, now & mask
 
 
+def differing(old: array[int], new: array[int], low: int, high: int) -> Iterator[int]:
+    """Where two tables differ: mostly in one place, which halving finds in a few comparisons of slices."""
+    if high - low <= 8:
+        for at in range(low, high):
+            if old[at] != new[at]:
+                yield at
+        return
+    middle = low + high >> 1
+    for start, end in ((low, middle), (middle, high)):
+        if old[start:end] != new[start:end]:
+            yield from differing(old, new, start, end)
+
+
 # -- areas -----------------------------------------------------------------------------------------
 
 
-def changed_areas(was: Before) -> Iterator[Run]:
+def changed_areas(was: Before | PageBefore) -> Iterator[Run]:
     """`[task, start, end, rights]` of areas that are new or other than before; `none` where none is left."""
+    if isinstance(was, PageBefore):
+        return
     now = list(areas_within(was.mm, was.start, was.end))
     known = dict.fromkeys(was.areas)
     found = [(start, end, what) for start, end, what in now if (start, end, what) not in known]
@@ -185,15 +235,19 @@ def moved_pages(m: Machine, moved: Iterable[int]) -> Iterator[Run]:
         for page in batch
     }
     run: Run | None = None
-    for head in sorted(dict.fromkeys(moved)):
+    sections = m.vm.sections
+    for head in sorted(set(moved)):
         where = "none"
         frames = 1
-        if mem_map.known(m, head):
-            frames = 1 << mem_map.compound_order(m, head)
+        s = sections.get(head >> 9)
+        if s is not None and (s.order or s.refcount[head & 511] > 0):
+            frames = 1 << s.order
+            bits = s.flags[head & 511]
             if head in batches:
                 where = batches[head]
-            elif mem_map.flags(m, head) & PG_lru:
-                where = LRU_NAMES[mem_map.lru_index(m, head)]
+            elif bits & PG_lru:
+                which = (0 if bits & PG_swapbacked else 2) + bool(bits & PG_active)
+                where = LRU_NAMES[4 if bits & PG_unevictable else which]
         if run is not None and run[2] == where and run[0] + run[1] == head:
             run[1] += frames
             continue

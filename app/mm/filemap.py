@@ -133,6 +133,8 @@ def mention(m: Kernel, folio: int) -> None:
     """
     block = page_ref.block_of(m, folio)
     frames = 1 << block.order if block is not None and block.pfn == folio else 1
+    if block is None and (user := page_ref.user_page(m, folio)) is not None:
+        frames = 1 << user.section.order
     state = page_ref.state_of(m, folio) if block is None else block.shown
     m.changed.frame(folio, frames, "locked" if is_locked(m, folio) else state)
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm import errno, lru, mem_map, mmu_gather, pgalloc, rmap, user_bytes, vm_fault
+from app.mm import errno, lru, mem_map, mmu_gather, page_ref, pgalloc, rmap, user_bytes, vm_fault
 from app.mm import gfp as gfp_masks
 from app.mm.fs import File, Inode
 from app.mm.mem_map import PG_anon_exclusive, section, set_flags
@@ -108,6 +108,7 @@ def set_max_huge_pages(m: Kernel, count: int) -> int:
         if pfn is None:
             break
         m.vm.pool_pages[pfn] = True
+        page_ref.tell_state(m, pfn)
         lru.put_page(m, pfn)
         hstate.total += 1
     while hstate.total > count and len(hstate.freelist) > hstate.reserved:

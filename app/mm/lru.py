@@ -157,7 +157,7 @@ def put_compound_page(m: Kernel, head: int) -> None:
         s, i = section(m, head), head & 511
         s.mapping[i] = 0
         s.flags[i] &= ~mem_map.PG_anon_exclusive
-        m.vm.contents.pop(head, None)
+        mem_map.clear_bytes(m, head, s.order)
         m.vm.hstates[s.order].freelist.insert(0, head)
         return
     page_cache_release(m, head)

@@ -81,10 +81,25 @@ def free_page(m: Kernel, pfn: int) -> None:
         s.flags[i] = 0
         s.mapping[i] = 0
         s.mapcount[i] = -1
-    if m.vm.contents:
-        for frame in range(pfn, pfn + (1 << order)) if order else (pfn,):
-            m.vm.contents.pop(frame, None)
+    if m.vm.contents or m.vm.forgotten:
+        clear_bytes(m, pfn, order)
     page_free.give_back(m, pfn, order)
+
+
+def clear_bytes(m: Kernel, pfn: int, order: int) -> None:
+    """The frames are nobody's any more, so nothing that was stored in them is known or forgotten."""
+    vm = m.vm
+    for frame in range(pfn, pfn + (1 << order)) if vm.contents else ():
+        vm.contents.pop(frame, None)
+    for number in range(pfn >> 9, (pfn + (1 << order) - 1 >> 9) + 1) if vm.forgotten else ():
+        bits = vm.forgotten.get(number)
+        if bits is None:
+            continue
+        left = bits & ~((1 << (1 << order)) - 1 << (pfn & 511)) if order < 9 else 0
+        if left:
+            vm.forgotten[number] = left
+        else:
+            del vm.forgotten[number]
 
 
 def compound_head(m: Kernel, pfn: int) -> int:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm import lru, mem_map
+from app.mm import lru, mem_map, page_ref
 from app.mm.mem_map import set_flags
 from app.mm.mm_types import VM_LOCKED, VM_SPECIAL
 from app.mm.page import PG_active, PG_lru, PG_mlocked, PG_unevictable
@@ -25,6 +25,7 @@ def mlock_folio(m: Kernel, head: int) -> None:
     """Lock a page that may be on a list. Kernel: mlock_folio"""
     if not mem_map.test_set_flag(m, head, PG_mlocked):
         count_locked(m, head)
+        page_ref.tell_state(m, head)
     mem_map.get_page(m, head)
     queue(m, head, LRU_PAGE)
 
@@ -33,6 +34,7 @@ def mlock_new_page(m: Kernel, head: int) -> None:
     """Lock a page that was just allocated; it never comes to an evictable list. Kernel: mlock_new_page"""
     set_flags(m, head, PG_mlocked)
     count_locked(m, head)
+    page_ref.tell_state(m, head)
     mem_map.get_page(m, head)
     queue(m, head, NEW_PAGE)
 
@@ -130,6 +132,7 @@ def unlock(m: Kernel, head: int) -> None:
         rescue(m, head)
     if isolated:
         set_flags(m, head, PG_lru)
+    page_ref.tell_state(m, head)
 
 
 def rescue(m: Kernel, head: int) -> None:

@@ -48,7 +48,8 @@ PAGE_FLAG_NAMES: Final = (
 # migratetype.
 STATES: Final = (
     "free", "pcp", "reserved", "unmovable", "movable", "reclaimable", "highatomic", "slab", "vmalloc",
-    "pagetable", "lost", "locked",
+    "pagetable", "lost", "locked", "anon", "file", "shmem", "swapcache", "hugetlb", "unevictable", "dirty",
+    "writeback",
 )  # fmt: skip
 STATE_OF_MIGRATETYPE: Final = ("unmovable", "movable", "reclaimable", "unmovable")
 

@@ -13,7 +13,17 @@ from typing import TYPE_CHECKING
 from app.mm import printk
 from app.mm.memory_model import PAGE_SHIFT
 from app.mm.mmzone import MAX_ORDER, PINDEX_ORDER, Zone
-from app.mm.page import Page, PG_head, PG_reserved, StrayPage
+from app.mm.page import (
+    Page,
+    PG_dirty,
+    PG_head,
+    PG_locked,
+    PG_mlocked,
+    PG_reserved,
+    PG_unevictable,
+    PG_writeback,
+    StrayPage,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -118,11 +128,44 @@ def state_of(m: Kernel, pfn: int) -> str:
     if page is not None:
         return page.state
     if user_page(m, pfn) is not None:
-        return "reserved" if is_reserved(m, pfn) else "movable"
+        return user_state(m, pfn)
     zone = m.zone_of(pfn)
     if zone.free_block_at(pfn) is not None:
         return "free"
     return "pcp" if on_pcp_list(zone, pfn) else "reserved"
+
+
+def user_state(m: Kernel, pfn: int) -> str:
+    """What the zone map shows a frame of a process or a file as, its lock aside.
+
+    What keeps it from being dropped shows over what it is: a file's newer bytes, or a lock into memory.
+    """
+    s = m.vm.sections[pfn >> 9]
+    head = pfn & -(1 << s.order)
+    bits, mapping = s.flags[head & 511], s.mapping[head & 511]
+    if bits & PG_reserved:
+        return "reserved"
+    inode = None if mapping & 1 else m.vm.mappings.get(mapping >> 1)
+    if head in m.vm.pool_pages or (inode is not None and inode.is_hugetlb):
+        return "hugetlb"
+    if bits & PG_writeback:
+        return "writeback"
+    if bits & PG_dirty and inode is not None and not inode.in_memory:
+        return "dirty"
+    if bits & (PG_unevictable | PG_mlocked):
+        return "unevictable"
+    if mapping & 1:
+        return "anon"
+    if inode is None:
+        return "movable"
+    return "shmem" if inode.is_shmem else "file"
+
+
+def tell_state(m: Kernel, head: int) -> None:
+    """Report a page of a process or a file among the frames that the call changed."""
+    s = m.vm.sections[head >> 9]
+    state = "locked" if s.flags[head & 511] & PG_locked else user_state(m, head)
+    m.changed.frame(head, 1 << s.order, state)
 
 
 def struct_page(m: Kernel, pfn: int) -> Page | StrayPage | UserPage:

@@ -10,7 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.mm import gfp as gfp_masks
-from app.mm import lru, mem_map, swap
+from app.mm import lru, mem_map, page_ref, swap
 from app.mm.mem_map import PG_reclaim, PG_swapbacked, set_flags
 from app.mm.page import PG_dirty, PG_private, PG_referenced, PG_uptodate, PG_writeback
 from app.mm.pgtable_types import PAGE_SHIFT
@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 GFP_CACHE: Final = gfp_masks.GFP_HIGHUSER_MOVABLE | gfp_masks.__GFP_COMP
 GFP_CACHE_WRITE: Final = GFP_CACHE | gfp_masks.__GFP_WRITE
 PAGEVEC_SIZE: Final = 15
+# Pages of a file of which stored bytes are kept while they are not in memory; the oldest are forgotten.
+MOST_ON_DISK: Final = 1024
 
 
 def has_map_pages(vma: VmArea) -> bool:
@@ -59,6 +61,7 @@ def filemap_add_folio(m: Kernel, inode: Inode, index: int, pfn: int) -> None:
     if inode.is_shmem:
         s.flags[i] |= PG_swapbacked
         m.vm.count("shmem")
+    page_ref.tell_state(m, pfn)
     swap.folio_add_lru(m, pfn)
 
 
@@ -70,6 +73,7 @@ def filemap_remove_folio(m: Kernel, inode: Inode, pfn: int) -> None:
     if inode.is_shmem:
         m.vm.count("shmem", -1)
     s.mapping[i] = 0
+    page_ref.tell_state(m, pfn)
 
 
 def set_page_dirty(m: Kernel, pfn: int) -> bool:
@@ -82,6 +86,7 @@ def set_page_dirty(m: Kernel, pfn: int) -> bool:
         return False
     if inode is not None and not inode.in_memory:
         m.vm.count("file_dirty")
+        page_ref.tell_state(m, head)
     return True
 
 
@@ -182,6 +187,8 @@ def evict(m: Kernel, inode: Inode, pfn: int) -> bool:
         return False
     drop_buffers(m, pfn)
     if (stored := m.vm.contents.get(pfn)) is not None:
+        if len(inode.on_disk) >= MOST_ON_DISK:
+            del inode.on_disk[next(iter(inode.on_disk))]
         inode.on_disk[mem_map.section(m, pfn).index[pfn & 511]] = stored
     filemap_remove_folio(m, inode, pfn)
     mem_map.section(m, pfn).refcount[pfn & 511] -= 1

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.mm import errno, fault, lru, mem_map, pagemap, readahead, rmap, swap, user_bytes, zap
+from app.mm import errno, fault, lru, mem_map, page_ref, pagemap, readahead, rmap, swap, user_bytes, zap
 from app.mm.fs import File, Inode
 from app.mm.mem_map import set_flags
 from app.mm.mm_types import VM_SHARED, MmStruct
@@ -265,6 +265,7 @@ def write_range(m: Kernel, inode: Inode, first: int, last: int | None) -> None:
             mkclean(m, pfn)
             set_flags(m, pfn, 0, PG_dirty)
             m.vm.count("file_dirty", -1)
+            page_ref.tell_state(m, pfn)
     if found:
         swap.lru_add_drain(m)
 

@@ -198,6 +198,7 @@ def page_add_new_anon_rmap(m: Kernel, pfn: int, vma: VmArea, address: int) -> No
     s.mapping[i] = vma.anon_vma.id << 1 | PAGE_MAPPING_ANON
     s.index[i] = vma.linear_page_index(address)
     s.flags[i] |= PG_swapbacked | PG_anon_exclusive
+    m.changed.frame(pfn, 1 << s.order, "anon")
 
 
 def page_add_file_rmap(m: Kernel, pfn: int, vma: VmArea) -> None:

@@ -1,7 +1,8 @@
 """The bytes that were stored: just those, so that two processes can show two values at one address.
 
 The kernel has no such file: it keeps whole pages. A frame has an entry for each byte that somebody stored,
-and `UNKNOWN` where it holds what nobody can say, such as the contents of a program.
+and `UNKNOWN` where it holds besides what nobody can say, such as the contents of a program. Only so many
+bytes are kept; of frames whose bytes were forgotten a bit says so.
 """
 
 from __future__ import annotations
@@ -16,6 +17,7 @@ if TYPE_CHECKING:
     from app.mm.mm_types import MmStruct
 
 UNKNOWN: Final = -1
+MAX_KEPT: Final = 4096
 MASKS: Final = (PFN_MASK, PMD_PFN_MASK, PUD_PFN_MASK)
 
 
@@ -33,19 +35,41 @@ def load(m: Kernel, mm: MmStruct, address: int) -> int | None:
     pfn = frame_at(mm, address)
     stored = m.vm.contents.get(pfn)
     if stored is None:
-        inode = mem_map.mapping_of(m, pfn)
-        return 0 if inode is None or inode.is_shmem else None
+        return None if is_unknown(m, pfn) else 0
     return stored.get(address & 4095, None if UNKNOWN in stored else 0)
 
 
 def store(m: Kernel, mm: MmStruct, address: int, value: int) -> None:
-    """Keep a byte."""
+    """Keep a byte; where there are too many, the oldest pages' bytes are forgotten."""
     pfn = frame_at(mm, address)
-    stored = m.vm.contents.get(pfn)
+    vm = m.vm
+    stored = vm.contents.get(pfn)
     if stored is None:
-        inode = mem_map.mapping_of(m, pfn)
-        stored = m.vm.contents[pfn] = {} if inode is None or inode.is_shmem else {UNKNOWN: 0}
+        stored = vm.contents[pfn] = {UNKNOWN: 0} if is_unknown(m, pfn) else {}
+    if address & 4095 not in stored:
+        vm.bytes_kept += 1
     stored[address & 4095] = value & 255
+    if vm.bytes_kept > MAX_KEPT:
+        forget_oldest(m)
+
+
+def is_unknown(m: Kernel, pfn: int) -> bool:
+    """Whether nobody can say what a page holds of which no byte is kept: it is a file's, or was forgotten."""
+    if m.vm.forgotten and m.vm.forgotten.get(pfn >> 9, 0) >> (pfn & 511) & 1:
+        return True
+    inode = mem_map.mapping_of(m, pfn)
+    return inode is not None and not inode.is_shmem
+
+
+def forget_oldest(m: Kernel) -> None:
+    """Make room: a quarter goes, so that it is not done for each byte."""
+    vm = m.vm
+    vm.bytes_kept = sum(map(len, vm.contents.values()))
+    for pfn in [*vm.contents]:
+        if vm.bytes_kept <= MAX_KEPT * 3 // 4:
+            break
+        vm.bytes_kept -= len(vm.contents[pfn])
+        forget(m, pfn)
 
 
 def copy(m: Kernel, old: int, new: int) -> None:
@@ -53,13 +77,15 @@ def copy(m: Kernel, old: int, new: int) -> None:
     stored = m.vm.contents.get(old)
     if stored is not None:
         m.vm.contents[new] = dict(stored)
-    elif (inode := mem_map.mapping_of(m, old)) is not None and not inode.is_shmem:
-        m.vm.contents[new] = {UNKNOWN: 0}
+        m.vm.bytes_kept += len(stored)
+    elif is_unknown(m, old):
+        forget(m, new)
 
 
 def forget(m: Kernel, pfn: int) -> None:
     """Something was written there of which nobody keeps a record."""
-    m.vm.contents[pfn] = {UNKNOWN: 0}
+    m.vm.contents.pop(pfn, None)
+    m.vm.forgotten[pfn >> 9] = m.vm.forgotten.get(pfn >> 9, 0) | 1 << (pfn & 511)
 
 
 def zero_from(m: Kernel, pfn: int, offset: int) -> None:

@@ -85,11 +85,12 @@ class VirtualMemory:
     """All of it."""
 
     __slots__ = (
-        "anon_vmas", "batches", "cached_stacks", "contents", "died", "faults", "hstates", "huge_zero_page",
-        "huge_zero_refcount", "inodes", "last_id", "lists", "mappings", "mlock_counts", "mms", "moved",
-        "object_caches", "objects_given", "objects_taken", "overcommit_memory", "overcommit_ratio",
-        "pool_pages", "protection_map", "sections", "soft_dirty", "special_pages", "split_queue", "stat",
-        "task_works", "thp", "total_swap_pages", "vm_committed", "vm_softdirty", "zero_pfn",
+        "anon_vmas", "batches", "bytes_kept", "cached_stacks", "contents", "died", "faults", "forgotten",
+        "hstates", "huge_zero_page", "huge_zero_refcount", "inodes", "last_id", "lists", "mappings",
+        "mlock_counts", "mms", "moved", "object_caches", "objects_given", "objects_taken",
+        "overcommit_memory", "overcommit_ratio", "pool_pages", "protection_map", "sections", "soft_dirty",
+        "special_pages", "split_queue", "stat", "task_works", "thp", "total_swap_pages", "vm_committed",
+        "vm_softdirty", "zero_pfn",
     )  # fmt: skip
 
     def __init__(self, model: MemoryModel) -> None:
@@ -131,6 +132,9 @@ class VirtualMemory:
         self.vm_committed = 0
         # The bytes that were stored, by frame and offset: only as many as somebody has written.
         self.contents: dict[int, dict[int, int]] = {}
+        # How many there are, at most; and by section a bit for each frame whose bytes are not known any more.
+        self.bytes_kept = 0
+        self.forgotten: dict[int, int] = {}
         # Told of each fault while somebody wants to know.
         self.faults: list[Any] | None = None
         # Pages that came to a list or batch, or left one, while somebody wants to know.

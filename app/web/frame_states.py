@@ -128,6 +128,62 @@ FRAME_STATES: Final = (
         pattern="M0 0H12V12H0Z",
         ink="lost",
     ),
+    FrameState(
+        "anon",
+        "A",
+        N_("anonymous memory of a process"),
+        thumbnail="#7a5cc4",
+        pattern="M6 2L10 6L6 10L2 6Z",
+    ),
+    FrameState(
+        "file",
+        "F",
+        N_("a page of a file in the page cache"),
+        thumbnail="#2f9e9e",
+        pattern="M0 12L12 0M0 6L6 0M6 12L12 6",
+    ),
+    FrameState(
+        "shmem",
+        "Z",
+        N_("shared memory: a page of tmpfs, or of an anonymous area that is shared"),
+        thumbnail="#3f6fd1",
+        pattern="M6 0V12M0 6H12",
+    ),
+    FrameState(
+        "swapcache",
+        "C",
+        N_("anonymous memory that has its place in swap"),
+        thumbnail="#a0662c",
+        pattern="M0 3H12M0 6H12M0 9H12",
+    ),
+    FrameState(
+        "hugetlb",
+        "G",
+        N_("part of a huge page of the pool"),
+        thumbnail="#c23b5e",
+        pattern="M1 1H11V11H1Z",
+    ),
+    FrameState(
+        "unevictable",
+        "K",
+        N_("kept in memory by mlock"),
+        thumbnail="#59616c",
+        pattern="M2 2L10 10M10 2L2 10",
+    ),
+    FrameState(
+        "dirty",
+        "D",
+        N_("a page of a file that is newer than the disk"),
+        thumbnail="#b5482a",
+        pattern="M0 0L12 12M0 6L6 12M6 0L12 6",
+    ),
+    FrameState(
+        "writeback",
+        "W",
+        N_("a page of a file that is being written to the disk"),
+        thumbnail="#c98a1b",
+        pattern="M3 0V12M9 0V12M0 6H12",
+    ),
 )
 LETTERS: Final = {state.name: state.letter for state in FRAME_STATES}
 

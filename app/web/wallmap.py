@@ -23,7 +23,7 @@ SPOKEN: Final = 4
 
 def state_of(cell: str) -> str:
     """The state of a cell, as its character says it."""
-    return STATES[0] if cell in QUARTERS else STATES[int(cell, 16)]
+    return STATES[0] if cell in QUARTERS else STATES[int(cell, 36)]
 
 
 def shapes(cells: str) -> Iterator[WallShape]:

@@ -10,7 +10,7 @@ const SPOKEN = 4;
 const STATES = (one(document, "#wall", HTMLElement).dataset.states ?? "").split(" ");
 
 /** @param {string} cell */
-const stateOf = (cell) => (QUARTERS.includes(cell) ? STATES[0] : STATES[parseInt(cell, 16)]);
+const stateOf = (cell) => (QUARTERS.includes(cell) ? STATES[0] : STATES[parseInt(cell, 36)]);
 
 /** @param {SVGElement} svg @param {string} cells */
 export function draw(svg, cells) {

@@ -36,11 +36,13 @@ def count(args: Args) -> int:
 BY_COUNT: Final = Cost(each=lambda args: max(1, int(args["count"]) // 4096))
 
 
-def touched(m: Machine, call: Call) -> list[observing.Before]:
+def touched(m: Machine, call: Call) -> list[observing.Before | observing.PageBefore]:
     """The tables and areas that the accesses may change."""
     task = m.tasks[call.task]
     assert task.mm is not None
     first = call.args["addr"] or 0
+    if call.args["count"] == 1 and (page := observing.page_before(task, first)) is not None:
+        return [page]
     last = first + (call.args["count"] - 1) * call.args["step"]
     low, high = first & -AROUND, min((last & -AROUND) + AROUND, task.mm.task_size)
     if low >= high or last > m.model.ptr_max:

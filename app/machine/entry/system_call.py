@@ -26,7 +26,7 @@ if TYPE_CHECKING:
     from app.mm.sched import Task
 
 Run: TypeAlias = "Callable[[Machine, Call, Row], None]"
-Reach: TypeAlias = "Callable[[Machine, Call], list[observing.Before]]"
+Reach: TypeAlias = "Callable[[Machine, Call], list[observing.Before | observing.PageBefore]]"
 # How a call that needs an address space finds none.
 NO_MM: Final = "no_mm"
 
@@ -39,7 +39,7 @@ class Row:
 
     __slots__ = ("access", "outcome", "tasks", "was")
 
-    def __init__(self, outcome: Outcome, was: list[observing.Before]) -> None:
+    def __init__(self, outcome: Outcome, was: list[observing.Before | observing.PageBefore]) -> None:
         self.outcome = outcome
         self.was = was
         self.tasks: list[tuple[Task, int, int]] = []
@@ -106,17 +106,18 @@ def told(m: Machine, row: Row, notes: list[Any]) -> None:
     moved, vm.moved, vm.faults = vm.moved or [], None, None
     access = row.access or faulting.of_call(m, notes)
     doc: dict[str, Any] = {"access": access if len(access) <= faulting.MAX_SHOWN else None}
-    doc["faults"] = {
-        "min": sum(task.min_flt - before for task, before, _ in row.tasks),
-        "maj": sum(task.maj_flt - before for task, _, before in row.tasks),
-    }
-    task = row.tasks[0][0] if row.tasks else None
-    doc["mm"] = None if task is None or task.mm is None else mm_view(task, task.mm)
+    minor = major = 0
+    for task, min_flt, maj_flt in row.tasks:
+        minor += task.min_flt - min_flt
+        major += task.maj_flt - maj_flt
+    doc["faults"] = {"min": minor, "maj": major}
+    first = row.tasks[0][0] if row.tasks else None
+    doc["mm"] = None if first is None or first.mm is None else mm_view(first, first.mm)
     doc["pte"] = observing.few(run for was in row.was for run in observing.changed_entries(was))
     for run in doc["pte"] or ():
         run[1] = f"{run[1]:#x}"
     doc["vma"] = observing.few(run for was in row.was for run in observing.changed_areas(was))
-    doc["lru"] = observing.few(observing.moved_pages(m, moved))
+    doc["lru"] = observing.few(observing.moved_pages(m, moved)) if moved else []
     row.outcome.process = doc
 
 
@@ -152,18 +153,18 @@ def running_as(m: Machine, task: Task) -> Iterator[None]:
 # -- what a call reaches ---------------------------------------------------------------------------
 
 
-def own(m: Machine, call: Call) -> list[observing.Before]:
+def own(m: Machine, call: Call) -> list[observing.Before | observing.PageBefore]:
     """All of the caller's address space."""
     task = m.tasks[call.task]
     return [] if task.mm is None else [observing.before(task)]
 
 
-def everybody(m: Machine, call: Call) -> list[observing.Before]:
+def everybody(m: Machine, call: Call) -> list[observing.Before | observing.PageBefore]:
     """All address spaces: a file may be mapped by anybody."""
     return [observing.before(task) for task in m.tasks.values() if task.mm is not None]
 
 
-def nothing(m: Machine, call: Call) -> list[observing.Before]:
+def nothing(m: Machine, call: Call) -> list[observing.Before | observing.PageBefore]:
     """Of a call that changes no address space."""
     return []
 

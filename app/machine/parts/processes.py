@@ -9,15 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from app.machine.parts import vm_files, vm_pages, vm_spaces
+from app.machine.parts import vm_files, vm_pages, vm_rules, vm_spaces
 from app.machine.parts.frames import load_pfn
 from app.machine.parts.part import Dump, Part
 from app.mm import objects
 from app.mm.hugetlb import Hstate
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from app.machine.document import Document
     from app.machine.machine import Machine
     from app.mm.fs import File
@@ -55,14 +53,15 @@ def dump(m: Machine, doc: Dump) -> None:
         "caches": bool(vm.object_caches),
         "objects_taken": counts(vm.objects_taken),
         "objects_given": counts(vm.objects_given),
-        "cached_stacks": vm.cached_stacks,
+        "cached_stacks": list(vm.cached_stacks),
         "stat": counts(vm.stat),
         "special_pages": {name: list(pages) for name, pages in sorted(vm.special_pages.items())},
         "pools": [
-            [order, pool.freelist, pool.reserved, pool.total] for order, pool in sorted(vm.hstates.items())
+            [order, list(pool.freelist), pool.reserved, pool.total]
+            for order, pool in sorted(vm.hstates.items())
         ],
-        "pool_pages": [[pfn, bought] for pfn, bought in sorted(vm.pool_pages.items())],
-        "died": sorted(vm.died.items()),
+        "pool_pages": vm_pages.pairs(vm.pool_pages),
+        "died": vm_pages.pairs(vm.died),
         **vm_pages.dump(m),
         **vm_spaces.dump(m, number_of),
         **vm_files.dump(m, files),
@@ -90,7 +89,7 @@ def task_line(task: Task, number_of: dict[int, int]) -> dict[str, Any]:
         "comm": task.comm,
         "mm": None if task.mm is None else task.mm.id,
         "files": [[fd, number_of[id(file)]] for fd, file in sorted(task.files.items())],
-        "rss": task.rss_stat,
+        "rss": list(task.rss_stat),
         "objects": [[name, f"{address:#x}"] for name, address in task.objects],
         **{name: getattr(task, name) for name in TASK_NUMBERS},
     }
@@ -159,9 +158,4 @@ def load_task(m: Machine, doc: Document, files: list[File]) -> None:
         setattr(task, name, doc[name].int(0, MAX))
 
 
-def verify(m: Machine) -> Iterator[str]:
-    """Page tables, page records, lists and files against each other."""
-    yield from ()
-
-
-PART: Final = Part("processes", dump, load, verify)
+PART: Final = Part("processes", dump, load, vm_rules.verify)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from app.machine.parts.frames import load_pfn
-from app.machine.parts.vm_pages import MAX_KEPT, load_bytes
+from app.machine.parts.vm_pages import MAX_KEPT, load_bytes, pairs
 from app.machine.parts.vm_spaces import MAX_ID, area_at
 from app.mm.fs import DEVICES, File, Inode
 
@@ -53,10 +53,10 @@ def inode_line(inode: Inode, path: str | None, places: dict[int, list[int]]) -> 
         "size": inode.size,
         "nlink": inode.nlink,
         "page_shift": inode.page_shift,
-        "pages": sorted(inode.i_pages.items()),
+        "pages": pairs(inode.i_pages),
         "areas": [places[id(vma)] for vma in inode.i_mmap],
         "reserved": sorted(inode.reserved),
-        "on_disk": [[at, sorted(stored.items())] for at, stored in sorted(inode.on_disk.items())],
+        "on_disk": [[at, pairs(stored)] for at, stored in inode.on_disk.items()],
     }
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import binascii
+import re
 import sys
 from array import array
 from typing import TYPE_CHECKING, Any, Final
@@ -12,6 +13,8 @@ from app.machine.parts.frames import load_pfn
 from app.mm.virtual_memory import BATCHES, NONE, NR_LRU_LISTS, Section
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from app.machine.document import Document
     from app.machine.machine import Machine
 
@@ -34,10 +37,17 @@ def dump(m: Machine) -> dict[str, Any]:
         "sections": [line for number in sorted(vm.sections) for line in section(number, vm.sections[number])],
         "lists": [[lru.head, lru.tail, lru.count] for lru in vm.lists],
         "batches": {name: [*map(entry_of_batch, vm.batches[name])] for name in BATCHES},
-        "mlock_counts": [[pfn, count] for pfn, count in sorted(vm.mlock_counts.items())],
+        "mlock_counts": pairs(vm.mlock_counts),
         "split_queue": list(vm.split_queue),
-        "contents": [[pfn, sorted(stored.items())] for pfn, stored in vm.contents.items()],
+        "bytes_kept": vm.bytes_kept,
+        "forgotten": [[number, f"{bits:#x}"] for number, bits in sorted(vm.forgotten.items())],
+        "contents": [[pfn, pairs(stored)] for pfn, stored in vm.contents.items()],
     }
+
+
+def pairs(found: Mapping[Any, Any]) -> list[list[Any]]:
+    """A mapping in the order of its keys, as JSON has it."""
+    return [list(pair) for pair in sorted(found.items())]
 
 
 def entry_of_batch(page: Any) -> Any:
@@ -112,9 +122,21 @@ def load(m: Machine, doc: Document) -> None:
         vm.mlock_counts[load_pfn(m, pfn)] = count.int(0, 1 << 30)
     for entry in doc.get("split_queue", []).list(MAX_KEPT):
         vm.split_queue[load_pfn(m, entry)] = None
+    vm.bytes_kept = doc["bytes_kept"].int(0, MAX_KEPT)
+    for entry in doc["forgotten"].list(MAX_SECTIONS):
+        number, bits = entry.list(2, exactly=2)
+        vm.forgotten[number.int(0, m.model.spans[-1][1] >> 9)] = load_bits(bits)
     for entry in doc.get("contents", []).list(MAX_KEPT):
         pfn, stored = entry.list(2, exactly=2)
         vm.contents[load_pfn(m, pfn)] = load_bytes(stored)
+
+
+def load_bits(doc: Document) -> int:
+    """A bit for each of 512 frames, in hexadecimal."""
+    text = doc.str(131)
+    if re.fullmatch("0x[0-9a-f]{1,128}", text) is None:
+        doc.fault("up to 512 bits in hexadecimal")
+    return int(text, 16)
 
 
 def load_section(s: Section, body: Document) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from app.machine.parts.vm_pages import FEW, packed, unpacked
+from app.machine.parts.vm_pages import FEW, packed, pairs, unpacked
 from app.mm.mm_types import AnonVma, MmStruct, PageTable, VmArea
 from app.mm.pgtable_types import SHIFT
 
@@ -52,7 +52,7 @@ def space(mm: MmStruct, number_of: dict[int, int]) -> dict[str, Any]:
     return {
         "id": mm.id,
         **{name: getattr(mm, name) for name in NUMBERS},
-        "rss": mm.rss_stat,
+        "rss": list(mm.rss_stat),
         "areas": [area(vma, number_of) for vma in mm.mmap],
         "pgd": [mm.pgd.pfn, mm.pgd.level, entries(mm.pgd)],
         "tables": [
@@ -80,9 +80,9 @@ def area(vma: VmArea, number_of: dict[int, int]) -> list[Any]:
         vma.special,
         None if vma.anon_vma is None else vma.anon_vma.id,
         [anon.id for anon in vma.anon_vma_chain],
-        vma.links,
+        list(vma.links),
         vma.object,
-        None if vma.reserved is None else sorted(vma.reserved.items()),
+        None if vma.reserved is None else pairs(vma.reserved),
     ]
 
 

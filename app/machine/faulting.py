@@ -54,7 +54,7 @@ def of_access(
     entry = blank(address, "user", write=write)
     for note in notes:
         take(entry, note)
-    if signal is not None:
+    if signal is not None and signal[0]:
         entry["signal"], entry["code"] = SIGNALS[signal[0]], CODES[signal[:2]]
     conclude(entry, mm, address)
     return entry

@@ -15,6 +15,7 @@ EBUSY: Final = 16
 EEXIST: Final = 17
 EINVAL: Final = 22
 EMFILE: Final = 24
+EFBIG: Final = 27
 ENOEXEC: Final = 8
 EISDIR: Final = 21
 ESPIPE: Final = 29

@@ -22,6 +22,7 @@ from app.mm.vm_fault import (
     FAULT_FLAG_WRITE,
     VM_FAULT_COMPLETED,
     VM_FAULT_ERROR,
+    VM_FAULT_OOM,
     VM_FAULT_RETRY,
     VM_FAULT_SIGBUS,
 )
@@ -35,6 +36,8 @@ X86_PF_PROT: Final = 1
 X86_PF_WRITE: Final = 2
 X86_PF_USER: Final = 4
 X86_PF_INSTR: Final = 0x10
+# Of an access for which there is no memory: the OOM killer decides who gets one.
+NO_SIGNAL: Final = 0
 SIGBUS: Final = 7
 SIGSEGV: Final = 11
 SEGV_MAPERR: Final = 1
@@ -127,6 +130,8 @@ def exc_page_fault(m: Kernel, address: int, error_code: int) -> Signal | None:
             continue
         if ret & VM_FAULT_SIGBUS:
             return SIGBUS, BUS_ADRERR, address
+        if ret & VM_FAULT_OOM:
+            return NO_SIGNAL, 0, address
         if ret & VM_FAULT_ERROR:
             return SIGSEGV, SEGV_MAPERR, address
         return None

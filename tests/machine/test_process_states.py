@@ -65,13 +65,11 @@ class Processes(RuleBasedStateMachine):
         vma = mm.mmap[number % len(mm.mmap)]
         return vma.vm_start + (number // 7 % (vma.pages + 1) << 12)
 
-    @rule(
-        task=st.sampled_from(NAMES), number=NUMBERS, count=st.sampled_from((1, 1, 3, 40)), write=st.booleans()
-    )
+    @rule(task=st.sampled_from(NAMES), number=NUMBERS, count=st.sampled_from((1, 3, 40)), write=st.booleans())
     def touch(self, task: str, number: int, count: int, write: bool) -> None:
         self.call("store" if write else "load", task=task, addr=self.somewhere(task, number), count=count)
 
-    @rule(task=st.sampled_from(NAMES), pages=st.sampled_from((1, 3, 20, 600, 1600)), prot=st.sampled_from(PROTS),
+    @rule(task=st.sampled_from(NAMES), pages=st.sampled_from((1, 20, 600, 1600)), prot=st.sampled_from(PROTS),
           flags=st.sampled_from(FLAGS))  # fmt: skip
     def mmap(self, task: str, pages: int, prot: int, flags: int) -> None:
         self.call("mmap", task=task, length=pages << 12, prot=prot, flags=flags)
@@ -84,8 +82,9 @@ class Processes(RuleBasedStateMachine):
         self.call("write", task=task, fd=fd, count=9000)
         self.call("mmap", task=task, length=65536, prot=3, flags=1 if shared else 2, fd=fd)
 
-    @rule(task=st.sampled_from(NAMES), number=NUMBERS, pages=st.sampled_from((1, 2, 30, 600)), what=st.sampled_from(
-        ("munmap", "mprotect", "madvise", "mlock", "munlock", "mremap", "msync")), other=NUMBERS)  # fmt: skip
+    @rule(task=st.sampled_from(NAMES), number=NUMBERS, pages=st.sampled_from((1, 2, 30, 600)),
+          what=st.sampled_from(("munmap", "mprotect", "madvise", "mlock", "munlock", "mremap", "msync")),
+          other=NUMBERS)  # fmt: skip
     def change(self, task: str, number: int, pages: int, what: str, other: int) -> None:
         args: dict[str, Any] = {"task": task, "addr": self.somewhere(task, number), "length": pages << 12}
         if what == "mprotect":

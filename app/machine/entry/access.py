@@ -102,6 +102,8 @@ def accesses(m: Machine, call: Call, row: Row, value: int | None) -> None:
             m.vm.faults = None
             signal = fault.user_access(m, address, write=write)
         if signal is not None:
+            if signal[0] == fault.NO_SIGNAL:
+                return
             row.was = [observing.before(m.tasks[call.task])]
             end_by_signal(m, signal, address, write=write)
             return

@@ -33,6 +33,11 @@ POSITION: Final = Arg("offset", "offset", "loff_t", "where; by default where the
 BY_COUNT: Final = Cost(each=lambda args: max(1, int(args["count"]) // PAGE_SIZE))
 
 
+# The most that one call reads or writes, and the largest file of ext4.
+MAX_RW_COUNT: Final = 0x7FFFF000
+MAX_SIZE: Final = (1 << 44) - PAGE_SIZE
+
+
 def file_of(m: Machine, call: Call) -> File | None:
     """The open file of a descriptor."""
     return current(m).files.get(call.args["fd"])
@@ -93,7 +98,8 @@ def read(m: Machine, call: Call, row: Row) -> None:
     elif file.inode.is_hugetlb or (args["buf"] is not None and current(m).mm is None):
         ret = -errno.EFAULT
     else:
-        ret = read_write.read(m, file, args["buf"], args["count"], args["offset"])
+        count = min(args["count"], MAX_RW_COUNT)
+        ret = read_write.read(m, file, args["buf"], count, args["offset"])
     system_call.number(m, row, ret)
 
 
@@ -116,8 +122,10 @@ def write(m: Machine, call: Call, row: Row) -> None:
         ret = -errno.EBADF
     elif args["buf"] is not None and current(m).mm is None:
         ret = -errno.EFAULT
+    elif (file.pos if args["offset"] is None else args["offset"]) > MAX_SIZE - MAX_RW_COUNT:
+        ret = -errno.EFBIG
     else:
-        ret = read_write.write(m, file, args["buf"], args["count"], args["offset"])
+        ret = read_write.write(m, file, args["buf"], min(args["count"], MAX_RW_COUNT), args["offset"])
     system_call.number(m, row, ret)
 
 
@@ -139,6 +147,8 @@ def ftruncate(m: Machine, call: Call, row: Row) -> None:
         ret = -errno.EBADF
     elif call.args["length"] < 0 or not file.flags & namei.O_ACCMODE or file.inode.fs == "bdev":
         ret = -errno.EINVAL
+    elif call.args["length"] > MAX_SIZE:
+        ret = -errno.EFBIG
     else:
         ret = read_write.ftruncate(m, file.inode, call.args["length"])
     system_call.number(m, row, ret)

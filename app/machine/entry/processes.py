@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.machine import observing
 from app.machine.entry import system_call
 from app.machine.entry.declare import Declarations
 from app.machine.entry.system_call import Row, declare, running_as
 from app.machine.vocabulary import Arg, Returns
+from app.mm import errno, fault, memory, printk, signal
 from app.mm import exec as programs
 from app.mm import exit as kernel_exit
-from app.mm import fault, memory, printk, signal
 from app.mm import fork as forks
 from app.mm.namei import PROGRAM
 from app.mm.sched import INIT_PID
@@ -23,11 +23,16 @@ if TYPE_CHECKING:
 
 calls = Declarations("processes")
 
+# The allocator has given up; a process that is only half made goes again.
+OUT_OF_MEMORY: Final = ("oom", "hang")
+
 
 def end_by_signal(
     m: Machine, met: Signal, address: int, *, write: bool = False, execute: bool = False
 ) -> None:
     """A signal without a handler ends the running task. init survives: a real kernel would panic."""
+    if met[0] == fault.NO_SIGNAL:
+        return
     task = m.tasks[m.current.task]
     assert task.mm is not None
     code = memory.cpu_access(task.mm, address, write=write, execute=execute) or 0
@@ -54,6 +59,10 @@ def execve(m: Machine, call: Call, row: Row) -> None:
     ret, met = programs.execve(m, call.args["path"])
     task = m.tasks[call.task]
     task.comm = call.task[:15]
+    if m.current.verdict in OUT_OF_MEMORY:
+        ret, met = -errno.ENOMEM, None
+        if task.pid != INIT_PID:
+            kernel_exit.end(m, task)
     if ret == 0:
         row.was.append(observing.nothing_before(task))
     system_call.number(m, row, ret)
@@ -74,6 +83,11 @@ def fork(m: Machine, call: Call, row: Row) -> None:
     """The child's first instruction is part of it. Kernel: kernel/fork.c kernel_clone"""
     name = call.args["child"]
     child = forks.fork(m, name)
+    if m.current.verdict in OUT_OF_MEMORY:
+        with running_as(m, child):
+            kernel_exit.end(m, child)
+        system_call.handle(m, row, "pid", -errno.ENOMEM)
+        return
     child.comm = name[:15]
     row.was.append(observing.nothing_before(child))
     row.follow(child)

@@ -133,8 +133,13 @@ def check_fitting(values: Mapping[str, Any]) -> None:
 
 def apply(m: Machine, param: BootParam) -> None:
     """Set the switches of a new machine; the rest of the parameters is in its zones."""
-    m.config = param.as_json()
-    m.rules = m.config.pop("rules")
+    m.rules = param.rules
+    # A switch that stands as before it existed is not named: so old dumps stay what they were.
+    m.config = {
+        key: value
+        for key, value in param.as_json().items()
+        if key != "rules" and (key not in BEFORE or value != BEFORE[key])
+    }
     m.debug = param.debug
     m.page_group_by_mobility_disabled = not param.mobility
     m.boot_pagesets = not param.pcp

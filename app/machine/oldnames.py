@@ -68,7 +68,7 @@ NO_PART: Final[dict[str, str]] = {
     **dict.fromkeys(
         (
             "memset", "memcpy", "memmove", "memcmp", "strcpy", "strncpy", "strscpy", "strlcpy", "sprintf",
-            "snprintf", "scnprintf", "copy_to_user", "copy_from_user", "clear_page", "copy_page", "strlen",
+            "snprintf", "scnprintf", "clear_page", "copy_page", "strlen",
             "INIT_LIST_HEAD", "list_add", "list_add_tail", "list_del", "kobject_init",
         ),
         CONTENTS,

@@ -11,11 +11,12 @@ from app.mm.memory_model import MemoryModel
 if TYPE_CHECKING:
     from app.mm.mmzone import Zone
 
-# What making a call again takes, in about microseconds: the call, each block of a list, each frame or block
-# that changes its state, each line of the log with the figures in it. Counted and not measured, so that it
-# is the same for a journal wherever it is replayed.
+# What making a call again takes, in about microseconds: the call, each block of a list, each page fault,
+# each frame or block that changes its state, each line of the log with the figures in it. Counted and not
+# measured, so that it is the same for a journal wherever it is replayed.
 CALL: Final = 8
 BLOCK: Final = 2
+FAULT: Final = 10
 LINE: Final = 25
 
 VERDICTS = ("ok", "null", "blocked", "warn", "bug", "oom", "hang")
@@ -87,6 +88,8 @@ class Outcome:
         work = CALL + len(self.mentions) + LINE * len(self.log)
         if self.runs is not None or isinstance(call.args.get("page", call.args.get("addr")), tuple):
             work += BLOCK * int(self.ret or 0)
+        if self.process is not None:
+            work += FAULT * (1 + self.process["faults"]["min"] + self.process["faults"]["maj"])
         return work
 
     @property

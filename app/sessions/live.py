@@ -24,9 +24,12 @@ from app.store.journal import Row
 from app.store.lists import StoredList
 from app.store.states import State
 
-# What a machine takes beside its blocks, and for each block: measured, and only to choose what to close.
+# What a machine takes beside its blocks, and for each block or section: measured, and only to choose what to
+# close.
 MACHINE_BYTES: Final = 200_000
 BLOCK_BYTES: Final = 700
+# For each 512 frames of which processes or files use any.
+SECTION_BYTES: Final = 20_000
 
 CALLS_PARSED: Final = 1_000
 
@@ -91,7 +94,8 @@ class Live:
     @property
     def memory(self) -> int:
         """The estimated memory of the machine, in bytes."""
-        return MACHINE_BYTES + BLOCK_BYTES * self.machine.live_blocks
+        sections = len(self.machine.vm.sections)
+        return MACHINE_BYTES + BLOCK_BYTES * self.machine.live_blocks + SECTION_BYTES * sections
 
     def names_of(self, person: str) -> Names:
         """What a person has named in this session."""

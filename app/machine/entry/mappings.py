@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from app.machine import user_kinds
 from app.machine.entry import system_call
 from app.machine.entry.declare import Declarations
+from app.machine.entry.processes import resident
 from app.machine.entry.system_call import Row, declare, everybody
 from app.machine.vocabulary import Arg, Cost, Returns
 from app.mm import errno, madvise, mlock_vma, mmap, mprotect, mremap
@@ -34,7 +35,15 @@ def pages_of_length(args: Args) -> int:
     return max(1, -(-int(args["length"]) // PAGE_SIZE))
 
 
+def populated(args: Args) -> int:
+    """Pages that mmap brings into memory at once; without being asked to, none."""
+    flags = args.get("flags", 0)
+    asked = user_kinds.as_flags("map_flags", flags) & (mmap.MAP_POPULATE | mmap.MAP_LOCKED)
+    return pages_of_length(args) if asked else 1
+
+
 BY_LENGTH: Final = Cost(each=pages_of_length)
+BY_SIZE: Final = Cost(held=resident)
 
 
 @declare(
@@ -55,7 +64,7 @@ BY_LENGTH: Final = Cost(each=pages_of_length)
     "mm/mmap.c ksys_mmap_pgoff",
     "Let the process use a range of addresses; pages come when they are touched.",
     returns=Returns.USER_ADDRESS,
-    cost=BY_LENGTH,
+    cost=Cost(each=populated),
 )  # fmt: skip
 def mmap_area(m: Machine, call: Call, row: Row) -> None:
     """Kernel: arch/x86/kernel/sys_x86_64.c mmap, mm/mmap.c ksys_mmap_pgoff"""
@@ -82,7 +91,7 @@ def mmap_area(m: Machine, call: Call, row: Row) -> None:
     "mm/mmap.c __vm_munmap",
     "Take a range of addresses away, with the pages and tables that only it needed.",
     returns=Returns.INT,
-    cost=BY_LENGTH,
+    cost=BY_SIZE,
 )
 def munmap(m: Machine, call: Call, row: Row) -> None:
     """Kernel: mm/mmap.c __vm_munmap"""
@@ -97,7 +106,7 @@ def munmap(m: Machine, call: Call, row: Row) -> None:
     "mm/mprotect.c do_mprotect_pkey",
     "Change what the process may do with a range of addresses.",
     returns=Returns.INT,
-    cost=BY_LENGTH,
+    cost=BY_SIZE,
 )
 def change_rights(m: Machine, call: Call, row: Row) -> None:
     """Kernel: mm/mprotect.c do_mprotect_pkey"""
@@ -119,7 +128,7 @@ def change_rights(m: Machine, call: Call, row: Row) -> None:
     "Tell the kernel how a range will be used, or that its pages are not needed.",
     returns=Returns.INT,
     reach=everybody,
-    cost=BY_LENGTH,
+    cost=BY_SIZE,
 )
 def advise(m: Machine, call: Call, row: Row) -> None:
     """Kernel: mm/madvise.c do_madvise"""
@@ -142,7 +151,7 @@ def advise(m: Machine, call: Call, row: Row) -> None:
     "mm/mremap.c mremap",
     "Make an area larger or smaller, or move it with its pages.",
     returns=Returns.USER_ADDRESS,
-    cost=Cost(each=lambda args: max(1, int(args["old_length"]) // PAGE_SIZE)),
+    cost=BY_SIZE,
 )
 def move_area(m: Machine, call: Call, row: Row) -> None:
     """Kernel: mm/mremap.c SYSCALL_DEFINE5(mremap)"""
@@ -199,7 +208,7 @@ def lock_range(m: Machine, call: Call, row: Row) -> None:
     "mm/mlock.c munlock",
     "Let the pages of a range be reclaimed again.",
     returns=Returns.INT,
-    cost=BY_LENGTH,
+    cost=BY_SIZE,
 )
 def unlock_range(m: Machine, call: Call, row: Row) -> None:
     """Kernel: mm/mlock.c SYSCALL_DEFINE2(munlock)"""

@@ -8,7 +8,7 @@ from app.machine import observing
 from app.machine.entry import system_call
 from app.machine.entry.declare import Declarations
 from app.machine.entry.system_call import Row, declare, running_as
-from app.machine.vocabulary import Arg, Returns
+from app.machine.vocabulary import Arg, Cost, Returns
 from app.mm import errno, fault, memory, printk, signal
 from app.mm import exec as programs
 from app.mm import exit as kernel_exit
@@ -25,6 +25,15 @@ calls = Declarations("processes")
 
 # The allocator has given up; a process that is only half made goes again.
 OUT_OF_MEMORY: Final = ("oom", "hang")
+
+
+def resident(m: Machine, call: Call, given: int | None) -> int:
+    """Pages of the caller, or of who is meant: each is copied, or given back."""
+    task = m.tasks.get(call.args["task"] if call.spec.names_task else call.task)
+    return 0 if task is None or task.mm is None else task.mm.mm_rss
+
+
+BY_SIZE: Final = Cost(held=resident)
 
 
 def end_by_signal(
@@ -53,6 +62,7 @@ def end_by_signal(
     "Give the task a new address space and run a program in it.",
     returns=Returns.INT,
     needs_mm=False,
+    cost=BY_SIZE,
 )  # fmt: skip
 def execve(m: Machine, call: Call, row: Row) -> None:
     """The first instruction's fault is part of it. Kernel: fs/exec.c do_execveat_common"""
@@ -78,6 +88,7 @@ def execve(m: Machine, call: Call, row: Row) -> None:
     "kernel/fork.c kernel_clone",
     "Start a child with a copy of the task's address space.",
     returns=Returns.PID,
+    cost=BY_SIZE,
 )
 def fork(m: Machine, call: Call, row: Row) -> None:
     """The child's first instruction is part of it. Kernel: kernel/fork.c kernel_clone"""
@@ -109,6 +120,7 @@ def fork(m: Machine, call: Call, row: Row) -> None:
     "End the task: its address space, its files and its own objects are given back.",
     returns=Returns.NOTHING,
     needs_mm=False,
+    cost=BY_SIZE,
 )
 def exit_task(m: Machine, call: Call, row: Row) -> None:
     """Kernel: kernel/exit.c do_exit"""

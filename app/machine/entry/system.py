@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from app.machine import observing
 from app.machine.entry import system_call
 from app.machine.entry.declare import Declarations
+from app.machine.entry.processes import resident
 from app.machine.vocabulary import Arg, Cost, Returns
 from app.mm import exit as mm_exit
 from app.mm import pcp
@@ -85,6 +86,7 @@ def numbers(value: int | str) -> list[int]:
     "kernel/signal.c do_send_sig_info",
     "End a task: it leaves every queue it sleeps in, and its address space is given back.",
     returns=Returns.INT,
+    cost=Cost(held=resident),
 )
 def kill_task(m: Machine, call: Call, outcome: Outcome) -> None:
     """End a task wherever it sleeps. Kernel: kernel/signal.c kill_proc_info"""

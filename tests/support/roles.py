@@ -80,11 +80,11 @@ SLEEPY: Final = ("lock_page", "trylock_page", "wait_on_page_locked")
 
 
 def call(name: str) -> Asked:
-    """On a shared machine one is a task of one's own, and can end no other's waiting."""
+    """On a shared machine one is a task of one's own, can end no other's waiting, and sets nothing."""
     body = example(CALLS[name])
     if "task" in body:
         body = {**body, "task": "{task}"}
-    return Asked(CALL, body, spoils=name in SLEEPY)
+    return Asked(OWN if name == "sysctl" else CALL, body, spoils=name in (*SLEEPY, "fork"))
 
 
 API: Final[dict[tuple[str, str], Asked]] = {
@@ -97,7 +97,6 @@ API: Final[dict[tuple[str, str], Asked]] = {
     ("POST", f"{ONE}/calls"): Asked(CALL, {"calls": [{"call": "drain_all_pages"}]}),
     ("POST", f"{ONE}/rewind"): Asked(OWN, {"to": 2}),
     ("POST", f"{ONE}/undo"): Asked(OWN, spoils=True),
-    ("POST", f"{ONE}/fork"): Asked(READ, {}),
     ("GET", f"{ONE}/events"): Asked(READ),
     ("GET", f"{ONE}/events/stream"): Asked(READ, endless=True),
     ("GET", f"{ONE}/events/{{seq}}"): Asked(READ),

@@ -281,6 +281,9 @@ class ZoneMap(BaseModel):
     states: list[str]
     cells: str = Field(description="base64: one byte a cell, the place of its dominant state in `states`")
     fill: str = Field(description="base64: one byte a cell, 0 to 255 of it in use")
+    orders: str = Field(
+        description="base64: one byte a cell, the order of the block that has all of it; 255 where none has"
+    )
 
 
 class Buddy(BaseModel):

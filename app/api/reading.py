@@ -169,7 +169,7 @@ async def zonemap(
     drawn = await view(
         request, at, show.zonemap, zone=zone, node=node, start=start, shift=shift, cells=cells, cost=cost
     )
-    encoded = {key: base64.b64encode(drawn[key]).decode() for key in ("cells", "fill")}
+    encoded = {key: base64.b64encode(drawn[key]).decode() for key in ("cells", "fill", "orders")}
     return answer({**drawn, **encoded})
 
 

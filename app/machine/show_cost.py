@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 # How many of what is only counted make up one object that is put into words.
 COUNTED: Final = 8
-CELLS_COUNTED: Final = 4
+CELLS_COUNTED: Final = 2
 PAINTED: Final = 4
 # A cache in numbers takes as long as so many other objects.
 CACHE: Final = 4

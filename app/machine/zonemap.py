@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from app.errors import BadArgument
-from app.machine import changes
+from app.machine import block_orders, changes
 from app.machine.frame_states import FREE, PCP, RESERVED, FrameStates, most
 from app.mm.mmzone import Zone
 from app.mm.page import STATES
@@ -36,8 +36,9 @@ def zonemap(
 
     zone, node: stay within that zone; without them the whole machine. `cells` in the answer is the state that
     most frames of each cell are in, as an index into `states`; `fill` is how much of the cell is not free, 0
-    to 255. over: runs that are drawn as if their frames were in these states, the last mention of a frame
-    last; the machine stays as it is. Raises BadArgument.
+    to 255; `orders` is the order of the block that has all of the cell, `block_orders.NO_ORDER` where none has.
+    over: runs that are drawn as if their frames were in these states, the last mention of a frame
+    last, without orders; the machine stays as it is. Raises BadArgument.
     """
     zones = selected(m, zone, node)
     begin, shift, count = window_of(m, zone, node, start, shift, cells)
@@ -48,12 +49,14 @@ def zonemap(
     for cell, of_cell in counts.items():
         shown[cell] = most(of_cell)
         fill[cell] = ((1 << shift) - of_cell[FREE]) * 255 >> shift
+    known = [] if over else zones
     return {
         "start": begin,
         "shift": shift,
         "states": list(STATES),
         "cells": bytes(shown),
         "fill": bytes(fill),
+        "orders": bytes(block_orders.orders(m, known, begin, shift, shown, fill)),
     }
 
 

@@ -32,6 +32,8 @@ TEXTS: Final = (
     "find",
     "demo",
     "ran",
+    "layout",
+    "view",
 )
 
 
@@ -93,6 +95,10 @@ class Address:
     """the demo's step that is shown, counted from 0"""
     ran: str | None = None
     """from which rows on steps of the demo were run, see `demopanel`"""
+    layout: str | None = None
+    """how the page is laid out, see `layouts`; None for as its purpose asks"""
+    view: str | None = None
+    """what the centre of the page shows, see `app.web.views`"""
 
     @property
     def path(self) -> str:
@@ -137,8 +143,8 @@ class Address:
         return self.to(pfn=None, obj=address)
 
     def explain(self, seq: int) -> str:
-        """The address of a row's explanation, which keeps the demo's step and the moment to lead back to."""
-        kept = self.demo is not None or self.moment is not None
+        """The address of a row's explanation, which keeps the demo's step, moment and layout to lead back to."""
+        kept = any(part is not None for part in (self.demo, self.moment, self.layout, self.view))
         back = f"?{self.to(outcome=None, before=None, find=None).query}" if kept else ""
         return f"{self.path}/explain/{seq}{back}"
 

@@ -129,6 +129,7 @@ def demo_panel(
         ),
         results=[(line, journal_row(row, here)) for line, row in zip(shown.calls, rows, strict=False)],
         look=look_link(shown, here),
+        focus=ANCHORS.get(shown.look, "panels"),
         earlier=Link(_("Back"), goto(demo, step - 1, here) if step else None),
         later=Link(_("Next"), goto(demo, step + 1, here) if step + 1 < len(demo.steps) else None),
         next_machine=machine_text(following.machine) if following and inside else "",

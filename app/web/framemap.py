@@ -17,7 +17,8 @@ from app.web.language import _, ngettext
 Doc = Mapping[str, Any]
 
 COLUMNS: Final = 64
-CELLS: Final = 2048
+# So many rows leave room for outcome and panel on one screen, and hold 5 GiB in blocks of order 10.
+CELLS: Final = 1280
 CELL: Final = 12
 ROWS_SHOWN: Final = 100
 TILES: Final = 400  # drawn one by one

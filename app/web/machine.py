@@ -15,7 +15,18 @@ from app.labs import MachineRows, Person
 from app.machine.calls import Named
 from app.machine.gfp_text import VALUE
 from app.sessions import Conflict, PageQuery, SessionInfo
-from app.web import address, callform, demopanel, fields, place_in_lab, rowpages, timeline, wording
+from app.web import (
+    address,
+    callform,
+    demopanel,
+    fields,
+    layouts,
+    place_in_lab,
+    rowpages,
+    timeline,
+    views,
+    wording,
+)
 from app.web.address import Address
 from app.web.address_inspector import address_inspector
 from app.web.contexts.base import Fact, Link, Refusal
@@ -23,6 +34,7 @@ from app.web.contexts.inspector import AddressView, Inspector
 from app.web.contexts.journal import JournalRow
 from app.web.contexts.machine import MachinePage, NameChip, Switch
 from app.web.contexts.panels import PanelView
+from app.web.contexts.views import CentreView
 from app.web.frame_inspector import inspector, missing
 from app.web.frame_states import PATTERNS
 from app.web.framemap import map_view
@@ -30,7 +42,9 @@ from app.web.journal import journal_row, outcome_view, pfn_of
 from app.web.language import N_, _, ngettext
 from app.web.panels import Panel, Seen, opened, tabs
 from app.web.presenting import presenting_view
-from app.web.reading import Reading, View, cost, look
+from app.web.preferences import preferences_of
+from app.web.reading import Reading, cost, look
+from app.web.reading import View as Wanted
 from app.web.recipes import Api
 from app.web.refusals import refusal_of
 from app.web.render import respond
@@ -38,6 +52,7 @@ from app.web.requester import api_of, labs_of, requester, sessions_for
 from app.web.rowpages import Rows
 from app.web.shell import shell_of
 from app.web.shownrows import Outcome, block_count, outcome_of, outcomes_of
+from app.web.views import Sight, View
 from app.web.zones import zone_views
 
 router = APIRouter(include_in_schema=False)
@@ -83,6 +98,8 @@ class Found:
     """the address of the page, with the moment and the row that are shown"""
     info: SessionInfo
     """the session"""
+    centre: View
+    """what the centre shows"""
     panel: Panel
     """the open panel"""
     rows: MachineRows
@@ -127,11 +144,12 @@ async def page(request: Request, here: Address, again: Again | None = None) -> M
     which follows the session from its last row on, then learns of it.
     """
     again = again or Again()
-    panel = opened(here)
+    centre = views.chosen(here)
+    panel = opened(here, centre.panels)
     rows = await read_rows(request, here)
     here = here.to(moment=rows.rows.moment)
     journal, shown = await decoded(request, here, rows)
-    view = View(here, panel, touched(shown, here))
+    view = Wanted(here, centre, panel, touched(shown, here))
     try:
         reading = await read_machine(request, view)
     except Conflict as error:
@@ -145,6 +163,7 @@ async def page(request: Request, here: Address, again: Again | None = None) -> M
     found = Found(
         here=here if shown is None else here.to(outcome=shown["seq"]),
         info=sessions_for(request)[0].with_divergence(rows.rows.info),
+        centre=centre,
         panel=panel,
         rows=rows,
         journal=journal,
@@ -173,7 +192,7 @@ async def read_rows(request: Request, here: Address) -> MachineRows:
     return await labs_of(request).machine_rows(requester(request), here.id, query, checkpoint)
 
 
-async def read_machine(request: Request, view: View) -> Reading:
+async def read_machine(request: Request, view: Wanted) -> Reading:
     """Read the machine as it is, or as it was at the moment of the address."""
     sessions, who = sessions_for(request)
     here = view.here
@@ -218,6 +237,7 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
     frame, at_address = inspectors(found, reading)
     journal = [row_of(row, found) for row in found.journal.rows]
     names = found.rows.rows.names
+    layout = layouts.layout_of(here, preferences_of(request))
     return MachinePage(
         shell=shell_of(request, here.href),
         title=info.name,
@@ -245,7 +265,11 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
             numa=info.machine["nodes"] > 1,
             task=task,
         ),
-        tabs=tabs(found.panel, here),
+        layout=layout,
+        layouts=layouts.layout_links(here, layout),
+        views=views.links(found.centre, here),
+        centre=centre_view(found, reading),
+        tabs=tabs(found.panel, here, found.centre.panels),
         panel=panel_view(found, reading),
         journal=journal,
         find=rowpages.finding(info, here, found.journal),
@@ -297,6 +321,13 @@ def inspectors(found: Found, reading: Reading) -> tuple[Inspector | None, Addres
         frame = None if frame is None else replace(frame, actions=())
         at_address = None if at_address is None else replace(at_address, actions=(), forms=())
     return frame, at_address
+
+
+def centre_view(found: Found, reading: Reading) -> CentreView:
+    """What the centre shows."""
+    return found.centre.view(
+        Sight(reading.centre, reading.zones, reading.zone, reading.window, changed(found.shown), found.here)
+    )
 
 
 def panel_view(found: Found, reading: Reading) -> PanelView:

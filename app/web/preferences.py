@@ -15,14 +15,21 @@ Spelling = Literal["6.1", "lecture"]
 
 THEMES: Final = ("auto", "light", "dark")
 SPELLINGS: Final = ("6.1", "lecture")
-SWITCHES: Final = ("on", "off")
+SWITCHES: Final = ("off", "on")
 CHOICES: Final = {"theme": THEMES, "names": SPELLINGS, "projector": SWITCHES}
+TITLES: Final = {
+    "names": N_("Kernel names"),
+    "theme": N_("Theme"),
+    "projector": N_("Projector: type half as large again"),
+}
 WORDS: Final = {
     "auto": N_("auto"),
     "light": N_("light"),
     "dark": N_("dark"),
     "6.1": "6.1",
     "lecture": N_("lecture"),
+    "on": N_("on"),
+    "off": N_("off"),
 }
 ADDRESS_LENGTH: Final = 4000
 A_YEAR: Final = 365 * 24 * 3600
@@ -40,24 +47,13 @@ class Preferences:
     """True for larger type, for a lecture hall"""
 
     @property
-    def theme_word(self) -> str:
-        """The theme as the button says it."""
-        return _(WORDS[self.theme])
-
-    @property
-    def names_word(self) -> str:
-        """The spelling as the button says it."""
-        return _(WORDS[self.names])
-
-    @property
-    def next_theme(self) -> str:
-        """What the theme button turns to."""
-        return THEMES[(THEMES.index(self.theme) + 1) % len(THEMES)]
-
-    @property
-    def other_names(self) -> str:
-        """The spelling that is not shown first now."""
-        return "6.1" if self.names == "lecture" else "lecture"
+    def choices(self) -> list[tuple[str, str, str, list[tuple[str, str]]]]:
+        """What the menu offers: name of a choice, its title, the chosen value, and each value with its word."""
+        chosen = {"names": self.names, "theme": self.theme, "projector": "on" if self.projector else "off"}
+        return [
+            (name, _(title), chosen[name], [(value, _(WORDS[value])) for value in CHOICES[name]])
+            for name, title in TITLES.items()
+        ]
 
 
 def preferences_of(request: Request) -> Preferences:
@@ -70,7 +66,7 @@ def preferences_of(request: Request) -> Preferences:
         for value in (request.query_params.get(name), request.cookies.get(name)):
             if value in CHOICES[name]:
                 return value
-        return CHOICES[name][-1] if name == "projector" else CHOICES[name][0]
+        return CHOICES[name][0]
 
     return Preferences(
         cast("Theme", chosen("theme")), cast("Spelling", chosen("names")), chosen("projector") == "on"

@@ -14,6 +14,7 @@ from app.web.address import Address
 from app.web.framemap import Window, window_of, zone_to_show
 from app.web.nicknames import Names, with_nicknames
 from app.web.panels import Panel
+from app.web.views import View as Centre
 
 SUGGESTED: Final = 100  # names of caches: a student's own are the latest
 
@@ -24,6 +25,8 @@ class View:
 
     here: Address
     """the address of the page"""
+    centre: Centre
+    """what the centre of the page shows"""
     panel: Panel
     """the open panel"""
     touched: int | None = None
@@ -46,6 +49,8 @@ class Reading:
     """the frame in the inspector; None where there is none, or no such frame"""
     address: dict[str, Any] | None
     """what is at the address in the inspector; None where there is none"""
+    centre: Mapping[str, Any]
+    """what the centre's view has read"""
     panel: dict[str, Any]
     """what the open panel has read"""
     tasks: Sequence[Mapping[str, Any]]
@@ -79,6 +84,7 @@ def look(machine: Machine, view: View) -> Reading:
         cells=show.zonemap(machine, zone["name"], zone["node"], window.start, window.shift, window.cells),
         frame=frame(machine, here.pfn),
         address=address_inspector.read(machine, here),
+        centre=view.centre.read(machine, here, zone),
         panel=view.panel.read(machine, here, zone),
         tasks=show.sleepers(machine),
         caches=tuple(islice(reversed(machine.caches), SUGGESTED)),

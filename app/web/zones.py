@@ -11,8 +11,11 @@ from app.web.language import _, decimal
 
 Doc = Mapping[str, Any]
 
-# Where the labels of the three watermarks stand: the marks often lie closer together than words are long.
-LABELS: Final = (167, 500, 833)
+# Where the labels of the watermarks stand: the marks lie closer together than words are long, so one label ends at
+# its mark, one stands above it and one begins at it. (above the bar, which part is at the mark, distance)
+LABELS: Final = {"min": (False, "end", -2), "low": (True, "middle", 0), "high": (False, "start", 3)}
+# A mark this far to the left, in per cent, has no room for a label that ends at it.
+NARROW: Final = 24
 
 
 def thousandths(part: int, whole: int) -> int:
@@ -28,34 +31,33 @@ def zone_views(zones: Sequence[Doc], current: Doc, here: Address) -> list[ZoneVi
 
 
 def zone_view(zone: Doc, zones: Sequence[Doc], current: bool, here: Address) -> ZoneView:
-    """One zone. The water gauge ends at twice the high mark: further up the marks decide nothing."""
-    free, managed = zone["free"], zone["managed"]
-    pcp = sum(cpu["count"] for cpu in zone["pcp"])
-    marks = {name: zone[name] for name in ("min", "low", "high")}
+    """One zone. Its bar ends at twice the high mark: further up the marks decide nothing."""
+    free = zone["free"]
+    marks = {name: zone[name] for name in LABELS}
     scale = max(1, 2 * marks["high"])
     return ZoneView(
         name=zone["name"],
-        node=zone["node"],
+        node=zone["node"] if len({other["node"] for other in zones}) > 1 else None,
         href=here.to(zone=zone["name"], node=zone["node"], start=None, shift=None).href,
         current=current,
-        start=zone["start_pfn"],
-        end=zone["start_pfn"] + zone["spanned"],
-        managed=managed,
+        managed=zone["managed"],
         free=free,
-        pcp_pages=pcp,
+        pcp_pages=sum(cpu["count"] for cpu in zone["pcp"]),
         boost=zone["boost"],
-        used=thousandths(managed - free - pcp, managed),
-        pcp=thousandths(pcp, managed),
-        water=thousandths(free, scale),
+        water=thousandths(free, scale) / 10,
+        cut=free > scale,
         low_level=free < marks["min"],
         level=level(free, marks),
-        marks=[
-            Mark(name, pages, min(1000, pages * 1000 // scale), label_x)
-            for (name, pages), label_x in zip(marks.items(), LABELS, strict=True)
-        ],
+        marks=[mark(name, pages, min(1000, pages * 1000 // scale) / 10) for name, pages in marks.items()],
         reserve=reserves(zone, zones),
         fallback=fallback(zone),
     )
+
+
+def mark(name: str, pages: int, x: float) -> Mark:
+    """One watermark with the place of its label."""
+    above, anchor, dx = LABELS[name]
+    return Mark(name, pages, x, above, "start" if anchor == "end" and x < NARROW else anchor, dx)
 
 
 def level(free: int, marks: Mapping[str, int]) -> str:
@@ -64,7 +66,7 @@ def level(free: int, marks: Mapping[str, int]) -> str:
         if free >= marks[name]:
             times = free // max(1, marks[name])
             if name == "high" and times > 1:
-                return _("above %(mark)s ×%(times)s", mark=name, times=decimal(times))
+                return _("free = %(times)s × %(mark)s", mark=name, times=decimal(times))
             return _("above %(mark)s", mark=name)
     return _("below min: only the reserves are left")
 

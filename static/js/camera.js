@@ -20,7 +20,7 @@ export class Camera {
     this.end = 1;
     this.most = 0;
     /** Cells that are on view at once, at most. */
-    this.view = 2048;
+    this.view = 1280;
     /** @type {((now: number) => boolean) | null} */
     this.motion = null;
     /** @type {number | undefined} where a zoom that is under way leads to */

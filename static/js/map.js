@@ -15,6 +15,9 @@ import { _, ngettext } from "./text.js";
 
 // A row is 64 cells, as in the drawing; on a telephone half as many, so that a cell stays large enough to point at.
 const NARROW_BELOW = 560;
+// On a stage the map is a ribbon, unless it is what is looked at: twice as many cells in a row.
+const WIDE = "(min-width: 720px)";
+const RIBBON = ".layout-stage:not(.focus-map-picture)";
 const FLASH = 2000;
 const CALM = 250; // ms after the last motion until the rest of the page follows
 const STEP = 2; // levels of one press, as the buttons without script have it
@@ -185,7 +188,7 @@ export class FrameMap {
     const { low, end, start, level, cells } = this.camera;
     const first = Math.max(low, Math.floor(start));
     const last = Math.min(end, Math.ceil(start + cells * 2 ** level)) - 1;
-    const range = maybe(document, "#map-head .window", HTMLElement);
+    const range = maybe(document, "#map-scale .window", HTMLElement);
     if (range) range.textContent = `${hex(first)}–${hex(last)}`;
     const slider = maybe(document, "#map-zoom", HTMLInputElement);
     if (slider && document.activeElement !== slider) slider.value = String(this.camera.most - this.camera.goal);
@@ -212,6 +215,7 @@ export class FrameMap {
   // -- geometry -------------------------------------------------------------------------------------------------------
 
   get columns() {
+    if (document.body.matches(RIBBON) && matchMedia(WIDE).matches) return ROW * 2;
     return this.box.clientWidth < NARROW_BELOW ? ROW / 2 : ROW;
   }
 
@@ -407,7 +411,7 @@ export class FrameMap {
   /** What is on view: the frame in the corner, and how much of the first row is above it. */
   get shown() {
     const { start, level } = this.camera;
-    if (level !== Math.round(level)) return { start, part: 0 };
+    if (level !== Math.round(level) || this.columns > ROW) return { start, part: 0 };
     const row = this.columns * 2 ** level;
     const first = Math.floor(start / row) * row;
     return { start: first, part: (start - first) / row };

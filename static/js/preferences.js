@@ -1,29 +1,22 @@
 // The theme changes at once; the server is told, so that the next page is right from its first paint.
 
-import { one } from "./dom.js";
-import { _ } from "./text.js";
-
-const THEMES = ["auto", "light", "dark"];
-
-/** @type {Record<string, string>} */
-const WORDS = { auto: _("auto"), light: _("light"), dark: _("dark") };
+import { all, maybe, one } from "./dom.js";
 
 /** @param {ParentNode} root */
 export function preferences(root) {
   const form = one(root, "[data-preferences]", HTMLFormElement);
-  const button = one(form, "[data-theme-button]", HTMLButtonElement);
   form.addEventListener("submit", (event) => {
-    if (event.submitter !== button) {
+    const button = event.submitter;
+    if (!(button instanceof HTMLButtonElement) || button.name !== "theme") {
       one(form, "[name=back]", HTMLInputElement).value = location.pathname + location.search;
       return;
     }
     event.preventDefault();
-    const theme = button.value;
-    show(theme);
-    one(button, "b", HTMLElement).textContent = WORDS[theme];
-    button.value = THEMES[(THEMES.indexOf(theme) + 1) % THEMES.length];
-    fetch(form.action, { method: "POST", body: new URLSearchParams({ theme, back: "/" }), redirect: "manual" });
+    show(button.value);
+    for (const other of all(form, "[name=theme]", HTMLButtonElement)) other.ariaPressed = String(other === button);
+    fetch(form.action, { method: "POST", body: new URLSearchParams({ theme: button.value, back: "/" }), redirect: "manual" });
   });
+  menus();
 }
 
 /** @param {string} theme */
@@ -31,4 +24,25 @@ function show(theme) {
   if (theme === "auto") delete document.documentElement.dataset.theme;
   else document.documentElement.dataset.theme = theme;
   document.dispatchEvent(new CustomEvent("theme"));
+}
+
+/** A menu closes when something else is pressed, and by Escape, which gives the focus back to it. */
+function menus() {
+  document.addEventListener("click", (event) => {
+    for (const menu of all(document, "details.menu[open]", HTMLDetailsElement)) {
+      const inside = event.target instanceof Element && menu.contains(event.target);
+      if (!inside || (event.target instanceof Element && event.target.closest("a"))) menu.open = false;
+    }
+  });
+  document.addEventListener(
+    "keydown",
+    (event) => {
+      const menu = event.key === "Escape" ? maybe(document, "details.menu[open]", HTMLDetailsElement) : null;
+      if (!menu) return;
+      event.stopPropagation();
+      menu.open = false;
+      one(menu, "summary", HTMLElement).focus();
+    },
+    true,
+  );
 }

@@ -44,8 +44,8 @@ export function swap(page, keep = new Set()) {
     copyButtons(node);
   }
   document.title = page.title;
-  for (const field of all(document, "input[name=view]", HTMLInputElement)) {
-    const fresh = page.querySelector("input[name=view]");
+  for (const field of all(document, "form[method=post] input[name=view]", HTMLInputElement)) {
+    const fresh = page.querySelector("form[method=post] input[name=view]");
     if (fresh) field.value = fresh.getAttribute("value") ?? "";
   }
 }

@@ -12,10 +12,11 @@ import pytest
 from jinja2 import meta, nodes
 
 from app import paths
-from app.web import contexts, panels
+from app.web import contexts, panels, views
 from app.web.contexts.base import Page
 from app.web.contexts.machine import MachinePage
 from app.web.contexts.panels import PanelView
+from app.web.contexts.views import CentreView
 from app.web.render import ENVIRONMENT
 
 WEB = Path(contexts.__file__).parent.parent
@@ -29,7 +30,7 @@ def modules_of(package: ModuleType) -> Iterator[ModuleType]:
 
 CONTEXTS = [
     value
-    for module in (*modules_of(contexts), *modules_of(panels))
+    for module in (*modules_of(contexts), *modules_of(panels), *modules_of(views))
     for value in vars(module).values()
     if is_dataclass(value) and isinstance(value, type) and value.__module__ == module.__name__
 ]
@@ -37,6 +38,7 @@ PAGES = sorted(
     (page for page in CONTEXTS if issubclass(page, Page) and "TEMPLATE" in vars(page)),
     key=lambda page: page.TEMPLATE,
 )
+CENTRES = [view for view in CONTEXTS if issubclass(view, CentreView) and view is not CentreView]
 VIEWS = [view for view in CONTEXTS if issubclass(view, PanelView) and view is not PanelView]
 
 
@@ -80,7 +82,8 @@ def test_each_page_template_has_a_context() -> None:
 
 def test_each_panel_has_a_template_that_names_its_context() -> None:
     assert len({view.TEMPLATE for view in VIEWS}) == len(VIEWS) == len(panels.PANELS)
-    for view in VIEWS:
+    assert len({view.TEMPLATE for view in CENTRES}) == len(CENTRES) == len(views.VIEWS)
+    for view in (*VIEWS, *CENTRES):
         source = (paths.TEMPLATES / view.TEMPLATE).read_text()
         assert source.startswith(f"{{# {view.__module__.removeprefix('app.web.')}.{view.__name__}:")
 
@@ -97,19 +100,22 @@ def parts_of(template: str) -> Iterator[nodes.Template]:
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.__name__)
 def test_a_template_uses_what_its_context_has_and_all_of_it(page: type[Page]) -> None:
     used: set[str] = set()
-    templates = [page.TEMPLATE, *(view.TEMPLATE for view in VIEWS if page is MachinePage)]
+    templates = [page.TEMPLATE, *(view.TEMPLATE for view in (*VIEWS, *CENTRES) if page is MachinePage)]
     for tree in [tree for template in templates for tree in parts_of(template)]:
         used |= meta.find_undeclared_variables(tree) - set(ENVIRONMENT.globals)
         used |= {found.name for found in tree.find_all(nodes.Name) if found.ctx == "load"}
     assert {field.name for field in fields(page)} - used == set()
 
 
-@pytest.mark.parametrize("view", VIEWS, ids=lambda view: view.__name__)
-def test_a_panel_s_template_uses_what_its_context_has_and_all_of_it(view: type[PanelView]) -> None:
+@pytest.mark.parametrize("view", [*VIEWS, *CENTRES], ids=lambda view: view.__name__)
+def test_a_part_s_template_uses_what_its_context_has_and_all_of_it(
+    view: type[PanelView] | type[CentreView],
+) -> None:
+    name = "panel" if issubclass(view, PanelView) else "centre"
     used = {
         found.attr
         for tree in parts_of(view.TEMPLATE)
         for found in tree.find_all(nodes.Getattr)
-        if isinstance(found.node, nodes.Name) and found.node.name == "panel"
+        if isinstance(found.node, nodes.Name) and found.node.name == name
     }
     assert used == {field.name for field in fields(view)}

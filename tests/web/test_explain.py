@@ -116,7 +116,7 @@ def test_the_window_can_be_moved_and_keeps_its_step(client: TestClient) -> None:
     assert found
     moved = client.get(unescape(found[1])).text
     assert "5 of 7" in moved
-    assert "1 cell = 2 frames" in moved
+    assert "1 cell = 4 frames" in moved
 
 
 def test_a_long_call_is_listed_in_parts_and_the_fold_of_the_step_is_open(client: TestClient) -> None:

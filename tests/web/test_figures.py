@@ -101,13 +101,18 @@ def test_every_state_has_a_meaning_and_no_two_share_a_letter() -> None:
     ("free", "words", "low"),
     [(99, "below min: only the reserves are left", True), (100, "above min", False),
      (126, "above low", False),
-     (150, "above high", False), (450, "above high ×3", False)],
+     (150, "above high", False), (450, "free = 3 × high", False)],
 )  # fmt: skip
 def test_where_free_memory_stands(free: int, words: str, low: bool) -> None:
     it = zone(0, 1000, free=free)
     (shown,) = zones.zone_views([it], it, Address("s"))
     assert (shown.level, shown.low_level) == (words, low)
-    assert [mark.x for mark in shown.marks] == [333, 416, 500]
+    assert [(mark.x, mark.anchor) for mark in shown.marks] == [
+        (33.3, "end"),
+        (41.6, "middle"),
+        (50.0, "start"),
+    ]
+    assert shown.cut == (free > 300)
 
 
 def test_reserves_are_named_by_whom_they_keep_out() -> None:

@@ -81,6 +81,8 @@ class DemoPanel:
     """each call with its row of the journal, where it has been run"""
     look: Link | None
     """link to what the step points at"""
+    focus: str
+    """the part of the page that the step is about: a place of `ANCHORS`, or `panels`"""
     earlier: Link
     """link to the step before"""
     later: Link

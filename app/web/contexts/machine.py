@@ -14,6 +14,7 @@ from app.web.contexts.inspector import AddressView, Inspector
 from app.web.contexts.journal import Finding, JournalRow, OutcomeView
 from app.web.contexts.panels import PanelView
 from app.web.contexts.place import PlaceView, PresentingView, Sleeper
+from app.web.contexts.views import CentreView
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,28 +25,28 @@ class Mark:
     """`min`, `low` or `high`"""
     pages: int
     """the watermark"""
-    x: int
-    """its place on the gauge, in thousandths"""
-    label_x: int
-    """where its label stands, in thousandths"""
+    x: float
+    """its place on the bar, in per cent"""
+    above: bool
+    """True where its label stands above the bar"""
+    anchor: str
+    """`start`, `middle` or `end`: which part of its label stands at the mark"""
+    dx: int
+    """how far its label stands from the mark"""
 
 
 @dataclass(frozen=True, slots=True)
 class ZoneView:
-    """A zone with its gauges; widths are in thousandths of the gauge."""
+    """A zone with the bar of its free frames."""
 
     name: str
     """the zone's name"""
-    node: int
-    """the zone's node"""
+    node: int | None
+    """the zone's node; None on a machine with one node"""
     href: str
     """the page with the zone on the map"""
     current: bool
     """True where the map shows it"""
-    start: int
-    """first frame"""
-    end: int
-    """first frame after it"""
     managed: int
     """how many frames the allocator has"""
     free: int
@@ -54,12 +55,10 @@ class ZoneView:
     """frames on per-CPU lists"""
     boost: int
     """how much the watermarks are raised"""
-    used: int
-    """share of the managed frames in use"""
-    pcp: int
-    """share of the managed frames on per-CPU lists"""
-    water: int
-    """free frames, on a scale that ends at twice the high watermark"""
+    water: float
+    """free frames in per cent of the bar, which ends at twice the high watermark"""
+    cut: bool
+    """True where more is free than the bar has room for"""
     low_level: bool
     """True where free frames are below min"""
     level: str
@@ -157,6 +156,14 @@ class MachinePage(Page):
     """why the last request was not carried out"""
     form: CallForm
     """the form of one call"""
+    layout: str
+    """how the page is laid out: `work` or `stage`"""
+    layouts: Sequence[Link]
+    """links to the layouts"""
+    views: Sequence[Link]
+    """links to the views of the centre"""
+    centre: CentreView
+    """what the centre shows; its `TEMPLATE` draws it"""
     tabs: Sequence[Link]
     """links to the panels"""
     panel: PanelView

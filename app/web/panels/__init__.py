@@ -5,6 +5,7 @@ A new panel is a module here with its `PANEL`, a template in templates/machine/p
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Final
 
 from app.web.address import Address
@@ -22,17 +23,16 @@ PANELS: Final = {
 }
 
 
-def opened(here: Address) -> Panel:
-    """The panel that an address opens."""
-    first = next(iter(PANELS.values()))
-    return PANELS.get(here.panel or "", first)
+def opened(here: Address, panels: Mapping[str, Panel] = PANELS) -> Panel:
+    """The panel that an address opens, of those that its view has."""
+    return panels.get(here.panel or "", next(iter(panels.values())))
 
 
-def tabs(open_panel: Panel, here: Address) -> list[Link]:
+def tabs(open_panel: Panel, here: Address, panels: Mapping[str, Panel] = PANELS) -> list[Link]:
     """One tab a panel."""
     return [
         Link(_(panel.title), here.to(panel=panel.name, row=None).href, panel is open_panel)
-        for panel in PANELS.values()
+        for panel in panels.values()
     ]
 
 

@@ -1,0 +1,67 @@
+"""Which block each cell of a zone map is part of, for those who draw the borders of blocks.
+
+A block of order n begins at a multiple of 2^n, so its order alone tells where it begins and ends.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final
+
+from app.machine.frame_states import FREE, PCP, RESERVED
+from app.mm.mmzone import MAX_ORDER, Zone
+
+if TYPE_CHECKING:
+    from app.machine.machine import Machine
+
+# The order of a cell that lies in no block: it holds several, or its frames are nobody's to give or take.
+NO_ORDER: Final = 255
+
+
+def orders(
+    m: Machine,
+    zones: Sequence[Zone],
+    begin: int,
+    shift: int,
+    cells: bytes | bytearray,
+    fill: bytes | bytearray,
+) -> bytearray:
+    """The order of the block that has all of a cell, cell by cell; cells larger than a block are asked by
+    their first. cells, fill: what the zone map shows of them.
+    """
+    found = bytearray([NO_ORDER]) * len(cells)
+    for zone in zones:
+        cell = max(0, -((begin - zone.start_pfn) >> shift))
+        end = min(len(cells), -((begin - zone.end_pfn) >> shift))
+        while cell < end:
+            pfn = begin + (cell << shift)
+            order = order_at(m, zone, pfn, shift, cells[cell], fill[cell])
+            after = cell + 1
+            if order is not None:
+                block_end = (pfn & -(1 << order)) + (1 << order)
+                after = max(after, min(end, block_end - begin >> shift))
+                found[cell:after] = bytes([order]) * (after - cell)
+            cell = after
+    return found
+
+
+def order_at(m: Machine, zone: Zone, pfn: int, shift: int, state: int, used: int) -> int | None:
+    """The order of the block around a cell of 2^shift frames; None where it lies in none."""
+    if state == FREE:
+        return None if used else free_order(zone, pfn, shift)
+    if state in (PCP, RESERVED):
+        return None
+    for order in range(min(shift, MAX_ORDER - 1), MAX_ORDER):
+        page = m.pages.get(pfn & -(1 << order))
+        if page is not None and page.order >= order:
+            return page.order
+    return None
+
+
+def free_order(zone: Zone, pfn: int, shift: int) -> int | None:
+    """The order of the free block around a cell."""
+    for order in range(min(shift, MAX_ORDER - 1), MAX_ORDER):
+        code = zone.buddy.get(pfn & -(1 << order))
+        if code is not None and code >> 3 >= order:
+            return code >> 3
+    return MAX_ORDER - 1 if zone.untouched[0] <= pfn < zone.untouched[1] else None

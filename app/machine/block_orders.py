@@ -18,16 +18,13 @@ if TYPE_CHECKING:
 NO_ORDER: Final = 255
 
 
-def orders(
-    m: Machine,
-    zones: Sequence[Zone],
-    begin: int,
-    shift: int,
-    cells: bytes | bytearray,
-    fill: bytes | bytearray,
-) -> bytearray:
-    """The order of the block that has all of a cell, cell by cell; cells larger than a block are asked by
-    their first. cells, fill: what the zone map shows of them.
+Bytes = bytes | bytearray
+
+
+def orders(m: Machine, zones: Sequence[Zone], begin: int, shift: int, cells: Bytes, fill: Bytes) -> bytearray:
+    """The order of the block that has all of a cell, cell by cell; of cells larger than blocks, of the first.
+
+    cells, fill: what the zone map shows of them.
     """
     found = bytearray([NO_ORDER]) * len(cells)
     for zone in zones:

@@ -34,6 +34,8 @@ UNIFORM_COUNTS: Final = tuple(
 FILL_OF_STATE: Final = bytes(0 if state == FREE else 255 for state in range(256))
 # Being told costs little, but is not for ever: with more news than this it is cheaper to look again.
 MAX_NEWS: Final = 5_000
+# Cells that a census of a zone adds up, at most.
+CENSUS: Final = 1_300
 
 # How many frames are in each state, as `STATES` counts them.
 Counts = tuple[int, ...]
@@ -133,11 +135,15 @@ class FrameStates:
         self.catch_up()
         if shift < STRIP_SHIFT:
             return self.small_cells(start, 1 << shift, start + (count << shift))
-        level = self.levels.get(shift)
-        if level is None:
-            level = self.levels[shift] = Level(self, shift)
+        level = self.level(shift)
         first = start >> shift
         return level.dominant[first : first + count], level.fill[first : first + count]
+
+    def level(self, shift: int) -> Level:
+        """The cells of 2^shift frames, which are added up when they are first asked for."""
+        if shift not in self.levels:
+            self.levels[shift] = Level(self, shift)
+        return self.levels[shift]
 
     def small_cells(self, start: int, size: int, end: int) -> tuple[bytearray, bytearray]:
         """Cells that are parts of strips."""
@@ -160,6 +166,21 @@ class FrameStates:
                     dominant.append(most(tuple(map(cell.count, range(len(STATES))))))
                     fill.append((size - cell.count(FREE)) * 255 // size)
         return dominant, fill
+
+    def census(self, first: int, end: int) -> list[int]:
+        """The same as `count`, of a stretch of any length: of a long one, cell by cell of a size that makes few."""
+        self.catch_up()
+        shift = STRIP_SHIFT
+        while end - first >> shift > CENSUS:
+            shift += 1
+        low, high = -(-first >> shift), end >> shift
+        if shift == STRIP_SHIFT or low >= high:
+            return self.count(first, end)
+        level = self.level(shift)
+        total = added(self.count(first, low << shift), self.count(high << shift, end))
+        for cell in range(low, high):
+            total = added(total, level.counted(cell))
+        return total
 
     def count(self, first: int, end: int) -> list[int]:
         """How many frames of a stretch are in each state. Where no memory is, all is reserved."""
@@ -225,6 +246,14 @@ class Level:
         counts = self.counts.get(cell)
         if counts is None:
             counts = self.counts[cell] = [0] * len(STATES)
+            counts[self.dominant[cell]] = self.size
+        return counts
+
+    def counted(self, cell: int) -> list[int]:
+        """The counts of a cell, to be read."""
+        counts = self.counts.get(cell)
+        if counts is None:
+            counts = [0] * len(STATES)
             counts[self.dominant[cell]] = self.size
         return counts
 

@@ -36,9 +36,9 @@ def zonemap(
 
     zone, node: stay within that zone; without them the whole machine. `cells` in the answer is the state that
     most frames of each cell are in, as an index into `states`; `fill` is how much of the cell is not free, 0
-    to 255; `orders` is the order of the block that has all of the cell, `block_orders.NO_ORDER` where none has.
-    over: runs that are drawn as if their frames were in these states, the last mention of a frame
-    last, without orders; the machine stays as it is. Raises BadArgument.
+    to 255; `orders` is the order of the block that has all of the cell, NO_ORDER where none has. over: runs
+    that are drawn as if their frames were in these states, the last mention of a frame last; the machine
+    stays as it is, and no orders are known. Raises BadArgument.
     """
     zones = selected(m, zone, node)
     begin, shift, count = window_of(m, zone, node, start, shift, cells)
@@ -78,6 +78,12 @@ def window_of(
         raise BadArgument.at("shift", f"a number from 0 to {MAX_SHIFT}")
     begin = begin >> shift << shift
     return begin, shift, min(cells, -(-(end - begin) >> shift))
+
+
+def census(m: Machine, zone: str, node: int) -> list[int]:
+    """How many frames of a zone are in each state, as `STATES` counts them."""
+    (it,) = selected(m, zone, node)
+    return states_of(m).census(it.start_pfn, it.end_pfn)
 
 
 def selected(m: Machine, zone: str | None, node: int | None) -> list[Zone]:

@@ -143,7 +143,7 @@ class Address:
         return self.to(pfn=None, obj=address)
 
     def explain(self, seq: int) -> str:
-        """The address of a row's explanation, which keeps the demo's step, moment and layout to lead back to."""
+        """The address of a row's explanation; it keeps demo, moment and layout, to lead back to them."""
         kept = any(part is not None for part in (self.demo, self.moment, self.layout, self.view))
         back = f"?{self.to(outcome=None, before=None, find=None).query}" if kept else ""
         return f"{self.path}/explain/{seq}{back}"

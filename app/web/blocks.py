@@ -1,7 +1,7 @@
 """Splits, merges and pageblocks as drawings, made of the numbers that a step of an explanation reports.
 
-A block of order 10 has a thousand frames and its last half one, so orders are not to scale: every halving
-takes the same width off.
+Blocks are to scale: each half is half as wide. What would be too narrow to be seen is two units wide, and what is
+beside it gives way.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ Step = Mapping[str, Any]
 
 WIDTH: Final = 196.0
 ROW: Final = 18
+NARROWEST: Final = 2.0
 # With the labels beside the blocks.
 SPLIT, MERGE = 366, 420
 BASELINE: Final = 12
@@ -36,17 +37,16 @@ def split(numbers: Mapping[str, Any]) -> BlockDrawing:
     """From the block that was found, half by half, to the one that is given out: always the lowest."""
     found, asked, halves = numbers["from_order"], numbers["to_order"], numbers["halves"]
     pfn = halves[-1][0] - halves[-1][1]
-    step = WIDTH / (len(halves) + 1)
     levels = [level(0, found, [Box(0, WIDTH, "found")], _("%(pfn)s found", pfn=wording.pfn(pfn)))]
     for row, (half, _frames) in enumerate(halves, 1):
-        edge = WIDTH - row * step
-        boxes = [Box(0, round(edge, 1), "kept"), Box(round(edge, 1), round(step, 1), "back")]
+        edge = wide(WIDTH, row)
+        boxes = [box(0, edge, "kept"), box(edge, edge + wide(WIDTH, row), "back")]
         levels.append(level(row, found - row, boxes, _("%(pfn)s put back", pfn=wording.pfn(half))))
     levels.append(
         level(
             len(levels),
             asked,
-            [Box(0, round(step, 1), "given")],
+            [box(0, wide(WIDTH, len(halves)), "given")],
             _("%(pfn)s given out", pfn=wording.pfn(pfn)),
         )
     )
@@ -76,15 +76,15 @@ def merge(numbers: Mapping[str, Any]) -> BlockDrawing:
     """From the freed block, buddy by buddy, to the block that is put on a list."""
     freed, first, order = numbers["freed_pfn"], numbers["first_order"], numbers["order"]
     pairs = list(joined(freed, first, order))
-    step = WIDTH / (order - first + 1)
     left, right = 0.0, WIDTH
     rows: list[list[Box]] = []
     # From the whole block back, for only there the edges are known.
     for block, buddy in reversed(pairs):
+        half = max(NARROWEST, (right - left) / 2)
         below = buddy < block
-        inner = (left + step, right) if below else (left, right - step)
-        other = left if below else inner[1]
-        rows.insert(0, [box(inner[0], inner[1], "kept"), box(other, other + step, "buddy")])
+        inner = (right - half, right) if below else (left, left + half)
+        other = right - 2 * half if below else left + half
+        rows.insert(0, [box(*inner, "kept"), box(other, other + half, "buddy")])
         left, right = inner
     rows[0][0] = box(left, right, "given")
     labels = [
@@ -115,6 +115,11 @@ def merge(numbers: Mapping[str, Any]) -> BlockDrawing:
             order=order,
         ),
     )
+
+
+def wide(whole: float, halvings: int) -> float:
+    """How wide a block is drawn after so many halvings."""
+    return max(NARROWEST, whole / (1 << halvings))
 
 
 def listed(blocks_: Iterable[tuple[int, int]]) -> str:

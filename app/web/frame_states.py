@@ -6,7 +6,7 @@ static/css/tokens.css, `--state-NAME` and its ink; then `make text` writes the r
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -193,11 +193,22 @@ def legend() -> list[LegendEntry]:
     return [LegendEntry(state.name, state.letter, _(state.meaning)) for state in FRAME_STATES]
 
 
+def counted(counts: Mapping[str, int]) -> list[LegendEntry]:
+    """The states that frames are in, with how many are."""
+    return [
+        LegendEntry(state.name, state.letter, _(state.meaning), counts[state.name])
+        for state in FRAME_STATES
+        if counts.get(state.name)
+    ]
+
+
 # The map draws no pattern on free cells: they are what it draws on.
 PATTERNS: Final[Sequence[PatternView]] = tuple(
-    PatternView(state.name, state.pattern) for state in FRAME_STATES if state.name != FREE
+    PatternView(state.name, state.letter, state.pattern) for state in FRAME_STATES if state.name != FREE
 )
 PLAIN_PATTERNS: Final[Sequence[PatternView]] = tuple(
-    PatternView(state.name, state.pattern if state.plain_pattern is None else state.plain_pattern)
+    PatternView(
+        state.name, "", state.pattern if state.plain_pattern is None else state.plain_pattern
+    )
     for state in FRAME_STATES
 )

@@ -7,11 +7,12 @@ from dataclasses import dataclass
 from itertools import groupby, islice
 from typing import Any, Final, Protocol
 
+from app.machine.block_orders import NO_ORDER
 from app.web import wording
 from app.web.address import Address
 from app.web.contexts.base import Link
 from app.web.contexts.framemap import MapRow, MapShape, MapView, Tile
-from app.web.frame_states import FREE, LETTERS, legend
+from app.web.frame_states import FREE, LETTERS
 from app.web.language import _, ngettext
 
 Doc = Mapping[str, Any]
@@ -24,6 +25,7 @@ ROWS_SHOWN: Final = 100
 TILES: Final = 400  # drawn one by one
 OUTLINED: Final = 300
 ZOOM_STEP: Final = 2
+STRONG: Final = 8  # cells of a block whose border is drawn strong
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,7 +143,8 @@ def map_view(reading: MapReading, changed: Sequence[Sequence[Any]], here: Addres
         (pfn, frames) for pfn, frames, _state in changed if pfn < window.end and pfn + frames > window.start
     ][:OUTLINED]
     rows = list(islice(table_rows(zone, window, cells, fill, inside, here), ROWS_SHOWN))
-    drawn = list(tiles(window, cells, fill))
+    orders = orders_of(cells, reading.cells)
+    drawn = list(tiles(window, cells, fill, orders))
     few = len(drawn) <= TILES
     centre = middle(zone, window, inside, here)
     whole = whole_shift(zone)
@@ -159,6 +162,7 @@ def map_view(reading: MapReading, changed: Sequence[Sequence[Any]], here: Addres
         cell_text=cell_text(window.shift),
         tiles=drawn if few else [],
         shapes=[] if few else list(shapes(drawn)),
+        edges=edges(window, orders),
         outlines=list(outlines(window, inside)),
         rows=rows,
         hidden_rows=sum(state != "outside" for state, _same in groupby(cells)) - len(rows),
@@ -172,7 +176,6 @@ def map_view(reading: MapReading, changed: Sequence[Sequence[Any]], here: Addres
             here.to(**at(zone, None, None)).href if window.shift < whole else None,
             hint=_("The whole zone"),
         ),
-        legend=legend(),
         selected=here.pfn,
         max_shift=whole,
         zoomed=whole - window.shift,
@@ -186,6 +189,12 @@ def states(zone: Doc, window: Window, doc: Doc) -> list[str]:
     names: list[str] = list(doc["states"])
     before = max(0, zone["start_pfn"] - window.start >> window.shift)
     return ["outside"] * before + [names[index] for index in doc["cells"][before:]]
+
+
+def orders_of(cells: Sequence[str], doc: Doc) -> list[int]:
+    """The order of the block around each cell; NO_ORDER where there is none."""
+    known = list(doc["orders"])
+    return [NO_ORDER] * (len(cells) - len(known)) + known
 
 
 def at(zone: Doc, start: int | None, shift: int | None) -> dict[str, Any]:
@@ -236,12 +245,17 @@ def cell_text(shift: int) -> str:
     )
 
 
-def tiles(window: Window, cells: Sequence[str], fill: Sequence[int]) -> Iterator[Tile]:
+def tiles(
+    window: Window, cells: Sequence[str], fill: Sequence[int], orders: Sequence[int]
+) -> Iterator[Tile]:
     """Draw neighbouring cells that look alike as one rectangle: a zone of free memory is one a row."""
-    looks = [(state, used_height(state, used)) for state, used in zip(cells, fill, strict=True)]
+    looks = [
+        (state, used_height(state, used), look_of(state, order))
+        for state, used, order in zip(cells, fill, orders, strict=True)
+    ]
     for top in range(0, len(looks), COLUMNS):
         column = 0
-        for (state, used), group in groupby(looks[top : top + COLUMNS]):
+        for (state, used, look), group in groupby(looks[top : top + COLUMNS]):
             width = len(list(group))
             first = window.start + (top + column << window.shift)
             last = first + (width << window.shift) - 1
@@ -251,6 +265,7 @@ def tiles(window: Window, cells: Sequence[str], fill: Sequence[int]) -> Iterator
                 y=y,
                 width=width * CELL,
                 state=state,
+                look=look,
                 letter=LETTERS.get(state, ""),
                 letter_x=x + CELL / 2,
                 letter_y=y + 9.2,
@@ -262,14 +277,16 @@ def tiles(window: Window, cells: Sequence[str], fill: Sequence[int]) -> Iterator
 
 
 def shapes(drawn: Sequence[Tile]) -> Iterator[MapShape]:
-    """Put very many tiles together by state: a hundredth of the elements, without tooltips."""
-    states: dict[str, list[Tile]] = {}
+    """Put very many tiles together by look: a hundredth of the elements, without tooltips."""
+    looks: dict[str, list[Tile]] = {}
     for tile in drawn:
-        states.setdefault(tile.state, []).append(tile)
-    for state, alike in states.items():
+        looks.setdefault(tile.look, []).append(tile)
+    for look, alike in looks.items():
+        state = alike[0].state
         letter = LETTERS.get(state, "")
         yield MapShape(
             state=state,
+            look=look,
             path="".join(f"M{tile.x} {tile.y}h{tile.width}v{CELL}h-{tile.width}z" for tile in alike),
             bars="".join(
                 f"M{tile.x} {tile.used_y}h{tile.width}v{tile.used}h-{tile.width}z"
@@ -285,6 +302,27 @@ def shapes(drawn: Sequence[Tile]) -> Iterator[MapShape]:
 def used_height(state: str, used: int) -> int:
     """How high the bar stands in a free cell that is partly in use."""
     return min(CELL - 2, max(2, used * CELL // 256)) if state == FREE and used else 0
+
+
+def look_of(state: str, order: int) -> str:
+    """The class of a cell's colour: free blocks are the lighter the larger they are."""
+    return f"free-{order}" if state == FREE and order != NO_ORDER else state
+
+
+def edges(window: Window, orders: Sequence[int]) -> list[tuple[bool, str]]:
+    """The borders of the blocks that have several cells, those of many cells apart."""
+    paths: dict[bool, list[str]] = {True: [], False: []}
+    cell = 0
+    while cell < len(orders):
+        order, pfn = orders[cell], window.start + (cell << window.shift)
+        after = cell + 1
+        if order != NO_ORDER and order > window.shift:
+            after = max(after, ((pfn & -(1 << order)) + (1 << order) - window.start) >> window.shift)
+            block = (pfn, min(after, len(orders)) - cell << window.shift)
+            for x, y, width, height in outlines(window, [block]):
+                paths[after - cell >= STRONG].append(f"M{x} {y}h{width}v{height}h-{width}z")
+        cell = after
+    return [(strong, "".join(path)) for strong, path in paths.items() if path]
 
 
 def outlines(window: Window, changed: Sequence[tuple[int, int]]) -> Iterator[tuple[int, int, int, int]]:

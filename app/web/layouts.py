@@ -1,7 +1,7 @@
-"""The layouts of the machine page: one page, laid out for a purpose. On a narrow screen styles make it one column.
+"""The layouts of the machine page: one page, laid out for a purpose. Narrow screens have one column.
 
-*Work* has everything at hand. *Stage* is for a room that looks on: what is told, what it did and the part that
-it is about stand large beside each other, and the rest is further down.
+*Work* has everything at hand. *Stage* is for a room that looks on: what is told, what it did and the part
+that it is about stand large beside each other, and the rest is further down.
 """
 
 from __future__ import annotations

@@ -149,7 +149,7 @@ async def page(request: Request, here: Address, again: Again | None = None) -> M
     rows = await read_rows(request, here)
     here = here.to(moment=rows.rows.moment)
     journal, shown = await decoded(request, here, rows)
-    view = Wanted(here, centre, panel, touched(shown, here))
+    view = Wanted(here, centre, panel, touched(shown, here), last_touched(shown))
     try:
         reading = await read_machine(request, view)
     except Conflict as error:
@@ -224,6 +224,13 @@ def touched(shown: Outcome | None, here: Address) -> int | None:
     if here.zone is not None or here.pfn is not None or shown is None:
         return None
     return pfn_of(shown)
+
+
+def last_touched(shown: Outcome | None) -> int | None:
+    """The first frame that the shown call changed, else the one that it was about."""
+    if shown is None:
+        return None
+    return next((run[0] for run in changed(shown)), pfn_of(shown))
 
 
 def build(request: Request, found: Found, again: Again) -> MachinePage:

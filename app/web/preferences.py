@@ -48,7 +48,7 @@ class Preferences:
 
     @property
     def choices(self) -> list[tuple[str, str, str, list[tuple[str, str]]]]:
-        """What the menu offers: name of a choice, its title, the chosen value, and each value with its word."""
+        """What the menu offers: name of a choice, its title, the chosen value, each value with its word."""
         chosen = {"names": self.names, "theme": self.theme, "projector": "on" if self.projector else "off"}
         return [
             (name, _(title), chosen[name], [(value, _(WORDS[value])) for value in CHOICES[name]])

@@ -31,6 +31,8 @@ class View:
     """the open panel"""
     touched: int | None = None
     """the frame that the shown call was about: it says which zone is shown, unless the address does"""
+    last: int | None = None
+    """the frame that the shown call was about, whatever the address says"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,11 +86,17 @@ def look(machine: Machine, view: View) -> Reading:
         cells=show.zonemap(machine, zone["name"], zone["node"], window.start, window.shift, window.cells),
         frame=frame(machine, here.pfn),
         address=address_inspector.read(machine, here),
-        centre=view.centre.read(machine, here, zone),
+        centre=view.centre.read(machine, zone, touched_frame(machine, view, window)),
         panel=view.panel.read(machine, here, zone),
         tasks=show.sleepers(machine),
         caches=tuple(islice(reversed(machine.caches), SUGGESTED)),
     )
+
+
+def touched_frame(machine: Machine, view: View, window: Window) -> int:
+    """The frame that the shown call was about, else the one in the inspector, else the first of the map."""
+    found = (pfn for pfn in (view.last, view.here.pfn) if pfn is not None and machine.model.pfn_valid(pfn))
+    return next(found, window.start)
 
 
 def frame(machine: Machine, pfn: int | None) -> dict[str, Any] | None:

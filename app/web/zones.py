@@ -11,11 +11,11 @@ from app.web.language import _, decimal
 
 Doc = Mapping[str, Any]
 
-# Where the labels of the watermarks stand: the marks lie closer together than words are long, so one label ends at
-# its mark, one stands above it and one begins at it. (above the bar, which part is at the mark, distance)
-LABELS: Final = {"min": (False, "end", -2), "low": (True, "middle", 0), "high": (False, "start", 3)}
+# Where the labels of the watermarks stand. The marks lie closer together than words are long, so one label
+# ends at its mark, one stands above it, one begins at it: (above, which part is at the mark, distance).
+LABELS: Final = {"min": (False, "end", -3), "low": (True, "middle", 0), "high": (False, "start", 5)}
 # A mark this far to the left, in per cent, has no room for a label that ends at it.
-NARROW: Final = 24
+NARROW: Final = 18
 
 
 def thousandths(part: int, whole: int) -> int:

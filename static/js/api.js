@@ -66,7 +66,7 @@ export async function call(api, line) {
  */
 export async function zonemap(api, window) {
   const doc = await answered(await fetch(`${api}/zonemap?${new URLSearchParams(window)}`));
-  return { ...doc, cells: bytes(doc.cells), fill: bytes(doc.fill) };
+  return { ...doc, cells: bytes(doc.cells), fill: bytes(doc.fill), orders: bytes(doc.orders) };
 }
 
 /**

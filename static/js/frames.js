@@ -7,12 +7,17 @@ import { zonemap } from "./api.js";
 export const ROW = 64;
 const REQUEST = 64;
 const KEPT = 4096;
+const MOST_BLOCKS = 200; // drawn as new at once
 
-/** A state's index below, how much of the cell is in use above; or one of these two. */
+/** A state's index below, then how much of the cell is in use, then the order of its block; or one of these two. */
 export const OUTSIDE = -1;
 export const UNKNOWN = -2;
 
-/** @typedef {{cells: Uint8Array, fill: Uint8Array, epoch: number}} Row */
+/** The order of a cell that lies in no block. */
+export const NO_ORDER = 255;
+
+/** `was`: the orders before live news, until the row is known anew. */
+/** @typedef {{cells: Uint8Array, fill: Uint8Array, orders: Uint8Array, was?: Uint8Array, epoch: number}} Row */
 /** @typedef {[number, number, string]} Run */
 
 export class Frames {
@@ -56,8 +61,36 @@ export class Frames {
     if (rows.size > KEPT) rows.clear();
     const first = doc.start / 2 ** doc.shift / ROW;
     for (let at = 0; at < doc.cells.length; at += ROW) {
-      rows.set(first + at / ROW, { cells: doc.cells.slice(at, at + ROW), fill: doc.fill.slice(at, at + ROW), epoch: this.epoch });
+      const [cells, fill, orders] = [doc.cells, doc.fill, doc.orders].map((whole) => whole.slice(at, at + ROW));
+      rows.set(first + at / ROW, { cells, fill, orders, epoch: this.epoch });
     }
+  }
+
+  /**
+   * The free blocks of a map that were not there before, where it is known what was: halves of a split, or what a merge
+   * made, with what it was made of.
+   * @param {Awaited<ReturnType<typeof zonemap>>} doc @returns {Run[]}
+   */
+  blocks(doc) {
+    const { shift, start, cells, orders } = doc;
+    const rows = this.level(shift);
+    const first = start / 2 ** shift;
+    /** @type {Map<string, Run>} */
+    const found = new Map();
+    const add = (/** @type {number} */ pfn, /** @type {number} */ order) => {
+      const head = Math.floor(pfn / 2 ** order) * 2 ** order;
+      if (found.size < MOST_BLOCKS) found.set(`${head} ${order}`, [head, 2 ** order, ""]);
+    };
+    for (let at = 0; at < cells.length; at++) {
+      const row = rows.get(Math.floor((first + at) / ROW));
+      if (!row || orders[at] === NO_ORDER || this.states[cells[at]] !== "free") continue;
+      const was = (row.was ?? row.orders)[(first + at) % ROW];
+      const pfn = start + at * 2 ** shift;
+      if (was === orders[at]) continue;
+      add(pfn, orders[at]);
+      if (was < orders[at]) add(pfn, was);
+    }
+    return [...found.values()];
   }
 
   /** @param {number} level */
@@ -84,7 +117,7 @@ export class Frames {
     const cell = Math.floor(Math.max(0, pfn) / 2 ** level);
     const row = rows.get(Math.floor(cell / ROW));
     const place = cell % ROW;
-    return row && place < row.cells.length ? row.cells[place] | (row.fill[place] << 8) : undefined;
+    return row && place < row.cells.length ? row.cells[place] | (row.fill[place] << 8) | (row.orders[place] << 16) : undefined;
   }
 
   /** See that these frames are known as they are now. @param {number} first @param {number} last @param {number} level */
@@ -137,6 +170,8 @@ export class Frames {
           const row = rows.get(Math.floor(cell / ROW));
           const stop = Math.min(end, (Math.floor(cell / ROW) + 1) * ROW);
           if (row) {
+            row.was ??= row.orders.slice();
+            row.orders.fill(NO_ORDER, cell % ROW, cell % ROW + stop - cell);
             row.cells.fill(this.states.indexOf(state), cell % ROW, cell % ROW + stop - cell);
             row.fill.fill(state === "free" ? 0 : 255, cell % ROW, cell % ROW + stop - cell);
           }

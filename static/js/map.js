@@ -5,7 +5,7 @@
 import { zonemap } from "./api.js";
 import { Camera } from "./camera.js";
 import { maybe } from "./dom.js";
-import { Frames, OUTSIDE, ROW, UNKNOWN } from "./frames.js";
+import { Frames, NO_ORDER, OUTSIDE, ROW, UNKNOWN } from "./frames.js";
 import { looks } from "./patterns.js";
 import { Readout } from "./readout.js";
 import { _, ngettext } from "./text.js";
@@ -19,6 +19,7 @@ const NARROW_BELOW = 560;
 const WIDE = "(min-width: 720px)";
 const RIBBON = ".layout-stage:not(.focus-map-picture)";
 const FLASH = 2000;
+const STRONG = 8; // cells of a block whose border is drawn strong
 const CALM = 250; // ms after the last motion until the rest of the page follows
 const STEP = 2; // levels of one press, as the buttons without script have it
 const hex = (/** @type {number} */ pfn) => `0x${pfn.toString(16).padStart(5, "0")}`;
@@ -53,6 +54,8 @@ export class FrameMap {
     this.selected = null;
     /** @type {Run[]} */
     this.changed = [];
+    /** Free blocks that have just been split or merged. @type {Run[]} */
+    this.blocks = [];
     this.fresh = false;
     /** @type {number | undefined} */
     this.due = undefined;
@@ -118,6 +121,7 @@ export class FrameMap {
     if (!this.frames.of(zone, node, Number(zoneFirst), Number(zoneEnd))) this.frames.forget();
     this.frames.moment = this.box.dataset.at ?? "";
     this.camera.zone(Number(zoneFirst), Number(zoneEnd), Number(maxShift));
+    if (changed?.length) this.blocks = this.frames.blocks(doc);
     this.frames.put(doc);
     if (elsewhere) this.camera.jump(Number(start), Number(shift));
     this.selected = selected === undefined ? null : Number(selected);
@@ -152,11 +156,18 @@ export class FrameMap {
   flash(changed) {
     this.changed = changed;
     this.fresh = true;
+    this.bold(changed.length > 0);
     clearTimeout(this.timer);
     this.timer = setTimeout(() => {
       this.fresh = false;
+      this.bold(false);
       this.later();
     }, FLASH);
+  }
+
+  /** The blocks of the close-up that the call changed. @param {boolean} on */
+  bold(on) {
+    maybe(document, "#close-up", HTMLElement)?.toggleAttribute("data-fresh", on);
   }
 
   // -- where it looks ---------------------------------------------------------------------------------------------------
@@ -188,7 +199,7 @@ export class FrameMap {
     const { low, end, start, level, cells } = this.camera;
     const first = Math.max(low, Math.floor(start));
     const last = Math.min(end, Math.ceil(start + cells * 2 ** level)) - 1;
-    const range = maybe(document, "#map-scale .window", HTMLElement);
+    const range = maybe(document, "#map-head .window", HTMLElement);
     if (range) range.textContent = `${hex(first)}–${hex(last)}`;
     const slider = maybe(document, "#map-zoom", HTMLInputElement);
     if (slider && document.activeElement !== slider) slider.value = String(this.camera.most - this.camera.goal);
@@ -343,7 +354,7 @@ export class FrameMap {
     const frames = last - first + 1;
     const look = this.frames.at(first, Math.round(this.camera.level));
     if (look < 0) return hex(first);
-    const used = (look >> 8) / 255;
+    const used = ((look >> 8) & 255) / 255;
     const state = this.frames.states[look & 255];
     const changed = this.changed.some(([run, count]) => run <= last && run + count > first);
     const what = [frames === 1 ? `${hex(first)}: ${state}` : this.several(first, last, state)];
@@ -434,7 +445,10 @@ export class FrameMap {
     context.setTransform(1, 0, 0, 1, 0, 0);
     context.clearRect(0, 0, this.canvas.width, this.canvas.height);
     context.setTransform(1, 0, 0, 1, 0, -Math.round(part * size));
-    this.cells(context, size, start, (rows + (part ? 1 : 0)) * columns, level);
+    const count = (rows + (part ? 1 : 0)) * columns;
+    this.cells(context, size, start, count, level);
+    if (this.camera.level === level) this.edges(context, size, start, count, ratio);
+    if (this.fresh) this.outline(context, size, start, this.blocks, 2 * ratio);
     this.outline(context, size, start, this.changed, this.fresh ? 2 * ratio : ratio);
     if (this.selected !== null) this.outline(context, size, start, [[this.selected, 1, ""]], 2 * ratio);
     const pointed = document.activeElement === this.canvas ? this.cursor : this.pointed;
@@ -456,6 +470,7 @@ export class FrameMap {
     const { columns, span, frames, stamps } = this;
     if (!stamps) return;
     const free = frames.states.indexOf("free");
+    const orders = Array.from({ length: 11 }, (_, order) => stamps.again.get(`free-${order}`));
     context.fillStyle = stamps.soft;
     for (let cell = 0, before = OUTSIDE; cell < count; cell++) {
       const look = frames.at(Math.floor(start + cell * span), level);
@@ -467,15 +482,41 @@ export class FrameMap {
       const y = Math.floor(cell / columns) * size;
       const index = look & 255;
       const state = frames.states[index];
-      const picture = (cell % columns === 0 || before !== index ? stamps.first : stamps.again).get(state);
+      const block = index === free ? orders[look >> 16] : undefined;
+      const picture = block ?? (cell % columns === 0 || before !== index ? stamps.first : stamps.again).get(state);
       if (picture) context.drawImage(picture, x, y);
-      const used = look >> 8;
+      const used = (look >> 8) & 255;
       if (index === free && used) {
         const height = Math.max(2, Math.floor((used * (size - 2)) / 255));
         context.fillRect(x, y + size - 1 - height, size - 1, height);
       }
       before = index;
     }
+  }
+
+  /** The borders of blocks that have several cells. @param {CanvasRenderingContext2D} context @param {number} size @param {number} start @param {number} count @param {number} ratio */
+  edges(context, size, start, count, ratio) {
+    const { columns, span, frames } = this;
+    const level = this.camera.level;
+    const [thin, strong] = [new Path2D(), new Path2D()];
+    for (let cell = 0; cell < count; ) {
+      const pfn = start + cell * span;
+      const look = frames.at(pfn, level);
+      const order = look < 0 ? NO_ORDER : look >> 16;
+      const end = order === NO_ORDER || order <= level ? 0 : (Math.floor(pfn / 2 ** order) + 1) * 2 ** order;
+      const after = Math.max(cell + 1, Math.min(count, Math.round((end - start) / span)));
+      if (end) {
+        for (const [x, y, width, height] of boxes(cell, after - 1, columns)) {
+          (after - cell >= STRONG ? strong : thin).rect(x * size - ratio / 2, y * size - ratio / 2, width * size, height * size);
+        }
+      }
+      cell = after;
+    }
+    context.strokeStyle = this.stamps?.edge ?? "";
+    context.lineWidth = ratio;
+    context.stroke(thin);
+    context.lineWidth = 2 * ratio;
+    context.stroke(strong);
   }
 
   /** @param {CanvasRenderingContext2D} context @param {number} size @param {number} start @param {Run[]} runs @param {number} line */

@@ -1,4 +1,4 @@
-// One cell of each state, drawn with the page's own patterns (templates/machine/patterns.html) and the legend's colours.
+// One cell of each look, drawn with the page's own patterns and palette (templates/machine/patterns.html).
 
 import { all, maybe, one } from "./dom.js";
 
@@ -38,8 +38,8 @@ function draw(context, unit, lines) {
 }
 
 /**
- * Each state drawn once, to be stamped into cells; of a state that may fill half a zone one letter a run is enough.
- * @typedef {{key: string, first: Map<string, OffscreenCanvas>, again: Map<string, OffscreenCanvas>, ink: string, paper: string, soft: string}} Looks
+ * Each look drawn once, to be stamped into cells; of a state that may fill half a zone one letter a run is enough.
+ * @typedef {{key: string, first: Map<string, OffscreenCanvas>, again: Map<string, OffscreenCanvas>, ink: string, paper: string, soft: string, edge: string}} Looks
  * @param {number} size in device pixels @param {Looks} [known] @returns {Looks}
  */
 export function looks(size, known) {
@@ -47,14 +47,15 @@ export function looks(size, known) {
   const key = `${size} ${page.color} ${page.backgroundColor} ${document.fonts.status}`;
   if (known?.key === key) return known;
   /** @type {Looks} */
-  const found = { key, first: new Map(), again: new Map(), ink: page.color, paper: page.backgroundColor, soft: page.color };
-  for (const entry of all(document, ".legend [data-state]", HTMLElement)) {
-    const { state = "", letter = "" } = entry.dataset;
-    const colours = getComputedStyle(one(entry, ".cell", SVGElement));
-    found.first.set(state, stamp(size, state, letter, colours));
-    found.again.set(state, stamp(size, state, state === "reserved" ? "" : letter, colours));
-    if (state === "free") found.soft = colours.color;
+  const found = { key, first: new Map(), again: new Map(), ink: page.color, paper: page.backgroundColor, soft: page.color, edge: "" };
+  for (const entry of all(document, "#palette [data-look]", SVGElement)) {
+    const { look = "", letter = "" } = entry.dataset;
+    const colours = getComputedStyle(entry);
+    found.first.set(look, stamp(size, look, letter, colours));
+    found.again.set(look, stamp(size, look, look === "reserved" ? "" : letter, colours));
+    if (look === "free") found.soft = colours.color;
   }
+  found.edge = getComputedStyle(one(document, "#palette .block-edge", SVGElement)).stroke;
   return found;
 }
 

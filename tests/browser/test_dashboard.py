@@ -384,13 +384,15 @@ def test_someone_elses_call_is_seen_on_return(silent: Page, address: str) -> Non
 @pytest.mark.slow
 def test_the_theme_changes_at_once_and_stays(silent: Page, address: str) -> None:
     create(silent, address)
-    button = silent.get_by_role("button", name="Theme:")
     before = picture(silent)
+    silent.get_by_text("View", exact=True).click()
+    button = silent.get_by_role("button", name="dark")
     with silent.expect_response("**/preferences"):
         button.click()
-    with silent.expect_response("**/preferences"):
-        button.click()
-    expect(button).to_have_text("Theme: dark")
+    expect(button).to_have_attribute("aria-pressed", "true")
+    silent.keyboard.press("Escape")
+    expect(button).to_be_hidden()
+    expect(silent.locator("#view-menu summary")).to_be_focused()
     assert picture(silent) != before
     silent.reload()
     expect(silent.locator("html")).to_have_attribute("data-theme", "dark")
@@ -413,7 +415,8 @@ def test_without_script_everything_still_works(browser: Browser, address: str) -
     expect(page.locator("#call-refused")).to_contain_text("Not a kernel call")
     page.get_by_role("link", name="Zoom in").click()
     page.get_by_role("link", name="Kernel log").click()
-    page.get_by_role("button", name="Theme:").click()
+    page.get_by_text("View", exact=True).click()
+    page.get_by_role("button", name="light").click()
     expect(page.locator("html")).to_have_attribute("data-theme", "light")
     assert page.locator("button[data-open]").is_hidden()
     context.close()

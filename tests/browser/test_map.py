@@ -15,7 +15,7 @@ from tests.browser.test_live import call, create
 from tests.support.motion import frame_times
 from tests.support.served import build, listening
 
-CELLS = 2048
+CELLS = 1280
 
 # Nothing is being drawn any longer.
 STILL = """() => new Promise(done => {
@@ -301,17 +301,17 @@ def test_the_cursor_reads_out_order_and_owner(silent: Page, address: str) -> Non
     # Of a cell of several frames it says what they are.
     silent.keyboard.press("-")
     at_level(silent, whole(silent))
-    doc = zonemap(address, machine, "DMA", single & ~1, 0, cells=2)
+    doc = zonemap(address, machine, "DMA", single & ~3, 0, cells=4)
     states = {doc["states"][index] for index in b64decode(doc["cells"])}
     assert len(states) == 2
     box = silent.locator("#map-picture")
     start, shift = (int(str(box.get_attribute(f"data-{name}"))) for name in ("start", "shift"))
     silent.keyboard.press("Home")
-    for _ in range(single // 128 - start // 128):
+    for _ in range(single // 256 - start // 256):
         silent.keyboard.press("ArrowDown")
     for _ in range((single >> shift) % 64):
         silent.keyboard.press("ArrowRight")
-    expect(more).to_have_text(re.compile("^1 (free|unmovable), 1 (free|unmovable)$"))
+    expect(more).to_have_text(re.compile(r"^\d (free|unmovable), \d (free|unmovable)$"))
 
 
 # -- motion ------------------------------------------------------------------------------------------------

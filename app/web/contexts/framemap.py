@@ -20,6 +20,8 @@ class Tile:
     """width of all cells together"""
     state: str
     """the frame state of the cells"""
+    look: str
+    """the class of their colour: the state, or the order of the free block"""
     letter: str
     """the letter in the first cell"""
     letter_x: float
@@ -36,10 +38,12 @@ class Tile:
 
 @dataclass(frozen=True, slots=True)
 class MapShape:
-    """All tiles of one state as one path."""
+    """All tiles of one look as one path."""
 
     state: str
     """the frame state"""
+    look: str
+    """the class of their colour: the state, or the order of the free block"""
     path: str
     """the outline of all tiles"""
     bars: str
@@ -82,6 +86,8 @@ class LegendEntry:
     """the letter on the map"""
     meaning: str
     """what the state means"""
+    frames: int | None = None
+    """how many frames are in it, where they are counted"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +96,90 @@ class PatternView:
 
     state: str
     """the name of the state"""
+    letter: str
+    """the letter in a cell"""
     path: str
     """the lines, as the data of a path"""
+
+
+@dataclass(frozen=True, slots=True)
+class PhysicalZone:
+    """A zone on the bar of all memory; places are in per cent of it."""
+
+    name: str
+    """the zone, with its node where there are several"""
+    x: float
+    """where it begins"""
+    width: float
+    """how long it is"""
+    used: float
+    """how much of that is in use"""
+    odd: bool
+    """True for every other zone, so that neighbours can be told apart"""
+    current: bool
+    """True where the map shows it"""
+    roomy: bool
+    """True where its name has room"""
+
+
+@dataclass(frozen=True, slots=True)
+class PhysicalMark:
+    """An address on the bar of all memory."""
+
+    x: float
+    """its place in per cent"""
+    label: str
+    """the address; empty where it has no room"""
+    anchor: str
+    """`start` or `end`: which part of the label stands there"""
+
+
+@dataclass(frozen=True, slots=True)
+class PhysicalBar:
+    """All physical memory as one bar."""
+
+    zones: Sequence[PhysicalZone]
+    """the zones in the order of addresses"""
+    marks: Sequence[PhysicalMark]
+    """the addresses that part them"""
+    window_x: float
+    """where the map's window begins, in per cent"""
+    window_width: float
+    """how long it is, in per cent"""
+    words: str
+    """the same in words"""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseUpLabel:
+    """The order of a block on the close-up."""
+
+    x: float
+    """the middle of the block in per cent"""
+    state: str
+    """the state of its frames"""
+    text: str
+    """the order"""
+
+
+@dataclass(frozen=True, slots=True)
+class CloseUp:
+    """The frames of a block of the largest order, one unit each."""
+
+    first: int
+    """its first frame"""
+    last: int
+    """its last frame"""
+    looks: Sequence[tuple[str, str]]
+    """the class of a colour with the path of all blocks that have it"""
+    edges: str
+    """the borders of all blocks as a path"""
+    changed: str
+    """the borders of the blocks that the shown call changed"""
+    labels: Sequence[CloseUpLabel]
+    """the orders of the blocks that have room for it"""
+    words: str
+    """the same in words"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +212,8 @@ class MapView:
     """the drawing, tile by tile; empty where `shapes` is used"""
     shapes: Sequence[MapShape]
     """the drawing of very many tiles, one path a state"""
+    edges: Sequence[tuple[bool, str]]
+    """the borders of blocks of several cells as paths; True for those that are drawn strong"""
     outlines: Sequence[tuple[int, int, int, int]]
     """x, y, width and height of what the last call changed"""
     rows: Sequence[MapRow]
@@ -142,8 +232,6 @@ class MapView:
     """link to the window after"""
     whole: Link
     """link to the whole zone"""
-    legend: Sequence[LegendEntry]
-    """every frame state with its letter"""
     selected: int | None
     """the frame in the inspector"""
     max_shift: int

@@ -1,7 +1,7 @@
 """The views of the machine page, between which the head of its centre switches.
 
-A new view is a module here with its `VIEW`, a template in templates/machine/views/, and an entry below. What is
-around the centre stays as it is: form, zones, outcome, console, journal and time.
+A new view is a module here with its `VIEW`, a template in templates/machine/views/, and an entry below. What
+is around the centre stays as it is: form, zones, outcome, console, journal and time.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""What a view in the centre of the machine page is: its panels, what it reads of the machine, and how it is shown."""
+"""What a view in the centre of the machine page is: its panels, what it reads, and how that is shown."""
 
 from __future__ import annotations
 
@@ -43,8 +43,8 @@ class View:
     """the title in the head of the centre, marked with N_ where it is to be translated"""
     panels: Mapping[str, Panel]
     """the panels whose tabs it has; the first is open where an address names none"""
-    read: Callable[[Machine, Address, Doc], Doc]
-    """Reads what the view shows: from the machine, the address, the zone on the map.
+    read: Callable[[Machine, Doc, int], Doc]
+    """Reads what the view shows: from the machine, the zone on the map, the frame that was last touched.
 
     It runs where the page is read, so it takes as long as what it shows, not as what the machine holds.
     """

@@ -1,15 +1,21 @@
-"""The view of page frames: the frame map and the panels of zones, caches and locks."""
+"""The view of page frames: all memory as a bar, the map of a zone, one block close up, and the panels."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar, Final
 
 from app.machine.machine import Machine
-from app.web.address import Address
+from app.machine.zonemap import census
+from app.mm.page import STATES
+from app.web import closeup
+from app.web.contexts.framemap import CloseUp, LegendEntry, PhysicalBar
 from app.web.contexts.views import CentreView
+from app.web.frame_states import counted
 from app.web.language import N_
 from app.web.panels import PANELS
+from app.web.physical import physical_bar
 from app.web.views.base import Doc, Sight, View
 
 
@@ -18,16 +24,26 @@ class FramesView(CentreView):
     """The frames of a zone."""
 
     TEMPLATE: ClassVar[str] = "machine/views/frames.html"
+    physical: PhysicalBar
+    """all memory as one bar"""
+    legend: Sequence[LegendEntry]
+    """the states that frames of the zone are in"""
+    close_up: CloseUp
+    """the block around the frame that was last touched"""
 
 
-def read(_machine: Machine, _here: Address, _zone: Doc) -> Doc:
-    """Read what the view has beside the map."""
-    return {}
+def read(machine: Machine, zone: Doc, pfn: int) -> Doc:
+    """Read how many frames of the zone are in which state, and the frames around the one that was touched."""
+    return {"counts": census(machine, zone["name"], zone["node"]), "block": closeup.read(machine, pfn)}
 
 
-def view(_sight: Sight) -> FramesView:
+def view(sight: Sight) -> FramesView:
     """Show it."""
-    return FramesView()
+    return FramesView(
+        physical=physical_bar(sight.zones, sight.zone, sight.window),
+        legend=counted(dict(zip(STATES, sight.doc["counts"], strict=True))),
+        close_up=closeup.close_up(sight.doc["block"], sight.changed),
+    )
 
 
 VIEW: Final = View("frames", N_("Frames"), PANELS, read, view)

@@ -18,6 +18,7 @@ Calls:
   pte_text                     page table entries in words
   mistakes                     what callers do wrong: a table that makes an outcome's cause
   changes, frame_states        which frames a call changed, and the state of every frame
+  block_orders                 which block each cell of a zone map is part of
   trace                        the steps of an explanation, which the kernel's functions report to `m.trace`:
                                a class for each protocol of `app.mm.tracepoints`
 

@@ -168,7 +168,7 @@ class FrameStates:
         return dominant, fill
 
     def census(self, first: int, end: int) -> list[int]:
-        """The same as `count`, of a stretch of any length: of a long one, cell by cell of a size that makes few."""
+        """The same as `count`, of a stretch of any length: a long one is added up in few large cells."""
         self.catch_up()
         shift = STRIP_SHIFT
         while end - first >> shift > CENSUS:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from app.errors import NoRoom, TaskAlive, TaskBlocked
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 ENGINE: Final = 1
 
 MAX_TASKS: Final = 512
+FREE_KEPT: Final = 60
 
 
 class Machine(Kernel):
@@ -33,7 +35,7 @@ class Machine(Kernel):
     Built by `app.machine.boot`; changed by `apply` alone.
     """
 
-    __slots__ = ("config", "frame_states", "reserved_pages")
+    __slots__ = ("config", "frame_states", "free_before", "reserved_pages")
 
     def __init__(self, model: MemoryModel, zones: list[Zone], nodes: list[Node]) -> None:
         super().__init__(model, zones, nodes)
@@ -43,6 +45,9 @@ class Machine(Kernel):
         self.reserved_pages: list[int] = []
         # What the zone map shows; None until somebody looks at it.
         self.frame_states: FrameStates | None = None
+        # Free frames of each zone after the last calls that were made here, oldest first. No part of the
+        # state: a machine that is opened again knows those that it replayed.
+        self.free_before: deque[list[int]] = deque(maxlen=FREE_KEPT)
 
     # -- the one door -----------------------------------------------------------------------------
 
@@ -87,6 +92,7 @@ class Machine(Kernel):
             mentions += changes.locked_ones(mentions, self.stray)
         if self.frame_states is not None and not self.frame_states.follow(mentions):
             self.frame_states = None
+        self.free_before.append([zone.nr_free_pages for zone in self.zones])
         return outcome
 
     def check(self, call: Call, spec: CallSpec) -> None:

@@ -16,6 +16,7 @@ SPELLED: Final = {"moment": "at"}
 LONGEST: Final = {"ran": 400, "find": 100}
 # Characters of a view in an address: some hundred links of a page carry it.
 VIEW_LENGTH: Final = 900
+NUMBERS: Final = ("node", "start", "shift", "pfn", "slab", "row", "outcome", "before", "part", "step")
 TEXTS: Final = (
     "zone",
     "panel",
@@ -176,7 +177,7 @@ def parse(session: str, query: str | Mapping[str, str]) -> Address:
     else:
         pairs = query
     found: dict[str, Any] = {}
-    for name in ("node", "start", "shift", "pfn", "slab", "row", "outcome", "before", "part", "step"):
+    for name in NUMBERS:
         if name in pairs:
             found[name] = number(pairs[name])
     if "at" in pairs:

@@ -1,7 +1,6 @@
 """Splits, merges and pageblocks as drawings, made of the numbers that a step of an explanation reports.
 
-Blocks are to scale: each half is half as wide. What would be too narrow to be seen is two units wide, and what is
-beside it gives way.
+Blocks are to scale: each half is half as wide. What would be too narrow to be seen is two units wide.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""One block of the largest order, drawn frame by frame: what a split or a merge did in it, at any zoom of the map."""
+"""One block of the largest order, frame by frame: what a split or a merge did in it, at any zoom."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def read(machine: Machine, pfn: int) -> Doc:
 
 
 def close_up(doc: Doc, changed: Sequence[Sequence[Any]]) -> CloseUp:
-    """Draw it. changed: runs of frames that the shown call changed; the blocks that they touch are outlined."""
+    """Draw it. changed: runs that the shown call changed; the blocks that they touch are outlined."""
     start = doc["start"]
     blocks = list(runs(doc))
     looks: dict[str, str] = {}
@@ -81,7 +81,12 @@ def words(blocks: Sequence[Run]) -> str:
     told = [
         _("%(pfn)s %(state)s, order %(order)s", pfn=wording.pfn(pfn), state=state, order=order)
         if order != NO_ORDER
-        else _("%(pfn)s %(state)s, %(frames)s frames", pfn=wording.pfn(pfn), state=state, frames=wording.count(frames))
+        else _(
+            "%(pfn)s %(state)s, %(frames)s frames",
+            pfn=wording.pfn(pfn),
+            state=state,
+            frames=wording.count(frames),
+        )
         for pfn, frames, state, order in blocks[:TOLD]
     ]
     if len(blocks) > TOLD:

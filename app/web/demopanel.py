@@ -1,7 +1,8 @@
 """A guided demo beside its machine. Its whole state is in the address: no script, nothing stored.
 
 `demo`, `step` and `part` say what is shown, `ran` from which row of the journal on each step was run:
-`1.3..7` is step 0 from row 1, step 1 from row 3, step 2 not at all.
+`1.3..7` is step 0 from row 1, step 1 from row 3, step 2 not at all. Of a step that is run call by call, the
+rows are named one by one, with a dash at the end while calls are left: `1.3-5-` is step 1 in rows 3 and 5.
 """
 
 from __future__ import annotations
@@ -29,6 +30,10 @@ ANCHORS: Final = {
     N_("journal"): "journal",
     N_("inspector"): "inspector",
 }
+# From well to worst.
+BAD: Final = ("ok", "null", "blocked", "warn", "bug", "oom", "hang")
+# Rows that are looked through for those of a step; other calls may stand between them.
+MOST_ROWS: Final = 60
 VIEW: Final = (*VIEW_TEXTS, *VIEW_NUMBERS)
 
 
@@ -59,28 +64,38 @@ def at_step(demo: Demo, step: int, here: Address) -> Address:
     return here.to(step=step, outcome=None, before=None, **changes)
 
 
-def ran(here: Address) -> list[int | None]:
-    """Read from which row on each step has been run."""
-    return [number(word) for word in here.ran.split(".")] if here.ran else []
+def ran(here: Address) -> list[str]:
+    """What the address says of each step: the rows in which it was run."""
+    return here.ran.split(".") if here.ran else []
 
 
-def with_ran(here: Address, step: int, seq: int) -> Address:
-    """Note in the address that a step has been run, from which row on."""
+def ran_rows(demo: Demo, step: int, here: Address) -> list[int]:
+    """The rows of the calls of a step that have been made, in order."""
+    word = (ran(here)[step : step + 1] or [""])[0]
+    rows = [seq for part in word.split("-") if (seq := number(part))]
+    calls = len(demo.steps[step].calls)
+    return list(range(rows[0], rows[0] + calls)) if rows and "-" not in word else rows[:calls]
+
+
+def with_ran(demo: Demo, step: int, seqs: Sequence[int], here: Address) -> Address:
+    """Note in the address in which rows calls of a step have been made."""
+    rows = [*ran_rows(demo, step, here), *seqs]
+    calls = len(demo.steps[step].calls)
+    if rows == list(range(rows[0], rows[0] + calls)):
+        word = str(rows[0])
+    else:
+        word = "-".join(map(str, rows)) + ("-" if len(rows) < calls else "")
     known = ran(here)
-    known += [None] * (step + 1 - len(known))
-    known[step] = seq
-    return here.to(ran=".".join("" if first is None else str(first) for first in known))
+    known += [""] * (step + 1 - len(known))
+    known[step] = word
+    return here.to(ran=".".join(known))
 
 
 def run_of(library: Library, here: Address) -> tuple[int | None, int]:
     """The row after which the rows of the step's calls begin, and how many; None where it was not run."""
     found = demo_of(library, here)
-    starts = ran(here)
-    if found is None or found[1] >= len(starts):
-        return None, 0
-    demo, step = found
-    first = starts[step]
-    return (None, 0) if not first else (first - 1, len(demo.steps[step].calls))
+    rows = ran_rows(*found, here) if found is not None else []
+    return (None, 0) if not rows else (min(rows) - 1, min(MOST_ROWS, max(rows) - min(rows) + 1))
 
 
 def demo_panel(
@@ -91,14 +106,19 @@ def demo_panel(
     if found is None:
         return None
     demo, step = found
-    starts = ran(here)
     shown = demo.steps[step]
+    made = ran_rows(demo, step, here)
+    results = [row for row in rows if row["seq"] in made]
     mine = here.part or 1
     part = demo.part(mine) or demo.parts[0]
     inside = part.first <= step < part.end
-    done = [bool(seq) for seq in starts] + [False] * (len(demo.steps) - len(starts))
+    done = [
+        not one.calls or len(ran_rows(demo, index, here)) == len(one.calls)
+        for index, one in enumerate(demo.steps)
+    ]
     left = first_left(demo, part, step, done) if inside else None
-    calls = "\n".join(shown.calls)
+    calls = "\n".join(shown.calls[len(made) :])
+    ready = inside and not done[step] and left is None
     following = (
         demo.part(shown.part + 1) if step + 1 < len(demo.steps) and demo.steps[step + 1].part > mine else None
     )
@@ -108,7 +128,9 @@ def demo_panel(
         number=step + 1,
         total=len(demo.steps),
         dots=[
-            StepDot(index + 1, one.title, goto(demo, index, here), index == step, done[index])
+            StepDot(
+                index + 1, one.title, goto(demo, index, here), index == step, bool(one.calls) and done[index]
+            )
             for index, one in enumerate(demo.steps)
         ],
         heading=shown.title,
@@ -117,17 +139,20 @@ def demo_panel(
         notice=shown.notice,
         you=shown.you,
         calls=calls,
-        curl=curl_line(calls, api),
+        curl=curl_line("\n".join(shown.calls), api),
         action=f"{here.path}/demo",
         view=here.query,
-        ready=inside and not rows and left is None,
+        ready=ready,
+        by_one=ready and len(shown.calls) - len(made) > 1,
+        begun=bool(made),
+        worst=worst(results),
         first_left=None
         if left is None
         else Link(
             _("Step %(number)s: %(title)s", number=left + 1, title=demo.steps[left].title),
             goto(demo, left, here),
         ),
-        results=[(line, journal_row(row, here)) for line, row in zip(shown.calls, rows, strict=False)],
+        results=[(line, journal_row(row, here)) for line, row in zip(shown.calls, results, strict=False)],
         look=look_link(shown, here),
         focus=ANCHORS.get(shown.look, "panels"),
         earlier=Link(_("Back"), goto(demo, step - 1, here) if step else None),
@@ -140,6 +165,12 @@ def demo_panel(
         leave=here.to(demo=None, step=None, part=None, ran=None).href,
         refusal=refusal,
     )
+
+
+def worst(rows: Sequence[Outcome]) -> str:
+    """The worst verdict of a step's calls, where it has several; empty where all went well."""
+    verdicts = [row["verdict"] for row in rows]
+    return max(verdicts, key=BAD.index) if len(rows) > 1 and any(BAD.index(each) for each in verdicts) else ""
 
 
 def goto(demo: Demo, step: int, here: Address) -> str:

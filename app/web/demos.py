@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from collections.abc import Sequence
+from typing import Annotated, Any, Final
 
 from fastapi import APIRouter, Form
 from starlette.requests import Request
@@ -12,10 +13,11 @@ from app.demos import Demo, Library
 from app.demos.playing import items
 from app.errors import BadArgument
 from app.sessions import NotFound
+from app.sessions.answers import Applied
 from app.web import address
 from app.web.address import Address
 from app.web.contexts.base import Refusal
-from app.web.demopanel import at_step, demo_of, with_ran
+from app.web.demopanel import BAD, at_step, demo_of, ran_rows, with_ran
 from app.web.home import NOT_CREATED
 from app.web.home import page as home_page
 from app.web.language import _
@@ -23,6 +25,9 @@ from app.web.machine import Again, page
 from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
 from app.web.requester import sessions_for
+
+# Verdicts that a step shows even where a later call of it went well.
+WRONG: Final = BAD[BAD.index("blocked") :]
 
 router = APIRouter(include_in_schema=False)
 
@@ -55,25 +60,34 @@ async def listed(request: Request, name: str) -> Response:
 
 
 @router.post("/sessions/{session_id}/demo")
-async def run(request: Request, session_id: str, view: Annotated[str, Form()] = "") -> Response:
-    """Make the calls of the step that the view names. Where one is refused, none is made."""
+async def run(
+    request: Request, session_id: str, view: Annotated[str, Form()] = "", calls: Annotated[str, Form()] = ""
+) -> Response:
+    """Make the calls of the step that the view names, `calls=next`: one. All of them, or none."""
     here = address.parse(session_id, view)
     found = demo_of(request.app.state.demos, here)
     if found is None:
         raise NotFound("demo", here.demo or "")
     demo, step = found
-    calls = items(demo.steps[step])
+    done = len(ran_rows(demo, step, here))
+    left = items(demo.steps[step])[done : done + 1 if calls == "next" else None]
     sessions, who = sessions_for(request)
-    if not calls:
+    if not left:
         await sessions.get(who, session_id)
         return RedirectResponse(here.href, 303)
     try:
-        made = await sessions.batch(who, session_id, calls)
+        made = await sessions.batch(who, session_id, left)
     except REFUSED as error:
         refusal = refusal_of(error) if not isinstance(error, BadArgument) else faults_of(error)
         return respond(await page(request, here, Again(demo_refusal=refusal)), status_of(error))
-    here = with_ran(at_step(demo, step, here), step, made[0].seq)
-    return RedirectResponse(here.to(outcome=made[-1].seq).href + "#demo", 303)
+    here = with_ran(demo, step, [one.seq for one in made], at_step(demo, step, here))
+    return RedirectResponse(here.to(outcome=to_show(made).seq).href + "#demo", 303)
+
+
+def to_show(made: Sequence[Applied]) -> Applied:
+    """The call of a step whose outcome the page shows: the one that went wrong worst, else the last."""
+    bad = [one for one in made if one.outcome["verdict"] in WRONG]
+    return max(bad or made, key=lambda one: (BAD.index(one.outcome["verdict"]) if bad else 0, one.seq))
 
 
 @router.get("/sessions/{session_id}/demo")

@@ -207,8 +207,6 @@ PATTERNS: Final[Sequence[PatternView]] = tuple(
     PatternView(state.name, state.letter, state.pattern) for state in FRAME_STATES if state.name != FREE
 )
 PLAIN_PATTERNS: Final[Sequence[PatternView]] = tuple(
-    PatternView(
-        state.name, "", state.pattern if state.plain_pattern is None else state.plain_pattern
-    )
+    PatternView(state.name, "", state.pattern if state.plain_pattern is None else state.plain_pattern)
     for state in FRAME_STATES
 )

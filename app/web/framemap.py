@@ -245,9 +245,7 @@ def cell_text(shift: int) -> str:
     )
 
 
-def tiles(
-    window: Window, cells: Sequence[str], fill: Sequence[int], orders: Sequence[int]
-) -> Iterator[Tile]:
+def tiles(window: Window, cells: Sequence[str], fill: Sequence[int], orders: Sequence[int]) -> Iterator[Tile]:
     """Draw neighbouring cells that look alike as one rectangle: a zone of free memory is one a row."""
     looks = [
         (state, used_height(state, used), look_of(state, order))

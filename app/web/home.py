@@ -44,6 +44,9 @@ NUMBERS: Final = ("cpus", "nodes")
 TEXTS: Final = ("memory", "movablecore")
 SWITCHES: Final = ("pcp", "mobility", "debug")
 
+# What the page recommends to who comes for the first time, and the form begins with.
+RECOMMENDED: Final = {"profile": "tiny-16m", "lecture": "on"}
+
 # What a row left behind never changes. The person's own browser keeps it, nobody in between. In lab mode a
 # browser may be a classroom's, and keeps nothing.
 FOR_GOOD: Final = {"Cache-Control": "private, max-age=31536000, immutable"}
@@ -250,7 +253,7 @@ async def page(
         sessions=[row(info, await last(sessions, who, info), thumbnails) for info in listed.items],
         more=f"/?after={listed.next}" if listed.next else None,
         profiles=[profile_row(profile) for profile in profiles()],
-        typed=again(typed or {}),
+        typed=again(RECOMMENDED if typed is None else typed),
         dump_limit=wording.size(request.app.state.settings.dump_limit),
         import_limit=wording.size(request.app.state.settings.import_limit),
         demos=[demo_row(demo) for demo in library.demos().values()],

@@ -26,6 +26,7 @@ from app.web import (
     timeline,
     views,
     wording,
+    wronglinks,
 )
 from app.web.address import Address
 from app.web.address_inspector import address_inspector
@@ -41,8 +42,8 @@ from app.web.framemap import map_view
 from app.web.journal import journal_row, outcome_view, pfn_of
 from app.web.language import N_, _, ngettext
 from app.web.panels import Panel, Seen, opened, tabs
-from app.web.presenting import presenting_view
 from app.web.preferences import preferences_of
+from app.web.presenting import presenting_view
 from app.web.reading import Reading, cost, look
 from app.web.reading import View as Wanted
 from app.web.recipes import Api
@@ -57,6 +58,8 @@ from app.web.zones import zone_views
 
 router = APIRouter(include_in_schema=False)
 
+# So many calls, and one knows how the page works.
+FEW: Final = 3
 SWITCHES: Final = {
     "lecture": (
         N_("lecture view"),
@@ -118,6 +121,8 @@ class Found:
     """where a terminal finds the session"""
     freed: Mapping[str, Any] | None
     """the row that freed before what the shown one frees again"""
+    notices: Sequence[str]
+    """what of the address shows nothing, in words"""
 
     @property
     def people(self) -> Mapping[str, str]:
@@ -144,6 +149,7 @@ async def page(request: Request, here: Address, again: Again | None = None) -> M
     which follows the session from its last row on, then learns of it.
     """
     again = again or Again()
+    asked = here
     centre = views.chosen(here)
     panel = opened(here, centre.panels)
     rows = await read_rows(request, here)
@@ -173,6 +179,7 @@ async def page(request: Request, here: Address, again: Again | None = None) -> M
         person=requester(request),
         api=api_of(request, here.id),
         freed=await freed_before(request, here, shown),
+        notices=wronglinks.notices(request.query_params, asked, rows.rows.info.seq, reading.zones),
     )
     return build(request, found, again)
 
@@ -255,7 +262,7 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
         overhead=overhead(info.machine),
         switches=switches(info.machine),
         view=here.query,
-        zones=zone_views(reading.zones, reading.zone, here),
+        zones=zone_views(reading.zones, reading.zone, here, reading.free),
         map=map_view(reading, changed(shown), here),
         patterns=PATTERNS,
         inspector=frame,
@@ -292,6 +299,8 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
         timeline=timeline.timeline(here, info),
         past=past,
         origin=origin(info),
+        newcomer=past is None and here.demo is None and not found.watched and info.seq - info.start < FEW,
+        notices=found.notices,
         begun=begun(info, readable=found.rows.rows.origin_readable),
         diverged=timeline.diverged(here, info),
         history_refusal=again.history_refusal,

@@ -1,4 +1,4 @@
-"""All physical memory as one bar: zones where they lie, how full they are, and the addresses that part them."""
+"""All physical memory as one bar: zones where they lie, how full they are, the addresses that part them."""
 
 from __future__ import annotations
 
@@ -29,7 +29,9 @@ def physical_bar(zones: Sequence[Doc], current: Doc, window: Window) -> Physical
 
     shown = [
         PhysicalZone(
-            name=_("%(zone)s, node %(node)s", zone=zone["name"], node=zone["node"]) if nodes else zone["name"],
+            name=_("%(zone)s, node %(node)s", zone=zone["name"], node=zone["node"])
+            if nodes
+            else zone["name"],
             x=scaled(zone["start_pfn"]),
             width=max(NARROWEST, scaled(zone["spanned"])),
             used=round(scaled(zone["spanned"]) * (1 - zone["free"] / max(1, zone["managed"])), 2),
@@ -40,7 +42,12 @@ def physical_bar(zones: Sequence[Doc], current: Doc, window: Window) -> Physical
         for place, zone in enumerate(zones)
     ]
     parts = [
-        _("%(zone)s from %(start)s to %(end)s", zone=zone.name, start=bytes_at(each), end=bytes_at(each, "end"))
+        _(
+            "%(zone)s from %(start)s to %(end)s",
+            zone=zone.name,
+            start=bytes_at(each),
+            end=bytes_at(each, "end"),
+        )
         for zone, each in zip(shown, zones, strict=True)
     ]
     return PhysicalBar(

@@ -41,6 +41,8 @@ class Reading:
 
     zones: Sequence[Mapping[str, Any]]
     """every zone"""
+    free: Sequence[Sequence[int]]
+    """free frames of each zone after the last calls, oldest first"""
     zone: Mapping[str, Any]
     """the zone on the map"""
     window: Window
@@ -81,6 +83,7 @@ def look(machine: Machine, view: View) -> Reading:
     window = window_of(zone, here)
     return Reading(
         zones=zones,
+        free=tuple(machine.free_before),
         zone=zone,
         window=window,
         cells=show.zonemap(machine, zone["name"], zone["node"], window.start, window.shift, window.cells),

@@ -6,8 +6,9 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.web.address import Address
-from app.web.contexts.machine import Mark, ZoneView
+from app.web.contexts.machine import Mark, Spark, ZoneView
 from app.web.language import _, decimal
+from app.web.wording import count
 
 Doc = Mapping[str, Any]
 
@@ -16,6 +17,10 @@ Doc = Mapping[str, Any]
 LABELS: Final = {"min": (False, "end", -3), "low": (True, "middle", 0), "high": (False, "start", 5)}
 # A mark this far to the left, in per cent, has no room for a label that ends at it.
 NARROW: Final = 18
+# The line of free frames: from how many calls on, how high, and how many times high the marks are beside it.
+LEAST: Final = 2
+SPARK: Final = 10
+NEAR: Final = 4
 
 
 def thousandths(part: int, whole: int) -> int:
@@ -25,12 +30,22 @@ def thousandths(part: int, whole: int) -> int:
     return min(1000, max(4, part * 1000 // whole))
 
 
-def zone_views(zones: Sequence[Doc], current: Doc, here: Address) -> list[ZoneView]:
-    """The zones of a machine, the highest first: that is the order in which they are tried."""
-    return [zone_view(zone, zones, zone is current, here) for zone in reversed(zones)]
+def zone_views(
+    zones: Sequence[Doc], current: Doc, here: Address, free: Sequence[Sequence[int]] = ()
+) -> list[ZoneView]:
+    """The zones of a machine, the highest first: that is the order in which they are tried.
+
+    free: free frames of each zone after the last calls.
+    """
+    return [
+        zone_view(zone, zones, zone is current, here, [counts[place] for counts in free])
+        for place, zone in reversed(list(enumerate(zones)))
+    ]
 
 
-def zone_view(zone: Doc, zones: Sequence[Doc], current: bool, here: Address) -> ZoneView:
+def zone_view(
+    zone: Doc, zones: Sequence[Doc], current: bool, here: Address, before: Sequence[int]
+) -> ZoneView:
     """One zone. Its bar ends at twice the high mark: further up the marks decide nothing."""
     free = zone["free"]
     marks = {name: zone[name] for name in LABELS}
@@ -49,6 +64,7 @@ def zone_view(zone: Doc, zones: Sequence[Doc], current: bool, here: Address) -> 
         low_level=free < marks["min"],
         level=level(free, marks),
         marks=[mark(name, pages, min(1000, pages * 1000 // scale) / 10) for name, pages in marks.items()],
+        spark=spark(before, marks),
         reserve=reserves(zone, zones),
         fallback=fallback(zone),
     )
@@ -58,6 +74,30 @@ def mark(name: str, pages: int, x: float) -> Mark:
     """One watermark with the place of its label."""
     above, anchor, dx = LABELS[name]
     return Mark(name, pages, x, above, "start" if anchor == "end" and x < NARROW else anchor, dx)
+
+
+def spark(free: Sequence[int], marks: Mapping[str, int]) -> Spark | None:
+    """Free frames after the last calls as a line; the marks beside it, where it comes near them."""
+    if len(free) < LEAST:
+        return None
+    near = [pages for pages in marks.values() if min(free) < NEAR * marks["high"]]
+    low, high = min(*free, *near), max(*free, *near)
+
+    def height(pages: int) -> float:
+        return round(SPARK - (pages - low) * SPARK / max(1, high - low), 1)
+
+    return Spark(
+        points=" ".join(f"{x},{height(pages)}" for x, pages in enumerate(free)),
+        width=len(free) - 1,
+        marks=[height(pages) for pages in near],
+        words=_(
+            "Free after each of the last %(calls)s calls: from %(first)s to %(last)s, at least %(least)s",
+            calls=len(free),
+            first=count(free[0]),
+            last=count(free[-1]),
+            least=count(min(free)),
+        ),
+    )
 
 
 def level(free: int, marks: Mapping[str, int]) -> str:

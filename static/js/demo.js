@@ -2,11 +2,11 @@
 
 /**
  * Run a step. The address of the page that shows what it did; null where it was refused, and nothing happened.
- * @param {HTMLFormElement} form
+ * @param {HTMLFormElement} form @param {HTMLElement | null} submitter
  */
-export async function runStep(form) {
+export async function runStep(form, submitter) {
   const body = new URLSearchParams();
-  for (const [name, value] of new FormData(form)) body.append(name, String(value));
+  for (const [name, value] of new FormData(form, submitter)) body.append(name, String(value));
   const response = await fetch(form.action, { method: "POST", body, headers: { Accept: "text/html" } });
   return response.redirected ? response.url : null;
 }

@@ -63,14 +63,15 @@ async function run(form) {
   if (document.activeElement === document.body || form.contains(document.activeElement)) line.focus();
 }
 
-/** Run a step of a demo; the page that says why it was refused is asked for as without script. @param {HTMLFormElement} form */
-async function demo(form) {
-  const button = one(form, "button", HTMLButtonElement);
+/** Run a step of a demo; the page that says why it was refused is asked for as without script. @param {HTMLFormElement} form @param {HTMLElement | null} submitter */
+async function demo(form, submitter) {
+  const button = submitter instanceof HTMLButtonElement ? submitter : one(form, "button", HTMLButtonElement);
+  const words = button.textContent;
   form.ariaBusy = "true";
   button.textContent = _("Running …");
   try {
     await view.first(async () => {
-      const to = await runStep(form);
+      const to = await runStep(form, submitter);
       if (!to) {
         form.submit();
         return;
@@ -84,7 +85,7 @@ async function demo(form) {
   } catch (error) {
     refused(error, form);
     form.ariaBusy = null;
-    button.textContent = _("Run this step");
+    button.textContent = words;
   }
 }
 
@@ -101,7 +102,7 @@ document.addEventListener("submit", async (event) => {
   const does = [
     { kind: "[data-call]", act: () => make(form, lineOf(form)) },
     { kind: "[data-console]", act: () => run(form) },
-    { kind: "[data-demo]", act: () => demo(form) },
+    { kind: "[data-demo]", act: () => demo(form, event.submitter) },
     { kind: "[data-history], [data-place]", act: () => back(form, event.submitter) },
     { kind: "[data-time]", act: async () => {} },
     { kind: "[data-find]", act: () => find() },

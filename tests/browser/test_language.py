@@ -56,8 +56,8 @@ def test_scripts_speak_the_language_of_the_page(german: Page, address: str) -> N
     expect(german.locator("#map-readout")).to_have_text(
         re.compile(r"^⟦0x[0-9a-f]+–0x[0-9a-f]+, \d+ frames: mostly free⟧; ⟦0 % in use⟧$")
     )
-    german.locator("[data-theme-button]").click()
-    expect(german.locator("[data-theme-button]")).to_have_text("⟦Theme: ⟦light⟧⟧")
+    german.locator("#view-menu summary").click()
+    expect(german.locator("[name=theme][value=light]")).to_have_text("⟦light⟧")
 
 
 @pytest.mark.slow

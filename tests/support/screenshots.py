@@ -1,4 +1,4 @@
-"""Pictures of the dashboard, at three sizes and in both themes, of a server started for them.
+"""Pictures of the dashboard, at seven sizes and in both themes, of a server started for them.
 
 python -m tests.support.screenshots [FOLDER]     # `make screenshots`; FOLDER: else build/screenshots
 """
@@ -16,7 +16,12 @@ from tests.support.browser import FLAGS, find_chromium
 from tests.support.browsers import invitation
 from tests.support.served import build, listening
 
-SIZES = {"1440x900": (1440, 900), "1024x768": (1024, 768), "390x844": (390, 844)}
+SIZES = {
+    f"{width}x{height}": (width, height)
+    for width, height in (
+        (1920, 1080), (1440, 900), (1366, 768), (1280, 720), (1024, 768), (390, 844), (320, 568)
+    )
+}  # fmt: skip
 THEMES: tuple[Literal["light"], Literal["dark"]] = ("light", "dark")
 
 MACHINES = {
@@ -96,7 +101,7 @@ def demo(page: Page, address: str, name: str, steps: int) -> str:
     for _ in range(steps):
         page.get_by_role("link", name="Next").click()
         page.get_by_role("button", name="Run this step").click()
-        page.locator(".demo-results").wait_for()
+        page.get_by_role("link", name="Next").wait_for()
     return page.url.removeprefix(address).partition("#")[0]
 
 

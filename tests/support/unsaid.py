@@ -22,7 +22,15 @@ ALLOWED = [
     set(names.split())
     for names in (
         *("code", "pre", "kbd", "option", "datalist", ".mono", ".mark", ".c-type"),  # code, numbers, names
-        *(".verdict", ".state", ".map-svg title", ".vmspace a", ".chain-name", ".marks"),  # the API's words
+        *(
+            ".verdict",
+            ".state",
+            ".map-svg title",
+            ".vmspace a",
+            ".chain-name",
+            ".mark-name",
+            ".physical-label",
+        ),  # the API's words
         *(".refusal li", ".timeline .refusal", ".fault", ".task", ".deadlock text"),  # … details, typed names
         *(".step-what p", ".step-file", ".step-numbers", ".moment-what"),  # the kernel's decisions
         *(".prose", ".profiles .soft", "#new-name"),  # demos, what a profile is, an example

@@ -9,6 +9,7 @@ import pytest
 from starlette.testclient import TestClient
 
 from app.machine import boot, parsing, zonemap
+from app.machine.block_orders import NO_ORDER
 from app.machine.calltext import parse_line
 from app.machine.dump import dump
 from app.machine.loading import load
@@ -187,7 +188,12 @@ def test_all_steps_drawn_over_the_machine_are_the_machine_behind_the_call(
     over = [tuple(run) for step in trace.steps for run in step["changed"]]
     assert over
     drawn = zonemap.zonemap(drawn_over, shift=shift, over=over)
-    assert drawn == zonemap.zonemap(m, shift=shift)
+    assert set(drawn.pop("orders")) == {
+        NO_ORDER
+    }  # which blocks there are in the middle of a call is not known
+    assert drawn == {
+        name: value for name, value in zonemap.zonemap(m, shift=shift).items() if name != "orders"
+    }
     assert zonemap.zonemap(drawn_over, shift=shift) == before
 
 
@@ -202,10 +208,11 @@ def test_a_split_puts_back_the_upper_halves_and_gives_out_the_lowest() -> None:
     assert [level.label for level in found.levels[1:3]] == ["0x00600 put back", "0x00500 put back"]
     assert found.levels[-1].label == "0x00400 given out"
     assert "0x408 of order 3" in found.words
-    for level, below in zip(found.levels[1:], found.levels[2:-1], strict=False):
+    # Each half is half as wide, down to what can be seen at all.
+    for row, level in enumerate(found.levels[1:-1], 1):
         kept, back = level.boxes
         assert kept.x + kept.width == pytest.approx(back.x)
-        assert sum(box.width for box in below.boxes) == pytest.approx(kept.width, abs=0.2)
+        assert kept.width == back.width == pytest.approx(max(2, blocks.WIDTH / 2**row), abs=0.1)
 
 
 def test_a_merge_names_the_buddy_at_each_order_and_its_side() -> None:

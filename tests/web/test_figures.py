@@ -6,6 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from app.machine.block_orders import NO_ORDER
 from app.web import framemap, wording, zones
 from app.web.address import Address
 from app.web.frame_states import FRAME_STATES, LETTERS
@@ -50,7 +51,12 @@ def test_without_a_wish_the_whole_zone_is_shown(start: int, spanned: int) -> Non
 def view(it: dict[str, Any], cells: list[int], fill: list[int], changed: Any = (), **asked: Any) -> Any:
     here = Address("s", **asked)
     window = framemap.window_of(it, here)
-    doc = {"states": STATES, "cells": bytes(cells), "fill": bytes(fill)}
+    doc = {
+        "states": STATES,
+        "cells": bytes(cells),
+        "fill": bytes(fill),
+        "orders": bytes([NO_ORDER] * len(cells)),
+    }
     return framemap.map_view(MomentReading([it], it, window, doc), changed, here)
 
 
@@ -159,7 +165,7 @@ def test_every_zone_says_what_is_tried_after_it() -> None:
     machine = [zone(0, 64, name="DMA32"), zone(64, 64, fallback=[low])]
     assert [view.fallback for view in zones.zone_views(machine, machine[0], Address("s"))] == [["DMA32"], []]
     there = zone(64, 64, fallback=[low, far])
-    assert zones.zone_view(there, [there], True, Address("s")).fallback == [
+    assert zones.zone_view(there, [there], True, Address("s"), []).fallback == [
         "DMA32",
         "Normal (node 1)",
     ]

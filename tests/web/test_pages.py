@@ -532,7 +532,7 @@ def test_a_call_is_explained_step_by_step(client: TestClient, machine: str) -> N
 
 def test_outcome_and_journal_lead_to_the_explanation(client: TestClient, machine: str) -> None:
     call(client, machine, "alloc_page", gfp="GFP_KERNEL")
-    assert client.get(machine).text.count(f'href="{machine}/explain/1"') == 3
+    assert client.get(machine).text.count(f'href="{machine}/explain/1"') == 4
 
 
 def test_the_losing_side_of_a_comparison_stands_out(client: TestClient, machine: str) -> None:

@@ -75,6 +75,12 @@ class DemoPanel:
     """the query of the address, which the form carries along"""
     ready: bool
     """True where the step can be run now"""
+    by_one: bool
+    """True where more than one call is left, so that the next can be made alone"""
+    begun: bool
+    """True where some of its calls have been made"""
+    worst: str
+    """the worst verdict of the step's calls; empty where all went well, or there is one"""
     first_left: Link | None
     """link to the earliest step before it that has not been run"""
     results: Sequence[tuple[str, JournalRow]]

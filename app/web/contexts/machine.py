@@ -36,6 +36,20 @@ class Mark:
 
 
 @dataclass(frozen=True, slots=True)
+class Spark:
+    """Free frames after the last calls, as a small line."""
+
+    points: str
+    """the line, one unit to the right for each call"""
+    width: int
+    """how many units it is wide"""
+    marks: Sequence[float]
+    """the heights of the watermarks, where they are near"""
+    words: str
+    """the same in words"""
+
+
+@dataclass(frozen=True, slots=True)
 class ZoneView:
     """A zone with the bar of its free frames."""
 
@@ -65,6 +79,8 @@ class ZoneView:
     """where free frames stand against the watermarks, in words"""
     marks: Sequence[Mark]
     """the three watermarks"""
+    spark: Spark | None
+    """free frames after the last calls; None where too few were made"""
     reserve: Sequence[tuple[str, int]]
     """how many frames it keeps from requests for which other zone"""
     fallback: Sequence[str]
@@ -196,6 +212,10 @@ class MachinePage(Page):
     """the bar of an earlier moment; None at the head"""
     origin: Link | None
     """link to the session that this one was branched off"""
+    newcomer: bool
+    """True until three calls have been made: what one does here is said in three verbs"""
+    notices: Sequence[str]
+    """what of the address shows nothing, in words"""
     begun: Link | None
     """link to the row of another session after which this journal goes on"""
     diverged: Link | None

@@ -127,8 +127,8 @@ class TaskBlocked(Refusal):
             "kunmap of a page that nobody else uses" if for_slot else "unlock_page by any task, in its turn"
         )
         super().__init__(
-            f"task {task!r} sleeps {queue} page frame {pfn:#x} since seq {since}; "
-            f"{remedy}, or kill_task, would free it"
+            f"{task} has been asleep since #{since}, {queue} page frame {pfn:#x}. "
+            f"Undo, or wake it from another task: {remedy}, or kill_task"
         )
         self.task = task
         self.pfn = pfn

@@ -111,7 +111,7 @@ async def renew_code(request: Request) -> Response:
     )
 
 
-@one.delete("/code", **docs.operation("drop_code", "Let nobody in any more", docs.GONE))
+@one.delete("/code", **docs.operation("drop_code", "Stop new joins", docs.GONE))
 async def drop_code(request: Request) -> Response:
     """Who is in stays."""
     labs, person, lab_id = addressed(request)

@@ -172,7 +172,9 @@ class Authentication:
             auditing.note(db, person, "set up an account")
             if not last:
                 adopted = session_rows.give_all(db, LOCAL.id, row.id)
-                auditing.note(db, person, "adopt what was local", detail=f"{adopted} sessions")
+                auditing.note(
+                    db, person, "took over sessions made without a login", detail=f"{adopted} sessions"
+                )
             _issue(db, _token(cookie, "cookie", row.id, DAYS_SIGNED_IN))
             return row
 

@@ -144,7 +144,10 @@ class Reader:
         arguments, place = split(code, place)
         tail = TAIL.fullmatch(code, place)
         if tail is None:
-            raise Malformed("after a call: * 1000, until NULL, until free < 1000, or nothing")
+            raise Malformed(
+                f"unexpected {code[place:].strip()[:40]!r} after the call; "
+                "* 1000, until NULL or until free < 1000 may stand there"
+            )
         spec, kinds = called(name)
         self.read_arguments(spec, kinds, arguments, body)
         read_tail(tail, body)

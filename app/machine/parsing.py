@@ -89,7 +89,8 @@ class Parser:
         self.used.add(name)
         if name not in self.body:
             if arg.required:
-                self.faults.add(name, f"required: {arg.doc}")
+                takes = f"{self.spec.name}({', '.join(each.name for each in self.spec.args)})"
+                self.faults.add(name, f"missing: {takes} takes {arg.doc}")
             return arg.default
         value = self.body[name]
         try:

@@ -63,7 +63,7 @@ MODULES = (
 
 TITLES = {
     403: N_("Not yours"),
-    404: N_("Nothing is here"),
+    404: N_("Page not found"),
     405: N_("Not in this way"),
     408: N_("Too slow"),
     413: N_("Too large"),
@@ -71,7 +71,7 @@ TITLES = {
     503: N_("Busy"),
     507: N_("No room left"),
 }
-DETAILS = {404: N_("The address leads to no page. A session that was deleted is gone for good.")}
+DETAILS = {404: N_("Check the address. A session that was deleted is gone for good.")}
 
 
 def mount(app: FastAPI, own_demos: Path | None = None) -> None:

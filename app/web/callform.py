@@ -146,7 +146,7 @@ def named(given: Mapping[str, str], refusal: Refusal | None) -> FieldView:
         "word",
         given.get("as", ""),
         False,
-        _("then p or p+3 in later calls"),
+        _("Use it later: p, or p+3 for its fourth frame"),
         error=fault("as", "word", refusal),
     )
 

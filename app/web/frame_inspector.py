@@ -9,7 +9,7 @@ from app.mm.page import PAGE_FLAG_NAMES
 from app.web import wording
 from app.web.address import Address
 from app.web.contexts.base import Fact, Link
-from app.web.contexts.inspector import Action, BuddyRow, Flag, Inspector
+from app.web.contexts.inspector import Action, BuddyRow, Flag, Inspector, StructWord
 from app.web.frame_states import LETTERS
 from app.web.language import N_, _
 from app.web.panels.vmalloc import on_strip
@@ -37,6 +37,45 @@ def missing(pfn: int) -> Inspector:
     )
 
 
+# The words of struct page behind the flags, include/linux/mm_types.h and mm/slab.h, by what the frame is:
+# fields in the same place share a word.
+UNION: Final = {
+    "lru": ("lru.next", "lru.prev", "mapping", "index", "private"),
+    "buddy": ("buddy_list.next", "buddy_list.prev", "mapping", "index", "private: order"),
+    "pcp": ("pcp_list.next", "pcp_list.prev", "mapping", "index", "private"),
+    "tail": ("compound_head", "", "mapping: poison", "", ""),
+    "slab": ("slab_list.next", "slab_list.prev", "slab_cache", "freelist", "counters"),
+}
+HIGH: Final = 1 << 32
+
+
+def held(doc: Doc) -> str:
+    """Which fields the union of a frame holds: a key of `UNION`."""
+    if doc["struct_page"]["compound_head"] is not None:
+        return "tail"
+    if "free" in doc:
+        return "buddy" if doc["free"]["pfn"] == doc["pfn"] else "lru"
+    if "pcp" in doc:
+        return "pcp"
+    return "slab" if doc["state"] == "slab" and doc["block"]["offset"] == 0 else "lru"
+
+
+def struct_words(doc: Doc) -> list[StructWord]:
+    """struct page word by word; words are half as long on 32 bits."""
+    size = 8 if int(doc["page"], 16) >= HIGH else 4
+    now = UNION[held(doc)]
+    found = [StructWord(f"{0:#04x}", "flags", ())]
+    for place, name in enumerate(now):
+        shared = dict.fromkeys(fields[place].partition(":")[0] for fields in UNION.values())
+        others = [other for other in shared if other and other != name.partition(":")[0]]
+        found.append(StructWord(f"{size * (place + 1):#04x}", name, others))
+    count = size * (len(now) + 1)
+    mapcount = "_mapcount: PG_buddy" if held(doc) == "buddy" else "_mapcount"
+    found.append(StructWord(f"{count:#04x}", mapcount, ("page_type",)))
+    found.append(StructWord(f"{count + 4:#04x}", "_refcount", ()))
+    return found
+
+
 def inspector(doc: Doc, here: Address) -> Inspector:
     """Show a frame, from `app.machine.show.page`."""
     pfn, state = doc["pfn"], doc["state"]
@@ -49,7 +88,12 @@ def inspector(doc: Doc, here: Address) -> Inspector:
         summary=summary(doc),
         struct=[struct_fact(doc, name, value) for name, value in fields.items() if name != "flags"],
         where=where(doc, here),
-        flags=[Flag(bit, name, name in flags["names"]) for bit, name in enumerate(PAGE_FLAG_NAMES)],
+        flags=sorted(
+            (Flag(bit, name, name in flags["names"]) for bit, name in enumerate(PAGE_FLAG_NAMES)),
+            key=lambda flag: not flag.on,
+        ),
+        clear=len(PAGE_FLAG_NAMES) - len(flags["names"]),
+        words=struct_words(doc),
         raw_flags=flags["value"],
         buddies=[buddy(entry, here) for entry in doc["buddies"]],
         actions=actions(doc),

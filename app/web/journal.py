@@ -30,7 +30,7 @@ HEADLINES: Final = {
     "ok": ("", ""),
     "null": (
         N_("The kernel’s answer is NULL."),
-        N_("The caller has to reckon with it: this is an answer, not an error."),
+        N_("NULL is a valid answer: the caller must check for it."),
     ),
     "blocked": (
         N_("The task sleeps."),
@@ -87,7 +87,7 @@ def nothing_text(outcome: Outcome) -> str:
         return "NULL"
     if returns.null is not None and outcome["verdict"] == "null":
         return returns.null
-    return "void" if returns is Returns.NOTHING and outcome["verdict"] != "bug" else _("no value")
+    return "void" if returns is Returns.NOTHING and outcome["verdict"] != "bug" else _("did not return")
 
 
 def call_text(outcome: Outcome) -> str:

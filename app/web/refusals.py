@@ -24,7 +24,7 @@ TURNED_AWAY: Final = IN_SIGN_IN
 
 __all__ = ["REFUSED", "TURNED_AWAY", "refusal_of", "status_of"]
 
-NO_CALL: Final = N_("Not a kernel call: nothing happened")
+NO_CALL: Final = N_("Not sent to the kernel")
 NO_CALLS: Final = N_("The machine takes no calls now: nothing happened")
 ASLEEP: Final = N_("The task sleeps: nothing happened")
 

@@ -26,6 +26,11 @@ def linked(words: str) -> Markup:
     return Markup(PAGE.sub(r'<a href="\1">\1</a>', str(escape(words))))  # noqa: S704 - escaped just before
 
 
+def breakable(text: str) -> Markup:
+    """Let a line of C end behind a `|`."""
+    return Markup(str(escape(text)).replace("|", "|<wbr>"))  # noqa: S704 - escaped just before
+
+
 def prose(words: str) -> Markup:
     """Turn a text into paragraphs: `backquotes` are code and *stars* stress."""
     paragraphs = filter(None, map(str.strip, str(escape(words)).split("\n\n")))
@@ -70,6 +75,7 @@ def environment() -> Environment:
         "bytes": wording.size,
         "frames": wording.frames,
         "date": wording.date,
+        "breakable": breakable,
         "linked": linked,
         "instead": refusals.replaced,
         "prose": prose,

@@ -100,10 +100,11 @@ def finding(info: SessionInfo, here: Address, shown: Rows) -> Finding:
     if here.find is not None:
         whole = shown.down_to <= info.start + 1
         if not shown.rows and whole:
-            note = _("No row has all of that.")
+            note = _("No match.")
         elif not shown.rows:
             note = _(
-                "No row from #%(seq)s on has all of that; older ones were not looked at yet.",
+                "No match in #%(seq)s–#%(head)s. Search older rows.",
                 seq=wording.count(shown.down_to),
+                head=wording.count(info.seq if here.before is None else min(info.seq, here.before - 1)),
             )
     return Finding(here.find or "", here.to(find=None, before=None).pairs, note)

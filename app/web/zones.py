@@ -16,7 +16,7 @@ Doc = Mapping[str, Any]
 # ends at its mark, one stands above it, one begins at it: (above, which part is at the mark, distance).
 LABELS: Final = {"min": (False, "end", -3), "low": (True, "middle", 0), "high": (False, "start", 5)}
 # A mark this far to the left, in per cent, has no room for a label that ends at it.
-NARROW: Final = 18
+NARROW: Final = 24
 # The line of free frames: from how many calls on, how high, and how many times high the marks are beside it.
 LEAST: Final = 2
 SPARK: Final = 10
@@ -73,7 +73,9 @@ def zone_view(
 def mark(name: str, pages: int, x: float) -> Mark:
     """One watermark with the place of its label."""
     above, anchor, dx = LABELS[name]
-    return Mark(name, pages, x, above, "start" if anchor == "end" and x < NARROW else anchor, dx)
+    if anchor == "end" and x < NARROW:
+        anchor, dx = "start", -dx
+    return Mark(name, pages, x, above, anchor, dx)
 
 
 def spark(free: Sequence[int], marks: Mapping[str, int]) -> Spark | None:

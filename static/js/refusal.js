@@ -22,7 +22,7 @@ export function called() {
 function faults(error) {
   const message = error instanceof Error ? error.message : String(error);
   if (!(error instanceof Refused)) {
-    return [{ field: "", words: _("The answer did not arrive (%(message)s). The journal shows whether the call was made.", { message }), word: "", suggestions: [] }];
+    return [{ field: "", words: _("The journal will show whether the call was made (%(message)s).", { message }), word: "", suggestions: [] }];
   }
   return error.faults.length ? error.faults : [{ field: "", words: message, word: "", suggestions: [] }];
 }
@@ -31,10 +31,10 @@ function faults(error) {
 function titled(error) {
   if (error instanceof Refused && error.asleep) return _("The task sleeps: nothing happened");
   if (error instanceof Refused && error.held) return _("The machine takes no calls now: nothing happened");
-  if (!(error instanceof Refused) || error.failed) return _("It is not known what happened");
+  if (!(error instanceof Refused) || error.failed) return _("No answer from the server");
   if (error.gone) return _("This machine is not there any more: nothing happened");
   if (error.unable) return _("The server can make no call now: nothing happened");
-  return _("Not a kernel call: nothing happened");
+  return _("Not sent to the kernel");
 }
 
 /** @param {unknown} error @param {HTMLFormElement} form */

@@ -1,4 +1,4 @@
-"""What is on one screen: what is asked, what happened and the part that it is about, at each size in each theme."""
+"""What is on one screen: what is asked, what happened and what it is about, at each size in each theme."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -13,7 +13,9 @@ from tests.support.served import build, listening
 WORK = ((1440, 900), (1366, 768), (1280, 720), (1024, 768))
 PHONE = ((390, 844), (320, 568))
 # The end of each part on the screen; the first that a selector finds.
-ENDS = """(parts) => parts.map((part) => document.querySelector(part)?.getBoundingClientRect().bottom ?? null)"""
+ENDS = (
+    """(parts) => parts.map((part) => document.querySelector(part)?.getBoundingClientRect().bottom ?? null)"""
+)
 ROW = "#panels tbody tr"
 
 
@@ -60,7 +62,7 @@ def works(page: Page) -> None:
 
 
 def carries(page: Page) -> None:
-    """On a telephone: what happened, and the way to why, in the upper half; the bar and the dock are a row each."""
+    """On a telephone: what happened and the way to why come first; the bar and the dock are a row each."""
     for size in PHONE:
         fits(page, size, "#outcome .answer-line", "#outcome .explain")
         for part, most in ((".bar", 50), (".console", 60)):
@@ -96,7 +98,7 @@ def test_form_outcome_map_and_panel_are_on_one_screen(
     ],
 )
 def test_a_demo_has_a_stage(page: Page, address: str, demo: str, theme: str, part: str) -> None:
-    """What the step is about, the map and the way on are on one screen; the step itself opens what it names."""
+    """What the step is about, the map and the way on are on one screen; the step opens what it names."""
     page.goto(address)
     page.locator(f"#demo-{demo} button").click()
     if page.get_by_role("link", name="Next").is_visible():

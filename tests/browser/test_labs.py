@@ -250,7 +250,7 @@ def test_frozen_is_seen_at_once_and_leaves_what_was_typed(room: Room) -> None:
         expect(line).to_be_disabled()
         expect(line).to_have_value("alloc_page(GFP_KERNEL)")
     finally:
-        room.teacher.get_by_role("button", name="Let calls go on").click()
+        room.teacher.get_by_role("button", name="Resume calls").click()
     expect(line).to_be_enabled()
 
 

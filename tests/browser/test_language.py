@@ -66,10 +66,10 @@ def test_refusals_of_scripts_speak_it_too(german: Page, address: str) -> None:
     german.locator("html[data-ready]").wait_for()
     german.locator("#line").fill("alloc_pages(nonsense, 0)")
     german.keyboard.press("Enter")
-    expect(german.locator("#console-answer")).to_contain_text("⟦Not a kernel call: nothing happened⟧.")
+    expect(german.locator("#console-answer")).to_contain_text("⟦Not sent to the kernel⟧.")
     german.locator("#call-gfp").fill("nonsense")
     german.locator("#call form[data-call] button.primary").click()
-    expect(german.locator("#call-refused h2")).to_have_text("⟦Not a kernel call: nothing happened⟧")
+    expect(german.locator("#call-refused h2")).to_have_text("⟦Not sent to the kernel⟧")
 
 
 @pytest.mark.slow

@@ -164,7 +164,7 @@ def test_freezing_from_the_wall(class_: tuple[str, Hall], enter: Enter) -> None:
     page.get_by_role("button", name="Freeze all calls").click()
     expect(page.locator("#wall-frozen")).to_be_visible()
     assert page.evaluate("document.activeElement.id") == "wall-thaw"
-    page.get_by_role("button", name="Let calls go on").click()
+    page.get_by_role("button", name="Resume calls").click()
     expect(page.locator("#wall-frozen")).to_be_hidden()
     expect(page.get_by_role("button", name="Freeze all calls")).to_be_visible()
 

@@ -75,7 +75,9 @@ def test_the_513th_mapping_sleeps_until_one_is_given_up() -> None:
     outcome = call("kmap", pfn=alices, task="alice")
     assert (outcome.ret, outcome.verdict) == (None, "blocked")
     assert call("kmap", pfn=bobs, task="bob").verdict == "blocked"
-    with pytest.raises(TaskBlocked, match=r"'alice' sleeps for a kmap slot .* kunmap") as blocked:
+    with pytest.raises(
+        TaskBlocked, match=r"alice has been asleep since #\d+, for a kmap slot .* kunmap"
+    ) as blocked:
         call("page_count", pfn=alices, task="alice")
     assert blocked.value.pfn == alices
     # A queue in which nobody waits exclusively is filled at its head: the last to come is served first.

@@ -217,7 +217,7 @@ def test_a_step_that_is_refused_says_why_and_nothing_happens(client: TestClient)
     path = following(panel(client, start(client, "mine")))
     answer = run(client, panel(client, path))
     text = text_of(panel_of(answer, 422))
-    assert "Not a kernel call: nothing happened" in text
+    assert "Not sent to the kernel" in text
     assert "call 2, page : " in text
     assert rows(client, path) == []
     assert "p = alloc_page(GFP_KERNEL)" in text

@@ -145,7 +145,7 @@ def test_delete_asks_first(client: TestClient, machine: str) -> None:
     assert "Delete “blackboard”?" in page(client, f"{machine}/delete")
     assert client.get(machine).status_code == 200
     assert client.post(f"{machine}/delete").headers["location"] == "/"
-    assert "Nothing is here" in page(client, machine, 404)
+    assert "Page not found" in page(client, machine, 404)
 
 
 def test_names_are_only_text(client: TestClient) -> None:
@@ -242,7 +242,7 @@ def test_a_refused_request_is_no_kernel_call(client: TestClient, machine: str) -
     )
     assert answer.status_code == 422
     text = text_of(answer)
-    assert "Not a kernel call: nothing happened" in text
+    assert "Not sent to the kernel" in text
     for name, value in (
         ("gfp", "GFP_NONSENSE"),
         ("order", "abc"),
@@ -565,7 +565,7 @@ def test_a_long_explanation_is_shown_in_part(client: TestClient, machine: str) -
 @pytest.mark.parametrize("seq", ["0", "2", "999999", "-1", "x"])
 def test_only_what_happened_can_be_explained(client: TestClient, machine: str, seq: str) -> None:
     call(client, machine, "alloc_page", gfp="GFP_KERNEL")
-    assert "Nothing is here" in page(client, f"{machine}/explain/{seq}", 404)
+    assert "Page not found" in page(client, f"{machine}/explain/{seq}", 404)
 
 
 def test_a_call_of_another_session_is_not_explained_here(client: TestClient, machine: str) -> None:

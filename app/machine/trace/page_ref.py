@@ -78,7 +78,7 @@ class PageRefSteps(Area):
         """Frames that nobody can free any more."""
         self.step(
             "free_pages_prepare",
-            f"{count(1 << order, 'frame')} from {pfn:#x} on have no owner any more: lost",
+            f"nobody can free {pfn:#x}{f'–{pfn + (1 << order) - 1:#x}' if order else ''} now: leaked",
             verdict="lost",
             numbers={"pfn": pfn, "frames": 1 << order, "lost": total},
             changed=[[pfn, 1 << order, "lost"]],

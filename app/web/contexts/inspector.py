@@ -49,6 +49,18 @@ class Flag:
 
 
 @dataclass(frozen=True, slots=True)
+class StructWord:
+    """One word of struct page in memory, and what it holds on this frame."""
+
+    offset: str
+    """where it is"""
+    name: str
+    """the field that it holds now"""
+    others: Sequence[str]
+    """the fields that it holds on other frames: they share the word"""
+
+
+@dataclass(frozen=True, slots=True)
 class Inspector:
     """One page frame."""
 
@@ -67,7 +79,11 @@ class Inspector:
     where: Sequence[Fact] = ()
     """addresses, zone and pageblock"""
     flags: Sequence[Flag] = ()
-    """every bit of page->flags"""
+    """every bit of page->flags, the set ones first"""
+    words: Sequence[StructWord] = ()
+    """struct page word by word: what the union holds now"""
+    clear: int = 0
+    """how many of the bits are clear"""
     raw_flags: str = ""
     """page->flags as a number"""
     buddies: Sequence[BuddyRow] = ()

@@ -28,17 +28,12 @@ def orders(m: Machine, zones: Sequence[Zone], begin: int, shift: int, cells: Byt
     """
     found = bytearray([NO_ORDER]) * len(cells)
     for zone in zones:
-        cell = max(0, -((begin - zone.start_pfn) >> shift))
+        first = max(0, -((begin - zone.start_pfn) >> shift))
         end = min(len(cells), -((begin - zone.end_pfn) >> shift))
-        while cell < end:
-            pfn = begin + (cell << shift)
-            order = order_at(m, zone, pfn, shift, cells[cell], fill[cell])
-            after = cell + 1
+        for cell in range(first, end):
+            order = order_at(m, zone, begin + (cell << shift), shift, cells[cell], fill[cell])
             if order is not None:
-                block_end = (pfn & -(1 << order)) + (1 << order)
-                after = max(after, min(end, block_end - begin >> shift))
-                found[cell:after] = bytes([order]) * (after - cell)
-            cell = after
+                found[cell] = order
     return found
 
 
@@ -50,8 +45,8 @@ def order_at(m: Machine, zone: Zone, pfn: int, shift: int, state: int, used: int
         return None
     for order in range(min(shift, MAX_ORDER - 1), MAX_ORDER):
         page = m.pages.get(pfn & -(1 << order))
-        if page is not None and page.order >= order:
-            return page.order
+        if page is not None:
+            return page.order if page.order >= order else None
     return None
 
 

@@ -79,7 +79,7 @@ def box(x: int, width: int) -> str:
 def words(blocks: Sequence[Run]) -> str:
     """The same in words, as far as they can be listened to."""
     told = [
-        _("%(pfn)s %(state)s, order %(order)s", pfn=wording.pfn(pfn), state=state, order=order)
+        _("%(pfn)s %(state)s, 2^%(order)s frames", pfn=wording.pfn(pfn), state=state, order=order)
         if order != NO_ORDER
         else _(
             "%(pfn)s %(state)s, %(frames)s frames",

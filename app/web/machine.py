@@ -316,7 +316,7 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
         rewinds=place_in_lab.rewinds(place),
         task=task,
         sleepers=[] if place is None else place_in_lab.sleepers(place, person, info.id, tasks),
-        presenting=presenting_view(found.rows.stage, person),
+        presenting=presenting_view(found.rows.stage, person, here.to(layout=layouts.STAGE).href),
     )
 
 

@@ -13,7 +13,8 @@ from app.web.language import _
 Doc = Mapping[str, Any]
 
 # Where architectures end a zone: ISA DMA, the direct map of 32 bits, 32-bit DMA. In frames.
-BORDERS: Final = {0x1000: "16 MB", 0x38000: "896 MB", 0x100000: "4 GB"}
+DIRECT: Final = 0x38000
+BORDERS: Final = {0x1000: "16 MB", DIRECT: "896 MB", 0x100000: "4 GB"}
 NARROWEST: Final = 0.4  # per cent; a zone of 16 MB is seen on a machine of 64 GiB too
 ROOMY: Final = 14  # per cent that a zone's name takes
 CLOSE: Final = 9  # per cent that a mark's label takes
@@ -65,8 +66,11 @@ def bytes_at(zone: Doc, edge: str = "start") -> str:
 
 
 def marks(zones: Sequence[Doc], end: int) -> Iterator[PhysicalMark]:
-    """The addresses at which a zone begins, and the end; a label that has no room is left out."""
-    begun = {zone["start_pfn"] for zone in zones}
+    """The addresses at which a zone begins, and the end; a label that has no room is left out.
+
+    HighMem begins a little below 896 MB, for kmap and others have addresses there.
+    """
+    begun = {DIRECT if zone["name"] == "HighMem" else zone["start_pfn"] for zone in zones}
     last = -100.0
     for pfn, label in BORDERS.items():
         x = 100 * pfn / end

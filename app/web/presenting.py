@@ -19,16 +19,20 @@ router = APIRouter(include_in_schema=False)
 async def presenting_at(request: Request, session_id: str) -> PresentingView | None:
     """Ask what a page says of presenting; None in open mode, and for a session that is in no lab."""
     labs, person = labs_of(request), requester(request)
-    return presenting_view(await labs.presenting.stage(person, session_id), person) if labs.enabled else None
+    if not labs.enabled:
+        return None
+    here = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    return presenting_view(await labs.presenting.stage(person, session_id), person, here)
 
 
-def presenting_view(stage: Presentation | None, person: Person) -> PresentingView | None:
-    """Show what the lab says of presenting."""
+def presenting_view(stage: Presentation | None, person: Person, here: str) -> PresentingView | None:
+    """Show what the lab says of presenting. here: the address that is presented from this page."""
     if stage is None:
         return None
     return PresentingView(
         api=f"/api/v1/labs/{stage.lab_id}",
         action=f"/labs/{stage.lab_id}/presenting",
+        here=here,
         presents=stage.presents,
         follows=person.lab is not None,
         view=stage.view,

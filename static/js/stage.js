@@ -24,6 +24,13 @@ const path = (address) => {
 
 const here = () => location.pathname + location.search;
 
+/** The same view in the layout for a room that looks on; an explanation has no other. */
+function large() {
+  const to = new URL(location.href);
+  if (!to.pathname.includes("/explain/")) to.searchParams.set("layout", "stage");
+  return to.pathname + to.search;
+}
+
 /** The session that the page shows. */
 const session = () => location.pathname.split("/")[2];
 
@@ -104,7 +111,8 @@ class Stage {
   begin() {
     this.keep("presents", here());
     this.sent = [];
-    this.publish();
+    if (large() === here()) this.publish();
+    else this.place.show(large()).catch(() => this.publish());
     this.say(_("You present what you look at"));
     this.show();
   }

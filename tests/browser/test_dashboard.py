@@ -414,7 +414,7 @@ def test_without_script_everything_still_works(browser: Browser, address: str) -
     expect(page.get_by_role("heading", name="Frame 0x")).to_be_visible()
     page.get_by_label("A call as a line of text").fill("alloc_pages(GFP_KERNEL, x)")
     page.get_by_role("button", name="Run").click()
-    expect(page.locator("#call-refused")).to_contain_text("Not a kernel call")
+    expect(page.locator("#call-refused")).to_contain_text("Not sent to the kernel")
     page.get_by_role("link", name="Zoom in").click()
     page.get_by_role("link", name="Kernel log").click()
     page.get_by_text("View", exact=True).click()
@@ -504,7 +504,7 @@ def test_an_answer_that_is_lost_is_not_taken_for_a_call_that_was_not_made(silent
     # What works afterwards leaves no old complaint standing in the console.
     silent.get_by_label("A call as a line of text").fill("alloc_pages(")
     silent.keyboard.press("Enter")
-    expect(silent.locator("#console-answer")).to_contain_text("Not a kernel call")
+    expect(silent.locator("#console-answer")).to_contain_text("Not sent to the kernel")
     silent.locator("#undo").click()
     expect(silent.locator("#head-seq")).to_have_text("#2")
     expect(silent.locator("#console-answer")).to_be_empty()

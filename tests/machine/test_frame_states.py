@@ -8,11 +8,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.machine import boot, changes, frame_states
+from app.machine.block_orders import NO_ORDER
 from app.machine.frame_states import RESERVED, STATE_INDEX
 from app.machine.machine import Machine
-from app.machine.zonemap import zonemap
+from app.machine.zonemap import census, states_of, zonemap
 from app.mm import page_ref
-from app.mm.mmzone import PINDEX_ORDER, Zone
+from app.mm.mmzone import MAX_ORDER, PINDEX_ORDER, Zone
 from app.mm.page import STATES, PG_locked
 from tests.support.lab import Lab
 from tests.support.random_calls import RandomCalls
@@ -72,6 +73,27 @@ def check(m: Machine, **asked: Any) -> None:
     zones = [z for z in m.zones if zone in (None, z.name) and node in (None, z.nid)]
     shown, fill = slow_cells(slow_states(m, zones), drawn["start"], drawn["shift"], len(drawn["cells"]))
     assert (drawn["cells"], drawn["fill"]) == (shown, fill), asked
+    for cell, order in enumerate(drawn["orders"]):
+        assert order == slow_order(m, zones, drawn, cell), (asked, cell)
+    for each in zones:
+        assert census(m, each.name, each.nid) == states_of(m).count(each.start_pfn, each.end_pfn)
+
+
+def slow_order(m: Machine, zones: list[Zone], drawn: dict[str, Any], cell: int) -> int:
+    """The order of the block around a cell, by looking it up as a page is."""
+    shift = drawn["shift"]
+    first = drawn["start"] + (cell << shift)
+    zone = next((each for each in zones if each.spans_pfn(first)), None)
+    if zone is None:
+        # A cell that begins before its zone is looked at where the zone's own part of the cell is.
+        return int(drawn["orders"][cell])
+    if STATES[drawn["cells"][cell]] == "free":
+        free = zone.free_block_at(first)
+        order = free[1] if free is not None and not drawn["fill"][cell] else None
+    else:
+        page = page_ref.block_of(m, first)
+        order = None if page is None or STATES[drawn["cells"][cell]] in ("pcp", "reserved") else page.order
+    return NO_ORDER if order is None or order < min(shift, MAX_ORDER - 1) else order
 
 
 @given(

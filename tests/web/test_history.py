@@ -188,8 +188,8 @@ def test_the_filter_looks_through_the_whole_journal(client: TestClient) -> None:
     assert 'name="panel" value="log"' in form  # the rest of the view goes along
     assert 'name="find" value="kernel"' in form
     assert 'type="hidden" name="find"' not in form
-    assert "No row has all of that." in page(client, f"{machine}?find=nothing")
-    assert "No row has all of that." not in page(client, f"{machine}?find=atomic")
+    assert "No match." in page(client, f"{machine}?find=nothing")
+    assert "No match." not in page(client, f"{machine}?find=atomic")
 
 
 def test_a_search_says_how_far_it_has_come(client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -197,7 +197,7 @@ def test_a_search_says_how_far_it_has_come(client: TestClient, monkeypatch: pyte
     machine = lived(client, "p = alloc_pages(GFP_ATOMIC, 3)\n" + "alloc_pages(GFP_KERNEL, 0)\n" * 120)
     source = shown(client, f"{machine}?find=atomic")
     assert seqs(source) == []
-    assert "No row from #72 on has all of that; older ones were not looked at yet." in source
+    assert "No match in #72–#121. Search older rows." in source
     for _ in range(2):
         source = shown(client, one(r'<a href="([^"]+)#journal"[^>]*>Older', source))
     assert seqs(source) == [1]

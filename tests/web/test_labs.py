@@ -641,7 +641,7 @@ def test_a_call_that_is_held_was_a_kernel_call_all_the_same(shared: Shared) -> N
     answer = shared.kim.post(f"{copy}/line", data={"line": "alloc_page(GFP_KERNEL)"})
     assert answer.status_code == 409
     assert "The machine takes no calls now: nothing happened" in text_of(answer)
-    assert "Not a kernel call" not in text_of(answer)
+    assert "Not sent to the kernel" not in text_of(answer)
 
 
 def test_a_machine_that_goes_on_from_another_says_whose_calls_made_it(shared: Shared) -> None:

@@ -327,7 +327,7 @@ def test_a_call_that_oopsed_returned_nothing(client: TestClient, machine: str, n
     call(client, machine, name, **{field: value})
     (_, outcome) = journal(client, machine)
     assert (outcome["ret"], outcome["verdict"]) == (None, "bug")
-    assert "→ no value bug" in page(client, machine)
+    assert "→ did not return bug" in page(client, machine)
 
 
 @pytest.mark.parametrize(
@@ -397,7 +397,7 @@ def test_a_line_that_is_no_call_stays_in_the_console(client: TestClient, machine
     answer = line(client, machine, text)
     assert answer.status_code == 422
     assert f'value="{text}"' in answer.text
-    assert "Not a kernel call" in text_of(answer)
+    assert "Not sent to the kernel" in text_of(answer)
     assert journal(client, machine) == []
 
 
@@ -550,7 +550,7 @@ def test_a_long_explanation_is_shown_in_part(client: TestClient, machine: str) -
     total = len(client.get(f"{BASE}{machine}/events/1/explain").json()["steps"])
     part = client.get(f"{machine}/explain/1").text
     assert 24 < part.count('<li class="decision"') < 100
-    assert "times more" in part
+    assert "more times" in part
     assert re.search(r'decision=\d+#step-\d+">[\d,]+ more</a> like these', part)
     behind = re.search(r'href="([^"]+)">↓ the steps behind', part)
     rest = int(behind[1].rpartition("#step-")[2]) if behind else 0

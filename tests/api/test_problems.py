@@ -63,7 +63,7 @@ def test_every_refusal_has_a_status() -> None:
 
 def test_a_blocked_task_is_told_what_would_free_it() -> None:
     detail = problem_of(BLOCKED).detail
-    for word in ("alice", "0x4a00", "seq 41", "unlock_page", "kill_task"):
+    for word in ("alice", "0x4a00", "#41", "unlock_page", "kill_task"):
         assert word in detail
 
 

@@ -90,7 +90,7 @@ def test_the_last_split_is_drawn_on_the_machine_page(silent: Page, address: str)
     silent.goto(machine)
     figures = silent.locator(".drawings figure")
     expect(figures).to_have_count(0)
-    silent.get_by_text("The split or merge that #1 did").click()
+    silent.get_by_text("Drawing of the split or merge in #1").click()
     expect(figures).to_have_count(1)
     expect(figures.first).to_contain_text("0x00400 given out")
     # The next call's is drawn in its place.

@@ -128,7 +128,7 @@ def test_a_machine_of_a_lab_fits_too(
     app = build(tmp_path_factory.mktemp("fold-lab"), lab=True)
     with listening(app) as address:
 
-        def send(path: str, **form: str) -> str:
+        def send(path: str, **form: str | float | bool) -> str:
             answer = page.request.post(address + path, form=form, max_redirects=0)
             assert answer.status == 303, answer.text()
             return answer.headers["location"]

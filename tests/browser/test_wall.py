@@ -210,7 +210,7 @@ def test_members_follow_until_they_look_elsewhere(class_: tuple[str, Hall], ente
     present(teacher)
     # From a machine of their own to the shared one.
     member.get_by_role("button", name="Follow the presenter").click()
-    member.wait_for_url(f"{address}{shared}")
+    member.wait_for_url(f"{address}{shared}?layout=stage")
     following(member)
     # In place from then on.
     member.evaluate("window.stayed = true")

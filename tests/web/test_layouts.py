@@ -1,4 +1,4 @@
-"""The machine page as it is laid out: layouts, views, what the map says beside cells, what newcomers are told."""
+"""The machine page as it is laid out: layouts, views, what stands beside the map, what newcomers are told."""
 
 import re
 from collections.abc import Iterator
@@ -169,7 +169,9 @@ def test_free_memory_over_the_last_calls_is_a_line(client: TestClient) -> None:
     html = client.get(path).text
     assert "Free after each of the last 3 calls: from 3,064 to 3,071, at least 3,064" in html
     assert '<polyline points="0,10.0 1,0.0 2,1.2">' in html
-    assert "spark" not in client.get(machine(client)).text.partition('id="zones"')[2].partition("</section>")[0]
+    assert (
+        "spark" not in client.get(machine(client)).text.partition('id="zones"')[2].partition("</section>")[0]
+    )
 
 
 # -- newcomers ---------------------------------------------------------------------------------------------

@@ -22,7 +22,7 @@ export function called() {
 function faults(error) {
   const message = error instanceof Error ? error.message : String(error);
   if (!(error instanceof Refused)) {
-    return [{ field: "", words: _("The journal will show whether the call was made (%(message)s).", { message }), word: "", suggestions: [] }];
+    return [{ field: "", words: _("The journal will show whether the call was made. (%(message)s)", { message }), word: "", suggestions: [] }];
   }
   return error.faults.length ? error.faults : [{ field: "", words: message, word: "", suggestions: [] }];
 }

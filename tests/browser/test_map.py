@@ -314,6 +314,28 @@ def test_the_cursor_reads_out_order_and_owner(silent: Page, address: str) -> Non
     expect(more).to_have_text(re.compile(r"^\d (free|unmovable), \d (free|unmovable)$"))
 
 
+def test_what_a_split_made_is_outlined_for_two_seconds_without_motion_too(
+    silent: Page,  # noqa: F811
+    address: str,
+) -> None:
+    silent.emulate_media(reduced_motion="reduce")
+    opened(silent, f"{address}{create(address)}?shift=0&start=0x400")
+    silent.evaluate(
+        """() => {
+          window.bold = [];
+          new MutationObserver((changes) => {
+            for (const { target } of changes) window.bold.push(target.hasAttribute('data-fresh'));
+          }).observe(document.body, { subtree: true, attributeFilter: ['data-fresh'] });
+        }"""
+    )
+    silent.get_by_label("A call as a line of text").fill("p = alloc_pages(GFP_KERNEL, 3)")
+    silent.keyboard.press("Enter")
+    silent.wait_for_function("() => window.bold.length === 2")
+    assert silent.evaluate("window.bold") == [True, False]
+    # Each half is a block of its own, as wide as it is long.
+    expect(silent.locator("#close-up .close-up-order")).to_have_text(["6", "7", "8", "9"])
+
+
 # -- motion ------------------------------------------------------------------------------------------------
 
 

@@ -296,3 +296,65 @@ def test_other_sites_start_nothing(client: TestClient) -> None:
 )
 def test_prose(words: str, html: str) -> None:
     assert str(prose(words)) == html
+
+
+# -- call by call ------------------------------------------------------------------------------------------
+
+
+def next_call(client: TestClient, html: str) -> str:
+    """Press the button that makes one call; the page that it leads to."""
+    action = attribute(html, r'action="(/sessions/[^"]*/demo)"')
+    answer = client.post(
+        action, data={"view": attribute(html, r'name="view" value="([^"]*)"'), "calls": "next"}
+    )
+    assert answer.status_code == 303, answer.text
+    return str(answer.headers["location"])
+
+
+def test_a_step_is_run_call_by_call_and_shows_its_worst_verdict(client: TestClient) -> None:
+    path = start(client, "the-locks-queue")
+    demo = DEMOS["the-locks-queue"]
+    number = next(n for n, step in enumerate(demo.steps) if len(step.calls) > 2)
+    for _ in range(number):
+        html = panel(client, path)
+        path = run(client, html).headers["location"] if "Run this step" in html else path
+        path = following(panel(client, path))
+    lines = demo.steps[number].calls
+    session = path.partition("?")[0]
+    before = len(rows(client, path))
+    for done in range(len(lines)):
+        html = panel(client, path)
+        text = text_of(html)
+        assert ("Run next call" in text) == (len(lines) - done > 1)
+        assert ("Run the rest" in text) == (done > 0)
+        assert 'rel="next"' not in html  # until the step is run, there is nothing to go on to
+        path = next_call(client, html)
+        # A call of somebody else in between is none of the step's.
+        client.post(f"{BASE}{session}/alloc_page", json={"gfp": "GFP_KERNEL", "task": f"other{done}"})
+    assert len(rows(client, path)) == before + 2 * len(lines)
+    html = panel(client, path)
+    assert html.count('<span class="demo-answer">') == len(lines)
+    assert "Run" not in re.sub(r"(?s)<p.*?</p>", "", html.partition("demo-calls")[2].partition("</form>")[0])
+    assert attribute(html, r'rel="(next)"')
+    verdicts = {row["verdict"] for row in rows(client, path)[-2 * len(lines) :]}
+    if verdicts != {"ok"}:
+        assert "Worst of these calls:" in text_of(html)
+
+
+def test_a_step_that_ends_well_shows_the_call_that_did_not(client: TestClient) -> None:
+    """The page shows the bug, not the call after it."""
+    path = start(client, "the-locks-queue")
+    seen = []
+    for step in DEMOS["the-locks-queue"].steps:
+        html = panel(client, path)
+        if step.calls:
+            answer = run(client, html)
+            path = str(answer.headers["location"])
+            made = sorted(rows(client, path), key=lambda row: int(row["seq"]))[-len(step.calls) :]
+            shown = int(attribute(path, r"outcome=(\d+)"))
+            bad = [row["seq"] for row in made if row["verdict"] in ("blocked", "warn", "bug")]
+            seen.append(bool(bad))
+            assert shown in (bad or [max(row["seq"] for row in made)])
+        if step is not DEMOS["the-locks-queue"].steps[-1]:
+            path = following(panel(client, path))
+    assert any(seen)

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 # The order of a cell that lies in no block: it holds several, or its frames are nobody's to give or take.
 NO_ORDER: Final = 255
+# States of frames that are in nobody's block.
+NOBODYS: Final = (PCP, RESERVED)
 
 
 Bytes = bytes | bytearray
@@ -41,19 +43,19 @@ def order_at(m: Machine, zone: Zone, pfn: int, shift: int, state: int, used: int
     """The order of the block around a cell of 2^shift frames; None where it lies in none."""
     if state == FREE:
         return None if used else free_order(zone, pfn, shift)
-    if state in (PCP, RESERVED):
+    if state in NOBODYS:
         return None
-    for order in range(min(shift, MAX_ORDER - 1), MAX_ORDER):
-        page = m.pages.get(pfn & -(1 << order))
-        if page is not None:
-            return page.order if page.order >= order else None
-    return None
+    at, heads = m.pages.get, range(min(shift, MAX_ORDER - 1), MAX_ORDER)
+    page = next((found for order in heads if (found := at(pfn & -(1 << order))) is not None), None)
+    if page is None or page.pfn + (1 << page.order) <= pfn or page.order < heads.start:
+        return None
+    return page.order
 
 
 def free_order(zone: Zone, pfn: int, shift: int) -> int | None:
     """The order of the free block around a cell."""
-    for order in range(min(shift, MAX_ORDER - 1), MAX_ORDER):
-        code = zone.buddy.get(pfn & -(1 << order))
-        if code is not None and code >> 3 >= order:
-            return code >> 3
-    return MAX_ORDER - 1 if zone.untouched[0] <= pfn < zone.untouched[1] else None
+    code, heads = zone.buddy.get, range(min(shift, MAX_ORDER - 1), MAX_ORDER)
+    found = next((it >> 3 for order in heads if (it := code(pfn & -(1 << order), -1)) >> 3 >= order), None)
+    if found is None and zone.untouched[0] <= pfn < zone.untouched[1]:
+        return MAX_ORDER - 1
+    return found

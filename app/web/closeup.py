@@ -20,6 +20,8 @@ Run = tuple[int, int, str, int]  # first frame, frames, state, order
 NAMED: Final = 40  # frames of a block that has room for its order
 TOLD: Final = 12  # blocks that are told one by one
 HEIGHT: Final = 10
+# About how much work reading is, as `app.machine.show_cost` counts it.
+COST: Final = MAX_ORDER_NR_PAGES // 4
 
 
 def read(machine: Machine, pfn: int) -> Doc:

@@ -130,9 +130,11 @@ def cost(machine: Machine, view: View) -> int:
     here = view.here
     zone = zone_to_show(show.zones(machine)["zones"], here, view.touched)
     window = window_of(zone, here)
-    work = show_cost.zonemap(
-        machine, zone["name"], zone["node"], window.start, window.shift, window.cells
-    ) + view.panel.cost(machine, here)
+    work = (
+        show_cost.zonemap(machine, zone["name"], zone["node"], window.start, window.shift, window.cells)
+        + view.panel.cost(machine, here)
+        + view.centre.cost
+    )
     if here.obj is not None:
         work += show_cost.address(machine)
     if here.pfn is not None:

@@ -21,7 +21,7 @@ export class Refused extends Error {
     this.failed = (problem.status ?? 0) >= 500 && !this.unable;
     /** A line that only declares something, or a comment: there is nothing to do. */
     this.idle = /^calls: nothing is called here/.test(this.message);
-    this.asleep = /^(line \d+: )?task '[^']*' sleeps/.test(this.message);
+    this.asleep = /^(line \d+: )?\S+ has been asleep since #/.test(this.message);
   }
 }
 

@@ -493,7 +493,9 @@ def test_an_answer_that_is_lost_is_not_taken_for_a_call_that_was_not_made(silent
     silent.route("**/calls", lose, times=1)
     silent.get_by_role("button", name="Call alloc_pages").click()
     expect(silent.locator("#call-refused")).to_contain_text("No answer from the server")
-    expect(silent.locator("#call-refused")).to_contain_text("The journal will show whether the call was made.")
+    expect(silent.locator("#call-refused")).to_contain_text(
+        "The journal will show whether the call was made."
+    )
     expect(silent.locator("#head-seq")).to_have_text("#1")
     busy = {"status": 503, "json": {"title": "Busy", "status": 503, "detail": "try again"}}
     silent.route("**/calls", lambda route: route.fulfill(**busy), times=1)  # type: ignore[arg-type]

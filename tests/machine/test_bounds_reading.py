@@ -22,10 +22,12 @@ from app.web.journal import outcome_view
 from app.web.panels import PANELS
 from app.web.reading import View
 from app.web.recipes import Api
+from app.web.views import VIEWS
 from tests.support.heavy_machines import LARGE, MACHINES, built
 from tests.support.rings import slow
 from tests.support.served import BASE, build, client_of
 
+FRAMES = VIEWS["frames"]
 MOST = 300_000  # bytes of a page
 LINES = 120_000  # of Python that one look on the writer's thread runs
 
@@ -68,14 +70,14 @@ def views(m: Machine) -> Iterator[tuple[str, Callable[[], int], Callable[[], obj
         for here in (Address("S"), Address("S", row=10**6), Address("S", area=area, slabs=largest)):
             yield (
                 f"panel {name}",
-                partial(reading.cost, m, View(here, panel)),
-                partial(reading.look, m, View(here, panel)),
+                partial(reading.cost, m, View(here, FRAMES, panel)),
+                partial(reading.look, m, View(here, FRAMES, panel)),
             )
     for here in (Address("S", pfn=pfn), Address("S", obj=area), Address("S", obj=slab)):
-        view = View(here, PANELS["lists"])
+        view = View(here, FRAMES, PANELS["lists"])
         yield f"{here.href}", partial(reading.cost, m, view), partial(reading.look, m, view)
     for name in proc.FILES:
-        view = View(Address("S", file=name), PANELS["proc"])
+        view = View(Address("S", file=name), FRAMES, PANELS["proc"])
         yield f"panel {name}", partial(reading.cost, m, view), partial(reading.look, m, view)
         yield name, partial(show_cost.proc_file, m, name), partial(proc.FILES[name], m)
     for start, shift, cells in ((None, None, 4096), (pfn, 0, 2048), (0, 1, 65_536), (0, 12, 4096)):

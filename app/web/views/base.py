@@ -50,3 +50,5 @@ class View:
     """
     view: Callable[[Sight], CentreView]
     """makes the context of the view's template"""
+    cost: int
+    """about how much work `read` is, as `app.machine.show_cost` counts it"""

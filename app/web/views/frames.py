@@ -46,4 +46,4 @@ def view(sight: Sight) -> FramesView:
     )
 
 
-VIEW: Final = View("frames", N_("Frames"), PANELS, read, view)
+VIEW: Final = View("frames", N_("Frames"), PANELS, read, view, closeup.COST)

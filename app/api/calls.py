@@ -35,6 +35,7 @@ async def call(request: Request) -> Response:
     body = await object_in(request, sent)
     name = request.path_params["call"]
     if name == "fork" and "child" not in body:
+        check_parameters(request, set())
         return await history.copy(request, body, sent)
     counters = take_counters(body)
     wait = wait_of(request) if request.scope["query_string"] else 0.0

@@ -18,7 +18,8 @@ At = Callable[[str], str]
 
 STATES = {
     "free", "pcp", "reserved", "unmovable", "movable", "reclaimable", "highatomic", "slab", "vmalloc",
-    "pagetable", "lost", "locked",
+    "pagetable", "lost", "locked", "anon", "file", "shmem", "swapcache", "hugetlb", "unevictable", "dirty",
+    "writeback",
 }  # fmt: skip
 
 VIEWS: dict[str, type[BaseModel]] = {

@@ -32,10 +32,13 @@ STATUSES: Final = {
     507: "no room: nothing was recorded",
 }
 
-PROBLEMS: Final[dict[int | str, Doc]] = {
-    status: {"description": what, "content": {PROBLEM_TYPE: {"schema": PROBLEM}}}
-    for status, what in STATUSES.items()
-}
+
+def problem(what: str) -> Doc:
+    """An answer that is a problem document."""
+    return {"description": what, "content": {PROBLEM_TYPE: {"schema": PROBLEM}}}
+
+
+PROBLEMS: Final[dict[int | str, Doc]] = {status: problem(what) for status, what in STATUSES.items()}
 
 
 IF_MATCH: Final[Doc] = {

@@ -417,10 +417,6 @@ class Task(BaseModel):
     since: int | None = Field(description="seq since which it sleeps")
 
 
-class Tasks(BaseModel):
-    tasks: list[Task]
-
-
 class Log(BaseModel):
     lines: list[str]
 

@@ -9,6 +9,7 @@ from fastapi import Path, Query
 from pydantic import BeforeValidator, Field
 
 from app.machine.calls import JSON_INT_MAX
+from app.numerals import unsigned
 
 ID: Final = "^[A-Za-z0-9_-]{1,64}$"
 DIGITS: Final = re.compile(r"[0-9]{1,16}")
@@ -18,6 +19,16 @@ def digits(value: object) -> object:
     """An integer as JSON has it, without a sign."""
     if isinstance(value, str) and DIGITS.fullmatch(value) is None:
         raise ValueError("a number in decimal digits")
+    return value
+
+
+def address(value: object) -> object:
+    """An address as people write one: hexadecimal with 0x, or decimal."""
+    if isinstance(value, str):
+        number = unsigned(value)
+        if number is None or number >> 64:
+            raise ValueError("an address, as 0x7ffff7ff1000 or in decimal digits")
+        return number
     return value
 
 
@@ -50,6 +61,25 @@ Mask = Annotated[
         max_length=2000, description="a number, names of either vocabulary with |, or both as logs have them"
     ),
 ]
+
+TaskName = Annotated[str, Path(max_length=64, description="the task's name")]
+TaskFile = Annotated[str, Path(max_length=64, description="maps, smaps, status, …")]
+FilePath = Annotated[str, Path(max_length=255, description="the file's path without its first slash")]
+Address = Annotated[
+    int,
+    Query(description="an address of the process, hexadecimal with 0x or decimal"),
+    BeforeValidator(address, json_schema_input_type=str),
+]
+FirstArea = Annotated[Count, Query(description="how many areas to pass over")]
+FirstTable = Annotated[Count, Query(description="how many tables to pass over")]
+FirstFile = Annotated[Count, Query(description="how many files to pass over")]
+NodeNumber = Annotated[Count | None, Query(description="the node, 0 without one")]
+LruList = Annotated[
+    str | None,
+    Query(max_length=32, description="inactive_anon, active_anon, …; without one, all in numbers"),
+]
+AfterPage = Annotated[Count | None, Query(description="only what is behind this page frame on the list")]
+AfterIndex = Annotated[Count | None, Query(description="only pages with a greater index")]
 
 KernelVersion = Annotated[
     str | None, Query(max_length=100, description="of the kernel that printed the mask, as `3.10`")

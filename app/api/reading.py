@@ -218,12 +218,6 @@ async def vmap_areas(request: Request, start: Areas = 0, limit: Limit = 1000, at
     return answer(found | {"next": onward(request, found["next"], limit, at)})
 
 
-@router.get("/tasks", **docs.operation("list_tasks", "Tasks", docs.ok(models.Tasks)))
-async def tasks(request: Request, at: At = None) -> Response:
-    """What each task holds, and what it waits for."""
-    return await long_answer(await view(request, at, show.tasks, cost=show_cost.tasks))
-
-
 @router.get("/log", **docs.operation("get_log", "The kernel log", docs.ok(models.Log)))
 async def log(request: Request, at: At = None) -> Response:
     """What the kernel printed."""

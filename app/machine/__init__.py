@@ -33,4 +33,6 @@ The whole state:
 Looks at a machine, which change nothing:
   show, show_address, zonemap  the views that the API answers; also show_cost, slab_views, description
   vmallocinfo                  the areas of the vmalloc space, one by one
+  vm_views, rmap_views         processes, their areas and page tables; who maps a frame
+  lru_views, file_views        pages of processes and files as lists, and by file
 """

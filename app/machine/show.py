@@ -8,6 +8,7 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
+from app.machine import rmap_views, vm_views
 from app.machine.slab_views import cache_view as cache
 from app.machine.slab_views import caches_view as caches
 from app.machine.slab_views import caches_with_slabs
@@ -43,6 +44,7 @@ __all__ = [
     "log",
     "page",
     "sleepers",
+    "task",
     "task_part",
     "tasks",
     "vmap_areas",
@@ -202,6 +204,7 @@ def page(m: Machine, pfn: int) -> dict[str, Any]:
         "lecture_names": LECTURE_NAMES,
         "buddies": [buddy_view(m, zone, pfn, order) for order in range(MAX_ORDER - 1)],
     }
+    doc |= rmap_views.user_page(m, pfn)
     if block is not None:
         doc["block"] = block_view(block, pfn)
     if free is not None:
@@ -241,7 +244,7 @@ def struct_page(
         "private": free[1] if free is not None and free_head else 0,
         "virtual": None if address is None else f"{address:#x}",
         "compound_head": f"{m.model.pfn_to_page(block.pfn):#x}" if block is not None and tail else None,
-    }
+    } | rmap_views.fields(m, pfn)
 
 
 def flag_names(flags: int) -> list[str]:
@@ -340,7 +343,15 @@ def task_view(m: Machine, task: Task) -> dict[str, Any]:
         "waiting_for": task.waiting_for,
         "waits_in": waits_in(m, task),
         "since": task.since if task.waiting_for is not None else None,
+        **vm_views.process_part(m, task),
     }
+
+
+def task(m: Machine, name: str) -> dict[str, Any]:
+    """One task, with its address space and all its descriptors. Raises KeyError."""
+    found = m.tasks[name]
+    holds = m.lock_holders.first(found.pid, MAX_HOLDS)
+    return task_view(m, found) | vm_views.task_process(m, name) | {"holds": holds}
 
 
 def waits_in(m: Machine, task: Task) -> str | None:

@@ -9,10 +9,12 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from app.machine import rmap_views
 from app.machine.frame_states import STRIP_SHIFT
 from app.machine.show import MAX_HOLDS
 from app.machine.slab_views import MAX_CACHES
 from app.machine.zonemap import DEFAULT_CELLS, window_of
+from app.mm import mem_map
 
 if TYPE_CHECKING:
     from app.machine.machine import Machine
@@ -23,6 +25,8 @@ CELLS_COUNTED: Final = 2
 PAINTED: Final = 4
 # A cache in numbers takes as long as so many other objects.
 CACHE: Final = 4
+# As does looking through the 512 entries of a page table.
+TABLE: Final = 32
 
 Cost = Callable[["Machine"], int]
 
@@ -68,7 +72,72 @@ def listed_caches(m: Machine, limit: int = MAX_CACHES) -> int:
 def tasks(m: Machine) -> int:
     """All tasks, with the locks that each holds."""
     held = (m.lock_holders.count(task.pid) for task in m.tasks.values())
-    return len(m.tasks) + sum(min(MAX_HOLDS, count) // 2 + count // COUNTED for count in held)
+    files = sum(len(task.files) for task in m.tasks.values()) // COUNTED
+    return 4 * len(m.tasks) + files + sum(min(MAX_HOLDS, count) // 2 + count // COUNTED for count in held)
+
+
+def task(m: Machine, name: str) -> int:
+    """One task with its descriptors."""
+    found = m.tasks.get(name)
+    return 0 if found is None else len(m.tasks) + 2 * len(found.files)
+
+
+def tables(m: Machine, name: str) -> int:
+    """The page tables of a task, counted."""
+    found = m.tasks.get(name)
+    return 0 if found is None or found.mm is None else sum(map(len, found.mm.tables))
+
+
+def maps(m: Machine, name: str, start: int, limit: int) -> int:
+    """So many areas, and the entries of those tables that they have a part of: at most all."""
+    found = m.tasks.get(name)
+    if found is None or found.mm is None:
+        return 0
+    areas = min(limit, max(0, found.mm.map_count - start))
+    return 8 * areas + TABLE * tables(m, name) * bool(areas)
+
+
+def pagetables(m: Machine, name: str) -> int:
+    """All tables of a task, each looked through for entries that are not empty."""
+    return 4 * tables(m, name)
+
+
+def task_file(m: Machine, name: str, file: str) -> int:
+    """A file of /proc/PID: those that walk the page tables cost what is resident."""
+    found = m.tasks.get(name)
+    if found is None or found.mm is None:
+        return 0
+    if file == "maps":
+        return 2 * found.mm.map_count
+    if file in ("smaps", "smaps_rollup"):
+        return 20 * found.mm.map_count + 4 * TABLE * tables(m, name)
+    return 0
+
+
+def files(m: Machine, start: int, limit: int) -> int:
+    """So many files."""
+    return start // COUNTED + 2 * limit
+
+
+def file(m: Machine, path: str, limit: int) -> int:
+    """One file: all its cached pages are counted, and so many told of."""
+    inode = m.vm.inodes.get(path)
+    if inode is None:
+        return 0
+    open_files = sum(len(each.files) for each in m.tasks.values())
+    shown = 4 * min(limit, len(inode.i_pages))
+    return len(inode.i_pages) // COUNTED + shown + (len(inode.i_mmap) + open_files) // COUNTED
+
+
+def lru(_m: Machine, limit: int) -> int:
+    """So many pages of a list."""
+    return 3 * limit
+
+
+def rmap(m: Machine, pfn: int) -> int:
+    """Who maps a frame: the areas in which it may be."""
+    areas = rmap_views.areas_that_may(m, mem_map.compound_head(m, pfn)) if mem_map.known(m, pfn) else ()
+    return min(len(areas), rmap_views.AREAS_LOOKED_AT) + len(m.tasks) // COUNTED
 
 
 def counters(m: Machine) -> int:
@@ -128,6 +197,7 @@ PROC: Final[dict[str, Cost]] = {
     "vmallocinfo": lambda m: areas(m) + (pages(m) if len(m.nodes) > 1 else 0),
     "meminfo": lambda m: counters(m) + areas(m) // COUNTED,
     "vmstat": counters,
+    "swaps": nothing,
 }
 """By the name of the file."""
 

@@ -16,11 +16,15 @@ pytest_plugins = ("tests.support.clients",)
 # What tests/support/roles.py declares of the JSON face: open mode serves it too, to its one person.
 TABLE = {**API, **LABS}
 
+# What must be asked beside the path.
+REQUIRED = {"walk": "addr=0x1000"}
+
 OF_A_SESSION = [(method, path) for (method, path), asked in API.items() if asked.rule in rules.OF_A_SESSION]
 
 
 def filled(path: str, sid: str) -> str:
-    known = {"seq": 1, "pfn": 256, "name": "kmalloc-64", "file": "buddyinfo", "list": "changed", "number": 1}
+    known = {"seq": 1, "pfn": 256, "name": "kmalloc-64", "list": "changed", "number": 1, "path": "data/a"}
+    known |= {"task": "init", "file": "maps" if "{task}" in path else "buddyinfo"}
     return path.format(id=sid, **known, **dict.fromkeys(("machine", "checkpoint", "session"), "x"))
 
 
@@ -40,7 +44,8 @@ def test_the_hot_route_stands_first(application: FastAPI) -> None:
 def test_an_unknown_session(client: TestClient, method: str, path: str) -> None:
     body = {"POST": EXAMPLE.get(path.rpartition("/")[2], {}), "PATCH": {"name": "x"}}.get(method)
     for unknown in ("nobody0knows0this0", "a%00b", "x" * 100, "%ff", "'; --"):
-        problem(client.request(method, filled(path, unknown), json=body), 404)
+        here = f"{filled(path, unknown)}?{REQUIRED.get(path.rpartition('/')[2], '')}"
+        problem(client.request(method, here, json=body), 404)
 
 
 EXAMPLE: dict[str, Any] = {"calls": {"calls": [{"call": "drain_all_pages"}]}, "rewind": {"to": 0}}
@@ -68,15 +73,15 @@ WITH_A_PAST = [
 
 @pytest.mark.parametrize("path", WITH_A_PAST)
 def test_the_past(client: TestClient, sid: str, path: str) -> None:
-    here = filled(path, sid)
+    here = f"{filled(path, sid)}?{REQUIRED.get(path.rpartition('/')[2], '')}"
     before = client.get(here).content
     client.post(f"{BASE}/sessions/{sid}/alloc_pages", json={"gfp": "GFP_KERNEL|__GFP_ATOMIC", "order": 12})
     client.post(f"{BASE}/sessions/{sid}/kmalloc", json={"size": 5000, "flags": "GFP_KERNEL"})
     head = client.get(f"{BASE}/sessions/{sid}").json()["seq"]
-    assert client.get(f"{here}?at={head - 2}").content == before
-    assert client.get(f"{here}?at={head}").content == client.get(here).content
+    assert client.get(f"{here}&at={head - 2}").content == before
+    assert client.get(f"{here}&at={head}").content == client.get(here).content
     for wrong in ("-1", "abc", str(head + 1), str(2**63), ""):
-        problem(client.get(f"{here}?at={wrong}"), 422, "query", "at")
+        problem(client.get(f"{here}&at={wrong}"), 422, "query", "at")
 
 
 @pytest.mark.sampled(4)

@@ -10,10 +10,24 @@ from collections.abc import Callable, Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Final
 
-from app.mm.proc import buddyinfo, meminfo, pagetypeinfo, slabinfo, vmallocinfo, vmstat, zoneinfo
+from app.mm.proc import (
+    array,
+    base,
+    buddyinfo,
+    meminfo,
+    pagetypeinfo,
+    slabinfo,
+    swaps,
+    task_mmu,
+    vmallocinfo,
+    vmstat,
+    zoneinfo,
+)
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
+    from app.mm.mm_types import MmStruct
+    from app.mm.sched import Task
 
 FILES: Final[dict[str, Callable[[Kernel], str]]] = {
     "buddyinfo": buddyinfo.show,
@@ -23,7 +37,26 @@ FILES: Final[dict[str, Callable[[Kernel], str]]] = {
     "vmallocinfo": vmallocinfo.show,
     "meminfo": meminfo.show,
     "vmstat": vmstat.show,
+    "swaps": swaps.show,
 }
+
+
+def of_space(show: Callable[[Kernel, MmStruct], str]) -> Callable[[Kernel, Task], str]:
+    """A file that is empty of a task without an address space."""
+    return lambda m, task: "" if task.mm is None else show(m, task.mm)
+
+
+OF_TASKS: Final[dict[str, Callable[[Kernel, Task], str]]] = {
+    "maps": of_space(task_mmu.maps),
+    "smaps": of_space(task_mmu.smaps),
+    "smaps_rollup": of_space(task_mmu.smaps_rollup),
+    "status": array.status,
+    "stat": array.stat,
+    "statm": lambda _m, task: "0 0 0 0 0 0 0\n" if task.mm is None else task_mmu.statm(task.mm),
+    "oom_score": base.show_oom_score,
+    "oom_score_adj": base.show_oom_score_adj,
+}
+"""The files of /proc/PID. Of a kernel thread `smaps_rollup` cannot be read (ESRCH): here it is empty, too."""
 
 LINES: Final[dict[str, Callable[[Kernel], Iterator[str]]]] = {
     "slabinfo": slabinfo.lines,

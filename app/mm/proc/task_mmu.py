@@ -6,7 +6,7 @@ therefore exact where the kernel's own counters lag behind.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final
 
 from app.mm import huge_memory, hugetlb, mem_map, pgalloc
@@ -204,7 +204,8 @@ def thp_eligible(m: Kernel, vma: VmArea) -> bool:
 def mapped(m: Kernel, vma: VmArea) -> Iterator[tuple[int, int, int]]:
     """(address, entry, level) of all that is mapped in an area."""
     mm = vma.vm_mm
-    for base in range(vma.vm_start & -PMD_SIZE, vma.vm_end, PMD_SIZE):
+    for base in ranges_with_tables(vma):
+        m.breathe()
         pmd = pgalloc.pmd_of(mm, base)
         if pgalloc.is_huge(pmd):
             yield base, pmd, 2
@@ -218,6 +219,19 @@ def mapped(m: Kernel, vma: VmArea) -> Iterator[tuple[int, int, int]]:
             entry = table.entries[i]
             if entry and pte_present(entry):
                 yield base + (i << PAGE_SHIFT), entry, 1
+
+
+def ranges_with_tables(vma: VmArea) -> Iterable[int]:
+    """Where the 2 MiB begin of which a table or a huge page may map something of an area, in order."""
+    mm, first, behind = vma.vm_mm, vma.vm_start >> 21, (vma.vm_end - 1 >> 21) + 1
+    if behind - first <= len(mm.tables[1]) + HPAGE_PMD_NR * len(mm.tables[2]):
+        return range(first << 21, behind << 21, PMD_SIZE)
+    within = {number for number in mm.tables[1] if first <= number < behind}
+    for number, table in mm.tables[2].items():
+        if number << 9 < behind and number + 1 << 9 > first:
+            huge = (number << 9 | at for at, entry in enumerate(table.entries) if pgalloc.is_huge(entry))
+            within.update(at for at in huge if first <= at < behind)
+    return (number << 21 for number in sorted(within))
 
 
 def gather(m: Kernel, vma: VmArea, mss: MemSize) -> None:

@@ -15,6 +15,7 @@ from app.api import (
     activity,
     admission,
     audit,
+    binary,
     calls,
     checkpoints,
     health,
@@ -64,7 +65,7 @@ def routes() -> list[BaseRoute]:
     """All routes that are described, made once in a process: that takes longer than the rest of a start."""
     strict = [Depends(only_known_parameters), Depends(only_known_headers)]
     face = APIRouter(prefix=BASE, dependencies=strict)
-    for module in (calls, sessions, history, transfer, stream, reading, processes, reference):
+    for module in (calls, sessions, history, transfer, stream, binary, reading, processes, reference):
         face.include_router(module.router)
     face.include_router(sessions.one)
     for module in (signing_in, me, labs, members, admission, lab_machines, checkpoints, supervision):

@@ -140,6 +140,11 @@ def rmap(m: Machine, pfn: int) -> int:
     return min(len(areas), rmap_views.AREAS_LOOKED_AT) + len(m.tasks) // COUNTED
 
 
+def words(_m: Machine, count: int) -> int:
+    """So many words of a binary file."""
+    return count
+
+
 def counters(m: Machine) -> int:
     """The counters of every node, for which the slabs and page tables of all are looked through."""
     return len(m.nodes) * (len(m.slabs) + len(m.vmap.page_tables)) // COUNTED

@@ -1,9 +1,10 @@
 """Reading processes over HTTP: areas, walks, tables, lists, files, and who maps a frame."""
 
-from collections.abc import Iterator
+import struct
 from typing import Any
 
 import pytest
+from httpx2 import Response
 from starlette.testclient import TestClient
 
 from app.api import vm_models
@@ -33,9 +34,9 @@ def session(client: TestClient, lines: str, profile: str = "x86_64-1g") -> str:
 
 
 @pytest.fixture(scope="module")
-def room(client: TestClient) -> Iterator[str]:
+def room(client: TestClient) -> str:
     """Two processes: the second has written one of the pages that they share, and the first maps a file."""
-    yield session(client, LINES)
+    return session(client, LINES)
 
 
 def read(client: TestClient, path: str, model: Any = None) -> Any:
@@ -208,3 +209,56 @@ def test_i386_walks_three_levels(client: TestClient) -> None:
     assert [bits["from"] for bits in found["bits"]] == [31, 29, 20, 11]
     assert found["levels"][0]["table_pfn"] is None
     problem(client.get(f"{room}/tasks/a/walk?addr=0x100000000"), 422, "query", "addr")
+
+
+def words(answer: Response) -> list[int]:
+    return list(struct.unpack(f"<{len(answer.content) // 8}Q", answer.content))
+
+
+def test_pagemap_is_read_by_range(client: TestClient, room: str) -> None:
+    path = f"{room}/tasks/a/proc/pagemap"
+    first = HERE >> 12
+    answer = client.get(path, headers={"range": f"bytes={first * 8}-{(first + 16) * 8 - 1}"})
+    assert (answer.status_code, len(answer.content)) == (206, 128)
+    assert answer.headers["content-range"] == f"bytes {first * 8}-{first * 8 + 127}/{0x7FFFFFFFF * 8}"
+    found = words(answer)
+    pfn = read(client, f"{room}/tasks/a/walk?addr={HERE + 0x1000:#x}")["pfn"]
+    assert found[1] == 1 << 63 | 1 << 55 | pfn
+    assert found[0] & 1 << 56
+    assert found[8:] == [1 << 55] * 8
+    whole = client.get(
+        path, headers={"range": f"bytes={(first - 1000) * 8}-{(first - 1000) * 8 + 2**20 - 1}"}
+    )
+    assert words(whole)[1000:1016] == found
+    for given in (None, "bytes=0-", "bytes=0-1048583", "bytes=1-8", "bytes=0-6", "bytes=8-7", "words=0-7",
+                  "bytes=0-7,16-23", f"bytes={2**50}-"):  # fmt: skip
+        answer = client.get(path, headers={} if given is None else {"range": given})
+        assert problem(answer, 416)["detail"].startswith("Range: ")
+        assert answer.headers["content-range"] == f"bytes */{0x7FFFFFFFF * 8}"
+    assert client.get(f"{room}/tasks/init/proc/pagemap").content == b""
+
+
+def test_a_word_for_each_frame(client: TestClient, room: str) -> None:
+    pfn = read(client, f"{room}/tasks/a/walk?addr={HERE + 0x1000:#x}")["pfn"]
+    table = read(client, f"{room}/tasks/a/pagetables")["tables"][0]["pfn"]
+    flags, counts = f"{room}/proc/kpageflags", f"{room}/proc/kpagecount"
+    here = {"range": f"bytes={pfn * 8}-{pfn * 8 + 7}"}
+    assert words(client.get(counts, headers=here)) == [2]
+    (word,) = words(client.get(flags, headers=here))
+    assert [bit for bit in range(64) if word >> bit & 1] == [3, 5, 11, 12, 14]
+    assert words(client.get(flags, headers={"range": f"bytes={table * 8}-{table * 8 + 7}"}))[0] & 1 << 26
+    last = client.get(flags, headers={"range": "bytes=-8"})
+    assert (last.status_code, last.headers["content-range"]) == (206, "bytes 2097144-2097151/2097152")
+    problem(client.get(flags, headers={"range": "bytes=2097152-"}), 416)
+
+
+def test_the_whole_file_comes_in_parts_of_one_moment(client: TestClient) -> None:
+    small = session(client, "a: execve()", "tiny-16m")
+    whole = client.get(f"{small}/proc/kpagecount")
+    assert (whole.status_code, len(whole.content)) == (200, 32768 * 8)
+    parts = b"".join(
+        client.get(f"{small}/proc/kpagecount", headers={"range": f"bytes={at}-{at + 65535}"}).content
+        for at in range(0, 32768 * 8, 1 << 16)
+    )
+    assert parts == whole.content
+    assert sum(words(whole)) >= read(client, f"{small}/tasks/a")["mm"]["resident"]

@@ -310,6 +310,8 @@ def pagemap(m: Kernel, mm: MmStruct, first: int, count: int) -> list[int]:
         low, high = max(vma.vm_start, start), min(vma.vm_end, end)
         soft = PM_SOFT_DIRTY if vma.vm_flags & VM_SOFTDIRTY else 0
         for address in range(low, high, PAGE_SIZE):
+            if not address & PMD_SIZE - 1:
+                m.breathe()
             words[(address >> PAGE_SHIFT) - first] = pagemap_entry(m, vma, address) | soft
     return words
 

@@ -56,6 +56,9 @@ class Settings(BaseSettings):
     bodies_per_principal: int = Field(128 * MIB, gt=0, description="most of them that are one principal's")
     body_limit: int = Field(MIB, gt=0, description="largest request body")
     batch_body_limit: int = Field(8 * MIB, gt=0, description="largest body of a batch of calls")
+    replacement_body_limit: int = Field(
+        32 * MIB, gt=0, description="largest body with a reference string or a trace"
+    )
     dump_limit: int = Field(64 * MIB, gt=0, description="largest body that creates a session from a dump")
     import_limit: int = Field(256 * MIB, gt=0, description="largest exported session that is imported")
     import_time: float = Field(

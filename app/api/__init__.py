@@ -30,6 +30,7 @@ from app.api import (
     processes,
     reading,
     reference,
+    replacement,
     sessions,
     signing_in,
     stream,
@@ -65,7 +66,10 @@ def routes() -> list[BaseRoute]:
     """All routes that are described, made once in a process: that takes longer than the rest of a start."""
     strict = [Depends(only_known_parameters), Depends(only_known_headers)]
     face = APIRouter(prefix=BASE, dependencies=strict)
-    for module in (calls, sessions, history, transfer, stream, binary, reading, processes, reference):
+    for module in (calls, sessions, history, transfer, stream, binary, reading, processes):
+        face.include_router(module.router)
+    face.include_router(replacement.of_session)
+    for module in (replacement, reference):
         face.include_router(module.router)
     face.include_router(sessions.one)
     for module in (signing_in, me, labs, members, admission, lab_machines, checkpoints, supervision):

@@ -62,6 +62,8 @@ Mask = Annotated[
     ),
 ]
 
+LongLimit = Annotated[int, Query(ge=1, le=100_000, description="how many at most"), Number]
+TaskNamed = Annotated[str, Query(alias="task", max_length=64, description="the task's name")]
 TaskName = Annotated[str, Path(max_length=64, description="the task's name")]
 TaskFile = Annotated[str, Path(max_length=64, description="maps, smaps, status, …")]
 FilePath = Annotated[str, Path(max_length=255, description="the file's path without its first slash")]

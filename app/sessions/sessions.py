@@ -36,6 +36,7 @@ from app.sessions import (
     lineage,
     opening,
     queries,
+    reference_strings,
     snapshots,
 )
 from app.sessions.access import Principal, Right
@@ -52,6 +53,7 @@ from app.sessions.openers import Opener
 from app.sessions.past_machines import PastMachines
 from app.sessions.preconditions import AlreadyAnswered, Preconditions, Replies, sweep
 from app.sessions.queries import Event, Room
+from app.sessions.reference_strings import Found
 from app.sessions.scheduler import Dropped, FairScheduler, outcome
 from app.sessions.snapshotter import Snapshotter
 from app.sessions.upload_slots import UploadSlots
@@ -697,6 +699,16 @@ class Sessions:
                 return query(db, *args, **kwargs)
 
         return await self._slowly(principal, run)
+
+    async def compute(self, principal: Principal, do: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+        """What comes of work that needs no session, in the principal's turn. Raises TooMany."""
+        return await self._slowly(principal, do, *args, **kwargs)
+
+    async def reference_string(
+        self, principal: Principal, session_id: str, task: str, at: int | None
+    ) -> Found:
+        """The accesses of a task. Raises NotFound, and BadArgument at `at`."""
+        return await self.query_in_turn(principal, reference_strings.of_task, principal, session_id, task, at)
 
     async def peek(
         self, session_ids: Sequence[str], look: Callable[[Machine], T]

@@ -125,6 +125,8 @@ API: Final[dict[tuple[str, str], Asked]] = {
     ("GET", f"{ONE}/swaps"): Asked(READ),
     ("GET", f"{ONE}/log"): Asked(READ),
     ("GET", f"{ONE}/dump"): Asked(READ),
+    ("GET", f"{ONE}/reference_string"): Asked(READ, path=f"{ONE}/reference_string?task=init"),
+    ("POST", f"{BASE}/replacement"): Asked(KNOWN, {"string": [1, 2], "frames": [1]}),
     ("GET", f"{BASE}/profiles"): Asked(OPEN),
     ("GET", f"{BASE}/calls"): Asked(OPEN),
     ("GET", f"{BASE}/gfp"): Asked(OPEN),

@@ -1,0 +1,13 @@
+"""Page replacement compared: one reference string against the policies of the textbooks, and against 6.1's.
+
+A policy says which page goes; `simulate.run` does the rest alike for all of them. What the textbooks leave
+open, and what differs from one to the next, is decided once and written on every answer (`CONVENTIONS`).
+"""
+
+from __future__ import annotations
+
+from app.machine.replacement.conventions import CONVENTIONS
+from app.machine.replacement.simulate import POLICIES, Result, run
+from app.machine.replacement.strings import MOST_REFERENCES, ReferenceString
+
+__all__ = ["CONVENTIONS", "MOST_REFERENCES", "POLICIES", "ReferenceString", "Result", "run"]

@@ -62,6 +62,13 @@ Mask = Annotated[
     ),
 ]
 
+FrameAsked = Annotated[Count | None, Query(description="a page frame")]
+TaskAsked = Annotated[str | None, Query(max_length=64, description="a task, together with `addr`")]
+AddressAsked = Annotated[
+    int | None,
+    Query(description="an address of the task, hexadecimal with 0x or decimal"),
+    BeforeValidator(address, json_schema_input_type=str | None),
+]
 LongLimit = Annotated[int, Query(ge=1, le=100_000, description="how many at most"), Number]
 TaskNamed = Annotated[str, Query(alias="task", max_length=64, description="the task's name")]
 TaskName = Annotated[str, Path(max_length=64, description="the task's name")]

@@ -12,6 +12,8 @@ from app.api import docs, vm_docs, vm_models
 from app.api.bodies import TEXT
 from app.api.parameters import (
     Address,
+    AddressAsked,
+    After,
     AfterIndex,
     AfterPage,
     At,
@@ -19,19 +21,23 @@ from app.api.parameters import (
     FirstArea,
     FirstFile,
     FirstTable,
+    FrameAsked,
     Limit,
     LruList,
     NodeNumber,
     Pfn,
+    TaskAsked,
     TaskFile,
     TaskName,
 )
 from app.api.reading import onward, or_none, view
-from app.api.requests import answer, long_answer
-from app.errors import BadArgument
+from app.api.requests import addressed, answer, long_answer
+from app.errors import BadArgument, Faults
 from app.machine import file_views, lru_views, rmap_views, show, show_cost, vm_views
+from app.machine import life as lives
 from app.mm import proc
 from app.sessions.errors import NotFound
+from app.sessions.lives import Look
 
 router = APIRouter(tags=["processes"], prefix="/sessions/{id:id}")
 
@@ -157,6 +163,42 @@ async def file(
         past = "" if at is None else f"&at={at}"
         found["next"] = f"{request.url.path}?after={found['next']}&limit={limit}{past}"
     return answer(found)
+
+
+@router.get("/life", **docs.operation("get_life", "The life of a frame or a page", vm_docs.LIFE))
+async def life(
+    request: Request,
+    pfn: FrameAsked = None,
+    task: TaskAsked = None,
+    addr: AddressAsked = None,
+    after: After = 0,
+    limit: Limit = 100,
+    at: At = None,
+) -> Response:
+    """Every row in which it was allocated, mapped, shared, dirtied, moved between lists, swapped or freed."""
+    faults = Faults()
+    if pfn is None and task is None and addr is None:
+        faults.add(("query", "pfn"), "a page frame, or instead `task` and `addr`")
+    for name, value, other in (("task", task, addr), ("addr", addr, task)):
+        if pfn is not None and value is not None:
+            faults.add(("query", name), "not together with `pfn`")
+        elif value is None and other is not None:
+            faults.add(("query", name), "required: `task` and `addr` are given together")
+    faults.check()
+    look: Look
+    if task is not None and addr is not None:
+        look, asked = partial(lives.page, task=task, address=addr), f"task={task}&addr={addr:#x}"
+    else:
+        assert pfn is not None
+        look, asked = partial(lives.frame, pfn=pfn), f"pfn={pfn}"
+    sessions, principal, sid = addressed(request)
+    try:
+        found = await sessions.life(principal, sid, look, pfn, after, limit, at)
+    except BadArgument as error:
+        raise error.under("query") from None
+    past = "" if at is None else f"&at={at}"
+    onward = f"{request.url.path}?{asked}&after={found.reached}&limit={limit}{past}"
+    return answer({"events": found.events, "next": None if found.reached is None else onward})
 
 
 @router.get("/swaps", **docs.operation("list_swaps", "Swap areas", vm_docs.SWAPS))

@@ -223,6 +223,29 @@ ONE_FILE: Final = docs.shows(
     },
 )
 
+LIFE: Final = docs.shows(
+    vm_models.Life,
+    {
+        "events": [
+            {
+                "seq": 3,
+                "call": "store",
+                "task": "a",
+                "by": None,
+                "what": ["allocated", "mapped", "dirtied", "moved"],
+                "pfn": 7682,
+                "state": "anon",
+                "refcount": 2,
+                "mapcount": 1,
+                "lru": "batch lru_add",
+                "dirty": True,
+                "before": {"state": "free", "refcount": 0, "mapcount": 0, "lru": None, "dirty": False},
+            }
+        ],
+        "next": None,
+    },
+)
+
 SWAPS: Final = docs.shows(vm_models.Swaps, {"swaps": [], "total": 0, "free": 0})
 
 TASK_PROC: Final[Doc] = {

@@ -262,6 +262,31 @@ class OneFile(FileLine):
     areas: list[dict[str, Any]]
 
 
+class LifeEvent(BaseModel):
+    """One row in which something became of it, and how it was then."""
+
+    seq: int
+    call: str
+    task: str | None
+    by: str | None
+    what: list[str] = Field(
+        description="`allocated`, `mapped`, `shared`, `unshared`, `unmapped`, `copied`, `dirtied`, "
+        "`cleaned`, `moved` (to another list), `protected`, `writable`, `swapped`, `brought back`, `freed`"
+    )
+    pfn: int | None
+    state: str | None
+    refcount: int | None
+    mapcount: int | None
+    lru: str | None
+    dirty: bool
+    before: dict[str, Any] = Field(description="what was different before the row")
+
+
+class Life(BaseModel):
+    events: list[LifeEvent]
+    next: NextUrl
+
+
 class Swaps(BaseModel):
     """Areas to which pages can be written out."""
 

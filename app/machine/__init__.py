@@ -36,5 +36,6 @@ Looks at a machine, which change nothing:
   vm_views, rmap_views         processes, their areas and page tables; who maps a frame
   lru_views, file_views        pages of processes and files as lists, and by file
   page_words                   the binary files of /proc: a word for each page
+  life                         what becomes of a frame, or of a page, from one call to the next
   replacement                  page replacement policies, compared by a reference string
 """

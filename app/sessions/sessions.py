@@ -34,6 +34,7 @@ from app.sessions import (
     identifiers,
     importing,
     lineage,
+    lives,
     opening,
     queries,
     reference_strings,
@@ -48,6 +49,7 @@ from app.sessions.feed import Feed, Reader, Stream
 from app.sessions.hangup import unless_hung_up
 from app.sessions.housekeeping import Housekeeping
 from app.sessions.live import Live
+from app.sessions.lives import Life, Look
 from app.sessions.longviews import SHORT_LOOK, PaintedMap, TooLong
 from app.sessions.openers import Opener
 from app.sessions.past_machines import PastMachines
@@ -709,6 +711,23 @@ class Sessions:
     ) -> Found:
         """The accesses of a task. Raises NotFound, and BadArgument at `at`."""
         return await self.query_in_turn(principal, reference_strings.of_task, principal, session_id, task, at)
+
+    async def life(
+        self,
+        principal: Principal,
+        session_id: str,
+        look: Look,
+        pfn: int | None,
+        after: int,
+        limit: int,
+        at: int | None,
+    ) -> Life:
+        """What became of a frame or of a page, row by row: as `lives.of`."""
+
+        def of(db: Connection) -> Life:
+            return lives.of(db, self._past, principal, session_id, look, pfn, after, limit, at)
+
+        return await self.query_in_turn(principal, of)
 
     async def peek(
         self, session_ids: Sequence[str], look: Callable[[Machine], T]

@@ -17,7 +17,7 @@ pytest_plugins = ("tests.support.clients",)
 TABLE = {**API, **LABS}
 
 # What must be asked beside the path.
-REQUIRED = {"walk": "addr=0x1000", "reference_string": "task=init"}
+REQUIRED = {"walk": "addr=0x1000", "reference_string": "task=init", "life": "pfn=256"}
 
 OF_A_SESSION = [(method, path) for (method, path), asked in API.items() if asked.rule in rules.OF_A_SESSION]
 

@@ -262,3 +262,53 @@ def test_the_whole_file_comes_in_parts_of_one_moment(client: TestClient) -> None
     )
     assert parts == whole.content
     assert sum(words(whole)) >= read(client, f"{small}/tasks/a")["mm"]["resident"]
+
+
+def told(client: TestClient, path: str) -> list[tuple[int, str, list[str]]]:
+    found = read(client, path, vm_models.Life)
+    return [(event["seq"], event["call"], event["what"]) for event in found["events"]]
+
+
+def test_a_page_has_a_life(client: TestClient, room: str) -> None:
+    assert told(client, f"{room}/life?task=a&addr={HERE:#x}") == [
+        (3, "store", ["mapped", "dirtied"]),
+        (4, "fork", ["shared", "protected"]),
+        (5, "store", ["unshared", "moved"]),
+    ]
+    assert told(client, f"{room}/life?task=b&addr={HERE:#x}") == [
+        (4, "fork", ["mapped", "shared", "dirtied"]),
+        (5, "store", ["copied", "writable"]),
+        (7, "read", ["moved"]),  # the batch was full
+    ]
+    assert told(client, f"{room}/life?task=nobody&addr=0") == []
+
+
+def test_a_frame_has_a_life_from_one_owner_to_the_next(client: TestClient) -> None:
+    here = session(client, "\n".join(LINES.splitlines()[:3]))
+    pfn = read(client, f"{here}/tasks/a/walk?addr={HERE + 0x1000}")["pfn"]
+    for call, body in (
+        ("fork", {"task": "a", "child": "b"}),
+        ("exit", {"task": "a"}),
+        ("exit", {"task": "b"}),
+    ):
+        assert client.post(f"{here}/{call}", json=body).status_code == 201
+    whole = told(client, f"{here}/life?pfn={pfn}")
+    assert whole == [
+        (3, "store", ["allocated", "mapped", "dirtied", "moved"]),
+        (4, "fork", ["shared"]),
+        (5, "exit", ["unshared", "moved"]),
+        (6, "exit", ["freed"]),
+    ]
+    client.post(f"{here}/undo", json={})
+    assert told(client, f"{here}/life?pfn={pfn}") == whole[:3]
+    assert told(client, f"{here}/life?pfn={pfn}&at=6") == whole
+    first = read(client, f"{here}/life?pfn={pfn}&limit=2&at=6")
+    assert told(client, first["next"]) == whole[2:]
+    assert told(client, f"{here}/life?pfn={pfn}&after=4&at=6") == whole[2:]
+    assert first["events"][0]["before"]["mapcount"] == 0
+
+
+def test_a_life_is_of_one_frame_or_of_one_page(client: TestClient, room: str) -> None:
+    for query, field in (("", "pfn"), ("task=a", "addr"), ("addr=0", "task"), ("pfn=1&task=a&addr=0", "task"),
+                         (f"pfn={2**40}", "pfn"), ("pfn=x", "pfn"), ("pfn=1&at=99", "at")):  # fmt: skip
+        problem(client.get(f"{room}/life?{query}"), 422, "query", field)

@@ -125,6 +125,7 @@ API: Final[dict[tuple[str, str], Asked]] = {
     ("GET", f"{ONE}/swaps"): Asked(READ),
     ("GET", f"{ONE}/log"): Asked(READ),
     ("GET", f"{ONE}/dump"): Asked(READ),
+    ("GET", f"{ONE}/life"): Asked(READ, path=f"{ONE}/life?pfn=256"),
     ("GET", f"{ONE}/reference_string"): Asked(READ, path=f"{ONE}/reference_string?task=init"),
     ("POST", f"{BASE}/replacement"): Asked(KNOWN, {"string": [1, 2], "frames": [1]}),
     ("GET", f"{BASE}/profiles"): Asked(OPEN),

@@ -150,6 +150,11 @@ def counters(m: Machine) -> int:
     return len(m.nodes) * (len(m.slabs) + len(m.vmap.page_tables)) // COUNTED
 
 
+def on_lists(m: Machine) -> int:
+    """Pages on LRU lists, each looked up in its zone where there are several."""
+    return sum(lru.count for lru in m.vm.lists) // PAINTED if len(m.zones) > 1 else 0
+
+
 def pageblocks(m: Machine) -> int:
     """The pageblocks that are not as they were at boot, counted."""
     return sum(len(zone.pageblock_flags) for zone in m.zones) // COUNTED
@@ -197,7 +202,7 @@ def address(m: Machine) -> int:
 PROC: Final[dict[str, Cost]] = {
     "buddyinfo": nothing,
     "pagetypeinfo": pageblocks,
-    "zoneinfo": counters,
+    "zoneinfo": lambda m: counters(m) + on_lists(m),
     "slabinfo": all_caches,
     "vmallocinfo": lambda m: areas(m) + (pages(m) if len(m.nodes) > 1 else 0),
     "meminfo": lambda m: counters(m) + areas(m) // COUNTED,

@@ -56,7 +56,7 @@ Processes. Read mm_types, mmap, fault and memory first: an area is a promise, a 
   signal                       a bad access, and what is printed (kernel/signal.c)
   objects, thread_stack        what fork and mmap take from the kernel's caches (kernel/fork.c)
   printk, hexdump              the kernel's log (kernel/printk/printk.c), bytes of objects in it
-  vmstat, vmstat_text          its counters (mm/vmstat.c)
+  vmstat, vmstat_text          its counters (mm/vmstat.c); also zone_pages
   proc, show_mem               the files of /proc in 6.1's exact form; the report after a failed allocation
 
 `app.machine` is the machine around this kernel: the calls that can be made, what comes of them, dumps,

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from app.mm.kernel import Kernel
 
 PAGE_CACHE = 1
+SLAB = 2
 
 
 def drop_caches(m: Kernel, what: int) -> None:
@@ -23,7 +24,10 @@ def drop_caches(m: Kernel, what: int) -> None:
     """
     swap.lru_add_drain(m)
     if what & PAGE_CACHE:
+        m.vm.count("drop_pagecache")
         for inode in reversed([*m.vm.mappings.values()]):
             if not inode.is_hugetlb:
                 pagemap.drop_pagecache(m, inode)
         swap.lru_add_drain(m)
+    if what & SLAB:
+        m.vm.count("drop_slab")

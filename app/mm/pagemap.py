@@ -86,6 +86,7 @@ def set_page_dirty(m: Kernel, pfn: int) -> bool:
         return False
     if inode is not None and not inode.in_memory:
         m.vm.count("file_dirty")
+        m.vm.count("file_dirtied")
         page_ref.tell_state(m, head)
     return True
 

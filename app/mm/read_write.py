@@ -265,6 +265,8 @@ def write_range(m: Kernel, inode: Inode, first: int, last: int | None) -> None:
             mkclean(m, pfn)
             set_flags(m, pfn, 0, PG_dirty)
             m.vm.count("file_dirty", -1)
+            m.vm.count("file_written")
+            m.vm.count("pgpgout", readahead.PAGE_KB)
             page_ref.tell_state(m, pfn)
     if found:
         swap.lru_add_drain(m)

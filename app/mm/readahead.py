@@ -29,11 +29,14 @@ GFP_READAHEAD: Final = (
 # How far a disk reads ahead, and the largest request that it takes, in pages.
 DISK_RA_PAGES: Final = 32
 DISK_IO_PAGES: Final = 320
+# In which disk transfers are counted.
+PAGE_KB: Final = 4
 
 
 def read_page(m: Kernel, inode: Inode, pfn: int) -> None:
     """A page has been filled from disk; there the disk is done at once. Kernel: filemap_read_folio"""
     set_flags(m, pfn, PG_uptodate | PG_mappedtodisk)
+    m.vm.count("pgpgin", PAGE_KB)
     stored = inode.on_disk.pop(mem_map.section(m, pfn).index[pfn & 511], None)
     if stored is not None:
         m.vm.contents[pfn] = stored

@@ -28,6 +28,8 @@ USER_STATES: Final = {
     "nr_shmem": "shmem",
     "nr_anon_transparent_hugepages": "anon_thps",
     "nr_kernel_stack": "kernel_stack_kb",
+    "nr_dirtied": "file_dirtied",
+    "nr_written": "file_written",
 }
 
 
@@ -93,6 +95,12 @@ def user_page_state(m: Kernel) -> dict[str, int]:
     return lists | {name: stat[ours] for name, ours in USER_STATES.items()}
 
 
+def user_zone_sums(m: Kernel) -> dict[str, int]:
+    """The counters of pages of processes and files that each zone has, of all zones together."""
+    lists = {f"nr_zone_{name}": m.vm.lists[at].count for at, name in enumerate(LRU_NAMES)}
+    return lists | {"nr_zone_write_pending": m.vm.stat["file_dirty"], "nr_mlock": nr_mlock(m)}
+
+
 def nr_page_table_pages(m: Kernel, nid: int) -> int:
     """Page-table pages of a node. Kernel: NR_PAGETABLE
 
@@ -117,7 +125,7 @@ def global_node_page_state(m: Kernel) -> dict[str, int]:
 
 def global_zone_page_state(m: Kernel) -> dict[str, int]:
     """The counters of all zones together."""
-    total: dict[str, int] = {}
+    total = user_zone_sums(m)
     for zone in m.zones:
         for name, value in zone_page_state(zone).items():
             total[name] = total.get(name, 0) + value

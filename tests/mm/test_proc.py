@@ -23,6 +23,7 @@ from app.mm.proc import FILES
 from app.mm.proc.meminfo import si_mem_available
 from app.mm.proc.vmstat import dirty_limits
 from app.recording import Replay
+from tests.support.heavy_machines import built
 
 RECORDINGS = Path(__file__).parents[1] / "recordings"
 BOOTS = sorted(path.parent.name for path in RECORDINGS.glob("*/boot.proc.txt.gz"))
@@ -506,3 +507,53 @@ def test_a_dump_with_wrong_counters_is_refused(key: str, value: Any, place: tupl
     with pytest.raises(BadArgument) as caught:
         boot.load(doc)
     assert caught.value.faults[0].loc == ("dump", "vmstat", *place)
+
+
+def processes(*more: str) -> Machine:
+    """Two zones, and pages of every kind in them: locked, dirty, of files, of tmpfs, in batches."""
+    return built(
+        [
+            "a: execve()",
+            "a: p = mmap(NULL, 1M, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS)",
+            "a: store(p) * 200",
+            "a: mlock(p, 20480)",
+            'a: f = open("/data/a", 2)',
+            "a: read(f, 200000)",
+            "a: read(f, NULL, 200000, 0)",
+            "a: q = mmap(NULL, 256K, PROT_READ|PROT_WRITE, MAP_SHARED, f, 0)",
+            "a: store(q) * 20",
+            "a: fsync(f)",
+            "a: store(q) * 3",
+            "a: t = mmap(NULL, 64K, PROT_READ|PROT_WRITE, MAP_SHARED|MAP_ANONYMOUS)",
+            "a: store(t) * 7",
+            *more,
+        ],
+        {"profile": "x86_64-1g", "memory": "5G"},
+    )
+
+
+def test_pages_of_processes_are_counted_in_their_zones() -> None:
+    m = processes()
+    counted = values(FILES["vmstat"](m))
+    zones = zones_of(FILES["zoneinfo"](m))
+    names = [name for name in counted if name.startswith("nr_zone_")] + ["nr_mlock"]
+    assert len(names) == 7
+    for name in names:
+        assert sum(zone.get(name, 0) for zone in zones.values()) == counted[name], name
+        if name.startswith("nr_zone_") and name != "nr_zone_write_pending":
+            assert counted[name] == counted[name.replace("_zone", "")]
+    assert counted["nr_mlock"] == counted["nr_zone_unevictable"] == 5
+    assert counted["nr_zone_write_pending"] == counted["nr_dirty"] == 3
+    assert counted["nr_zone_active_file"] > 0
+    assert len([zone for zone in zones.values() if zone.get("nr_zone_inactive_anon")]) >= 1
+
+
+def test_what_a_disk_did_is_counted() -> None:
+    m = processes()
+    counted = values(FILES["vmstat"](m))
+    assert (counted["nr_dirtied"], counted["nr_written"], counted["pgpgout"]) == (23, 20, 80)
+    assert counted["pgpgin"] == 4 * (counted["nr_file_pages"] - counted["nr_shmem"])
+    memory = values(FILES["meminfo"](m))
+    assert (memory["Mlocked"], memory["Dirty"], memory["Shmem"]) == (20, 12, 28)
+    dropped = values(FILES["vmstat"](processes("sysctl(drop_caches, 3)")))
+    assert (dropped["drop_pagecache"], dropped["drop_slab"]) == (1, 1)

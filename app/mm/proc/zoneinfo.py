@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from app.mm import vmstat, vmstat_text
 from app.mm.mmzone import WMARK_HIGH, WMARK_LOW, WMARK_MIN, Zone
 from app.mm.wmarks import HIGHMEM_MIN_PAGES
+from app.mm.zone_pages import user_zone_states
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
 def show(m: Kernel) -> str:
     """All zones of all nodes, by index; a node's own counters stand in its first populated zone."""
     parts = []
+    users = user_zone_states(m)
     for node in m.nodes:
         populated = {zone.name: zone for zone in m.zones if zone.nid == node.nid}
         first = next((name for name in vmstat_text.zone_names(m) if name in populated), None)
@@ -27,7 +29,7 @@ def show(m: Kernel) -> str:
             if name == first:
                 parts.append(node_text(m, node.nid))
             zone = populated.get(name)
-            parts.append(empty_text(m, name) if zone is None else zone_text(m, zone))
+            parts.append(empty_text(m, name) if zone is None else zone_text(m, zone, users[zone]))
     return "".join(parts)
 
 
@@ -79,9 +81,9 @@ def movable_is_highmem(m: Kernel, name: str) -> bool:
     return name == "Movable" and any(zone.name == "HighMem" for zone in m.zones)
 
 
-def zone_text(m: Kernel, zone: Zone) -> str:
-    """A populated zone."""
-    state = vmstat.zone_page_state(zone)
+def zone_text(m: Kernel, zone: Zone, users: dict[str, int]) -> str:
+    """A populated zone. users: its counters of pages of processes and files."""
+    state = vmstat.zone_page_state(zone) | users
     return "".join((
         sizes_text(state["nr_free_pages"], sizes(zone), zone.lowmem_reserve),
         counters(vmstat_text.names(m, vmstat_text.ZONE_STATS), state),

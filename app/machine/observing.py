@@ -206,8 +206,10 @@ def changed_areas(was: Before | PageBefore) -> Iterator[Run]:
     now = list(areas_within(was.mm, was.start, was.end))
     known = dict.fromkeys(was.areas)
     found = [(start, end, what) for start, end, what in now if (start, end, what) not in known]
-    for start, end, _ in was.areas:
-        found += [(low, high, "none") for low, high in uncovered(start, end, now)]
+    same = set(now)
+    for start, end, what in was.areas:
+        if (start, end, what) not in same:
+            found += [(low, high, "none") for low, high in uncovered(start, end, now)]
     for start, end, what in sorted(found):
         yield [was.task, f"{start:#x}", f"{end:#x}", what]
 

@@ -27,6 +27,8 @@ PAINTED: Final = 4
 CACHE: Final = 4
 # As does looking through the 512 entries of a page table.
 TABLE: Final = 32
+# And looking through 512 records of pages that processes and files use.
+SECTION: Final = 128
 
 Cost = Callable[["Machine"], int]
 
@@ -182,7 +184,7 @@ def zonemap(
     states = m.frame_states
     if states is None:
         free = sum(len(each.buddy) for each in m.zones)
-        return work + (len(m.pages) + len(m.stray) + free) // PAINTED
+        return work + (len(m.pages) + len(m.stray) + free) // PAINTED + SECTION * len(m.vm.sections)
     if shift >= STRIP_SHIFT and shift not in states.levels:
         work += len(states.counts) // 2
     return work + len(states.news) // PAINTED

@@ -10,7 +10,7 @@ import pytest
 from pydantic_core import to_json
 from starlette.testclient import TestClient
 
-from app.machine import show, show_cost, zonemap
+from app.machine import file_views, lru_views, rmap_views, show, show_cost, vm_views, zonemap
 from app.machine.machine import Machine
 from app.mm import proc
 from app.sessions import Event
@@ -28,6 +28,19 @@ from tests.support.rings import slow
 from tests.support.served import BASE, build, client_of
 
 FRAMES = VIEWS["frames"]
+# One process with many pages and tables, and one with many areas; a file in memory.
+PROCESSES = [
+    "a: execve()",
+    "a: p = mmap(NULL, 40M, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_POPULATE)",
+    "a: q = mmap(NULL, 500G, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS|MAP_NORESERVE)",
+    "a: store(q, 1, 400, 1073741824)",
+    'a: f = open("/data/a", 0)',
+    "a: read(f, NULL, 16777216, 0)",
+    "b: execve()",
+    "b: p = mmap(NULL, 16M, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS)",
+    *(f"b: mprotect(p+{2 * page * 4096}, 4096, PROT_READ)" for page in range(300)),
+]
+
 MOST = 300_000  # bytes of a page
 LINES = 120_000  # of Python that one look on the writer's thread runs
 
@@ -50,8 +63,10 @@ def lines_run(look: Callable[[], object]) -> int:
     return count
 
 
-@pytest.fixture(scope="module", params=[*MACHINES, "locks"])
+@pytest.fixture(scope="module", params=[*MACHINES, "locks", "processes"])
 def machine(request: pytest.FixtureRequest) -> Machine:
+    if request.param == "processes":
+        return built(PROCESSES)
     if request.param != "locks":
         return built(MACHINES[request.param])
     m = built(["alloc_page(GFP_KERNEL) * 30000", "alice: alloc_page(GFP_KERNEL)"])
@@ -90,8 +105,41 @@ def views(m: Machine) -> Iterator[tuple[str, Callable[[], int], Callable[[], obj
     yield "cache", partial(show_cost.slabs_of, m, largest, 1000), partial(show.cache, m, largest)
     yield "tasks", partial(show_cost.tasks, m), partial(show.tasks, m)
     yield "frame", partial(show_cost.nothing, m), partial(show.page, m, pfn)
+    yield from process_views(m)
     yield "zones", partial(show_cost.nothing, m), partial(show.zones, m)
     yield "log", partial(show_cost.nothing, m), partial(show.log, m)
+
+
+def process_views(m: Machine) -> Iterator[tuple[str, Callable[[], int], Callable[[], object]]]:
+    """The looks at processes, files and lists."""
+    yield "lru", partial(show_cost.nothing, m), partial(lru_views.summary, m, None)
+    yield "a list", partial(show_cost.lru, m, 600), partial(lru_views.some, m, 0, "inactive_anon", None, 600)
+    yield "files", partial(show_cost.files, m, 0, 1000), partial(file_views.files, m, 0, 1000)
+    for limit in (10, 1000):
+        yield (
+            "a file",
+            partial(show_cost.file, m, "/data/a", limit),
+            partial(file_views.file, m, "/data/a", None, limit),
+        )
+    for name in list(m.tasks)[:3]:
+        yield "a task", partial(show_cost.task, m, name), partial(show.task, m, name)
+        yield "a walk", partial(show_cost.nothing, m), partial(vm_views.walk, m, name, 0x7FFFF7FF0000)
+        for limit in (1, 1000):
+            some: dict[str, Any] = {"name": name, "start": 0, "limit": limit}
+            yield "areas", partial(show_cost.maps, m, **some), partial(vm_views.maps, m, **some)
+        yield (
+            "tables",
+            partial(show_cost.pagetables, m, name),
+            partial(vm_views.pagetables, m, name, 0, 1000),
+        )
+        for file in proc.OF_TASKS:
+            yield (
+                file,
+                partial(show_cost.task_file, m, name, file),
+                partial(vm_views.task_file, m, name, file),
+            )
+    pfn = next((number << 9 | 5 for number in m.vm.sections), 0x1000)
+    yield "who maps", partial(show_cost.rmap, m, pfn), partial(rmap_views.anon_vma, m, pfn, 1000)
 
 
 def test_a_look_on_the_writers_thread_is_short(machine: Machine) -> None:

@@ -10,7 +10,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from app.api import docs, replacement_docs
-from app.api.bodies import json_object, refuse_others
+from app.api.bodies import freed, json_object, refuse_others
 from app.api.parameters import At, FirstOfList, LongLimit, TaskNamed
 from app.api.requests import BASE, addressed, long_answer, sessions_of
 from app.errors import BadArgument, Faults
@@ -73,8 +73,14 @@ async def reference_string(
 )
 async def replacement(request: Request) -> Response:
     """Each policy with each number of frames on one reference string; nothing is recorded."""
-    sessions, principal = sessions_of(request), principal_of(request.scope)
     document = await json_object(request)
+    async with freed(document, len(await request.body())):
+        return await long_answer(await compared(request, document))
+
+
+async def compared(request: Request, document: dict[str, Any]) -> dict[str, Any]:
+    """The answer. Raises BadArgument at the members that cannot be, and what reading a session does."""
+    sessions, principal = sessions_of(request), principal_of(request.scope)
     faults = refuse_others(document, "string", "frames", "policies", "load_bit")
     frames = frames_of(document, faults)
     policies = policies_of(document, faults)
@@ -89,8 +95,7 @@ async def replacement(request: Request) -> Response:
     if isinstance(source, dict) and "trace" not in source:
         session_id, task = session_of(source)
         journal = await sessions.reference_string(principal, session_id, task, None)
-    made = await sessions.compute(principal, compare, source, journal, frames, policies, load_bit)
-    return await long_answer(made)
+    return await sessions.compute(principal, compare, source, journal, frames, policies, load_bit)
 
 
 def frames_of(document: dict[str, Any], faults: Faults) -> Iterable[int]:

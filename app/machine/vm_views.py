@@ -7,7 +7,8 @@ Everything here is JSON-ready and changes nothing. What a process has resident i
 from __future__ import annotations
 
 from bisect import bisect_left
-from itertools import islice
+from heapq import nsmallest
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any, Final
 
 from app.errors import BadArgument
@@ -56,7 +57,7 @@ def process_part(m: Machine, task: Task, fds: int = FDS_SHOWN) -> dict[str, Any]
         "rss": None if mm is None else mm["rss"],
         "faults": {"min": task.min_flt, "maj": task.maj_flt},
         "oom_score": oom_score(m, task),
-        "fds": [descriptor(fd, file) for fd, file in islice(sorted(task.files.items()), fds)],
+        "fds": [descriptor(fd, file) for fd, file in nsmallest(fds, task.files.items(), key=itemgetter(0))],
         "fds_count": len(task.files),
     }
 

@@ -128,7 +128,7 @@ def test_traces_are_read_by_their_form() -> None:
     assert found.references == [
         (0x4001, False), (0x1FFEFFE, False), (0x1FFEFFF, False), (0x1FFF000, True), (0x1FFF001, True),
     ]  # fmt: skip
-    assert found.dropped == {"valgrind's own words": 1, "not a line of lackey": 1}
+    assert found.dropped == {"valgrind's own words": 1, "no reference": 1}
     for text, form in (("0041f7a0 R\n13f5e2c0 W", "hexaddr"), ("0 41f7a0\n1 13f5e2c0", "din")):
         read = traces.read(text, nobody)
         assert read == traces.Trace(form, [(0x41F, False), (0x13F5E, True)], {})

@@ -9,12 +9,16 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
+from io import StringIO
 from typing import Final, NamedTuple
 
 from app.machine.replacement.strings import MOST_REFERENCES
 
 PAGE_SHIFT: Final = 12
 PAUSE_EVERY: Final = 4096
+# Why lines are dropped.
+VALGRINDS: Final = "valgrind's own words"
+NO_REFERENCE: Final = "no reference"
 
 # Kinds: I fetches an instruction, L loads, S stores, M does both at one address.
 LACKEY: Final = re.compile(r"(I ?| [LSM]) ?([0-9a-fA-F]{1,16}),([0-9]{1,6})\s*")
@@ -63,24 +67,20 @@ READERS: Final[dict[str, Callable[[str], Iterator[tuple[int, bool]] | None]]] = 
 
 def read(text: str, pause: Callable[[], None]) -> Trace | None:
     """The references of a trace, those of whole pages; None where no line has any of the forms."""
-    lines = text.splitlines()
-    form = next(
-        (name for line in lines for name, reader in READERS.items() if reader(line) is not None), None
-    )
-    if form is None:
-        return None
-    reader = READERS[form]
+    form: str | None = None
     references: list[tuple[int, bool]] = []
     dropped: Counter[str] = Counter()
-    for number, line in enumerate(lines):
+    for number, ended in enumerate(StringIO(text)):
         if not number % PAUSE_EVERY:
             pause()
-        found = reader(line)
+        line = ended.rstrip("\r\n")
+        form = form or next((name for name, reader in READERS.items() if reader(line) is not None), None)
+        found = None if form is None else READERS[form](line)
         if found is None:
             if line.strip():
-                dropped["valgrind's own words" if line.startswith("==") else f"not a line of {form}"] += 1
+                dropped[VALGRINDS if line.startswith("==") else NO_REFERENCE] += 1
         elif len(references) >= MOST_REFERENCES:
             dropped[f"behind the first {MOST_REFERENCES} references"] += 1
         else:
             references += found
-    return Trace(form, references[:MOST_REFERENCES], dict(dropped))
+    return None if form is None else Trace(form, references[:MOST_REFERENCES], dict(dropped))

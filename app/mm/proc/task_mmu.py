@@ -6,8 +6,9 @@ therefore exact where the kernel's own counters lag behind.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.mm import huge_memory, hugetlb, mem_map, pgalloc
 from app.mm.mem_map import PG_swapbacked
@@ -35,6 +36,7 @@ from app.mm.pgtable_types import (
     PFN_MASK,
     PMD_PFN_MASK,
     PMD_SIZE,
+    PRESENT,
     PUD_PFN_MASK,
     SOFT_DIRTY,
     SPECIAL,
@@ -240,39 +242,81 @@ def gather(m: Kernel, vma: VmArea, mss: MemSize) -> None:
         gather_hugetlb(m, vma, mss)
         return
     locked = bool(vma.vm_flags & VM_LOCKED)
+    alike: Counter[Small] = Counter()
     for _, entry, level in mapped(m, vma):
         if level == 2:
-            if huge_memory.is_huge_zero(m, entry):
-                continue
-            mss.add("anonymous_thp", PMD_SIZE)
-            account(m, mss, pte_pfn(entry, PMD_PFN_MASK), HPAGE_PMD_NR, entry, locked=locked)
+            if not huge_memory.is_huge_zero(m, entry):
+                mss.add("anonymous_thp", PMD_SIZE)
+                account_huge(m, mss, entry, locked=locked)
         elif not entry & SPECIAL:
-            account(m, mss, pte_pfn(entry, PFN_MASK), 1, entry, locked=locked)
+            alike[small(m, entry)] += 1
+    for page, count in alike.items():
+        account(mss, page, count, locked=locked)
 
 
-def account(m: Kernel, mss: MemSize, pfn: int, nr: int, entry: int, *, locked: bool) -> None:
-    """Add a page or a huge one. Kernel: smaps_account"""
-    size = nr * PAGE_SIZE
+class Small(NamedTuple):
+    """What smaps asks of a small page: pages that are alike in it are added up together."""
+
+    anon: bool
+    swapbacked: bool
+    dirty: bool
+    referenced: bool
+    mapcount: int
+
+
+def small(m: Kernel, entry: int) -> Small:
+    """The page of an entry. One with a single reference is mapped nowhere else, whatever its count says."""
+    pfn = pte_pfn(entry, PFN_MASK)
     head = mem_map.compound_head(m, pfn)
-    bits = mem_map.flags(m, head)
-    anon = mem_map.is_anon(m, head)
-    dirty = bool(entry & DIRTY or bits & PG_dirty)
-    if anon:
+    s = mem_map.section(m, head)
+    bits = s.flags[head & 511]
+    return Small(
+        bool(s.mapping[head & 511] & mem_map.PAGE_MAPPING_ANON),
+        bool(bits & PG_swapbacked),
+        bool(entry & DIRTY or bits & PG_dirty),
+        bool(entry & ACCESSED or bits & PG_referenced),
+        1 if s.refcount[head & 511] == 1 else mem_map.page_mapcount(m, pfn),
+    )
+
+
+def account(mss: MemSize, page: Small, count: int, *, locked: bool) -> None:
+    """Add so many pages that are alike. Kernel: smaps_account"""
+    account_folio(mss, page, count * PAGE_SIZE)
+    account_share(mss, page, PAGE_SIZE, count, locked=locked)
+
+
+def account_huge(m: Kernel, mss: MemSize, entry: int, *, locked: bool) -> None:
+    """Add a huge page: each of its frames may be mapped in parts elsewhere. Kernel: smaps_account"""
+    first = pte_pfn(entry, PMD_PFN_MASK)
+    page = small(m, first << PAGE_SHIFT | entry & (ACCESSED | DIRTY) | PRESENT)
+    account_folio(mss, page, PMD_SIZE)
+    if mem_map.page_count(m, first) == 1:
+        account_share(mss, page, PMD_SIZE, 1, locked=locked)
+        return
+    for pfn in range(first, first + HPAGE_PMD_NR):
+        share = page._replace(mapcount=mem_map.page_mapcount(m, pfn))
+        account_share(mss, share, PAGE_SIZE, 1, locked=locked)
+
+
+def account_folio(mss: MemSize, page: Small, size: int) -> None:
+    """What counts a page whole, however many share it."""
+    if page.anon:
         mss.add("anonymous", size)
-        if not bits & PG_swapbacked and not dirty:
+        if not page.swapbacked and not page.dirty:
             mss.add("lazyfree", size)
     mss.add("resident", size)
-    if entry & ACCESSED or bits & PG_referenced:
+    if page.referenced:
         mss.add("referenced", size)
-    kind = "pss_anon" if anon else "pss_shmem" if bits & PG_swapbacked else "pss_file"
-    alone = mem_map.page_count(m, head) == 1
-    for frame in (pfn,) if alone else range(pfn, pfn + nr):
-        part = size if alone else PAGE_SIZE
-        mapcount = 1 if alone else mem_map.page_mapcount(m, frame)
-        pss = (part << PSS_SHIFT) // mapcount if mapcount >= 2 else part << PSS_SHIFT
-        for name in ("pss", kind, *(("pss_locked",) if locked else ()), *(("pss_dirty",) if dirty else ())):
-            mss.add(name, pss)
-        mss.add(("private_" if mapcount < 2 else "shared_") + ("dirty" if dirty else "clean"), part)
+
+
+def account_share(mss: MemSize, page: Small, size: int, count: int, *, locked: bool) -> None:
+    """The share of so many parts of a page of that size. Kernel: smaps_page_accumulate"""
+    kind = "pss_anon" if page.anon else "pss_shmem" if page.swapbacked else "pss_file"
+    pss = (size << PSS_SHIFT) // max(page.mapcount, 1)
+    for name in ("pss", kind, *(["pss_locked"] if locked else []), *(["pss_dirty"] if page.dirty else [])):
+        mss.add(name, pss * count)
+    shared = "private_" if page.mapcount < 2 else "shared_"
+    mss.add(shared + ("dirty" if page.dirty else "clean"), size * count)
 
 
 def gather_hugetlb(m: Kernel, vma: VmArea, mss: MemSize) -> None:

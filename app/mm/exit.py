@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from app.mm import mmap, mmu_gather, objects, pgalloc, swap, thread_stack, zap
 from app.mm.mm_types import VM_ACCOUNT, MmStruct
 from app.mm.sched import INIT_PID
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -93,6 +94,7 @@ def exit_files(m: Kernel, task: Task) -> None:
     task.objects = []
 
 
+@traced
 def exit_mmap(m: Kernel, mm: MmStruct) -> None:
     """Unmap everything. Kernel: mm/mmap.c exit_mmap"""
     areas, mm.mmap = mm.mmap, []

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from app.mm import errno, memory, mmap
 from app.mm.mm_types import VM_ACCESS_FLAGS, VM_GROWSDOWN, VM_WRITE
 from app.mm.sched import current_mm
+from app.mm.tracepoints import traced
 from app.mm.vm_fault import (
     FAULT_FLAG_ALLOW_RETRY,
     FAULT_FLAG_INSTRUCTION,
@@ -46,6 +47,18 @@ BUS_ADRERR: Final = 2
 SI_KERNEL: Final = 128
 FAULT_FLAG_DEFAULT: Final = FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_KILLABLE | FAULT_FLAG_INTERRUPTIBLE
 
+
+def flags_of(error_code: int) -> int:
+    """What a fault may do, by the exception's error code. Kernel: do_user_addr_fault"""
+    return (
+        FAULT_FLAG_DEFAULT
+        | (FAULT_FLAG_USER if error_code & X86_PF_USER else 0)
+        | (FAULT_FLAG_WRITE if error_code & X86_PF_WRITE else 0)
+        | (FAULT_FLAG_INSTRUCTION if error_code & X86_PF_INSTR else 0)
+    )
+
+
+FLAGS_OF: Final = tuple(flags_of(error_code) for error_code in range(32))
 # Number, code and address.
 Signal = tuple[int, int, int]
 
@@ -54,6 +67,8 @@ def user_access(m: Kernel, address: int, *, write: bool = False, execute: bool =
     """An access by user mode; a signal where it is not allowed."""
     mm = current_mm(m)
     if is_non_canonical(m, address):
+        if m.trace is not None:
+            m.trace.fault.general_protection(address)
         return SIGSEGV, SI_KERNEL, 0
     while True:
         code = memory.cpu_access(mm, address, write=write, execute=execute)
@@ -79,15 +94,18 @@ def user_accesses(
 
 
 def is_non_canonical(m: Kernel, address: int) -> bool:
-    """Whether the upper bits are no copy of bit 47: the processor does not even look into tables then."""
+    """Whether the upper bits are no copy of bit 47: the processor does not even look into tables then.
+
+    Kernel: arch/x86/kernel/traps.c exc_general_protection
+    """
     return m.model.arch == "x86_64" and address >> 47 not in (0, 0x1FFFF)
 
 
 def kernel_access(m: Kernel, address: int, *, write: bool = False, copy: bool = True) -> int:
     """An access by the kernel on the process's behalf: 0, or -EFAULT without a signal.
 
-    Kernel: copy_from_user, copy_to_user, get_user. copy: of several bytes; after a fault in the fast copy
-    x86_64 tries again byte by byte.
+    Kernel: copy_from_user, copy_to_user, get_user, arch/x86/mm/extable.c fixup_exception. copy: of several
+    bytes; after a fault in the fast copy x86_64 tries again byte by byte.
     """
     mm = current_mm(m)
     if address >= mm.task_size:
@@ -98,35 +116,42 @@ def kernel_access(m: Kernel, address: int, *, write: bool = False, copy: bool = 
             if code is None:
                 return 0
             if exc_page_fault(m, address, code) is not None:
+                if m.trace is not None:
+                    m.trace.fault.fixup(address)
                 break
     return -errno.EFAULT
 
 
+@traced
 def exc_page_fault(m: Kernel, address: int, error_code: int) -> Signal | None:
     """The exception: a fault to be served, or a signal. Kernel: exc_page_fault, do_user_addr_fault"""
     mm = current_mm(m)
+    trace = m.trace
+    if trace is not None:
+        trace.fault.exception(address, error_code)
     if m.vm.faults is not None:
         m.vm.faults.append(("U" if error_code & X86_PF_USER else "K", m.current.task, address, error_code))
     if address >= mm.task_size:
+        if trace is not None:
+            trace.fault.beyond(address, mm.task_size)
         return SIGSEGV, SEGV_MAPERR, address
-    flags = FAULT_FLAG_DEFAULT
-    if error_code & X86_PF_USER:
-        flags |= FAULT_FLAG_USER
-    if error_code & X86_PF_WRITE:
-        flags |= FAULT_FLAG_WRITE
-    if error_code & X86_PF_INSTR:
-        flags |= FAULT_FLAG_INSTRUCTION
+    flags = FLAGS_OF[error_code & 0x1F]
     while True:
         vma = find_extend_vma(m, mm, address)
         if vma is None:
             return SIGSEGV, SEGV_MAPERR, address
-        if access_error(error_code, vma):
+        refused = access_error(error_code, vma)
+        if trace is not None:
+            trace.fault.area(vma, address, error_code, refused=refused)
+        if refused:
             return SIGSEGV, SEGV_ACCERR, address
         ret = memory.handle_mm_fault(m, vma, address, flags)
         if ret & VM_FAULT_COMPLETED:
             return None
         if ret & VM_FAULT_RETRY:
             flags |= FAULT_FLAG_TRIED
+            if trace is not None:
+                trace.fault.again(address)
             continue
         if ret & VM_FAULT_SIGBUS:
             return SIGBUS, BUS_ADRERR, address
@@ -140,9 +165,11 @@ def exc_page_fault(m: Kernel, address: int, error_code: int) -> Signal | None:
 def find_extend_vma(m: Kernel, mm: MmStruct, address: int) -> VmArea | None:
     """The area of an address; a stack grows down to it. Kernel: lock_mm_and_find_vma"""
     vma = find_vma(mm, address)
-    if vma is None or vma.vm_start <= address:
+    if vma is not None and vma.vm_start <= address:
         return vma
-    if not vma.vm_flags & VM_GROWSDOWN or not mmap.expand_downwards(m, vma, address):
+    if vma is None or not vma.vm_flags & VM_GROWSDOWN or not mmap.expand_downwards(m, vma, address):
+        if m.trace is not None:
+            m.trace.fault.no_area(address, vma)
         return None
     if m.vm.faults is not None:
         m.vm.faults.append(("G", m.current.task, address))

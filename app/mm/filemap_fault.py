@@ -12,6 +12,7 @@ from app.mm.mem_map import PG_readahead
 from app.mm.page import PG_locked, PG_uptodate
 from app.mm.pagemap import GFP_CACHE, filemap_add_folio, last_index, shmem_get_folio
 from app.mm.pgtable_types import PAGE_SHIFT
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.fs import File, Inode
@@ -40,6 +41,7 @@ def special_mapping_fault(m: Kernel, vmf: VmFault) -> int:
     return 0
 
 
+@traced
 def filemap_map_pages(m: Kernel, vmf: VmFault, start: int, end: int) -> int:
     """Map the cached pages of a range where nothing is mapped yet. Kernel: filemap_map_pages
 
@@ -69,9 +71,12 @@ def filemap_map_pages(m: Kernel, vmf: VmFault, start: int, end: int) -> int:
         mem_map.get_page(m, pfn)
         vm_fault.do_set_pte(m, vmf, pfn, address)
         vmf.mapped_around += 1
+    if m.trace is not None:
+        m.trace.memory.fault_around(start, end, vmf.mapped_around, hit=bool(ret))
     return ret
 
 
+@traced
 def filemap_fault(m: Kernel, vmf: VmFault, file: File) -> int:
     """A page of a file on disk: from the cache, or read with its neighbours. Kernel: filemap_fault
 
@@ -79,11 +84,16 @@ def filemap_fault(m: Kernel, vmf: VmFault, file: File) -> int:
     is the RETRY, and such a fault counts as major.
     """
     inode, index = file.inode, vmf.pgoff
-    if index >= last_index(inode):
+    last = last_index(inode)
+    if index >= last:
+        if m.trace is not None:
+            m.trace.pagecache.behind_the_end(inode, index, last)
         return vm_fault.VM_FAULT_SIGBUS
     ret = 0
     dropped = False
     pfn = inode.i_pages.get(index)
+    if m.trace is not None:
+        m.trace.pagecache.lookup(inode, index, pfn)
     if pfn is not None:
         vmf.kind = "file_cached"
         if not vmf.flags & vm_fault.FAULT_FLAG_TRIED:
@@ -112,6 +122,8 @@ def filemap_fault(m: Kernel, vmf: VmFault, file: File) -> int:
 def shmem_fault(m: Kernel, vmf: VmFault, inode: Inode) -> int:
     """A page of tmpfs: made of zeros when it is first wanted. Kernel: shmem_fault"""
     if vmf.pgoff << PAGE_SHIFT >= inode.size:
+        if m.trace is not None:
+            m.trace.pagecache.behind_the_end(inode, vmf.pgoff, last_index(inode))
         return vm_fault.VM_FAULT_SIGBUS
     vmf.kind = "file_cached" if vmf.pgoff in inode.i_pages else "shmem"
     pfn = shmem_get_folio(m, inode, vmf.pgoff, write=False)

@@ -27,6 +27,7 @@ from app.mm.mm_types import (
 )
 from app.mm.pgtable_types import ACCESSED, DIRTY, PMD_SIZE, PUD_SIZE, RW, SPECIAL, pte_pfn, pte_present
 from app.mm.sched import current
+from app.mm.tracepoints import traced
 from app.mm.vma import vm_stat_account, vma_dup
 
 if TYPE_CHECKING:
@@ -76,10 +77,13 @@ def dup_mm(m: Kernel, old: MmStruct) -> MmStruct:
     return mm
 
 
+@traced
 def dup_mmap(m: Kernel, mm: MmStruct, old: MmStruct) -> None:
     """Copy the areas, and the entries of those that need it. Kernel: dup_mmap"""
     mm.total_vm, mm.data_vm, mm.exec_vm, mm.stack_vm = old.total_vm, old.data_vm, old.exec_vm, old.stack_vm
     for vma in old.mmap:
+        if m.trace is not None:
+            m.trace.fork.area(vma, how_copied(vma))
         if vma.vm_flags & VM_DONTCOPY:
             vm_stat_account(mm, vma.vm_flags, -vma.pages)
             continue
@@ -96,6 +100,15 @@ def dup_mmap(m: Kernel, mm: MmStruct, old: MmStruct) -> None:
             copy_page_range(m, new, vma)
 
 
+def how_copied(vma: VmArea) -> str:
+    """What a child gets of an area: `none`, only the `area`, or its `entries`. Kernel: dup_mmap"""
+    if vma.vm_flags & VM_DONTCOPY:
+        return "none"
+    if vma.vm_flags & VM_WIPEONFORK:
+        return "wiped"
+    return "entries" if needs_copy(vma) else "area"
+
+
 def insert_after(new: VmArea, vma: VmArea) -> None:
     """Let a file find the copy right behind the original. Kernel: vma_interval_tree_insert_after"""
     assert new.vm_file is not None
@@ -110,7 +123,7 @@ def insert_after(new: VmArea, vma: VmArea) -> None:
 
 def copy_page_range(m: Kernel, dst: VmArea, src: VmArea) -> None:
     """Copy the entries of an area that a fault could not bring back. Kernel: copy_page_range"""
-    if not src.vm_flags & (VM_PFNMAP | VM_MIXEDMAP) and src.anon_vma is None:
+    if not needs_copy(src):
         return
     if src.vm_flags & VM_HUGETLB:
         hugetlb.copy_hugetlb_page_range(m, dst, src)
@@ -131,6 +144,12 @@ def copy_page_range(m: Kernel, dst: VmArea, src: VmArea) -> None:
         address = following
 
 
+def needs_copy(vma: VmArea) -> bool:
+    """Whether a later fault could not bring back what is mapped. Kernel: vma_needs_copy"""
+    return bool(vma.vm_flags & (VM_PFNMAP | VM_MIXEDMAP)) or vma.anon_vma is not None
+
+
+@traced
 def copy_pte_range(m: Kernel, dst: VmArea, src: VmArea, address: int, end: int) -> None:
     """Copy the entries of one table. Kernel: copy_pte_range, copy_present_pte
 
@@ -144,6 +163,7 @@ def copy_pte_range(m: Kernel, dst: VmArea, src: VmArea, address: int, end: int) 
     target = table.entries
     cow = src.vm_flags & (VM_SHARED | VM_MAYWRITE) == VM_MAYWRITE
     rss = [0, 0, 0, 0]
+    copied = protected = 0
     first = address >> 12 & 511
     for i in range(first, first + (end - address >> 12)):
         entry = source[i]
@@ -151,12 +171,16 @@ def copy_pte_range(m: Kernel, dst: VmArea, src: VmArea, address: int, end: int) 
             continue
         if not entry & SPECIAL:
             share_page(m, pte_pfn(entry), rss)
+        copied += 1
         if cow and entry & RW:
             entry &= ~RW
             source[i] = entry
+            protected += 1
         if src.vm_flags & VM_SHARED:
             entry &= ~DIRTY
         target[i] = entry & ~ACCESSED
+    if m.trace is not None:
+        m.trace.fork.entries(address, copied, rss, protected)
     zap.add_mm_rss_vec(m, dst.vm_mm, rss)
 
 

@@ -83,12 +83,17 @@ def create_huge_pmd(m: Kernel, vmf: VmFault) -> int:
     A read maps the huge page of zeros. Where no block of 512 frames is free, small pages have to do.
     """
     vma = vmf.vma
-    if not transhuge_vma_suitable(vma, vmf.address):
+    fits = transhuge_vma_suitable(vma, vmf.address)
+    if m.trace is not None:
+        m.trace.huge_memory.suitable(vma, vmf.address & -PMD_SIZE, fits=fits)
+    if not fits:
         return vm_fault.VM_FAULT_FALLBACK
     rmap.anon_vma_prepare(m, vma)
     if not vmf.write:
         return map_huge_zero_page(m, vmf)
     pfn = mem_map.alloc_page(m, thp_gfp(m, vma), HPAGE_PMD_ORDER)
+    if m.trace is not None:
+        m.trace.huge_memory.new_page(pfn, vmf.address & -PMD_SIZE)
     if pfn is None:
         m.vm.count("thp_fault_fallback")
         return vm_fault.VM_FAULT_FALLBACK
@@ -104,6 +109,8 @@ def create_huge_pmd(m: Kernel, vmf: VmFault) -> int:
     deposit(vma.vm_mm, vmf.address, table)
     upper, at = pmd_slot(vma.vm_mm, vmf.address)
     upper.entries[at] = entry
+    if m.trace is not None:
+        m.trace.memory.entry(vmf.address & -PMD_SIZE, 2, 0, entry)
     vma.vm_mm.rss_stat[MM_ANONPAGES] += HPAGE_PMD_NR
     m.vm.count("thp_fault_alloc")
     vmf.page, vmf.kind = pfn, "thp"
@@ -133,7 +140,10 @@ def map_huge_zero_page(m: Kernel, vmf: VmFault) -> int:
         return vm_fault.VM_FAULT_FALLBACK
     deposit(vma.vm_mm, vmf.address, table)
     upper, at = pmd_slot(vma.vm_mm, vmf.address)
-    upper.entries[at] = mk_pte(zero, page_prot(m, vma.vm_flags)) | PSE
+    entry = upper.entries[at] = mk_pte(zero, page_prot(m, vma.vm_flags)) | PSE
+    if m.trace is not None:
+        m.trace.huge_memory.zero_page(zero, vmf.address & -PMD_SIZE)
+        m.trace.memory.entry(vmf.address & -PMD_SIZE, 2, 0, entry)
     vmf.kind = "thp_zero"
     return 0
 
@@ -166,13 +176,20 @@ def do_huge_pmd_wp_page(m: Kernel, vmf: VmFault) -> int:
     if not is_huge_zero(m, pmd):
         head = pte_pfn(pmd, PMD_PFN_MASK)
         exclusive = bool(mem_map.flags(m, head) & PG_anon_exclusive)
-        if exclusive or mem_map.page_count(m, head) == 1:
+        count = mem_map.page_count(m, head)
+        if m.trace is not None:
+            m.trace.huge_memory.write(head, count, exclusive=exclusive)
+        if exclusive or count == 1:
             if not exclusive:
                 rmap.page_move_anon_rmap(m, head, vma)
-            table.entries[at] = vm_fault.maybe_mkwrite(m, vma, mkdirty(m, pmd | ACCESSED))
+            entry = table.entries[at] = vm_fault.maybe_mkwrite(m, vma, mkdirty(m, pmd | ACCESSED))
+            if m.trace is not None:
+                m.trace.memory.entry(vmf.address & -PMD_SIZE, 2, pmd, entry)
             vmf.page, vmf.kind = head, "cow_reuse"
             return vm_fault.VM_FAULT_WRITE
         vmf.kind = "thp_cow"
+    elif m.trace is not None:
+        m.trace.huge_memory.write(None, 0, exclusive=False)
     split_huge_pmd(m, vma, vmf.address)
     return vm_fault.VM_FAULT_FALLBACK
 
@@ -208,6 +225,10 @@ def split_huge_pmd(m: Kernel, vma: VmArea, address: int) -> None:
     pmd = upper.entries[at]
     m.vm.count("thp_split_pmd")
     table = withdraw(mm, haddr)
+    if m.trace is not None:
+        m.trace.huge_memory.split(
+            haddr, None if is_huge_zero(m, pmd) else pte_pfn(pmd, PMD_PFN_MASK), table.pfn
+        )
     if is_huge_zero(m, pmd):
         entry = mk_pte(m.vm.zero_pfn, page_prot(m, vma.vm_flags)) | SPECIAL
         for i in range(HPAGE_PMD_NR):
@@ -321,9 +342,13 @@ def zap_huge_pmd(m: Kernel, tlb: MmuGather, vma: VmArea, address: int) -> None:
     pmd = upper.entries[at]
     upper.entries[at] = 0
     if is_huge_zero(m, pmd):
+        if m.trace is not None:
+            m.trace.mmap.zapped_huge(address, None)
         zap_deposited_table(m, mm, address)
         return
     head = pte_pfn(pmd, PMD_PFN_MASK)
+    if m.trace is not None:
+        m.trace.mmap.zapped_huge(address, head)
     rmap.page_remove_compound_rmap(m, head, vma)
     zap_deposited_table(m, mm, address)
     mm.rss_stat[MM_ANONPAGES] -= HPAGE_PMD_NR
@@ -343,8 +368,11 @@ def copy_huge_pmd(m: Kernel, dst: VmArea, src: VmArea, address: int) -> None:
         return
     upper, at = pmd_slot(src.vm_mm, address)
     pmd = upper.entries[at]
-    if not is_huge_zero(m, pmd):
-        head = pte_pfn(pmd, PMD_PFN_MASK)
+    shared = None if is_huge_zero(m, pmd) else pte_pfn(pmd, PMD_PFN_MASK)
+    if m.trace is not None:
+        m.trace.fork.huge(address, shared)
+    if shared is not None:
+        head = shared
         mem_map.get_page(m, head)
         s = section(m, head)
         s.flags[0] &= ~PG_anon_exclusive

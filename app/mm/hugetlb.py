@@ -134,7 +134,10 @@ def hugetlb_file_setup(m: Kernel, hstate: Hstate, size: int) -> File:
 
 
 def hugetlbfs_file_mmap(m: Kernel, vma: VmArea, file: File) -> int:
-    """Reserve pages for an area; 0, or -ENOMEM where the pool is too small. Kernel: hugetlbfs_file_mmap"""
+    """Reserve pages for an area; 0, or -ENOMEM where the pool is too small.
+
+    Kernel: fs/hugetlbfs/inode.c hugetlbfs_file_mmap, mm/hugetlb.c hugetlb_reserve_pages
+    """
     hstate = m.vm.hstates[shift_of(m, file) - 12]
     vma.vm_flags |= VM_HUGETLB | VM_DONTEXPAND
     if vma.vm_flags & VM_NORESERVE:
@@ -149,7 +152,10 @@ def hugetlbfs_file_mmap(m: Kernel, vma: VmArea, file: File) -> int:
         ]
     else:
         wanted = list(range(first, first + count))
-    if len(hstate.freelist) - hstate.reserved < len(wanted):
+    enough = len(hstate.freelist) - hstate.reserved >= len(wanted)
+    if m.trace is not None:
+        m.trace.hugetlb.reserve(hstate, len(wanted), enough=enough)
+    if not enough:
         return -errno.ENOMEM
     hstate.reserved += len(wanted)
     if vma.vm_flags & VM_MAYSHARE:
@@ -197,7 +203,11 @@ def alloc_huge_page(m: Kernel, hstate: Hstate, vma: VmArea, index: int, *, avoid
         reserved = vma.reserved or {}
         has = bool(reserved.get(index)) and not avoid_reserve
     if not hstate.freelist or (not has and len(hstate.freelist) <= hstate.reserved):
+        if m.trace is not None:
+            m.trace.hugetlb.taken(hstate, index, None, reserved=has)
         return None
+    if m.trace is not None:
+        m.trace.hugetlb.taken(hstate, index, hstate.freelist[0], reserved=has)
     if has:
         hstate.reserved -= 1
         reserved.pop(index)
@@ -290,11 +300,15 @@ def hugetlb_no_page(m: Kernel, vmf: VmFault, hstate: Hstate, table: PageTable, a
             rmap.anon_vma_prepare(m, vma)
             add_new_anon_rmap(m, head, vma, index)
     else:
+        if m.trace is not None:
+            m.trace.hugetlb.found(index, head)
         mem_map.get_page(m, head)
     if mem_map.mapping_of(m, head) is not None:
         section(m, head).compound_mapcount += 1
     shared = bool(vma.vm_flags & VM_WRITE and vma.vm_flags & VM_SHARED)
-    table.entries[at] = make_huge_pte(m, vma, head, writable=shared)
+    entry = table.entries[at] = make_huge_pte(m, vma, head, writable=shared)
+    if m.trace is not None:
+        m.trace.memory.entry(vmf.address & -(size << 12), table.level, 0, entry)
     vma.vm_mm.hugetlb_usage += size
     vmf.page = head
     if vmf.write and not vma.vm_flags & VM_SHARED:
@@ -326,11 +340,16 @@ def hugetlb_wp(m: Kernel, vmf: VmFault, hstate: Hstate, table: PageTable, at: in
     old = pte_pfn(entry, mask)
     index = vma.linear_page_index(vmf.address) >> hstate.order
     s = section(m, old)
-    if s.compound_mapcount == 0 and mem_map.is_anon(m, old):
+    alone = s.compound_mapcount == 0 and mem_map.is_anon(m, old)
+    if m.trace is not None:
+        m.trace.hugetlb.write(old, s.compound_mapcount + 1, reuse=alone)
+    if alone:
         if not mem_map.flags(m, old) & PG_anon_exclusive:
             rmap.page_move_anon_rmap(m, old, vma)
-            vmf.kind = "cow_reuse"
+        vmf.kind = vmf.kind or "cow_reuse"
         table.entries[at] = mkdirty(m, entry) | RW | ACCESSED
+        if m.trace is not None:
+            m.trace.memory.entry(vmf.address & -(1 << hstate.shift), table.level, entry, table.entries[at])
         return 0
     assert vma.vm_file is not None
     outside = vma.reserved is not None and vma.vm_file.inode.i_pages.get(index) != old
@@ -338,6 +357,8 @@ def hugetlb_wp(m: Kernel, vmf: VmFault, hstate: Hstate, table: PageTable, at: in
     if new is None:
         if not outside:
             return vm_fault.VM_FAULT_SIGBUS
+        if m.trace is not None:
+            m.trace.hugetlb.taken_from_others(vmf.address & -(1 << hstate.shift), old)
         unmap_ref_private(m, vma, old, vmf.address & -(1 << hstate.shift))
         return hugetlb_wp(m, vmf, hstate, table, at)
     rmap.anon_vma_prepare(m, vma)
@@ -346,6 +367,8 @@ def hugetlb_wp(m: Kernel, vmf: VmFault, hstate: Hstate, table: PageTable, at: in
     remove_rmap(m, old)
     add_new_anon_rmap(m, new, vma, index)
     table.entries[at] = make_huge_pte(m, vma, new, writable=True)
+    if m.trace is not None:
+        m.trace.memory.entry(vmf.address & -(1 << hstate.shift), table.level, entry, table.entries[at])
     lru.put_page(m, old)
     vmf.page, vmf.kind = new, "hugetlb_cow"
     return 0

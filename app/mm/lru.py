@@ -122,6 +122,8 @@ def release_pages(m: Kernel, pages: Iterable[int]) -> None:
             to_free.append(pfn)
         elif pfn != m.vm.huge_zero_page and mem_map.put_page_testzero(m, mem_map.compound_head(m, pfn)):
             put_compound_page(m, mem_map.compound_head(m, pfn))
+    if m.trace is not None:
+        m.trace.mmap.released(len(to_free))
     for pfn in reversed(to_free):
         free_order0(m, pfn)
 

@@ -47,6 +47,7 @@ from app.mm.pgtable_types import (
     vma_page_prot,
 )
 from app.mm.sched import current
+from app.mm.tracepoints import traced
 from app.mm.vm_fault import (
     FAULT_FLAG_TRIED,
     VM_FAULT_COMPLETED,
@@ -72,10 +73,12 @@ if TYPE_CHECKING:
 GFP_ZEROED: Final = gfp_masks.GFP_HIGHUSER_MOVABLE | gfp_masks.__GFP_COMP | gfp_masks.__GFP_ZERO
 GFP_USER_PAGE: Final = gfp_masks.GFP_HIGHUSER_MOVABLE | gfp_masks.__GFP_COMP
 FAULT_AROUND_PAGES: Final = 16
+WP_MOST_REFERENCES: Final = 3
 
 
+@traced
 def handle_mm_fault(m: Kernel, vma: VmArea, address: int, flags: int) -> int:
-    """Serve a fault in an area that allows the access. Kernel: handle_mm_fault
+    """Serve a fault in an area that allows the access. Kernel: handle_mm_fault, mm_account_fault
 
     Returns VM_FAULT_ bits. The task counts the fault when it is complete: as major if it had to wait for a
     disk, and with it each that was tried twice.
@@ -87,6 +90,10 @@ def handle_mm_fault(m: Kernel, vma: VmArea, address: int, flags: int) -> int:
     task.rss_events += 1
     if task.rss_events > TASK_RSS_EVENTS_THRESH + 1:
         zap.sync_mm_rss(m)
+    trace = m.trace
+    if trace is not None:
+        for table, at, entry in pgalloc.walk(vma.vm_mm, address):
+            trace.memory.level(table.level, at, entry)
     watcher = vm.faults
     before = pgalloc.find_entry(vma.vm_mm, address) if watcher is not None else (0, 0)
     vmf = VmFault(vma, address, flags)
@@ -100,6 +107,8 @@ def handle_mm_fault(m: Kernel, vma: VmArea, address: int, flags: int) -> int:
             task.maj_flt += 1
         else:
             task.min_flt += 1
+    if trace is not None:
+        trace.memory.accounted(vmf, ret, task.min_flt, task.maj_flt, task.rss_stat)
     return ret
 
 
@@ -136,10 +145,18 @@ def handle_pte_fault(m: Kernel, vmf: VmFault) -> int:
     mm = vmf.vma.vm_mm
     vmf.orig_pte = pgalloc.pte_of(mm, vmf.address)
     if not vmf.orig_pte:
-        return do_anonymous_page(m, vmf) if vmf.vma.is_anonymous else do_fault(m, vmf)
+        handler = do_anonymous_page if vmf.vma.is_anonymous else do_fault
+        if m.trace is not None:
+            m.trace.memory.handler(vmf, handler.__name__)
+        return handler(m, vmf)
     if vmf.write and not vmf.orig_pte & RW:
+        if m.trace is not None:
+            m.trace.memory.handler(vmf, "do_wp_page")
         return do_wp_page(m, vmf)
-    set_pte(mm, vmf.address, mkdirty(m, vmf.orig_pte) | ACCESSED if vmf.write else vmf.orig_pte | ACCESSED)
+    entry = mkdirty(m, vmf.orig_pte) | ACCESSED if vmf.write else vmf.orig_pte | ACCESSED
+    if m.trace is not None:
+        m.trace.memory.no_entry_needed(vmf, vmf.orig_pte, entry)
+    set_pte(mm, vmf.address, entry)
     vmf.kind = "spurious"
     return 0
 
@@ -147,6 +164,7 @@ def handle_pte_fault(m: Kernel, vmf: VmFault) -> int:
 # -- anonymous memory ------------------------------------------------------------------------------
 
 
+@traced
 def do_anonymous_page(m: Kernel, vmf: VmFault) -> int:
     """The first touch of anonymous memory. Kernel: do_anonymous_page
 
@@ -155,13 +173,18 @@ def do_anonymous_page(m: Kernel, vmf: VmFault) -> int:
     """
     vma, address = vmf.vma, vmf.address
     if vma.vm_flags & VM_SHARED:
+        if m.trace is not None:
+            m.trace.memory.nothing_behind()
         return VM_FAULT_SIGBUS
     table = vma.vm_mm.tables[1].get(address >> 21) or pgalloc.pte_alloc(m, vma.vm_mm, address)
     if table is None:
         return VM_FAULT_OOM
     prot = vma_page_prot(m, vma)
     if not vmf.write:
-        table.entries[address >> 12 & 511] = mk_pte(m.vm.zero_pfn, prot) | SPECIAL
+        entry = table.entries[address >> 12 & 511] = mk_pte(m.vm.zero_pfn, prot) | SPECIAL
+        if m.trace is not None:
+            m.trace.memory.zero_page(m.vm.zero_pfn)
+            m.trace.memory.entry(address, 1, 0, entry)
         vmf.kind = "anon_zero"
         return 0
     rmap.anon_vma_prepare(m, vma)
@@ -175,6 +198,9 @@ def do_anonymous_page(m: Kernel, vmf: VmFault) -> int:
     rmap.page_add_new_anon_rmap(m, pfn, vma, address)
     swap.lru_cache_add_inactive_or_unevictable(m, vma, pfn)
     table.entries[address >> 12 & 511] = entry
+    if m.trace is not None:
+        m.trace.memory.new_page("do_anonymous_page", pfn, zeroed=True)
+        m.trace.memory.entry(address, 1, 0, entry)
     vmf.page, vmf.kind = pfn, "anon_page"
     return 0
 
@@ -182,6 +208,7 @@ def do_anonymous_page(m: Kernel, vmf: VmFault) -> int:
 # -- write protection: copy on write ---------------------------------------------------------------
 
 
+@traced
 def do_wp_page(m: Kernel, vmf: VmFault) -> int:
     """A write through an entry that only allows reads. Kernel: do_wp_page
 
@@ -191,27 +218,52 @@ def do_wp_page(m: Kernel, vmf: VmFault) -> int:
     """
     vma = vmf.vma
     if vmf.orig_pte & SPECIAL:
+        if m.trace is not None:
+            m.trace.memory.over_zero_page()
         return wp_page_copy(m, vmf, None)
     pfn = vmf.page = pte_pfn(vmf.orig_pte)
     if mem_map.is_anon(m, pfn):
-        head = mem_map.compound_head(m, pfn)
-        if mem_map.flags(m, pfn) & PG_anon_exclusive:
+        if may_reuse(m, vma, pfn):
             return wp_page_reuse(m, vmf)
-        if mem_map.page_count(m, head) <= 3:
-            if not mem_map.flags(m, head) & PG_lru:
-                swap.lru_add_drain(m)
-            if mem_map.page_count(m, head) == 1:
-                rmap.page_move_anon_rmap(m, pfn, vma)
-                return wp_page_reuse(m, vmf)
-    elif vma.vm_flags & (VM_WRITE | VM_SHARED) == VM_WRITE | VM_SHARED:
-        return wp_page_shared(m, vmf)
+    else:
+        shared = vma.vm_flags & (VM_WRITE | VM_SHARED) == VM_WRITE | VM_SHARED
+        if m.trace is not None:
+            m.trace.memory.not_anonymous(pfn, shared=shared)
+        if shared:
+            return wp_page_shared(m, vmf)
     return wp_page_copy(m, vmf, pfn)
+
+
+def may_reuse(m: Kernel, vma: VmArea, pfn: int) -> bool:
+    """Whether an anonymous page is this process's alone; then it is from now on. Kernel: do_wp_page
+
+    A new page waits in a batch, which holds a reference; draining it may leave only the entry's own. More
+    than three references could not be explained by that.
+    """
+    if mem_map.flags(m, pfn) & PG_anon_exclusive:
+        if m.trace is not None:
+            m.trace.memory.exclusive(pfn)
+        return True
+    head = mem_map.compound_head(m, pfn)
+    before = count = mem_map.page_count(m, head)
+    drained = count <= WP_MOST_REFERENCES and not mem_map.flags(m, head) & PG_lru
+    if drained:
+        swap.lru_add_drain(m)
+        count = mem_map.page_count(m, head)
+    if m.trace is not None:
+        m.trace.memory.references(pfn, before, count, WP_MOST_REFERENCES, drained=drained)
+    if before > WP_MOST_REFERENCES or count != 1:
+        return False
+    rmap.page_move_anon_rmap(m, pfn, vma)
+    return True
 
 
 def wp_page_reuse(m: Kernel, vmf: VmFault) -> int:
     """Allow writing to the page that is there. Kernel: wp_page_reuse"""
     entry = maybe_mkwrite(m, vmf.vma, mkdirty(m, vmf.orig_pte | ACCESSED))
     set_pte(vmf.vma.vm_mm, vmf.address, entry)
+    if m.trace is not None:
+        m.trace.memory.entry(vmf.address, 1, vmf.orig_pte, entry)
     m.vm.count("pgreuse")
     vmf.kind = vmf.kind or "cow_reuse"
     return VM_FAULT_WRITE
@@ -231,6 +283,7 @@ def wp_page_shared(m: Kernel, vmf: VmFault) -> int:
     return ret
 
 
+@traced
 def wp_page_copy(m: Kernel, vmf: VmFault, old: int | None) -> int:
     """Give the writer a page of its own. Kernel: wp_page_copy
 
@@ -251,7 +304,7 @@ def wp_page_copy(m: Kernel, vmf: VmFault, old: int | None) -> int:
     else:
         user_bytes.copy(m, old, pfn)
         anon = mem_map.is_anon(m, old)
-        vmf.kind = "cow_copy" if anon else "file_cow"
+        vmf.kind = vmf.kind or ("cow_copy" if anon else "file_cow")
         if not anon:
             inc_mm_counter(m, vma, mem_map.mm_counter(m, old), -1)
             inc_mm_counter(m, vma, MM_ANONPAGES)
@@ -260,9 +313,15 @@ def wp_page_copy(m: Kernel, vmf: VmFault, old: int | None) -> int:
     rmap.page_add_new_anon_rmap(m, pfn, vma, vmf.address)
     swap.lru_cache_add_inactive_or_unevictable(m, vma, pfn)
     set_pte(vma.vm_mm, vmf.address, entry)
+    if m.trace is not None:
+        m.trace.memory.new_page("wp_page_copy", pfn, zeroed=old is None)
+        m.trace.memory.entry(vmf.address, 1, vmf.orig_pte, entry)
     if old is not None:
         rmap.page_remove_rmap(m, old, vma)
         lru.put_page(m, old)  # the entry's
+        if m.trace is not None:
+            left = mem_map.page_count(m, old) - 1
+            m.trace.memory.copied(old, pfn, mem_map.page_mapcount(m, old), left)
         lru.put_page(m, old)  # our own
     vmf.page = pfn
     return VM_FAULT_WRITE
@@ -281,11 +340,14 @@ def do_fault(m: Kernel, vmf: VmFault) -> int:
     else:
         ret = do_shared_fault(m, vmf)
     if vmf.prealloc_pte is not None:
+        if m.trace is not None:
+            m.trace.memory.table_unused(vmf.prealloc_pte.pfn)
         pgalloc.pte_free(m, vmf.prealloc_pte)
         vmf.prealloc_pte = None
     return ret
 
 
+@traced
 def do_read_fault(m: Kernel, vmf: VmFault) -> int:
     """Map a page of a file for reading, and its cached neighbours. Kernel: do_read_fault"""
     if pagemap.has_map_pages(vmf.vma):
@@ -347,6 +409,7 @@ def finish_fault(m: Kernel, vmf: VmFault) -> int:
     return 0
 
 
+@traced
 def do_cow_fault(m: Kernel, vmf: VmFault) -> int:
     """A write to a page of a private mapping that was never read: only the copy is mapped.
 
@@ -357,6 +420,8 @@ def do_cow_fault(m: Kernel, vmf: VmFault) -> int:
     if cow is None:
         return VM_FAULT_OOM
     vmf.cow_page = cow
+    if m.trace is not None:
+        m.trace.memory.new_page("do_cow_fault", cow, zeroed=False)
     vmf.kind = "file_cow"
     ret = ask_file(m, vmf)
     if ret & (VM_FAULT_ERROR | VM_FAULT_NOPAGE | VM_FAULT_RETRY):
@@ -365,11 +430,16 @@ def do_cow_fault(m: Kernel, vmf: VmFault) -> int:
     user_bytes.copy(m, vmf.page, cow)
     mem_map.set_flags(m, cow, PG_uptodate)
     ret |= finish_fault(m, vmf)
+    if m.trace is not None:
+        m.trace.memory.copied(
+            vmf.page, cow, mem_map.page_mapcount(m, vmf.page), mem_map.page_count(m, vmf.page) - 1
+        )
     lru.put_page(m, vmf.page)
     vmf.kind, vmf.page = "file_cow", cow
     return ret
 
 
+@traced
 def do_shared_fault(m: Kernel, vmf: VmFault) -> int:
     """A write to a page of a shared mapping. Kernel: do_shared_fault"""
     ret = ask_file(m, vmf)
@@ -385,7 +455,10 @@ def do_shared_fault(m: Kernel, vmf: VmFault) -> int:
 def fault_dirty_shared_page(m: Kernel, vmf: VmFault) -> int:
     """Mark the page dirty; whoever made it so may have to help writing. Kernel: fault_dirty_shared_page"""
     dirtied = pagemap.set_page_dirty(m, vmf.page)
-    if (dirtied or pagemap.has_page_mkwrite(vmf.vma)) and vmf.first_try:
+    told = pagemap.has_page_mkwrite(vmf.vma)
+    if m.trace is not None:
+        m.trace.memory.dirtied(vmf.page, was_clean=dirtied, told_file=told)
+    if (dirtied or told) and vmf.first_try:
         return VM_FAULT_COMPLETED
     return 0
 

@@ -34,6 +34,7 @@ from app.mm.mm_types import (
 )
 from app.mm.pgtable_types import PAGE_SIZE
 from app.mm.sched import current_mm
+from app.mm.tracepoints import traced
 from app.mm.vma import (
     can_vma_merge_after,
     can_vma_merge_before,
@@ -115,6 +116,8 @@ def do_mmap(
 ) -> int:
     """Check a request, find addresses for it, and work out the area's rights. Kernel: do_mmap"""
     if not length:
+        if m.trace is not None:
+            m.trace.mmap.refused("do_mmap", "the length is 0", -errno.EINVAL)
         return -errno.EINVAL
     if flags & MAP_FIXED_NOREPLACE:
         flags |= MAP_FIXED
@@ -128,9 +131,13 @@ def do_mmap(
     if address < 0:
         return address
     if flags & MAP_FIXED_NOREPLACE and find_vma_intersection(mm, address, address + length):
+        if m.trace is not None:
+            m.trace.mmap.refused("do_mmap", "something is there already", -errno.EEXIST)
         return -errno.EEXIST
     vm_flags = flags_of(mm, file, prot, flags)
     if vm_flags < 0:
+        if m.trace is not None:
+            m.trace.mmap.refused("do_mmap", "these rights and flags cannot be had together", vm_flags)
         return vm_flags
     if file is None:
         pgoff = 0 if vm_flags & VM_SHARED else address >> 12
@@ -188,19 +195,22 @@ def vm_enough_memory(m: Kernel, pages: int) -> bool:
     """
     m.vm.vm_committed += pages
     total = sum(zone.managed_pages for zone in m.zones)
-    if m.vm.overcommit_memory == 1:
-        return True
+    limit = None
+    enough = True
     if m.vm.overcommit_memory == 0:
-        if pages <= total + m.vm.total_swap_pages:
-            return True
-    else:
-        allowed = total * m.vm.overcommit_ratio // 100
-        if m.vm.vm_committed < allowed + m.vm.total_swap_pages:
-            return True
-    m.vm.vm_committed -= pages
-    return False
+        limit = total + m.vm.total_swap_pages
+        enough = pages <= limit
+    elif m.vm.overcommit_memory != 1:
+        limit = total * m.vm.overcommit_ratio // 100 + m.vm.total_swap_pages
+        enough = m.vm.vm_committed < limit
+    if m.trace is not None:
+        m.trace.mmap.commitment(pages, m.vm.vm_committed, limit, m.vm.overcommit_memory, enough=enough)
+    if not enough:
+        m.vm.vm_committed -= pages
+    return enough
 
 
+@traced
 def mmap_region(
     m: Kernel, mm: MmStruct, file: File | None, address: int, length: int, vm_flags: int, pgoff: int
 ) -> int:
@@ -216,15 +226,18 @@ def mmap_region(
     after = mm.mmap[at] if at < len(mm.mmap) else None
     before = mm.mmap[at - 1] if at else None
     vma = None
+    merged = ""
     start, stop, first = address, end, pgoff
     if not vm_flags & VM_SPECIAL:
         touches = after is not None and after.vm_start == end
         if after is not None and touches and can_vma_merge_before(after, vm_flags, None, file, pgoff + pglen):
             vma, stop, first = after, after.vm_end, after.vm_pgoff - pglen
+            merged = "after"
         if before is not None and before.vm_end == address:
             anon_vma = vma.anon_vma if vma is not None else None
             if can_vma_merge_after(before, vm_flags, anon_vma, file, pgoff):
                 vma, start, first = before, before.vm_start, before.vm_pgoff
+                merged = "both" if merged else "before"
     if vma is not None:
         vma_expand(m, vma, start, stop, first, after)
     else:
@@ -242,6 +255,8 @@ def mmap_region(
         else:
             mm.locked_vm += pglen
     vma.vm_flags |= m.vm.vm_softdirty
+    if m.trace is not None:
+        m.trace.mmap.placed(vma, address, end, merged=merged)
     return address
 
 
@@ -322,17 +337,22 @@ def get_unmapped_area(
     if flags & MAP_FIXED:
         if address > mm.task_size - length:
             return -errno.ENOMEM
+        if m.trace is not None:
+            m.trace.mmap.fixed(address, length)
         return -errno.EINVAL if address & align - 1 else address
     if address:
         address = -(-address // align) * align
         vma = find_vma(mm, address)
-        if address + length <= mm.task_size and (vma is None or address + length <= vma.start_gap):
+        free = address + length <= mm.task_size and (vma is None or address + length <= vma.start_gap)
+        if m.trace is not None:
+            m.trace.mmap.hint(address, length, vma, free=free)
+        if free:
             return address
-    found = unmapped_area_topdown(mm, length, align)
-    return found if found > 0 else unmapped_area(mm, length, align)
+    found = unmapped_area_topdown(m, mm, length, align)
+    return found if found > 0 else unmapped_area(m, mm, length, align)
 
 
-def unmapped_area_topdown(mm: MmStruct, length: int, align: int) -> int:
+def unmapped_area_topdown(m: Kernel, mm: MmStruct, length: int, align: int) -> int:
     """The highest gap below `mmap_base`; its upper end is used. Kernel: unmapped_area_topdown
 
     Below an area that grows downwards a megabyte stays free. A gap must be large enough wherever the
@@ -342,23 +362,42 @@ def unmapped_area_topdown(mm: MmStruct, length: int, align: int) -> int:
     room = length + align - PAGE_SIZE
     for vma in reversed(mm.mmap):
         if vma.vm_end + room <= high:
-            return high - length & -align
+            low: int | None = vma.vm_end
+            break
         high = min(high, vma.start_gap)
-    return high - length & -align if high - room >= MMAP_MIN_ADDR else -errno.ENOMEM
+    else:
+        low = None
+        if high - room < MMAP_MIN_ADDR:
+            if m.trace is not None:
+                m.trace.mmap.no_gap("unmapped_area_topdown", length)
+            return -errno.ENOMEM
+    address = high - length & -align
+    if m.trace is not None:
+        m.trace.mmap.gap("unmapped_area_topdown", low, high, length, address, mm.mmap_base)
+    return address
 
 
-def unmapped_area(mm: MmStruct, length: int, align: int) -> int:
+def unmapped_area(m: Kernel, mm: MmStruct, length: int, align: int) -> int:
     """The lowest gap above a third of the address space. Kernel: unmapped_area"""
-    low = page_align(mm.task_size // 3)
+    base = low = page_align(mm.task_size // 3)
     for vma in mm.mmap:
         address = -(-low // align) * align
         if vma.vm_end <= low:
             continue
         if address + length <= vma.start_gap:
-            return address
+            high = vma.start_gap
+            break
         low = vma.vm_end
-    address = -(-low // align) * align
-    return address if address + length <= mm.task_size else -errno.ENOMEM
+    else:
+        high = mm.task_size
+        address = -(-low // align) * align
+        if address + length > high:
+            if m.trace is not None:
+                m.trace.mmap.no_gap("unmapped_area", length)
+            return -errno.ENOMEM
+    if m.trace is not None:
+        m.trace.mmap.gap("unmapped_area", low, high, length, address, base)
+    return address
 
 
 # -- munmap ----------------------------------------------------------------------------------------
@@ -370,8 +409,9 @@ def munmap(m: Kernel, address: int, length: int) -> int:
     return do_munmap(m, mm, address, length)
 
 
+@traced
 def do_munmap(m: Kernel, mm: MmStruct, start: int, length: int) -> int:
-    """Take a range out of the address space. Kernel: do_mas_munmap, do_mas_align_munmap
+    """Take a range out of the address space. Kernel: do_mas_align_munmap, do_mas_munmap
 
     Areas that reach over its ends are cut. Nothing there is no mistake.
     """
@@ -399,6 +439,8 @@ def do_munmap(m: Kernel, mm: MmStruct, start: int, length: int) -> int:
     while behind < len(mm.mmap) and mm.mmap[behind].vm_start < end:
         behind += 1
     areas = mm.mmap[first:behind]
+    if m.trace is not None:
+        m.trace.mmap.unmap(start, end, areas)
     del mm.mmap[first:behind]
     mm.locked_vm -= sum(area.pages for area in areas if area.vm_flags & VM_LOCKED)
     unmap_region(m, mm, areas, first, start, end)
@@ -452,31 +494,42 @@ def remove_vma(m: Kernel, vma: VmArea) -> None:
 def brk(m: Kernel, wanted: int) -> int:
     """Move the end of the heap; returns where it is then. Kernel: SYSCALL_DEFINE1(brk)"""
     mm = current_mm(m)
+    before = mm.brk
+    why = move_brk(m, mm, wanted)
+    if m.trace is not None:
+        m.trace.mmap.break_moved(before, mm.brk, why=why)
+    return mm.brk
+
+
+@traced
+def move_brk(m: Kernel, mm: MmStruct, wanted: int) -> str:
+    """Move the end of the heap if that can be; what stands against it, else nothing. Kernel: brk"""
     if wanted < mm.start_brk:
-        return mm.brk
+        return "that is below where the heap begins"
     newbrk, oldbrk = page_align(wanted), page_align(mm.brk)
     if newbrk == oldbrk:
         mm.brk = wanted
-        return wanted
+        return ""
     if wanted <= mm.brk:
         vma = find_vma_intersection(mm, newbrk, oldbrk)
         if vma is None or vma.vm_start >= oldbrk:
-            return mm.brk
+            return "the heap has no such part any more"
         original, mm.brk = mm.brk, wanted
         if do_munmap(m, mm, newbrk, oldbrk - newbrk):
             mm.brk = original
-        return mm.brk
+            return "its pages could not be unmapped"
+        return ""
     if newbrk > mm.task_size:
-        return mm.brk
+        return "that is beyond all addresses of a process"
     after = find_vma_intersection(mm, oldbrk, newbrk + PAGE_SIZE + STACK_GUARD_GAP)
     if after is not None and newbrk + PAGE_SIZE > after.start_gap:
-        return mm.brk
+        return "another area is in the way"
     if do_brk_flags(m, mm, oldbrk, newbrk - oldbrk):
-        return mm.brk
+        return "so much memory is not promised"
     mm.brk = wanted
     if mm.def_flags & VM_LOCKED:
         gup.mm_populate(m, mm, oldbrk, newbrk - oldbrk)
-    return wanted
+    return ""
 
 
 def do_brk_flags(m: Kernel, mm: MmStruct, address: int, length: int) -> int:
@@ -510,10 +563,19 @@ def do_brk_flags(m: Kernel, mm: MmStruct, address: int, length: int) -> int:
 
 def expand_downwards(m: Kernel, vma: VmArea, address: int) -> bool:
     """Let a stack grow to an address, if that is near enough to its top. Kernel: expand_downwards"""
-    mm = vma.vm_mm
     address &= -PAGE_SIZE
+    grow = max(0, vma.vm_start - address >> 12)
+    why = grow_downwards(m, vma, address, grow)
+    if m.trace is not None:
+        m.trace.mmap.expand(vma, address, grow, why)
+    return not why
+
+
+def grow_downwards(m: Kernel, vma: VmArea, address: int, grow: int) -> str:
+    """Let a stack grow by so many pages; what stands against it, else nothing. Kernel: expand_downwards"""
+    mm = vma.vm_mm
     if address < MMAP_MIN_ADDR:
-        return False
+        return "the lowest addresses are nobody's"
     at = mm.mmap.index(vma)
     before = mm.mmap[at - 1] if at else None
     if (
@@ -522,15 +584,16 @@ def expand_downwards(m: Kernel, vma: VmArea, address: int) -> bool:
         and before.vm_flags & VM_ACCESS_FLAGS
         and address - before.vm_end < STACK_GUARD_GAP
     ):
-        return False
+        return "the area below would be nearer than the guard gap of 1 MiB"
     rmap.anon_vma_prepare(m, vma)
     if address < vma.vm_start:
-        grow = (vma.vm_start - address) >> 12
-        if grow > vma.vm_pgoff or vma.vm_end - address > RLIMIT_STACK or not vm_enough_memory(m, grow):
-            return False
+        if grow > vma.vm_pgoff or vma.vm_end - address > RLIMIT_STACK:
+            return "the stack would be larger than its limit of 8 MiB"
+        if not vm_enough_memory(m, grow):
+            return "so much memory is not promised"
         if vma.vm_flags & VM_LOCKED:
             mm.locked_vm += grow
         vm_stat_account(mm, vma.vm_flags, grow)
         vma.vm_start = address
         vma.vm_pgoff -= grow
-    return True
+    return ""

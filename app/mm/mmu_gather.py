@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.mm import gfp as gfp_masks
 from app.mm import lru, page_alloc, page_free, swap
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -52,6 +53,7 @@ def remove_page(m: Kernel, tlb: MmuGather, pfn: int) -> bool:
     return False
 
 
+@traced
 def next_batch(m: Kernel, tlb: MmuGather) -> bool:
     """Go on to a further page of the queue, a new one if need be. Kernel: tlb_next_batch
 
@@ -63,18 +65,23 @@ def next_batch(m: Kernel, tlb: MmuGather) -> bool:
         pfn = page_alloc.get_free_pages(m, gfp_masks.GFP_NOWAIT | gfp_masks.__GFP_NOWARN, 0)
         if pfn is None:
             return False
+        if m.trace is not None:
+            m.trace.mmap.gather_page(pfn, len(tlb.batches[tlb.active]))
         tlb.pages.append(pfn)
         tlb.batches.append([])
     tlb.active += 1
     return True
 
 
+@traced
 def flush(m: Kernel, tlb: MmuGather) -> None:
     """Flush translations and free what is queued. Kernel: tlb_flush_mmu, tlb_batch_pages_flush
 
     The drain before is for the references that the LRU batches hold: without it many of the pages would not
     be free yet.
     """
+    if m.trace is not None and tlb.batches[0]:
+        m.trace.mmap.flush(sum(map(len, tlb.batches)))
     for batch in tlb.batches:
         if not batch:
             break

@@ -14,6 +14,7 @@ from app.mm import lru, mem_map, page_ref, swap
 from app.mm.mem_map import PG_reclaim, PG_swapbacked, set_flags
 from app.mm.page import PG_dirty, PG_private, PG_referenced, PG_uptodate, PG_writeback
 from app.mm.pgtable_types import PAGE_SHIFT
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.fs import Inode
@@ -61,6 +62,8 @@ def filemap_add_folio(m: Kernel, inode: Inode, index: int, pfn: int) -> None:
     if inode.is_shmem:
         s.flags[i] |= PG_swapbacked
         m.vm.count("shmem")
+    elif m.trace is not None:
+        m.trace.pagecache.added(inode, index, pfn)
     page_ref.tell_state(m, pfn)
     swap.folio_add_lru(m, pfn)
 
@@ -68,6 +71,8 @@ def filemap_add_folio(m: Kernel, inode: Inode, index: int, pfn: int) -> None:
 def filemap_remove_folio(m: Kernel, inode: Inode, pfn: int) -> None:
     """Take a page out of the cache; its reference is the caller's now. Kernel: __filemap_remove_folio"""
     s, i = mem_map.section(m, pfn), pfn & 511
+    if m.trace is not None:
+        m.trace.pagecache.removed(inode, s.index[i], pfn)
     del inode.i_pages[s.index[i]]
     m.vm.count("file_pages", -1)
     if inode.is_shmem:
@@ -112,13 +117,18 @@ def page_mkwrite(m: Kernel, pfn: int) -> None:
 # -- tmpfs ----------------------------------------------------------------------------------------
 
 
+@traced
 def shmem_get_folio(m: Kernel, inode: Inode, index: int, *, write: bool) -> int | None:
-    """The page at an index of a tmpfs file, with a reference; made if need be. Kernel: shmem_get_folio
+    """The page at an index of a tmpfs file, with a reference; made if need be.
+
+    Kernel: mm/shmem.c shmem_get_folio_gfp
 
     write: for `write`, which counts as a use of the page.
     """
     pfn = inode.i_pages.get(index)
     if pfn is not None:
+        if m.trace is not None:
+            m.trace.pagecache.shmem(inode, index, pfn, made=False)
         mem_map.get_page(m, pfn)
         if write:
             swap.mark_page_accessed(m, pfn)
@@ -126,6 +136,8 @@ def shmem_get_folio(m: Kernel, inode: Inode, index: int, *, write: bool) -> int 
     pfn = mem_map.alloc_page(m, GFP_CACHE)
     if pfn is None:
         return None
+    if m.trace is not None:
+        m.trace.pagecache.shmem(inode, index, pfn, made=True)
     set_flags(m, pfn, PG_uptodate | (PG_referenced if write else 0))
     filemap_add_folio(m, inode, index, pfn)
     return pfn

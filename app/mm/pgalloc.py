@@ -13,6 +13,7 @@ from app.mm import gfp as gfp_masks
 from app.mm import mmu_gather, page_alloc, page_free, rmap
 from app.mm.mm_types import VM_HUGETLB, MmStruct, PageTable, VmArea
 from app.mm.pgtable_types import PAGE_SIZE, PMD_SIZE, PRESENT, PSE, SHIFT, TABLE
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -121,6 +122,8 @@ def pgd_alloc(m: Kernel, mm: MmStruct) -> None:
             pmd_alloc(m, mm, at << 30)
         return
     pfn = table_page(m, GFP_PGTABLE_USER, 1)
+    if m.trace is not None:
+        m.trace.memory.table(4, pfn)
     mm.pgd = PageTable(-1 if pfn is None else pfn, 4, 0)
 
 
@@ -152,11 +155,13 @@ def install(mm: MmStruct, table: PageTable, address: int) -> None:
 
 
 def pud_alloc(m: Kernel, mm: MmStruct, address: int) -> bool:
-    """Make sure of a table of 1 GiB entries. Kernel: pud_alloc"""
+    """Make sure of a table of 1 GiB entries. Kernel: mm/memory.c __pud_alloc, pud_alloc"""
     assert mm.pgd is not None
     if mm.pgd.level == 3 or address >> 39 in mm.tables[3]:
         return True
     pfn = table_page(m, GFP_PGTABLE_USER)
+    if m.trace is not None:
+        m.trace.memory.table(3, pfn)
     if pfn is None:
         return False
     install(mm, PageTable(pfn, 3, 0), address)
@@ -164,13 +169,15 @@ def pud_alloc(m: Kernel, mm: MmStruct, address: int) -> bool:
 
 
 def pmd_alloc(m: Kernel, mm: MmStruct, address: int) -> PageTable | None:
-    """Make sure of a table of 2 MiB entries. Kernel: pmd_alloc"""
+    """Make sure of a table of 2 MiB entries. Kernel: mm/memory.c __pmd_alloc, pmd_alloc"""
     found = mm.tables[2].get(address >> 30)
     if found is not None:
         return found
     if not pud_alloc(m, mm, address):
         return None
     pfn = table_page(m, GFP_PGTABLE_USER)
+    if m.trace is not None:
+        m.trace.memory.table(2, pfn)
     if pfn is None:
         return None
     m.vm.count("pagetable")
@@ -186,6 +193,8 @@ def pte_alloc_one(m: Kernel) -> PageTable | None:
     """
     high = gfp_masks.__GFP_HIGHMEM if m.model.arch == "i386" else 0
     pfn = table_page(m, GFP_PGTABLE_USER | high)
+    if m.trace is not None:
+        m.trace.memory.table(1, pfn)
     if pfn is None:
         return None
     m.vm.count("pagetable")
@@ -199,7 +208,7 @@ def pte_free(m: Kernel, table: PageTable) -> None:
 
 
 def pte_alloc(m: Kernel, mm: MmStruct, address: int) -> PageTable | None:
-    """Make sure of a table of page entries; the levels above exist. Kernel: pte_alloc"""
+    """Make sure of a table of page entries; the levels above exist. Kernel: mm/memory.c __pte_alloc"""
     found = mm.tables[1].get(address >> 21)
     if found is None:
         found = pte_alloc_one(m)
@@ -211,6 +220,7 @@ def pte_alloc(m: Kernel, mm: MmStruct, address: int) -> PageTable | None:
 # -- freeing ---------------------------------------------------------------------------------------
 
 
+@traced
 def free_pgtables(m: Kernel, tlb: MmuGather, areas: list[VmArea], floor: int, ceiling: int) -> None:
     """Free the tables that only these areas needed. Kernel: mm/memory.c free_pgtables
 
@@ -300,6 +310,8 @@ def free_table(m: Kernel, tlb: MmuGather, table: PageTable) -> None:
     upper = find_table(mm, level + 1, table.base)
     assert upper is not None
     upper.entries[table.base >> shift & 511] = 0
+    if m.trace is not None:
+        m.trace.mmap.table_freed(level, table.base, table.pfn)
     mm.pgtables_bytes -= PAGE_SIZE
     if level < 3:
         m.vm.count("pagetable", -1)

@@ -14,6 +14,7 @@ from app.mm import lru, mem_map, pagemap
 from app.mm.mem_map import PG_mappedtodisk, PG_readahead, set_flags
 from app.mm.mm_types import VM_RAND_READ, VM_SEQ_READ
 from app.mm.page import PG_uptodate, PG_writeback
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.fs import File, Inode, ReadAhead
@@ -46,13 +47,15 @@ def read_page(m: Kernel, inode: Inode, pfn: int) -> None:
 
 
 def sync_mmap_readahead(m: Kernel, vmf: VmFault, file: File) -> bool:
-    """A fault found its page not cached: read around it. Kernel: do_sync_mmap_readahead
+    """A fault found its page not cached: read around it. Kernel: mm/filemap.c do_sync_mmap_readahead
 
     Whether the address space was given up meanwhile. After a hundred misses more than hits nothing is read
     around: the accesses are random.
     """
     ra, flags = file.ra, vmf.vma.vm_flags
     if flags & VM_RAND_READ or not ra.ra_pages:
+        if m.trace is not None:
+            m.trace.pagecache.not_around(vmf.pgoff, "random", ra.mmap_miss)
         return False
     if flags & VM_SEQ_READ:
         page_cache_sync_ra(m, file, vmf.pgoff, ra.ra_pages)
@@ -60,10 +63,14 @@ def sync_mmap_readahead(m: Kernel, vmf: VmFault, file: File) -> bool:
     if ra.mmap_miss < MMAP_LOTSAMISS * 10:
         ra.mmap_miss += 1
     if ra.mmap_miss > MMAP_LOTSAMISS:
+        if m.trace is not None:
+            m.trace.pagecache.not_around(vmf.pgoff, "misses", ra.mmap_miss)
         return False
     ra.start = max(0, vmf.pgoff - ra.ra_pages // 2)
     ra.size = ra.ra_pages
     ra.async_size = ra.ra_pages // 4
+    if m.trace is not None:
+        m.trace.pagecache.read_around(vmf.pgoff, file, ra.mmap_miss)
     do_page_cache_ra(m, file.inode, ra.start, ra.size, ra.async_size)
     return vmf.first_try
 
@@ -71,7 +78,7 @@ def sync_mmap_readahead(m: Kernel, vmf: VmFault, file: File) -> bool:
 def async_mmap_readahead(m: Kernel, vmf: VmFault, file: File, pfn: int) -> bool:
     """A fault found its page cached; the marked one starts the next window
 
-    Kernel: do_async_mmap_readahead
+    Kernel: mm/filemap.c do_async_mmap_readahead
     """
     ra = file.ra
     if vmf.vma.vm_flags & VM_RAND_READ or not ra.ra_pages:
@@ -80,6 +87,8 @@ def async_mmap_readahead(m: Kernel, vmf: VmFault, file: File, pfn: int) -> bool:
         ra.mmap_miss -= 1
     if not mem_map.flags(m, pfn) & PG_readahead:
         return False
+    if m.trace is not None:
+        m.trace.pagecache.marker(vmf.pgoff, pfn)
     page_cache_async_ra(m, file, vmf.pgoff, pfn, ra.ra_pages)
     return vmf.first_try
 
@@ -112,12 +121,14 @@ def ondemand_readahead(m: Kernel, file: File, index: int, req_size: int, marked:
     """Decide from what was read before how much to read now. Kernel: ondemand_readahead"""
     ra = file.ra
     most = ra.ra_pages
+    why = "first"
     if not index:
         initial_window(ra, index, req_size, most)
     elif index in (ra.start + ra.size - ra.async_size, ra.start + ra.size):
         ra.start += ra.size
         ra.size = max(ra.size, next_size(ra.size, most))
         ra.async_size = ra.size
+        why = "next"
     elif marked is not None:
         start = next_miss(file.inode, index + 1, most)
         if start - index > most:
@@ -125,12 +136,19 @@ def ondemand_readahead(m: Kernel, file: File, index: int, req_size: int, marked:
         ra.start = start
         ra.size = next_size(start - index + req_size, most)
         ra.async_size = ra.size
+        why = "marked"
     elif req_size > most or (index - prev_index(ra)) % (1 << 64) <= 1:
         initial_window(ra, index, req_size, most)
     elif not context_window(file.inode, ra, index, req_size, most):
+        if m.trace is not None:
+            m.trace.pagecache.window(index, req_size, file, "alone")
         do_page_cache_ra(m, file.inode, index, req_size, 0)
         return
+    else:
+        why = "context"
     extend_window(ra, index, most)
+    if m.trace is not None:
+        m.trace.pagecache.window(index, req_size, file, why)
     do_page_cache_ra(m, file.inode, ra.start, ra.size, ra.async_size)
 
 
@@ -192,6 +210,7 @@ def context_window(inode: Inode, ra: ReadAhead, index: int, req_size: int, most:
     return True
 
 
+@traced
 def do_page_cache_ra(m: Kernel, inode: Inode, index: int, nr_to_read: int, lookahead: int) -> None:
     """Read pages that are not cached yet, in order, up to the end of the file.
 
@@ -204,14 +223,19 @@ def do_page_cache_ra(m: Kernel, inode: Inode, index: int, nr_to_read: int, looka
         return
     if nr_to_read > end_index - index:
         nr_to_read = end_index - index + 1
+    read: list[tuple[int, int]] = []
     for at in range(nr_to_read):
         if index + at in inode.i_pages:
             continue
         pfn = mem_map.alloc_page(m, GFP_READAHEAD)
         if pfn is None:
-            return
+            break
+        read.append((index + at, pfn))
         pagemap.filemap_add_folio(m, inode, index + at, pfn)
         if at == nr_to_read - lookahead:
             set_flags(m, pfn, PG_readahead)
         read_page(m, inode, pfn)
         lru.put_page(m, pfn)
+    if m.trace is not None:
+        marked = index + nr_to_read - lookahead if lookahead else None
+        m.trace.pagecache.read(inode, read, marked)

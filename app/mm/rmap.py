@@ -19,6 +19,7 @@ from app.mm.mem_map import (
     set_flags,
 )
 from app.mm.mm_types import VM_ACCESS_FLAGS, VM_SOFTDIRTY, AnonVma, VmArea
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -52,21 +53,25 @@ def chain_link(vma: VmArea, anon_vma: AnonVma, link: int) -> None:
     anon_vma.vmas[vma] = None
 
 
+@traced
 def anon_vma_prepare(m: Kernel, vma: VmArea) -> None:
     """Give an area its anon_vma before its first anonymous page: a neighbour's, if they might merge.
 
-    Kernel: __anon_vma_prepare
+    Kernel: anon_vma_prepare, __anon_vma_prepare
     """
     if vma.anon_vma is not None:
         return
     link = objects.take(m, "anon_vma_chain")
     anon_vma = find_mergeable_anon_vma(vma)
+    shared = anon_vma is not None
     if anon_vma is None:
         anon_vma = anon_vma_alloc(m)
         anon_vma.num_children += 1
     vma.anon_vma = anon_vma
     chain_link(vma, anon_vma, link)
     anon_vma.num_active_vmas += 1
+    if m.trace is not None:
+        m.trace.rmap.prepared(vma, anon_vma, shared=shared)
 
 
 def find_mergeable_anon_vma(vma: VmArea) -> AnonVma | None:
@@ -121,12 +126,16 @@ def anon_vma_clone(m: Kernel, dst: VmArea, src: VmArea) -> AnonVma | None:
     return dst.anon_vma
 
 
+@traced
 def anon_vma_fork(m: Kernel, vma: VmArea, pvma: VmArea) -> None:
     """Link a child's area to its parent's anon_vmas, and give it one of its own. Kernel: anon_vma_fork"""
     if pvma.anon_vma is None:
         return
     vma.anon_vma = None
-    if anon_vma_clone(m, vma, pvma) is not None:
+    reused = anon_vma_clone(m, vma, pvma)
+    if reused is not None:
+        if m.trace is not None:
+            m.trace.rmap.forked(reused, pvma.anon_vma, len(vma.anon_vma_chain), reused=True)
         return
     anon_vma = anon_vma_alloc(m)
     anon_vma.num_active_vmas += 1
@@ -137,6 +146,8 @@ def anon_vma_fork(m: Kernel, vma: VmArea, pvma: VmArea) -> None:
     vma.anon_vma = anon_vma
     chain_link(vma, anon_vma, link)
     anon_vma.parent.num_children += 1
+    if m.trace is not None:
+        m.trace.rmap.forked(anon_vma, pvma.anon_vma, len(vma.anon_vma_chain), reused=False)
 
 
 def unlink_anon_vmas(m: Kernel, vma: VmArea) -> None:

@@ -13,6 +13,7 @@ from app.mm import gfp as gfp_masks
 from app.mm import page_alloc, page_free, printk
 from app.mm.fault import SI_KERNEL, SIGSEGV, Signal
 from app.mm.sched import INIT_PID, current, current_mm
+from app.mm.tracepoints import traced
 from app.mm.vma import vma_lookup
 
 if TYPE_CHECKING:
@@ -30,12 +31,15 @@ def force_sig_fault(m: Kernel, signal: Signal, error_code: int) -> None:
     if signal[0] == SIGSEGV:
         show_signal_msg(m, signal, error_code)
     task = current(m)
+    if m.trace is not None:
+        m.trace.fault.killed(signal, task.pid, first=task.pid == INIT_PID)
     if task.pid == INIT_PID:
         printk.refused(m, "init is not killed: a real kernel panics, Attempted to kill init!")
     else:
         kernel_exit.end(m, task)
 
 
+@traced
 def show_signal_msg(m: Kernel, signal: Signal, error_code: int) -> None:
     """The line of a bad access: where, by which instruction, how. Kernel: show_signal_msg, show_signal"""
     task, mm = current(m), current_mm(m)

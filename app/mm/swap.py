@@ -35,6 +35,8 @@ def batch_add_and_move(m: Kernel, name: str, head: int) -> None:
     batch.append(head)
     if m.vm.moved is not None:
         m.vm.moved.append(head)
+    if m.trace is not None:
+        m.trace.lru.queued(name, head, len(batch), PAGEVEC_SIZE)
     if len(batch) == PAGEVEC_SIZE or m.vm.sections[head >> 9].order:
         batch_move(m, name)
 
@@ -56,6 +58,8 @@ def batch_move(m: Kernel, name: str) -> None:
         move(m, head)
         flags[head & 511] |= PG_lru
     m.vm.batches[name] = []
+    if m.trace is not None:
+        m.trace.lru.moved(name, batch)
     release_pages(m, batch)
 
 

@@ -12,6 +12,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from app.mm.vm_tracepoints import (
+    FaultTracer,
+    ForkTracer,
+    HugeMemoryTracer,
+    HugetlbTracer,
+    LruTracer,
+    MemoryTracer,
+    MmapTracer,
+    PagecacheTracer,
+    RmapTracer,
+)
+
 if TYPE_CHECKING:
     from collections.abc import Callable
     from typing import Any
@@ -70,6 +82,33 @@ class Tracer(Protocol):
 
     @property
     def highmem(self) -> HighmemTracer: ...
+
+    @property
+    def fault(self) -> FaultTracer: ...
+
+    @property
+    def memory(self) -> MemoryTracer: ...
+
+    @property
+    def pagecache(self) -> PagecacheTracer: ...
+
+    @property
+    def lru(self) -> LruTracer: ...
+
+    @property
+    def rmap(self) -> RmapTracer: ...
+
+    @property
+    def mmap(self) -> MmapTracer: ...
+
+    @property
+    def fork(self) -> ForkTracer: ...
+
+    @property
+    def huge_memory(self) -> HugeMemoryTracer: ...
+
+    @property
+    def hugetlb(self) -> HugetlbTracer: ...
 
     @property
     def mistakes(self) -> MistakesTracer: ...

@@ -73,7 +73,7 @@ def forget_oldest(m: Kernel) -> None:
 
 
 def copy(m: Kernel, old: int, new: int) -> None:
-    """What is known of a page is known of its copy. Kernel: copy_user_highpage"""
+    """What is known of a page is known of its copy. Kernel: include/linux/highmem.h copy_user_highpage"""
     stored = m.vm.contents.get(old)
     if stored is not None:
         m.vm.contents[new] = dict(stored)

@@ -67,7 +67,7 @@ class VmFault:
 
 
 def set_pte(mm: MmStruct, address: int, entry: int) -> None:
-    """Write a page entry; its table exists. Kernel: set_pte_at"""
+    """Write a page entry; its table exists. Kernel: include/linux/pgtable.h set_pte_at"""
     mm.tables[1][address >> 21].entries[address >> 12 & 511] = entry
 
 
@@ -107,3 +107,5 @@ def do_set_pte(m: Kernel, vmf: VmFault, pfn: int, address: int) -> None:
         inc_mm_counter(m, vma, mem_map.mm_counter(m, pfn))
         rmap.page_add_file_rmap(m, pfn, vma)
     set_pte(vma.vm_mm, address, entry)
+    if m.trace is not None:
+        m.trace.memory.entry(address, 1, 0, entry)

@@ -193,15 +193,21 @@ def vma_merge(
     if merge_prev and merge_next and is_mergeable_anon_vma(prev.anon_vma, after.anon_vma, None):  # type: ignore[union-attr]
         assert prev is not None
         assert after is not None
+        if m.trace is not None:
+            m.trace.mmap.merged(prev, address, end, sides="both")
         vma_adjust(m, prev, prev.vm_start, after.vm_end, prev.vm_pgoff, None, prev)
         return prev
     if merge_prev:
         assert prev is not None
+        if m.trace is not None:
+            m.trace.mmap.merged(prev, address, end, sides="before")
         vma_adjust(m, prev, prev.vm_start, end, prev.vm_pgoff, None, prev)
         return prev
     if merge_next:
         assert after is not None
         assert mid is not None
+        if m.trace is not None:
+            m.trace.mmap.merged(after, address, end, sides="after")
         if prev is not None and address < prev.vm_end:
             vma_adjust(m, prev, prev.vm_start, address, prev.vm_pgoff, None, after)
         else:
@@ -314,6 +320,8 @@ def vma_expand(m: Kernel, vma: VmArea, start: int, end: int, pgoff: int, after: 
 
 def split_vma(m: Kernel, vma: VmArea, address: int, *, new_below: bool) -> None:
     """Cut an area in two at an address; the new one is the lower or the upper part. Kernel: __split_vma"""
+    if m.trace is not None:
+        m.trace.mmap.split(vma, address)
     new = vma_dup(m, vma)
     if new_below:
         new.vm_end = address

@@ -114,10 +114,14 @@ def zap_pte_range(
             rss[mem_map.mm_counter(m, pfn)] -= 1
             rmap.page_remove_rmap(m, pfn, vma)
         if mmu_gather.remove_page(m, tlb, pfn):
+            if m.trace is not None:
+                m.trace.mmap.zapped(address, (table.base | i + 1 << 12), rss)
             add_mm_rss_vec(m, mm, rss)
             rss = [0, 0, 0, 0]
             mmu_gather.flush(m, tlb)
             force_flush = False
+    if m.trace is not None:
+        m.trace.mmap.zapped(address, end, rss)
     add_mm_rss_vec(m, mm, rss)
     if force_flush:
         mmu_gather.flush(m, tlb)
@@ -158,6 +162,8 @@ def sync_mm_rss(m: Kernel) -> None:
     """Fold the running task's counts of resident pages into its mm. Kernel: sync_mm_rss"""
     task = current(m)
     if task.mm is not None:
+        if m.trace is not None and task.rss_events:
+            m.trace.memory.rss_folded(task.rss_events, task.rss_stat)
         rss = task.mm.rss_stat
         for at, nr in enumerate(task.rss_stat):
             if nr:

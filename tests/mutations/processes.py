@@ -29,8 +29,8 @@ PROCESSES: Final = (
     broken(
         5,
         "mmap",
-        "if pages <= total +",
-        "if pages + 50000 <= total +",
+        "enough = pages <= limit",
+        "enough = pages + 50000 <= limit",
         "more than all memory is refused, less is not",
     ),
     broken(7, "vma", "len(vma.anon_vma_chain) == 1)", "True)", "an area that a fork copied does not grow"),
@@ -73,8 +73,8 @@ PROCESSES: Final = (
     broken(
         19,
         "memory",
-        "    if not vmf.write:\n        table",
-        "    if False:\n        table",
+        "    if not vmf.write:\n        entry",
+        "    if False:\n        entry",
         "a read maps the page of zeros",
     ),
     broken(
@@ -110,8 +110,8 @@ PROCESSES: Final = (
     broken(
         25,
         "memory",
-        "                swap.lru_add_drain(m)\n",
-        "                pass\n",
+        "    if drained:\n",
+        "    if False:\n",
         "a write fault drains before it looks at the count",
     ),
     broken(
@@ -169,18 +169,20 @@ PROCESSES: Final = (
     broken(
         32,
         "fork",
-        "and src.anon_vma is None:\n        return",
-        "and False:\n        return",
+        "    if not needs_copy(src):\n",
+        "    if False:\n",
         "fork copies only where there is an anon_vma",
     ),
     broken(33, "fork", "target[i] = entry & ~ACCESSED", "target[i] = entry", "the child's entries are old"),
     broken(34, "fork", "        new.vm_flags &= ~VM_LOCKED_MASK\n", "", "a child's memory is not locked"),
-    broken(35, "memory", "if mem_map.page_count(m, head) <= 3:", "if False:", "the last owner reuses"),
+    broken(
+        35, "memory", "if before > WP_MOST_REFERENCES or count != 1:", "if True:", "the last owner reuses"
+    ),
     broken(
         35,
         "memory",
-        "if mem_map.page_count(m, head) == 1:",
-        "if mem_map.page_mapcount(m, pfn) == 1:",
+        " or count != 1:",
+        " or mem_map.page_mapcount(m, pfn) != 1:",
         "references decide, not mappings",
     ),
     broken(
@@ -297,8 +299,8 @@ PROCESSES: Final = (
     broken(
         60,
         "hugetlb",
-        "if s.compound_mapcount == 0 and mem_map.is_anon(m, old):",
-        "if s.refcount[old & 511] == 1 and False:",
+        "alone = s.compound_mapcount == 0 and mem_map.is_anon(m, old)",
+        "alone = s.refcount[old & 511] == 1 and False",
         "there the mappings decide",
     ),
     broken(

@@ -13,12 +13,21 @@ from typing import TYPE_CHECKING
 
 from app.machine.trace.buddy import BuddySteps
 from app.machine.trace.collector import Collector
+from app.machine.trace.fault import FaultSteps
 from app.machine.trace.filemap import FilemapSteps
+from app.machine.trace.fork import ForkSteps
 from app.machine.trace.highmem import HighmemSteps
+from app.machine.trace.huge_memory import HugeMemorySteps
+from app.machine.trace.hugetlb import HugetlbSteps
+from app.machine.trace.lru import LruSteps
+from app.machine.trace.memory import MemorySteps
 from app.machine.trace.mistakes import MistakeSteps
+from app.machine.trace.mmap import MmapSteps
 from app.machine.trace.page_alloc import PageAllocSteps
 from app.machine.trace.page_ref import PageRefSteps
+from app.machine.trace.pagecache import PagecacheSteps
 from app.machine.trace.pcp import PcpSteps
+from app.machine.trace.rmap import RmapSteps
 from app.machine.trace.slab_common import SlabCommonSteps
 from app.machine.trace.slub import SlubSteps
 from app.machine.trace.vmalloc import VmallocSteps
@@ -45,6 +54,15 @@ class Trace(Collector):
         self.slub = SlubSteps(self)
         self.vmalloc = VmallocSteps(self)
         self.highmem = HighmemSteps(self)
+        self.fault = FaultSteps(self)
+        self.memory = MemorySteps(self)
+        self.pagecache = PagecacheSteps(self)
+        self.lru = LruSteps(self)
+        self.rmap = RmapSteps(self)
+        self.mmap = MmapSteps(self)
+        self.fork = ForkSteps(self)
+        self.huge_memory = HugeMemorySteps(self)
+        self.hugetlb = HugetlbSteps(self)
         self.mistakes = MistakeSteps(self)
 
     def close(self) -> None:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
+from app.machine import process_text
+
 Step = Mapping[str, Any]
 
 ZONE_TRIED: Final = "zone_watermark_fast"
@@ -29,8 +31,12 @@ def of(
     """
     if cause is not None:
         return cause["text"], found.get(cause["mistake"], len(steps) or None)
+    if (said := process_text.sentence(outcome)) is not None:
+        return said, process_text.deciding(outcome, steps)
     verdict = outcome["verdict"]
     if not steps:
+        if process_text.is_error(outcome):
+            return f"{answer(outcome)}: refused before anything is looked at.", None
         return ENDED.get(verdict, "The call does its one thing whatever the machine is like."), None
     place = deciding(verdict, steps)
     return f"{answer(outcome)}: {reasons(steps, place)}.", place + 1

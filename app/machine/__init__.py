@@ -15,7 +15,8 @@ Calls:
   cachepointers                a slab cache by the pointer that kmem_cache_create returned
   machine, outcome             `Machine`, and what a call returned and changed
   faulting, observing          what a call did to processes: faults, entries, areas, LRU lists
-  pte_text                     page table entries in words
+  pte_text, vma_text           page table entries and areas in words
+  process_text                 what a call did to processes, in one sentence
   mistakes                     what callers do wrong: a table that makes an outcome's cause
   changes, frame_states        which frames a call changed, and the state of every frame
   block_orders                 which block each cell of a zone map is part of

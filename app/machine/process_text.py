@@ -62,8 +62,8 @@ SIGNALS: Final = {
 
 
 def sentence(outcome: Json) -> str | None:
-    """What became of it; None of a call that has nothing to do with processes, or was answered with an error."""
-    if "access" not in outcome or is_error(outcome):
+    """What became of it; None of a call that is not about processes, or was answered with an error."""
+    if "access" not in outcome or outcome["verdict"] not in ("ok", "null") or is_error(outcome):
         return None
     if outcome["call"] in ("load", "store"):
         return of_accesses(outcome)
@@ -129,7 +129,7 @@ def of_one(entry: Json) -> str:
     if entry["mapped_around"]:
         said += f"; {several(entry['mapped_around'], 'neighbour')} mapped with it"
     if entry["new_tables"]:
-        said += f"; {several(len(entry['new_tables']), 'page table')} made ({', '.join(entry['new_tables'])})"
+        said += f"; {several(len(entry['new_tables']), 'new page table')} ({', '.join(entry['new_tables'])})"
     return f"{said}."
 
 
@@ -165,12 +165,12 @@ def faulted(outcome: Json) -> str:
 # -- other calls -----------------------------------------------------------------------------------
 
 
-def pages(outcome: Json, *, gone: bool, task: str | None = None) -> int | None:
+def pages(outcome: Json, *, gone: bool) -> int | None:
     """How many pages got another entry, or have none any more; None where there were too many to tell."""
-    runs = outcome["pte"]
+    runs: Sequence[Sequence[Any]] | None = outcome["pte"]
     if runs is None:
         return None
-    return sum(run[2] for run in runs if (run[3] == "none") is gone and (task is None or run[0] == task))
+    return sum(int(run[2]) for run in runs if (run[3] == "none") is gone)
 
 
 def amount(number: int | None) -> str:
@@ -208,7 +208,8 @@ def of_fork(outcome: Json) -> str:
 
 def of_execve(outcome: Json) -> str:
     """Of `execve`."""
-    return f"A new address space with the program's areas; {amount(pages(outcome, gone=False))} of them mapped so far"
+    mapped = amount(pages(outcome, gone=False))
+    return f"A new address space with the program's areas; {mapped} of them mapped so far"
 
 
 def of_exit(outcome: Json) -> str:

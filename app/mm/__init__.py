@@ -11,7 +11,7 @@ The data, first:
   memory_model                 page frame number, `struct page *` and address, each computed from the others
   mmzone, zonelists            zones, `free_area[order]`, per-CPU lists, the order of zones (linux/mmzone.h)
   gfp, internal                the mask of a request (linux/gfp_types.h) and the ALLOC_ flags (mm/internal.h)
-  tracepoints                  what functions report while a call is explained (include/trace/events)
+  tracepoints, vm_tracepoints  what functions report while a call is explained (include/trace/events)
   memblock, free_area          the memory found at boot (mm/memblock.c), and the first free lists
 
 The page allocator, from the bottom up (mm/page_alloc.c). Read buddy, pcp, freelist and page_alloc before

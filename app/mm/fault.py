@@ -148,18 +148,18 @@ def exc_page_fault(m: Kernel, address: int, error_code: int) -> Signal | None:
         ret = memory.handle_mm_fault(m, vma, address, flags)
         if ret & VM_FAULT_COMPLETED:
             return None
-        if ret & VM_FAULT_RETRY:
-            flags |= FAULT_FLAG_TRIED
-            if trace is not None:
-                trace.fault.again(address)
-            continue
-        if ret & VM_FAULT_SIGBUS:
-            return SIGBUS, BUS_ADRERR, address
-        if ret & VM_FAULT_OOM:
-            return NO_SIGNAL, 0, address
-        if ret & VM_FAULT_ERROR:
-            return SIGSEGV, SEGV_MAPERR, address
-        return None
+        if not ret & VM_FAULT_RETRY:
+            return fault_signal(ret, address) if ret & VM_FAULT_ERROR else None
+        flags |= FAULT_FLAG_TRIED
+        if trace is not None:
+            trace.fault.again(address)
+
+
+def fault_signal(ret: int, address: int) -> Signal:
+    """What the process gets for a fault that could not be served. Kernel: do_user_addr_fault"""
+    if ret & VM_FAULT_SIGBUS:
+        return SIGBUS, BUS_ADRERR, address
+    return (NO_SIGNAL, 0, address) if ret & VM_FAULT_OOM else (SIGSEGV, SEGV_MAPERR, address)
 
 
 def find_extend_vma(m: Kernel, mm: MmStruct, address: int) -> VmArea | None:

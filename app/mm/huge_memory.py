@@ -177,9 +177,10 @@ def do_huge_pmd_wp_page(m: Kernel, vmf: VmFault) -> int:
         head = pte_pfn(pmd, PMD_PFN_MASK)
         exclusive = bool(mem_map.flags(m, head) & PG_anon_exclusive)
         count = mem_map.page_count(m, head)
+        reuse = exclusive or count == 1
         if m.trace is not None:
-            m.trace.huge_memory.write(head, count, exclusive=exclusive)
-        if exclusive or count == 1:
+            m.trace.huge_memory.write(head, count, exclusive=exclusive, reuse=reuse)
+        if reuse:
             if not exclusive:
                 rmap.page_move_anon_rmap(m, head, vma)
             entry = table.entries[at] = vm_fault.maybe_mkwrite(m, vma, mkdirty(m, pmd | ACCESSED))
@@ -189,7 +190,7 @@ def do_huge_pmd_wp_page(m: Kernel, vmf: VmFault) -> int:
             return vm_fault.VM_FAULT_WRITE
         vmf.kind = "thp_cow"
     elif m.trace is not None:
-        m.trace.huge_memory.write(None, 0, exclusive=False)
+        m.trace.huge_memory.write(None, 0, exclusive=False, reuse=False)
     split_huge_pmd(m, vma, vmf.address)
     return vm_fault.VM_FAULT_FALLBACK
 

@@ -102,13 +102,16 @@ def handle_mm_fault(m: Kernel, vma: VmArea, address: int, flags: int) -> int:
         watcher.append(
             ("H", m.current.task, address, flags, ret, before, pgalloc.find_entry(vma.vm_mm, address), vmf)
         )
+    counted = "none"
     if not ret & (VM_FAULT_ERROR | VM_FAULT_RETRY):
         if ret & VM_FAULT_MAJOR or flags & FAULT_FLAG_TRIED:
             task.maj_flt += 1
+            counted = "major"
         else:
             task.min_flt += 1
+            counted = "minor"
     if trace is not None:
-        trace.memory.accounted(vmf, ret, task.min_flt, task.maj_flt, task.rss_stat)
+        trace.memory.accounted(ret, flags, counted, task)
     return ret
 
 
@@ -250,12 +253,12 @@ def may_reuse(m: Kernel, vma: VmArea, pfn: int) -> bool:
     if drained:
         swap.lru_add_drain(m)
         count = mem_map.page_count(m, head)
+    reuse = before <= WP_MOST_REFERENCES and count == 1
     if m.trace is not None:
-        m.trace.memory.references(pfn, before, count, WP_MOST_REFERENCES, drained=drained)
-    if before > WP_MOST_REFERENCES or count != 1:
-        return False
-    rmap.page_move_anon_rmap(m, pfn, vma)
-    return True
+        m.trace.memory.references(pfn, before, count, WP_MOST_REFERENCES, drained=drained, reuse=reuse)
+    if reuse:
+        rmap.page_move_anon_rmap(m, pfn, vma)
+    return reuse
 
 
 def wp_page_reuse(m: Kernel, vmf: VmFault) -> int:

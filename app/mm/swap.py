@@ -35,9 +35,10 @@ def batch_add_and_move(m: Kernel, name: str, head: int) -> None:
     batch.append(head)
     if m.vm.moved is not None:
         m.vm.moved.append(head)
+    full = len(batch) == PAGEVEC_SIZE or m.vm.sections[head >> 9].order > 0
     if m.trace is not None:
-        m.trace.lru.queued(name, head, len(batch), PAGEVEC_SIZE)
-    if len(batch) == PAGEVEC_SIZE or m.vm.sections[head >> 9].order:
+        m.trace.lru.queued(name, head, len(batch), full=full)
+    if full:
         batch_move(m, name)
 
 

@@ -12,12 +12,28 @@ import pytest
 from app.machine import boot, parsing
 from app.machine.trace import Trace
 from app.machine.trace.collector import Area
-from app.mm import buddy, freelist, gfp, internal, pcp, slub, slub_layout, tracepoints, vmalloc, vmap_area
+from app.mm import (
+    buddy,
+    fork,
+    freelist,
+    gfp,
+    internal,
+    memory,
+    mmap,
+    pcp,
+    readahead,
+    slub,
+    slub_layout,
+    tracepoints,
+    vmalloc,
+    vmap_area,
+)
 from app.mm.mmzone import MIGRATE_MOVABLE, MIGRATE_RECLAIMABLE, MIGRATE_UNMOVABLE
 from tests.support.explainer import Explainer, Step, of
 from tests.support.mixed_zones import BASE, zone_with
 from tests.support.random_calls import RandomCalls
 
+RW = "PROT_READ|PROT_WRITE"
 TINY = {"profile": "tiny-16m", "lecture": True}
 
 
@@ -40,6 +56,14 @@ def given_back(n: dict[str, Any]) -> bool:
 def surplus(n: dict[str, Any]) -> bool:
     """Whether a slab is empty, and its node has enough without it."""
     return bool(not n["inuse"] and n["nr_partial"] >= n["min_partial"])
+
+
+def allows(n: dict[str, Any]) -> bool:
+    """Whether an area's flags allow what an exception's error code says was tried."""
+    code, flags = int(n["error_code"], 16), int(n["vm_flags"], 16)
+    if code & 2:
+        return bool(flags & 2)
+    return not code & 1 and bool(flags & 7)
 
 
 # Function of the kernel → verdict → what is then true of the numbers. None: of every other verdict.
@@ -79,6 +103,40 @@ TRUE_OF: dict[str, dict[str | None, Truth]] = {
     "__free_pages": {
         "last": lambda n: n["before"] == 1 and not n["after"],
         "held": lambda n: n["after"] == n["before"] - 1 > 0,
+    },
+    "access_error": {"no": lambda n: not allows(n), "ok": allows},
+    "do_wp_page": {
+        "reuse": lambda n: n["exclusive"] or n["refcount_after_drain"] == 1,
+        "copy": lambda n: (
+            n["shared"] is False
+            if "shared" in n
+            else n["refcount"] > n["limit"] or n["refcount_after_drain"] > 1
+        ),
+        "shared": lambda n: n["shared"],
+    },
+    "do_huge_pmd_wp_page": {
+        "reuse": lambda n: n["exclusive"] or n["refcount"] == 1,
+        "split": lambda n: n["pfn"] is None or n["refcount"] > 1,
+    },
+    "mm_account_fault": {
+        "major": lambda n: n["tried"] or int(n["ret"], 16) & 4 > 0,
+        "minor": lambda n: not n["tried"] and not int(n["ret"], 16) & 0x404,
+        "retry": lambda n: int(n["ret"], 16) & 0x400 > 0,
+    },
+    "folio_batch_add_and_move": {None: lambda n: n["waiting"] <= n["size"]},
+    "filemap_map_pages": {None: lambda n: n["mapped"] <= max(0, n["end"] - n["start"] + 1)},
+    "hugetlb_reserve_pages": {
+        "ok": lambda n: n["wanted"] <= n["free"] - n["reserved"],
+        "no": lambda n: n["wanted"] > n["free"] - n["reserved"],
+    },
+    "__vm_enough_memory": {
+        "no": lambda n: n["pages"] > n["limit"],
+        "ok": lambda n: n["pages"] <= n["limit"],
+    },
+    "unmapped_area_topdown": {
+        "found": lambda n: (
+            int(n["gap_start"] or "0", 16) <= int(n["address"], 16) <= int(n["gap_end"], 16) - n["length"]
+        )
     },
     "__rmqueue_smallest": {None: lambda n: n["found_order"] >= n["order"]},
     "expand": {
@@ -134,6 +192,37 @@ def test_the_numbers_come_to_the_verdict(machine: dict[str, Any], seed: int) -> 
     steps = list(explained(machine, seed, 250))
     assert untrue(steps) == []
     assert len({step["fn"] for step in steps} & set(TRUE_OF)) >= 10
+
+
+PROGRAM = (
+    *(
+        "a: execve()",
+        f"a: p = mmap(NULL, 4M, {RW}, MAP_PRIVATE|MAP_ANONYMOUS)",
+        "a: f = open(/data/a, O_RDWR)",
+    ),
+    *(f"a: s = mmap(NULL, 1M, {RW}, MAP_SHARED, f)", f"a: q = mmap(NULL, 1M, {RW}, MAP_PRIVATE, f)"),
+)
+
+
+@pytest.mark.parametrize("thp", ["never", "always"])
+def test_the_numbers_of_faults_come_to_the_verdict(thp: str) -> None:
+    """Processes that touch, share and give up what they have in any order."""
+    machine = Explainer()
+    machine.m.vm.thp = thp
+    chance = random.Random(thp)
+    before = (*PROGRAM, "a: store(p) * 16", "a: store(p+2M)", "a: b = fork()", "a: store(p+2M)")
+    before += ("a: store(p)", "b: store(p)")
+    steps = [step for line in before for step in machine.line(line)]
+    for _ in range(120):
+        where = f"{chance.choice('pppsq')}+{chance.randrange(24) * 4}K"
+        line = chance.choice((f"store({where})", f"load({where})", f"madvise({where}, 16K, MADV_DONTNEED)"))
+        steps += machine.line(f"{chance.choice('ab')}: {line}")
+    steps += machine.line("a: store(0x400000)")
+    assert untrue(steps) == []
+    decided = {(step["fn"], step["verdict"]) for step in steps}
+    assert {("do_wp_page", "reuse"), ("do_wp_page", "copy"), ("do_wp_page", "shared")} <= decided
+    assert {("mm_account_fault", "major"), ("mm_account_fault", "retry"), ("access_error", "no")} <= decided
+    assert (("do_huge_pmd_wp_page", "split") in decided) is (thp == "always")
 
 
 def test_the_words_say_the_numbers() -> None:
@@ -247,6 +336,23 @@ def unmaps(machine: Explainer) -> list[Step]:
     return machine.call("vmalloc", size=8192) + machine.call("vfree", addr="$it")
 
 
+def faults(machine: Explainer) -> list[Step]:
+    for line in PROGRAM:
+        machine.line(line)
+    return machine.line("a: load(q+80K)") + machine.line("a: store(p) * 16") + machine.line("a: b = fork()")
+
+
+def faults_of_mmap(machine: Explainer) -> list[Step]:
+    machine.line(PROGRAM[0])
+    return machine.line(PROGRAM[1])
+
+
+def writes_after_a_fork(machine: Explainer) -> list[Step]:
+    for line in (*PROGRAM, "a: store(p)", "a: b = fork()"):
+        machine.line(line)
+    return machine.line("a: store(p)")
+
+
 Rule = tuple[ModuleType, str, str, str, Callable[[Explainer], list[Step]], str, str]
 RULES: tuple[Rule, ...] = (
     (
@@ -292,6 +398,26 @@ RULES: tuple[Rule, ...] = (
     (
         vmalloc, "align_to", "return (size", "return (2 * size",
         unmaps, "__vmalloc_node_range", "pages",
+    ),
+    (
+        readahead, "sync_mmap_readahead", "ra.ra_pages // 2", "ra.ra_pages // 4",
+        faults, "do_sync_mmap_readahead", "start",
+    ),
+    (
+        memory, "do_fault_around", "start + FAULT_AROUND_PAGES - 1", "start + FAULT_AROUND_PAGES - 3",
+        faults, "filemap_map_pages", "end",
+    ),
+    (
+        fork, "copy_pte_range", "cow and entry & RW", "cow and entry & RW and i & 1",
+        faults, "copy_pte_range", "protected",
+    ),
+    (
+        mmap, "unmapped_area_topdown", "high = mm.mmap_base", "high = mm.mmap_base - (1 << 30)",
+        faults_of_mmap, "unmapped_area_topdown", "gap_end",
+    ),
+    (
+        memory, "may_reuse", "drained = count <= WP_MOST_REFERENCES and", "drained = False and",
+        writes_after_a_fork, "do_wp_page", "refcount_after_drain",
     ),
 )  # fmt: skip
 

@@ -175,14 +175,12 @@ PROCESSES: Final = (
     ),
     broken(33, "fork", "target[i] = entry & ~ACCESSED", "target[i] = entry", "the child's entries are old"),
     broken(34, "fork", "        new.vm_flags &= ~VM_LOCKED_MASK\n", "", "a child's memory is not locked"),
-    broken(
-        35, "memory", "if before > WP_MOST_REFERENCES or count != 1:", "if True:", "the last owner reuses"
-    ),
+    broken(35, "memory", "before <= WP_MOST_REFERENCES and count == 1", "False", "the last owner reuses"),
     broken(
         35,
         "memory",
-        " or count != 1:",
-        " or mem_map.page_mapcount(m, pfn) != 1:",
+        " and count == 1\n",
+        " and mem_map.page_mapcount(m, pfn) == 1\n",
         "references decide, not mappings",
     ),
     broken(

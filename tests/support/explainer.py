@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from app.machine import boot, parsing
+from app.machine import boot, calltext, parsing
 from app.machine.calls import Named
 from app.machine.outcome import Outcome
 from app.machine.trace import Trace
@@ -36,6 +36,27 @@ class Explainer:
             self.names[named] = self.outcome.named
         self.points = trace.points
         return trace.steps
+
+    def line(self, text: str) -> list[Step]:
+        """Make the call of a line of text, which may name its result; its steps."""
+        line = calltext.parse_line(text)
+        assert line.name is not None
+        return self.call(line.name, line.as_name or "it", **line.body)
+
+    def unseen(self, text: str) -> None:
+        """The same without anybody who listens."""
+        line = calltext.parse_line(text)
+        assert line.name is not None
+        self.seq += 1
+        call = parsing.parse(line.name, line.body, self.m.model, self.names)
+        self.outcome = self.m.apply(call.resolve(self.names, self.m.model, rules=self.m.rules), self.seq)
+        if self.outcome.named is not None:
+            self.names[line.as_name or "it"] = self.outcome.named
+
+    @property
+    def told(self) -> dict[str, Any]:
+        """The last call's outcome as the API has it."""
+        return self.outcome.as_json(self.m.model)
 
     def zone(self, name: str) -> dict[str, Any]:
         return next(zone for zone in self.before["zones"] if zone["name"] == name)

@@ -1,10 +1,11 @@
-"""What the kernel decided on the way, step by step, and the kmem tracepoints that fired.
+"""What the kernel decided on the way, step by step, and the tracepoints that fired.
 
 A machine has a `Trace` only while a call is explained: the call is made again on the state before it, and the
 kernel's functions report what they compare, and with which result. Otherwise each report is one test of
 `m.trace`.
 
-Kernel: include/trace/events/kmem.h for the form of the tracepoints.
+Kernel: include/trace/events/kmem.h, filemap.h, pagemap.h and arch/x86/include/asm/trace/exceptions.h for the
+form of the tracepoints.
 """
 
 from __future__ import annotations

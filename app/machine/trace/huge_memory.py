@@ -45,21 +45,20 @@ class HugeMemorySteps(Area):
             numbers={"pfn": pfn, "haddr": f"{haddr:#x}"},
         )
 
-    def write(self, head: int | None, count: int, *, exclusive: bool) -> None:
+    def write(self, head: int | None, count: int, *, exclusive: bool, reuse: bool) -> None:
         """A write to a huge page that may only be read. head: None for the page of zeros."""
         if head is None:
-            what, verdict = "the huge page of zeros: split, and only the small page is taken", "split"
+            what = "the huge page of zeros: split, and only the small page is taken"
         elif exclusive:
-            what, verdict = f"huge page {head:#x} is this process's alone: it may be written", "reuse"
-        elif count == 1:
-            what, verdict = f"huge page {head:#x}: _refcount 1: nobody else has it: reuse", "reuse"
+            what = f"huge page {head:#x} is this process's alone: it may be written"
+        elif reuse:
+            what = f"huge page {head:#x}: _refcount {count}: nobody else has it: reuse"
         else:
-            what = f"huge page {head:#x}: _refcount {count} > 1: split, and only the small page is copied"
-            verdict = "split"
+            what = f"huge page {head:#x}: _refcount {count}: split, and only the small page is copied"
         self.step(
             "do_huge_pmd_wp_page",
             what,
-            verdict=verdict,
+            verdict="reuse" if reuse else "split",
             numbers={"pfn": head, "refcount": count, "exclusive": exclusive},
         )
 

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from app.machine.observing import BATCH_NAMES
 from app.machine.trace.collector import MAX_LISTED, Area, count
 from app.mm import mem_map
+from app.mm.lru import PAGEVEC_SIZE
 from app.mm.mem_map import PG_mappedtodisk, PG_swapbacked
 from app.mm.page import PG_private
 
@@ -24,13 +25,14 @@ MOVES: Final = {
 class LruSteps(Area):
     """Reports of app.mm.swap."""
 
-    def queued(self, batch: str, pfn: int, waiting: int, size: int) -> None:
+    def queued(self, batch: str, pfn: int, waiting: int, *, full: bool) -> None:
         """A page waits to be put on its list."""
+        after = "now it is emptied" if full else "it holds a reference"
         self.step(
             "folio_batch_add_and_move",
-            f"frame {pfn:#x} waits in {BATCH_NAMES[batch]}, {waiting} of {size}; the batch holds a reference",
-            verdict="full" if waiting == size else None,
-            numbers={"pfn": pfn, "batch": BATCH_NAMES[batch], "waiting": waiting, "size": size},
+            f"frame {pfn:#x} waits in the batch {BATCH_NAMES[batch]}, {waiting} of {PAGEVEC_SIZE}; {after}",
+            verdict="full" if full else None,
+            numbers={"pfn": pfn, "batch": BATCH_NAMES[batch], "waiting": waiting, "size": PAGEVEC_SIZE},
         )
 
     def moved(self, batch: str, pages: Sequence[int]) -> None:

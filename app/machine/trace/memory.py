@@ -11,14 +11,13 @@ from app.mm.vm_fault import (
     FAULT_FLAG_TRIED,
     VM_FAULT_COMPLETED,
     VM_FAULT_ERROR,
-    VM_FAULT_MAJOR,
-    VM_FAULT_RETRY,
     VM_FAULT_SIGBUS,
 )
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from app.mm.sched import Task
     from app.mm.vm_fault import VmFault
 
 # What an entry of each level maps, and the function that makes a table of such entries.
@@ -158,16 +157,15 @@ class MemorySteps(Area):
             numbers={"pfn": pfn, "exclusive": True},
         )
 
-    def references(self, pfn: int, before: int, count: int, limit: int, *, drained: bool) -> None:
+    def references(
+        self, pfn: int, before: int, count: int, limit: int, *, drained: bool, reuse: bool
+    ) -> None:
         """Whether anybody else holds the page. count: after a drain, if there was one."""
-        reuse = before <= limit and count == 1
         if before > limit:
-            why = (
-                f"_refcount {before} > {limit}: more than batches could explain, so somebody shares it: copy"
-            )
+            why = f"_refcount {before} > {limit}: more than batches explain, so somebody shares it: copy"
         else:
-            drain = f"_refcount {before}, drained of batches {count}" if drained else f"_refcount {count}"
-            why = f"{drain} {'= 1: nobody else has it: reuse' if reuse else '> 1: somebody has it too: copy'}"
+            counted = f"_refcount {before}, drained of batches {count}" if drained else f"_refcount {count}"
+            why = f"{counted}: {'nobody else has it: reuse' if reuse else 'somebody has it too: copy'}"
         self.step(
             "do_wp_page",
             f"page frame {pfn:#x}: {why}",
@@ -210,10 +208,10 @@ class MemorySteps(Area):
     def fault_around(self, start: int, end: int, mapped: int, *, hit: bool) -> None:
         """Cached pages around the address are mapped at once. start, end: their indexes in the file."""
         around = f"pages {start} to {end}" if end > start else f"page {start}"
-        what = f"{mapped} of {max(0, end - start + 1)} mapped at once, those that are in memory and ready"
+        what = f"{mapped} of {max(0, end - start + 1)} mapped, those in memory and ready"
         self.step(
             "filemap_map_pages",
-            f"{around} of the file, within 64 KiB around: {what}; the wanted one is {'' if hit else 'not '}among them",
+            f"{around} of the file lie around: {what}; {'with' if hit else 'without'} the wanted one",
             verdict="hit" if hit else "miss",
             numbers={"start": start, "end": end, "mapped": mapped},
         )
@@ -228,27 +226,27 @@ class MemorySteps(Area):
             numbers={"pfn": pfn, "was_clean": was_clean, "told_file": told_file},
         )
 
-    def accounted(self, vmf: VmFault, ret: int, min_flt: int, maj_flt: int, rss: Sequence[int]) -> None:
-        """The end: how the fault is counted. rss: what the task has not told its address space yet."""
+    def accounted(self, ret: int, flags: int, counted: str, task: Task) -> None:
+        """The end: how the fault is counted. Resident pages are counted by the task until it folds them."""
         if ret & VM_FAULT_ERROR:
-            verdict, what = "no", "SIGBUS" if ret & VM_FAULT_SIGBUS else "an error"
-            what = f"the fault ends in {what} and is not counted"
-        elif ret & VM_FAULT_RETRY:
+            verdict = "error"
+            what = f"the fault ends in {'SIGBUS' if ret & VM_FAULT_SIGBUS else 'an error'} and is not counted"
+        elif counted == "none":
             verdict, what = "retry", "to be made once more: not counted yet"
-        elif ret & VM_FAULT_MAJOR or vmf.flags & FAULT_FLAG_TRIED:
-            verdict, what = "major", f"a major fault: maj_flt {maj_flt}"
         else:
-            verdict, what = "minor", f"a minor fault: min_flt {min_flt}"
+            number = task.maj_flt if counted == "major" else task.min_flt
+            verdict, what = counted, f"a {counted} fault: {counted[:3]}_flt {number}"
         done = " (its lock is given up already)" if ret & VM_FAULT_COMPLETED else ""
+        rss = task.rss_stat
         self.step(
             "mm_account_fault",
             f"{what}{done}; resident pages not yet told to the address space: {rss_text(rss)}",
             verdict=verdict,
             numbers={
                 "ret": f"{ret:#x}",
-                "tried": bool(vmf.flags & FAULT_FLAG_TRIED),
-                "min_flt": min_flt,
-                "maj_flt": maj_flt,
+                "tried": bool(flags & FAULT_FLAG_TRIED),
+                "min_flt": task.min_flt,
+                "maj_flt": task.maj_flt,
                 **rss_numbers(rss),
             },
         )

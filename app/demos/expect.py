@@ -11,6 +11,11 @@ About the step's first, second, … call:
     4 log invoked oom-killer    text in its lines of the kernel log; `log nothing`
     5 changed 0x401 7 lost      one of the runs of frames that it changed
     5 became lost 7             how many frames it changed to a state
+    1 fault anon_zero           what the last access that is told came to, none where it met no fault
+    1 faults 8 0                minor and major faults of the whole call
+    1 signal SIGSEGV SEGV_MAPERR    the signal with which it ended, or nothing
+    1 tables 3                  page tables that the accesses made; `around 15`: pages mapped beside them
+    2 frame as 1                the frame of its access is that of call 1; `frame not as 1`
 
 About the machine, over the whole step or, with `=`, after it:
 
@@ -21,20 +26,27 @@ About the machine, over the whole step or, with `=`, after it:
     blocks Normal Unmovable +2  pageblocks of a type, as in /proc/pagetypeinfo
     reserve Normal HighMem = 1023   lowmem_reserve of a zone against requests for another
     cache kmalloc-96 num_slabs = 2  allocated, num_objs, num_slabs or waste of a slab cache
+    page 0x3045 mapcount = 2    refcount, mapcount, index of a frame; anon, file: 1 if it is one
+    mm a resident +8            pages of a process: resident, total_vm, tables, anon, file or shmem
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from app.machine import show
+from app.machine.entry.system_call import mm_view
 from app.machine.machine import Machine
 from app.machine.outcome import VERDICTS
+from app.mm import mem_map, page_ref
+from app.mm.mm_types import MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MmStruct
 from app.mm.mmzone import MAX_ORDER, MIGRATE_NAMES
+from app.mm.pgtable_types import PAGE_SIZE
 from app.mm.proc import pagetypeinfo
+from app.mm.sched import Task
 
 OutcomeJson = Mapping[str, Any]
 Counters = Mapping[tuple[str, ...], Sequence[int]]
@@ -45,10 +57,17 @@ COUNTERS: Final = dict.fromkeys((*ZONE_FIELDS, "pcp", "buddyinfo"), 1) | {
     "blocks": 2,
     "reserve": 2,
     "cache": 2,
+    "mm": 2,
+    "page": 2,
 }
 CACHE_FIELDS: Final = ("allocated", "num_objs", "num_slabs", "waste")
+RSS: Final = {"anon": MM_ANONPAGES, "file": MM_FILEPAGES, "shmem": MM_SHMEMPAGES}
+MM_FIELDS: Final = ("resident", "total_vm", "tables", *RSS)
+PAGE_FIELDS: Final = ("refcount", "mapcount", "index", "anon", "file")
 OUTCOME_PARTS: Final = ("page", "object", "area")
 NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}")
+PFN: Final = re.compile(r"0x[0-9a-f]{1,9}")
+FRAME: Final = re.compile(r"0x[0-9a-f]{1,9}|(?:not )?as [1-9][0-9]{0,3}")
 CALL: Final = re.compile(r"[0-9]{1,4}")
 
 
@@ -89,6 +108,8 @@ def of_call(text: str, words: Sequence[str]) -> Expectation:
         )
     if rest[0] == "verdict" and rest[1] not in VERDICTS:
         raise BadExpectation(f"{text!r}: a verdict is one of {', '.join(VERDICTS)}")
+    if rest[0] == "frame" and not FRAME.fullmatch(" ".join(rest[1:])):
+        raise BadExpectation(f"{text!r}: as in '2 frame 0x3feb3', '2 frame as 1' or '2 frame not as 1'")
     return Expectation(text, int(number), (rest[0],), tuple(rest[1:]))
 
 
@@ -101,6 +122,10 @@ def of_machine(text: str, words: Sequence[str]) -> Expectation:
     most = MAX_ORDER if words[0] == "buddyinfo" else 1
     if not 1 <= len(values) <= most or not all(NUMBER.fullmatch(value) for value in values):
         raise BadExpectation(f"{text!r}: as in '{' '.join(subject)} -63' or '{' '.join(subject)} = 968'")
+    if words[0] == "page" and not (PFN.fullmatch(subject[1]) and subject[2] in PAGE_FIELDS):
+        raise BadExpectation(f"{text!r}: as in 'page 0x3045 mapcount = 2'; one of {', '.join(PAGE_FIELDS)}")
+    if words[0] == "mm" and subject[2] not in MM_FIELDS:
+        raise BadExpectation(f"{text!r}: one of {', '.join(MM_FIELDS)}")
     if words[0] == "blocks" and subject[2] not in MIGRATE_NAMES:
         raise BadExpectation(f"{text!r}: a type is one of {', '.join(MIGRATE_NAMES)}")
     return Expectation(text, 0, tuple(subject), tuple(values), after)
@@ -109,8 +134,11 @@ def of_machine(text: str, words: Sequence[str]) -> Expectation:
 # -- what there is ----------------------------------------------------------------------------------------
 
 
-def counters(machine: Machine) -> Counters:
-    """Every counter that a line can be about. Machines of demos have one node."""
+def counters(machine: Machine, expected: Iterable[Expectation] = ()) -> Counters:
+    """Every counter that a line can be about. Machines of demos have one node.
+
+    expected: lines that may be about single frames; of others nothing is counted.
+    """
     found: dict[tuple[str, ...], Sequence[int]] = {}
     zones = show.zones(machine)["zones"]
     for zone in zones:
@@ -126,9 +154,39 @@ def counters(machine: Machine) -> Counters:
             ("blocks", zone.name, kind): [int(count)]
             for kind, count in zip(MIGRATE_NAMES, counts, strict=True)
         }
+    for line in expected:
+        if line.subject[0] == "page":
+            found |= {
+                ("page", line.subject[1], field): [value] for field, value in frame(machine, line).items()
+            }
+    for task in machine.tasks.values():
+        if task.mm is not None:
+            found |= {("mm", task.name, field): [pages] for field, pages in pages_of(task, task.mm).items()}
     for cache in show.caches(machine)["caches"]:
         found |= {("cache", cache["name"], field): [cache[field]] for field in CACHE_FIELDS}
     return found
+
+
+def frame(machine: Machine, line: Expectation) -> dict[str, int]:
+    """What `struct page` says of a frame that a line is about."""
+    pfn = int(line.subject[1], 16)
+    user = mem_map.known(machine, pfn)
+    mapping = mem_map.mapping_of(machine, pfn) if user else None
+    return {
+        "refcount": page_ref.page_count(machine, pfn),
+        "mapcount": mem_map.page_mapcount(machine, pfn) if user else 0,
+        "index": mem_map.index_of(machine, pfn) if user else 0,
+        "anon": int(user and mem_map.is_anon(machine, pfn)),
+        "file": int(mapping is not None),
+    }
+
+
+def pages_of(task: Task, mm: MmStruct) -> dict[str, int]:
+    """Pages of a process. tables: all of its page tables but the highest."""
+    view = mm_view(task, mm)
+    rss = {field: view["rss"][field] + task.rss_stat[member] for field, member in RSS.items()}
+    tables: int = view["pgtables_bytes"] // PAGE_SIZE
+    return {"resident": view["resident"], "total_vm": view["total_vm"], "tables": tables} | rss
 
 
 def unmet(expected: Expectation, outcomes: Sequence[OutcomeJson], before: Counters, after: Counters) -> str:
@@ -137,17 +195,18 @@ def unmet(expected: Expectation, outcomes: Sequence[OutcomeJson], before: Counte
     outcomes: of the step's calls. before, after: the counters around them.
     """
     if expected.call:
-        return unmet_by_call(expected, outcomes[expected.call - 1])
+        return unmet_by_call(expected, outcomes[expected.call - 1], outcomes)
     if expected.subject not in after:
         return f"this machine has no {' '.join(expected.subject)}"
-    was, now = before[expected.subject], after[expected.subject]
+    now = after[expected.subject]
+    was = before.get(expected.subject, [0] * len(now))
     wanted = [int(value) for value in expected.values] + [0] * (len(now) - len(expected.values))
     found = list(now) if expected.after else [new - old for old, new in zip(was, now, strict=True)]
     sign = "" if expected.after else "+"
     return "" if found == wanted else f"it is {' '.join(f'{number:{sign}d}' for number in found)}"
 
 
-def unmet_by_call(expected: Expectation, outcome: OutcomeJson) -> str:
+def unmet_by_call(expected: Expectation, outcome: OutcomeJson, outcomes: Sequence[OutcomeJson]) -> str:
     """The same for one call."""
     (fact,), values = expected.subject, expected.values
     said = " ".join(values)
@@ -171,9 +230,51 @@ def unmet_by_call(expected: Expectation, outcome: OutcomeJson) -> str:
             state = values[0]
             frames = sum(run[1] for run in outcome["changed"] or () if run[2] == state)
             found = f"{state} {frames}"
+        case "fault" | "faults" | "signal" | "tables" | "around":
+            found = faulted(fact, outcome)
+        case "frame":
+            return unmet_frame(values, outcome, outcomes)
         case _:
             present = [outcome[part] for part in OUTCOME_PARTS if outcome.get(part)]
             found = next((part[fact] for part in present if fact in part), "not told")
             if fact == "pfn" and isinstance(found, int):
                 found = hex(found)
     return "" if str(found) == said else f"it is {found}"
+
+
+# -- accesses ---------------------------------------------------------------------------------------------
+
+
+def last_access(outcome: OutcomeJson) -> Mapping[str, Any]:
+    """The last access of a call that is told; empty where it made none."""
+    access = outcome.get("access")
+    found: Mapping[str, Any] = access[-1] if access else {}
+    return found
+
+
+def faulted(fact: str, outcome: OutcomeJson) -> str:
+    """What the accesses of a call met."""
+    last = last_access(outcome)
+    match fact:
+        case "fault":
+            return str(last.get("fault", "not told"))
+        case "faults":
+            faults = outcome.get("faults", {})
+            return f"{faults.get('min')} {faults.get('maj')}"
+        case "signal":
+            return f"{last['signal']} {last['code']}" if last.get("signal") else "nothing"
+        case "tables":
+            return str(sum(len(entry["new_tables"]) for entry in outcome.get("access") or ()))
+    return str(sum(entry["mapped_around"] for entry in outcome.get("access") or ()))
+
+
+def unmet_frame(values: Sequence[str], outcome: OutcomeJson, outcomes: Sequence[OutcomeJson]) -> str:
+    """Whether two accesses ended at one frame: `as 1`, or `not as 1`; or at a given one."""
+    *words, other = values
+    found = last_access(outcome).get("pfn")
+    if words:
+        place = int(other) - 1
+        wanted = last_access(outcomes[place]).get("pfn") if place < len(outcomes) else None
+        same = found is not None and found == wanted
+        return "" if same is (words == ["as"]) else f"it is {found}, that of call {other} is {wanted}"
+    return "" if found is not None and found == int(other, 0) else f"it is {found}"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import partial
 
 from app.demos.demo import Demo, Step
 from app.demos.expect import counters, unmet
@@ -29,12 +30,13 @@ async def play(sessions: Sessions, who: Principal, demo: Demo) -> list[str]:
 
 async def play_step(sessions: Sessions, who: Principal, session: str, step: Step) -> Iterable[str]:
     """One step."""
-    before = await sessions.read(who, session, counters)
+    count = partial(counters, expected=step.expect)
+    before = await sessions.read(who, session, count)
     try:
         applied = await sessions.batch(who, session, items(step)) if step.calls else []
     except (BadArgument, TaskBlocked) as error:
         return [f"refused: {error}"]
-    after = await sessions.read(who, session, counters)
+    after = await sessions.read(who, session, count)
     outcomes = [one.outcome for one in applied]
     found = [(expected, unmet(expected, outcomes, before, after)) for expected in step.expect]
     return [f"{expected.text}: {instead}" for expected, instead in found if instead]

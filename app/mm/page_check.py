@@ -89,7 +89,7 @@ def page_index(m: Kernel, pfn: int) -> int:
 
 
 def page_mapcount(m: Kernel, pfn: int) -> int:
-    """How often a page is mapped into user space: here never. Kernel: include/linux/mm.h page_mapcount
+    """How often a page that no process uses is mapped: never. Kernel: include/linux/mm.h page_mapcount
 
     The first page of a free block has what says so in the same word.
     """

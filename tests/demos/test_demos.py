@@ -5,6 +5,7 @@ import sys
 import zipfile
 from collections.abc import AsyncIterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -35,6 +36,12 @@ TITLES = [
     "Fragmentation, and vmalloc wins",
     "References",
     "The lock's queue",
+    "Nothing is there until you touch it",
+    "Minor, major, none",
+    "Same address, two processes",
+    "Fork copies nothing",
+    "What a page table costs",
+    "Who maps this frame",
 ]
 
 
@@ -47,7 +54,7 @@ async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
 # -- those that ship ----------------------------------------------------------------------------------------
 
 
-def test_ten_ship_in_the_lectures_order() -> None:
+def test_they_ship_in_the_lectures_order() -> None:
     assert [demo.title for demo in DEMOS.values()] == TITLES
     assert [read(path) for path in FILES] == list(DEMOS.values())
 
@@ -226,9 +233,33 @@ OUTCOME = {
     "woken": ["bob", "carol"],
     "log": ["[    0.000001] init invoked oom-killer: order=0"],
     "changed": [[0x400, 1, "free"], [0x401, 7, "lost"]],
+    "faults": {"min": 2, "maj": 1},
+    "access": [
+        {
+            "fault": "file_read",
+            "pfn": 0x3044,
+            "signal": None,
+            "new_tables": ["pmd", "pte"],
+            "mapped_around": 15,
+        },
+        {"fault": "cow_copy", "pfn": 0x3045, "signal": None, "new_tables": ["pte"], "mapped_around": 0},
+    ],
 }
-BEFORE = {("free", "DMA"): [100], ("buddyinfo", "DMA"): [0, 1, 2]}
-AFTER = {("free", "DMA"): [37], ("buddyinfo", "DMA"): [1, 1, 1]}
+KILLED: dict[str, Any] = {
+    "access": [
+        {
+            "fault": "none", "pfn": None, "signal": "SIGSEGV", "code": "SEGV_MAPERR", "new_tables": [],
+            "mapped_around": 0,
+        }
+    ]
+}  # fmt: skip
+BEFORE = {("free", "DMA"): [100], ("buddyinfo", "DMA"): [0, 1, 2], ("page", "0x3045", "mapcount"): [1]}
+AFTER = {
+    ("free", "DMA"): [37],
+    ("buddyinfo", "DMA"): [1, 1, 1],
+    ("mm", "a", "resident"): [8],
+    ("page", "0x3045", "mapcount"): [2],
+}
 
 
 @pytest.mark.parametrize(
@@ -251,15 +282,32 @@ AFTER = {("free", "DMA"): [37], ("buddyinfo", "DMA"): [1, 1, 1]}
         ("buddyinfo DMA = 1 1 1", "buddyinfo DMA = 1 1"),
         ("1 zone DMA", "free DMA32 +0"),
         ("1 zone DMA", "1 area 3"),
+        ("1 fault cow_copy", "1 fault none"),
+        ("1 faults 2 1", "1 faults 3 0"),
+        ("1 tables 3", "1 tables 1"),
+        ("1 around 15", "1 around 0"),
+        ("1 signal nothing", "1 signal SIGSEGV SEGV_MAPERR"),
+        ("2 signal SIGSEGV SEGV_MAPERR", "2 signal SIGSEGV SEGV_ACCERR"),
+        ("1 frame 0x3045", "1 frame 0x3044"),
+        ("1 frame as 1", "1 frame not as 1"),
+        ("2 frame not as 1", "2 frame as 1"),
+        ("1 frame not as 9", "2 frame as 2"),
+        ("mm a resident +8", "mm a resident +7"),
+        ("mm a resident = 8", "mm b resident = 8"),
+        ("page 0x3045 mapcount +1", "page 0x3045 mapcount = 1"),
     ],
 )
 def test_an_expectation_is_met_or_says_what_is_instead(met: str, not_met: str) -> None:
-    assert unmet(expectation(met), [OUTCOME], BEFORE, AFTER) == ""
-    assert unmet(expectation(not_met), [OUTCOME], BEFORE, AFTER) != ""
+    assert unmet(expectation(met), [OUTCOME, KILLED], BEFORE, AFTER) == ""
+    assert unmet(expectation(not_met), [OUTCOME, KILLED], BEFORE, AFTER) != ""
 
 
 @pytest.mark.parametrize(
-    "text", ["", "1", "1 verdict", "0 verdict ok", "free", "free DMA", "free DMA =", "99999 ret 1"]
+    "text",
+    [
+        *("", "1", "1 verdict", "0 verdict ok", "free", "free DMA", "free DMA =", "99999 ret 1"),
+        *("1 frame 0", "1 frame like 1", "mm a rss = 1", "page 3045 index = 1", "page 0x3045 owner = 1"),
+    ],
 )
 def test_an_expectation_that_says_nothing(text: str) -> None:
     with pytest.raises(BadExpectation):

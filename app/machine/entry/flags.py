@@ -8,7 +8,7 @@ from app.machine.entry import describe
 from app.machine.entry.arguments import PAGE
 from app.machine.entry.declare import Declarations
 from app.machine.vocabulary import Returns
-from app.mm import page_check, page_flags, page_ref
+from app.mm import mem_map, page_check, page_flags, page_ref
 
 if TYPE_CHECKING:
     from app.machine.calls import Call
@@ -83,11 +83,12 @@ def clear_page_reserved(m: Machine, call: Call, outcome: Outcome) -> None:
     (PAGE,),
     "int page_mapcount(struct page *page)",
     "include/linux/mm.h page_mapcount",
-    "How often the page is mapped into user space: 0, and of a free block's first page what marks it.",
+    "In how many places processes map the page; of a free block's first page what marks it.",
     returns=Returns.INT,
 )
 def page_mapcount(m: Machine, call: Call, outcome: Outcome) -> None:
     """Kernel: include/linux/mm.h page_mapcount"""
     pfn = page_ref.checked(m, call.args["page"], "page_mapcount")
-    outcome.ret = page_check.page_mapcount(m, pfn)
+    user = mem_map.known(m, pfn)
+    outcome.ret = mem_map.page_mapcount(m, pfn) if user else page_check.page_mapcount(m, pfn)
     outcome.seen = describe.page(m, pfn)

@@ -120,7 +120,7 @@ def filemap_fault(m: Kernel, vmf: VmFault, file: File) -> int:
 
 
 def shmem_fault(m: Kernel, vmf: VmFault, inode: Inode) -> int:
-    """A page of tmpfs: made of zeros when it is first wanted. Kernel: shmem_fault"""
+    """A page of tmpfs: made of zeros when it is first wanted. Kernel: mm/shmem.c shmem_fault"""
     if vmf.pgoff << PAGE_SHIFT >= inode.size:
         if m.trace is not None:
             m.trace.pagecache.behind_the_end(inode, vmf.pgoff, last_index(inode))

@@ -151,7 +151,7 @@ def needs_copy(vma: VmArea) -> bool:
 
 @traced
 def copy_pte_range(m: Kernel, dst: VmArea, src: VmArea, address: int, end: int) -> None:
-    """Copy the entries of one table. Kernel: copy_pte_range, copy_present_pte
+    """Copy the entries of one table. Kernel: mm/memory.c copy_pte_range, copy_present_pte
 
     In a private area both sides lose the right to write, so that the first write of either is seen. The
     child's entries are not accessed yet.

@@ -62,7 +62,10 @@ def hugepage_vma_check(m: Kernel, vma: VmArea) -> bool:
 
 
 def transhuge_vma_suitable(vma: VmArea, address: int) -> bool:
-    """Whether the whole 2 MiB around an address lie in the area. Kernel: transhuge_vma_suitable"""
+    """Whether the whole 2 MiB around an address lie in the area.
+
+    Kernel: include/linux/huge_mm.h transhuge_vma_suitable
+    """
     haddr = address & -PMD_SIZE
     if not vma.is_anonymous and (vma.vm_start >> 12) - vma.vm_pgoff & HPAGE_PMD_NR - 1:
         return False

@@ -105,8 +105,9 @@ def lruvec_del(m: Kernel, head: int) -> None:
 def release_pages(m: Kernel, pages: Iterable[int]) -> None:
     """Drop a reference on each page, and free those that nobody holds any more, last first.
 
-    Kernel: release_pages, free_unref_page_list. Freeing together takes the zone's lock once; each freed page
-    is put at the head of a list, which turns their order round. A compound page is freed on the spot.
+    Kernel: mm/swap.c release_pages, mm/page_alloc.c free_unref_page_list. Freeing together takes the zone's
+    lock once; each freed page is put at the head of a list, which turns their order round. A compound page is
+    freed on the spot.
     """
     to_free: list[int] = []
     sections = m.vm.sections

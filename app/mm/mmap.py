@@ -327,7 +327,7 @@ def get_unmapped_area(
 ) -> int:
     """Addresses for an area: the wanted ones if they are free, else the highest gap that fits.
 
-    Kernel: get_unmapped_area, arch_get_unmapped_area_topdown
+    Kernel: get_unmapped_area, arch/x86/kernel/sys_x86_64.c arch_get_unmapped_area_topdown
     """
     align = 1 << hugetlb.shift_of(m, file) if file is not None and file.inode.is_hugetlb else PAGE_SIZE
     if length > mm.task_size:

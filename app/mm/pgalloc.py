@@ -254,7 +254,7 @@ def unlink(m: Kernel, vma: VmArea) -> None:
 
 
 def free_pgd_range(m: Kernel, tlb: MmuGather, address: int, end: int, floor: int, ceiling: int) -> None:
-    """Free the tables of a range, from the lowest level up. Kernel: free_pgd_range"""
+    """Free the tables of a range, from the lowest level up. Kernel: mm/memory.c free_pgd_range"""
     address &= -PMD_SIZE
     if address < floor:
         address += PMD_SIZE

@@ -57,7 +57,7 @@ def chain_link(vma: VmArea, anon_vma: AnonVma, link: int) -> None:
 def anon_vma_prepare(m: Kernel, vma: VmArea) -> None:
     """Give an area its anon_vma before its first anonymous page: a neighbour's, if they might merge.
 
-    Kernel: anon_vma_prepare, __anon_vma_prepare
+    Kernel: __anon_vma_prepare
     """
     if vma.anon_vma is not None:
         return

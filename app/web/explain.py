@@ -118,7 +118,9 @@ def page(request: Request, found: Explained) -> Response:
     current = None if there.decision is None else step - 1
     lecture = shell.preferences.names == "lecture"
     parts = (
-        listing(steps, first, current, length, percpu=lecture) if not found.only or not steps else alone(step)
+        alone(step)
+        if found.only and steps
+        else listing(steps, first, current, length, percpu=lecture, inside="access" in outcome)
     )
     last = first + length if found.only else end_of(parts)
     last = min(last, len(steps))
@@ -287,7 +289,7 @@ def step_groups(
         rows = list(islice(every, part.stop - part.start))
         loop = part.fold
         if loop is None:
-            yield Steps(rows, percpu=part.percpu, unfolded=part.percpu and any(row.current for row in rows))
+            yield Steps(rows, of=part.of, unfolded=bool(part.of) and any(row.current for row in rows))
             continue
         rest = loop.end - part.stop
         more = (

@@ -18,6 +18,11 @@ FEWEST_ROUNDS: Final = 3
 # Steps of a fold that are on the page; of the fold with the step that is shown, all.
 FOLDED: Final = 24
 
+# Files of the allocators, whose steps inside a fault or a fork are a story of their own.
+ALLOCATORS: Final = frozenset(
+    {"mm/page_alloc.c", "mm/slub.c", "mm/slab.h", "mm/slab_common.c", "mm/vmalloc.c", "include/linux/gfp.h"}
+)
+
 # Functions of the per-CPU lists, which the lecture has not got.
 PERCPU: Final = frozenset(
     {"rmqueue_pcplist", "rmqueue_bulk", "free_unref_page_commit", "nr_pcp_free", "free_pcppages_bulk"}
@@ -56,8 +61,8 @@ class Part:
     """the first behind them"""
     fold: Fold | None = None
     """the loop whose later rounds they are"""
-    percpu: bool = False
-    """True for steps of per-CPU lists that are folded"""
+    of: str = ""
+    """whose steps are folded: `percpu` or `allocator`; empty where they are not"""
 
 
 def folds(steps: Sequence[Step]) -> list[Fold]:
@@ -75,10 +80,13 @@ def folds(steps: Sequence[Step]) -> list[Fold]:
     return found
 
 
-def listing(steps: Sequence[Step], first: int, current: int | None, most: int, *, percpu: bool) -> list[Part]:
+def listing(
+    steps: Sequence[Step], first: int, current: int | None, most: int, *, percpu: bool, inside: bool = False
+) -> list[Part]:
     """The parts that are listed from a step on, at most so many steps of them.
 
     current: the step that is shown, counted from 0. percpu: whether steps of per-CPU lists are folded.
+    inside: whether those of the allocators are, since the call is no allocation.
     """
     parts: list[Part] = []
     loops = folds(steps)
@@ -87,7 +95,7 @@ def listing(steps: Sequence[Step], first: int, current: int | None, most: int, *
         loop = next((one for one in loops if one.end > place), None)
         if loop is None or place < loop.shown:
             stop = min(place + most, len(steps) if loop is None else loop.shown)
-            parts += plain(steps, place, stop, percpu=percpu)
+            parts += plain(steps, place, stop, percpu=percpu, inside=inside)
             most -= stop - place
             place = stop
             continue
@@ -99,16 +107,23 @@ def listing(steps: Sequence[Step], first: int, current: int | None, most: int, *
     return parts
 
 
-def plain(steps: Sequence[Step], start: int, stop: int, *, percpu: bool) -> Iterator[Part]:
-    """Steps that are no repetition; those of per-CPU lists by themselves, where they are to be folded."""
+def plain(steps: Sequence[Step], start: int, stop: int, *, percpu: bool, inside: bool) -> Iterator[Part]:
+    """Steps that are no repetition; those that are to be folded by themselves."""
     place = start
     while place < stop:
-        kind = percpu and steps[place]["fn"] in PERCPU
+        kind = folded_as(steps[place], percpu=percpu, inside=inside)
         end = place
-        while end < stop and (percpu and steps[end]["fn"] in PERCPU) == kind:
+        while end < stop and folded_as(steps[end], percpu=percpu, inside=inside) == kind:
             end += 1
-        yield Part(place, end, percpu=kind)
+        yield Part(place, end, of=kind)
         place = end
+
+
+def folded_as(step: Step, *, percpu: bool, inside: bool) -> str:
+    """Whether a step is one of those that are folded."""
+    if inside and step["file"] in ALLOCATORS:
+        return "allocator"
+    return "percpu" if percpu and step["fn"] in PERCPU else ""
 
 
 def repetition(shapes: Sequence[object], place: int) -> tuple[int, int]:

@@ -92,7 +92,7 @@ def test_a_first_write_shows_the_allocators_steps_inside() -> None:
     pfn = access(machine)["pfn"]
     assert (made["numbers"]["pfn"], made["zone"]) == (pfn, machine.m.zone_of(pfn).name)
     assert numbers(steps, "folio_batch_add_and_move")["waiting"] == len(machine.m.vm.batches["add"])
-    assert verdicts(steps, "anon_vma_prepare") == ["new"]
+    assert verdicts(steps, "__anon_vma_prepare") == ["new"]
     counted = numbers(steps, "mm_account_fault")
     task = machine.m.tasks["a"]
     assert (counted["min_flt"], counted["anon"]) == (task.min_flt, task.rss_stat[1])

@@ -35,8 +35,20 @@ def test_the_step_that_is_shown_is_listed_in_its_fold() -> None:
 
 def test_steps_of_per_cpu_lists_fold_for_the_lecture() -> None:
     some = steps("__alloc_pages", "rmqueue_pcplist", "rmqueue_bulk", "__alloc_pages")
-    assert listing(some, 0, None, 100, percpu=True) == [Part(0, 1), Part(1, 3, percpu=True), Part(3, 4)]
+    assert listing(some, 0, None, 100, percpu=True) == [Part(0, 1), Part(1, 3, of="percpu"), Part(3, 4)]
     assert listing(some, 0, None, 100, percpu=False) == [Part(0, 4)]
+
+
+def test_steps_of_the_allocator_fold_inside_a_fault() -> None:
+    machine = Explainer()
+    for line in ("a: execve()", "a: p = mmap(NULL, 8K, PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS)"):
+        machine.line(line)
+    found = machine.line("a: store(p)")
+    folded = [part for part in listing(found, 0, None, 100, percpu=False, inside=True) if part.of]
+    assert {part.of for part in folded} == {"allocator"}
+    hidden = {found[place]["fn"] for part in folded for place in range(part.start, part.stop)}
+    assert {"__alloc_pages", "rmqueue_pcplist", "kmem_cache_alloc"} <= hidden
+    assert not hidden & {"exc_page_fault", "find_vma", "__handle_mm_fault", "do_anonymous_page", "set_pte_at"}
 
 
 def test_why_there_is_no_block_is_said_in_one_sentence() -> None:

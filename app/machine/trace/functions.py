@@ -41,6 +41,9 @@ LECTURE: Final = {
     "folio_wait_bit_common": "__lock_page",
     "folio_wake_bit": "wake_up_page",
     "wake_page_function": "wake_bit_function",
+    "do_mas_align_munmap": "do_munmap",
+    "folio_batch_move_lru": "pagevec_lru_move_fn",
+    "folio_batch_add_and_move": "__lru_cache_add",
 }
 
 ENTRY: Final = "app.machine.entry."

@@ -18,7 +18,7 @@ class RmapSteps(Area):
         """An area gets its first anonymous page."""
         whose = "a neighbour's, with which it might merge" if shared else "a new one"
         self.step(
-            "anon_vma_prepare",
+            "__anon_vma_prepare",
             f"the area {vma_text.area(vma)} needs an anon_vma for its first anonymous page: {whose}",
             verdict="shared" if shared else "new",
             numbers={"anon_vma": anon_vma.id, "vm_start": f"{vma.vm_start:#x}", "areas": len(anon_vma.vmas)},

@@ -130,8 +130,8 @@ class Steps:
     """how many more rounds of the loop are folded here"""
     unfolded: bool = False
     """True where one of the steps is shown"""
-    percpu: bool = False
-    """True for steps of per-CPU lists that are folded, since the lecture has not got those"""
+    of: str = ""
+    """whose steps are folded: `percpu`, which the lecture has not got, or `allocator`, inside another call"""
     more: Link | None = None
     """link to the first folded step that is not on the page, and how many there are"""
 

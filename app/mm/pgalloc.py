@@ -56,6 +56,8 @@ def find_entry(mm: MmStruct, address: int) -> tuple[int, int]:
 def walk(mm: MmStruct, address: int) -> Iterator[tuple[PageTable, int, int]]:
     """(table, index, entry) of each level that the processor looks at, from the highest to the last.
 
+    Kernel: include/linux/pgtable.h pgd_offset, pud_offset, pmd_offset, pte_offset_map
+
     It ends at an entry that is empty or maps memory itself; a huge page takes a level or two less. Levels
     that an architecture folds are not walked: i386 with PAE begins at its four entries of 1 GiB.
     """

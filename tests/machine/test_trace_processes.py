@@ -64,12 +64,12 @@ def test_a_first_read_level_by_level() -> None:
     steps = machine.line("a: load(p)")
     assert fns(steps) == [
         *("exc_page_fault", "find_vma", "access_error"),
-        *["__handle_mm_fault"] * 3,
+        *("pgd_offset", "pud_offset", "pmd_offset"),
         "handle_pte_fault",
         *("__alloc_pages", "zone_watermark_fast", "rmqueue_pcplist", "__alloc_pages", "__pte_alloc"),
         *("do_anonymous_page", "set_pte_at", "mm_account_fault"),
     ]
-    levels = [step["numbers"] for step in of(steps, "__handle_mm_fault")]
+    levels = [step["numbers"] for step in of(steps, "pgd_offset", "pud_offset", "pmd_offset")]
     assert [[n["level"], n["index"], n["entry"]] for n in levels] == walk
     assert numbers(steps, "find_vma")["vm_start"] == f"{at:#x}"
     assert machine.m.zones[-1].pcp[0].count == free - 1

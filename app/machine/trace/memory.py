@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 # What an entry of each level maps, and the function that makes a table of such entries.
 SPANS: Final = ("", "4 KiB", "2 MiB", "1 GiB", "512 GiB")
 MAKERS: Final = ("", "__pte_alloc", "__pmd_alloc", "__pud_alloc", "pgd_alloc")
+# The function that finds the entry in a table of each level.
+FINDERS: Final = ("", "pte_offset_map", "pmd_offset", "pud_offset", "pgd_offset")
 RSS: Final = ("file", "anon", "swap", "shmem")
 
 
@@ -51,7 +53,7 @@ class MemorySteps(Area):
         else:
             what = f"{entry:#x}: {pte_text.flags(entry)}"
         self.step(
-            "__handle_mm_fault",
+            FINDERS[level],
             f"{name}[{index}], an entry for {SPANS[level]}, is {what}",
             verdict="empty" if not entry else None,
             numbers={"level": name, "index": index, "entry": f"{entry:#x}", "table_pfn": frame},

@@ -136,10 +136,10 @@ def shmem_get_folio(m: Kernel, inode: Inode, index: int, *, write: bool) -> int 
     pfn = mem_map.alloc_page(m, GFP_CACHE)
     if pfn is None:
         return None
-    if m.trace is not None:
-        m.trace.pagecache.shmem(inode, index, pfn, made=True)
     set_flags(m, pfn, PG_uptodate | (PG_referenced if write else 0))
     filemap_add_folio(m, inode, index, pfn)
+    if m.trace is not None:
+        m.trace.pagecache.shmem(inode, index, pfn, made=True)
     return pfn
 
 

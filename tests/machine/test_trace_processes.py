@@ -22,7 +22,7 @@ def started(*lines: str, thp: str = "never", pool: int = 0) -> Explainer:
     if pool:
         hugetlb.set_max_huge_pages(machine.m, pool)
     for line in ("a: execve()", *lines):
-        machine.line(line)
+        machine.unseen(line)
     return machine
 
 
@@ -166,6 +166,37 @@ def test_pages_of_files_that_are_written() -> None:
     assert verdicts(private, "filemap_fault") == ["cached"]
     machine.line(f"a: z = mmap(NULL, 64K, {RW}, MAP_SHARED|MAP_ANONYMOUS)")
     assert verdicts(machine.line("a: store(z)"), "shmem_get_folio_gfp") == ["new page"]
+
+
+def test_the_map_can_follow_the_steps() -> None:
+    """What the last step says of a frame is what the outcome says of it."""
+    machine = started("a: f = open(/data/a, O_RDWR)", f"a: q = mmap(NULL, 256K, {RW}, MAP_PRIVATE, f)")
+    machine.line(f"a: z = mmap(NULL, 64K, {RW}, MAP_SHARED|MAP_ANONYMOUS)")
+    for line in (
+        "store(q+80K)",
+        "load(q+84K)",
+        "store(z)",
+        f"p = {PRIVATE}",
+        "store(p)",
+        "b = fork()",
+        "store(p)",
+    ):
+        steps = machine.line(f"a: {line}")
+        said = {
+            frame: state
+            for step in steps
+            for pfn, frames, state in step["changed"]
+            for frame in range(pfn, pfn + frames)
+        }
+        told = {
+            frame: state
+            for pfn, frames, state in machine.told["changed"]
+            for frame in range(pfn, pfn + frames)
+        }
+        users = {"anon", "file", "shmem", "pagetable"}
+        assert {frame: state for frame, state in said.items() if state in users} == {
+            frame: state for frame, state in told.items() if state in users
+        }
 
 
 # -- accesses that are not allowed -------------------------------------------------------------------------

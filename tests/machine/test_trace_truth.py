@@ -338,18 +338,18 @@ def unmaps(machine: Explainer) -> list[Step]:
 
 def faults(machine: Explainer) -> list[Step]:
     for line in PROGRAM:
-        machine.line(line)
+        machine.unseen(line)
     return machine.line("a: load(q+80K)") + machine.line("a: store(p) * 16") + machine.line("a: b = fork()")
 
 
 def faults_of_mmap(machine: Explainer) -> list[Step]:
-    machine.line(PROGRAM[0])
+    machine.unseen(PROGRAM[0])
     return machine.line(PROGRAM[1])
 
 
 def writes_after_a_fork(machine: Explainer) -> list[Step]:
     for line in (*PROGRAM, "a: store(p)", "a: b = fork()"):
-        machine.line(line)
+        machine.unseen(line)
     return machine.line("a: store(p)")
 
 

@@ -23,35 +23,37 @@ class Explainer:
 
     def call(self, function: str, /, named: str = "it", **body: Any) -> list[Step]:
         """Make a call; its steps."""
-        self.seq += 1
-        call = parsing.parse(function, body, self.m.model, self.names).resolve(
-            self.names, self.m.model, rules=self.m.rules
-        )
         self.before = self.m.dump()
-        trace = self.m.trace = Trace(self.m)
-        self.outcome = self.m.apply(call, self.seq)
-        self.m.trace = None
-        trace.close()
-        if self.outcome.named is not None:
-            self.names[named] = self.outcome.named
-        self.points = trace.points
-        return trace.steps
+        return self.explained(function, body, named)
 
     def line(self, text: str) -> list[Step]:
         """Make the call of a line of text, which may name its result; its steps."""
         line = calltext.parse_line(text)
         assert line.name is not None
-        return self.call(line.name, line.as_name or "it", **line.body)
+        return self.explained(line.name, line.body, line.as_name or "it")
 
     def unseen(self, text: str) -> None:
         """The same without anybody who listens."""
         line = calltext.parse_line(text)
         assert line.name is not None
+        self.made(line.name, line.body, line.as_name or "it")
+
+    def explained(self, function: str, body: dict[str, Any], named: str) -> list[Step]:
+        trace = self.m.trace = Trace(self.m)
+        self.made(function, body, named)
+        self.m.trace = None
+        trace.close()
+        self.points = trace.points
+        return trace.steps
+
+    def made(self, function: str, body: dict[str, Any], named: str) -> None:
         self.seq += 1
-        call = parsing.parse(line.name, line.body, self.m.model, self.names)
-        self.outcome = self.m.apply(call.resolve(self.names, self.m.model, rules=self.m.rules), self.seq)
+        call = parsing.parse(function, body, self.m.model, self.names).resolve(
+            self.names, self.m.model, rules=self.m.rules
+        )
+        self.outcome = self.m.apply(call, self.seq)
         if self.outcome.named is not None:
-            self.names[line.as_name or "it"] = self.outcome.named
+            self.names[named] = self.outcome.named
 
     @property
     def told(self) -> dict[str, Any]:

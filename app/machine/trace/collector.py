@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from app.machine.trace.functions import LECTURE, file_of, running
+from app.mm import page_ref
 from app.mm.printk import IRQS_DISABLED
 
 if TYPE_CHECKING:
@@ -89,6 +90,10 @@ class Area:
         self.m = trace.m
         self.step = trace.step
         self.point = trace.point
+
+    def shown(self, pfn: int, frames: int = 1) -> list[list[Any]]:
+        """What a page of a process or a file is shown as from now on, for the map."""
+        return [[pfn, frames, page_ref.state_of(self.m, pfn)]]
 
     def pointer(self, address: int | None) -> str:
         """An address as the tracepoints print it, NULL included."""

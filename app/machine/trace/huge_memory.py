@@ -34,6 +34,7 @@ class HugeMemorySteps(Area):
             None if pfn is None else self.m.zone_of(pfn),
             verdict="small" if pfn is None else "new page",
             numbers={"pfn": pfn, "haddr": f"{haddr:#x}"},
+            changed=[] if pfn is None else self.shown(pfn, 512),
         )
 
     def zero_page(self, pfn: int, haddr: int) -> None:

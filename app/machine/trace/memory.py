@@ -69,6 +69,7 @@ class MemorySteps(Area):
             None if pfn is None else self.m.zone_of(pfn),
             verdict="none" if pfn is None else "made",
             numbers={"level": pte_text.LEVELS[level], "pfn": pfn},
+            changed=[] if pfn is None else self.shown(pfn, 2 if level == 4 else 1),
         )
 
     def table_unused(self, pfn: int) -> None:
@@ -126,6 +127,7 @@ class MemorySteps(Area):
             zone,
             verdict="new page",
             numbers={"pfn": pfn, "zeroed": zeroed},
+            changed=self.shown(pfn),
         )
 
     def entry(self, address: int, level: int, before: int, entry: int) -> None:
@@ -205,6 +207,7 @@ class MemorySteps(Area):
             f" {count(refcount, 'reference')} are left: {after}",
             verdict="copied",
             numbers={"pfn": old, "new_pfn": new, "mapcount": mapcount, "refcount": refcount},
+            changed=self.shown(new),
         )
 
     def fault_around(self, start: int, end: int, mapped: int, *, hit: bool) -> None:

@@ -111,6 +111,7 @@ class PagecacheSteps(Area):
                 "read": len(pages),
                 "marked": marked,
             },
+            changed=[run for _, pfn in pages[:MAX_LISTED] for run in self.shown(pfn)],
         )
 
     def shmem(self, inode: Inode, index: int, pfn: int, *, made: bool) -> None:
@@ -123,6 +124,7 @@ class PagecacheSteps(Area):
             zone,
             verdict="new page" if made else "cached",
             numbers={"index": index, "pfn": pfn},
+            changed=self.shown(pfn) if made else [],
         )
 
     def added(self, inode: Inode, index: int, pfn: int) -> None:

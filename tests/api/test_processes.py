@@ -71,6 +71,23 @@ def test_two_processes_have_two_values_at_one_address(room: Room) -> None:
     assert room.call("exit", task="a")["pte"][-1][3] == "none"
 
 
+def test_a_fault_is_explained_and_shown(room: Room) -> None:
+    room.line("a: execve()")
+    room.line(f"a: p = mmap(NULL, 32K, {RW}, {ANONYMOUS})")
+    stored = room.line("a: store(p)")
+    explained = room.client.get(f"{room.base}/events/{stored['seq']}/explain").json()
+    models.Explanation.model_validate(explained)
+    pfn = stored["access"][0]["pfn"]
+    assert explained["conclusion"].startswith(
+        f"A minor fault: the first write gets a zeroed page of its own, frame {pfn:#x}"
+    )
+    assert explained["steps"][explained["deciding"] - 1]["fn"] == "do_anonymous_page"
+    assert "page_fault_user: address=0x7ffff7ff1000 ip=0x401042 error_code=0x6" in explained["tracepoints"][0]
+    page = room.client.get(f"{room.base.removeprefix('/api/v1')}/explain/{stored['seq']}")
+    assert page.status_code == 200
+    assert "steps of the allocator" in page.text
+
+
 def test_fork_with_child_is_the_system_call_and_without_copies_the_session(room: Room) -> None:
     room.call("execve", task="a")
     copied = room.post("fork", name="copy")

@@ -6,7 +6,7 @@ notes become one entry for each access.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from app.machine import pte_text
 from app.mm import fault, pgalloc
@@ -20,7 +20,6 @@ from app.mm.vm_fault import (
 )
 
 if TYPE_CHECKING:
-    from app.machine.machine import Machine
     from app.mm.mm_types import MmStruct
 
 # As many accesses as an outcome shows.
@@ -36,6 +35,8 @@ CODES: Final = {
 }
 
 Entry = dict[str, Any]
+# (level, index, entry) of each table that a walk looks at.
+Walk = list[tuple[int, int, int]]
 
 
 class Notes(list[Any]):
@@ -47,17 +48,73 @@ class Notes(list[Any]):
             super().append(note)
 
 
-def of_access(
-    m: Machine, mm: MmStruct, address: int, notes: list[Any], signal: Signal | None, *, write: bool
-) -> Entry:
-    """The entry of one access by user mode, from what was noted while it was made."""
-    entry = blank(address, "user", write=write)
+class Seen(NamedTuple):
+    """One access as it was made. notes: what the kernel noted of it. walk: that of its address afterwards.
+
+    top: the level of the highest table.
+    """
+
+    address: int
+    mode: str
+    write: bool
+    notes: list[Any]
+    signal: Signal | None
+    walk: Walk
+    top: int
+
+
+def of_access(mm: MmStruct, address: int, notes: list[Any], signal: Signal | None, *, write: bool) -> Seen:
+    """One access by user mode, with what was noted while it was made."""
+    return Seen(address, "user", write, notes, signal, pgalloc.walked(mm, address), top_of(mm))
+
+
+def top_of(mm: MmStruct) -> int:
+    """The level of the highest table."""
+    return 0 if mm.pgd is None else mm.pgd.level
+
+
+def of_call(notes: list[Any]) -> list[Seen]:
+    """The accesses that the kernel made for a task: at most one more than is shown."""
+    found: list[Seen] = []
+    last: tuple[str, int] | None = None
     for note in notes:
-        take(entry, note)
+        who, address = note[1], note[2]
+        page = (who, address >> 12)
+        if page != last:
+            if len(found) > MAX_SHOWN:
+                break
+            last = page
+            user = note[0] == "U" or (note[0] == "H" and note[3] & FAULT_FLAG_USER)
+            write = bool(note[3] & 2 if note[0] in "UK" else note[0] == "H" and note[3] & FAULT_FLAG_WRITE)
+            found.append(Seen(address, "user" if user else "kernel", write, [], None, [], 0))
+        found[-1].notes.append(note)
+    return [with_walk(seen) for seen in found]
+
+
+def with_walk(seen: Seen) -> Seen:
+    """The same with the walk of its address by now, if a fault was served."""
+    mm = next((note[7].vma.vm_mm for note in reversed(seen.notes) if note[0] == "H"), None)
+    if mm is None:
+        return seen
+    return seen._replace(walk=pgalloc.walked(mm, seen.address), top=top_of(mm))
+
+
+# -- in words --------------------------------------------------------------------------------------
+
+
+def entry(seen: Seen) -> Entry:
+    """An access by the names of the HTTP contract."""
+    doc = blank(seen.address, seen.mode, write=seen.write)
+    for note in seen.notes:
+        take(doc, note)
+    signal = seen.signal
     if signal is not None and signal[0]:
-        entry["signal"], entry["code"] = SIGNALS[signal[0]], CODES[signal[:2]]
-    conclude(entry, mm, address)
-    return entry
+        doc["signal"], doc["code"] = SIGNALS[signal[0]], CODES[signal[:2]]
+    doc["walk"] = pte_text.steps(seen.walk, seen.top)
+    if doc["signal"] is None and seen.walk:
+        level, _, last = seen.walk[-1]
+        doc["pfn"] = pte_text.frame_of(level, last, seen.address)
+    return doc
 
 
 def blank(address: int, mode: str, *, write: bool) -> Entry:
@@ -90,35 +147,3 @@ def take(entry: Entry, note: Any) -> None:
     entry["major"] = entry["major"] or bool(ret & VM_FAULT_MAJOR or flags & FAULT_FLAG_TRIED)
     entry["mapped_around"] += vmf.mapped_around - bool(ret & VM_FAULT_NOPAGE and vmf.mapped_around)
     entry["new_tables"] += [pte_text.LEVELS[level] for level in range(before - 1, after - 1, -1)]
-
-
-def conclude(entry: Entry, mm: MmStruct, address: int) -> None:
-    """Add where the walk of the address ends by now."""
-    entry["walk"] = pte_text.walk(mm, address)
-    if entry["signal"] is None:
-        entry["pfn"] = pte_text.frame_of(*pgalloc.find_entry(mm, address), address)
-
-
-def of_call(m: Machine, notes: list[Any]) -> list[Entry]:
-    """The entries of the accesses that the kernel made for a task: at most one more than is shown."""
-    found: list[Entry] = []
-    spaces: list[MmStruct | None] = []
-    last: tuple[str, int] | None = None
-    for note in notes:
-        who, address = note[1], note[2]
-        page = (who, address >> 12)
-        if page != last:
-            if len(found) > MAX_SHOWN:
-                break
-            last = page
-            user = note[0] == "U" or (note[0] == "H" and note[3] & FAULT_FLAG_USER)
-            write = bool(note[3] & 2 if note[0] in "UK" else note[0] == "H" and note[3] & FAULT_FLAG_WRITE)
-            found.append(blank(address, "user" if user else "kernel", write=write))
-            spaces.append(None)
-        take(found[-1], note)
-        if note[0] == "H":
-            spaces[-1] = note[7].vma.vm_mm
-    for entry, mm in zip(found, spaces, strict=True):
-        if mm is not None:
-            conclude(entry, mm, int(entry["addr"], 16))
-    return found

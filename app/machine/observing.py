@@ -33,6 +33,8 @@ BATCH_NAMES: Final = {
     "activate": "activate", "mlock": "mlock",
 }  # fmt: skip
 
+BATCH_WHERE: Final = {name: f"batch {kernel}" for name, kernel in BATCH_NAMES.items()}
+
 EMPTY: Final = array("Q", bytes(8 * 512))
 
 Run = list[Any]
@@ -130,12 +132,12 @@ def rights(vma: VmArea) -> str:
 
 
 def changed_entries(was: Before | PageBefore) -> Iterator[Run]:
-    """`[task, address, pages, flags]` of the entries that map other memory, or otherwise, than before."""
+    """`[task, address, pages, bits]` of the entries that map other memory, or otherwise, than before."""
     mm = was.mm
     if isinstance(was, PageBefore):
         entry = pgalloc.pte_of(mm, was.address)
         if entry != was.entry:
-            yield [was.task, was.address, 1, pte_text.flags(entry & pte_text.FLAGS)]
+            yield [was.task, was.address, 1, entry & pte_text.FLAGS]
         return
     now = {(level, at): table.entries for level, at, table in tables_within(mm, was.start, was.end)}
     run: Run | None = None
@@ -154,7 +156,7 @@ def changed_entries(was: Before | PageBefore) -> Iterator[Run]:
             if run is not None:
                 yield run
             bits = flags
-            run = [was.task, address, pages, pte_text.flags(flags)]
+            run = [was.task, address, pages, flags]
     if run is not None:
         yield run
 
@@ -231,11 +233,7 @@ def uncovered(start: int, end: int, areas: Iterable[Area]) -> Iterator[tuple[int
 
 def moved_pages(m: Machine, moved: Iterable[int]) -> Iterator[Run]:
     """`[pfn, frames, list]` of pages that came to a list or a batch, or left it: where they are now."""
-    batches = {
-        (page[0] if isinstance(page, tuple) else page): f"batch {BATCH_NAMES[name]}"
-        for name, batch in m.vm.batches.items()
-        for page in batch
-    }
+    waiting = in_batches(m)
     run: Run | None = None
     sections = m.vm.sections
     for head in sorted(set(moved)):
@@ -244,12 +242,7 @@ def moved_pages(m: Machine, moved: Iterable[int]) -> Iterator[Run]:
         s = sections.get(head >> 9)
         if s is not None and (s.order or s.refcount[head & 511] > 0):
             frames = 1 << s.order
-            bits = s.flags[head & 511]
-            if head in batches:
-                where = batches[head]
-            elif bits & PG_lru:
-                which = (0 if bits & PG_swapbacked else 2) + bool(bits & PG_active)
-                where = LRU_NAMES[4 if bits & PG_unevictable else which]
+            where = waiting.get(head) or list_of(s.flags[head & 511])
         if run is not None and run[2] == where and run[0] + run[1] == head:
             run[1] += frames
             continue
@@ -258,6 +251,24 @@ def moved_pages(m: Machine, moved: Iterable[int]) -> Iterator[Run]:
         run = [head, frames, where]
     if run is not None:
         yield run
+
+
+def in_batches(m: Machine) -> dict[int, str]:
+    """Which batch each page waits in that waits in any."""
+    found: dict[int, str] = {}
+    for name, batch in m.vm.batches.items():
+        if batch:
+            where = BATCH_WHERE[name]
+            for page in batch:
+                found[page[0] if isinstance(page, tuple) else page] = where
+    return found
+
+
+def list_of(bits: int) -> str:
+    """The list that the flags of a page name."""
+    if not bits & PG_lru:
+        return "none"
+    return LRU_NAMES[4 if bits & PG_unevictable else (0 if bits & PG_swapbacked else 2) + bool(bits & PG_active)]
 
 
 def few(runs: Iterator[Run]) -> list[Run] | None:

@@ -9,6 +9,7 @@ from app.machine.calls import Call, Named
 from app.mm.memory_model import MemoryModel
 
 if TYPE_CHECKING:
+    from app.machine.telling import Told
     from app.mm.mmzone import Zone
 
 # What making a call again takes, in about microseconds: the call, each block of a list, each page fault,
@@ -38,9 +39,8 @@ class Outcome:
     """
 
     __slots__ = (
-        "area", "call", "cause", "deadlock", "log", "mentions", "object", "process", "result", "ret", "runs",
-        "seen",
-"verdict", "woken",
+        "area", "call", "cause", "deadlock", "log", "mentions", "object", "result", "ret", "runs", "seen",
+        "told", "verdict", "woken",
     )  # fmt: skip
 
     def __init__(self, call: Call, log: list[str], mentions: list[changes.Mention]) -> None:
@@ -56,9 +56,13 @@ class Outcome:
         self.woken: list[str] | None = None
         self.deadlock: list[dict[str, Any]] | None = None
         self.cause: dict[str, Any] | None = None
-        # What became of processes and their pages, by the names of the HTTP contract.
-        self.process: dict[str, Any] | None = None
+        self.told: Told | None = None
         self.result: Named | tuple[str, int | None] | None = None
+
+    @property
+    def process(self) -> dict[str, Any] | None:
+        """What became of processes and their pages, by the names of the HTTP contract."""
+        return None if self.told is None else self.told.document
 
     @property
     def page(self) -> dict[str, Any] | None:
@@ -88,8 +92,8 @@ class Outcome:
         work = CALL + len(self.mentions) + LINE * len(self.log)
         if self.runs is not None or isinstance(call.args.get("page", call.args.get("addr")), tuple):
             work += BLOCK * int(self.ret or 0)
-        if self.process is not None:
-            work += FAULT * (1 + self.process["faults"]["min"] + self.process["faults"]["maj"])
+        if self.told is not None:
+            work += FAULT * (1 + self.told.minor + self.told.major)
         return work
 
     @property
@@ -119,6 +123,6 @@ class Outcome:
         doc["changed"] = self.changed
         if doc["changed"] is None:
             doc["changed_count"] = changes.count_runs(self.mentions)
-        if self.process is not None:
-            doc.update(self.process)
+        if self.told is not None:
+            doc.update(self.told.document)
         return doc

@@ -24,6 +24,8 @@ from app.mm.pgtable_types import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from app.mm.mm_types import MmStruct
 
 LEVELS: Final = ("", "pte", "pmd", "pud", "pgd")
@@ -65,8 +67,9 @@ def frame_of(level: int, entry: int, address: int) -> int | None:
 
 def walk(mm: MmStruct, address: int) -> list[list[int | str]]:
     """`[level, index, entry]` from the highest table down, as an outcome shows them."""
-    top = mm.pgd
-    return [
-        ["pgd" if table is top else LEVELS[table.level], at, f"{entry:#x}"]
-        for table, at, entry in pgalloc.walk(mm, address)
-    ]
+    return [] if mm.pgd is None else steps(pgalloc.walked(mm, address), mm.pgd.level)
+
+
+def steps(walked: Iterable[tuple[int, int, int]], top: int) -> list[list[int | str]]:
+    """The same of a walk that was made before. top: the level of the highest table."""
+    return [["pgd" if level == top else LEVELS[level], at, f"{entry:#x}"] for level, at, entry in walked]

@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm import errno, memory, mmap
+from app.mm import anon_faults, errno, memory, mmap
 from app.mm.mm_types import VM_ACCESS_FLAGS, VM_GROWSDOWN, VM_WRITE
+from app.mm.pgtable_types import PAGE_SIZE
 from app.mm.sched import current_mm
 from app.mm.tracepoints import traced
 from app.mm.vm_fault import (
@@ -83,12 +84,16 @@ def user_accesses(
     m: Kernel, address: int, count: int, step: int, *, write: bool
 ) -> tuple[int, Signal | None]:
     """As many accesses, so many bytes apart; how many were made, and the signal that ended them."""
-    mask = (1 << (64 if m.model.arch == "x86_64" else 32)) - 1
-    for at in range(count):
+    mask = m.model.ptr_max
+    at = 0
+    while at < count:
         signal = user_access(m, address + at * step & mask, write=write)
         if signal is not None:
             return at, signal
-        if not at & 0xFFF:
+        at += 1
+        if write and step == PAGE_SIZE and at < count:
+            at += len(anon_faults.fault_in(m, address + at * step & mask, count - at))
+        if not at & 0x3F:
             m.breathe()
     return count, None
 

@@ -43,10 +43,13 @@ def index(level: int, address: int) -> int:
 
 def find_entry(mm: MmStruct, address: int) -> tuple[int, int]:
     """(level, entry) at which the walk of an address ends."""
+    table = mm.tables[1].get(address >> 21)
+    if table is not None:
+        return 1, table.entries[address >> 12 & 511]
     pgd = mm.pgd
     if pgd is None:
         return 4, 0
-    for level in range(1, pgd.level):
+    for level in range(2, pgd.level):
         table = mm.tables[level].get(address >> SHIFT[level + 1])
         if table is not None:
             return level, table.entries[address >> SHIFT[level] & 511]
@@ -67,6 +70,22 @@ def walk(mm: MmStruct, address: int) -> Iterator[tuple[PageTable, int, int]]:
         at = index(level, address)
         yield table, at, table.entries[at]
         table = mm.tables[level - 1].get(address >> SHIFT[level]) if level > 1 else None
+
+
+def walked(mm: MmStruct, address: int) -> list[tuple[int, int, int]]:
+    """(level, index, entry) of each of them, as they are by now."""
+    table = mm.pgd
+    if table is None:
+        return []
+    at = address >> SHIFT[table.level] & 511
+    found = [(table.level, at, table.entries[at])]
+    for level in range(table.level - 1, 0, -1):
+        table = mm.tables[level].get(address >> SHIFT[level + 1])
+        if table is None:
+            break
+        at = address >> SHIFT[level] & 511
+        found.append((level, at, table.entries[at]))
+    return found
 
 
 def pte_of(mm: MmStruct, address: int) -> int:

@@ -144,6 +144,19 @@ def folio_add_lru(m: Kernel, head: int) -> None:
     batch_add_and_move(m, "add", head)
 
 
+def folio_add_lru_many(m: Kernel, pfns: list[int]) -> None:
+    """Queue new small pages, whose counts have the batch's reference in them."""
+    vm = m.vm
+    batch = vm.batches["add"]
+    if vm.moved is not None:
+        vm.moved.extend(pfns)
+    for pfn in pfns:
+        batch.append(pfn)
+        if len(batch) == PAGEVEC_SIZE:
+            batch_move(m, "add")
+            batch = vm.batches["add"]
+
+
 def folio_activate(m: Kernel, head: int) -> None:
     """Queue a page for the active list. Kernel: folio_activate"""
     if mem_map.flags(m, head) & (PG_lru | PG_active | PG_unevictable) == PG_lru:

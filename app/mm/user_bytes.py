@@ -53,6 +53,18 @@ def store(m: Kernel, mm: MmStruct, address: int, value: int) -> None:
         forget_oldest(m)
 
 
+def store_new(m: Kernel, pfns: list[int], offset: int, value: int) -> None:
+    """Keep the same byte of each of some pages that were zeroed just before."""
+    vm = m.vm
+    contents = vm.contents
+    value &= 255
+    for pfn in pfns:
+        contents[pfn] = {offset: value}
+        vm.bytes_kept += 1
+        if vm.bytes_kept > MAX_KEPT:
+            forget_oldest(m)
+
+
 def is_unknown(m: Kernel, pfn: int) -> bool:
     """Whether nobody can say what a page holds of which no byte is kept: it is a file's, or was forgotten."""
     if m.vm.forgotten and m.vm.forgotten.get(pfn >> 9, 0) >> (pfn & 511) & 1:

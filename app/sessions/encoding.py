@@ -39,7 +39,7 @@ def encode(made: Outcome, model: MemoryModel, seq: int, time: str, by: str | Non
         f'"by":{"null" if by is None else text(by)},'
         f"{'' if made.seen is None else page(made.seen)}{rare(made)}{written(made.call)}"
         f"{member('log', made.log) if made.log else LOGGED_NOTHING}{changed(made)}"
-        f"{'' if made.process is None else processes(made.process)}}}"
+        f"{'' if made.told is None else processes(made.told.document)}}}"
     ).encode()
 
 

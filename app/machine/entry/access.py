@@ -10,7 +10,8 @@ from app.machine.entry.mappings import ADDR
 from app.machine.entry.processes import end_by_signal
 from app.machine.entry.system_call import Row, declare
 from app.machine.vocabulary import Arg, Cost, Returns
-from app.mm import fault, read_write, user_bytes
+from app.mm import anon_faults, fault, read_write, user_bytes
+from app.mm.pgtable_types import PAGE_SIZE
 from app.mm.sched import current_mm
 
 if TYPE_CHECKING:
@@ -94,7 +95,9 @@ def accesses(m: Machine, call: Call, row: Row, value: int | None) -> None:
     mask = m.model.ptr_max
     write = value is not None
     shown = row.access
-    for at in range(times):
+    at = 0
+    pause = 0
+    while at < times:
         address = first + at * step & mask
         if len(shown) <= faulting.MAX_SHOWN:
             signal = told_access(m, row, address, write=write, always=times == 1)
@@ -111,8 +114,14 @@ def accesses(m: Machine, call: Call, row: Row, value: int | None) -> None:
             row.outcome.ret = user_bytes.load(m, mm, address)
         else:
             user_bytes.store(m, mm, address, value)
-        if not at % PAUSE_EVERY:
+        at += 1
+        if write and step == PAGE_SIZE and m.vm.faults is None and at < times:
+            pfns = anon_faults.fault_in(m, first + at * step & mask, times - at)
+            user_bytes.store_new(m, pfns, first & 4095, value or 0)
+            at += len(pfns)
+        if at >= pause:
             m.breathe()
+            pause = at + PAUSE_EVERY
 
 
 def told_access(m: Machine, row: Row, address: int, *, write: bool, always: bool) -> Signal | None:
@@ -121,7 +130,7 @@ def told_access(m: Machine, row: Row, address: int, *, write: bool, always: bool
     mm = current_mm(m)
     signal = fault.user_access(m, address, write=write)
     if notes or signal is not None or always:
-        row.access.append(faulting.of_access(m, mm, address, notes, signal, write=write))
+        row.access.append(faulting.of_access(mm, address, notes, signal, write=write))
     return signal
 
 

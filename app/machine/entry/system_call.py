@@ -11,11 +11,11 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from app.machine import faulting, observing
+from app.machine import telling as telling_of
 from app.machine.calls import Named
 from app.machine.vocabulary import FREE, Arg, CallSpec, Cost, Returns
 from app.mm import mmap
 from app.mm.errno import EFAULT
-from app.mm.mm_types import MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MM_SWAPENTS
 
 if TYPE_CHECKING:
     from app.machine.calls import Call
@@ -44,7 +44,7 @@ class Row:
         self.was = was
         self.tasks: list[tuple[Task, int, int]] = []
         # Entries of accesses by user mode, one more than are shown; the kernel's are made of its notes.
-        self.access: list[faulting.Entry] = []
+        self.access: list[faulting.Seen] = []
 
     def follow(self, task: Task) -> None:
         """Count a task's faults from here on."""
@@ -75,9 +75,13 @@ class SystemCall(CallSpec):
             return
         row = Row(outcome, self.reach(m, call))
         row.follow(task)
-        with telling(m, row):
+        notes = watch(m)
+        try:
             self.run(m, call, row)
-            mmap.task_work_run(m)
+            if m.vm.task_works:
+                mmap.task_work_run(m)
+        finally:
+            told(m, row, notes)
 
 
 def without_mm(m: Machine, call: Call, outcome: Outcome) -> None:
@@ -91,51 +95,43 @@ def without_mm(m: Machine, call: Call, outcome: Outcome) -> None:
 @contextmanager
 def telling(m: Machine, row: Row) -> Iterator[None]:
     """Have the kernel note what it does, and tell it in the outcome."""
-    vm = m.vm
-    vm.faults = notes = faulting.Notes()
-    vm.moved = []
+    notes = watch(m)
     try:
         yield
     finally:
         told(m, row, notes)
 
 
-def told(m: Machine, row: Row, notes: list[Any]) -> None:
-    """Fill in what the outcome tells of processes."""
+def watch(m: Machine) -> faulting.Notes:
+    """Have the kernel note what it does, until it is told."""
     vm = m.vm
-    moved, vm.moved, vm.faults = vm.moved or [], None, None
-    access = row.access or faulting.of_call(m, notes)
-    doc: dict[str, Any] = {"access": access if len(access) <= faulting.MAX_SHOWN else None}
+    vm.faults = notes = faulting.Notes()
+    vm.moved = []
+    return notes
+
+
+def told(m: Machine, row: Row, notes: list[Any]) -> None:
+    """Note what the outcome will tell of processes."""
+    vm = m.vm
+    moved, vm.moved, vm.faults = vm.moved, None, None
     minor = major = 0
+    first: Task | None = None
     for task, min_flt, maj_flt in row.tasks:
         minor += task.min_flt - min_flt
         major += task.maj_flt - maj_flt
-    doc["faults"] = {"min": minor, "maj": major}
-    first = row.tasks[0][0] if row.tasks else None
-    doc["mm"] = None if first is None or first.mm is None else mm_view(first, first.mm)
-    doc["pte"] = observing.few(run for was in row.was for run in observing.changed_entries(was))
-    for run in doc["pte"] or ():
-        run[1] = f"{run[1]:#x}"
-    doc["vma"] = observing.few(run for was in row.was for run in observing.changed_areas(was))
-    doc["lru"] = observing.few(observing.moved_pages(m, moved)) if moved else []
-    row.outcome.process = doc
+        first = first or task
+    view = None if first is None or first.mm is None else telling_of.figures(first, first.mm)
+    row.outcome.told = seen = telling_of.Told(minor, major, view)
+    access = row.access or (faulting.of_call(notes) if notes else [])
+    seen.access = access if len(access) <= faulting.MAX_SHOWN else None
+    seen.pte = observing.few(run for was in row.was for run in observing.changed_entries(was))
+    seen.vma = observing.few(run for was in row.was for run in observing.changed_areas(was))
+    seen.lru = observing.few(observing.moved_pages(m, moved)) if moved else []
 
 
 def mm_view(task: Task, mm: MmStruct) -> dict[str, Any]:
-    """An address space in figures. rss: the kernel's counters, which lag; resident: the exact number."""
-    rss = mm.rss_stat
-    return {
-        "task": task.name,
-        "total_vm": mm.total_vm,
-        "rss": {
-            "anon": rss[MM_ANONPAGES],
-            "file": rss[MM_FILEPAGES],
-            "shmem": rss[MM_SHMEMPAGES],
-            "swap": rss[MM_SWAPENTS],
-        },
-        "resident": mm.mm_rss + sum(task.rss_stat) - task.rss_stat[MM_SWAPENTS],
-        "pgtables_bytes": mm.pgtables_bytes,
-    }
+    """An address space in figures, as outcomes have it."""
+    return telling_of.mm_document(telling_of.figures(task, mm))
 
 
 @contextmanager

@@ -12,7 +12,6 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from app.machine import pte_text
-from app.mm import pgalloc
 from app.mm.mem_map import PG_swapbacked
 from app.mm.mm_types import VM_EXEC, VM_MAYSHARE, VM_READ, VM_WRITE
 from app.mm.page import PG_active, PG_lru, PG_unevictable
@@ -135,9 +134,7 @@ def changed_entries(was: Before | PageBefore) -> Iterator[Run]:
     """`[task, address, pages, bits]` of the entries that map other memory, or otherwise, than before."""
     mm = was.mm
     if isinstance(was, PageBefore):
-        entry = pgalloc.pte_of(mm, was.address)
-        if entry != was.entry:
-            yield [was.task, was.address, 1, entry & pte_text.FLAGS]
+        yield from changed_page(was)
         return
     now = {(level, at): table.entries for level, at, table in tables_within(mm, was.start, was.end)}
     run: Run | None = None
@@ -159,6 +156,13 @@ def changed_entries(was: Before | PageBefore) -> Iterator[Run]:
             run = [was.task, address, pages, flags]
     if run is not None:
         yield run
+
+
+def changed_page(was: PageBefore) -> list[Run]:
+    """The same of a single page."""
+    task, mm, address, before = was
+    entry = mm.tables[1][address >> 21].entries[address >> 12 & 511]
+    return [] if entry == before else [[task, address, 1, entry & pte_text.FLAGS]]
 
 
 def place(level: int, number: int) -> tuple[int, int]:
@@ -253,6 +257,14 @@ def moved_pages(m: Machine, moved: Iterable[int]) -> Iterator[Run]:
         yield run
 
 
+def moved_page(m: Machine, pfn: int) -> list[Run] | None:
+    """The same of a single small page that waits for its list now; None for any other."""
+    s = m.vm.sections.get(pfn >> 9)
+    if s is None or s.order or pfn not in m.vm.batches["add"]:
+        return None
+    return [[pfn, 1, BATCH_WHERE["add"]]]
+
+
 def in_batches(m: Machine) -> dict[int, str]:
     """Which batch each page waits in that waits in any."""
     found: dict[int, str] = {}
@@ -268,7 +280,9 @@ def list_of(bits: int) -> str:
     """The list that the flags of a page name."""
     if not bits & PG_lru:
         return "none"
-    return LRU_NAMES[4 if bits & PG_unevictable else (0 if bits & PG_swapbacked else 2) + bool(bits & PG_active)]
+    return LRU_NAMES[
+        4 if bits & PG_unevictable else (0 if bits & PG_swapbacked else 2) + bool(bits & PG_active)
+    ]
 
 
 def few(runs: Iterator[Run]) -> list[Run] | None:

@@ -28,10 +28,10 @@ class Told:
         self.minor = minor
         self.major = major
         self.view = view
-        self.access: list[faulting.Seen] | None = None
-        self.pte: list[observing.Run] | None = None
-        self.vma: list[observing.Run] | None = None
-        self.lru: list[observing.Run] | None = None
+        self.access: list[faulting.Seen] | None = []
+        self.pte: list[observing.Run] | None = []
+        self.vma: list[observing.Run] | None = []
+        self.lru: list[observing.Run] | None = []
 
     @cached_property
     def document(self) -> dict[str, Any]:

@@ -23,6 +23,9 @@ MASKS: Final = (PFN_MASK, PMD_PFN_MASK, PUD_PFN_MASK)
 
 def frame_at(mm: MmStruct, address: int) -> int:
     """The frame that an address is mapped to; the caller has just made an access there."""
+    small = mm.tables[1].get(address >> 21)
+    if small is not None:
+        return pte_pfn(small.entries[address >> 12 & 511])
     found = pgalloc.find_leaf(mm, address)
     assert found is not None
     table, at = found
@@ -69,6 +72,9 @@ def is_unknown(m: Kernel, pfn: int) -> bool:
     """Whether nobody can say what a page holds of which no byte is kept: it is a file's, or was forgotten."""
     if m.vm.forgotten and m.vm.forgotten.get(pfn >> 9, 0) >> (pfn & 511) & 1:
         return True
+    s = m.vm.sections.get(pfn >> 9)
+    if s is None or (not s.order and s.mapping[pfn & 511] & mem_map.PAGE_MAPPING_ANON):
+        return False
     inode = mem_map.mapping_of(m, pfn)
     return inode is not None and not inode.is_shmem
 

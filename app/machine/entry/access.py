@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from app.machine import faulting, observing
 from app.machine.entry.declare import Declarations
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.machine.machine import Machine
     from app.machine.vocabulary import Args
     from app.mm.fault import Signal
+    from app.mm.mm_types import MmStruct
 
 calls = Declarations("accesses")
 
@@ -92,28 +93,32 @@ def accesses(m: Machine, call: Call, row: Row, value: int | None) -> None:
     """Make them one after the other, until one is not allowed."""
     first, times, step = call.args["addr"] or 0, call.args["count"], call.args["step"]
     mm = current_mm(m)
-    mask = m.model.ptr_max
     write = value is not None
+    mask = m.model.ptr_max
+    if times == 1:
+        row.access.append(seen := told_access(m, mm, first & mask, [], write=write))
+        if seen.signal is not None:
+            refused(m, call, row, seen.signal, first & mask, write=write)
+        else:
+            row.outcome.ret = done(m, mm, first & mask, value)
+        return
     shown = row.access
     at = 0
     pause = 0
     while at < times:
         address = first + at * step & mask
         if len(shown) <= faulting.MAX_SHOWN:
-            signal = told_access(m, row, address, write=write, always=times == 1)
+            seen = told_access(m, mm, address, faulting.Notes(), write=write)
+            signal = seen.signal
+            if seen.notes or signal is not None:
+                shown.append(seen)
         else:
             m.vm.faults = None
             signal = fault.user_access(m, address, write=write)
         if signal is not None:
-            if signal[0] == fault.NO_SIGNAL:
-                return
-            row.was = [observing.before(m.tasks[call.task])]
-            end_by_signal(m, signal, address, write=write)
+            refused(m, call, row, signal, address, write=write)
             return
-        if value is None:
-            row.outcome.ret = user_bytes.load(m, mm, address)
-        else:
-            user_bytes.store(m, mm, address, value)
+        row.outcome.ret = done(m, mm, address, value)
         at += 1
         if write and step == PAGE_SIZE and m.vm.faults is None and at < times:
             pfns = anon_faults.fault_in(m, first + at * step & mask, times - at)
@@ -124,14 +129,26 @@ def accesses(m: Machine, call: Call, row: Row, value: int | None) -> None:
             pause = at + PAUSE_EVERY
 
 
-def told_access(m: Machine, row: Row, address: int, *, write: bool, always: bool) -> Signal | None:
-    """Make one and add its entry, if it faulted or is the only one; the signal that it ended with."""
-    m.vm.faults = notes = faulting.Notes()
-    mm = current_mm(m)
+def told_access(m: Machine, mm: MmStruct, address: int, notes: list[Any], *, write: bool) -> faulting.Seen:
+    """Make one, and note how. notes: empty, takes what the kernel notes."""
+    m.vm.faults = notes
     signal = fault.user_access(m, address, write=write)
-    if notes or signal is not None or always:
-        row.access.append(faulting.of_access(mm, address, notes, signal, write=write))
-    return signal
+    return faulting.of_access(mm, address, notes, signal, write=write)
+
+
+def done(m: Machine, mm: MmStruct, address: int, value: int | None) -> int | None:
+    """Read the byte, or keep it, once the access is allowed; what the call returns."""
+    if value is None:
+        return user_bytes.load(m, mm, address)
+    user_bytes.store(m, mm, address, value)
+    return None
+
+
+def refused(m: Machine, call: Call, row: Row, signal: Signal, address: int, *, write: bool) -> None:
+    """The end of accesses of which one is not allowed: mostly the task's own."""
+    if signal[0] != fault.NO_SIGNAL:
+        row.was = [observing.before(m.tasks[call.task])]
+        end_by_signal(m, signal, address, write=write)
 
 
 @declare(

@@ -119,14 +119,20 @@ def told(m: Machine, row: Row, notes: list[Any]) -> None:
     for task, min_flt, maj_flt in row.tasks:
         minor += task.min_flt - min_flt
         major += task.maj_flt - maj_flt
-        first = first or task
+        if first is None:
+            first = task
     view = None if first is None or first.mm is None else telling_of.figures(first, first.mm)
     row.outcome.told = seen = telling_of.Told(minor, major, view)
     access = row.access or (faulting.of_call(notes) if notes else [])
     seen.access = access if len(access) <= faulting.MAX_SHOWN else None
-    seen.pte = observing.few(run for was in row.was for run in observing.changed_entries(was))
-    seen.vma = observing.few(run for was in row.was for run in observing.changed_areas(was))
-    seen.lru = observing.few(observing.moved_pages(m, moved)) if moved else []
+    if len(row.was) == 1 and type(page := row.was[0]) is observing.PageBefore:
+        seen.pte = observing.changed_page(page)
+    elif row.was:
+        seen.pte = observing.few(run for was in row.was for run in observing.changed_entries(was))
+        seen.vma = observing.few(run for was in row.was for run in observing.changed_areas(was))
+    if moved:
+        one = observing.moved_page(m, moved[0]) if len(moved) == 1 else None
+        seen.lru = one or observing.few(observing.moved_pages(m, moved))
 
 
 def mm_view(task: Task, mm: MmStruct) -> dict[str, Any]:

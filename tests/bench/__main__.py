@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import tests.bench
-from tests.bench import browser, classroom, figures, history, lab, machine, pictures, service, wall
+from tests.bench import browser, classroom, figures, history, lab, machine, pictures, processes, service, wall
 from tests.bench.figures import Figure
 from tests.bench.load import generator
 
@@ -33,6 +33,8 @@ def main() -> None:
         found += wall.compare()
     print("\nThe machine beside a toy\n")
     found += machine.compare(rounds)
+    print("\nProcesses\n")
+    found += processes.compare(rounds)
     print("\nPictures of a large machine\n")
     found += pictures.compare(rounds)
     print("\nThe page in a browser\n")

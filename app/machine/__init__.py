@@ -14,7 +14,8 @@ Calls:
   gfp_text, runs               masks as people write them; lists of blocks as a call takes them
   cachepointers                a slab cache by the pointer that kmem_cache_create returned
   machine, outcome             `Machine`, and what a call returned and changed
-  faulting, observing          what a call did to processes: faults, entries, areas, LRU lists
+  telling                      what a call did to processes, put into words when it is asked for:
+  faulting, observing          faults, entries, areas, LRU lists
   pte_text, vma_text           page table entries and areas in words
   process_text                 what a call did to processes, in one sentence
   mistakes                     what callers do wrong: a table that makes an outcome's cause

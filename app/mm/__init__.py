@@ -43,6 +43,7 @@ Processes. Read mm_types, mmap, fault and memory first: an area is a promise, a 
   mem_map, user_bytes          `struct page` of user pages, in columns; the bytes that were stored in them
   vma, mmap, mprotect, mremap  areas joined and cut, addresses given (mm/mmap.c), rights, moves
   madvise, mlock, mlock_vma    advice on a range (mm/madvise.c), and memory that stays (mm/mlock.c)
+  anon_faults                  first writes to many neighbouring pages at once
   fault, vm_fault, memory      the exception (arch/x86/mm/fault.c), `do_anonymous_page`, `do_wp_page`
   gup, fork                    faults made by the kernel itself (mm/gup.c); a copy of a process
   zap, mmu_gather              entries cleared, pages gathered and freed (mm/mmu_gather.c)

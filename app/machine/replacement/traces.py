@@ -9,7 +9,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable, Iterator
-from io import StringIO
 from typing import Final, NamedTuple
 
 from app.machine.replacement.strings import MOST_REFERENCES
@@ -20,6 +19,8 @@ PAUSE_EVERY: Final = 4096
 VALGRINDS: Final = "valgrind's own words"
 NO_REFERENCE: Final = "no reference"
 
+# Found one by one: a list of all lines takes many times the memory of the text.
+LINE: Final = re.compile(r"[^\n]+")
 # Kinds: I fetches an instruction, L loads, S stores, M does both at one address.
 LACKEY: Final = re.compile(r"(I ?| [LSM]) ?([0-9a-fA-F]{1,16}),([0-9]{1,6})\s*")
 HEX_RW: Final = re.compile(r"\s*(?:0x)?([0-9a-fA-F]{1,16})[\s,]+([RWrw])\s*")
@@ -70,10 +71,10 @@ def read(text: str, pause: Callable[[], None]) -> Trace | None:
     form: str | None = None
     references: list[tuple[int, bool]] = []
     dropped: Counter[str] = Counter()
-    for number, ended in enumerate(StringIO(text)):
+    for number, ended in enumerate(LINE.finditer(text)):
         if not number % PAUSE_EVERY:
             pause()
-        line = ended.rstrip("\r\n")
+        line = ended[0].rstrip("\r")
         form = form or next((name for name, reader in READERS.items() if reader(line) is not None), None)
         found = None if form is None else READERS[form](line)
         if found is None:

@@ -89,7 +89,7 @@ def untouched(entries: array[int], at: int, most: int) -> int:
 def take(m: Kernel, most: int) -> list[int]:
     """Frames from this CPU's list of the first zone, as long as that is how each would be served.
 
-    Kernel: __alloc_pages, rmqueue_pcplist
+    Kernel: mm/page_alloc.c __alloc_pages, rmqueue_pcplist
     """
     current_call = m.current
     gfp = memory.GFP_ZEROED
@@ -122,7 +122,10 @@ def note_taken(zone: Zone, pfns: list[int]) -> None:
 
 
 def add_rmaps(m: Kernel, pfns: list[int], vma: VmArea, address: int) -> None:
-    """Fill in the records of new pages. Kernel: prep_new_page, page_add_new_anon_rmap"""
+    """Fill in the records of new pages.
+
+    Kernel: mm/page_alloc.c prep_new_page, mm/rmap.c page_add_new_anon_rmap
+    """
     assert vma.anon_vma is not None
     mapping = vma.anon_vma.id << 1 | PAGE_MAPPING_ANON
     index = vma.linear_page_index(address)

@@ -99,11 +99,11 @@ def listing(
             most -= stop - place
             place = stop
             continue
-        inside = current is not None and place <= current < loop.end
-        rows = min(most, loop.end - place, most if inside else FOLDED)
+        shows_current = current is not None and place <= current < loop.end
+        rows = min(most, loop.end - place, most if shows_current else FOLDED)
         parts.append(Part(place, place + rows, loop))
         most -= rows
-        place = place + rows if inside else loop.end
+        place = place + rows if shows_current else loop.end
     return parts
 
 

@@ -25,7 +25,7 @@ from app.machine.replacement import (
     traces,
 )
 from app.sessions import principal_of
-from app.sessions.reference_strings import Found, Reference
+from app.sessions.reference_strings import Found
 from app.sessions.scheduler import go_on
 
 router = APIRouter(tags=["replacement"])
@@ -52,17 +52,17 @@ async def reference_string(
         found = await sessions.reference_string(principal, sid, task, at)
     except BadArgument as error:
         raise error.under("query") from None
-    shown = found.references[start : start + limit]
+    shown = zip(found.pages[start : start + limit], found.writes[start : start + limit], strict=True)
     past = "" if at is None else f"&at={at}"
     here = f"{BASE}/sessions/{sid}/reference_string?task={task}&start={start + limit}&limit={limit}{past}"
     return await long_answer(
         {
             "task": task,
-            "references": [[reference.page, "RW"[reference.write]] for reference in shown],
-            "count": len(found.references),
+            "references": [[page, "RW"[write]] for page, write in shown],
+            "count": len(found),
             "truncated": found.truncated,
             "cut": found.cut,
-            "next": here if start + limit < len(found.references) else None,
+            "next": here if start + limit < len(found) else None,
         }
     )
 
@@ -149,7 +149,7 @@ def compare(
     """Make all runs, and say what came of them. Raises BadArgument at `string` and `frames`."""
     found: dict[str, Any] = {}
     if journal is not None:
-        string = ReferenceString((one.page, one.write) for one in journal.references)
+        string = ReferenceString(journal)
         found["cut"] = journal.cut
     elif isinstance(source, dict):
         string, said = of_trace(source)
@@ -163,7 +163,7 @@ def compare(
         raise BadArgument.at("frames", f"at most {MOST_WORK} of references × numbers of frames × policies")
     results = [told(run(string, name, size, load_bit, go_on)) for name in policies for size in sizes]
     if journal is not None:
-        results.append(what_the_machine_did(journal.references))
+        results.append(what_the_machine_did(journal))
     return {
         "results": results,
         "references": len(string),
@@ -204,16 +204,15 @@ def told(result: Result) -> dict[str, Any]:
     return result._asdict()
 
 
-def what_the_machine_did(references: list[Reference]) -> dict[str, Any]:
+def what_the_machine_did(journal: Found) -> dict[str, Any]:
     """A row for the session's machine, as far as its journal tells."""
-    known = [reference.faulted for reference in references]
-    short = len(known) <= TOLD and None not in known
+    short = len(journal) <= TOLD and 2 not in journal.faults
     return {
         "policy": "machine",
         "frames": None,
-        "faults": sum(map(bool, known)),
+        "faults": journal.faults.count(1),
         "replacements": None,
         "writebacks": None,
-        "marks": "".join("HF"[bool(fault)] for fault in known) if short else None,
+        "marks": "".join("HF"[fault] for fault in journal.faults) if short else None,
         "victims": None,
     }

@@ -6,6 +6,7 @@ behalf. Fetches of instructions are not among them.
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Iterator
 from typing import Any, Final, NamedTuple
 
@@ -32,20 +33,43 @@ RANGES: Final = {"copy_from_user": False, "copy_to_user": True, "read": True, "w
 class Reference(NamedTuple):
     """One access."""
 
-    seq: int
     page: int
     write: bool
     # Whether it was a page fault; None where the row does not tell.
     faulted: bool | None
 
 
-class Found(NamedTuple):
-    """The references of a task."""
+class Found:
+    """The references of a task, in columns, since they may be a million.
 
-    references: list[Reference]
-    # Rows of which it is not known how many of their accesses were made.
-    cut: list[int]
-    truncated: bool
+    faults: 2 where the row does not tell. cut: rows of which it is not known how many of their accesses were
+    made. truncated: whether there are more.
+    """
+
+    __slots__ = ("cut", "faults", "pages", "truncated", "writes")
+
+    def __init__(self) -> None:
+        self.pages = array("Q")
+        self.writes = bytearray()
+        self.faults = bytearray()
+        self.cut: list[int] = []
+        self.truncated = False
+
+    def __len__(self) -> int:
+        return len(self.pages)
+
+    def take(self, references: Iterator[Reference]) -> None:
+        """Add some, as far as there is room."""
+        for page, write, faulted in references:
+            if len(self.pages) == MOST:
+                self.truncated = True
+                return
+            self.pages.append(page)
+            self.writes.append(write)
+            self.faults.append(2 if faulted is None else faulted)
+
+    def __iter__(self) -> Iterator[tuple[int, bool]]:
+        return ((page, bool(write)) for page, write in zip(self.pages, self.writes, strict=True))
 
 
 def of_task(db: Connection, principal: Principal, session_id: str, task: str, at: int | None) -> Found:
@@ -58,8 +82,7 @@ def of_task(db: Connection, principal: Principal, session_id: str, task: str, at
     if at is not None and not row.start <= at <= row.seq:
         raise BadArgument.at("at", f"a seq from {row.start} to {row.seq}")
     stretches = list(lineage.stretches_back(db, row, row.seq if at is None else at))[::-1]
-    found: list[Reference] = []
-    cut: list[int] = []
+    found = Found()
     seen = task == "init"
     for call in lineage.rows(db, row.id, stretches):
         if call.call not in PAGE_BY_PAGE and call.call not in RANGES and seen:
@@ -70,14 +93,13 @@ def of_task(db: Connection, principal: Principal, session_id: str, task: str, at
             continue
         made, whole = accesses(call, args)
         if not whole:
-            cut.append(call.seq)
-        for reference in made:
-            if len(found) == MOST:
-                return Found(found, cut, truncated=True)
-            found.append(reference)
+            found.cut.append(call.seq)
+        found.take(made)
+        if found.truncated:
+            break
     if not seen:
         raise NotFound("task", task)
-    return Found(found, cut, truncated=False)
+    return found
 
 
 def accesses(row: Row, args: dict[str, Any]) -> tuple[Iterator[Reference], bool]:
@@ -112,7 +134,7 @@ def one_by_one(
         fault = address == behind
         if fault:
             behind = next(faults, None)
-        yield Reference(row.seq, address >> PAGE_SHIFT, write, None if faulted is None else fault)
+        yield Reference(address >> PAGE_SHIFT, write, None if faulted is None else fault)
 
 
 def copied(row: Row, args: dict[str, Any], ret: int) -> Iterator[Reference]:
@@ -123,7 +145,7 @@ def copied(row: Row, args: dict[str, Any], ret: int) -> Iterator[Reference]:
         return
     first = address_of(place)
     for page in range(first >> PAGE_SHIFT, (first + done - 1 >> PAGE_SHIFT) + 1):
-        yield Reference(row.seq, page, RANGES[row.call], None)
+        yield Reference(page, RANGES[row.call], None)
 
 
 def address_of(value: Any) -> int:

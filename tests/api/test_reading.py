@@ -9,7 +9,7 @@ import pytest
 from pydantic import BaseModel
 from starlette.testclient import TestClient
 
-from app.api import models, reading
+from app.api import models, reading, vm_models
 from tests.support.served import BASE, problem
 
 pytest_plugins = ("tests.support.clients",)
@@ -29,7 +29,7 @@ VIEWS: dict[str, type[BaseModel]] = {
     "/caches": models.Caches,
     "/caches/kmalloc-64": models.Cache,
     "/vmap_areas": models.VmapAreas,
-    "/tasks": models.Tasks,
+    "/tasks": vm_models.Processes,
     "/log": models.Log,
     "/dump": models.Dump,
     "/events": models.OutcomeList,

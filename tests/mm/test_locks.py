@@ -313,7 +313,8 @@ def test_the_view_of_tasks_says_what_they_hold_and_wait_for(lab: Lab) -> None:
     views = {view["name"]: view for view in show.tasks(lab.m)["tasks"]}
     assert views["a"] == {
         "name": "a", "pid": 1001, "holds": [one, two], "holds_count": 2, "waiting_for": None,
-        "waits_in": None, "since": None,
+        "waits_in": None, "since": None, "comm": "a", "parent": 0, "mm": None, "rss": None,
+        "faults": {"min": 0, "maj": 0}, "oom_score": 0, "fds": [], "fds_count": 0,
     }  # fmt: skip
     b = views["b"]
     assert (b["holds"], b["waiting_for"], b["waits_in"], b["since"]) == ([], two, "wait_on_page_locked", 5)

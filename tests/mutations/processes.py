@@ -311,8 +311,8 @@ PROCESSES: Final = (
     broken(
         63,
         "proc/task_mmu",
-        "(part << PSS_SHIFT) // mapcount if mapcount >= 2 else part << PSS_SHIFT",
-        "part << PSS_SHIFT",
+        "(size << PSS_SHIFT) // max(page.mapcount, 1)",
+        "size << PSS_SHIFT",
         "a shared page counts in parts",
     ),
     broken(

@@ -139,13 +139,17 @@ def change_protection(m: Kernel, vma: VmArea, start: int, end: int) -> None:
             huge_memory.split_huge_pmd(m, vma, address)
         table = mm.tables[1].get(address >> 21)
         if table is not None:
-            change_pte_range(m, vma, table.entries, address >> 12 & 511, following - address >> 12, prot)
+            first, count = address >> 12 & 511, following - address >> 12
+            changed = change_pte_range(m, vma, table.entries, first, count, prot)
+            if m.trace is not None:
+                m.trace.mmap.protected(vma, address, following, changed)
         address = following
 
 
-def change_pte_range(m: Kernel, vma: VmArea, entries: object, first: int, count: int, prot: int) -> None:
-    """Rewrite entries of one table. Kernel: change_pte_range"""
+def change_pte_range(m: Kernel, vma: VmArea, entries: object, first: int, count: int, prot: int) -> int:
+    """Rewrite entries of one table; how many there were. Kernel: change_pte_range"""
     writable = wants_to_write(vma)
+    pages = 0
     column: list[int] = entries  # type: ignore[assignment]
     for i in range(first, first + count):
         entry = column[i]
@@ -154,6 +158,8 @@ def change_pte_range(m: Kernel, vma: VmArea, entries: object, first: int, count:
             if writable and not entry & RW and can_change_pte_writable(m, vma, entry):
                 entry |= RW
             column[i] = entry
+            pages += 1
+    return pages
 
 
 def wants_to_write(vma: VmArea) -> bool:

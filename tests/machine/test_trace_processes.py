@@ -288,6 +288,17 @@ def test_unmapping_gives_back_pages_then_tables() -> None:
     assert concluded(machine, steps)[0] == "The addresses are nobody's any more; 8 pages unmapped."
 
 
+def test_other_rights_cut_an_area_and_rewrite_its_entries() -> None:
+    machine = started(f"a: p = {PRIVATE}", "a: store(p) * 3")
+    steps = machine.line("a: mprotect(p+4K, 8K, PROT_READ)")
+    assert len(of(steps, "__split_vma")) == 2
+    assert numbers(steps, "change_pte_range")["entries"] == 2
+    assert only(steps, "change_pte_range")["what"].endswith("have its rights now: r--p")
+    assert concluded(machine, steps)[0] == "The addresses have other rights; 2 pages got other entries."
+    back = machine.line(f"a: mprotect(p+4K, 8K, {RW})")
+    assert verdicts(back, "vma_merge") == ["merged"]
+
+
 def test_a_fork_says_what_it_leaves_out() -> None:
     machine = started(f"a: p = {PRIVATE}", "a: store(p) * 3", f"a: q = {PRIVATE}", "a: munmap(p+16K, 4K)")
     areas = [(f"{vma.vm_start:#x}", vma.anon_vma is not None, vma.special) for vma in mm_of(machine).mmap]

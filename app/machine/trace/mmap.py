@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.machine import vma_text
+from app.machine import observing, vma_text
 from app.machine.pte_text import LEVELS
 from app.machine.trace.collector import Area, count
 from app.machine.trace.memory import SPANS, rss_numbers, rss_text
@@ -150,6 +150,15 @@ class MmapSteps(Area):
             f"the heap ends at {after:#x}" + (f" still: {why}" if why else f", before at {before:#x}"),
             verdict="no" if why else "ok",
             numbers={"before": f"{before:#x}", "after": f"{after:#x}"},
+        )
+
+    def protected(self, vma: VmArea, start: int, end: int, pages: int) -> None:
+        """Entries of one table get the area's rights."""
+        rights = observing.rights(vma)
+        self.step(
+            "change_pte_range",
+            f"{count(pages, 'entry', 'entries')} of {start:#x}-{end:#x} have its rights now: {rights}",
+            numbers={"start": f"{start:#x}", "end": f"{end:#x}", "entries": pages},
         )
 
     # -- taking away -------------------------------------------------------------------------------

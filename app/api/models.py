@@ -417,6 +417,20 @@ class Task(BaseModel):
     since: int | None = Field(description="seq since which it sleeps")
 
 
+class Name(BaseModel):
+    name: str = Field(description="as a call may give it: `p`, or `m1.p` for what another person has named p")
+    kind: str | None = Field(description="`page`, `addr`, `cache`, `number`; of many blocks `pages`, `addrs`")
+    pfn: int | None
+    addr: str | None
+    blocks: int | None = Field(description="of a list: how many")
+    seq: int | None = Field(description="the row that returned it, where that is known")
+
+
+class Names(BaseModel):
+    names: list[Name]
+    more: int = Field(description="how many names are left out")
+
+
 class Log(BaseModel):
     lines: list[str]
 

@@ -38,6 +38,7 @@ from app.api.parameters import (
 from app.api.requests import BASE, addressed, answer, etag, long_answer
 from app.errors import BadArgument
 from app.machine import show, show_cost
+from app.machine.calls import Named
 from app.machine.machine import Machine
 from app.mm import proc
 from app.sessions import Event
@@ -216,6 +217,28 @@ async def vmap_areas(request: Request, start: Areas = 0, limit: Limit = 1000, at
     """Busy areas in the order of addresses, then those whose addresses wait for a purge."""
     found = await view(request, at, show.vmap_areas, start, limit)
     return answer(found | {"next": onward(request, found["next"], limit, at)})
+
+
+@router.get("/names", **docs.operation("list_names", "Names of results", docs.ok(models.Names)))
+async def names(request: Request, limit: Limit = 1000) -> Response:
+    """What the names stand for now that a call may use: the caller's own, then those of others."""
+    sessions, principal, sid = addressed(request)
+    found, count = await sessions.known_names(principal, sid, limit)
+    return answer({"names": [name_view(*one) for one in found.items()], "more": count - len(found)})
+
+
+def name_view(name: str, named: Named | None) -> dict[str, Any]:
+    """One name. A very long list is not read for this."""
+    if named is None:
+        return dict.fromkeys(("kind", "pfn", "addr", "blocks", "seq")) | {"name": name}
+    return {
+        "name": name,
+        "kind": named.kind,
+        "pfn": named.pfn,
+        "addr": None if named.addr is None else f"{named.addr:#x}",
+        "blocks": named.length if named.is_list else None,
+        "seq": named.seq,
+    }
 
 
 @router.get("/log", **docs.operation("get_log", "The kernel log", docs.ok(models.Log)))

@@ -32,15 +32,17 @@ NUMBER: Final = re.compile(r"(-?)(?:0x([0-9a-fA-F]{1,16})|([0-9]{1,19}))([KMG]?)
 # As logs and trace points print an address: without 0x.
 BARE: Final = re.compile(r"ffff[0-9a-f]{12}|(?=[a-f]*+[0-9][a-f]*+[0-9])[c-f][0-9a-f]{7}")
 NAME: Final = r"[A-Za-z_][A-Za-z0-9_]*+"
-WORD: Final = re.compile(rf"({NAME})(?:\s*+\+\s*+([0-9]++))?")
-BEHIND: Final = re.compile(rf"({NAME})\s*+\+\s*+(.++)", re.DOTALL)
+# With the number of who has given it: `m1.p`.
+GIVEN: Final = rf"(?:[im][0-9]++\.)?+{NAME}"
+WORD: Final = re.compile(rf"({GIVEN})(?:\s*+\+\s*+([0-9]++))?")
+BEHIND: Final = re.compile(rf"({GIVEN})\s*+\+\s*+(.++)", re.DOTALL)
 # Behind the name of an address bytes are counted, in either direction.
-FURTHER: Final = re.compile(rf"({NAME})(?:\s*+([+-])\s*+(.++))?", re.DOTALL)
-ELEMENT: Final = re.compile(rf"&\s*+({NAME})\s*+\[([^\[\]]++)\]")
+FURTHER: Final = re.compile(rf"({GIVEN})(?:\s*+([+-])\s*+(.++))?", re.DOTALL)
+ELEMENT: Final = re.compile(rf"&\s*+({GIVEN})\s*+\[([^\[\]]++)\]")
 NESTED: Final = re.compile(rf"({NAME})\s*+\((.*)\)", re.DOTALL)
 INDEX: Final = r"\s*+([0-9]{0,15})\s*+"
 ROW: Final = r"@-?[0-9]{1,15}"
-SLICE: Final = re.compile(rf"({NAME}|{ROW})\s*+\[{INDEX}(:?){INDEX}(:?){INDEX}\]")
+SLICE: Final = re.compile(rf"({GIVEN}|{ROW})\s*+\[{INDEX}(:?){INDEX}(:?){INDEX}\]")
 RUNS: Final = re.compile(r"\[\s*+(?:\[[^\[\]]*+\]\s*+,?\s*+)*+\]")
 DELIMITER: Final = re.compile(r'"[^"]*+"|[\[\](),"]')
 OPERATOR: Final = re.compile(r"[-+*/%&|^~()<>]")

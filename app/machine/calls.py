@@ -23,8 +23,10 @@ JSON_INT_MAX: Final = (1 << 53) - 1
 MAX_REPEAT: Final = 100_000
 MAX_FRAMES_PER_CALL: Final = 1 << 20
 NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,31}")
+# `m1.p`: what another person has named p, behind the number that rows have of them.
+KNOWN_NAME: Final = re.compile(rf"(?:[im][0-9]{{1,7}}\.)?{NAME.pattern}")
 # As `Reference.text` gives it.
-WRITTEN: Final = re.compile(rf"(?:{NAME.pattern})(?:[+-][0-9]{{1,16}})?")
+WRITTEN: Final = re.compile(rf"(?:{KNOWN_NAME.pattern})(?:[+-][0-9]{{1,16}})?")
 # Addresses of processes, beside `addr`.
 USER_POINTERS: Final = frozenset(("buf", "new_addr"))
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.errors import BadArgument
 from app.machine import gfp_text, user_kinds
-from app.machine.calls import JSON_INT_MAX, MAX_REPEAT, ListOf, Reference, Word
+from app.machine.calls import JSON_INT_MAX, KNOWN_NAME, MAX_REPEAT, ListOf, Reference, Word
 from app.machine.checks import HEX, Schema, exactly, integer, matching, numbers
 from app.machine.runs import Run
 from app.machine.vocabulary import CONTEXTS, SYSCTLS
@@ -31,7 +31,7 @@ LONG_MAX: Final = (1 << 64) - 1
 # No machine has more nodes, or more CPUs.
 NUMBER_MAX: Final = 1023
 TASK_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,32}")
-REFERENCE: Final = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]{0,31})(?:\+([0-9]{1,7}))?")
+REFERENCE: Final = re.compile(rf"\$({KNOWN_NAME.pattern})(?:\+([0-9]{{1,7}}))?")
 FUNCTION: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]{0,62}")
 OBJECT_NAME: Final = re.compile(r"[A-Za-z0-9_.:-]{1,31}")
 
@@ -249,9 +249,7 @@ def check_reference(value: str, parser: Parser) -> Reference:
     if match is None:
         raise BadArgument.at((), "a reference is $name or $name+3")
     name, offset = match.groups()
-    if name not in parser.known:
-        among = parser.known if isinstance(parser.known, Collection) else ()
-        raise BadArgument.at((), f"nothing is named {name!r} here", name, among)
+    user_kinds.require_known(name, parser)
     return Reference(name, int(offset or 0))
 
 
@@ -281,15 +279,16 @@ def check_step(value: Any, parser: Parser) -> int:
 
 # -- the table -----------------------------------------------------------------------------------
 
-POINTER: Final[Schema] = exactly(r"0x[0-9a-fA-F]{1,16}|\$[A-Za-z_][A-Za-z0-9_]{0,31}(?:\+[0-9]{1,7})?")
+POINTER: Final[Schema] = exactly(rf"0x[0-9a-fA-F]{{1,16}}|{REFERENCE.pattern}")
 MASK: Final[Schema] = {"anyOf": [{"type": "string"}, numbers(0, gfp_text.GFP_MAX)]}
 ONE: Final[Schema] = {"anyOf": [POINTER, {"type": "null"}]}
-NAME_ONLY: Final[Schema] = exactly(r"\$[A-Za-z_][A-Za-z0-9_]{0,31}")
+NAME_ONLY: Final[Schema] = exactly(rf"\${KNOWN_NAME.pattern}")
 USER_ADDR: Final[Schema] = {
     "anyOf": [
         exactly(
             r"0x[0-9a-fA-F]{1,16}"
-            r"|\$[A-Za-z_][A-Za-z0-9_]{0,31}(?:[+-](?:0x[0-9a-fA-F]{1,16}|[0-9]{1,19})[KMG]?)?"
+            rf"|\${KNOWN_NAME.pattern}"
+            r"(?:[+-](?:0x[0-9a-fA-F]{1,16}|[0-9]{1,19})[KMG]?)?"
         ),
         numbers(0, JSON_INT_MAX),
         {"type": "null"},
@@ -340,7 +339,7 @@ KINDS: Final[dict[str, Kind]] = {
     "sysctl_value": Kind(
         check_sysctl_value, {"anyOf": [{"type": "string"}, numbers(-INT_MAX - 1, INT_MAX)]}, number="plain"
     ),
-    "cache": Kind(check_cache, exactly(rf"{OBJECT_NAME.pattern}|\$[A-Za-z_][A-Za-z0-9_]{{0,31}}")),
+    "cache": Kind(check_cache, exactly(rf"{OBJECT_NAME.pattern}|\${KNOWN_NAME.pattern}")),
     # Memory: a page in one of several fields, and those fields.
     "page": Kind(check_page, ONE, pointer=True, forms=("pfn", "page")),
     "page_or_addr": Kind(check_page, ONE, pointer=True, forms=("pfn", "page", "addr")),

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.errors import BadArgument
 from app.machine import gfp_text
-from app.machine.calls import JSON_INT_MAX, Reference
+from app.machine.calls import JSON_INT_MAX, KNOWN_NAME, Reference
 from app.machine.checks import HEX, integer, matching
 from app.machine.constants import UNITS
+from app.machine.known_names import KnownNames
 
 if TYPE_CHECKING:
     from app.machine.parsing import Parser
@@ -23,9 +24,9 @@ INT_MAX: Final = (1 << 31) - 1
 # As many accesses as one row stands for: 4 GiB of pages.
 MAX_ACCESSES: Final = 1 << 20
 USER_REFERENCE: Final = re.compile(
-    r"\$([A-Za-z_][A-Za-z0-9_]{0,31})(?:([+-])(?:0x([0-9a-fA-F]{1,16})|([0-9]{1,19}))([KMG]?))?"
+    rf"\$({KNOWN_NAME.pattern})(?:([+-])(?:0x([0-9a-fA-F]{{1,16}})|([0-9]{{1,19}}))([KMG]?))?"
 )
-NAME_OR_NUMBER: Final = re.compile(r"\$([A-Za-z_][A-Za-z0-9_]{0,31})")
+NAME_OR_NUMBER: Final = re.compile(rf"\$({KNOWN_NAME.pattern})")
 PATH: Final = re.compile(r"(?:/[A-Za-z0-9._-]+)+")
 PATH_MAX: Final = 255
 
@@ -88,10 +89,16 @@ def user_reference(value: str, parser: Parser) -> Reference:
 
 
 def require_known(name: str, parser: Parser) -> None:
-    """Raises BadArgument where a name stands for nothing."""
-    if name not in parser.known:
-        among = parser.known if isinstance(parser.known, Collection) else ()
+    """Raises BadArgument where a name stands for nothing; it says who else has one like it."""
+    known = parser.known
+    if name in known:
+        return
+    if not isinstance(known, KnownNames):
+        among = known if isinstance(known, Collection) else ()
         raise BadArgument.at((), f"nothing is named {name!r} here", name, among)
+    others = known.elsewhere(name)
+    words = f"; others have {', '.join(others)}" if others else ""
+    raise BadArgument.at((), f"nothing is named {name!r} here{words}", name, known.own)
 
 
 def check_fd(value: Any, parser: Parser) -> int | Reference:

@@ -9,11 +9,13 @@ from typing import Any, Final
 from app.errors import BadArgument, Faults, TaskBlocked
 from app.machine.calls import NAME, Call, Named, Word
 from app.machine.entry import CALLS
+from app.machine.known_names import KnownNames
 from app.sessions import bounds, call_cost
 from app.sessions.access import Principal
 from app.sessions.answers import Applied, BatchItem
 from app.sessions.errors import BatchBlocked, LimitReached
-from app.sessions.live import CallResult, Live, Names
+from app.sessions.everyones_names import Names
+from app.sessions.live import CallResult, Live
 from app.store.journal import Row
 from app.store.lists import RowList
 from app.store.states import State
@@ -48,13 +50,16 @@ class RunningBatch:
         self.counters = counters
         self.start = live.seq
         self.heavy = False
-        self.names: Names = dict(live.names_of(principal.id))
+        self.names: Names = dict(live.names.of(principal))
         self.named: dict[str, tuple[Named | None, int]] = {}
         self.rows: list[Row] = []
         self.lists: list[RowList] = []
         self.states: list[tuple[int, State]] = []
         self.answers: list[Applied] = []
-        self._known = set(self.names)
+        # The person's names, those that this batch gives among them; and what its calls may name.
+        self._own: dict[str, Any] = dict.fromkeys(self.names)
+        self._known = KnownNames(self._own, principal.by, live.names.by_number)
+        self._meant = KnownNames(self.names, principal.by, live.names.by_number)
         self._calls: list[Call] = []
         self._read_before: dict[tuple[Any, ...], Call] = {}
         self._faults = Faults()
@@ -81,7 +86,7 @@ class RunningBatch:
                     self._read_next()
             elif len(self.rows) < len(self.items):
                 call = self._calls[len(self.rows)]
-                self.heavy = call_cost.heavy(call, self.names, self.live.machine, self.live.slow)
+                self.heavy = call_cost.heavy(call, self._meant, self.live.machine, self.live.slow)
                 if not self.heavy:
                     self._make_next()
             if self.heavy or self.done or perf_counter() > until:
@@ -113,7 +118,7 @@ class RunningBatch:
                 self._faults.extend(error.under("calls", place))
             else:
                 self._calls.append(call)
-                self._count(place, call_cost.asked(call, self.names))
+                self._count(place, call_cost.asked(call, self._meant))
         if item.as_name is not None:
             self._name(place, item.as_name)
         if self._read == len(self.items):
@@ -150,8 +155,8 @@ class RunningBatch:
             self._faults.add(
                 ("calls", place, "as"), "a name is a letter or _, then up to 31 letters, digits, _"
             )
-        self._known.add(name)
-        if len(self._known) > self.most_names:
+        self._own[name] = None
+        if len(self._own) > self.most_names:
             raise LimitReached(
                 ("calls", place, "as"), f"a person has at most {self.most_names} names in a session"
             )
@@ -159,10 +164,10 @@ class RunningBatch:
     def _make_next(self) -> None:
         place = len(self.rows)
         call = self._calls[place]
-        asked = call_cost.asked(call, self.names)
+        asked = call_cost.asked(call, self._meant)
         self._touch(place, asked)
         try:
-            change = self.live.apply(call, self.names, self.principal.by)
+            change = self.live.apply(call, self._meant, self.principal.by)
         except BadArgument as error:
             raise error.under("calls", place) from error
         except TaskBlocked as error:
@@ -228,7 +233,8 @@ class RunningCall:
         self.principal = principal
         self.counters = counters
         self.start = live.seq
-        self.names = live.names_of(principal.id)
+        self.names = live.names.of(principal)
+        self._meant = live.names.known_to(principal)
         self.named: dict[str, tuple[Named | None, int]] = {}
         self.rows: list[Row] = []
         self.lists: list[RowList] = []
@@ -245,8 +251,8 @@ class RunningCall:
 
     def step_heavy(self) -> None:
         """Make it. Raises as `Live.parse` and `Live.apply` do."""
-        call = self.call or self.live.parse(self.item.call, self.item.body, self.names)
-        change = self.live.apply(call, self.names, self.principal.by)
+        call = self.call or self.live.parse(self.item.call, self.item.body, self._meant)
+        change = self.live.apply(call, self._meant, self.principal.by)
         answer = change.applied
         if self.counters:
             answer = answer.with_("counters", self.live.machine.counters())

@@ -20,6 +20,7 @@ from app.sessions import blocklists, bounds, scheduler, snapshots
 from app.sessions.answers import Applied
 from app.sessions.encoding import encode
 from app.sessions.errors import Conflict, LimitReached, NotFound
+from app.sessions.everyones_names import EveryonesNames
 from app.store.journal import Row
 from app.store.lists import StoredList
 from app.store.states import State
@@ -37,8 +38,6 @@ CALLS_PARSED: Final = 1_000
 # takes less again. Seconds.
 SLOW_SECONDS: Final = 0.02
 QUICK_SECONDS: Final = 0.005
-
-Names = dict[str, Named]
 
 
 @dataclass(slots=True)
@@ -67,7 +66,7 @@ class Live:
     # The seq of the last row that is committed, as far as this process knows.
     committed: int
     # What each person has named.
-    names: dict[str, Names] = field(default_factory=dict)
+    names: EveryonesNames = field(default_factory=EveryonesNames)
     # Work of the calls since the last snapshot (`Outcome.work`), which opening the session would replay.
     work: int = 0
     # Bytes of all that the session has caused to be stored.
@@ -96,10 +95,6 @@ class Live:
         """The estimated memory of the machine, in bytes."""
         sections = len(self.machine.vm.sections)
         return MACHINE_BYTES + BLOCK_BYTES * self.machine.live_blocks + SECTION_BYTES * sections
-
-    def names_of(self, person: str) -> Names:
-        """What a person has named in this session."""
-        return self.names.setdefault(person, {})
 
     def parse(self, name: str, body: Mapping[str, Any], known: Container[str]) -> Call:
         """A call from its JSON. Raises NotFound, BadArgument, and Conflict where no calls can be made."""

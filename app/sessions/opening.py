@@ -10,13 +10,12 @@ from typing import Any
 
 from app.collector import gc_paused
 from app.machine import boot
-from app.machine.calls import Named
 from app.machine.machine import Machine
-from app.sessions import blocklists, lineage, snapshots
+from app.sessions import blocklists, everyones_names, lineage, snapshots
 from app.sessions.errors import NotFound
 from app.sessions.lineage import Stretch
-from app.sessions.live import Diverged, Live, Names
-from app.store import Connection, bound_names, sessions, states
+from app.sessions.live import Diverged, Live
+from app.store import Connection, sessions, states
 from app.store.sessions import SessionRow
 
 log = logging.getLogger(__name__)
@@ -54,17 +53,8 @@ def reopen(db: Connection, session_id: str, at: int | None = None) -> Live:
             log.warning("session %s: %s", session_id, found)
             live = _rebuild(db, row, found.seq - 1)
             live.diverged = str(found)
-    live.names = names_of(db, session_id)
+    live.names = everyones_names.read(db, session_id)
     return live
-
-
-def names_of(db: Connection, session_id: str) -> dict[str, Names]:
-    """Everyone's names in a session."""
-    found = bound_names.of(db, session_id)
-    return {
-        person: {name: Named.from_json(json.loads(named)) for name, named in theirs.items()}
-        for person, theirs in found.items()
-    }
 
 
 def _rebuild(db: Connection, row: SessionRow, at: int) -> Live:

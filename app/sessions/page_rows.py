@@ -60,6 +60,10 @@ class PageRows:
     """the first of the principal's names"""
     named: int
     """how many names the principal has"""
+    others: Mapping[str, Named | None]
+    """the first of what others have named here, as `m1.p`"""
+    others_named: int
+    """how many names others have"""
     origin_readable: bool
     """True where this journal goes on from another session's that the principal may read"""
 
@@ -76,6 +80,7 @@ def read(db: Connection, principal: Principal, session_id: str, query: PageQuery
         rows = [Event(*each) for each in found]
     seq = query.shown if query.shown is not None else row.seq if moment is None else moment
     names, named = queries.some_names(db, principal, row.id, NAMED)
+    others, others_named = queries.names_of_others(db, principal, row.id, NAMED)
     return PageRows(
         info=SessionInfo.of(row),
         moment=moment,
@@ -90,6 +95,8 @@ def read(db: Connection, principal: Principal, session_id: str, query: PageQuery
         ],
         names=names,
         named=named,
+        others=others,
+        others_named=others_named,
         origin_readable=row.origin_id is not None
         and row.start > 0
         and readable(db, principal, row.origin_id),

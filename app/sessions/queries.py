@@ -157,10 +157,32 @@ def some_names(
     None stands for what a very long list of blocks is called.
     """
     found, count = stored_names.some(db, session_id, principal.id, most, LONGEST_VALUE)
-    known = {
-        name: None if value is None else Named.from_json(from_json(value)) for name, value in found.items()
-    }
-    return known, count
+    return {name: value_of(value) for name, value in found.items()}, count
+
+
+def names_of_others(
+    db: Connection, principal: Principal, session_id: str, most: int
+) -> tuple[dict[str, Named | None], int]:
+    """The same of what others have named there, as `m1.p`. In open mode there are no others."""
+    if principal.by is None:
+        return {}, 0
+    found, count = stored_names.some_of_others(db, session_id, principal.id, most, LONGEST_VALUE)
+    return {name: value_of(value) for name, value in found.items()}, count
+
+
+def known_names(
+    db: Connection, principal: Principal, session_id: str, most: int
+) -> tuple[dict[str, Named | None], int]:
+    """The first of the principal's names and then of others', and how many there are of both."""
+    allowed(db, principal, session_id, Right.READ)
+    own, count = some_names(db, principal, session_id, most)
+    theirs, more = names_of_others(db, principal, session_id, most - len(own))
+    return own | theirs, count + more
+
+
+def value_of(value: str | None) -> Named | None:
+    """What a name stands for, from its stored form."""
+    return None if value is None else Named.from_json(from_json(value))
 
 
 def events(db: Connection, principal: Principal, session_id: str, after: int, limit: int) -> list[Event]:

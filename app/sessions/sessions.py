@@ -411,6 +411,15 @@ class Sessions:
         """What the principal has named in the session."""
         return await self._read_rows(queries.names, principal, session_id)
 
+    async def known_names(
+        self, principal: Principal, session_id: str, most: int
+    ) -> tuple[dict[str, Named | None], int]:
+        """At most so many of the names that the principal's calls may use, and how many there are.
+
+        Those of others have the number of who gave them before a dot. Raises NotFound.
+        """
+        return await self._read_rows(queries.known_names, principal, session_id, most)
+
     async def read(
         self,
         principal: Principal,

@@ -132,7 +132,7 @@ class CallWork(WorkItem):
     def do(self, transaction: Transaction, live: Live) -> Applied | RunningCall:
         """Make it; a heavy one is only begun. Raises what `Live.parse`, `Live.apply` and `admit` raise."""
         role = admit(transaction, live, self.principal, self.preconditions)
-        known = live.names_of(self.principal.id)
+        known = live.names.known_to(self.principal)
         body = self.body
         if is_member(self.principal, role):
             body = OwnTasks(self.principal, live.machine).call(self.name, body)
@@ -220,11 +220,11 @@ class FinishedWork(WorkItem):
 
 def write(transaction: Transaction, progress: RunningBatch | RunningCall) -> list[Applied]:
     """Put what a batch has come to into a turn."""
-    live, person = progress.live, progress.principal.id
+    live, who = progress.live, progress.principal
     transaction.add(live, progress.rows, progress.lists)
     for name, (named, seq) in progress.named.items():
-        transaction.bind(live.id, person, name, named, seq)
-    live.names[person] = progress.names
+        transaction.bind(live.id, who.id, name, named, seq)
+    live.names.give(who, progress.names)
     return progress.answers
 
 

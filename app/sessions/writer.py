@@ -25,7 +25,7 @@ from typing import Any, Final, NamedTuple
 
 from app.errors import BadArgument, Refusal
 from app.machine.machine import Machine
-from app.sessions import blocklists
+from app.sessions import blocklists, everyones_names
 from app.sessions.batches import RunningBatch, RunningCall
 from app.sessions.errors import (
     Busy,
@@ -35,7 +35,7 @@ from app.sessions.errors import (
 )
 from app.sessions.live import Diverged, Live
 from app.sessions.machines import Machines
-from app.sessions.opening import names_of, reopen
+from app.sessions.opening import reopen
 from app.sessions.preconditions import AlreadyAnswered
 from app.sessions.scheduler import Dropped, FairScheduler
 from app.sessions.snapshotter import Snapshotter
@@ -423,7 +423,7 @@ class Writer(threading.Thread):
                 continue
             try:
                 live.replay(rows, blocklists.in_transaction(transaction.db, live.id))
-                live.names = names_of(transaction.db, live.id)
+                live.names = everyones_names.read(transaction.db, live.id)
                 live.committed = live.seq
             except Diverged:
                 self.machines.drop(live.id)
@@ -507,7 +507,7 @@ class Writer(threading.Thread):
         if live is None:
             return
         if naming:
-            live.names = names_of(transaction.db, sid)
+            live.names = everyones_names.read(transaction.db, sid)
             transaction.written.add(sid)  # should this not be committed, the names are others again
         else:
             self.machines.drop(sid)

@@ -7,7 +7,7 @@ from typing import Final
 
 from sqlalchemy import Connection, bindparam, case, delete, func, insert, select
 
-from app.store.tables import names
+from app.store.tables import accounts, members, names, sessions
 
 _ALL: Final = select(names.c.person, names.c.name, names.c.named).where(names.c.session_id == bindparam("of"))
 _THEIRS: Final = select(names.c.name, names.c.named).where(
@@ -25,6 +25,9 @@ _COPY: Final = insert(names).from_select(
 _COUNT: Final = select(func.count()).where(
     names.c.session_id == bindparam("of"), names.c.person == bindparam("who")
 )
+_COUNT_OTHERS: Final = select(func.count()).where(
+    names.c.session_id == bindparam("of"), names.c.person != bindparam("who")
+)
 _SOME: Final = (
     select(
         names.c.name, case((func.length(names.c.named) <= bindparam("longest"), names.c.named)).label("named")
@@ -37,6 +40,19 @@ _DROP: Final = delete(names).where(
     names.c.session_id == bindparam("of"),
     names.c.person == bindparam("who"),
     names.c.name == bindparam("what"),
+)
+
+# Members of the lab that the session is in, who alone are meant by their numbers there; and instructors.
+_MEMBERS: Final = (
+    select(members.c.id, members.c.number)
+    .join(sessions, sessions.c.lab_id == members.c.lab_id)
+    .where(
+        sessions.c.id == bindparam("of"),
+        members.c.id.in_(select(names.c.person).where(names.c.session_id == bindparam("of"))),
+    )
+)
+_ACCOUNTS: Final = select(accounts.c.id, accounts.c.number).where(
+    accounts.c.id.in_(select(names.c.person).where(names.c.session_id == bindparam("of")))
 )
 
 
@@ -79,6 +95,13 @@ def of(db: Connection, session_id: str) -> dict[str, dict[str, str]]:
     return found
 
 
+def numbers(db: Connection, session_id: str) -> dict[str, str]:
+    """The persons who have named something in a session, with their numbers as rows have them; `i1` first."""
+    found = {person: f"i{number}" for person, number in db.execute(_ACCOUNTS, {"of": session_id})}
+    theirs = sorted(db.execute(_MEMBERS, {"of": session_id}), key=lambda row: row.number)
+    return found | {person: f"m{number}" for person, number in theirs}
+
+
 def some(
     db: Connection, session_id: str, person: str, most: int, longest: int
 ) -> tuple[dict[str, str | None], int]:
@@ -90,3 +113,21 @@ def some(
     rows = db.execute(_SOME, theirs | {"most": most, "longest": longest})
     found = {row.name: row.named for row in rows}
     return found, db.execute(_COUNT, theirs).scalar_one()
+
+
+def some_of_others(
+    db: Connection, session_id: str, person: str, most: int, longest: int
+) -> tuple[dict[str, str | None], int]:
+    """At most so many names that others have given, as `m1.p`, with their values; and how many there are.
+
+    Those of instructors stand first, then those of members by their number. longest: as `some` has it.
+    """
+    others = {who: number for who, number in numbers(db, session_id).items() if who != person}
+    found: dict[str, str | None] = {}
+    for who, number in others.items():
+        if len(found) == most:
+            break
+        theirs = {"of": session_id, "who": who, "longest": longest, "most": most - len(found)}
+        found |= {f"{number}.{row.name}": row.named for row in db.execute(_SOME, theirs)}
+    counted = {"of": session_id, "who": person}
+    return found, db.execute(_COUNT_OTHERS, counted).scalar_one() if others else 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from types import MappingProxyType
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -41,6 +42,7 @@ from app.web.frame_states import PATTERNS
 from app.web.framemap import map_view
 from app.web.journal import journal_row, outcome_view, pfn_of
 from app.web.language import N_, _, ngettext
+from app.web.nicknames import called
 from app.web.panels import Panel, Seen, opened, tabs
 from app.web.preferences import preferences_of
 from app.web.presenting import presenting_view
@@ -250,7 +252,8 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
     tasks = found.reading.tasks
     frame, at_address = inspectors(found, reading)
     journal = [row_of(row, found) for row in found.journal.rows]
-    names = found.rows.rows.names
+    rows = found.rows.rows
+    names, others = rows.names, rows.others
     layout = layouts.layout_of(here, preferences_of(request))
     return MachinePage(
         shell=shell_of(request, here.href),
@@ -290,8 +293,11 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
         older=rowpages.older(info, here, found.journal),
         newer=rowpages.newest(info, here, journal),
         line=again.line[: fields.SHOWN_AGAIN],
-        names=[chip(name, value, here) for name, value in names.items()],
-        more_names=found.rows.rows.named - len(names),
+        names=[
+            *(chip(name, value, here) for name, value in names.items()),
+            *(chip(name, value, here, found.people) for name, value in others.items()),
+        ],
+        more_names=rows.named - len(names) + rows.others_named - len(others),
         gfp_names=tuple(VALUE),
         caches=reading.caches,
         api=f"/api/v1/sessions/{info.id}",
@@ -415,15 +421,20 @@ def overhead(machine: Mapping[str, Any]) -> list[Fact]:
     ]
 
 
-def chip(name: str, named: Named | None, here: Address) -> NameChip:
-    """Show what a name stands for."""
+NOBODY: Final[Mapping[str, str]] = MappingProxyType({})
+
+
+def chip(name: str, named: Named | None, here: Address, people: Mapping[str, str] = NOBODY) -> NameChip:
+    """Show what a name stands for. people: nicknames, where it is another person's (`m1.p`)."""
+    by = name.partition(".")[0]
+    whose = _("named by %(who)s", who=called(people, by)) if by != name else ""
     if named is None:
-        return NameChip(name, _("many blocks"), None)
+        return NameChip(name, _("many blocks"), None, whose)
     if named.is_list:
-        return NameChip(name, block_count(named.length), None)
+        return NameChip(name, block_count(named.length), None, whose)
     if named.pfn is not None:
-        return NameChip(name, wording.pfn(named.pfn), here.at(named.pfn))
+        return NameChip(name, wording.pfn(named.pfn), here.at(named.pfn), whose)
     if named.addr is not None:
         addr = wording.hexadecimal(named.addr)
-        return NameChip(name, addr, here.inspect(addr).to(addr=addr).href)
-    return NameChip(name, "NULL", None)
+        return NameChip(name, addr, here.inspect(addr).to(addr=addr).href, whose)
+    return NameChip(name, "NULL", None, whose)

@@ -46,7 +46,7 @@ export class Console {
   /** As in a shell: as far as all candidates agree; where that is nowhere on, they are shown. @param {KeyboardEvent} event */
   complete(event) {
     const at = this.line.selectionStart ?? 0;
-    const word = /[A-Za-z_]\w*$/.exec(this.line.value.slice(0, at))?.[0];
+    const word = /[A-Za-z_][\w.]*$/.exec(this.line.value.slice(0, at))?.[0];
     if (!word) return;
     const found = candidates().filter((name) => name.startsWith(word));
     if (!found.length || (found.length === 1 && found[0] === word)) return;

@@ -136,6 +136,33 @@ async def test_a_member_s_processes_are_theirs(tmp_path: Path) -> None:
         await room.call(room.instructor, sid, "kill_task", task="m1-c")
 
 
+async def test_a_shared_machine_knows_what_others_have_named(tmp_path: Path) -> None:
+    async with a_class(tmp_path) as room:
+        kim, lee = await room.join("Kim"), await room.join("Lee")
+        sid = (await room.share("operate")).id
+
+        async def batch(person: Person, *calls: BatchItem) -> list[dict[str, Any]]:
+            return [one.outcome for one in await room.sessions.batch(person.principal, sid, calls)]
+
+        teachers = (await batch(room.instructor, alloc(3, "p")))[0]["page"]["pfn"]
+        kims = (await batch(kim, alloc(0, "p"), alloc(1, "q"), BatchItem("get_page", {"page": "$m1.q"})))[0]
+        locked = await room.call(lee, sid, "lock_page", page="$m1.p")
+        assert locked["args"]["pfn"] == kims["page"]["pfn"]
+        assert (await room.call(lee, sid, "get_page", page="$i1.p+3"))["args"]["pfn"] == teachers + 3
+        with pytest.raises(BadArgument, match=r"nothing is named 'p' here; others have i1\.p, m1\.p"):
+            await room.call(lee, sid, "lock_page", page="$p")
+        with pytest.raises(BadArgument, match=r"nothing is named 'm2\.p'"):
+            await room.call(kim, sid, "lock_page", page="$m2.p")
+        found, count = await room.sessions.known_names(lee.principal, sid, 2)
+        assert (list(found), count) == (["i1.p", "m1.p"], 3)
+        own = await room.sessions.create(lee.principal, "own", TINY)
+        with pytest.raises(BadArgument):  # what is named in another session
+            await room.call(lee, own.id, "get_page", page="$m1.p")
+    async with labs_of(room.settings) as (sessions, _):  # a server that has only the rows
+        after = await sessions.apply(lee.principal, sid, "page_count", {"page": "$m1.q"})
+        assert after.outcome["page"]["refcount"] == 2
+
+
 async def test_who_hangs_is_let_go_by_oneself_or_by_the_instructor(tmp_path: Path) -> None:
     async with a_class(tmp_path) as room:
         kim, lee, lim = [await room.join(name) for name in ("Kim", "Lee", "Lim")]

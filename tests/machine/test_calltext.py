@@ -60,6 +60,11 @@ READ = {
     "get_page(NULL)": ("get_page", None, {"page": None}),
     "free_pages(0xffff888004a00000, 2)": ("free_pages", None, {"addr": "0xffff888004a00000", "order": 2}),
     "free_pages(p, 2)": ("free_pages", None, {"page": "$p", "order": 2}),
+    "get_page(m1.p + 3)": ("get_page", None, {"page": "$m1.p+3"}),
+    "put_page(&i12.p[1])": ("put_page", None, {"page": "$i12.p+1"}),
+    "__free_pages(m7.fill[::2], 0)": (
+        "__free_pages", None, {"page": "$m7.fill", "start": 0, "step": 2, "order": 0},
+    ),
     "free_page(NULL)": ("free_page", None, {"addr": None}),
     "__free_page(NULL)": ("__free_page", None, {"page": None}),
     "__free_page(0xffffea0000128000)": ("__free_page", None, {"page": "0xffffea0000128000"}),

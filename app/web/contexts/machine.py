@@ -105,6 +105,8 @@ class NameChip:
     """what it stands for"""
     href: str | None
     """the page with it in the inspector"""
+    whose: str = ""
+    """who has given it, where that is somebody else"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.labs.person import Person
 from app.labs.place_in_lab import PlaceInLab, place_of
 from app.labs.presenting import Presentation, stage_of
-from app.labs.room import Checkpoint, machines_of
+from app.labs.room import PREPARED, Checkpoint, machines_of
 from app.sessions import page_rows
 from app.sessions.page_rows import PageQuery, PageRows
-from app.store import Connection
+from app.store import Connection, labs
+from app.store.labs import LabRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +27,8 @@ class MachineRows:
     """what is presented in that lab"""
     checkpoint: Checkpoint | None = None
     """the checkpoint that was asked for"""
+    copied_in: Sequence[LabRow] = ()
+    """the person's labs in which it is prepared"""
 
 
 def read(
@@ -34,7 +38,14 @@ def read(
     rows = page_rows.read(db, person.principal, session_id, query)
     place = place_of(db, person, session_id)
     mark = None if place is None or checkpoint is None else checkpoint_of(db, place.lab_id, checkpoint)
-    return MachineRows(rows, place, stage_of(db, person, session_id), mark)
+    stage = stage_of(db, person, session_id)
+    return MachineRows(rows, place, stage, mark, copied_in(db, person, session_id) if place is None else ())
+
+
+def copied_in(db: Connection, person: Person, session_id: str) -> list[LabRow]:
+    """The labs that a person teaches and in which a session is prepared to be copied."""
+    ids = {machine.lab_id for machine in labs.of_session(db, session_id) if machine.kind == PREPARED}
+    return [row for row in labs.of_owner(db, person.id) if row.id in ids] if ids else []
 
 
 def checkpoint_of(db: Connection, lab_id: str, checkpoint_id: str) -> Checkpoint | None:

@@ -316,6 +316,8 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
         else place_in_lab.place_view(
             place, person, info, tasks, place_in_lab.caught_up(request, found.rows, info)
         ),
+        copied_in=[Link(lab.title, f"/labs/{lab.id}") for lab in found.rows.copied_in],
+        into_lab=place_in_lab.way_in(place, person, here),
         stopped=stopped,
         callable=past is None and stopped is None,
         watched=found.watched,

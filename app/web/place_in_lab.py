@@ -10,7 +10,7 @@ from starlette.requests import Request
 from app.labs import MachineRows, Person, PlaceInLab
 from app.sessions import SessionInfo
 from app.web import wording
-from app.web.address import number
+from app.web.address import Address, number
 from app.web.contexts.base import Link
 from app.web.contexts.place import CaughtUp, InstructorControls, PlaceView, Sleeper
 from app.web.language import N_, _
@@ -36,6 +36,13 @@ async def used_in(request: Request, session_id: str) -> list[Link]:
     labs = labs_of(request)
     found = await labs.rooms.using(requester(request), session_id) if labs.enabled else []
     return [Link(lab.title, f"/labs/{lab.id}") for lab in found]
+
+
+def way_in(place: PlaceInLab | None, person: Person, here: Address) -> str | None:
+    """Where an instructor puts a machine of their own into a lab: as it was at the row that is shown."""
+    if place is not None or person.kind != "instructor":
+        return None
+    return f"/sessions/{here.id}/lab" + ("" if here.moment is None else f"?at={here.moment}")
 
 
 def people(place: PlaceInLab | None) -> Names:

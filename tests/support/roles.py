@@ -43,6 +43,7 @@ OWN = rule("manage a session", WHO, 404, WAIT, 404, 403, 403, YES, YES, 404)
 SEEN = rule("be in a lab", WHO, 404, WAIT, YES, YES, YES, YES, YES, 404)
 FACED = rule("be in a lab, or wait for it", WHO, 404, YES, YES, YES, YES, YES, YES, 404)
 TAUGHT = rule("teach a lab", WHO, 404, WAIT, 403, 403, 403, 403, YES, 404)
+PUT = rule("put one's own machine into a lab", WHO, 403, WAIT, 403, 403, 403, 403, YES, 404)
 SELF = rule("see a member", WHO, 404, WAIT, 404, 404, 404, YES, YES, 404)
 MINE = rule("move one's own copy on", WHO, 404, WAIT, 404, 404, 404, YES, 404, 404)
 REACH = rule("be a member of a lab", WHO, 404, WAIT, YES, YES, YES, YES, 409, 404)
@@ -246,6 +247,10 @@ ROOMS: Final[dict[tuple[str, str], Asked]] = {
     ("POST", f"{HOUSE}/close"): Asked(TAUGHT, spoils=True),
     ("GET", f"{HOUSE}/delete"): Asked(TAUGHT),
     ("POST", f"{HOUSE}/delete"): Asked(TAUGHT, spoils=True),
+    ("GET", "/sessions/{session_id}/lab"): Asked(PUT, path="/sessions/{prepared}/lab"),
+    ("POST", "/sessions/{session_id}/lab"): Asked(
+        PUT, form={"lab": "{lab}", "kind": "prepared"}, path="/sessions/{prepared}/lab", spoils=True
+    ),
     ("POST", f"{HOUSE}/machines"): Asked(TAUGHT, form={"session": "{prepared}", "kind": "prepared"}),
     ("POST", KEPT): Asked(TAUGHT, form={"title": "Small"}),
     ("POST", f"{KEPT}/copy"): Asked(SEEN),

@@ -736,3 +736,37 @@ def test_members_who_have_done_nothing_are_removed(shared: Shared) -> None:
     assert shared.kim.get(shared.lab).status_code == 200
     words = text_of(shared.teacher.get(f"{shared.lab}/members/remove-idle"))
     assert "0 members have no machine" in words
+
+
+# -- from the machine's own page ---------------------------------------------------------------------------
+
+
+def test_a_machine_is_put_into_a_lab_from_its_own_page(room: Class) -> None:
+    sid = room.session("\n".join(["alloc_page(GFP_KERNEL)"] * 3), "to share")
+    page = room.first.get(f"/sessions/{sid}?at=2")
+    assert "shared in no lab" in text_of(page)
+    form = room.first.get(re.findall(r'href="(/sessions/\w+/lab\?at=2)"', page.text)[0])
+    assert 'value="2"' in form.text
+    assert "a new lab" in text_of(form)
+    typed = {
+        "lab": "new",
+        "lab_title": "From the machine",
+        "kind": "prepared",
+        "seq": "9",
+        "title": "Two pages",
+    }
+    refused = room.first.post(f"/sessions/{sid}/lab", data=typed)
+    assert refused.status_code == 422
+    assert "a row from 0 to 3" in text_of(refused)
+    # The lab that was made for it is chosen now: a second try makes no second one.
+    chosen = re.findall(r'<option value="(\w+)" selected>From the machine', refused.text)[0]
+    there = at(room.first.post(f"/sessions/{sid}/lab", data={**typed, "lab": chosen, "seq": "2"}))
+    lab = there.partition("#")[0]
+    assert lab == f"/labs/{chosen}"
+    assert "Two pages copies start at #2" in text_of(room.first.get(lab))
+    assert f'<a href="{lab}">From the machine</a>' in room.first.get(f"/sessions/{sid}").text
+    shared = room.session(name="together")
+    there = at(room.first.post(f"/sessions/{shared}/lab", data={"lab": chosen, "kind": "operate"}))
+    assert "Put into a lab" not in text_of(room.first.get(f"/sessions/{shared}"))
+    kim = room.student(lab, "Kim")
+    assert kim.get(f"/sessions/{sid}/lab").status_code == 403

@@ -99,6 +99,25 @@ class ConfirmPage(Page):
 
 
 @dataclass(frozen=True, slots=True)
+class IntoLabPage(Page):
+    """lab/into.html: a machine of an instructor is put into a lab."""
+
+    TEMPLATE: ClassVar[str] = "lab/into.html"
+    machine: Link
+    """link to the machine"""
+    action: str
+    """where the form is sent"""
+    labs: Sequence[tuple[str, str]]
+    """id and title of each lab that takes machines, and what stands for a new one"""
+    last: int
+    """the machine's last row"""
+    typed: Mapping[str, str]
+    """what stood in a refused form, and the row that the machine's page shows"""
+    refusal: Refusal | None = None
+    """why the form was refused"""
+
+
+@dataclass(frozen=True, slots=True)
 class ShownSecret:
     """A secret that is shown only this once."""
 

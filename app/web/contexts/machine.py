@@ -228,6 +228,10 @@ class MachinePage(Page):
     """a guided demo beside the machine"""
     place: PlaceView | None
     """the machine's place in a lab"""
+    copied_in: Sequence[Link]
+    """links to labs that have copies of it, where it is the instructor's own"""
+    into_lab: str | None
+    """the address of the form that puts it into a lab; None where it cannot be put into one"""
     stopped: str | None
     """why the person at the browser can make no call"""
     callable: bool

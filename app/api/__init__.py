@@ -20,6 +20,7 @@ from app.api import (
     checkpoints,
     health,
     history,
+    lab_demos,
     lab_machines,
     labs,
     me,
@@ -72,9 +73,9 @@ def routes() -> list[BaseRoute]:
     for module in (replacement, reference):
         face.include_router(module.router)
     face.include_router(sessions.one)
-    for module in (signing_in, me, labs, members, admission, lab_machines, checkpoints, supervision):
+    for module in (signing_in, me, labs, members, admission):
         face.include_router(module.router)
-    for module in (activity, audit):
+    for module in (lab_machines, lab_demos, checkpoints, supervision, activity, audit):
         face.include_router(module.router)
     for module in (wall, presenting, news):
         face.include_router(module.router)

@@ -44,6 +44,7 @@ def machine(of: LabMachine, person: Person) -> Doc:
         "session": None if hidden else of.session_id,
         "seq": of.seq,
         "checkpoints": [checkpoint(mark) for mark in of.checkpoints],
+        "demo": None if of.demo is None else {"name": of.demo, "part": of.part},
     }
 
 

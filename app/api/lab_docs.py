@@ -117,6 +117,7 @@ MACHINE_EXAMPLE: Final = {
     "session": SESSION_ID,
     "seq": 3,
     "checkpoints": [CHECKPOINT_EXAMPLE],
+    "demo": None,
 }
 SUMMARY_EXAMPLE: Final = {
     "id": LAB_ID,
@@ -237,6 +238,19 @@ ADD: Final[Doc] = {
         kind=KIND,
         seq={**SEQ, "description": "where copies start; now by default"},
         title=TITLE,
+    ),
+}
+
+ADD_DEMO: Final[Doc] = {
+    **shows(
+        lab_models.DemoMachines,
+        {"items": [{**MACHINE_EXAMPLE, "seq": 0, "demo": {"name": "split-and-merge", "part": 1}}]},
+        201,
+    ),
+    "extra": body(
+        {"demo": "split-and-merge"},
+        ("demo",),
+        demo={"type": "string", "description": "as the address of a demo has it"},
     ),
 }
 

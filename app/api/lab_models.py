@@ -60,6 +60,11 @@ class Checkpoint(BaseModel):
     title: str
 
 
+class DemoPart(BaseModel):
+    name: str
+    part: int = Field(description="which of the demo's machines, from 1")
+
+
 class LabMachine(BaseModel):
     id: str
     kind: Literal["prepared", "operate", "watch"]
@@ -67,6 +72,7 @@ class LabMachine(BaseModel):
     session: str | None = Field(description="null for members where it is prepared: they copy it")
     seq: int = Field(description="where copies start")
     checkpoints: list[Checkpoint]
+    demo: DemoPart | None = Field(description="whose steps its checkpoints are")
 
 
 class LabSummary(BaseModel):
@@ -89,6 +95,10 @@ class Lab(LabSummary):
 class LabList(BaseModel):
     items: list[LabSummary]
     next: NextUrl
+
+
+class DemoMachines(BaseModel):
+    items: list[LabMachine] = Field(description="one for each of the demo's machines")
 
 
 class MachineList(BaseModel):

@@ -12,6 +12,7 @@ from app.clock import now
 from app.labs import machine_rows
 from app.labs.admission import Admission
 from app.labs.authentication import Authentication
+from app.labs.demo_machines import DemoMachines
 from app.labs.exporting import Exporting
 from app.labs.machine_rows import MachineRows
 from app.labs.news import News
@@ -45,6 +46,7 @@ class Labs:
         self.rooms = Rooms(settings, sessions, self.authentication, removing)
         self.admission = Admission(settings, sessions, self.authentication, removing)
         self.sharing = Sharing(settings, sessions)
+        self.demo_machines = DemoMachines(settings, sessions)
         self.exporting = Exporting(sessions, self.rooms)
         self.news = News(sessions)
         self.presenting = Presenting(sessions, self.news)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from app.clock import now
 from app.labs import secret
 from app.labs.person import NOT_ADMITTED, Person, require_instructor
-from app.sessions import Forbidden, NotFound
+from app.sessions import Conflict, Forbidden, NotFound
 from app.store import Connection, labs
 from app.store.labs import CheckpointRow, LabRow, MachineRow
 
@@ -44,6 +44,9 @@ class LabMachine:
     session_id: str
     seq: int
     checkpoints: tuple[Checkpoint, ...] = ()
+    # The name of the demo that it is a part of, and which part; None for any other machine.
+    demo: str | None = None
+    part: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,13 +117,28 @@ def taught(db: Connection, person: Person, lab_id: str) -> LabRow:
     return row
 
 
+def require_open(lab: LabRow) -> None:
+    """Raise Conflict for a lab that is closed."""
+    if lab.closed is not None:
+        raise Conflict("this lab is closed")
+
+
 def machines_of(db: Connection, lab_id: str) -> tuple[LabMachine, ...]:
     """All that a lab has."""
     marks: dict[str, list[Checkpoint]] = {}
     for mark in labs.lab_checkpoints(db, lab_id):
         marks.setdefault(mark.machine_id, []).append(Checkpoint.of(mark))
     return tuple(
-        LabMachine(row.id, row.kind, row.title, row.session_id, row.seq, tuple(marks.get(row.id, ())))
+        LabMachine(
+            row.id,
+            row.kind,
+            row.title,
+            row.session_id,
+            row.seq,
+            tuple(marks.get(row.id, ())),
+            row.demo,
+            row.part,
+        )
         for row in labs.machines(db, lab_id)
     )
 

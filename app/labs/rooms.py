@@ -110,6 +110,10 @@ class Rooms:
 
         return await self._sessions.query(query)
 
+    async def require_taught(self, person: Person, lab_id: str) -> None:
+        """Raise NotFound or Forbidden for a person who does not teach the lab."""
+        await self._sessions.query(taught, person, lab_id)
+
     async def describe(
         self, person: Person, lab_id: str, title: str | None = None, text: str | None = None
     ) -> Lab:
@@ -211,7 +215,7 @@ class Rooms:
 
     async def delete(self, person: Person, lab_id: str) -> None:
         """Delete a lab with its members and all that is theirs. The instructor keeps what was shared."""
-        await self._sessions.query(taught, person, lab_id)
+        await self.require_taught(person, lab_id)
         await self._delete(person, lab_id)
 
     async def _delete(self, person: Person | None, lab_id: str) -> None:

@@ -21,6 +21,7 @@ from app.labs.room import (
     LabMachine,
     machine_of,
     machines_of,
+    require_open,
     seen,
     taught,
 )
@@ -83,7 +84,7 @@ class Sharing:
             title = wording.line("title", title, wording.TITLE_LENGTH)
 
         def query(db: Connection) -> tuple[SessionRow, int]:
-            _open(taught(db, person, lab_id))
+            require_open(taught(db, person, lab_id))
             session = session_rows.get(db, session_id)
             if session is None or session.owner != person.id:
                 raise BadArgument.at("session", "one of your own sessions")
@@ -119,7 +120,7 @@ class Sharing:
         values: dict[str, Any] = {}
 
         def query(db: Connection) -> MachineRow:
-            _open(taught(db, person, lab_id))
+            require_open(taught(db, person, lab_id))
             return machine_of(db, lab_id, machine_id)
 
         if title is not None:
@@ -206,7 +207,7 @@ class Sharing:
         """Lock a member's machine against calls of the member, or unlock it. Raises NotFound."""
 
         def write(db: Connection) -> None:
-            _open(taught(db, person, lab_id))
+            require_open(taught(db, person, lab_id))
             _in_lab(db, lab_id, session_id)
             session_rows.lock(db, session_id, locked=locked)
             auditing.note(db, person, "lock a machine" if locked else "unlock a machine", lab_id, session_id)
@@ -255,7 +256,7 @@ class Sharing:
         title = wording.line("title", title, wording.TITLE_LENGTH)
 
         def query(db: Connection) -> MachineRow:
-            _open(taught(db, person, lab_id))
+            require_open(taught(db, person, lab_id))
             return machine_of(db, lab_id, machine_id)
 
         await self._sessions.not_done(preconditions)
@@ -300,7 +301,7 @@ class Sharing:
         """Note that a member has come to a checkpoint on their own. Raises NotFound."""
 
         def write(db: Connection) -> None:
-            _open(seen(db, person, lab_id))
+            require_open(seen(db, person, lab_id))
             _checkpoint(db, lab_id, checkpoint_id)
             _require_member(db, person)
             labs.reach(db, ProgressRow(person.id, checkpoint_id, HOW_DONE, now()))
@@ -378,11 +379,6 @@ def _name(db: Connection, copy: SessionRow, given: str) -> None:
     mine = dict.fromkeys(bound_names.of_person(db, copy.id, copy.owner))
     theirs = blocklists.carry_names(db, copy.id, json.loads(given))
     bound_names.put(db, copy.id, copy.owner, {**mine, **theirs})
-
-
-def _open(lab: LabRow) -> None:
-    if lab.closed is not None:
-        raise Conflict("this lab is closed")
 
 
 def _share(db: Connection, lab_id: str, session: SessionRow, kind: str) -> None:

@@ -38,6 +38,8 @@ class MachineRow(NamedTuple):
     # JSON.
     names: str
     created: str
+    demo: str | None = None
+    part: int | None = None
 
 
 class CheckpointRow(NamedTuple):

@@ -246,7 +246,7 @@ members: Final = Table(
 )
 
 # An instructor's sessions as a lab has them. `kind`: `prepared` to be copied as it was at `seq`, `operate` or
-# `watch` to be shared as it goes on. `names`: what is named in it, JSON.
+# `watch` to be shared as it goes on. `names`: what is named in it, JSON. `demo`, `part`: of which demo it is.
 lab_machines: Final = Table(
     "lab_machines",
     metadata,
@@ -258,6 +258,8 @@ lab_machines: Final = Table(
     Column("seq", BigInteger, nullable=False),
     Column("names", Text, nullable=False),
     Column("created", Text, nullable=False),
+    Column("demo", Text),
+    Column("part", Integer),
     Index(None, "lab_id", "created"),
     Index(None, "session_id"),
 )

@@ -13,6 +13,7 @@ from app.errors import BadArgument
 from app.web import address
 from app.web.contexts.base import Link
 from app.web.contexts.lab import ConfirmPage
+from app.web.lab_demos import address_of_copy
 from app.web.labs import own_lab, refused
 from app.web.language import _, ngettext
 from app.web.refusals import REFUSED
@@ -36,11 +37,14 @@ def back(lab_id: str, part: str = "") -> Response:
 @router.post("/labs/{lab_id}/machines/{machine_id}/copy")
 async def copy(request: Request, lab_id: str, machine_id: str) -> Response:
     """Make a member's own copy of a prepared machine."""
+    labs, person = labs_of(request), requester(request)
     try:
-        info = await labs_of(request).sharing.copy(requester(request), lab_id, machine_id)
+        info = await labs.sharing.copy(person, lab_id, machine_id)
     except REFUSED as error:
         return await refused(request, lab_id, error, _("No copy was made"), "copy")
-    return RedirectResponse(f"/sessions/{info.id}", 303)
+    lab = await labs.rooms.get(person, lab_id)
+    machine = next((one for one in lab.machines if one.id == machine_id), None)
+    return RedirectResponse(address_of_copy(request, info.id, machine).href, 303)
 
 
 @router.post("/labs/{lab_id}/sessions/{session_id}/catch-up")
@@ -55,10 +59,14 @@ async def catch_up(request: Request, lab_id: str, session_id: str, checkpoint: T
         mark = await labs.sharing.catch_up(requester(request), lab_id, session_id, checkpoint or None)
     except REFUSED as error:
         return await refused(request, lab_id, error, _("The machine stays where it is"), "copy")
-    said = {"outcome": (await sessions.get(who, session_id)).seq, "brought": mark.id}
+    said: dict[str, int | str] = {"brought": mark.id}
     if place is not None and place.copy is not None and place.copy.called:
         said["own"] = place.copy.seq
-    return RedirectResponse(f"/sessions/{session_id}?{urlencode(said)}", 303)
+    lab = await labs.rooms.get(requester(request), lab_id)
+    machine = next((one for one in lab.machines if mark in one.checkpoints), None)
+    here = address_of_copy(request, session_id, machine, mark.id)
+    seq = (await sessions.get(who, session_id)).seq
+    return RedirectResponse(f"{here.to(outcome=seq).href}&{urlencode(said)}", 303)
 
 
 @router.post("/labs/{lab_id}/checkpoints/{checkpoint_id}/done")

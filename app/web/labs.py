@@ -292,6 +292,7 @@ async def taught_page(
         ],
         shared=await shared_views(request, lab),
         sessions=[(info.id, info.name) for info in offered.items],
+        demos=[(demo.name, demo.title) for demo in request.app.state.demos.demos().values()],
         members=state.members,
         expected=lab.expected,
         waiting=waiting.all,

@@ -6,6 +6,8 @@ from typing import Any
 
 import pytest
 
+from app.demos.library import shipped
+from app.demos.playing import items
 from app.errors import BadArgument, NoRoom
 from app.labs import Lab, Person
 from app.machine import show
@@ -81,6 +83,42 @@ async def test_a_member_has_so_many_machines_and_no_more(tmp_path: Path) -> None
                 await more
         for info in (await room.sessions.list(kim.principal)).items:
             await room.call(room.instructor, info.id, "alloc_page", **ALLOC)  # all of them are the lab's
+
+
+# -- demos -----------------------------------------------------------------------------------------------
+
+
+async def test_a_demo_is_for_everybody_with_its_steps_as_checkpoints(tmp_path: Path) -> None:
+    demo = shipped()["zone-modifiers"]
+    assert len(demo.parts) == 2
+    async with a_class(tmp_path, machines_per_lab=4) as room:
+        made = await room.labs.demo_machines.add(room.instructor, room.lab.id, demo)
+        assert [(one.demo, one.part, one.kind, one.seq) for one in made] == [
+            (demo.name, part, "prepared", 0) for part in (1, 2)
+        ]
+        for machine, part in zip(made, demo.parts, strict=True):
+            steps = [step for step in demo.steps[part.first : part.end] if step.calls]
+            assert [mark.title for mark in machine.checkpoints] == [step.title for step in steps]
+            assert machine.checkpoints[-1].seq == sum(len(step.calls) for step in steps)
+        kim = await room.join("Kim")
+        mine = await room.labs.sharing.copy(kim, room.lab.id, made[0].id)
+        assert mine.seq == 0
+        mark = await room.labs.sharing.catch_up(kim, room.lab.id, mine.id)
+        assert mark == made[0].checkpoints[0]
+        assert set(await room.sessions.names(kim.principal, mine.id)) == {
+            item.as_name for item in items(demo.steps[0]) if item.as_name
+        }
+        before = len((await room.sessions.list(room.instructor.principal)).items)
+        with pytest.raises(LimitReached, match="at most 4 machines; this demo has 2"):
+            await room.labs.demo_machines.add(room.instructor, room.lab.id, demo)
+    full = tmp_path / "full"
+    full.mkdir()
+    async with a_class(full, sessions_per_owner=2) as room:
+        with pytest.raises(LimitReached):  # the second of its machines is one too many
+            await room.labs.demo_machines.add(room.instructor, room.lab.id, demo)
+        left = (await room.sessions.list(room.instructor.principal)).items
+        assert [info.id for info in left] == [room.origin.id]  # and the first was not left behind
+    assert before == 3
 
 
 # -- shared machines -------------------------------------------------------------------------------------

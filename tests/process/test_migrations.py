@@ -131,6 +131,31 @@ def test_a_lab_expects_at_least_the_members_that_it_has(tmp_path: Path) -> None:
     raw.close()
 
 
+def test_machines_of_older_labs_are_of_no_demo(tmp_path: Path) -> None:
+    path = tmp_path / "k.db"
+    store = store_at(path)
+    store.migrate("0008")
+    raw = sqlite3.connect(path)
+    when = "2026-01-01T00:00:00.000Z"
+    raw.execute("INSERT INTO accounts VALUES ('i', 1, 'Ada', 'ada', 'x', ?)", (when,))
+    raw.execute("INSERT INTO labs (id, owner, title, text, created) VALUES ('l', 'i', 't', '', ?)", (when,))
+    raw.execute(
+        "INSERT INTO sessions (id, owner, name, created, engine, machine, start, seq, effective) "
+        "VALUES ('s', 'i', 'n', ?, 1, '{}', 0, 3, 3)",
+        (when,),
+    )
+    raw.execute("INSERT INTO lab_machines VALUES ('m', 'l', 's', 'prepared', 't', 1, '{}', ?)", (when,))
+    raw.execute("INSERT INTO checkpoints VALUES ('c', 'm', 2, 't', '{}')")
+    raw.commit()
+    store.migrate()
+    store.check()
+    store.dispose()
+    assert raw.execute("SELECT id, kind, demo, part FROM lab_machines").fetchall() == [
+        ("m", "prepared", None, None)
+    ]
+    raw.close()
+
+
 def test_older_schema_is_not_served(tmp_path: Path) -> None:
     store = store_at(tmp_path / "k.db")
     store.migrate("0001")

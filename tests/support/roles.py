@@ -168,6 +168,7 @@ LABS: Final[dict[tuple[str, str], Asked]] = {
     ("GET", f"{LAB}/export"): Asked(TAUGHT),
     ("GET", f"{LAB}/machines"): Asked(SEEN),
     ("POST", f"{LAB}/machines"): Asked(TAUGHT, {"session": "{prepared}", "kind": "prepared"}),
+    ("POST", f"{LAB}/demos"): Asked(TAUGHT, {"demo": "split-and-merge"}, spoils=True),
     ("PATCH", f"{LAB}/machines/{{machine}}"): Asked(TAUGHT, {"title": "Small"}),
     ("DELETE", f"{LAB}/machines/{{machine}}"): Asked(TAUGHT, spoils=True),
     ("POST", f"{LAB}/machines/{{machine}}/copy"): Asked(SEEN),
@@ -252,6 +253,7 @@ ROOMS: Final[dict[tuple[str, str], Asked]] = {
         PUT, form={"lab": "{lab}", "kind": "prepared"}, path="/sessions/{prepared}/lab", spoils=True
     ),
     ("POST", f"{HOUSE}/machines"): Asked(TAUGHT, form={"session": "{prepared}", "kind": "prepared"}),
+    ("POST", f"{HOUSE}/demos"): Asked(TAUGHT, form={"demo": "split-and-merge"}, spoils=True),
     ("POST", KEPT): Asked(TAUGHT, form={"title": "Small"}),
     ("POST", f"{KEPT}/copy"): Asked(SEEN),
     ("POST", f"{KEPT}/checkpoints"): Asked(TAUGHT, form={"seq": "4", "title": "x"}, spoils=True),

@@ -770,3 +770,23 @@ def test_a_machine_is_put_into_a_lab_from_its_own_page(room: Class) -> None:
     assert "Put into a lab" not in text_of(room.first.get(f"/sessions/{shared}"))
     kim = room.student(lab, "Kim")
     assert kim.get(f"/sessions/{sid}/lab").status_code == 403
+
+
+def test_a_copy_of_a_demo_opens_beside_its_steps(room: Class) -> None:
+    lab = room.lab("A demo for all")
+    there = at(room.first.post(f"{lab}/demos", data={"demo": "split-and-merge"}))
+    machine = there.partition("#machine-")[2]
+    kim = room.student(lab, "Kim")
+    copy = at(kim.post(f"{lab}/machines/{machine}/copy"))
+    assert "demo=split-and-merge" in copy
+    assert "step=0" in copy
+    page = kim.get(copy)
+    assert 'id="demo"' in page.text
+    path = copy.partition("?")[0]
+    first = html.unescape(re.findall(r"Catch up to “([^”]+)”", text_of(page))[0])
+    brought = at(kim.post(f"{lab}{path}/catch-up"))
+    after = kim.get(brought)
+    assert f"Brought to “{first}”" in text_of(after)
+    assert 'id="demo"' in after.text
+    assert "step=0" not in brought  # but the one behind the checkpoint
+    assert room.first.post(f"{lab}/demos", data={"demo": "none"}).status_code == 404

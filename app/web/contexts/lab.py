@@ -333,6 +333,8 @@ class TaughtPage(Page):
     """the shared machines"""
     sessions: Sequence[tuple[str, str]]
     """id and name of each session that can be added"""
+    demos: Sequence[tuple[str, str]]
+    """name and title of each demo"""
     members: int
     """how many members there are"""
     expected: int

@@ -1,0 +1,19 @@
+"""Which demo a machine of a lab is of."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0009"
+down_revision = "0008"
+branch_labels = None
+depends_on = None
+
+
+def upgrade() -> None:
+    # Both databases add such columns in place: no table is rebuilt.
+    op.add_column("lab_machines", sa.Column("demo", sa.Text))
+    op.add_column("lab_machines", sa.Column("part", sa.Integer))
+
+
+def downgrade() -> None:
+    raise NotImplementedError("restore a backup instead: history is never rewritten")

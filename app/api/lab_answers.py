@@ -20,6 +20,7 @@ def summary(lab: Lab) -> Doc:
         "code": lab.code,
         "code_expires": lab.code_expires,
         "expected": lab.expected,
+        "draft": lab.draft,
         "frozen": lab.frozen,
         "closed": lab.closed,
     }

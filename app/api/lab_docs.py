@@ -127,6 +127,7 @@ SUMMARY_EXAMPLE: Final = {
     "code": "K7QM-2XHV",
     "code_expires": "2026-12-03T09:00:00.000Z",
     "expected": 120,
+    "draft": False,
     "frozen": False,
     "closed": None,
 }
@@ -143,6 +144,7 @@ CREATE: Final[Doc] = {
         title=TITLE,
         text=TEXT,
         expected=EXPECTED,
+        draft={"type": "boolean", "description": "nobody can join until it is opened"},
     ),
 }
 
@@ -154,6 +156,7 @@ CHANGE: Final[Doc] = {
         title=TITLE,
         text=TEXT,
         expected=EXPECTED,
+        draft={"const": False, "description": "opens the lab"},
         frozen={"type": "boolean", "description": "stop all calls of members for now"},
         closed={"const": True, "description": "for good: from then on it can only be read"},
     ),

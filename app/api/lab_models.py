@@ -83,6 +83,7 @@ class LabSummary(BaseModel):
     code: str | None = Field(description="lets students in; null for members, and where nobody is let in")
     code_expires: Time | None
     expected: int = Field(description="how many members come in; who joins after them waits to be admitted")
+    draft: bool = Field(description="not open yet: nobody can join")
     frozen: bool = Field(description="no calls of members for now")
     closed: Time | None = Field(description="since when it can only be read")
 

@@ -25,6 +25,7 @@ router = APIRouter(tags=["labs"])
 one = APIRouter(tags=["labs"], prefix="/labs/{id:id}")
 
 CLOSE_ONLY: Final = Kind("true: a lab that is closed stays so", lambda value: value is True)
+OPEN_ONLY: Final = Kind("false: a lab that is open is no draft again", lambda value: value is False)
 MEMBER_COUNT: Final = Kind(
     "a number of members", lambda value: type(value) is int and 0 <= value <= JSON_INT_MAX
 )
@@ -41,13 +42,22 @@ async def listing(request: Request, limit: Limit = 100, after: Cursor = None) ->
 
 @router.post("/labs", **docs.operation("create_lab", "A new lab", lab_docs.CREATE, docs.KEY))
 async def create(request: Request) -> Response:
-    """With a code that lets students in for a week."""
+    """With a code that lets students in for a week; as a draft, from when it is opened."""
     labs, person = labs_of(request), person_of(request.scope)
-    given = taken(await json_object(request), {"title": STRING}, {"text": STRING, "expected": MEMBER_COUNT})
+    given = taken(
+        await json_object(request),
+        {"title": STRING},
+        {"text": STRING, "expected": MEMBER_COUNT, "draft": FLAG},
+    )
     return await with_preconditions(
         request,
         lambda preconditions: labs.rooms.create(
-            person, given["title"], given.get("text", ""), given.get("expected"), preconditions=preconditions
+            person,
+            given["title"],
+            given.get("text", ""),
+            given.get("expected"),
+            draft=given.get("draft", False),
+            preconditions=preconditions,
         ),
         partial(created, person),
     )
@@ -75,7 +85,14 @@ async def change(request: Request) -> Response:
     given = taken(
         await json_object(request),
         {},
-        {"title": STRING, "text": STRING, "expected": MEMBER_COUNT, "frozen": FLAG, "closed": CLOSE_ONLY},
+        {
+            "title": STRING,
+            "text": STRING,
+            "expected": MEMBER_COUNT,
+            "draft": OPEN_ONLY,
+            "frozen": FLAG,
+            "closed": CLOSE_ONLY,
+        },
     )
     lab = await labs.rooms.change(
         person,
@@ -84,6 +101,7 @@ async def change(request: Request) -> Response:
         text=given.get("text"),
         frozen=given.get("frozen"),
         expected=given.get("expected"),
+        opened="draft" in given,
         close="closed" in given,
     )
     return answer(lab_answers.whole(lab, person))

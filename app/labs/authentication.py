@@ -232,7 +232,10 @@ class Authentication:
     # -- students --------------------------------------------------------------------------------------------
 
     async def lab_of_code(self, code: str) -> LabRow:
-        """The lab that a code opens. Raises NotFound where it opens none, or does not any more."""
+        """The lab that a code opens. Raises NotFound where it opens none, or does not any more.
+
+        Raises Conflict for a lab that is closed, or not open yet.
+        """
         return await self._sessions.query(_open_lab, secret.parse_code(code))
 
     async def join(self, code: str, nickname: str) -> tuple[SignedIn, LabRow]:
@@ -461,6 +464,8 @@ def _open_lab(db: Connection, code: str) -> LabRow:
         raise NotFound("lab with the code", secret.format_code(code))
     if lab.closed is not None:
         raise Conflict("this lab is closed")
+    if lab.draft:
+        raise Conflict("this lab is not open yet: join when its instructor has opened it")
     return lab
 
 

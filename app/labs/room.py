@@ -66,6 +66,8 @@ class Lab:
     view: str | None
     # How many members come in by the code; those who join later wait to be admitted.
     expected: int
+    # It was not opened yet: nobody can join.
+    draft: bool
     machines: tuple[LabMachine, ...] = ()
 
     @classmethod
@@ -90,6 +92,7 @@ class Lab:
             row.closed,
             row.view,
             row.expected,
+            row.draft,
             machines,
         )
 

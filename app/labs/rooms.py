@@ -32,6 +32,7 @@ DEFAULT_EXPECTED = 120  # members, where nothing else is said
 LabChange = tuple[str, dict[str, Any]]
 DESCRIBE = "describe a lab"
 EXPECT = "expect members"
+OPEN = "open a lab"
 
 
 class Rooms:
@@ -56,9 +57,13 @@ class Rooms:
         text: str = "",
         expected: int | None = None,
         *,
+        draft: bool = False,
         preconditions: Preconditions | None = None,
     ) -> Lab:
-        """A new lab with a code to join. Raises BadArgument at `title`, `text` and `expected`."""
+        """A new lab with a code to join. draft: which lets nobody in until the lab is opened.
+
+        Raises BadArgument at `title`, `text` and `expected`.
+        """
         require_instructor(person)
         if expected is None:
             expected = min(DEFAULT_EXPECTED, self._settings.members_per_lab)
@@ -71,6 +76,7 @@ class Rooms:
             secret.new_code(),
             secret.days_from_now(CODE_DAYS),
             expected=self._counted(expected),
+            draft=draft,
         )
 
         def write(db: Connection) -> Lab:
@@ -120,6 +126,10 @@ class Rooms:
         """Change its title and text. Raises BadArgument at `title` and `text`."""
         return await self.change(person, lab_id, title=title, text=text)
 
+    async def open(self, person: Person, lab_id: str) -> Lab:
+        """Let members join a lab that was a draft until now: its code is good for a week from here on."""
+        return await self.change(person, lab_id, opened=True)
+
     async def freeze(self, person: Person, lab_id: str, *, frozen: bool) -> Lab:
         """Stop all calls of members for now, or let them go on. Raises Conflict where it is closed."""
         return await self.change(person, lab_id, frozen=frozen)
@@ -149,9 +159,10 @@ class Rooms:
         text: str | None = None,
         frozen: bool | None = None,
         expected: int | None = None,
+        opened: bool = False,
         close: bool = False,
     ) -> Lab:
-        """All that `describe`, `freeze`, `expect` and `close` do, at once: everything is done, or nothing."""
+        """All that `describe`, `freeze`, `expect`, `open` and `close` do: everything is done, or nothing."""
         steps: list[LabChange] = []
         words: dict[str, Any] = {}
         if title is not None:
@@ -164,6 +175,8 @@ class Rooms:
             steps.append(("freeze a lab" if frozen else "thaw a lab", {"frozen": frozen}))
         if expected is not None:
             steps.append((EXPECT, {"expected": self._counted(expected)}))
+        if opened:
+            steps.append((OPEN, {"draft": False}))
         if close:
             ended = {"closed": now(), "frozen": False, "code": None, "code_expires": None, "view": None}
             steps.append(("close a lab", ended))
@@ -200,6 +213,11 @@ class Rooms:
             for act, values in steps:
                 if row.closed is not None:
                     raise Conflict("this lab is closed")
+                if act == OPEN:
+                    if not row.draft:
+                        continue
+                    if row.code is not None:
+                        values = {**values, "code_expires": secret.days_from_now(CODE_DAYS)}  # noqa: PLW2901
                 labs.change(db, lab_id, values)
                 auditing.note(
                     db, person, act, lab_id, detail=str(values["expected"]) if act == EXPECT else ""

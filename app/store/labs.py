@@ -24,6 +24,7 @@ class LabRow(NamedTuple):
     closed: str | None = None
     view: str | None = None
     expected: int = 120
+    draft: bool = False
 
 
 class MachineRow(NamedTuple):

@@ -206,7 +206,7 @@ tokens: Final = Table(
 # A room for a class. `code` lets students in until `code_expires`. `frozen`: no calls for now. `closed`: when
 # it was closed; no calls any more. `view`: the address that the presenter shows to those who follow.
 # `numbers`: how many members there have ever been, with those who only waited. `expected`: how many may come
-# in without being admitted.
+# in without being admitted. `draft`: it was not opened yet, and nobody can join.
 labs: Final = Table(
     "labs",
     metadata,
@@ -222,6 +222,7 @@ labs: Final = Table(
     Column("view", Text),
     Column("numbers", Integer, nullable=False, server_default="0"),
     Column("expected", Integer, nullable=False, server_default="120"),
+    Column("draft", Boolean, nullable=False, server_default=false()),
 )
 
 

@@ -50,14 +50,14 @@ async def put(
     seq: Text = "",
     title: Text = "",
 ) -> Response:
-    """Put it there, and lead to the lab. A new lab is made first."""
+    """Put it there, and lead to the lab. A new lab is made first, a draft."""
     info = await own_session(request, session_id)
     labs, person = labs_of(request), requester(request)
     typed = {"lab": lab, "lab_title": lab_title, "kind": kind, "seq": seq, "title": title}
     try:
         row = row_of(seq)
         if lab == NEW:
-            typed["lab"] = (await labs.rooms.create(person, lab_title)).id
+            typed["lab"] = (await labs.rooms.create(person, lab_title, draft=True)).id
         machine = await labs.sharing.add(person, typed["lab"], info.id, kind, row, title.strip() or None)
     except REFUSED as error:
         refusal = refusal_of(error, _("It is in no lab yet"))
@@ -86,7 +86,7 @@ async def into_page(
         title=_("Put “%(name)s” into a lab", name=info.name),
         machine=Link(info.name, f"/sessions/{info.id}"),
         action=f"/sessions/{info.id}/lab",
-        labs=[*((lab.id, lab.title) for lab in found), (NEW, _("a new lab"))],
+        labs=[*((lab.id, lab.title) for lab in found), (NEW, _("a new lab, a draft until you open it"))],
         last=info.seq,
         typed=again(typed),
         refusal=refusal,

@@ -186,6 +186,16 @@ async def drop_code(request: Request, lab_id: str) -> Response:
     return back(lab_id)
 
 
+@router.post("/labs/{lab_id}/open")
+async def open_lab(request: Request, lab_id: str) -> Response:
+    """Let members join a lab that was a draft."""
+    try:
+        await labs_of(request).rooms.open(requester(request), lab_id)
+    except REFUSED as error:
+        return await refused(request, lab_id, error, _("The lab stays as it was"), "open")
+    return back(lab_id)
+
+
 @router.post("/labs/{lab_id}/freeze")
 async def freeze(request: Request, lab_id: str, frozen: Text = "on") -> Response:
     """Stop all calls of members, or let them go on."""

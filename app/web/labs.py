@@ -64,11 +64,13 @@ async def create(
     title: Annotated[str, Form()] = "",
     text: Annotated[str, Form()] = "",
     expected: Annotated[str, Form()] = "",
+    draft: Annotated[str, Form()] = "",
 ) -> Response:
     """Make a lab. Unless something else is typed it expects as many members as most classes have."""
     try:
         members = number_of_members(expected) if expected.strip() else None
-        lab = await labs_of(request).rooms.create(requester(request), title, text, members)
+        rooms = labs_of(request).rooms
+        lab = await rooms.create(requester(request), title, text, members, draft=draft == "on")
     except REFUSED as error:
         refusal = refusal_of(error, _("No lab was made"))
         typed = {"title": title, "text": text, "expected": expected}
@@ -248,9 +250,11 @@ def presenter(lab: Lab) -> Link | None:
 
 
 def state_of(lab: Lab) -> str:
-    """`open`, `frozen` or `closed`."""
+    """`draft`, `open`, `frozen` or `closed`."""
     if lab.closed is not None:
         return "closed"
+    if lab.draft:
+        return "draft"
     return "frozen" if lab.frozen else "open"
 
 

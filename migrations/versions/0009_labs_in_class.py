@@ -1,4 +1,4 @@
-"""Which demo a machine of a lab is of."""
+"""Labs that are not open yet, and which demo a machine of a lab is of."""
 
 import sqlalchemy as sa
 from alembic import op
@@ -11,6 +11,7 @@ depends_on = None
 
 def upgrade() -> None:
     # Both databases add such columns in place: no table is rebuilt.
+    op.add_column("labs", sa.Column("draft", sa.Boolean, nullable=False, server_default=sa.false()))
     op.add_column("lab_machines", sa.Column("demo", sa.Text))
     op.add_column("lab_machines", sa.Column("part", sa.Integer))
 

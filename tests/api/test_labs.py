@@ -69,6 +69,19 @@ def test_joining(ask: Ask, client: TestClient, world: TwoLabs) -> None:
     assert ask("anonymous", "POST", "/join", body).json()["member"]["nickname"] == "Kim (2)"
 
 
+def test_a_draft_lets_nobody_in_until_it_is_opened(ask: Ask) -> None:
+    lab = ask("instructor", "POST", "/labs", {"title": "Next week", "draft": True}).json()
+    here, body = f"/labs/{lab['id']}", {"code": lab["code"], "nickname": "Kim"}
+    assert lab["draft"] is True
+    assert "not open yet" in problem(ask("anonymous", "POST", "/join", body), 409)["detail"]
+    opened = ask("instructor", "PATCH", here, {"draft": False}).json()
+    assert (opened["draft"], opened["code"]) == (False, lab["code"])
+    assert opened["code_expires"] > lab["code_expires"]  # the week begins when it is opened
+    assert ask("anonymous", "POST", "/join", body).status_code == 201
+    assert ask("instructor", "PATCH", here, {"draft": False}).json() == opened
+    problem(ask("instructor", "PATCH", here, {"draft": True}), 422)
+
+
 def test_joining_a_full_lab(ask: Ask, client: TestClient) -> None:
     lab = ask("instructor", "POST", "/labs", {"title": "Full", "expected": 1}).json()
     here = f"/labs/{lab['id']}"

@@ -131,7 +131,7 @@ def test_a_lab_expects_at_least_the_members_that_it_has(tmp_path: Path) -> None:
     raw.close()
 
 
-def test_machines_of_older_labs_are_of_no_demo(tmp_path: Path) -> None:
+def test_older_labs_are_open_and_their_machines_of_no_demo(tmp_path: Path) -> None:
     path = tmp_path / "k.db"
     store = store_at(path)
     store.migrate("0008")
@@ -153,6 +153,7 @@ def test_machines_of_older_labs_are_of_no_demo(tmp_path: Path) -> None:
     assert raw.execute("SELECT id, kind, demo, part FROM lab_machines").fetchall() == [
         ("m", "prepared", None, None)
     ]
+    assert raw.execute("SELECT draft FROM labs").fetchall() == [(0,)]
     raw.close()
 
 

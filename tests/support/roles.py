@@ -243,6 +243,7 @@ ROOMS: Final[dict[tuple[str, str], Asked]] = {
     ("POST", f"{HOUSE}/members/remove-idle"): Asked(TAUGHT, spoils=True),
     ("POST", f"{HOUSE}/code"): Asked(TAUGHT, spoils=True),
     ("POST", f"{HOUSE}/code/close"): Asked(TAUGHT, spoils=True),
+    ("POST", f"{HOUSE}/open"): Asked(TAUGHT),
     ("POST", f"{HOUSE}/freeze"): Asked(TAUGHT, form={"frozen": "off"}),
     ("GET", f"{HOUSE}/close"): Asked(TAUGHT),
     ("POST", f"{HOUSE}/close"): Asked(TAUGHT, spoils=True),

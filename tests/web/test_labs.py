@@ -768,8 +768,19 @@ def test_a_machine_is_put_into_a_lab_from_its_own_page(room: Class) -> None:
     shared = room.session(name="together")
     there = at(room.first.post(f"/sessions/{shared}/lab", data={"lab": chosen, "kind": "operate"}))
     assert "Put into a lab" not in text_of(room.first.get(f"/sessions/{shared}"))
-    kim = room.student(lab, "Kim")
-    assert kim.get(f"/sessions/{sid}/lab").status_code == 403
+    # It is a draft: whoever has the code already waits for it to be opened.
+    code = {"code": room.code(lab), "nickname": "Kim"}
+    early = room.browser()
+    answer = early.post("/join", data=code)
+    assert answer.status_code == 409
+    assert "not open yet" in text_of(answer)
+    for other in (answer.text, early.get(f"/join/{code['code']}").text):
+        assert "From the machine" not in other
+    assert "draft" in text_of(room.first.get("/labs"))
+    assert at(room.first.post(f"{lab}/open")) == lab
+    assert "draft" not in text_of(room.first.get(lab))
+    assert at(early.post("/join", data=code)) == lab
+    assert early.get(f"/sessions/{sid}/lab").status_code == 403
 
 
 def test_a_copy_of_a_demo_opens_beside_its_steps(room: Class) -> None:

@@ -159,7 +159,7 @@ class LabEntry:
     href: str
     """the lab's address"""
     state: str
-    """`open`, `frozen` or `closed`, in words"""
+    """`draft`, `open`, `frozen` or `closed`"""
     code: str | None
     """the code to join; None where nobody can join"""
     created: str
@@ -283,7 +283,7 @@ class LabPage(Page):
     text: str
     """what the instructor has written, as cleaned HTML"""
     state: str
-    """`open`, `frozen` or `closed`, in words"""
+    """`draft`, `open`, `frozen` or `closed`"""
     task: str
     """the task as which the member calls shared machines"""
     prepared: Sequence[PreparedView]
@@ -324,7 +324,7 @@ class TaughtPage(Page):
     source: str
     """the lab's text as it was typed"""
     state: str
-    """`open`, `frozen` or `closed`, in words"""
+    """`draft`, `open`, `frozen` or `closed`"""
     invitation: Invitation | None
     """how people join; None where nobody can"""
     prepared: Sequence[PreparedView]
@@ -441,7 +441,7 @@ class MembersPage(Page):
     lab: Link
     """link to the lab"""
     state: str
-    """`open`, `frozen` or `closed`, in words"""
+    """`draft`, `open`, `frozen` or `closed`"""
     members: Sequence[MemberEntry]
     """the members of this part"""
     part: TablePart | None

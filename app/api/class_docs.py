@@ -31,6 +31,7 @@ class WallTile(BaseModel):
     seq: int = 0
     call: str | None = Field(default=None, description="their last call, as C has it")
     verdict: Literal[VERDICTS] | None = None  # type: ignore[valid-type]
+    cause: str | None = Field(default=None, description="what was wrong with it, where it was a mistake")
     time: str | None = Field(default=None, description="of that call")
     map: str | None = Field(
         default=None,

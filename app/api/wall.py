@@ -72,6 +72,7 @@ def tile_of(tile: Tile, *, known: bool) -> dict[str, Any]:
         "seq": tile.seq or None,
         "call": last and last.call,
         "verdict": last and last.verdict,
+        "cause": last and last.cause,
         "time": last and last.time,
         "map": picture and picture.cells,
         "used": picture and picture.used,

@@ -40,6 +40,8 @@ class LastCall(NamedTuple):
     task: str = "init"
     # Who called: `m7`, `i1`.
     by: str | None = None
+    # What was wrong with it, where it was a mistake of its caller.
+    cause: str | None = None
 
 
 class Picture(NamedTuple):

@@ -18,7 +18,7 @@ from typing import Final, NamedTuple
 from pydantic_core import from_json
 
 from app.clock import before_now
-from app.errors import BadArgument
+from app.errors import BadArgument, shortened
 from app.labs import board
 from app.labs.activity import Activity, activity, by_owner, last_called
 from app.labs.board import CheckpointCount, ClassSummary, LastCall, Picture, Tile, WallState
@@ -38,6 +38,7 @@ ROWS_AT_ONCE: Final = 20  # machines whose last rows are read at a time
 PAUSE_SECONDS: Final = 0.01
 ACTIVE: Final = timedelta(minutes=1)
 LONGEST_CALL: Final = 60  # characters of a call
+LONGEST_CAUSE: Final = 240  # characters of what was wrong with it
 WALLS_CACHED: Final = 32  # walls that are kept in memory
 NEWEST: Final = 5  # of those who wait, by name
 
@@ -308,7 +309,16 @@ def last_of(seq: int, time: str, outcome: bytes) -> LastCall:
     """A row as the wall says it."""
     found = from_json(outcome)
     text = call_text(found, LONGEST_CALL)
-    return LastCall(seq, time, text, found["verdict"], found["args"].get("task", "init"), found["by"])
+    cause = (found.get("cause") or {}).get("text")
+    return LastCall(
+        seq,
+        time,
+        text,
+        found["verdict"],
+        found["args"].get("task", "init"),
+        found["by"],
+        None if cause is None else shortened(cause, LONGEST_CAUSE),
+    )
 
 
 def class_of(lab: LabRow, tiles: list[Tile], marks: tuple[CheckpointCount, ...]) -> ClassSummary:

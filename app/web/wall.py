@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
@@ -12,12 +13,13 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.labs import WallState
-from app.labs.board import Tile
+from app.labs.board import LastCall, Tile
 from app.web import wallmap, wording
 from app.web.address import number
 from app.web.contexts.base import Link
 from app.web.contexts.wall import WallMark, WallPage, WallTile
 from app.web.frame_states import LETTERS, PLAIN_PATTERNS, legend
+from app.web.journal import HEADLINES
 from app.web.language import N_, _, ngettext
 from app.web.render import respond
 from app.web.requester import labs_of, requester
@@ -114,6 +116,7 @@ def page(request: Request, lab_id: str, state: WallState, sort: str, first: int,
         legend=legend(),
         patterns=PLAIN_PATTERNS,
         states=" ".join(LETTERS),
+        sentences=json.dumps(sentences(), ensure_ascii=False),
         crowded=lab.members > CROWD,
         part=part,
     )
@@ -156,6 +159,7 @@ def tile_of(tile: Tile, marks: int) -> WallTile:
         seq=tile.seq,
         call=none if last is None else last.call,
         verdict="" if last is None else WOKEN if tile.woken else last.verdict,
+        sentence="" if last is None else sentence_of(tile, last),
         time="" if last is None else last.time,
         clock="" if last is None else last.time[11:19],
         reached=tile.reached,
@@ -163,6 +167,17 @@ def tile_of(tile: Tile, marks: int) -> WallTile:
         locked=tile.locked,
         trouble=tile.trouble,
     )
+
+
+def sentence_of(tile: Tile, last: LastCall) -> str:
+    """What came of a call: what was wrong with it, else what its verdict means."""
+    return last.cause or sentences().get(WOKEN if tile.woken else last.verdict, "")
+
+
+def sentences() -> dict[str, str]:
+    """What each verdict means, but those of calls that went well."""
+    found = {verdict: _(headline) for verdict, (headline, _reason) in HEADLINES.items() if headline}
+    return {**found, WOKEN: _("The task was woken.")}
 
 
 def of(part: int, whole: int) -> str:

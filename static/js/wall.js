@@ -12,7 +12,7 @@ const TROUBLE = new Set(["blocked", "bug", "oom", "hang"]);
 const WOKEN = "woken"; // in place of a verdict: what slept sleeps no more
 
 /**
- * @typedef {{number: number, nickname?: string, session?: string, seq?: number, call?: string, verdict?: string, time?: string,
+ * @typedef {{number: number, nickname?: string, session?: string, seq?: number, call?: string, verdict?: string, cause?: string, time?: string,
  *   map?: string, used?: number, reached?: number, locked?: boolean, woken?: boolean}} Tile
  * @typedef {{version: string, all: boolean, members: number, waiting: number, newest: string[], active: number, frozen: boolean,
  *   closed: boolean, view: string | null, checkpoints: {id: string, title: string, reached: number}[], tiles: Tile[], gone: number[]}} News
@@ -27,6 +27,8 @@ const said = one(document, "#wall-said", HTMLElement);
 
 /** @type {Map<number, HTMLElement>} */
 const known = new Map(all(tiles, "[data-number]", HTMLElement).map((tile) => [Number(tile.dataset.number), tile]));
+/** What a verdict means, in words; nothing of one that is as it should be. @type {Record<string, string>} */
+const sentences = JSON.parse(wall.dataset.sentences ?? "{}");
 let version = wall.dataset.version ?? "";
 let marks = Number(wall.dataset.marks);
 let sort = wall.dataset.sort ?? "number";
@@ -177,6 +179,7 @@ function put(tile) {
   part(box, "call")?.setAttribute("title", call);
   say(box, "verdict", verdict);
   part(box, "verdict")?.setAttribute("class", `verdict${verdict ? ` verdict-${verdict}` : ""}`);
+  say(box, "sentence", tile.cause ?? sentences[verdict] ?? "");
   say(box, "clock", time.slice(11, 19));
   say(box, "seq", `#${decimal(seq)}`);
   say(box, "progress", `${decimal(reached)}/${decimal(marks)}`);

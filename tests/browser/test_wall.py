@@ -101,6 +101,17 @@ def test_a_call_appears_in_its_tile_and_nothing_moves(class_: tuple[str, Hall], 
     drawn = third.locator("svg").inner_html()
     page.reload()
     assert re.sub(r"\s", "", tile(page, 3).locator("svg").inner_html()) == re.sub(r"\s", "", drawn)
+    # A small class takes the whole wall, and reads what came of each last call.
+    sentence = tile(page, 5).locator("[data-part=sentence]")
+    expect(sentence).to_be_hidden()
+    page.evaluate(
+        "document.querySelectorAll('#tiles > li:nth-child(n + 7)').forEach((tile) => tile.remove())"
+    )
+    expect(sentence).to_be_visible()
+    boxes = [box for number in range(1, 7) if (box := tile(page, number).bounding_box())]
+    assert page.viewport_size is not None
+    assert max(box["x"] + box["width"] for box in boxes) > page.viewport_size["width"] - 40
+    assert max(box["y"] + box["height"] for box in boxes) > 0.75 * page.viewport_size["height"]
 
 
 @pytest.mark.slow

@@ -3,6 +3,7 @@
 import csv
 import html
 import io
+import json
 import re
 import threading
 from collections.abc import Iterator
@@ -801,3 +802,23 @@ def test_a_copy_of_a_demo_opens_beside_its_steps(room: Class) -> None:
     assert 'id="demo"' in after.text
     assert "step=0" not in brought  # but the one behind the checkpoint
     assert room.first.post(f"{lab}/demos", data={"demo": "none"}).status_code == 404
+
+
+def test_a_tile_says_what_was_wrong_with_the_last_call(room: Class) -> None:
+    lab = room.lab("Sentences")
+    kim, bo = room.student(lab, "Kim"), room.student(lab, "Bo")
+    for browser, lines in (
+        (kim, "k = kmalloc(64, GFP_KERNEL)\nkfree(k)\nkfree(k)"),
+        (bo, "\n".join(["alloc_pages(GFP_NOWAIT, 10)"] * 4)),
+    ):
+        made = browser.post("/api/v1/sessions", json={"machine": {"profile": "tiny-16m"}}).json()
+        run(browser, made["id"], lines)
+    page = room.first.get(f"{lab}/wall").text
+    said = [html.unescape(one) for one in re.findall(r'data-part="sentence">([^<]*)<', page)]
+    tiles = room.first.get(f"/api/v1{lab}/wall").json()["tiles"]
+    assert "is free already" in tiles[0]["cause"]
+    assert said[:2] == [tiles[0]["cause"], "The kernel’s answer is NULL."]
+    assert "cause" not in tiles[1]
+    # The script says the same where there is no cause.
+    known = json.loads(html.unescape(re.findall(r'data-sentences="([^"]+)"', page)[0]))
+    assert known["null"] == said[1]

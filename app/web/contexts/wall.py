@@ -40,6 +40,8 @@ class WallTile:
     """the last call as text"""
     verdict: str = ""
     """the verdict of the last call, or `woken`"""
+    sentence: str = ""
+    """what came of the last call, in words; empty where all is well"""
     time: str = ""
     """when the last call was made, as rows have it"""
     clock: str = ""
@@ -121,6 +123,8 @@ class WallPage(Page):
     """the pattern of each frame state"""
     states: str
     """names of the frame states in the kernel's order, from which the script decodes pictures"""
+    sentences: str
+    """what comes of a call, in words, by verdict: JSON for the script"""
     crowded: bool
     """True where there are so many that tiles must be small"""
     part: TablePart | None

@@ -53,13 +53,13 @@ async def unmark(request: Request, checkpoint: CheckpointId) -> Response:
     **docs.operation("reach_checkpoint", "I am there", lab_docs.MARK_DONE, docs.KEY),
 )
 async def done(request: Request, checkpoint: CheckpointId) -> Response:
-    """A member says that they have come to it on their own. Said again, it changes nothing."""
+    """A member says that they have come to it on their own: their copies are searched for the calls."""
     labs, person, lab_id = addressed(request)
     taken(await optional_object(request), {})
     return await with_preconditions(
         request,
         lambda preconditions: labs.sharing.done(person, lab_id, checkpoint, preconditions=preconditions),
-        lambda _: Response(status_code=204),
+        lambda how: answer({"checkpoint": checkpoint, "how": how}),
     )
 
 

@@ -16,6 +16,8 @@ class WallCheckpoint(BaseModel):
     id: str
     title: str
     reached: int = Field(description="how many members have")
+    done: int = Field(description="how many of them by calls of their own, which were found")
+    said: int = Field(description="how many of them say so; the others have caught up")
 
 
 class WallTile(BaseModel):
@@ -45,6 +47,8 @@ class WallTile(BaseModel):
     )
     used: float | None = Field(default=None, description="percent of the page frames that are not free")
     reached: int = Field(default=0, description="checkpoints")
+    done: int = Field(default=0, description="how many of them by calls of their own, which were found")
+    said: int = Field(default=0, description="how many of them by their word; the others were caught up")
     locked: bool = False
     woken: bool = Field(default=False, description="the call was `blocked`, and its task sleeps no more")
 
@@ -85,7 +89,9 @@ WALL: Final[Doc] = shows(
         "frozen": False,
         "closed": False,
         "view": None,
-        "checkpoints": [{"id": CHECKPOINT_ID, "title": "A block is split", "reached": 1}],
+        "checkpoints": [
+            {"id": CHECKPOINT_ID, "title": "A block is split", "reached": 1, "done": 1, "said": 0}
+        ],
         "tiles": [
             {
                 "number": 7,
@@ -98,6 +104,7 @@ WALL: Final[Doc] = shows(
                 "map": "2222222222222222838888800000000000000000000000000000000000000000",
                 "used": 13.8,
                 "reached": 1,
+                "done": 1,
             }
         ],
         "gone": [],

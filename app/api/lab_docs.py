@@ -269,7 +269,10 @@ MARK: Final[Doc] = {
     "extra": body({"seq": 12, "title": "the first split"}, ("seq", "title"), seq=SEQ, title=TITLE),
 }
 
-MARK_DONE: Final[Doc] = {**docs.DONE, "extra": NO_BODY}
+MARK_DONE: Final[Doc] = {
+    **shows(lab_models.Reached, {"checkpoint": CHECKPOINT_ID, "how": "done"}),
+    "extra": NO_BODY,
+}
 
 CATCH_UP: Final[Doc] = {
     **shows(lab_models.CaughtUp, {"session": SESSION_ID, "checkpoint": CHECKPOINT_EXAMPLE}, 201),

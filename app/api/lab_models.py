@@ -124,6 +124,13 @@ class MemberWithSessions(Member):
     sessions: list[Session] = Field(description="their own, the oldest first")
 
 
+class Reached(BaseModel):
+    checkpoint: str
+    how: Literal["done", "said", "caught up"] = Field(
+        description="`done` where the calls that lead there stand in a copy of yours"
+    )
+
+
 class CaughtUp(BaseModel):
     session: str
     checkpoint: Checkpoint

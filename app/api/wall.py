@@ -55,7 +55,7 @@ def document(state: WallState, after: int | None) -> dict[str, Any]:
         "frozen": lab.frozen,
         "closed": lab.closed,
         "view": lab.view,
-        "checkpoints": [{"id": mark.id, "title": mark.title, "reached": mark.reached} for mark in lab.marks],
+        "checkpoints": [mark._asdict() for mark in lab.marks],
         "tiles": [tile_of(tile, known=state.machine_since[tile.number] <= (after or 0)) for tile in tiles],
         "gone": gone,
     }
@@ -77,6 +77,8 @@ def tile_of(tile: Tile, *, known: bool) -> dict[str, Any]:
         "map": picture and picture.cells,
         "used": picture and picture.used,
         "reached": tile.reached or None,
+        "done": tile.done or None,
+        "said": tile.said or None,
         "locked": tile.locked or None,
         "woken": tile.woken or None,
     }

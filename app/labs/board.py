@@ -72,8 +72,10 @@ class Tile:
     last: LastCall | None = None
     # None until the machine has been drawn.
     picture: Picture | None = None
-    # How many checkpoints.
+    # How many checkpoints; and how many of them were done, and said, the others caught up.
     reached: int = 0
+    done: int = 0
+    said: int = 0
     locked: bool = False
     # Their last call slept, and sleeps no more.
     woken: bool = False
@@ -97,6 +99,9 @@ class CheckpointCount(NamedTuple):
     id: str
     title: str
     reached: int
+    # How many of them have done it, and say so; the others have caught up.
+    done: int = 0
+    said: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,8 @@ from typing import Any
 
 from app.clock import now
 from app.errors import BadArgument
-from app.labs import auditing, wording
+from app.labs import auditing, checking, wording
+from app.labs.checking import CAUGHT_UP, DONE, SAID
 from app.labs.names_at import names_at
 from app.labs.person import Person
 from app.labs.place_in_lab import MemberCopy, copies, next_of, prepared_for
@@ -44,12 +45,10 @@ from app.settings import Settings
 from app.store import Connection, access, bound_names, labs, people
 from app.store import sessions as session_rows
 from app.store.labs import CheckpointRow, LabRow, MachineRow, ProgressRow
-from app.store.people import AccountRow
+from app.store.people import AccountRow, MemberRow
 from app.store.sessions import SessionRow
 
-HOW_CAUGHT_UP = "caught up"
 CATCH_UP_TRIES = 5  # at bringing a copy to a checkpoint while its owner calls it
-HOW_DONE = "done"
 
 
 class Sharing:
@@ -297,19 +296,33 @@ class Sharing:
 
     async def done(
         self, person: Person, lab_id: str, checkpoint_id: str, *, preconditions: Preconditions | None = None
-    ) -> None:
-        """Note that a member has come to a checkpoint on their own. Raises NotFound."""
+    ) -> str:
+        """Note that a member says that they have come to a checkpoint on their own. Raises NotFound.
 
-        def write(db: Connection) -> None:
+        Returns how they have: `done` where the calls that lead there stand in a copy of theirs, also where
+        they had said so, or caught up, before; else `said`, or what it was before.
+        """
+
+        def check(db: Connection) -> bool:
+            require_open(seen(db, person, lab_id))
+            mark = _checkpoint(db, lab_id, checkpoint_id)
+            member = _require_member(db, person)
+            marks = [one for one in labs.lab_checkpoints(db, lab_id) if one.machine_id == mark.machine_id]
+            return checking.has_done(db, member, machine_of(db, lab_id, mark.machine_id), marks, mark)
+
+        await self._sessions.not_done(preconditions)
+        checked = await self._sessions.query_in_turn(person.principal, check)
+
+        def write(db: Connection) -> str:
             require_open(seen(db, person, lab_id))
             _checkpoint(db, lab_id, checkpoint_id)
-            _require_member(db, person)
-            labs.reach(db, ProgressRow(person.id, checkpoint_id, HOW_DONE, now()))
+            how, above = (DONE, (SAID, CAUGHT_UP)) if checked else (SAID, ())
+            return labs.reach(db, ProgressRow(person.id, checkpoint_id, how, now()), above)
 
-        await self._sessions.execute(write, preconditions=preconditions)
+        return await self._sessions.execute(write, preconditions=preconditions)
 
     async def reached(self, person: Person, lab_id: str) -> dict[str, str]:
-        """The checkpoints that a member has come to, and how: `done` or `caught up`."""
+        """The checkpoints that a member has come to, and how: `done`, `said` or `caught up`."""
 
         def query(db: Connection) -> dict[str, str]:
             seen(db, person, lab_id)
@@ -360,7 +373,7 @@ class Sharing:
         def write(db: Connection) -> Checkpoint:
             _checkpoint(db, lab_id, checkpoint.id)
             _name(db, copy, checkpoint.names)
-            labs.reach(db, ProgressRow(person.id, checkpoint.id, HOW_CAUGHT_UP, now()))
+            labs.reach(db, ProgressRow(person.id, checkpoint.id, CAUGHT_UP, now()))
             return Checkpoint.of(checkpoint)
 
         return await self._sessions.execute(write, naming=session_id, preconditions=preconditions)
@@ -410,9 +423,11 @@ def _checkpoint(db: Connection, lab_id: str, checkpoint_id: str) -> CheckpointRo
     raise NotFound("checkpoint", checkpoint_id)
 
 
-def _require_member(db: Connection, person: Person) -> None:
-    if people.member(db, person.id) is None:
+def _require_member(db: Connection, person: Person) -> MemberRow:
+    row = people.member(db, person.id)
+    if row is None:
         raise Conflict("only a member of the lab comes to a checkpoint")
+    return row
 
 
 def _next(

@@ -22,6 +22,7 @@ from app.errors import BadArgument, shortened
 from app.labs import board
 from app.labs.activity import Activity, activity, by_owner, last_called
 from app.labs.board import CheckpointCount, ClassSummary, LastCall, Picture, Tile, WallState
+from app.labs.checking import CAUGHT_UP, DONE, SAID
 from app.labs.person import Person
 from app.labs.room import seen, taught
 from app.mm.page import STATES
@@ -91,7 +92,7 @@ class ClassProgress(NamedTuple):
     """How many are in a lab, and how many of them have reached each checkpoint, by its id."""
 
     members: int
-    checkpoints: dict[str, int]
+    checkpoints: dict[str, CheckpointCount]
 
 
 class SharedMachine(NamedTuple):
@@ -205,17 +206,22 @@ class LabWall:
 def progress(db: Connection, person: Person, lab_id: str) -> ClassProgress:
     """How many members have reached each checkpoint. Raises as Rooms does."""
     seen(db, person, lab_id)
-    return ClassProgress(
-        people.member_count(db, lab_id), {mark.id: mark.reached for mark in marks_of(db, lab_id)}
-    )
+    return ClassProgress(people.member_count(db, lab_id), {mark.id: mark for mark in marks_of(db, lab_id)})
 
 
 def marks_of(db: Connection, lab_id: str) -> tuple[CheckpointCount, ...]:
     """A lab's checkpoints, and how many have reached each."""
-    counts = Counter(step.checkpoint_id for step in labs.lab_progress(db, lab_id))
+    ways = Counter((step.checkpoint_id, step.how) for step in labs.lab_progress(db, lab_id))
     return tuple(
-        CheckpointCount(mark.id, mark.title, counts[mark.id]) for mark in labs.lab_checkpoints(db, lab_id)
+        CheckpointCount(mark.id, mark.title, *counted(ways, mark.id))
+        for mark in labs.lab_checkpoints(db, lab_id)
     )
+
+
+def counted(ways: Counter[tuple[str, str]], of: str) -> tuple[int, int, int]:
+    """How often something was reached in any way, done, and said. ways: how often in which way."""
+    done, said = ways[of, DONE], ways[of, SAID]
+    return done + said + ways[of, CAUGHT_UP], done, said
 
 
 def read(
@@ -231,12 +237,19 @@ def read(
     lasts = heads_of(db, [position for own in theirs.values() for position in own], known)
     everybodys = shared_of(db, common, shared)
     times = {sid: last.time for sid, last in lasts.items()}
-    reached = Counter(step.member_id for step in labs.lab_progress(db, lab_id))
+    ways = Counter((step.member_id, step.how) for step in labs.lab_progress(db, lab_id))
     tiles = []
     for member in people.lab_members(db, lab_id):
         own = theirs.get(member.id, [])
+        reached, done, said = counted(ways, member.id)
         tile = Tile(
-            member.number, member.nickname, member.joined, machines=len(own), reached=reached[member.id]
+            member.number,
+            member.nickname,
+            member.joined,
+            machines=len(own),
+            reached=reached,
+            done=done,
+            said=said,
         )
         position = last_called(own, times)
         if position is not None:

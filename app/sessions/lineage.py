@@ -110,6 +110,16 @@ def calls_between(
     Raises NotFound, BadArgument at `seq` where the one state does not go back to the other, and LimitReached
     there for more than `most` calls, of which no more are read.
     """
+    found = rows_between(db, session_id, after, to, most)
+    made = [(one.seq, BatchItem(one.call, from_json(one.args))) for one in found]
+    return _with_lists(db, session_id, copy_id, made)
+
+
+def rows_between(db: Connection, session_id: str, after: int, to: int, most: int) -> list[Row]:
+    """The rows of the calls that lead from the state at one seq to that at another.
+
+    Raises as `calls_between`.
+    """
     row = sessions.get(db, session_id)
     if row is None:
         raise NotFound("session", session_id)
@@ -119,13 +129,10 @@ def calls_between(
     found, stretches = route(db, row, to, [begin])
     if found != begin:
         raise BadArgument.at("seq", f"the state at {to} does not go back to that at {after}: it was undone")
-    made = [
-        (one.seq, BatchItem(one.call, from_json(one.args)))
-        for one in islice(rows(db, session_id, stretches), most + 1)
-    ]
+    made = list(islice(rows(db, session_id, stretches), most + 1))
     if len(made) > most:
         raise LimitReached(("seq",), f"at most {most} calls after the start of the copies")
-    return _with_lists(db, session_id, copy_id, made)
+    return made
 
 
 def _with_lists(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import BindParameter, Connection, bindparam, delete, func, insert, select, union_all, update
@@ -264,11 +264,20 @@ def remove_checkpoint(db: Connection, checkpoint_id: str) -> None:
     db.execute(delete(checkpoints).where(checkpoints.c.id == checkpoint_id))
 
 
-def reach(db: Connection, row: ProgressRow) -> None:
-    """Note that a member has reached a checkpoint; the first time counts."""
+def reach(db: Connection, row: ProgressRow, above: Collection[str] = ()) -> str:
+    """Note that a member has reached a checkpoint; how they have, then.
+
+    The first time counts, but where they had come there in one of the ways `above` of which this one is.
+    """
     same = progress.c.member_id == row.member_id, progress.c.checkpoint_id == row.checkpoint_id
-    if db.execute(select(progress.c.time).where(*same)).first() is None:
+    found: str | None = db.execute(select(progress.c.how).where(*same)).scalar()
+    if found is None:
         db.execute(insert(progress), row._asdict())
+    elif found in above:
+        db.execute(update(progress).where(*same).values(how=row.how, time=row.time))
+    else:
+        return found
+    return row.how
 
 
 def lab_progress(db: Connection, lab_id: str) -> list[ProgressRow]:

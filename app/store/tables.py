@@ -277,7 +277,8 @@ checkpoints: Final = Table(
     UniqueConstraint("machine_id", "seq"),
 )
 
-# Who has reached which checkpoint. `how`: `caught up`, or `done` by the member's own word.
+# Who has reached which checkpoint. `how`: `done` where their calls were found in a copy of theirs, `said` by
+# their own word, `caught up` where the instructor's calls were made.
 progress: Final = Table(
     "progress",
     metadata,

@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.errors import BadArgument
 from app.labs import Lab, LabMachine, MemberCopy, Person
+from app.labs.board import CheckpointCount
 from app.labs.person import require_instructor
 from app.labs.rooms import DEFAULT_EXPECTED
 from app.machine import show
@@ -46,7 +47,7 @@ router = APIRouter(include_in_schema=False)
 
 WAITING_SHOWN: Final = 50  # of those who wait
 OFFERED: Final = 200  # of the instructor's sessions, to be put into a lab
-HOW: Final = {"done": N_("done"), "caught up": N_("caught up")}
+HOW: Final = {"done": N_("done"), "said": N_("you say so"), "caught up": N_("caught up")}
 
 
 @router.get("/labs")
@@ -159,6 +160,7 @@ async def member_page(request: Request, lab: Lab, refusal: Refusal | None) -> La
                 checkpoints=[
                     replace(
                         checkpoint_view(machine, place, far.checkpoints, far.members),
+                        how=reached.get(mark.id),
                         own=_(HOW.get(reached.get(mark.id, ""), "")) or None,
                     )
                     for place, mark in enumerate(machine.checkpoints)
@@ -308,14 +310,20 @@ async def taught_page(
 
 
 def checkpoint_view(
-    machine: LabMachine, place: int, counts: Mapping[str, int], members: int
+    machine: LabMachine, place: int, counts: Mapping[str, CheckpointCount], members: int
 ) -> CheckpointView:
     """A checkpoint, and how many of the class have reached it."""
     mark = machine.checkpoints[place]
-    there = counts.get(mark.id, 0)
+    count = counts.get(mark.id, CheckpointCount(mark.id, mark.title, 0))
+    there = count.reached
     words = ngettext("%(num)s of %(all)s", "%(num)s of %(all)s", there, all=wording.count(members))
     return CheckpointView(
-        mark.id, mark.title, mark.seq, count=words, share=1000 * there // members if members else 0
+        mark.id,
+        mark.title,
+        mark.seq,
+        count=words,
+        ways=wording.ways(count.reached, count.done, count.said),
+        share=1000 * there // members if members else 0,
     )
 
 

@@ -99,7 +99,14 @@ def page(request: Request, lab_id: str, state: WallState, sort: str, first: int,
         closed=lab.closed,
         view=None if lab.view is None else Link(_("To what is presented"), lab.view),
         marks=[
-            WallMark(mark.id, mark.title, mark.reached, of(mark.reached, lab.members)) for mark in lab.marks
+            WallMark(
+                mark.id,
+                mark.title,
+                mark.reached,
+                of(mark.reached, lab.members),
+                wording.ways(mark.reached, mark.done, mark.said),
+            )
+            for mark in lab.marks
         ],
         sorts=[(name, sort_link(lab_id, query, name)) for name in SORTS],
         sort=sort,
@@ -163,10 +170,20 @@ def tile_of(tile: Tile, marks: int) -> WallTile:
         time="" if last is None else last.time,
         clock="" if last is None else last.time[11:19],
         reached=tile.reached,
-        progress=f"{wording.count(tile.reached)}/{wording.count(marks)}",
+        progress=progress_of(tile, marks),
+        ways=wording.ways(tile.reached, tile.done, tile.said),
         locked=tile.locked,
         trouble=tile.trouble,
     )
+
+
+def progress_of(tile: Tile, marks: int) -> str:
+    """How far a member is: `✓2 ·1/4` of four checkpoints two done, and one said or caught up."""
+    done, other = tile.done, tile.reached - tile.done
+    figures = [f"✓{wording.count(done)}"] if done else []
+    if other or not done:
+        figures.append(f"·{wording.count(other)}" if other else wording.count(0))
+    return f"{' '.join(figures)}/{wording.count(marks)}"
 
 
 def sentence_of(tile: Tile, last: LastCall) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
-from app.web.language import decimal, ngettext
+from app.web.language import _, decimal, ngettext
 
 PAGE_SIZE: Final = 4096
 UNITS: Final = ("B", "KiB", "MiB", "GiB", "TiB")
@@ -67,3 +67,13 @@ def date(moment: datetime | str) -> str:
     except ValueError:
         return str(moment)
     return f"{when:%Y-%m-%d %H:%M}"
+
+
+def ways(reached: int, done: int, said: int) -> str:
+    """How checkpoints were reached: `2 done · 1 said · 1 caught up`, without what there is none of."""
+    parts = (
+        (done, _("%(num)s done", num=count(done))),
+        (said, _("%(num)s said", num=count(said))),
+        (reached - done - said, _("%(num)s caught up", num=count(reached - done - said))),
+    )
+    return " · ".join(words for number, words in parts if number)

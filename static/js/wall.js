@@ -13,9 +13,9 @@ const WOKEN = "woken"; // in place of a verdict: what slept sleeps no more
 
 /**
  * @typedef {{number: number, nickname?: string, session?: string, seq?: number, call?: string, verdict?: string, cause?: string, time?: string,
- *   map?: string, used?: number, reached?: number, locked?: boolean, woken?: boolean}} Tile
+ *   map?: string, used?: number, reached?: number, done?: number, said?: number, locked?: boolean, woken?: boolean}} Tile
  * @typedef {{version: string, all: boolean, members: number, waiting: number, newest: string[], active: number, frozen: boolean,
- *   closed: boolean, view: string | null, checkpoints: {id: string, title: string, reached: number}[], tiles: Tile[], gone: number[]}} News
+ *   closed: boolean, view: string | null, checkpoints: {id: string, title: string, reached: number, done: number, said: number}[], tiles: Tile[], gone: number[]}} News
  */
 
 const wall = one(document, "#wall", HTMLElement);
@@ -136,6 +136,7 @@ function head(news) {
     bar.max = news.members || 1;
     bar.value = mark.reached;
     text(one(row, "span", HTMLElement), of(mark.reached, news.members));
+    text(one(row, "[data-ways]", HTMLElement), ways(mark.reached, mark.done, mark.said));
   }
 }
 
@@ -143,6 +144,23 @@ function head(news) {
 function waitingSaid(count, newest) {
   const names = newest.join(", ") + (count > newest.length ? " …" : "");
   return ngettext("%(num)s waits: %(names)s", "%(num)s wait: %(names)s", count, { names });
+}
+
+/** As app/web/wording.py has it. @param {number} reached @param {number} done @param {number} said */
+function ways(reached, done, said) {
+  const caught = reached - done - said;
+  return [
+    done && _("%(num)s done", { num: decimal(done) }),
+    said && _("%(num)s said", { num: decimal(said) }),
+    caught && _("%(num)s caught up", { num: decimal(caught) }),
+  ].filter(Boolean).join(" · ");
+}
+
+/** As app/web/wall.py has it. @param {number} reached @param {number} done */
+function progress(reached, done) {
+  const other = reached - done;
+  const figures = [done ? `✓${decimal(done)}` : "", other ? `·${decimal(other)}` : done ? "" : decimal(0)];
+  return `${figures.filter(Boolean).join(" ")}/${decimal(marks)}`;
 }
 
 /** @param {number} part @param {number} whole */
@@ -160,7 +178,7 @@ function put(tile) {
     known.set(tile.number, box);
     tiles.append(box);
   }
-  const { seq = 0, reached = 0, time = "" } = tile;
+  const { seq = 0, reached = 0, done = 0, time = "" } = tile;
   const verdict = tile.woken ? WOKEN : (tile.verdict ?? "");
   box.dataset.seq = String(seq);
   box.dataset.last = time;
@@ -182,7 +200,8 @@ function put(tile) {
   say(box, "sentence", tile.cause ?? sentences[verdict] ?? "");
   say(box, "clock", time.slice(11, 19));
   say(box, "seq", `#${decimal(seq)}`);
-  say(box, "progress", `${decimal(reached)}/${decimal(marks)}`);
+  say(box, "progress", progress(reached, done));
+  part(box, "progress")?.setAttribute("title", ways(reached, done, tile.said ?? 0) || _("Checkpoints"));
   const locked = part(box, "locked");
   if (locked instanceof HTMLElement) locked.hidden = !tile.locked;
   const map = box.querySelector("svg.wall-map");

@@ -499,12 +499,54 @@ async def test_catching_up(tmp_path: Path) -> None:
         assert (await sharing.catch_up(lee, lab, other.id)).id == marks[1]
         for person in (room.instructor, kim):  # everybody sees how far the class is
             found = await room.labs.wall.progress(person, lab)
-            assert (found.members, found.checkpoints) == (2, {marks[0]: 2, marks[1]: 2})
+            ways = {mark.id: (mark.reached, mark.done, mark.said) for mark in found.checkpoints.values()}
+            assert (found.members, ways) == (2, {marks[0]: (2, 0, 1), marks[1]: (2, 0, 0)})
         with raw(room.settings) as db:
             how = db.execute("SELECT member_id, how FROM progress ORDER BY time").fetchall()
         assert how == [
-            (kim.id, "caught up"), (kim.id, "caught up"), (lee.id, "done"), (lee.id, "caught up")
+            (kim.id, "caught up"), (kim.id, "caught up"), (lee.id, "said"), (lee.id, "caught up")
         ]  # fmt: skip
+
+
+async def test_done_is_who_has_made_the_calls_and_said_is_who_has_not(tmp_path: Path) -> None:
+    async with a_class(tmp_path) as room:
+        kim, lee, lim = [await room.join(name) for name in ("Kim", "Lee", "Lim")]
+        sharing, lab = room.labs.sharing, room.lab.id
+        lines = (alloc(0, "q"), BatchItem("get_page", {"page": "$q"}), alloc(2))
+        await room.sessions.batch(room.instructor.principal, room.origin.id, lines)
+        marks = [
+            (await sharing.mark(room.instructor, lab, room.machine.id, seq, title)).id
+            for seq, title in ((3, "two references"), (4, "a block"))
+        ]
+        copies = {person.id: (await room.copy(person)).id for person in (kim, lee, lim)}
+
+        async def says(person: Person, mark: int) -> str:
+            return await sharing.done(person, lab, marks[mark])
+
+        assert await says(kim, 0) == "said"
+        await room.sessions.batch(kim.principal, copies[kim.id], lines[:2])
+        assert await says(kim, 0) == "done"
+        assert await says(kim, 1) == "said"
+        # Other calls may stand between them, and what was undone does not count.
+        await room.call(kim, copies[kim.id], "page_count", page="$q")
+        await room.sessions.batch(kim.principal, copies[kim.id], lines[2:])
+        await room.sessions.undo(kim.principal, copies[kim.id])
+        assert await says(kim, 1) == "said"
+        await room.sessions.batch(kim.principal, copies[kim.id], lines[2:])
+        assert await says(kim, 1) == "done"
+        # Who was brought to the first has done the second by the calls after it alone.
+        await sharing.catch_up(lee, lab, copies[lee.id])
+        assert await says(lee, 0) == "caught up"
+        await room.sessions.batch(lee.principal, copies[lee.id], lines[2:])
+        assert await says(lee, 1) == "done"
+        await sharing.catch_up(lim, lab, copies[lim.id], marks[1])
+        assert await says(lim, 1) == "caught up"
+        # Calls of the instructor in one's copy are not one's own.
+        await room.sessions.rewind(lim.principal, copies[lim.id], 1)
+        await room.sessions.batch(room.instructor.principal, copies[lim.id], lines)
+        assert await says(lim, 1) == "caught up"
+        found = (await room.labs.wall.progress(room.instructor, lab)).checkpoints
+        assert [found[mark][2:] for mark in marks] == [(2, 1, 0), (3, 2, 0)]
 
 
 async def test_names_go_along_with_what_was_freed_and_come_back_with_a_reset(tmp_path: Path) -> None:

@@ -146,6 +146,10 @@ def test_older_labs_are_open_and_their_machines_of_no_demo(tmp_path: Path) -> No
     )
     raw.execute("INSERT INTO lab_machines VALUES ('m', 'l', 's', 'prepared', 't', 1, '{}', ?)", (when,))
     raw.execute("INSERT INTO checkpoints VALUES ('c', 'm', 2, 't', '{}')")
+    for number, how in ((1, "done"), (2, "caught up")):
+        values = (f"p{number}", number, f"n{number}", f"n{number}", when)
+        raw.execute("INSERT INTO members VALUES (?, 'l', ?, ?, ?, ?, NULL)", values)
+        raw.execute("INSERT INTO progress VALUES (?, 'c', ?, ?)", (f"p{number}", how, when))
     raw.commit()
     store.migrate()
     store.check()
@@ -153,6 +157,8 @@ def test_older_labs_are_open_and_their_machines_of_no_demo(tmp_path: Path) -> No
     assert raw.execute("SELECT id, kind, demo, part FROM lab_machines").fetchall() == [
         ("m", "prepared", None, None)
     ]
+    ways = raw.execute("SELECT member_id, how FROM progress ORDER BY 1").fetchall()
+    assert ways == [("p1", "said"), ("p2", "caught up")]
     assert raw.execute("SELECT draft FROM labs").fetchall() == [(0,)]
     raw.close()
 

@@ -92,7 +92,7 @@ def test_copy_call_and_catch_up(shared: Shared) -> None:
     assert "Catch up to “one page”" in text_of(page)
     assert at(shared.kim.post(f"{shared.lab}{first}/catch-up")).startswith(f"{first}?outcome=")
     assert "Catch up to “three pages”" in text_of(shared.kim.get(first))
-    assert "one page ✓ caught up" in text_of(shared.kim.get(shared.lab))
+    assert "one page · caught up" in text_of(shared.kim.get(shared.lab))
     assert at(shared.kim.post(f"{shared.lab}{first}/catch-up")).startswith(f"{first}?outcome=")
     assert seq_of(shared.kim, first) == 8  # own call; back and one call; back and three calls
     assert "Catch up" not in text_of(shared.kim.get(first))
@@ -121,9 +121,20 @@ def test_a_member_ticks_a_checkpoint_off(shared: Shared) -> None:
     done = re.findall(r'action="([^"]+/done)"', shared.bo.get(shared.lab).text)
     assert len(done) == 2
     assert at(shared.bo.post(done[0])).startswith(f"{shared.lab}#checkpoint-")
-    assert "one page ✓ done" in text_of(shared.bo.get(shared.lab))
+    assert "one page · you say so" in text_of(shared.bo.get(shared.lab))
     assert "1 of 2" in text_of(shared.teacher.get(shared.lab))
-    assert "one page" in text_of(shared.teacher.get(f"{shared.lab}/activity"))
+    assert "(1 said)" in text_of(shared.teacher.get(shared.lab))
+    # Who has made the calls has done it, whatever they said before.
+    copy = shared.copy(shared.bo)
+    run(shared.bo, copy.removeprefix("/sessions/"), "page_count(0x400)\nalloc_page(GFP_KERNEL)")
+    assert "Check again: one page" in text_of(shared.bo.get(shared.lab))
+    assert at(shared.bo.post(done[0])).startswith(f"{shared.lab}#checkpoint-")
+    assert "one page ✓ done" in text_of(shared.bo.get(shared.lab))
+    assert at(shared.bo.post(done[1]))  # of which the rest of the calls is missing
+    wall = shared.teacher.get(f"{shared.lab}/wall").text
+    assert 'title="1 done · 1 said">✓1 ·1/2<' in wall
+    assert "1 done" in text_of(shared.teacher.get(f"{shared.lab}/wall"))
+    assert "three pages" in text_of(shared.teacher.get(f"{shared.lab}/activity"))
 
 
 def test_two_meet_on_a_lock_under_their_names(shared: Shared) -> None:

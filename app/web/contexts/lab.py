@@ -192,9 +192,13 @@ class CheckpointView:
     seq: int
     """its row of the prepared machine"""
     own: str | None = None
-    """how the member has reached it: `done` or `caught up`; None where not"""
+    """how the member has reached it, in words; None where not"""
+    how: str | None = None
+    """the same as `done`, `said` or `caught up`"""
     count: str = ""
     """how many of the class have reached it, in words"""
+    ways: str = ""
+    """how many of them have done it, say so, and have caught up, in words"""
     share: int = 0
     """the same in thousandths"""
 

@@ -49,7 +49,9 @@ class WallTile:
     reached: int = 0
     """how many checkpoints the member has reached"""
     progress: str = ""
-    """the same in words, with how many there are"""
+    """the same in figures, with how many there are: `✓2 ·1/4` is two done, one said or caught up"""
+    ways: str = ""
+    """how many of them were done, said and caught up, in words"""
     locked: bool = False
     """True where the machine is locked"""
     trouble: bool = False
@@ -68,6 +70,8 @@ class WallMark:
     """how many members have reached it"""
     said: str
     """the same in words"""
+    ways: str
+    """how many of them have done it, say so, and have caught up, in words"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,6 +8,7 @@ Calls:
   vocabulary, kinds            what a declaration is made of; the kinds of arguments
   user_kinds, checks           those of system calls; checks that several kinds make
   calls, parsing, calltext     a call as a value, from JSON, and as a line of text
+  known_names                  the names that a call may use: the caller's own, and `m1.p` of others
   linetext, argtext            reading such a line, and one argument of it
   ctext, ctypes_of, constants  what a line of C has beside its call: comments, types, integer constants
   oldnames, oldmasks           functions by older names; masks out of logs, of older kernels too

@@ -298,7 +298,12 @@ document.addEventListener("submit", async (event) => {
   const body = new URLSearchParams();
   for (const [name, value] of new FormData(form, event.submitter)) body.append(name, String(value));
   const done = await fetch(form.action, { method: "POST", body, redirect: "manual" }).catch(() => null);
-  if (!done || done.status >= 400) {
+  if (!done) {
+    is("stale"); // a page that cannot be fetched is no reason to leave the one that there is
+    said.textContent = _("The server does not answer.");
+    return;
+  }
+  if (done.status >= 400) {
     location.reload();
     return;
   }

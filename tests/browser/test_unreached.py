@@ -43,6 +43,8 @@ def test_a_tab_comes_when_the_server_is_back(page: Page, tmp_path: Path) -> None
     port = free_port()
     with listening(build(tmp_path), port) as address:
         opened(page, address)
+    page.locator("#line").fill("p = alloc_pages(GFP_KERNEL, 3")
+    page.locator("#call input[name=order]").fill("7")
     panels = page.locator("#panels")
     panels.get_by_role("link", name="vmalloc").click()
     expect(panels.get_by_role("alert")).to_contain_text("could not be loaded: the server does not answer")
@@ -55,6 +57,9 @@ def test_a_tab_comes_when_the_server_is_back(page: Page, tmp_path: Path) -> None
         expect(panels.get_by_role("link", name="Slab")).to_have_attribute("aria-current", "true")
         expect(panels.locator("caption")).to_contain_text("Slab caches")
         expect(page.locator(".lacking")).to_have_count(0)
+        # What was typed is still there, and so is the page that it was typed on.
+        expect(page.locator("#line")).to_have_value("p = alloc_pages(GFP_KERNEL, 3")
+        expect(page.locator("#call input[name=order]")).to_have_value("7")
 
 
 @pytest.mark.slow
@@ -98,6 +103,17 @@ def test_a_failure_of_the_server_leaves_the_page(page: Page, tmp_path: Path) -> 
         expect(panels.get_by_role("alert")).to_contain_text("could not be loaded: Busy.")
         page.unroute("**/sessions/*?panel=tasks*")
         expect(panels.locator("caption")).to_contain_text("Tasks")
+
+
+def test_a_step_of_a_demo_that_fails_leaves_the_page(page: Page, tmp_path: Path) -> None:
+    with listening(build(tmp_path)) as address:
+        path = opened(page, address)
+        page.goto(f"{address}{path}?demo=split-and-merge&step=1")
+        page.route("**/demo", lambda route: route.fulfill(status=503, body="<h1>Busy</h1>"))
+        page.locator("#demo form[data-demo] button").first.click()
+        expect(page.locator("#console-answer")).to_contain_text("The server can make no call now")
+        assert "demo=split-and-merge" in page.url
+        expect(page.locator("#demo")).to_be_visible()
 
 
 def test_the_button_to_copy_covers_no_text(page: Page, tmp_path: Path) -> None:

@@ -194,6 +194,7 @@ OF_A_LAB = (
     *(
         "/audit",
         "/labs/{lab}/close",
+        "/sessions/{prepared}/lab?at=1",
         "/labs/{lab}/delete",
         "/labs/{lab}/members/1/delete",
         "/labs/{lab}/members/remove-idle",
@@ -218,6 +219,7 @@ def every_page_of_a_lab(client: TestClient, world: TwoLabs) -> Iterator[tuple[st
         "/labs",
         "/labs/{lab}/describe",
         "/labs/{lab}/machines",
+        "/sessions/{prepared}/lab",
         "/me/token",
         "/me/link",
         "/me/invitation",

@@ -141,13 +141,19 @@ def slab_words(m: Kernel, slab: Slab) -> list[int]:
 
 def tail_words(m: Kernel, pfn: int, head: int) -> list[int]:
     """A compound tail's words behind the pointer to its head; the first keeps what the whole page needs."""
-    order = m.pages[head].order
+    order = compound_order(m, head)
     if pfn > head + 1:
         return [0, POISON_POINTER_DELTA[m.model.arch] | TAIL_MAPPING, 0, 0]
     what = order << 8 | COMPOUND_PAGE_DTOR
     if m.model.sizeof_long == 8:
         return [0xFFFFFFFF << 32 | what, 1 << order + 32, 0, 0]
     return [what, 0xFFFFFFFF, 0, 0]
+
+
+def compound_order(m: Kernel, head: int) -> int:
+    """How large a compound page is, a process's or another. Kernel: compound_order"""
+    page = m.pages.get(head)
+    return page.order if page is not None else m.vm.sections[head >> 9].order
 
 
 def raw_lines(m: Kernel, prefix: str, pfn: int) -> str:
@@ -160,17 +166,16 @@ def raw_lines(m: Kernel, prefix: str, pfn: int) -> str:
 def dump_page(m: Kernel, pfn: int, reason: str) -> None:
     """Print everything in a page's struct page. Kernel: mm/debug.c dump_page"""
     head = page_ref.compound_head(m, pfn)
-    page = m.pages.get(head)
     printk.printk(
         m,
         f"page:{printk.pointer(m, m.model.pfn_to_page(pfn))} refcount:{page_ref.page_ref_count(m, head)}"
         f" mapcount:{page_mapcount(m, pfn)} mapping:{printk.pointer(m, 0)}"
         f" index:{page_index(m, head) + pfn - head:#x} pfn:{pfn:#x}",
     )
-    if page is not None and page.flags & PG_head:
+    if page_ref.page_flags(m, head) & PG_head:
         printk.printk(
             m,
-            f"head:{printk.pointer(m, m.model.pfn_to_page(head))} order:{page.order} compound_mapcount:0"
+            f"head:{printk.pointer(m, m.model.pfn_to_page(head))} order:{compound_order(m, head)} compound_mapcount:0"
             " compound_pincount:0",
         )
     printk.printk(m, f"flags: {pGp(m, head)}")

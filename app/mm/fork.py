@@ -135,6 +135,7 @@ def copy_page_range(m: Kernel, dst: VmArea, src: VmArea) -> None:
             address = (address & -PUD_SIZE) + PUD_SIZE
             continue
         pgalloc.pmd_alloc(m, dst.vm_mm, address)
+        m.breathe()
         following = min((address & -PMD_SIZE) + PMD_SIZE, src.vm_end)
         pmd = pgalloc.pmd_of(mm, address)
         if pgalloc.is_huge(pmd):

@@ -210,6 +210,7 @@ def madvise_free_single_vma(m: Kernel, vma: VmArea, start: int, end: int) -> int
     zap.update_hiwater_rss(mm)
     address = start
     while address < end:
+        m.breathe()
         following = min((address & -PMD_SIZE) + PMD_SIZE, end)
         huge = pgalloc.is_huge(pgalloc.pmd_of(mm, address))
         if not huge or not huge_memory.madvise_free_huge_pmd(m, vma, address, following):

@@ -101,6 +101,7 @@ def mlock_vma_pages_range(m: Kernel, vma: VmArea, start: int, end: int) -> None:
     lock = bool(vma.vm_flags & VM_LOCKED)
     address = start
     while address < end:
+        m.breathe()
         following = min((address & -PMD_SIZE) + PMD_SIZE, end)
         pmd = pgalloc.pmd_of(mm, address)
         table = mm.tables[1].get(address >> 21)

@@ -130,6 +130,7 @@ def change_protection(m: Kernel, vma: VmArea, start: int, end: int) -> None:
         return
     address = start
     while address < end:
+        m.breathe()
         following = min((address & -PMD_SIZE) + PMD_SIZE, end)
         if pgalloc.is_huge(pgalloc.pmd_of(mm, address)):
             if following - address == PMD_SIZE:

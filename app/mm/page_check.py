@@ -175,8 +175,8 @@ def dump_page(m: Kernel, pfn: int, reason: str) -> None:
     if page_ref.page_flags(m, head) & PG_head:
         printk.printk(
             m,
-            f"head:{printk.pointer(m, m.model.pfn_to_page(head))} order:{compound_order(m, head)} compound_mapcount:0"
-            " compound_pincount:0",
+            f"head:{printk.pointer(m, m.model.pfn_to_page(head))} order:{compound_order(m, head)}"
+            " compound_mapcount:0 compound_pincount:0",
         )
     printk.printk(m, f"flags: {pGp(m, head)}")
     printk.printk(m, raw_lines(m, "raw", pfn))

@@ -150,6 +150,7 @@ def delete_pages(m: Kernel, inode: Inode, first: int, last: int | None) -> None:
     """Take pages out of the cache and free them, fifteen at a time. Kernel: truncate_inode_pages_range"""
     indexes = sorted(index for index in inode.i_pages if index >= first and (last is None or index <= last))
     for start in range(0, len(indexes), PAGEVEC_SIZE):
+        m.breathe()
         group = [inode.i_pages[index] for index in indexes[start : start + PAGEVEC_SIZE]]
         for pfn in group:
             mem_map.get_page(m, pfn)
@@ -179,6 +180,7 @@ def drop_pagecache(m: Kernel, inode: Inode, first: int = 0, last: int | None = N
     indexes = sorted(index for index in inode.i_pages if index >= first and (last is None or index <= last))
     stayed = 0
     for start in range(0, len(indexes), PAGEVEC_SIZE):
+        m.breathe()
         group = [inode.i_pages[index] for index in indexes[start : start + PAGEVEC_SIZE]]
         for pfn in group:
             mem_map.get_page(m, pfn)

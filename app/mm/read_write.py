@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.mm import errno, fault, lru, mem_map, page_ref, pagemap, readahead, rmap, swap, user_bytes, zap
 from app.mm.fs import File, Inode
@@ -18,6 +18,9 @@ from app.mm.vma import find_vma
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
+
+# Pages between two pauses of a long loop.
+PAUSE_EVERY: Final = 64
 
 MS_SYNC = 4
 
@@ -35,6 +38,8 @@ def touch(m: Kernel, address: int, count: int, *, write: bool) -> int:
     mm = current_mm(m)
     done = 0
     while done < count:
+        if not done >> 12 & PAUSE_EVERY - 1:
+            m.breathe()
         if fault.kernel_access(m, address + done, write=write, copy=write):
             return done
         if write:
@@ -64,6 +69,7 @@ def filemap_read(m: Kernel, file: File, buf: int | None, count: int, pos: int) -
     inode, ra = file.inode, file.ra
     done = 0
     while done < count and pos < inode.size:
+        m.breathe()
         batch = get_pages(m, file, pos, count - done)
         if batch is None:
             return done or -errno.ENOMEM
@@ -143,6 +149,8 @@ def shmem_read(m: Kernel, file: File, buf: int | None, count: int, pos: int) -> 
     inode = file.inode
     done = 0
     while done < count and pos < inode.size:
+        if not done >> 12 & PAUSE_EVERY - 1:
+            m.breathe()
         bytes_ = min(PAGE_SIZE - pos % PAGE_SIZE, inode.size - pos, count - done)
         pfn = inode.i_pages.get(pos >> 12)
         if pfn is not None:
@@ -167,6 +175,8 @@ def write(m: Kernel, file: File, buf: int | None, count: int, pos: int | None = 
     start = at = file.pos if pos is None else pos
     done = 0
     while done < count:
+        if not done >> 12 & PAUSE_EVERY - 1:
+            m.breathe()
         bytes_ = min(PAGE_SIZE - at % PAGE_SIZE, count - done)
         if buf is not None and not touch(m, buf + done, bytes_, write=False):
             break
@@ -260,6 +270,8 @@ def write_range(m: Kernel, inode: Inode, first: int, last: int | None) -> None:
         if index < first or (last is not None and index > last):
             continue
         pfn = inode.i_pages[index]
+        if not index & PAUSE_EVERY - 1:
+            m.breathe()
         if mem_map.flags(m, pfn) & PG_dirty:
             found = True
             mkclean(m, pfn)

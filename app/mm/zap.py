@@ -50,6 +50,7 @@ def unmap_single_vma(
     mm = vma.vm_mm
     address = start
     while address < end:
+        m.breathe()
         following = min((address & -PMD_SIZE) + PMD_SIZE, end)
         pmd = pmd_of(mm, address)
         if is_huge(pmd):

@@ -21,7 +21,8 @@ if TYPE_CHECKING:
 COLUMNS: Final = ("refcount", "mapcount", "flags", "mapping", "index", "next", "prev")
 UNUSED: Final = (0, -1, 0, 0, 0, NONE, NONE)
 BOUNDS: Final = (
-    (-(1 << 31), (1 << 31) - 1), (-1, (1 << 31) - 1), (0, NONE), (0, NONE), (0, 1 << 52), (0, NONE), (0, NONE),
+    (-(1 << 31), (1 << 31) - 1), (-1, (1 << 31) - 1), (0, NONE), (0, NONE), (0, 1 << 52), (0, NONE),
+    (0, NONE),
 )  # fmt: skip
 # With more records than this a section is written as columns.
 FEW: Final = 64

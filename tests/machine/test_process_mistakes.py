@@ -1,0 +1,70 @@
+"""Kernel calls on the pages of processes, which none of them should make; and calls that take long."""
+
+import json
+
+from app.machine.boot import boot, restore
+from app.machine.machine import Machine
+from tests.support.slab_machines import Caller
+
+PAGE = 4096
+MIB = 1 << 20
+
+
+def started(**machine: object) -> tuple[Machine, Caller, int]:
+    """A process with an area of 64 MiB."""
+    m = boot({"profile": "x86_64-1g", **machine})
+    run = Caller(m)
+    run("execve", task="a")
+    area = int(run("mmap", task="a", length=64 * MIB, prot=3, flags=0x22).ret, 16)
+    return m, run, area
+
+
+def test_freeing_a_part_of_a_huge_page_is_reported_with_the_whole_page() -> None:
+    m, run, area = started(transparent_hugepage="always")
+    run("store", task="a", addr=hex(area + 2 * MIB))
+    head = next(number << 9 for number, section in m.vm.sections.items() if section.order)
+    for tail in (1, 300):
+        made = run("__free_pages", task="k", pfn=head + tail, order=0)
+        assert made.verdict == "bug"
+        assert any(" head:" in line and " order:9 " in line for line in made.log)
+
+
+def test_a_count_below_zero_is_kept() -> None:
+    m, run, area = started()
+    run("store", task="a", addr=hex(area))
+    section, at = next((s, at) for s in m.vm.sections.values() for at in range(512) if s.refcount[at] > 1)
+    section.refcount[at] = -1
+    again = restore(json.loads(json.dumps(m.state())))
+    assert again.state() == m.state()
+    assert [s.refcount[at] for s in again.vm.sections.values()].count(-1) == 1
+
+
+RANGE = {"addr": None, "length": 64 * MIB}
+LONG: tuple[tuple[str, dict[str, object]], ...] = (
+    ("fork", {"child": "b"}),
+    ("mprotect", RANGE | {"prot": 1}),
+    ("mprotect", RANGE | {"prot": 3}),
+    ("madvise", RANGE | {"advice": "MADV_FREE"}),
+    ("mlock", RANGE),
+    ("munlock", RANGE),
+    ("munmap", RANGE),
+    ("write", {"fd": 3, "count": 8 * MIB, "offset": 0}),
+    ("ftruncate", {"fd": 3, "length": 0}),
+    ("read", {"fd": 4, "count": 8 * MIB, "offset": 0}),
+    ("fsync", {"fd": 4}),
+    ("posix_fadvise", {"fd": 4}),
+)
+
+
+def test_long_calls_let_others_go_first() -> None:
+    m, run, area = started()
+    run("store", task="a", addr=hex(area), count=64 * MIB // PAGE)
+    for path in ("/tmp/x", "/data/x"):
+        fd = run("open", task="a", path=path, flags=0x42).ret
+        run("write", task="a", fd=fd, count=8 * MIB)
+    pauses: list[None] = []
+    m.pause = lambda: pauses.append(None)
+    for name, args in LONG:
+        pauses.clear()
+        run(name, task="a", **{**args, **({"addr": hex(area)} if "addr" in args else {})})
+        assert len(pauses) >= 16, name

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.machine import user_kinds
+from app.machine import observing, user_kinds
 from app.machine.entry import system_call
 from app.machine.entry.declare import Declarations
 from app.machine.entry.mappings import ADDR, LENGTH
-from app.machine.entry.system_call import Row, declare, everybody
+from app.machine.entry.system_call import Row, declare, mapping, nothing, sharing
 from app.machine.vocabulary import Arg, Cost, Returns
 from app.mm import errno, fadvise, namei, read_write
 from app.mm.pgtable_types import PAGE_SIZE
@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from app.machine.calls import Call
     from app.machine.machine import Machine
     from app.mm.fs import File
+
+    Reached = list[observing.Before | observing.PageBefore]
 
 calls = Declarations("files")
 
@@ -43,6 +45,19 @@ def file_of(m: Machine, call: Call) -> File | None:
     return current(m).files.get(call.args["fd"])
 
 
+def mappers(m: Machine, call: Call) -> Reached:
+    """Who maps the file of a descriptor."""
+    file = file_of(m, call)
+    return [] if file is None else mapping(m, [file.inode])
+
+
+def emptied(m: Machine, call: Call) -> Reached:
+    """Who maps the file that is opened to be written anew."""
+    inode = m.vm.inodes.get(call.args["path"])
+    truncates = user_kinds.as_flags("open_flags", call.args["flags"]) & user_kinds.OPEN_FLAGS["O_TRUNC"]
+    return [] if inode is None or not truncates else mapping(m, [inode])
+
+
 @declare(
     calls,
     "open",
@@ -54,7 +69,7 @@ def file_of(m: Machine, call: Call) -> File | None:
     "fs/open.c do_sys_openat2",
     "Open a file, and make it with O_CREAT.",
     returns=Returns.FD,
-    reach=everybody,
+    reach=emptied,
     needs_mm=False,
 )
 def open_file(m: Machine, call: Call, row: Row) -> None:
@@ -137,7 +152,7 @@ def write(m: Machine, call: Call, row: Row) -> None:
     "fs/open.c do_truncate",
     "Make a file shorter or longer; what was mapped behind its end is unmapped from everybody.",
     returns=Returns.INT,
-    reach=everybody,
+    reach=mappers,
     needs_mm=False,
 )
 def ftruncate(m: Machine, call: Call, row: Row) -> None:
@@ -162,7 +177,7 @@ def ftruncate(m: Machine, call: Call, row: Row) -> None:
     "fs/sync.c vfs_fsync",
     "Write the dirty pages of a file back to the disk.",
     returns=Returns.INT,
-    reach=everybody,
+    reach=mappers,
     needs_mm=False,
 )
 def fsync(m: Machine, call: Call, row: Row) -> None:
@@ -187,7 +202,7 @@ def fsync(m: Machine, call: Call, row: Row) -> None:
     "mm/fadvise.c generic_fadvise",
     "Tell the kernel how a file will be read, or that its cached pages are not needed.",
     returns=Returns.INT,
-    reach=everybody,
+    reach=mappers,
     needs_mm=False,
 )  # fmt: skip
 def posix_fadvise(m: Machine, call: Call, row: Row) -> None:
@@ -209,7 +224,7 @@ def posix_fadvise(m: Machine, call: Call, row: Row) -> None:
     "fs/namei.c do_unlinkat",
     "Take a file's name away; it goes when nobody has it open or mapped.",
     returns=Returns.INT,
-    reach=everybody,
+    reach=nothing,
     needs_mm=False,
 )
 def unlink(m: Machine, call: Call, row: Row) -> None:
@@ -225,7 +240,7 @@ def unlink(m: Machine, call: Call, row: Row) -> None:
     "mm/msync.c msync",
     "Write back what was written through shared mappings of a range.",
     returns=Returns.INT,
-    reach=everybody,
+    reach=sharing,
 )
 def msync(m: Machine, call: Call, row: Row) -> None:
     """Kernel: mm/msync.c SYSCALL_DEFINE3(msync)"""

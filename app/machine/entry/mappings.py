@@ -8,7 +8,7 @@ from app.machine import user_kinds
 from app.machine.entry import system_call
 from app.machine.entry.declare import Declarations
 from app.machine.entry.processes import resident
-from app.machine.entry.system_call import Row, declare, everybody
+from app.machine.entry.system_call import Row, declare, sharing
 from app.machine.vocabulary import Arg, Cost, Returns
 from app.mm import errno, madvise, mlock_vma, mmap, mprotect, mremap
 from app.mm.mm_types import VM_LOCKED
@@ -127,7 +127,7 @@ def change_rights(m: Machine, call: Call, row: Row) -> None:
     "mm/madvise.c do_madvise",
     "Tell the kernel how a range will be used, or that its pages are not needed.",
     returns=Returns.INT,
-    reach=everybody,
+    reach=sharing,
     cost=BY_SIZE,
 )
 def advise(m: Machine, call: Call, row: Row) -> None:

@@ -6,7 +6,7 @@ after: faults, entries, areas and lists are parts of its outcome that no other c
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
@@ -16,12 +16,15 @@ from app.machine.calls import Named
 from app.machine.vocabulary import FREE, Arg, CallSpec, Cost, Returns
 from app.mm import mmap
 from app.mm.errno import EFAULT
+from app.mm.mm_types import VM_SHARED
+from app.mm.pgtable_types import PAGE_SIZE
 
 if TYPE_CHECKING:
     from app.machine.calls import Call
     from app.machine.entry.declare import Declarations
     from app.machine.machine import Machine
     from app.machine.outcome import Outcome
+    from app.mm.fs import Inode
     from app.mm.mm_types import MmStruct
     from app.mm.sched import Task
 
@@ -161,9 +164,26 @@ def own(m: Machine, call: Call) -> list[observing.Before | observing.PageBefore]
     return [] if task.mm is None else [observing.before(task)]
 
 
-def everybody(m: Machine, call: Call) -> list[observing.Before | observing.PageBefore]:
-    """All address spaces: a file may be mapped by anybody."""
-    return [observing.before(task) for task in m.tasks.values() if task.mm is not None]
+def mapping(m: Machine, inodes: Collection[Inode]) -> list[observing.Before | observing.PageBefore]:
+    """The address spaces that map any of some files."""
+    mms = {vma.vm_mm for inode in inodes for vma in inode.i_mmap}
+    return [observing.before(task) for task in m.tasks.values() if task.mm in mms] if mms else []
+
+
+def sharing(m: Machine, call: Call) -> list[observing.Before | observing.PageBefore]:
+    """The caller's address space, and those that map the files which a range of it shares."""
+    task = m.tasks[call.task]
+    if task.mm is None:
+        return []
+    start = call.args["addr"] or 0
+    end = start + call.args["length"] + PAGE_SIZE
+    inodes = {
+        vma.vm_file.inode
+        for vma in task.mm.mmap
+        if vma.vm_file is not None and vma.vm_flags & VM_SHARED and vma.vm_start < end and vma.vm_end > start
+    }
+    others = [was for was in mapping(m, inodes) if was.mm is not task.mm]
+    return [observing.before(task), *others]
 
 
 def nothing(m: Machine, call: Call) -> list[observing.Before | observing.PageBefore]:

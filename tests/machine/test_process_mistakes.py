@@ -1,6 +1,7 @@
 """Kernel calls on the pages of processes, which none of them should make; and calls that take long."""
 
 import json
+from typing import Any
 
 from app.machine.boot import boot, restore
 from app.machine.machine import Machine
@@ -10,7 +11,7 @@ PAGE = 4096
 MIB = 1 << 20
 
 
-def started(**machine: object) -> tuple[Machine, Caller, int]:
+def started(**machine: Any) -> tuple[Machine, Caller, int]:
     """A process with an area of 64 MiB."""
     m = boot({"profile": "x86_64-1g", **machine})
     run = Caller(m)
@@ -39,8 +40,8 @@ def test_a_count_below_zero_is_kept() -> None:
     assert [s.refcount[at] for s in again.vm.sections.values()].count(-1) == 1
 
 
-RANGE = {"addr": None, "length": 64 * MIB}
-LONG: tuple[tuple[str, dict[str, object]], ...] = (
+RANGE: dict[str, Any] = {"addr": None, "length": 64 * MIB}
+LONG: tuple[tuple[str, dict[str, Any]], ...] = (
     ("fork", {"child": "b"}),
     ("mprotect", RANGE | {"prot": 1}),
     ("mprotect", RANGE | {"prot": 3}),
@@ -68,3 +69,16 @@ def test_long_calls_let_others_go_first() -> None:
         pauses.clear()
         run(name, task="a", **{**args, **({"addr": hex(area)} if "addr" in args else {})})
         assert len(pauses) >= 16, name
+
+
+def test_a_call_on_a_file_tells_of_those_who_map_it() -> None:
+    _, run, _ = started()
+    run("execve", task="b")
+    for task in ("a", "b"):
+        run("open", task=task, path="/tmp/x", flags=0x42)
+    run("write", task="a", fd=3, count=PAGE)
+    area = int(run("mmap", task="b", length=PAGE, prot=3, flags=1, fd=3).ret, 16)
+    run("store", task="b", addr=hex(area))
+    told = run("ftruncate", task="a", fd=3, length=0).process
+    assert told is not None
+    assert told["pte"] == [["b", hex(area), 1, "none"]]

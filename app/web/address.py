@@ -16,7 +16,9 @@ SPELLED: Final = {"moment": "at"}
 LONGEST: Final = {"ran": 400, "find": 100}
 # Characters of a view in an address: some hundred links of a page carry it.
 VIEW_LENGTH: Final = 900
-NUMBERS: Final = ("node", "start", "shift", "pfn", "slab", "row", "outcome", "before", "part", "step")
+NUMBERS: Final = (
+    "node", "start", "shift", "pfn", "slab", "row", "outcome", "before", "part", "step", "pid", "beside",
+)  # fmt: skip
 TEXTS: Final = (
     "zone",
     "panel",
@@ -35,6 +37,8 @@ TEXTS: Final = (
     "ran",
     "layout",
     "view",
+    "va",
+    "cached",
 )
 
 
@@ -100,6 +104,14 @@ class Address:
     """how the page is laid out, see `layouts`; None for as its purpose asks"""
     view: str | None = None
     """what the centre of the page shows, see `app.web.views`"""
+    pid: int | None = None
+    """the process that is shown; None for the one that the shown call was made by"""
+    va: str | None = None
+    """the address of that process whose walk is shown; None for the one that the shown call was about"""
+    beside: int | None = None
+    """the pid of the process that it is compared with"""
+    cached: str | None = None
+    """the file whose cached pages the panel shows"""
 
     @property
     def path(self) -> str:

@@ -16,6 +16,7 @@ from app.web.language import N_, _
 from app.web.recipes import Api
 
 DEFAULT_CALL: Final = "alloc_pages"
+NOTHING: Final[Mapping[str, str]] = {}
 PREFILLED: Final = ("page", "addr", "order", "cache")
 
 HINTS: Final = {
@@ -52,13 +53,15 @@ def call_form(
     *,
     numa: bool,
     task: str | None = None,
+    start: Mapping[str, str] = NOTHING,
 ) -> CallForm:
     """Make the form of the call that the address names, filled with what was typed or what the address says.
 
-    task: the task as which the person calls, where it cannot be chosen.
+    task: the task as which the person calls, where it cannot be chosen. start: the call and the values that
+    what is shown beside the form suggests.
     """
-    spec = CALLS.get(here.call or DEFAULT_CALL, CALLS[DEFAULT_CALL])
-    given = typed or prefilled(spec, here)
+    spec = CALLS.get(here.call or start.get("call", DEFAULT_CALL), CALLS[DEFAULT_CALL])
+    given = typed or prefilled(spec, here, start)
     if task is not None and spec.names_task:
         given = {"task": task, **given}
     views = {name: beside(name, given, refusal) for name in fields.beside(spec)}
@@ -76,20 +79,20 @@ def call_form(
         line=line,
         curl=recipes.curl_line(line, api),
         python=recipes.python_line(line, api),
-        open_caller=any(view.error or view.value not in ("", "init", "0", "process") for view in caller),
+        open_caller=any(
+            view.error or view.value not in ("", "init", "0", "process", start.get("task")) for view in caller
+        ),
+        runs_as=start.get("task"),
         open_many=any(view.error or view.value for view in many),
     )
 
 
-def prefilled(spec: CallSpec, here: Address) -> dict[str, str]:
-    """The values that the form starts with: usual ones, and those of the address."""
+def prefilled(spec: CallSpec, here: Address, start: Mapping[str, str]) -> dict[str, str]:
+    """The values that the form starts with: usual ones, those of what is shown, and those of the address."""
     given = {name: getattr(here, name) for name in PREFILLED if getattr(here, name) is not None}
     values = {arg.name: arg.prefill for arg in spec.args if arg.prefill is not None}
-    return {
-        name: value
-        for name, value in {**values, **given}.items()
-        if any(arg.name == name for arg in spec.args)
-    }
+    takes = {arg.name for arg in spec.args} | (set(fields.beside(spec)) & {"task"})
+    return {name: value for name, value in {**values, **start, **given}.items() if name in takes}
 
 
 def argument(arg: Arg, given: Mapping[str, str], refusal: Refusal | None) -> FieldView:

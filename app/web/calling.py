@@ -12,6 +12,7 @@ from starlette.responses import RedirectResponse, Response
 from app.machine import calltext
 from app.machine.calltext import Line
 from app.machine.entry import CALLS
+from app.machine.linetext import WHO
 from app.sessions import Applied, BatchItem, NotFound
 from app.web import address, callform, fields
 from app.web.address import Address
@@ -19,6 +20,7 @@ from app.web.machine import Again, page
 from app.web.refusals import REFUSED, refusal_of, status_of
 from app.web.render import respond
 from app.web.requester import sessions_for
+from app.web.vm import selection
 
 router = APIRouter(include_in_schema=False)
 
@@ -40,7 +42,7 @@ async def make_call(request: Request, session_id: str, name: str) -> Response:
     except REFUSED as error:
         again = Again(refusal=refusal_of(error), typed=typed)
         return respond(await page(request, here, again), status_of(error))
-    return RedirectResponse(here.to(outcome=applied.seq, before=None).href + "#outcome", 303)
+    return RedirectResponse(selection.after(here, applied.outcome).href + "#outcome", 303)
 
 
 @router.get("/sessions/{session_id}/call/{name}")
@@ -51,19 +53,26 @@ async def call_form_page(session_id: str, name: str) -> Response:
 
 @router.post("/sessions/{session_id}/line")
 async def run_line(
-    request: Request, session_id: str, line: Annotated[str, Form()] = "", view: Annotated[str, Form()] = ""
+    request: Request,
+    session_id: str,
+    line: Annotated[str, Form()] = "",
+    view: Annotated[str, Form()] = "",
+    task: Annotated[str, Form()] = "",
 ) -> Response:
-    """Make the calls of the console's line; the last one's outcome is shown."""
+    """Make the calls of the console's line; the last one's outcome is shown.
+
+    task: the process that is shown beside the console, which calls where the line names nobody.
+    """
     here = address.parse(session_id, view).to(moment=None)
     try:
-        read = calltext.parse_text(line)
+        read = calltext.parse_text(line if WHO.match(line) or not task else f"{task}: {line}")
         if not read:
             return RedirectResponse(here.href, 303)
         applied = await lines(request, session_id, read)
     except REFUSED as error:
         again = Again(refusal=refusal_of(error), line=line)
         return respond(await page(request, here, again), status_of(error))
-    return RedirectResponse(here.to(outcome=applied.seq, before=None).href + "#outcome", 303)
+    return RedirectResponse(selection.after(here, applied.outcome).href + "#outcome", 303)
 
 
 async def lines(request: Request, session_id: str, read: Sequence[Line]) -> Applied:

@@ -56,6 +56,7 @@ from app.web.rowpages import Rows
 from app.web.shell import shell_of
 from app.web.shownrows import Outcome, block_count, outcome_of, outcomes_of
 from app.web.views import Sight, View
+from app.web.vm import selection
 from app.web.zones import zone_views
 
 router = APIRouter(include_in_schema=False)
@@ -155,9 +156,9 @@ async def page(request: Request, here: Address, again: Again | None = None) -> M
     centre = views.chosen(here)
     panel = opened(here, centre.panels)
     rows = await read_rows(request, here)
-    here = here.to(moment=rows.rows.moment)
+    here = here.to(moment=rows.rows.moment, va=selection.spelled(here.va, rows.rows.names))
     journal, shown = await decoded(request, here, rows)
-    view = Wanted(here, centre, panel, touched(shown, here), last_touched(shown))
+    view = Wanted(here, centre, panel, touched(shown, here), last_touched(shown), shown)
     try:
         reading = await read_machine(request, view)
     except Conflict as error:
@@ -255,6 +256,7 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
     rows = found.rows.rows
     names, others = rows.names, rows.others
     layout = layouts.layout_of(here, preferences_of(request))
+    start = started(found.centre.form(found.reading.centre), task)
     return MachinePage(
         shell=shell_of(request, here.href),
         title=info.name,
@@ -281,6 +283,7 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
             found.api,
             numa=info.machine["nodes"] > 1,
             task=task,
+            start=start,
         ),
         layout=layout,
         layouts=layouts.layout_links(here, layout),
@@ -328,6 +331,14 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
     )
 
 
+def started(form: Mapping[str, str], task: str | None) -> Mapping[str, str]:
+    """What the form starts with; without the caller where that is none of the tasks of `task`, a member."""
+    who = form.get("task")
+    if task is None or who is None or who == task or who.startswith(f"{task}-"):
+        return form
+    return {name: value for name, value in form.items() if name != "task"}
+
+
 def changed(shown: Outcome | None) -> Sequence[Sequence[Any]]:
     """The runs of frames that the shown call changed."""
     runs: Sequence[Sequence[Any]] = (shown["changed"] or ()) if shown else ()
@@ -350,7 +361,16 @@ def inspectors(found: Found, reading: Reading) -> tuple[Inspector | None, Addres
 def centre_view(found: Found, reading: Reading) -> CentreView:
     """What the centre shows."""
     return found.centre.view(
-        Sight(reading.centre, reading.zones, reading.zone, reading.window, changed(found.shown), found.here)
+        Sight(
+            doc=reading.centre,
+            zones=reading.zones,
+            zone=reading.zone,
+            window=reading.window,
+            changed=changed(found.shown),
+            shown=found.shown,
+            here=found.here,
+            people=found.people,
+        )
     )
 
 

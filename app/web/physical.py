@@ -60,6 +60,11 @@ def physical_bar(zones: Sequence[Doc], current: Doc, window: Window) -> Physical
     )
 
 
+def place_of(pfn: int, zones: Sequence[Doc]) -> float:
+    """Where a frame is on the bar, in per cent."""
+    return round(100 * pfn / max(end_of(zone) for zone in zones), 2)
+
+
 def bytes_at(zone: Doc, edge: str = "start") -> str:
     """Where a zone begins or ends, in bytes."""
     return wording.size((zone["start_pfn"] if edge == "start" else end_of(zone)) << 12)

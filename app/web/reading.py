@@ -14,6 +14,7 @@ from app.web.address import Address
 from app.web.framemap import Window, window_of, zone_to_show
 from app.web.nicknames import Names, with_nicknames
 from app.web.panels import Panel
+from app.web.views import Asked
 from app.web.views import View as Centre
 
 SUGGESTED: Final = 100  # names of caches: a student's own are the latest
@@ -33,6 +34,8 @@ class View:
     """the frame that the shown call was about: it says which zone is shown, unless the address does"""
     last: int | None = None
     """the frame that the shown call was about, whatever the address says"""
+    shown: Mapping[str, Any] | None = None
+    """the row that the banner shows"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,11 +92,16 @@ def look(machine: Machine, view: View) -> Reading:
         cells=show.zonemap(machine, zone["name"], zone["node"], window.start, window.shift, window.cells),
         frame=frame(machine, here.pfn),
         address=address_inspector.read(machine, here),
-        centre=view.centre.read(machine, zone, touched_frame(machine, view, window)),
+        centre=view.centre.read(machine, asked(machine, view, zone, window)),
         panel=view.panel.read(machine, here, zone),
         tasks=show.sleepers(machine),
         caches=tuple(islice(reversed(machine.caches), SUGGESTED)),
     )
+
+
+def asked(machine: Machine, view: View, zone: Mapping[str, Any], window: Window) -> Asked:
+    """What the view in the centre is to read."""
+    return Asked(view.here, zone, touched_frame(machine, view, window), view.shown)
 
 
 def touched_frame(machine: Machine, view: View, window: Window) -> int:
@@ -130,11 +138,8 @@ def cost(machine: Machine, view: View) -> int:
     here = view.here
     zone = zone_to_show(show.zones(machine)["zones"], here, view.touched)
     window = window_of(zone, here)
-    work = (
-        show_cost.zonemap(machine, zone["name"], zone["node"], window.start, window.shift, window.cells)
-        + view.panel.cost(machine, here)
-        + view.centre.cost
-    )
+    work = show_cost.zonemap(machine, zone["name"], zone["node"], window.start, window.shift, window.cells)
+    work += view.panel.cost(machine, here) + view.centre.cost(machine, asked(machine, view, zone, window))
     if here.obj is not None:
         work += show_cost.address(machine)
     if here.pfn is not None:

@@ -37,7 +37,8 @@ async function make(form, text) {
       named.value = "";
       named.dispatchEvent(new Event("input", { bubbles: true }));
     }
-    await view.show(view.address({ at: null, outcome: null, before: null }), { push: false, keep: new Set(["call"]) });
+    const to = { at: null, outcome: null, before: null, ...about(outcome) };
+    await view.show(view.address(to), { push: false, keep: new Set(["call"]) });
     terminal.answer.textContent = `#${outcome.seq} ${outcome.ret ?? (outcome.verdict === "null" ? "NULL" : "")} ${outcome.verdict}`;
     return true;
   } catch (error) {
@@ -52,13 +53,30 @@ async function make(form, text) {
   }
 }
 
+/**
+ * What is shown after a call: the process and the address that it was about; after a fork parent and child.
+ * @param {{call: string, ret?: unknown, access?: unknown}} outcome @returns {Record<string, string | null>}
+ */
+function about(outcome) {
+  const vm = maybe(document, "#vm", HTMLElement);
+  if (!vm || !("access" in outcome)) return {};
+  if (outcome.call === "fork") return { pid: vm.dataset.pid ?? null, va: vm.dataset.va ?? null, beside: String(outcome.ret) };
+  return { pid: null, va: null };
+}
+
+/** A line that names no caller is the shown process's. @param {string} text */
+function asProcess(text) {
+  const task = maybe(document, "#runs-as input", HTMLInputElement)?.value;
+  return task && !/^[A-Za-z0-9_-]*(@\d+)?(\/\w+)?:/.test(text) ? `${task}: ${text}` : text;
+}
+
 /** @param {HTMLFormElement} form */
 async function run(form) {
   const text = line.value.trim();
   if (!text || text.startsWith("#") || text.startsWith("//")) return;
   terminal.remember(text);
   // What has been typed meanwhile is the next line.
-  if ((await make(form, text)) && line.value.trim() === text) line.value = "";
+  if ((await make(form, asProcess(text))) && line.value.trim() === text) line.value = "";
   // Who has gone elsewhere meanwhile stays there.
   if (document.activeElement === document.body || form.contains(document.activeElement)) line.focus();
 }
@@ -106,6 +124,7 @@ document.addEventListener("submit", async (event) => {
     { kind: "[data-history], [data-place]", act: () => back(form, event.submitter) },
     { kind: "[data-time]", act: async () => {} },
     { kind: "[data-find]", act: () => find() },
+    { kind: "[data-walk]", act: () => view.show(view.address({ va: one(form, "#va", HTMLInputElement).value.trim() || null })) },
   ].find(({ kind }) => form.matches(kind));
   if (!does) return;
   event.preventDefault();
@@ -150,7 +169,7 @@ view.moved = stage({
   again: () => view.again(),
 });
 onKey("c", () => line.focus());
-onKey("m", () => view.map.focus());
+onKey("m", () => view.map?.focus());
 onKey("e", () => maybe(document, "#outcome a.explain", HTMLElement)?.click());
 onKey("f", () => firstField()?.focus());
 onKey("Escape", () => {

@@ -16,12 +16,17 @@ const LONG = 300; // ms until something that is on its way is shown to be
 /** The row that a page's banner shows. @param {Document} page */
 const bannerSeq = (page) => one(page, "#outcome", HTMLElement).dataset.seq;
 
+/** Which view its centre shows. @param {Document} page */
+const centre = (page) => one(page, ".center", HTMLElement).dataset.view;
+
 export class View {
   /** @param {HTMLElement} machine */
   constructor(machine) {
     this.api = machine.dataset.api ?? "";
     this.page = machine.dataset.page ?? "";
-    this.map = new FrameMap(one(document, "#map-picture", HTMLElement), this.api);
+    const picture = maybe(document, "#map-picture", HTMLElement);
+    /** The map, where the page has one. */
+    this.map = picture ? new FrameMap(picture, this.api) : null;
     /** The row whose changes the map outlines. @type {string | undefined} */
     this.outlined = undefined;
     /** How many times a person has asked for something, and how much of that is on its way. */
@@ -37,17 +42,22 @@ export class View {
     this.live = new Live(
       this.api,
       this.head,
-      (runs) => this.past || this.map.apply(runs),
+      (runs) => this.past || this.map?.apply(runs),
       () => this.refresh(),
     );
-    this.map.onInspect = async (pfn) => {
+    this.ready = this.map ? this.follow(this.map) : Promise.resolve();
+    this.outlined = bannerSeq(document);
+  }
+
+  /** Let the map say what is looked at. @param {FrameMap} map */
+  follow(map) {
+    map.onInspect = async (pfn) => {
       await this.show(this.address({ pfn: `0x${pfn.toString(16)}`, obj: null }), { part: maybe(document, "#inspector", HTMLElement) });
       // Where everything stands below each other, what was asked for would be far below.
       if (matchMedia(STACKED).matches) one(document, "#inspector", HTMLElement).scrollIntoView({ block: "nearest" });
     };
-    this.map.onWindow = (window) => this.show(this.address(window), { push: false });
-    this.ready = this.map.open(this.runs(bannerSeq(document)));
-    this.outlined = bannerSeq(document);
+    map.onWindow = (window) => this.show(this.address(window), { push: false });
+    return map.open(this.runs(bannerSeq(document)));
   }
 
   /** The view that the address holds, with some parts changed; null takes a part out. @param {Record<string, string | number | null>} changes */
@@ -150,10 +160,16 @@ export class View {
    * @param {Document} fresh @param {Set<string>} [keep] @param {() => boolean} wanted
    */
   async bring(fresh, keep, wanted = () => true) {
-    const picture = one(fresh, "#map-picture", HTMLElement);
+    const picture = maybe(fresh, "#map-picture", HTMLElement);
     const seq = bannerSeq(fresh);
-    const [cells, frames] = await Promise.all([this.map.fetch(picture), this.runs(seq)]);
+    const map = this.map && picture ? this.map : null;
+    const [cells, frames] = await Promise.all([map && picture ? map.fetch(picture) : null, this.runs(seq)]);
     if (!wanted()) return false;
+    // Another view of the centre has other parts: there is nothing here to put them in place of.
+    if (centre(fresh) !== centre(document)) {
+      location.reload();
+      return false;
+    }
     this.unreached.over();
     this.outlined = seq;
     const was = this.past;
@@ -161,7 +177,7 @@ export class View {
     // A form that was kept out of the way of live news must not be kept from the past, or back from it.
     swap(fresh, new Set([...this.held, ...(was === this.past && keep ? keep : [])]));
     this.enable(fresh);
-    this.map.show(picture, cells, frames);
+    if (map && picture && cells) map.show(picture, cells, frames);
     this.live.shows(this.head);
     return true;
   }
@@ -171,6 +187,8 @@ export class View {
     const [line, other] = [document, fresh].map((page) => one(page, "#line", HTMLInputElement));
     line.disabled = other.disabled;
     line.placeholder = other.placeholder;
+    const [who, now] = [document, fresh].map((page) => maybe(page, "#runs-as", HTMLElement));
+    if (who && now) who.replaceWith(document.adoptNode(now));
     const button = maybe(document, "[data-console] button", HTMLButtonElement);
     if (button) button.disabled = other.disabled;
   }

@@ -57,6 +57,8 @@ class CallForm:
     """the call as a curl line"""
     python: str
     """the call as a Python line"""
+    runs_as: str | None = None
+    """the process that calls, because the page shows it; None for whoever the form names"""
     open_caller: bool = False
     """True where the inputs of the caller are unfolded"""
     open_many: bool = False

@@ -11,13 +11,13 @@ from typing import Final
 from app.web.address import Address
 from app.web.contexts.base import Link
 from app.web.language import _
-from app.web.views import frames
-from app.web.views.base import Sight, View
+from app.web.views import frames, processes
+from app.web.views.base import Asked, Sight, View
 
-__all__ = ["VIEWS", "Sight", "View", "chosen", "links"]
+__all__ = ["VIEWS", "Asked", "Sight", "View", "chosen", "links"]
 
 # In the order of the head; the first is shown where an address names none.
-VIEWS: Final = {view.name: view for view in (frames.VIEW,)}
+VIEWS: Final = {view.name: view for view in (frames.VIEW, processes.VIEW)}
 
 
 def chosen(here: Address) -> View:

@@ -16,7 +16,7 @@ from app.web.frame_states import counted
 from app.web.language import N_
 from app.web.panels import PANELS
 from app.web.physical import physical_bar
-from app.web.views.base import Doc, Sight, View
+from app.web.views.base import Asked, Doc, Sight, View
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +32,10 @@ class FramesView(CentreView):
     """the block around the frame that was last touched"""
 
 
-def read(machine: Machine, zone: Doc, pfn: int) -> Doc:
+def read(machine: Machine, asked: Asked) -> Doc:
     """Read how many frames of the zone are in which state, and the frames around the one that was touched."""
-    return {"counts": census(machine, zone["name"], zone["node"]), "block": closeup.read(machine, pfn)}
+    counts = census(machine, asked.zone["name"], asked.zone["node"])
+    return {"counts": counts, "block": closeup.read(machine, asked.pfn)}
 
 
 def view(sight: Sight) -> FramesView:
@@ -46,4 +47,9 @@ def view(sight: Sight) -> FramesView:
     )
 
 
-VIEW: Final = View("frames", N_("Frames"), PANELS, read, view, closeup.COST)
+def cost(_machine: Machine, _asked: Asked) -> int:
+    """About how much work that is."""
+    return closeup.COST
+
+
+VIEW: Final = View("frames", N_("Frames"), PANELS, read, view, cost)

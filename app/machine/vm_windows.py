@@ -1,0 +1,262 @@
+"""Parts of address spaces, as many as a page has room for.
+
+A process may have a million pages and the page that shows it must not grow with them: areas, pages and shared
+frames are read in windows around one address.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterator
+from itertools import islice
+from typing import TYPE_CHECKING, Any, Final
+
+from app.machine import observing, pte_text
+from app.machine.entry.system_call import mm_view
+from app.mm import mem_map, pgalloc
+from app.mm.mm_types import VM_GROWSDOWN, VM_HUGETLB, VM_MAYSHARE, VM_WRITE
+from app.mm.pgtable_types import PRESENT, PSE, RW, SHIFT
+from app.mm.proc.task_mmu import area_name
+
+if TYPE_CHECKING:
+    from app.machine.machine import Machine
+    from app.mm.mm_types import MmStruct, PageTable, VmArea
+    from app.mm.sched import Task
+
+# Processes are looked through one by one; more than a class forks are only counted.
+MAX_PROCESSES: Final = 4096
+# A table of 512 entries is counted about as fast as so many objects are put into words.
+TABLE: Final = 2
+ENTRIES: Final = 512
+
+Doc = dict[str, Any]
+
+
+def cost(mm: MmStruct) -> int:
+    """About how much work the cells of an area are, as `show_cost` counts it: its tables are counted."""
+    return TABLE * len(mm.tables[1]) + ENTRIES * len(mm.tables[2])
+
+
+# -- processes -------------------------------------------------------------------------------------
+
+
+def processes(m: Machine) -> list[Task]:
+    """The tasks that have an address space, the oldest first."""
+    return [task for task in islice(m.tasks.values(), MAX_PROCESSES) if task.mm is not None]
+
+
+def process(task: Task) -> Doc:
+    """A process in figures. rss: the kernel's own counter, which lags; resident: the exact number."""
+    assert task.mm is not None
+    return mm_view(task, task.mm) | {
+        "name": task.name,
+        "pid": task.pid,
+        "parent": task.parent,
+        "min_flt": task.min_flt,
+        "maj_flt": task.maj_flt,
+        "asleep": task.waiting_for is not None,
+    }
+
+
+# -- areas -----------------------------------------------------------------------------------------
+
+
+def area_at(mm: MmStruct, address: int) -> int | None:
+    """The place of the area that an address is in, among all; None where there is none."""
+    place = bisect_right(mm.mmap, address, key=start_of) - 1
+    return place if place >= 0 and mm.mmap[place].vm_end > address else None
+
+
+def start_of(vma: VmArea) -> int:
+    """Where an area begins."""
+    return vma.vm_start
+
+
+def areas(mm: MmStruct, address: int, limit: int) -> Doc:
+    """At most so many areas around an address. chosen: the area that it is in."""
+    here = bisect_right(mm.mmap, address, key=start_of) - 1
+    first = max(0, min(here - limit // 2, len(mm.mmap) - limit))
+    shown = mm.mmap[first : first + limit]
+    at = area_at(mm, address)
+    return {
+        "first": first,
+        "total": len(mm.mmap),
+        "areas": [area(vma) for vma in shown],
+        "chosen": None if at is None else at - first,
+    }
+
+
+def area(vma: VmArea) -> Doc:
+    """One area."""
+    return {
+        "start": vma.vm_start,
+        "end": vma.vm_end,
+        "rights": observing.rights(vma),
+        "name": area_name(vma),
+        "file": vma.vm_file.inode.name if vma.vm_file is not None else None,
+        "offset": vma.vm_pgoff << 12 if vma.vm_file is not None else None,
+        "anonymous": vma.is_anonymous,
+        "grows": bool(vma.vm_flags & VM_GROWSDOWN),
+        "hugetlb": bool(vma.vm_flags & VM_HUGETLB),
+    }
+
+
+# -- pages -----------------------------------------------------------------------------------------
+
+
+def page(m: Machine, mm: MmStruct, vma: VmArea | None, address: int) -> Doc:
+    """What an address is mapped to. state: of the frame; `none` where no page is present."""
+    level, entry = pgalloc.find_entry(mm, address)
+    pfn = pte_text.frame_of(level, entry, address)
+    doc: Doc = {"addr": address, "pfn": pfn, "state": "none", "level": level, "flags": "", "maps": 0}
+    if pfn is None:
+        return doc
+    return doc | {
+        "state": state(m, pfn),
+        "flags": pte_text.flags(entry & pte_text.FLAGS),
+        "maps": mem_map.page_mapcount(m, pfn) if mem_map.known(m, mem_map.compound_head(m, pfn)) else 0,
+        "protected": vma is not None and is_protected(vma, entry),
+    }
+
+
+def is_protected(vma: VmArea, entry: int) -> bool:
+    """Whether a page of a private, writable area may not be written: then the first write copies it."""
+    private = vma.vm_flags & (VM_WRITE | VM_MAYSHARE) == VM_WRITE
+    return private and entry & (PRESENT | RW) == PRESENT
+
+
+def state(m: Machine, pfn: int) -> str:
+    """What a mapped frame is: the zero page, one of the kernel's own, or a page of a process or a file."""
+    if pfn == m.vm.zero_pfn or pfn & -ENTRIES == m.vm.huge_zero_page:
+        return "zero"
+    head = mem_map.compound_head(m, pfn)
+    if not mem_map.known(m, head):
+        return "reserved"
+    inode = mem_map.mapping_of(m, head)
+    if inode is not None and inode.is_hugetlb:
+        return "hugetlb"
+    if mem_map.is_anon(m, head):
+        return "anon"
+    return "reserved" if inode is None else "shmem" if inode.is_shmem else "file"
+
+
+def pages(m: Machine, mm: MmStruct, start: int, count: int) -> list[Doc]:
+    """So many pages from an address on."""
+    found = []
+    for address in range(start, start + (count << 12), 1 << 12):
+        at = area_at(mm, address)
+        found.append(page(m, mm, None if at is None else mm.mmap[at], address))
+    return found
+
+
+def cells(m: Machine, mm: MmStruct, start: int, shift: int, count: int) -> list[Doc]:
+    """Cells of 2^shift pages from an address on: how many of each are present, and what the first is."""
+    size = 1 << shift + 12
+    present = [0] * count
+    first: list[int | None] = [None] * count
+    for address, number in mapped(mm, start, start + count * size):
+        end = address + (number << 12)
+        for cell in range((address - start) // size, (end - 1 - start) // size + 1):
+            low, high = max(address, start + cell * size), min(end, start + (cell + 1) * size)
+            present[cell] += (high - low) >> 12
+            if first[cell] is None:
+                first[cell] = low
+    return [
+        {
+            "addr": start + at * size,
+            "pages": 1 << shift,
+            "present": present[at],
+            "state": "none" if address is None else page(m, mm, None, address)["state"],
+        }
+        for at, address in enumerate(first)
+    ]
+
+
+def mapped(mm: MmStruct, low: int, high: int) -> Iterator[tuple[int, int]]:
+    """(address, pages) of what is present in a range, in ascending order; of a table of pages as runs."""
+    top = mm.pgd
+    if top is not None:
+        yield from mapped_below(mm, top, 0, low, high)
+
+
+def mapped_below(mm: MmStruct, table: PageTable, base: int, low: int, high: int) -> Iterator[tuple[int, int]]:
+    """The same below one table, which maps memory from `base` on."""
+    level = table.level
+    size = 1 << SHIFT[level]
+    first = max(0, (low - base) // size)
+    behind = min(len(table.entries), -(-(high - base) // size))
+    if level == 1:
+        yield from runs(table, base, first, behind)
+        return
+    for at in range(first, behind):
+        entry = table.entries[at]
+        if not entry:
+            continue
+        address = base + at * size
+        below = None if entry & PSE else mm.tables[level - 1].get(address >> SHIFT[level])
+        if below is not None:
+            yield from mapped_below(mm, below, address, low, high)
+        elif entry & PSE:
+            begin, end = max(low, address), min(high, address + size)
+            yield begin, (end - begin) >> 12
+
+
+def runs(table: PageTable, base: int, first: int, behind: int) -> Iterator[tuple[int, int]]:
+    """Present entries of a table of pages, neighbours together."""
+    entries = table.entries[first:behind]
+    absent = entries.count(0)
+    if absent == len(entries):
+        return
+    if not absent:
+        yield base + (first << 12), len(entries)
+        return
+    begin: int | None = None
+    for at, entry in enumerate(entries, first):
+        if entry and begin is None:
+            begin = at
+        elif not entry and begin is not None:
+            yield base + (begin << 12), at - begin
+            begin = None
+    if begin is not None:
+        yield base + (begin << 12), behind - begin
+
+
+# -- the walk --------------------------------------------------------------------------------------
+
+
+def walk(m: Machine, mm: MmStruct, address: int) -> Doc:
+    """An address cut into its indexes, and the table, the entry and what it says at each level.
+
+    It ends at an entry that is empty, or at the frame. bits: those of the address that are the index.
+    """
+    top = mm.pgd
+    levels: list[Doc] = []
+    end = SHIFT[1]
+    for table, at, entry in pgalloc.walk(mm, address):
+        shift = SHIFT[table.level]
+        width = 2 if table is top and table.level == 3 else 9
+        levels.append(
+            {
+                "level": "pgd" if table is top else pte_text.LEVELS[table.level],
+                "index": at,
+                "bits": f"{at:0{width}b}",
+                "shift": shift,
+                "table": table.pfn if table.pfn >= 0 else None,
+                "entry": entry,
+                "flags": pte_text.flags(entry & pte_text.FLAGS),
+                "used": len(table.entries) - table.entries.count(0),
+            }
+        )
+        end = shift
+    place = area_at(mm, address)
+    vma = None if place is None else mm.mmap[place]
+    return {
+        "addr": address,
+        "levels": levels,
+        "end": end,
+        "offset": address & (1 << end) - 1,
+        "page": page(m, mm, vma, address),
+        "area": None if vma is None else area(vma),
+        "top": top.level if top is not None else 4,
+        "user": address < mm.task_size,
+    }

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.machine import observing, pte_text
 from app.machine.entry.system_call import mm_view
-from app.mm import mem_map, pgalloc
+from app.mm import mem_map, page_ref, pgalloc
 from app.mm.mm_types import VM_GROWSDOWN, VM_HUGETLB, VM_MAYSHARE, VM_WRITE
 from app.mm.pgtable_types import PRESENT, PSE, RW, SHIFT
 from app.mm.proc.task_mmu import area_name
@@ -129,15 +129,7 @@ def state(m: Machine, pfn: int) -> str:
     """What a mapped frame is: the zero page, one of the kernel's own, or a page of a process or a file."""
     if pfn == m.vm.zero_pfn or pfn & -ENTRIES == m.vm.huge_zero_page:
         return "zero"
-    head = mem_map.compound_head(m, pfn)
-    if not mem_map.known(m, head):
-        return "reserved"
-    inode = mem_map.mapping_of(m, head)
-    if inode is not None and inode.is_hugetlb:
-        return "hugetlb"
-    if mem_map.is_anon(m, head):
-        return "anon"
-    return "reserved" if inode is None else "shmem" if inode.is_shmem else "file"
+    return page_ref.state_of(m, pfn)
 
 
 def pages(m: Machine, mm: MmStruct, start: int, count: int) -> list[Doc]:

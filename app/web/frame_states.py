@@ -144,14 +144,14 @@ FRAME_STATES: Final = (
     ),
     FrameState(
         "shmem",
-        "Z",
+        "P",
         N_("shared memory: a page of tmpfs, or of an anonymous area that is shared"),
         thumbnail="#3f6fd1",
         pattern="M6 0V12M0 6H12",
     ),
     FrameState(
         "swapcache",
-        "C",
+        "W",
         N_("anonymous memory that has its place in swap"),
         thumbnail="#a0662c",
         pattern="M0 3H12M0 6H12M0 9H12",
@@ -179,7 +179,7 @@ FRAME_STATES: Final = (
     ),
     FrameState(
         "writeback",
-        "W",
+        "B",
         N_("a page of a file that is being written to the disk"),
         thumbnail="#c98a1b",
         pattern="M3 0V12M9 0V12M0 6H12",

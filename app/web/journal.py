@@ -19,6 +19,7 @@ from app.web.language import N_, _
 from app.web.nicknames import Names, called
 from app.web.recipes import Api
 from app.web.shownrows import LINES, block_count
+from app.web.vm import fault_words
 
 Outcome = Mapping[str, Any]
 
@@ -136,6 +137,8 @@ def headlines(
     """Say the verdict in words. tasks: those that sleep now, where that is known."""
     if outcome["verdict"] == "blocked" and tasks is not None:
         return sleeping.why(outcome, tasks, people or {})
+    if outcome["verdict"] == "ok" and "access" in outcome:
+        return fault_words.sentence(outcome)
     headline, reason = map(_, HEADLINES.get(outcome["verdict"], ("", "")))
     if outcome["verdict"] == "bug" and any(ATOMIC in line for line in outcome["log"] or ()):
         return headline, _(NOT_ASLEEP)
@@ -219,6 +222,8 @@ def facts(outcome: Outcome, here: Address, people: Names) -> list[Fact]:
         found += object_facts(thing, here)
     if area := outcome.get("area"):
         found += area_facts(area)
+    if "access" in outcome:
+        found += fault_facts(outcome, here)
     if "runs" in outcome and outcome["runs"] is None:
         found.append(Fact(_("blocks"), wording.count(outcome["ret"]), href=list_href(outcome, "runs", here)))
     if woken := outcome.get("woken"):
@@ -227,6 +232,13 @@ def facts(outcome: Outcome, here: Address, people: Names) -> list[Fact]:
             names.append(_("and %(more)s more", more=wording.count(len(woken) - NAMES_SHOWN)))
         found.append(Fact(_("woken"), ", ".join(names)))
     return found
+
+
+def fault_facts(outcome: Outcome, here: Address) -> list[Fact]:
+    """Where an access ended, and what the kernel counted."""
+    pfn = fault_words.frame(outcome)
+    counted = Fact(_("faults"), fault_words.faults(outcome))
+    return [counted] if pfn is None else [Fact(_("frame"), wording.pfn(pfn), href=here.at(pfn)), counted]
 
 
 def list_href(outcome: Outcome, name: str, here: Address) -> str:

@@ -55,7 +55,7 @@ from app.web.requester import api_of, labs_of, requester, sessions_for
 from app.web.rowpages import Rows
 from app.web.shell import shell_of
 from app.web.shownrows import Outcome, block_count, outcome_of, outcomes_of
-from app.web.views import Sight, View
+from app.web.views import Sight, View, processes
 from app.web.vm import selection
 from app.web.zones import zone_views
 
@@ -456,6 +456,14 @@ def chip(name: str, named: Named | None, here: Address, people: Mapping[str, str
         return NameChip(name, block_count(named.length), None, whose)
     if named.pfn is not None:
         return NameChip(name, wording.pfn(named.pfn), here.at(named.pfn), whose)
+    if named.kind == "pid":
+        there = here.to(view=processes.VIEW.name, pid=named.addr, beside=None)
+        return NameChip(name, str(named.addr), there.href, whose)
+    if named.kind == "fd" and named.addr is not None:
+        return NameChip(name, str(named.addr), None, whose)
+    if named.kind == "user" and named.addr is not None:
+        va = wording.hexadecimal(named.addr)
+        return NameChip(name, va, here.to(view=processes.VIEW.name, va=va).href, whose)
     if named.addr is not None:
         addr = wording.hexadecimal(named.addr)
         return NameChip(name, addr, here.inspect(addr).to(addr=addr).href, whose)

@@ -144,6 +144,8 @@ class AreaPages:
     """the whole area in cells of several pages; None where it is shown page by page"""
     single: PageRow
     """pages around the address, one by one"""
+    key: Sequence[PageCell]
+    """one cell of each kind that is shown, with what it means"""
     rows: Sequence[PageTwin]
     """the same pages as a table"""
 

@@ -26,7 +26,7 @@ ZERO: Final = "zero"
 
 WORDS: Final[Mapping[str, str]] = {
     NOTHING: N_("not present"),
-    ZERO: N_("the zero page, which all share: nothing has been written here"),
+    ZERO: N_("the zero page: nothing has been written here"),
     "anon": N_("anonymous page"),
     "file": N_("page of a file"),
     "shmem": N_("page of shared memory"),
@@ -97,8 +97,20 @@ def area_pages(doc: Doc, here: Address, address: int, changed: Collection[int]) 
             if first + (len(single) << 12) < area["end"]
             else None,
         ),
+        key=key([*single, *(whole or ())]),
         rows=[twin(page, here) for page in single if page["pfn"] is not None],
     )
+
+
+def key(pages: Sequence[Doc]) -> list[PageCell]:
+    """One cell of each kind that is shown, with what it means."""
+    states = dict.fromkeys(page["state"] for page in pages)
+    found = [PageCell("", state, letter(state), state_words(state), False) for state in states]
+    protected = next((page["state"] for page in pages if page.get("protected")), None)
+    if protected is not None:
+        words = _("underlined: write-protected, the first write copies it")
+        found.append(PageCell("", protected, letter(protected), words, False, protected=True))
+    return found
 
 
 def facts(doc: Doc) -> list[Fact]:

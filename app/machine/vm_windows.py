@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
-from app.machine import observing, pte_text
+from app.machine import observing, pte_text, vm_views
 from app.machine.entry.system_call import mm_view
 from app.mm import mem_map, page_ref, pgalloc
 from app.mm.mm_types import VM_GROWSDOWN, VM_HUGETLB, VM_MAYSHARE, VM_WRITE
@@ -216,39 +216,13 @@ def runs(table: PageTable, base: int, first: int, behind: int) -> Iterator[tuple
 # -- the walk --------------------------------------------------------------------------------------
 
 
-def walk(m: Machine, mm: MmStruct, address: int) -> Doc:
-    """An address cut into its indexes, and the table, the entry and what it says at each level.
-
-    It ends at an entry that is empty, or at the frame. bits: those of the address that are the index.
-    """
-    top = mm.pgd
-    levels: list[Doc] = []
-    end = SHIFT[1]
-    for table, at, entry in pgalloc.walk(mm, address):
-        shift = SHIFT[table.level]
-        width = 2 if table is top and table.level == 3 else 9
-        levels.append(
-            {
-                "level": "pgd" if table is top else pte_text.LEVELS[table.level],
-                "index": at,
-                "bits": f"{at:0{width}b}",
-                "shift": shift,
-                "table": table.pfn if table.pfn >= 0 else None,
-                "entry": entry,
-                "flags": pte_text.flags(entry & pte_text.FLAGS),
-                "used": len(table.entries) - table.entries.count(0),
-            }
-        )
-        end = shift
+def walk(m: Machine, task: Task, address: int) -> Doc:
+    """The walk of an address, how many entries of each table are used, and what the page at its end is."""
+    mm = task.mm
+    assert mm is not None
     place = area_at(mm, address)
-    vma = None if place is None else mm.mmap[place]
-    return {
-        "addr": address,
-        "levels": levels,
-        "end": end,
-        "offset": address & (1 << end) - 1,
-        "page": page(m, mm, vma, address),
-        "area": None if vma is None else area(vma),
-        "top": top.level if top is not None else 4,
+    return vm_views.walk(m, task.name, address) | {
+        "used": [len(table.entries) - table.entries.count(0) for table, _, _ in pgalloc.walk(mm, address)],
         "user": address < mm.task_size,
+        "end": page(m, mm, None if place is None else mm.mmap[place], address),
     }

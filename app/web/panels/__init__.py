@@ -11,7 +11,7 @@ from typing import Final
 from app.web.address import Address
 from app.web.contexts.base import Link
 from app.web.language import _
-from app.web.panels import lists, log, proc, slab, tasks, vmalloc
+from app.web.panels import lists, log, lru, pagecache, proc, slab, tasks, vmalloc
 from app.web.panels.base import Panel, Seen
 
 __all__ = ["PANELS", "Panel", "Seen", "opened", "pointed_at", "tabs"]
@@ -19,7 +19,16 @@ __all__ = ["PANELS", "Panel", "Seen", "opened", "pointed_at", "tabs"]
 # In the order of the tabs; the first is open where an address names none.
 PANELS: Final = {
     panel.name: panel
-    for panel in (lists.PANEL, slab.PANEL, vmalloc.PANEL, tasks.PANEL, log.PANEL, proc.PANEL)
+    for panel in (
+        lists.PANEL,
+        slab.PANEL,
+        vmalloc.PANEL,
+        pagecache.PANEL,
+        lru.PANEL,
+        tasks.PANEL,
+        log.PANEL,
+        proc.PANEL,
+    )
 }
 
 

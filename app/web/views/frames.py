@@ -52,4 +52,7 @@ def cost(_machine: Machine, _asked: Asked) -> int:
     return closeup.COST
 
 
-VIEW: Final = View("frames", N_("Frames"), PANELS, read, view, cost)
+# What only processes fill has its tabs in their view.
+OTHERS: Final = ("pagecache", "lru")
+SHOWN: Final = {name: panel for name, panel in PANELS.items() if name not in OTHERS}
+VIEW: Final = View("frames", N_("Frames"), SHOWN, read, view, cost)

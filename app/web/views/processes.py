@@ -31,7 +31,7 @@ from app.web.vm.walk import walk
 LISTED: Final = 12
 FIRST_NAME: Final = "a"
 PROGRAM: Final = "/bin/hello"
-PANEL_NAMES: Final = ("tasks", "proc", "log")
+PANEL_NAMES: Final = ("pagecache", "lru", "proc", "tasks", "log")
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,7 +82,7 @@ def read(machine: Machine, asked: Asked) -> Doc:
         return {"processes": [], "total": 0, "first": 0, "task": None}
     found = vm_windows.processes(machine)
     first = first_of(found.index(task), len(found), LISTED)
-    address = selection.address(here, shown, task)
+    address = selection.address(here, shown, task, machine.model.ptr_max)
     doc: dict[str, Any] = {
         "processes": [vm_windows.process(each) for each in found[first : first + LISTED]],
         "before": found[first - 1].pid if first else None,
@@ -92,7 +92,7 @@ def read(machine: Machine, asked: Asked) -> Doc:
         "addr": address,
         "areas": vm_windows.areas(task.mm, address, AREAS),
         "pages": cells.read(machine, task.mm, address),
-        "walk": vm_windows.walk(machine, task.mm, address),
+        "walk": vm_windows.walk(machine, task, address),
     }
     other = selection.other(machine, here, task)
     if other is not None and other.mm is not None and doc["pages"] is not None:
@@ -159,7 +159,7 @@ def view(sight: Sight) -> ProcessesView:
         pairs=[pair for pair in here.pairs if pair[0] != "va"],
         comparison=compared(sight, here, changed),
         physical=bar,
-        ribbon=ribbon(doc["walk"]["page"]["pfn"], sight),
+        ribbon=ribbon(doc["walk"]["pfn"], sight),
     )
 
 

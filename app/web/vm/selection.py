@@ -41,10 +41,15 @@ def other(machine: Machine, here: Address, task: Task) -> Task | None:
     return next((each for each in found if each.pid == here.beside and each is not task), None)
 
 
-def address(here: Address, shown: Doc | None, task: Task) -> int:
-    """The address whose walk is shown; where nothing names one, that of the first instruction."""
+def address(here: Address, shown: Doc | None, task: Task, most: int) -> int:
+    """The address whose walk is shown; where nothing names one, that of the first instruction.
+
+    most: the highest that the processor knows.
+    """
     assert task.mm is not None
     typed = memory_address(here.va or "")
+    if typed is not None and typed > most:
+        typed = most
     called = None if typed is not None else address_of(shown)
     return next(at for at in (typed, called, task.mm.start_code) if at is not None)
 

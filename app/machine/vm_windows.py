@@ -16,6 +16,7 @@ from app.machine.entry.system_call import mm_view
 from app.mm import mem_map, page_ref, pgalloc
 from app.mm.mm_types import VM_GROWSDOWN, VM_HUGETLB, VM_MAYSHARE, VM_WRITE
 from app.mm.pgtable_types import PRESENT, PSE, RW, SHIFT
+from app.mm.proc import task_mmu
 from app.mm.proc.task_mmu import area_name
 
 if TYPE_CHECKING:
@@ -27,14 +28,18 @@ if TYPE_CHECKING:
 MAX_PROCESSES: Final = 4096
 # A table of 512 entries is counted about as fast as so many objects are put into words.
 TABLE: Final = 2
+# So many resident pages are shared out one by one.
+SHARES_UP_TO: Final = 16_384
 ENTRIES: Final = 512
 
 Doc = dict[str, Any]
 
 
-def cost(mm: MmStruct) -> int:
-    """About how much work the cells of an area are, as `show_cost` counts it: its tables are counted."""
-    return TABLE * len(mm.tables[1]) + ENTRIES * len(mm.tables[2])
+def cost(task: Task, mm: MmStruct) -> int:
+    """About how much work a process is, as `show_cost` counts it: tables, and pages where they are few."""
+    resident = mm_view(task, mm)["resident"]
+    pages = 0 if resident > SHARES_UP_TO else resident
+    return TABLE * len(mm.tables[1]) + ENTRIES * len(mm.tables[2]) + pages
 
 
 # -- processes -------------------------------------------------------------------------------------
@@ -55,6 +60,26 @@ def process(task: Task) -> Doc:
         "min_flt": task.min_flt,
         "maj_flt": task.maj_flt,
         "asleep": task.waiting_for is not None,
+    }
+
+
+def shares(m: Machine, task: Task) -> Doc | None:
+    """Resident pages as /proc/PID/smaps_rollup counts them: all, in parts of 1/n each, and its own alone.
+
+    None where there are so many that it would take long. Kernel: fs/proc/task_mmu.c smap_gather_stats
+    """
+    mm = task.mm
+    assert mm is not None
+    if mm_view(task, mm)["resident"] > SHARES_UP_TO:
+        return None
+    found = task_mmu.MemSize()
+    for vma in mm.mmap:
+        task_mmu.gather(m, vma, found)
+    total = {name: int(getattr(found, name)) for name in found.__slots__}
+    return {
+        "rss": total["resident"] >> 12,
+        "pss": total["pss"] / (1 << task_mmu.PSS_SHIFT + 12),
+        "uss": sum(total[f"private_{kind}"] for kind in ("clean", "dirty", "hugetlb")) >> 12,
     }
 
 

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.mm.page import PAGE_FLAG_NAMES
 from app.web import wording
 from app.web.address import Address
 from app.web.contexts.base import Fact, Link
-from app.web.contexts.inspector import Action, BuddyRow, Flag, Inspector, StructWord
+from app.web.contexts.inspector import Action, BuddyRow, Flag, Inspector, MappedAt, StructWord, UserPage
 from app.web.frame_states import LETTERS
-from app.web.language import N_, _
+from app.web.language import N_, _, ngettext
 from app.web.panels.vmalloc import on_strip
+from app.web.vm.cells import state_words
 
 Doc = Mapping[str, Any]
 
@@ -99,6 +100,7 @@ def inspector(doc: Doc, here: Address) -> Inspector:
         actions=actions(doc),
         near=near(doc, here),
         owner=owner(doc, here),
+        user=user_page(doc, here) if "mapped_by" in doc else None,
     )
 
 
@@ -106,6 +108,8 @@ def summary(doc: Doc) -> str:
     """Say what the frame is, in a few words."""
     if block := doc.get("block"):
         return block_words(block)
+    if "mapped_by" in doc:
+        return user_words(doc)
     if free := doc.get("free"):
         values = {"order": free["order"], "type": free["type"]}
         if free["pfn"] == doc["pfn"]:
@@ -118,6 +122,39 @@ def summary(doc: Doc) -> str:
     if pcp := doc.get("pcp"):
         return _("on CPU %(cpu)s’s list of order %(order)s, %(type)s, place %(place)s from the head", **pcp)
     return _("in use since boot, or never given to the allocator")
+
+
+def user_words(doc: Doc) -> str:
+    """Say what a page of a process or a file is, and on which list it stands."""
+    words = state_words(doc["state"])
+    return words if doc["lru"] is None else _("%(words)s, on %(list)s", words=words, list=doc["lru"])
+
+
+def user_page(doc: Doc, here: Address) -> UserPage:
+    """Who maps a frame, and what its struct page says of that."""
+    count: int = doc["mapcount"]
+    places: Sequence[Doc] = doc["mapped_by"]
+    words = ngettext("mapped %(num)s time", "mapped %(num)s times", count)
+    if count > 1:
+        words = _("%(words)s: each counts 1/%(count)s of it in its PSS", words=words, count=count)
+    return UserPage(
+        meaning=[Fact(name, text) for name, text in doc["meaning"].items()],
+        mapped=words if count else _("mapped by nobody"),
+        places=[mapping(place, doc["pids"], here) for place in places],
+        more=max(0, count - len(places)),
+    )
+
+
+def mapping(place: Doc, pids: Mapping[str, int], here: Address) -> MappedAt:
+    """One place where a frame is mapped, with the walk that leads there."""
+    pid = pids.get(place["task"])
+    walk = here.to(view="vm", pid=pid, va=place["addr"], beside=None)
+    return MappedAt(
+        task=place["task"] or "",
+        place=Link(place["addr"], walk.href),
+        rights=place["vma"]["prot"],
+        flags=place["flags"].replace("|", " "),
+    )
 
 
 def block_words(block: Doc) -> str:

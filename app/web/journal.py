@@ -82,6 +82,8 @@ def nothing_text(outcome: Outcome) -> str:
         return _(NO_RETURN[outcome["verdict"]])
     if outcome["call"] in BACKWARDS:
         return "void"
+    if outcome["call"] == "load" and outcome["verdict"] == "ok":
+        return _("a byte that is not kept")
     spec = CALLS.get(outcome["call"])
     returns = Returns.ADDRESS if spec is None else spec.returns
     if returns.null == "NULL":

@@ -296,6 +296,7 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
         older=rowpages.older(info, here, found.journal),
         newer=rowpages.newest(info, here, journal),
         line=again.line[: fields.SHOWN_AGAIN],
+        speaker=start.get("speaker"),
         names=[
             *(chip(name, value, here) for name, value in names.items()),
             *(chip(name, value, here, found.people) for name, value in others.items()),
@@ -336,7 +337,7 @@ def started(form: Mapping[str, str], task: str | None) -> Mapping[str, str]:
     who = form.get("task")
     if task is None or who is None or who == task or who.startswith(f"{task}-"):
         return form
-    return {name: value for name, value in form.items() if name != "task"}
+    return {name: value for name, value in form.items() if name not in ("task", "speaker")}
 
 
 def changed(shown: Outcome | None) -> Sequence[Sequence[Any]]:

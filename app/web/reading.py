@@ -118,7 +118,8 @@ def frame(machine: Machine, pfn: int | None) -> dict[str, Any] | None:
         doc = show.page(machine, pfn)
     except KeyError:
         return None
-    return doc | {"area": area_of(machine, pfn, doc)}
+    pids = {task.name: task.pid for task in machine.tasks.values()} if "mapped_by" in doc else {}
+    return doc | {"area": area_of(machine, pfn, doc), "pids": pids}
 
 
 def area_of(machine: Machine, pfn: int, doc: Mapping[str, Any]) -> str | None:
@@ -143,5 +144,5 @@ def cost(machine: Machine, view: View) -> int:
     if here.obj is not None:
         work += show_cost.address(machine)
     if here.pfn is not None:
-        work += show_cost.area_of_frame(machine, here.pfn)
+        work += show_cost.area_of_frame(machine, here.pfn) + show_cost.rmap(machine, here.pfn)
     return work

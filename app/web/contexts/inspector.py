@@ -61,6 +61,34 @@ class StructWord:
 
 
 @dataclass(frozen=True, slots=True)
+class MappedAt:
+    """A place where a frame is mapped."""
+
+    task: str
+    """the process"""
+    place: Link
+    """the address, with a link to its walk"""
+    rights: str
+    """the rights of the area"""
+    flags: str
+    """the flags of the entry"""
+
+
+@dataclass(frozen=True, slots=True)
+class UserPage:
+    """What a frame is to processes and files."""
+
+    meaning: Sequence[Fact]
+    """mapping, index and _mapcount in words"""
+    mapped: str
+    """how often it is mapped, and what part of it each mapping counts"""
+    places: Sequence[MappedAt]
+    """who maps it, where"""
+    more: int
+    """how many places are left out"""
+
+
+@dataclass(frozen=True, slots=True)
 class Inspector:
     """One page frame."""
 
@@ -92,6 +120,8 @@ class Inspector:
     """calls that make sense on the frame"""
     near: Sequence[Link] = ()
     """links to the frames beside it, and to what it belongs to"""
+    user: UserPage | None = None
+    """what it is to processes and files; None for a frame that none uses"""
     owner: Fact | None = None
     """who allocated it, with which mask, at which row"""
 

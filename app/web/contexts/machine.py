@@ -196,6 +196,8 @@ class MachinePage(Page):
     """link to the newest rows"""
     line: str
     """what stood in the console"""
+    speaker: str | None
+    """the process that makes the console's calls where a line names nobody; None for init"""
     names: Sequence[NameChip]
     """names that earlier calls gave to their results"""
     more_names: int

@@ -98,8 +98,6 @@ class PageCell:
     """the page with the walk of its first address"""
     state: str
     """the state of the frame; `none` where nothing is present"""
-    letter: str
-    """the letter in the cell"""
     words: str
     """address and what is there, for the tooltip and for screen readers"""
     current: bool

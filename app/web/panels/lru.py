@@ -32,8 +32,6 @@ class ListedPage:
     """the frame in the inspector"""
     state: str
     """`anon` or `file`"""
-    letter: str
-    """the letter in the cell"""
     words: str
     """frame and flags"""
     referenced: bool
@@ -118,7 +116,6 @@ def listed(page: Doc, here: Address) -> ListedPage:
     return ListedPage(
         href=here.at(page["pfn"]),
         state="anon" if anon else "file",
-        letter="A" if anon else "F",
         words=", ".join([_("frame %(pfn)s", pfn=wording.pfn(page["pfn"])), *marks(page)]),
         referenced=page["referenced"],
     )

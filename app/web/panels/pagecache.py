@@ -39,8 +39,6 @@ class CachedPage:
     """the frame in the inspector; None for a page that is not cached"""
     state: str
     """`file`, `dirty`, `writeback`, or `none`"""
-    letter: str
-    """the letter in the cell"""
     words: str
     """index, frame and flags"""
     ahead: bool
@@ -185,16 +183,15 @@ def cell(index: int, page: Doc | None, windows: Sequence[Doc], here: Address) ->
     ahead = any(window["start"] <= index < window["start"] + window["size"] for window in windows)
     mark = any(window["mark"] == index for window in windows)
     if page is None:
-        return CachedPage(None, "none", "", _("page %(index)s: not cached", index=index), ahead, mark)
-    state, letter = look(page)
-    return CachedPage(here.at(page["pfn"]), state, letter, words(page), ahead, mark)
+        return CachedPage(None, "none", _("page %(index)s: not cached", index=index), ahead, mark)
+    return CachedPage(here.at(page["pfn"]), state(page), words(page), ahead, mark)
 
 
-def look(page: Doc) -> tuple[str, str]:
-    """State and letter of a cached page."""
+def state(page: Doc) -> str:
+    """What a cached page is shown as."""
     if page["writeback"]:
-        return "writeback", "B"
-    return ("dirty", "D") if page["dirty"] else ("file", "F")
+        return "writeback"
+    return "dirty" if page["dirty"] else "file"
 
 
 def words(page: Doc) -> str:

@@ -81,4 +81,7 @@ class View:
     cost: Callable[[Machine, Asked], int] = no_cost
     """about how much work `read` is, as `app.machine.show_cost` counts it"""
     form: Callable[[Doc], Mapping[str, str]] = nothing_filled_in
-    """what the form of a call starts with, of what was read: `call`, `task` and arguments by name"""
+    """What the form of a call starts with: `call`, `task`, and arguments by name; and `speaker`.
+
+    That is who makes the calls of the console's lines that name nobody.
+    """

@@ -18,7 +18,7 @@ from app.web.contexts.base import Fact, Link
 from app.web.contexts.framemap import PhysicalBar
 from app.web.contexts.processes import AreaPages, Comparison, ProcessCall, ProcessRow, Ribbon, Strip, Walk
 from app.web.contexts.views import CentreView
-from app.web.language import N_, _
+from app.web.language import N_, _, decimal
 from app.web.nicknames import called
 from app.web.panels import PANELS
 from app.web.physical import physical_bar, place_of
@@ -88,6 +88,7 @@ def read(machine: Machine, asked: Asked) -> Doc:
         "before": found[first - 1].pid if first else None,
         "behind": found[first + LISTED].pid if first + LISTED < len(found) else None,
         "task": vm_windows.process(task),
+        "shares": vm_windows.shares(machine, task),
         "child": next_name(machine),
         "addr": address,
         "areas": vm_windows.areas(task.mm, address, AREAS),
@@ -117,7 +118,7 @@ def next_name(machine: Machine) -> str:
 def cost(machine: Machine, asked: Asked) -> int:
     """About how much work that is: of the area that is unrolled the tables are counted."""
     task = selection.process(machine, asked.here, asked.shown)
-    return 0 if task is None or task.mm is None else vm_windows.cost(task.mm)
+    return 0 if task is None or task.mm is None else vm_windows.cost(task, task.mm)
 
 
 # -- showing ---------------------------------------------------------------------------------------
@@ -152,7 +153,7 @@ def view(sight: Sight) -> ProcessesView:
         ],
         start=start,
         calls=calls(task, doc["child"]),
-        counters=counters(task),
+        counters=counters(task, doc["shares"]),
         strip=strip(doc["areas"], here),
         pages=None if pages is None else cells.area_pages(pages, here, doc["addr"], changed),
         walk=walk(doc["walk"], here, name, shown),
@@ -208,8 +209,8 @@ def calls(task: Doc, child: str) -> list[ProcessCall]:
     ]
 
 
-def counters(task: Doc) -> list[Fact]:
-    """Faults and resident pages."""
+def counters(task: Doc, shares: Doc | None) -> list[Fact]:
+    """Faults and resident pages. shares: RSS, PSS and USS; None of very large processes."""
     rss = task["rss"]
     lag = sum(rss[kind] for kind in ("anon", "file", "shmem"))
     found = [
@@ -223,6 +224,11 @@ def counters(task: Doc) -> list[Fact]:
             else "",
         ),
     ]
+    if shares is not None:
+        found += [
+            Fact("PSS", decimal(shares["pss"], 1), hint=_("pages, each that n map counted as 1/n")),
+            Fact("USS", wording.count(shares["uss"]), hint=_("pages that nobody else maps")),
+        ]
     found.append(Fact(_("page tables"), wording.size(task["pgtables_bytes"])))
     return found
 
@@ -239,7 +245,8 @@ def form(doc: Doc) -> Mapping[str, str]:
     """The form calls as the process that is shown, at the address that is shown."""
     if doc["task"] is None:
         return {"call": "execve", "task": FIRST_NAME}
-    return {"call": "store", "task": doc["task"]["name"], "addr": f"{doc['addr']:#x}"}
+    name = doc["task"]["name"]
+    return {"call": "store", "task": name, "speaker": name, "addr": f"{doc['addr']:#x}"}
 
 
 VIEW: Final = View(

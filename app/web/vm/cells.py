@@ -105,11 +105,11 @@ def area_pages(doc: Doc, here: Address, address: int, changed: Collection[int]) 
 def key(pages: Sequence[Doc]) -> list[PageCell]:
     """One cell of each kind that is shown, with what it means."""
     states = dict.fromkeys(page["state"] for page in pages)
-    found = [PageCell("", state, letter(state), state_words(state), False) for state in states]
+    found = [PageCell("", state, state_words(state), False) for state in states]
     protected = next((page["state"] for page in pages if page.get("protected")), None)
     if protected is not None:
         words = _("underlined: write-protected, the first write copies it")
-        found.append(PageCell("", protected, letter(protected), words, False, protected=True))
+        found.append(PageCell("", protected, words, False, protected=True))
     return found
 
 
@@ -144,7 +144,6 @@ def whole_row(cells: Sequence[Doc], shift: int, here: Address, address: int) -> 
             PageCell(
                 href=at_address(here, each["addr"]),
                 state=each["state"],
-                letter=letter(each["state"]),
                 words=_(
                     "%(address)s: %(present)s of %(pages)s pages present",
                     address=f"{each['addr']:#x}",
@@ -167,7 +166,6 @@ def cell(page: Doc, here: Address, address: int, changed: Collection[int]) -> Pa
     return PageCell(
         href=at_address(here, at),
         state=page["state"],
-        letter=letter(page["state"]),
         words=f"{at:#x}: {what(page)}",
         current=at <= address < at + 4096,
         protected=bool(page.get("protected")),

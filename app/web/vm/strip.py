@@ -19,6 +19,7 @@ Doc = Mapping[str, Any]
 AREAS: Final = 24
 # Names that the kernel gives, as the strip has room for them.
 WORDS: Final = {"[heap]": "heap", "[stack]": "stack"}
+ROOMY: Final = 10
 # Blocks become wider with each of these numbers of pages.
 STEPS: Final = (4, 16, 64, 512, 1 << 18)
 
@@ -67,7 +68,10 @@ def name(area: Doc) -> str:
     words: str = area["name"]
     if not words:
         return "anon"
-    return WORDS.get(words) or words.strip("[]").rpartition("/")[2] or words
+    if words in WORDS:
+        return WORDS[words]
+    path = words.strip("[]/")
+    return path if len(path) <= ROOMY else path.rpartition("/")[2]
 
 
 def kind(area: Doc) -> str:

@@ -6,6 +6,7 @@ frames are read in windows around one address.
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import islice
@@ -15,7 +16,7 @@ from app.machine import observing, pte_text, vm_views
 from app.machine.entry.system_call import mm_view
 from app.mm import mem_map, page_ref, pgalloc
 from app.mm.mm_types import VM_GROWSDOWN, VM_HUGETLB, VM_MAYSHARE, VM_WRITE
-from app.mm.pgtable_types import PRESENT, PSE, RW, SHIFT
+from app.mm.pgtable_types import PRESENT, PROTNONE, PSE, RW, SHIFT
 from app.mm.proc import task_mmu
 from app.mm.proc.task_mmu import area_name
 
@@ -26,11 +27,14 @@ if TYPE_CHECKING:
 
 # Processes are looked through one by one; more than a class forks are only counted.
 MAX_PROCESSES: Final = 4096
-# A table of 512 entries is counted about as fast as so many objects are put into words.
-TABLE: Final = 2
+# A table of pages is counted about as fast as one object is put into words, one of tables more slowly.
+TABLE: Final = 1
+DIRECTORY: Final = 32
 # So many resident pages are shared out one by one.
-SHARES_UP_TO: Final = 16_384
-ENTRIES: Final = 512
+SHARES_UP_TO: Final = 2_048
+HUGE: Final = 512
+# Of the second byte of an entry the bit that says present, but without any right.
+NO_RIGHT: Final = bytes(byte & PROTNONE >> 8 for byte in range(256))
 
 Doc = dict[str, Any]
 
@@ -39,7 +43,7 @@ def cost(task: Task, mm: MmStruct) -> int:
     """About how much work a process is, as `show_cost` counts it: tables, and pages where they are few."""
     resident = mm_view(task, mm)["resident"]
     pages = 0 if resident > SHARES_UP_TO else resident
-    return TABLE * len(mm.tables[1]) + ENTRIES * len(mm.tables[2]) + pages
+    return TABLE * len(mm.tables[1]) + DIRECTORY * len(mm.tables[2]) + pages
 
 
 # -- processes -------------------------------------------------------------------------------------
@@ -152,7 +156,7 @@ def is_protected(vma: VmArea, entry: int) -> bool:
 
 def state(m: Machine, pfn: int) -> str:
     """What a mapped frame is: the zero page, one of the kernel's own, or a page of a process or a file."""
-    if pfn == m.vm.zero_pfn or pfn & -ENTRIES == m.vm.huge_zero_page:
+    if pfn == m.vm.zero_pfn or pfn & -HUGE == m.vm.huge_zero_page:
         return "zero"
     return page_ref.state_of(m, pfn)
 
@@ -171,13 +175,15 @@ def cells(m: Machine, mm: MmStruct, start: int, shift: int, count: int) -> list[
     size = 1 << shift + 12
     present = [0] * count
     first: list[int | None] = [None] * count
-    for address, number in mapped(mm, start, start + count * size):
-        end = address + (number << 12)
-        for cell in range((address - start) // size, (end - 1 - start) // size + 1):
-            low, high = max(address, start + cell * size), min(end, start + (cell + 1) * size)
-            present[cell] += (high - low) >> 12
-            if first[cell] is None:
-                first[cell] = low
+    for base, there in presence(mm, start, start + count * size):
+        end = base + (len(there) << 12)
+        for cell in range((base - start) // size, (end - 1 - start) // size + 1):
+            low, high = max(base, start + cell * size), min(end, start + (cell + 1) * size)
+            part = there[(low - base) >> 12 : (high - base) >> 12]
+            number = len(part) - part.count(0)
+            present[cell] += number
+            if number and first[cell] is None:
+                first[cell] = low + ((len(part) - len(part.lstrip(b"\0"))) << 12)
     return [
         {
             "addr": start + at * size,
@@ -189,21 +195,26 @@ def cells(m: Machine, mm: MmStruct, start: int, shift: int, count: int) -> list[
     ]
 
 
-def mapped(mm: MmStruct, low: int, high: int) -> Iterator[tuple[int, int]]:
-    """(address, pages) of what is present in a range, in ascending order; of a table of pages as runs."""
+def presence(mm: MmStruct, low: int, high: int) -> Iterator[tuple[int, bytes]]:
+    """(address, a byte for each page from there on) of the parts of a range that have tables.
+
+    The byte is 0 where no page is present. Parts that no table maps are left out.
+    """
     top = mm.pgd
     if top is not None:
-        yield from mapped_below(mm, top, 0, low, high)
+        yield from presence_below(mm, top, 0, low, high)
 
 
-def mapped_below(mm: MmStruct, table: PageTable, base: int, low: int, high: int) -> Iterator[tuple[int, int]]:
+def presence_below(
+    mm: MmStruct, table: PageTable, base: int, low: int, high: int
+) -> Iterator[tuple[int, bytes]]:
     """The same below one table, which maps memory from `base` on."""
     level = table.level
     size = 1 << SHIFT[level]
     first = max(0, (low - base) // size)
     behind = min(len(table.entries), -(-(high - base) // size))
     if level == 1:
-        yield from runs(table, base, first, behind)
+        yield base + (first << 12), presence_in(table)[first:behind]
         return
     for at in range(first, behind):
         entry = table.entries[at]
@@ -212,30 +223,26 @@ def mapped_below(mm: MmStruct, table: PageTable, base: int, low: int, high: int)
         address = base + at * size
         below = None if entry & PSE else mm.tables[level - 1].get(address >> SHIFT[level])
         if below is not None:
-            yield from mapped_below(mm, below, address, low, high)
+            yield from presence_below(mm, below, address, low, high)
         elif entry & PSE:
             begin, end = max(low, address), min(high, address + size)
-            yield begin, (end - begin) >> 12
+            yield begin, b"\1" * ((end - begin) >> 12)
 
 
-def runs(table: PageTable, base: int, first: int, behind: int) -> Iterator[tuple[int, int]]:
-    """Present entries of a table of pages, neighbours together."""
-    entries = table.entries[first:behind]
-    absent = entries.count(0)
-    if absent == len(entries):
-        return
-    if not absent:
-        yield base + (first << 12), len(entries)
-        return
-    begin: int | None = None
-    for at, entry in enumerate(entries, first):
-        if entry and begin is None:
-            begin = at
-        elif not entry and begin is not None:
-            yield base + (begin << 12), at - begin
-            begin = None
-    if begin is not None:
-        yield base + (begin << 12), behind - begin
+def presence_in(table: PageTable) -> bytes:
+    """A byte for each entry of a table of pages, 0 where no page is present.
+
+    Present entries have bits in the lowest byte; those without any right have PROTNONE in the second.
+    """
+    entries = table.entries
+    if sys.byteorder == "big":
+        entries = entries[:]
+        entries.byteswap()
+    raw = entries.tobytes()
+    lowest, second = raw[::8], raw[1::8].translate(NO_RIGHT)
+    if second.count(0) == len(second):
+        return lowest
+    return bytes(one | other for one, other in zip(lowest, second, strict=True))
 
 
 # -- the walk --------------------------------------------------------------------------------------

@@ -37,6 +37,7 @@ Looks at a machine, which change nothing:
   show, show_address, zonemap  the views that the API answers; also show_cost, slab_views, description
   vmallocinfo                  the areas of the vmalloc space, one by one
   vm_views, rmap_views         processes, their areas and page tables; who maps a frame
+  vm_windows                   parts of address spaces, as many as a page has room for
   lru_views, file_views        pages of processes and files as lists, and by file
   page_words                   the binary files of /proc: a word for each page
   life                         what becomes of a frame, or of a page, from one call to the next

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from app.mm.page import PAGE_FLAG_NAMES
-from app.web import wording
+from app.web import life, wording
 from app.web.address import Address
 from app.web.contexts.base import Fact, Link
 from app.web.contexts.inspector import Action, BuddyRow, Flag, Inspector, MappedAt, StructWord, UserPage
@@ -141,6 +141,7 @@ def user_page(doc: Doc, here: Address) -> UserPage:
         meaning=[Fact(name, text) for name, text in doc["meaning"].items()],
         mapped=words if count else _("mapped by nobody"),
         places=[mapping(place, doc["pids"], here) for place in places],
+        life=Link(_("Life of this frame"), life.of_frame(here, doc["pfn"])),
         more=max(0, count - len(places)),
     )
 

@@ -124,6 +124,7 @@ def machine(client: TestClient, path: str, head: int) -> Iterator[tuple[str, str
         yield f"form of {name['name']}", client.get(path, params={"call": name["name"]}).text
     for seq in range(head + 1):
         yield f"row {seq}", client.get(path, params={"outcome": seq}).text
+    yield from processes(client)
     yield "past", client.get(path, params={"at": 5, "shift": "0"}).text
     yield "undone", client.get(client.post(f"{path}/undo", data={"view": ""}).headers["location"]).text
     yield (
@@ -131,6 +132,40 @@ def machine(client: TestClient, path: str, head: int) -> Iterator[tuple[str, str
         client.get(client.post(f"{path}/fork", data={"view": "", "at": "4"}).headers["location"]).text,
     )
     yield "delete", client.get(f"{path}/delete").text
+
+
+def processes(client: TestClient) -> Iterator[tuple[str, str]]:
+    """The view of processes: none, two of them, huge pages, a file, the life of a page."""
+    lines = """a: execve("/bin/hello")
+a: x = mmap(NULL, 4M, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS)
+a: load(x)
+a: store(x+4K)
+a: f = open("/data/a")
+a: q = mmap(NULL, 1M, PROT_READ|PROT_WRITE, MAP_SHARED, f)
+a: store(q)
+a: b = fork()
+b: store(x+4K, 9)
+b: load(x, 3)
+b: store(4096)"""
+    for thp in ("never", "always"):
+        path, _ = made(client, "v", {"profile": "x86_64-1g", "transparent_hugepage": thp}, [])
+        yield "no process", client.get(path, params={"view": "vm"}).text
+        for line in lines.splitlines():
+            client.post(f"{BASE}{path}/calls", content=line, headers={"content-type": "text/plain"})
+            yield f"processes after {line}", client.get(path, params={"view": "vm", "beside": 1002}).text
+        for panel in ("pagecache", "lru"):
+            yield panel, client.get(path, params={"view": "vm", "panel": panel, "cached": "/data/a"}).text
+        for va in ("0x1000", "0xffff888000000000", "0x800000000000", "0x7fffffffd000"):
+            yield f"walk of {va}", client.get(path, params={"view": "vm", "va": va}).text
+        row = client.get(f"{BASE}{path}/events/4").json()
+        pfn = row["access"][0]["pfn"]
+        yield "frame of a process", client.get(path, params={"pfn": hex(pfn)}).text
+        yield "life", client.get(f"{path}/life", params={"pfn": hex(pfn)}).text
+        yield (
+            "life of a page",
+            client.get(f"{path}/life", params={"task": "a", "addr": "0x7ffff7bf9000"}).text,
+        )
+        yield "no life", client.get(f"{path}/life", params={"pfn": "0x999999"}).text
 
 
 def explanations(client: TestClient, path: str, head: int) -> Iterator[tuple[str, str]]:

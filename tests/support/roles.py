@@ -202,6 +202,7 @@ PAGES: Final[dict[tuple[str, str], Asked]] = {
     ("GET", HERE): Asked(READ),
     ("GET", f"{HERE}/thumbnail.svg"): Asked(READ),
     ("GET", f"{HERE}/explain/{{seq}}"): Asked(READ),
+    ("GET", f"{HERE}/life"): Asked(READ, path=f"{HERE}/life?pfn=256"),
     ("POST", f"{HERE}/call/{{name}}"): Asked(
         CALL, form={"gfp": "GFP_KERNEL"}, path=f"{HERE}/call/alloc_page"
     ),

@@ -77,13 +77,13 @@ def test_a_second_view_is_an_entry_and_the_head_switches(
     client: TestClient, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     path = machine(client)
-    assert 'id="views"' not in client.get(path).text
     other = replace(views.frames.VIEW, name="others", title="Others")
     monkeypatch.setitem(views.VIEWS, "others", other)
     html = client.get(f"{path}?view=others").text
     head = html.partition('id="views"')[2].partition("</nav>")[0]
     assert re.findall(r'href="[^"]*view=(\w+)"[^>]*?( aria-current="true")?>(\w+)<', head) == [
         ("frames", "", "Frames"),
+        ("vm", "", "Processes"),
         ("others", ' aria-current="true"', "Others"),
     ]
 

@@ -319,3 +319,22 @@ def test_a_name_of_an_address_leads_to_its_walk(machine: Machine) -> None:
     names = machine.page().partition('id="names"')[2].partition("</section>")[0]
     assert re.search(r'href="[^"]*view=vm&amp;va=0x7ffff7ff1000"[^>]*><b>x</b>', names)
     assert re.search(rf'href="[^"]*pid={machine.pid("b")}"[^>]*><b>b</b> {machine.pid("b")}<', names)
+
+
+def test_the_life_of_a_page_and_of_a_frame_is_told_row_by_row(machine: Machine) -> None:
+    pfn = machine.call("a: store(x)")["access"][0]["pfn"]
+    machine.call("a: b = fork()")
+    machine.call("b: store(x)")
+    machine.call("a: exit(0)")
+    (link,) = re.findall(r'href="([^"]*)">Life of this page<', machine.page("&at=5&pid=1001&va=x"))
+    assert "task=a&amp;addr=0x7ffff7ff1000" in link
+    told = plain(machine.client.get(unescape(link).replace("at=5", "")).text)
+    assert f"#3 a: store mapped, written {pfn:#07x} anon" in told
+    inspector = machine.page(f"&at=5&pfn={pfn:#x}").partition('id="inspector"')[2]
+    (link,) = re.findall(r'href="([^"]*)">Life of this frame<', inspector)
+    told = plain(machine.client.get(unescape(link).replace("at=5", "")).text)
+    assert re.search(
+        rf"#3 a: store allocated, mapped.* {pfn:#07x} .*#4 a: fork .*shared.*#6 a: exit .*freed", told
+    )
+    nothing = machine.client.get(f"{machine.path}/life?pfn=0x9999999")
+    assert (nothing.status_code, "a page frame of the machine" in nothing.text) == (409, True)

@@ -86,6 +86,8 @@ class UserPage:
     """who maps it, where"""
     more: int
     """how many places are left out"""
+    life: Link
+    """every row in which something became of it"""
 
 
 @dataclass(frozen=True, slots=True)

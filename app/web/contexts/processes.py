@@ -214,6 +214,8 @@ class Walk:
     """where the walk ends and why, as a sentence"""
     steps: Sequence[Link]
     """the pages before and behind"""
+    life: str
+    """the address of the page’s life: every row in which something became of it"""
 
 
 @dataclass(frozen=True, slots=True)

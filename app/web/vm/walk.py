@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
-from app.web import wording
+from app.web import life, wording
 from app.web.address import Address
 from app.web.contexts.base import Link
 from app.web.contexts.processes import Walk, WalkLevel
@@ -43,6 +43,7 @@ def walk(doc: Doc, here: Address, task: str, shown: Doc | None) -> Walk:
         end_state="" if pfn is None else end["state"],
         end_letter="" if pfn is None else letter(end["state"]),
         words=words(doc),
+        life=life.of_page(here, task, address),
         steps=[
             Link(_("◂ page"), at_address(here, max(0, address - 4096)), hint=_("The page before")),
             Link(_("page ▸"), at_address(here, min(address + 4096, HIGHEST - 1)), hint=_("The page behind")),

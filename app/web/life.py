@@ -82,8 +82,10 @@ async def life_page(request: Request, session_id: str) -> Response:
             onward = "?" + urlencode(
                 [*(p for p in query.multi_items() if p[0] != "after"), ("after", found.reached)]
             )
-    except (BadArgument, Conflict) as error:
-        refusal = str(error)
+    except BadArgument:
+        refusal = _("This machine has no such frame or address.")
+    except Conflict as error:
+        refusal = _("The calls cannot be made again: %(why)s", why=str(error))
     page = LifePage(
         shell=shell_of(request, here.href),
         title=subject,

@@ -85,7 +85,7 @@ def view(seen: Seen) -> LruPanel:
     sizes = {line["name"]: line["pages"] for line in doc["summary"]["lists"]}
     rows = [
         LruRow(
-            name=words(name),
+            name=name,
             size=sizes[name],
             pages=[listed(page, here) for page in found["items"]],
             more=found["size"] - len(found["items"]),
@@ -93,7 +93,7 @@ def view(seen: Seen) -> LruPanel:
         for name, found in lists.items()
     ]
     if sizes.get("unevictable"):
-        rows.append(LruRow(words("unevictable"), sizes["unevictable"], (), sizes["unevictable"]))
+        rows.append(LruRow("unevictable", sizes["unevictable"], (), sizes["unevictable"]))
     return LruPanel(
         lists=rows,
         batches=[
@@ -103,11 +103,6 @@ def view(seen: Seen) -> LruPanel:
         ],
         table=table(lists, here),
     )
-
-
-def words(name: str) -> str:
-    """The name of a list as it is read: `active_anon` is that of anonymous pages, active."""
-    return name.replace("_", " ")
 
 
 def listed(page: Doc, here: Address) -> ListedPage:
@@ -138,7 +133,7 @@ def table(lists: Mapping[str, Doc], here: Address) -> TablePanel:
         columns=((_("List"), False), (_("Place"), True), (_("Frame"), False), (_("Flags"), False)),
         rows=[
             (
-                words(name),
+                name,
                 str(place),
                 Link(wording.pfn(page["pfn"]), here.at(page["pfn"])),
                 ", ".join(marks(page)),

@@ -59,7 +59,13 @@ def block(area: Doc, here: Address, before: int, *, current: bool) -> AreaBlock:
         kind=kind(area),
         width=sum(pages >= step for step in STEPS),
         gap=wording.size(gap) if gap > 0 else "",
-        hint=f"{start:#x}–{end:#x} {area['rights']} {area['name']}".rstrip(),
+        hint=_(
+            "%(start)s–%(end)s, %(rights)s, %(name)s",
+            start=f"{start:#x}",
+            end=f"{end:#x}",
+            rights=area["rights"],
+            name=area["name"] or "anon",
+        ),
     )
 
 

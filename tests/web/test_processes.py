@@ -172,13 +172,13 @@ def test_a_large_area_is_shown_in_a_bounded_number_of_cells(client: TestClient) 
         machine.call(f"a: store(x, 1, {count})")
         page = machine.page("&va=x")
         sizes.append(len(page))
-        assert page.count('class="page-cell') < 140
+        assert page.count('class="page-cell') < 80
     assert "present 12,000 of 32,768 pages" in machine.text("&va=x")
     assert abs(sizes[2] - sizes[1]) < 3_000
     assert sizes[2] < 160_000
     cells = machine.view("&va=x").partition('class="page-cells"')[2].partition("</div>")[0]
-    assert "512 of 512 pages present" in unescape(cells)
-    assert "0 of 512 pages present" in unescape(cells)
+    assert "1,024 of 1,024 pages present" in unescape(cells)
+    assert "0 of 1,024 pages present" in unescape(cells)
 
 
 def test_counters_are_those_of_the_kernel_and_shares_those_of_smaps(machine: Machine) -> None:

@@ -42,6 +42,8 @@ class ProcessCall:
     """the name of the call"""
     label: str
     """what the button says"""
+    task: str
+    """the process that calls"""
     fields: Sequence[tuple[str, str]]
     """names and values of the arguments"""
 

@@ -128,7 +128,7 @@ def view(sight: Sight) -> ProcessesView:
     """Show it."""
     doc, here, shown = sight.doc, sight.here, sight.shown
     task = doc["task"]
-    start = ProcessCall("execve", _("Start a process"), (("task", FIRST_NAME), ("path", PROGRAM)))
+    start = ProcessCall("execve", _("Start a process"), FIRST_NAME, (("path", PROGRAM),))
     bar = physical_bar(sight.zones, sight.zone, sight.window)
     if task is None:
         return ProcessesView(
@@ -202,10 +202,10 @@ def row(process: Doc, chosen: Doc, here: Address, people: Mapping[str, str]) -> 
 
 def calls(task: Doc, child: str) -> list[ProcessCall]:
     """Buttons of calls as the process."""
-    me = ("task", task["name"])
+    me = task["name"]
     return [
-        ProcessCall("fork", _("fork"), (me, ("child", child))),
-        ProcessCall("exit", _("exit"), (me, ("status", "0"))),
+        ProcessCall("fork", "fork", me, (("child", child),)),
+        ProcessCall("exit", "exit", me, (("status", "0"),)),
     ]
 
 

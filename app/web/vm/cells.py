@@ -18,7 +18,7 @@ from app.web.vm.strip import at_address, name
 
 Doc = Mapping[str, Any]
 
-CELLS: Final = 64
+CELLS: Final = 32
 ALL: Final = CELLS << 12
 NOTHING: Final = "none"
 # What is mapped and is no frame state of its own.
@@ -36,6 +36,16 @@ WORDS: Final[Mapping[str, str]] = {
     "writeback": N_("page of a file, being written to the disk"),
     "swapcache": N_("anonymous page with a place in swap"),
     "reserved": N_("a page of the kernel’s own"),
+}
+
+
+# The same in fewer words, beside a cell that is alike.
+SHORT: Final[Mapping[str, str]] = {
+    **WORDS,
+    ZERO: N_("zero page"),
+    "anon": N_("anonymous"),
+    "file": N_("of a file"),
+    "reserved": N_("the kernel’s own"),
 }
 
 
@@ -105,10 +115,10 @@ def area_pages(doc: Doc, here: Address, address: int, changed: Collection[int]) 
 def key(pages: Sequence[Doc]) -> list[PageCell]:
     """One cell of each kind that is shown, with what it means."""
     states = dict.fromkeys(page["state"] for page in pages)
-    found = [PageCell("", state, state_words(state), False) for state in states]
+    found = [PageCell("", state, _(SHORT.get(state, state)), False) for state in states]
     protected = next((page["state"] for page in pages if page.get("protected")), None)
     if protected is not None:
-        words = _("underlined: write-protected, the first write copies it")
+        words = _("underlined: copied by the first write")
         found.append(PageCell("", protected, words, False, protected=True))
     return found
 

@@ -1,0 +1,109 @@
+"""The view of processes in Chromium: a process is started, written, forked and compared, without leaving the page."""
+
+import re
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.support.axe import serious
+from tests.support.served import build, listening
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with listening(build(tmp_path_factory.mktemp("processes"))) as address:
+        yield address
+
+
+def new(page: Page, address: str, lines: str = "") -> str:
+    made = page.request.post(
+        f"{address}/api/v1/sessions", data={"name": "p", "machine": {"profile": "x86_64-1g"}}
+    )
+    path = f"{address}/sessions/{made.json()['id']}"
+    for line in filter(None, lines.splitlines()):
+        answer = page.request.post(
+            path.replace("/sessions/", "/api/v1/sessions/") + "/calls",
+            data=line,
+            headers={"Content-Type": "text/plain"},
+        )
+        assert answer.ok, answer.text()
+    return path
+
+
+def console(page: Page, line: str, seq: int) -> None:
+    page.get_by_label("A call as a line of text").fill(line)
+    page.keyboard.press("Enter")
+    expect(page.locator("#head-seq")).to_have_text(f"#{seq}")
+
+
+def test_a_process_is_started_written_and_forked_in_place(page: Page, address: str) -> None:
+    said: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(new(page, address))
+    expect(page.locator("html[data-ready]")).to_be_attached()
+    page.get_by_role("link", name="Processes").click()
+    expect(page.locator("html[data-ready]")).to_be_attached()
+    vm = page.locator("#vm")
+    vm.get_by_role("button", name="Start a process").click()
+    expect(vm.get_by_role("link", name=re.compile("^a 1"))).to_have_attribute("aria-current", "true")
+    # The console speaks for the process that is shown.
+    console(page, "x = mmap(NULL, 32K, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS)", 2)
+    expect(vm).to_contain_text("PMD 447 is empty: the first access is a page fault.")
+    console(page, "store(x)", 3)
+    expect(page.locator("#outcome")).to_contain_text("Minor fault: first write to an anonymous page")
+    expect(vm.locator(".walk-end .frame")).to_have_text(re.compile("^0x"))
+    frame = vm.locator(".walk-end .frame").inner_text()
+    # A typed address, and the way back by the history of the browser.
+    page.locator("#va").fill("x+4K")
+    page.keyboard.press("Enter")
+    expect(vm).to_contain_text("PTE 498 is empty")
+    page.go_back()
+    expect(vm.locator(".walk-end .frame")).to_have_text(frame)
+    vm.get_by_role("button", name="fork").click()
+    expect(vm.locator(".page-pair.shared")).to_have_count(1)
+    console(page, "b: store(x)", 5)
+    expect(page.locator("#outcome")).to_contain_text("copy on write")
+    expect(vm.locator(".walk-end .frame")).not_to_have_text(frame)
+    expect(page.locator("#runs-as")).to_have_text("b:")
+    # A cell leads to the walk of its page by keyboard, the frame at its end to the inspector.
+    vm.locator(".page-cell").nth(2).focus()
+    page.keyboard.press("Enter")
+    expect(vm).to_contain_text("PTE 499 is empty")
+    page.get_by_role("link", name="Frames", exact=True).click()
+    expect(page.locator("html[data-ready]")).to_be_attached()
+    expect(page.locator("#map-picture canvas")).to_be_visible()
+    assert said == []
+
+
+BUSY = """a: execve("/bin/hello")
+a: x = mmap(NULL, 2M, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS)
+a: load(x)
+a: store(x+4K, 1, 40)
+a: b = fork()
+a: f = open("/data/a")
+a: q = mmap(NULL, 1M, PROT_READ, MAP_SHARED, f)
+a: load(q)
+b: store(x+8K)"""
+
+
+def test_it_fits_every_width_and_axe_finds_nothing_serious(browser: Browser, address: str) -> None:
+    context = browser.new_context(reduced_motion="reduce", bypass_csp=True)
+    page = context.new_page()
+    path = new(page, address, BUSY)
+    pid = page.request.get(path.replace("/sessions/", "/api/v1/sessions/") + "/tasks/a").json()["pid"]
+    for panel in ("pagecache", "lru"):
+        query = f"view=vm&pid={pid}&beside={pid + 1}&va=x%2B8K&panel={panel}&cached=/data/a"
+        page.goto(f"{path}?{query}")
+        expect(page.locator("html[data-ready]")).to_be_attached()
+        for width, height in ((1440, 900), (1024, 768), (390, 844)):
+            page.set_viewport_size({"width": width, "height": height})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+            if width == 1440:
+                box = page.locator("#panels").bounding_box()
+                assert box is not None
+                assert box["y"] < height - 120, "the panel begins on the first screen"
+        for details in page.locator("#vm details.twin, #panels details.twin").all():
+            details.evaluate("node => node.open = true")
+        assert serious(page) == []
+    context.close()

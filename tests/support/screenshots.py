@@ -68,6 +68,20 @@ MACHINES = {
         bob: lock_page(p)
         """,
     ),
+    "processes": (
+        {"profile": "x86_64-1g"},
+        """
+        a: execve("/bin/hello")
+        a: x = mmap(NULL, 2M, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS)
+        a: load(x)
+        a: store(x+4K, 1, 12)
+        a: b = fork()
+        a: f = open("/data/a")
+        a: q = mmap(NULL, 1M, PROT_READ, MAP_SHARED, f)
+        a: load(q)
+        b: store(x+8K, 9)
+        """,
+    ),
     "a whole computer": (
         {"profile": "x86_64-8g"},
         """
@@ -107,7 +121,7 @@ def demo(page: Page, address: str, name: str, steps: int) -> str:
 
 def views(page: Page, address: str) -> Iterator[tuple[str, str]]:
     """What is pictured: a name and its address."""
-    tiny, small, asleep, large = make(page, address)
+    tiny, small, asleep, processes, large = make(page, address)
     yield "home", "/"
     yield "machine", f"{tiny}?shift=0"
     yield "inspector", f"{tiny}?shift=0&pfn=0x400&call=put_page&page=p"
@@ -118,6 +132,10 @@ def views(page: Page, address: str) -> Iterator[tuple[str, str]]:
     yield "slabs", f"{asleep}?panel=slab&slabs=kmalloc-128#panels"
     yield "vmalloc", f"{asleep}?panel=vmalloc#panels"
     yield "deadlock", f"{asleep}?panel=tasks#panels"
+    yield "processes", f"{processes}?view=vm"
+    yield "compared", f"{processes}?view=vm&pid=1001&beside=1002&va=x%2B8K&panel=lru"
+    yield "page-cache", f"{processes}?view=vm&panel=pagecache&cached=/data/a#panels"
+    yield "life", f"{processes}/life?task=b&addr=0x7ffff7dfb000&view=vm"
     yield "proc", f"{asleep}?panel=proc&file=slabinfo#panels"
     yield "demo", demo(page, address, "split-and-merge", 2)
     yield "gfp", "/gfp?mask=GFP_ATOMIC"
@@ -152,7 +170,7 @@ def lab_machines(page: Page, address: str) -> list[str]:
 
 def in_lab(page: Page, address: str, lab: str) -> tuple[str, tuple[str, str]]:
     """Fill a lab with machines; the code to join, and the sessions that are shared: to call, to watch."""
-    tiny, small, shared, large = lab_machines(page, address)
+    tiny, small, shared, _processes, large = lab_machines(page, address)
     for session, kind, title, seq in (
         (shared, "operate", "Meet on a lock", ""),
         (small, "watch", "On the projector", ""),

@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from app import mm
 from app.machine.faulting import CODES
 from app.web.vm import fault_words
+from tests.support.browsers import class_of
 from tests.support.served import BASE, build, client_of
 
 RW = "PROT_READ|PROT_WRITE"
@@ -338,3 +339,32 @@ def test_the_life_of_a_page_and_of_a_frame_is_told_row_by_row(machine: Machine) 
     )
     nothing = machine.client.get(f"{machine.path}/life?pfn=0x9999999")
     assert (nothing.status_code, "no such frame" in nothing.text) == (409, True)
+
+
+def test_on_a_shared_machine_a_members_processes_are_theirs(tmp_path: Path) -> None:
+    with class_of(tmp_path) as room:
+        lab = room.lab()
+        session = room.session("", name="together")
+        room.machine(lab, session, "operate")
+        kim, bo = room.student(lab, "Kim"), room.student(lab, "Bo")
+        path = f"/sessions/{session}"
+        view = kim.get(f"{path}?view=vm").text
+        (task,) = re.findall(
+            r'name="task" value="(m\d+)"', view.partition('class="vm"')[2].partition("</section>")[0]
+        )
+        started = kim.post(
+            f"{path}/call/execve", data={"view": "view=vm", "task": task, "path": "/bin/hello"}
+        )
+        page = kim.get(started.headers["location"].partition("#")[0]).text
+        assert f"Kim ({task})" in plain(page)
+        assert re.findall(r"<button>(fork|exit)</button>", page) == ["fork", "exit"]
+        forked = kim.post(f"{path}/call/fork", data={"view": "view=vm", "task": task, "child": "b"})
+        assert forked.status_code == 303
+        child = kim.get(forked.headers["location"].partition("#")[0]).text
+        assert f"{task}-b" in plain(child)
+        assert 'name="child" value="c"' in child
+        # To others they are to be looked at; they are offered one of their own.
+        theirs = bo.get(f"{path}?view=vm").text
+        assert f"Kim ({task})" in plain(theirs)
+        assert re.findall(r"<button>([^<]*process|fork|exit)</button>", theirs) == ["Start a process"]
+        assert 'id="runs-as"></span>' in theirs

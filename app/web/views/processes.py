@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import count
+from string import ascii_lowercase
 from typing import Any, ClassVar, Final
 
 from app.machine import vm_windows
@@ -89,7 +91,7 @@ def read(machine: Machine, asked: Asked) -> Doc:
         "behind": found[first + LISTED].pid if first + LISTED < len(found) else None,
         "task": vm_windows.process(task),
         "shares": vm_windows.shares(machine, task),
-        "child": next_name(machine),
+        "child": next_name(machine, task.name),
         "addr": address,
         "areas": vm_windows.areas(task.mm, address, AREAS),
         "pages": cells.read(machine, task.mm, address),
@@ -103,16 +105,13 @@ def read(machine: Machine, asked: Asked) -> Doc:
     return doc
 
 
-def next_name(machine: Machine) -> str:
-    """A name for a child that no task has: b, c, …"""
-    letters = "bcdefghijklmnopqrstuvwxyz"
-    number = 1
-    while True:
-        for letter in letters:
-            name = letter if number == 1 else f"{letter}{number}"
-            if name not in machine.tasks:
-                return name
-        number += 1
+def next_name(machine: Machine, parent: str) -> str:
+    """A name for a child that no task has: b, c, … A member’s child has the member’s before its own."""
+    first = parent.partition("-")[0]
+    names = (letter + str(number or "") for number in count() for letter in ascii_lowercase[1:])
+    return next(
+        name for name in names if name not in machine.tasks and f"{first}-{name}" not in machine.tasks
+    )
 
 
 def cost(machine: Machine, asked: Asked) -> int:

@@ -1,4 +1,4 @@
-"""The view of processes in Chromium: one is started, written, forked and compared, without leaving the page."""
+"""The view of processes in Chromium: one is started, written, forked and compared, and the page stays."""
 
 import re
 from collections.abc import Iterator

@@ -71,7 +71,7 @@ def check_user_addr(value: Any, parser: Parser) -> int | Reference | None:
         return user_reference(value, parser)
     most = parser.model.ptr_max
     text = isinstance(value, str)
-    number = int(matching(value, HEX, what), 16) if text else integer(value, 0, most, what)
+    number = int(matching(value, HEX, what), 16) if text else integer(value, 0, min(JSON_INT_MAX, most), what)
     if number > most:
         raise BadArgument.at((), f"{what}: at most {most:#x} on {parser.model.arch}")
     return number

@@ -148,8 +148,8 @@ def words(_m: Machine, count: int) -> int:
 
 
 def counters(m: Machine) -> int:
-    """The counters of every node, for which the slabs and page tables of all are looked through."""
-    return len(m.nodes) * (len(m.slabs) + len(m.vmap.page_tables)) // COUNTED
+    """The counters of every node, for which the page tables of all are looked through."""
+    return len(m.nodes) * len(m.vmap.page_tables) // COUNTED
 
 
 def on_lists(m: Machine) -> int:
@@ -207,7 +207,7 @@ PROC: Final[dict[str, Cost]] = {
     "zoneinfo": lambda m: counters(m) + on_lists(m),
     "slabinfo": all_caches,
     "vmallocinfo": lambda m: areas(m) + (pages(m) if len(m.nodes) > 1 else 0),
-    "meminfo": lambda m: counters(m) + areas(m) // COUNTED,
+    "meminfo": counters,
     "vmstat": counters,
     "swaps": nothing,
 }

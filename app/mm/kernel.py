@@ -11,6 +11,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from app.mm import highmem, printk, sched, slub, sysctl, virtual_memory, vmalloc, vmap_area
+from app.mm.slab import SlabTable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from app.mm.memory_model import MemoryModel
     from app.mm.mmzone import Node, Zone
     from app.mm.page import Page, StrayPage
-    from app.mm.slab import KmemCache, Slab
+    from app.mm.slab import KmemCache
     from app.mm.tracepoints import Tracer
 
 SEVERITY: Final = {"ok": 0, "null": 1, "warn": 2, "bug": 3}
@@ -129,7 +130,7 @@ class Kernel:
         # Slab caches in the order of their making; the kmalloc rows of size classes; slabs by first frame.
         self.caches: dict[str, KmemCache] = {}
         self.kmalloc_caches: list[list[KmemCache]] = [[], [], [], []]
-        self.slabs: dict[int, Slab] = {}
+        self.slabs = SlabTable()
         self.live_objects = 0
         self.shrinkers = (vmap_area.purge_vmap_area_lazy, slub.shrink_all)
         # State of the generator that shuffles new slabs; None for slabs in address order.

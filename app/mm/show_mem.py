@@ -78,10 +78,11 @@ def totals(m: Kernel, zones: list[Zone]) -> str:
 
 def nr_slab_pages(m: Kernel) -> tuple[int, int]:
     """Pages of slab caches whose objects can be reclaimed, and of the others."""
-    pages = [0, 0]
-    for slab in m.slabs.values():
-        pages[not slab.cache.flags & SLAB_RECLAIM_ACCOUNT] += 1 << slab.order
-    return pages[0], pages[1]
+    nodes = range(len(m.nodes))
+    return (
+        sum(m.slabs.nr_pages(nid, reclaimable=True) for nid in nodes),
+        sum(m.slabs.nr_pages(nid, reclaimable=False) for nid in nodes),
+    )
 
 
 def unreclaimable_slab_info(m: Kernel) -> str:

@@ -188,6 +188,38 @@ class KmemCache:
         self.node_objects: list[int] = []
 
 
+class SlabTable(dict[int, Slab]):
+    """Slabs by their first frame, and how many pages they are. Kernel: mm/slab.h account_slab, unaccount_slab
+
+    The kernel counts a slab's pages when it is made and when it is given back, for its node, because whoever
+    reads /proc cannot visit them all.
+    """
+
+    __slots__ = ("pages",)
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.pages: dict[tuple[int, bool], int] = {}
+
+    def __setitem__(self, pfn: int, slab: Slab) -> None:
+        if pfn in self:
+            self._account(self[pfn], -1)
+        super().__setitem__(pfn, slab)
+        self._account(slab, 1)
+
+    def __delitem__(self, pfn: int) -> None:
+        self._account(self[pfn], -1)
+        super().__delitem__(pfn)
+
+    def nr_pages(self, nid: int, *, reclaimable: bool) -> int:
+        """Pages of a node's slabs whose objects a shrinker can give back, or of the others."""
+        return self.pages.get((nid, reclaimable), 0)
+
+    def _account(self, slab: Slab, sign: int) -> None:
+        key = slab.nid, bool(slab.cache.flags & SLAB_RECLAIM_ACCOUNT)
+        self.pages[key] = self.pages.get(key, 0) + sign * (1 << slab.order)
+
+
 def kmem_cache_debug(s: KmemCache) -> bool:
     """Whether the cache checks its objects; then every allocation and free takes the slow way.
 

@@ -237,6 +237,7 @@ def vmalloc_area_node(m: Kernel, vm: VmStruct, gfp: int, page_shift: int) -> boo
     vm.array = array
     vm.page_order = page_shift - PAGE_SHIFT
     vm.pages = vm_area_alloc_pages(m, gfp | gfp_masks.__GFP_NOWARN, vm.page_order, nr_small_pages)
+    m.vmap.nr_vmalloc_pages += len(vm.pages)
     own_pages(m, vm)
     size = len(vm.pages) << PAGE_SHIFT
     if len(vm.pages) != nr_small_pages:
@@ -396,6 +397,7 @@ def vunmap(m: Kernel, addr: int) -> None:
     remove_vm_area(m, vm)
     if vm.flags & VM_FLUSH_RESET_PERMS:
         vmap_area.purge_vmap_area_lazy(m)
+    m.vmap.nr_vmalloc_pages -= len(vm.pages)
     for place, pfn in enumerate(vm.pages):
         if not place % BULK_PAGES:
             m.breathe()

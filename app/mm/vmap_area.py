@@ -253,7 +253,8 @@ class VmapSpace:
 
     vmalloc_start, vmalloc_end: where vmalloc may place its areas. modules_vaddr, modules_end: where modules
     go. preload: per CPU, a spare structure for a range that is cut in its middle. page_tables: which tables
-    of these addresses exist, with their frames. modules: the loaded ones' address and size.
+    of these addresses exist, with their frames. modules: the loaded ones' address and size. nr_vmalloc_pages:
+    how many pages all areas have.
     """
 
     def __init__(self, vmalloc_start: int, vmalloc_end: int, modules: tuple[int, int], cpus: int) -> None:
@@ -264,6 +265,7 @@ class VmapSpace:
         self.busy = AreaTree()
         self.purge = AreaTree()
         self.vmap_lazy_nr = 0
+        self.nr_vmalloc_pages = 0
         self.preload: list[int | None] = [None] * cpus
         self.page_tables: dict[tuple[int, int], int | None] = {}
         self.modules: dict[str, tuple[int, int]] = {}

@@ -8,10 +8,10 @@ counts them, and all others are 0 for ever, but stand in their place, because pr
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.mm.memory_model import PUD_SHIFT
-from app.mm.slab import SLAB_RECLAIM_ACCOUNT
 from app.mm.vmstat_text import ZONES, zone_names
 
 if TYPE_CHECKING:
@@ -47,6 +47,55 @@ def count_zid_vm_event(m: Kernel, event: str, zid: int) -> None:
     count_vm_events(m, f"{event}_{suffixes[zone_names(m)[zid]]}")
 
 
+# -- free memory in pieces -------------------------------------------------------------------------
+
+
+class ContigPageInfo(NamedTuple):
+    """How the free memory of a zone lies, for requests of one order. Kernel: struct contig_page_info
+
+    free_blocks_suitable: how many blocks of that order could be taken.
+    """
+
+    free_pages: int
+    free_blocks_total: int
+    free_blocks_suitable: int
+
+
+def fill_contig_page_info(nr_free: Sequence[int], suitable_order: int) -> ContigPageInfo:
+    """Count a zone's free blocks, given by order. Kernel: fill_contig_page_info"""
+    return ContigPageInfo(
+        sum(blocks << order for order, blocks in enumerate(nr_free)),
+        sum(nr_free),
+        sum(blocks << order for order, blocks in enumerate(nr_free[suitable_order:])),
+    )
+
+
+def unusable_free_index(nr_free: Sequence[int], order: int) -> int:
+    """The part of a zone's free memory that no request of that order can use, in thousandths.
+
+    Kernel: unusable_free_index, shown in debugfs as extfrag/unusable_index. Without any free memory all of it
+    counts as unusable.
+    """
+    info = fill_contig_page_info(nr_free, order)
+    if not info.free_pages:
+        return 1000
+    return (info.free_pages - (info.free_blocks_suitable << order)) * 1000 // info.free_pages
+
+
+def fragmentation_index(nr_free: Sequence[int], order: int) -> int:
+    """Why a request of that order would fail, in thousandths: 0 for too little memory, 1000 for pieces.
+
+    Kernel: __fragmentation_index, shown in debugfs as extfrag/extfrag_index. It is −1000 where the request
+    would not fail. Compaction asks for it, because moving pages together helps only against the second.
+    """
+    info = fill_contig_page_info(nr_free, order)
+    if not info.free_blocks_total:
+        return 0
+    if info.free_blocks_suitable:
+        return -1000
+    return 1000 - (1000 + info.free_pages * 1000 // (1 << order)) // info.free_blocks_total
+
+
 # -- reading -----------------------------------------------------------------------------------
 
 
@@ -72,20 +121,27 @@ def node_page_state(m: Kernel, nid: int) -> dict[str, int]:
     What kmalloc passes through to the page allocator counts as slab memory too, though it is in no slab. A
     negative count, which freeing a plain page by kfree leaves behind, reads as 0.
     """
-    reclaimable, unreclaimable = 0, m.nodes[nid].nr_large_kmalloc
-    for slab in m.slabs.values():
-        if slab.nid != nid:
-            continue
-        if slab.cache.flags & SLAB_RECLAIM_ACCOUNT:
-            reclaimable += 1 << slab.order
-        else:
-            unreclaimable += 1 << slab.order
     return {
-        "nr_slab_reclaimable": reclaimable,
-        "nr_slab_unreclaimable": max(0, unreclaimable),
+        "nr_slab_reclaimable": m.slabs.nr_pages(nid, reclaimable=True),
+        "nr_slab_unreclaimable": nr_slab_unreclaimable(m, nid),
         "nr_page_table_pages": nr_page_table_pages(m, nid) + (0 if nid else m.vm.stat["pagetable"]),
         **(user_page_state(m) if not nid else {}),
     }
+
+
+def nr_slab_unreclaimable(m: Kernel, nid: int) -> int:
+    """Pages of a node's slabs and large kmallocs that no shrinker gives back.
+
+    Kernel: NR_SLAB_UNRECLAIMABLE_B
+    """
+    return max(0, m.nodes[nid].nr_large_kmalloc + m.slabs.nr_pages(nid, reclaimable=False))
+
+
+def nr_slab_pages(m: Kernel) -> int:
+    """Pages of slab memory of all nodes, as `Slab` in /proc/meminfo counts them."""
+    return sum(
+        m.slabs.nr_pages(node.nid, reclaimable=True) + nr_slab_unreclaimable(m, node.nid) for node in m.nodes
+    )
 
 
 def user_page_state(m: Kernel) -> dict[str, int]:

@@ -185,6 +185,7 @@ def load_area(m: Machine, space: VmapSpace, doc: Document, room: int) -> int:
         if not m.model.pfn_valid(first) or not m.model.pfn_valid(first + frames - 1):
             entry.fault("page frames of this machine")
         vm.pages.extend(range(first, first + frames))
+    space.nr_vmalloc_pages += len(vm.pages)
     return len(vm.pages)
 
 

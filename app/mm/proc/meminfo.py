@@ -89,7 +89,7 @@ def pages_by_use(m: Kernel) -> dict[str, int]:
         "SUnreclaim": state["nr_slab_unreclaimable"],
         "PageTables": state["nr_page_table_pages"],
         "CommitLimit": total * OVERCOMMIT_RATIO // 100,
-        "VmallocUsed": sum(len(va.vm.pages) for va in m.vmap.busy if va.vm is not None),
+        "VmallocUsed": m.vmap.nr_vmalloc_pages,
         "Percpu": PERCPU_PAGES[kernel] * m.model.cpus,
         "DirectMap4k": small,
         "DirectMap2M": large,

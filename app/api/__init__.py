@@ -32,6 +32,7 @@ from app.api import (
     reading,
     reference,
     replacement,
+    series,
     sessions,
     signing_in,
     stream,
@@ -67,7 +68,7 @@ def routes() -> list[BaseRoute]:
     """All routes that are described, made once in a process: that takes longer than the rest of a start."""
     strict = [Depends(only_known_parameters), Depends(only_known_headers)]
     face = APIRouter(prefix=BASE, dependencies=strict)
-    for module in (calls, sessions, history, transfer, stream, binary, reading, processes):
+    for module in (calls, sessions, history, transfer, stream, binary, reading, series, processes):
         face.include_router(module.router)
     face.include_router(replacement.of_session)
     for module in (replacement, reference):

@@ -99,6 +99,27 @@ def shows(model: Any, example: Any, status: int = 200, *, created: bool = False)
     return {"responses": {status: answer}}
 
 
+SERIES: Final = shows(
+    models.SeriesOverTime,
+    {
+        "from": 0,
+        "to": 3,
+        "width": 2,
+        "seqs": [0, 2],
+        "series": [
+            {
+                "name": "node0.DMA.free",
+                "unit": "pages",
+                "min": [3832, 3808],
+                "max": [3840, 3816],
+                "last": [3832, 3808],
+            },
+            {"name": "slab", "unit": "pages", "min": [61, 61], "max": [61, 62], "last": [61, 62]},
+        ],
+    },
+)
+
+
 def json_body(schema: Doc, example: Any, required: bool = True) -> Doc:
     """A request body in JSON."""
     return {"requestBody": {"required": required, "content": {JSON: {"schema": schema, "example": example}}}}

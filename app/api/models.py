@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.machine.outcome import VERDICTS
 
@@ -284,6 +284,28 @@ class ZoneMap(BaseModel):
     orders: str = Field(
         description="base64: one byte a cell, the order of the block that has all of it; 255 where none has"
     )
+
+
+class OneSeries(BaseModel):
+    """One number over time: its least, greatest and last value in each point."""
+
+    name: str
+    unit: Literal["pages", "blocks", "thousandths"]
+    min: list[int]
+    max: list[int]
+    last: list[int]
+
+
+class SeriesOverTime(BaseModel):
+    """Numbers of a machine over its rows. A point has `width` rows: those from its seq to before the next."""
+
+    model_config = ConfigDict(populate_by_name=True)
+
+    first: int = Field(alias="from")
+    to: int
+    width: int = Field(description="rows in a point, a power of two")
+    seqs: list[int] = Field(description="the first row of each point")
+    series: list[OneSeries]
 
 
 class Buddy(BaseModel):

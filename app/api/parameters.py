@@ -10,6 +10,7 @@ from pydantic import BeforeValidator, Field
 
 from app.machine.calls import JSON_INT_MAX
 from app.numerals import unsigned
+from app.sessions import MOST_NAMES, MOST_POINTS
 
 ID: Final = "^[A-Za-z0-9_-]{1,64}$"
 DIGITS: Final = re.compile(r"[0-9]{1,16}")
@@ -55,6 +56,17 @@ Shift = Annotated[
     Annotated[int, Field(ge=0, le=40), Number] | None, Query(description="a cell is 2^shift frames")
 ]
 Cells = Annotated[int, Query(ge=1, le=65_536, description="how many cells at most"), Number]
+SeriesNames = Annotated[
+    str | None,
+    Query(
+        max_length=2000,
+        description=f"at most {MOST_NAMES} names with commas between them, as `node0.DMA32.free`",
+        examples=["node0.DMA.free,node0.DMA.order3,node0.DMA.unusable3,slab"],
+    ),
+]
+FromSeq = Annotated[Count | None, Query(alias="from", description="the first row, else the session's start")]
+ToSeq = Annotated[Count | None, Query(alias="to", description="the last row, else the head")]
+Points = Annotated[int, Query(ge=1, le=MOST_POINTS, description="how many points at most"), Number]
 Mask = Annotated[
     str | None,
     Query(

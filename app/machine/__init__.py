@@ -34,7 +34,7 @@ The whole state:
   document                     reads a value of JSON from anywhere, and says where it is wrong
 
 Looks at a machine, which change nothing:
-  show, show_address, zonemap  the views that the API answers; also show_cost, slab_views, description
+  show, show_address, zonemap  the views that the API answers; also series, show_cost, slab_views, description
   vmallocinfo                  the areas of the vmalloc space, one by one
   vm_views, rmap_views         processes, their areas and page tables; who maps a frame
   vm_windows                   parts of address spaces, as many as a page has room for

@@ -19,12 +19,15 @@ from app.sessions.feed import Reader
 from app.sessions.page_rows import PageQuery, PageRows
 from app.sessions.preconditions import AlreadyAnswered, IdempotencyKey, Preconditions
 from app.sessions.queries import Event
+from app.sessions.series import MOST_NAMES, MOST_POINTS, SeriesQuery
 from app.sessions.sessions import Sessions
 from app.store.replies import Reply
 
 __all__ = [
     "LISTS",
     "LOCAL",
+    "MOST_NAMES",
+    "MOST_POINTS",
     "AlreadyAnswered",
     "Applied",
     "BatchBlocked",
@@ -45,6 +48,7 @@ __all__ = [
     "Reader",
     "Reply",
     "Right",
+    "SeriesQuery",
     "SessionInfo",
     "Sessions",
     "Stale",

@@ -57,6 +57,7 @@ from app.sessions.preconditions import AlreadyAnswered, Preconditions, Replies, 
 from app.sessions.queries import Event, Room
 from app.sessions.reference_strings import Found
 from app.sessions.scheduler import Dropped, FairScheduler, outcome
+from app.sessions.series import SeriesOfSessions, SeriesQuery
 from app.sessions.snapshotter import Snapshotter
 from app.sessions.upload_slots import UploadSlots
 from app.sessions.usage import MEMBER_PREFIX, Usage
@@ -104,9 +105,9 @@ class Sessions:
     Forbidden for one that the principal may not use so, and Busy or StorageFull when nothing was recorded.
     Those that take preconditions also raise Stale, KeyReused and, where the request has been done before,
     AlreadyAnswered; the answer stored under a key is made from what the method returns. Those that may
-    take long (`past`, `dump`, `explain`, `export`, `fork`, `create` from a dump) raise TooMany where the
-    principal has asked for too much at once, and Dropped, a Busy, where the client hangs up or the server
-    stops meanwhile.
+    take long (`past`, `series`, `dump`, `explain`, `export`, `fork`, `create` from a dump) raise TooMany
+    where the principal has asked for too much at once, and Dropped, a Busy, where the client hangs up or the
+    server stops meanwhile.
     """
 
     def __init__(self, settings: Settings, store: Store) -> None:
@@ -131,6 +132,7 @@ class Sessions:
         self._housekeeping = Housekeeping()
         self._past = PastMachines(self._store, self._settings.machines_memory // PAST_SHARE)
         self._explanations = explaining.Explanations(self._past)
+        self._series = SeriesOfSessions(self._past)
         self._lists = eventlists.EventLists(self._past)
         self._making = forking.Making(self._store, self._past)
         snapshotter = Snapshotter(self._store, self._housekeeping.keeping, self._past)
@@ -508,6 +510,23 @@ class Sessions:
 
         return await self._slowly(principal, run)
 
+    async def series(self, principal: Principal, session_id: str, query: SeriesQuery) -> dict[str, Any]:
+        """Numbers of the machine after each row, as few points as are asked for; the first time slowly.
+
+        Raises BadArgument, and Conflict where the session cannot be followed so far.
+        """
+
+        def run() -> dict[str, Any] | futures.Future[None]:
+            with self._store.reading() as db:
+                row = queries.allowed(db, principal, session_id, Right.READ)
+                return self._series.of(db, row, query)
+
+        while True:
+            made = await self._slowly(principal, run)
+            if not isinstance(made, futures.Future):
+                return made
+            await unless_hung_up(_shielded(made))
+
     async def dump(self, principal: Principal, session_id: str, at: int | None = None) -> dict[str, Any]:
         """The machine's whole state."""
         return await self.past(principal, session_id, at, Machine.dump)
@@ -813,6 +832,7 @@ class Sessions:
         self._writer.diverged.pop(session_id, None)
         self._waits.end(session_id)
         self._feed.end(session_id)
+        self._series.forget(session_id)
         self._housekeeping.submit(importing.discard, self._store, session_id)
 
     async def _do(

@@ -25,6 +25,7 @@ STATES = {
 VIEWS: dict[str, type[BaseModel]] = {
     "/zones": models.Zones,
     "/zonemap": models.ZoneMap,
+    "/series?names=node0.DMA.free,node0.DMA.extfrag3,slab&from=1&points=2": models.SeriesOverTime,
     "/pages/256": models.StructPage,
     "/caches": models.Caches,
     "/caches/kmalloc-64": models.Cache,
@@ -98,6 +99,57 @@ def test_zonemap(client: TestClient, at: At) -> None:
 )
 def test_a_map_that_cannot_be(client: TestClient, at: At, query: str, name: str) -> None:
     problem(client.get(at(f"/zonemap?{query}")), 422, "query", name)
+
+
+@pytest.mark.parametrize(
+    ("query", "name"),
+    [
+        ("names=free", "names"),
+        ("names=", "names"),
+        ("names=slab,slab", "names"),
+        ("names=slab,", "names"),
+        (
+            "names="
+            + ",".join(
+                f"node0.DMA.{kind}{order}" for kind in ("order", "extfrag", "unusable") for order in range(11)
+            ),
+            "names",
+        ),
+        ("names=" + "x" * 2001, "names"),
+        ("from=1", "from"),
+        ("from=-1", "from"),
+        ("to=2", "to"),
+        ("to=x", "to"),
+        ("points=0", "points"),
+        ("points=1001", "points"),
+        ("at=0", "at"),
+    ],
+)
+def test_series_that_cannot_be(client: TestClient, at: At, query: str, name: str) -> None:
+    problem(client.get(at(f"/series?{query}")), 422, "query", name)
+
+
+def test_series(client: TestClient, at: At) -> None:
+    before = client.get(at("/zones")).json()["zones"][0]["free"]
+    run(client, at, "p = alloc_pages(GFP_KERNEL, 4)\n__free_pages(p, 4)")
+    found = client.get(at("/series?names=node0.DMA.free&points=1")).json()
+    assert found == {
+        "from": 0,
+        "to": 2,
+        "width": 4,
+        "seqs": [0],
+        "series": [
+            {
+                "name": "node0.DMA.free",
+                "unit": "pages",
+                "min": [before - 16],
+                "max": [before],
+                "last": [before],
+            }
+        ],
+    }
+    named = {one["name"] for one in client.get(at("/series")).json()["series"]}
+    assert named == {"node0.DMA.free", "slab", "vmalloc"}
 
 
 def test_a_page_frame(client: TestClient, at: At) -> None:

@@ -106,6 +106,7 @@ API: Final[dict[tuple[str, str], Asked]] = {
     ("GET", f"{ONE}/proc/{{file}}"): Asked(READ),
     ("GET", f"{ONE}/zones"): Asked(READ),
     ("GET", f"{ONE}/zonemap"): Asked(READ),
+    ("GET", f"{ONE}/series"): Asked(READ),
     ("GET", f"{ONE}/pages/{{pfn}}"): Asked(READ),
     ("GET", f"{ONE}/caches"): Asked(READ),
     ("GET", f"{ONE}/caches/{{name}}"): Asked(READ),

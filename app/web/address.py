@@ -17,7 +17,8 @@ LONGEST: Final = {"ran": 400, "find": 100}
 # Characters of a view in an address: some hundred links of a page carry it.
 VIEW_LENGTH: Final = 900
 NUMBERS: Final = (
-    "node", "start", "shift", "pfn", "slab", "row", "outcome", "before", "part", "step", "pid", "beside",
+    "node", "start", "shift", "pfn", "slab", "row", "outcome", "before", "part", "step", "since", "until",
+    "against", "pid", "beside",
 )  # fmt: skip
 TEXTS: Final = (
     "zone",
@@ -80,6 +81,12 @@ class Address:
     """the address in the inspector, instead of a frame"""
     file: str | None = None
     """the file of /proc that the panel shows"""
+    since: int | None = None
+    """the first row of the session that the panel of its history shows"""
+    until: int | None = None
+    """the last row of the session that it shows"""
+    against: int | None = None
+    """the row whose state it compares with the state that is shown"""
     row: int | None = None
     """how many rows of the panel's table stand before the part that is shown"""
     moment: int | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import hashlib
 import re
 from functools import cache
@@ -32,12 +33,18 @@ class Assets:
             digest.update(hashlib.sha256((root / name).read_bytes()).digest())
         self.prefix = f"/static/{digest.hexdigest()[:16]}"
         self.modules = cache(self._modules)
+        self.integrity = cache(self._integrity)
 
     def url(self, name: str) -> str:
         """The address of a file. KeyError where there is none: a page must not link to nothing."""
         if name not in self.names:
             raise KeyError(name)
         return f"{self.prefix}/{name}"
+
+    def _integrity(self, name: str) -> str:
+        """What a browser checks a file against that a script asks it to load."""
+        digest = hashlib.sha384((self.root / name).read_bytes()).digest()
+        return f"sha384-{base64.b64encode(digest).decode()}"
 
     def _modules(self, name: str) -> list[str]:
         """The addresses of what a module imports, and of what that does: a browser learns it file by file."""

@@ -169,6 +169,7 @@ async def page(request: Request, here: Address, again: Again | None = None) -> M
         reading = await read_machine(request, replace(view, here=here))
         rows = await read_rows(request, here)
         journal, shown = await decoded(request, here, rows)
+    reading = await with_series(request, view.panel, here, reading, rows.rows.info)
     found = Found(
         here=here if shown is None else here.to(outcome=shown["seq"]),
         info=sessions_for(request)[0].with_divergence(rows.rows.info),
@@ -209,6 +210,25 @@ async def read_machine(request: Request, view: Wanted) -> Reading:
     if here.moment is not None:
         return await sessions.past(who, here.id, here.moment, look, view)
     return await sessions.view(who, here.id, partial(cost, view=view), look, view)
+
+
+async def with_series(
+    request: Request, panel: Panel, here: Address, reading: Reading, info: SessionInfo
+) -> Reading:
+    """The same with the numbers over time that the open panel shows, and the moment it compares with."""
+    if panel.over_time is None:
+        return reading
+    sessions, who = sessions_for(request)
+    last = info.seq if info.diverged is None else info.diverged["seq"]
+    query = panel.over_time(reading.zones, reading.zone, here, range(info.start, last + 1))
+    try:
+        found: dict[str, Any] = {"series": await sessions.series(who, here.id, query)}
+        if here.against is not None and info.start <= here.against <= last:
+            found["then"] = await sessions.past(who, here.id, here.against, panel.read, here, reading.zone)
+            found["at"] = info.seq if here.moment is None else here.moment
+    except Conflict as error:
+        found = {"refusal": str(error)}
+    return replace(reading, panel=reading.panel | found)
 
 
 async def decoded(request: Request, here: Address, rows: MachineRows) -> tuple[Rows, Outcome | None]:

@@ -22,6 +22,7 @@ def shell_of(request: Request, here: str | None = None) -> Shell:
         language=language.code,
         texts=texts_address(language),
         asset=assets.url,
+        integrity=assets.integrity,
         modules=assets.modules,
         here=own if here is None else here,
         who=who_of(request),

@@ -3,6 +3,7 @@
 import { Refused, call } from "./api.js";
 import { builder } from "./builder.js";
 import { clear, lineOf, recipes } from "./callform.js";
+import { charts } from "./charts.js";
 import { Console } from "./console.js";
 import { runStep } from "./demo.js";
 import { all, maybe, one } from "./dom.js";
@@ -159,6 +160,7 @@ recipes(view.api);
 builder();
 const find = journal(view);
 drawings();
+charts(view);
 time(view);
 view.moved = stage({
   show: async (to) => {

@@ -33,6 +33,8 @@ class Shell:
     """the address where scripts find their texts in that language; None for English"""
     asset: Callable[[str], str]
     """turns the name of a static file into its address"""
+    integrity: Callable[[str], str]
+    """turns the name of a static file into what a browser checks it against"""
     modules: Callable[[str], Sequence[str]]
     """turns the name of a module into the addresses of all modules that it imports"""
     here: str

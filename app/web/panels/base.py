@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.machine.machine import Machine
+from app.sessions import SeriesQuery
 from app.web.address import Address
 from app.web.contexts.panels import PanelView
 from app.web.recipes import Api
@@ -52,5 +53,8 @@ class Panel:
     """makes the context of the panel's template"""
     cost: Callable[[Machine, Address], int] = no_cost
     """about how much work `read` is, as `app.machine.show_cost` counts it"""
+    over_time: Callable[[Sequence[Doc], Doc, Address, range], SeriesQuery] | None = None
+    """Says which numbers over time it shows, beside what it has read: of the zone on the map, over which of
+    the session's rows. None where it shows one moment alone."""
     look: str | None = None
     """the words with which a step of a demo points at the panel; None where demos do not"""

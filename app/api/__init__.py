@@ -38,6 +38,7 @@ from app.api import (
     stream,
     supervision,
     transfer,
+    underway,
     wall,
 )
 from app.api.bodies import JSON
@@ -68,7 +69,7 @@ def routes() -> list[BaseRoute]:
     """All routes that are described, made once in a process: that takes longer than the rest of a start."""
     strict = [Depends(only_known_parameters), Depends(only_known_headers)]
     face = APIRouter(prefix=BASE, dependencies=strict)
-    for module in (calls, sessions, history, transfer, stream, binary, reading, series, processes):
+    for module in (calls, underway, sessions, history, transfer, stream, binary, reading, series, processes):
         face.include_router(module.router)
     face.include_router(replacement.of_session)
     for module in (replacement, reference):

@@ -20,7 +20,7 @@ from app.api.bodies import JSON, NDJSON, media_type, object_in, off_loop, whole
 from app.api.idempotency import with_preconditions
 from app.api.requests import BASE, addressed, check_parameters, etag, has_preconditions
 from app.errors import BadArgument
-from app.sessions import Applied, Preconditions
+from app.sessions import Applied, Made, Preconditions
 from app.sessions.errors import BatchBlocked
 
 SECONDS: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,9})?")
@@ -91,24 +91,32 @@ async def calls(request: Request) -> Response:
     )
 
 
-def outcomes(made: list[Applied]) -> Response:
+def outcomes(made: Made) -> Response:
     """A batch as an answer."""
-    body = b'{"outcomes":[' + b",".join([applied.body for applied in made]) + b"]}"
-    return Response(body, 201, {"ETag": etag(made[-1].seq)}, JSON)
+    end = b"]" if made.stopped_after is None else b'],"stopped_after":%d' % made.stopped_after
+    body = b'{"outcomes":[' + b",".join([applied.body for applied in made]) + end + b"}"
+    return Response(body, 201, {"ETag": etag(made.seq)}, JSON)
 
 
-def lines(made: list[Applied]) -> Response:
-    """A batch as an answer, a line for each call."""
+def lines(made: Made) -> Response:
+    """A batch as an answer, a line for each call; one more where it was stopped."""
     body = b"".join([applied.body + b"\n" for applied in made])
-    return Response(body, 201, {"ETag": etag(made[-1].seq)}, NDJSON)
+    if made.stopped_after is not None:
+        body += b'{"stopped_after":%d}\n' % made.stopped_after
+    return Response(body, 201, {"ETag": etag(made.seq)}, NDJSON)
 
 
-async def apply(request: Request, batch: Batch, preconditions: Preconditions | None) -> list[Applied]:
+async def apply(request: Request, batch: Batch, preconditions: Preconditions | None) -> Made:
     """Applies a batch; faults are reported where the sender's form has them."""
     sessions, principal, sid = addressed(request)
     try:
         return await sessions.batch(
-            principal, sid, batch.items, counters=batch.counters, preconditions=preconditions
+            principal,
+            sid,
+            batch.items,
+            counters=batch.counters,
+            stoppable=True,
+            preconditions=preconditions,
         )
     except BadArgument as error:
         raise batch.located(error) from None

@@ -99,6 +99,11 @@ def shows(model: Any, example: Any, status: int = 200, *, created: bool = False)
     return {"responses": {status: answer}}
 
 
+WORK: Final = shows(
+    models.WorkUnderway,
+    {"work": {"call": "alloc_pages", "done": 41024, "of": 100000, "seconds": 2.1, "stopping": False}},
+)
+
 SERIES: Final = shows(
     models.SeriesOverTime,
     {

@@ -245,7 +245,24 @@ class Outcome(BaseModel):
 
 
 class Outcomes(BaseModel):
+    """`stopped_after`: how many calls were made, where the batch was stopped before its end."""
+
     outcomes: list[Outcome]
+    stopped_after: int | None = None
+
+
+class Work(BaseModel):
+    """A batch, or a `call` that is repeated: `done` calls or rounds `of` so many."""
+
+    call: str | None
+    done: int
+    of: int
+    seconds: float
+    stopping: bool
+
+
+class WorkUnderway(BaseModel):
+    work: Work | None
 
 
 class OutcomeList(BaseModel):

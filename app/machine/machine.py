@@ -19,6 +19,8 @@ from app.mm.sched import Task
 from app.mm.wild_page import WildPage
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from app.machine.frame_states import FrameStates
     from app.machine.vocabulary import CallSpec
 
@@ -35,7 +37,7 @@ class Machine(Kernel):
     Built by `app.machine.boot`; changed by `apply` alone.
     """
 
-    __slots__ = ("config", "frame_states", "free_before", "reserved_pages")
+    __slots__ = ("config", "frame_states", "free_before", "looping", "reserved_pages", "stopped")
 
     def __init__(self, model: MemoryModel, zones: list[Zone], nodes: list[Node]) -> None:
         super().__init__(model, zones, nodes)
@@ -43,6 +45,10 @@ class Machine(Kernel):
         self.config: dict[str, Any] = {}
         # By zone: managed frames that the kernel keeps for itself from the beginning.
         self.reserved_pages: list[int] = []
+        # How many rounds of how many a loop that runs has made; whether it is to end now, if anybody can say
+        # so. No part of the state.
+        self.looping = (0, 0)
+        self.stopped: Callable[[], bool] | None = None
         # What the zone map shows; None until somebody looks at it.
         self.frame_states: FrameStates | None = None
         # Free frames of each zone after the last calls that were made here, oldest first. No part of the

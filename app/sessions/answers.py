@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, NamedTuple, Self, TypeVar
 
@@ -68,6 +68,44 @@ class SessionInfo:
             "created": self.created,
             "engine": self.engine,
             **diverged,
+        }
+
+
+class Made(list["Applied"]):
+    """The answers of a batch. stopped_after: how many calls were made, where it was stopped before its end.
+
+    seq: the session's, after them.
+    """
+
+    def __init__(self, applied: Sequence[Applied], seq: int, stopped_after: int | None) -> None:
+        super().__init__(applied)
+        self.seq = seq
+        self.stopped_after = stopped_after
+
+
+@dataclass(frozen=True, slots=True)
+class Underway:
+    """Long work on a session that is being done."""
+
+    # Whose it is; the call that is repeated, None for a batch.
+    principal: str
+    call: str | None
+    # Calls of the batch, or rounds of the call.
+    done: int
+    of: int
+    seconds: float
+    # Whether it was told to stop; whether it can be.
+    stopping: bool
+    stoppable: bool
+
+    def as_json(self) -> dict[str, Any]:
+        """The object of the API."""
+        return {
+            "call": self.call,
+            "done": self.done,
+            "of": self.of,
+            "seconds": round(self.seconds, 1),
+            "stopping": self.stopping,
         }
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, Final
 
@@ -12,7 +13,7 @@ from app.machine.entry import CALLS
 from app.machine.known_names import KnownNames
 from app.sessions import bounds, call_cost
 from app.sessions.access import Principal
-from app.sessions.answers import Applied, BatchItem
+from app.sessions.answers import Applied, BatchItem, Made
 from app.sessions.errors import BatchBlocked, LimitReached
 from app.sessions.everyones_names import Names
 from app.sessions.live import CallResult, Live
@@ -30,8 +31,9 @@ class RunningBatch:
     rows, lists, answers: of the calls made so far. states: some that were passed, to be kept. names: what the
     person's names mean then; named: those that this batch has set (None: set to nothing), and by which seq.
     start: the seq before the first call. heavy: whether the next call takes so long, to read or to make, that
-    it is done on another thread than the writer's. After an exception from `step` the machine must not be
-    used again where its seq has moved.
+    it is done on another thread than the writer's. stopping: set by any thread to end it after the call that
+    is being made; stopped_after: how many calls it then had made. After an exception from `step` the machine
+    must not be used again where its seq has moved.
     """
 
     def __init__(
@@ -50,6 +52,8 @@ class RunningBatch:
         self.counters = counters
         self.start = live.seq
         self.heavy = False
+        self.stopping = False
+        self.stopped_after: int | None = None
         self.names: Names = dict(live.names.of(principal))
         self.named: dict[str, tuple[Named | None, int]] = {}
         self.rows: list[Row] = []
@@ -70,8 +74,27 @@ class RunningBatch:
 
     @property
     def done(self) -> bool:
-        """Whether every call has been made."""
-        return self._read == len(self.items) == len(self.rows)
+        """Whether every call has been made, or no more is to be."""
+        return self.stopped_after is not None or self._read == len(self.items) == len(self.rows)
+
+    @property
+    def made(self) -> Made:
+        """The answers."""
+        return Made(self.answers, self.live.seq, self.stopped_after)
+
+    @property
+    def rounds(self) -> tuple[str | None, int, int]:
+        """How many calls have been made, of how many; of a single one, that is a loop, its rounds."""
+        machine = self.live.machine
+        if len(self.items) == 1 and machine.stopped is not None:
+            return self.items[0].call, *machine.looping
+        return None, len(self.rows), len(self.items)
+
+    def stop_here(self) -> bool:
+        """End it where it was told to stop; never before all calls are read, since one may be a mistake."""
+        if self.stopping and self._read == len(self.items) > len(self.rows):
+            self.stopped_after = len(self.rows)
+        return self.stopped_after is not None
 
     def step(self, most: int, until: float) -> None:
         """Read, or when all is read make, so many more calls, but none that is heavy.
@@ -80,6 +103,8 @@ class RunningBatch:
         at fault in any call, BatchBlocked, LimitReached and Conflict.
         """
         for _ in range(most):
+            if self.stop_here():
+                return
             if self._read < len(self.items):
                 self.heavy = self._is_long()
                 if not self.heavy:
@@ -98,7 +123,8 @@ class RunningBatch:
         if self._read < len(self.items):
             self._read_next()
         else:
-            self._make_next()
+            with can_be_stopped(self):
+                self._make_next()
             snapshot_if_due(self)
 
     def _is_long(self) -> bool:
@@ -219,7 +245,7 @@ class RunningBatch:
 class RunningCall:
     """A heavy call that is being read and made; the writer treats it as a batch of one.
 
-    call: None for one whose arguments are still to be read.
+    call: None for one whose arguments are still to be read. stopping: set by any thread to end its loop.
     """
 
     heavy = True
@@ -233,6 +259,7 @@ class RunningCall:
         self.principal = principal
         self.counters = counters
         self.start = live.seq
+        self.stopping = False
         self.names = live.names.of(principal)
         self._meant = live.names.known_to(principal)
         self.named: dict[str, tuple[Named | None, int]] = {}
@@ -246,13 +273,24 @@ class RunningCall:
         """Whether it has been made."""
         return bool(self.rows)
 
+    @property
+    def made(self) -> Made:
+        """The answer."""
+        return Made(self.answers, self.live.seq, None)
+
+    @property
+    def rounds(self) -> tuple[str | None, int, int]:
+        """The call, and how many rounds of how many its loop has made."""
+        return self.item.call, *self.live.machine.looping
+
     def step(self, _most: int, _until: float) -> None:
         """Do nothing: the only call is the heavy one."""
 
     def step_heavy(self) -> None:
         """Make it. Raises as `Live.parse` and `Live.apply` do."""
         call = self.call or self.live.parse(self.item.call, self.item.body, self._meant)
-        change = self.live.apply(call, self._meant, self.principal.by)
+        with can_be_stopped(self):
+            change = self.live.apply(call, self._meant, self.principal.by)
         answer = change.applied
         if self.counters:
             answer = answer.with_("counters", self.live.machine.counters())
@@ -261,6 +299,18 @@ class RunningCall:
             self.lists.append(RowList(self.live.id, change.row.seq, change.stored))
         self.answers.append(answer)
         snapshot_if_due(self)
+
+
+@contextmanager
+def can_be_stopped(progress: RunningBatch | RunningCall) -> Iterator[None]:
+    """Let a loop of the call that is made end where its work is told to stop."""
+    machine = progress.live.machine
+    machine.looping = 0, 0
+    machine.stopped = lambda: progress.stopping
+    try:
+        yield
+    finally:
+        machine.stopped = None
 
 
 def snapshot_if_due(progress: RunningBatch | RunningCall) -> None:

@@ -41,7 +41,7 @@ from app.sessions import (
     snapshots,
 )
 from app.sessions.access import Principal, Right
-from app.sessions.answers import Applied, BatchItem, ListPart, SessionInfo
+from app.sessions.answers import Applied, BatchItem, ListPart, Made, SessionInfo, Underway
 from app.sessions.call_cost import may_be_heavy
 from app.sessions.clock_check import ClockCheck
 from app.sessions.errors import Busy, Conflict, LimitReached, NotFound, StorageFull
@@ -90,7 +90,6 @@ LINGER_SECONDS: Final = 0.5  # how long the end waits for other threads
 log = logging.getLogger(__name__)
 
 # Sessions.list hides the type of that name from what follows it.
-Answers = list[Applied]
 Events = list[Event]
 Items = list[BatchItem]
 
@@ -326,19 +325,49 @@ class Sessions:
         items: Sequence[BatchItem],
         *,
         counters: bool = False,
+        stoppable: bool = False,
         preconditions: Preconditions | None = None,
-    ) -> Answers:
+    ) -> Made:
         """Make all calls, or none where a caller's mistake is found in one of them.
 
-        Raises as `apply` does, with places under `("calls", i)`.
+        stoppable: it may end early, with fewer answers, where `stop_work` is called meanwhile. Raises as
+        `apply` does, with places under `("calls", i)`.
         """
         most = self._settings.batch_calls
         if len(items) > most:
             raise LimitReached(("calls",), f"at most {most} calls in a batch")
-        answers: Answers = await self._do_unless_hung_up(
-            BatchWork, session_id, principal, items, self._settings.names_per_person, counters, preconditions
+        made: Made = await self._do_unless_hung_up(
+            BatchWork,
+            session_id,
+            principal,
+            items,
+            self._settings.names_per_person,
+            counters,
+            stoppable,
+            preconditions,
         )
-        return answers
+        return made
+
+    async def underway(self, principal: Principal, session_id: str) -> Underway | None:
+        """Long work on a session that is being done in this process, if any."""
+        await self._read_rows(queries.allowed, principal, session_id, Right.READ)
+        return self._writer.underway(session_id)
+
+    async def stop_work(self, principal: Principal, session_id: str) -> Underway | None:
+        """Have such work end early: a batch after the call that is being made, a loop after a round.
+
+        Whose work it is may do so, and whoever may do everything with the session. Raises Conflict for work
+        that is of use only as a whole.
+        """
+        underway = await self.underway(principal, session_id)
+        if underway is None:
+            return None
+        if underway.principal != principal.id:
+            await self._read_rows(queries.allowed, principal, session_id, Right.OWN)
+        if not underway.stoppable:
+            raise Conflict("this is done as a whole or not at all: it cannot be stopped")
+        self._writer.tell_to_stop(session_id)
+        return self._writer.underway(session_id)
 
     async def rewind(
         self, principal: Principal, session_id: str, to: int, *, preconditions: Preconditions | None = None

@@ -13,7 +13,7 @@ from app.errors import BadArgument
 from app.machine.calls import Named
 from app.sessions import lineage
 from app.sessions.access import Principal, Right, require, require_free
-from app.sessions.answers import Applied, BatchItem
+from app.sessions.answers import Applied, BatchItem, Made
 from app.sessions.batches import RunningBatch, RunningCall
 from app.sessions.bounds import is_long
 from app.sessions.call_cost import heavy
@@ -128,6 +128,7 @@ class CallWork(WorkItem):
     preconditions: Preconditions | None = None
     retries: int = 0
     writes: Final = True
+    stoppable: Final = True
 
     def do(self, transaction: Transaction, live: Live) -> Applied | RunningCall:
         """Make it; a heavy one is only begun. Raises what `Live.parse`, `Live.apply` and `admit` raise."""
@@ -154,17 +155,19 @@ class CallWork(WorkItem):
 class BatchWork(WorkItem):
     """Calls on a machine of which all are made or none."""
 
-    future: Future[list[Applied]]
+    future: Future[Made]
     session_id: str
     principal: Principal
     items: Sequence[BatchItem]
     most_names: int
     counters: bool = False
+    # Whether a part of it is of use to who asked, so that it can be stopped.
+    stoppable: bool = False
     preconditions: Preconditions | None = None
     retries: int = 0
     writes: Final = True
 
-    def do(self, transaction: Transaction, live: Live) -> list[Applied] | RunningBatch:
+    def do(self, transaction: Transaction, live: Live) -> Made | RunningBatch:
         """Make it at once; a long one is only begun. Raises as a call does, with places."""
         role = admit(transaction, live, self.principal, self.preconditions)
         items = self._as_oneself(live) if is_member(self.principal, role) else self.items
@@ -206,7 +209,7 @@ class FinishedWork(WorkItem):
     def preconditions(self) -> Preconditions | None:
         return self.in_progress.preconditions
 
-    def do(self, transaction: Transaction, live: Live) -> Applied | list[Applied]:
+    def do(self, transaction: Transaction, live: Live) -> Applied | Made:
         """Write the rows.
 
         Raises as `admit` does, but Stale: no other work has changed the session meanwhile.
@@ -218,14 +221,14 @@ class FinishedWork(WorkItem):
         return made if isinstance(self.in_progress, BatchWork) else made[0]
 
 
-def write(transaction: Transaction, progress: RunningBatch | RunningCall) -> list[Applied]:
+def write(transaction: Transaction, progress: RunningBatch | RunningCall) -> Made:
     """Put what a batch has come to into a turn."""
     live, who = progress.live, progress.principal
     transaction.add(live, progress.rows, progress.lists)
     for name, (named, seq) in progress.named.items():
         transaction.bind(live.id, who.id, name, named, seq)
     live.names.give(who, progress.names)
-    return progress.answers
+    return progress.made
 
 
 @dataclass(slots=True, eq=False)

@@ -26,6 +26,7 @@ from typing import Any, Final, NamedTuple
 from app.errors import BadArgument, Refusal
 from app.machine.machine import Machine
 from app.sessions import blocklists, everyones_names
+from app.sessions.answers import Underway
 from app.sessions.batches import RunningBatch, RunningCall
 from app.sessions.errors import (
     Busy,
@@ -128,6 +129,8 @@ class Writer(threading.Thread):
         # Batches of which a slice is to be made, by person; and how much of both each member has.
         self._sliced: OrderedDict[str, deque[tuple[InProgress, RunningBatch | RunningCall]]] = OrderedDict()
         self._long: Counter[str] = Counter()
+        # The same by session. Any thread may look.
+        self._underway: dict[str, tuple[InProgress, RunningBatch | RunningCall]] = {}
         # What goes before the queue: work that had been taken from it already.
         self._again: deque[Work] = deque()
         # Work that is ready, and was not begun: it waits for the lock, or behind a full group.
@@ -155,6 +158,22 @@ class Writer(threading.Thread):
         seen: called on this thread, with the seq of each and what was seen of it.
         """
         self._queue.put(partial(self._peek, sids, look, seen))
+
+    def underway(self, sid: str) -> Underway | None:
+        """The long batch or heavy call that closes a session to others now, if any."""
+        found = self._underway.get(sid)
+        if found is None:
+            return None
+        work, progress = found
+        call, done, of = progress.rounds
+        seconds = time.monotonic() - work.since
+        return Underway(work.principal.id, call, done, of, seconds, progress.stopping, work.stoppable)
+
+    def tell_to_stop(self, sid: str) -> None:
+        """Have it end where it can: a batch after the call that is being made, a call after a round."""
+        found = self._underway.get(sid)
+        if found is not None and found[0].stoppable:
+            found[1].stopping = True
 
     @property
     def waiting(self) -> int:
@@ -528,11 +547,13 @@ class Writer(threading.Thread):
             return Answer(in_progress, error=error)
         self._long[person.id] += 1
         self._parked[in_progress.session_id] = []
+        self._underway[in_progress.session_id] = in_progress, progress
         self._enqueue_slice(in_progress, progress)
         return None
 
     def _forget_long(self, in_progress: InProgress) -> None:
         """It is over, for now at least."""
+        self._underway.pop(in_progress.session_id, None)
         person = in_progress.principal.id
         self._long[person] -= 1
         if not self._long[person]:

@@ -13,7 +13,7 @@ from app.machine import calltext
 from app.machine.calltext import Line
 from app.machine.entry import CALLS
 from app.machine.linetext import WHO
-from app.sessions import Applied, BatchItem, NotFound
+from app.sessions import Applied, BatchItem, Conflict, NotFound
 from app.web import address, callform, fields
 from app.web.address import Address
 from app.web.machine import Again, page
@@ -79,17 +79,24 @@ async def lines(request: Request, session_id: str, read: Sequence[Line]) -> Appl
     """Make the calls of a line; the last one's answer."""
     if len(read) == 1:
         return await call(request, session_id, str(read[0].name), read[0].body, read[0].as_name)
-    sessions, who = sessions_for(request)
     items = [BatchItem(str(one.name), one.body, one.as_name) for one in read]
-    return (await sessions.batch(who, session_id, items))[-1]
+    return await batch(request, session_id, items)
+
+
+async def batch(request: Request, session_id: str, items: Sequence[BatchItem]) -> Applied:
+    """Make the calls; the answer of the last one that was made, since they may be stopped."""
+    sessions, who = sessions_for(request)
+    made = await sessions.batch(who, session_id, items, stoppable=True)
+    if not made:
+        raise Conflict("stopped before the first call: nothing happened")
+    return made[-1]
 
 
 async def call(
     request: Request, session_id: str, name: str, body: Mapping[str, Any], as_name: str | None
 ) -> Applied:
     """Make one call; as a batch of one where its result gets a name, since names belong to batches."""
+    if as_name is not None:
+        return await batch(request, session_id, [BatchItem(name, body, as_name)])
     sessions, who = sessions_for(request)
-    if as_name is None:
-        return await sessions.apply(who, session_id, name, body)
-    (applied,) = await sessions.batch(who, session_id, [BatchItem(name, body, as_name)])
-    return applied
+    return await sessions.apply(who, session_id, name, body)

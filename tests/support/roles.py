@@ -96,6 +96,8 @@ API: Final[dict[tuple[str, str], Asked]] = {
     ("DELETE", ONE): Asked(OWN, spoils=True),
     ("GET", f"{ONE}/export"): Asked(READ),
     ("POST", f"{ONE}/calls"): Asked(CALL, {"calls": [{"call": "drain_all_pages"}]}),
+    ("GET", f"{ONE}/work"): Asked(READ),
+    ("DELETE", f"{ONE}/work"): Asked(READ),
     ("POST", f"{ONE}/rewind"): Asked(OWN, {"to": 2}),
     ("POST", f"{ONE}/undo"): Asked(OWN, spoils=True),
     ("GET", f"{ONE}/events"): Asked(READ),

@@ -8,6 +8,7 @@ A call returns memory and can be made in a loop (`Allocation`), gives memory bac
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 
 from app.machine import runs
@@ -50,18 +51,25 @@ class Allocation(CallSpec):
                 m.worsen_null()
             describe.result(m, call, value, outcome)
         else:
-            describe.results(m, call, self.loop(m, call), outcome)
+            values = self.loop(m, call, outcome)
+            describe.results(m, outcome.call, values, outcome)
 
-    def loop(self, m: Machine, call: Call) -> list[int]:
+    def loop(self, m: Machine, call: Call, outcome: Outcome) -> list[int]:
         """Repeat an allocation until it fails, until free memory is short, or as often as asked.
 
-        It ends also after MAX_FAILURES in a row.
+        It ends also after MAX_FAILURES in a row, and where somebody stops it: then it is a call that asks for
+        as many rounds as were made, which is made again in the same way.
         """
         values: list[int] = []
         failures = 0
-        for turn in range(limits.rounds(m, call)):
+        rounds = limits.rounds(m, call)
+        for turn in range(rounds):
             if not turn % PAUSE_EVERY:
                 m.breathe()
+                m.looping = turn, rounds
+                if turn and m.stopped is not None and m.stopped():
+                    outcome.call = replace(call, repeat=turn, text=None)
+                    break
             if isinstance(call.until, int) and m.nr_free_pages < call.until:
                 break
             value = self.run(m, call)

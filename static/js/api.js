@@ -57,7 +57,8 @@ async function answered(response) {
 export async function call(api, line) {
   const headers = { "Content-Type": "text/plain", Accept: "application/json" };
   const body = await answered(await fetch(`${api}/calls`, { method: "POST", headers, body: line }));
-  return body.outcomes.at(-1);
+  if (!body.outcomes.length) throw new Refused({ status: 409, detail: _("Stopped before the first call: nothing happened.") });
+  return { ...body.outcomes.at(-1), stopped: body.stopped_after !== undefined };
 }
 
 /**

@@ -10,6 +10,7 @@ import { all, maybe, one } from "./dom.js";
 import { drawings } from "./drawing.js";
 import { journal } from "./journal.js";
 import { onKey } from "./keys.js";
+import { shown } from "./longwork.js";
 import { refused } from "./refusal.js";
 import { share } from "./share.js";
 import { stage } from "./stage.js";
@@ -29,7 +30,7 @@ async function make(form, text) {
   form.ariaBusy = "true";
   terminal.answer.classList.remove("refused");
   try {
-    const outcome = await view.first(() => call(view.api, text));
+    const outcome = await view.first(() => shown(view.api, call(view.api, text)));
     // A call that worked, wherever it was made, leaves no old complaint standing, and its result's name is given.
     for (const other of new Set([form, ...all(document, "#call form[data-call]", HTMLFormElement)])) clear(other);
     maybe(document, "#call-refused", HTMLElement)?.replaceChildren();
@@ -41,6 +42,7 @@ async function make(form, text) {
     const to = { at: null, outcome: null, before: null, ...about(outcome) };
     await view.show(view.address(to), { push: false, keep: new Set(["call"]) });
     terminal.answer.textContent = `#${outcome.seq} ${outcome.ret ?? (outcome.verdict === "null" ? "NULL" : "")} ${outcome.verdict}`;
+    if (outcome.stopped) terminal.answer.textContent += ` ${_("stopped here")}`;
     return true;
   } catch (error) {
     if (error instanceof Refused && error.idle) {
@@ -90,7 +92,7 @@ async function demo(form, submitter) {
   button.textContent = _("Running …");
   try {
     await view.first(async () => {
-      const to = await runStep(form, submitter);
+      const to = await shown(view.api, runStep(form, submitter));
       if (!to) {
         form.submit();
         return;

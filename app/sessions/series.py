@@ -88,23 +88,34 @@ class Chunk:
             found = self.made[wanted] = indices(self, wanted)
         return found
 
-    def bucket(self, wanted: Series, first: int, end: int) -> Bucket:
-        """What a number was after the rows from one seq to before another."""
+    def buckets(self, wanted: Series, cuts: Sequence[tuple[int, int]]) -> list[Bucket]:
+        """What a number was over each stretch of rows, given by its first seq and the seq behind it."""
         column = self.column(wanted)
         if isinstance(column, int):
-            return Bucket(column, column, column)
-        low, high = first - self.first, end - self.first
-        last = column[high - 1]
-        if high - low == 1:
-            return Bucket(last, last, last)
-        if low % GRAIN or high % GRAIN or high - low == GRAIN:
-            values = column[low:high]
-            return Bucket(min(values), max(values), last)
-        grains = self.grains.get(wanted)
-        if grains is None:
-            grains = self.grains[wanted] = grains_of(column)
-        lows, highs = (values[low // GRAIN : high // GRAIN] for values in grains)
-        return Bucket(min(lows), max(highs), last)
+            return [Bucket(column, column, column)] * len(cuts)
+        lows, highs = self.grains_of(wanted, column)
+        start = self.first
+        found = []
+        for first, end in cuts:
+            low, high = first - start, end - start
+            last = column[high - 1]
+            if high - low == 1:
+                found.append(Bucket(last, last, last))
+            elif low % GRAIN or high % GRAIN:
+                values = column[low:high]
+                found.append(Bucket(min(values), max(values), last))
+            else:
+                low, high = low // GRAIN, high // GRAIN
+                found.append(Bucket(min(lows[low:high]), max(highs[low:high]), last))
+        return found
+
+    def grains_of(self, wanted: Series, column: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
+        """The least and the greatest of each `GRAIN` rows."""
+        found = self.grains.get(wanted)
+        if found is None:
+            parts = [column[at : at + GRAIN] for at in range(0, len(column), GRAIN)]
+            found = self.grains[wanted] = array("q", map(min, parts)), array("q", map(max, parts))
+        return found
 
 
 def value_of(column: Column, place: int) -> int:
@@ -115,12 +126,6 @@ def value_of(column: Column, place: int) -> int:
 def column_of(values: Sequence[int]) -> Column:
     """The column of some values."""
     return values[0] if min(values) == max(values) else array("q" if max(values) >> 31 else "i", values)
-
-
-def grains_of(column: Sequence[int]) -> tuple[Sequence[int], Sequence[int]]:
-    """The least and the greatest of each `GRAIN` values."""
-    parts = [column[at : at + GRAIN] for at in range(0, len(column), GRAIN)]
-    return array("q", map(min, parts)), array("q", map(max, parts))
 
 
 def indices(chunk: Chunk, wanted: Series) -> Column:
@@ -201,7 +206,7 @@ class SeriesOfSessions:
             if wanted is None:
                 wanted = Names(chunk.zones).find(query.names, MOST_NAMES)
                 found = [[] for _ in wanted]
-            add(chunk, wanted, begin, end, width, seqs, found)
+            add(chunk, wanted, (begin, end), width, seqs, found)
             self._keep(row.id, number, chunk)
             go_on()
         assert wanted is not None
@@ -301,26 +306,27 @@ def values(column: Column, rows: int) -> Sequence[int]:
 def add(
     chunk: Chunk,
     wanted: Sequence[Series],
-    begin: int,
-    end: int,
+    rows: tuple[int, int],
     width: int,
     seqs: list[int],
     found: Sequence[list[Bucket]],
 ) -> None:
-    """Add what a chunk has from one seq to before another; the first point may go on from another chunk."""
-    at = begin
-    while at < end:
-        until = min(end, (at // width + 1) * width)
-        goes_on = bool(seqs) and seqs[-1] // width == at // width
-        if not goes_on:
-            seqs.append(at)
-        for one, buckets in zip(wanted, found, strict=True):
-            bucket = chunk.bucket(one, at, until)
-            if goes_on:
-                before = buckets.pop()
-                bucket = Bucket(min(before.low, bucket.low), max(before.high, bucket.high), bucket.last)
-            buckets.append(bucket)
-        at = until
+    """Add what a chunk has of some rows; the first point may go on from another chunk.
+
+    rows: the first, and the one behind the last.
+    """
+    begin, end = rows
+    starts = [begin, *range((begin // width + 1) * width, end, width)]
+    cuts = list(zip(starts, [*starts[1:], end], strict=True))
+    goes_on = bool(seqs) and seqs[-1] // width == begin // width
+    seqs += starts[1:] if goes_on else starts
+    for one, buckets in zip(wanted, found, strict=True):
+        first, *others = chunk.buckets(one, cuts)
+        if goes_on:
+            before = buckets.pop()
+            first = Bucket(min(before.low, first.low), max(before.high, first.high), first.last)
+        buckets.append(first)
+        buckets.extend(others)
 
 
 class Sampling:

@@ -13,7 +13,8 @@ from app.machine import show
 from app.machine.machine import Machine
 from app.machine.series import INDICES, OF_ZONE
 from app.mm.mmzone import MAX_ORDER
-from app.sessions import LOCAL, BatchItem, NotFound, Principal, SeriesQuery, Sessions, series
+from app.sessions import LOCAL, BatchItem, Conflict, NotFound, Principal, SeriesQuery, Sessions, series
+from tests.sessions.test_history import doctor
 from tests.support.factories import TINY, alloc, free, serving, settings_for
 
 ZONES = ("node0.DMA",)
@@ -233,3 +234,20 @@ async def test_nobody_else_sees_them(sessions: Sessions) -> None:
     sid = (await sessions.create(LOCAL, "s", TINY)).id
     with pytest.raises(NotFound):
         await sessions.series(Principal("other"), sid, SeriesQuery(None, None, None, 5))
+
+
+async def test_a_journal_is_followed_as_far_as_it_can_be(tmp_path: Path) -> None:
+    settings = settings_for(tmp_path)
+    async with serving(settings) as sessions:
+        sid = (await sessions.create(LOCAL, "s", TINY)).id
+        await sessions.batch(LOCAL, sid, [alloc(order) for order in range(6)])
+        whole = await last_of(sessions, sid)
+    doctor(settings, sid, 4)
+    async with serving(settings) as sessions:
+        with pytest.raises(Conflict, match="diverged at seq 4"):
+            await drawn(sessions, sid, ALL)
+        with pytest.raises(Conflict, match="diverged at seq 4"):
+            await drawn(sessions, sid, ALL, last=4)
+        found = await drawn(sessions, sid, ALL, last=3)
+        for one in found["series"]:
+            assert one["last"] == [whole[seq][one["name"]] for seq in range(4)]

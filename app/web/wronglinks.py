@@ -34,7 +34,7 @@ def unread(query: Mapping[str, str]) -> Iterator[str]:
 
 def nowhere(asked: Address, head: int, zones: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Rows, zones and panels that there are not."""
-    for seq in dict.fromkeys((asked.moment, asked.outcome)):
+    for seq in dict.fromkeys((asked.moment, asked.outcome, asked.since, asked.until, asked.against)):
         if seq is not None and seq > head:
             yield _(
                 "Row #%(seq)s does not exist; the last is #%(head)s.",

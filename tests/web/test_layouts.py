@@ -188,6 +188,8 @@ def test_three_verbs_until_the_third_call(client: TestClient) -> None:
     [
         ("at=99999", "Row #99,999 does not exist; the last is #1."),
         ("outcome=7", "Row #7 does not exist; the last is #1."),
+        ("panel=history&against=8", "Row #8 does not exist; the last is #1."),
+        ("panel=history&since=x1", "This link says since=x1, which is no number: it is left out."),
         ("pfn=0xzz", "This link says pfn=0xzz, which is no number: it is left out."),
         ("at=x", "This link says at=x, which is no number: it is left out."),
         ("zone=Nowhere", "This machine has no zone Nowhere; it has DMA."),

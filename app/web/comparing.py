@@ -56,19 +56,19 @@ def compared(then: Doc, now: Doc, moments: tuple[int, int], zone: str, here: Add
         title=_("%(now)s compared with %(then)s", now=at, then=was),
         tables=[
             TablePanel(
-                caption=_("Zones"),
+                caption=_("Zones, where they differ"),
                 columns=((_("Zone"), False), (_("What"), False), *heads),
                 rows=[(*what, *numbers) for what, numbers in zones(then["zones"], now["zones"])],
                 empty=_("In the zones no number differs."),
             ),
             TablePanel(
-                caption=_("Free lists of %(zone)s", zone=zone),
+                caption=_("Free lists of %(zone)s, where they differ", zone=zone),
                 columns=((_("Order"), True), (_("Type"), False), *heads),
                 rows=[(*what, *numbers) for what, numbers in lists(then["lists"], now["lists"])],
                 empty=_("On the free lists of %(zone)s no count differs.", zone=zone),
             ),
             TablePanel(
-                caption=_("Map of %(zone)s", zone=zone),
+                caption=_("Map of %(zone)s, where it differs", zone=zone),
                 columns=((_("From"), False), (_("Frames"), True), (was, False), (at, False)),
                 rows=map_rows(then["map"], now["map"], here),
                 empty=_("On the map of %(zone)s nothing differs.", zone=zone),

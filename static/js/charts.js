@@ -146,11 +146,12 @@ class Chart {
 
   /** Mark the moment that the page shows. */
   mark() {
-    if (this.at === undefined) return;
+    const now = maybe(this.plot, "path.now", SVGPathElement);
+    if (this.at === undefined || !now) return;
     const { ctx, bbox } = this.chart;
     const x = this.chart.valToPos(this.at, "x", true);
     ctx.save();
-    ctx.fillStyle = getComputedStyle(this.plot).getPropertyValue("--past");
+    ctx.fillStyle = getComputedStyle(now).stroke;
     ctx.fillRect(x, bbox.top, 2 * devicePixelRatio, bbox.height);
     ctx.restore();
   }

@@ -98,14 +98,14 @@ def test_many_rows_are_few_points(client: TestClient, machine: str) -> None:
 def test_two_moments_are_compared(client: TestClient, machine: str) -> None:
     html = shown(client, f"{machine}?panel=history&at=1&against=0")
     assert "#1 compared with #0" in html
-    zones = {row[1]: row[2:] for row in table(html, "Zones")}
+    zones = {row[1]: row[2:] for row in table(html, "Zones, where they differ")}
     before, after = (client.get(f"{BASE}{machine}/zones?at={at}").json()["zones"][0] for at in (0, 1))
     assert zones["free"] == [f"{before['free']:,}", f"{after['free']:,}", "−16"]
     for order, (was, now) in enumerate(zip(before["nr_free"], after["nr_free"], strict=True)):
         assert (f"order {order}" in zones) == (was != now)
-    assert ["4", "Unmovable", "0", "1", "+1"] in table(html, "Free lists of DMA")
+    assert ["4", "Unmovable", "0", "1", "+1"] in table(html, "Free lists of DMA, where they differ")
     pfn = client.get(f"{BASE}{machine}/events/1").json()["page"]["pfn"]
-    places = {row[0]: row[1:] for row in table(html, "Map of DMA")}
+    places = {row[0]: row[1:] for row in table(html, "Map of DMA, where it differs")}
     assert places[f"{pfn:#07x}"][0] == "16"
     assert places[f"{pfn:#07x}"][1].startswith("free")
     assert places[f"{pfn:#07x}"][2].startswith("unmovable")

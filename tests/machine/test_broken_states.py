@@ -122,6 +122,8 @@ BROKEN: dict[str, tuple[Callable[[Machine], Any], str]] = {
         "waits for the lock",
     ),
     "log": (setting(lambda m: m, "log_bytes", 1), "the log counts 1 bytes"),
+    "slab pages": (lambda m: m.slabs.pages.update({(0, True): 7}), "slab pages by node are"),
+    "vmalloc pages": (setting(lambda m: m.vmap, "nr_vmalloc_pages", 7), "nr_vmalloc_pages is 7"),
 }
 
 

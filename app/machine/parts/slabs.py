@@ -18,7 +18,7 @@ from app.mm.gfp import __GFP_COMP, __GFP_DMA, __GFP_DMA32, __GFP_RECLAIMABLE
 from app.mm.memory_model import PAGE_SIZE
 from app.mm.mmzone import MAX_ORDER
 from app.mm.page import Page, PG_head, PG_slab
-from app.mm.slab import KERNEL, SLAB_KMALLOC, SLAB_RED_ZONE, KmemCache, KmemCacheCpu, Slab
+from app.mm.slab import KERNEL, SLAB_KMALLOC, SLAB_RED_ZONE, KmemCache, KmemCacheCpu, Slab, SlabTable
 from app.mm.slab_common import create_kmalloc_caches
 from app.mm.slub import slab_base
 from app.mm.slub_layout import MAX_OBJS_PER_PAGE, POINTER, align_up
@@ -320,6 +320,11 @@ def verify(m: Machine) -> list[str]:
     live = sum(owner is not None and owner is not KERNEL for slab in m.slabs.values() for owner in slab.owner)
     if live != m.live_objects:
         faults.append(f"live_objects is {m.live_objects}, counted were {live}")
+    pages = SlabTable()
+    for pfn, slab in m.slabs.items():
+        pages[pfn] = slab
+    if any(m.slabs.pages.get(key, 0) != pages.pages.get(key, 0) for key in m.slabs.pages | pages.pages):
+        faults.append(f"slab pages by node are {m.slabs.pages}, counted were {pages.pages}")
     return faults
 
 

@@ -213,6 +213,9 @@ def range_faults(m: Machine) -> Iterator[str]:
     lazy = sum(va.size >> PAGE_SHIFT for va in space.purge)
     if lazy != space.vmap_lazy_nr:
         yield f"vmap: vmap_lazy_nr is {space.vmap_lazy_nr}, counted were {lazy}"
+    pages = sum(len(va.vm.pages) for va in space.busy if va.vm is not None)
+    if pages != space.nr_vmalloc_pages:
+        yield f"vmap: nr_vmalloc_pages is {space.nr_vmalloc_pages}, counted were {pages}"
 
 
 def tree_faults(name: str, tree: AreaTree) -> Iterator[str]:

@@ -1,7 +1,10 @@
 """Numbers over time: after each row they are what the machine shows there, and no peak is lost."""
 
+import asyncio
 import random
+import threading
 from collections.abc import AsyncIterator
+from concurrent.futures import Future
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -15,7 +18,8 @@ from app.machine.series import INDICES, OF_ZONE
 from app.mm.mmzone import MAX_ORDER
 from app.sessions import LOCAL, BatchItem, Conflict, NotFound, Principal, SeriesQuery, Sessions, series
 from tests.sessions.test_history import doctor
-from tests.support.factories import TINY, alloc, free, serving, settings_for
+from tests.support.factories import TINY, alloc, free, raw, serving, settings_for
+from tests.support.patience import PATIENCE
 
 ZONES = ("node0.DMA",)
 ALL = [
@@ -251,3 +255,41 @@ async def test_a_journal_is_followed_as_far_as_it_can_be(tmp_path: Path) -> None
         found = await drawn(sessions, sid, ALL, last=3)
         for one in found["series"]:
             assert one["last"] == [whole[seq][one["name"]] for seq in range(4)]
+
+
+async def test_who_asks_meanwhile_is_given_the_same_rows(
+    sessions: Sessions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    sid = (await sessions.create(LOCAL, "s", TINY)).id
+    await sessions.batch(LOCAL, sid, mixed(7, 40))
+    with raw(settings_for(tmp_path)) as db:
+        db.execute("INSERT INTO access VALUES (?, ?, ?)", (sid, "member", "watcher"))
+    taken: list[int] = []
+    reached, gate = threading.Event(), threading.Event()
+    sound = series.Sampling.go_to
+
+    def go_to(self: series.Sampling, last: int) -> None:
+        taken.append(self.first)
+        reached.set()
+        gate.wait(PATIENCE)
+        sound(self, last)
+
+    waits = threading.Event()
+    one_chunk = series.SeriesOfSessions._chunk
+
+    def chunk(self: series.SeriesOfSessions, *args: Any) -> Any:
+        found = one_chunk(self, *args)
+        if isinstance(found, Future):
+            waits.set()
+        return found
+
+    monkeypatch.setattr(series.Sampling, "go_to", go_to)
+    monkeypatch.setattr(series.SeriesOfSessions, "_chunk", chunk)
+    query = SeriesQuery(ALL, None, None, 1000)
+    first = asyncio.ensure_future(sessions.series(LOCAL, sid, query))
+    assert await asyncio.to_thread(reached.wait, PATIENCE)
+    second = asyncio.ensure_future(sessions.series(Principal("member"), sid, query))
+    assert await asyncio.to_thread(waits.wait, PATIENCE)
+    gate.set()
+    assert await first == await second
+    assert taken == [0, 16, 32]

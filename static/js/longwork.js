@@ -20,7 +20,9 @@ export async function shown(api, awaited) {
   let over = false;
   const look = async (method = "GET") => {
     const answer = await fetch(address, { method });
-    if (!over && answer.ok) show(box, (await answer.json()).work, () => look("DELETE").catch(() => {}));
+    const { work } = answer.ok ? await answer.json() : { work: null };
+    // What comes when all is over is of no interest any more.
+    if (!over) show(box, work, () => look("DELETE").catch(() => {}));
   };
   const timer = setInterval(() => look().catch(() => {}), LONG);
   try {

@@ -10,7 +10,7 @@ from app.machine.kinds import KINDS
 from app.machine.vocabulary import CONTEXTS, Arg, CallSpec
 from app.web import fields, recipes
 from app.web.address import Address
-from app.web.contexts.base import Link, Refusal
+from app.web.contexts.base import Link, ShownRefusal
 from app.web.contexts.callform import CallForm, FieldView
 from app.web.language import N_, _
 from app.web.recipes import Api
@@ -48,7 +48,7 @@ GROUPS: Final = {
 def call_form(
     here: Address,
     typed: Mapping[str, str],
-    refusal: Refusal | None,
+    refusal: ShownRefusal | None,
     api: Api,
     *,
     numa: bool,
@@ -95,7 +95,7 @@ def prefilled(spec: CallSpec, here: Address, start: Mapping[str, str]) -> dict[s
     return {name: value for name, value in {**values, **start, **given}.items() if name in takes}
 
 
-def argument(arg: Arg, given: Mapping[str, str], refusal: Refusal | None) -> FieldView:
+def argument(arg: Arg, given: Mapping[str, str], refusal: ShownRefusal | None) -> FieldView:
     """Make the input of one argument."""
     choices = KINDS[arg.kind].choices
     return FieldView(
@@ -111,7 +111,7 @@ def argument(arg: Arg, given: Mapping[str, str], refusal: Refusal | None) -> Fie
     )
 
 
-def fault(name: str, kind: str, refusal: Refusal | None) -> str | None:
+def fault(name: str, kind: str, refusal: ShownRefusal | None) -> str | None:
     """Say what is wrong with a field. A page may have been refused under the name pfn, page or addr."""
     if refusal is None:
         return None
@@ -131,7 +131,7 @@ BESIDE: Final[dict[str, tuple[str, str, str, str]]] = {
 }
 
 
-def beside(name: str, given: Mapping[str, str], refusal: Refusal | None) -> FieldView:
+def beside(name: str, given: Mapping[str, str], refusal: ShownRefusal | None) -> FieldView:
     """Make the input of something that every call takes beside its arguments."""
     label, kind, default, hint = BESIDE[name]
     choices = CONTEXTS if name == "context" else ()
@@ -141,7 +141,7 @@ def beside(name: str, given: Mapping[str, str], refusal: Refusal | None) -> Fiel
     )
 
 
-def named(given: Mapping[str, str], refusal: Refusal | None) -> FieldView:
+def named(given: Mapping[str, str], refusal: ShownRefusal | None) -> FieldView:
     """Make the input for the name of the result."""
     return FieldView(
         "as",

@@ -14,7 +14,7 @@ from app.demos import Demo, Library, Part, Step
 from app.demos.demo import VIEW_NUMBERS, VIEW_TEXTS
 from app.machine.profiles import DEFAULT_PROFILE
 from app.web.address import Address, number
-from app.web.contexts.base import Link, Refusal
+from app.web.contexts.base import Link, ShownRefusal
 from app.web.contexts.demo import DemoPanel, DemoRow, StepDot
 from app.web.journal import journal_row
 from app.web.language import N_, _
@@ -99,7 +99,7 @@ def run_of(library: Library, here: Address) -> tuple[int | None, int]:
 
 
 def demo_panel(
-    library: Library, here: Address, api: Api, rows: Sequence[Outcome], refusal: Refusal | None
+    library: Library, here: Address, api: Api, rows: Sequence[Outcome], refusal: ShownRefusal | None
 ) -> DemoPanel | None:
     """Make the panel, where the address names a demo. rows: the rows of the step's calls."""
     found = demo_of(library, here)

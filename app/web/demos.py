@@ -16,7 +16,7 @@ from app.sessions import NotFound
 from app.sessions.answers import Applied
 from app.web import address
 from app.web.address import Address
-from app.web.contexts.base import Refusal
+from app.web.contexts.base import ShownRefusal
 from app.web.demopanel import BAD, at_step, demo_of, ran_rows, with_ran
 from app.web.home import NOT_CREATED
 from app.web.home import page as home_page
@@ -101,7 +101,7 @@ def session_name(demo: Demo, part: int) -> str:
     return _("%(title)s, part %(part)s", title=demo.title[:80], part=part) if part > 1 else demo.title[:100]
 
 
-def faults_of(error: BadArgument) -> Refusal:
+def faults_of(error: BadArgument) -> ShownRefusal:
     """The refusal, with calls counted from 1 instead of their places in a batch."""
     faults = (fault.at((place(fault.loc),)) for fault in error.faults)
     return refusal_of(BadArgument(*faults, more=error.more))

@@ -21,7 +21,7 @@ from app.machine import boot, proctext
 from app.sessions import NotFound, Principal, Right, SessionInfo, Sessions, StorageFull
 from app.web import place_in_lab, uploads, wording
 from app.web.address import number
-from app.web.contexts.base import Link, Refusal
+from app.web.contexts.base import Link, ShownRefusal
 from app.web.contexts.home import DeletePage, HomePage, ProfileRow, SessionEntry
 from app.web.demopanel import demo_row
 from app.web.fields import again
@@ -237,7 +237,7 @@ def described(typed: Mapping[str, str]) -> dict[str, Any]:
 async def page(
     request: Request,
     after: str | None,
-    refusal: Refusal | None = None,
+    refusal: ShownRefusal | None = None,
     typed: dict[str, str] | None = None,
     form: str = "",
     renaming: str | None = None,

@@ -13,7 +13,7 @@ from app.labs import Lab, Person
 from app.labs.person import require_instructor
 from app.sessions import Forbidden, SessionInfo
 from app.web import address
-from app.web.contexts.base import Link, Refusal
+from app.web.contexts.base import Link, ShownRefusal
 from app.web.contexts.lab import IntoLabPage
 from app.web.fields import again
 from app.web.lab_actions import row_of
@@ -77,7 +77,7 @@ async def own_session(request: Request, session_id: str) -> SessionInfo:
 
 
 async def into_page(
-    request: Request, info: SessionInfo, typed: Mapping[str, str], refusal: Refusal | None = None
+    request: Request, info: SessionInfo, typed: Mapping[str, str], refusal: ShownRefusal | None = None
 ) -> IntoLabPage:
     """Make the page."""
     found = await offered(request, requester(request))

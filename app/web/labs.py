@@ -18,7 +18,7 @@ from app.labs.rooms import DEFAULT_EXPECTED
 from app.machine import show
 from app.sessions import Busy, Conflict, NotFound, StorageFull
 from app.web import address, markdown, qr, wording
-from app.web.contexts.base import Link, Refusal
+from app.web.contexts.base import Link, ShownRefusal
 from app.web.contexts.lab import (
     BoardPage,
     CheckpointView,
@@ -88,7 +88,7 @@ def number_of_members(text: str) -> int:
 
 
 async def labs_page(
-    request: Request, typed: Mapping[str, str] | None = None, refusal: Refusal | None = None
+    request: Request, typed: Mapping[str, str] | None = None, refusal: ShownRefusal | None = None
 ) -> LabsPage:
     """Make the list."""
     person = requester(request)
@@ -124,7 +124,7 @@ async def refused(
 async def lab_page(
     request: Request,
     lab_id: str,
-    refusal: Refusal | None = None,
+    refusal: ShownRefusal | None = None,
     at: str = "",
     typed: Mapping[str, str] | None = None,
 ) -> LabPage | TaughtPage:
@@ -139,7 +139,7 @@ async def lab_page(
 # -- as members have it ------------------------------------------------------------------------------------
 
 
-async def member_page(request: Request, lab: Lab, refusal: Refusal | None) -> LabPage:
+async def member_page(request: Request, lab: Lab, refusal: ShownRefusal | None) -> LabPage:
     """Make the page of a lab for a member."""
     labs, person = labs_of(request), requester(request)
     reached = await labs.sharing.reached(person, lab.id)
@@ -264,7 +264,7 @@ def state_of(lab: Lab) -> str:
 
 
 async def taught_page(
-    request: Request, lab: Lab, refusal: Refusal | None, at: str, typed: Mapping[str, str]
+    request: Request, lab: Lab, refusal: ShownRefusal | None, at: str, typed: Mapping[str, str]
 ) -> TaughtPage:
     """Make the page of a lab for its instructor."""
     labs, person = labs_of(request), requester(request)

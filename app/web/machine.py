@@ -31,7 +31,7 @@ from app.web import (
 )
 from app.web.address import Address
 from app.web.address_inspector import address_inspector
-from app.web.contexts.base import Fact, Link, Refusal
+from app.web.contexts.base import Fact, Link, ShownRefusal
 from app.web.contexts.inspector import AddressView, Inspector
 from app.web.contexts.journal import JournalRow
 from app.web.contexts.machine import MachinePage, NameChip, Switch
@@ -84,15 +84,15 @@ SWITCHES: Final = {
 class Again:
     """What a page shows once more after a form on it was refused."""
 
-    refusal: Refusal | None = None
+    refusal: ShownRefusal | None = None
     """why a call was refused"""
     typed: Mapping[str, str] = field(default_factory=dict)
     """what stood in the form of the call"""
     line: str = ""
     """what stood in the console"""
-    demo_refusal: Refusal | None = None
+    demo_refusal: ShownRefusal | None = None
     """why a step of a demo was refused"""
-    history_refusal: Refusal | None = None
+    history_refusal: ShownRefusal | None = None
     """why an undo, a rewind or a fork was refused, or a moment cannot be shown"""
 
 

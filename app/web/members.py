@@ -13,7 +13,7 @@ from app.sessions import NotFound
 from app.web import wording
 from app.web.address import number as number_of
 from app.web.address import parse as parse_address
-from app.web.contexts.base import Link, Refusal, TablePart
+from app.web.contexts.base import Link, ShownRefusal, TablePart
 from app.web.contexts.lab import (
     ActivityPage,
     AuditEntry,
@@ -51,7 +51,7 @@ async def members(request: Request, lab_id: str) -> Response:
     return respond(await members_page(request, lab_id))
 
 
-async def members_page(request: Request, lab_id: str, refusal: Refusal | None = None) -> MembersPage:
+async def members_page(request: Request, lab_id: str, refusal: ShownRefusal | None = None) -> MembersPage:
     """Make the page."""
     labs, person, asked = labs_of(request), requester(request), request.query_params
     lab = await own_lab(request, lab_id)

@@ -23,7 +23,7 @@ Names = Mapping[str, str]
 # Where a lock and a confirmed reset lead: back to the machine's own page.
 MACHINE: Final = "machine"
 
-WATCHING: Final = N_("Only the instructor calls this machine. You can look at everything, and fork it.")
+WATCHING: Final = N_("Only the instructor calls this machine. You can look at everything, and copy it.")
 WHY_STOPPED: Final = {
     "closed": N_("The lab is closed: this machine can be read, but not called any more."),
     "frozen": N_("The lab is frozen: the instructor has stopped all calls for now."),

@@ -13,7 +13,7 @@ from app.errors import BadArgument, TaskBlocked
 from app.refusals import IN_FORM, IN_SIGN_IN, status_of
 from app.sessions import Conflict, LimitReached
 from app.web import wording
-from app.web.contexts.base import FieldFault, Refusal
+from app.web.contexts.base import FieldFault, ShownRefusal
 from app.web.language import N_, _, ngettext
 
 # What a page says in its own form; everything else becomes an error page.
@@ -32,7 +32,7 @@ ASLEEP: Final = N_("The task sleeps: nothing happened")
 PAGES: Final = {"GET /api/v1/gfp": "the page /gfp", "GET /api/v1/calls": "the page /calls"}
 
 
-def refusal_of(error: Exception, title: str = NO_CALL) -> Refusal:
+def refusal_of(error: Exception, title: str = NO_CALL) -> ShownRefusal:
     """The refusal in words, by field where fields are at fault. title: what did not happen, from `N_`."""
     if isinstance(error, BadArgument):
         faults = [
@@ -43,13 +43,13 @@ def refusal_of(error: Exception, title: str = NO_CALL) -> Refusal:
         ]
         if error.more:
             faults.append(FieldFault("", ngettext("and %(num)s more", "and %(num)s more", error.more)))
-        return Refusal(_(title), faults)
+        return ShownRefusal(_(title), faults)
     if isinstance(error, TaskBlocked):
-        return Refusal(_(ASLEEP), [FieldFault("", str(error))])
+        return ShownRefusal(_(ASLEEP), [FieldFault("", str(error))])
     if isinstance(error, Conflict) and title == NO_CALL:
         title = NO_CALLS
     place = place_of(error.loc) if isinstance(error, LimitReached) else ""
-    return Refusal(_(title), [FieldFault(place, str(error))])
+    return ShownRefusal(_(title), [FieldFault(place, str(error))])
 
 
 def place_of(loc: Sequence[str | int]) -> str:

@@ -11,7 +11,7 @@ from starlette.responses import RedirectResponse, Response
 
 from app.labs import Person
 from app.sessions import Conflict, Forbidden, NotFound, TooMany
-from app.web.contexts.base import ErrorPage, FieldFault, Link, Refusal
+from app.web.contexts.base import ErrorPage, FieldFault, Link, ShownRefusal
 from app.web.contexts.lab import ConfirmPage, EnterPage, JoinPage, SetUpPage, SignedIn, SignInPage
 from app.web.fields import again
 from app.web.language import N_, _
@@ -269,10 +269,10 @@ def require_lab_mode(request: Request) -> None:
         raise Forbidden(_("nobody has to sign in here: in open mode this server is one person’s"))
 
 
-def turned_away(error: Exception, title: str) -> Refusal:
+def turned_away(error: Exception, title: str) -> ShownRefusal:
     """Say why the form was refused, at the field that is at fault."""
     if isinstance(error, NotFound):
-        return Refusal(title, [FieldFault("code", _(NO_LAB))])
+        return ShownRefusal(title, [FieldFault("code", _(NO_LAB))])
     return refusal_of(error, title)
 
 

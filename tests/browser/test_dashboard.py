@@ -533,7 +533,7 @@ def test_a_machine_that_was_deleted_elsewhere_is_not_there_any_more(silent: Page
     expect(silent.locator("#live")).to_contain_text("gone")
     expect(silent.locator("#live-said")).to_have_text("This machine is not there any more.")
     expect(silent.get_by_role("button", name="Call alloc_pages")).to_be_disabled()
-    expect(silent.get_by_role("button", name="Fork from here")).to_be_disabled()
+    expect(silent.get_by_role("button", name="Copy session")).to_be_disabled()
     silent.get_by_role("link", name="To your sessions").click()
     expect(silent.get_by_role("heading", name="Your sessions")).to_be_visible()
 

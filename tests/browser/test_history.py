@@ -263,7 +263,7 @@ def test_fork_from_here(silent: Page, there: Where) -> None:  # noqa: F811
     address, machine = there
     silent.locator("#journal").get_by_role("link", name="#2", exact=True).click()
     at(silent, 2)
-    silent.get_by_role("button", name="Fork from here").click()
+    silent.get_by_role("button", name="Copy session").click()
     expect(silent.get_by_role("link", name="from #2")).to_be_visible()
     at(silent, 2, 2)
     assert machine not in silent.url

@@ -74,7 +74,7 @@ class FieldFault:
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
+class ShownRefusal:
     """A request that was not carried out: nothing happened, nothing is in the journal."""
 
     title: str

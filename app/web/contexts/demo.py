@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from app.web.contexts.base import Link, Refusal
+from app.web.contexts.base import Link, ShownRefusal
 from app.web.contexts.journal import JournalRow
 
 
@@ -105,5 +105,5 @@ class DemoPanel:
     """the part of the demo that this session is made for"""
     leave: str
     """the address without the demo"""
-    refusal: Refusal | None
+    refusal: ShownRefusal | None
     """why running the step was refused"""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from app.web.contexts.base import Link, Page, Refusal
+from app.web.contexts.base import Link, Page, ShownRefusal
 from app.web.contexts.demo import DemoRow
 
 
@@ -83,7 +83,7 @@ class HomePage(Page):
     """the guided demos"""
     demo_faults: Sequence[str] = ()
     """files of demos that cannot be used, and why"""
-    refusal: Refusal | None = None
+    refusal: ShownRefusal | None = None
     """why a form was refused"""
     form: str = ""
     """which form was refused: `profile`, `file` or `proc`"""

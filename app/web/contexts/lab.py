@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from app.labs import Activity
-from app.web.contexts.base import Link, Page, Refusal, TablePart
+from app.web.contexts.base import Link, Page, ShownRefusal, TablePart
 from app.web.contexts.place import Sleeper
 
 
@@ -24,7 +24,7 @@ class JoinPage(Page):
     """where an instructor wanted to go"""
     inside: SignedIn | None
     """who the browser is signed in as already"""
-    refusal: Refusal | None = None
+    refusal: ShownRefusal | None = None
     """why the form was refused"""
 
 
@@ -49,7 +49,7 @@ class SignInPage(Page):
     """what stood in a refused form"""
     back: str
     """where the instructor wanted to go"""
-    refusal: Refusal | None = None
+    refusal: ShownRefusal | None = None
     """why the form was refused"""
 
 
@@ -62,7 +62,7 @@ class SetUpPage(Page):
     """what stood in a refused form"""
     action: str
     """where the form is sent: the link itself"""
-    refusal: Refusal | None = None
+    refusal: ShownRefusal | None = None
     """why the form was refused"""
 
 
@@ -94,7 +94,7 @@ class ConfirmPage(Page):
     """link that leaves everything as it is"""
     save: Link | None = None
     """link to what may be wanted first"""
-    refusal: Refusal | None = None
+    refusal: ShownRefusal | None = None
     """why the form was refused"""
 
 
@@ -113,7 +113,7 @@ class IntoLabPage(Page):
     """the machine's last row"""
     typed: Mapping[str, str]
     """what stood in a refused form, and the row that the machine's page shows"""
-    refusal: Refusal | None = None
+    refusal: ShownRefusal | None = None
     """why the form was refused"""
 
 
@@ -177,7 +177,7 @@ class LabsPage(Page):
     """how many members a new lab expects unless something else is typed"""
     typed: Mapping[str, str]
     """what stood in a refused form"""
-    refusal: Refusal | None = None
+    refusal: ShownRefusal | None = None
     """why the form was refused"""
 
 
@@ -298,7 +298,7 @@ class LabPage(Page):
     """machines of the member that are no copies"""
     presenter: Link | None
     """link to what is presented"""
-    refusal: Refusal | None = None
+    refusal: ShownRefusal | None = None
     """why a form was refused"""
 
 
@@ -349,7 +349,7 @@ class TaughtPage(Page):
     """the last of those who wait"""
     typed: Mapping[str, str]
     """what stood in a refused form"""
-    refusal: Refusal | None = None
+    refusal: ShownRefusal | None = None
     """why a form was refused"""
     at: str = ""
     """which form was refused"""
@@ -450,7 +450,7 @@ class MembersPage(Page):
     """the members of this part"""
     part: TablePart | None
     """which part of the members is shown"""
-    refusal: Refusal | None = None
+    refusal: ShownRefusal | None = None
     """why a form was refused"""
 
 

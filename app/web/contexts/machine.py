@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
-from app.web.contexts.base import Fact, Link, Page, Refusal
+from app.web.contexts.base import Fact, Link, Page, ShownRefusal
 from app.web.contexts.callform import CallForm
 from app.web.contexts.demo import DemoPanel
 from app.web.contexts.framemap import MapView, PatternView
@@ -170,7 +170,7 @@ class MachinePage(Page):
     """what is at the address in the inspector, instead of a page frame"""
     outcome: OutcomeView | None
     """the banner"""
-    refusal: Refusal | None
+    refusal: ShownRefusal | None
     """why the last request was not carried out"""
     form: CallForm
     """the form of one call"""
@@ -224,7 +224,7 @@ class MachinePage(Page):
     """link to the row of another session after which this journal goes on"""
     diverged: Link | None
     """why the session is read-only, and link to its last moment that can be shown"""
-    history_refusal: Refusal | None
+    history_refusal: ShownRefusal | None
     """why an undo, a rewind or a fork was refused, or a moment cannot be shown"""
     demo: DemoPanel | None
     """a guided demo beside the machine"""

@@ -12,7 +12,7 @@ Doc = Mapping[str, Any]
 
 # By the kind of fault, in the words of the contract: what was done, and what that means for the frame.
 WORDS: Final[Mapping[str, str]] = {
-    "none": N_("no fault: the entry was there"),
+    "none": N_("the entry was there, so the kernel never heard of it"),
     "anon_zero": N_("the zero page is mapped, no frame is taken: nothing has been written here"),
     "anon_page": N_("first write to an anonymous page: one zeroed frame"),
     "file_cached": N_("found in the page cache: only the entry was missing"),

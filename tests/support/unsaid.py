@@ -54,6 +54,7 @@ def vocabulary() -> set[str]:
         *(*LETTERS, *TYPES, *PAGE_FLAG_NAMES, *beside(CALLS["alloc_pages"]), *beside(CALLS["__free_pages"])),
         *("struct page", "struct page *", "mapping", "index", "virtual", "pageblock", "ksize", "krealloc…"),
         *("/proc", "pid", "NULL", "Linux 6.1.192", "movablecore", "kmalloc-256", "demo"),
+        *("min", "low", "high"),  # marks of a zone
         # The API's details.
         *("this path takes another method: see Allow", "only an instructor may do this"),
         "only the lab's instructor may do this",

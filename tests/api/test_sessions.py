@@ -46,10 +46,14 @@ def test_overrides(client: TestClient) -> None:
         "memory": "2G",
         "cpus": 3,
         "debug": False,
+        "transparent_hugepage": "madvise",
+        "hugepages": 4,
         "sysctl": {"min_free_kbytes": 8192},
     }
     shape = create(client, machine=machine)["machine"]
     assert (shape["memory"], shape["cpus"]) == (2 << 30, 3)
+    assert (shape["transparent_hugepage"], shape["hugepages"]) == ("madvise", 4)
+    assert (shape["swap"], shape["reclaim"]) == (0, False)
 
 
 def test_struct_page_overhead_is_stated_as_the_lecture_does(client: TestClient) -> None:

@@ -20,7 +20,7 @@ from app.api.bodies import JSON, NDJSON, media_type, object_in, off_loop, whole
 from app.api.idempotency import with_preconditions
 from app.api.requests import BASE, addressed, check_parameters, etag, has_preconditions
 from app.errors import BadArgument
-from app.sessions import Applied, Made, Preconditions
+from app.sessions import Applied, BatchAnswer, Preconditions
 from app.sessions.errors import BatchBlocked
 
 SECONDS: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,9})?")
@@ -91,14 +91,14 @@ async def calls(request: Request) -> Response:
     )
 
 
-def outcomes(made: Made) -> Response:
+def outcomes(made: BatchAnswer) -> Response:
     """A batch as an answer."""
     end = b"]" if made.stopped_after is None else b'],"stopped_after":%d' % made.stopped_after
     body = b'{"outcomes":[' + b",".join([applied.body for applied in made]) + end + b"}"
     return Response(body, 201, {"ETag": etag(made.seq)}, JSON)
 
 
-def lines(made: Made) -> Response:
+def lines(made: BatchAnswer) -> Response:
     """A batch as an answer, a line for each call; one more where it was stopped."""
     body = b"".join([applied.body + b"\n" for applied in made])
     if made.stopped_after is not None:
@@ -106,7 +106,7 @@ def lines(made: Made) -> Response:
     return Response(body, 201, {"ETag": etag(made.seq)}, NDJSON)
 
 
-async def apply(request: Request, batch: Batch, preconditions: Preconditions | None) -> Made:
+async def apply(request: Request, batch: Batch, preconditions: Preconditions | None) -> BatchAnswer:
     """Applies a batch; faults are reported where the sender's form has them."""
     sessions, principal, sid = addressed(request)
     try:

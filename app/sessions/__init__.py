@@ -1,7 +1,7 @@
 """Sessions: the use cases, the open machines, and the writer through which alone a machine changes."""
 
 from app.sessions.access import LOCAL, Principal, Right, principal_of
-from app.sessions.answers import Applied, BatchItem, ListPart, Made, SessionInfo, Underway
+from app.sessions.answers import Applied, BatchAnswer, BatchItem, ListPart, SessionInfo, Underway
 from app.sessions.encoding import LISTS
 from app.sessions.errors import (
     BatchBlocked,
@@ -30,6 +30,7 @@ __all__ = [
     "MOST_POINTS",
     "AlreadyAnswered",
     "Applied",
+    "BatchAnswer",
     "BatchBlocked",
     "BatchItem",
     "Busy",
@@ -40,7 +41,6 @@ __all__ = [
     "KeyReused",
     "LimitReached",
     "ListPart",
-    "Made",
     "NotFound",
     "PageQuery",
     "PageRows",

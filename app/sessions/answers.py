@@ -71,7 +71,7 @@ class SessionInfo:
         }
 
 
-class Made(list["Applied"]):
+class BatchAnswer(list["Applied"]):
     """The answers of a batch. stopped_after: how many calls were made, where it was stopped before its end.
 
     seq: the session's, after them.

@@ -13,7 +13,7 @@ from app.machine.entry import CALLS
 from app.machine.known_names import KnownNames
 from app.sessions import bounds, call_cost
 from app.sessions.access import Principal
-from app.sessions.answers import Applied, BatchItem, Made
+from app.sessions.answers import Applied, BatchAnswer, BatchItem
 from app.sessions.errors import BatchBlocked, LimitReached
 from app.sessions.everyones_names import Names
 from app.sessions.live import CallResult, Live
@@ -78,9 +78,9 @@ class RunningBatch:
         return self.stopped_after is not None or self._read == len(self.items) == len(self.rows)
 
     @property
-    def made(self) -> Made:
+    def made(self) -> BatchAnswer:
         """The answers."""
-        return Made(self.answers, self.live.seq, self.stopped_after)
+        return BatchAnswer(self.answers, self.live.seq, self.stopped_after)
 
     @property
     def rounds(self) -> tuple[str | None, int, int]:
@@ -274,9 +274,9 @@ class RunningCall:
         return bool(self.rows)
 
     @property
-    def made(self) -> Made:
+    def made(self) -> BatchAnswer:
         """The answer."""
-        return Made(self.answers, self.live.seq, None)
+        return BatchAnswer(self.answers, self.live.seq, None)
 
     @property
     def rounds(self) -> tuple[str | None, int, int]:

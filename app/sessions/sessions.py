@@ -41,7 +41,7 @@ from app.sessions import (
     snapshots,
 )
 from app.sessions.access import Principal, Right
-from app.sessions.answers import Applied, BatchItem, ListPart, Made, SessionInfo, Underway
+from app.sessions.answers import Applied, BatchAnswer, BatchItem, ListPart, SessionInfo, Underway
 from app.sessions.call_cost import may_be_heavy
 from app.sessions.clock_check import ClockCheck
 from app.sessions.errors import Busy, Conflict, LimitReached, NotFound, StorageFull
@@ -327,7 +327,7 @@ class Sessions:
         counters: bool = False,
         stoppable: bool = False,
         preconditions: Preconditions | None = None,
-    ) -> Made:
+    ) -> BatchAnswer:
         """Make all calls, or none where a caller's mistake is found in one of them.
 
         stoppable: it may end early, with fewer answers, where `stop_work` is called meanwhile. Raises as
@@ -336,7 +336,7 @@ class Sessions:
         most = self._settings.batch_calls
         if len(items) > most:
             raise LimitReached(("calls",), f"at most {most} calls in a batch")
-        made: Made = await self._do_unless_hung_up(
+        made: BatchAnswer = await self._do_unless_hung_up(
             BatchWork,
             session_id,
             principal,

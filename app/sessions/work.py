@@ -13,7 +13,7 @@ from app.errors import BadArgument
 from app.machine.calls import Named
 from app.sessions import lineage
 from app.sessions.access import Principal, Right, require, require_free
-from app.sessions.answers import Applied, BatchItem, Made
+from app.sessions.answers import Applied, BatchAnswer, BatchItem
 from app.sessions.batches import RunningBatch, RunningCall
 from app.sessions.bounds import is_long
 from app.sessions.call_cost import heavy
@@ -155,7 +155,7 @@ class CallWork(WorkItem):
 class BatchWork(WorkItem):
     """Calls on a machine of which all are made or none."""
 
-    future: Future[Made]
+    future: Future[BatchAnswer]
     session_id: str
     principal: Principal
     items: Sequence[BatchItem]
@@ -167,7 +167,7 @@ class BatchWork(WorkItem):
     retries: int = 0
     writes: Final = True
 
-    def do(self, transaction: Transaction, live: Live) -> Made | RunningBatch:
+    def do(self, transaction: Transaction, live: Live) -> BatchAnswer | RunningBatch:
         """Make it at once; a long one is only begun. Raises as a call does, with places."""
         role = admit(transaction, live, self.principal, self.preconditions)
         items = self._as_oneself(live) if is_member(self.principal, role) else self.items
@@ -209,7 +209,7 @@ class FinishedWork(WorkItem):
     def preconditions(self) -> Preconditions | None:
         return self.in_progress.preconditions
 
-    def do(self, transaction: Transaction, live: Live) -> Applied | Made:
+    def do(self, transaction: Transaction, live: Live) -> Applied | BatchAnswer:
         """Write the rows.
 
         Raises as `admit` does, but Stale: no other work has changed the session meanwhile.
@@ -221,7 +221,7 @@ class FinishedWork(WorkItem):
         return made if isinstance(self.in_progress, BatchWork) else made[0]
 
 
-def write(transaction: Transaction, progress: RunningBatch | RunningCall) -> Made:
+def write(transaction: Transaction, progress: RunningBatch | RunningCall) -> BatchAnswer:
     """Put what a batch has come to into a turn."""
     live, who = progress.live, progress.principal
     transaction.add(live, progress.rows, progress.lists)

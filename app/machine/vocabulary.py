@@ -140,12 +140,13 @@ class CallSpec:
 
     wants: by which kind of pointer a call is given memory (`page`, `addr` or `both`), None where by none;
     native: which of the two C is given. names_task: whether an argument says who is meant, so that the call
-    itself is nobody's. makes_task: whether an argument names a task that is to be made.
+    itself is nobody's. makes_task: whether an argument names a task that is to be made. numbers, user_values:
+    arguments that may be what an earlier call returned: a number, an address of a process or a descriptor.
     """
 
     __slots__ = (
-        "args", "cost", "doc", "group", "lecture", "makes_task", "name", "names_task", "native", "prototype",
-        "returns", "source", "wants",
+        "args", "cost", "doc", "group", "lecture", "makes_task", "name", "names_task", "native", "numbers",
+        "prototype", "returns", "source", "user_values", "wants",
     )  # fmt: skip
 
     # Whether it takes `repeat` and `until`; whether it takes a list of what such a call returned.
@@ -170,14 +171,17 @@ class CallSpec:
         self.native = None if pointer is None else pointer.native or pointer.kind
         self.names_task = any(arg.name == "task" for arg in args)
         self.makes_task = any(arg.name == "child" for arg in args)
+        # Looked up for every argument of every call of a batch.
+        self.numbers = frozenset(arg.name for arg in args if arg.kind == "number")
+        self.user_values = frozenset(arg.name for arg in args if arg.kind in ("user_addr", "fd"))
 
     def takes_number(self, name: str) -> bool:
         """Whether an argument is a number that an earlier call may have returned."""
-        return any(arg.name == name and arg.kind == "number" for arg in self.args)
+        return name in self.numbers
 
     def takes_user_value(self, name: str) -> bool:
         """Whether an argument is an address of a process, or a descriptor."""
-        return any(arg.name == name and arg.kind in ("user_addr", "fd") for arg in self.args)
+        return name in self.user_values
 
     def make(self, m: Machine, call: Call, outcome: Outcome) -> None:
         """Run the function, and note in the outcome what it returned."""

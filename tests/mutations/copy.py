@@ -32,6 +32,8 @@ SETTINGS: Final = """\
 addopts = -x -q --tb=no -rfE -p no:cacheprovider -m "not soak"
 markers =
     soak
+    slow
+    sampled
     timeout
 filterwarnings = error
 """

@@ -320,13 +320,13 @@ def dereference(
         return key, cache_of(ref, named)
     if named is None:
         raise BadArgument.at(key, f"nothing is named {ref.name!r} here: everybody gives names of their own")
+    pages = key == "page" and (rules < 2 or spec.native == "page")
+    if pages and named.pfn is not None and named.kind == "page" and not ref.offset:
+        return key, named.pfn  # which is nearly always so, and what the rest would come to
     if spec.takes_number(key):
         return key, number_of(named, ref)
     if spec.takes_user_value(key):
         return key, user_value(named, ref, model)
-    pages = key == "page" and (rules < 2 or spec.native == "page")
-    if pages and named.pfn is not None and named.kind == "page" and not ref.offset:
-        return key, named.pfn  # which is nearly always so, and what the rest would come to
     if rules >= 2 and spec.wants == "both":
         key = spec.native or key
     elif spec.wants == "both":

@@ -98,7 +98,8 @@ class Machine(Kernel):
             mentions += changes.locked_ones(mentions, self.stray)
         if self.frame_states is not None and not self.frame_states.follow(mentions):
             self.frame_states = None
-        self.free_before.append([zone.nr_free_pages for zone in self.zones])
+        # As Zone.nr_free_pages, without the calls: every call comes by here.
+        self.free_before.append([zone.vm_stat_free + sum(zone.vm_stat_diff) for zone in self.zones])
         return outcome
 
     def check(self, call: Call, spec: CallSpec) -> None:

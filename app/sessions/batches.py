@@ -10,7 +10,6 @@ from typing import Any, Final
 from app.errors import BadArgument, Faults, TaskBlocked
 from app.machine.calls import NAME, Call, Named, Word
 from app.machine.entry import CALLS
-from app.machine.known_names import KnownNames
 from app.sessions import bounds, call_cost
 from app.sessions.access import Principal
 from app.sessions.answers import Applied, BatchAnswer, BatchItem
@@ -62,8 +61,8 @@ class RunningBatch:
         self.answers: list[Applied] = []
         # The person's names, those that this batch gives among them; and what its calls may name.
         self._own: dict[str, Any] = dict.fromkeys(self.names)
-        self._known = KnownNames(self._own, principal.by, live.names.by_number)
-        self._meant = KnownNames(self.names, principal.by, live.names.by_number)
+        self._known = live.names.beside(self._own, principal)
+        self._meant = live.names.beside(self.names, principal)
         self._calls: list[Call] = []
         self._read_before: dict[tuple[Any, ...], Call] = {}
         self._faults = Faults()
@@ -103,7 +102,7 @@ class RunningBatch:
         at fault in any call, BatchBlocked, LimitReached and Conflict.
         """
         for _ in range(most):
-            if self.stop_here():
+            if self.stopping and self.stop_here():
                 return
             if self._read < len(self.items):
                 self.heavy = self._is_long()

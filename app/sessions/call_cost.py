@@ -13,7 +13,7 @@ from app.machine import runs as block_runs
 from app.machine.calls import Call, ListOf, Named, Reference
 from app.machine.entry import CALLS
 from app.machine.machine import Machine
-from app.machine.vocabulary import one
+from app.machine.vocabulary import nothing, one
 
 # Blocks, or pages where each is mapped by itself: some ten milliseconds.
 MANY: Final = 2_000
@@ -35,8 +35,10 @@ def may_be_heavy(name: str, body: Mapping[str, Any]) -> bool:
 
 def asked(call: Call, names: Mapping[str, Named]) -> int:
     """How many blocks, or pages that are handled one by one, a call asks for, whatever the machine holds."""
-    times = listed(call, names) if call.spec.frees else call.repeat or 1
-    return times * call.spec.cost.each(call.args)
+    spec = call.spec
+    times = listed(call, names) if spec.frees else call.repeat or 1
+    each = spec.cost.each
+    return times if each is one else times * each(call.args)
 
 
 def listed(call: Call, names: Mapping[str, Named]) -> int:
@@ -55,8 +57,10 @@ def held(call: Call, names: Mapping[str, Named], machine: Machine) -> int:
     value = given(call)
     if isinstance(value, ListOf):
         return MANY + 1  # how long it is stands in the journal
-    known = cachepointers.meant(call, names, machine)
-    return call.spec.cost.held(machine, known, address_of(value, names))
+    touched = call.spec.cost.held
+    if touched is nothing:
+        return 0
+    return touched(machine, cachepointers.meant(call, names, machine), address_of(value, names))
 
 
 def given(call: Call) -> object:

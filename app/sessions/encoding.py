@@ -37,7 +37,8 @@ def encode(made: Outcome, model: MemoryModel, seq: int, time: str, by: str | Non
         f'{{"seq":{seq},"call":"{made.call.spec.name}","args":{args},'
         f'"ret":{"null" if ret is None else result(ret)},"verdict":"{made.verdict}","time":"{time}",'
         f'"by":{"null" if by is None else text(by)},'
-        f"{'' if made.seen is None else page(made.seen)}{rare(made)}{written(made.call)}"
+        f"{'' if made.seen is None else page(made.seen)}{rare(made)}"
+        f"{'' if made.call.written is None else written(made.call.written)}"
         f"{member('log', made.log) if made.log else LOGGED_NOTHING}{changed(made)}"
         f"{'' if made.told is None else processes(made.told.document)}}}"
     ).encode()
@@ -120,11 +121,9 @@ def rare(made: Outcome) -> str:
     return "".join([member(key, value) for key, value in zip(RARE, values, strict=True) if value is not None])
 
 
-def written(call: Call) -> str:
+def written(names: dict[str, str]) -> str:
     """The member `written`. Names need no escaping."""
-    if call.written is None:
-        return ""
-    members = [f'"{key}":"{name}"' for key, name in call.written.items()]
+    members = [f'"{key}":"{name}"' for key, name in names.items()]
     return f'"written":{{{",".join(members)}}},'
 
 

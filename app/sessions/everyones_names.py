@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
 
 from app.machine.calls import Named
 from app.machine.known_names import KnownNames
@@ -36,10 +38,13 @@ class EveryonesNames:
         if who.by is not None:
             self.by_number[who.by] = names
 
-    def known_to(self, who: Principal) -> Names | KnownNames[Named]:
+    def known_to(self, who: Principal) -> Mapping[str, Named]:
         """What a person's calls may name."""
-        own = self.of(who)
-        return own if who.by is None else KnownNames(own, who.by, self.by_number)
+        return self.beside(self.of(who), who)
+
+    def beside(self, own: dict[str, Any], who: Principal) -> Mapping[str, Any]:
+        """Names that a person has, and those of everybody else behind their number, where anybody has one."""
+        return KnownNames(own, who.by, self.by_number) if self.by_number else own
 
 
 def read(db: Connection, session_id: str) -> EveryonesNames:

@@ -145,6 +145,8 @@ def apply(m: Machine, param: BootParam) -> None:
     m.boot_pagesets = not param.pcp
     m.purge_at_vfree = param.lecture
     m.vm.thp = param.transparent_hugepage
+    if param.reclaim:
+        m.vm.set_reclaim(m.model)
 
 
 def load(m: Machine, doc: Document) -> None:
@@ -243,10 +245,8 @@ def check_swap(value: Any, profile: Profile) -> int:
 
 
 def check_reclaim(value: Any, profile: Profile) -> bool:
-    """Whether pages of processes and files are taken back when memory is short; they are not."""
-    if value is not False:
-        raise BadArgument.at((), "false: pages of processes and files are not reclaimed on this machine")
-    return False
+    """Whether pages of processes and files are taken back when memory is short."""
+    return switch(value, profile)
 
 
 def check_rules(value: Any, profile: Profile) -> int:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Final
 from app.errors import BadArgument
 from app.machine.observing import BATCH_NAMES
 from app.mm import mem_map
+from app.mm.lruvec import NONE, LruList
 from app.mm.mem_map import PG_reclaim, section
 from app.mm.page import PG_dirty, PG_lru, PG_referenced, PG_workingset, PG_writeback
 from app.mm.pgtable_types import PAGE_SHIFT
-from app.mm.virtual_memory import NONE, LruList
 from app.mm.vmstat import LRU_NAMES
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ def summary(m: Machine, node: int | None) -> dict[str, Any]:
     """
     if node is not None:
         require_node(m, node)
-    lists = m.vm.lists
+    lists = lists_of(m, node or 0)
     nodes = [each.nid for each in m.nodes] if node is None else [node]
     return {
         "lists": [line for each in nodes for line in sizes(m, each)],
@@ -56,8 +56,10 @@ def require_node(m: Machine, node: int) -> None:
 
 
 def lists_of(m: Machine, node: int) -> list[LruList]:
-    """The lists of a node. All pages of processes and files stand on those of the first."""
-    return [LruList() for _ in LRU_NAMES] if node else m.vm.lists
+    """The lists of a node. On a machine without reclaim all pages stand on those of the first."""
+    if not m.vm.reclaim and node:
+        return [LruList() for _ in LRU_NAMES]
+    return m.vm.lruvec_of_node(node).lists
 
 
 def sizes(m: Machine, node: int) -> list[dict[str, Any]]:
@@ -107,7 +109,7 @@ def some(m: Machine, node: int, name: str, after: int | None, limit: int = ITEMS
     found: dict[str, Any] = {"node": node, "list": name, "size": lru.count, "items": [], "next": None}
     at = lru.head
     if after is not None:
-        if which == UNEVICTABLE or node or not on_list(m, after, which):
+        if which == UNEVICTABLE or not on_list(m, node, after, which):
             raise BadArgument.at("after", f"a page frame that is on the list {name}, as its `next` says")
         at = section(m, after).next[after & 511]
     while at != NONE and len(found["items"]) < limit:
@@ -118,8 +120,10 @@ def some(m: Machine, node: int, name: str, after: int | None, limit: int = ITEMS
     return found
 
 
-def on_list(m: Machine, pfn: int, which: int) -> bool:
-    """Whether a page stands on a list."""
+def on_list(m: Machine, node: int, pfn: int, which: int) -> bool:
+    """Whether a page stands on a list of a node."""
+    if (m.zone_of(pfn).nid if m.vm.reclaim else 0) != node:
+        return False
     if not mem_map.known(m, pfn) or mem_map.compound_head(m, pfn) != pfn:
         return False
     return bool(mem_map.flags(m, pfn) & PG_lru) and mem_map.lru_index(m, pfn) == which

@@ -28,8 +28,8 @@ MAX_RUNS: Final = 256
 EVERYTHING: Final = 1 << 64
 # Names of the batches as the kernel's struct cpu_fbatches has them.
 BATCH_NAMES: Final = {
-    "add": "lru_add", "deactivate_file": "lru_deactivate_file", "lazyfree": "lru_lazyfree",
-    "activate": "activate", "mlock": "mlock",
+    "add": "lru_add", "rotate": "lru_rotate", "deactivate_file": "lru_deactivate_file",
+    "deactivate": "lru_deactivate", "lazyfree": "lru_lazyfree", "activate": "activate", "mlock": "mlock",
 }  # fmt: skip
 
 BATCH_WHERE: Final = {name: f"batch {kernel}" for name, kernel in BATCH_NAMES.items()}

@@ -154,7 +154,11 @@ def counters(m: Machine) -> int:
 
 def on_lists(m: Machine) -> int:
     """Pages on LRU lists, each looked up in its zone where there are several."""
-    return sum(lru.count for lru in m.vm.lists) // PAINTED if len(m.zones) > 1 else 0
+    return (
+        sum(lru.count for lruvec in m.vm.lruvecs for lru in lruvec.lists) // PAINTED
+        if len(m.zones) > 1
+        else 0
+    )
 
 
 def pageblocks(m: Machine) -> int:

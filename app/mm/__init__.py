@@ -48,6 +48,8 @@ Processes. Read mm_types, mmap, fault and memory first: an area is a promise, a 
   gup, fork                    faults made by the kernel itself (mm/gup.c); a copy of a process
   zap, mmu_gather              entries cleared, pages gathered and freed (mm/mmu_gather.c)
   rmap, lru, swap              who maps a page (mm/rmap.c), the LRU lists, the batches (mm/swap.c)
+  lruvec, lru_isolate          what a node keeps of its lists; taking a page off one for a while
+  workingset                   pages that come back soon after they were evicted (mm/workingset.c)
   fs, pagemap, filemap_fault   files by name and size, the page cache, faults on it (mm/filemap.c)
   readahead, read_write        what is read before it is asked for; `read`, `write`, `fsync`
   fadvise, drop_caches         advice on reading (mm/fadvise.c); dropping all that is clean (fs/drop_caches.c)

@@ -24,7 +24,8 @@ class Inode:
 
     i_pages: index → page frame. i_mmap: the areas that map it. nlink: names; a file without a name lives
     until nobody has it open or mapped. opens: open descriptions of it. on_disk: bytes that processes stored
-    in its pages, of those pages that were dropped from the cache since.
+    in its pages, of those pages that were dropped from the cache since. shadows: index → the shadow of a page
+    that reclaim has evicted (app.mm.workingset).
     """
 
     __slots__ = (
@@ -40,6 +41,7 @@ class Inode:
         "opens",
         "page_shift",
         "reserved",
+        "shadows",
         "size",
     )
 
@@ -52,6 +54,7 @@ class Inode:
         self.i_pages: dict[int, int] = {}
         self.i_mmap: dict[VmArea, None] = {}
         self.device = DEVICES.get(fs, "00:00")
+        self.shadows: dict[int, int] = {}
         self.nlink = 1
         self.opens = 0
         self.on_disk: dict[int, dict[int, int]] = {}

@@ -9,14 +9,15 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.mm import mem_map, page_free
+from app.mm.lruvec import LRU_UNEVICTABLE, NONE, lruvec_of, update_lru_size
 from app.mm.mem_map import PG_swapbacked, compound_order, lru_index, section, set_flags
 from app.mm.page import PG_active, PG_lru, PG_mlocked, PG_unevictable
-from app.mm.virtual_memory import NONE
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from app.mm.kernel import Kernel
+    from app.mm.lruvec import LruList, Lruvec
 
 PAGEVEC_SIZE: Final = 15
 
@@ -29,16 +30,32 @@ def lruvec_add(m: Kernel, head: int) -> None:
 
     Unevictable pages are only counted: nobody ever walks them.
     """
-    sections = m.vm.sections
-    s, i = sections[head >> 9], head & 511
+    s, i = m.vm.sections[head >> 9], head & 511
     bits = s.flags[i]
     which = 4 if bits & PG_unevictable else (0 if bits & PG_swapbacked else 2) + bool(bits & PG_active)
-    lru = m.vm.lists[which]
-    lru.count += 1 << s.order
+    lruvec = count_on(m, head, which, 1 << s.order)
     if m.vm.moved is not None:
         m.vm.moved.append(head)
-    if which == 4:
-        return
+    if which != LRU_UNEVICTABLE:
+        list_add(m, lruvec.lists[which], head)
+
+
+def count_on(m: Kernel, head: int, which: int, nr: int) -> Lruvec:
+    """Note that a list has `nr` pages more; returns the lists to which it belongs."""
+    if not m.vm.reclaim:
+        lruvec = m.vm.lruvecs[0]
+    else:
+        zone = m.zone_of(head)
+        lruvec = m.vm.lruvec_of_node(zone.nid)
+        update_lru_size(m, lruvec, zone, which, nr)
+    lruvec.lists[which].count += nr
+    return lruvec
+
+
+def list_add(m: Kernel, lru: LruList, head: int) -> None:
+    """Put a page at the head of a list. Kernel: list_add"""
+    sections = m.vm.sections
+    s, i = sections[head >> 9], head & 511
     after = lru.head
     s.prev[i], s.next[i] = NONE, after
     if after == NONE:
@@ -50,16 +67,24 @@ def lruvec_add(m: Kernel, head: int) -> None:
 
 def lruvec_add_tail(m: Kernel, head: int) -> None:
     """Put a page at the tail of its list, where reclaim looks first. Kernel: lruvec_add_folio_tail"""
-    lruvec_add(m, head)
     which = lru_index(m, head)
-    lru = m.vm.lists[which]
-    if which == 4 or lru.tail == head:
-        return
-    s, i = section(m, head), head & 511
-    lru.head = s.next[i]
-    section(m, lru.head).prev[lru.head & 511] = NONE
-    section(m, lru.tail).next[lru.tail & 511] = head
-    s.prev[i], s.next[i] = lru.tail, NONE
+    lruvec = count_on(m, head, which, 1 << compound_order(m, head))
+    if m.vm.moved is not None:
+        m.vm.moved.append(head)
+    if which != LRU_UNEVICTABLE:
+        list_add_tail(m, lruvec.lists[which], head)
+
+
+def list_add_tail(m: Kernel, lru: LruList, head: int) -> None:
+    """Put a page at the tail of a list. Kernel: list_add_tail"""
+    sections = m.vm.sections
+    s, i = sections[head >> 9], head & 511
+    before = lru.tail
+    s.prev[i], s.next[i] = before, NONE
+    if before == NONE:
+        lru.head = head
+    else:
+        sections[before >> 9].next[before & 511] = head
     lru.tail = head
 
 
@@ -71,22 +96,25 @@ def insert_before(m: Kernel, pfn: int, head: int) -> None:
     before = s.prev[i]
     t.prev[j], t.next[j], s.prev[i] = before, head, pfn
     if before == NONE:
-        m.vm.lists[lru_index(m, head)].head = pfn
+        lruvec_of(m, head).lists[lru_index(m, head)].head = pfn
     else:
         sections[before >> 9].next[before & 511] = pfn
 
 
 def lruvec_del(m: Kernel, head: int) -> None:
     """Take a page off its list. Kernel: lruvec_del_folio"""
-    sections = m.vm.sections
-    s, i = sections[head >> 9], head & 511
     which = lru_index(m, head)
-    lru = m.vm.lists[which]
-    lru.count -= 1 << s.order
+    lruvec = count_on(m, head, which, -(1 << compound_order(m, head)))
     if m.vm.moved is not None:
         m.vm.moved.append(head)
-    if which == 4:
-        return
+    if which != LRU_UNEVICTABLE:
+        list_del(m, lruvec.lists[which], head)
+
+
+def list_del(m: Kernel, lru: LruList, head: int) -> None:
+    """Take a page off a list, without counting. Kernel: list_del"""
+    sections = m.vm.sections
+    s, i = sections[head >> 9], head & 511
     before, after = s.prev[i], s.next[i]
     if before == NONE:
         lru.head = after

@@ -89,9 +89,9 @@ class Zone:
 
     __slots__ = (
         "boost", "buddy", "default_migratetype", "flags", "free_area", "hole_pfn", "idx",
-        "lowmem_reserve", "lru", "managed_pages", "name", "nid", "nr_alloc", "nr_reserved_highatomic",
-        "numa_foreign", "numa_miss", "numa_other", "pageblock_flags", "pcp", "pcp_migratetype",
-        "percpu_drift_mark", "pgalloc", "present_pages",
+        "lowmem_reserve", "lru", "lru_diffs", "lru_folded", "managed_pages", "name", "nid", "nr_alloc",
+        "nr_reserved_highatomic", "numa_foreign", "numa_miss", "numa_other", "pageblock_flags", "pcp",
+        "pcp_migratetype", "percpu_drift_mark", "pgalloc", "present_pages",
         "spanned_pages", "start_pfn", "stat_threshold", "untouched", "untouched_tail",
         "vm_stat_diff", "vm_stat_free", "watermark", "zid",
     )  # fmt: skip
@@ -133,6 +133,10 @@ class Zone:
         self.pcp: list[PerCpuPages] = [PerCpuPages(0, 1) for _ in range(cpus)]
         self.pcp_migratetype: dict[int, int] = {}
         self.lru: dict[int, int] = {}
+        # How many pages of the zone are on each list of its node, as decisions see it, and by CPU what is not
+        # in there yet. Kernel: NR_ZONE_LRU_BASE
+        self.lru_folded = [0] * 5
+        self.lru_diffs = [[0] * 5 for _ in range(cpus)]
         # Frames that nothing has ever asked for: [first, end) of whole max-order blocks that stand in the
         # free list between the blocks in `free_list` and those in `untouched_tail`, in ascending order,
         # without an entry each.

@@ -7,10 +7,10 @@ file.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from app.mm import gfp as gfp_masks
-from app.mm import lru, mem_map, page_ref, swap
+from app.mm import lru, mem_map, page_ref, swap, workingset
 from app.mm.mem_map import PG_reclaim, PG_swapbacked, set_flags
 from app.mm.page import PG_dirty, PG_private, PG_referenced, PG_uptodate, PG_writeback
 from app.mm.pgtable_types import PAGE_SHIFT
@@ -46,12 +46,13 @@ def last_index(inode: Inode) -> int:
 # -- pages in and out ------------------------------------------------------------------------------
 
 
-def filemap_add_folio(m: Kernel, inode: Inode, index: int, pfn: int) -> None:
+def filemap_add_folio(m: Kernel, inode: Inode, index: int, pfn: int, *, write: bool = False) -> None:
     """Put a page into the cache, which holds a reference, and queue it for its list
 
     Kernel: filemap_add_folio
 
-    Pages of tmpfs are marked so that they stand with anonymous pages: only swap could take them away.
+    write: it is made to be written, so that nothing is read that was evicted before. Pages of tmpfs are
+    marked so that they stand with anonymous pages: only swap could take them away.
     """
     s, i = mem_map.section(m, pfn), pfn & 511
     s.refcount[i] += 1
@@ -65,15 +66,23 @@ def filemap_add_folio(m: Kernel, inode: Inode, index: int, pfn: int) -> None:
     elif m.trace is not None:
         m.trace.pagecache.added(inode, index, pfn)
     page_ref.tell_state(m, pfn)
+    shadow = inode.shadows.pop(index, None)
+    if shadow is not None and not write:
+        workingset.workingset_refault(m, pfn, shadow)
     swap.folio_add_lru(m, pfn)
 
 
-def filemap_remove_folio(m: Kernel, inode: Inode, pfn: int) -> None:
-    """Take a page out of the cache; its reference is the caller's now. Kernel: __filemap_remove_folio"""
+def filemap_remove_folio(m: Kernel, inode: Inode, pfn: int, shadow: int | None = None) -> None:
+    """Take a page out of the cache; its reference is the caller's now. Kernel: __filemap_remove_folio
+
+    shadow: what reclaim leaves in its place.
+    """
     s, i = mem_map.section(m, pfn), pfn & 511
     if m.trace is not None:
         m.trace.pagecache.removed(inode, s.index[i], pfn)
     del inode.i_pages[s.index[i]]
+    if shadow is not None:
+        inode.shadows[s.index[i]] = shadow
     m.vm.count("file_pages", -1)
     if inode.is_shmem:
         m.vm.count("shmem", -1)
@@ -158,8 +167,14 @@ def delete_pages(m: Kernel, inode: Inode, first: int, last: int | None) -> None:
         if not start:
             swap.lru_add_drain(m)
         lru.release_pages(m, group)
-    for index in [at for at in inode.on_disk if at >= first and (last is None or at <= last)]:
-        del inode.on_disk[index]
+    forget_range(inode.on_disk, first, last)
+    forget_range(inode.shadows, first, last)
+
+
+def forget_range(found: dict[int, Any], first: int, last: int | None) -> None:
+    """Drop what is kept of pages from an index up to another, or to the end."""
+    for index in [at for at in found if at >= first and (last is None or at <= last)]:
+        del found[index]
 
 
 def remove_page(m: Kernel, inode: Inode, pfn: int) -> None:
@@ -190,6 +205,7 @@ def drop_pagecache(m: Kernel, inode: Inode, first: int = 0, last: int | None = N
         if not start:
             swap.lru_add_drain(m)
         lru.release_pages(m, group)
+    forget_range(inode.shadows, first, last)
     return stayed
 
 
@@ -201,13 +217,18 @@ def evict(m: Kernel, inode: Inode, pfn: int) -> bool:
     if mem_map.page_count(m, pfn) > 2 + bool(bits & PG_private):
         return False
     drop_buffers(m, pfn)
+    keep_on_disk(m, inode, pfn)
+    filemap_remove_folio(m, inode, pfn)
+    mem_map.section(m, pfn).refcount[pfn & 511] -= 1
+    return True
+
+
+def keep_on_disk(m: Kernel, inode: Inode, pfn: int) -> None:
+    """Note what a page holds that leaves memory, as the file has it; the oldest such page is forgotten."""
     if (stored := m.vm.contents.get(pfn)) is not None:
         if len(inode.on_disk) >= MOST_ON_DISK:
             del inode.on_disk[next(iter(inode.on_disk))]
         inode.on_disk[mem_map.section(m, pfn).index[pfn & 511]] = stored
-    filemap_remove_folio(m, inode, pfn)
-    mem_map.section(m, pfn).refcount[pfn & 511] -= 1
-    return True
 
 
 def deactivate_file_folio(m: Kernel, pfn: int) -> None:

@@ -218,7 +218,7 @@ def grab_cache_page(m: Kernel, inode: Inode, index: int, *, whole: bool) -> int 
         pfn = mem_map.alloc_page(m, GFP_CACHE_WRITE)
         if pfn is None:
             return None
-        pagemap.filemap_add_folio(m, inode, index, pfn)
+        pagemap.filemap_add_folio(m, inode, index, pfn, write=True)
         if not whole and index < pagemap.last_index(inode):
             set_flags(m, pfn, PG_uptodate)
     else:

@@ -10,11 +10,20 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm import mem_map, mlock
+from app.mm import mem_map, mlock, workingset
 from app.mm.lru import PAGEVEC_SIZE, lruvec_add, lruvec_add_tail, lruvec_del, release_pages
 from app.mm.mem_map import PG_swapbacked, compound_order, set_flags
 from app.mm.mm_types import VM_LOCKED, VM_SPECIAL
-from app.mm.page import PG_active, PG_dirty, PG_lru, PG_mlocked, PG_referenced, PG_unevictable, PG_writeback
+from app.mm.page import (
+    PG_active,
+    PG_dirty,
+    PG_locked,
+    PG_lru,
+    PG_mlocked,
+    PG_referenced,
+    PG_unevictable,
+    PG_writeback,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -95,6 +104,24 @@ def lru_deactivate_file_fn(m: Kernel, head: int) -> None:
         m.vm.count("pgdeactivate")
 
 
+def lru_move_tail_fn(m: Kernel, head: int) -> None:
+    """A page that has been written is the next to be reclaimed. Kernel: lru_move_tail_fn"""
+    if not mem_map.flags(m, head) & PG_unevictable:
+        lruvec_del(m, head)
+        set_flags(m, head, 0, PG_active)
+        lruvec_add_tail(m, head)
+        m.vm.count("pgrotated", 1 << compound_order(m, head))
+
+
+def lru_deactivate_fn(m: Kernel, head: int) -> None:
+    """A page that its owner calls cold leaves the active list. Kernel: lru_deactivate_fn"""
+    if mem_map.flags(m, head) & (PG_active | PG_unevictable) == PG_active:
+        lruvec_del(m, head)
+        set_flags(m, head, 0, PG_active | PG_referenced)
+        lruvec_add(m, head)
+        m.vm.count("pgdeactivate", 1 << compound_order(m, head))
+
+
 def lru_lazyfree_fn(m: Kernel, head: int) -> None:
     """What MADV_FREE gave up stands with clean file pages: it can be dropped without swap.
 
@@ -121,7 +148,9 @@ def folio_activate_fn(m: Kernel, head: int) -> None:
 
 MOVES: Final[dict[str, Callable[[Kernel, int], None]]] = {
     "add": lru_add_fn,
+    "rotate": lru_move_tail_fn,
     "deactivate_file": lru_deactivate_file_fn,
+    "deactivate": lru_deactivate_fn,
     "lazyfree": lru_lazyfree_fn,
     "activate": folio_activate_fn,
 }
@@ -179,6 +208,21 @@ def mark_page_accessed(m: Kernel, pfn: int) -> None:
         elif head in m.vm.batches["add"]:
             set_flags(m, head, PG_active)
         set_flags(m, head, 0, PG_referenced)
+        workingset.workingset_activation(m, head)
+
+
+def folio_rotate_reclaimable(m: Kernel, head: int) -> None:
+    """Queue a page whose writeback has ended for the tail of its list. Kernel: folio_rotate_reclaimable"""
+    if mem_map.flags(m, head) & (PG_locked | PG_dirty | PG_unevictable | PG_lru) == PG_lru:
+        mem_map.get_page(m, head)
+        batch_add_and_move(m, "rotate", head)
+
+
+def deactivate_page(m: Kernel, head: int) -> None:
+    """Queue an active page for the inactive list. Kernel: deactivate_page"""
+    if mem_map.flags(m, head) & (PG_lru | PG_active | PG_unevictable) == PG_lru | PG_active:
+        mem_map.get_page(m, head)
+        batch_add_and_move(m, "deactivate", head)
 
 
 def mark_page_lazyfree(m: Kernel, pfn: int) -> None:

@@ -250,6 +250,10 @@ class VmscanTracer(Protocol):
 
     def wakeup_kswapd(self, zone: Zone) -> None: ...
 
+    def refault(
+        self, head: int, distance: int, size: int, *, file: bool, activate: bool, restore: bool
+    ) -> None: ...
+
 
 class FilemapTracer(Protocol):
     """The page lock."""

@@ -10,6 +10,7 @@ from array import array
 from collections import defaultdict
 from typing import TYPE_CHECKING, Any
 
+from app.mm.lruvec import NONE, Lruvec
 from app.mm.pgtable_types import ACCESSED, NX, PRESENT, PROTNONE, RW, USER
 
 if TYPE_CHECKING:
@@ -19,10 +20,8 @@ if TYPE_CHECKING:
     from app.mm.mm_types import AnonVma, MmStruct
     from app.mm.slab import KmemCache
 
-NR_LRU_LISTS = 5
-NONE = 0xFFFFFFFF
 # Names of the batches in which pages wait before they move to a list, in the order of a drain.
-BATCHES = ("add", "deactivate_file", "lazyfree", "activate", "mlock")
+BATCHES = ("add", "rotate", "deactivate_file", "deactivate", "lazyfree", "activate", "mlock")
 
 
 class Section:
@@ -58,17 +57,6 @@ class Section:
         self.compound_mapcount = -1
 
 
-class LruList:
-    """A list of pages, linked through their sections. Kernel: struct list_head of a lruvec"""
-
-    __slots__ = ("count", "head", "tail")
-
-    def __init__(self) -> None:
-        self.head = NONE
-        self.tail = NONE
-        self.count = 0
-
-
 def protection(bits: int, *, nx: bool) -> int:
     """The rights that entries of an area get. Kernel: arch/x86/mm/pgprot.c protection_map
 
@@ -86,9 +74,10 @@ class VirtualMemory:
 
     __slots__ = (
         "anon_vmas", "batches", "bytes_kept", "cached_stacks", "contents", "died", "faults", "forgotten",
-        "hstates", "huge_zero_page", "huge_zero_refcount", "inodes", "last_id", "lists", "mappings",
-        "mlock_counts", "mms", "moved", "object_caches", "objects_given", "objects_taken",
-        "overcommit_memory", "overcommit_ratio", "pool_pages", "protection_map", "sections", "soft_dirty",
+        "hstates", "huge_zero_page", "huge_zero_refcount", "inodes", "last_id", "lruvecs", "mappings",
+        "mlock_counts", "mms", "moved", "nr_swap_pages", "object_caches", "objects_given", "objects_taken",
+        "overcommit_memory", "overcommit_ratio", "pool_pages", "protection_map", "reclaim", "sections",
+        "shadow_shift", "soft_dirty",
         "special_pages", "split_queue", "stat", "task_works", "thp", "total_swap_pages", "vm_committed",
         "vm_softdirty", "zero_pfn",
     )  # fmt: skip
@@ -109,7 +98,12 @@ class VirtualMemory:
         # Files to be closed at the end of the call.
         self.task_works: list[Inode] = []
         self.sections: dict[int, Section] = {}
-        self.lists = [LruList() for _ in range(NR_LRU_LISTS)]
+        # Whether pages of processes and files are taken back when memory is short: a switch at boot.
+        self.reclaim = False
+        # How far left of its node the age stands in a shadow (app.mm.workingset).
+        self.shadow_shift = 26 if x86_64 else 16
+        # The lists of each node; without reclaim, those of the first are everybody's.
+        self.lruvecs = [Lruvec(model.cpus)]
         self.batches: dict[str, list[Any]] = {name: [] for name in BATCHES}
         self.mlock_counts: dict[int, int] = {}
         # Counters by their name in /proc/vmstat.
@@ -141,10 +135,21 @@ class VirtualMemory:
         self.moved: list[int] | None = None
         # At which seq tasks with an address space died, by name, as long as nobody has the name again.
         self.died: dict[str, int] = {}
+        # Slots of all swap areas; and those of them that nobody has, nor keeps in a cache of slots.
         self.total_swap_pages = 0
+        self.nr_swap_pages = 0
         self.overcommit_ratio = 50
         # Frames of mappings that the kernel installs itself: the vdso's.
         self.special_pages: dict[str, tuple[int, ...]] = {}
+
+    def set_reclaim(self, model: MemoryModel) -> None:
+        """Switch reclaim on, at boot: from now on each node has lists of its own."""
+        self.reclaim = True
+        self.lruvecs = [Lruvec(model.cpus) for _ in range(model.nodes)]
+
+    def lruvec_of_node(self, nid: int) -> Lruvec:
+        """The lists of a node's pages. Kernel: pgdat->__lruvec"""
+        return self.lruvecs[nid if len(self.lruvecs) > 1 else 0]
 
     def new_id(self) -> int:
         """A number for a new object; none is given twice."""

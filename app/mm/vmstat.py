@@ -147,14 +147,20 @@ def nr_slab_pages(m: Kernel) -> int:
 def user_page_state(m: Kernel) -> dict[str, int]:
     """The counters of pages of processes and files, which are kept for all nodes together, with the first."""
     stat = m.vm.stat
-    lists = {f"nr_{name}": m.vm.lists[at].count for at, name in enumerate(LRU_NAMES)}
-    return lists | {name: stat[ours] for name, ours in USER_STATES.items()}
+    return nr_lru(m, "nr_") | {name: stat[ours] for name, ours in USER_STATES.items()}
+
+
+def nr_lru(m: Kernel, prefix: str) -> dict[str, int]:
+    """How many pages stand on the lists of all nodes, by the name of the counter."""
+    return {
+        f"{prefix}{name}": sum(lruvec.lists[at].count for lruvec in m.vm.lruvecs)
+        for at, name in enumerate(LRU_NAMES)
+    }
 
 
 def user_zone_sums(m: Kernel) -> dict[str, int]:
     """The counters of pages of processes and files that each zone has, of all zones together."""
-    lists = {f"nr_zone_{name}": m.vm.lists[at].count for at, name in enumerate(LRU_NAMES)}
-    return lists | {"nr_zone_write_pending": m.vm.stat["file_dirty"], "nr_mlock": nr_mlock(m)}
+    return nr_lru(m, "nr_zone_") | {"nr_zone_write_pending": m.vm.stat["file_dirty"], "nr_mlock": nr_mlock(m)}
 
 
 def nr_page_table_pages(m: Kernel, nid: int) -> int:

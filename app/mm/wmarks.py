@@ -211,3 +211,11 @@ def refresh_zone_stat_thresholds(m: Kernel) -> None:
         max_drift = m.model.cpus * zone.stat_threshold
         if max_drift > zone.watermark[WMARK_LOW] - zone.watermark[WMARK_MIN]:
             zone.percpu_drift_mark = zone.watermark[WMARK_HIGH] + max_drift
+    set_lruvec_thresholds(m)
+
+
+def set_lruvec_thresholds(m: Kernel) -> None:
+    """A node's counters have the largest threshold of its zones. Kernel: refresh_zone_stat_thresholds"""
+    for zone in m.zones:
+        lruvec = m.vm.lruvec_of_node(zone.nid)
+        lruvec.stat_threshold = max(lruvec.stat_threshold, zone.stat_threshold)

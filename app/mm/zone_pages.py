@@ -10,9 +10,9 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
 from app.mm import mem_map
+from app.mm.lruvec import NONE
 from app.mm.mem_map import section
 from app.mm.page import PG_dirty, PG_lru, PG_mlocked, PG_unevictable, PG_writeback
-from app.mm.virtual_memory import NONE
 from app.mm.vmstat import LRU_NAMES, user_zone_sums
 
 if TYPE_CHECKING:
@@ -47,11 +47,12 @@ def user_zone_states(m: Kernel) -> dict[Zone, dict[str, int]]:
 
 def listed(m: Kernel) -> Iterator[tuple[int, str]]:
     """(page, counter of its list) of all pages on lists, and of those that wait for one, with no counter."""
-    for name, lru in zip(LRU_NAMES, m.vm.lists, strict=True):
-        head = lru.head
-        while head != NONE:
-            yield head, f"nr_zone_{name}"
-            head = section(m, head).next[head & 511]
+    for lruvec in m.vm.lruvecs:
+        for name, lru in zip(LRU_NAMES, lruvec.lists, strict=True):
+            head = lru.head
+            while head != NONE:
+                yield head, f"nr_zone_{name}"
+                head = section(m, head).next[head & 511]
     wanted = PG_unevictable | PG_lru
     unevictable = [head for head in m.vm.mlock_counts if mem_map.flags(m, head) & wanted == wanted]
     for head in unevictable:

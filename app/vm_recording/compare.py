@@ -65,7 +65,7 @@ class Compare:
     def statistics(self) -> dict[str, int]:
         """Counters of the node, and of what has happened, that our machine keeps."""
         vm = self.m.vm
-        lists = {name: vm.lists[at].count for at, name in enumerate(LRU_NAMES)}
+        lists = {name: vm.lruvecs[0].lists[at].count for at, name in enumerate(LRU_NAMES)}
         return {name: vm.stat[name] for name in COUNTED} | lists
 
     def objects(self) -> dict[str, tuple[int, int]]:

@@ -20,6 +20,7 @@ MACHINES: tuple[dict[str, Any], ...] = (
     {"profile": "x86_64-1g", "transparent_hugepage": "always"},
     {"profile": "i386-1g"},
     {"profile": "tiny-16m"},
+    {"profile": "x86_64-1g", "reclaim": True, "nodes": 2, "cpus": 2},
 )
 NAMES = ("a", "b", "c")
 PATHS = ("/data/a", "/tmp/x", "/tmp/y", "/bin/hello")

@@ -103,7 +103,7 @@ def check(m: Machine) -> None:
                 parts = sum(mapped[frame] for frame in range(head, head + 512))
                 assert s.refcount[i] == whole[head] + parts + held[head], hex(head)
                 assert s.compound_mapcount + 1 == whole[head], hex(head)
-    for lru in m.vm.lists[:4]:
+    for lru in m.vm.lruvecs[0].lists[:4]:
         pfn, frames, before = lru.head, 0, 0xFFFFFFFF
         while pfn != 0xFFFFFFFF:
             s = m.vm.sections[pfn >> 9]
@@ -344,10 +344,10 @@ def test_what_stays_in_the_page_cache_is_looked_at_first() -> None:
     for pfn in file.inode.i_pages.values():
         swap.mark_page_accessed(m, pfn)
     swap.lru_add_drain(m)
-    assert m.vm.lists[1].count == 2
+    assert m.vm.lruvecs[0].lists[1].count == 2
     pagemap.drop_pagecache(m, file.inode)
     swap.lru_add_drain(m)
-    assert m.vm.lists[1].count == 0
+    assert m.vm.lruvecs[0].lists[1].count == 0
 
 
 def test_bytes_of_a_file_outlive_its_pages_until_it_is_cut() -> None:

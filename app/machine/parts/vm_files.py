@@ -57,6 +57,7 @@ def inode_line(inode: Inode, path: str | None, places: dict[int, list[int]]) -> 
         "areas": [places[id(vma)] for vma in inode.i_mmap],
         "reserved": sorted(inode.reserved),
         "on_disk": [[at, pairs(stored)] for at, stored in inode.on_disk.items()],
+        **({"shadows": pairs(inode.shadows)} if inode.shadows else {}),
     }
 
 
@@ -76,6 +77,9 @@ def load_inodes(m: Machine, doc: Document) -> None:
         for entry in line["on_disk"].list(MAX_KEPT):
             at, stored = entry.list(2, exactly=2)
             inode.on_disk[at.int(0, MAX_SIZE)] = load_bytes(stored)
+        for entry in line.get("shadows", []).list(1 << 28):
+            at, shadow = entry.list(2, exactly=2)
+            inode.shadows[at.int(0, MAX_SIZE)] = shadow.int(0, 1 << 64)
         m.vm.mappings[number] = inode
         if line.has("path"):
             m.vm.inodes[line["path"].str(300)] = inode

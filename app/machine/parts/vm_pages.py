@@ -9,8 +9,10 @@ import sys
 from array import array
 from typing import TYPE_CHECKING, Any, Final
 
+from app.machine.parts import lru_lists
 from app.machine.parts.frames import load_pfn
-from app.mm.virtual_memory import BATCHES, NONE, NR_LRU_LISTS, Section
+from app.mm.lruvec import NONE
+from app.mm.virtual_memory import Section
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -36,8 +38,7 @@ def dump(m: Machine) -> dict[str, Any]:
     vm = m.vm
     return {
         "sections": [line for number in sorted(vm.sections) for line in section(number, vm.sections[number])],
-        "lists": [[lru.head, lru.tail, lru.count] for lru in vm.lists],
-        "batches": {name: [*map(entry_of_batch, vm.batches[name])] for name in BATCHES},
+        **lru_lists.dump(m),
         "mlock_counts": pairs(vm.mlock_counts),
         "split_queue": list(vm.split_queue),
         "bytes_kept": vm.bytes_kept,
@@ -49,11 +50,6 @@ def dump(m: Machine) -> dict[str, Any]:
 def pairs(found: Mapping[Any, Any]) -> list[list[Any]]:
     """A mapping in the order of its keys, as JSON has it."""
     return [list(pair) for pair in sorted(found.items())]
-
-
-def entry_of_batch(page: Any) -> Any:
-    """A page of a batch; in the one of mlock with what it waits for."""
-    return list(page) if isinstance(page, tuple) else page
 
 
 def section(number: int, s: Section) -> list[Any]:
@@ -109,15 +105,7 @@ def load(m: Machine, doc: Document) -> None:
         s.order = order.int(0, MAX_ORDER)
         s.compound_mapcount = compound.int(-1, (1 << 31) - 1)
         load_section(s, body)
-    for lru, entry in zip(vm.lists, doc["lists"].list(NR_LRU_LISTS, exactly=NR_LRU_LISTS), strict=True):
-        lru.head, lru.tail, lru.count = entry.ints(0, 1 << 40, 3, exactly=3)
-    for name in BATCHES:
-        for entry in doc["batches"][name].list(16):
-            if name == "mlock":
-                pfn, kind = entry.list(2, exactly=2)
-                vm.batches[name].append((load_pfn(m, pfn), kind.int(0, 2)))
-            else:
-                vm.batches[name].append(load_pfn(m, entry))
+    lru_lists.load(m, doc)
     for entry in doc.get("mlock_counts", []).list(MAX_KEPT):
         pfn, count = entry.list(2, exactly=2)
         vm.mlock_counts[load_pfn(m, pfn)] = count.int(0, 1 << 30)

@@ -12,11 +12,11 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from app.machine import pte_text
+from app.mm.lruvec import NONE
 from app.mm.mm_types import MM_SWAPENTS
 from app.mm.page import PG_lru, PG_private
 from app.mm.page_ref import user_page
 from app.mm.pgtable_types import PAGE_SIZE, PRESENT, PROTNONE, PSE, SHIFT, SPECIAL
-from app.mm.virtual_memory import NONE
 
 if TYPE_CHECKING:
     from app.machine.machine import Machine
@@ -166,7 +166,8 @@ def record_faults(m: Machine, mapped: Counter[int], whole: Counter[int]) -> Iter
 def list_faults(m: Machine) -> Iterator[str]:
     """Each LRU list leads from its head to its tail, and back; what stands on it knows so."""
     sections = m.vm.sections
-    for at, lru in enumerate(m.vm.lists[:4]):
+    lists = [(at, lru) for lruvec in m.vm.lruvecs for at, lru in enumerate(lruvec.lists[:4])]
+    for at, lru in lists:
         pfn, before, frames = lru.head, NONE, 0
         while pfn != NONE and frames <= lru.count:
             s = sections.get(pfn >> 9)
@@ -177,6 +178,20 @@ def list_faults(m: Machine) -> Iterator[str]:
             before, pfn = pfn, s.next[pfn & 511]
         if (before, frames) != (lru.tail, lru.count):
             yield f"LRU list {at} ends at {before:#x} after {frames} pages; it has {lru.count}"
+    if m.vm.reclaim:
+        yield from size_faults(m)
+
+
+def size_faults(m: Machine) -> Iterator[str]:
+    """What the CPUs and zones count of the lists is what stands on them."""
+    for nid, lruvec in enumerate(m.vm.lruvecs):
+        for which, lru in enumerate(lruvec.lists):
+            if lruvec.exact(which) != lru.count:
+                yield f"node {nid} counts {lruvec.exact(which)} pages on LRU list {which} of {lru.count}"
+            zones = [zone for zone in m.zones if zone.nid == nid]
+            of_zones = sum(zone.lru_folded[which] + sum(d[which] for d in zone.lru_diffs) for zone in zones)
+            if of_zones != lru.count:
+                yield f"the zones of node {nid} count {of_zones} pages on LRU list {which} of {lru.count}"
 
 
 def file_faults(m: Machine) -> Iterator[str]:

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 MOVES: Final = {
     "add": "to their lists",
+    "rotate": "to the end that reclaim takes first",
+    "deactivate": "to the inactive lists",
     "deactivate_file": "to the end that reclaim takes first",
     "lazyfree": "to the file list: they can be dropped without swap",
     "activate": "to the active lists",

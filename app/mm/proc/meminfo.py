@@ -147,7 +147,7 @@ def si_mem_available(m: Kernel, reclaimable: int) -> int:
     """
     wmark_low = sum(zone.wmark_pages(WMARK_LOW) for zone in m.zones)
     available = m.nr_free_pages - sum(totalreserve_pages(m, node.nid) for node in m.nodes)
-    pagecache = m.vm.lists[2].count + m.vm.lists[3].count
+    pagecache = sum(lruvec.lists[at].count for lruvec in m.vm.lruvecs for at in (2, 3))
     available += pagecache - min(pagecache // 2, wmark_low)
     return max(0, available + reclaimable - min(reclaimable // 2, wmark_low))
 

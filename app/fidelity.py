@@ -9,6 +9,8 @@ from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
+from app.reclaim_recording.recorded import is_of_reclaim
+from app.reclaim_recording.replay import ReclaimReplay
 from app.recording import Replay, Report
 from app.vm_recording.replay import VmReplay, is_of_processes
 
@@ -38,9 +40,12 @@ def replay_all(paths: Iterable[Path], most_misses: int = 1_000_000) -> Iterator[
 
 
 def replay(path: Path, most_misses: int = 1_000_000) -> Report:
-    """Replay one: of the allocators, or of processes."""
-    if is_of_processes(list(islice(lines_of(path), 8))):
+    """Replay one: of the allocators, of processes, or of page reclaim."""
+    beginning = list(islice(lines_of(path), 20))
+    if is_of_processes(beginning):
         return VmReplay(list(lines_of(path))).run(most_misses)
+    if is_of_reclaim(beginning):
+        return ReclaimReplay(list(lines_of(path))).run(most_misses)
     return Replay(path).run(most_misses)
 
 

@@ -15,6 +15,11 @@ if TYPE_CHECKING:
 # lists, since only swap could take them out of memory.
 SHMEM: Final = frozenset(("shm", "tmpfs", "rootfs"))
 
+# Those without swap behind them: their pages stay for ever, and reclaim leaves them alone.
+UNEVICTABLE: Final = frozenset(("ramfs",))
+# File systems that keep no record of its disk blocks with a page.
+BUFFERLESS: Final = frozenset(("plain",))
+
 # Major and minor number of each file system's device, as /proc/PID/maps shows them.
 DEVICES: Final = {"shm": "00:01", "rootfs": "00:02", "hugetlbfs": "00:0f", "tmpfs": "00:15", "ext4": "01:00"}
 
@@ -70,8 +75,18 @@ class Inode:
 
     @property
     def in_memory(self) -> bool:
-        """Whether nothing is ever written back: tmpfs and hugetlbfs."""
-        return self.fs in SHMEM or self.fs == "hugetlbfs"
+        """Whether nothing is ever written back: tmpfs, ramfs and hugetlbfs."""
+        return self.fs in SHMEM or self.fs in UNEVICTABLE or self.fs == "hugetlbfs"
+
+    @property
+    def is_unevictable(self) -> bool:
+        """Whether its pages can be neither dropped nor swapped out. Kernel: mapping_unevictable"""
+        return self.fs in UNEVICTABLE
+
+    @property
+    def has_buffers(self) -> bool:
+        """Whether a page that is written gets records of its disk blocks. Kernel: create_page_buffers"""
+        return self.fs not in BUFFERLESS
 
     @property
     def is_hugetlb(self) -> bool:

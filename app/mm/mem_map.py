@@ -204,7 +204,10 @@ def is_mapped(m: Kernel, pfn: int) -> bool:
 
 def is_evictable(m: Kernel, head: int) -> bool:
     """Whether reclaim may ever take the page. Kernel: folio_evictable"""
-    return not section(m, head).flags[head & 511] & PG_mlocked
+    if section(m, head).flags[head & 511] & PG_mlocked:
+        return False
+    inode = mapping_of(m, head)
+    return inode is None or not inode.is_unevictable
 
 
 def lru_index(m: Kernel, head: int) -> int:

@@ -118,8 +118,10 @@ def drop_buffers(m: Kernel, pfn: int) -> None:
 
 
 def page_mkwrite(m: Kernel, pfn: int) -> None:
-    """The file system makes ready for a page to be written. Kernel: ext4_page_mkwrite"""
-    create_buffers(m, pfn)
+    """The file system prepares a page for a write. Kernel: ext4_page_mkwrite, filemap_page_mkwrite"""
+    inode = mem_map.mapping_of(m, pfn)
+    if inode is not None and inode.has_buffers:
+        create_buffers(m, pfn)
     set_page_dirty(m, pfn)
 
 

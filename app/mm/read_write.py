@@ -223,7 +223,8 @@ def grab_cache_page(m: Kernel, inode: Inode, index: int, *, whole: bool) -> int 
             set_flags(m, pfn, PG_uptodate)
     else:
         mem_map.get_page(m, pfn)
-    pagemap.create_buffers(m, pfn)
+    if inode.has_buffers:
+        pagemap.create_buffers(m, pfn)
     return pfn
 
 

@@ -16,6 +16,7 @@ from app.mm.fs import Inode
 from app.mm.mm_types import MmStruct
 from app.mm.page import Page, PG_uptodate
 from app.vm_recording.identities import Identities
+from app.vm_recording.order import EventOrder
 from app.vm_recording.recorded import Recorded, frame_of, number
 from app.vm_recording.start import task_name
 
@@ -26,31 +27,11 @@ PGD: Final = 0x400DC0
 DEVICE: Final = ("bdev", 0)
 
 
-class Listener:
-    """A trace that tells of each page which the operation is about to take or free, and ignores all else."""
-
-    def __init__(self, others: Others) -> None:
-        self.others = others
-
-    def __getattr__(self, name: str) -> Listener:
-        return self
-
-    def __call__(self, *_: Any, **__: Any) -> None:
-        """Any other trace point."""
-
-    def request(self, *_: Any) -> None:
-        """Before an allocation."""
-        self.others.own_event()
-
-    def free(self, *_: Any) -> None:
-        """Before a free."""
-        self.others.own_event()
-
-
-class Others:
+class Others(EventOrder):
     """Their events of one operation at a time. frames: recorded → ours, of what they hold."""
 
     def __init__(self, m: Machine, recorded: Recorded, identities: Identities) -> None:
+        super().__init__()
         self.m = m
         self.recorded = recorded
         self.identities = identities
@@ -59,10 +40,7 @@ class Others:
         # Tables of address spaces that the CPU has not left yet, and those that have gone with another.
         self.dead: dict[int, MmStruct] = {}
         self.gone: dict[int, None] = {}
-        self.pending: dict[int, list[Any]] = {}
-        self.position = 0
         self.line = 0
-        self.busy = False
         self.wrong: list[tuple[str, str]] = []
 
     # -- order -------------------------------------------------------------------------------------
@@ -99,24 +77,6 @@ class Others:
         if pfn in self.dead or pfn in self.device_pages:
             return False
         return pfn in own or (pfn not in theirs and (mem_map.known(self.m, pfn) or pfn in self.m.pages))
-
-    def own_event(self) -> None:
-        """The operation is about to take or free a page: first what others did before."""
-        if not self.busy:
-            self.run(self.position)
-            self.position += 1
-
-    def run(self, position: int) -> None:
-        """Make the events that fall at a place in the order."""
-        self.busy = True
-        for event in self.pending.pop(position, ()):
-            self.make(event)
-        self.busy = False
-
-    def flush(self) -> None:
-        """Make all that is left."""
-        for position in sorted(self.pending):
-            self.run(position)
 
     # -- events ------------------------------------------------------------------------------------
 

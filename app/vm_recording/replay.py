@@ -12,7 +12,8 @@ from app.recording import Miss, Report, add_part, differing_zones
 from app.vm_recording.compare import Compare, Difference
 from app.vm_recording.identities import Identities
 from app.vm_recording.operations import Operations
-from app.vm_recording.others import Listener, Others
+from app.vm_recording.order import Listener
+from app.vm_recording.others import Others
 from app.vm_recording.recorded import Recorded, number
 from app.vm_recording.start import Start, task_name
 from app.vm_recording.texts import differing_lines

@@ -17,8 +17,8 @@ SCENARIOS = sorted(path for path in RECORDINGS.glob("*/*.jsonl.gz") if not path.
 
 def test_a_folder_is_replayed_but_for_what_has_no_operations() -> None:
     """Boot states and other known answers lie beside the recordings."""
-    processes = list((RECORDINGS / "vm").glob("*/*.jsonl.gz"))
-    assert sorted(fidelity.recordings([RECORDINGS])) == sorted(SCENARIOS + processes)
+    others = [path for part in ("vm", "reclaim") for path in (RECORDINGS / part).glob("*/*.jsonl.gz")]
+    assert sorted(fidelity.recordings([RECORDINGS])) == sorted(SCENARIOS + others)
 
 
 @pytest.mark.sampled(3)

@@ -1,0 +1,6 @@
+"""Replaying recordings of page reclaim on a real kernel.
+
+`replay` walks through one, `recorded` holds what it says, `start` makes the machine's state before the first
+operation, `others` makes what everybody else took and freed, `operations` what the process did, `events`
+writes down what our kernel does in the recording's words, `compare` finds what differs.
+"""

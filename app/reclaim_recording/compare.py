@@ -1,0 +1,149 @@
+"""What differs after an operation, or in a list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any, Final
+
+from app.machine.machine import Machine
+from app.mm import mem_map, rmap
+from app.mm.fs import File
+from app.mm.mem_map import PG_anon_exclusive
+from app.mm.mm_types import VM_EXEC, VM_LOCKED
+from app.mm.pgalloc import pte_of
+from app.mm.pgtable_types import ACCESSED, DIRTY, pte_pfn, pte_present
+from app.mm.virtual_memory import NONE
+from app.reclaim_recording import recorded
+from app.reclaim_recording.recorded import BATCHES, LISTS
+from app.vm_recording.compare import Difference, from_first
+
+UNEVICTABLE: Final = 4
+# Of the recorded changes of counters, those that this machine counts, by its own name.
+COUNTED: Final = {
+    "nr_anon_pages": "anon_mapped",
+    "nr_mapped": "file_mapped",
+    "nr_file_pages": "file_pages",
+    "nr_dirty": "file_dirty",
+    "nr_dirtied": "file_dirtied",
+    "nr_written": "file_written",
+    "nr_page_table_pages": "pagetable",
+    "nr_mlock": "mlock",
+    "pgfault": "pgfault",
+    "pgmajfault": "pgmajfault",
+    "pgreuse": "pgreuse",
+    "pgactivate": "pgactivate",
+    "pgdeactivate": "pgdeactivate",
+    "pgrotated": "pgrotated",
+    "pglazyfree": "pglazyfree",
+    "pglazyfreed": "pglazyfreed",
+    "drop_pagecache": "drop_pagecache",
+    "unevictable_pgs_culled": "unevictable_pgs_culled",
+    "unevictable_pgs_mlocked": "unevictable_pgs_mlocked",
+    "unevictable_pgs_munlocked": "unevictable_pgs_munlocked",
+    "unevictable_pgs_rescued": "unevictable_pgs_rescued",
+}
+
+
+class Compare:
+    """Yields (what, ours, the kernel's)."""
+
+    def __init__(self, m: Machine) -> None:
+        self.m = m
+
+    # -- after an operation ------------------------------------------------------------------------
+
+    def result(self, line: dict[str, Any], ret: int | None) -> Iterator[Difference]:
+        """What it returned."""
+        if ret is not None and "ret" in line:
+            theirs = line["ret"]
+            yield "ret", ret, int(theirs, 16) if isinstance(theirs, str) else theirs
+
+    def counters(self, line: dict[str, Any]) -> Iterator[Difference]:
+        """Free pages, as they are and as watermarks see them, and what the CPU's lists hold."""
+        ours = self.m.counters()
+        for key in ("zf", "zv", "pc"):
+            yield key, ours[key], line[key]
+
+    def batches(self, line: dict[str, Any]) -> Iterator[Difference]:
+        """Pages that wait for their list."""
+        batches = self.m.vm.batches
+        ours = {
+            theirs: [page[0] if isinstance(page, tuple) else page for page in batches[name]]
+            for theirs, name in BATCHES.items()
+            if batches.get(name)
+        }
+        yield "fb", ours, line["fb"]
+
+    def statistics(self) -> dict[str, int]:
+        """Counters under the recording's names."""
+        stat = self.m.vm.stat
+        counted = {theirs: stat[ours] for theirs, ours in COUNTED.items()}
+        return counted | {f"nr_{name}": self.m.vm.lists[at].count for at, name in enumerate(LISTS)}
+
+    def counted(self, line: dict[str, Any], before: dict[str, int]) -> Iterator[Difference]:
+        """How they have changed."""
+        now = self.statistics()
+        ours = {name: now[name] - before[name] for name in now if now[name] != before[name]}
+        yield "vs", *apart(ours, {name: nr for name, nr in line["vs"].items() if name in now})
+
+    def window(self, line: dict[str, Any], file: File | None) -> Iterator[Difference]:
+        """Where read-ahead stands in the file that was used."""
+        if file is not None and "fra" in line:
+            ra = file.ra
+            yield "fra", [ra.start, ra.size, ra.async_size, ra.ra_pages, ra.prev_pos], line["fra"]
+
+    # -- lists -------------------------------------------------------------------------------------
+
+    def lists(self, line: dict[str, Any]) -> Iterator[Difference]:
+        """All lists, head first; of a full one every page with all that is known of it."""
+        for which, name in enumerate(LISTS):
+            theirs = line["lists"][name]
+            if which == UNEVICTABLE:
+                yield name, self.m.vm.lists[which].count, len(theirs)
+            elif line["full"]:
+                yield name, *from_first([self.page(pfn) for pfn in self.pfns(which)], theirs)
+            else:
+                yield name, *from_first(list(self.pfns(which)), theirs)
+        yield from self.batches(line)
+        waiting = [self.page(pfn) for pfn in self.m.vm.batches["add"]]
+        if line["full"]:
+            yield "fbpages", *from_first(waiting, line.get("fbpages", []))
+
+    def pfns(self, which: int) -> Iterator[int]:
+        """The pages of a list, head first."""
+        pfn = self.m.vm.lists[which].head
+        while pfn != NONE:
+            yield pfn
+            pfn = self.m.vm.sections[pfn >> 9].next[pfn & 511]
+
+    def page(self, pfn: int) -> list[Any]:
+        """What a full list says of a page."""
+        s, i = mem_map.section(self.m, pfn), pfn & 511
+        anon = mem_map.is_anon(self.m, pfn)
+        letters = "".join(letter for letter, bit in recorded.FLAGS.items() if s.flags[i] & bit)
+        if anon:
+            letters += recorded.ANON + (recorded.EXCLUSIVE if s.flags[i] & PG_anon_exclusive else "")
+        young, bits = self.mapped(pfn)
+        inode = None if anon else mem_map.mapping_of(self.m, pfn)
+        file = recorded.FILE_ANON if anon else 0
+        if inode is not None:
+            file = inode.ino or recorded.FILE_BLOCK_DEVICE
+        return [pfn, letters, s.refcount[i], s.mapcount[i] + 1, young, bits, file, s.index[i]]
+
+    def mapped(self, pfn: int) -> tuple[int, int]:
+        """In how many places the processor has used the page, and the bits of those who map it."""
+        young = bits = 0
+        for vma, address in rmap.rmap_walk(self.m, pfn):
+            entry = pte_of(vma.vm_mm, address)
+            if pte_present(entry) and pte_pfn(entry) == pfn:
+                young += bool(entry & ACCESSED)
+                bits |= recorded.BIT_EXEC if vma.vm_flags & VM_EXEC else 0
+                bits |= recorded.BIT_LOCKED if vma.vm_flags & VM_LOCKED else 0
+                bits |= recorded.BIT_DIRTY if entry & DIRTY else 0
+        return young, bits
+
+
+def apart(ours: dict[str, int], theirs: dict[str, int]) -> tuple[dict[str, int], dict[str, int]]:
+    """The items that differ."""
+    keys = [key for key in sorted({*ours, *theirs}) if ours.get(key, 0) != theirs.get(key, 0)]
+    return {key: ours.get(key, 0) for key in keys}, {key: theirs.get(key, 0) for key in keys}

@@ -1,0 +1,81 @@
+"""What a recording of page reclaim says: pages, flags, batches, counters."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.mm.exec import VDSO_PAGES, VVAR_PAGES, Layout
+from app.mm.mem_map import PG_reclaim, PG_swapbacked
+from app.mm.page import (
+    PG_active,
+    PG_dirty,
+    PG_locked,
+    PG_lru,
+    PG_mlocked,
+    PG_owner_priv_1,
+    PG_private,
+    PG_referenced,
+    PG_unevictable,
+    PG_uptodate,
+    PG_workingset,
+    PG_writeback,
+)
+from app.mm.pgtable_types import PAGE_SIZE
+
+# A flag's letter and its bit, in the order in which a recording writes them. A page of anonymous memory has
+# an A, and an E where it is its owner's alone.
+FLAGS: Final = {
+    "l": PG_locked, "r": PG_referenced, "u": PG_uptodate, "d": PG_dirty, "L": PG_lru, "a": PG_active,
+    "w": PG_workingset, "p": PG_private, "B": PG_writeback, "R": PG_reclaim, "s": PG_swapbacked,
+    "U": PG_unevictable, "m": PG_mlocked, "c": PG_owner_priv_1,
+}  # fmt: skip
+ANON: Final = "A"
+EXCLUSIVE: Final = "E"
+LISTS: Final = ("inactive_anon", "active_anon", "inactive_file", "active_file", "unevictable")
+# How the recording names the batches.
+BATCHES: Final = {
+    "lru_add": "add", "lru_rotate": "rotate", "lru_deactivate_file": "deactivate_file",
+    "lru_deactivate": "deactivate", "lru_lazyfree": "lazyfree", "activate": "activate", "mlock_pvec": "mlock",
+}  # fmt: skip
+# Of which file a page is: f0 is 1.
+FILE_ANON: Final = -1
+FILE_BLOCK_DEVICE: Final = -2
+FILES: Final = 16
+FILE_PAGES: Final = 4096
+BIT_EXEC: Final = 1
+BIT_LOCKED: Final = 2
+BIT_DIRTY: Final = 4
+
+
+@dataclass(frozen=True, slots=True)
+class RecordedPage:
+    """A page of a full list. mapped: in how many places; young: in how many the processor used it."""
+
+    pfn: int
+    flags: str
+    count: int
+    mapped: int
+    young: int
+    bits: int
+    file: int
+    index: int
+
+
+def flag_bits(letters: str) -> int:
+    """The PG_ bits that a recording's letters stand for."""
+    return sum(FLAGS[letter] for letter in letters if letter in FLAGS)
+
+
+def is_of_reclaim(lines: list[dict[str, Any]]) -> bool:
+    """Whether a recording that begins so is one of these."""
+    return any(line["t"] == "lru" or "nlru" in line for line in lines)
+
+
+def top_of_mappings(lines: list[dict[str, Any]]) -> int:
+    """Where the process's first mapping ends: below what the kernel maps for itself."""
+    for line in lines:
+        if line["t"] == "op" and line["op"] in ("mmapa", "mmapf"):
+            pages = int(line["a"][1 if line["op"] == "mmapa" else 3])
+            return int(line["ret"], 16) + pages * PAGE_SIZE
+    return Layout("x86_64").mmap_base - (VDSO_PAGES + VVAR_PAGES) * PAGE_SIZE

@@ -20,6 +20,10 @@ UNEVICTABLE: Final = frozenset(("ramfs",))
 # File systems that keep no record of its disk blocks with a page.
 BUFFERLESS: Final = frozenset(("plain",))
 
+# The largest request of the disk; and of a file system without one, which is what is read ahead.
+DISK_IO_PAGES: Final = 320
+READAHEAD_PAGES: Final = 32
+
 # Major and minor number of each file system's device, as /proc/PID/maps shows them.
 DEVICES: Final = {"shm": "00:01", "rootfs": "00:02", "hugetlbfs": "00:0f", "tmpfs": "00:15", "ext4": "01:00"}
 
@@ -87,6 +91,11 @@ class Inode:
     def has_buffers(self) -> bool:
         """Whether a page that is written gets records of its disk blocks. Kernel: create_page_buffers"""
         return self.fs not in BUFFERLESS
+
+    @property
+    def io_pages(self) -> int:
+        """The largest request that its disk takes at once, in pages. Kernel: struct backing_dev_info"""
+        return DISK_IO_PAGES if self.has_buffers else READAHEAD_PAGES
 
     @property
     def is_hugetlb(self) -> bool:

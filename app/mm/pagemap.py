@@ -159,18 +159,34 @@ def shmem_get_folio(m: Kernel, inode: Inode, index: int, *, write: bool) -> int 
 
 def delete_pages(m: Kernel, inode: Inode, first: int, last: int | None) -> None:
     """Take pages out of the cache and free them, fifteen at a time. Kernel: truncate_inode_pages_range"""
-    indexes = sorted(index for index in inode.i_pages if index >= first and (last is None or index <= last))
-    for start in range(0, len(indexes), PAGEVEC_SIZE):
+    drained = False
+    for group in lots(inode, first, last):
         m.breathe()
-        group = [inode.i_pages[index] for index in indexes[start : start + PAGEVEC_SIZE]]
         for pfn in group:
             mem_map.get_page(m, pfn)
             remove_page(m, inode, pfn)
-        if not start:
+        if not drained:
             swap.lru_add_drain(m)
+            drained = True
         lru.release_pages(m, group)
     forget_range(inode.on_disk, first, last)
     forget_range(inode.shadows, first, last)
+
+
+def lots(inode: Inode, first: int, last: int | None) -> list[list[int]]:
+    """The cached pages of a range in lots of fifteen entries, of which some may be shadows
+
+    Kernel: find_lock_entries
+    """
+    found = sorted(
+        index
+        for pages in (inode.i_pages, inode.shadows)
+        for index in pages
+        if index >= first and (last is None or index <= last)
+    )
+    groups = [found[start : start + PAGEVEC_SIZE] for start in range(0, len(found), PAGEVEC_SIZE)]
+    pages = ([inode.i_pages[index] for index in group if index in inode.i_pages] for group in groups)
+    return [group for group in pages if group]
 
 
 def forget_range(found: dict[int, Any], first: int, last: int | None) -> None:
@@ -194,18 +210,18 @@ def drop_pagecache(m: Kernel, inode: Inode, first: int = 0, last: int | None = N
 
     Kernel: fs/drop_caches.c drop_pagecache_sb, mm/truncate.c invalidate_mapping_pagevec
     """
-    indexes = sorted(index for index in inode.i_pages if index >= first and (last is None or index <= last))
     stayed = 0
-    for start in range(0, len(indexes), PAGEVEC_SIZE):
+    drained = False
+    for group in lots(inode, first, last):
         m.breathe()
-        group = [inode.i_pages[index] for index in indexes[start : start + PAGEVEC_SIZE]]
         for pfn in group:
             mem_map.get_page(m, pfn)
             if not evict(m, inode, pfn):
                 deactivate_file_folio(m, pfn)
                 stayed += 1
-        if not start:
+        if not drained:
             swap.lru_add_drain(m)
+            drained = True
         lru.release_pages(m, group)
     forget_range(inode.shadows, first, last)
     return stayed

@@ -27,9 +27,8 @@ MMAP_LOTSAMISS: Final = 100
 GFP_READAHEAD: Final = (
     gfp_masks.GFP_HIGHUSER_MOVABLE | gfp_masks.__GFP_COMP | gfp_masks.__GFP_NORETRY | gfp_masks.__GFP_NOWARN
 ) & ~gfp_masks.__GFP_FS
-# How far a disk reads ahead, and the largest request that it takes, in pages.
+# How far a disk reads ahead, in pages.
 DISK_RA_PAGES: Final = 32
-DISK_IO_PAGES: Final = 320
 # In which disk transfers are counted.
 PAGE_KB: Final = 4
 
@@ -114,13 +113,18 @@ def page_cache_sync_ra(m: Kernel, file: File, index: int, req_count: int) -> Non
 
 def force_page_cache_ra(m: Kernel, file: File, index: int, nr_to_read: int) -> None:
     """Read what was asked for, as far as the disk takes it at once. Kernel: force_page_cache_ra"""
-    do_page_cache_ra(m, file.inode, index, min(nr_to_read, max(DISK_IO_PAGES, file.ra.ra_pages)), 0)
+    do_page_cache_ra(m, file.inode, index, min(nr_to_read, max(file.inode.io_pages, file.ra.ra_pages)), 0)
 
 
 def ondemand_readahead(m: Kernel, file: File, index: int, req_size: int, marked: int | None) -> None:
-    """Decide from what was read before how much to read now. Kernel: ondemand_readahead"""
+    """Decide from what was read before how much to read now. Kernel: ondemand_readahead
+
+    A request of more than the window may be read at once as far as the disk takes it.
+    """
     ra = file.ra
     most = ra.ra_pages
+    if m.vm.reclaim and req_size > most:
+        most = max(most, min(req_size, file.inode.io_pages))
     why = "first"
     if not index:
         initial_window(ra, index, req_size, most)
@@ -130,7 +134,7 @@ def ondemand_readahead(m: Kernel, file: File, index: int, req_size: int, marked:
         ra.async_size = ra.size
         why = "next"
     elif marked is not None:
-        start = next_miss(file.inode, index + 1, most)
+        start = next_miss(m, file.inode, index + 1, most)
         if start - index > most:
             return
         ra.start = start
@@ -189,12 +193,16 @@ def next_size(size: int, most: int) -> int:
     return 2 * size if size <= most // 2 else most
 
 
-def next_miss(inode: Inode, index: int, most: int) -> int:
-    """The first index that is not cached, at most so far away. Kernel: page_cache_next_miss"""
+def next_miss(m: Kernel, inode: Inode, index: int, most: int) -> int:
+    """The first index that is not cached, at most so far away. Kernel: page_cache_next_miss
+
+    Where all are cached the kernel returns the last that it looked at; machines without reclaim said the one
+    behind it.
+    """
     for at in range(index, index + most):
         if at not in inode.i_pages:
             return at
-    return index + most
+    return index + most - m.vm.reclaim
 
 
 def context_window(inode: Inode, ra: ReadAhead, index: int, req_size: int, most: int) -> bool:

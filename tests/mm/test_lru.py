@@ -1,0 +1,61 @@
+"""Files in memory on a machine that reclaims: what is read ahead, and what is dropped in which lots."""
+
+from app.machine import boot
+from app.machine.machine import Machine
+from app.mm import mem_map, namei, pagemap, read_write, sched
+from app.mm.fs import File
+
+PAGE = 4096
+
+
+def machine(*, reclaim: bool = True) -> Machine:
+    m = boot.boot({"profile": "x86_64-1g", "process_caches": False, "reclaim": reclaim})
+    sched.new_task(m, "a")
+    m.current.task = "a"
+    return m
+
+
+def opened(m: Machine) -> File:
+    inode = namei.lookup(m, "/data/a")
+    assert inode is not None
+    return File(inode)
+
+
+def test_more_than_a_window_is_read_at_once_as_far_as_the_disk_takes_it() -> None:
+    """64 pages are no more than the disk takes, so nothing is read ahead of them; 1,000 are."""
+    found = []
+    for reclaim in (True, False):
+        m = machine(reclaim=reclaim)
+        file = opened(m)
+        read_write.read(m, file, None, 64 * PAGE, 1000 * PAGE)
+        behind = max(file.inode.i_pages)
+        read_write.read(m, file, None, 1000 * PAGE, 2000 * PAGE)
+        found.append((behind, file.ra.size))
+    assert found == [(1063, 320), (1095, 32)]
+
+
+def test_a_marked_page_before_a_full_window_of_cached_ones_reads_on_behind_them() -> None:
+    """The kernel takes the last page that it looked at for the first that is missing."""
+    m = machine()
+    file = opened(m)
+    file.random = True
+    read_write.read(m, file, None, 33 * PAGE, 100 * PAGE)
+    file.random = False
+    mem_map.set_flags(m, file.inode.i_pages[100], mem_map.PG_readahead)
+    read_write.read(m, file, None, PAGE, 100 * PAGE)
+    assert (file.ra.start, file.ra.size) == (132, 32)
+
+
+def test_shadows_fill_lots_in_which_pages_are_dropped() -> None:
+    m = machine()
+    file = opened(m)
+    file.random = True
+    read_write.read(m, file, None, 20 * PAGE, 0)
+    for index in range(5, 12):
+        file.inode.shadows[index] = 2
+        pagemap.filemap_remove_folio(m, file.inode, file.inode.i_pages[index])
+    groups = pagemap.lots(file.inode, 0, None)
+    assert [len(group) for group in groups] == [8, 5]
+    pagemap.drop_pagecache(m, file.inode)
+    assert not file.inode.i_pages
+    assert not file.inode.shadows

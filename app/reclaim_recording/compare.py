@@ -8,17 +8,17 @@ from typing import Any, Final
 from app.machine.machine import Machine
 from app.mm import mem_map, rmap
 from app.mm.fs import File
+from app.mm.lruvec import NONE
 from app.mm.mem_map import PG_anon_exclusive
 from app.mm.mm_types import VM_EXEC, VM_LOCKED
 from app.mm.pgalloc import pte_of
 from app.mm.pgtable_types import ACCESSED, DIRTY, pte_pfn, pte_present
-from app.mm.virtual_memory import NONE
 from app.reclaim_recording import recorded
 from app.reclaim_recording.recorded import BATCHES, LISTS
 from app.vm_recording.compare import Difference, from_first
 
 UNEVICTABLE: Final = 4
-# Of the recorded changes of counters, those that this machine counts, by its own name.
+# Recorded counters that this machine has under another name.
 COUNTED: Final = {
     "nr_anon_pages": "anon_mapped",
     "nr_mapped": "file_mapped",
@@ -28,20 +28,14 @@ COUNTED: Final = {
     "nr_written": "file_written",
     "nr_page_table_pages": "pagetable",
     "nr_mlock": "mlock",
-    "pgfault": "pgfault",
-    "pgmajfault": "pgmajfault",
-    "pgreuse": "pgreuse",
-    "pgactivate": "pgactivate",
-    "pgdeactivate": "pgdeactivate",
-    "pgrotated": "pgrotated",
-    "pglazyfree": "pglazyfree",
-    "pglazyfreed": "pglazyfreed",
-    "drop_pagecache": "drop_pagecache",
-    "unevictable_pgs_culled": "unevictable_pgs_culled",
-    "unevictable_pgs_mlocked": "unevictable_pgs_mlocked",
-    "unevictable_pgs_munlocked": "unevictable_pgs_munlocked",
-    "unevictable_pgs_rescued": "unevictable_pgs_rescued",
 }
+# Counters of what is not this machine's: slabs and stacks of the recorded kernel, transfers of a disk (the
+# recorded file system has none), nodes of trees.
+NOT_COUNTED: Final = frozenset((
+    "nr_slab_reclaimable", "nr_slab_unreclaimable", "nr_kernel_stack", "pgpgin", "pgpgout", "slabs_scanned",
+    "workingset_nodes", "workingset_nodereclaim",
+))  # fmt: skip
+PGALLOC: Final = {"DMA": "pgalloc_dma", "DMA32": "pgalloc_dma32"}
 
 
 class Compare:
@@ -49,6 +43,7 @@ class Compare:
 
     def __init__(self, m: Machine) -> None:
         self.m = m
+        self.lruvec = m.vm.lruvecs[0]
 
     # -- after an operation ------------------------------------------------------------------------
 
@@ -76,15 +71,27 @@ class Compare:
 
     def statistics(self) -> dict[str, int]:
         """Counters under the recording's names."""
-        stat = self.m.vm.stat
-        counted = {theirs: stat[ours] for theirs, ours in COUNTED.items()}
-        return counted | {f"nr_{name}": self.m.vm.lists[at].count for at, name in enumerate(LISTS)}
+        m = self.m
+        counted = {**m.vm.stat}
+        for theirs, ours in COUNTED.items():
+            counted[theirs] = counted.pop(ours, 0)
+        for name, count in m.vm_events.items():
+            counted[name] = counted.get(name, 0) + count
+        counted |= {PGALLOC[zone.name]: zone.pgalloc for zone in m.zones}
+        return counted | {f"nr_{name}": self.lruvec.lists[at].count for at, name in enumerate(LISTS)}
 
     def counted(self, line: dict[str, Any], before: dict[str, int]) -> Iterator[Difference]:
         """How they have changed."""
         now = self.statistics()
-        ours = {name: now[name] - before[name] for name in now if now[name] != before[name]}
-        yield "vs", *apart(ours, {name: nr for name, nr in line["vs"].items() if name in now})
+        ours = {name: nr - before.get(name, 0) for name, nr in now.items() if name not in NOT_COUNTED}
+        yield "vs", *apart(ours, {name: nr for name, nr in line["vs"].items() if name not in NOT_COUNTED})
+
+    def folded(self, line: dict[str, Any]) -> Iterator[Difference]:
+        """The sizes that decisions read, and what reclaim remembers."""
+        lruvec = self.lruvec
+        yield "nlru", lruvec.folded[: len(LISTS)], line["nlru"]
+        ours = [lruvec.anon_cost, lruvec.file_cost, lruvec.nonresident_age, *lruvec.refaults]
+        yield "lv", ours, line["lv"]
 
     def window(self, line: dict[str, Any], file: File | None) -> Iterator[Difference]:
         """Where read-ahead stands in the file that was used."""
@@ -99,7 +106,7 @@ class Compare:
         for which, name in enumerate(LISTS):
             theirs = line["lists"][name]
             if which == UNEVICTABLE:
-                yield name, self.m.vm.lists[which].count, len(theirs)
+                yield name, self.lruvec.lists[which].count, len(theirs)
             elif line["full"]:
                 yield name, *from_first([self.page(pfn) for pfn in self.pfns(which)], theirs)
             else:
@@ -111,7 +118,7 @@ class Compare:
 
     def pfns(self, which: int) -> Iterator[int]:
         """The pages of a list, head first."""
-        pfn = self.m.vm.lists[which].head
+        pfn = self.lruvec.lists[which].head
         while pfn != NONE:
             yield pfn
             pfn = self.m.vm.sections[pfn >> 9].next[pfn & 511]

@@ -55,7 +55,7 @@ class ReclaimReplay:
         assert self.state is not None
         settings = {key: value for key, value in self.state.items() if key != "t"}
         self.m = load(settings | {"arch": self.meta["arch"], "cpus": self.meta["smp"]}, self.zones)
-        start = Start(self.m, self.pid, top_of_mappings(self.recorded))
+        start = Start(self.m, self.meta["machine"], self.pid, top_of_mappings(self.recorded))
         start.make(line)
         self.others = Others(self.m)
         self.operations = Operations(self.m, start.files)
@@ -98,6 +98,7 @@ class ReclaimReplay:
             (("ev", *from_first(seen.seen, events.compared(theirs))),),
             self.compare.counters(line),
             self.compare.batches(line),
+            self.compare.folded(line),
             self.compare.counted(line, before),
             self.compare.window(line, file),
             (("others", ours, theirs) for ours, theirs in self.others.wrong),

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from app.machine import boot
 from app.machine.machine import Machine
-from app.mm import fs, lru, mem_map, pgalloc
+from app.mm import fs, lru, mem_map, pgalloc, wmarks
 from app.mm.exec import MAY_ALL, Layout, install_special_mapping
 from app.mm.mem_map import PG_anon_exclusive
 from app.mm.mm_types import VM_READ, VM_WRITE, AnonVma, MmStruct, PageTable, VmArea
@@ -19,6 +19,8 @@ from app.reclaim_recording.recorded import RecordedPage
 # Who acts, and whose pages lie in the lists beside it.
 AGENT: Final = "agent"
 SLEEPER: Final = "sh"
+# Where the age stands in a shadow on a kernel without memory cgroups and with at most 64 nodes.
+PLAIN_SHADOW_SHIFT: Final = 6
 # Tables that are older than the recording have no frame that anybody will see.
 NO_FRAME: Final = 0
 ENTRY: Final = PRESENT | USER | NX
@@ -37,8 +39,12 @@ class Start:
     top: where the acting process's first mapping ends.
     """
 
-    def __init__(self, m: Machine, pid: int, top: int) -> None:
+    def __init__(self, m: Machine, machine: str, pid: int, top: int) -> None:
         self.m = m
+        m.vm.set_reclaim(m.model)
+        wmarks.set_lruvec_thresholds(m)
+        if machine.startswith("plain"):
+            m.vm.shadow_shift = PLAIN_SHADOW_SHIFT
         self.files: list[fs.Inode] = []
         self.pid = pid
         self.top = top
@@ -64,6 +70,24 @@ class Start:
             self.page(RecordedPage(*page))
         for name, pages in line["fb"].items():
             self.m.vm.batches[recorded.BATCHES[name]] = list(pages)
+        self.counters(line)
+
+    def counters(self, line: dict[str, Any]) -> None:
+        """What has been folded, and what has not; costs and ages."""
+        lruvec = self.m.vm.lruvecs[0]
+        names = [f"nr_{name}" for name in recorded.LISTS]
+        names += ["workingset_activate_anon", "workingset_activate_file"]
+        lruvec.folded = [line["node"][name][0] for name in names]
+        lruvec.diffs = [[line["node"][name][1] for name in names]]
+        for zone, counted in zip(self.m.zones, line["zstat"], strict=True):
+            names = [f"nr_zone_{name}" for name in recorded.LISTS]
+            zone.lru_folded = [counted[name][0] for name in names]
+            zone.lru_diffs = [[counted[name][1] for name in names]]
+        lruvec.anon_cost, lruvec.file_cost = line["anon_cost"], line["file_cost"]
+        lruvec.nonresident_age = line["nonresident_age"]
+        lruvec.refaults = list(line["refaults"])
+        self.m.vm.nr_swap_pages = line["nr_swap_pages"]
+        self.m.vm.total_swap_pages = line["total_swap_pages"]
 
     def inode(self, file_system: str, ino: int, name: str) -> fs.Inode:
         """A file."""

@@ -32,11 +32,10 @@ class Events(Listener):
             self.seen.append([*event])
 
     def alloc(self, *allocated: Any) -> None:
-        """A page was handed out."""
+        """A page was handed out, or none."""
         super().alloc()
         pfn, order, gfp, migratetype = allocated
-        if pfn is not None:
-            self.add("A", pfn, order, hex(gfp), MIGRATE_LETTERS[migratetype])
+        self.add("A", -1 if pfn is None else pfn, order, hex(gfp), MIGRATE_LETTERS[migratetype])
 
     def free(self, *freed: Any) -> None:
         """A page is given back."""

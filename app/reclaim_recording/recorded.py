@@ -42,6 +42,8 @@ BATCHES: Final = {
 FILE_ANON: Final = -1
 FILE_BLOCK_DEVICE: Final = -2
 FILES: Final = 16
+# No recording hands out this one.
+FIRST_FRAME: Final = 1
 FILE_PAGES: Final = 4096
 BIT_EXEC: Final = 1
 BIT_LOCKED: Final = 2
@@ -72,10 +74,22 @@ def is_of_reclaim(lines: list[dict[str, Any]]) -> bool:
     return any(line["t"] == "lru" or "nlru" in line for line in lines)
 
 
-def top_of_mappings(lines: list[dict[str, Any]]) -> int:
-    """Where the process's first mapping ends: below what the kernel maps for itself."""
-    for line in lines:
-        if line["t"] == "op" and line["op"] in ("mmapa", "mmapf"):
-            pages = int(line["a"][1 if line["op"] == "mmapa" else 3])
-            return int(line["ret"], 16) + pages * PAGE_SIZE
-    return Layout("x86_64").mmap_base - (VDSO_PAGES + VVAR_PAGES) * PAGE_SIZE
+class Told:
+    """What later lines say of the state before the first operation.
+
+    top: where the process's first mapping ends, below what the kernel maps for itself. zero_pfn: the frame
+    of zeros, which shows where a page was dropped and is read.
+    """
+
+    def __init__(self, lines: list[dict[str, Any]]) -> None:
+        self.machine: str = lines[0]["machine"]
+        self.pid: int = next((line["pid"] for line in lines if line["t"] == "begin" and "pid" in line), 1)
+        self.top = Layout("x86_64").mmap_base - (VDSO_PAGES + VVAR_PAGES) * PAGE_SIZE
+        self.zero_pfn = FIRST_FRAME
+        for line in reversed(lines):
+            if line["t"] == "op" and line["op"] in ("mmapa", "mmapf"):
+                pages = int(line["a"][1 if line["op"] == "mmapa" else 3])
+                self.top = int(line["ret"], 16) + pages * PAGE_SIZE
+            elif line["t"] == "pte":
+                read = [page[0] for page in line["pages"] if page and page[1:] == ["y"]]
+                self.zero_pfn = next((pfn for pfn in read if read.count(pfn) > 1), self.zero_pfn)

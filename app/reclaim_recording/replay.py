@@ -12,7 +12,7 @@ from app.reclaim_recording.compare import Compare
 from app.reclaim_recording.events import Events
 from app.reclaim_recording.operations import Operations
 from app.reclaim_recording.others import Others
-from app.reclaim_recording.recorded import top_of_mappings
+from app.reclaim_recording.recorded import Told
 from app.reclaim_recording.start import AGENT, Start, load
 from app.recording import Miss, Report, differing_zones
 from app.vm_recording.compare import Difference, from_first
@@ -25,7 +25,6 @@ class ReclaimReplay:
         self.recorded = lines
         self.meta = lines[0]
         self.report = Report(self.meta["machine"], self.meta["scenario"])
-        self.pid = next((line["pid"] for line in lines if line["t"] == "begin" and "pid" in line), 1)
         self.m: Machine | None = None
         self.state: dict[str, Any] | None = None
         self.zones: list[dict[str, Any]] = []
@@ -55,7 +54,7 @@ class ReclaimReplay:
         assert self.state is not None
         settings = {key: value for key, value in self.state.items() if key != "t"}
         self.m = load(settings | {"arch": self.meta["arch"], "cpus": self.meta["smp"]}, self.zones)
-        start = Start(self.m, self.meta["machine"], self.pid, top_of_mappings(self.recorded))
+        start = Start(self.m, Told(self.recorded))
         start.make(line)
         self.others = Others(self.m)
         self.operations = Operations(self.m, start.files)

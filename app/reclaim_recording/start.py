@@ -14,7 +14,7 @@ from app.mm.page import PG_dirty, PG_lru, PG_unevictable, PG_uptodate
 from app.mm.pgtable_types import ACCESSED, DIRTY, NX, PAGE_SIZE, PRESENT, RW, USER
 from app.mm.sched import Task
 from app.reclaim_recording import recorded
-from app.reclaim_recording.recorded import RecordedPage
+from app.reclaim_recording.recorded import RecordedPage, Told
 
 # Who acts, and whose pages lie in the lists beside it.
 AGENT: Final = "agent"
@@ -34,25 +34,21 @@ def load(settings: dict[str, Any], zones: list[dict[str, Any]]) -> Machine:
 
 
 class Start:
-    """Makes the rest from the recording's first full `lru` line.
+    """Makes the rest from the recording's first full `lru` line."""
 
-    top: where the acting process's first mapping ends.
-    """
-
-    def __init__(self, m: Machine, machine: str, pid: int, top: int) -> None:
+    def __init__(self, m: Machine, told: Told) -> None:
         self.m = m
+        self.told = told
         m.vm.set_reclaim(m.model)
         wmarks.set_lruvec_thresholds(m)
-        if machine.startswith("plain"):
+        if told.machine.startswith("plain"):
             m.vm.shadow_shift = PLAIN_SHADOW_SHIFT
         self.files: list[fs.Inode] = []
-        self.pid = pid
-        self.top = top
         self.sleeper = MmStruct(m.vm.new_id())
 
     def make(self, line: dict[str, Any]) -> None:
         """All of it."""
-        self.find_zero_page()
+        self.make_zero_page(self.told.zero_pfn)
         self.files = [self.inode("plain", at + 1, f"f{at}") for at in range(recorded.FILES)]
         self.ramfs = self.inode("ramfs", 0, "initramfs")
         self.device = self.inode("bdev", 0, "bdev")
@@ -95,15 +91,10 @@ class Start:
         self.m.vm.mappings[found.id] = found
         return found
 
-    def find_zero_page(self) -> None:
-        """Which frame it is no recording says: one that is never free."""
-        self.m.vm.zero_pfn = next(
-            pfn
-            for zone in self.m.zones
-            for pfn in range(zone.start_pfn, zone.end_pfn)
-            if zone.free_block_at(pfn) is None
-        )
-        s, i = mem_map.section(self.m, self.m.vm.zero_pfn), self.m.vm.zero_pfn & 511
+    def make_zero_page(self, pfn: int) -> None:
+        """The frame of zeros, which is part of the kernel."""
+        self.m.vm.zero_pfn = pfn
+        s, i = mem_map.section(self.m, pfn), pfn & 511
         s.refcount[i] = 1
 
     # -- address spaces ----------------------------------------------------------------------------
@@ -122,10 +113,10 @@ class Start:
     def agent(self) -> None:
         """The process that acts: areas of the kernel's above the addresses that it will get, others below."""
         mm = MmStruct(self.m.vm.new_id())
-        self.address_space(mm, AGENT, self.pid)
+        self.address_space(mm, AGENT, self.told.pid)
         layout = Layout(self.m.model.arch)
-        pages = (layout.mmap_base - self.top) // PAGE_SIZE
-        install_special_mapping(self.m, mm, "[vdso]", self.top, pages, VM_READ)
+        pages = (layout.mmap_base - self.told.top) // PAGE_SIZE
+        install_special_mapping(self.m, mm, "[vdso]", self.told.top, pages, VM_READ)
         install_special_mapping(self.m, mm, "[program]", layout.base, 1, VM_READ)
 
     def table(self, mm: MmStruct, level: int, address: int) -> None:

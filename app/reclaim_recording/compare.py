@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from app.machine.machine import Machine
 from app.mm import mem_map, rmap
-from app.mm.fs import File
-from app.mm.lruvec import NONE
+from app.mm.fs import File, Inode
+from app.mm.lruvec import NONE, WORKINGSET_ACTIVATE
 from app.mm.mem_map import PG_anon_exclusive
 from app.mm.mm_types import VM_EXEC, VM_LOCKED
 from app.mm.pgalloc import pte_of
@@ -18,6 +18,10 @@ from app.reclaim_recording.recorded import BATCHES, LISTS
 from app.vm_recording.compare import Difference, from_first
 
 UNEVICTABLE: Final = 4
+NODE_COUNTERS: Final = {f"nr_{name}": which for which, name in enumerate(LISTS)} | {
+    "workingset_activate_anon": WORKINGSET_ACTIVATE,
+    "workingset_activate_file": WORKINGSET_ACTIVATE + 1,
+}
 # Recorded counters that this machine has under another name.
 COUNTED: Final = {
     "nr_anon_pages": "anon_mapped",
@@ -113,8 +117,25 @@ class Compare:
                 yield name, *from_first(list(self.pfns(which)), theirs)
         yield from self.batches(line)
         waiting = [self.page(pfn) for pfn in self.m.vm.batches["add"]]
+        if "node" in line:
+            yield from self.sizes(line)
         if line["full"]:
             yield "fbpages", *from_first(waiting, line.get("fbpages", []))
+
+    def sizes(self, line: dict[str, Any]) -> Iterator[Difference]:
+        """Each counter of the lists: what has been folded, and this CPU's difference."""
+        lruvec = self.lruvec
+        for name, which in NODE_COUNTERS.items():
+            yield name, [lruvec.folded[which], lruvec.diffs[0][which]], line["node"][name]
+        for zone, theirs in zip(self.m.zones, line["zstat"], strict=True):
+            for which, name in enumerate(LISTS):
+                ours = [zone.lru_folded[which], zone.lru_diffs[0][which]]
+                yield f"{zone.name} {name}", ours, theirs[f"nr_zone_{name}"]
+
+    def shadows(self, line: dict[str, Any], inode: Inode) -> Iterator[Difference]:
+        """What stands in a file's place of pages that were evicted."""
+        ours = [[index, shadow] for index, shadow in sorted(inode.shadows.items())]
+        yield "shadows", *from_first(ours, line["entries"])
 
     def pfns(self, which: int) -> Iterator[int]:
         """The pages of a list, head first."""

@@ -43,6 +43,9 @@ class ReclaimReplay:
                 self.begin(line)
             elif kind == "lru":
                 self.lists(line)
+            elif kind == "shadow" and self.m is not None:
+                inode = self.operations.files[line["f"]].inode
+                self.differs(f"shadows of {line['f']} before {line['i']}", self.compare.shadows(line, inode))
             elif kind == "op" and self.m is not None:
                 self.operation(line)
             if len(self.report.misses) >= most_misses:

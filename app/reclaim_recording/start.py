@@ -14,6 +14,7 @@ from app.mm.page import PG_dirty, PG_lru, PG_unevictable, PG_uptodate
 from app.mm.pgtable_types import ACCESSED, DIRTY, NX, PAGE_SIZE, PRESENT, RW, USER
 from app.mm.sched import Task
 from app.reclaim_recording import recorded
+from app.reclaim_recording.compare import NODE_COUNTERS
 from app.reclaim_recording.recorded import RecordedPage, Told
 
 # Who acts, and whose pages lie in the lists beside it.
@@ -71,10 +72,8 @@ class Start:
     def counters(self, line: dict[str, Any]) -> None:
         """What has been folded, and what has not; costs and ages."""
         lruvec = self.m.vm.lruvecs[0]
-        names = [f"nr_{name}" for name in recorded.LISTS]
-        names += ["workingset_activate_anon", "workingset_activate_file"]
-        lruvec.folded = [line["node"][name][0] for name in names]
-        lruvec.diffs = [[line["node"][name][1] for name in names]]
+        lruvec.folded = [line["node"][name][0] for name in NODE_COUNTERS]
+        lruvec.diffs = [[line["node"][name][1] for name in NODE_COUNTERS]]
         for zone, counted in zip(self.m.zones, line["zstat"], strict=True):
             names = [f"nr_zone_{name}" for name in recorded.LISTS]
             zone.lru_folded = [counted[name][0] for name in names]

@@ -123,7 +123,10 @@ class Compare:
             yield "fbpages", *from_first(waiting, line.get("fbpages", []))
 
     def sizes(self, line: dict[str, Any]) -> Iterator[Difference]:
-        """Each counter of the lists: what has been folded, and this CPU's difference."""
+        """Each counter of the lists: what has been folded, and this CPU's difference; others as they are."""
+        for name, theirs in line["node"].items():
+            if name not in NOT_COUNTED and name not in NODE_COUNTERS:
+                yield name, self.m.vm.stat[COUNTED.get(name, name)], sum(theirs)
         lruvec = self.lruvec
         for name, which in NODE_COUNTERS.items():
             yield name, [lruvec.folded[which], lruvec.diffs[0][which]], line["node"][name]

@@ -8,13 +8,14 @@ from app.machine import boot
 from app.machine.machine import Machine
 from app.mm import fs, lru, mem_map, pgalloc, wmarks
 from app.mm.exec import MAY_ALL, Layout, install_special_mapping
+from app.mm.lruvec import WORKINGSET_ACTIVATE
 from app.mm.mem_map import PG_anon_exclusive
 from app.mm.mm_types import VM_READ, VM_WRITE, AnonVma, MmStruct, PageTable, VmArea
 from app.mm.page import PG_dirty, PG_lru, PG_unevictable, PG_uptodate
 from app.mm.pgtable_types import ACCESSED, DIRTY, NX, PAGE_SIZE, PRESENT, RW, USER
 from app.mm.sched import Task
 from app.reclaim_recording import recorded
-from app.reclaim_recording.compare import NODE_COUNTERS
+from app.reclaim_recording.compare import COUNTED, NODE_COUNTERS
 from app.reclaim_recording.recorded import RecordedPage, Told
 
 # Who acts, and whose pages lie in the lists beside it.
@@ -74,6 +75,12 @@ class Start:
         lruvec = self.m.vm.lruvecs[0]
         lruvec.folded = [line["node"][name][0] for name in NODE_COUNTERS]
         lruvec.diffs = [[line["node"][name][1] for name in NODE_COUNTERS]]
+        for name, which in NODE_COUNTERS.items():
+            if which >= WORKINGSET_ACTIVATE:
+                self.m.vm.stat[name] = lruvec.exact(which)
+        for name, counts in line["node"].items():
+            if name not in NODE_COUNTERS:
+                self.m.vm.stat[COUNTED.get(name, name)] = sum(counts)
         for zone, counted in zip(self.m.zones, line["zstat"], strict=True):
             names = [f"nr_zone_{name}" for name in recorded.LISTS]
             zone.lru_folded = [counted[name][0] for name in names]

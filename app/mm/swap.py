@@ -81,7 +81,8 @@ def lru_add_fn(m: Kernel, head: int) -> None:
             m.vm.count("unevictable_pgs_rescued")
         else:
             set_flags(m, head, PG_unevictable, PG_active)
-            m.vm.mlock_counts[head] = 1
+            if mem_map.flags(m, head) & PG_mlocked:
+                m.vm.mlock_counts[head] = 1
             if not was_unevictable:
                 m.vm.count("unevictable_pgs_culled")
     lruvec_add(m, head)

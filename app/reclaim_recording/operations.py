@@ -39,6 +39,10 @@ class Operations:
         # Allocated by slot: first frame and order.
         self.slots: dict[int, tuple[int, int]] = {}
 
+    def knows(self, name: str) -> bool:
+        """Whether it is an operation that can be made again."""
+        return hasattr(self, f"do_{name}")
+
     def perform(self, line: dict[str, Any]) -> int | None:
         """One operation."""
         own: Callable[[dict[str, Any], list[Any]], int | None] = getattr(self, f"do_{line['op']}")

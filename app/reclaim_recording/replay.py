@@ -87,6 +87,10 @@ class ReclaimReplay:
         m = self.m
         assert m is not None
         self.report.operations += 1
+        what = f"{line['op']} {' '.join(line['a'])}"
+        if not self.operations.knows(line["op"]):
+            self.report.misses.append(Miss(line["i"], what, {"operation": ("unknown", line["op"])}))
+            return
         seen = Events(m, self.others)
         m.trace = seen
         theirs = self.others.schedule(line)
@@ -107,6 +111,6 @@ class ReclaimReplay:
         )
         differences = {name: (ours, theirs) for name, ours, theirs in found if ours != theirs}
         if differences:
-            self.report.misses.append(Miss(line["i"], f"{line['op']} {' '.join(line['a'])}", differences))
+            self.report.misses.append(Miss(line["i"], what, differences))
         else:
             self.report.exact += 1

@@ -27,11 +27,6 @@ OTHERS = {"database_url", "host", "port", "public_url", "lab", "demos", "busy_ti
 KERNEL = {"gfp": "GFP_KERNEL"}
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @pytest.mark.parametrize("name", sorted(Settings.model_fields.keys() - OTHERS))
 def test_every_limit_is_in_the_table(name: str) -> None:
     default = Settings.model_fields[name].default

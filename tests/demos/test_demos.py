@@ -3,7 +3,6 @@
 import subprocess
 import sys
 import zipfile
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +18,6 @@ from app.mm import proc
 from app.sessions import LOCAL, Sessions
 from app.web.demopanel import ANCHORS
 from app.web.panels import PANELS
-from tests.support.factories import serving, settings_for
 from tests.support.served_process import kmemlab, told
 
 ROOT = Path(__file__).parents[2]
@@ -43,12 +41,6 @@ TITLES = [
     "What a page table costs",
     "Who maps this frame",
 ]
-
-
-@pytest.fixture
-async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
-    async with serving(settings_for(tmp_path)) as sessions:
-        yield sessions
 
 
 # -- those that ship ----------------------------------------------------------------------------------------

@@ -18,11 +18,6 @@ MINUTES_AGO = "2026-01-01T00:00:00.000Z"
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def room(tmp_path: Path) -> AsyncIterator[Class]:
     """A lab that expects two, and may have six."""
     async with a_class(tmp_path, members_per_lab=6) as room:

@@ -18,11 +18,6 @@ from tests.support.factories import TINY, alloc, raw, serving, settings_for
 from tests.support.served_process import told
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def test_the_first_instructor_comes_by_a_link_that_works_once(tmp_path: Path) -> None:
     async with labs_of(settings_for(tmp_path, lab=True)) as (_, labs):
         older = await labs.authentication.first_invitation()

@@ -16,11 +16,6 @@ ALLOC = {"gfp": "GFP_KERNEL"}
 GONE = (Conflict, NotFound)
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def mark(room: Class) -> str:
     """A checkpoint two calls behind the start, where things are named."""
     who = room.instructor

@@ -20,11 +20,6 @@ from tests.support.patience import PATIENCE
 ALLOC = {"gfp": "GFP_KERNEL"}
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 async def other_instructor(room: Class) -> Person:
     invitation = await room.labs.authentication.invite(room.instructor)
     return (await room.labs.authentication.set_up(invitation, "Other", PASSWORD)).person

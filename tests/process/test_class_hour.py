@@ -29,11 +29,6 @@ LINES = (
 PAGES = 3
 
 
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 @dataclass
 class Student:
     """A member, and what they have seen of the shared machine."""

@@ -1,7 +1,6 @@
 """Batches: all or nothing, short ones within a group and long ones in slices."""
 
 import asyncio
-from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
@@ -12,17 +11,6 @@ from app.sessions.work import SLICE_CALLS
 from tests.support.factories import POISON, TINY, alloc, free, raw, seqs, serving, settings_for, spread_poison
 
 LONG = SLICE_CALLS + 50
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
-    async with serving(settings_for(tmp_path)) as sessions:
-        yield sessions
 
 
 @pytest.fixture

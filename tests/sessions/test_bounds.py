@@ -33,11 +33,6 @@ MEMBER = Principal("m_somebody", "m1", None)
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return settings_for(tmp_path)
 

@@ -3,14 +3,12 @@
 import gzip
 import io
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.sessions import LOCAL, Sessions, verifying
-from tests.support.factories import serving, settings_for
 from tests.support.keep_corpus import digest, exported
 
 CORPUS = Path(__file__).parents[1] / "corpus"
@@ -22,17 +20,6 @@ def as_then(dump: dict[str, Any]) -> dict[str, Any]:
     assert dump["machine"]["rules"] == 1
     machine = {key: value for key, value in dump["machine"].items() if key != "rules"}
     return {key: value for key, value in dump.items() if key != "format"} | {"machine": machine}
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
-    async with serving(settings_for(tmp_path)) as sessions:
-        yield sessions
 
 
 @pytest.mark.sampled(4)

@@ -20,12 +20,6 @@ from tests.support.patience import PATIENCE
 EVENT = re.compile(rb"(?:event: (?P<name>\w+)\n)?id: (?P<id>\d+)\ndata: (?P<data>[^\n]*)\n\n")
 
 
-@pytest.fixture
-async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
-    async with serving(settings_for(tmp_path)) as sessions:
-        yield sessions
-
-
 @asynccontextmanager
 async def following(sessions: Sessions, sid: str, after: int | None = None) -> AsyncIterator[Reader]:
     """A reader that has been greeted."""

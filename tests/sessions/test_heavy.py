@@ -20,11 +20,6 @@ FILL = {"gfp": "GFP_KERNEL", "repeat": 2_500}
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return settings_for(tmp_path)
 

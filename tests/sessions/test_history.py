@@ -44,11 +44,6 @@ MEMBER = Principal("member", "m1")
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return settings_for(tmp_path)
 

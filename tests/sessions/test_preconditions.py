@@ -37,11 +37,6 @@ PAGE = {"gfp": "GFP_KERNEL"}
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return settings_for(tmp_path, busy_timeout=0.2, sessions_per_owner=4)
 

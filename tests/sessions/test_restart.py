@@ -20,12 +20,6 @@ from app.settings import Settings
 from tests.support.factories import TINY, alloc, free, raw, seqs, serving, settings_for
 from tests.support.patience import PATIENCE
 
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
 WORK = 10
 # After so many rows a state is due, and worth it when the machine is closed.
 ROWS = rule.LEAST_ROWS // WORK

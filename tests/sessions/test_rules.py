@@ -2,7 +2,6 @@
 
 import io
 import json
-from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -25,17 +24,6 @@ CORRECTION = 100
 # The rule sets of before and after the correction.
 OLD = ruleset.TODAY
 NEW = OLD + 1
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
-    async with serving(settings_for(tmp_path)) as sessions:
-        yield sessions
 
 
 @pytest.fixture

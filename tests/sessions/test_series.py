@@ -33,11 +33,6 @@ Row = dict[str, int]
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 async def sessions(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Sessions]:
     """With chunks so small that some rows make several."""
     monkeypatch.setattr(series, "CHUNK", 16)

@@ -2,7 +2,6 @@
 
 import asyncio
 import threading
-from collections.abc import AsyncIterator
 from io import BytesIO
 from itertools import count
 from pathlib import Path
@@ -23,22 +22,11 @@ from app.sessions import (
     batches,
 )
 from app.sessions.batches import RunningBatch, RunningCall
-from tests.support.factories import TINY, alloc, raw, serving, settings_for
+from tests.support.factories import TINY, alloc, raw, settings_for
 from tests.support.patience import PATIENCE
 
 MEMBER = Principal("member", "m1")
 FILL = {"gfp": "GFP_KERNEL", "repeat": 3_000}
-
-
-@pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
-async def sessions(tmp_path: Path) -> AsyncIterator[Sessions]:
-    async with serving(settings_for(tmp_path)) as sessions:
-        yield sessions
 
 
 @pytest.fixture

@@ -23,11 +23,6 @@ WAIT = 3.0
 
 
 @pytest.fixture
-def anyio_backend() -> str:
-    return "asyncio"
-
-
-@pytest.fixture
 def settings(tmp_path: Path) -> Settings:
     return settings_for(tmp_path, busy_timeout=0.2)
 

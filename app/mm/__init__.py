@@ -50,6 +50,15 @@ Processes. Read mm_types, mmap, fault and memory first: an area is a promise, a 
   rmap, lru, swap              who maps a page (mm/rmap.c), the LRU lists, the batches (mm/swap.c)
   lruvec, lru_isolate          what a node keeps of its lists; taking a page off one for a while
   workingset                   pages that come back soon after they were evicted (mm/workingset.c)
+  page_vma_mapped              where a page is really mapped (mm/page_vma_mapped.c)
+  rmap_reclaim                 who has used a page, and taking it away from all (mm/rmap.c)
+  swap_info, swapops           swap areas (linux/swap.h), entries that name a slot (linux/swapops.h)
+  swap_map                     counts of the use of slots (mm/swapfile.c)
+  swapfile_scan, swap_slots    free slots, and each CPU's stock of them (mm/swap_slots.c)
+  swap_state, swap_alloc       pages that have a slot (mm/swap_state.c), and how they get it
+  swapfile, page_io            when the slot is given up; writing and reading it (mm/page_io.c)
+  swap_readahead, shmem_swap   what is read besides; tmpfs in swap (mm/shmem.c)
+  swapon                       areas begun and ended: `swapon`, `swapoff`
   fs, pagemap, filemap_fault   files by name and size, the page cache, faults on it (mm/filemap.c)
   readahead, read_write        what is read before it is asked for; `read`, `write`, `fsync`
   fadvise, drop_caches         advice on reading (mm/fadvise.c); dropping all that is clean (fs/drop_caches.c)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.mm import lru, mem_map, readahead, vm_fault
+from app.mm import lru, mem_map, readahead, shmem_swap, vm_fault
 from app.mm.mem_map import PG_readahead
 from app.mm.page import PG_locked, PG_uptodate
 from app.mm.pagemap import GFP_CACHE, filemap_add_folio, last_index, shmem_get_folio
@@ -125,6 +125,13 @@ def shmem_fault(m: Kernel, vmf: VmFault, inode: Inode) -> int:
         if m.trace is not None:
             m.trace.pagecache.behind_the_end(inode, vmf.pgoff, last_index(inode))
         return vm_fault.VM_FAULT_SIGBUS
+    if vmf.pgoff in inode.swapped:
+        vmf.kind = "swap_in"
+        found = shmem_swap.shmem_swapin_folio(m, inode, vmf.pgoff, write=False, fault=True)
+        if found is None:
+            return vm_fault.VM_FAULT_OOM
+        vmf.page, read = found
+        return vm_fault.VM_FAULT_LOCKED | (vm_fault.VM_FAULT_MAJOR if read else 0)
     vmf.kind = "file_cached" if vmf.pgoff in inode.i_pages else "shmem"
     pfn = shmem_get_folio(m, inode, vmf.pgoff, write=False)
     if pfn is None:

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.mm import huge_memory, hugetlb, mem_map, objects, pgalloc, rmap, sched, thread_stack, zap
+from app.mm import gfp as gfp_masks
+from app.mm import huge_memory, hugetlb, mem_map, objects, pgalloc, rmap, sched, swap_map, thread_stack, zap
 from app.mm.mm_types import (
+    MM_SWAPENTS,
     MMF_DISABLE_THP,
     VM_ACCOUNT,
     VM_DONTCOPY,
@@ -27,10 +29,13 @@ from app.mm.mm_types import (
 )
 from app.mm.pgtable_types import ACCESSED, DIRTY, PMD_SIZE, PUD_SIZE, RW, SPECIAL, pte_pfn, pte_present
 from app.mm.sched import current
+from app.mm.swapops import SWP_EXCLUSIVE, pte_to_swp_entry
 from app.mm.tracepoints import traced
 from app.mm.vma import vm_stat_account, vma_dup
 
 if TYPE_CHECKING:
+    from array import array
+
     from app.mm.kernel import Kernel
 
 
@@ -168,7 +173,11 @@ def copy_pte_range(m: Kernel, dst: VmArea, src: VmArea, address: int, end: int) 
     first = address >> 12 & 511
     for i in range(first, first + (end - address >> 12)):
         entry = source[i]
-        if not entry or not pte_present(entry):
+        if not entry:
+            continue
+        if not pte_present(entry):
+            target[i] = share_slot(m, source, i, rss)
+            copied += 1
             continue
         if not entry & SPECIAL:
             share_page(m, pte_pfn(entry), rss)
@@ -183,6 +192,18 @@ def copy_pte_range(m: Kernel, dst: VmArea, src: VmArea, address: int, end: int) 
     if m.trace is not None:
         m.trace.fork.entries(address, copied, rss, protected)
     zap.add_mm_rss_vec(m, dst.vm_mm, rss)
+
+
+def share_slot(m: Kernel, source: array[int], i: int, rss: list[int]) -> int:
+    """One more entry names a slot, which is nobody's alone now; the child's entry, 0 without memory.
+
+    Kernel: copy_nonpresent_pte
+    """
+    if not swap_map.swap_duplicate(m, pte_to_swp_entry(source[i]), gfp_masks.GFP_KERNEL):
+        return 0
+    source[i] &= ~SWP_EXCLUSIVE
+    rss[MM_SWAPENTS] += 1
+    return source[i]
 
 
 def share_page(m: Kernel, pfn: int, rss: list[int]) -> None:

@@ -52,6 +52,8 @@ class Inode:
         "reserved",
         "shadows",
         "size",
+        "swap_pages",
+        "swapped",
     )
 
     def __init__(self, number: int, fs: str, ino: int, name: str, size: int) -> None:
@@ -64,6 +66,10 @@ class Inode:
         self.i_mmap: dict[VmArea, None] = {}
         self.device = DEVICES.get(fs, "00:00")
         self.shadows: dict[int, int] = {}
+        # On tmpfs, the slots of pages that are in swap (app.mm.shmem_swap).
+        self.swapped: dict[int, int] = {}
+        # How many pages its header says that there are to swap to, with the header; 0 for no header.
+        self.swap_pages = 0
         self.nlink = 1
         self.opens = 0
         self.on_disk: dict[int, dict[int, int]] = {}

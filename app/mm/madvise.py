@@ -20,9 +20,13 @@ from app.mm import (
     pagemap,
     pgalloc,
     swap,
+    swap_readahead,
+    swap_state,
+    swapfile,
     zap,
 )
 from app.mm.mm_types import (
+    MM_SWAPENTS,
     VM_DONTCOPY,
     VM_DONTDUMP,
     VM_HUGEPAGE,
@@ -41,12 +45,14 @@ from app.mm.mm_types import (
     VmArea,
 )
 from app.mm.page import PG_dirty
-from app.mm.pgtable_types import ACCESSED, DIRTY, PAGE_SIZE, PMD_SIZE, SPECIAL, pte_pfn, pte_present
+from app.mm.pgtable_types import ACCESSED, DIRTY, PAGE_SIZE, PMD_SIZE, SPECIAL, pte_pfn
 from app.mm.sched import current_mm
+from app.mm.swapops import is_swap_pte, pte_to_swp_entry
 from app.mm.vma import find_vma, neighbours, split_vma, vma_lookup, vma_merge
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
+    from app.mm.mm_types import PageTable
 
 MADV_NORMAL: Final = 0
 MADV_RANDOM: Final = 1
@@ -216,27 +222,34 @@ def madvise_free_single_vma(m: Kernel, vma: VmArea, start: int, end: int) -> int
         if not huge or not huge_memory.madvise_free_huge_pmd(m, vma, address, following):
             table = mm.tables[1].get(address >> 21)
             if table is not None:
-                free_pte_range(m, table.entries, address >> 12 & 511, following - address >> 12)
+                free_pte_range(m, vma, table, address >> 12 & 511, following - address >> 12)
         address = following
     mmu_gather.finish(m, tlb)
     return 0
 
 
-def free_pte_range(m: Kernel, entries: object, first: int, count: int) -> None:
+def free_pte_range(m: Kernel, vma: VmArea, table: PageTable, first: int, count: int) -> None:
     """Entries of one table. Kernel: madvise_free_pte_range
 
-    A page that somebody else maps, too, is not one's own to give up if it is dirty.
+    What is in swap is dropped at once. A page that somebody else maps, too, is not one's own to give up if it
+    is dirty or has a slot.
     """
-    column: list[int] = entries  # type: ignore[assignment]
+    column = table.entries
     for i in range(first, first + count):
         entry = column[i]
-        if not entry or not pte_present(entry) or entry & SPECIAL:
+        if is_swap_pte(entry):
+            column[i] = 0
+            vma.vm_mm.rss_stat[MM_SWAPENTS] -= 1
+            swapfile.free_swap_and_cache(m, pte_to_swp_entry(entry))
+            continue
+        if not entry or entry & SPECIAL:
             continue
         pfn = pte_pfn(entry)
         if mem_map.compound_order(m, pfn) and not split_shared(m, pfn):
             return
-        if mem_map.flags(m, pfn) & PG_dirty:
-            if mem_map.page_mapcount(m, pfn) != 1:
+        cached = swap_state.is_swapcache(m, pfn)
+        if cached or mem_map.flags(m, pfn) & PG_dirty:
+            if mem_map.page_mapcount(m, pfn) != 1 or (cached and not swapfile.try_to_free_swap(m, pfn)):
                 continue
             mem_map.set_flags(m, pfn, 0, PG_dirty)
         column[i] = entry & ~(ACCESSED | DIRTY)
@@ -274,16 +287,40 @@ def madvise_remove(m: Kernel, vma: VmArea, start: int, end: int) -> int:
 
 
 def madvise_willneed(m: Kernel, vma: VmArea, start: int, end: int) -> None:
-    """Read pages of a file before they are wanted; what is in memory only could be in swap
+    """Read pages of a file before they are wanted, and of memory without file what is in swap
 
     Kernel: madvise_willneed
     """
     file = vma.vm_file
     if file is None or file.inode.is_shmem:
+        if m.vm.swap is not None:
+            swap_in(m, vma, start, end)
         swap.lru_add_drain(m)
     else:
         offset = vma.linear_page_index(start) << 12
         fadvise.fadvise(m, file, offset, end - start, fadvise.POSIX_FADV_WILLNEED)
+
+
+def swap_in(m: Kernel, vma: VmArea, start: int, end: int) -> None:
+    """Bring pages of a range into the swap cache. Kernel: swapin_walk_pmd_entry, shmem_swapin_range"""
+    if vma.vm_file is not None:
+        first, last = vma.linear_page_index(start), vma.linear_page_index(end - 1)
+        swapped = vma.vm_file.inode.swapped
+        found = [swapped[index] for index in sorted(swapped) if first <= index <= last]
+    else:
+        tables = vma.vm_mm.tables[1]
+        numbers = [number for number in sorted(tables) if start >> 21 <= number <= end - 1 >> 21]
+        found = [
+            pte_to_swp_entry(pte)
+            for number in numbers
+            for at, pte in enumerate(tables[number].entries)
+            if is_swap_pte(pte) and start <= (number << 21) + (at << 12) < end
+        ]
+    for entry in found:
+        m.breathe()
+        pfn = swap_readahead.read_swap(m, entry)
+        if pfn is not None:
+            lru.put_page(m, pfn)
 
 
 def madvise_populate(m: Kernel, mm: MmStruct, start: int, end: int, *, write: bool) -> int:

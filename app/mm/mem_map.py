@@ -11,7 +11,14 @@ from typing import TYPE_CHECKING, Final
 
 from app.mm import page_alloc, page_free
 from app.mm.mm_types import MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES
-from app.mm.page import PG_active, PG_head, PG_lru, PG_mlocked, PG_unevictable, PG_workingset
+from app.mm.page import (
+    PG_active,
+    PG_head,
+    PG_lru,
+    PG_mlocked,
+    PG_unevictable,
+    PG_workingset,
+)
 from app.mm.virtual_memory import Section
 
 if TYPE_CHECKING:

@@ -19,6 +19,11 @@ from app.mm import (
     pgalloc,
     rmap,
     swap,
+    swap_map,
+    swap_readahead,
+    swap_slots,
+    swap_state,
+    swapfile,
     user_bytes,
     zap,
 )
@@ -26,14 +31,16 @@ from app.mm import gfp as gfp_masks
 from app.mm.mem_map import PG_anon_exclusive
 from app.mm.mm_types import (
     MM_ANONPAGES,
+    MM_SWAPENTS,
     TASK_RSS_EVENTS_THRESH,
     VM_HUGETLB,
+    VM_LOCKED,
     VM_SHARED,
     VM_WRITE,
     MmStruct,
     VmArea,
 )
-from app.mm.page import PG_lru, PG_uptodate
+from app.mm.page import PG_lru, PG_mlocked, PG_uptodate
 from app.mm.pgtable_types import (
     ACCESSED,
     DIRTY,
@@ -44,9 +51,11 @@ from app.mm.pgtable_types import (
     mk_pte,
     mkdirty,
     pte_pfn,
+    pte_present,
     vma_page_prot,
 )
 from app.mm.sched import current
+from app.mm.swapops import SWP_EXCLUSIVE, SWP_SOFT_DIRTY, pte_to_swp_entry
 from app.mm.tracepoints import traced
 from app.mm.vm_fault import (
     FAULT_FLAG_TRIED,
@@ -152,6 +161,10 @@ def handle_pte_fault(m: Kernel, vmf: VmFault) -> int:
         if m.trace is not None:
             m.trace.memory.handler(vmf, handler.__name__)
         return handler(m, vmf)
+    if not pte_present(vmf.orig_pte):
+        if m.trace is not None:
+            m.trace.memory.handler(vmf, "do_swap_page")
+        return do_swap_page(m, vmf)
     if vmf.write and not vmf.orig_pte & RW:
         if m.trace is not None:
             m.trace.memory.handler(vmf, "do_wp_page")
@@ -208,6 +221,70 @@ def do_anonymous_page(m: Kernel, vmf: VmFault) -> int:
     return 0
 
 
+# -- swap ------------------------------------------------------------------------------------------
+
+
+@traced
+def do_swap_page(m: Kernel, vmf: VmFault) -> int:
+    """The page is in swap: bring it back, and map it. Kernel: do_swap_page
+
+    Only a fault that had to read counts as major. The page stays in the swap cache, so that it need not be
+    written again while nobody changes it, unless it is written now, or swap is short.
+    """
+    vma = vmf.vma
+    entry = pte_to_swp_entry(vmf.orig_pte)
+    ret = 0
+    vmf.kind = "swap_in"
+    pfn = swap_state.swap_cache_get_folio(m, entry, vma, vmf.address)
+    if pfn is None:
+        pfn = swap_readahead.swapin_readahead(m, entry, vma, vmf.address)
+        if pfn is None:
+            return VM_FAULT_OOM
+        ret = VM_FAULT_MAJOR
+        m.vm.count("pgmajfault")
+    vmf.page = pfn
+    if vmf.write and not mem_map.flags(m, pfn) & PG_lru:
+        swap.lru_add_drain(m)
+    exclusive = bool(vmf.orig_pte & SWP_EXCLUSIVE)
+    swap_slots.swap_free(m, entry)
+    if should_try_to_free_swap(m, pfn, vma, vmf):
+        swapfile.try_to_free_swap(m, pfn)
+    inc_mm_counter(m, vma, MM_ANONPAGES)
+    inc_mm_counter(m, vma, MM_SWAPENTS, -1)
+    pte = mk_pte(pfn, vma_page_prot(m, vma))
+    exclusive = exclusive or mem_map.page_count(m, pfn) == 1
+    written = vmf.write
+    if exclusive and written:
+        pte = maybe_mkwrite(m, vma, mkdirty(m, pte))
+        vmf.write = 0
+        ret |= VM_FAULT_WRITE
+    if vmf.orig_pte & SWP_SOFT_DIRTY:
+        pte |= m.vm.soft_dirty
+    rmap.page_add_anon_rmap(m, pfn, vma, vmf.address, exclusive=exclusive)
+    set_pte(vma.vm_mm, vmf.address, pte)
+    if m.trace is not None:
+        m.trace.memory.entry(vmf.address, 1, vmf.orig_pte, pte)
+    vmf.orig_pte = pte
+    if not written or exclusive:
+        return ret
+    ret |= do_wp_page(m, vmf)
+    vmf.kind = "swap_in"
+    return ret & VM_FAULT_ERROR or ret
+
+
+def should_try_to_free_swap(m: Kernel, pfn: int, vma: VmArea, vmf: VmFault) -> bool:
+    """Whether the page had better give its slot up. Kernel: should_try_to_free_swap
+
+    That is so if it cannot go back soon, if swap is more than half full, or if it is written and is probably
+    nobody else's: the swap cache's reference would make it look shared.
+    """
+    if not swap_state.is_swapcache(m, pfn):
+        return False
+    if swap_map.vm_swap_full(m) or vma.vm_flags & VM_LOCKED or mem_map.flags(m, pfn) & PG_mlocked:
+        return True
+    return bool(vmf.write) and mem_map.page_count(m, pfn) == 2
+
+
 # -- write protection: copy on write ---------------------------------------------------------------
 
 
@@ -252,6 +329,8 @@ def may_reuse(m: Kernel, vma: VmArea, pfn: int) -> bool:
     drained = count <= WP_MOST_REFERENCES and not mem_map.flags(m, head) & PG_lru
     if drained:
         swap.lru_add_drain(m)
+        count = mem_map.page_count(m, head)
+    if before <= WP_MOST_REFERENCES and count == 2 and swapfile.try_to_free_swap(m, head):
         count = mem_map.page_count(m, head)
     reuse = before <= WP_MOST_REFERENCES and count == 1
     if m.trace is not None:
@@ -451,7 +530,7 @@ def do_shared_fault(m: Kernel, vmf: VmFault) -> int:
     if pagemap.has_page_mkwrite(vmf.vma):
         pagemap.page_mkwrite(m, vmf.page)
     ret |= finish_fault(m, vmf)
-    vmf.kind = vmf.kind if vmf.kind in ("shmem", "file_read") else "file_shared"
+    vmf.kind = vmf.kind if vmf.kind in ("shmem", "file_read", "swap_in") else "file_shared"
     return ret | fault_dirty_shared_page(m, vmf)
 
 

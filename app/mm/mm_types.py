@@ -58,6 +58,7 @@ STACK_GUARD_GAP: Final = 256 << 12
 RLIMIT_STACK: Final = 8 << 20
 SYSCTL_MAX_MAP_COUNT: Final = 65530
 MMF_DISABLE_THP: Final = 24
+NO_SWAP_READAHEAD: Final = (0, 0, 4)
 
 
 class PageTable:
@@ -108,8 +109,8 @@ class VmArea:
     """
 
     __slots__ = (
-        "anon_vma", "anon_vma_chain", "links", "object", "reserved", "special", "vm_end", "vm_file",
-        "vm_flags", "vm_mm", "vm_pgoff", "vm_start",
+        "anon_vma", "anon_vma_chain", "links", "object", "reserved", "special", "swap_readahead", "vm_end",
+        "vm_file", "vm_flags", "vm_mm", "vm_pgoff", "vm_start",
     )  # fmt: skip
 
     def __init__(self, mm: MmStruct, start: int, end: int, flags: int, pgoff: int) -> None:
@@ -127,6 +128,8 @@ class VmArea:
         self.special: str | None = None
         # Huge pages that were set aside for this private mapping: index → taken. None without reservation.
         self.reserved: dict[int, bool] | None = None
+        # The page last read from swap, how many were read with it, and how many of them were wanted since.
+        self.swap_readahead = NO_SWAP_READAHEAD
 
     @property
     def pages(self) -> int:

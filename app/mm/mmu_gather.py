@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.mm import gfp as gfp_masks
-from app.mm import lru, page_alloc, page_free, swap
+from app.mm import lru, page_alloc, page_free, swap, swapfile
 from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
@@ -87,10 +87,19 @@ def flush(m: Kernel, tlb: MmuGather) -> None:
             break
         for start in range(0, len(batch), RELEASE_AT_ONCE):
             swap.lru_add_drain(m)
+            if m.vm.swap is not None:
+                free_swap_caches(m, batch[start : start + RELEASE_AT_ONCE])
             lru.release_pages(m, batch[start : start + RELEASE_AT_ONCE])
             m.breathe()
         batch.clear()
     tlb.active = 0
+
+
+def free_swap_caches(m: Kernel, pages: list[int]) -> None:
+    """Pages that nobody maps any more give up their slots. Kernel: free_pages_and_swap_cache"""
+    for pfn in pages:
+        if pfn not in m.pages:
+            swapfile.free_swap_cache(m, pfn)
 
 
 def finish(m: Kernel, tlb: MmuGather) -> None:

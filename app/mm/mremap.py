@@ -18,8 +18,9 @@ from app.mm.mm_types import (
     MmStruct,
     VmArea,
 )
-from app.mm.pgtable_types import PAGE_SIZE, PMD_SIZE, PUD_SIZE
+from app.mm.pgtable_types import PAGE_SIZE, PMD_SIZE, PUD_SIZE, pte_present
 from app.mm.sched import current_mm
+from app.mm.swapops import SWP_SOFT_DIRTY
 from app.mm.vma import (
     find_vma,
     find_vma_intersection,
@@ -314,7 +315,14 @@ def move_ptes(m: Kernel, mm: MmStruct, old: int, new: int, length: int) -> None:
         entry = source.entries[i + at]
         if entry:
             source.entries[i + at] = 0
-            target.entries[j + at] = entry | m.vm.soft_dirty
+            target.entries[j + at] = move_soft_dirty_pte(m, entry)
+
+
+def move_soft_dirty_pte(m: Kernel, entry: int) -> int:
+    """The entry as written since the last look, also of a page in swap. Kernel: move_soft_dirty_pte"""
+    if pte_present(entry):
+        return entry | m.vm.soft_dirty
+    return entry | (SWP_SOFT_DIRTY if m.vm.soft_dirty else 0)
 
 
 def move_hugetlb_entries(m: Kernel, vma: VmArea, old: int, new: int, length: int) -> None:

@@ -19,6 +19,8 @@ PG_waiters: Final = 1 << 7
 PG_error: Final = 1 << 8
 PG_slab: Final = 1 << 9
 PG_owner_priv_1: Final = 1 << 10
+# Of a page that may be swapped: the swap cache has it.
+PG_swapcache: Final = PG_owner_priv_1
 PG_arch_1: Final = 1 << 11
 PG_reserved: Final = 1 << 12
 PG_private: Final = 1 << 13

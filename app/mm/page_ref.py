@@ -20,6 +20,7 @@ from app.mm.page import (
     PG_locked,
     PG_mlocked,
     PG_reserved,
+    PG_swapcache,
     PG_unevictable,
     PG_writeback,
     StrayPage,
@@ -154,6 +155,8 @@ def user_state(m: Kernel, pfn: int) -> str:
         return "dirty"
     if bits & (PG_unevictable | PG_mlocked):
         return "unevictable"
+    if bits & PG_swapcache:
+        return "swapcache"
     if mapping & 1:
         return "anon"
     if inode is None:

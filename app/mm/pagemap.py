@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from app.mm import gfp as gfp_masks
-from app.mm import lru, mem_map, page_ref, swap, workingset
+from app.mm import lru, mem_map, page_ref, shmem_swap, swap, workingset
 from app.mm.mem_map import PG_reclaim, PG_swapbacked, set_flags
-from app.mm.page import PG_dirty, PG_private, PG_referenced, PG_uptodate, PG_writeback
+from app.mm.page import PG_dirty, PG_private, PG_referenced, PG_swapcache, PG_uptodate, PG_writeback
 from app.mm.pgtable_types import PAGE_SHIFT
 from app.mm.tracepoints import traced
 
@@ -94,7 +94,7 @@ def set_page_dirty(m: Kernel, pfn: int) -> bool:
     """Mark a page as newer than its file; whether it was not so before. Kernel: folio_mark_dirty"""
     head = mem_map.compound_head(m, pfn)
     inode = mem_map.mapping_of(m, head)
-    if inode is not None:
+    if inode is not None or mem_map.flags(m, head) & PG_swapcache:
         set_flags(m, head, 0, PG_reclaim)
     if mem_map.test_set_flag(m, head, PG_dirty):
         return False
@@ -144,6 +144,9 @@ def shmem_get_folio(m: Kernel, inode: Inode, index: int, *, write: bool) -> int 
         if write:
             swap.mark_page_accessed(m, pfn)
         return pfn
+    if index in inode.swapped:
+        found = shmem_swap.shmem_swapin_folio(m, inode, index, write=write)
+        return None if found is None else found[0]
     pfn = mem_map.alloc_page(m, GFP_CACHE)
     if pfn is None:
         return None
@@ -171,6 +174,8 @@ def delete_pages(m: Kernel, inode: Inode, first: int, last: int | None) -> None:
         lru.release_pages(m, group)
     forget_range(inode.on_disk, first, last)
     forget_range(inode.shadows, first, last)
+    if inode.swapped:
+        shmem_swap.shmem_free_swap(m, inode, first, last)
 
 
 def lots(inode: Inode, first: int, last: int | None) -> list[list[int]]:

@@ -34,6 +34,7 @@ PMD_SHIFT: Final = 21
 PUD_SHIFT: Final = 30
 PGDIR_SHIFT: Final = 39
 PAGE_SIZE: Final = 1 << PAGE_SHIFT
+PAGE_KB: Final = PAGE_SIZE >> 10
 PMD_SIZE: Final = 1 << PMD_SHIFT
 PUD_SIZE: Final = 1 << PUD_SHIFT
 # What an entry of a table of each level maps; index 1 is a page.

@@ -11,7 +11,7 @@ from app.mm.mm_types import VM_SHARED, MmStruct
 from app.mm.page import PG_dirty, PG_uptodate
 from app.mm.pagemap import GFP_CACHE, GFP_CACHE_WRITE
 from app.mm.pgalloc import pte_of
-from app.mm.pgtable_types import DIRTY, PAGE_SIZE, RW
+from app.mm.pgtable_types import DIRTY, PAGE_KB, PAGE_SIZE, RW
 from app.mm.sched import current_mm
 from app.mm.vm_fault import set_pte
 from app.mm.vma import find_vma
@@ -141,6 +141,16 @@ def read_batch(m: Kernel, inode: Inode, index: int, last: int) -> list[int]:
     return batch
 
 
+def find_page(m: Kernel, inode: Inode, index: int) -> int | None:
+    """A page of a file that is there, with a reference; it may come back from swap. Kernel: SGP_READ"""
+    pfn = inode.i_pages.get(index)
+    if pfn is not None:
+        mem_map.get_page(m, pfn)
+    elif index in inode.swapped:
+        return pagemap.shmem_get_folio(m, inode, index, write=False)
+    return pfn
+
+
 def shmem_read(m: Kernel, file: File, buf: int | None, count: int, pos: int) -> int:
     """Read from tmpfs; a page that was never written reads as zeros, without one
 
@@ -152,11 +162,9 @@ def shmem_read(m: Kernel, file: File, buf: int | None, count: int, pos: int) -> 
         if not done >> 12 & PAUSE_EVERY - 1:
             m.breathe()
         bytes_ = min(PAGE_SIZE - pos % PAGE_SIZE, inode.size - pos, count - done)
-        pfn = inode.i_pages.get(pos >> 12)
-        if pfn is not None:
-            mem_map.get_page(m, pfn)
-            if not pos % PAGE_SIZE:
-                swap.mark_page_accessed(m, pfn)
+        pfn = find_page(m, inode, pos >> 12)
+        if pfn is not None and not pos % PAGE_SIZE:
+            swap.mark_page_accessed(m, pfn)
         copied = copy_to_user(m, None if buf is None else buf + done, bytes_)
         if pfn is not None:
             lru.put_page(m, pfn)
@@ -251,10 +259,11 @@ def ftruncate(m: Kernel, inode: Inode, size: int) -> int:
 
 def partial_page(m: Kernel, inode: Inode, index: int, offset: int) -> None:
     """The rest of the last page is zeroed. Kernel: truncate_inode_partial_folio"""
-    pfn = inode.i_pages.get(index)
+    pfn = find_page(m, inode, index)
     if pfn is not None:
         pagemap.set_page_dirty(m, pfn)
         user_bytes.zero_from(m, pfn, offset)
+        lru.put_page(m, pfn)
 
 
 def write_range(m: Kernel, inode: Inode, first: int, last: int | None) -> None:
@@ -279,7 +288,7 @@ def write_range(m: Kernel, inode: Inode, first: int, last: int | None) -> None:
             set_flags(m, pfn, 0, PG_dirty)
             m.vm.count("file_dirty", -1)
             m.vm.count("file_written")
-            m.vm.count("pgpgout", readahead.PAGE_KB)
+            m.vm.count("pgpgout", PAGE_KB)
             page_ref.tell_state(m, pfn)
     if found:
         swap.lru_add_drain(m)

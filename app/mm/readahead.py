@@ -14,6 +14,7 @@ from app.mm import lru, mem_map, pagemap
 from app.mm.mem_map import PG_mappedtodisk, PG_readahead, set_flags
 from app.mm.mm_types import VM_RAND_READ, VM_SEQ_READ
 from app.mm.page import PG_uptodate, PG_writeback
+from app.mm.pgtable_types import PAGE_KB
 from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
@@ -29,8 +30,6 @@ GFP_READAHEAD: Final = (
 ) & ~gfp_masks.__GFP_FS
 # How far a disk reads ahead, in pages.
 DISK_RA_PAGES: Final = 32
-# In which disk transfers are counted.
-PAGE_KB: Final = 4
 
 
 def read_page(m: Kernel, inode: Inode, pfn: int) -> None:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from app.mm import mem_map, mlock, objects
+from app.mm import mem_map, mlock, objects, page_ref
 from app.mm.mem_map import (
     PAGE_MAPPING_ANON,
     PG_anon_exclusive,
@@ -210,6 +210,28 @@ def page_add_new_anon_rmap(m: Kernel, pfn: int, vma: VmArea, address: int) -> No
     s.index[i] = vma.linear_page_index(address)
     s.flags[i] |= PG_swapbacked | PG_anon_exclusive
     m.changed.frame(pfn, 1 << s.order, "anon")
+
+
+def page_add_anon_rmap(m: Kernel, pfn: int, vma: VmArea, address: int, *, exclusive: bool) -> None:
+    """A page that comes back from swap is mapped. Kernel: page_add_anon_rmap, __page_set_anon_rmap
+
+    One that may be shared belongs to the oldest anon_vma of the family, from which all can find it. One that
+    stayed in the swap cache knows where it belongs.
+    """
+    s, i = section(m, pfn), pfn & 511
+    s.mapcount[i] += 1
+    if not s.mapcount[i]:
+        m.vm.stat["anon_mapped"] += 1
+        anon_vma = vma.anon_vma
+        assert anon_vma is not None
+        if not s.mapping[i] & PAGE_MAPPING_ANON:
+            owner = anon_vma if exclusive else anon_vma.root
+            s.mapping[i] = owner.id << 1 | PAGE_MAPPING_ANON
+            s.index[i] = vma.linear_page_index(address)
+        if exclusive:
+            s.flags[i] |= PG_anon_exclusive
+        page_ref.tell_state(m, pfn)
+    mlock.mlock_vma_page(m, vma, pfn, compound=False)
 
 
 def page_add_file_rmap(m: Kernel, pfn: int, vma: VmArea) -> None:

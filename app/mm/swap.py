@@ -21,6 +21,7 @@ from app.mm.page import (
     PG_lru,
     PG_mlocked,
     PG_referenced,
+    PG_swapcache,
     PG_unevictable,
     PG_writeback,
 )
@@ -128,10 +129,8 @@ def lru_lazyfree_fn(m: Kernel, head: int) -> None:
 
     Kernel: lru_lazyfree_fn
     """
-    if (
-        mem_map.is_anon(m, head)
-        and mem_map.flags(m, head) & (PG_swapbacked | PG_unevictable) == PG_swapbacked
-    ):
+    bits = mem_map.flags(m, head) & (PG_swapbacked | PG_swapcache | PG_unevictable)
+    if mem_map.is_anon(m, head) and bits == PG_swapbacked:
         lruvec_del(m, head)
         set_flags(m, head, 0, PG_active | PG_referenced | PG_swapbacked)
         lruvec_add(m, head)
@@ -229,8 +228,8 @@ def deactivate_page(m: Kernel, head: int) -> None:
 def mark_page_lazyfree(m: Kernel, pfn: int) -> None:
     """Queue a page that its owner does not need any more. Kernel: folio_mark_lazyfree"""
     head = mem_map.compound_head(m, pfn)
-    wanted = PG_lru | PG_swapbacked
-    if mem_map.is_anon(m, head) and mem_map.flags(m, head) & (wanted | PG_unevictable) == wanted:
+    bits = mem_map.flags(m, head) & (PG_lru | PG_swapbacked | PG_swapcache | PG_unevictable)
+    if mem_map.is_anon(m, head) and bits == PG_lru | PG_swapbacked:
         mem_map.get_page(m, head)
         batch_add_and_move(m, "lazyfree", head)
 

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from app.mm.memory_model import MemoryModel
     from app.mm.mm_types import AnonVma, MmStruct
     from app.mm.slab import KmemCache
+    from app.mm.swap_info import Swap
 
 # Names of the batches in which pages wait before they move to a list, in the order of a drain.
 BATCHES = ("add", "rotate", "deactivate_file", "deactivate", "lazyfree", "activate", "mlock")
@@ -74,12 +75,12 @@ class VirtualMemory:
 
     __slots__ = (
         "anon_vmas", "batches", "bytes_kept", "cached_stacks", "contents", "died", "faults", "forgotten",
-        "hstates", "huge_zero_page", "huge_zero_refcount", "inodes", "last_id", "lruvecs", "mappings",
-        "mlock_counts", "mms", "moved", "nr_swap_pages", "object_caches", "objects_given", "objects_taken",
-        "overcommit_memory", "overcommit_ratio", "pool_pages", "protection_map", "reclaim", "sections",
-        "shadow_shift", "soft_dirty",
-        "special_pages", "split_queue", "stat", "task_works", "thp", "total_swap_pages", "vm_committed",
-        "vm_softdirty", "zero_pfn",
+        "hstates", "huge_zero_page", "huge_zero_refcount", "inodes", "io_deferred", "last_id",
+        "lruvecs", "mappings", "mlock_counts", "mms", "moved", "nr_swap_pages", "object_caches",
+        "objects_given", "objects_taken", "overcommit_memory", "overcommit_ratio", "pool_pages",
+        "protection_map", "reclaim", "sections", "shadow_shift", "soft_dirty", "special_pages",
+        "split_queue", "stat", "swap", "task_works", "thp", "total_swap_pages",
+        "vm_committed", "vm_softdirty", "zero_pfn",
     )  # fmt: skip
 
     def __init__(self, model: MemoryModel) -> None:
@@ -138,6 +139,10 @@ class VirtualMemory:
         # Slots of all swap areas; and those of them that nobody has, nor keeps in a cache of slots.
         self.total_swap_pages = 0
         self.nr_swap_pages = 0
+        # Swap areas and the swap cache; None where there has never been any.
+        self.swap: Swap | None = None
+        # Pages whose writes are held back, oldest first; None where the disk is done at once.
+        self.io_deferred: list[int] | None = None
         self.overcommit_ratio = 50
         # Frames of mappings that the kernel installs itself: the vdso's.
         self.special_pages: dict[str, tuple[int, ...]] = {}

@@ -94,6 +94,7 @@ def vma_dup(m: Kernel, vma: VmArea, mm: MmStruct | None = None) -> VmArea:
     new = vm_area_alloc(m, mm or vma.vm_mm, vma.vm_start, vma.vm_end, vma.vm_flags, vma.vm_pgoff)
     new.vm_file = vma.vm_file
     new.special = vma.special
+    new.swap_readahead = vma.swap_readahead
     if new.vm_file is not None:
         new.vm_file.f_count += 1
     return new

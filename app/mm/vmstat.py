@@ -25,11 +25,13 @@ USER_STATES: Final = {
     "nr_mapped": "file_mapped",
     "nr_file_pages": "file_pages",
     "nr_dirty": "file_dirty",
+    "nr_writeback": "writeback",
     "nr_shmem": "shmem",
     "nr_anon_transparent_hugepages": "anon_thps",
     "nr_kernel_stack": "kernel_stack_kb",
     "nr_dirtied": "file_dirtied",
     "nr_written": "file_written",
+    "nr_swapcached": "swapcached",
 }
 
 

@@ -7,12 +7,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.mm import huge_memory, hugetlb, mem_map, mmu_gather, pagemap, rmap, swap
+from app.mm import huge_memory, hugetlb, mem_map, mmu_gather, pagemap, rmap, swap, swapfile
 from app.mm.mem_map import PAGE_MAPPING_ANON
-from app.mm.mm_types import MM_ANONPAGES, VM_HUGETLB, VM_LOCKED, VM_SEQ_READ
+from app.mm.mm_types import MM_ANONPAGES, MM_SWAPENTS, VM_HUGETLB, VM_LOCKED, VM_SEQ_READ
 from app.mm.pgalloc import is_huge, pmd_of
-from app.mm.pgtable_types import ACCESSED, DIRTY, PMD_SIZE, SPECIAL, pte_pfn
+from app.mm.pgtable_types import ACCESSED, DIRTY, PMD_SIZE, SPECIAL, pte_pfn, pte_present
 from app.mm.sched import current
+from app.mm.swapops import pte_to_swp_entry
 
 if TYPE_CHECKING:
     from array import array
@@ -93,6 +94,12 @@ def zap_pte_range(
     for i in range(first, first + (end - address >> 12)):
         entry = entries[i]
         if not entry:
+            continue
+        if not pte_present(entry):
+            if cows:
+                entries[i] = 0
+                rss[MM_SWAPENTS] -= 1
+                swapfile.free_swap_and_cache(m, pte_to_swp_entry(entry))
             continue
         if entry & SPECIAL:
             entries[i] = 0

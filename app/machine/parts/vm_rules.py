@@ -119,8 +119,8 @@ def page_faults(m: Machine) -> Iterator[str]:
                 whole[pfn] += 1
             if pfn not in vm.pool_pages:
                 resident += 1 << 9 * (level - 1)
-        held = [task.rss_stat for task in m.tasks.values() if task.mm is mm]
-        rss = sum(mm.rss_stat) + sum(map(sum, held)) - mm.rss_stat[MM_SWAPENTS]
+        counts = [mm.rss_stat, *(task.rss_stat for task in m.tasks.values() if task.mm is mm)]
+        rss = sum(map(sum, counts)) - sum(count[MM_SWAPENTS] for count in counts)
         if rss != resident:
             yield f"address space {mm.id} counts {rss} resident pages, and maps {resident}"
     yield from record_faults(m, mapped, whole)

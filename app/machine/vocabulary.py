@@ -27,6 +27,7 @@ SYSCTLS: Final = {
     "lowmem_reserve_ratio": 5,
     "percpu_pagelist_high_fraction": 1,
     "drop_caches": 1,
+    "compact_memory": 1,
     "overcommit_memory": 1,
     "overcommit_ratio": 1,
     "nr_hugepages": 1,

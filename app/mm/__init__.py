@@ -24,7 +24,7 @@ anything else:
   page_exact                   `split_page`, `alloc_pages_exact`: blocks cut into pages of their own
   references, page_flags       `get_page`, `put_page` (linux/mm.h); flags that drivers set (page-flags.h)
   wmarks, sysctl               watermarks, reserves and per-CPU limits; the settings of /proc/sys/vm
-  vmscan, compaction           kswapd, shrinkers, compaction: what there is to gain here (mm/vmscan.c)
+  vmscan                       kswapd, shrinkers: what there is to gain here (mm/vmscan.c)
 
 What stands on it:
   slab, slub, slub_layout      caches, the five places an allocation looks in, sizes of slabs (mm/slub.c)
@@ -59,6 +59,11 @@ Processes. Read mm_types, mmap, fault and memory first: an area is a promise, a 
   swapfile, page_io            when the slot is given up; writing and reading it (mm/page_io.c)
   swap_readahead, shmem_swap   what is read besides; tmpfs in swap (mm/shmem.c)
   swapon                       areas begun and ended: `swapon`, `swapoff`
+  migrate, migrate_ptes        a page gets another frame (mm/migrate.c), and all who map it follow
+  compaction, compact_control  pages moved together, so that large blocks come to be (mm/compaction.c)
+  compact_migrate              its migration scanner, which takes pages from a zone's start upwards
+  compact_free, page_kinds     its free scanner, from the end downwards; what kind of page a frame is
+  compact_skip                 what it remembers of its last runs; also compact_suitable, compact_tracepoints
   fs, pagemap, filemap_fault   files by name and size, the page cache, faults on it (mm/filemap.c)
   readahead, read_write        what is read before it is asked for; `read`, `write`, `fsync`
   fadvise, drop_caches         advice on reading (mm/fadvise.c); dropping all that is clean (fs/drop_caches.c)

@@ -14,6 +14,7 @@ from app.mm.mmzone import (
     MAX_ORDER,
     MAX_ORDER_NR_PAGES,
     MIGRATE_HIGHATOMIC,
+    MIGRATE_ISOLATE,
     MIGRATE_MOVABLE,
     MIGRATE_PCPTYPES,
     MIGRATE_RECLAIMABLE,
@@ -30,6 +31,7 @@ from app.mm.mmzone import (
 from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
+    from app.mm.compact_control import CaptureControl
     from app.mm.kernel import Kernel
 
 
@@ -115,6 +117,30 @@ def move_to_free_list(zone: Zone, pfn: int, order: int, migratetype: int) -> Non
         touch(zone)
 
 
+def enter(zone: Zone, pfn: int) -> None:
+    """Enter a block of the untouched range in its list, with those before it or those behind it.
+
+    The list stays in order, so whichever are fewer get entries of their own.
+    """
+    first, end = zone.untouched
+    if not first <= pfn < end:
+        return
+    code = (MAX_ORDER - 1) << 3 | zone.default_migratetype
+    if pfn - first < end - pfn:
+        entered = range(first, pfn + 1, MAX_ORDER_NR_PAGES)
+        free_list = zone.free_area[MAX_ORDER - 1].free_list[zone.default_migratetype]
+        for block in entered:
+            free_list[block] = None
+            free_list.move_to_end(block, last=False)
+        zone.untouched = (pfn + MAX_ORDER_NR_PAGES, end)
+    else:
+        entered = range(pfn, end, MAX_ORDER_NR_PAGES)
+        for block in reversed(entered):
+            zone.untouched_tail[block] = None
+        zone.untouched = (first, pfn)
+    zone.buddy.update(dict.fromkeys(entered, code))
+
+
 def touch(zone: Zone) -> None:
     """Keep at least one block of the untouched range entered in its list: it must never seem empty.
 
@@ -158,7 +184,13 @@ def free_one_page(
     buddy = zone.buddy
     buddy_pfn = 0
     first, first_order = pfn, order
+    capture = m.capture_control
+    if capture is not None and (capture.page is not None or capture.zone is not zone):
+        capture = None
     while order < MAX_ORDER - 1:
+        if capture is not None and compaction_capture(capture, pfn, order, migratetype):
+            mod_zone_freepage_state(zone, m.current.cpu, -(1 << order))
+            return
         buddy_pfn = pfn ^ (1 << order)
         code = buddy.get(buddy_pfn)
         if code is None or code >> 3 != order:
@@ -175,6 +207,19 @@ def free_one_page(
         add_to_free_list(zone, pfn, order, migratetype)
     if m.trace is not None:
         m.trace.buddy.merged(zone, (pfn, order), (first, first_order), migratetype, tail=to_tail)
+
+
+def compaction_capture(capture: CaptureControl, pfn: int, order: int, migratetype: int) -> bool:
+    """Whether a direct compactor takes the block that is being freed. Kernel: compaction_capture
+
+    A small one of a movable pageblock is left, lest other kinds of pages come to lie in that.
+    """
+    if order != capture.order or migratetype == MIGRATE_ISOLATE:
+        return False
+    if order < PAGEBLOCK_ORDER and migratetype == MIGRATE_MOVABLE:
+        return False
+    capture.page = pfn
+    return True
 
 
 def can_merge(zone: Zone, buddy_pfn: int, migratetype: int) -> bool:

@@ -16,6 +16,7 @@ from app.mm.slab import SlabTable
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from app.mm.compact_control import CaptureControl
     from app.mm.internal import AllocContext
     from app.mm.memory_model import MemoryModel
     from app.mm.mmzone import Node, Zone
@@ -84,9 +85,10 @@ class Kernel:
 
     # Named, since the interpreter is slower at finding one of so many in a dict.
     __slots__ = (
-        "alloc_contexts", "boot_pagesets", "caches", "changed", "cpu_node", "current", "debug",
-        "die_counter", "freelist_seed", "has_dma32", "kernel", "kmalloc_caches", "last_pid", "live_objects",
-        "lock_holders", "log", "log_bytes", "lost", "lowmem_reserve_ratio", "min_free_kbytes", "model",
+        "alloc_contexts", "boot_pagesets", "caches", "capture_control", "changed", "cpu_node", "current",
+        "debug", "die_counter", "freelist_seed", "has_dma32", "kernel", "kmalloc_caches", "last_pid",
+        "live_objects", "lock_holders", "log", "log_bytes", "lost", "lowmem_reserve_ratio",
+        "min_free_kbytes", "model",
         "nodes", "page_group_by_mobility_disabled", "page_waiters", "pages", "pause",
         "percpu_pagelist_high_fraction", "pieces", "pkmap", "purge_at_vfree", "rules", "shrinkers", "slabs",
         "stray", "taint", "tasks", "trace", "vm", "vm_events", "vmap", "warned", "watermark_boost_factor",
@@ -154,6 +156,8 @@ class Kernel:
         self.log: deque[str] = deque()
         self.log_bytes = 0
         self.current = Current()
+        # The block that the running call takes for itself as soon as compaction has made it.
+        self.capture_control: CaptureControl | None = None
         self.changed = Changed()
         # Who is told of each decision, while a call is explained.
         self.trace: Tracer | None = None

@@ -76,6 +76,33 @@ class PerCpuPages:
         self.lists: tuple[deque[int], ...] = tuple(deque() for _ in range(NR_PCP_LISTS))
 
 
+class ZoneCompaction:
+    """What compaction remembers of a zone. Kernel: struct zone compact_cached_migrate_pfn and what follows it
+
+    cached_migrate_pfn: where an asynchronous and a synchronous run go on; cached_free_pfn: where the free
+    scanner does. 0 stands for the zone's ends. considered, defer_shift, order_failed: how many runs are
+    skipped after failures, and from which order on. blockskip_flush: the scanners have met, so the marks of
+    pageblocks may be cleared. skip: a byte for each pageblock, not 0 for one that is passed over; empty
+    without any.
+    """
+
+    __slots__ = (
+        "blockskip_flush", "cached_free_pfn", "cached_migrate_pfn", "considered", "defer_shift",
+        "init_free_pfn", "init_migrate_pfn", "order_failed", "skip",
+    )  # fmt: skip
+
+    def __init__(self) -> None:
+        self.cached_migrate_pfn = [0, 0]
+        self.cached_free_pfn = 0
+        self.init_migrate_pfn = 0
+        self.init_free_pfn = 0
+        self.considered = 0
+        self.defer_shift = 0
+        self.order_failed = 0
+        self.blockskip_flush = False
+        self.skip = bytearray()
+
+
 class Zone:
     """A zone of one node. Kernel: struct zone
 
@@ -88,7 +115,7 @@ class Zone:
     """
 
     __slots__ = (
-        "boost", "buddy", "default_migratetype", "flags", "free_area", "hole_pfn", "idx",
+        "boost", "buddy", "compact", "default_migratetype", "flags", "free_area", "hole_pfn", "idx",
         "lowmem_reserve", "lru", "lru_diffs", "lru_folded", "managed_pages", "name", "nid", "nr_alloc",
         "nr_reserved_highatomic", "numa_foreign", "numa_miss", "numa_other", "pageblock_flags", "pcp",
         "pcp_migratetype", "percpu_drift_mark", "pgalloc", "present_pages",
@@ -142,6 +169,7 @@ class Zone:
         # without an entry each.
         self.untouched: tuple[int, int] = (0, 0)
         self.untouched_tail: FreeList = OrderedDict()
+        self.compact = ZoneCompaction()
 
     @property
     def end_pfn(self) -> int:
@@ -189,15 +217,22 @@ class Node:
 
     zonelist: all zones, nearest first; thisnode: the node's own only (for `__GFP_THISNODE`).
     nr_large_kmalloc: frames that kmalloc got from the page allocator, which count as slab memory.
+    kcompactd_max_order: the block that kcompactd is to make, 0 for none, in a zone of at most that index.
     """
 
-    __slots__ = ("kswapd_woken", "nid", "nr_large_kmalloc", "thisnode", "zonelist")
+    __slots__ = (
+        "kcompactd_highest_zoneidx", "kcompactd_max_order", "kcompactd_woken", "kswapd_woken", "nid",
+        "nr_large_kmalloc", "thisnode", "zonelist",
+    )  # fmt: skip
 
     def __init__(self, nid: int, zonelist: list[Zone], thisnode: list[Zone]) -> None:
         self.nid = nid
         self.zonelist = zonelist
         self.thisnode = thisnode
         self.kswapd_woken = False
+        self.kcompactd_woken = False
+        self.kcompactd_max_order = 0
+        self.kcompactd_highest_zoneidx = max((zone.zid for zone in thisnode), default=0)
         self.nr_large_kmalloc = 0
 
 

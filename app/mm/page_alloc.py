@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.mm import freelist, internal, pcp, printk, vmscan, vmstat
 from app.mm import gfp as gfp_masks
-from app.mm.compaction import compactable
+from app.mm.compact_suitable import compactable
 from app.mm.freelist import get_page_from_freelist, prep_new_page, zone_statistics, zone_watermark_fast
 from app.mm.gfp import GFP_ZONEMASK
 from app.mm.internal import (

@@ -242,14 +242,14 @@ def drain_pages_zone(m: Kernel, zone: Zone, cpu: int) -> None:
 
 
 @traced
-def drain_all_pages(m: Kernel) -> None:
-    """Return all pages of all per-CPU lists to the buddy system. Kernel: drain_all_pages
+def drain_all_pages(m: Kernel, only: Zone | None = None) -> None:
+    """Return all pages of all per-CPU lists, or of one zone, to the buddy system. Kernel: drain_all_pages
 
     Each CPU drains its own lists, so its own counter differences are charged, whoever asked for it.
     """
     caller = m.current.cpu
     for cpu in range(m.model.cpus):
         m.current.cpu = cpu
-        for zone in m.zones:
+        for zone in m.zones if only is None else (only,):
             drain_pages_zone(m, zone, cpu)
     m.current.cpu = caller

@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
+from app.mm import compaction, hugetlb, wmarks
 from app.mm import drop_caches as caches
-from app.mm import hugetlb, wmarks
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -108,6 +108,12 @@ def drop_caches(m: Kernel, values: list[int]) -> int:
     return 0
 
 
+def compact_memory(m: Kernel, values: list[int]) -> int:
+    """Kernel: sysctl_compaction_handler. Any value has all of memory compacted; none is kept."""
+    compaction.compact_nodes(m)
+    return 0
+
+
 def overcommit_memory(m: Kernel, values: list[int]) -> int:
     """Kernel: overcommit_policy_handler. 0 refuses only the absurd, 1 nothing, 2 what might not be there."""
     if not 0 <= values[0] <= 2:
@@ -147,6 +153,7 @@ HANDLERS: Final[dict[str, Callable[[Kernel, list[int]], int]]] = {
     "lowmem_reserve_ratio": lowmem_reserve_ratio,
     "percpu_pagelist_high_fraction": percpu_pagelist_high_fraction,
     "drop_caches": drop_caches,
+    "compact_memory": compact_memory,
     "overcommit_memory": overcommit_memory,
     "overcommit_ratio": overcommit_ratio,
     "nr_hugepages": nr_hugepages,

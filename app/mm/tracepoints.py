@@ -12,6 +12,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
+from app.mm.compact_tracepoints import CompactionTracer, MigrateTracer
 from app.mm.vm_tracepoints import (
     FaultTracer,
     ForkTracer,
@@ -67,6 +68,12 @@ class Tracer(Protocol):
 
     @property
     def vmscan(self) -> VmscanTracer: ...
+
+    @property
+    def compaction(self) -> CompactionTracer: ...
+
+    @property
+    def migrate(self) -> MigrateTracer: ...
 
     @property
     def filemap(self) -> FilemapTracer: ...

@@ -100,6 +100,16 @@ def copy(m: Kernel, old: int, new: int) -> None:
         forget(m, new)
 
 
+def move(m: Kernel, old: int, new: int) -> None:
+    """A page has another frame; what is known of it goes along. Kernel: mm/util.c folio_copy"""
+    vm = m.vm
+    stored = vm.contents.pop(old, None)
+    if stored is not None:
+        vm.contents[new] = stored
+    elif vm.forgotten and vm.forgotten.get(old >> 9, 0) >> (old & 511) & 1:
+        forget(m, new)
+
+
 def forget(m: Kernel, pfn: int) -> None:
     """Something was written there of which nobody keeps a record."""
     m.vm.contents.pop(pfn, None)

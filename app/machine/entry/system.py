@@ -55,8 +55,10 @@ def drain_all_pages(m: Machine, call: Call, outcome: Outcome) -> None:
 def sysctl(m: Machine, call: Call, outcome: Outcome) -> None:
     """Returns 0 or a negative error. Kernel: kernel/sysctl.c proc_dointvec_minmax and a handler"""
     name, values = call.args["name"], numbers(call.args["value"])
-    if name == "drop_caches":
-        with system_call.telling(m, system_call.Row(outcome, [])):
+    if name in ("drop_caches", "compact_memory"):
+        moving = name == "compact_memory"
+        was = [observing.before(task) for task in m.tasks.values() if moving and task.mm is not None]
+        with system_call.telling(m, system_call.Row(outcome, [*was])):
             outcome.ret = settings.write(m, name, values)
     else:
         outcome.ret = settings.write(m, name, values)

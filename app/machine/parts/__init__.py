@@ -10,6 +10,7 @@ from typing import Final
 
 from app.machine.parts import (
     accounts,
+    compaction,
     counters,
     frames,
     log,
@@ -42,6 +43,7 @@ PARTS: Final[tuple[Part, ...]] = (
     tasks.PART,
     processes.PART,
     pkmap.PART,
+    compaction.PART,
     counters.PART,
     log.PART,
     accounts.PART,

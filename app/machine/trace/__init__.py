@@ -4,8 +4,8 @@ A machine has a `Trace` only while a call is explained: the call is made again o
 kernel's functions report what they compare, and with which result. Otherwise each report is one test of
 `m.trace`.
 
-Kernel: include/trace/events/kmem.h, filemap.h, pagemap.h and arch/x86/include/asm/trace/exceptions.h for the
-form of the tracepoints.
+Kernel: include/trace/events/kmem.h, filemap.h, pagemap.h, compaction.h, migrate.h and
+arch/x86/include/asm/trace/exceptions.h for the form of the tracepoints.
 """
 
 from __future__ import annotations
@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from app.machine.trace.buddy import BuddySteps
 from app.machine.trace.collector import Collector
+from app.machine.trace.compaction import CompactionSteps, MigrateSteps
 from app.machine.trace.fault import FaultSteps
 from app.machine.trace.filemap import FilemapSteps
 from app.machine.trace.fork import ForkSteps
@@ -50,6 +51,8 @@ class Trace(Collector):
         self.buddy = BuddySteps(self)
         self.page_ref = PageRefSteps(self)
         self.vmscan = VmscanSteps(self)
+        self.compaction = CompactionSteps(self)
+        self.migrate = MigrateSteps(self, self.compaction)
         self.filemap = FilemapSteps(self)
         self.slab_common = SlabCommonSteps(self)
         self.slub = SlubSteps(self)

@@ -30,6 +30,8 @@ class Collector:
         self.steps: list[dict[str, Any]] = []
         self.points: list[str] = []
         self.events: list[list[Any]] = []
+        # Above 0 while many pages share one fate: one step tells of them afterwards.
+        self.folds = 0
         # Whether the pages of a bulk allocation are being taken: they are reported together.
         self.in_bulk = False
 
@@ -39,7 +41,7 @@ class Collector:
         changed: list[list[Any]] | None = None,
     ) -> None:  # fmt: skip
         """Report one decision of the kernel's function `fn`, which is running or was just called."""
-        if len(self.steps) == MAX_STEPS:
+        if self.folds or len(self.steps) == MAX_STEPS:
             return
         if len(self.steps) == MAX_STEPS - 1:
             what, numbers, changed = "the rest of the call is not traced", {"steps": MAX_STEPS}, []

@@ -18,6 +18,7 @@ Calls:
   telling                      what a call did to processes, put into words when it is asked for:
   faulting, observing          faults, entries, areas, LRU lists
   pte_text, vma_text           page table entries and areas in words
+  reclaimed                    what a call, and the kernel threads that it woke, reclaimed
   process_text                 what a call did to processes, in one sentence
   mistakes                     what callers do wrong: a table that makes an outcome's cause
   changes, frame_states        which frames a call changed, and the state of every frame

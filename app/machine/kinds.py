@@ -59,6 +59,14 @@ def check_node(value: Any, parser: Parser) -> int:
     return integer(value, -1, parser.model.nodes - 1, "a node of this machine, or -1 for the CPU's own")
 
 
+MAX_ROUNDS: Final = 1000
+
+
+def check_rounds(value: Any, parser: Parser) -> int:
+    """How often reclaim is run in one row."""
+    return integer(value, 1, MAX_ROUNDS, "how often")
+
+
 def check_cpu(value: Any, parser: Parser) -> int:
     """A CPU of this machine."""
     return integer(value, 0, parser.model.cpus - 1, "a CPU of this machine")
@@ -354,6 +362,7 @@ KINDS: Final[dict[str, Kind]] = {
     ),
     "loff": Kind(user_kinds.check_loff, numbers(-JSON_INT_MAX, JSON_INT_MAX), number="size"),
     "accesses": Kind(user_kinds.check_accesses, numbers(1, user_kinds.MAX_ACCESSES), number="plain"),
+    "rounds": Kind(check_rounds, numbers(1, MAX_ROUNDS), number="plain"),
     "access_step": Kind(user_kinds.check_access_step, numbers(0, JSON_INT_MAX), number="size"),
     "byte": Kind(user_kinds.check_byte, numbers(0, 255), number="plain"),
     "status": Kind(user_kinds.check_status, numbers(-INT_MAX - 1, INT_MAX), number="plain"),

@@ -6,7 +6,6 @@ costs what it shows, wherever it begins.
 
 from __future__ import annotations
 
-from math import isqrt
 from typing import TYPE_CHECKING, Any, Final
 
 from app.errors import BadArgument
@@ -15,15 +14,13 @@ from app.mm import mem_map
 from app.mm.lruvec import NONE, LruList
 from app.mm.mem_map import PG_reclaim, section
 from app.mm.page import PG_dirty, PG_lru, PG_referenced, PG_workingset, PG_writeback
-from app.mm.pgtable_types import PAGE_SHIFT
+from app.mm.scan_count import inactive_ratio
 from app.mm.vmstat import LRU_NAMES
 
 if TYPE_CHECKING:
     from app.machine.machine import Machine
 
 UNEVICTABLE: Final = LRU_NAMES.index("unevictable")
-# Kernel: GiB in pages, by which a small node is told from a large one.
-GIB_PAGES: Final = 1 << 30 - PAGE_SHIFT
 ITEMS: Final = 1000
 
 
@@ -86,8 +83,7 @@ def ratio(inactive: int, active: int) -> dict[str, Any]:
 
     The more memory, the smaller the part of it that is enough to see which pages are used again.
     """
-    gigabytes = inactive + active >> GIB_PAGES.bit_length() - 1
-    factor = isqrt(10 * gigabytes) if gigabytes else 1
+    factor = inactive_ratio(inactive + active)
     return {
         "inactive": inactive,
         "active": active,

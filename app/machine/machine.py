@@ -6,12 +6,12 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from app.errors import NoRoom, TaskAlive, TaskBlocked
-from app.machine import changes, description, dump, mistakes
+from app.machine import changes, description, dump, mistakes, reclaimed
 from app.machine.calls import Call
 from app.machine.entry import describe, limits
 from app.machine.outcome import Outcome
 from app.machine.vocabulary import Returns
-from app.mm import printk, sched, wild_page
+from app.mm import kthreads, printk, sched, wild_page
 from app.mm.kernel import Kernel
 from app.mm.memory_model import MemoryModel
 from app.mm.mmzone import Node, Zone
@@ -74,6 +74,8 @@ class Machine(Kernel):
         current.bad_pages, current.alloc_warned, current.freed = 0, False, -1
         if current.mistakes or current.printed or current.panicked:
             current.mistakes, current.printed, current.panicked = {}, {}, False
+        if current.reclaims or current.background:
+            current.reclaims, current.background = [], []
         if name not in self.tasks:
             sched.new_task(self, name)
             if self.vm.died:
@@ -88,6 +90,10 @@ class Machine(Kernel):
         except printk.Oops:
             outcome.ret = None
             describe.victim(self, call, outcome)
+        if self.vm.threads_woken:
+            kthreads.run_woken(self)
+        if current.reclaims or current.background:
+            outcome.reclaimed = reclaimed.Reclaimed(current.reclaims, current.background)
         outcome.verdict = current.verdict
         if current.mistakes:
             outcome.cause = mistakes.cause_of(current.mistakes)

@@ -9,15 +9,17 @@ from app.machine.calls import Call, Named
 from app.mm.memory_model import MemoryModel
 
 if TYPE_CHECKING:
+    from app.machine.reclaimed import Reclaimed
     from app.machine.telling import Told
     from app.mm.mmzone import Zone
 
 # What making a call again takes, in about microseconds: the call, each block of a list, each page fault,
-# each frame or block that changes its state, each line of the log with the figures in it. Counted and not
-# measured, so that it is the same for a journal wherever it is replayed.
+# each frame or block that changes its state, each page that reclaim looks at, each line of the log with the
+# figures in it. Counted and not measured, so that it is the same for a journal wherever it is replayed.
 CALL: Final = 8
 BLOCK: Final = 2
 FAULT: Final = 10
+SCANNED: Final = 10
 LINE: Final = 25
 
 VERDICTS = ("ok", "null", "blocked", "warn", "bug", "oom", "hang")
@@ -39,8 +41,8 @@ class Outcome:
     """
 
     __slots__ = (
-        "area", "call", "cause", "deadlock", "log", "mentions", "object", "result", "ret", "runs", "seen",
-        "told", "verdict", "woken",
+        "area", "call", "cause", "deadlock", "log", "mentions", "object", "reclaimed", "result", "ret",
+        "runs", "seen", "told", "verdict", "woken",
     )  # fmt: skip
 
     def __init__(self, call: Call, log: list[str], mentions: list[changes.Mention]) -> None:
@@ -57,6 +59,7 @@ class Outcome:
         self.deadlock: list[dict[str, Any]] | None = None
         self.cause: dict[str, Any] | None = None
         self.told: Told | None = None
+        self.reclaimed: Reclaimed | None = None
         self.result: Named | tuple[str, int | None] | None = None
 
     @property
@@ -94,6 +97,8 @@ class Outcome:
             work += BLOCK * int(self.ret or 0)
         if self.told is not None:
             work += FAULT * (1 + self.told.minor + self.told.major)
+        if self.reclaimed is not None:
+            work += SCANNED * self.reclaimed.scanned
         return work
 
     @property
@@ -125,4 +130,6 @@ class Outcome:
             doc["changed_count"] = changes.count_runs(self.mentions)
         if self.told is not None:
             doc.update(self.told.document)
+        if self.reclaimed is not None:
+            doc.update(self.reclaimed.document)
         return doc

@@ -30,6 +30,9 @@ SYSCTLS: Final = {
     "compact_memory": 1,
     "overcommit_memory": 1,
     "overcommit_ratio": 1,
+    "swappiness": 1,
+    "dirty_background_ratio": 1,
+    "dirty_ratio": 1,
     "nr_hugepages": 1,
     "transparent_hugepage": 1,
 }

@@ -50,6 +50,13 @@ Processes. Read mm_types, mmap, fault and memory first: an area is a promise, a 
   rmap, lru, swap              who maps a page (mm/rmap.c), the LRU lists, the batches (mm/swap.c)
   lruvec, lru_isolate          what a node keeps of its lists; taking a page off one for a while
   workingset                   pages that come back soon after they were evicted (mm/workingset.c)
+  vmscan, scan_control         reclaim (mm/vmscan.c): nodes and priorities, and what one run knows
+  scan_count                   how much of each list is looked at: processes' memory against files'
+  shrink_list, shrink_folio    the lists from their tail; what becomes of each page
+  kswapd, balance_pgdat        waking it, and when it is enough; its work
+  kthreads                     who runs at the end of the call that woke it; also vmscan_tracepoints
+  shrinker, madvise_cold       others who can give something up; ranges that a program calls cold
+  page_writeback, flusher      dirty pages of files (mm/page-writeback.c), and who writes them
   page_vma_mapped              where a page is really mapped (mm/page_vma_mapped.c)
   rmap_reclaim                 who has used a page, and taking it away from all (mm/rmap.c)
   swap_info, swapops           swap areas (linux/swap.h), entries that name a slot (linux/swapops.h)

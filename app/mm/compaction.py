@@ -294,7 +294,7 @@ def wakeup_kcompactd(m: Kernel, node: Node, order: int, highest_zoneidx: int) ->
     node.kcompactd_highest_zoneidx = min(node.kcompactd_highest_zoneidx, highest_zoneidx)
     if node.kcompactd_woken or not kcompactd_node_suitable(m, node):
         return
-    node.kcompactd_woken = True
+    node.kcompactd_woken = m.vm.threads_woken = True
     if m.trace is not None:
         m.trace.compaction.wakeup_kcompactd(node.nid, order, highest_zoneidx)
 

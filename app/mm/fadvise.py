@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm import errno, pagemap, read_write, readahead, swap
+from app.mm import errno, page_writeback, pagemap, readahead, swap
 from app.mm.pgtable_types import PAGE_SHIFT, PAGE_SIZE
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ def dont_need(m: Kernel, file: File, offset: int, last: int) -> None:
     Pages that wait in a batch cannot be dropped, so batches are emptied first.
     """
     inode = file.inode
-    read_write.write_range(m, inode, offset >> PAGE_SHIFT, last >> PAGE_SHIFT)
+    page_writeback.write_range(m, inode, offset >> PAGE_SHIFT, last >> PAGE_SHIFT)
     first, end = -(-offset // PAGE_SIZE), last >> PAGE_SHIFT
     if (last + 1) % PAGE_SIZE and last != inode.size - 1:
         end -= 1

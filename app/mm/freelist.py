@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm import buddy, page_check, pcp, printk, vmscan
+from app.mm import buddy, page_check, pcp, printk
 from app.mm import gfp as gfp_masks
 from app.mm.internal import (
     ALLOC_HIGHATOMIC,
@@ -172,7 +172,7 @@ def rmqueue(m: Kernel, zone: Zone, order: int, alloc_flags: int, migratetype: in
         pfn = rmqueue_buddy(m, zone, order, alloc_flags, migratetype)
     if zone.flags & ZONE_BOOSTED_WATERMARK:
         zone.flags &= ~ZONE_BOOSTED_WATERMARK
-        vmscan.wakeup_kswapd(m, zone)
+        m.wakeup_kswapd(m, zone, 0, 0, zone.zid)
     return pfn
 
 

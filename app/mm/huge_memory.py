@@ -298,10 +298,11 @@ def split_if_needed(m: Kernel, vma: VmArea, address: int) -> None:
         split_huge_pmd(m, vma, haddr)
 
 
-def split_huge_page(m: Kernel, head: int) -> bool:
+def split_huge_page(m: Kernel, head: int, *, isolated: bool = False) -> bool:
     """Make small pages of a huge one; whether nobody else holds it. Kernel: split_huge_page_to_list
 
     Those who map it whole map its parts first. The caller has a reference. Parts that nobody maps are freed.
+    isolated: the page is off its list, and the caller gets a reference on each part.
     """
     s = section(m, head)
     if s.refcount[0] != total_mapcount(m, head) + 1:
@@ -323,8 +324,9 @@ def split_huge_page(m: Kernel, head: int) -> bool:
         s.refcount[i] = s.mapcount[i] + 2
         if on_list:
             lru.insert_before(m, head + i, head)
-    for i in range(1, HPAGE_PMD_NR):
-        lru.put_page(m, head + i)
+    if not isolated:
+        for i in range(1, HPAGE_PMD_NR):
+            lru.put_page(m, head + i)
     return True
 
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from app.mm import highmem, printk, sched, slub, sysctl, virtual_memory, vmalloc, vmap_area
+from app.mm import highmem, kswapd, printk, sched, slub, sysctl, virtual_memory, vmalloc, vmap_area
 from app.mm.slab import SlabTable
 
 if TYPE_CHECKING:
@@ -18,9 +18,11 @@ if TYPE_CHECKING:
 
     from app.mm.compact_control import CaptureControl
     from app.mm.internal import AllocContext
+    from app.mm.kthreads import Background
     from app.mm.memory_model import MemoryModel
     from app.mm.mmzone import Node, Zone
     from app.mm.page import Page, StrayPage
+    from app.mm.scan_control import ScanControl
     from app.mm.slab import KmemCache
     from app.mm.tracepoints import Tracer
 
@@ -50,8 +52,8 @@ class Current:
     """
 
     __slots__ = (
-        "alloc_warned", "bad_pages", "caller", "context", "cpu", "freed", "lines", "mistakes", "panicked",
-        "printed", "seq", "task", "verdict", "woken",
+        "alloc_warned", "background", "bad_pages", "caller", "context", "cpu", "freed", "lines", "mistakes",
+        "panicked", "printed", "reclaims", "seq", "task", "thread", "verdict", "woken",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -76,6 +78,11 @@ class Current:
         # How many pages were reported, and whether a failure was: each kind is printed a few times only.
         self.bad_pages = 0
         self.alloc_warned = False
+        # Direct reclaims of the call, and what the kernel threads that it woke have done at its end.
+        self.reclaims: list[ScanControl] = []
+        self.background: list[Background] = []
+        # The kernel thread that runs in the caller's place at the moment.
+        self.thread: str | None = None
         # First frame of the last block whose last reference was dropped; -1 for none.
         self.freed = -1
 
@@ -86,12 +93,12 @@ class Kernel:
     # Named, since the interpreter is slower at finding one of so many in a dict.
     __slots__ = (
         "alloc_contexts", "boot_pagesets", "caches", "capture_control", "changed", "cpu_node", "current",
-        "debug", "die_counter", "freelist_seed", "has_dma32", "kernel", "kmalloc_caches", "last_pid",
-        "live_objects", "lock_holders", "log", "log_bytes", "lost", "lowmem_reserve_ratio",
-        "min_free_kbytes", "model",
-        "nodes", "page_group_by_mobility_disabled", "page_waiters", "pages", "pause",
-        "percpu_pagelist_high_fraction", "pieces", "pkmap", "purge_at_vfree", "rules", "shrinkers", "slabs",
-        "stray", "taint", "tasks", "trace", "vm", "vm_events", "vmap", "warned", "watermark_boost_factor",
+        "debug", "die_counter", "dirty_background_ratio", "dirty_ratio", "freelist_seed", "has_dma32",
+        "kernel", "kmalloc_caches", "last_pid", "live_objects", "lock_holders", "log", "log_bytes", "lost",
+        "lowmem_reserve_ratio", "min_free_kbytes", "model", "node_shrinkers", "nodes",
+        "page_group_by_mobility_disabled", "page_waiters", "pages", "pause", "percpu_pagelist_high_fraction",
+        "pieces", "pkmap", "purge_at_vfree", "rules", "shrinkers", "slabs", "stray", "swappiness", "taint",
+        "tasks", "trace", "vm", "vm_events", "vmap", "wakeup_kswapd", "warned", "watermark_boost_factor",
         "watermark_scale_factor", "zone_index", "zone_spans", "zones",
     )  # fmt: skip
 
@@ -118,6 +125,9 @@ class Kernel:
         self.watermark_boost_factor = 15000
         self.lowmem_reserve_ratio = list(sysctl.LOWMEM_RESERVE_RATIO[model.arch])
         self.percpu_pagelist_high_fraction = 0
+        self.swappiness = 60
+        self.dirty_background_ratio = 10
+        self.dirty_ratio = 20
         # Parts of the lecture's view: per-CPU lists as before the kernel sizes them, no lazy vmap areas.
         self.boot_pagesets = False
         self.purge_at_vfree = False
@@ -135,6 +145,10 @@ class Kernel:
         self.slabs = SlabTable()
         self.live_objects = 0
         self.shrinkers = (vmap_area.purge_vmap_area_lazy, slub.shrink_all)
+        # With reclaim: those who keep pages that nobody needs, asked for some of a node at a priority.
+        self.node_shrinkers: tuple[Callable[[Kernel, int, int], int], ...] = ()
+        # What the allocator calls although it stands on the allocator: C has one space of names for all.
+        self.wakeup_kswapd = kswapd.wakeup_kswapd
         # State of the generator that shuffles new slabs; None for slabs in address order.
         self.freelist_seed: int | None = None
         # Kernel addresses outside the direct map, and the window through which HIGHMEM is seen.
@@ -191,7 +205,8 @@ class Kernel:
 
     def pid(self) -> int:
         """Process id of the running task."""
-        return self.tasks[self.current.task].pid
+        thread = self.current.thread
+        return self.tasks[self.current.task].pid if thread is None else sched.kthread_pid(thread)
 
     @property
     def nr_free_pages(self) -> int:

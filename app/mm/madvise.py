@@ -14,6 +14,7 @@ from app.mm import (
     huge_memory,
     hugetlb,
     lru,
+    madvise_cold,
     mem_map,
     mmap,
     mmu_gather,
@@ -69,6 +70,8 @@ MADV_DONTDUMP: Final = 16
 MADV_DODUMP: Final = 17
 MADV_WIPEONFORK: Final = 18
 MADV_KEEPONFORK: Final = 19
+MADV_COLD: Final = 20
+MADV_PAGEOUT: Final = 21
 MADV_POPULATE_READ: Final = 22
 MADV_POPULATE_WRITE: Final = 23
 # Which flags an advice clears and sets.
@@ -86,12 +89,14 @@ FLAGS_OF: Final = {
     MADV_NOHUGEPAGE: (VM_HUGEPAGE, VM_NOHUGEPAGE),
 }
 KNOWN: Final = frozenset((0, 1, 2, 3, 4, 8, 9, 10, 11, 14, 15, 16, 17, 18, 19, 22, 23))
+RECLAIMING: Final = frozenset((MADV_COLD, MADV_PAGEOUT))
 
 
 def madvise(m: Kernel, start: int, length: int, advice: int) -> int:
     """The system call: area by area; a hole is an error, but only at the end. Kernel: do_madvise"""
     mm = current_mm(m)
-    if advice not in KNOWN or start & PAGE_SIZE - 1:
+    known = advice in KNOWN or (m.vm.reclaim and advice in RECLAIMING)
+    if not known or start & PAGE_SIZE - 1:
         return -errno.EINVAL
     end = start + mmap.page_align(length)
     if end > 1 << 64:
@@ -136,6 +141,8 @@ def madvise_vma_behavior(
         madvise_willneed(m, vma, start, end)
     elif advice in (MADV_DONTNEED, MADV_FREE):
         error = madvise_dontneed_free(m, vma, start, end, advice)
+    elif advice in RECLAIMING:
+        error = madvise_cold.madvise_cold_or_pageout(m, vma, start, end, pageout=advice == MADV_PAGEOUT)
     elif advice in (MADV_POPULATE_READ, MADV_POPULATE_WRITE):
         error = madvise_populate(m, mm, start, end, write=advice == MADV_POPULATE_WRITE)
     else:

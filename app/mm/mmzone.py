@@ -218,10 +218,14 @@ class Node:
     zonelist: all zones, nearest first; thisnode: the node's own only (for `__GFP_THISNODE`).
     nr_large_kmalloc: frames that kmalloc got from the page allocator, which count as slab memory.
     kcompactd_max_order: the block that kcompactd is to make, 0 for none, in a zone of at most that index.
+    kswapd_order, kswapd_highest_zoneidx: what kswapd is to work for when it is woken next (None for no zone
+    yet). kswapd_failures: its runs since reclaim last found a page. many_dirty, many_under_writeback: what
+    the tail of the lists was like (PGDAT_DIRTY, PGDAT_WRITEBACK).
     """
 
     __slots__ = (
-        "kcompactd_highest_zoneidx", "kcompactd_max_order", "kcompactd_woken", "kswapd_woken", "nid",
+        "kcompactd_highest_zoneidx", "kcompactd_max_order", "kcompactd_woken", "kswapd_failures",
+        "kswapd_highest_zoneidx", "kswapd_order", "kswapd_woken", "many_dirty", "many_under_writeback", "nid",
         "nr_large_kmalloc", "thisnode", "zonelist",
     )  # fmt: skip
 
@@ -233,6 +237,11 @@ class Node:
         self.kcompactd_woken = False
         self.kcompactd_max_order = 0
         self.kcompactd_highest_zoneidx = max((zone.zid for zone in thisnode), default=0)
+        self.kswapd_order = 0
+        self.kswapd_highest_zoneidx: int | None = None
+        self.kswapd_failures = 0
+        self.many_dirty = False
+        self.many_under_writeback = False
         self.nr_large_kmalloc = 0
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm import freelist, internal, pcp, printk, vmscan, vmstat
+from app.mm import freelist, internal, pcp, printk, vmstat
 from app.mm import gfp as gfp_masks
 from app.mm.compact_suitable import compactable
 from app.mm.freelist import get_page_from_freelist, prep_new_page, zone_statistics, zone_watermark_fast
@@ -31,8 +31,8 @@ from app.mm.mmzone import (
     PAGE_ALLOC_COSTLY_ORDER,
     Zone,
 )
+from app.mm.shrinker import shrink_slab
 from app.mm.tracepoints import traced
-from app.mm.vmscan import shrink_slab
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -186,7 +186,7 @@ def alloc_pages_slowpath(m: Kernel, gfp: int, order: int, ac: AllocContext) -> i
         if m.trace is not None:
             m.trace.page_alloc.slowpath(gfp, order, alloc_flags)
         if alloc_flags & ALLOC_KSWAPD:
-            wake_all_kswapds(m, ac)
+            wake_all_kswapds(m, gfp, order, ac)
         pfn = get_page_from_freelist(m, gfp, order, alloc_flags, ac)
         if pfn is None:
             if gfp_pfmemalloc_flags(gfp):
@@ -211,12 +211,12 @@ def gfp_pfmemalloc_flags(gfp: int) -> int:
     return ALLOC_NO_WATERMARKS if gfp & gfp_masks.__GFP_MEMALLOC else 0
 
 
-def wake_all_kswapds(m: Kernel, ac: AllocContext) -> None:
+def wake_all_kswapds(m: Kernel, gfp: int, order: int, ac: AllocContext) -> None:
     """Wake the kswapd of each node, once. Kernel: wake_all_kswapds"""
     last_nid = None
     for zone in ac.zonelist:
         if zone.managed_pages and zone.nid != last_nid:
-            vmscan.wakeup_kswapd(m, zone)
+            m.wakeup_kswapd(m, zone, gfp, order, ac.highest_zoneidx)
             last_nid = zone.nid
 
 

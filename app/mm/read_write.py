@@ -4,16 +4,26 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm import errno, fault, lru, mem_map, page_ref, pagemap, readahead, rmap, swap, user_bytes, zap
+from app.mm import (
+    errno,
+    fault,
+    flusher,
+    lru,
+    mem_map,
+    page_writeback,
+    pagemap,
+    readahead,
+    swap,
+    user_bytes,
+    zap,
+)
 from app.mm.fs import File, Inode
 from app.mm.mem_map import set_flags
 from app.mm.mm_types import VM_SHARED, MmStruct
-from app.mm.page import PG_dirty, PG_uptodate
+from app.mm.page import PG_uptodate
 from app.mm.pagemap import GFP_CACHE, GFP_CACHE_WRITE
-from app.mm.pgalloc import pte_of
-from app.mm.pgtable_types import DIRTY, PAGE_KB, PAGE_SIZE, RW
+from app.mm.pgtable_types import PAGE_SIZE
 from app.mm.sched import current_mm
-from app.mm.vm_fault import set_pte
 from app.mm.vma import find_vma
 
 if TYPE_CHECKING:
@@ -194,6 +204,7 @@ def write(m: Kernel, file: File, buf: int | None, count: int, pos: int | None = 
         done += bytes_
     if pos is None:
         file.pos = start + done
+    flusher.balance_dirty_pages(m)
     return done or (-errno.EFAULT if count else 0)
 
 
@@ -266,46 +277,9 @@ def partial_page(m: Kernel, inode: Inode, index: int, offset: int) -> None:
         lru.put_page(m, pfn)
 
 
-def write_range(m: Kernel, inode: Inode, first: int, last: int | None) -> None:
-    """Write dirty pages back; the disk is done at once
-
-    Kernel: filemap_fdatawrite_range, clear_page_dirty_for_io
-
-    Before a page is written its entries become read-only and clean, so that the next write is noticed.
-    """
-    if inode.in_memory:
-        return
-    found = False
-    for index in sorted(inode.i_pages):
-        if index < first or (last is not None and index > last):
-            continue
-        pfn = inode.i_pages[index]
-        if not index & PAUSE_EVERY - 1:
-            m.breathe()
-        if mem_map.flags(m, pfn) & PG_dirty:
-            found = True
-            mkclean(m, pfn)
-            set_flags(m, pfn, 0, PG_dirty)
-            m.vm.count("file_dirty", -1)
-            m.vm.count("file_written")
-            m.vm.count("pgpgout", PAGE_KB)
-            page_ref.tell_state(m, pfn)
-    if found:
-        swap.lru_add_drain(m)
-
-
-def mkclean(m: Kernel, pfn: int) -> None:
-    """Take the right to write, and the dirty bit, from all shared entries. Kernel: mm/rmap.c folio_mkclean"""
-    for vma, address in rmap.rmap_walk(m, pfn):
-        if vma.vm_flags & VM_SHARED:
-            entry = pte_of(vma.vm_mm, address)
-            if entry & (RW | DIRTY) and entry & 1:
-                set_pte(vma.vm_mm, address, entry & ~(RW | DIRTY))
-
-
 def fsync(m: Kernel, inode: Inode) -> int:
     """Write a file back. Kernel: vfs_fsync"""
-    write_range(m, inode, 0, None)
+    page_writeback.write_range(m, inode, 0, None)
     return 0
 
 
@@ -331,6 +305,8 @@ def sync_areas(m: Kernel, mm: MmStruct, start: int, end: int, *, sync: bool) -> 
             continue
         stop = min(end, vma.vm_end)
         if sync and vma.vm_file is not None and vma.vm_flags & VM_SHARED:
-            write_range(m, vma.vm_file.inode, vma.linear_page_index(start), vma.linear_page_index(stop - 1))
+            page_writeback.write_range(
+                m, vma.vm_file.inode, vma.linear_page_index(start), vma.linear_page_index(stop - 1)
+            )
         start = stop
     return unmapped

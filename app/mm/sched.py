@@ -16,6 +16,8 @@ if TYPE_CHECKING:
     from app.mm.mm_types import MmStruct
 INIT_PID: Final = 1
 FIRST_PID: Final = 1000
+# Kernel threads that run in the background, by the beginning of their names; a node's has its number added.
+KTHREAD_PIDS: Final = {"oom_reaper": 28, "flusher": 30, "kcompactd": 32, "kswapd": 48}
 
 
 class Task:
@@ -132,3 +134,9 @@ def current_mm(m: Kernel) -> MmStruct:
     mm = m.tasks[m.current.task].mm
     assert mm is not None
     return mm
+
+
+def kthread_pid(name: str) -> int:
+    """Process id of a kernel thread that runs in the background, such as kswapd0."""
+    kind = name.rstrip("0123456789")
+    return KTHREAD_PIDS[kind] + int(name[len(kind) :] or 0)

@@ -20,6 +20,9 @@ EINVAL: Final = 22
 INT_MAX: Final = (1 << 31) - 1
 THP_MODES: Final = ("always", "madvise", "never")
 MAX_SCALE_FACTOR: Final = 3000
+# Settings that came with reclaim, and their defaults.
+OF_RECLAIM: Final = {"swappiness": 60, "dirty_background_ratio": 10, "dirty_ratio": 20}
+MAX_SWAPPINESS: Final = 200
 MIN_PERCPU_PAGELIST_HIGH_FRACTION: Final = 8
 LOWMEM_RESERVE_RATIO: Final = {"x86_64": [256, 256, 32, 0, 0], "i386": [256, 32, 0, 0]}
 
@@ -128,6 +131,33 @@ def overcommit_ratio(m: Kernel, values: list[int]) -> int:
     return 0
 
 
+def swappiness(m: Kernel, values: list[int]) -> int:
+    """Kernel: vm_swappiness. How readily processes' pages go to swap instead of files' being dropped.
+
+    From 0 (never, unless nothing else is left) over 100 (both alike) to 200.
+    """
+    if not 0 <= values[0] <= MAX_SWAPPINESS:
+        return -EINVAL
+    m.swappiness = values[0]
+    return 0
+
+
+def dirty_background_ratio(m: Kernel, values: list[int]) -> int:
+    """Kernel: dirty_background_ratio_handler. From how much dirty memory on the flusher runs, in percent."""
+    if not 0 <= values[0] <= 100:
+        return -EINVAL
+    m.dirty_background_ratio = values[0]
+    return 0
+
+
+def dirty_ratio(m: Kernel, values: list[int]) -> int:
+    """Kernel: dirty_ratio_handler. From how much dirty memory on a writer has to wait, in percent."""
+    if not 0 <= values[0] <= 100:
+        return -EINVAL
+    m.dirty_ratio = values[0]
+    return 0
+
+
 def nr_hugepages(m: Kernel, values: list[int]) -> int:
     """Kernel: hugetlb_sysctl_handler. The pool gets as many as can be had; fewer is no error."""
     if values[0] < 0:
@@ -156,6 +186,9 @@ HANDLERS: Final[dict[str, Callable[[Kernel, list[int]], int]]] = {
     "compact_memory": compact_memory,
     "overcommit_memory": overcommit_memory,
     "overcommit_ratio": overcommit_ratio,
+    "swappiness": swappiness,
+    "dirty_background_ratio": dirty_background_ratio,
+    "dirty_ratio": dirty_ratio,
     "nr_hugepages": nr_hugepages,
     "transparent_hugepage": transparent_hugepage,
 }

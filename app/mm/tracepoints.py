@@ -24,6 +24,7 @@ from app.mm.vm_tracepoints import (
     PagecacheTracer,
     RmapTracer,
 )
+from app.mm.vmscan_tracepoints import VmscanTracer
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -183,6 +184,10 @@ class PcpTracer(Protocol):
 
     def freed(self, zone: Zone, pcp: PerCpuPages, pfn: int, order: int, high: int, *, full: bool) -> None: ...
 
+    def lot_begins(self) -> None: ...
+
+    def lot_ends(self) -> None: ...
+
     def nr_pcp_free(
         self,
         zone: Zone,
@@ -250,16 +255,6 @@ class PageRefTracer(Protocol):
     def wild(self, fn: str, address: int, pfn: int | None) -> None: ...
 
     def no_address(self, fn: str, address: int, pfn: int | None) -> None: ...
-
-
-class VmscanTracer(Protocol):
-    """Reclaim."""
-
-    def wakeup_kswapd(self, zone: Zone) -> None: ...
-
-    def refault(
-        self, head: int, distance: int, size: int, *, file: bool, activate: bool, restore: bool
-    ) -> None: ...
 
 
 class FilemapTracer(Protocol):

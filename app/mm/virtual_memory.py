@@ -74,12 +74,13 @@ class VirtualMemory:
     """All of it."""
 
     __slots__ = (
-        "anon_vmas", "batches", "bytes_kept", "cached_stacks", "contents", "died", "faults", "forgotten",
+        "anon_vmas", "batches", "bytes_kept", "cached_stacks", "contents", "died", "faults", "flusher_woken",
+        "forgotten",
         "hstates", "huge_zero_page", "huge_zero_refcount", "inodes", "io_deferred", "last_id",
         "lruvecs", "mappings", "mlock_counts", "mms", "moved", "nr_swap_pages", "object_caches",
         "objects_given", "objects_taken", "overcommit_memory", "overcommit_ratio", "pool_pages",
         "protection_map", "reclaim", "sections", "shadow_shift", "soft_dirty", "special_pages",
-        "split_queue", "stat", "swap", "task_works", "thp", "total_swap_pages",
+        "split_queue", "stat", "swap", "task_works", "thp", "threads_woken", "total_swap_pages",
         "vm_committed", "vm_softdirty", "zero_pfn",
     )  # fmt: skip
 
@@ -103,6 +104,9 @@ class VirtualMemory:
         self.reclaim = False
         # How far left of its node the age stands in a shadow (app.mm.workingset).
         self.shadow_shift = 26 if x86_64 else 16
+        # Whether the call has woken a kernel thread, which runs at its end; the flusher is one of them.
+        self.threads_woken = False
+        self.flusher_woken = False
         # The lists of each node; without reclaim, those of the first are everybody's.
         self.lruvecs = [Lruvec(model.cpus)]
         self.batches: dict[str, list[Any]] = {name: [] for name in BATCHES}

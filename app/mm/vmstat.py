@@ -25,13 +25,15 @@ USER_STATES: Final = {
     "nr_mapped": "file_mapped",
     "nr_file_pages": "file_pages",
     "nr_dirty": "file_dirty",
-    "nr_writeback": "writeback",
     "nr_shmem": "shmem",
     "nr_anon_transparent_hugepages": "anon_thps",
     "nr_kernel_stack": "kernel_stack_kb",
     "nr_dirtied": "file_dirtied",
     "nr_written": "file_written",
     "nr_swapcached": "swapcached",
+    "nr_writeback": "writeback",
+    "nr_vmscan_write": "vmscan_write",
+    "nr_vmscan_immediate_reclaim": "vmscan_immediate",
 }
 
 
@@ -43,10 +45,10 @@ def count_vm_events(m: Kernel, event: str, delta: int = 1) -> None:
     m.vm_events[event] = m.vm_events.get(event, 0) + delta
 
 
-def count_zid_vm_event(m: Kernel, event: str, zid: int) -> None:
+def count_zid_vm_event(m: Kernel, event: str, zid: int, delta: int = 1) -> None:
     """Count something that is counted for each kind of zone. Kernel: __count_zid_vm_events"""
     suffixes = {name: suffix for _, name, suffix in ZONES}
-    count_vm_events(m, f"{event}_{suffixes[zone_names(m)[zid]]}")
+    count_vm_events(m, f"{event}_{suffixes[zone_names(m)[zid]]}", delta)
 
 
 # -- free memory in pieces -------------------------------------------------------------------------

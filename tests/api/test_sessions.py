@@ -169,7 +169,7 @@ def test_deleting(client: TestClient, at: Callable[[str], str]) -> None:
         ({"machine": {"movablecore": []}}, ["machine", "movablecore"]),
         ({"machine": {"lecture": "yes"}}, ["machine", "lecture"]),
         ({"machine": {"sysctl": []}}, ["machine", "sysctl"]),
-        ({"machine": {"sysctl": {"swappiness": 3}}}, ["machine", "sysctl", "swappiness"]),
+        ({"machine": {"sysctl": {"laptop_mode": 3}}}, ["machine", "sysctl", "laptop_mode"]),
         ({"machine": []}, ["machine"]),
         ({"machine": None}, ["machine"]),
         ({"machine": {"dump": []}}, ["machine", "dump"]),

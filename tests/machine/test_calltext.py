@@ -309,6 +309,7 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
     "offset": st.one_of(st.none(), st.integers(0, calls.JSON_INT_MAX)),
     "loff": st.integers(-(1 << 40), 1 << 40),
     "accesses": COUNTS,
+    "rounds": COUNTS,
     "access_step": st.integers(0, 1 << 40),
     "byte": st.integers(0, 255),
     "status": st.integers(-9, 255),

@@ -326,7 +326,7 @@ def test_a_part_of_the_lecture_view_wins_over_the_whole() -> None:
         ({"transparent_hugepage": "maybe"}, ("transparent_hugepage",)),
         ({"transparent_hugepage": []}, ("transparent_hugepage",)),
         ({"sysctl": []}, ("sysctl",)),
-        ({"sysctl": {"swappiness": 60}}, ("sysctl", "swappiness")),
+        ({"sysctl": {"laptop_mode": 1}}, ("sysctl", "laptop_mode")),
         ({"sysctl": {"min_free_kbytes": "a lot"}}, ("sysctl", "min_free_kbytes")),
         ({"sysctl": {"min_free_kbytes": None}}, ("sysctl", "min_free_kbytes")),
         ({"sysctl": {"watermark_scale_factor": 0}}, ("sysctl", "watermark_scale_factor")),

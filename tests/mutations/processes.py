@@ -124,8 +124,8 @@ PROCESSES: Final = (
     broken(
         26,
         "swap",
-        "        set_flags(m, head, 0, PG_referenced)\n\n\ndef mark_page_lazyfree",
-        "        pass\n\n\ndef mark_page_lazyfree",
+        "        set_flags(m, head, 0, PG_referenced)\n        workingset",
+        "        workingset",
         "activation forgets the reference",
     ),
     broken(

@@ -78,15 +78,15 @@ WATERMARKS: Final = (
     Mutation(
         8,
         "mm/page_alloc.py",
-        "        if alloc_flags & ALLOC_KSWAPD:\n            wake_all_kswapds(m, ac)",
+        "        if alloc_flags & ALLOC_KSWAPD:\n            wake_all_kswapds(m, gfp, order, ac)",
         "",
         "kswapd is woken below the low mark",
     ),
     Mutation(
         8,
         "mm/page_alloc.py",
-        "        if alloc_flags & ALLOC_KSWAPD:\n            wake_all_kswapds(m, ac)",
-        "        wake_all_kswapds(m, ac)",
+        "        if alloc_flags & ALLOC_KSWAPD:\n            wake_all_kswapds(m, gfp, order, ac)",
+        "        wake_all_kswapds(m, gfp, order, ac)",
         "only by requests that say so",
     ),
     Mutation(

@@ -35,6 +35,7 @@ from app.machine.entry import (
     modules,
     pages,
     processes,
+    reclaim,
     references,
     slab,
     system,
@@ -58,6 +59,7 @@ CALLS: Final[dict[str, CallSpec]] = {
         mappings,
         access,
         files,
+        reclaim,
         system,
     )
     for spec in module.calls.declared

@@ -10,7 +10,7 @@ from app.machine.entry.mappings import ADDR
 from app.machine.entry.processes import end_by_signal
 from app.machine.entry.system_call import Row, declare
 from app.machine.vocabulary import Arg, Cost, Returns
-from app.mm import anon_faults, fault, read_write, user_bytes
+from app.mm import anon_faults, fault, kthreads, read_write, user_bytes
 from app.mm.pgtable_types import PAGE_SIZE
 from app.mm.sched import current_mm
 
@@ -119,6 +119,8 @@ def accesses(m: Machine, call: Call, row: Row, value: int | None) -> None:
             refused(m, call, row, signal, address, write=write)
             return
         row.outcome.ret = done(m, mm, address, value)
+        if m.vm.threads_woken:
+            kthreads.run_woken(m)
         at += 1
         if write and step == PAGE_SIZE and m.vm.faults is None and at < times:
             pfns = anon_faults.fault_in(m, first + at * step & mask, times - at)

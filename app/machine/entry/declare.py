@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 from app.machine import runs
 from app.machine.entry import describe, limits
 from app.machine.vocabulary import FREE, Arg, CallSpec, Cost, Returns
+from app.mm import kthreads
 
 if TYPE_CHECKING:
     from app.machine.calls import Call
@@ -73,6 +74,8 @@ class Allocation(CallSpec):
             if isinstance(call.until, int) and m.nr_free_pages < call.until:
                 break
             value = self.run(m, call)
+            if m.vm.threads_woken:
+                kthreads.run_woken(m)
             if value is not None:
                 values.append(value)
                 failures = 0

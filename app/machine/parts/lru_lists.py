@@ -10,17 +10,19 @@ from typing import TYPE_CHECKING, Any, Final
 
 from app.machine.parts.frames import load_pfn
 from app.mm.lruvec import NR_COUNTERS, NR_LRU_LISTS, Lruvec
+from app.mm.mmzone import Node, Zone
 from app.mm.virtual_memory import BATCHES
 from app.mm.wmarks import set_lruvec_thresholds
 
 if TYPE_CHECKING:
     from app.machine.document import Document
     from app.machine.machine import Machine
-    from app.mm.mmzone import Zone
 
 # Batches that only machines with reclaim fill; a dump names them where they are not empty.
 LATER: Final = ("rotate", "deactivate")
 MOST: Final = 1 << 60
+MAX_ORDER: Final = 11
+MAX_ZONES: Final = 4
 NUMBERS: Final = ("anon_cost", "file_cost", "nonresident_age")
 
 
@@ -37,6 +39,7 @@ def dump(m: Machine) -> dict[str, Any]:
     }
     if vm.reclaim:
         doc["lruvecs"] = [lruvec_line(lruvec) for lruvec in vm.lruvecs]
+        doc["kswapd"] = [kswapd_line(node) for node in m.nodes]
         doc["zone_lru"] = [{"folded": list(z.lru_folded), "diffs": rows(z.lru_diffs)} for z in m.zones]
     return doc
 
@@ -62,6 +65,23 @@ def lruvec_line(lruvec: Lruvec) -> dict[str, Any]:
     }
 
 
+def kswapd_line(node: Node) -> list[Any]:
+    """What a node's kernel threads remember from one run to the next."""
+    return [
+        node.kswapd_order,
+        node.kswapd_highest_zoneidx,
+        node.kswapd_failures,
+        node.many_dirty,
+        node.many_under_writeback,
+    ]
+
+
+def is_untouched(m: Machine) -> bool:
+    """Whether nothing has been on a list, and no kernel thread been woken, since boot."""
+    fresh = Node(0, [], [])
+    return all(kswapd_line(node) == kswapd_line(fresh) for node in m.nodes)
+
+
 def entry_of_batch(page: Any) -> Any:
     """A page of a batch; in the one of mlock with what it waits for."""
     return list(page) if isinstance(page, tuple) else page
@@ -83,6 +103,8 @@ def load(m: Machine, doc: Document) -> None:
         count = len(vm.lruvecs)
         for lruvec, line in zip(vm.lruvecs, doc["lruvecs"].list(count, exactly=count), strict=True):
             load_lruvec(lruvec, line)
+        for node, line in zip(m.nodes, doc["kswapd"].list(len(m.nodes), exactly=len(m.nodes)), strict=True):
+            load_kswapd(node, line)
         zones = doc["zone_lru"].list(len(m.zones), exactly=len(m.zones))
         for zone, line in zip(m.zones, zones, strict=True):
             load_zone(zone, line)
@@ -102,6 +124,15 @@ def load_lruvec(lruvec: Lruvec, doc: Document) -> None:
     lruvec.refaults = doc["refaults"].ints(0, MOST, 2, exactly=2)
     lruvec.folded = doc["folded"].ints(-MOST, MOST, NR_COUNTERS, exactly=NR_COUNTERS)
     lruvec.diffs = load_rows(doc["diffs"], len(lruvec.diffs), NR_COUNTERS)
+
+
+def load_kswapd(node: Node, doc: Document) -> None:
+    """Inverse of `kswapd_line`."""
+    order, highest, failures, dirty, writeback = doc.list(5, exactly=5)
+    node.kswapd_order = order.int(0, MAX_ORDER)
+    node.kswapd_highest_zoneidx = None if highest.value is None else highest.int(0, MAX_ZONES)
+    node.kswapd_failures = failures.int(0, 1 << 30)
+    node.many_dirty, node.many_under_writeback = dirty.bool(), writeback.bool()
 
 
 def load_zone(zone: Zone, doc: Document) -> None:

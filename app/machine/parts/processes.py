@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from app.machine.parts import vm_files, vm_pages, vm_rules, vm_spaces
+from app.machine.parts import lru_lists, vm_files, vm_pages, vm_rules, vm_spaces
 from app.machine.parts.frames import load_pfn
 from app.machine.parts.part import Dump, Part
 from app.mm import objects
@@ -36,6 +36,8 @@ MAX: Final = 1 << 64
 def is_untouched(m: Machine) -> bool:
     """Whether nothing has used any of it since boot."""
     vm = m.vm
+    if m.vm.reclaim and not lru_lists.is_untouched(m):
+        return False
     used = vm.last_id or vm.object_caches or vm.hstates or vm.overcommit_memory or any(vm.stat.values())
     return not used and vm.overcommit_ratio == 50 and vm.thp == m.config.get("transparent_hugepage", "never")
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.machine.parts.part import Dump, Part
 from app.mm import wmarks
-from app.mm.sysctl import INT_MAX, LOWMEM_RESERVE_RATIO, current
+from app.mm.sysctl import INT_MAX, LOWMEM_RESERVE_RATIO, OF_RECLAIM, current
 
 if TYPE_CHECKING:
     from app.machine.document import Document
@@ -27,6 +27,7 @@ def dump(m: Machine, doc: Dump) -> None:
         "cpus": m.model.cpus,
         "zones": [[zone.nid, zone.name] for zone in m.zones],
     }
+    line |= {name: getattr(m, name) for name, value in OF_RECLAIM.items() if getattr(m, name) != value}
     doc["kernel"] = dict(sorted(line.items()))
 
 
@@ -38,6 +39,8 @@ def load(m: Machine, doc: Document) -> None:
     m.watermark_scale_factor = shown(kernel, "watermark_scale_factor", 10)
     m.watermark_boost_factor = shown(kernel, "watermark_boost_factor", 15000)
     m.percpu_pagelist_high_fraction = shown(kernel, "percpu_pagelist_high_fraction", 0)
+    for name, value in OF_RECLAIM.items():
+        setattr(m, name, shown(kernel, name, value))
     m.min_free_kbytes = shown(kernel, "min_free_kbytes", wmarks.calculate_min_free_kbytes(m))
     nr_zones = max(max(len(zone.lowmem_reserve), zone.zid + 1) for zone in m.zones)
     ratios = kernel.get("lowmem_reserve_ratio", []).ints(0, INT_MAX, nr_zones)

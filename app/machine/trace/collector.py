@@ -34,6 +34,8 @@ class Collector:
         self.folds = 0
         # Whether the pages of a bulk allocation are being taken: they are reported together.
         self.in_bulk = False
+        # Pages that reclaim is giving back, of which those that only go onto a list are reported together.
+        self.pushed: list[int] | None = None
 
     def step(
         self, fn: str, what: str, zone: Zone | None = None, *, verdict: str | None = None,
@@ -75,9 +77,8 @@ class Collector:
         depth = locks + (m.current.context in ("atomic", "irqsoff"))
         stamp = f"{m.current.seq // 1_000_000:5d}.{m.current.seq % 1_000_000:06d}"
         flags = f"{irqs_off}.{context}{depth or '.'}."
-        self.points.append(
-            f"{m.current.task:>16}-{m.pid():<7} [{m.current.cpu:03d}] {flags} {stamp}: {name}: {text}"
-        )
+        task = m.current.thread or m.current.task
+        self.points.append(f"{task:>16}-{m.pid():<7} [{m.current.cpu:03d}] {flags} {stamp}: {name}: {text}")
 
 
 class Area:

@@ -60,6 +60,9 @@ class PcpSteps(Area):
 
     def freed(self, zone: Zone, pcp: PerCpuPages, pfn: int, order: int, high: int, *, full: bool) -> None:
         """A block was pushed onto the per-CPU list; at `high` pages a batch is given back."""
+        if self.trace.pushed is not None and not full:
+            self.trace.pushed.append(pfn)
+            return
         self.step(
             "free_unref_page_commit",
             f"pushed onto CPU {self.m.current.cpu}'s list: {count(pcp.count, 'page')} there"
@@ -76,6 +79,22 @@ class PcpSteps(Area):
             },
             changed=[[pfn, 1 << order, "pcp"]],
         )
+
+    def lot_begins(self) -> None:
+        """Pages that were reclaimed together are given back."""
+        self.trace.pushed = []
+
+    def lot_ends(self) -> None:
+        """They have been; those that a full list gave on stand as steps of their own."""
+        pushed, self.trace.pushed = self.trace.pushed or [], None
+        if pushed:
+            self.step(
+                "free_unref_page_list",
+                f"{count(len(pushed), 'page')} pushed onto CPU {self.m.current.cpu}'s lists, the last first",
+                verdict="kept",
+                numbers={"pages": pushed[:MAX_LISTED]},
+                changed=[[pfn, 1, "pcp"] for pfn in pushed[:MAX_LISTED]],
+            )
 
     def nr_pcp_free(
         self, zone: Zone, pcp: PerCpuPages, high: int, free_factor: int, to_free: int,

@@ -135,6 +135,17 @@ class TaskBlocked(Refusal):
         self.since = since
 
 
+class MachinePanicked(Refusal):
+    """A machine whose kernel has stopped for good was asked for another call. seq: the row of the panic."""
+
+    def __init__(self, seq: int) -> None:
+        super().__init__(
+            f"the kernel panicked in row #{seq}: nothing runs on this machine any more. "
+            "Undo that row, rewind to an earlier one, or copy the session as it was before"
+        )
+        self.seq = seq
+
+
 class TaskAlive(Refusal):
     """A new task was to have the name of one that lives."""
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from app.errors import BadArgument, NoRoom, Refusal, TaskAlive, TaskBlocked
+from app.errors import BadArgument, MachinePanicked, NoRoom, Refusal, TaskAlive, TaskBlocked
 from app.receiving import TooLarge
 from app.sessions.errors import (
     Busy,
@@ -38,6 +38,7 @@ ANSWERS: Final[dict[type[Refusal], Answered]] = {
     LimitReached: Answered(422, in_form=True),
     TaskBlocked: Answered(409, in_form=True),
     TaskAlive: Answered(409, in_form=True),
+    MachinePanicked: Answered(409, in_form=True),
     Conflict: Answered(409, in_form=True),
     Busy: Answered(503, in_form=True),
     StorageFull: Answered(507, in_form=True),

@@ -5,13 +5,13 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from app.errors import NoRoom, TaskAlive, TaskBlocked
+from app.errors import MachinePanicked, NoRoom, TaskAlive, TaskBlocked
 from app.machine import changes, description, dump, mistakes, reclaimed
 from app.machine.calls import Call
 from app.machine.entry import describe, limits
 from app.machine.outcome import Outcome
 from app.machine.vocabulary import Returns
-from app.mm import kthreads, printk, sched, wild_page
+from app.mm import kthreads, oom_reaper, printk, sched, wild_page
 from app.mm.kernel import Kernel
 from app.mm.memory_model import MemoryModel
 from app.mm.mmzone import Node, Zone
@@ -71,7 +71,7 @@ class Machine(Kernel):
         current.cpu, current.context = call.cpu, call.context
         mentions = changed.frames = []
         current.verdict, current.lines = "ok", []
-        current.bad_pages, current.alloc_warned, current.freed = 0, False, -1
+        current.bad_pages, current.alloc_warned, current.freed, current.memalloc = 0, False, -1, False
         if current.mistakes or current.printed or current.panicked:
             current.mistakes, current.printed, current.panicked = {}, {}, False
         if current.reclaims or current.background:
@@ -94,6 +94,8 @@ class Machine(Kernel):
             kthreads.run_woken(self)
         if current.reclaims or current.background:
             outcome.reclaimed = reclaimed.Reclaimed(current.reclaims, current.background)
+        if current.killed or current.woken:
+            self.end_the_killed(outcome)
         outcome.verdict = current.verdict
         if current.mistakes:
             outcome.cause = mistakes.cause_of(current.mistakes)
@@ -108,8 +110,24 @@ class Machine(Kernel):
         self.free_before.append([zone.vm_stat_free + sum(zone.vm_stat_diff) for zone in self.zones])
         return outcome
 
+    def end_the_killed(self, outcome: Outcome) -> None:
+        """Who was killed in the call, or before it in their sleep, comes to an end once it is over."""
+        current = self.current
+        if not self.vm.oom.panicked:
+            oom_reaper.get_signal(self)
+            oom_reaper.let_victims_exit(self)
+        if current.killed:
+            outcome.killed, current.killed = current.killed, []
+            if current.verdict == "null":
+                current.verdict = "oom"
+
     def check(self, call: Call, spec: CallSpec) -> None:
-        """What refuses a call before it reaches the kernel: a sleeping caller, or bounds of the session."""
+        """What refuses a call before it reaches the kernel.
+
+        A kernel that has stopped, a sleeping caller, or bounds of the session.
+        """
+        if self.vm.oom.panicked:
+            raise MachinePanicked(self.vm.oom.panicked)
         task = self.tasks.get(call.task)
         if task is None or task.waiting_for is not None:
             if spec.names_task:

@@ -22,7 +22,7 @@ FAULT: Final = 10
 SCANNED: Final = 10
 LINE: Final = 25
 
-VERDICTS = ("ok", "null", "blocked", "warn", "bug", "oom", "hang")
+VERDICTS = ("ok", "null", "blocked", "warn", "bug", "oom", "hang", "panic")
 
 # A page as a call left it: pfn, order, zone, address, address of its struct page, count.
 SeenPage: TypeAlias = "tuple[int, int, Zone, int | None, int, int]"
@@ -37,12 +37,13 @@ class Outcome:
     What a call returned and changed is noted as it is, and put into the contract's words when somebody asks:
     a journal that is replayed asks for `ret` and `verdict` alone. seen: the page that was returned or given.
     cause: what the caller did wrong (app.machine.mistakes).
+    killed: tasks that the OOM killer has taken.
     mentions: what became of which frames. result: kind and value of what later calls can name.
     """
 
     __slots__ = (
-        "area", "call", "cause", "deadlock", "log", "mentions", "object", "reclaimed", "result", "ret",
-        "runs", "seen", "told", "verdict", "woken",
+        "area", "call", "cause", "deadlock", "killed", "log", "mentions", "object", "reclaimed", "result",
+        "ret", "runs", "seen", "told", "verdict", "woken",
     )  # fmt: skip
 
     def __init__(self, call: Call, log: list[str], mentions: list[changes.Mention]) -> None:
@@ -58,6 +59,7 @@ class Outcome:
         self.woken: list[str] | None = None
         self.deadlock: list[dict[str, Any]] | None = None
         self.cause: dict[str, Any] | None = None
+        self.killed: list[str] | None = None
         self.told: Told | None = None
         self.reclaimed: Reclaimed | None = None
         self.result: Named | tuple[str, int | None] | None = None
@@ -118,7 +120,7 @@ class Outcome:
             "ret": self.ret,
             "verdict": self.verdict,
         }
-        for key in ("page", "object", "area", "runs", "woken", "deadlock", "cause"):
+        for key in ("page", "object", "area", "runs", "woken", "deadlock", "cause", "killed"):
             value = getattr(self, key)
             if value is not None:
                 doc[key] = value

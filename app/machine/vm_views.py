@@ -17,9 +17,9 @@ from app.machine.entry.system_call import mm_view
 from app.machine.observing import rights
 from app.mm import huge_memory, mem_map, mm_types, pgalloc, proc
 from app.mm.mm_types import MmStruct, PageTable, VmArea
+from app.mm.oom_kill import oom_score
 from app.mm.page import PG_dirty
 from app.mm.pgtable_types import DIRTY, PAGE_SHIFT, PRESENT, PROTNONE, PSE, SHIFT, SPECIAL, pte_pfn
-from app.mm.proc.base import OOM_SCORE_ADJ, oom_score
 from app.mm.proc.task_mmu import MNEMONICS, area_name
 from app.mm.vma import find_vma, vma_lookup
 
@@ -104,7 +104,7 @@ def space_part(task: Task, mm: MmStruct) -> dict[str, Any]:
 def task_process(m: Machine, name: str) -> dict[str, Any]:
     """One task as a process, with all its descriptors. Raises KeyError."""
     task = m.tasks[name]
-    found = process_part(m, task, len(task.files)) | {"oom_score_adj": OOM_SCORE_ADJ}
+    found = process_part(m, task, len(task.files)) | {"oom_score_adj": task.oom_score_adj}
     if task.mm is not None:
         found["mm"] = space_part(task, task.mm)
     return found | {"children": [other.name for other in m.tasks.values() if other.parent == task.pid]}

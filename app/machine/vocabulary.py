@@ -35,6 +35,10 @@ SYSCTLS: Final = {
     "dirty_ratio": 1,
     "nr_hugepages": 1,
     "transparent_hugepage": 1,
+    "oom_score_adj": 1,
+    "panic_on_oom": 1,
+    "oom_kill_allocating_task": 1,
+    "oom_dump_tasks": 1,
 }
 
 Args: TypeAlias = "Mapping[str, Any]"

@@ -25,6 +25,8 @@ anything else:
   references, page_flags       `get_page`, `put_page` (linux/mm.h); flags that drivers set (page-flags.h)
   wmarks, sysctl               watermarks, reserves and per-CPU limits; the settings of /proc/sys/vm
   vmscan                       kswapd, shrinkers: what there is to gain here (mm/vmscan.c)
+  slowpath, compact_result     reclaim, compact, retry: what is done for a request on a machine that reclaims
+  oom_kill, oom_reaper         who has to die when nothing else helps, and how (mm/oom_kill.c)
 
 What stands on it:
   slab, slub, slub_layout      caches, the five places an allocation looks in, sizes of slabs (mm/slub.c)

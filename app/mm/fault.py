@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from app.mm import anon_faults, errno, memory, mmap
 from app.mm.mm_types import VM_ACCESS_FLAGS, VM_GROWSDOWN, VM_WRITE
 from app.mm.pgtable_types import PAGE_SIZE
-from app.mm.sched import current_mm
+from app.mm.sched import current_mm, fatal_signal_pending
 from app.mm.tracepoints import traced
 from app.mm.vm_fault import (
     FAULT_FLAG_ALLOW_RETRY,
@@ -38,7 +38,7 @@ X86_PF_PROT: Final = 1
 X86_PF_WRITE: Final = 2
 X86_PF_USER: Final = 4
 X86_PF_INSTR: Final = 0x10
-# Of an access for which there is no memory: the OOM killer decides who gets one.
+# Of an access that is not made: there is no memory for it, or the process has been killed meanwhile.
 NO_SIGNAL: Final = 0
 SIGBUS: Final = 7
 SIGSEGV: Final = 11
@@ -76,6 +76,9 @@ def user_access(m: Kernel, address: int, *, write: bool = False, execute: bool =
         if code is None:
             return None
         signal = exc_page_fault(m, address, code | X86_PF_USER)
+        if signal is None and m.current.killed and fatal_signal_pending(m):
+            # It never comes back to user mode, where the access would be made once more.
+            signal = NO_SIGNAL, 0, address
         if signal is not None:
             return signal
 

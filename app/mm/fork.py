@@ -49,6 +49,7 @@ def fork(m: Kernel, name: str, pid: int | None = None) -> sched.Task:
         task.pid = pid
     task.comm = parent.comm
     task.parent = parent.pid
+    task.oom_score_adj = parent.oom_score_adj
     task.objects = [("task_struct", objects.take(m, "task_struct"))]
     task.stack = thread_stack.alloc_thread_stack(m)
     task.objects += [(name, objects.take(m, name)) for name in objects.TASK]

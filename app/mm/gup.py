@@ -20,6 +20,7 @@ from app.mm.mm_types import (
     VmArea,
 )
 from app.mm.pgtable_types import DIRTY, PAGE_SIZE, PRESENT, PSE, RW, pte_pfn
+from app.mm.sched import fatal_signal_pending
 from app.mm.vm_fault import (
     FAULT_FLAG_ALLOW_RETRY,
     FAULT_FLAG_KILLABLE,
@@ -95,6 +96,8 @@ def get_user_pages(m: Kernel, vma: VmArea, start: int, end: int, *, write: bool,
     address = start
     flags = FAULT_FLAG_ALLOW_RETRY | FAULT_FLAG_KILLABLE | (FAULT_FLAG_WRITE if write else 0)
     while address < end:
+        if fatal_signal_pending(m):
+            return address - start >> 12 or -errno.EINTR
         m.breathe()
         step = follow_page(m, vma, address, write=write)
         if step:

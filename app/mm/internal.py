@@ -40,6 +40,10 @@ def alloc_flags_text(alloc_flags: int) -> str:
     return "|".join(names + [name for bit, name in FLAG_NAMES.items() if alloc_flags & bit])
 
 
+# Verdicts of a call that got no memory and never will: whoever wants more of it in a loop gives up.
+GAVE_UP: Final = ("oom", "hang", "panic")
+
+
 class AllocContext:
     """What stays the same during one allocation. Kernel: struct alloc_context
 

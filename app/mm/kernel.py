@@ -10,7 +10,19 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
-from app.mm import highmem, kswapd, printk, sched, slub, sysctl, virtual_memory, vmalloc, vmap_area
+from app.mm import (
+    highmem,
+    kswapd,
+    printk,
+    sched,
+    slowpath,
+    slub,
+    sysctl,
+    virtual_memory,
+    vmalloc,
+    vmap_area,
+    zone_pages,
+)
 from app.mm.slab import SlabTable
 
 if TYPE_CHECKING:
@@ -52,8 +64,9 @@ class Current:
     """
 
     __slots__ = (
-        "alloc_warned", "background", "bad_pages", "caller", "context", "cpu", "freed", "lines", "mistakes",
-        "panicked", "printed", "reclaims", "seq", "task", "thread", "verdict", "woken",
+        "alloc_warned", "background", "bad_pages", "caller", "context", "cpu", "freed", "killed", "lines",
+        "memalloc", "mistakes", "panicked", "printed", "reclaims", "seq", "task", "thread", "verdict",
+        "woken",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -85,6 +98,10 @@ class Current:
         self.thread: str | None = None
         # First frame of the last block whose last reference was dropped; -1 for none.
         self.freed = -1
+        # Tasks that the OOM killer has taken in this call, in order.
+        self.killed: list[str] = []
+        # Whether memory is being freed: what that needs is taken from the reserves. Kernel: PF_MEMALLOC
+        self.memalloc = False
 
 
 class Kernel:
@@ -97,8 +114,9 @@ class Kernel:
         "kernel", "kmalloc_caches", "last_pid", "live_objects", "lock_holders", "log", "log_bytes", "lost",
         "lowmem_reserve_ratio", "min_free_kbytes", "model", "node_shrinkers", "nodes",
         "page_group_by_mobility_disabled", "page_waiters", "pages", "pause", "percpu_pagelist_high_fraction",
-        "pieces", "pkmap", "purge_at_vfree", "rules", "shrinkers", "slabs", "stray", "swappiness", "taint",
-        "tasks", "trace", "vm", "vm_events", "vmap", "wakeup_kswapd", "warned", "watermark_boost_factor",
+        "pieces", "pkmap", "purge_at_vfree", "rules", "shrinkers", "slabs", "slowpath", "stray", "swappiness",
+        "taint", "tasks", "trace", "vm", "vm_events", "vmap", "wakeup_kswapd", "warned",
+        "watermark_boost_factor",
         "watermark_scale_factor", "zone_index", "zone_spans", "zones",
     )  # fmt: skip
 
@@ -147,8 +165,10 @@ class Kernel:
         self.shrinkers = (vmap_area.purge_vmap_area_lazy, slub.shrink_all)
         # With reclaim: those who keep pages that nobody needs, asked for some of a node at a priority.
         self.node_shrinkers: tuple[Callable[[Kernel, int, int], int], ...] = ()
-        # What the allocator calls although it stands on the allocator: C has one space of names for all.
+        # What the allocator calls although it stands on the allocator: C has one space of names for all. The
+        # slow path is that of a machine that reclaims.
         self.wakeup_kswapd = kswapd.wakeup_kswapd
+        self.slowpath = slowpath.slowpath
         # State of the generator that shuffles new slabs; None for slabs in address order.
         self.freelist_seed: int | None = None
         # Kernel addresses outside the direct map, and the window through which HIGHMEM is seen.
@@ -229,6 +249,10 @@ class Kernel:
         """The frame's kernel address: in the direct map, or where kmap put it. Kernel: page_address"""
         address = self.model.pfn_to_virt(pfn)
         return self.pkmap.page_address(pfn) if address is None else address
+
+    def user_zone_states(self) -> dict[Zone, dict[str, int]]:
+        """The counters of each zone that follow pages of processes and files, looked up now."""
+        return zone_pages.user_zone_states(self)
 
     def checked_migratetype(self) -> int:
         """MOVABLE and RECLAIMABLE at once name no free list. Kernel: gfp_migratetype

@@ -234,6 +234,8 @@ class Node:
         self.zonelist = zonelist
         self.thisnode = thisnode
         self.kswapd_woken = False
+        # How often in a row kswapd has found nothing to take back.
+        self.kswapd_failures = 0
         self.kcompactd_woken = False
         self.kcompactd_max_order = 0
         self.kcompactd_highest_zoneidx = max((zone.zid for zone in thisnode), default=0)

@@ -180,6 +180,8 @@ def alloc_pages_slowpath(m: Kernel, gfp: int, order: int, ac: AllocContext) -> i
     if gfp & gfp_masks.__GFP_ATOMIC and can_direct_reclaim:
         printk.warn_on_once(m, "mm/page_alloc.c:5118", "__alloc_pages_slowpath")
         gfp &= ~gfp_masks.__GFP_ATOMIC
+    if m.vm.reclaim:
+        return m.slowpath(m, gfp, order, ac)
     pfn = None
     if ac.preferred_zone is not None:
         alloc_flags = gfp_to_alloc_flags(gfp, order)

@@ -63,6 +63,17 @@ def panic(m: Kernel, text: str) -> None:
     m.current.panicked = m.rules >= 2
 
 
+def panic_and_halt(m: Kernel, text: str) -> None:
+    """The end of everything, with what stands around it. Kernel: kernel/panic.c panic
+
+    The lines after the first are those that a screen shows; nothing follows them.
+    """
+    printk(m, f"Kernel panic - not syncing: {text}")
+    dump_stack(m)
+    printk(m, f"---[ end Kernel panic - not syncing: {text} ]---")
+    m.current.panicked = True
+
+
 def ratelimit(m: Kernel, name: str, burst: int) -> bool:
     """Whether a text may be printed once more. Kernel: lib/ratelimit.c ___ratelimit
 

@@ -23,7 +23,7 @@ from app.mm.mm_types import VM_SHARED, MmStruct
 from app.mm.page import PG_uptodate
 from app.mm.pagemap import GFP_CACHE, GFP_CACHE_WRITE
 from app.mm.pgtable_types import PAGE_SIZE
-from app.mm.sched import current_mm
+from app.mm.sched import current_mm, fatal_signal_pending
 from app.mm.vma import find_vma
 
 if TYPE_CHECKING:
@@ -82,7 +82,7 @@ def filemap_read(m: Kernel, file: File, buf: int | None, count: int, pos: int) -
         m.breathe()
         batch = get_pages(m, file, pos, count - done)
         if batch is None:
-            return done or -errno.ENOMEM
+            return done or (-errno.EINTR if fatal_signal_pending(m) else -errno.ENOMEM)
         end = min(inode.size, pos + count - done)
         first = batch[0]
         if ra.prev_pos < 0 or (ra.prev_pos - 1) >> 12 != pos >> 12:
@@ -113,6 +113,8 @@ def get_pages(m: Kernel, file: File, pos: int, count: int) -> list[int] | None:
 
     Kernel: filemap_get_pages
     """
+    if fatal_signal_pending(m):
+        return None
     inode = file.inode
     index, last = pos >> 12, -(-(pos + count) >> 12)
     batch = read_batch(m, inode, index, last)
@@ -198,6 +200,8 @@ def write(m: Kernel, file: File, buf: int | None, count: int, pos: int | None = 
         bytes_ = min(PAGE_SIZE - at % PAGE_SIZE, count - done)
         if buf is not None and not touch(m, buf + done, bytes_, write=False):
             break
+        if fatal_signal_pending(m):
+            return done or -errno.EINTR
         if not write_page(m, file.inode, at, bytes_):
             return done or -errno.ENOMEM
         at += bytes_

@@ -27,7 +27,8 @@ class Task:
     for which kmap has no slot. since: the seq at which it fell asleep. exclusive: whether it wants the lock
     (`lock_page`) or only to see it released (`wait_on_page_locked`). mm: its address space; a kernel thread
     has none. rss_stat, rss_events: resident pages it has counted, and faults, since it last folded them into
-    the mm. files: what its descriptors stand for.
+    the mm. files: what its descriptors stand for. oom_score_adj: how readily the OOM killer takes it, from
+    -1000 (never) to 1000. oom_victim: it was killed, has not come to its end yet, and may use the reserves.
     """
 
     __slots__ = (
@@ -39,6 +40,8 @@ class Task:
         "mm",
         "name",
         "objects",
+        "oom_score_adj",
+        "oom_victim",
         "parent",
         "pid",
         "rss_events",
@@ -65,6 +68,8 @@ class Task:
         self.stack = 0
         self.min_flt = 0
         self.maj_flt = 0
+        self.oom_score_adj = 0
+        self.oom_victim = False
 
 
 class LockHolders:
@@ -127,6 +132,14 @@ def new_task(m: Kernel, name: str) -> Task:
 def current(m: Kernel) -> Task:
     """The task that runs. Kernel: current"""
     return m.tasks[m.current.task]
+
+
+def fatal_signal_pending(m: Kernel) -> bool:
+    """Whether the running task was killed in the middle of its call. Kernel: fatal_signal_pending
+
+    Only the OOM killer does that: whoever else kills does so by a call of their own.
+    """
+    return bool(m.current.killed) and m.tasks[m.current.task].oom_victim
 
 
 def current_mm(m: Kernel) -> MmStruct:

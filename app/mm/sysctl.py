@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from app.mm import compaction, hugetlb, wmarks
+from app.mm import compaction, hugetlb, oom_kill, wmarks
 from app.mm import drop_caches as caches
 
 if TYPE_CHECKING:
@@ -176,6 +176,31 @@ def transparent_hugepage(m: Kernel, values: list[int]) -> int:
     return 0
 
 
+def oom_score_adj(m: Kernel, values: list[int]) -> int:
+    """Kernel: fs/proc/base.c oom_score_adj_write. Each task has its own: it is that of the one who writes."""
+    return oom_kill.set_oom_adj(m, values[0])
+
+
+def panic_on_oom(m: Kernel, values: list[int]) -> int:
+    """Kernel: proc_dointvec_minmax. Rather than kill anybody the machine stops."""
+    if not 0 <= values[0] <= 2:
+        return -EINVAL
+    m.vm.oom.panic_on_oom = values[0]
+    return 0
+
+
+def oom_kill_allocating_task(m: Kernel, values: list[int]) -> int:
+    """Kernel: proc_dointvec. Whoever asks for memory that is not there is killed, without looking further."""
+    m.vm.oom.kill_allocating_task = values[0]
+    return 0
+
+
+def oom_dump_tasks(m: Kernel, values: list[int]) -> int:
+    """Kernel: proc_dointvec. Whether the report lists the processes."""
+    m.vm.oom.dump_tasks = values[0]
+    return 0
+
+
 HANDLERS: Final[dict[str, Callable[[Kernel, list[int]], int]]] = {
     "min_free_kbytes": min_free_kbytes,
     "watermark_scale_factor": watermark_scale_factor,
@@ -191,4 +216,8 @@ HANDLERS: Final[dict[str, Callable[[Kernel, list[int]], int]]] = {
     "dirty_ratio": dirty_ratio,
     "nr_hugepages": nr_hugepages,
     "transparent_hugepage": transparent_hugepage,
+    "oom_score_adj": oom_score_adj,
+    "panic_on_oom": panic_on_oom,
+    "oom_kill_allocating_task": oom_kill_allocating_task,
+    "oom_dump_tasks": oom_dump_tasks,
 }

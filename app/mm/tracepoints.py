@@ -21,6 +21,7 @@ from app.mm.vm_tracepoints import (
     LruTracer,
     MemoryTracer,
     MmapTracer,
+    OomTracer,
     PagecacheTracer,
     RmapTracer,
 )
@@ -117,6 +118,9 @@ class Tracer(Protocol):
 
     @property
     def hugetlb(self) -> HugetlbTracer: ...
+
+    @property
+    def oom(self) -> OomTracer: ...
 
     @property
     def mistakes(self) -> MistakesTracer: ...

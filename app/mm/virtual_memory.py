@@ -70,6 +70,22 @@ def protection(bits: int, *, nx: bool) -> int:
     return prot if bits & 4 or not nx else prot | NX
 
 
+class Oom:
+    """What the OOM killer is told, and whether it has stopped the machine. Kernel: mm/oom_kill.c
+
+    dump_tasks, kill_allocating_task, panic_on_oom: settings of /proc/sys/vm. panicked: the seq of the call in
+    which nobody was left to be killed; 0 while the machine runs.
+    """
+
+    __slots__ = ("dump_tasks", "kill_allocating_task", "panic_on_oom", "panicked")
+
+    def __init__(self) -> None:
+        self.dump_tasks = 1
+        self.kill_allocating_task = 0
+        self.panic_on_oom = 0
+        self.panicked = 0
+
+
 class VirtualMemory:
     """All of it."""
 
@@ -78,7 +94,7 @@ class VirtualMemory:
         "forgotten",
         "hstates", "huge_zero_page", "huge_zero_refcount", "inodes", "io_deferred", "last_id",
         "lruvecs", "mappings", "mlock_counts", "mms", "moved", "nr_swap_pages", "object_caches",
-        "objects_given", "objects_taken", "overcommit_memory", "overcommit_ratio", "pool_pages",
+        "objects_given", "objects_taken", "oom", "overcommit_memory", "overcommit_ratio", "pool_pages",
         "protection_map", "reclaim", "sections", "shadow_shift", "soft_dirty", "special_pages",
         "split_queue", "stat", "swap", "task_works", "thp", "threads_woken", "total_swap_pages",
         "vm_committed", "vm_softdirty", "zero_pfn",
@@ -148,6 +164,7 @@ class VirtualMemory:
         # Pages whose writes are held back, oldest first; None where the disk is done at once.
         self.io_deferred: list[int] | None = None
         self.overcommit_ratio = 50
+        self.oom = Oom()
         # Frames of mappings that the kernel installs itself: the vdso's.
         self.special_pages: dict[str, tuple[int, ...]] = {}
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from app.mm.fs import File, Inode
     from app.mm.hugetlb import Hstate
     from app.mm.mm_types import AnonVma, VmArea
+    from app.mm.mmzone import Zone
     from app.mm.sched import Task
     from app.mm.vm_fault import VmFault
 
@@ -200,3 +201,37 @@ class HugetlbTracer(Protocol):
     def write(self, head: int, mapcount: int, *, reuse: bool) -> None: ...
 
     def taken_from_others(self, address: int, old: int) -> None: ...
+
+
+class OomTracer(Protocol):
+    """app.mm.oom_kill, and what app.mm.slowpath asks before it. Kernel: include/trace/events/oom.h"""
+
+    def score_adj_update(self, task: Task) -> None: ...
+
+    def retry_zone(
+        self,
+        zone: Zone,
+        order: int,
+        reclaimable: int,
+        available: int,
+        min_wmark: int,
+        loops: int,
+        *,
+        ok: bool,
+    ) -> None: ...
+
+    def compact_retry(
+        self, order: int, priority: int, result: int, retries: int, max_retries: int, *, again: bool
+    ) -> None: ...
+
+    def selected(
+        self, scores: list[tuple[Task, int | None]], chosen: Task | None, totalpages: int
+    ) -> None: ...
+
+    def mark_victim(self, victim: Task) -> None: ...
+
+    def victim_exits(self, victim: Task) -> None: ...
+
+    def reap(self, victim: Task, *, begins: bool) -> None: ...
+
+    def panic(self, text: str) -> None: ...

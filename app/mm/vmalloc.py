@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.mm import gfp as gfp_masks
 from app.mm import page_alloc, page_exact, page_free, printk, slab_common, vmap_area
+from app.mm.internal import GAVE_UP
 from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE, PMD_SHIFT, PMD_SIZE, PUD_SHIFT, MemoryModel
 from app.mm.page import PG_head, PG_locked
 from app.mm.pgtable import (
@@ -19,6 +20,7 @@ from app.mm.pgtable import (
     alloc_table,
     has_static_pmd_table,
 )
+from app.mm.sched import fatal_signal_pending
 from app.mm.slab import SLAB_PANIC
 from app.mm.slab_common import IN_INTERRUPT
 from app.mm.tracepoints import traced
@@ -295,7 +297,9 @@ def vm_area_alloc_pages(m: Kernel, gfp: int, order: int, nr_pages: int) -> list[
             break
     if order:
         gfp &= ~gfp_masks.__GFP_NOFAIL
-    while len(pages) < nr_pages and m.current.verdict not in ("oom", "hang"):
+    while len(pages) < nr_pages and m.current.verdict not in GAVE_UP:
+        if fatal_signal_pending(m):
+            break
         m.breathe()
         pfn = page_alloc.alloc_pages(m, gfp, order)
         if pfn is None:

@@ -21,7 +21,7 @@ from app.machine.calls import USER_POINTERS, Call
 from app.machine.outcome import Outcome, SeenPage
 from app.mm.memory_model import MemoryModel
 
-RARE: Final = ("object", "area", "runs", "woken", "deadlock", "cause")
+RARE: Final = ("object", "area", "runs", "woken", "deadlock", "cause", "killed")
 NONE: Final = (None,) * len(RARE)
 
 # Bytes of JSON that one list of an outcome may take; and which lists there are.
@@ -115,7 +115,7 @@ def page(seen: SeenPage) -> str:
 
 def rare(made: Outcome) -> str:
     """The members that few calls of the page allocator have."""
-    values = made.object, made.area, made.runs, made.woken, made.deadlock, made.cause
+    values = made.object, made.area, made.runs, made.woken, made.deadlock, made.cause, made.killed
     if values == NONE:
         return ""
     return "".join([member(key, value) for key, value in zip(RARE, values, strict=True) if value is not None])

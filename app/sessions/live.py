@@ -10,7 +10,7 @@ from typing import Any, Final
 from pydantic_core import from_json, to_json
 
 from app.clock import now
-from app.errors import NoRoom, TaskAlive, TaskBlocked
+from app.errors import MachinePanicked, NoRoom, TaskAlive, TaskBlocked
 from app.machine import cachepointers, parsing
 from app.machine.calls import Call, Lists, Named, no_lists
 from app.machine.entry import CALLS
@@ -108,7 +108,8 @@ class Live:
     def apply(self, call: Call, names: Mapping[str, Named], by: str | None) -> CallResult:
         """Make one call.
 
-        Raises BadArgument, TaskBlocked, TaskAlive and LimitReached with the machine unchanged.
+        Raises BadArgument, TaskBlocked, TaskAlive, MachinePanicked and LimitReached with the machine
+        unchanged.
 
         Any other exception leaves it spoiled.
         """
@@ -121,7 +122,7 @@ class Live:
         began = perf_counter()
         try:
             outcome = self.machine.apply(resolved, seq)
-        except (TaskBlocked, TaskAlive):
+        except (TaskBlocked, TaskAlive, MachinePanicked):
             self.spoiled = False
             raise
         except NoRoom as error:

@@ -91,8 +91,8 @@ def right(name: str) -> dict[str, Any]:
         "uint": 0, "size": 64, "gfp": "GFP_KERNEL", "node": 0, "task": "bob", "object_name": "thing",
         "slab_flags": 0, "sysctl": "min_free_kbytes", "sysctl_value": 128, "cache": "kmalloc-64",
         "addr": None, "array": 1, "number": 16, "function": "init_once", "user_addr": "0x7ffff7ff1000",
-        "rounds": 1, "fd": 3, "length": 4096, "offset": 0, "loff": 0, "accesses": 1, "access_step": 0, "byte": 7,
-        "status": 0, "path": "/tmp/x", "program": "/bin/hello", "prot": "PROT_READ",
+        "rounds": 1, "fd": 3, "length": 4096, "offset": 0, "loff": 0, "accesses": 1, "access_step": 0,
+        "byte": 7, "status": 0, "path": "/tmp/x", "program": "/bin/hello", "prot": "PROT_READ",
         "map_flags": "MAP_PRIVATE|MAP_ANONYMOUS", "mremap_flags": 0, "ms_flags": "MS_SYNC",
         "madvice": "MADV_DONTNEED", "fadvice": "POSIX_FADV_DONTNEED", "open_flags": "O_RDWR",
     }  # fmt: skip

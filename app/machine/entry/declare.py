@@ -15,6 +15,8 @@ from app.machine import runs
 from app.machine.entry import describe, limits
 from app.machine.vocabulary import FREE, Arg, CallSpec, Cost, Returns
 from app.mm import kthreads
+from app.mm.internal import GAVE_UP
+from app.mm.sched import fatal_signal_pending
 
 if TYPE_CHECKING:
     from app.machine.calls import Call
@@ -58,8 +60,8 @@ class Allocation(CallSpec):
     def loop(self, m: Machine, call: Call, outcome: Outcome) -> list[int]:
         """Repeat an allocation until it fails, until free memory is short, or as often as asked.
 
-        It ends also after MAX_FAILURES in a row, and where somebody stops it: then it is a call that asks for
-        as many rounds as were made, which is made again in the same way.
+        It ends also after MAX_FAILURES in a row, when the caller is killed, and where somebody stops it: then
+        it is a call that asks for as many rounds as were made, which is made again in the same way.
         """
         values: list[int] = []
         failures = 0
@@ -79,7 +81,9 @@ class Allocation(CallSpec):
             if value is not None:
                 values.append(value)
                 failures = 0
-            elif call.until == "null" or m.current.verdict in ("oom", "hang"):
+                if m.current.killed and fatal_signal_pending(m):
+                    break
+            elif call.until == "null" or m.current.verdict in GAVE_UP:
                 break
             else:
                 m.worsen_null()

@@ -13,8 +13,9 @@ from app.mm import errno, fault, memory, printk, signal
 from app.mm import exec as programs
 from app.mm import exit as kernel_exit
 from app.mm import fork as forks
+from app.mm.internal import GAVE_UP
 from app.mm.namei import PROGRAM
-from app.mm.sched import INIT_PID
+from app.mm.sched import INIT_PID, fatal_signal_pending
 
 if TYPE_CHECKING:
     from app.machine.calls import Call
@@ -22,9 +23,6 @@ if TYPE_CHECKING:
     from app.mm.fault import Signal
 
 calls = Declarations("processes")
-
-# The allocator has given up; a process that is only half made goes again.
-OUT_OF_MEMORY: Final = ("oom", "hang")
 
 
 def resident(m: Machine, call: Call, given: int | None) -> int:
@@ -69,7 +67,7 @@ def execve(m: Machine, call: Call, row: Row) -> None:
     ret, met = programs.execve(m, call.args["path"])
     task = m.tasks[call.task]
     task.comm = call.task[:15]
-    if m.current.verdict in OUT_OF_MEMORY:
+    if m.current.verdict in GAVE_UP:
         ret, met = -errno.ENOMEM, None
         if task.pid != INIT_PID:
             kernel_exit.end(m, task)
@@ -94,10 +92,11 @@ def fork(m: Machine, call: Call, row: Row) -> None:
     """The child's first instruction is part of it. Kernel: kernel/fork.c kernel_clone"""
     name = call.args["child"]
     child = forks.fork(m, name)
-    if m.current.verdict in OUT_OF_MEMORY:
+    killed = fatal_signal_pending(m)
+    if killed or m.current.verdict in GAVE_UP:
         with running_as(m, child):
             kernel_exit.end(m, child)
-        system_call.handle(m, row, "pid", -errno.ENOMEM)
+        system_call.handle(m, row, "pid", -errno.EINTR if killed else -errno.ENOMEM)
         return
     child.comm = name[:15]
     row.was.append(observing.nothing_before(child))

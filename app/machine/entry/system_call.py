@@ -14,7 +14,7 @@ from app.machine import faulting, observing
 from app.machine import telling as telling_of
 from app.machine.calls import Named
 from app.machine.vocabulary import FREE, Arg, CallSpec, Cost, Returns
-from app.mm import mmap
+from app.mm import mmap, oom_reaper
 from app.mm.errno import EFAULT
 from app.mm.mm_types import VM_SHARED
 from app.mm.pgtable_types import PAGE_SIZE
@@ -83,8 +83,19 @@ class SystemCall(CallSpec):
             self.run(m, call, row)
             if m.vm.task_works:
                 mmap.task_work_run(m)
+            if m.current.killed:
+                return_killed(m)
         finally:
             told(m, row, notes)
+
+
+def return_killed(m: Machine) -> None:
+    """The way back to user mode of a call in which somebody was killed: the caller may not get there.
+
+    Nobody receives what its call would have returned, so that is worth no more than a failure.
+    """
+    if not m.vm.oom.panicked and oom_reaper.get_signal(m):
+        m.current.verdict = "oom"
 
 
 def without_mm(m: Machine, call: Call, outcome: Outcome) -> None:

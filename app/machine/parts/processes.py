@@ -14,6 +14,8 @@ from app.machine.parts.frames import load_pfn
 from app.machine.parts.part import Dump, Part
 from app.mm import objects
 from app.mm.hugetlb import Hstate
+from app.mm.oom_kill import OOM_SCORE_ADJ_MAX, OOM_SCORE_ADJ_MIN
+from app.mm.virtual_memory import Oom
 
 if TYPE_CHECKING:
     from app.machine.document import Document
@@ -27,6 +29,8 @@ NUMBERS: Final = (
     "vm_committed", "total_swap_pages",
 )  # fmt: skip
 TASK_NUMBERS: Final = ("parent", "rss_events", "stack", "min_flt", "maj_flt")
+# What the OOM killer is told and has done; a dump has it where it is not as at boot.
+OOM_NUMBERS: Final = ("dump_tasks", "kill_allocating_task", "panic_on_oom", "panicked")
 MAX: Final = 1 << 64
 
 
@@ -39,6 +43,7 @@ def is_untouched(m: Machine) -> bool:
     if m.vm.reclaim and not lru_lists.is_untouched(m):
         return False
     used = vm.last_id or vm.object_caches or vm.hstates or vm.overcommit_memory or any(vm.stat.values())
+    used = used or oom_part(m) or any(task.oom_score_adj for task in m.tasks.values())
     return not used and vm.overcommit_ratio == 50 and vm.thp == m.config.get("transparent_hugepage", "never")
 
 
@@ -68,7 +73,15 @@ def dump(m: Machine, doc: Dump) -> None:
         **vm_spaces.dump(m, number_of),
         **vm_files.dump(m, files),
         "tasks": [task_line(task, number_of) for task in m.tasks.values() if is_process(task)],
+        **oom_part(m),
     }
+
+
+def oom_part(m: Machine) -> dict[str, Any]:
+    """`oom`, where it is not as at boot."""
+    fresh = Oom()
+    changed = any(getattr(m.vm.oom, name) != getattr(fresh, name) for name in OOM_NUMBERS)
+    return {"oom": {name: getattr(m.vm.oom, name) for name in OOM_NUMBERS}} if changed else {}
 
 
 def counts(found: dict[str, int]) -> dict[str, int]:
@@ -80,7 +93,7 @@ def is_process(task: Task) -> bool:
     """Whether a task has more than a kernel thread that has just been named."""
     return bool(
         task.mm is not None or task.files or task.objects or task.min_flt or task.maj_flt or task.parent
-        or task.rss_events or task.stack or task.comm != task.name[:15]
+        or task.rss_events or task.stack or task.comm != task.name[:15] or task.oom_score_adj
     )  # fmt: skip
 
 
@@ -94,6 +107,8 @@ def task_line(task: Task, number_of: dict[int, int]) -> dict[str, Any]:
         "rss": list(task.rss_stat),
         "objects": [[name, f"{address:#x}"] for name, address in task.objects],
         **{name: getattr(task, name) for name in TASK_NUMBERS},
+        **({"oom_score_adj": task.oom_score_adj} if task.oom_score_adj else {}),
+        **({"oom_victim": True} if task.oom_victim else {}),
     }
 
 
@@ -136,6 +151,9 @@ def load(m: Machine, document: Document) -> None:
     vm_files.load_mappings(m, doc)
     for line in doc["tasks"].list(1 << 10):
         load_task(m, line, files)
+    if doc.has("oom"):
+        for name in OOM_NUMBERS:
+            setattr(vm.oom, name, doc["oom"][name].int(-(1 << 31), 1 << 53))
 
 
 def load_task(m: Machine, doc: Document, files: list[File]) -> None:
@@ -158,6 +176,8 @@ def load_task(m: Machine, doc: Document, files: list[File]) -> None:
         task.objects.append((cache.choice(*objects.SIZES[m.model.arch]), address.int(0, MAX)))
     for name in TASK_NUMBERS:
         setattr(task, name, doc[name].int(0, MAX))
+    task.oom_score_adj = doc.get("oom_score_adj", 0).int(OOM_SCORE_ADJ_MIN, OOM_SCORE_ADJ_MAX)
+    task.oom_victim = doc.get("oom_victim", False).bool()
 
 
 PART: Final = Part("processes", dump, load, vm_rules.verify)

@@ -4,7 +4,7 @@ A machine has a `Trace` only while a call is explained: the call is made again o
 kernel's functions report what they compare, and with which result. Otherwise each report is one test of
 `m.trace`.
 
-Kernel: include/trace/events/kmem.h, filemap.h, pagemap.h, compaction.h, migrate.h and
+Kernel: include/trace/events/kmem.h, filemap.h, pagemap.h, compaction.h, migrate.h, oom.h and
 arch/x86/include/asm/trace/exceptions.h for the form of the tracepoints.
 """
 
@@ -25,6 +25,7 @@ from app.machine.trace.lru import LruSteps
 from app.machine.trace.memory import MemorySteps
 from app.machine.trace.mistakes import MistakeSteps
 from app.machine.trace.mmap import MmapSteps
+from app.machine.trace.oom import OomSteps
 from app.machine.trace.page_alloc import PageAllocSteps
 from app.machine.trace.page_ref import PageRefSteps
 from app.machine.trace.pagecache import PagecacheSteps
@@ -67,6 +68,7 @@ class Trace(Collector):
         self.fork = ForkSteps(self)
         self.huge_memory = HugeMemorySteps(self)
         self.hugetlb = HugetlbSteps(self)
+        self.oom = OomSteps(self)
         self.mistakes = MistakeSteps(self)
 
     def close(self) -> None:

@@ -13,7 +13,7 @@ ZONE_TRIED: Final = "zone_watermark_fast"
 ZONES_NAMED: Final = 4
 
 # Verdicts of steps that decide against a call, and of those that decide for it.
-AGAINST: Final = frozenset({"no", "none", "no slot", "nothing free", "oom", "hang", "bad"})
+AGAINST: Final = frozenset({"no", "none", "no slot", "nothing free", "oom", "hang", "bad", "panic"})
 FOR: Final = ("steal", "hit", "ok", "last", "held", "tail", "taken", "wake", "in place", "moves")
 # Steps that say what is returned: how it ended, not why.
 ENDS: Final = frozenset({"__alloc_pages", "__kmalloc", "kmem_cache_alloc"})
@@ -54,6 +54,7 @@ ANSWERS: Final = {
     "bug": "The kernel reports a bug",
     "oom": "Out of memory",
     "hang": "It never returns",
+    "panic": "The machine stops",
 }
 
 
@@ -73,7 +74,7 @@ def answer(outcome: Mapping[str, Any]) -> str:
 
 def deciding(verdict: str, steps: Sequence[Step]) -> int:
     """Which step decided: the last that was against the call, or the last that was for it."""
-    if verdict in ("null", "oom", "hang"):
+    if verdict in ("null", "oom", "hang", "panic"):
         places = [place for place, step in enumerate(steps) if step["verdict"] in AGAINST]
         # Memory was short, or in pieces: what else was tried then could not help.
         places = [place for place in places if steps[place]["fn"] == ZONE_TRIED] or places

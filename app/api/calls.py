@@ -21,7 +21,7 @@ from app.api.idempotency import with_preconditions
 from app.api.requests import BASE, addressed, check_parameters, etag, has_preconditions
 from app.errors import BadArgument
 from app.sessions import Applied, BatchAnswer, Preconditions
-from app.sessions.errors import BatchBlocked
+from app.sessions.errors import BatchBlocked, BatchPanicked
 
 SECONDS: Final = re.compile(r"[0-9]{1,6}(?:\.[0-9]{1,9})?")
 
@@ -120,6 +120,6 @@ async def apply(request: Request, batch: Batch, preconditions: Preconditions | N
         )
     except BadArgument as error:
         raise batch.located(error) from None
-    except BatchBlocked as error:
+    except (BatchBlocked, BatchPanicked) as error:
         error.loc = batch.located(BadArgument.at(error.loc, "")).faults[0].loc
         raise

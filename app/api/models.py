@@ -222,6 +222,7 @@ class Outcome(BaseModel):
     written: dict[str, str] | None = Field(
         None, description="arguments that were given by a name, as they were written: `page`, `addr`, `cache`"
     )
+    killed: list[str] | None = Field(None, description="tasks that the OOM killer has ended, in order")
     log: list[str] | None = Field(description=COUNTED)
     log_count: int | None = None
     changed: list[Run] | None = Field(description="null: more than 256 runs, read the map again")

@@ -22,7 +22,7 @@ from app.errors import FAULTS_SHOWN, BadArgument, Fault, Faults, Refusal, shorte
 from app.machine.calltext import Malformed
 from app.receiving import TooLarge
 from app.refusals import status_of
-from app.sessions.errors import BatchBlocked, Busy, KeyReused, LimitReached, Stale, TooMany
+from app.sessions.errors import BatchBlocked, BatchPanicked, Busy, KeyReused, LimitReached, Stale, TooMany
 from app.upload_timeout import TooSlow
 
 PROBLEM_TYPE: Final = "application/problem+json"
@@ -123,8 +123,8 @@ def by_router(error: HTTPException) -> Problem:
     )
 
 
-def blocked_in_batch(error: BatchBlocked) -> Problem:
-    """A call of a batch by a task that sleeps."""
+def blocked_in_batch(error: BatchBlocked | BatchPanicked) -> Problem:
+    """A call of a batch by a task that sleeps, or on a machine that has stopped."""
     return Problem(status_of(error), str(error), (Fault(error.loc, str(error)),))
 
 
@@ -173,6 +173,7 @@ PROBLEMS: Final[dict[type[Exception], Callable[[Any], Problem]]] = {
     Malformed: unreadable,
     BadArgument: fields,
     BatchBlocked: blocked_in_batch,
+    BatchPanicked: blocked_in_batch,
     Busy: busy,
     TooMany: busy,
     Stale: stale,

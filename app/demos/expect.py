@@ -2,7 +2,7 @@
 
 About the step's first, second, … call:
 
-    1 verdict null              ok, null, blocked, warn, bug, oom, hang
+    1 verdict null              ok, null, blocked, warn, bug, oom, hang, panic
     2 ret 1482                  what it returned: a number, an address, NULL or void
     2 ret not NULL
     1 zone DMA32                any field of the outcome's page, object or area: zone, order, pfn,

@@ -7,7 +7,7 @@ from functools import partial
 
 from app.demos.demo import Demo, Step
 from app.demos.expect import counters, unmet
-from app.errors import BadArgument, TaskBlocked
+from app.errors import BadArgument, MachinePanicked, TaskBlocked
 from app.machine import calltext
 from app.sessions import BatchItem, Principal, Sessions
 
@@ -34,7 +34,7 @@ async def play_step(sessions: Sessions, who: Principal, session: str, step: Step
     before = await sessions.read(who, session, count)
     try:
         applied = await sessions.batch(who, session, items(step)) if step.calls else []
-    except (BadArgument, TaskBlocked) as error:
+    except (BadArgument, MachinePanicked, TaskBlocked) as error:
         return [f"refused: {error}"]
     after = await sessions.read(who, session, count)
     outcomes = [one.outcome for one in applied]

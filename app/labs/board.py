@@ -22,7 +22,7 @@ QUARTERS: Final = "wxyz"
 FREE_STATE: Final = STATES.index("free")
 
 BLOCKED: Final = "blocked"
-TROUBLE: Final = frozenset({BLOCKED, "bug", "oom", "hang"})
+TROUBLE: Final = frozenset({BLOCKED, "bug", "oom", "hang", "panic"})
 
 VERSION: Final = re.compile(r"([0-9a-f]{12})-([0-9]{1,15})")
 

@@ -5,6 +5,7 @@ from app.sessions.answers import Applied, BatchAnswer, BatchItem, ListPart, Sess
 from app.sessions.encoding import LISTS
 from app.sessions.errors import (
     BatchBlocked,
+    BatchPanicked,
     Busy,
     Conflict,
     Forbidden,
@@ -33,6 +34,7 @@ __all__ = [
     "BatchAnswer",
     "BatchBlocked",
     "BatchItem",
+    "BatchPanicked",
     "Busy",
     "Conflict",
     "Event",

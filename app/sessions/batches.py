@@ -7,13 +7,13 @@ from contextlib import contextmanager
 from time import perf_counter
 from typing import Any, Final
 
-from app.errors import BadArgument, Faults, TaskBlocked
+from app.errors import BadArgument, Faults, MachinePanicked, TaskBlocked
 from app.machine.calls import NAME, Call, Named, Word
 from app.machine.entry import CALLS
 from app.sessions import bounds, call_cost
 from app.sessions.access import Principal
 from app.sessions.answers import Applied, BatchAnswer, BatchItem
-from app.sessions.errors import BatchBlocked, LimitReached
+from app.sessions.errors import BatchBlocked, BatchPanicked, LimitReached
 from app.sessions.everyones_names import Names
 from app.sessions.live import CallResult, Live
 from app.store.journal import Row
@@ -99,7 +99,7 @@ class RunningBatch:
         """Read, or when all is read make, so many more calls, but none that is heavy.
 
         until: by `time.perf_counter`; one call at least is read or made. Raises BadArgument with every field
-        at fault in any call, BatchBlocked, LimitReached and Conflict.
+        at fault in any call, BatchBlocked, BatchPanicked, LimitReached and Conflict.
         """
         for _ in range(most):
             if self.stopping and self.stop_here():
@@ -197,6 +197,9 @@ class RunningBatch:
             raise error.under("calls", place) from error
         except TaskBlocked as error:
             raise BatchBlocked(error, ("calls", place)) from error
+        except MachinePanicked as error:
+            within = any(row.seq == error.seq for row in self.rows)
+            raise BatchPanicked(error, ("calls", place), within=within) from error
         except LimitReached as error:
             raise LimitReached((), f"calls.{place}: {error}") from error
         made = change.made.call

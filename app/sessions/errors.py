@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from app.errors import Location, Refusal, TaskBlocked
+from app.errors import Location, MachinePanicked, Refusal, TaskBlocked
 from app.store import Busy, StorageFull
 
 __all__ = [
     "BatchBlocked",
+    "BatchPanicked",
     "Busy",
     "Conflict",
     "Forbidden",
@@ -68,6 +69,20 @@ class TooMany(Refusal):
     def __init__(self, detail: str, retry_after: int = 5) -> None:
         super().__init__(detail)
         self.retry_after = retry_after
+
+
+class BatchPanicked(MachinePanicked):
+    """A call of a batch would come after the kernel has stopped. loc: the call's place.
+
+    within: whether an earlier call of the batch has stopped it, whose row is not written then either.
+    """
+
+    def __init__(self, cause: MachinePanicked, loc: Location, *, within: bool) -> None:
+        super().__init__(cause.seq)
+        self.loc = loc
+        if within:
+            text = "an earlier call of this batch makes the kernel panic, and nothing runs after it"
+            self.args = (f"{text}: nothing was done; leave out the calls behind it",)
 
 
 class BatchBlocked(TaskBlocked):

@@ -95,6 +95,20 @@ def admit(
     return role
 
 
+def right_to_undo(db: Connection, live: Live, principal: Principal) -> Right:
+    """What it takes to undo: the session is one's own, or one has stopped it.
+
+    A machine that others use stands still for all of them after a panic. Who made that row may take it back,
+    and no other.
+    """
+    stopped = live.machine.vm.oom.panicked
+    if not stopped or principal.by is None or live.effective != stopped:
+        return Right.OWN
+    body = journal.one(db, live.id, stopped)
+    by_them = body is not None and json.loads(body)["by"] == principal.by
+    return Right.CALL if by_them else Right.OWN
+
+
 @dataclass(slots=True, eq=False)
 class WorkItem:
     """Any work for the writer."""
@@ -251,7 +265,8 @@ class RewindWork(WorkItem):
 
         Raises as `admit` does, BadArgument at `to`, and Conflict where there is nothing to undo.
         """
-        admit(transaction, live, self.principal, self.preconditions, Right.OWN)
+        right = Right.OWN if self.to is not None else right_to_undo(transaction.db, live, self.principal)
+        admit(transaction, live, self.principal, self.preconditions, right)
         if live.diverged is not None:
             raise Conflict(live.diverged)
         row = sessions.get(transaction.db, live.id)
@@ -297,7 +312,10 @@ class FinishedRewind(WorkItem):
     def do(self, transaction: Transaction, live: Live) -> Applied:
         """Write the row. Raises as `admit` does."""
         assert self.restored is not None
-        admit(transaction, live, self.rewind.principal, self.preconditions, Right.OWN)
+        right = Right.OWN
+        if self.rewind.to is None:
+            right = right_to_undo(transaction.db, live, self.rewind.principal)
+        admit(transaction, live, self.rewind.principal, self.preconditions, right)
         self.restored.names = live.names
         row, applied = self.restored.follow(self.seq, self.call, self.to, self.rewind.principal.by)
         transaction.add(live, (row,))

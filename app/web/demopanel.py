@@ -31,7 +31,7 @@ ANCHORS: Final = {
     N_("inspector"): "inspector",
 }
 # From well to worst.
-BAD: Final = ("ok", "null", "blocked", "warn", "bug", "oom", "hang")
+BAD: Final = ("ok", "null", "blocked", "warn", "bug", "oom", "hang", "panic")
 # Rows that are looked through for those of a step; other calls may stand between them.
 MOST_ROWS: Final = 60
 VIEW: Final = (*VIEW_TEXTS, *VIEW_NUMBERS)

@@ -42,7 +42,7 @@ NOT_CREATED: Final = N_("No machine was created")
 NUMBER: Final = re.compile(r"[0-9]{1,9}")
 NUMBERS: Final = ("cpus", "nodes")
 TEXTS: Final = ("memory", "movablecore")
-SWITCHES: Final = ("pcp", "mobility", "debug")
+SWITCHES: Final = ("pcp", "mobility", "reclaim", "debug")
 
 # What the page recommends to who comes for the first time, and the form begins with.
 RECOMMENDED: Final = {"profile": "tiny-16m", "lecture": "on"}

@@ -25,7 +25,11 @@ Outcome = Mapping[str, Any]
 
 CHANGES_SHOWN: Final = 12
 NAMES_SHOWN: Final = 16
-NO_RETURN: Final = {"blocked": N_("asleep"), "hang": N_("never returns")}
+NO_RETURN: Final = {
+    "blocked": N_("asleep"),
+    "hang": N_("never returns"),
+    "panic": N_("never returns"),
+}
 
 HEADLINES: Final = {
     "ok": ("", ""),
@@ -50,6 +54,10 @@ HEADLINES: Final = {
         ),
     ),
     "hang": (N_("This would never return."), N_("Here the kernel would loop for ever.")),
+    "panic": (
+        N_("The machine has stopped."),
+        N_("There was no memory and nobody left to be killed. No further call can be made; undo this one."),
+    ),
 }
 
 # Of many mistakes the kernel only complains. These lines are followed by the end of the task.
@@ -139,6 +147,8 @@ def headlines(
     """Say the verdict in words. tasks: those that sleep now, where that is known."""
     if outcome["verdict"] == "blocked" and tasks is not None:
         return sleeping.why(outcome, tasks, people or {})
+    if outcome.get("killed") and outcome["verdict"] != "panic":
+        return killed(outcome)
     if outcome["verdict"] == "ok" and "access" in outcome:
         return fault_words.sentence(outcome)
     headline, reason = map(_, HEADLINES.get(outcome["verdict"], ("", "")))
@@ -160,6 +170,19 @@ def headlines(
             order=MAX_ORDER - 1,
         )
     return headline, reason
+
+
+def killed(outcome: Outcome) -> tuple[str, str]:
+    """Who had to die for a call, and why."""
+    names = ", ".join(outcome["killed"][:NAMES_SHOWN])
+    headline = _("The OOM killer has ended %(tasks)s.", tasks=names)
+    if outcome["args"]["task"] in outcome["killed"]:
+        return headline, _(
+            "The caller had the highest score itself: its call is over, and its memory is free."
+        )
+    return headline, _(
+        "No memory could be taken back any more. Its end brings the most; the log has the report."
+    )
 
 
 def outcome_view(

@@ -76,6 +76,10 @@ SWITCHES: Final = {
         N_("mobility"),
         N_("grouping by mobility: a free list for each migratetype, and steals"),
     ),
+    "reclaim": (
+        N_("reclaim"),
+        N_("what was not used for long is taken back where memory is short; at last somebody is killed"),
+    ),
     "debug": (N_("debug"), N_("a debug kernel: DEBUG_VM, DEBUG_ATOMIC_SLEEP, slub_debug=F")),
 }
 
@@ -346,6 +350,7 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
         callable=past is None and stopped is None,
         watched=found.watched,
         rewinds=place_in_lab.rewinds(place),
+        undoes=place_in_lab.undoes(place, person, info.seq, found.journal.rows),
         task=task,
         sleepers=[] if place is None else place_in_lab.sleepers(place, person, info.id, tasks),
         presenting=presenting_view(found.rows.stage, person, here.to(layout=layouts.STAGE).href),

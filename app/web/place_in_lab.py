@@ -64,6 +64,15 @@ def rewinds(place: PlaceInLab | None) -> bool:
     return place is None or place.role in ("owner", "instructor")
 
 
+def undoes(place: PlaceInLab | None, person: Person, head: int, rows: Sequence[Doc]) -> bool:
+    """Whether they may undo the last call: who may rewind, and who has stopped a machine that all share."""
+    by = person.principal.by
+    return rewinds(place) or any(
+        row["seq"] == head and row["verdict"] == "panic" and by is not None and row["by"] == by
+        for row in rows
+    )
+
+
 def task_of(place: PlaceInLab | None, person: Person) -> str | None:
     """The task as which a member calls a shared machine; None where they choose."""
     return person.principal.by if place is not None and place.role == "member" else None

@@ -9,7 +9,7 @@ import re
 from collections.abc import Sequence
 from typing import Final
 
-from app.errors import BadArgument, TaskBlocked
+from app.errors import BadArgument, MachinePanicked, TaskBlocked
 from app.refusals import IN_FORM, IN_SIGN_IN, status_of
 from app.sessions import Conflict, LimitReached
 from app.web import wording
@@ -27,6 +27,7 @@ __all__ = ["REFUSED", "TURNED_AWAY", "refusal_of", "status_of"]
 NO_CALL: Final = N_("Not sent to the kernel")
 NO_CALLS: Final = N_("The machine takes no calls now: nothing happened")
 ASLEEP: Final = N_("The task sleeps: nothing happened")
+STOPPED: Final = N_("The machine has stopped")
 
 # What the API calls by its addresses has a page here.
 PAGES: Final = {"GET /api/v1/gfp": "the page /gfp", "GET /api/v1/calls": "the page /calls"}
@@ -46,6 +47,8 @@ def refusal_of(error: Exception, title: str = NO_CALL) -> ShownRefusal:
         return ShownRefusal(_(title), faults)
     if isinstance(error, TaskBlocked):
         return ShownRefusal(_(ASLEEP), [FieldFault("", str(error))])
+    if isinstance(error, MachinePanicked):
+        return ShownRefusal(_(STOPPED), [FieldFault("", str(error))])
     if isinstance(error, Conflict) and title == NO_CALL:
         title = NO_CALLS
     place = place_of(error.loc) if isinstance(error, LimitReached) else ""

@@ -8,7 +8,7 @@ import { draw, words } from "./wallmap.js";
 const EVERY = 3000; // ms between two looks
 const STALE = 12_000; // ms without an answer until what is shown counts as old
 const SAY = 10_000; // ms between two announcements
-const TROUBLE = new Set(["blocked", "bug", "oom", "hang"]);
+const TROUBLE = new Set(["blocked", "bug", "oom", "hang", "panic"]);
 const WOKEN = "woken"; // in place of a verdict: what slept sleeps no more
 
 /**

@@ -6,11 +6,20 @@ import pytest
 from starlette.exceptions import HTTPException
 
 from app.api.problems import HttpRefusal, Problem, problem_of
-from app.errors import BadArgument, Fault, NoRoom, Refusal, TaskBlocked
+from app.errors import BadArgument, Fault, MachinePanicked, NoRoom, Refusal, TaskBlocked
 from app.machine.calltext import Malformed
 from app.receiving import TooLarge
 from app.refusals import ANSWERS
-from app.sessions.errors import BatchBlocked, Busy, Conflict, Forbidden, LimitReached, NotFound, StorageFull
+from app.sessions.errors import (
+    BatchBlocked,
+    BatchPanicked,
+    Busy,
+    Conflict,
+    Forbidden,
+    LimitReached,
+    NotFound,
+    StorageFull,
+)
 
 BLOCKED = TaskBlocked("alice", 18944, 41)
 
@@ -24,6 +33,12 @@ CASES = {
     "text": (Malformed("no call"), 400, [((), "no call")]),
     "a sleeping task": (BLOCKED, 409, []),
     "a sleeping task in a batch": (BatchBlocked(BLOCKED, ("calls", 3)), 409, [(("calls", 3), str(BLOCKED))]),
+    "a machine that has stopped": (MachinePanicked(41), 409, []),
+    "a machine that has stopped, in a batch": (
+        BatchPanicked(MachinePanicked(41), ("calls", 3), within=False),
+        409,
+        [(("calls", 3), str(MachinePanicked(41)))],
+    ),
     "a machine that is full": (NoRoom("too many blocks"), 507, []),
     "unknown": (NotFound("session", "x"), 404, []),
     "forbidden": (Forbidden("no"), 403, []),

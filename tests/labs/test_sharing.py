@@ -8,7 +8,7 @@ import pytest
 
 from app.demos.library import shipped
 from app.demos.playing import items
-from app.errors import BadArgument, NoRoom
+from app.errors import BadArgument, MachinePanicked, NoRoom
 from app.labs import Lab, Person
 from app.machine import show
 from app.sessions import BatchItem, Conflict, Forbidden, LimitReached, NotFound, Principal
@@ -140,6 +140,35 @@ async def test_on_a_shared_machine_everybody_is_a_task_of_their_own(tmp_path: Pa
         made = await room.sessions.batch(kim.principal, sid, [alloc(0, "p"), free("$p")])
         assert [one.outcome["args"]["task"] for one in made] == ["m1", "m1"]
         assert (await room.call(room.instructor, sid, "alloc_page", **ALLOC, task="m1"))["by"] == "i1"
+
+
+async def test_who_stops_a_shared_machine_may_undo_just_that(tmp_path: Path) -> None:
+    async with a_class(tmp_path) as room:
+        kim, lee = await room.join("Kim"), await room.join("Lee")
+        teacher = room.instructor.principal
+        made = await room.sessions.create(teacher, "operate", {"profile": "tiny-16m", "reclaim": True})
+        await room.labs.sharing.add(room.instructor, room.lab.id, made.id, "operate")
+        await room.call(lee, made.id, "alloc_page", **ALLOC)
+        with pytest.raises(Forbidden):
+            await room.sessions.undo(lee.principal, made.id)
+        outcome = await room.call(kim, made.id, "alloc_page", **ALLOC, until="null")
+        assert (outcome["verdict"], outcome["seq"]) == ("panic", 2)
+        for person in (kim, lee, room.instructor):
+            with pytest.raises(MachinePanicked, match="#2"):
+                await room.call(person, made.id, "alloc_page", **ALLOC)
+        for refused in (
+            room.sessions.undo(lee.principal, made.id),
+            room.sessions.rewind(kim.principal, made.id, 1),
+        ):
+            with pytest.raises(Forbidden):
+                await refused
+        assert (await room.sessions.undo(kim.principal, made.id)).outcome["args"]["to"] == 1
+        with pytest.raises(Forbidden):
+            await room.sessions.undo(kim.principal, made.id)
+        assert (await room.call(lee, made.id, "alloc_page", **ALLOC))["verdict"] == "ok"
+        # An instructor may go back from anybody's.
+        await room.call(kim, made.id, "alloc_page", **ALLOC, until="null")
+        assert (await room.sessions.undo(teacher, made.id)).outcome["call"] == "undo"
 
 
 async def test_a_member_s_processes_are_theirs(tmp_path: Path) -> None:

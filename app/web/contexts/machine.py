@@ -242,6 +242,8 @@ class MachinePage(Page):
     """True where the person at the browser can never make a call"""
     rewinds: bool
     """True where the person at the browser may undo and rewind"""
+    undoes: bool
+    """True where they may undo the last call: also if by it they have stopped a machine that all share"""
     task: str | None
     """the task as which the person at the browser calls, where it cannot be chosen"""
     sleepers: Sequence[Sleeper]

@@ -44,6 +44,8 @@ FILE_BLOCK_DEVICE: Final = -2
 FILES: Final = 16
 # No recording hands out this one.
 FIRST_FRAME: Final = 1
+# Pages of the program that takes memory, without the range that it fills.
+PROGRAM_PAGES: Final = 41
 FILE_PAGES: Final = 4096
 BIT_EXEC: Final = 1
 BIT_LOCKED: Final = 2
@@ -74,6 +76,27 @@ def is_of_reclaim(lines: list[dict[str, Any]]) -> bool:
     return any(line["t"] == "lru" or "nlru" in line for line in lines)
 
 
+@dataclass(frozen=True, slots=True)
+class Hog:
+    """A process that takes memory, as /proc shows it: its one large range has so many `pages`.
+
+    size, anon, file: of its program and the range together, in pages.
+    """
+
+    name: str
+    pid: int
+    adj: int
+    score: int
+    size: int
+    anon: int
+    file: int
+
+    @property
+    def pages(self) -> int:
+        """Of the range."""
+        return self.size - PROGRAM_PAGES
+
+
 class Told:
     """What later lines say of the state before the first operation.
 
@@ -83,6 +106,7 @@ class Told:
 
     def __init__(self, lines: list[dict[str, Any]]) -> None:
         self.machine: str = lines[0]["machine"]
+        self.hogs = [hog(line) for line in lines if line["t"] == "task" and line["comm"] != "init"]
         self.pid: int = next((line["pid"] for line in lines if line["t"] == "begin" and "pid" in line), 1)
         self.top = Layout("x86_64").mmap_base - (VDSO_PAGES + VVAR_PAGES) * PAGE_SIZE
         self.zero_pfn = FIRST_FRAME
@@ -93,3 +117,10 @@ class Told:
             elif line["t"] == "pte":
                 read = [page[0] for page in line["pages"] if page and page[1:] == ["y"]]
                 self.zero_pfn = next((pfn for pfn in read if read.count(pfn) > 1), self.zero_pfn)
+
+
+def hog(line: dict[str, Any]) -> Hog:
+    """A process of the list before a run that ends in the OOM killer."""
+    size, resident, shared, *_ = map(int, line["statm"].split())
+    name = f"{line['comm']}{line['pid']}"
+    return Hog(name, line["pid"], line["adj"], line["score"], size, resident - shared, shared)

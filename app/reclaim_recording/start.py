@@ -2,30 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Any, Final
 
 from app.machine import boot
 from app.machine.machine import Machine
-from app.mm import fs, lru, mem_map, pgalloc, wmarks
-from app.mm.exec import MAY_ALL, Layout, install_special_mapping
+from app.mm import fs, lru, mem_map, wmarks
+from app.mm.exec import Layout, install_special_mapping
 from app.mm.lruvec import WORKINGSET_ACTIVATE
 from app.mm.mem_map import PG_anon_exclusive
-from app.mm.mm_types import VM_READ, VM_WRITE, AnonVma, MmStruct, PageTable, VmArea
+from app.mm.mm_types import VM_READ
 from app.mm.page import PG_dirty, PG_lru, PG_unevictable, PG_uptodate
-from app.mm.pgtable_types import ACCESSED, DIRTY, NX, PAGE_SIZE, PRESENT, RW, USER
-from app.mm.sched import Task
+from app.mm.pgtable_types import PAGE_SIZE
 from app.reclaim_recording import recorded
 from app.reclaim_recording.compare import COUNTED, NODE_COUNTERS
 from app.reclaim_recording.recorded import RecordedPage, Told
+from app.reclaim_recording.sleepers import Sleepers, address_space
 
-# Who acts, and whose pages lie in the lists beside it.
+# Who acts.
 AGENT: Final = "agent"
-SLEEPER: Final = "sh"
+# Where its index stands in the description of a page.
+INDEX: Final = 7
 # Where the age stands in a shadow on a kernel without memory cgroups and with at most 64 nodes.
 PLAIN_SHADOW_SHIFT: Final = 6
-# Tables that are older than the recording have no frame that anybody will see.
-NO_FRAME: Final = 0
-ENTRY: Final = PRESENT | USER | NX
 
 
 def load(settings: dict[str, Any], zones: list[dict[str, Any]]) -> Machine:
@@ -46,7 +45,6 @@ class Start:
         if told.machine.startswith("plain"):
             m.vm.shadow_shift = PLAIN_SHADOW_SHIFT
         self.files: list[fs.Inode] = []
-        self.sleeper = MmStruct(m.vm.new_id())
 
     def make(self, line: dict[str, Any]) -> None:
         """All of it."""
@@ -56,7 +54,7 @@ class Start:
         self.device = self.inode("bdev", 0, "bdev")
         for inode in self.files:
             inode.size = recorded.FILE_PAGES * PAGE_SIZE
-        self.address_space(self.sleeper, SLEEPER, 1)
+        self.sleepers = Sleepers(self.m, self.told.hogs, self.top_of_ranges(line), self.used_frames(line))
         self.agent()
         for name in recorded.LISTS:
             for page in reversed(line["lists"][name]):
@@ -105,29 +103,32 @@ class Start:
 
     # -- address spaces ----------------------------------------------------------------------------
 
-    def address_space(self, mm: MmStruct, name: str, pid: int) -> None:
-        """A process with the tables that lead to its mappings; those of its own program are not followed."""
-        self.m.vm.mms[mm.id] = mm
-        layout = Layout(self.m.model.arch)
-        mm.task_size, mm.mmap_base = layout.task_size, layout.mmap_base
-        mm.pgd = PageTable(NO_FRAME, 4, 0)
-        for level, base in ((3, layout.mmap_base), (2, layout.mmap_base)):
-            self.table(mm, level, base)
-        task = self.m.tasks[name] = Task(name, pid)
-        task.mm = mm
-
     def agent(self) -> None:
         """The process that acts: areas of the kernel's above the addresses that it will get, others below."""
-        mm = MmStruct(self.m.vm.new_id())
-        self.address_space(mm, AGENT, self.told.pid)
+        mm = address_space(self.m, AGENT, self.told.pid)
         layout = Layout(self.m.model.arch)
         pages = (layout.mmap_base - self.told.top) // PAGE_SIZE
         install_special_mapping(self.m, mm, "[vdso]", self.told.top, pages, VM_READ)
         install_special_mapping(self.m, mm, "[program]", layout.base, 1, VM_READ)
 
-    def table(self, mm: MmStruct, level: int, address: int) -> None:
-        """A table that is older than the recording."""
-        pgalloc.install(mm, PageTable(NO_FRAME, level, 0), address)
+    def top_of_ranges(self, line: dict[str, Any]) -> int:
+        """The page at which processes' own mappings end: the highest that they have, below the stack."""
+        indexes = (page[INDEX] for name in recorded.LISTS[:2] for page in line["lists"][name])
+        below = Layout(self.m.model.arch).mmap_base >> 12
+        return max((index for index in indexes if index < below), default=below - 1) + 1
+
+    def used_frames(self, line: dict[str, Any]) -> Iterator[int]:
+        """Frames that somebody uses and that are in no list: the kernel's own."""
+        in_lists = {
+            page[0] if isinstance(page, list) else page
+            for name in recorded.LISTS
+            for page in line["lists"][name]
+        }
+        for zone in reversed(self.m.zones):
+            waiting = {pfn for pages in zone.pcp[0].lists for pfn in pages}
+            for pfn in range(zone.start_pfn, zone.end_pfn):
+                if pfn not in in_lists and pfn not in waiting and zone.free_block_at(pfn) is None:
+                    yield pfn
 
     # -- pages -------------------------------------------------------------------------------------
 
@@ -140,7 +141,7 @@ class Start:
         if recorded.EXCLUSIVE in page.flags:
             s.flags[i] |= PG_anon_exclusive
         if page.file == recorded.FILE_ANON:
-            self.mapped_by_sleeper(page)
+            self.sleepers.map(page)
         else:
             inode = self.device if page.file == recorded.FILE_BLOCK_DEVICE else self.files[page.file - 1]
             self.cached(inode, page.index, page.pfn)
@@ -161,28 +162,3 @@ class Start:
         s.flags[i] = PG_uptodate | PG_dirty | PG_lru | PG_unevictable
         self.cached(self.ramfs, len(self.ramfs.i_pages), pfn)
         lru.lruvec_add(self.m, pfn)
-
-    def mapped_by_sleeper(self, page: RecordedPage) -> None:
-        """A process that sleeps maps the page, as often as it is mapped, each time in an area of its own."""
-        anon_vma = AnonVma(self.m.vm.new_id())
-        self.m.vm.anon_vmas[anon_vma.id] = anon_vma
-        s, i = mem_map.section(self.m, page.pfn), page.pfn & 511
-        s.mapping[i] = anon_vma.id << 1 | 1
-        for at in range(page.mapped):
-            start = self.sleeper.mmap_base - 2 * PAGE_SIZE * (len(self.sleeper.mmap) + 1)
-            vma = VmArea(self.sleeper, start, start + PAGE_SIZE, VM_READ | VM_WRITE | MAY_ALL, page.index)
-            vma.anon_vma = anon_vma
-            vma.anon_vma_chain.append(anon_vma)
-            vma.links.append(0)
-            anon_vma.vmas[vma] = None
-            anon_vma.num_active_vmas += 1
-            self.sleeper.mmap.insert(0, vma)
-            if start >> 21 not in self.sleeper.tables[1]:
-                self.table(self.sleeper, 1, start)
-            entry = page.pfn << 12 | ENTRY | (ACCESSED if at < page.young else 0)
-            if page.bits & recorded.BIT_DIRTY:
-                entry |= DIRTY
-            if recorded.EXCLUSIVE in page.flags:
-                entry |= RW
-            self.sleeper.tables[1][start >> 21].entries[start >> 12 & 511] = entry
-            self.sleeper.rss_stat[1] += 1

@@ -1,10 +1,14 @@
 """Known answers: what page reclaim did on a real Linux 6.1, list by list."""
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from app import fidelity
+from app.reclaim_recording.beside import Beside
+from app.reclaim_recording.replay import ReclaimReplay
+from app.recording import Report
 
 RECORDINGS = Path(__file__).parents[1] / "recordings" / "reclaim"
 SCENARIOS = sorted(RECORDINGS.glob("*/*.jsonl.gz"))
@@ -24,3 +28,100 @@ def test_reclaim_finds_the_same_pages(path: Path) -> None:
     assert report.operations > 0
     assert not misses, "\n".join(map(str, misses[:3]))
     assert not any(states.values()), {tag: parts for tag, parts in states.items() if parts}
+
+
+@pytest.fixture(scope="module")
+def lines() -> list[dict[str, Any]]:
+    """The beginning of a recording: batches fill, pages are used twice and move."""
+    whole = list(fidelity.lines_of(RECORDINGS / "x64-256M" / "a_lru.jsonl.gz"))
+    end = next(at for at, line in enumerate(whole) if line["t"] == "lru" and line["tag"] == "activate15")
+    return whole[: end + 1]
+
+
+def changed(lines: list[dict[str, Any]], kind: str, i: int, **other: Any) -> Report:
+    """A replay of a recording in which one line says something else."""
+    found = [line for line in lines if line["t"] == kind and line["i"] == i]
+    assert len(found) == 1
+    return ReclaimReplay([line | other if line is found[0] else line for line in lines]).run()
+
+
+def test_a_recording_as_it_is_agrees(lines: list[dict[str, Any]]) -> None:
+    report = ReclaimReplay(lines).run()
+    assert (report.operations, report.misses) == (62, [])
+    assert [*report.end_states.values()] == [[]] * len(report.end_states)
+
+
+@pytest.mark.parametrize(
+    ("other", "what"),
+    [
+        ({"ret": 4095}, "ret"),
+        ({"ev": [["LI", 10736, 3], ["LI", 10737, 2], ["LA", 10740], ["LA", 10742]]}, "ev"),
+        ({"zf": [3808, 40317]}, "zf"),
+        ({"zv": [3808, 40317]}, "zv"),
+        ({"pc": [0, 12]}, "pc"),
+        ({"fb": {"activate": [10740]}}, "fb"),
+        ({"vs": {"pgactivate": 1, "nr_inactive_file": -2, "nr_active_file": 4}}, "vs"),
+        ({"nlru": [16, 1, 15, 0, 727]}, "nlru"),
+        ({"lv": [0, 0, 38, 0, 0]}, "lv"),
+    ],
+)
+def test_an_operation_that_ended_otherwise_is_a_miss(
+    lines: list[dict[str, Any]], other: dict[str, Any], what: str
+) -> None:
+    """Of operation 29, which empties the batches; `ret` of the read before it."""
+    i = 28 if what == "ret" else 29
+    report = changed(lines, "op", i, **other)
+    assert [(miss.number, [*miss.differences]) for miss in report.misses] == [(i, [what])]
+
+
+def test_a_list_in_another_order_is_a_difference(lines: list[dict[str, Any]]) -> None:
+    lists = next(line["lists"] for line in lines if line.get("tag") == "drained")
+    turned = lists | {"active_file": lists["active_file"][::-1]}
+    report = changed(lines, "lru", 30, lists=turned)
+    assert {tag: parts for tag, parts in report.end_states.items() if parts} == {
+        "drained before 30": ["active_file: [10742, 10740], the kernel [10736, 10737]"]
+    }
+
+
+def test_an_operation_of_which_nobody_knows_is_a_miss(lines: list[dict[str, Any]]) -> None:
+    report = changed(lines, "op", 29, op="dance")
+    assert report.misses[0].differences == {"operation": ("unknown", "dance")}
+
+
+def test_two_stacks_take_turns() -> None:
+    """As the caller of the kernel and kswapd do."""
+    turns: list[str] = []
+
+    def run() -> None:
+        for _ in range(2):
+            turns.append("kswapd")
+            beside.stop()
+
+    beside = Beside(run)
+    while not beside.done:
+        turns.append("caller")
+        beside.go_on()
+    assert turns == ["caller", "kswapd", "caller", "kswapd", "caller"]
+
+
+def test_a_stack_that_is_not_wanted_any_more_is_taken_down_where_it_stands() -> None:
+    left: list[str] = []
+
+    def run() -> None:
+        try:
+            beside.stop()
+        finally:
+            left.append("kswapd")
+
+    beside = Beside(run)
+    beside.go_on()
+    beside.end()
+    assert (left, beside.done) == (["kswapd"], True)
+
+
+def test_what_goes_wrong_on_the_other_stack_is_raised_where_it_is_waited_for() -> None:
+    def run() -> None:
+        raise ValueError("no page")
+
+    with pytest.raises(ValueError, match="no page"):
+        Beside(run).go_on()

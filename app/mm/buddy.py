@@ -28,6 +28,7 @@ from app.mm.mmzone import (
     Zone,
     pcp_allowed_order,
 )
+from app.mm.page import PG_lru
 from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
@@ -382,6 +383,8 @@ def steal_pageblock(m: Kernel, zone: Zone, pfn: int, start_type: int, old_block_
     free_pages, movable_pages = move_freepages_block(zone, pfn, start_type)
     if not free_pages:
         return False
+    if m.vm.reclaim:
+        movable_pages += lru_pages(m, pfn)
     if start_type == MIGRATE_MOVABLE:
         alike_pages = movable_pages
     elif old_block_type == MIGRATE_MOVABLE:
@@ -430,6 +433,16 @@ def move_freepages_block(zone: Zone, pfn: int, migratetype: int) -> tuple[int, i
         start += 1 << (code >> 3)
         moved += 1 << (code >> 3)
     return moved, movable_pages
+
+
+def lru_pages(m: Kernel, pfn: int) -> int:
+    """Frames of a pageblock that stand on LRU lists, and so could be moved. Kernel: PageLRU"""
+    s = m.vm.sections.get(pfn >> PAGEBLOCK_ORDER)
+    if s is None:
+        return 0
+    if s.order:
+        return PAGEBLOCK_NR_PAGES if s.flags[0] & PG_lru else 0
+    return sum(1 for flags in s.flags if flags & PG_lru)
 
 
 def boost_watermark(m: Kernel, zone: Zone) -> bool:

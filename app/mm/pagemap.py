@@ -163,7 +163,7 @@ def shmem_get_folio(m: Kernel, inode: Inode, index: int, *, write: bool) -> int 
 def delete_pages(m: Kernel, inode: Inode, first: int, last: int | None) -> None:
     """Take pages out of the cache and free them, fifteen at a time. Kernel: truncate_inode_pages_range"""
     drained = False
-    for group in lots(inode, first, last):
+    for group in lots(m, inode, first, last):
         m.breathe()
         for pfn in group:
             mem_map.get_page(m, pfn)
@@ -178,16 +178,18 @@ def delete_pages(m: Kernel, inode: Inode, first: int, last: int | None) -> None:
         shmem_swap.shmem_free_swap(m, inode, first, last)
 
 
-def lots(inode: Inode, first: int, last: int | None) -> list[list[int]]:
+def lots(m: Kernel, inode: Inode, first: int, last: int | None) -> list[list[int]]:
     """The cached pages of a range in lots of fifteen entries, of which some may be shadows
 
-    Kernel: find_lock_entries
+    Kernel: find_lock_entries. Pages that are being written are passed over.
     """
     found = sorted(
         index
         for pages in (inode.i_pages, inode.shadows)
-        for index in pages
-        if index >= first and (last is None or index <= last)
+        for index, entry in pages.items()
+        if index >= first
+        and (last is None or index <= last)
+        and (pages is inode.shadows or not mem_map.flags(m, entry) & PG_writeback)
     )
     groups = [found[start : start + PAGEVEC_SIZE] for start in range(0, len(found), PAGEVEC_SIZE)]
     pages = ([inode.i_pages[index] for index in group if index in inode.i_pages] for group in groups)
@@ -217,7 +219,7 @@ def drop_pagecache(m: Kernel, inode: Inode, first: int = 0, last: int | None = N
     """
     stayed = 0
     drained = False
-    for group in lots(inode, first, last):
+    for group in lots(m, inode, first, last):
         m.breathe()
         for pfn in group:
             mem_map.get_page(m, pfn)

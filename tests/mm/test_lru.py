@@ -1,9 +1,15 @@
-"""Files in memory on a machine that reclaims: what is read ahead, and what is dropped in which lots."""
+"""Pages of files on a machine that reclaims: what is read ahead, dropped in lots, and counts as movable."""
+
+from collections import Counter
 
 from app.machine import boot
 from app.machine.machine import Machine
-from app.mm import mem_map, namei, pagemap, read_write, sched
+from app.mm import buddy, mem_map, namei, pagemap, read_write, sched, swap
 from app.mm.fs import File
+from app.mm.gfp import GFP_HIGHUSER_MOVABLE
+from app.mm.mmzone import MIGRATE_MOVABLE, MIGRATE_UNMOVABLE
+from app.mm.page import PG_lru, PG_writeback
+from app.mm.page_alloc import alloc_pages
 
 PAGE = 4096
 
@@ -54,8 +60,40 @@ def test_shadows_fill_lots_in_which_pages_are_dropped() -> None:
     for index in range(5, 12):
         file.inode.shadows[index] = 2
         pagemap.filemap_remove_folio(m, file.inode, file.inode.i_pages[index])
-    groups = pagemap.lots(file.inode, 0, None)
+    groups = pagemap.lots(m, file.inode, 0, None)
     assert [len(group) for group in groups] == [8, 5]
     pagemap.drop_pagecache(m, file.inode)
     assert not file.inode.i_pages
     assert not file.inode.shadows
+
+
+def test_pages_that_are_being_written_are_not_dropped() -> None:
+    m = machine()
+    file = opened(m)
+    file.random = True
+    read_write.read(m, file, None, 3 * PAGE, 0)
+    swap.lru_add_drain(m)
+    mem_map.set_flags(m, file.inode.i_pages[1], PG_writeback)
+    assert pagemap.drop_pagecache(m, file.inode) == 0
+    assert list(file.inode.i_pages) == [1]
+
+
+def test_pages_on_lists_keep_a_pageblock_for_what_can_be_moved() -> None:
+    """Of a movable pageblock, all that is neither free nor on a list is taken to be like what steals."""
+    claimed = []
+    for on_lists in (True, False):
+        m = machine()
+        zone = m.zones[-1]
+        taken: list[int] = []
+        frames = Counter[int]()
+        block = first = 0
+        while frames[block] < 300 or not first:
+            taken.append(alloc_pages(m, GFP_HIGHUSER_MOVABLE, 0) or 0)
+            block = taken[-1] & -512
+            frames[block] += 1
+            first = next((pfn for pfn in zone.buddy if block <= pfn < block + 512), 0)
+        for pfn in taken if on_lists else ():
+            mem_map.set_flags(m, pfn, PG_lru)
+        assert buddy.steal_pageblock(m, zone, first, MIGRATE_UNMOVABLE, MIGRATE_MOVABLE)
+        claimed.append(zone.get_pfnblock_migratetype(block) == MIGRATE_UNMOVABLE)
+    assert claimed == [False, True]

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Final
 
-from app.machine.parts import lru_lists, vm_files, vm_pages, vm_rules, vm_spaces
+from app.machine.parts import lru_lists, vm_files, vm_pages, vm_rules, vm_spaces, vm_swap
 from app.machine.parts.frames import load_pfn
 from app.machine.parts.part import Dump, Part
 from app.mm import objects
@@ -72,6 +72,7 @@ def dump(m: Machine, doc: Dump) -> None:
         **vm_pages.dump(m),
         **vm_spaces.dump(m, number_of),
         **vm_files.dump(m, files),
+        **vm_swap.dump(m),
         "tasks": [task_line(task, number_of) for task in m.tasks.values() if is_process(task)],
         **oom_part(m),
     }
@@ -149,6 +150,7 @@ def load(m: Machine, document: Document) -> None:
     files = vm_files.load_files(m, doc)
     vm_spaces.load(m, doc, files)
     vm_files.load_mappings(m, doc)
+    vm_swap.load(m, doc)
     for line in doc["tasks"].list(1 << 10):
         load_task(m, line, files)
     if doc.has("oom"):

@@ -8,6 +8,8 @@ from app.machine.parts.frames import load_pfn
 from app.machine.parts.vm_pages import MAX_KEPT, load_bytes, pairs
 from app.machine.parts.vm_spaces import MAX_ID, area_at
 from app.mm.fs import DEVICES, File, Inode
+from app.mm.swap_info import MAX_PAGES
+from app.mm.swapops import MAX_SWAPFILES, swp_entry, swp_offset, swp_type
 
 if TYPE_CHECKING:
     from app.machine.document import Document
@@ -58,7 +60,14 @@ def inode_line(inode: Inode, path: str | None, places: dict[int, list[int]]) -> 
         "reserved": sorted(inode.reserved),
         "on_disk": [[at, pairs(stored)] for at, stored in inode.on_disk.items()],
         **({"shadows": pairs(inode.shadows)} if inode.shadows else {}),
+        **({"swapped": [[at, *pair(entry)] for at, entry in inode.swapped.items()]} if inode.swapped else {}),
+        **({"swap_pages": inode.swap_pages} if inode.swap_pages else {}),
     }
+
+
+def pair(entry: int) -> list[int]:
+    """Swap area and slot."""
+    return [swp_type(entry), swp_offset(entry)]
 
 
 def load_inodes(m: Machine, doc: Document) -> None:
@@ -80,6 +89,10 @@ def load_inodes(m: Machine, doc: Document) -> None:
         for entry in line.get("shadows", []).list(1 << 28):
             at, shadow = entry.list(2, exactly=2)
             inode.shadows[at.int(0, MAX_SIZE)] = shadow.int(0, 1 << 64)
+        for entry in line.get("swapped", []).list(1 << 28):
+            at, area, slot = entry.list(3, exactly=3)
+            inode.swapped[at.int(0, MAX_SIZE)] = swp_entry(area.int(0, MAX_SWAPFILES), slot.int(1, MAX_PAGES))
+        inode.swap_pages = line.get("swap_pages", 0).int(0, MAX_PAGES)
         m.vm.mappings[number] = inode
         if line.has("path"):
             m.vm.inodes[line["path"].str(300)] = inode

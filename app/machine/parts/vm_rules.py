@@ -12,6 +12,7 @@ from itertools import pairwise
 from typing import TYPE_CHECKING
 
 from app.machine import pte_text
+from app.machine.parts import vm_swap
 from app.mm.lruvec import NONE
 from app.mm.mm_types import MM_SWAPENTS
 from app.mm.page import PG_lru, PG_private
@@ -105,7 +106,9 @@ def page_faults(m: Machine) -> Iterator[str]:
     vm = m.vm
     mapped: Counter[int] = Counter()
     whole: Counter[int] = Counter()
+    named: Counter[int] = Counter()
     for mm in vm.mms.values():
+        yield from vm_swap.faults_of_space(m, mm, named)
         resident = 0
         for level, address, entry, pfn in leaves(m, mm):
             if entry & SPECIAL or pfn == vm.huge_zero_page:
@@ -124,6 +127,7 @@ def page_faults(m: Machine) -> Iterator[str]:
         if rss != resident:
             yield f"address space {mm.id} counts {rss} resident pages, and maps {resident}"
     yield from record_faults(m, mapped, whole)
+    yield from vm_swap.verify(m, named)
 
 
 def fixed(m: Machine) -> tuple[int, ...]:
@@ -135,6 +139,8 @@ def record_faults(m: Machine, mapped: Counter[int], whole: Counter[int]) -> Iter
     """Counts of each page against who maps and holds it."""
     vm = m.vm
     held: Counter[int] = Counter(pfn for inode in vm.mappings.values() for pfn in inode.i_pages.values())
+    if vm.swap is not None:
+        held.update(vm.swap.cache.values())
     for batch in vm.batches.values():
         held.update(page[0] if isinstance(page, tuple) else page for page in batch)
     free = {pfn for pool in vm.hstates.values() for pfn in pool.freelist}

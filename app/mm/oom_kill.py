@@ -168,6 +168,8 @@ def oom_kill_process(m: Kernel, gfp: int, order: int, victim: Task, message: str
     """
     mm = victim.mm
     assert mm is not None
+    if m.trace is not None and m.vm.oom.kill_allocating_task:
+        m.trace.oom.allocating_task(victim)
     if printk.ratelimit(m, "oom_kill_process", REPORTS):
         dump_header(m, gfp, order, victim)
     vmstat.count_vm_events(m, "oom_kill")

@@ -16,7 +16,7 @@ from app.errors import MachinePanicked
 from app.machine import boot
 from app.machine.machine import Machine
 from app.machine.outcome import Outcome
-from app.machine.trace import Trace
+from app.machine.trace import Trace, conclusion
 from app.mm import gfp, oom_kill, page_alloc, slowpath, vmscan
 from app.mm.mm_types import MM_ANONPAGES, MM_SWAPENTS, MmStruct
 from app.mm.proc import OF_TASKS
@@ -441,6 +441,11 @@ def traced_kill() -> Trace:
 
 def test_an_explanation_says_who_was_chosen_and_why() -> None:
     trace = traced_kill()
+    outcome = {"verdict": "ok", "ret": None, "killed": ["large"], "call": "store", "access": []}
+    said, deciding = conclusion.of(outcome, trace.steps, None, {})
+    assert said.startswith("large killed: large (pid 1001) has the highest score: ")
+    assert deciding is not None
+    assert trace.steps[deciding - 1]["fn"] == "select_bad_process"
     chosen = next(step for step in trace.steps if step["fn"] == "select_bad_process")
     assert chosen["numbers"]["scores"][0][0] == "large"
     assert "has the highest score" in chosen["what"]

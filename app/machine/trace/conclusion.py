@@ -15,6 +15,8 @@ ZONES_NAMED: Final = 4
 # Verdicts of steps that decide against a call, and of those that decide for it.
 AGAINST: Final = frozenset({"no", "none", "no slot", "nothing free", "oom", "hang", "bad", "panic"})
 FOR: Final = ("steal", "hit", "ok", "last", "held", "tail", "taken", "wake", "in place", "moves")
+# Steps in which the OOM killer says whom it takes.
+CHOOSES: Final = ("select_bad_process", "oom_kill_process")
 # Steps that say what is returned: how it ended, not why.
 ENDS: Final = frozenset({"__alloc_pages", "__kmalloc", "kmem_cache_alloc"})
 
@@ -31,6 +33,8 @@ def of(
     """
     if cause is not None:
         return cause["text"], found.get(cause["mistake"], len(steps) or None)
+    if outcome.get("killed") and (place := last_choice(steps)) is not None:
+        return f"{', '.join(outcome['killed'][:ZONES_NAMED])} killed: {steps[place]['what']}.", place + 1
     if (said := process_text.sentence(outcome)) is not None:
         return said, process_text.deciding(outcome, steps)
     verdict = outcome["verdict"]
@@ -40,6 +44,14 @@ def of(
         return ENDED.get(verdict, "The call does its one thing whatever the machine is like."), None
     place = deciding(verdict, steps)
     return f"{answer(outcome)}: {reasons(steps, place)}.", place + 1
+
+
+def last_choice(steps: Sequence[Step]) -> int | None:
+    """Where somebody was last chosen to be killed."""
+    places = [
+        place for place, step in enumerate(steps) if step["fn"] in CHOOSES and step["verdict"] != "none"
+    ]
+    return places[-1] if places else None
 
 
 ENDED: Final = {

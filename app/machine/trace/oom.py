@@ -114,6 +114,15 @@ class OomSteps(Area):
             },
         )
 
+    def allocating_task(self, victim: Task) -> None:
+        """Nobody else is looked at."""
+        self.step(
+            "oom_kill_process",
+            f"oom_kill_allocating_task is set: {victim.comm} (pid {victim.pid}) asked, and is taken itself",
+            verdict="ok",
+            numbers={"pid": victim.pid},
+        )
+
     @staticmethod
     def sum_of(task: Task, totalpages: int) -> str:
         """A score with what it is made of."""

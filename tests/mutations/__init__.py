@@ -9,6 +9,7 @@ from tests.mutations.blocks import BLOCKS
 from tests.mutations.exact import EXACT
 from tests.mutations.labs import LABS
 from tests.mutations.mutation import FACTS, Mutation, StaleError
+from tests.mutations.oom import OOM
 from tests.mutations.page_lists import PAGE_LISTS
 from tests.mutations.processes import PROCESSES
 from tests.mutations.references import REFERENCES
@@ -18,6 +19,6 @@ from tests.mutations.watermarks import WATERMARKS
 __all__ = ["FACTS", "MUTATIONS", "Mutation", "StaleError"]
 
 MUTATIONS = sorted(
-    (*PAGE_LISTS, *WATERMARKS, *BLOCKS, *REFERENCES, *SLABS, *AREAS, *EXACT, *LABS, *PROCESSES),
+    (*PAGE_LISTS, *WATERMARKS, *BLOCKS, *REFERENCES, *SLABS, *AREAS, *EXACT, *LABS, *PROCESSES, *OOM),
     key=lambda mutation: mutation.fact,
 )

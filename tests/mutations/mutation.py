@@ -82,6 +82,12 @@ FACTS: Final = {
     161: "bad accesses",
     163: "smaps",
     165: "pagemap",
+    269: "the OOM killer's choice",
+    270: "oom_score",
+    271: "rounds before somebody is killed",
+    272: "the victim's end",
+    273: "nobody left to be killed",
+    274: "the report of the OOM killer",
 }
 
 

@@ -60,4 +60,6 @@ def thread_entry(done: Background) -> dict[str, Any]:
     if done.written:
         entry["written"] = done.written
     entry["changed"] = changes.runs(done.changed)
+    if entry["changed"] is None:
+        entry["changed_count"] = changes.count_runs(done.changed)
     return entry

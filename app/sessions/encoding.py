@@ -40,7 +40,8 @@ def encode(made: Outcome, model: MemoryModel, seq: int, time: str, by: str | Non
         f"{'' if made.seen is None else page(made.seen)}{rare(made)}"
         f"{'' if made.call.written is None else written(made.call.written)}"
         f"{member('log', made.log) if made.log else LOGGED_NOTHING}{changed(made)}"
-        f"{'' if made.told is None else processes(made.told.document)}}}"
+        f"{'' if made.told is None else more(made.told.document)}"
+        f"{'' if made.reclaimed is None else more(made.reclaimed.document)}}}"
     ).encode()
 
 
@@ -127,7 +128,7 @@ def written(names: dict[str, str]) -> str:
     return f'"written":{{{",".join(members)}}},'
 
 
-def processes(told: dict[str, Any]) -> str:
+def more(told: dict[str, Any]) -> str:
     """The members of a call that works on processes, behind `changed`; each is short or null already."""
     return f",{text(told)[1:-1]}"
 

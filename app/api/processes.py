@@ -33,7 +33,7 @@ from app.api.parameters import (
 from app.api.reading import onward, or_none, view
 from app.api.requests import addressed, answer, long_answer
 from app.errors import BadArgument, Faults
-from app.machine import file_views, lru_views, rmap_views, show, show_cost, vm_views
+from app.machine import file_views, lru_views, rmap_views, show, show_cost, swap_views, vm_views
 from app.machine import life as lives
 from app.mm import proc
 from app.sessions.errors import NotFound
@@ -204,4 +204,4 @@ async def life(
 @router.get("/swaps", **docs.operation("list_swaps", "Swap areas", vm_docs.SWAPS))
 async def swaps(request: Request, at: At = None) -> Response:
     """Areas to which pages can be written out, with their slots as runs."""
-    return answer(await view(request, at, vm_views.swaps))
+    return answer(await view(request, at, swap_views.swaps, cost=swap_views.cost))

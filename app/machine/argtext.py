@@ -49,6 +49,7 @@ OPERATOR: Final = re.compile(r"[-+*/%&|^~()<>]")
 
 FORMS: Final = KINDS["page_or_addr"].forms
 MASKS: Final = {"gfp": gfp_text.VALUE, "slab_flags": SLAB_FLAGS, **FLAGS}
+BOOLS: Final = {"true": True, "false": False, "1": True, "0": False}
 # How many casts and brackets an argument may stand in.
 CASTS: Final = 5
 # `$name+3` has at most so many digits.
@@ -68,6 +69,10 @@ def read(spec: CallSpec, name: str, kind: str, text: str) -> dict[str, Any]:
     value: Any = unquoted(text)
     if kind == "function" and inner(text) == "NULL":
         return {}
+    if kind == "bool":
+        return {name: BOOLS.get(inner(text), value)}
+    if kind == "swap_pages" and inner(text) == "NULL":
+        return {name: None}
     if value == text and kind == "cache":
         value = Word(inner(text))
     elif value == text and kind in MASKS:

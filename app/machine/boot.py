@@ -19,10 +19,11 @@ from app.machine.machine import Machine
 from app.machine.parts import accounts, shape
 from app.machine.profiles import MAX_CPUS, MIB, PROFILES, Profile
 from app.machine.vocabulary import SYSCTLS
-from app.mm import hugetlb, objects, slab_common, sysctl, vmalloc, vmstat, wmarks
+from app.mm import hugetlb, namei, objects, slab_common, swapon, sysctl, vmalloc, vmstat, wmarks
 from app.mm.free_area import free_area_init, memblock_free_all
 from app.mm.memblock import MemoryMap, clip, length, memory_map, tiny
 from app.mm.memory_model import PAGE_SHIFT, SIZEOF_PAGE
+from app.mm.swap_info import MAX_PAGES
 from app.mm.zonelists import build_all_zonelists
 
 __all__ = ["PROFILES", "WHOLE", "boot", "load", "profiles", "restore"]
@@ -31,6 +32,8 @@ __all__ = ["PROFILES", "WHOLE", "boot", "load", "profiles", "restore"]
 # vmalloc and 17 MiB for fixed maps; the lecture's 896 MiB are what `vmalloc=106488K` leaves.
 MAX_LOW_PFN: Final = {"x86_64": 1 << 34, "i386": 0x36FFE}
 LECTURE_LOW_PFN: Final = 0x38000
+# A disk beside the one with the files.
+SWAP_DISK: Final = "/dev/vdb"
 # What describes a machine alone: no profile can make it again, so a session keeps its state.
 WHOLE: Final = {"dump": "dump says", "proc": "/proc text says"}
 
@@ -54,6 +57,8 @@ def boot(doc: Mapping[str, Any], *, kept: bool = False) -> Machine:
     memory = map_of(param)
     m = start(param, memory)
     write_settings(m, param.sysctl)
+    if param.swap:
+        begin_to_swap(m, param.swap)
     return m
 
 
@@ -158,6 +163,12 @@ def write_settings(m: Machine, settings: Mapping[str, Any]) -> None:
             raise BadArgument.at(("sysctl", name), f"the kernel refuses {settings[name]!r} with EINVAL")
 
 
+def begin_to_swap(m: Machine, pages: int) -> None:
+    """Use a disk of its own for swap, as a start-up script does with `swapon -a`."""
+    disk = swapon.mkswap(m, namei.lookup(m, SWAP_DISK), SWAP_DISK, pages)
+    swapon.swapon(m, disk, SWAP_DISK, rotating=True)
+
+
 # -- the list of profiles ------------------------------------------------------------------------------------
 
 
@@ -197,7 +208,7 @@ def profile_view(profile: Profile) -> dict[str, Any]:
             "transparent_hugepage": list(bootparam.THP_MODES),
             **{switch: [True, False] for switch in ("lecture", "pcp", "mobility", "debug", "process_caches")},
             "hugepages": {"min": 0, "max": most // bootparam.HUGE_PAGE},
-            "swap": {"min": 0, "max": 0},
+            "swap": {"min": 0, "max": MAX_PAGES},
             "reclaim": [False],
             "sysctl": list(SYSCTLS),
             "rules": {"min": ruleset.FIRST, "max": ruleset.TODAY},

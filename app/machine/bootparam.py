@@ -15,6 +15,7 @@ from app.errors import BadArgument, Faults
 from app.machine import ruleset
 from app.machine.document import Document
 from app.machine.profiles import DEFAULT_PROFILE, GIB, KIB, MAX_CPUS, MIB, PROFILES, TIB, Profile
+from app.mm.swap_info import LEAST_PAGES, MAX_PAGES
 
 if TYPE_CHECKING:
     from app.machine.machine import Machine
@@ -238,10 +239,10 @@ def check_hugepages(value: Any, profile: Profile) -> int:
 
 
 def check_swap(value: Any, profile: Profile) -> int:
-    """Pages of swap, of which there are none."""
-    if type(value) is not int or value:
-        raise BadArgument.at((), "0: there is no swap on this machine")
-    return 0
+    """Pages of a disk to which the machine swaps from boot on, with its header; 0 for none."""
+    if type(value) is not int or not (value == 0 or LEAST_PAGES <= value <= MAX_PAGES):
+        raise BadArgument.at((), f"0, or pages from {LEAST_PAGES} to {MAX_PAGES}")
+    return value
 
 
 def check_reclaim(value: Any, profile: Profile) -> bool:

@@ -146,6 +146,8 @@ def value_text(spec: CallSpec, field: str, kind: str, value: Any) -> str:
         return json.dumps(value)
     if isinstance(value, dict):
         return f"@{value['seq']}"
+    if isinstance(value, bool):
+        return "true" if value else "false"
     if isinstance(value, int):
         number = number_text(kind, value)
         return f"pfn_to_page({number})" if kind == "pfn" and spec.native == "page" else number

@@ -19,6 +19,7 @@ from app.machine.runs import Run
 from app.machine.vocabulary import CONTEXTS, SYSCTLS
 from app.mm.memory_model import MemoryModel
 from app.mm.slab import SLAB_FLAGS
+from app.mm.swap_info import LEAST_PAGES, MAX_PAGES
 from app.mm.sysctl import THP_MODES
 from app.mm.wild_page import WildPage, wild
 
@@ -367,6 +368,12 @@ KINDS: Final[dict[str, Kind]] = {
     "byte": Kind(user_kinds.check_byte, numbers(0, 255), number="plain"),
     "status": Kind(user_kinds.check_status, numbers(-INT_MAX - 1, INT_MAX), number="plain"),
     "path": Kind(user_kinds.check_path, exactly(user_kinds.PATH.pattern)),
+    "bool": Kind(user_kinds.check_bool, {"type": "boolean"}, choices=("true", "false")),
+    "swap_pages": Kind(
+        user_kinds.check_swap_pages,
+        {"anyOf": [numbers(LEAST_PAGES, MAX_PAGES), {"type": "null"}]},
+        number="plain",
+    ),
     "program": Kind(user_kinds.check_program, exactly("/bin/[A-Za-z0-9._-]+")),
     **{kind: Kind(user_kinds.check_flags(kind), MASK, number="hex") for kind in user_kinds.FLAGS},
     # What stands beside a call's own arguments.

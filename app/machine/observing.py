@@ -15,6 +15,7 @@ from app.machine import pte_text
 from app.mm.mem_map import PG_swapbacked
 from app.mm.mm_types import VM_EXEC, VM_MAYSHARE, VM_READ, VM_WRITE
 from app.mm.page import PG_active, PG_lru, PG_unevictable
+from app.mm.pgalloc import pte_of
 from app.mm.pgtable_types import PRESENT, PSE, SHIFT
 from app.mm.vma import vma_lookup
 from app.mm.vmstat import LRU_NAMES
@@ -162,7 +163,7 @@ def changed_page(was: PageBefore) -> list[Run]:
     """The same of a single page."""
     task, mm, address, before = was
     entry = mm.tables[1][address >> 21].entries[address >> 12 & 511]
-    return [] if entry == before else [[task, address, 1, entry & pte_text.FLAGS]]
+    return [] if entry == before else [[task, address, 1, pte_text.shown(entry)]]
 
 
 def place(level: int, number: int) -> tuple[int, int]:
@@ -172,12 +173,12 @@ def place(level: int, number: int) -> tuple[int, int]:
 
 def changed_in(level: int, old: array[int] | None, new: array[int] | None) -> Iterator[tuple[int, int]]:
     """(index, flags) of the entries of one table that differ. A table in a huge page's place says it all."""
-    mask = pte_text.FLAGS
+    shown = pte_text.shown
     if level == 1 and (old is None or new is None):
         entries = old if new is None else new
         for at, entry in enumerate(entries or ()):
             if entry:
-                yield at, 0 if new is None else entry & mask
+                yield at, 0 if new is None else shown(entry)
         return
     old, new = old or EMPTY, new or EMPTY
     for at in differing(old, new, 0, 512):
@@ -186,7 +187,7 @@ def changed_in(level: int, old: array[int] | None, new: array[int] | None) -> It
             continue
         if level > 1 and now & PRESENT and not now & PSE:
             continue
-        yield at, now & mask
+        yield at, shown(now) if level == 1 else now & pte_text.FLAGS
 
 
 def differing(old: array[int], new: array[int], low: int, high: int) -> Iterator[int]:
@@ -200,6 +201,31 @@ def differing(old: array[int], new: array[int], low: int, high: int) -> Iterator
     for start, end in ((low, middle), (middle, high)):
         if old[start:end] != new[start:end]:
             yield from differing(old, new, start, end)
+
+
+def with_unmapped(
+    m: Machine, runs: list[Run], unmapped: list[tuple[MmStruct, int]], was: Iterable[Before | PageBefore]
+) -> list[Run] | None:
+    """The runs, and what became of entries that reclaim took away where nobody has looked before."""
+    looked = {seen.mm.id: seen for seen in was}
+    names = {task.mm.id: task.name for task in m.tasks.values() if task.mm is not None}
+    others = {(mm.id, address): mm for mm, address in unmapped if not covers(looked.get(mm.id), address)}
+    found = list(runs)
+    for (number, address), mm in sorted(others.items(), key=lambda other: other[0]):
+        bits, task = pte_text.shown(pte_of(mm, address)), names.get(number)
+        last: Run = found[-1] if found else ["", 0, 0, 0]
+        if last[0] == task and last[3] == bits and last[1] + (last[2] << 12) == address:
+            last[2] += 1
+        else:
+            found.append([task, address, 1, bits])
+    return found if len(found) <= MAX_RUNS else None
+
+
+def covers(was: Before | PageBefore | None, address: int) -> bool:
+    """Whether changes of an address are told already."""
+    if isinstance(was, PageBefore):
+        return was.address == address & -4096
+    return was is not None and was.start <= address < was.end
 
 
 # -- areas -----------------------------------------------------------------------------------------

@@ -22,6 +22,14 @@ from app.mm.pgtable_types import (
     USER,
     pte_pfn,
 )
+from app.mm.swapops import (
+    SWP_EXCLUSIVE,
+    SWP_SOFT_DIRTY,
+    is_swap_pte,
+    pte_to_swp_entry,
+    swp_offset,
+    swp_type,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -43,13 +51,33 @@ NAMES: Final = (
 )
 # The bits of an entry that are no part of a frame number, which may stand inverted.
 FLAGS: Final = NX | 0xFFF
+# Of an entry of a page in swap, whose other bits are part of the slot, in `shown`.
+SWAPPED: Final = 1 << 12
 MASKS: Final = (0, PFN_MASK, PMD_PFN_MASK, PUD_PFN_MASK)
 
 
 @lru_cache(maxsize=256)
 def flags(bits: int) -> str:
-    """The flags of an entry, joined with `|`; `none` for an empty one."""
+    """The flags of an entry, joined with `|`; `none` for an empty one. bits: as `shown` gives them."""
+    if bits & SWAPPED:
+        kept = ((SWP_EXCLUSIVE, "exclusive"), (SWP_SOFT_DIRTY, "soft_dirty"))
+        return "|".join(("swap", *(name for bit, name in kept if bits & bit)))
     return "|".join(name for bit, name in NAMES if bits & bit) or "none"
+
+
+def shown(entry: int) -> int:
+    """What of an entry is said in words: its flags, or that its page is in swap."""
+    if entry and not entry & (PRESENT | PROTNONE):
+        return SWAPPED | entry & (SWP_EXCLUSIVE | SWP_SOFT_DIRTY)
+    return entry & FLAGS
+
+
+def words(entry: int) -> str:
+    """An entry in words; of a page in swap with its slot."""
+    if not is_swap_pte(entry):
+        return flags(entry & FLAGS)
+    slot = pte_to_swp_entry(entry)
+    return f"{flags(shown(entry))}, slot {swp_offset(slot)} of area {swp_type(slot)}"
 
 
 def maps_memory(level: int, entry: int) -> bool:

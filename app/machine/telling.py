@@ -20,8 +20,8 @@ Runs = list[list[Any]]
 class Told:
     """What became of processes and their pages.
 
-    minor, major: faults. view: the caller's address space. access, pte, vma, lru: None where there is more
-    of them than an outcome shows.
+    minor, major: faults. view: the caller's address space. access, pte, vma, lru, swap: None where there is
+    more of them than an outcome shows.
     """
 
     def __init__(self, minor: int, major: int, view: Figures | None) -> None:
@@ -32,6 +32,8 @@ class Told:
         self.pte: list[observing.Run] | None = []
         self.vma: list[observing.Run] | None = []
         self.lru: list[observing.Run] | None = []
+        # Only told where there is anything to tell.
+        self.swap: list[observing.Run] | None = []
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -45,6 +47,7 @@ class Told:
             else [[task, f"{at:#x}", pages, pte_text.flags(bits)] for task, at, pages, bits in self.pte],
             "vma": self.vma,
             "lru": self.lru,
+            **({} if self.swap == [] else {"swap": self.swap}),
         }
 
 

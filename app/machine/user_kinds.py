@@ -15,6 +15,7 @@ from app.machine.calls import JSON_INT_MAX, KNOWN_NAME, Reference
 from app.machine.checks import HEX, integer, matching
 from app.machine.constants import UNITS
 from app.machine.known_names import KnownNames
+from app.mm.swap_info import LEAST_PAGES, MAX_PAGES
 
 if TYPE_CHECKING:
     from app.machine.parsing import Parser
@@ -142,6 +143,23 @@ def check_byte(value: Any, parser: Parser) -> int:
 def check_status(value: Any, parser: Parser) -> int:
     """The status of an exit."""
     return integer(value, -INT_MAX - 1, INT_MAX, "an exit status")
+
+
+def check_bool(value: Any, parser: Parser) -> bool:
+    """True or false, also as C writes them."""
+    if value in ("true", "false"):
+        return bool(value == "true")
+    if type(value) is not bool and value not in (0, 1):
+        raise BadArgument.at((), "true or false")
+    return bool(value)
+
+
+def check_swap_pages(value: Any, parser: Parser) -> int | None:
+    """Pages of a new swap area with its header; null for one that is there."""
+    if value is None:
+        return None
+    what = f"pages of a swap area with its header, from {LEAST_PAGES} to {MAX_PAGES}, or null"
+    return integer(value, LEAST_PAGES, MAX_PAGES, what)
 
 
 def check_path(value: Any, parser: Parser) -> str:

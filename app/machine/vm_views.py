@@ -21,6 +21,7 @@ from app.mm.oom_kill import oom_score
 from app.mm.page import PG_dirty
 from app.mm.pgtable_types import DIRTY, PAGE_SHIFT, PRESENT, PROTNONE, PSE, SHIFT, SPECIAL, pte_pfn
 from app.mm.proc.task_mmu import MNEMONICS, area_name
+from app.mm.swapops import pte_to_swp_entry, swp_offset, swp_type
 from app.mm.vma import find_vma, vma_lookup
 
 if TYPE_CHECKING:
@@ -118,11 +119,6 @@ def space_of(m: Machine, name: str) -> MmStruct | None:
 def task_file(m: Machine, name: str, file: str) -> str:
     """A file of /proc/PID. Raises KeyError where there is no such task."""
     return proc.OF_TASKS[file](m, m.tasks[name])
-
-
-def swaps(m: Machine) -> dict[str, Any]:
-    """Areas to which pages can be written out: no call adds one, so far as this kernel goes."""
-    return {"swaps": [], "total": m.vm.total_swap_pages, "free": m.vm.total_swap_pages}
 
 
 # -- areas -----------------------------------------------------------------------------------------
@@ -300,7 +296,7 @@ def levels_of(m: Machine, mm: MmStruct, address: int, top: int) -> list[dict[str
                 "index": at,
                 "table_pfn": None if table.pfn < 0 else table.pfn,
                 "entry": f"{entry:#x}",
-                "flags": pte_text.flags(entry & pte_text.FLAGS if leaf else entry & 0xFFF),
+                "flags": pte_text.flags(pte_text.shown(entry) if leaf else entry & 0xFFF),
                 "maps": "nothing" if not entry else "swap" if not present else "page" if leaf else "table",
                 "pfn": pte_pfn(entry, pte_text.MASKS[table.level])
                 if leaf and present
@@ -352,10 +348,20 @@ def why(m: Machine, mm: MmStruct, vma: VmArea | None, address: int, level: int, 
             return "no area; the next one above is the stack, which may grow down to here"
         return "no area of the process has this address: an access is SIGSEGV (SEGV_MAPERR)"
     if entry:
-        return "the page is in swap: an access brings it back, which is a major fault"
+        return in_swap(m, entry)
     if level > 1:
         return f"the {name} entry is empty: nothing was touched in its range, and there is no table below"
     return "the pte entry is empty: this page has not been touched, or was given up"
+
+
+def in_swap(m: Machine, entry: int) -> str:
+    """Where a page is whose entry names a slot, in words."""
+    slot = pte_to_swp_entry(entry)
+    where = f"the page is in slot {swp_offset(slot)} of swap area {swp_type(slot)}"
+    pfn = None if m.vm.swap is None else m.vm.swap.cache.get(slot)
+    if pfn is None:
+        return f"{where}: an access brings it back, which is a major fault"
+    return f"{where}, and still in frame {pfn:#x}: an access finds it in the swap cache, a minor fault"
 
 
 # -- page tables -----------------------------------------------------------------------------------

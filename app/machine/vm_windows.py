@@ -33,7 +33,9 @@ DIRECTORY: Final = 32
 # So many resident pages are shared out one by one.
 SHARES_UP_TO: Final = 2_048
 HUGE: Final = 512
-# Of the second byte of an entry the bit that says present, but without any right.
+# Of the lowest byte of an entry the bit that says present, and of the second the one that says present, but
+# without any right. The others may be part of a slot in swap.
+HERE: Final = bytes(byte & PRESENT for byte in range(256))
 NO_RIGHT: Final = bytes(byte & PROTNONE >> 8 for byte in range(256))
 
 Doc = dict[str, Any]
@@ -232,14 +234,14 @@ def presence_below(
 def presence_in(table: PageTable) -> bytes:
     """A byte for each entry of a table of pages, 0 where no page is present.
 
-    Present entries have bits in the lowest byte; those without any right have PROTNONE in the second.
+    Present entries say so in the lowest byte; those without any right have PROTNONE in the second.
     """
     entries = table.entries
     if sys.byteorder == "big":
         entries = entries[:]
         entries.byteswap()
     raw = entries.tobytes()
-    lowest, second = raw[::8], raw[1::8].translate(NO_RIGHT)
+    lowest, second = raw[::8].translate(HERE), raw[1::8].translate(NO_RIGHT)
     if second.count(0) == len(second):
         return lowest
     return bytes(one | other for one, other in zip(lowest, second, strict=True))

@@ -18,4 +18,5 @@ EMFILE: Final = 24
 EFBIG: Final = 27
 ENOEXEC: Final = 8
 EISDIR: Final = 21
+ETXTBSY: Final = 26
 ESPIPE: Final = 29

@@ -44,6 +44,7 @@ class Inode:
         "i_pages",
         "id",
         "ino",
+        "is_swapfile",
         "name",
         "nlink",
         "on_disk",
@@ -68,6 +69,8 @@ class Inode:
         self.shadows: dict[int, int] = {}
         # On tmpfs, the slots of pages that are in swap (app.mm.shmem_swap).
         self.swapped: dict[int, int] = {}
+        # Whether there is swapping to it. Kernel: S_SWAPFILE
+        self.is_swapfile = False
         # How many pages its header says that there are to swap to, with the header; 0 for no header.
         self.swap_pages = 0
         self.nlink = 1

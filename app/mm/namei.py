@@ -97,9 +97,12 @@ def close(m: Kernel, fd: int) -> int:
 def unlink(m: Kernel, path: str) -> int:
     """Take a name away; the file goes when nobody has it open or mapped. Kernel: do_unlinkat"""
     mount_root(m)
-    inode = m.vm.inodes.pop(path, None)
+    inode = m.vm.inodes.get(path)
     if inode is None:
         return -errno.ENOENT
+    if inode.is_swapfile:
+        return -errno.EPERM
+    del m.vm.inodes[path]
     inode.nlink = 0
     mmap.evict_inode(m, inode)
     return 0

@@ -194,6 +194,8 @@ def write(m: Kernel, file: File, buf: int | None, count: int, pos: int | None = 
     """The system call; returns bytes or -errno. Kernel: vfs_write, generic_perform_write"""
     start = at = file.pos if pos is None else pos
     done = 0
+    if file.inode.is_swapfile and count:
+        return -errno.ETXTBSY
     while done < count:
         if not done >> 12 & PAUSE_EVERY - 1:
             m.breathe()
@@ -259,6 +261,8 @@ def ftruncate(m: Kernel, inode: Inode, size: int) -> int:
 
     What was mapped behind the new end is unmapped from everybody, private copies included.
     """
+    if inode.is_swapfile:
+        return -errno.ETXTBSY
     old, inode.size = inode.size, size
     first = -(-size >> 12) if size else 0
     if size < old or (inode.is_shmem and size == old):

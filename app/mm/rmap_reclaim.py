@@ -56,9 +56,11 @@ def try_to_unmap(m: Kernel, pfn: int) -> bool:
     for vma, address, table, at in [*page_vma_mapped.mapped_entries(m, head)]:
         if table.level == 2 and table.entries[at] & PSE:
             huge_memory.split_huge_pmd(m, vma, address)
-    for vma, _, table, at in [*page_vma_mapped.mapped_entries(m, head)]:
+    for vma, address, table, at in [*page_vma_mapped.mapped_entries(m, head)]:
         if not try_to_unmap_one(m, head, vma, table, at):
             break
+        if m.vm.unmapped is not None:
+            m.vm.unmapped.append((vma.vm_mm, address))
     return not mem_map.is_mapped(m, head)
 
 

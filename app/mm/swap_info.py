@@ -27,6 +27,8 @@ SWAPFILE_CLUSTER: Final = {"x86_64": 512, "i386": 256}
 SWAP_SLOTS_CACHE_SIZE: Final = 64
 # The largest area that a machine here can have, in pages with its header: 4 GiB.
 MAX_PAGES: Final = 1 << 20
+# The smallest that mkswap(8) makes.
+LEAST_PAGES: Final = 10
 
 
 class SwapCluster:

@@ -37,6 +37,12 @@ def info_of(m: Kernel, entry: int) -> SwapInfo:
     return swap_of(m).area(swp_type(entry))
 
 
+def tell(m: Kernel, entry: int) -> None:
+    """Note that a slot came to another use, if somebody wants to know."""
+    if m.vm.slots is not None:
+        m.vm.slots.append(entry)
+
+
 def get_nr_swap_pages(m: Kernel) -> int:
     """How many slots are free. Kernel: include/linux/swap.h get_nr_swap_pages
 
@@ -87,6 +93,7 @@ def duplicate(m: Kernel, entry: int) -> bool:
     cached, count = byte & SWAP_HAS_CACHE, byte & ~SWAP_HAS_CACHE
     if not byte or byte == SWAP_MAP_BAD:
         return False
+    tell(m, entry)
     if count & ~COUNT_CONTINUED < SWAP_MAP_MAX:
         si.swap_map[offset] = count + 1 | cached
         return True
@@ -119,6 +126,7 @@ def swapcache_prepare(m: Kernel, entry: int) -> int:
     if byte & SWAP_HAS_CACHE:
         return -errno.EEXIST
     si.swap_map[offset] = byte | SWAP_HAS_CACHE
+    tell(m, entry)
     return 0
 
 
@@ -126,6 +134,7 @@ def swap_shmem_alloc(m: Kernel, entry: int) -> None:
     """The slot is a file's of tmpfs, which names it once and never more. Kernel: swap_shmem_alloc"""
     si, offset = info_of(m, entry), swp_offset(entry)
     si.swap_map[offset] = SWAP_MAP_SHMEM | si.swap_map[offset] & SWAP_HAS_CACHE
+    tell(m, entry)
 
 
 def entry_free(m: Kernel, si: SwapInfo, offset: int, usage: int) -> int:
@@ -149,6 +158,7 @@ def entry_free(m: Kernel, si: SwapInfo, offset: int, usage: int) -> int:
         count -= 1
     left = count | cached
     si.swap_map[offset] = left or SWAP_HAS_CACHE
+    tell(m, swp_entry(si.type, offset))
     return left
 
 
@@ -162,6 +172,7 @@ def swapcache_free_entries(m: Kernel, entries: list[int]) -> None:
     for entry in entries:
         si, offset = info_of(m, entry), swp_offset(entry)
         si.swap_map[offset] = 0
+        tell(m, entry)
         if si.cluster_info is not None:
             si.cluster_info.dec(offset)
         swap_range_free(m, si, offset)

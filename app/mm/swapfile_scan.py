@@ -52,6 +52,8 @@ def get_swap_pages(m: Kernel, goal: int) -> list[int]:
         found = [swp_entry(number, offset) for offset in Scan(m, si, goal).slots()]
         if found:
             break
+    for entry in found:
+        swap_map.tell(m, entry)
     m.vm.nr_swap_pages += goal - len(found)
     return found
 

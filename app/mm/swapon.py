@@ -13,6 +13,7 @@ from app.mm import (
     lru,
     mem_map,
     mmap,
+    namei,
     page_free,
     printk,
     rmap,
@@ -54,17 +55,36 @@ if TYPE_CHECKING:
     from app.mm.mm_types import MmStruct, PageTable, VmArea
 
 KB: Final = 2
+# What is below is a device.
+DEVICES: Final = "/dev/"
 
 
 # -- swapon ----------------------------------------------------------------------------------------
 
 
-def swapon(m: Kernel, inode: Inode, path: str, *, rotating: bool) -> int:
+def mkswap(m: Kernel, inode: Inode | None, path: str, pages: int) -> Inode | None:
+    """Give a file the header of a swap area, if it is new, or an area that is not in use.
+
+    A program does that, and not the kernel: mkswap(8). A file that is not there is made first.
+    """
+    if inode is None:
+        kind = "bdev" if path.startswith(DEVICES) else "tmpfs" if path.startswith(namei.TMPFS) else "ext4"
+        inode = namei.new_inode(m, kind, path, pages << 12)
+    elif not inode.swap_pages or inode.is_swapfile:
+        return inode
+    inode.size = pages << 12
+    inode.swap_pages = pages
+    return inode
+
+
+def swapon(m: Kernel, inode: Inode | None, path: str, *, rotating: bool) -> int:
     """Begin to swap to a file or device; 0 or -errno. Kernel: swapon
 
     rotating: whether neighbouring slots are cheaper than others, as on a disk that turns.
     """
-    if inode.swap_pages and active_area(m, inode) is not None:
+    if inode is None:
+        return -errno.ENOENT
+    if path == namei.DISK or inode.is_swapfile:
         return -errno.EBUSY
     pages = read_swap_header(m, inode)
     if not pages:
@@ -96,6 +116,7 @@ def swapon(m: Kernel, inode: Inode, path: str, *, rotating: bool) -> int:
         f"Adding {kilobytes}k swap on {path}.  Priority:{si.prio} extents:1 across:{kilobytes}k {kind}",
     )
     state.slot_cache_enabled = True
+    inode.is_swapfile = True
     return 0
 
 
@@ -190,6 +211,7 @@ def swapoff(m: Kernel, inode: Inode | None) -> int:
     state.nr_rotate_swap -= not si.flags & SWP_SOLIDSTATE
     state.info[si.type] = None
     vmalloc.vfree(m, si.map_address)
+    si.file.inode.is_swapfile = False
     mmap.fput(m, si.file)
     return 0
 

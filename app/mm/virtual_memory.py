@@ -95,8 +95,8 @@ class VirtualMemory:
         "hstates", "huge_zero_page", "huge_zero_refcount", "inodes", "io_deferred", "last_id",
         "lruvecs", "mappings", "mlock_counts", "mms", "moved", "nr_swap_pages", "object_caches",
         "objects_given", "objects_taken", "oom", "overcommit_memory", "overcommit_ratio", "pool_pages",
-        "protection_map", "reclaim", "sections", "shadow_shift", "soft_dirty", "special_pages",
-        "split_queue", "stat", "swap", "task_works", "thp", "threads_woken", "total_swap_pages",
+        "protection_map", "reclaim", "sections", "shadow_shift", "slots", "soft_dirty", "special_pages",
+        "split_queue", "stat", "swap", "task_works", "thp", "threads_woken", "total_swap_pages", "unmapped",
         "vm_committed", "vm_softdirty", "zero_pfn",
     )  # fmt: skip
 
@@ -154,6 +154,9 @@ class VirtualMemory:
         self.faults: list[Any] | None = None
         # Pages that came to a list or batch, or left one, while somebody wants to know.
         self.moved: list[int] | None = None
+        # Entries that reclaim took away, and slots that came to another use, while somebody wants to know.
+        self.unmapped: list[tuple[MmStruct, int]] | None = None
+        self.slots: list[int] | None = None
         # At which seq tasks with an address space died, by name, as long as nobody has the name again.
         self.died: dict[str, int] = {}
         # Slots of all swap areas; and those of them that nobody has, nor keeps in a cache of slots.

@@ -164,7 +164,8 @@ def nr_lru(m: Kernel, prefix: str) -> dict[str, int]:
 
 def user_zone_sums(m: Kernel) -> dict[str, int]:
     """The counters of pages of processes and files that each zone has, of all zones together."""
-    return nr_lru(m, "nr_zone_") | {"nr_zone_write_pending": m.vm.stat["file_dirty"], "nr_mlock": nr_mlock(m)}
+    pending = m.vm.stat["file_dirty"] + m.vm.stat["writeback"]
+    return nr_lru(m, "nr_zone_") | {"nr_zone_write_pending": pending, "nr_mlock": nr_mlock(m)}
 
 
 def nr_page_table_pages(m: Kernel, nid: int) -> int:

@@ -19,7 +19,7 @@ MAX_TASKS: Final = 16
 # A member's processes may have so much of all memory in theirs.
 SHARE: Final = 4
 # Settings of the machine are the instructor's.
-OF_INSTRUCTORS: Final = frozenset(("sysctl",))
+OF_INSTRUCTORS: Final = frozenset(("swapoff", "swapon", "sysctl"))
 # Calls that can make a process larger.
 GROWING: Final = frozenset(
     ("copy_from_user", "copy_to_user", "execve", "fork", "load", "mlock", "mmap", "read", "store", "write")

@@ -38,6 +38,7 @@ from app.machine.entry import (
     reclaim,
     references,
     slab,
+    swap,
     system,
     vmalloc,
 )
@@ -60,6 +61,7 @@ CALLS: Final[dict[str, CallSpec]] = {
         access,
         files,
         reclaim,
+        swap,
         system,
     )
     for spec in module.calls.declared

@@ -181,6 +181,7 @@ def load_area(m: Machine, doc: Document, number: int) -> SwapInfo:
         doc["inode"].fault("the number of a file")
     most = doc["max"].int(2, MAX_PAGES)
     si = SwapInfo(number, File(inode, path=doc["path"].str(300)), most, doc["flags"].int(0, 0xFF))
+    inode.is_swapfile = True
     for name in BOUNDS:
         setattr(si, name, doc[name].int(-MAX_SWAPFILES - 1, most))
     for line in doc["map"].list(most):

@@ -51,7 +51,7 @@ class MemorySteps(Area):
             frame = pte_pfn(entry)
             what = f"{entry:#x}: the table in frame {frame:#x}"
         else:
-            what = f"{entry:#x}: {pte_text.flags(entry)}"
+            what = f"{entry:#x}: {pte_text.words(entry)}"
         self.step(
             FINDERS[level],
             f"{name}[{index}], an entry for {SPANS[level]}, is {what}",
@@ -134,7 +134,7 @@ class MemorySteps(Area):
         """An entry is written."""
         self.step(
             "set_pte_at",
-            f"{pte_text.LEVELS[level]} of {address:#x}: {before:#x} → {entry:#x} ({pte_text.flags(entry)})",
+            f"{pte_text.LEVELS[level]} of {address:#x}: {before:#x} → {entry:#x} ({pte_text.words(entry)})",
             numbers={
                 "address": f"{address:#x}",
                 "level": pte_text.LEVELS[level],

@@ -1,6 +1,6 @@
 """/proc/meminfo: the machine's memory by use. Kernel: fs/proc/meminfo.c, mm/page_alloc.c si_meminfo
 
-Lines about what no machine here has, such as swap, are 0.
+Lines about what no machine here has are 0.
 """
 
 from __future__ import annotations
@@ -88,7 +88,7 @@ def pages_by_use(m: Kernel) -> dict[str, int]:
         "SReclaimable": state["nr_slab_reclaimable"],
         "SUnreclaim": state["nr_slab_unreclaimable"],
         "PageTables": state["nr_page_table_pages"],
-        "CommitLimit": total * OVERCOMMIT_RATIO // 100,
+        "CommitLimit": total * OVERCOMMIT_RATIO // 100 + m.vm.total_swap_pages,
         "VmallocUsed": m.vmap.nr_vmalloc_pages,
         "Percpu": PERCPU_PAGES[kernel] * m.model.cpus,
         "DirectMap4k": small,
@@ -101,8 +101,14 @@ def user_pages(m: Kernel, state: dict[str, int]) -> dict[str, int]:
     pools = m.vm.hstates.values()
     anon = state["nr_inactive_anon"], state["nr_active_anon"]
     file = state["nr_inactive_file"], state["nr_active_file"]
+    buffers = sum(len(inode.i_pages) for inode in m.vm.mappings.values() if inode.fs == "bdev")
     return {
-        "Cached": state["nr_file_pages"],
+        "Buffers": buffers,
+        "Cached": state["nr_file_pages"] - state["nr_swapcached"] - buffers,
+        "SwapCached": state["nr_swapcached"],
+        "SwapTotal": m.vm.total_swap_pages,
+        "SwapFree": m.vm.nr_swap_pages,
+        "Writeback": state["nr_writeback"],
         "Inactive": anon[0] + file[0],
         "Active": anon[1] + file[1],
         "Inactive(anon)": anon[0],

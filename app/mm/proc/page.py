@@ -20,6 +20,7 @@ KPF_OF: Final = {
 KPF_BUDDY: Final = 1 << 10
 KPF_MMAP: Final = 1 << 11
 KPF_ANON: Final = 1 << 12
+KPF_SWAPCACHE: Final = 1 << 13
 KPF_SWAPBACKED: Final = 1 << 14
 KPF_COMPOUND_HEAD: Final = 1 << 15
 KPF_COMPOUND_TAIL: Final = 1 << 16
@@ -52,7 +53,7 @@ def kpageflags(m: Kernel, pfn: int) -> int:
         # The bit says there that the page is nobody else's, and nothing of a disk.
         word = (word & ~(1 << KPF_OF[mem_map.PG_mappedtodisk])) | KPF_ANON
     if bits & mem_map.PG_swapbacked:
-        word |= KPF_SWAPBACKED
+        word |= KPF_SWAPBACKED | (KPF_SWAPCACHE if bits & pg.PG_swapcache else 0)
     if order:
         word |= KPF_COMPOUND_HEAD if pfn == head else KPF_COMPOUND_TAIL
         word |= KPF_HUGE if head in m.vm.pool_pages else KPF_THP

@@ -10,7 +10,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Final, NamedTuple
 
-from app.mm import huge_memory, hugetlb, mem_map, pgalloc
+from app.mm import huge_memory, hugetlb, mem_map, pgalloc, swap_map
 from app.mm.mem_map import PG_swapbacked
 from app.mm.mm_types import (
     MM_ANONPAGES,
@@ -21,6 +21,7 @@ from app.mm.mm_types import (
     VM_LOCKED,
     VM_MAYSHARE,
     VM_READ,
+    VM_SHARED,
     VM_SOFTDIRTY,
     VM_WRITE,
     MmStruct,
@@ -43,14 +44,24 @@ from app.mm.pgtable_types import (
     pte_pfn,
     pte_present,
 )
+from app.mm.swapops import (
+    SWP_SOFT_DIRTY,
+    SWP_TYPE_BITS,
+    is_swap_pte,
+    pte_to_swp_entry,
+    swp_offset,
+    swp_type,
+)
 
 if TYPE_CHECKING:
+    from app.mm.fs import Inode
     from app.mm.kernel import Kernel
 
 PSS_SHIFT: Final = 12
 PM_SOFT_DIRTY: Final = 1 << 55
 PM_MMAP_EXCLUSIVE: Final = 1 << 56
 PM_FILE: Final = 1 << 61
+PM_SWAP: Final = 1 << 62
 PM_PRESENT: Final = 1 << 63
 
 # Two letters for each flag, from the lowest bit on. Kernel: show_smap_vma_flags
@@ -114,8 +125,8 @@ class MemSize:
 
     __slots__ = (
         "anonymous", "anonymous_thp", "lazyfree", "private_clean", "private_dirty", "private_hugetlb", "pss",
-        "pss_anon", "pss_dirty", "pss_file", "pss_locked", "pss_shmem", "referenced", "resident",
-        "shared_clean", "shared_dirty", "shared_hugetlb",
+        "pss_anon", "pss_dirty", "pss_file", "pss_locked", "pss_shmem", "pss_swap", "referenced", "resident",
+        "shared_clean", "shared_dirty", "shared_hugetlb", "swap",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -192,8 +203,8 @@ def fields(mss: MemSize, *, rollup: bool) -> Iterator[str]:
     yield field("FilePmdMapped", 0)
     yield field("Shared_Hugetlb", mss.get("shared_hugetlb"))
     yield field("Private_Hugetlb", mss.get("private_hugetlb"))
-    yield field("Swap", 0)
-    yield field("SwapPss", 0)
+    yield field("Swap", mss.get("swap"))
+    yield field("SwapPss", mss.get("pss_swap"))
     yield field("Locked", mss.get("pss_locked"))
 
 
@@ -204,7 +215,7 @@ def thp_eligible(m: Kernel, vma: VmArea) -> bool:
 
 
 def mapped(m: Kernel, vma: VmArea) -> Iterator[tuple[int, int, int]]:
-    """(address, entry, level) of all that is mapped in an area."""
+    """(address, entry, level) of all that is mapped in an area, or in swap."""
     mm = vma.vm_mm
     for base in ranges_with_tables(vma):
         m.breathe()
@@ -219,7 +230,7 @@ def mapped(m: Kernel, vma: VmArea) -> Iterator[tuple[int, int, int]]:
         behind = min(vma.vm_end - base, PMD_SIZE) >> PAGE_SHIFT
         for i in range(first, behind):
             entry = table.entries[i]
-            if entry and pte_present(entry):
+            if entry:
                 yield base + (i << PAGE_SHIFT), entry, 1
 
 
@@ -248,10 +259,35 @@ def gather(m: Kernel, vma: VmArea, mss: MemSize) -> None:
             if not huge_memory.is_huge_zero(m, entry):
                 mss.add("anonymous_thp", PMD_SIZE)
                 account_huge(m, mss, entry, locked=locked)
+        elif is_swap_pte(entry):
+            account_swap(m, mss, entry)
         elif not entry & SPECIAL:
             alike[small(m, entry)] += 1
     for page, count in alike.items():
         account(mss, page, count, locked=locked)
+    if vma.vm_file is not None and vma.vm_file.inode.swapped:
+        mss.add("swap", shmem_swap_usage(vma, vma.vm_file.inode) * PAGE_SIZE)
+
+
+def account_swap(m: Kernel, mss: MemSize, entry: int) -> None:
+    """Add a page in swap: its share by how many entries name its slot. Kernel: smaps_pte_entry"""
+    mss.add("swap", PAGE_SIZE)
+    count = swap_map.swp_swapcount(m, pte_to_swp_entry(entry))
+    mss.add("pss_swap", (PAGE_SIZE << PSS_SHIFT) // max(count, 1))
+
+
+def shmem_swap_usage(vma: VmArea, inode: Inode) -> int:
+    """How many pages that an area maps of a file of tmpfs are in swap. Kernel: shmem_swap_usage
+
+    Of a private area those do not count of which it has a copy.
+    """
+    private = vma.vm_flags & (VM_SHARED | VM_WRITE) == VM_WRITE
+    behind = vma.vm_pgoff + vma.pages
+    return sum(
+        vma.vm_pgoff <= index < behind
+        and not (private and pgalloc.pte_of(vma.vm_mm, vma.vm_start + (index - vma.vm_pgoff << PAGE_SHIFT)))
+        for index in inode.swapped
+    )
 
 
 class Small(NamedTuple):
@@ -367,6 +403,8 @@ def pagemap_entry(m: Kernel, vma: VmArea, address: int) -> int:
         return 0
     table, at = found
     entry = table.entries[at]
+    if table.level == 1 and is_swap_pte(entry):
+        return swapped_entry(m, entry)
     if not entry or not pte_present(entry) or (table.level > 1 and not pgalloc.is_huge(entry)):
         return 0
     shift = 9 * (table.level - 1)
@@ -382,3 +420,10 @@ def pagemap_entry(m: Kernel, vma: VmArea, address: int) -> int:
     if mem_map.page_mapcount(m, head) == 1:
         word |= PM_MMAP_EXCLUSIVE
     return word
+
+
+def swapped_entry(m: Kernel, entry: int) -> int:
+    """The word of a page in swap: area and slot. Kernel: pte_to_pagemap_entry"""
+    slot = pte_to_swp_entry(entry)
+    word = PM_SWAP | swp_type(slot) | swp_offset(slot) << SWP_TYPE_BITS
+    return word | (PM_SOFT_DIRTY if entry & SWP_SOFT_DIRTY and m.vm.soft_dirty else 0)

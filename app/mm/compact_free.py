@@ -20,6 +20,7 @@ from app.mm.compact_control import (
     pageblock_start_pfn,
 )
 from app.mm.mmzone import (
+    MAX_ORDER_NR_PAGES,
     MIGRATE_MOVABLE,
     MIGRATE_PCPTYPES,
     PAGEBLOCK_NR_PAGES,
@@ -85,10 +86,32 @@ def scan_downwards(m: Kernel, cc: CompactControl) -> None:
             if pfn < end:
                 break
             stride = 1 if nr_isolated else min(COMPACT_CLUSTER_MAX, stride << 1)
+        if stride == COMPACT_CLUSTER_MAX and m.trace is None:
+            start = step_over_untouched(cc, start)
         end = start
         start -= PAGEBLOCK_NR_PAGES
         pfn = start
     cc.free_pfn = pfn
+
+
+def step_over_untouched(cc: CompactControl, start: int) -> int:
+    """Go over memory that nothing has ever asked for at once; which pageblock was the last one looked at.
+
+    The kernel looks at a few frames of the second half of each free block of 1,024, not at its first half.
+    """
+    zone = cc.zone
+    first, end = zone.untouched
+    last = max(first, pageblock_end_pfn(cc.migrate_pfn) + MAX_ORDER_NR_PAGES - 1 & -MAX_ORDER_NR_PAGES)
+    blocks = (start - last) // MAX_ORDER_NR_PAGES
+    if not cc.ignore_skip_hint or start % MAX_ORDER_NR_PAGES or start > end or blocks <= 0:
+        return start
+    if not cc.ignore_block_suitable and zone.default_migratetype != MIGRATE_MOVABLE:
+        return start
+    start -= blocks * MAX_ORDER_NR_PAGES
+    compact_skip.set_pageblocks_skip(zone, start + PAGEBLOCK_NR_PAGES, blocks, 2)
+    zone.compact.cached_free_pfn = min(zone.compact.cached_free_pfn, start + PAGEBLOCK_NR_PAGES)
+    cc.total_free_scanned += blocks * (PAGEBLOCK_NR_PAGES // COMPACT_CLUSTER_MAX)
+    return start
 
 
 def suitable_migration_target(cc: CompactControl, start: int, end: int) -> bool:
@@ -117,9 +140,12 @@ def isolate_freepages_block(
     nr_scanned = total_isolated = 0
     pfn = start_pfn
     inside = zone.free_block_at(pfn)
-    if inside is not None and inside[0] < pfn and inside[0] + (1 << inside[1]) >= end_pfn:
+    frames = range(pfn, end_pfn, stride)
+    if (inside is not None and inside[0] < pfn and inside[0] + (1 << inside[1]) >= end_pfn) or (
+        inside is None and page_kinds.none_known(m, zone, frames)
+    ):
         # No frame is the first of a free block.
-        nr_scanned = -(-(end_pfn - pfn) // stride)
+        nr_scanned = len(frames)
         pfn = end_pfn
     while pfn < end_pfn:
         nr_scanned += 1

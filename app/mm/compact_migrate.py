@@ -7,7 +7,7 @@ visit takes 32 pages, a second one all the rest: if a block is begun, it should 
 from __future__ import annotations
 
 from itertools import takewhile
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.mm import compact_skip, lru_isolate, migrate, page_kinds
 from app.mm import gfp as gfp_masks
@@ -15,13 +15,14 @@ from app.mm.compact_control import (
     COMPACT_CLUSTER_MAX,
     MIGRATE_ASYNC,
     MIGRATE_SYNC,
+    WHOLE,
     CompactControl,
     block_end_pfn,
     freelist_scan_limit,
     pageblock_end_pfn,
     pageblock_start_pfn,
 )
-from app.mm.mmzone import MIGRATE_MOVABLE, PAGE_ALLOC_COSTLY_ORDER, PAGEBLOCK_NR_PAGES
+from app.mm.mmzone import MAX_ORDER_NR_PAGES, MIGRATE_MOVABLE, PAGE_ALLOC_COSTLY_ORDER, PAGEBLOCK_NR_PAGES
 from app.mm.page import PG_dirty, PG_lru, PG_writeback
 from app.mm.vmstat import count_vm_events
 
@@ -34,6 +35,8 @@ def isolate_migratepages(m: Kernel, cc: CompactControl) -> bool:
     """Take pages of the next pageblock that has any; whether there are some. Kernel: isolate_migratepages"""
     low_pfn = fast_find_migrateblock(cc)
     fast_find_block = low_pfn != cc.migrate_pfn and not cc.fast_search_fail
+    if cc.order == WHOLE and m.trace is None:
+        low_pfn = step_over_untouched(cc)
     end_pfn = pageblock_end_pfn(low_pfn)
     start_pfn = max(pageblock_start_pfn(low_pfn), cc.zone.start_pfn)
     while end_pfn <= cc.free_pfn:
@@ -45,6 +48,23 @@ def isolate_migratepages(m: Kernel, cc: CompactControl) -> bool:
         cc.migrate_pfn = low_pfn = start_pfn = end_pfn
         end_pfn += PAGEBLOCK_NR_PAGES
     return bool(cc.migratepages)
+
+
+def step_over_untouched(cc: CompactControl) -> int:
+    """Go over memory that nothing has ever asked for at once; where to go on.
+
+    The kernel looks at the first frame of each free block of 1,024, and at all frames of its second half.
+    """
+    zone = cc.zone
+    first, end = zone.untouched
+    stop = min(end, cc.free_pfn & -MAX_ORDER_NR_PAGES)
+    blocks = (stop - cc.migrate_pfn) // MAX_ORDER_NR_PAGES
+    if first <= cc.migrate_pfn and not cc.migrate_pfn % MAX_ORDER_NR_PAGES and blocks > 0:
+        compact_skip.set_pageblocks_skip(zone, cc.migrate_pfn, 2 * blocks)
+        cc.total_migrate_scanned += blocks * (1 + PAGEBLOCK_NR_PAGES)
+        cc.migrate_pfn += blocks * MAX_ORDER_NR_PAGES
+        compact_skip.update_cached_migrate(cc, cc.migrate_pfn)
+    return cc.migrate_pfn
 
 
 def visit(
@@ -66,6 +86,10 @@ def visit(
     if not suitable:
         compact_skip.update_cached_migrate(cc, end_pfn)
     return suitable
+
+
+# Why most frames are left where they are.
+NOT_LISTED: Final = "not on a list"
 
 
 class BlockScan:
@@ -98,7 +122,7 @@ def isolate_migratepages_block(m: Kernel, cc: CompactControl, low_pfn: int, end_
     """Take what can be moved of a part of a pageblock. Kernel: isolate_migratepages_block"""
     scan = BlockScan(cc, low_pfn, end_pfn)
     if scan.next_skip_pfn is None:
-        step_over_free_block(cc, scan)
+        step_over_unknown(m, cc, scan)
     while scan.low_pfn < end_pfn and not scan_frame(m, cc, scan):
         pass
     scan.low_pfn = min(scan.low_pfn, end_pfn)
@@ -170,19 +194,22 @@ def refuse(m: Kernel, cc: CompactControl, scan: BlockScan, order: int, refusal: 
         scan.next_skip_pfn += 1 << cc.order
 
 
-def step_over_free_block(cc: CompactControl, scan: BlockScan) -> None:
-    """Go to the end of the pageblock if it lies inside a free block that began before it.
+def step_over_unknown(m: Kernel, cc: CompactControl, scan: BlockScan) -> None:
+    """Go to the end of the pageblock if it lies inside a free block, or all of it is the kernel's.
 
-    The kernel looks at each of its frames, none of which is the first of a block.
+    The kernel looks at each of its frames, none of which is the first of a block or on a list.
     """
-    pfn = scan.low_pfn
+    pfn, end = scan.low_pfn, scan.end_pfn
     if pfn % PAGEBLOCK_NR_PAGES or not compact_skip.isolation_suitable(cc, pfn):
         return
     found = cc.zone.free_block_at(pfn)
-    if found is not None and found[0] < pfn:
-        scan.nr_scanned = scan.end_pfn - pfn
-        scan.low_pfn = scan.end_pfn
-        scan.valid = True
+    if found is None and page_kinds.none_known(m, cc.zone, range(pfn, end)):
+        scan.refusals[NOT_LISTED] = end - pfn
+    elif found is None or found[0] == pfn:
+        return
+    scan.nr_scanned = end - pfn
+    scan.low_pfn = end
+    scan.valid = True
 
 
 def unmovable(m: Kernel, cc: CompactControl, pfn: int) -> str:
@@ -192,7 +219,7 @@ def unmovable(m: Kernel, cc: CompactControl, pfn: int) -> str:
     """
     s = m.vm.sections.get(pfn >> 9)
     if s is None or not s.flags[pfn & 511] & PG_lru:
-        return "not on a list"
+        return NOT_LISTED
     bits = s.flags[pfn & 511]
     has_mapping = migrate.has_mapping(m, pfn)
     if not has_mapping and s.refcount[pfn & 511] > s.mapcount[pfn & 511] + 1:

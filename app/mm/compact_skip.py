@@ -38,6 +38,12 @@ def clear_pageblock_skip(zone: Zone, pfn: int) -> None:
         marks_of(zone)[(pfn >> PAGEBLOCK_ORDER) - (zone.start_pfn >> PAGEBLOCK_ORDER)] = 0
 
 
+def set_pageblocks_skip(zone: Zone, first: int, count: int, every: int = 1) -> None:
+    """Mark so many pageblocks, all or every second one."""
+    at = (first >> PAGEBLOCK_ORDER) - (zone.start_pfn >> PAGEBLOCK_ORDER)
+    marks_of(zone)[at : at + (count - 1) * every + 1 : every] = bytes((1,)) * count
+
+
 def marks_of(zone: Zone) -> bytearray:
     """A byte for each pageblock of the zone; there are none before the first is set."""
     if not zone.compact.skip:

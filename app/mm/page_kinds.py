@@ -34,6 +34,14 @@ def buddy_order(zone: Zone, pfn: int) -> int | None:
     return MAX_ORDER - 1 if first <= pfn < end and not pfn % MAX_ORDER_NR_PAGES else None
 
 
+def none_known(m: Kernel, zone: Zone, frames: range) -> bool:
+    """Whether no frame of a part of a pageblock is the first of a free or used block, as far as is known."""
+    first = frames.start
+    if first >> PAGEBLOCK_ORDER in m.vm.sections or zone.untouched[0] <= first < zone.untouched[1]:
+        return False
+    return zone.buddy.keys().isdisjoint(frames) and m.pages.keys().isdisjoint(frames)
+
+
 def compound_order(m: Kernel, pfn: int) -> int:
     """The order of the compound page that begins here, else 0. Kernel: compound_order"""
     page = m.pages.get(pfn)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections import deque
 from typing import TYPE_CHECKING, Final
 
-from app.mm import compact_free, lru, mem_map, migrate_ptes, page_ref, swap, user_bytes
+from app.mm import compact_free, lru, mem_map, migrate_ptes, page_ref, swap, swap_state, user_bytes
 from app.mm.compact_control import CompactControl
 from app.mm.mem_map import PG_anon_exclusive, PG_readahead, PG_swapbacked
 from app.mm.page import (
@@ -21,6 +21,7 @@ from app.mm.page import (
     PG_locked,
     PG_private,
     PG_referenced,
+    PG_swapcache,
     PG_unevictable,
     PG_uptodate,
     PG_workingset,
@@ -47,7 +48,7 @@ TRIED_AGAIN: Final = (LOCKED, REFERENCED)
 # Kernel: folio_migrate_flags, folio_migrate_mapping
 MOVED_FLAGS: Final = (
     PG_error | PG_referenced | PG_uptodate | PG_active | PG_unevictable | PG_workingset | PG_dirty
-    | PG_anon_exclusive | PG_readahead | PG_swapbacked
+    | PG_anon_exclusive | PG_readahead | PG_swapbacked | PG_swapcache
 )  # fmt: skip
 
 
@@ -179,18 +180,24 @@ def folio_expected_refs(m: Kernel, pfn: int) -> int:
 
 
 def folio_migrate_mapping(m: Kernel, src: int, dst: int) -> None:
-    """Put the new frame in the page's place in the cache of its file. Kernel: folio_migrate_mapping"""
+    """Put the new frame in the page's place in the cache of its file, or of the swap.
+
+    Kernel: folio_migrate_mapping
+    """
     old, i = mem_map.section(m, src), src & 511
     new, j = mem_map.section(m, dst), dst & 511
     new.refcount[j] = 1
     new.mapping[j], new.index[j] = old.mapping[i], old.index[i]
+    if not has_mapping(m, src):
+        return
     inode = mem_map.mapping_of(m, src)
     if inode is None:
-        return
-    inode.i_pages[old.index[i]] = dst
+        swap_state.replace_in_swap_cache(m, src, dst)
+    else:
+        inode.i_pages[old.index[i]] = dst
+        old.mapping[i] = 0
     new.refcount[j] += 1
     old.refcount[i] -= 1
-    old.mapping[i] = 0
 
 
 def folio_migrate_flags(m: Kernel, src: int, dst: int) -> None:
@@ -211,7 +218,7 @@ def folio_migrate_flags(m: Kernel, src: int, dst: int) -> None:
 
 def has_mapping(m: Kernel, pfn: int) -> bool:
     """Whether the page is in the cache of a file or of the swap. Kernel: mm/util.c folio_mapping"""
-    return mem_map.mapping_of(m, pfn) is not None
+    return mem_map.mapping_of(m, pfn) is not None or swap_state.is_swapcache(m, pfn)
 
 
 def has_migrate_folio(m: Kernel, pfn: int) -> bool:

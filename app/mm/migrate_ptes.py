@@ -89,20 +89,9 @@ def remove_migration_pte(m: Kernel, found: MigrationEntry, new: int) -> None:
         entry = mkdirty(m, entry)
     entry = maybe_mkwrite(m, vma, entry) if old & RW else entry & ~RW
     if mem_map.is_anon(m, new):
-        page_add_anon_rmap(m, new, vma, exclusive=exclusive or bool(old & RW))
+        rmap.page_add_anon_rmap(m, new, vma, address, exclusive=exclusive or bool(old & RW))
     else:
         rmap.page_add_file_rmap(m, new, vma)
     set_pte(vma.vm_mm, address, entry)
     if vma.vm_flags & VM_LOCKED:
         mlock.mlock_page_drain(m)
-
-
-def page_add_anon_rmap(m: Kernel, pfn: int, vma: VmArea, *, exclusive: bool) -> None:
-    """One more mapping of a page that was anonymous before. Kernel: mm/rmap.c page_add_anon_rmap"""
-    s, i = mem_map.section(m, pfn), pfn & 511
-    s.mapcount[i] += 1
-    if not s.mapcount[i]:
-        m.vm.count("anon_mapped")
-    if exclusive:
-        s.flags[i] |= PG_anon_exclusive
-    mlock.mlock_vma_page(m, vma, pfn, compound=False)

@@ -62,6 +62,13 @@ def delete_from_swap_cache(m: Kernel, pfn: int, shadow: int | None = None) -> No
         page_ref.tell_state(m, pfn)
 
 
+def replace_in_swap_cache(m: Kernel, old: int, new: int) -> None:
+    """Another frame takes the page's place. Kernel: mm/migrate.c folio_migrate_mapping"""
+    state = swap_map.swap_of(m)
+    entry = state.entries[new] = state.entries.pop(old)
+    state.cache[entry] = new
+
+
 def swap_cache_get_folio(m: Kernel, entry: int, vma: VmArea | None, address: int) -> int | None:
     """The page of a slot, with a reference, if the cache has it. Kernel: swap_cache_get_folio
 

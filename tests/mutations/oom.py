@@ -18,7 +18,11 @@ OOM: Final = (
         "and what the task says of itself",
     ),
     Mutation(
-        269, KILL, "chosen is None or points >= most", "chosen is None or points > most", "the newest of a tie"
+        269,
+        KILL,
+        "chosen is None or points >= most",
+        "chosen is None or points > most",
+        "the newest of a tie",
     ),
     Mutation(269, KILL, "if mm is None or task.pid == INIT_PID:", "if mm is None:", "init is never killed"),
     Mutation(

@@ -16,4 +16,9 @@ if TYPE_CHECKING:
 
 def verify(m: Machine) -> list[str]:
     """Everything that is wrong with a machine, in words; an empty list is what it should be."""
+    return [*impossible(m), *(fault for part in PARTS for fault in part.verify_counts(m))]
+
+
+def impossible(m: Machine) -> list[str]:
+    """What no call can bring about, not even a mistake: such a state is no machine's."""
     return [fault for part in PARTS for fault in part.verify(m)]

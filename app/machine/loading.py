@@ -24,7 +24,7 @@ def load(value: Any, rules: int = ruleset.FIRST) -> Machine:
     """
     doc = Document(value, ("dump",))
     m = read(doc, rules)
-    faults = invariants.verify(m)
+    faults = invariants.impossible(m)
     if faults:
         doc.fault(f"a state that a machine can be in: {faults[0]}")
     return m

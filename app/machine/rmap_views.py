@@ -61,8 +61,8 @@ def fields(m: Machine, pfn: int) -> dict[str, Any]:
     s, i, head = section(m, pfn), pfn & 511, mem_map.compound_head(m, pfn)
     found: dict[str, Any] = {"_mapcount": s.mapcount[i]}
     if pfn == head:
-        number = s.mapping[i]
-        found |= {"mapping": f"{raw_mapping(m, number):#x}" if number else None, "index": s.index[i]}
+        word = page_ref.page_mapping(m, pfn)
+        found |= {"mapping": f"{word:#x}" if word else None, "index": s.index[i]}
     else:
         found |= {
             "mapping": "0xdead000000000400" if m.model.arch == "x86_64" else "0x400",
@@ -72,19 +72,6 @@ def fields(m: Machine, pfn: int) -> dict[str, Any]:
     if s.order:
         found |= {"compound_mapcount": s.compound_mapcount, "compound_order": s.order}
     return found
-
-
-def raw_mapping(m: Machine, number: int) -> int:
-    """`mapping` as the kernel has it: the lowest bit tells an anon_vma from the address_space of a file.
-
-    An anon_vma has its address in its slab; an address_space is given its number, since inodes are not
-    allocated from any slab here.
-    """
-    if number & PAGE_MAPPING_ANON:
-        anon_vma = m.vm.anon_vmas.get(number >> 1)
-        if anon_vma is not None and anon_vma.object:
-            return anon_vma.object | PAGE_MAPPING_ANON
-    return number
 
 
 def meaning(m: Machine, pfn: int) -> dict[str, str]:
@@ -219,7 +206,7 @@ def anon_vma(m: Machine, pfn: int, limit: int) -> dict[str, Any]:
     return {
         "pfn": pfn,
         "kind": "anon" if number & PAGE_MAPPING_ANON else "none" if inode is None else "file",
-        "mapping": f"{raw_mapping(m, number):#x}" if number else None,
+        "mapping": f"{page_ref.page_mapping(m, head):#x}" if number else None,
         "anon_vma": None if owner is None else anon_vma_view(m, owner),
         "file": None if inode is None else inode.name,
         "mapped_by": places,

@@ -14,7 +14,8 @@ not.
     2  a `struct page *` and an address are two things, also where a name stands for one;
        a loop `until NULL` that ends at the most that one call makes is not ok;
        zone bits that exclude each other are a BUG under DEBUG_VM (`gfp_zone`); the log has its rate
-       limits, struct slab, bytes of objects and unreclaimable slabs, and ends at a panic
+       limits, struct slab, bytes of objects and unreclaimable slabs, and ends at a panic; a page table
+       stays one when somebody else frees it
 """
 
 from __future__ import annotations

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm import mem_map, page_free
+from app.mm import mem_map, page_free, page_ref
 from app.mm.lruvec import LRU_UNEVICTABLE, NONE, lruvec_of, update_lru_size
 from app.mm.mem_map import PG_swapbacked, compound_order, lru_index, section, set_flags
 from app.mm.page import PG_active, PG_lru, PG_mlocked, PG_unevictable
@@ -138,6 +138,7 @@ def release_pages(m: Kernel, pages: Iterable[int]) -> None:
     freed on the spot.
     """
     to_free: list[int] = []
+    below_zero: list[int] = []
     sections = m.vm.sections
     for pfn in pages:
         s = sections.get(pfn >> 9)
@@ -147,14 +148,24 @@ def release_pages(m: Kernel, pages: Iterable[int]) -> None:
             if not s.refcount[i]:
                 page_cache_release(m, pfn)
                 to_free.append(pfn)
-        elif pfn in m.pages:
-            to_free.append(pfn)
-        elif pfn != m.vm.huge_zero_page and mem_map.put_page_testzero(m, mem_map.compound_head(m, pfn)):
-            put_compound_page(m, mem_map.compound_head(m, pfn))
+        elif (page := m.pages.get(pfn)) is not None:
+            page.refcount -= 1
+            if not page.refcount:
+                to_free.append(pfn)
+            elif page.refcount < 0:
+                page_free.abandon(m, pfn)
+        elif pfn != m.vm.huge_zero_page:
+            head = mem_map.compound_head(m, pfn)
+            if mem_map.put_page_testzero(m, head):
+                put_compound_page(m, head)
+            else:
+                below_zero.append(head)
     if m.trace is not None:
         m.trace.mmap.released(len(to_free))
     for pfn in reversed(to_free):
         free_order0(m, pfn)
+    for head in below_zero:
+        lose(m, head)
 
 
 def free_order0(m: Kernel, pfn: int) -> None:
@@ -196,6 +207,16 @@ def put_compound_page(m: Kernel, head: int) -> None:
     mem_map.free_page(m, head)
 
 
+def still_there(m: Kernel, batch: list[int]) -> list[int]:
+    """The pages of a batch without those that were freed, by mistake, while they waited in it."""
+    sections = m.vm.sections
+    return [
+        head
+        for head in batch
+        if (s := sections.get(head >> 9)) is not None and (s.refcount[head & 511] > 0 or s.flags[head & 511])
+    ]
+
+
 def put_page(m: Kernel, pfn: int) -> None:
     """Drop a reference, and free the page with the last. Kernel: folio_put, __folio_put"""
     head = mem_map.compound_head(m, pfn)
@@ -205,3 +226,24 @@ def put_page(m: Kernel, pfn: int) -> None:
         else:
             page_cache_release(m, head)
             mem_map.free_page(m, head)
+    else:
+        lose(m, head)
+
+
+def lose(m: Kernel, head: int) -> None:
+    """Count as lost a page that was freed before its last user had gone, now that there is none.
+
+    The kernel has put it on a free list in between, and dropped it for good where it saw that it is bad. One
+    that stands on a free list now has a count below zero there, for the next check to see.
+    """
+    s, i = section(m, head), head & 511
+    if not page_ref.in_use(s, i):
+        s.refcount[i] = 0
+        page_ref.page_ref_add(m, head, -1)
+        return
+    if s.refcount[i] >= 0 or mem_map.is_mapped(m, head) or mem_map.mapping_of(m, head) is not None:
+        return
+    if head not in m.vm.pool_pages and head not in page_ref.image_frames(m):
+        page_cache_release(m, head)
+        m.vm.split_queue.pop(head, None)
+        mem_map.give_up(m, head)

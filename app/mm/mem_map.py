@@ -9,9 +9,10 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.mm import page_alloc, page_free
+from app.mm import page_alloc, page_check, page_free, page_ref
 from app.mm.mm_types import MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES
 from app.mm.page import (
+    PAGE_FLAGS_CHECK_AT_FREE,
     PG_active,
     PG_head,
     PG_lru,
@@ -47,7 +48,7 @@ def section(m: Kernel, pfn: int) -> Section:
 def known(m: Kernel, pfn: int) -> bool:
     """Whether a process or a file has used the frame, and nobody freed it since."""
     found = m.vm.sections.get(pfn >> 9)
-    return found is not None and (found.refcount[pfn & 511] > 0 or found.order > 0)
+    return found is not None and page_ref.in_use(found, pfn & 511)
 
 
 def alloc_page(m: Kernel, gfp: int, order: int = 0, flags: int = 0) -> int | None:
@@ -74,23 +75,65 @@ def alloc_page(m: Kernel, gfp: int, order: int = 0, flags: int = 0) -> int | Non
 def free_page(m: Kernel, pfn: int) -> None:
     """Give a frame whose last reference is gone back to the allocator. Kernel: free_unref_page
 
-    For an order-0 page nothing but the record is to be cleared; what still marks it as used would be a
-    mistake of ours.
+    For an order-0 page nothing but the record is to be cleared.
     """
     s = m.vm.sections[pfn >> 9]
     order = s.order
+    i = pfn & 511
     if m.trace is not None:
         m.trace.page_ref.free(pfn, order)
+    mapping = s.mapping[i]
+    if s.mapcount[i] >= 0 or s.compound_mapcount >= 0 or not mapping & PAGE_MAPPING_ANON or m.debug:
+        reason = bad_reason(m, s, pfn)
+        if reason is not None:
+            page_check.bad_page(m, pfn, reason)
+            if not is_mapped(m, pfn) and mapping_of(m, pfn) is None and pfn not in page_ref.image_frames(m):
+                give_up(m, pfn)
+            return
+    forget(m, pfn)
+    page_free.give_back(m, pfn, order)
+
+
+def bad_reason(m: Kernel, s: Section, pfn: int) -> str | None:
+    """Why a page cannot be freed: somebody still uses it. Kernel: mm/page_alloc.c page_bad_reason
+
+    Only a debugging kernel looks so early; others see it when the page leaves the per-CPU list, and have
+    forgotten its flags by then. All drop it for good.
+    """
+    bits, mapping = s.flags[pfn & 511], s.mapping[pfn & 511]
+    if (m.debug and bits & PAGE_FLAGS_CHECK_AT_FREE) or pfn in page_ref.image_frames(m):
+        return "PAGE_FLAGS_CHECK_AT_FREE flag(s) set"
+    if mapping and not mapping & PAGE_MAPPING_ANON:
+        return "non-NULL mapping"
+    return "nonzero mapcount" if s.mapcount[pfn & 511] >= 0 or s.compound_mapcount >= 0 else None
+
+
+def give_up(m: Kernel, head: int) -> None:
+    """Count a bad page as lost, with the flags that it has."""
+    s = m.vm.sections[head >> 9]
+    order, bits = s.order, s.flags[head & 511]
+    forget(m, head)
+    page_check.drop(m, head, order)
+    m.pages[head].flags = bits
+
+
+def forget(m: Kernel, pfn: int) -> None:
+    """Clear the record of a page that is nobody's any more."""
+    s = m.vm.sections[pfn >> 9]
+    order = s.order
     if order:
         del m.vm.sections[pfn >> 9]
     else:
         i = pfn & 511
+        s.refcount[i] = 0
         s.flags[i] = 0
         s.mapping[i] = 0
         s.mapcount[i] = -1
     if m.vm.contents or m.vm.forgotten:
         clear_bytes(m, pfn, order)
-    page_free.give_back(m, pfn, order)
+    if m.lock_holders:
+        for frame in range(pfn, pfn + (1 << order)):
+            m.lock_holders.drop(frame)
 
 
 def clear_bytes(m: Kernel, pfn: int, order: int) -> None:

@@ -70,7 +70,8 @@ def mlock_page_drain(m: Kernel) -> None:
 
 def mlock_pagevec(m: Kernel) -> None:
     """Do to each page of the batch what it waits for. Kernel: mlock_pagevec"""
-    batch = m.vm.batches["mlock"]
+    there = dict.fromkeys(lru.still_there(m, [head for head, _ in m.vm.batches["mlock"]]))
+    batch = [(head, kind) for head, kind in m.vm.batches["mlock"] if head in there]
     m.vm.batches["mlock"] = []
     for head, kind in batch:
         if kind == LRU_PAGE:
@@ -103,6 +104,8 @@ def move_to_unevictable(m: Kernel, head: int) -> None:
 
 def add_unevictable(m: Kernel, head: int) -> None:
     """Bring a new locked page to its list. Kernel: __mlock_new_page"""
+    if mem_map.on_lru(m, head):
+        return
     if not mem_map.is_evictable(m, head):
         set_flags(m, head, PG_unevictable)
         m.vm.mlock_counts[head] = 1

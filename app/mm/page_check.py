@@ -79,6 +79,9 @@ def page_index(m: Kernel, pfn: int) -> int:
     Kernel: mm/page_alloc.c set_pcppage_migratetype
     """
     page = m.pages.get(pfn)
+    user = page_ref.user_page(m, pfn)
+    if user is not None:
+        return user.section.index[user.i]
     slab = slab_of(m, pfn)
     if slab is not None:
         return slab_words(m, slab)[1]
@@ -89,10 +92,14 @@ def page_index(m: Kernel, pfn: int) -> int:
 
 
 def page_mapcount(m: Kernel, pfn: int) -> int:
-    """How often a page that no process uses is mapped: never. Kernel: include/linux/mm.h page_mapcount
+    """How often a page is mapped; one that no process uses never is. Kernel: include/linux/mm.h page_mapcount
 
     The first page of a free block has what says so in the same word.
     """
+    user = page_ref.user_page(m, pfn)
+    if user is not None:
+        section = user.section
+        return section.mapcount[user.i] + 1 + (section.compound_mapcount + 1 if section.order else 0)
     free = m.zone_of(pfn).free_block_at(pfn)
     return BUDDY_MAPCOUNT if free is not None and free[0] == pfn else 0
 
@@ -109,13 +116,16 @@ def raw_words(m: Kernel, pfn: int) -> list[int]:
     buddy = free is not None and free[0] == pfn
     if head == pfn:
         private = free[1] if free is not None and buddy else 0
-        words = [poison | LIST_POISON1, poison | LIST_POISON2, 0, page_index(m, pfn), private]
+        mapping = page_ref.page_mapping(m, pfn)
+        words = [poison | LIST_POISON1, poison | LIST_POISON2, mapping, page_index(m, pfn), private]
         slab = slab_of(m, pfn)
         if slab is not None:
             words[2:] = slab_words(m, slab)
     else:
         words = [m.model.pfn_to_page(head) | 1, *tail_words(m, pfn, head)]
-    mapcount = (BUDDY_MAPCOUNT - 1 if buddy else -1) & 0xFFFFFFFF
+    user = page_ref.user_page(m, pfn)
+    mapcount = user.section.mapcount[user.i] if user is not None else BUDDY_MAPCOUNT - 1 if buddy else -1
+    mapcount &= 0xFFFFFFFF
     refcount = page_ref.page_ref_count(m, pfn) & 0xFFFFFFFF
     counts = [refcount << 32 | mapcount, 0] if long == 8 else [mapcount, refcount, 0, 0]
     return [page_flags_word(m, pfn), *words, *counts]
@@ -169,7 +179,7 @@ def dump_page(m: Kernel, pfn: int, reason: str) -> None:
     printk.printk(
         m,
         f"page:{printk.pointer(m, m.model.pfn_to_page(pfn))} refcount:{page_ref.page_ref_count(m, head)}"
-        f" mapcount:{page_mapcount(m, pfn)} mapping:{printk.pointer(m, 0)}"
+        f" mapcount:{page_mapcount(m, pfn)} mapping:{printk.pointer(m, page_ref.page_mapping(m, head))}"
         f" index:{page_index(m, head) + pfn - head:#x} pfn:{pfn:#x}",
     )
     if page_ref.page_flags(m, head) & PG_head:

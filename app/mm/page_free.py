@@ -117,7 +117,7 @@ def free_pieces(m: Kernel, pfn: int, order: int) -> list[tuple[int, int]]:
             frame = max(frame + 1, behind_free_block(m, frame))
             continue
         size = largest_piece(frame, min(end, block.pfn + (1 << block.order)))
-        if may_take(block, frame, pfn):
+        if may_take(m, block, frame, pfn):
             pieces.append((frame, size))
         frame += 1 << size
     return pieces
@@ -131,14 +131,15 @@ def largest_piece(frame: int, end: int) -> int:
     return order
 
 
-def may_take(block: Page, frame: int, pfn: int) -> bool:
+def may_take(m: Kernel, block: Page, frame: int, pfn: int) -> bool:
     """Whether freeing a frame of a block leaves the machine whole.
 
     Not where others hold references to the block, where a subsystem goes on using it, or where it is part
     of a compound page that is still one.
     """
     if block.pfn == frame:
-        nobodys = frame == pfn or block.state not in OWNED
+        table = block.state == "pagetable" and m.rules >= 2
+        nobodys = block.state not in OWNED or (frame == pfn and not table)
         return nobodys and block.refcount <= 0 and not block.flags & PG_slab
     return block.state not in OWNED and not block.flags & PG_head
 
@@ -236,7 +237,7 @@ def free_the_page(m: Kernel, pfn: int, order: int) -> None:
         page is None
         or page.order != order
         or page.flags & PAGE_FLAGS_CHECK_AT_FREE
-        or page.state == "lost"
+        or page.state in ("lost", "pagetable")
         or (m.pieces and (pfn in m.pieces or pfn in m.pieces.values()))
         or (m.stray and any(frame in m.stray for frame in range(pfn, pfn + (1 << order))))
     ):

@@ -64,20 +64,41 @@ class UserPage:
 def user_page(m: Kernel, pfn: int) -> UserPage | None:
     """The record of a frame that a process or a file uses; None for any other."""
     section = m.vm.sections.get(pfn >> 9)
-    if section is None or not (section.order or section.refcount[pfn & 511] > 0):
-        return None
-    return UserPage(section, pfn & 511)
+    return None if section is None or not in_use(section, pfn & 511) else UserPage(section, pfn & 511)
+
+
+def page_mapping(m: Kernel, pfn: int) -> int:
+    """`mapping` of a frame: its lowest bit tells an anon_vma from the address_space of a file.
+
+    An anon_vma has its address in its slab; an address_space is given its number, since inodes are not
+    allocated from any slab here. Kernel: include/linux/mm_types.h
+    """
+    user = user_page(m, pfn)
+    number = 0 if user is None else user.section.mapping[user.i]
+    anon_vma = m.vm.anon_vmas.get(number >> 1) if number & 1 else None
+    return anon_vma.object | 1 if anon_vma is not None and anon_vma.object else number
+
+
+def in_use(section: Section, i: int) -> bool:
+    """Whether a record is that of a page: one without references keeps its flags until nobody knows it."""
+    return section.order > 0 or section.refcount[i] > 0 or section.flags[i] > 0
+
+
+def image_frames(m: Kernel) -> tuple[int, ...]:
+    """Frames of the kernel's image that processes map: nobody has allocated them."""
+    return (m.vm.zero_pfn, *m.vm.special_pages.get("[vdso]", ()))
 
 
 def user_frames(m: Kernel) -> Iterator[tuple[int, int]]:
     """(first frame, order) of every page that processes and files have from the allocator."""
+    image = image_frames(m)
     for number, section in m.vm.sections.items():
         if section.order:
             if m.vm.pool_pages.get(number << 9, True):
                 yield number << 9, section.order
             continue
-        for i, count in enumerate(section.refcount):
-            if count > 0 and not section.flags[i] & PG_reserved:
+        for i, (count, flags) in enumerate(zip(section.refcount, section.flags, strict=True)):
+            if (count > 0 or flags) and (number << 9 | i) not in image:
                 yield number << 9 | i, 0
 
 

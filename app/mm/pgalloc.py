@@ -130,6 +130,16 @@ def table_page(m: Kernel, gfp: int, order: int = 0) -> int | None:
     return pfn
 
 
+def table_dtor(m: Kernel, pfn: int) -> None:
+    """A frame that is going to be freed is no table any more. Kernel: pgtable_pte_page_dtor
+
+    While it says that it is one, whoever frees it does so by mistake.
+    """
+    page = m.pages.get(pfn)
+    if page is not None:
+        page.state = "unmovable"
+
+
 def pgd_alloc(m: Kernel, mm: MmStruct) -> None:
     """The highest table of a new address space. Kernel: pgd_alloc
 
@@ -152,12 +162,11 @@ def pgd_free(m: Kernel, mm: MmStruct) -> None:
     """Give the highest table back, and what tables of i386 are left. Kernel: pgd_free, pgd_mop_up_pmds"""
     if mm.pgd is None:
         return
-    for table in sorted(mm.tables[2].values(), key=lambda table: table.base):
+    for number in sorted(mm.tables[2]):
         mm.pgtables_bytes -= PAGE_SIZE
-        m.vm.count("pagetable", -1)
-        page_free.free_pages(m, table.pfn, 0)
-    mm.tables[2].clear()
-    if mm.pgd.pfn >= 0 and mm.pgd.pfn in m.pages:
+        pte_free(m, mm.tables[2].pop(number))
+    if mm.pgd.pfn >= 0:
+        table_dtor(m, mm.pgd.pfn)
         page_free.free_pages(m, mm.pgd.pfn, 1)
     mm.pgd = None
 
@@ -225,6 +234,7 @@ def pte_alloc_one(m: Kernel) -> PageTable | None:
 def pte_free(m: Kernel, table: PageTable) -> None:
     """Give back a table that was not needed after all. Kernel: pte_free"""
     m.vm.count("pagetable", -1)
+    table_dtor(m, table.pfn)
     page_free.free_pages(m, table.pfn, 0)
 
 
@@ -336,5 +346,6 @@ def free_table(m: Kernel, tlb: MmuGather, table: PageTable) -> None:
     mm.pgtables_bytes -= PAGE_SIZE
     if level < 3:
         m.vm.count("pagetable", -1)
+    table_dtor(m, table.pfn)
     if mmu_gather.remove_page(m, tlb, table.pfn):
         mmu_gather.flush(m, tlb)

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.mm import mem_map, mlock, workingset
-from app.mm.lru import PAGEVEC_SIZE, lruvec_add, lruvec_add_tail, lruvec_del, release_pages
+from app.mm.lru import PAGEVEC_SIZE, lruvec_add, lruvec_add_tail, lruvec_del, release_pages, still_there
 from app.mm.mem_map import PG_swapbacked, compound_order, set_flags
 from app.mm.mm_types import VM_LOCKED, VM_SPECIAL
 from app.mm.page import (
@@ -57,7 +57,7 @@ def batch_move(m: Kernel, name: str) -> None:
 
     A page that meanwhile left its list is left alone; only new ones have not been on a list yet.
     """
-    batch = m.vm.batches[name]
+    batch = still_there(m, m.vm.batches[name])
     move = MOVES[name]
     sections = m.vm.sections
     for head in batch:
@@ -66,6 +66,8 @@ def batch_move(m: Kernel, name: str) -> None:
             if not flags[head & 511] & PG_lru:
                 continue
             flags[head & 511] &= ~PG_lru
+        elif flags[head & 511] & PG_lru:
+            continue
         move(m, head)
         flags[head & 511] |= PG_lru
     m.vm.batches[name] = []

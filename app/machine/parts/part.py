@@ -25,7 +25,9 @@ class Part(NamedTuple):
     dump: Callable[[Machine, Dump], None]
     # Reads it from a dump or a recording, onto a machine that has the parts before it. Raises BadArgument.
     load: Callable[[Machine, Document], None]
-    # Names in words what is wrong with the part, whatever was called; usually nothing.
+    # Names in words what is wrong with the part and no call can break; usually nothing.
     verify: Callable[[Machine], Iterable[str]] = nothing_to_check
     # Writes it into a state, where that is another form than the dump's: quicker to write and to read.
     save: Callable[[Machine, Dump], None] | None = None
+    # Names what only a caller's mistake breaks: a machine goes on in such a state, and people are told.
+    verify_counts: Callable[[Machine], Iterable[str]] = nothing_to_check

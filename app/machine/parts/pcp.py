@@ -7,8 +7,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.machine.parts.part import Dump, Part
 from app.machine.parts.shape import MAX_CPUS, MAX_PFN, title
-from app.mm.mmzone import MIGRATE_LETTERS, NR_PCP_LISTS, PINDEX_ORDER, PerCpuPages, Zone
-from app.mm.sysctl import MIN_PERCPU_PAGELIST_HIGH_FRACTION
+from app.mm.mmzone import MIGRATE_LETTERS, NR_PCP_LISTS, PINDEX_ORDER, Zone
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -68,20 +67,6 @@ def load_pcp(doc: Document, zone: Zone, cpus: int) -> None:
             index = int(key)
             pcp.lists[index].extend(pages.ints(zone.start_pfn, zone.end_pfn - 1, MAX_PFN))
             pcp.count += len(pcp.lists[index]) << PINDEX_ORDER[index]
-        if pcp.count > most_on_pcp(zone, pcp):
-            entry["lists"].fault(
-                f"at most {most_on_pcp(zone, pcp)} page frames, and here are {pcp.count}: a kernel returns "
-                "what is beyond `high` to the free lists"
-            )
-
-
-def most_on_pcp(zone: Zone, pcp: PerCpuPages) -> int:
-    """Page frames that one CPU's lists of a zone can hold in any kernel.
-
-    `high` may have been larger before a sysctl; and an empty list is refilled however full the others are.
-    """
-    highest = max(pcp.high, zone.managed_pages // MIN_PERCPU_PAGELIST_HIGH_FRACTION)
-    return highest + sum(max(pcp.batch, 2 << order) for order in PINDEX_ORDER)
 
 
 # -- checking ------------------------------------------------------------------------------------------------

@@ -182,4 +182,4 @@ def load_task(m: Machine, doc: Document, files: list[File]) -> None:
     task.oom_victim = doc.get("oom_victim", False).bool()
 
 
-PART: Final = Part("processes", dump, load, vm_rules.verify)
+PART: Final = Part("processes", dump, load, vm_rules.verify, verify_counts=vm_rules.verify_counts)

@@ -59,7 +59,7 @@ def section(number: int, s: Section) -> list[Any]:
         rows = [
             [at, *record]
             for at, record in enumerate(zip(*columns, strict=True))
-            if (record != UNUSED if s.order else record[0])
+            if (record != UNUSED if s.order else record[0] or record[2])
         ]
         if not rows and not s.order:
             return []

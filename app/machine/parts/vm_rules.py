@@ -16,7 +16,7 @@ from app.machine.parts import vm_swap
 from app.mm.lruvec import NONE
 from app.mm.mm_types import MM_SWAPENTS
 from app.mm.page import PG_lru, PG_private
-from app.mm.page_ref import user_page
+from app.mm.page_ref import image_frames, user_frames, user_page
 from app.mm.pgtable_types import PAGE_SIZE, PRESENT, PROTNONE, PSE, SHIFT, SPECIAL
 
 if TYPE_CHECKING:
@@ -25,14 +25,27 @@ if TYPE_CHECKING:
 
 
 def verify(m: Machine) -> Iterator[str]:
-    """Everything that is wrong, in words."""
+    """What is wrong and no call can break, in words."""
     if not m.vm.last_id:
         return
     yield from area_faults(m)
     yield from table_faults(m)
-    yield from page_faults(m)
+    yield from entry_faults(m)
     yield from list_faults(m)
     yield from file_faults(m)
+
+
+def verify_counts(m: Machine) -> Iterator[str]:
+    """Counts that do not fit: whoever puts a page that is not his own makes them so."""
+    if m.vm.last_id:
+        mapped, whole = mappings(m)
+        yield from frame_faults(m)
+        yield from resident_faults(m)
+        yield from record_faults(m, mapped, whole)
+        named: Counter[int] = Counter()
+        for mm in m.vm.mms.values():
+            yield from vm_swap.faults_of_space(m, mm, named)
+        yield from vm_swap.verify(m, named)
 
 
 def leaves(m: Machine, mm: MmStruct) -> Iterator[tuple[int, int, int, int]]:
@@ -67,8 +80,6 @@ def area_faults(m: Machine) -> Iterator[str]:
                 yield f"the area at {vma.vm_start:#x} of address space {mm.id} is not found by its anon_vmas"
             if vma.anon_vma is not None and vma.anon_vma not in chain:
                 yield f"the area at {vma.vm_start:#x} of address space {mm.id} has an anon_vma of others"
-        if mm.total_vm != sum(vma.pages for vma in mm.mmap):
-            yield f"address space {mm.id} counts {mm.total_vm} pages in its areas"
 
 
 def table_faults(m: Machine) -> Iterator[str]:
@@ -89,11 +100,9 @@ def table_faults(m: Machine) -> Iterator[str]:
                     yield f"a table of level {level} hangs nowhere: {number:#x}"
                 elif (upper.entries[place] & ~0xFFF) >> 12 != table.pfn or upper.entries[place] & PSE:
                     yield f"a table of level {level} is not found from above: frame {table.pfn:#x}"
-                for frame in frames:
-                    page = m.pages.get(frame)
-                    if frame in seen or page is None or page.state != "pagetable":
-                        yield f"frame {frame:#x} is no page table of its own"
-                    seen.add(frame)
+                if not seen.isdisjoint(frames):
+                    yield f"frame {table.pfn:#x} is a page table twice"
+                seen.update(frames)
         if counted * PAGE_SIZE != mm.pgtables_bytes:
             yield f"address space {mm.id} has {counted} tables, and counts {mm.pgtables_bytes} bytes"
 
@@ -101,38 +110,55 @@ def table_faults(m: Machine) -> Iterator[str]:
 # -- pages -----------------------------------------------------------------------------------------
 
 
-def page_faults(m: Machine) -> Iterator[str]:
-    """Mapped as often as the record says, referenced by those who know the page, counted as resident."""
-    vm = m.vm
-    mapped: Counter[int] = Counter()
-    whole: Counter[int] = Counter()
-    named: Counter[int] = Counter()
-    for mm in vm.mms.values():
-        yield from vm_swap.faults_of_space(m, mm, named)
-        resident = 0
-        for level, address, entry, pfn in leaves(m, mm):
-            if entry & SPECIAL or pfn == vm.huge_zero_page:
-                continue
+def pages_of(m: Machine, mm: MmStruct) -> Iterator[tuple[int, int, int]]:
+    """(level, address, first frame) of every entry that maps a page which is counted."""
+    for level, address, entry, pfn in leaves(m, mm):
+        if not entry & SPECIAL and pfn != m.vm.huge_zero_page:
+            yield level, address, pfn
+
+
+def entry_faults(m: Machine) -> Iterator[str]:
+    """Only pages of processes and files are mapped, and each belongs to a file that there is."""
+    for mm in m.vm.mms.values():
+        for _, address, pfn in pages_of(m, mm):
             if user_page(m, pfn) is None:
                 yield f"{address:#x} of address space {mm.id} maps frame {pfn:#x}, which is no user page"
-                continue
-            if level == 1:
-                mapped[pfn] += 1
-            else:
-                whole[pfn] += 1
-            if pfn not in vm.pool_pages:
-                resident += 1 << 9 * (level - 1)
+    for pfn, _ in user_frames(m):
+        mapping = m.vm.sections[pfn >> 9].mapping[pfn & 511]
+        if mapping and not mapping & 1 and mapping >> 1 not in m.vm.mappings:
+            yield f"frame {pfn:#x} belongs to no file that there is"
+
+
+def frame_faults(m: Machine) -> Iterator[str]:
+    """The frame of each table is one that was allocated for it."""
+    for mm in m.vm.mms.values():
+        for table in (table for tables in mm.tables for table in tables.values()):
+            for frame in (table.pfn, *(one.pfn for one in table.deposited)):
+                page = m.pages.get(frame)
+                if page is None or page.state != "pagetable" or page.refcount <= 0:
+                    yield f"frame {frame:#x} is used as a page table, and has been freed"
+
+
+def resident_faults(m: Machine) -> Iterator[str]:
+    """Each address space counts its areas, and what it maps."""
+    for mm in m.vm.mms.values():
+        if mm.total_vm != sum(vma.pages for vma in mm.mmap):
+            yield f"address space {mm.id} counts {mm.total_vm} pages in its areas"
+        pages = [level for level, _, pfn in pages_of(m, mm) if pfn not in m.vm.pool_pages]
+        resident = sum(1 << 9 * (level - 1) for level in pages)
         counts = [mm.rss_stat, *(task.rss_stat for task in m.tasks.values() if task.mm is mm)]
         rss = sum(map(sum, counts)) - sum(count[MM_SWAPENTS] for count in counts)
         if rss != resident:
             yield f"address space {mm.id} counts {rss} resident pages, and maps {resident}"
-    yield from record_faults(m, mapped, whole)
-    yield from vm_swap.verify(m, named)
 
 
-def fixed(m: Machine) -> tuple[int, ...]:
-    """Frames of the kernel's image that processes map."""
-    return (m.vm.zero_pfn, *m.vm.special_pages.get("[vdso]", ()))
+def mappings(m: Machine) -> tuple[Counter[int], Counter[int]]:
+    """How often each frame is mapped by itself, and each huge page as a whole."""
+    found: tuple[Counter[int], Counter[int]] = Counter(), Counter()
+    for mm in m.vm.mms.values():
+        for level, _, pfn in pages_of(m, mm):
+            found[level > 1][pfn] += 1
+    return found
 
 
 def record_faults(m: Machine, mapped: Counter[int], whole: Counter[int]) -> Iterator[str]:
@@ -144,7 +170,7 @@ def record_faults(m: Machine, mapped: Counter[int], whole: Counter[int]) -> Iter
     for batch in vm.batches.values():
         held.update(page[0] if isinstance(page, tuple) else page for page in batch)
     free = {pfn for pool in vm.hstates.values() for pfn in pool.freelist}
-    image = fixed(m)
+    image = image_frames(m)
     for number, s in vm.sections.items():
         head = number << 9
         if s.order:
@@ -164,8 +190,7 @@ def record_faults(m: Machine, mapped: Counter[int], whole: Counter[int]) -> Iter
                 yield f"frame {pfn:#x} counts {s.mapcount[i] + 1} mappings and has {mapped[pfn]}"
             if count < mapped[pfn] + held[pfn] + bool(s.flags[i] & PG_private):
                 yield f"frame {pfn:#x} has {count} references and more who know it"
-            owner = vm.anon_vmas if s.mapping[i] & 1 else vm.mappings
-            if s.mapping[i] and s.mapping[i] >> 1 not in owner:
+            if s.mapping[i] & 1 and s.mapping[i] >> 1 not in vm.anon_vmas:
                 yield f"frame {pfn:#x} belongs to nobody that there is"
 
 

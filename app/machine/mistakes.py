@@ -297,6 +297,12 @@ MISTAKES: Final[dict[str, Mistake]] = {
         N_("It lists the objects, warns, and keeps the cache for good."),
         N_("%(cache)s still has objects in use: %(objects)s. All must be freed before the cache."),
     ),
+    "destroy_boot_cache": Mistake(
+        N_("a cache of the kernel’s own destroyed"),
+        "kmem_cache_destroy",
+        N_("It warns that objects are left, and keeps the cache for good."),
+        N_("%(cache)s was made at boot: the kernel itself has objects in it, whatever was freed since."),
+    ),
     "duplicate_cache": Mistake(
         N_("a name that is taken"),
         "create_cache",

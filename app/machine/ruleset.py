@@ -15,7 +15,7 @@ not.
        a loop `until NULL` that ends at the most that one call makes is not ok;
        zone bits that exclude each other are a BUG under DEBUG_VM (`gfp_zone`); the log has its rate
        limits, struct slab, bytes of objects and unreclaimable slabs, and ends at a panic; a page table
-       stays one when somebody else frees it
+       stays one when somebody else frees it, and so does a cache of the kernel's own
 """
 
 from __future__ import annotations

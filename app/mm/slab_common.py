@@ -51,6 +51,9 @@ SIZEOF_KMEM_CACHE: Final = {"x86_64": 216, "i386": 136}
 SIZEOF_KMEM_CACHE_NODE: Final = {"x86_64": 64, "i386": 32}
 NAME_OFFSET: Final = {"x86_64": 0x60, "i386": 0x48}
 
+# Caches that others are made from. Their count says that nobody shares them: to destroy one does nothing.
+NEVER_COUNTED: Final = ("kmem_cache", "kmem_cache_node")
+
 IN_INTERRUPT: Final = ("softirq", "tasklet", "hardirq")
 
 _NOT_NORMAL: Final = gfp_masks.__GFP_RECLAIMABLE | gfp_masks.__GFP_DMA | gfp_masks.__GFP_ACCOUNT
@@ -402,13 +405,20 @@ def release(m: Kernel, s: KmemCache) -> None:
 def kmem_cache_destroy(m: Kernel, name: str) -> None:
     """Remove a cache. Kernel: kmem_cache_destroy
 
-    One that still has objects cannot go: the kernel reports them, warns, and keeps it for good. NULL is
-    nothing to destroy.
+    One that still has objects cannot go: the kernel reports them, warns, and keeps it for good. In a cache
+    that it has made itself it has objects of its own, older than any call. NULL is nothing to destroy.
     """
     s = m.caches.get(name)
     if s is None:
         return
     printk.might_sleep(m, "include/linux/percpu-rwsem.h", 49)
+    if m.rules >= 2 and s.object is None and name not in NEVER_COUNTED:
+        if s.refcount:
+            s.refcount = 0
+            slub.shutdown(m, s)
+            m.mistake("destroy_boot_cache", cache=name)
+            still_has_objects(m, name)
+        return
     s.refcount -= 1
     if s.refcount:
         return
@@ -418,9 +428,14 @@ def kmem_cache_destroy(m: Kernel, name: str) -> None:
     else:
         objects = sum(owner is not None for slab in s.slabs.values() for owner in slab.owner)
         m.mistake("destroy_with_objects", cache=name, objects=objects)
-        printk.warn(
-            m,
-            "mm/slab_common.c:493",
-            "kmem_cache_destroy",
-            f"kmem_cache_destroy {name}: Slab cache still has objects when called from {m.current.task}",
-        )
+        still_has_objects(m, name)
+
+
+def still_has_objects(m: Kernel, name: str) -> None:
+    """The warning about a cache that stays."""
+    printk.warn(
+        m,
+        "mm/slab_common.c:493",
+        "kmem_cache_destroy",
+        f"kmem_cache_destroy {name}: Slab cache still has objects when called from {m.current.task}",
+    )

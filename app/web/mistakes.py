@@ -188,6 +188,7 @@ PRESSES: Final[dict[str, tuple[Maker, ...]]] = {
     "unlock_freed": (frame,),
     "lock_twice": (other_task, kill),
     "destroy_with_objects": (slabs,),
+    "destroy_boot_cache": (slabs,),
     "duplicate_cache": (slabs,),
     "cache_refused": (),
     "no_cache": (),

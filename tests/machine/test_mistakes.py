@@ -183,6 +183,9 @@ LINES: Final[dict[str, Line]] = {
         "bug",
         "mine still has objects in use: 1",
     ),
+    "destroy_boot_cache": Line(
+        [given("kmem_cache_destroy", cache="kmalloc-64")], "warn", "kmalloc-64 was made at boot", silent=False
+    ),
     "duplicate_cache": Line([CACHE, CACHE], "null", "There is a cache named mine already"),
     "cache_refused": Line(
         [given("kmem_cache_create", name="huge", size=5 << 20)],

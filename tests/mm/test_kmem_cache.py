@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 
 from app.machine import dump, loading
+from app.machine.ruleset import TODAY
 from app.mm import slab
 from tests.support.slab_machines import Caller, fresh, reloaded, text
 
@@ -119,6 +120,18 @@ def test_destroying_a_cache_that_has_objects(debugging: Caller) -> None:
     assert debugging("kmem_cache_destroy", cache="mine").log == []
     twin = reloaded(debugging.m)
     assert twin.caches["mine"].refcount == -1
+
+
+def test_a_cache_of_the_kernels_own_stays(debugging: Caller) -> None:
+    debugging.m.rules = TODAY
+    assert debugging("kmem_cache_destroy", cache="kmem_cache").log == []
+    outcome = debugging("kmem_cache_destroy", cache="kmalloc-64")
+    assert outcome.verdict == "warn"
+    assert debugging("kmem_cache_destroy", cache="kmalloc-64").log == []
+    assert "kmem_cache_destroy kmalloc-64: Slab cache still has objects" in text(outcome)
+    debugging("kmalloc", size=64, flags="GFP_KERNEL")
+    twin = reloaded(debugging.m)
+    assert len(twin.caches["kmalloc-64"].slabs) == 1
 
 
 def test_a_destroyed_cache_is_a_null_pointer(plain: Caller) -> None:

@@ -94,7 +94,7 @@ def replay(
     from app import fidelity
 
     reports = list(fidelity.replay_all(recordings))
-    table = fidelity.table(reports)
+    table = fidelity.tables(reports)
     typer.echo(table)
     for report in reports:
         for line in fidelity.explain_misses(report):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import gzip
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -13,9 +13,16 @@ from app.reclaim_recording.recorded import is_of_reclaim
 from app.reclaim_recording.replay import ReclaimReplay
 from app.recording import Replay, Report
 from app.vm_recording.replay import VmReplay, is_of_processes
+from app.vm_recording.report import TOPICS, VmReport
 
 BEGIN: Final = "<!-- fidelity: begin -->"
 END: Final = "<!-- fidelity: end -->"
+ABOUT_PROCESSES: Final = """\
+Processes. *Exact* is an operation in which nothing differs; the columns after it count those without a
+difference of their own kind: what was returned or signalled, faults with their entries before and after,
+counters, areas with their anon_vmas, entries and tables, page records and files, LRU batches in order.
+*Frames* are those of pages and tables that an operation was given, in order. *End states* have the
+allocator's lists in order, and the texts of `/proc/PID`."""
 
 
 def recordings(paths: Iterable[Path]) -> Iterator[Path]:
@@ -56,6 +63,18 @@ def lines_of(path: Path) -> Iterator[dict[str, Any]]:
         yield from (json.loads(line) for line in file if line.strip())
 
 
+def tables(reports: Sequence[Report]) -> str:
+    """The tables of all reports as Markdown, and what differs of processes."""
+    processes = [report for report in reports if isinstance(report, VmReport)]
+    others = [report for report in reports if not isinstance(report, VmReport)]
+    parts = [table(others)] if others else []
+    if processes:
+        misses = [f"- {line}" for report in processes for line in explain_misses(report)]
+        nothing = "Of processes no operation and no state differs."
+        parts += [ABOUT_PROCESSES, table_of_processes(processes), "\n".join(misses) or nothing]
+    return "\n\n".join(parts)
+
+
 def table(reports: Iterable[Report]) -> str:
     """The reports as a Markdown table, with a last row of sums."""
     lines = [
@@ -79,6 +98,23 @@ def table(reports: Iterable[Report]) -> str:
         states += len(report.end_states)
         states_exact += report.states_exact
     lines.append(row("**all**", "", operations, exact, states_exact, states))
+    return "\n".join(lines)
+
+
+def table_of_processes(reports: Sequence[VmReport]) -> str:
+    """The same of processes: each operation is compared in several things, and its frames are counted."""
+    head = ["machine", "scenario", "operations", "exact", *TOPICS, "frames", "end states"]
+    lines = [f"| {' | '.join(head)} |", f"| --- | --- |{' ---: |' * (len(head) - 2)}"]
+    rows = [(report.machine, report.scenario, [report]) for report in reports]
+    for machine, scenario, some in [*rows, ("**all**", "", list(reports))]:
+        cells = [
+            f"{sum(one.operations for one in some):,}",
+            f"{sum(one.exact for one in some):,}",
+            *(f"{sum(one.exact_of[name] for one in some):,}" for name in TOPICS),
+            f"{sum(one.frames_exact for one in some):,} of {sum(one.frames for one in some):,}",
+            f"{sum(one.states_exact for one in some)} of {sum(len(one.end_states) for one in some)}",
+        ]
+        lines.append(f"| {machine} | {scenario} | {' | '.join(cells)} |")
     return "\n".join(lines)
 
 

@@ -33,7 +33,7 @@ class Events(Listener):
 
     def alloc(self, *allocated: Any) -> None:
         """A page was handed out, or none."""
-        super().alloc()
+        super().alloc(*allocated)
         pfn, order, gfp, migratetype = allocated
         self.add("A", -1 if pfn is None else pfn, order, hex(gfp), MIGRATE_LETTERS[migratetype])
 

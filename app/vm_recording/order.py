@@ -24,6 +24,11 @@ class EventOrder(ABC):
         if not self.busy:
             self.position += 1
 
+    def took(self, pfn: int | None) -> None:
+        """Somebody has been given a frame; None is that there was none."""
+        del pfn
+        self.after_own()
+
     def run(self, position: int) -> None:
         """Make the events that fall at a place in the order."""
         self.busy = True
@@ -57,9 +62,9 @@ class Listener:
         """Before an allocation."""
         self.order.before_own()
 
-    def alloc(self, *_: Any) -> None:
+    def alloc(self, pfn: int | None, *_: Any) -> None:
         """After it."""
-        self.order.after_own()
+        self.order.took(pfn)
 
     def free(self, *_: Any) -> None:
         """Before a free."""

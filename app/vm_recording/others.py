@@ -41,6 +41,9 @@ class Others(EventOrder):
         self.dead: dict[int, MmStruct] = {}
         self.gone: dict[int, None] = {}
         self.line = 0
+        # Frames that the operation itself was given: in the recording, and by our machine.
+        self.own: list[int] = []
+        self.taken: list[int | None] = []
         self.wrong: list[tuple[str, str]] = []
 
     # -- order -------------------------------------------------------------------------------------
@@ -48,12 +51,14 @@ class Others(EventOrder):
     def schedule(self, events: list[Any], line: int) -> None:
         """Sort out which events are others', and after how many of the operation's own they come."""
         self.pending, self.position, self.line, self.wrong = {}, 0, line, []
+        self.own, self.taken = [], []
         own: dict[int, None] = {}
         theirs = dict.fromkeys(self.frames)
         at = 0
         for event in events:
             if event[0] == "A" and self.is_own(event):
                 own[number(event[1])] = None
+                self.own.append(number(event[1]))
                 theirs.pop(number(event[1]), None)
                 at += 1
             elif event[0] == "F" and self.is_own_free(number(event[1]), own, theirs):
@@ -77,6 +82,12 @@ class Others(EventOrder):
         if pfn in self.dead or pfn in self.device_pages:
             return False
         return pfn in own or (pfn not in theirs and (mem_map.known(self.m, pfn) or pfn in self.m.pages))
+
+    def took(self, pfn: int | None) -> None:
+        """Note the frame, where the operation itself was given it."""
+        if not self.busy:
+            self.taken.append(pfn)
+        super().took(pfn)
 
     # -- events ------------------------------------------------------------------------------------
 

@@ -8,13 +8,14 @@ from typing import Any
 
 from app.machine import boot
 from app.machine.machine import Machine
-from app.recording import Miss, Report, add_part, differing_zones
+from app.recording import Miss, add_part, differing_zones
 from app.vm_recording.compare import Compare, Difference
 from app.vm_recording.identities import Identities
 from app.vm_recording.operations import Operations
 from app.vm_recording.order import Listener
 from app.vm_recording.others import Others
 from app.vm_recording.recorded import Recorded, number
+from app.vm_recording.report import VmReport
 from app.vm_recording.start import Start, task_name
 from app.vm_recording.texts import differing_lines
 
@@ -29,11 +30,11 @@ class VmReplay:
 
     def __init__(self, lines: list[dict[str, Any]]) -> None:
         self.recorded = Recorded(lines)
-        self.report = Report(lines[0]["machine"], lines[0]["scenario"])
+        self.report = VmReport(lines[0]["machine"], lines[0]["scenario"])
         self.first: dict[str, dict[str, Any]] = {"hugepool": {"pools": []}}
         self.m: Machine | None = None
 
-    def run(self, most_misses: int = 1_000_000) -> Report:
+    def run(self, most_misses: int = 1_000_000) -> VmReport:
         """Replay all lines; stops after `most_misses` differing operations."""
         state: dict[str, Any] | None = None
         for at, line in enumerate(self.recorded.lines):
@@ -129,6 +130,8 @@ class VmReplay:
             (("others", ours, theirs) for ours, theirs in self.others.wrong),
         )
         differences = {name: (ours, theirs) for name, ours, theirs in found if ours != theirs}
+        self.report.count_topics(differences)
+        self.report.count_frames(self.others.taken, self.others.own)
         if differences:
             first = dict(list(differences.items())[:6])
             self.report.misses.append(Miss(line["i"], f"{line['op']} {' '.join(line['a'])}", first))

@@ -10,12 +10,12 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from app.machine import pte_text
-from app.machine.observing import BATCH_NAMES, rights
+from app.machine.observing import BATCH_NAMES
+from app.machine.vma_text import area_line
 from app.mm import mem_map, page_ref, pgalloc
 from app.mm.mem_map import PAGE_MAPPING_ANON, section
 from app.mm.page import PG_locked, PG_lru
 from app.mm.pgtable_types import PAGE_SHIFT, SHIFT
-from app.mm.proc.task_mmu import area_name
 from app.mm.vmstat import LRU_NAMES
 
 if TYPE_CHECKING:
@@ -178,16 +178,6 @@ def areas_that_may(m: Machine, head: int) -> Collection[VmArea]:
         return () if anon_vma is None else anon_vma.vmas
     inode = m.vm.mappings.get(number >> 1)
     return () if inode is None else inode.i_mmap
-
-
-def area_line(vma: VmArea) -> dict[str, Any]:
-    """An area in brief."""
-    return {
-        "start": f"{vma.vm_start:#x}",
-        "end": f"{vma.vm_end:#x}",
-        "prot": rights(vma),
-        "name": area_name(vma) or None,
-    }
 
 
 def anon_vma(m: Machine, pfn: int, limit: int) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from app.errors import BadArgument
 from app.machine import pte_text
 from app.machine.entry.system_call import mm_view
 from app.machine.observing import rights
+from app.machine.vma_text import area_line
 from app.mm import huge_memory, mem_map, mm_types, pgalloc, proc
 from app.mm.mm_types import MmStruct, PageTable, VmArea
 from app.mm.oom_kill import oom_score
@@ -306,16 +307,6 @@ def levels_of(m: Machine, mm: MmStruct, address: int, top: int) -> list[dict[str
             }
         )
     return found
-
-
-def area_line(vma: VmArea) -> dict[str, Any]:
-    """An area in brief."""
-    return {
-        "start": f"{vma.vm_start:#x}",
-        "end": f"{vma.vm_end:#x}",
-        "prot": rights(vma),
-        "name": area_name(vma) or None,
-    }
 
 
 def page_at(level: int, pfn: int, entry: int, address: int) -> dict[str, Any]:

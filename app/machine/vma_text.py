@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.machine.observing import rights
 from app.mm.fault import X86_PF_INSTR, X86_PF_WRITE
 from app.mm.mm_types import VM_GROWSDOWN, VM_HUGETLB
+from app.mm.proc.task_mmu import area_name
 
 if TYPE_CHECKING:
     from app.mm.mm_types import VmArea
@@ -31,6 +32,16 @@ def backing(vma: VmArea) -> str:
 def area(vma: VmArea) -> str:
     """An area in a sentence: `0x7ffff7ff1000-0x7ffff7ff9000 rw-p anonymous`."""
     return f"{vma.vm_start:#x}-{vma.vm_end:#x} {rights(vma)} {backing(vma)}"
+
+
+def area_line(vma: VmArea) -> dict[str, Any]:
+    """An area in brief, for readings."""
+    return {
+        "start": f"{vma.vm_start:#x}",
+        "end": f"{vma.vm_end:#x}",
+        "prot": rights(vma),
+        "name": area_name(vma) or None,
+    }
 
 
 def access(error_code: int) -> str:

@@ -49,7 +49,7 @@ from app.mm.page import PG_dirty
 from app.mm.pgtable_types import ACCESSED, DIRTY, PAGE_SIZE, PMD_SIZE, SPECIAL, pte_pfn
 from app.mm.sched import current_mm
 from app.mm.swapops import is_swap_pte, pte_to_swp_entry
-from app.mm.vma import find_vma, neighbours, split_vma, vma_lookup, vma_merge
+from app.mm.vma import find_vma, neighbours, vma_lookup, vma_modify
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -174,15 +174,7 @@ def madvise_update_vma(
     """Give a range other flags, joining and cutting areas. Kernel: madvise_update_vma"""
     if flags == vma.vm_flags:
         return vma
-    pgoff = vma.linear_page_index(start)
-    merged = vma_merge(m, vma.vm_mm, prev, start, end, flags, vma.anon_vma, vma.vm_file, pgoff)
-    if merged is not None:
-        vma = merged
-    else:
-        if start != vma.vm_start:
-            split_vma(m, vma, start, new_below=True)
-        if end != vma.vm_end:
-            split_vma(m, vma, end, new_below=False)
+    vma = vma_modify(m, prev, vma, start, end, flags)
     vma.vm_flags = flags
     return vma
 

@@ -17,7 +17,7 @@ from app.mm.mm_types import (
 from app.mm.mmap import page_align
 from app.mm.pgtable_types import PAGE_SIZE, PMD_PFN_MASK, PMD_SIZE, SPECIAL, pte_pfn, pte_present
 from app.mm.sched import current_mm
-from app.mm.vma import find_vma, neighbours, split_vma, vma_lookup, vma_merge
+from app.mm.vma import find_vma, neighbours, vma_lookup, vma_modify
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -71,15 +71,7 @@ def mlock_fixup(m: Kernel, vma: VmArea, prev: VmArea | None, start: int, end: in
     old = vma.vm_flags
     if flags == old or old & (VM_SPECIAL | VM_HUGETLB):
         return vma
-    pgoff = vma.linear_page_index(start)
-    merged = vma_merge(m, mm, prev, start, end, flags, vma.anon_vma, vma.vm_file, pgoff)
-    if merged is not None:
-        vma = merged
-    else:
-        if start != vma.vm_start:
-            split_vma(m, vma, start, new_below=True)
-        if end != vma.vm_end:
-            split_vma(m, vma, end, new_below=False)
+    vma = vma_modify(m, prev, vma, start, end, flags)
     pages = end - start >> 12
     if not flags & VM_LOCKED:
         mm.locked_vm -= pages

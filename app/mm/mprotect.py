@@ -30,7 +30,7 @@ from app.mm.pgtable_types import (
     vma_page_prot,
 )
 from app.mm.sched import current_mm
-from app.mm.vma import find_vma, neighbours, split_vma, vm_stat_account, vma_merge
+from app.mm.vma import find_vma, neighbours, vm_stat_account, vma_modify
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -103,15 +103,7 @@ def mprotect_fixup(
         if not mmap.vm_enough_memory(m, pages):
             return -errno.ENOMEM
         flags |= VM_ACCOUNT
-    pgoff = vma.linear_page_index(start)
-    merged = vma_merge(m, mm, prev, start, end, flags, vma.anon_vma, vma.vm_file, pgoff)
-    if merged is not None:
-        vma = merged
-    else:
-        if start != vma.vm_start:
-            split_vma(m, vma, start, new_below=True)
-        if end != vma.vm_end:
-            split_vma(m, vma, end, new_below=False)
+    vma = vma_modify(m, prev, vma, start, end, flags)
     vma.vm_flags = flags
     change_protection(m, vma, start, end)
     if old & (VM_WRITE | VM_SHARED | VM_LOCKED) == VM_LOCKED and flags & VM_WRITE:

@@ -336,3 +336,19 @@ def split_vma(m: Kernel, vma: VmArea, address: int, *, new_below: bool) -> None:
         vma_adjust(m, vma, address, vma.vm_end, pgoff, new, None)
     else:
         vma_adjust(m, vma, vma.vm_start, address, vma.vm_pgoff, new, None)
+
+
+def vma_modify(m: Kernel, prev: VmArea | None, vma: VmArea, start: int, end: int, flags: int) -> VmArea:
+    """Make a range one area that may be given these flags: of a neighbour that has them, or cut off.
+
+    Kernel: what mprotect_fixup, mlock_fixup and madvise_update_vma begin with; later kernels call it so.
+    """
+    pgoff = vma.linear_page_index(start)
+    merged = vma_merge(m, vma.vm_mm, prev, start, end, flags, vma.anon_vma, vma.vm_file, pgoff)
+    if merged is not None:
+        return merged
+    if start != vma.vm_start:
+        split_vma(m, vma, start, new_below=True)
+    if end != vma.vm_end:
+        split_vma(m, vma, end, new_below=False)
+    return vma

@@ -20,6 +20,7 @@ from app.mm.vm_fault import (
 )
 
 if TYPE_CHECKING:
+    from app.machine.machine import Machine
     from app.mm.mm_types import MmStruct
 
 # As many accesses as an outcome shows.
@@ -64,8 +65,12 @@ class Seen(NamedTuple):
 
 
 def of_access(mm: MmStruct, address: int, notes: list[Any], signal: Signal | None, *, write: bool) -> Seen:
-    """One access by user mode, with what was noted while it was made."""
-    return Seen(address, "user", write, notes, signal, pgalloc.walked(mm, address), top_of(mm))
+    """One access by user mode, with what was noted while it was made.
+
+    The processor looks into no table for an address that is not canonical.
+    """
+    walk = [] if signal is not None and signal[1] == fault.SI_KERNEL else pgalloc.walked(mm, address)
+    return Seen(address, "user", write, notes, signal, walk, top_of(mm))
 
 
 def top_of(mm: MmStruct) -> int:
@@ -73,7 +78,7 @@ def top_of(mm: MmStruct) -> int:
     return 0 if mm.pgd is None else mm.pgd.level
 
 
-def of_call(notes: list[Any]) -> list[Seen]:
+def of_call(m: Machine, notes: list[Any]) -> list[Seen]:
     """The accesses that the kernel made for a task: at most one more than is shown."""
     found: list[Seen] = []
     last: tuple[str, int] | None = None
@@ -88,13 +93,16 @@ def of_call(notes: list[Any]) -> list[Seen]:
             write = bool(note[3] & 2 if note[0] in "UK" else note[0] == "H" and note[3] & FAULT_FLAG_WRITE)
             found.append(Seen(address, "user" if user else "kernel", write, [], None, [], 0))
         found[-1].notes.append(note)
-    return [with_walk(seen) for seen in found]
+    return [with_walk(m, seen) for seen in found]
 
 
-def with_walk(seen: Seen) -> Seen:
-    """The same with the walk of its address by now, if a fault was served."""
+def with_walk(m: Machine, seen: Seen) -> Seen:
+    """The same with the walk of its address by now: of the one whose fault was served, or who made it."""
     mm = next((note[7].vma.vm_mm for note in reversed(seen.notes) if note[0] == "H"), None)
-    if mm is None:
+    task = m.tasks.get(seen.notes[0][1])
+    if mm is None and task is not None:
+        mm = task.mm
+    if mm is None or fault.is_non_canonical(m, seen.address):
         return seen
     return seen._replace(walk=pgalloc.walked(mm, seen.address), top=top_of(mm))
 

@@ -433,6 +433,18 @@ MISTAKES: Final[dict[str, Mistake]] = {
         N_("The debugging kernel stops the task with a BUG; Debian’s sets counts on free pages."),
         N_("Nobody holds page frame %(pfn)s: its count is 0."),
     ),
+    "left_behind": Mistake(
+        N_("memory of a task that is gone"),
+        "do_exit",
+        N_(
+            "It gives back the address space. Pages, objects and page locks say not whose they are, and stay."
+        ),
+        N_(
+            "%(task)s is gone. What it allocated for the kernel belongs to nobody now and stays, that is the "
+            "leak: page frames %(frames)s, objects %(objects)s, page locks %(locks)s."
+        ),
+        rank=LOST,
+    ),
     "no_mm": Mistake(
         N_("a task without an address space"),
         "do_user_addr_fault",

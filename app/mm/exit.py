@@ -6,7 +6,9 @@ from typing import TYPE_CHECKING, Final
 
 from app.mm import mmap, mmu_gather, objects, pgalloc, swap, thread_stack, zap
 from app.mm.mm_types import VM_ACCOUNT, MmStruct
+from app.mm.page import STATE_OF_MIGRATETYPE
 from app.mm.sched import INIT_PID
+from app.mm.slab import SLAB_KMALLOC
 from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
@@ -14,6 +16,8 @@ if TYPE_CHECKING:
     from app.mm.sched import Task
 
 ESRCH: Final = 3
+# States of blocks that a caller asked for, and no part of the kernel keeps.
+OF_CALLERS: Final = frozenset(STATE_OF_MIGRATETYPE)
 
 
 def kill(m: Kernel, name: str) -> int:
@@ -54,6 +58,25 @@ def end(m: Kernel, task: Task) -> None:
     del m.tasks[task.name]
     if had_mm:
         m.vm.died[task.name] = m.current.seq
+        note_left_behind(m, task)
+
+
+def note_left_behind(m: Kernel, task: Task) -> None:
+    """Name what the task allocated for the kernel, and its page locks: nobody will free or release them.
+
+    The kernel cannot: neither a page nor an object says who asked for it.
+    """
+    frames = sum(1 << p.order for p in m.pages.values() if p.task == task.name and p.state in OF_CALLERS)
+    areas = [va.vm for va in m.vmap.busy if va.vm is not None]
+    kernels = {address for area in areas for address in (area.object, area.array)}
+    found = 0
+    for slab in m.slabs.values():
+        if slab.cache.object is not None or slab.cache.flags & SLAB_KMALLOC:
+            at = [i for i, owner in enumerate(slab.owner) if owner is not None and owner[0] == task.name]
+            found += sum(slab.address(i) not in kernels for i in at)
+    locks = m.lock_holders.count(task.pid)
+    if frames or found or locks:
+        m.mistake("left_behind", task=task.name, frames=frames, objects=found, locks=locks)
 
 
 def do_exit(m: Kernel, task: Task) -> MmStruct | None:

@@ -206,6 +206,7 @@ PRESSES: Final[dict[str, tuple[Maker, ...]]] = {
     "kunmap_unmapped": (frame,),
     "split_compound": (frame,),
     "split_free": (frame,),
+    "left_behind": (),
     "no_mm": (program,),
 }
 

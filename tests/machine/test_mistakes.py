@@ -250,6 +250,17 @@ LINES: Final[dict[str, Line]] = {
         "its count is 0",
         silent=False,
     ),
+    "left_behind": Line(
+        [
+            given("execve", task="a"),
+            given("alloc_pages", task="a", gfp="GFP_KERNEL", order=2),
+            given("kmalloc", task="a", size=64, flags="GFP_KERNEL"),
+            given("fork", task="a", child="b"),
+            given("exit", task="a"),
+        ],
+        "ok",
+        "that is the leak: page frames 4, objects 1, page locks 0",
+    ),
     "no_mm": Line([given("store", addr="0x400000", task="a")], "null", "execve gives it an address space"),
 }
 

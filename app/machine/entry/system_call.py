@@ -140,7 +140,7 @@ def told(m: Machine, row: Row, notes: list[Any]) -> None:
             first = task
     view = None if first is None or first.mm is None else telling_of.figures(first, first.mm)
     row.outcome.told = seen = telling_of.Told(minor, major, view)
-    access = row.access or (faulting.of_call(notes) if notes else [])
+    access = row.access or (faulting.of_call(m, notes) if notes else [])
     seen.access = access if len(access) <= faulting.MAX_SHOWN else None
     if len(row.was) == 1 and type(page := row.was[0]) is observing.PageBefore:
         seen.pte = observing.changed_page(page)

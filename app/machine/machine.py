@@ -135,6 +135,8 @@ class Machine(Kernel):
             self.check_task(task)
         if spec.makes_task:
             self.check_child(call.args["child"])
+        if spec.name == "open":
+            limits.check_files(self, call)
         if spec.cost.blocks is not None:
             after = len(self.pages) + self.live_objects + spec.cost.blocks(self, call)
             if after > limits.MAX_LIVE_BLOCKS or spec.returns is Returns.CACHE:

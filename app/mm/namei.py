@@ -51,9 +51,12 @@ def mount_root(m: Kernel) -> None:
 
 
 def new_inode(m: Kernel, file_system: str, path: str, size: int) -> Inode:
-    """A new file. Kernel: new_inode"""
+    """A new file, with the first inode number that no other has. Kernel: new_inode, ext4_new_inode"""
     number = m.vm.new_id()
     ino = FIRST_INO + len(m.vm.inodes)
+    used = {inode.ino for inode in m.vm.mappings.values()}
+    if ino in used:
+        ino = next(at for at in range(FIRST_INO, ino + len(used)) if at not in used)
     inode = m.vm.inodes[path] = m.vm.mappings[number] = Inode(number, file_system, ino, path, size)
     return inode
 

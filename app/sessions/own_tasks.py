@@ -11,7 +11,10 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.errors import BadArgument, NoRoom
+from app.machine import user_kinds
 from app.machine.machine import Machine
+from app.mm.madvise import MADV_POPULATE_READ, MADV_POPULATE_WRITE
+from app.mm.pgtable_types import PAGE_SIZE
 from app.sessions.access import Principal
 from app.sessions.errors import Forbidden
 
@@ -21,9 +24,12 @@ SHARE: Final = 4
 # Settings of the machine are the instructor's.
 OF_INSTRUCTORS: Final = frozenset(("swapoff", "swapon", "sysctl"))
 # Calls that can make a process larger.
-GROWING: Final = frozenset(
-    ("copy_from_user", "copy_to_user", "execve", "fork", "load", "mlock", "mmap", "read", "store", "write")
-)
+GROWING: Final = frozenset((
+    "copy_from_user", "copy_to_user", "execve", "fork", "load", "madvise", "mlock", "mmap", "read", "store",
+    "write",
+))  # fmt: skip
+FILLING_FLAGS: Final = user_kinds.MAP_FLAGS["MAP_POPULATE"] | user_kinds.MAP_FLAGS["MAP_LOCKED"]
+FILLING_ADVICE: Final = (MADV_POPULATE_READ, MADV_POPULATE_WRITE)
 
 
 class OwnTasks:
@@ -73,14 +79,32 @@ class OwnTasks:
 
     def require_room(self, name: str, body: Mapping[str, Any]) -> None:
         """Refuse what might take more than a member's share of memory. Raises NoRoom."""
-        count = body.get("count", 1)
-        if name in ("load", "store") and type(count) is int:
-            self.asked += count
+        self.asked += pages_asked(name, body)
         tasks = (self.machine.tasks[task] for task in self.names if task in self.machine.tasks)
         resident = sum(task.mm.mm_rss + sum(task.rss_stat) for task in tasks if task.mm is not None)
         share = sum(zone.managed_pages for zone in self.machine.zones) // SHARE
         if resident + self.asked > share:
             raise NoRoom(f"on a shared machine a member's processes have at most {share:,} pages: a quarter")
+
+
+def pages_asked(name: str, body: Mapping[str, Any]) -> int:
+    """How many pages a call can bring into memory at once, by its arguments as they were sent."""
+    count, step, length = body.get("count", 1), body.get("step", PAGE_SIZE), body.get("length", 0)
+    if name in ("load", "store") and type(count) is int and type(step) is int and count > 0:
+        return min(count, abs(step) * (count - 1) // PAGE_SIZE + 1)
+    return -(-length // PAGE_SIZE) if type(length) is int and fills(name, body) else 0
+
+
+def fills(name: str, body: Mapping[str, Any]) -> bool:
+    """Whether a call fills its range with pages. Arguments that cannot be read are refused later."""
+    try:
+        if name == "mmap":
+            return bool(user_kinds.as_flags("map_flags", body.get("flags", 0)) & FILLING_FLAGS)
+        if name == "madvise":
+            return user_kinds.as_flags("madvice", body.get("advice", 0)) in FILLING_ADVICE
+    except BadArgument:
+        return False
+    return name == "mlock"
 
 
 def is_member(principal: Principal, role: str) -> bool:

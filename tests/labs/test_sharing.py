@@ -195,6 +195,10 @@ async def test_a_member_s_processes_are_theirs(tmp_path: Path) -> None:
         await room.call(kim, sid, "kill_task", task="b")
         with pytest.raises(NoRoom, match="a quarter"):
             await room.call(kim, sid, "store", addr="0x404000", count=1_000_000)
+        area = {"length": 1 << 40, "prot": 3, "flags": "MAP_PRIVATE|MAP_ANONYMOUS|MAP_POPULATE"}
+        with pytest.raises(NoRoom, match="a quarter"):
+            await room.call(kim, sid, "mmap", **area)
+        await room.call(kim, sid, "load", addr="0x404000", count=1_000_000, step=0)
         await room.call(room.instructor, sid, "kill_task", task="m1-c")
 
 

@@ -3,6 +3,9 @@
 import json
 from typing import Any
 
+import pytest
+
+from app.errors import BadArgument
 from app.machine.boot import boot, restore
 from app.machine.machine import Machine
 from tests.support.slab_machines import Caller
@@ -82,3 +85,18 @@ def test_a_call_on_a_file_tells_of_those_who_map_it() -> None:
     told = run("ftruncate", task="a", fd=3, length=0).process
     assert told is not None
     assert told["pte"] == [["b", hex(area), 1, "none"]]
+
+
+def test_a_machine_has_a_thousand_files_and_each_its_own_number() -> None:
+    m, run, _ = started()
+    for at in range(2000):
+        if len(m.vm.inodes) == 1024:
+            break
+        fd = run("open", task="a", path=f"/tmp/{at}", flags="O_CREAT").ret
+        run("close", task="a", fd=fd)
+    with pytest.raises(BadArgument, match="path: a machine has at most 1,024 files"):
+        run("open", task="a", path="/tmp/more", flags="O_CREAT")
+    assert run("open", task="a", path="/tmp/0", flags="O_CREAT").ret == 3
+    run("unlink", task="a", path="/tmp/7")
+    run("open", task="a", path="/tmp/more", flags="O_CREAT")
+    assert len({inode.ino for inode in m.vm.inodes.values()}) == 1024

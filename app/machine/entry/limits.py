@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from app.errors import NoRoom
+from app.errors import BadArgument, NoRoom
+from app.machine import user_kinds
 from app.machine.calls import MAX_REPEAT, Call, longest_loop
 from app.machine.vocabulary import CallSpec, Returns
-from app.mm import printk
+from app.mm import namei, printk
 
 if TYPE_CHECKING:
     from app.machine.machine import Machine
 
 MAX_LIVE_BLOCKS: Final = 1_000_000
 MAX_CACHES: Final = 4_000
+MAX_FILES: Final = 1_024
 
 
 def check_room(m: Machine, spec: CallSpec, blocks: int) -> None:
@@ -25,6 +27,13 @@ def check_room(m: Machine, spec: CallSpec, blocks: int) -> None:
         raise NoRoom(f"a session holds at most {MAX_CACHES} slab caches")
     if blocks > MAX_LIVE_BLOCKS:
         raise NoRoom(f"a session holds at most {MAX_LIVE_BLOCKS} live blocks; {m.live_blocks} are in use")
+
+
+def check_files(m: Machine, call: Call) -> None:
+    """Refuse one file more than a machine may have. Raises BadArgument."""
+    path, flags = call.args["path"], user_kinds.as_flags("open_flags", call.args["flags"])
+    if flags & namei.O_CREAT and len(m.vm.inodes) >= MAX_FILES and namei.lookup(m, path) is None:
+        raise BadArgument.at("path", f"a machine has at most {MAX_FILES:,} files: unlink one first")
 
 
 def rounds(m: Machine, call: Call) -> int:

@@ -40,6 +40,7 @@ def test_the_fixed_limits_are_in_the_table() -> None:
     assert "| page frames of one call | 2^20 |" in PAGE
     assert f"blocks in a list | {calls.MAX_REPEAT} |" in PAGE
     assert f"| live blocks in a session | {limits.MAX_LIVE_BLOCKS} |" in PAGE
+    assert f"| files of a machine | {limits.MAX_FILES} |" in PAGE
     assert f"| tasks in a session | {machine.MAX_TASKS} |" in PAGE
 
 

@@ -159,6 +159,7 @@ def map_view(reading: MapReading, changed: Sequence[Sequence[Any]], here: Addres
         columns=COLUMNS,
         width=COLUMNS * CELL,
         height=-(-len(cells) // COLUMNS) * CELL,
+        scale=scale(window.shift),
         cell_text=cell_text(window.shift),
         tiles=drawn if few else [],
         shapes=[] if few else list(shapes(drawn)),
@@ -234,8 +235,13 @@ def pan(zone: Doc, text: str, direction: int, window: Window, here: Address) -> 
     return Link(text, here.to(**at(zone, other.start, window.shift)).href)
 
 
+def scale(shift: int) -> str:
+    """How many frames one cell stands for."""
+    return ngettext("1 cell = %(num)s frame", "1 cell = %(num)s frames", 1 << shift)
+
+
 def cell_text(shift: int) -> str:
-    """What one cell stands for."""
+    """What one cell stands for, and how much memory that is."""
     frames = 1 << shift
     return ngettext(
         "1 cell = %(num)s frame, %(size)s",

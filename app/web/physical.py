@@ -18,6 +18,8 @@ BORDERS: Final = {0x1000: "16 MB", DIRECT: "896 MB", 0x100000: "4 GB"}
 NARROWEST: Final = 0.4  # per cent; a zone of 16 MB is seen on a machine of 64 GiB too
 ROOMY: Final = 14  # per cent that a zone's name takes
 CLOSE: Final = 9  # per cent that a mark's label takes
+ROUNDED: Final = 0x100  # frames, 1 MiB
+ENDING: Final = 30  # per cent at the end that hold a mark's label and the size of all memory
 
 
 def physical_bar(zones: Sequence[Doc], current: Doc, window: Window) -> PhysicalBar:
@@ -28,6 +30,8 @@ def physical_bar(zones: Sequence[Doc], current: Doc, window: Window) -> Physical
     def scaled(pfn: int) -> float:
         return round(100 * pfn / end, 2)
 
+    seen = max(window.start, current["start_pfn"]), min(window.end, end_of(current))
+    width = max(NARROWEST, scaled(seen[1] - seen[0]))
     shown = [
         PhysicalZone(
             name=_("%(zone)s, node %(node)s", zone=zone["name"], node=zone["node"])
@@ -39,6 +43,7 @@ def physical_bar(zones: Sequence[Doc], current: Doc, window: Window) -> Physical
             odd=bool(place % 2),
             current=zone is current,
             roomy=scaled(zone["spanned"]) > (2 * ROOMY if nodes else ROOMY),
+            tight=scaled(zone["spanned"]) < (4 * ROOMY if nodes else 2 * ROOMY),
         )
         for place, zone in enumerate(zones)
     ]
@@ -54,8 +59,8 @@ def physical_bar(zones: Sequence[Doc], current: Doc, window: Window) -> Physical
     return PhysicalBar(
         zones=shown,
         marks=list(marks(zones, end)),
-        window_x=scaled(max(window.start, current["start_pfn"])),
-        window_width=max(NARROWEST, scaled(min(window.end, end_of(current)) - max(window.start, 0))),
+        window_x=min(scaled(seen[0]), round(100 - width, 2)),
+        window_width=width,
         words=_("Physical memory: %(zones)s", zones="; ".join(parts)),
     )
 
@@ -73,6 +78,8 @@ def bytes_at(zone: Doc, edge: str = "start") -> str:
 def marks(zones: Sequence[Doc], end: int) -> Iterator[PhysicalMark]:
     """The addresses at which a zone begins, and the end; a label that has no room is left out.
 
+    Near the end, a label stands before its mark, for behind it is the size of all memory.
+
     HighMem begins a little below 896 MB, for kmap and others have addresses there.
     """
     begun = {DIRECT if zone["name"] == "HighMem" else zone["start_pfn"] for zone in zones}
@@ -80,6 +87,14 @@ def marks(zones: Sequence[Doc], end: int) -> Iterator[PhysicalMark]:
     for pfn, label in BORDERS.items():
         x = 100 * pfn / end
         if pfn in begun:
-            yield PhysicalMark(round(x, 2), label if x - last > CLOSE and x < 100 - CLOSE else "", "start")
+            before = x > 100 - ENDING
+            room = x - last > (2 * CLOSE if before else CLOSE) and x < 100 - CLOSE
+            yield PhysicalMark(round(x, 2), label if room else "", "end" if before else "start", tick=True)
             last = x
-    yield PhysicalMark(100, wording.size(end << 12), "end")
+    yield PhysicalMark(100, all_memory(end), "end", tick=False)
+
+
+def all_memory(end: int) -> str:
+    """The size of all memory, in whole GiB where a few frames at most are missing."""
+    whole = (end + ROUNDED) >> 18
+    return f"{whole} GiB" if whole and abs(end - (whole << 18)) < ROUNDED else wording.size(end << 12)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 from html import unescape
+from itertools import product
 from typing import Any
 
 import pytest
@@ -98,6 +99,23 @@ def call(m: Machine, name: str, **body: Any) -> Outcome:
 def bar_of(m: Machine) -> Any:
     zones = show.zones(m)["zones"]
     return physical.physical_bar(zones, zones[-1], window_of(zones[-1], Address("s")))
+
+
+@pytest.mark.parametrize("profile", ["x86_64-8g", "x86_64-64g", "i386-1g", "x86_64-1g", "tiny-16m"])
+def test_what_the_map_shows_lies_on_the_bar_of_its_zone(profile: str) -> None:
+    zones = show.zones(boot.boot({"profile": profile}))["zones"]
+    for zone, shift in product(zones, (0, 4, None)):
+        bar = physical.physical_bar(zones, zone, window_of(zone, Address("s", shift=shift)))
+        drawn = next(each for each in bar.zones if each.current)
+        assert bar.window_x >= drawn.x - physical.NARROWEST
+        assert bar.window_x + bar.window_width <= min(100, drawn.x + drawn.width + physical.NARROWEST)
+
+
+def test_near_the_end_a_mark_has_its_label_before_it() -> None:
+    marks = bar_of(boot.boot({"profile": "i386-1g"})).marks
+    assert [(mark.label, mark.anchor, mark.tick) for mark in marks] == [
+        ("16 MB", "start", True), ("896 MB", "end", True), ("1 GiB", "end", False)
+    ]  # fmt: skip
 
 
 @pytest.mark.parametrize(

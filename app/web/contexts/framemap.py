@@ -120,6 +120,8 @@ class PhysicalZone:
     """True where the map shows it"""
     roomy: bool
     """True where its name has room"""
+    tight: bool
+    """True where it has room on a wide screen only"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +134,8 @@ class PhysicalMark:
     """the address; empty where it has no room"""
     anchor: str
     """`start` or `end`: which part of the label stands there"""
+    tick: bool
+    """whether a line marks it"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -206,8 +210,10 @@ class MapView:
     """width of the drawing"""
     height: int
     """height of the drawing"""
+    scale: str
+    """how many frames one cell stands for, in words"""
     cell_text: str
-    """what one cell stands for, in words"""
+    """the same with how much memory that is"""
     tiles: Sequence[Tile]
     """the drawing, tile by tile; empty where `shapes` is used"""
     shapes: Sequence[MapShape]

@@ -17,6 +17,7 @@ ENDS = (
     """(parts) => parts.map((part) => document.querySelector(part)?.getBoundingClientRect().bottom ?? null)"""
 )
 ROW = "#panels tbody tr"
+TYPE = "parseFloat(getComputedStyle(document.querySelector('.demo .prose')).fontSize)"
 
 
 @pytest.fixture(scope="module")
@@ -56,9 +57,8 @@ def fits(page: Page, size: tuple[int, int], *parts: str) -> None:
 
 def works(page: Page) -> None:
     """In Work: the form with its button, the outcome, the map, and the panel down to its first row."""
-    parts = ("#call .go button", "#outcome .answer", "#map-picture canvas", "#close-up", "#panels .tabs")
     for size in WORK:
-        fits(page, size, *parts, *([ROW] if size[1] >= 768 else []))
+        fits(page, size, "#call .go button", "#outcome .answer", "#map-picture canvas", "#close-up", ROW)
 
 
 def carries(page: Page) -> None:
@@ -107,15 +107,24 @@ def test_a_demo_has_a_stage(page: Page, address: str, demo: str, theme: str, par
     look(page, page.url, theme)
     page.get_by_role("button", name="Run this step").click()
     expect(page.locator(".demo-results")).to_be_visible()
-    for size in WORK:
+    for size in ((1920, 1080), *WORK):
         fits(page, size, "#outcome .answer-line", "#map-picture canvas", ".demo-foot", part)
+    large = page.evaluate(TYPE)
     for size in PHONE:
         fits(page, size, ".demo-head", ".dots")
+    if demo == "split-and-merge":
+        # The inspector stands where the panel stood; nothing lies over the outcome.
+        page.get_by_role("link", name="Next").click()
+        expect(page.locator("body.focus-inspector #inspector h2")).to_be_visible()
+        for size in WORK:
+            fits(page, size, "#outcome .answer-line", "#inspector h2", "#map-picture canvas", ".demo-foot")
+            assert page.locator("#outcome .explain").click(trial=True) is None
     # Work is one press away, and kept in the address.
     page.set_viewport_size({"width": 1366, "height": 768})
     page.get_by_text("View", exact=True).click()
     page.get_by_role("link", name="Work").click()
     expect(page.locator("body.layout-work")).to_be_attached()
+    assert large == page.evaluate(TYPE) * 1.5
     assert "layout=work" in page.url
     expect(page.locator("#call .go button")).to_be_in_viewport()
 
@@ -138,6 +147,5 @@ def test_a_machine_of_a_lab_fits_too(
         session = machine(page, address, profile="x86_64-8g")
         send(f"{lab}/machines", session=session, kind="operate", title="Together", seq="")
         look(page, f"{address}/sessions/{session}", theme)
-        for size in WORK:
-            fits(page, size, "#call .go button", "#outcome .answer", "#map-picture canvas", "#panels .tabs")
+        works(page)
         carries(page)

@@ -152,11 +152,21 @@ addEventListener("popstate", () => {
   if (location.search !== view.query) view.show(location.href, { push: false });
 });
 
+/** Where a part of the page is gone to, it is not left under the outcome, which stays in sight. */
+function clearance() {
+  const height = one(document, "#outcome", HTMLElement).offsetHeight;
+  document.documentElement.style.setProperty("--outcome", `${height}px`);
+}
+
 /** The form's first field, or its button. */
 function firstField() {
   return maybe(document, "#call form input:not([type=hidden]), #call form select, #call form button", HTMLElement);
 }
 
+clearance();
+// On a telephone the centre has no box of its own.
+const sizes = new ResizeObserver(clearance);
+for (const part of [".center", "#machine"]) sizes.observe(one(document, part, HTMLElement));
 share();
 recipes(view.api);
 builder();

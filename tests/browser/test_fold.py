@@ -88,6 +88,13 @@ def test_form_outcome_map_and_panel_are_on_one_screen(
     page.set_viewport_size({"width": 1366, "height": 768})
     page.evaluate("scrollTo(0, document.body.scrollHeight)")
     expect(page.locator("#outcome .answer-line")).to_be_in_viewport()
+    # What is gone to is not left under it.
+    for width, height in ((1366, 768), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        page.evaluate("scrollTo(0, 0)")
+        page.get_by_role("link", name="/proc", exact=True).click()
+        page.evaluate("location.hash = ''; location.hash = 'panels'")
+        page.locator("#panels .tabs a[aria-current]").click(trial=True)
 
 
 @pytest.mark.parametrize(

@@ -21,6 +21,9 @@ NOBODYS: Final = (PCP, RESERVED)
 
 
 Bytes = bytes | bytearray
+# A block as a step of a call leaves it: its first frame, how many they are, and its order; NO_ORDER where
+# the frames are changed one by one.
+Reshaped = tuple[int, int, int]
 
 
 def orders(m: Machine, zones: Sequence[Zone], begin: int, shift: int, cells: Bytes, fill: Bytes) -> bytearray:
@@ -59,3 +62,16 @@ def free_order(zone: Zone, pfn: int, shift: int) -> int | None:
     if found is None and zone.untouched[0] <= pfn < zone.untouched[1]:
         return MAX_ORDER - 1
     return found
+
+
+def reshape(found: bytearray, begin: int, shift: int, blocks: Sequence[Reshaped]) -> None:
+    """Bring orders to where steps of a call have left the blocks, the first step first.
+
+    A cell of which a block has a part only lies in no block.
+    """
+    for pfn, frames, order in blocks:
+        first = max(0, pfn - begin >> shift)
+        end = min(len(found), -((begin - pfn - frames) >> shift))
+        whole = order if order >= shift else NO_ORDER
+        for cell in range(first, end):
+            found[cell] = whole

@@ -31,33 +31,41 @@ def zonemap(
     shift: int | None = None,
     cells: int = DEFAULT_CELLS,
     over: Sequence[changes.Mention] = (),
+    reshaped: Sequence[block_orders.Reshaped] = (),
 ) -> dict[str, Any]:
     """States of `cells` cells of 2^shift frames, from the cell that holds frame `start`.
 
     zone, node: stay within that zone; without them the whole machine. `cells` in the answer is the state that
     most frames of each cell are in, as an index into `states`; `fill` is how much of the cell is not free, 0
     to 255; `orders` is the order of the block that has all of the cell, NO_ORDER where none has. over: runs
-    that are drawn as if their frames were in these states, the last mention of a frame last; the machine
-    stays as it is, and no orders are known. Raises BadArgument.
+    that are drawn as if their frames were in these states, the last mention of a frame last, and
+    reshaped what has become of blocks; the machine stays as it is. Raises BadArgument.
     """
     zones = selected(m, zone, node)
     begin, shift, count = window_of(m, zone, node, start, shift, cells)
     shown, fill = states_of(m).cells(begin, shift, count)
     counts = hidden(m, [z for z in m.zones if z not in zones], begin, shift, count)
+    recount(counts, shown, fill, shift)
+    orders = block_orders.orders(m, zones, begin, shift, shown, fill)
     if over:
         overlay(m, zones, over, (begin, shift, count), counts)
-    for cell, of_cell in counts.items():
-        shown[cell] = most(of_cell)
-        fill[cell] = ((1 << shift) - of_cell[FREE]) * 255 >> shift
-    known = [] if over else zones
+        recount(counts, shown, fill, shift)
+        block_orders.reshape(orders, begin, shift, reshaped)
     return {
         "start": begin,
         "shift": shift,
         "states": list(STATES),
         "cells": bytes(shown),
         "fill": bytes(fill),
-        "orders": bytes(block_orders.orders(m, known, begin, shift, shown, fill)),
+        "orders": bytes(orders),
     }
+
+
+def recount(counts: dict[int, list[int]], shown: bytearray, fill: bytearray, shift: int) -> None:
+    """Show cells by what was counted in them."""
+    for cell, of_cell in counts.items():
+        shown[cell] = most(of_cell)
+        fill[cell] = ((1 << shift) - of_cell[FREE]) * 255 >> shift
 
 
 def window_of(

@@ -86,10 +86,11 @@ async def explain_page(request: Request, session_id: str, seq: str) -> Response:
     step = here.decision or 0
     # The last step's machine is the one that the call left: there nothing has to be drawn on the one before.
     done = step == len(steps)
-    over = [] if done else [tuple(run) for each in steps[:step] for run in each["changed"]]
     touched = stepping.touched_by_call(steps, outcome, pfn_of(outcome))
     at = number if done else number - 1
-    view = await sessions.past(who, session_id, at, stepping.look, here, over, touched)
+    view = await sessions.past(
+        who, session_id, at, stepping.look, here, [] if done else steps[:step], touched
+    )
     only = request.query_params.get("only") == "1"
     presenting = await presenting_at(request, session_id)
     found = Explained(info, outcome, explained, here, view, presenting, only)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields
 from typing import Any, Final
 
 from app.machine import zonemap
+from app.machine.block_orders import NO_ORDER, Reshaped
 from app.machine.machine import Machine
 from app.machine.show import zones as zones_of
 from app.mm.mmzone import MAX_ORDER
@@ -31,6 +32,8 @@ Run = Sequence[Any]
 
 # Numbers of a step that name the block it is about: the first frame, and the order where it has one.
 PLACES: Final = ("pfn", "slab_pfn")
+# States of frames that wait on a list of their own: no block has them.
+LISTED: Final = ("pcp",)
 ORDERS: Final = ("found_order", "fallback_order", "order")
 
 
@@ -80,19 +83,35 @@ class MomentReading:
     """the cells of that window"""
 
 
-def look(
-    machine: Machine, here: Address, over: Sequence[tuple[int, int, str]], touched: Sequence[Run]
-) -> MomentReading:
-    """Read the map. over: runs of the steps so far. touched: what the call touched, most important first."""
+def look(machine: Machine, here: Address, steps: Sequence[Step], touched: Sequence[Run]) -> MomentReading:
+    """Read the map. steps: those so far. touched: what the call touched, most important first."""
+    over = [(pfn, frames, state) for step in steps for pfn, frames, state in step["changed"]]
     zones = zones_of(machine)["zones"]
     zone = zone_to_show(zones, here, touched[0][0] if touched else None)
     window = window_of(
         zone, here if here.start is not None or here.shift is not None else fitted(zone, touched, here)
     )
     cells = zonemap.zonemap(
-        machine, zone["name"], zone["node"], window.start, window.shift, window.cells, over
+        machine, zone["name"], zone["node"], window.start, window.shift, window.cells, over, reshaped(steps)
     )
     return MomentReading(zones, zone, window, cells)
+
+
+def reshaped(steps: Sequence[Step]) -> list[Reshaped]:
+    """What steps have made of blocks: halves, what is left of a block that was halved, buddies joined."""
+    found: list[Reshaped] = []
+    for step in steps:
+        numbers = step["numbers"]
+        found += [(pfn, frames, NO_ORDER) for pfn, frames, _state in step["changed"]]
+        if step["fn"] == "expand":
+            last, frames = numbers["halves"][-1]
+            found += [(pfn, half, half.bit_length() - 1) for pfn, half in numbers["halves"]]
+            found.append((last - frames, frames, numbers["to_order"]))
+        elif step["changed"] and "order" in numbers and step["changed"][0][2] not in LISTED:
+            found += [
+                (numbers[name], 1 << numbers["order"], numbers["order"]) for name in PLACES if name in numbers
+            ]
+    return found
 
 
 def fitted(zone: Mapping[str, Any], touched: Sequence[Run], here: Address) -> Address:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Iterator
 from html import unescape
+from itertools import groupby
 from typing import Any
 
 import pytest
@@ -15,6 +16,8 @@ from app.machine.dump import dump
 from app.machine.loading import load
 from app.machine.trace import Trace
 from app.web import blocks, stepping
+from app.web.address import Address
+from app.web.framemap import map_view
 from app.web.stepping import StepAddress
 from tests.support.explainer import Explainer, only
 from tests.support.served import build, client_of
@@ -187,14 +190,31 @@ def test_all_steps_drawn_over_the_machine_are_the_machine_behind_the_call(
     assert trace is not None
     over = [tuple(run) for step in trace.steps for run in step["changed"]]
     assert over
-    drawn = zonemap.zonemap(drawn_over, shift=shift, over=over)
-    assert set(drawn.pop("orders")) == {
-        NO_ORDER
-    }  # which blocks there are in the middle of a call is not known
-    assert drawn == {
-        name: value for name, value in zonemap.zonemap(m, shift=shift).items() if name != "orders"
-    }
+    drawn = zonemap.zonemap(drawn_over, shift=shift, over=over, reshaped=stepping.reshaped(trace.steps))
+    after = zonemap.zonemap(m, shift=shift)
+    assert bordered(drawn.pop("orders"), shift) == bordered(after.pop("orders"), shift)
+    assert drawn == after
     assert zonemap.zonemap(drawn_over, shift=shift) == before
+
+
+def bordered(orders: bytes, shift: int) -> list[int | None]:
+    """The orders of blocks that have borders of their own: those of several cells."""
+    return [order if order != NO_ORDER and order > shift else None for order in orders]
+
+
+def test_on_the_way_the_halves_of_a_split_have_borders() -> None:
+    explainer = Explainer("tiny-16m", lecture=True)
+    before = load(dump(explainer.m))
+    steps = explainer.call("alloc_pages", gfp="GFP_KERNEL", order=3)
+    place = [step["fn"] for step in steps].index("expand")
+    here = Address("s", start=0x400, shift=0)
+    whole = stepping.look(before, here, steps[:place], ())
+    halved = stepping.look(before, here, steps[: place + 1], ())
+    assert set(whole.cells["orders"][: 1 << 10]) == {10}
+    assert [order for order, _cells in groupby(halved.cells["orders"][: 1 << 10])] == [*range(3, 10)]
+    strong, path = map_view(halved, (), here).edges[0]
+    assert strong
+    assert path.count("M") > 6
 
 
 # -- drawings ----------------------------------------------------------------------------------------------

@@ -78,6 +78,17 @@ export async function frame(api, pfn, at) {
   return answered(await fetch(`${api}/pages/${pfn}${at ? `?at=${at}` : ""}`));
 }
 
+/**
+ * A task, or null where it is there no longer.
+ * @param {string} api @param {string} name @returns {Promise<{since: number | null, holds: number[]} | null>}
+ */
+export async function task(api, name) {
+  return answered(await fetch(`${api}/tasks/${encodeURIComponent(name)}`)).catch((error) => {
+    if (error instanceof Refused && error.gone) return null;
+    throw error;
+  });
+}
+
 /** @param {string} text */
 function bytes(text) {
   return Uint8Array.from(atob(text), (char) => char.charCodeAt(0));

@@ -13,6 +13,7 @@ import { onKey } from "./keys.js";
 import { shown } from "./longwork.js";
 import { refused } from "./refusal.js";
 import { share } from "./share.js";
+import { made } from "./sleeping.js";
 import { stage } from "./stage.js";
 import { _ } from "./text.js";
 import { busy, time } from "./time.js";
@@ -41,6 +42,7 @@ async function make(form, text) {
     }
     const to = { at: null, outcome: null, before: null, ...about(outcome) };
     await view.show(view.address(to), { push: false, keep: new Set(["call"]) });
+    made(outcome);
     terminal.answer.textContent = `#${outcome.seq} ${outcome.ret ?? (outcome.verdict === "null" ? "NULL" : "")} ${outcome.verdict}`;
     if (outcome.stopped) terminal.answer.textContent += ` ${_("stopped here")}`;
     return true;

@@ -14,7 +14,9 @@ let asleep = false;
 export function called() {
   if (!asleep) return;
   asleep = false;
-  one(document, "#console-answer", HTMLElement).replaceChildren();
+  const answer = one(document, "#console-answer", HTMLElement);
+  answer.classList.remove("refused");
+  answer.replaceChildren();
   maybe(document, "#call-refused", HTMLElement)?.replaceChildren();
 }
 

@@ -6,6 +6,7 @@ import { Live } from "./live.js";
 import { FrameMap } from "./map.js";
 import { called } from "./refusal.js";
 import { load, parse, swap } from "./regions.js";
+import { look } from "./sleeping.js";
 import { passing, Unreached } from "./unreached.js";
 
 /** @typedef {import("./frames.js").Run} Run */
@@ -200,6 +201,7 @@ export class View {
     const fresh = await load(location.href);
     fresh.querySelector("#outcome .answer")?.setAttribute("aria-live", "off");
     called();
+    look(this.api).catch(() => {}); // the next news asks again
     return this.bring(fresh, new Set(["call"]), () => this.asked === before && !this.going);
   }
 }

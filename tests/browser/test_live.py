@@ -95,6 +95,24 @@ def test_a_call_of_someone_else_appears(address: str, open_page: Callable[[str],
     assert page.evaluate("scrollY") == top
 
 
+def test_who_is_woken_reads_it_in_the_dock(address: str, open_page: Callable[[str], Page]) -> None:
+    machine = create(address)
+    call(address, machine, "p = alloc_page(GFP_KERNEL)\nalice: lock_page(p)")
+    page = open_page(address + machine)
+    page.set_viewport_size({"width": 390, "height": 844})
+    expect(page.locator("html[data-ready]")).to_be_attached()
+    page.get_by_label("A call as a line of text").fill("bob: lock_page(p)")
+    page.keyboard.press("Enter")
+    expect(page.locator("#outcome")).to_contain_text("blocked")
+    call(address, machine, "alloc_page(GFP_KERNEL)")
+    expect(page.locator("#head-seq")).to_have_text("#4")
+    dock = page.locator("#console-answer")
+    expect(dock).to_have_text(re.compile("#3 .*blocked"))
+    call(address, machine, "alice: unlock_page(p)")
+    expect(dock).to_have_text("bob is awake (#3): it holds the lock of 0x00400")
+    expect(dock).to_be_visible()
+
+
 @pytest.mark.slow
 def test_a_view_is_kept(address: str, open_page: Callable[[str], Page]) -> None:
     machine = create(address)

@@ -34,6 +34,8 @@ class WallTile(BaseModel):
     call: str | None = Field(default=None, description="their last call, as C has it")
     verdict: Literal[VERDICTS] | None = None  # type: ignore[valid-type]
     cause: str | None = Field(default=None, description="what was wrong with it, where it was a mistake")
+    mistake: str | None = Field(default=None, description="the name of that mistake, as outcomes have it")
+    facts: dict[str, str | int] | None = Field(default=None, description="what `cause` is made of")
     time: str | None = Field(default=None, description="of that call")
     map: str | None = Field(
         default=None,

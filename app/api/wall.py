@@ -65,6 +65,7 @@ def document(state: WallState, after: int | None) -> dict[str, Any]:
 def tile_of(tile: Tile, *, known: bool) -> dict[str, Any]:
     """A member's tile. What is not there, or false, is left out. known: so is who it is, and where."""
     last, picture = tile.last, tile.picture
+    cause = last and last.cause
     found = {
         "number": tile.number,
         "nickname": None if known else tile.nickname,
@@ -72,7 +73,9 @@ def tile_of(tile: Tile, *, known: bool) -> dict[str, Any]:
         "seq": tile.seq or None,
         "call": last and last.call,
         "verdict": last and last.verdict,
-        "cause": last and last.cause,
+        "cause": cause and cause.text,
+        "mistake": cause and cause.mistake,
+        "facts": cause and dict(cause.facts),
         "time": last and last.time,
         "map": picture and picture.cells,
         "used": picture and picture.used,

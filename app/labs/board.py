@@ -27,6 +27,17 @@ TROUBLE: Final = frozenset({BLOCKED, "bug", "oom", "hang", "panic"})
 VERSION: Final = re.compile(r"([0-9a-f]{12})-([0-9]{1,15})")
 
 
+class Cause(NamedTuple):
+    """What was wrong with a call: a mistake of its caller."""
+
+    # Its name in `app.machine.mistakes`.
+    mistake: str
+    # In words.
+    text: str
+    # What the words are made of, for those who say it in another language.
+    facts: Mapping[str, str | int]
+
+
 class LastCall(NamedTuple):
     """The last call of a member, or of a session."""
 
@@ -41,7 +52,7 @@ class LastCall(NamedTuple):
     # Who called: `m7`, `i1`.
     by: str | None = None
     # What was wrong with it, where it was a mistake of its caller.
-    cause: str | None = None
+    cause: Cause | None = None
 
 
 class Picture(NamedTuple):

@@ -13,7 +13,7 @@ from collections import Counter, OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
 
@@ -21,7 +21,7 @@ from app.clock import before_now
 from app.errors import BadArgument, shortened
 from app.labs import board
 from app.labs.activity import Activity, activity, by_owner, last_called
-from app.labs.board import CheckpointCount, ClassSummary, LastCall, Picture, Tile, WallState
+from app.labs.board import Cause, CheckpointCount, ClassSummary, LastCall, Picture, Tile, WallState
 from app.labs.checking import CAUGHT_UP, DONE, SAID
 from app.labs.person import Person
 from app.labs.room import seen, taught
@@ -40,6 +40,7 @@ PAUSE_SECONDS: Final = 0.01
 ACTIVE: Final = timedelta(minutes=1)
 LONGEST_CALL: Final = 60  # characters of a call
 LONGEST_CAUSE: Final = 240  # characters of what was wrong with it
+LONGEST_FACT: Final = 80  # and of what it is made of
 WALLS_CACHED: Final = 32  # walls that are kept in memory
 NEWEST: Final = 5  # of those who wait, by name
 
@@ -322,7 +323,6 @@ def last_of(seq: int, time: str, outcome: bytes) -> LastCall:
     """A row as the wall says it."""
     found = from_json(outcome)
     text = call_text(found, LONGEST_CALL)
-    cause = (found.get("cause") or {}).get("text")
     return LastCall(
         seq,
         time,
@@ -330,8 +330,19 @@ def last_of(seq: int, time: str, outcome: bytes) -> LastCall:
         found["verdict"],
         found["args"].get("task", "init"),
         found["by"],
-        None if cause is None else shortened(cause, LONGEST_CAUSE),
+        cause_of(found.get("cause")),
     )
+
+
+def cause_of(cause: Mapping[str, Any] | None) -> Cause | None:
+    """What was wrong with a call, in no more words than a tile has room for."""
+    if cause is None:
+        return None
+    facts = {
+        name: shortened(value, LONGEST_FACT) if isinstance(value, str) else value
+        for name, value in cause["facts"].items()
+    }
+    return Cause(cause["mistake"], shortened(cause["text"], LONGEST_CAUSE), facts)
 
 
 def class_of(lab: LabRow, tiles: list[Tile], marks: tuple[CheckpointCount, ...]) -> ClassSummary:

@@ -9,7 +9,7 @@ from urllib.parse import quote
 
 from app.machine import calltext, gfp_text
 from app.machine.entry import CALLS
-from app.machine.mistakes import FRAMES, MISTAKES
+from app.machine.mistakes import FRAMES, MISTAKES, Mistake
 from app.mm import gfp
 from app.web import wording
 from app.web.address import Address
@@ -227,12 +227,17 @@ def cause_view(
     case = Case(outcome, facts, here)
     made = [maker(case) for maker in PRESSES[cause["mistake"]]]
     presses += [press for press in made if press is not None]
-    text = _(row.say, **{name: shown(name, value) for name, value in facts.items()})
+    text = said(row, facts)
     if freed is not None:
         text = f"{text} {since(freed)}"
         there = here.to(outcome=freed["seq"]).href + "#outcome"
         presses.append(Press(_("Row #%(seq)s, which freed it", seq=wording.count(freed["seq"])), href=there))
     return CauseView(title=_(row.title), text=text, kernel=_(row.does), lost=lost(cause), presses=presses)
+
+
+def said(row: Mistake, facts: Mapping[str, Any]) -> str:
+    """The sentence of a mistake, in the language of the page."""
+    return _(row.say, **{name: shown(name, value) for name, value in facts.items()})
 
 
 def undo(here: Address) -> Press:

@@ -14,13 +14,14 @@ from starlette.responses import RedirectResponse, Response
 
 from app.labs import WallState
 from app.labs.board import LastCall, Tile
-from app.web import wallmap, wording
+from app.machine.mistakes import FRAMES, MISTAKES
+from app.web import mistakes, wallmap, wording
 from app.web.address import number
 from app.web.contexts.base import Link
 from app.web.contexts.wall import WallMark, WallPage, WallTile
 from app.web.frame_states import LETTERS, PLAIN_PATTERNS, legend
 from app.web.journal import HEADLINES
-from app.web.language import N_, _, ngettext
+from app.web.language import N_, _, ngettext, phrase
 from app.web.render import respond
 from app.web.requester import labs_of, requester
 from app.web.shell import shell_of
@@ -84,6 +85,7 @@ def page(request: Request, lab_id: str, state: WallState, sort: str, first: int,
     first = first_of(first, len(state.tiles), SHOWN)
     query = {"sort": sort} | ({"as": "table"} if table else {})
     part = part_of(lambda row: href(lab_id, {**query, "from": str(row)}), first, len(state.tiles), SHOWN)
+    shown = [tile_of(tile, len(lab.marks)) for tile in ordered(state.tiles, sort)[first : first + SHOWN]]
     return WallPage(
         shell=shell_of(request),
         title=_("%(lab)s · wall", lab=lab.title),
@@ -118,12 +120,15 @@ def page(request: Request, lab_id: str, state: WallState, sort: str, first: int,
         here=urlencode(query),
         width=wallmap.WIDTH,
         height=wallmap.HEIGHT,
-        tiles=[tile_of(tile, len(lab.marks)) for tile in ordered(state.tiles, sort)[first : first + SHOWN]],
+        tiles=shown,
         blank=WallTile(0, "", href="", shapes=()),
         legend=legend(),
+        seen={shape.state for tile in shown for shape in tile.shapes},
         patterns=PLAIN_PATTERNS,
         states=" ".join(LETTERS),
         sentences=json.dumps(sentences(), ensure_ascii=False),
+        mistakes=json.dumps({name: phrase(row.say) for name, row in MISTAKES.items()}, ensure_ascii=False),
+        frames=" ".join(FRAMES),
         crowded=lab.members > CROWD,
         part=part,
     )
@@ -188,7 +193,10 @@ def progress_of(tile: Tile, marks: int) -> str:
 
 def sentence_of(tile: Tile, last: LastCall) -> str:
     """What came of a call: what was wrong with it, else what its verdict means."""
-    return last.cause or sentences().get(WOKEN if tile.woken else last.verdict, "")
+    cause = last.cause
+    if cause and (row := MISTAKES.get(cause.mistake)):
+        return mistakes.said(row, cause.facts)
+    return sentences().get(WOKEN if tile.woken else last.verdict, "")
 
 
 def sentences() -> dict[str, str]:

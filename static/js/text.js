@@ -29,7 +29,7 @@ export function decimal(number) {
   return number.toLocaleString(lang);
 }
 
-/** @param {string} text @param {Record<string, string>} given */
-function filled(text, given) {
+/** A text with its placeholders filled. @param {string} text @param {Record<string, string>} given */
+export function filled(text, given) {
   return text.replaceAll(/%\((\w+)\)s/g, (placeholder, name) => given[name] ?? placeholder);
 }

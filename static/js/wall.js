@@ -2,7 +2,7 @@
 // unless somebody asks for another order, so that a tile that is being looked at, or has the focus, stays where it is.
 
 import { all, maybe, one } from "./dom.js";
-import { _, decimal, ngettext } from "./text.js";
+import { _, decimal, filled, ngettext } from "./text.js";
 import { draw, words } from "./wallmap.js";
 
 const EVERY = 3000; // ms between two looks
@@ -12,7 +12,7 @@ const TROUBLE = new Set(["blocked", "bug", "oom", "hang", "panic"]);
 const WOKEN = "woken"; // in place of a verdict: what slept sleeps no more
 
 /**
- * @typedef {{number: number, nickname?: string, session?: string, seq?: number, call?: string, verdict?: string, cause?: string, time?: string,
+ * @typedef {{number: number, nickname?: string, session?: string, seq?: number, call?: string, verdict?: string, cause?: string, mistake?: string, facts?: Record<string, string | number>, time?: string,
  *   map?: string, used?: number, reached?: number, done?: number, said?: number, locked?: boolean, woken?: boolean}} Tile
  * @typedef {{version: string, all: boolean, members: number, waiting: number, newest: string[], active: number, frozen: boolean,
  *   closed: boolean, view: string | null, checkpoints: {id: string, title: string, reached: number, done: number, said: number}[], tiles: Tile[], gone: number[]}} News
@@ -29,6 +29,9 @@ const said = one(document, "#wall-said", HTMLElement);
 const known = new Map(all(tiles, "[data-number]", HTMLElement).map((tile) => [Number(tile.dataset.number), tile]));
 /** What a verdict means, in words; nothing of one that is as it should be. @type {Record<string, string>} */
 const sentences = JSON.parse(wall.dataset.sentences ?? "{}");
+/** @type {Record<string, string>} */
+const mistakes = JSON.parse(wall.dataset.mistakes ?? "{}");
+const frames = new Set((wall.dataset.frames ?? "").split(" "));
 let version = wall.dataset.version ?? "";
 let marks = Number(wall.dataset.marks);
 let sort = wall.dataset.sort ?? "number";
@@ -85,6 +88,9 @@ function show(news) {
   }
   marks = news.checkpoints.length;
   for (const tile of news.tiles) put(tile);
+  for (const entry of all(wall, ".legend [data-state]", HTMLElement)) {
+    entry.hidden = !wall.querySelector(`.wall-map .cell-${entry.dataset.state}`);
+  }
   // The page itself had a part of the tiles: the others have their places among them.
   if (!version) order(sort);
   head(news);
@@ -168,6 +174,15 @@ function of(part, whole) {
   return _("%(part)s of %(whole)s", { part: decimal(part), whole: decimal(whole) });
 }
 
+/** What was wrong with the last call, in the language of the page. @param {Tile} tile */
+function cause({ mistake = "", facts = {} }) {
+  const shown = (/** @type {[string, string | number]} */ [name, value]) => [
+    name,
+    typeof value === "string" ? value : frames.has(name) ? `0x${value.toString(16)}` : decimal(value),
+  ];
+  return mistakes[mistake] && filled(mistakes[mistake], Object.fromEntries(Object.entries(facts).map(shown)));
+}
+
 /** Who is new stands at the end until the order is asked for again. @param {Tile} tile */
 function put(tile) {
   let box = known.get(tile.number);
@@ -197,7 +212,7 @@ function put(tile) {
   part(box, "call")?.setAttribute("title", call);
   say(box, "verdict", verdict);
   part(box, "verdict")?.setAttribute("class", `verdict${verdict ? ` verdict-${verdict}` : ""}`);
-  say(box, "sentence", tile.cause ?? sentences[verdict] ?? "");
+  say(box, "sentence", cause(tile) ?? sentences[verdict] ?? "");
   say(box, "clock", time.slice(11, 19));
   say(box, "seq", `#${decimal(seq)}`);
   say(box, "progress", progress(reached, done));

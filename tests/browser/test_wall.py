@@ -180,6 +180,31 @@ def test_freezing_from_the_wall(class_: tuple[str, Hall], enter: Enter) -> None:
     expect(page.get_by_role("button", name="Freeze all calls")).to_be_visible()
 
 
+def test_a_freeze_that_cannot_be_sent_leaves_the_wall(class_: tuple[str, Hall], browser: Browser) -> None:
+    address, made = class_
+    context = browser.new_context()
+    context.set_default_timeout(PATIENCE_MS)
+    context.add_cookies([{"name": "kmemlab", "value": made.token, "url": address}])
+    page = context.new_page()
+    page.goto(f"{address}/labs/{made.lab}/wall")
+    expect(page.locator("html[data-ready]")).to_be_attached()
+    page.evaluate("window.stays = true")
+    page.route("**/wall/freeze", lambda route: route.abort())
+    page.get_by_role("button", name="Freeze all calls").click()
+    expect(page.locator("#wall-said")).to_have_text("The server does not answer.")
+    # Its legend has what its pictures have, and no more.
+    expect(page.locator(".legend [data-state=reserved]")).to_be_visible()
+    expect(page.locator(".legend [data-state=writeback]")).to_be_hidden()
+    expect(tile(page, 1)).to_be_visible()
+    page.unroute("**/wall/freeze")
+    page.get_by_role("button", name="Freeze all calls").click()
+    expect(page.locator("#wall-frozen")).to_be_visible()
+    page.get_by_role("button", name="Resume calls").click()
+    expect(page.locator("#wall-frozen")).to_be_hidden()
+    assert page.evaluate("window.stays")
+    context.close()
+
+
 @pytest.mark.sampled(2)
 @pytest.mark.parametrize("view", ["", "?as=table"])
 def test_it_fits_and_axe_finds_nothing_serious(class_: tuple[str, Hall], enter: Enter, view: str) -> None:

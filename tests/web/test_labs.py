@@ -8,6 +8,7 @@ import re
 import threading
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
@@ -19,6 +20,7 @@ from app.labs.wording import TEXT_LENGTH
 from app.web import markdown, wording
 from tests.support.browsers import Class, at, class_of, run
 from tests.support.exported import changed, exported, imported, lines_of
+from tests.support.pseudo import bracketed, known
 from tests.support.served import protected
 
 # What would act where it is not shown as it is: in HTML, in an attribute, in a formula, in Markdown.
@@ -833,3 +835,19 @@ def test_a_tile_says_what_was_wrong_with_the_last_call(room: Class) -> None:
     # The script says the same where there is no cause.
     known = json.loads(html.unescape(re.findall(r'data-sentences="([^"]+)"', page)[0]))
     assert known["null"] == said[1]
+    # And makes the sentence of a mistake of the same facts, in the page's language.
+    phrases = json.loads(html.unescape(re.findall(r'data-mistakes="([^"]+)"', page)[0]))
+    assert phrases[tiles[0]["mistake"]] % tiles[0]["facts"] == tiles[0]["cause"]
+
+
+def test_a_tile_says_it_in_the_language_of_who_reads(tmp_path: Path) -> None:
+    with known(bracketed(tmp_path)), class_of(tmp_path) as room:
+        lab = room.lab("Sätze")
+        kim = room.student(lab, "Kim")
+        made = kim.post("/api/v1/sessions", json={"machine": {"profile": "tiny-16m"}}).json()
+        run(kim, made["id"], "k = kmalloc(64, GFP_KERNEL)\nkfree(k)\nkfree(k)")
+        page = room.first.get(f"{lab}/wall", headers={"Accept-Language": "de"}).text
+    (said,) = (html.unescape(one) for one in re.findall(r'data-part="sentence">([^<]+)<', page))
+    assert re.fullmatch(r"⟦The object 0x\w+ of kmalloc-64 is free already: .*⟧", said)
+    phrases = json.loads(html.unescape(re.findall(r'data-mistakes="([^"]+)"', page)[0]))
+    assert all(phrase[0] + phrase[-1] == "⟦⟧" for phrase in phrases.values())

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -123,12 +123,18 @@ class WallPage(Page):
     """a tile without a member, from which the script makes new ones"""
     legend: Sequence[LegendEntry]
     """every frame state with its letter"""
+    seen: Collection[str]
+    """the states that pictures of the page have: the legend's others are hidden"""
     patterns: Sequence[PatternView]
     """the pattern of each frame state"""
     states: str
     """names of the frame states in the kernel's order, from which the script decodes pictures"""
     sentences: str
     """what comes of a call, in words, by verdict: JSON for the script"""
+    mistakes: str
+    """what was wrong with a call, by mistake, with a placeholder for each fact: JSON for the script"""
+    frames: str
+    """names of the facts that are frame numbers"""
     crowded: bool
     """True where there are so many that tiles must be small"""
     part: TablePart | None

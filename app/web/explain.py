@@ -126,7 +126,9 @@ def page(request: Request, found: Explained) -> Response:
     last = first + length if found.only else end_of(parts)
     last = min(last, len(steps))
     lines = [] if found.only else points[:POINTS_SHOWN]
-    headline, reason = headlines(outcome)
+    conclusion = "" if "cause" in explained else explained["conclusion"]
+    # What came of a fault is in the conclusion, with its numbers: once is enough.
+    headline, reason = ("", "") if "access" in outcome and conclusion else headlines(outcome)
     deciding = None if found.only else explained["deciding"]
     more = sum(part.stop - part.start for part in parts) < len(steps) or len(points) > len(lines)
     api = f"/api/v1/sessions/{info.id}/events/{seq}/explain"
@@ -144,7 +146,7 @@ def page(request: Request, found: Explained) -> Response:
         reason=reason,
         tone=mistakes.tone(outcome),
         cause=mistakes.cause_view(outcome, here, info.seq, (explained.get("cause") or {}).get("freed")),
-        conclusion="" if "cause" in explained else explained["conclusion"],
+        conclusion=conclusion,
         deciding=next(step_rows([deciding], steps, there, info)) if deciding else None,
         back=Link(_("#%(seq)s at the machine", seq=seq), here.href + "#outcome"),
         earlier=beside(info, seq - 1, _("Earlier"), here),

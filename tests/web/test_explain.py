@@ -314,3 +314,11 @@ def test_addresses_of_steps_leave_the_row_to_the_path() -> None:
     assert here.step_to(0) == "/sessions/S/explain/4?shift=1#moment"
     assert here.at(0x400) == "/sessions/S?pfn=0x400&outcome=4"
     assert stepping.touched_by({"fn": "x", "changed": [], "numbers": {}}) == []
+
+
+def test_what_came_of_a_fault_is_said_once(client: TestClient) -> None:
+    path = session(client, 'a: execve("/bin/hello")', "a: store(0x600000)", profile="x86_64-1g")
+    html = client.get(f"{path}/explain/1").text
+    answer = html.partition('<div class="answer')[2].partition("</div>")[0]
+    assert answer.count("answer-why") == 1
+    assert "A new address space" in answer

@@ -39,7 +39,7 @@ def why(outcome: Doc, tasks: Sequence[Doc], people: Names) -> tuple[str, str]:
     page = f"pfn_to_page({wording.hexadecimal(pfn)})"
     waits = _(
         "%(task)s waits in the page’s queue and can make no other call: "
-        "unlock_page(%(pfn)s) by any task, or kill_task(%(name)s), would free it.",
+        "unlock_page(%(pfn)s) by any task, or kill_task(%(name)s), would end that.",
         task=shown,
         name=name,
         pfn=page,

@@ -89,7 +89,7 @@ class Chart {
       height: HEIGHT,
       legend: { show: false },
       axes: [{ show: false }, { show: false }],
-      padding: [0, 0, 0, 0],
+      padding: [2, 0, 2, 0], // a line along an end is seen whole
       scales: { x: { time: false, range: () => [from, to + 1] }, y: { ...(curved ? { distr: 4 } : {}), range: () => this.range() } },
       cursor: { sync: { key: "history" }, points: { show: false }, drag: { x: true, y: false, setScale: false }, y: false },
       series: [{}, ...lines, ...ends],

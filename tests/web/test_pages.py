@@ -272,7 +272,7 @@ def test_a_sleeping_task_is_told_why(client: TestClient, machine: str) -> None:
     pfn = journal(client, machine)[0]["page"]["pfn"]
     shown = page(client, blocked.headers["location"].partition("#")[0])
     assert f"The task sleeps. alice holds the lock of {pfn:#07x}." in shown
-    assert f"unlock_page(pfn_to_page({pfn:#x})) by any task, or kill_task(bob), would free it" in shown
+    assert f"unlock_page(pfn_to_page({pfn:#x})) by any task, or kill_task(bob), would end that" in shown
     assert "Before it in the queue" not in shown
     behind = call(client, machine, "lock_page", page="p", task="carol")
     shown = page(client, behind.headers["location"].partition("#")[0])

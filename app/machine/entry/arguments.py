@@ -16,7 +16,7 @@ ORDER: Final = Arg(
     "order",
     "uint",
     "unsigned int",
-    "2^order page frames; 11 and above is the kernel's matter",
+    "2^order page frames; from 11 on the kernel answers NULL",
     example=3,
     prefill="0",
 )

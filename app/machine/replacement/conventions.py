@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 CONVENTIONS: Final = {
+    "page": "an address of a trace is in page address / 4096; an access to two pages is two references",
     "faults": "every reference to a page that is in no frame, also the first ones, which fill empty frames",
     "replacements": "faults for which another page had to go",
     "writebacks": "replaced pages that were written since they were loaded",
@@ -30,9 +31,10 @@ CONVENTIONS: Final = {
     ),
     "lru_2list": (
         "6.1's inactive and active list with exact counters, empty batches, one process, anonymous pages and "
-        "enough swap: one page is reclaimed at a time, from the tail of the inactive list; a young page is "
-        "kept once and activated the second time; where the inactive list is shorter than the active one it "
-        "takes the tail of that; a refault nearer than the active list is long is activated at once"
+        "enough swap; pages are taken one at a time and one is reclaimed at once, where the kernel takes 32: "
+        "the tail of the inactive list; a young page is kept once and activated the second time; active "
+        "pages are deactivated where the inactive list is shorter, where refaults have activated, or where "
+        "nothing is found otherwise; a refault nearer than the active list is long is activated at once"
     ),
     "machine": (
         "what the session's machine really did: a fault is a page fault of any kind, and pages may have left "

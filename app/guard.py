@@ -165,7 +165,7 @@ class Guard:
         self.limits = (
             (re.compile(r"(?:/api/v1)?/sessions/?"), settings.dump_limit),
             (re.compile(r"/api/v1/sessions/[^/]+/calls"), settings.batch_body_limit),
-            (re.compile(r"/api/v1/replacement"), settings.replacement_body_limit),
+            (re.compile(r"(?:/api/v1)?/replacement"), settings.replacement_body_limit),
         )
         self.import_limit = settings.import_limit
         self.is_own_host = lru_cache(maxsize=256)(self._is_own_host)

@@ -21,9 +21,10 @@ from app.machine.replacement import (
     POLICIES,
     ReferenceString,
     Result,
-    run,
+    comparison,
     traces,
 )
+from app.machine.replacement.comparison import MOST_FRAMES, MOST_RESULTS
 from app.sessions import principal_of
 from app.sessions.reference_strings import Found
 from app.sessions.scheduler import go_on
@@ -31,9 +32,6 @@ from app.sessions.scheduler import go_on
 router = APIRouter(tags=["replacement"])
 of_session = APIRouter(tags=["replacement"], prefix="/sessions/{id:id}")
 
-MOST_WORK: Final = 2 * 10**8
-MOST_RESULTS: Final = 4_096
-MOST_FRAMES: Final = 1 << 20
 # Up to so many references each one is told of.
 TOLD: Final = 1_000
 WORDS: Final = {"R": False, "W": True}
@@ -156,12 +154,7 @@ def compare(
         found |= said
     else:
         string = ReferenceString(listed(source))
-    sizes = list(frames)
-    if len(sizes) * len(policies) > MOST_RESULTS:
-        raise BadArgument.at("frames", f"at most {MOST_RESULTS} results: numbers of frames × policies")
-    if len(string) * len(sizes) * len(policies) > MOST_WORK:
-        raise BadArgument.at("frames", f"at most {MOST_WORK} of references × numbers of frames × policies")
-    results = [told(run(string, name, size, load_bit, go_on)) for name in policies for size in sizes]
+    results = [told(result) for result in comparison.compare(string, policies, list(frames), load_bit, go_on)]
     if journal is not None:
         results.append(what_the_machine_did(journal))
     return {

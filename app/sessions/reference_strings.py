@@ -102,6 +102,17 @@ def of_task(db: Connection, principal: Principal, session_id: str, task: str, at
     return found
 
 
+def tasks_of(db: Connection, principal: Principal, session_id: str) -> dict[str, int]:
+    """The tasks that made such calls on the way to the head's state, in that order, with how many."""
+    row = queries.allowed(db, principal, session_id, Right.READ)
+    found: dict[str, int] = {}
+    for call in lineage.rows(db, row.id, list(lineage.stretches_back(db, row, row.seq))[::-1]):
+        if call.call in PAGE_BY_PAGE or call.call in RANGES:
+            task = from_json(call.args).get("task", "init")
+            found[task] = found.get(task, 0) + 1
+    return found
+
+
 def accesses(row: Row, args: dict[str, Any]) -> tuple[Iterator[Reference], bool]:
     """The accesses that a row made, and whether it is known that there were no fewer."""
     if row.call not in PAGE_BY_PAGE and row.call not in RANGES:

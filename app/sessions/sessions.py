@@ -769,6 +769,10 @@ class Sessions:
         """The accesses of a task. Raises NotFound, and BadArgument at `at`."""
         return await self.query_in_turn(principal, reference_strings.of_task, principal, session_id, task, at)
 
+    async def accessing_tasks(self, principal: Principal, session_id: str) -> dict[str, int]:
+        """Which tasks have a reference string, with how many of their calls are in it. Raises NotFound."""
+        return await self.query_in_turn(principal, reference_strings.tasks_of, principal, session_id)
+
     async def life(
         self,
         principal: Principal,

@@ -5,6 +5,7 @@ from typing import Any
 
 from starlette.testclient import TestClient
 
+from app.machine.replacement import POLICIES
 from app.web.panels import PANELS
 from tests.support.served import BASE
 from tests.support.two_labs import TwoLabs, by_token
@@ -100,6 +101,7 @@ def every_page(client: TestClient) -> Iterator[tuple[str, str]]:
     yield from explanations(client, busy, head)
     yield from refusals(client, busy)
     yield from demos(client)
+    yield from replacement(client, busy)
 
 
 def machine(client: TestClient, path: str, head: int) -> Iterator[tuple[str, str]]:
@@ -132,6 +134,30 @@ def machine(client: TestClient, path: str, head: int) -> Iterator[tuple[str, str
         client.get(client.post(f"{path}/fork", data={"view": "", "at": "4"}).headers["location"]).text,
     )
     yield "delete", client.get(f"{path}/delete").text
+
+
+def replacement(client: TestClient, path: str) -> Iterator[tuple[str, str]]:
+    """Page replacement compared: nothing, each policy, a second opinion, a session, a trace, refusals."""
+    yield "no replacement", client.get("/replacement").text
+    asked = {"of": "list", "string": "1W 2 3 4 1 2 5 1 2 3 4 5W", "opinion": "1 F\n2 F\n3 H\n"}
+    for policy in POLICIES:
+        yield f"replacement by {policy}", client.get("/replacement", params=asked | {"policy": policy}).text
+    for said in ("9", "FFFFFFFHHFFH", "1 F", "nothing", "FFFFHFHHHFFH"):
+        asked["opinion"] = said
+        yield f"second opinion {said}", client.get("/replacement", params=asked).text
+    long = " ".join(str(page) for page in range(150))
+    yield (
+        "replacement, long",
+        client.get("/replacement", params={"of": "list", "string": long, "row": 100}).text,
+    )
+    session = {"of": "session", "session": path.rpartition("/")[2]}
+    yield "replacement of a session", client.get("/replacement", params=session).text
+    yield "replacement of nobody", client.get("/replacement", params=session | {"task": "nobody"}).text
+    yield "replacement of a kernel thread", client.get("/replacement", params=session | {"task": "init"}).text
+    trace = {"of": "trace", "trace_text": "==1== x\n L 1ffeffe7e0,8\nrest\n S 1ffeffd7e0,8\n"}
+    yield "replacement of a trace", client.post("/replacement", data=trace).text
+    wrong = {"of": "x", "frames": "0", "to": "x", "policy": "mru", "load_bit": "2", "with": "none"}
+    yield "replacement refused", client.get("/replacement", params=wrong).text
 
 
 def processes(client: TestClient) -> Iterator[tuple[str, str]]:

@@ -224,6 +224,8 @@ PAGES: Final[dict[tuple[str, str], Asked]] = {
     ("POST", "/preferences"): Asked(OPEN, form={"theme": "dark"}),
     ("GET", "/gfp"): Asked(OPEN),
     ("GET", "/calls"): Asked(OPEN),
+    ("GET", "/replacement"): Asked(KNOWN),
+    ("POST", "/replacement"): Asked(KNOWN, form={"of": "list", "string": "7 0 1"}),
     ("GET", "/texts/{name}"): Asked(NOWHERE, path="/texts/none"),  # no language but English has any
     ("GET", "/static/{file}"): Asked(OPEN, path="{asset}"),
 }

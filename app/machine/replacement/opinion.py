@@ -171,8 +171,8 @@ def verdict(
 ) -> Verdict:
     """Compare with what we have, and where that differs, with all variants.
 
-    Explanations are those that make all of their steps; if none does, what makes most of them, if that is
-    more than we do ourselves.
+    Explanations are those that make all of their steps; if none does, what makes most of them, if that is at
+    least half of those that we do not make ourselves.
     """
     ours = Variant({}, policy, frames, load_bit, our_options(policy), cold=True)
     difference = first_difference(string, run_of(string, ours), opinion)
@@ -191,6 +191,6 @@ def verdict(
         least = len(whole[0].changes)
         return Verdict(difference, [each for each in whole if len(each.changes) == least][:MOST_EXPLANATIONS])
     nearest = max(found, key=lambda each: each.until, default=None)
-    if nearest is None or nearest.until < difference.at:
+    if nearest is None or 2 * nearest.until < difference.at - 1 + len(opinion.steps):
         return Verdict(difference, [])
     return Verdict(difference, [nearest])

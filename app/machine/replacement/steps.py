@@ -16,9 +16,9 @@ HIT: Final = Why("hit", {})
 class Step(NamedTuple):
     """One reference. at: its number, from 1. page, victim, frames: as pages are called.
 
-    frames: what is in each frame afterwards, with what the policy has noted of it in `notes`. frame: where
-    the page is. hand: where the clock's hand is, of other policies None. written: whether the victim had to
-    be written.
+    frames: what is in the first frames afterwards, with what the policy has noted of it in `notes`. frame:
+    where the page is. hand: where the clock's hand is, of other policies None. written: whether the victim
+    had to be written.
     """
 
     at: int
@@ -32,6 +32,10 @@ class Step(NamedTuple):
     notes: list[str]
     hand: int | None
     why: Why
+
+
+# Of more frames than that nobody looks at each.
+MOST_SHOWN: Final = 12
 
 
 class Frames:
@@ -76,7 +80,7 @@ def steps_of(policy: Policy, name: str, first: int, count: int, pause: Callable[
     dirty = bytearray(len(string.names))
     found: list[Step] = []
     for at in range(min(first + count, len(string))):
-        if not at % PAUSE_EVERY:
+        if at >= first or not at % PAUSE_EVERY:
             pause()
         page, write = string.pages[at], bool(string.writes[at])
         policy.at = at
@@ -117,6 +121,7 @@ def step(
 ) -> Step:
     """What is told of one reference."""
     names, page = policy.string.names, policy.string.pages[at]
+    shown = held.pages[:MOST_SHOWN]
     return Step(
         at=at + 1,
         page=names[page],
@@ -125,8 +130,8 @@ def step(
         frame=held.frame_of[page],
         victim=None if victim is None else names[victim],
         written=written,
-        frames=[None if each is None else names[each] for each in held.pages],
-        notes=noted(policy, held.pages),
+        frames=[None if each is None else names[each] for each in shown],
+        notes=noted(policy, shown),
         hand=policy.hand if isinstance(policy, Clock) else None,
         why=why,
     )

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from itertools import count
 from string import ascii_lowercase
 from typing import Any, ClassVar, Final
+from urllib.parse import urlencode
 
 from app.machine import vm_windows
 from app.machine.machine import Machine
@@ -67,6 +68,8 @@ class ProcessesView(CentreView):
     """the parts of the page’s address but `va`, which the form of an address carries along"""
     comparison: Comparison | None
     """the same pages of another process"""
+    replacement: Link | None
+    """to the page that compares replacement policies on the process’s accesses"""
     physical: PhysicalBar
     """all memory as one bar"""
     ribbon: Ribbon
@@ -131,7 +134,7 @@ def view(sight: Sight) -> ProcessesView:
     bar = physical_bar(sight.zones, sight.zone, sight.window)
     if task is None:
         return ProcessesView(
-            0, "", "", (), (), start, (), (), None, None, None, (), None, bar, ribbon(None, sight)
+            0, "", "", (), (), start, (), (), None, None, None, (), None, None, bar, ribbon(None, sight)
         )
     pid, name, va = task["pid"], task["name"], f"{doc['addr']:#x}"
     here = here.to(pid=pid, va=va)
@@ -158,6 +161,11 @@ def view(sight: Sight) -> ProcessesView:
         walk=walk(doc["walk"], here, name, shown),
         pairs=[pair for pair in here.pairs if pair[0] != "va"],
         comparison=compared(sight, here, changed),
+        replacement=Link(
+            _("Page replacement compared"),
+            f"/replacement?{urlencode([('of', 'session'), ('session', here.id), ('task', name)])}",
+            hint=_("Its accesses against FIFO, LRU, clock, OPT and others, by the number of frames"),
+        ),
         physical=bar,
         ribbon=ribbon(doc["walk"]["pfn"], sight),
     )

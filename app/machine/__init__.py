@@ -40,6 +40,7 @@ Looks at a machine, which change nothing:
   vm_views, rmap_views         processes, their areas and page tables; who maps a frame
   vm_windows                   parts of address spaces, as many as a page has room for
   lru_views, file_views        pages of processes and files as lists, and by file
+  swap_views                   swap areas and their slots
   page_words                   the binary files of /proc: a word for each page
   life                         what becomes of a frame, or of a page, from one call to the next
   replacement                  page replacement policies, compared by a reference string

@@ -7,8 +7,8 @@ import pytest
 from app.machine import boot, parsing
 from app.machine.machine import Machine
 from app.machine.replacement import ReferenceString, run
-from app.mm import lru_isolate, page_alloc, swap, swap_readahead, vmscan
 from app.mm import gfp as gfp_masks
+from app.mm import lru_isolate, page_alloc, swap, swap_readahead, vmscan
 from app.mm.lruvec import LRU_UNEVICTABLE, NONE
 from app.mm.pgalloc import pte_of
 from app.mm.scan_control import ScanControl

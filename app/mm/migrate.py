@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.mm import compact_free, lru, mem_map, migrate_ptes, page_ref, swap, swap_state, user_bytes
 from app.mm.compact_control import CompactControl
-from app.mm.mem_map import PG_anon_exclusive, PG_readahead, PG_swapbacked
+from app.mm.mem_map import PAGE_MAPPING_ANON, PG_anon_exclusive, PG_readahead, PG_swapbacked
 from app.mm.page import (
     PG_active,
     PG_dirty,
@@ -44,6 +44,8 @@ WRITEBACK: Final = "being written"
 NO_WAY: Final = "without a way to be moved"
 NO_FRAME: Final = "no free frame"
 TRIED_AGAIN: Final = (LOCKED, REFERENCED)
+
+SWAPCACHE: Final = PG_swapcache | PG_swapbacked
 
 # Kernel: folio_migrate_flags, folio_migrate_mapping
 MOVED_FLAGS: Final = (
@@ -110,7 +112,7 @@ def migrate_pages_batch(m: Kernel, cc: CompactControl, stats: MigratePagesStats,
             stats.out_of_frames = True
             break
         pages.popleft()
-        refusal = migrate_folio(m, src, dst, cc.mode)
+        refusal = migrate_folio(m, src, dst)
         if not refusal:
             stats.moved.append((src, dst))
             continue
@@ -130,20 +132,20 @@ def migrate_pages_batch(m: Kernel, cc: CompactControl, stats: MigratePagesStats,
 # -- one page --------------------------------------------------------------------------------------
 
 
-def migrate_folio(m: Kernel, src: int, dst: int, mode: int) -> str:
+def migrate_folio(m: Kernel, src: int, dst: int) -> str:
     """Move a page to a free frame; why not, if it stays.
 
     Kernel: __migrate_folio_unmap, __migrate_folio_move. The new page comes to the lists as if it were new,
     before the entries, so that a locked one is counted there. A page whose lock somebody holds is passed
     over here, where the kernel would wait for it in a synchronous run: no task can fall asleep in between.
     """
-    bits = mem_map.flags(m, src)
-    if bits & PG_locked:
+    s, i = m.vm.sections[src >> 9], src & 511
+    if s.flags[i] & PG_locked:
         return LOCKED
-    if bits & PG_writeback:
+    if s.flags[i] & PG_writeback:
         return WRITEBACK
-    taken = migrate_ptes.try_to_migrate(m, src) if mem_map.is_mapped(m, src) else []
-    refusal = REFERENCED if mem_map.is_mapped(m, src) else move_to_new_folio(m, src, dst, mode)
+    taken = migrate_ptes.try_to_migrate(m, src) if s.mapcount[i] >= 0 else []
+    refusal = REFERENCED if s.mapcount[i] >= 0 else move_to_new_folio(m, src, dst)
     if not refusal:
         swap.folio_add_lru(m, dst)
         if taken:
@@ -156,27 +158,23 @@ def migrate_folio(m: Kernel, src: int, dst: int, mode: int) -> str:
     return refusal
 
 
-def move_to_new_folio(m: Kernel, src: int, dst: int, mode: int) -> str:
-    """Give the new frame all that the page is; why not, if it cannot be. Kernel: move_to_new_folio"""
-    if not has_migrate_folio(m, src) and mem_map.flags(m, src) & PG_dirty:
+def move_to_new_folio(m: Kernel, src: int, dst: int) -> str:
+    """Give the new frame all that the page is; why not, if it cannot be.
+
+    Kernel: move_to_new_folio, folio_expected_refs. Who isolated the page has a reference, the cache one, and
+    the records of its disk blocks one: any other cannot be accounted for.
+    """
+    s, i = m.vm.sections[src >> 9], src & 511
+    cached = has_mapping(m, src)
+    if cached and s.flags[i] & PG_dirty and not has_migrate_folio(m, src):
         # Kernel: fallback_migrate_folio, writeout: there is nowhere to write it to
         return NO_WAY
-    if mem_map.page_count(m, src) != folio_expected_refs(m, src):
+    if s.refcount[i] != (2 + bool(s.flags[i] & PG_private) if cached else 1):
         return REFERENCED
     folio_migrate_mapping(m, src, dst)
     folio_migrate_flags(m, src, dst)
     user_bytes.move(m, src, dst)
     return ""
-
-
-def folio_expected_refs(m: Kernel, pfn: int) -> int:
-    """References that can be accounted for when nobody maps the page. Kernel: folio_expected_refs
-
-    Who isolated it has one, the cache one, and the records of its disk blocks one.
-    """
-    if not has_mapping(m, pfn):
-        return 1
-    return 2 + bool(mem_map.flags(m, pfn) & PG_private)
 
 
 def folio_migrate_mapping(m: Kernel, src: int, dst: int) -> None:
@@ -217,8 +215,11 @@ def folio_migrate_flags(m: Kernel, src: int, dst: int) -> None:
 
 
 def has_mapping(m: Kernel, pfn: int) -> bool:
-    """Whether the page is in the cache of a file or of the swap. Kernel: mm/util.c folio_mapping"""
-    return mem_map.mapping_of(m, pfn) is not None or swap_state.is_swapcache(m, pfn)
+    """Whether a small page is in the cache of a file or of the swap. Kernel: mm/util.c folio_mapping"""
+    s, i = m.vm.sections[pfn >> 9], pfn & 511
+    if s.mapping[i] and not s.mapping[i] & PAGE_MAPPING_ANON:
+        return True
+    return s.flags[i] & SWAPCACHE == SWAPCACHE
 
 
 def has_migrate_folio(m: Kernel, pfn: int) -> bool:

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, NamedTuple
 
-from app.mm import mem_map, mlock, pagemap, pgalloc, rmap, zap
-from app.mm.mem_map import PG_anon_exclusive
+from app.mm import mlock, pagemap, pgalloc, rmap, zap
+from app.mm.mem_map import PAGE_MAPPING_ANON, PG_anon_exclusive
 from app.mm.mm_types import VM_LOCKED, VmArea
 from app.mm.page import PG_dirty
 from app.mm.pgtable_types import (
@@ -57,7 +57,10 @@ def try_to_migrate(m: Kernel, pfn: int) -> list[MigrationEntry]:
 
 def try_to_migrate_one(m: Kernel, pfn: int, vma: VmArea, address: int, entry: int) -> MigrationEntry:
     """Take away one. Kernel: mm/rmap.c try_to_migrate_one"""
-    exclusive = mem_map.is_anon(m, pfn) and mem_map.test_clear_flag(m, pfn, PG_anon_exclusive)
+    s, i = m.vm.sections[pfn >> 9], pfn & 511
+    exclusive = bool(s.mapping[i] & PAGE_MAPPING_ANON and s.flags[i] & PG_anon_exclusive)
+    if exclusive:
+        s.flags[i] &= ~PG_anon_exclusive
     set_pte(vma.vm_mm, address, 0)
     if entry & DIRTY:
         pagemap.set_page_dirty(m, pfn)
@@ -65,7 +68,7 @@ def try_to_migrate_one(m: Kernel, pfn: int, vma: VmArea, address: int, entry: in
     rmap.page_remove_rmap(m, pfn, vma)
     if vma.vm_flags & VM_LOCKED:
         mlock.mlock_page_drain(m)
-    mem_map.section(m, pfn).refcount[pfn & 511] -= 1
+    s.refcount[i] -= 1
     return MigrationEntry(vma, address, entry, exclusive)
 
 
@@ -81,14 +84,15 @@ def remove_migration_pte(m: Kernel, found: MigrationEntry, new: int) -> None:
     Kernel: remove_migration_pte
     """
     vma, address, old, exclusive = found
-    mem_map.get_page(m, new)
+    s, i = m.vm.sections[new >> 9], new & 511
+    s.refcount[i] += 1
     entry = mk_pte(new, vma_page_prot(m, vma)) | old & SOFT_DIRTY
     if not old & ACCESSED:
         entry &= ~ACCESSED
-    if old & DIRTY and mem_map.flags(m, new) & PG_dirty:
+    if old & DIRTY and s.flags[i] & PG_dirty:
         entry = mkdirty(m, entry)
     entry = maybe_mkwrite(m, vma, entry) if old & RW else entry & ~RW
-    if mem_map.is_anon(m, new):
+    if s.mapping[i] & PAGE_MAPPING_ANON:
         rmap.page_add_anon_rmap(m, new, vma, address, exclusive=exclusive or bool(old & RW))
     else:
         rmap.page_add_file_rmap(m, new, vma)

@@ -109,11 +109,12 @@ class Processes(RuleBasedStateMachine):
             self.call("fork", task=task, child=child)
 
     @rule(
-        task=st.sampled_from(NAMES), how=st.sampled_from(("exit", "kill_task", "execve", "sysctl", "unlink"))
+        task=st.sampled_from(NAMES),
+        how=st.sampled_from(("exit", "kill_task", "execve", "drop_caches", "compact_memory", "unlink")),
     )
     def end(self, task: str, how: str) -> None:
-        if how == "sysctl":
-            self.call("sysctl", name="drop_caches", value=1)
+        if how in ("drop_caches", "compact_memory"):
+            self.call("sysctl", name=how, value=1)
         elif how == "unlink":
             self.call("unlink", task=task, path=PATHS[len(task) + self.seq & 1])
         else:

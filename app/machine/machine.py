@@ -6,7 +6,7 @@ from collections import deque
 from typing import TYPE_CHECKING, Any, Final
 
 from app.errors import MachinePanicked, NoRoom, TaskAlive, TaskBlocked
-from app.machine import changes, description, dump, mistakes, reclaimed
+from app.machine import changes, description, dump, mistakes, reclaimed, swapped
 from app.machine.calls import Call
 from app.machine.entry import describe, limits
 from app.machine.outcome import Outcome
@@ -81,6 +81,8 @@ class Machine(Kernel):
             if self.vm.died:
                 self.say_who_died(name)
         outcome = Outcome(call, current.lines, mentions)
+        if self.vm.swap is not None:
+            swapped.watch(self)
         try:
             page = call.args.get("page")
             if type(page) is WildPage:
@@ -90,10 +92,8 @@ class Machine(Kernel):
         except printk.Oops:
             outcome.ret = None
             describe.victim(self, call, outcome)
-        if self.vm.threads_woken:
-            kthreads.run_woken(self)
-        if current.reclaims or current.background:
-            outcome.reclaimed = reclaimed.Reclaimed(current.reclaims, current.background)
+        if self.vm.threads_woken or self.vm.reclaim or self.vm.swap is not None:
+            self.end_reclaim(outcome)
         if current.killed or current.woken:
             self.end_the_killed(outcome)
         outcome.verdict = current.verdict
@@ -109,6 +109,16 @@ class Machine(Kernel):
         # As Zone.nr_free_pages, without the calls: every call comes by here.
         self.free_before.append([zone.vm_stat_free + sum(zone.vm_stat_diff) for zone in self.zones])
         return outcome
+
+    def end_reclaim(self, outcome: Outcome) -> None:
+        """Kernel threads that the call has woken run, and what was reclaimed and swapped is noted."""
+        current = self.current
+        if self.vm.threads_woken:
+            kthreads.run_woken(self)
+        if current.reclaims or current.background:
+            outcome.reclaimed = reclaimed.Reclaimed(current.reclaims, current.background)
+        if self.vm.slots is not None:
+            outcome.swapped = swapped.told(self, [] if outcome.told is None else outcome.told.pte)
 
     def end_the_killed(self, outcome: Outcome) -> None:
         """Who was killed in the call, or before it in their sleep, comes to an end once it is over."""

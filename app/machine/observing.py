@@ -15,7 +15,6 @@ from app.machine import pte_text
 from app.mm.mem_map import PG_swapbacked
 from app.mm.mm_types import VM_EXEC, VM_MAYSHARE, VM_READ, VM_WRITE
 from app.mm.page import PG_active, PG_lru, PG_unevictable
-from app.mm.pgalloc import pte_of
 from app.mm.pgtable_types import PRESENT, PSE, SHIFT
 from app.mm.vma import vma_lookup
 from app.mm.vmstat import LRU_NAMES
@@ -201,31 +200,6 @@ def differing(old: array[int], new: array[int], low: int, high: int) -> Iterator
     for start, end in ((low, middle), (middle, high)):
         if old[start:end] != new[start:end]:
             yield from differing(old, new, start, end)
-
-
-def with_unmapped(
-    m: Machine, runs: list[Run], unmapped: list[tuple[MmStruct, int]], was: Iterable[Before | PageBefore]
-) -> list[Run] | None:
-    """The runs, and what became of entries that reclaim took away where nobody has looked before."""
-    looked = {seen.mm.id: seen for seen in was}
-    names = {task.mm.id: task.name for task in m.tasks.values() if task.mm is not None}
-    others = {(mm.id, address): mm for mm, address in unmapped if not covers(looked.get(mm.id), address)}
-    found = list(runs)
-    for (number, address), mm in sorted(others.items(), key=lambda other: other[0]):
-        bits, task = pte_text.shown(pte_of(mm, address)), names.get(number)
-        last: Run = found[-1] if found else ["", 0, 0, 0]
-        if last[0] == task and last[3] == bits and last[1] + (last[2] << 12) == address:
-            last[2] += 1
-        else:
-            found.append([task, address, 1, bits])
-    return found if len(found) <= MAX_RUNS else None
-
-
-def covers(was: Before | PageBefore | None, address: int) -> bool:
-    """Whether changes of an address are told already."""
-    if isinstance(was, PageBefore):
-        return was.address == address & -4096
-    return was is not None and was.start <= address < was.end
 
 
 # -- areas -----------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ from app.mm.memory_model import MemoryModel
 
 if TYPE_CHECKING:
     from app.machine.reclaimed import Reclaimed
+    from app.machine.swapped import Swapped
     from app.machine.telling import Told
     from app.mm.mmzone import Zone
 
@@ -43,7 +44,7 @@ class Outcome:
 
     __slots__ = (
         "area", "call", "cause", "deadlock", "killed", "log", "mentions", "object", "reclaimed", "result",
-        "ret", "runs", "seen", "told", "verdict", "woken",
+        "ret", "runs", "seen", "swapped", "told", "verdict", "woken",
     )  # fmt: skip
 
     def __init__(self, call: Call, log: list[str], mentions: list[changes.Mention]) -> None:
@@ -62,6 +63,7 @@ class Outcome:
         self.killed: list[str] | None = None
         self.told: Told | None = None
         self.reclaimed: Reclaimed | None = None
+        self.swapped: Swapped | None = None
         self.result: Named | tuple[str, int | None] | None = None
 
     @property
@@ -132,6 +134,8 @@ class Outcome:
             doc["changed_count"] = changes.count_runs(self.mentions)
         if self.told is not None:
             doc.update(self.told.document)
+        if self.swapped is not None:
+            doc.update(self.swapped.document)
         if self.reclaimed is not None:
             doc.update(self.reclaimed.document)
         return doc

@@ -20,8 +20,8 @@ Runs = list[list[Any]]
 class Told:
     """What became of processes and their pages.
 
-    minor, major: faults. view: the caller's address space. access, pte, vma, lru, swap: None where there is
-    more of them than an outcome shows.
+    minor, major: faults. view: the caller's address space. access, pte, vma, lru: None where there is more
+    of them than an outcome shows.
     """
 
     def __init__(self, minor: int, major: int, view: Figures | None) -> None:
@@ -32,8 +32,6 @@ class Told:
         self.pte: list[observing.Run] | None = []
         self.vma: list[observing.Run] | None = []
         self.lru: list[observing.Run] | None = []
-        # Only told where there is anything to tell.
-        self.swap: list[observing.Run] | None = []
 
     @cached_property
     def document(self) -> dict[str, Any]:
@@ -42,13 +40,17 @@ class Told:
             "access": None if self.access is None else [faulting.entry(seen) for seen in self.access],
             "faults": {"min": self.minor, "maj": self.major},
             "mm": None if self.view is None else mm_document(self.view),
-            "pte": None
-            if self.pte is None
-            else [[task, f"{at:#x}", pages, pte_text.flags(bits)] for task, at, pages, bits in self.pte],
+            "pte": entries(self.pte),
             "vma": self.vma,
             "lru": self.lru,
-            **({} if self.swap == [] else {"swap": self.swap}),
         }
+
+
+def entries(runs: Runs | None) -> Runs | None:
+    """Runs of entries in the contract's words."""
+    if runs is None:
+        return None
+    return [[task, f"{at:#x}", pages, pte_text.flags(bits)] for task, at, pages, bits in runs]
 
 
 def figures(task: Task, mm: MmStruct) -> Figures:

@@ -10,7 +10,7 @@ from collections.abc import Callable, Collection, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
-from app.machine import faulting, observing, swap_views
+from app.machine import faulting, observing
 from app.machine import telling as telling_of
 from app.machine.calls import Named
 from app.machine.vocabulary import FREE, Arg, CallSpec, Cost, Returns
@@ -121,7 +121,6 @@ def watch(m: Machine) -> faulting.Notes:
     vm = m.vm
     vm.faults = notes = faulting.Notes()
     vm.moved = []
-    vm.unmapped, vm.slots = [], []
     return notes
 
 
@@ -129,8 +128,6 @@ def told(m: Machine, row: Row, notes: list[Any]) -> None:
     """Note what the outcome will tell of processes."""
     vm = m.vm
     moved, vm.moved, vm.faults = vm.moved, None, None
-    unmapped, vm.unmapped = vm.unmapped, None
-    slots, vm.slots = vm.slots, None
     minor = major = 0
     first: Task | None = None
     for task, min_flt, maj_flt in row.tasks:
@@ -147,10 +144,6 @@ def told(m: Machine, row: Row, notes: list[Any]) -> None:
     elif row.was:
         seen.pte = observing.few(run for was in row.was for run in observing.changed_entries(was))
         seen.vma = observing.few(run for was in row.was for run in observing.changed_areas(was))
-    if unmapped and seen.pte is not None:
-        seen.pte = observing.with_unmapped(m, seen.pte, unmapped, row.was)
-    if slots:
-        seen.swap = swap_views.changed(m, slots)
     if moved:
         one = observing.moved_page(m, moved[0]) if len(moved) == 1 else None
         seen.lru = one or observing.few(observing.moved_pages(m, moved))

@@ -114,7 +114,7 @@ def create_huge_pmd(m: Kernel, vmf: VmFault) -> int:
     upper.entries[at] = entry
     if m.trace is not None:
         m.trace.memory.entry(vmf.address & -PMD_SIZE, 2, 0, entry)
-    vma.vm_mm.rss_stat[MM_ANONPAGES] += HPAGE_PMD_NR
+    vm_fault.add_mm_counter(m, vma.vm_mm, MM_ANONPAGES, HPAGE_PMD_NR)
     m.vm.count("thp_fault_alloc")
     vmf.page, vmf.kind = pfn, "thp"
     return 0
@@ -357,7 +357,7 @@ def zap_huge_pmd(m: Kernel, tlb: MmuGather, vma: VmArea, address: int) -> None:
         m.trace.mmap.zapped_huge(address, head)
     rmap.page_remove_compound_rmap(m, head, vma)
     zap_deposited_table(m, mm, address)
-    mm.rss_stat[MM_ANONPAGES] -= HPAGE_PMD_NR
+    vm_fault.add_mm_counter(m, mm, MM_ANONPAGES, -HPAGE_PMD_NR)
     if mmu_gather.remove_page(m, tlb, head):
         mmu_gather.flush(m, tlb)
 
@@ -383,7 +383,7 @@ def copy_huge_pmd(m: Kernel, dst: VmArea, src: VmArea, address: int) -> None:
         s = section(m, head)
         s.flags[0] &= ~PG_anon_exclusive
         s.compound_mapcount += 1
-        dst.vm_mm.rss_stat[MM_ANONPAGES] += HPAGE_PMD_NR
+        vm_fault.add_mm_counter(m, dst.vm_mm, MM_ANONPAGES, HPAGE_PMD_NR)
     deposit(dst.vm_mm, address, table)
     upper.entries[at] = pmd & ~RW
     below, index = pmd_slot(dst.vm_mm, address)

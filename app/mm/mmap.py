@@ -6,7 +6,7 @@ one.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from app.mm import errno, gup, huge_memory, hugetlb, mmu_gather, pagemap, pgalloc, rmap, swap, zap
 from app.mm import fs as file_systems
@@ -127,7 +127,7 @@ def do_mmap(
     length = page_align(length)
     if length >= 1 << 64 or mm.map_count > SYSCTL_MAX_MAP_COUNT:
         return -errno.ENOMEM
-    address = get_unmapped_area(m, mm, file, address, length, flags)
+    address = get_unmapped_area(m, mm, file, address, length, flags, pgoff)
     if address < 0:
         return address
     if flags & MAP_FIXED_NOREPLACE and find_vma_intersection(mm, address, address + length):
@@ -322,8 +322,19 @@ def evict_inode(m: Kernel, inode: file_systems.Inode) -> None:
 # -- where there is room ---------------------------------------------------------------------------
 
 
+class UnmappedArea(NamedTuple):
+    """What is searched for. Kernel: include/linux/mm.h struct vm_unmapped_area_info"""
+
+    flags: int
+    length: int
+    low_limit: int
+    high_limit: int
+    align_mask: int
+    align_offset: int
+
+
 def get_unmapped_area(
-    m: Kernel, mm: MmStruct, file: File | None, address: int, length: int, flags: int
+    m: Kernel, mm: MmStruct, file: File | None, address: int, length: int, flags: int, pgoff: int = 0
 ) -> int:
     """Addresses for an area: the wanted ones if they are free, else the highest gap that fits.
 
@@ -348,8 +359,20 @@ def get_unmapped_area(
             m.trace.mmap.hint(address, length, vma, free=free)
         if free:
             return address
-    found = unmapped_area_topdown(m, mm, length, align)
-    return found if found > 0 else unmapped_area(m, mm, length, align)
+    found = vm_unmapped_area(m, mm, length, align, pgoff, down=True)
+    return found if found > 0 else vm_unmapped_area(m, mm, length, align, pgoff, down=False)
+
+
+def vm_unmapped_area(m: Kernel, mm: MmStruct, length: int, align: int, pgoff: int, *, down: bool) -> int:
+    """Search from above or from below. Kernel: vm_unmapped_area"""
+    found = (unmapped_area_topdown if down else unmapped_area)(m, mm, length, align)
+    if m.trace is not None:
+        plain = align == PAGE_SIZE and m.model.arch == "x86_64"
+        lowest = PAGE_SIZE if plain or align > PAGE_SIZE else MMAP_MIN_ADDR
+        low, high = (lowest, mm.mmap_base) if down else (page_align(mm.task_size // 3), mm.task_size)
+        offset = pgoff * PAGE_SIZE if plain else 0
+        m.trace.mmap.searched(found, UnmappedArea(int(down), length, low, high, align - PAGE_SIZE, offset))
+    return found
 
 
 def unmapped_area_topdown(m: Kernel, mm: MmStruct, length: int, align: int) -> int:

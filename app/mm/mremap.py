@@ -96,7 +96,8 @@ def grow(m: Kernel, mm: MmStruct, address: int, old_len: int, new_len: int, flag
         return address
     if not flags & MREMAP_MAYMOVE:
         return -errno.ENOMEM
-    new_addr = mmap.get_unmapped_area(m, mm, vma.vm_file, 0, new_len, 0)
+    pgoff = vma.linear_page_index(address)
+    new_addr = mmap.get_unmapped_area(m, mm, vma.vm_file, 0, new_len, 0, pgoff)
     if new_addr < 0:
         return new_addr
     return move_vma(m, vma, address, old_len, new_len, new_addr, flags)
@@ -151,7 +152,8 @@ def mremap_to(
     if isinstance(vma, int):
         return vma
     how = mmap.MAP_FIXED if flags & MREMAP_FIXED else 0
-    found = mmap.get_unmapped_area(m, mm, vma.vm_file, new_addr, new_len, how)
+    pgoff = vma.linear_page_index(address)
+    found = mmap.get_unmapped_area(m, mm, vma.vm_file, new_addr, new_len, how, pgoff)
     if found < 0:
         return found
     return move_vma(m, vma, address, old_len, new_len, new_addr if how else found, flags)

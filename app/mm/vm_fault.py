@@ -77,7 +77,14 @@ def inc_mm_counter(m: Kernel, vma: VmArea, member: int, nr: int = 1) -> None:
     if task.mm is vma.vm_mm:
         task.rss_stat[member] += nr
     else:
-        vma.vm_mm.rss_stat[member] += nr
+        add_mm_counter(m, vma.vm_mm, member, nr)
+
+
+def add_mm_counter(m: Kernel, mm: MmStruct, member: int, nr: int) -> None:
+    """Count resident pages with the mm at once. Kernel: include/linux/mm.h add_mm_counter"""
+    mm.rss_stat[member] += nr
+    if m.trace is not None:
+        m.trace.memory.rss_stat(mm, member, mm.rss_stat[member])
 
 
 def maybe_mkwrite(m: Kernel, vma: VmArea, entry: int) -> int:

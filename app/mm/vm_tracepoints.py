@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from app.mm.fs import File, Inode
     from app.mm.hugetlb import Hstate
-    from app.mm.mm_types import AnonVma, VmArea
+    from app.mm.mm_types import AnonVma, MmStruct, VmArea
+    from app.mm.mmap import UnmappedArea
     from app.mm.mmzone import Zone
     from app.mm.sched import Task
     from app.mm.vm_fault import VmFault
@@ -80,6 +81,8 @@ class MemoryTracer(Protocol):
 
     def rss_folded(self, events: int, rss: Sequence[int]) -> None: ...
 
+    def rss_stat(self, mm: MmStruct, member: int, count: int) -> None: ...
+
 
 class PagecacheTracer(Protocol):
     """Pages of files: found, made or read, and how many are read ahead."""
@@ -131,6 +134,8 @@ class MmapTracer(Protocol):
     def gap(self, name: str, low: int | None, high: int, length: int, address: int, base: int) -> None: ...
 
     def no_gap(self, name: str, length: int) -> None: ...
+
+    def searched(self, address: int, info: UnmappedArea) -> None: ...
 
     def refused(self, name: str, what: str, error: int) -> None: ...
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from app.mm import huge_memory, hugetlb, mem_map, mmu_gather, pagemap, rmap, swap, swapfile
+from app.mm import huge_memory, hugetlb, mem_map, mmu_gather, pagemap, rmap, swap, swapfile, vm_fault
 from app.mm.mem_map import PAGE_MAPPING_ANON
 from app.mm.mm_types import MM_ANONPAGES, MM_SWAPENTS, VM_HUGETLB, VM_LOCKED, VM_SEQ_READ
 from app.mm.pgalloc import is_huge, pmd_of
@@ -163,7 +163,8 @@ def add_mm_rss_vec(m: Kernel, mm: MmStruct, rss: list[int]) -> None:
     if task.mm is mm:
         sync_mm_rss(m)
     for at, nr in enumerate(rss):
-        mm.rss_stat[at] += nr
+        if nr:
+            vm_fault.add_mm_counter(m, mm, at, nr)
 
 
 def sync_mm_rss(m: Kernel) -> None:
@@ -172,10 +173,9 @@ def sync_mm_rss(m: Kernel) -> None:
     if task.mm is not None:
         if m.trace is not None and task.rss_events:
             m.trace.memory.rss_folded(task.rss_events, task.rss_stat)
-        rss = task.mm.rss_stat
         for at, nr in enumerate(task.rss_stat):
             if nr:
-                rss[at] += nr
+                vm_fault.add_mm_counter(m, task.mm, at, nr)
                 task.rss_stat[at] = 0
     task.rss_events = 0
 

@@ -357,6 +357,11 @@ POINTS = {
     "mm_filemap_add_to_page_cache": CACHED,
     "mm_filemap_delete_from_page_cache": CACHED,
     "mm_lru_insertion": r"folio=[0-9a-f]{16} pfn=0x[0-9a-f]+ lru=\d flags=[M ][af] [b ][d ][B ]",
+    "rss_stat": r"mm_id=\d+ curr=[01] type=MM_(?:FILEPAGES|ANONPAGES|SHMEMPAGES) size=-?\d+B",
+    "vm_unmapped_area": (
+        r"addr=0x7ff[0-9a-f]+ err=0 total_vm=0x[0-9a-f]+ flags=0x1 len=0x[0-9a-f]+ lo=0x1000"
+        r" hi=0x7ffff7fff000 mask=0x0 ofs=0x0"
+    ),
     "mm_lru_activate": r"folio=[0-9a-f]{16} pfn=0x[0-9a-f]+",
 }
 ALL = (

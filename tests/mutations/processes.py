@@ -262,7 +262,7 @@ PROCESSES: Final = (
     broken(
         54,
         "huge_memory",
-        "    vma.vm_mm.rss_stat[MM_ANONPAGES] += HPAGE_PMD_NR\n",
+        "    vm_fault.add_mm_counter(m, vma.vm_mm, MM_ANONPAGES, HPAGE_PMD_NR)\n",
         "",
         "a huge page counts at once",
     ),

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.machine import pte_text
 from app.machine.trace.collector import Area, count
-from app.mm.pgtable_types import PSE, pte_pfn
+from app.mm.pgtable_types import PAGE_SIZE, PSE, pte_pfn
 from app.mm.vm_fault import (
     FAULT_FLAG_TRIED,
     VM_FAULT_COMPLETED,
@@ -17,6 +17,7 @@ from app.mm.vm_fault import (
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
+    from app.mm.mm_types import MmStruct
     from app.mm.sched import Task
     from app.mm.vm_fault import VmFault
 
@@ -26,6 +27,8 @@ MAKERS: Final = ("", "__pte_alloc", "__pmd_alloc", "__pud_alloc", "pgd_alloc")
 # The function that finds the entry in a table of each level.
 FINDERS: Final = ("", "pte_offset_map", "pmd_offset", "pud_offset", "pgd_offset")
 RSS: Final = ("file", "anon", "swap", "shmem")
+# The same as tracepoints name them. Kernel: include/trace/events/kmem.h TRACE_MM_PAGES
+MEMBERS: Final = ("MM_FILEPAGES", "MM_ANONPAGES", "MM_SWAPENTS", "MM_SHMEMPAGES")
 
 
 def rss_text(rss: Sequence[int]) -> str:
@@ -255,6 +258,13 @@ class MemorySteps(Area):
                 **rss_numbers(rss),
             },
         )
+
+    def rss_stat(self, mm: MmStruct, member: int, count: int) -> None:
+        """The address space counts other pages. Kernel: trace_rss_stat, which hashes the address of the mm"""
+        task = self.m.tasks.get(self.m.current.task)
+        of_current = int(task is not None and task.mm is mm)
+        size = count * PAGE_SIZE
+        self.point("rss_stat", f"mm_id={mm.id} curr={of_current} type={MEMBERS[member]} size={size}B")
 
     def rss_folded(self, events: int, rss: Sequence[int]) -> None:
         """The task tells its address space what it has counted."""

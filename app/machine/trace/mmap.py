@@ -8,11 +8,13 @@ from app.machine import observing, vma_text
 from app.machine.pte_text import LEVELS
 from app.machine.trace.collector import Area, count
 from app.machine.trace.memory import SPANS, rss_numbers, rss_text
+from app.mm import sched
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from app.mm.mm_types import VmArea
+    from app.mm.mmap import UnmappedArea
 
 MERGED: Final = {
     "before": "the area before it says the same and grows",
@@ -75,6 +77,16 @@ class MmapSteps(Area):
     def no_gap(self, name: str, length: int) -> None:
         """No free range is large enough."""
         self.step(name, f"no gap for {length:#x} bytes", verdict="none", numbers={"length": length})
+
+    def searched(self, address: int, info: UnmappedArea) -> None:
+        """A search has ended. Kernel: trace_vm_unmapped_area"""
+        mm = sched.current_mm(self.m)
+        self.point(
+            "vm_unmapped_area",
+            f"addr={max(address, 0):#x} err={min(address, 0)} total_vm={mm.total_vm:#x} flags={info.flags:#x}"
+            f" len={info.length:#x} lo={info.low_limit:#x} hi={info.high_limit:#x} mask={info.align_mask:#x}"
+            f" ofs={info.align_offset:#x}",
+        )
 
     def refused(self, name: str, what: str, error: int) -> None:
         """A request that cannot be."""

@@ -37,21 +37,26 @@ class Reference(NamedTuple):
     write: bool
     # Whether it was a page fault; None where the row does not tell.
     faulted: bool | None
+    # Whether the page had to be read from a disk.
+    major: bool = False
 
 
 class Found:
     """The references of a task, in columns, since they may be a million.
 
-    faults: 2 where the row does not tell. cut: rows of which it is not known how many of their accesses were
-    made. truncated: whether there are more.
+    faults: 2 where the row does not tell. again: how many of them read a page from a disk that had been used
+    before, and so had left memory. cut: rows of which it is not known how many of their accesses were made.
+    truncated: whether there are more.
     """
 
-    __slots__ = ("cut", "faults", "pages", "truncated", "writes")
+    __slots__ = ("again", "cut", "faults", "pages", "truncated", "used", "writes")
 
     def __init__(self) -> None:
         self.pages = array("Q")
         self.writes = bytearray()
         self.faults = bytearray()
+        self.again = 0
+        self.used: set[int] = set()
         self.cut: list[int] = []
         self.truncated = False
 
@@ -60,13 +65,15 @@ class Found:
 
     def take(self, references: Iterator[Reference]) -> None:
         """Add some, as far as there is room."""
-        for page, write, faulted in references:
+        for page, write, faulted, major in references:
             if len(self.pages) == MOST:
                 self.truncated = True
                 return
             self.pages.append(page)
             self.writes.append(write)
             self.faults.append(2 if faulted is None else faulted)
+            self.again += major and page in self.used
+            self.used.add(page)
 
     def __iter__(self) -> Iterator[tuple[int, bool]]:
         return ((page, bool(write)) for page, write in zip(self.pages, self.writes, strict=True))
@@ -126,26 +133,34 @@ def accesses(row: Row, args: dict[str, Any]) -> tuple[Iterator[Reference], bool]
     if row.call in RANGES:
         return copied(row, args, outcome["ret"]), True
     whole = shown is not None or outcome["mm"] is not None
-    faulted = None if shown is None else [int(e["addr"], 16) for e in entries if e["fault"] != "none"]
+    faulted = (
+        None
+        if shown is None
+        else [(int(each["addr"], 16), each["major"]) for each in entries if each["fault"] != "none"]
+    )
     return one_by_one(row, args, ended, faulted), whole
 
 
 def one_by_one(
-    row: Row, args: dict[str, Any], ended: int | None, faulted: list[int] | None
+    row: Row, args: dict[str, Any], ended: int | None, faulted: list[tuple[int, bool]] | None
 ) -> Iterator[Reference]:
-    """`load` and `store`. ended: the address of the access that killed the process: that one was not made."""
+    """`load` and `store`. ended: the address of the access that killed the process: that one was not made.
+
+    faulted: where there were faults, in order, and whether they were major ones.
+    """
     first = address_of(args["addr"])
     write = PAGE_BY_PAGE[row.call]
     faults = iter(faulted or ())
-    behind = next(faults, None)
+    behind, major = next(faults, (None, False))
     for number in range(args["count"]):
         address = first + number * args["step"] & ADDRESSES
         if address == ended:
             return
-        fault = address == behind
-        if fault:
-            behind = next(faults, None)
-        yield Reference(address >> PAGE_SHIFT, write, None if faulted is None else fault)
+        if address != behind:
+            yield Reference(address >> PAGE_SHIFT, write, None if faulted is None else False)
+            continue
+        yield Reference(address >> PAGE_SHIFT, write, True, major)
+        behind, major = next(faults, (None, False))
 
 
 def copied(row: Row, args: dict[str, Any], ret: int) -> Iterator[Reference]:

@@ -222,6 +222,12 @@ def what_the_machine_did(journal: Found | None) -> str:
         "The machine itself had %(num)s page faults at these references.",
         journal.faults.count(1),
     )
+    if journal.again:
+        said += " " + ngettext(
+            "%(num)s of them read a page again that had left memory.",
+            "%(num)s of them read pages again that had left memory.",
+            journal.again,
+        )
     unknown = journal.faults.count(2)
     if unknown:
         said += " " + ngettext(

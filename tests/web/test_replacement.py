@@ -103,6 +103,22 @@ def test_a_session_is_compared_with_what_its_machine_did(client: TestClient, ses
     assert "a 2 calls" in chosen
 
 
+def test_a_page_that_had_left_is_told_of(client: TestClient) -> None:
+    made = client.post(f"{BASE}/sessions", json={"machine": {"profile": "x86_64-1g"}}).json()["id"]
+    lines = """a: execve()
+a: f = open("/data/a", 0)
+a: q = mmap(NULL, 16K, PROT_READ, MAP_SHARED, f, 0)
+a: load(q) * 2
+a: madvise(q, 16K, MADV_DONTNEED)
+sysctl("drop_caches", 1)
+a: load(q) * 2"""
+    text = {"content-type": "text/plain"}
+    sent = client.post(f"{BASE}/sessions/{made}/calls", content=lines, headers=text)
+    assert sent.status_code == 201, sent.text
+    page = shown(client, of="session", session=made, task="a", policy="fifo")
+    assert "The machine itself had 2 page faults at these references. 1 of them read a page again" in page
+
+
 @pytest.mark.parametrize(
     ("said", "words"),
     [

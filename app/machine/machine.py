@@ -92,10 +92,10 @@ class Machine(Kernel):
         except printk.Oops:
             outcome.ret = None
             describe.victim(self, call, outcome)
-        if self.vm.threads_woken or self.vm.reclaim or self.vm.swap is not None:
-            self.end_reclaim(outcome)
         if current.killed or current.woken:
             self.end_the_killed(outcome)
+        if self.vm.threads_woken or self.vm.reclaim or self.vm.swap is not None:
+            self.end_reclaim(outcome)
         outcome.verdict = current.verdict
         if current.mistakes:
             outcome.cause = mistakes.cause_of(current.mistakes)

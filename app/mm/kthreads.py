@@ -42,18 +42,19 @@ def running(m: Kernel, thread: str, why: str) -> Iterator[Background]:
     current = m.current
     frames = m.changed.frames
     before = len(frames)
-    context, current.context, current.thread = current.context, "process", thread
+    context, memalloc = current.context, current.memalloc
+    current.context, current.thread, current.memalloc = "process", thread, thread.startswith("kswapd")
     try:
         yield done
     finally:
-        current.context, current.thread = context, None
+        current.context, current.thread, current.memalloc = context, None, memalloc
         done.changed = frames[before:]
         current.background.append(done)
 
 
 def run_woken(m: Kernel) -> None:
-    """Let all run that were woken, and those whom they wake."""
-    while m.vm.threads_woken:
+    """Let all run that were woken, and those whom they wake; after a panic nobody."""
+    while m.vm.threads_woken and not m.vm.oom.panicked:
         m.vm.threads_woken = False
         for node in m.nodes:
             if node.kswapd_woken:

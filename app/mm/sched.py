@@ -139,7 +139,8 @@ def fatal_signal_pending(m: Kernel) -> bool:
 
     Only the OOM killer does that: whoever else kills does so by a call of their own.
     """
-    return bool(m.current.killed) and m.tasks[m.current.task].oom_victim
+    current = m.current
+    return bool(current.killed) and current.thread is None and m.tasks[current.task].oom_victim
 
 
 def current_mm(m: Kernel) -> MmStruct:

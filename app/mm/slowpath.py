@@ -14,6 +14,7 @@ from app.mm import (
     compact_suitable,
     compaction,
     freelist,
+    kthreads,
     oom_kill,
     oom_reaper,
     pcp,
@@ -70,7 +71,7 @@ def gfp_pfmemalloc_flags(m: Kernel, gfp: int) -> int:
     if m.current.context in ("process", "atomic", "irqsoff"):
         if m.current.memalloc:
             return ALLOC_NO_WATERMARKS
-        if m.tasks[m.current.task].oom_victim:
+        if m.current.thread is None and current(m).oom_victim:
             return ALLOC_OOM
     return 0
 
@@ -86,12 +87,13 @@ def gfp_compaction_allowed(gfp: int) -> bool:
 class Request:
     """One allocation on its way through the slow path: what the kernel keeps in local variables.
 
-    progress: whether the last round of reclaim, or the OOM killer, has brought anything.
+    progress: whether the last round of reclaim, or the OOM killer, has brought anything. waited: whether the
+    kernel threads that it has woken have had their turn.
     """
 
     __slots__ = (
         "ac", "alloc_flags", "compact_priority", "compact_result", "compaction_retries", "gfp",
-        "no_progress_loops", "order", "progress",
+        "no_progress_loops", "order", "progress", "waited",
     )  # fmt: skip
 
     def __init__(self, gfp: int, order: int, ac: AllocContext) -> None:
@@ -100,6 +102,7 @@ class Request:
         self.ac = ac
         self.alloc_flags = gfp_to_alloc_flags(gfp, order)
         self.progress = False
+        self.waited = False
         self.no_progress_loops = 0
         self.compaction_retries = 0
         self.compact_priority = COMPACT_PRIO_SYNC_LIGHT
@@ -395,9 +398,21 @@ def may_oom(m: Kernel, request: Request) -> int | None:
     if request.progress and gfp & _NOFAIL:
         pfn = get_page_from_freelist(m, gfp, order, ALLOC_NO_WATERMARKS, ac)
     if pfn is None and request.progress and not gfp & gfp_masks.__GFP_FS and not current(m).oom_victim:
+        wait_for_others(m, request)
+    return pfn
+
+
+def wait_for_others(m: Kernel, request: Request) -> None:
+    """The request goes round and round until kswapd, which may do what it may not, has freed something.
+
+    Kernel: __alloc_pages_slowpath. If that has had its turn and has not, nothing will ever change.
+    """
+    if not request.waited:
+        request.waited = True
+        kthreads.run_woken(m)
+    else:
         request.progress = False
         loops_for_ever(m, "the OOM killer may not run without __GFP_FS: the request loops")
-    return pfn
 
 
 def no_oom_killer_for(m: Kernel, request: Request) -> str | None:

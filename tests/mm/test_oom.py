@@ -209,7 +209,7 @@ def test_somebody_is_killed_and_the_call_goes_on() -> None:
 def test_the_report_has_the_lines_of_the_real_kernel() -> None:
     lab = small(process_caches=False)
     grow(lab, "large", 6000)
-    said = texts(grow(lab, "asks", 6000))
+    said = texts(grow(lab, "asks", 6600))
     ours = [re.sub(r",cpuset=/,mems_allowed=0,global_oom,task_memcg=/", "", line) for line in said]
     recorded = recorded_report("f_oom_user")
     assert [*map(shape, without_rows(ours))] == [*map(shape, without_rows(recorded))]
@@ -255,12 +255,20 @@ def test_a_kernel_thread_kills_one_after_the_other_and_then_the_machine_stops() 
     assert again.dump() == lab.m.dump()
 
 
+def test_a_machine_with_nothing_to_take_back_goes_round_seventeen_times() -> None:
+    lab = small(profile="tiny-16m", memory="16M")
+    outcome = lab("alloc_page", gfp="GFP_KERNEL", until="null")
+    assert (outcome.verdict, outcome.killed) == ("panic", None)
+    stalls = [n for name, n in lab.m.vm_events.items() if name.startswith("allocstall")]
+    assert stalls == [17]
+
+
 def test_who_is_never_to_be_killed_is_passed_over() -> None:
     lab = small()
     grow(lab, "dear", 6000)
     assert lab("sysctl", name="vm.oom_score_adj", value=-1000, task="dear").ret == 0
     grow(lab, "old", 1000)
-    assert grow(lab, "asks", 6000).killed == ["asks"]
+    assert grow(lab, "asks", 6600).killed == ["asks"]
     assert lab("sysctl", name="oom_score_adj", value=1001, task="dear").ret == -22
     assert lab("sysctl", name="oom_score_adj", value=1000, task="old").ret == 0
     assert lab("fork", child="young", task="old").verdict == "ok"
@@ -274,7 +282,7 @@ def test_the_allocating_task_is_killed_where_the_setting_says_so() -> None:
     lab("sysctl", name="oom_kill_allocating_task", value=1)
     lab("sysctl", name="oom_dump_tasks", value=0)
     grow(lab, "large", 6000)
-    outcome = grow(lab, "asks", 6000)
+    outcome = grow(lab, "asks", 6600)
     assert outcome.killed == ["asks"]
     said = texts(outcome)
     assert said[-1].startswith("Out of memory (oom_kill_allocating_task): Killed process")
@@ -288,7 +296,7 @@ def test_the_machine_stops_rather_than_kill_where_the_setting_says_so(value: int
     lab = small()
     assert lab("sysctl", name="panic_on_oom", value=value).ret == 0
     grow(lab, "large", 6000)
-    outcome = grow(lab, "asks", 6000)
+    outcome = grow(lab, "asks", 6600)
     assert (outcome.verdict, outcome.killed) == ("panic", None)
     assert f"Kernel panic - not syncing: Out of memory: {word} panic_on_oom is enabled" in texts(outcome)
     assert list(lab.m.tasks) == ["init", "large", "asks"]
@@ -426,8 +434,8 @@ def traced_kill() -> Trace:
     lab = small()
     grow(lab, "large", 6000)
     lab("sysctl", name="oom_score_adj", value=-100, task="large")
-    grow(lab, "old", 1000)
-    grow(lab, "asks", 4000)
+    grow(lab, "old", 2500)
+    grow(lab, "asks", 2500)
     address = int(lab("mmap", task="asks", length=4000 << 12, **ANONYMOUS).ret, 16)
     for page in range(0, 4000, 40):
         lab.m.trace = trace = Trace(lab.m)

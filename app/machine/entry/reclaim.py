@@ -48,7 +48,9 @@ def try_to_free_pages(m: Machine, call: Call, outcome: Outcome) -> None:
         m.breathe()
         if m.vm.reclaim:
             ac = page_alloc.prepare_alloc_pages(m, gfp, m.cpu_node[m.current.cpu])
+            m.current.memalloc = True
             outcome.ret += vmscan.try_to_free_pages(m, order, gfp, ac)
+            m.current.memalloc = False
         else:
             before = m.nr_free_pages
             shrinker.shrink_slab(m)

@@ -72,6 +72,16 @@ def test_the_victim_is_the_one_of_the_real_kernel(name: str) -> None:
         assert (chosen and chosen.pid) == pid
 
 
+def test_what_is_swapped_out_counts_as_what_is_resident() -> None:
+    machine = boot.boot({"profile": "tiny-16m"})
+    rows = reports(RECORDED["f_oom_swap"])[0][0]
+    bare(machine, rows)
+    found = [oom_kill.oom_badness(machine, task, 20_955) for task in machine.tasks.values()]
+    # Resident + swapped + page tables, and -300 points of 20 pages.
+    swapping = [934 + 3158 + 15, 54 + 2982 + 13 - 300 * 20, 2 + 2048 + 11]
+    assert found == [None, *swapping, 7590 + 22, 1 + 6]
+
+
 def test_on_a_tie_the_newest_dies() -> None:
     machine = boot.boot({"profile": "tiny-16m"})
     rows = [(pid, 100, 50, 4096, 0, 0, "hog") for pid in (40, 41, 42)]
@@ -275,6 +285,17 @@ def test_who_is_never_to_be_killed_is_passed_over() -> None:
     assert lab.m.tasks["young"].oom_score_adj == 1000
     again = boot.restore(lab.m.state())
     assert [task.oom_score_adj for task in again.tasks.values()] == [0, -1000, 1000, 1000]
+
+
+def test_the_first_process_is_never_killed() -> None:
+    lab = small()
+    lab("execve", task="init")
+    grow(lab, "init", 6000)
+    assert OF_TASKS["oom_score"](lab.m, lab.m.tasks["init"]) == "0\n"
+    outcome = grow(lab, "asks", 6600)
+    assert outcome.killed == ["asks"]
+    rows = [row[7] for line in texts(outcome) if (row := ROW.search(line))]
+    assert rows == ["asks"]
 
 
 def test_the_allocating_task_is_killed_where_the_setting_says_so() -> None:

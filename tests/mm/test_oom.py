@@ -489,3 +489,30 @@ def test_an_explanation_says_who_was_chosen_and_why() -> None:
         r"pgtables=\d+kB oom_score_adj=-100$",
         victim,
     )
+
+
+# -- reclaim between two compactions ---------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mask", ["__GFP_RETRY_MAYFAIL", "__GFP_NORETRY", "0"])
+def test_a_large_block_is_sought_by_compaction_before_reclaim_and_after(mask: str) -> None:
+    lab = small()
+    runs = lab("alloc_pages", gfp="GFP_KERNEL|__GFP_NORETRY|__GFP_NOWARN", order=0, until="null").runs
+    assert runs is not None
+    pfns = [pfn for first, count, *_ in runs for pfn in range(first, first + count)]
+    lab("__free_pages", page=[[pfn, 1] for pfn in sorted(pfns)[::2]], order=0)
+    lab("drain_all_pages")
+    lab.m.trace = trace = Trace(lab.m)
+    base = "__GFP_DIRECT_RECLAIM|__GFP_IO|__GFP_FS|__GFP_NOWARN"
+    outcome = lab("alloc_pages", gfp=f"{base}|{mask}", order=9)
+    lab.m.trace = None
+    assert (outcome.verdict, outcome.killed) == ("null", None)
+    wanted = re.compile(r"(mm_compaction_try_to_compact_pages|mm_vmscan_direct_reclaim_end): .*?(\w+=\d+)$")
+    found = [match.groups() for point in trace.points if (match := wanted.search(point))]
+    assert found == [
+        ("mm_compaction_try_to_compact_pages", "priority=2"),
+        # It stops after its first look: enough is free, only in pieces.
+        ("mm_vmscan_direct_reclaim_end", "nr_reclaimed=1"),
+        ("mm_compaction_try_to_compact_pages", "priority=2" if "NORETRY" in mask else "priority=1"),
+    ]
+    assert lab.m.vm_events["compact_stall"] == lab.m.vm_events["compact_fail"] == 2

@@ -265,6 +265,19 @@ def test_a_kernel_thread_kills_one_after_the_other_and_then_the_machine_stops() 
     assert again.dump() == lab.m.dump()
 
 
+def test_ten_reports_in_a_row_are_printed_in_whole() -> None:
+    lab = small()
+    for number in range(12):
+        grow(lab, f"p{number}", 100)
+    outcome = lab("alloc_pages", gfp="GFP_KERNEL", order=0, until="null", task="driver")
+    assert outcome.killed is not None
+    assert len(outcome.killed) == 12
+    # The eleventh and the twelfth have only their last line; that nobody is left is said in whole again.
+    said = list(lab.m.log)
+    assert sum("invoked oom-killer" in line for line in said) == 11
+    assert sum("Killed process" in line for line in said) == 12
+
+
 def test_a_machine_with_nothing_to_take_back_goes_round_seventeen_times() -> None:
     lab = small(profile="tiny-16m", memory="16M")
     outcome = lab("alloc_page", gfp="GFP_KERNEL", until="null")

@@ -91,13 +91,7 @@ OOM: Final = (
         "",
         "who was reaped is no candidate",
     ),
-    Mutation(
-        273,
-        KILL,
-        '        stop(m, "System is deadlocked on memory")\n        return False',
-        "        return True",
-        "nobody left is the end",
-    ),
+    Mutation(273, KILL, "    m.vm.oom.panicked = m.current.seq\n", "", "with nobody left the machine stops"),
     Mutation(
         274,
         KILL,

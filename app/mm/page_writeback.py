@@ -10,6 +10,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.mm import mem_map, page_io, page_ref, rmap, swap
+from app.mm.lru import PAGEVEC_SIZE
 from app.mm.mem_map import PG_reclaim, set_flags
 from app.mm.mm_types import VM_SHARED
 from app.mm.page import PG_dirty, PG_writeback
@@ -27,11 +28,12 @@ PAUSE_EVERY: Final = 64
 def write_range(m: Kernel, inode: Inode, first: int, last: int | None) -> None:
     """Write dirty pages of a file back, from an index up to another or to the end
 
-    Kernel: filemap_fdatawrite_range, write_cache_pages
+    Kernel: filemap_fdatawrite_range, write_cache_pages. Dirty pages are found in lots of fifteen; the batches
+    are emptied after the first lot and not again.
     """
     if inode.in_memory:
         return
-    found = False
+    written = 0
     for index in sorted(inode.i_pages):
         if index < first or (last is not None and index > last):
             continue
@@ -39,9 +41,11 @@ def write_range(m: Kernel, inode: Inode, first: int, last: int | None) -> None:
         if not index & PAUSE_EVERY - 1:
             m.breathe()
         if mem_map.flags(m, pfn) & (PG_dirty | PG_writeback) == PG_dirty:
-            found = True
             write_page(m, pfn)
-    if found:
+            written += 1
+            if written == PAGEVEC_SIZE:
+                swap.lru_add_drain(m)
+    if 0 < written < PAGEVEC_SIZE:
         swap.lru_add_drain(m)
 
 

@@ -6,38 +6,35 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from app.machine.machine import Machine
-from app.mm import mem_map, rmap
+from app.mm import mem_map, rmap, swap_map, swap_state
 from app.mm.fs import File, Inode
 from app.mm.lruvec import NONE, WORKINGSET_ACTIVATE
 from app.mm.mem_map import PG_anon_exclusive
-from app.mm.mm_types import VM_EXEC, VM_LOCKED
+from app.mm.mm_types import VM_EXEC, VM_LOCKED, MmStruct
+from app.mm.mmzone import MIGRATE_MOVABLE
 from app.mm.pgalloc import pte_of
-from app.mm.pgtable_types import ACCESSED, DIRTY, pte_pfn, pte_present
+from app.mm.pgtable_types import ACCESSED, DIRTY, RW, pte_pfn, pte_present
+from app.mm.swapops import SWP_EXCLUSIVE, is_swap_pte, pte_to_swp_entry, swp_offset, swp_type
+from app.mm.vmstat import USER_STATES
 from app.reclaim_recording import recorded
 from app.reclaim_recording.recorded import BATCHES, LISTS
 from app.vm_recording.compare import Difference, from_first
 
 UNEVICTABLE: Final = 4
+AREA: Final = ("inuse", "lowest_bit", "highest_bit", "cluster_next", "cluster_nr")
+ENTRY_BITS: Final = {"y": ACCESSED, "d": DIRTY, "w": RW}
 NODE_COUNTERS: Final = {f"nr_{name}": which for which, name in enumerate(LISTS)} | {
     "workingset_activate_anon": WORKINGSET_ACTIVATE,
     "workingset_activate_file": WORKINGSET_ACTIVATE + 1,
 }
 # Recorded counters that this machine has under another name.
-COUNTED: Final = {
-    "nr_anon_pages": "anon_mapped",
-    "nr_mapped": "file_mapped",
-    "nr_file_pages": "file_pages",
-    "nr_dirty": "file_dirty",
-    "nr_dirtied": "file_dirtied",
-    "nr_written": "file_written",
-    "nr_page_table_pages": "pagetable",
-    "nr_mlock": "mlock",
-}
+COUNTED: Final = {**USER_STATES, "nr_page_table_pages": "pagetable"}
 # Counters of what is not this machine's: slabs and stacks of the recorded kernel, transfers of a disk (the
-# recorded file system has none), nodes of trees.
+# recorded file system has none), nodes of trees; and frames that compaction looks at, since it passes over
+# large pages of slabs, which no state shows.
 NOT_COUNTED: Final = frozenset((
     "nr_slab_reclaimable", "nr_slab_unreclaimable", "nr_kernel_stack", "pgpgin", "pgpgout", "slabs_scanned",
-    "workingset_nodes", "workingset_nodereclaim",
+    "workingset_nodes", "workingset_nodereclaim", "mlock", "compact_migrate_scanned",
 ))  # fmt: skip
 PGALLOC: Final = {"DMA": "pgalloc_dma", "DMA32": "pgalloc_dma32"}
 
@@ -119,6 +116,8 @@ class Compare:
         waiting = [self.page(pfn) for pfn in self.m.vm.batches["add"]]
         if "node" in line:
             yield from self.sizes(line)
+        if "swap" in line:
+            yield from self.swap_area(line["swap"])
         if line["full"]:
             yield "fbpages", *from_first(waiting, line.get("fbpages", []))
 
@@ -140,6 +139,24 @@ class Compare:
         ours = [[index, shadow] for index, shadow in sorted(inode.shadows.items())]
         yield "shadows", *from_first(ours, line["entries"])
 
+    def swap_area(self, told: dict[str, Any]) -> Iterator[Difference]:
+        """Every slot, where the search goes on, and what the CPU has in stock."""
+        swap = swap_map.swap_of(self.m)
+        area, stock = swap.area(0), swap.cpu_slots[0]
+        slots = bytearray(told["max"])
+        for slot, count, value in told["map"]:
+            slots[slot : slot + count] = bytes([value]) * count
+        yield "swap map", *from_first(list(area.swap_map), list(slots))
+        ours = [area.inuse_pages, area.lowest_bit, area.highest_bit, area.cluster_next, area.cluster_nr]
+        yield "swap", ours, [told[name] for name in AREA]
+        yield "slots", list(map(swp_offset, stock.slots)), told["cache"]["slots"]
+        yield "slots given back", list(map(swp_offset, stock.slots_ret)), told["cache"]["ret"]
+
+    def entries(self, line: dict[str, Any], mm: MmStruct, start: int) -> Iterator[Difference]:
+        """The entries of a range of pages."""
+        found = [entry_text(pte_of(mm, start + (at << 12))) for at in range(len(line["pages"]))]
+        yield "pte", *from_first(found, line["pages"])
+
     def pfns(self, which: int) -> Iterator[int]:
         """The pages of a list, head first."""
         pfn = self.lruvec.lists[which].head
@@ -158,8 +175,12 @@ class Compare:
         inode = None if anon else mem_map.mapping_of(self.m, pfn)
         file = recorded.FILE_ANON if anon else 0
         if inode is not None:
-            file = inode.ino or recorded.FILE_BLOCK_DEVICE
-        return [pfn, letters, s.refcount[i], s.mapcount[i] + 1, young, bits, file, s.index[i]]
+            file = recorded.FILE_BLOCK_DEVICE if inode.fs == "bdev" else inode.ino
+        index = s.index[i]
+        if swap_state.is_swapcache(self.m, pfn):
+            # One that nobody maps has in its index what the allocator left there.
+            index = swap_map.swap_of(self.m).entries[pfn] if anon else MIGRATE_MOVABLE
+        return [pfn, letters, s.refcount[i], s.mapcount[i] + 1, young, bits, file, index]
 
     def mapped(self, pfn: int) -> tuple[int, int]:
         """In how many places the processor has used the page, and the bits of those who map it."""
@@ -172,6 +193,16 @@ class Compare:
                 bits |= recorded.BIT_LOCKED if vma.vm_flags & VM_LOCKED else 0
                 bits |= recorded.BIT_DIRTY if entry & DIRTY else 0
         return young, bits
+
+
+def entry_text(entry: int) -> Any:
+    """An entry as the recording has it: a frame with what the processor noted, a slot, or nothing."""
+    if not entry:
+        return 0
+    if is_swap_pte(entry):
+        slot = pte_to_swp_entry(entry)
+        return ["swap", swp_type(slot), swp_offset(slot), int(bool(entry & SWP_EXCLUSIVE))]
+    return [pte_pfn(entry), "".join(letter for letter, bit in ENTRY_BITS.items() if entry & bit)]
 
 
 def apart(ours: dict[str, int], theirs: dict[str, int]) -> tuple[dict[str, int], dict[str, int]]:

@@ -14,15 +14,19 @@ from app.mm import (
     mmap,
     page_alloc,
     page_free,
+    page_io,
     pcp,
     read_write,
     swap,
     sysctl,
+    vmscan,
 )
+from app.mm import gfp as gfp_masks
 from app.mm.fs import File, Inode
-from app.mm.mm_types import VM_LOCKED
+from app.mm.mm_types import VM_LOCKED, MmStruct
 from app.mm.page import PG_head
 from app.mm.pgtable_types import PAGE_SIZE
+from app.mm.sched import current_mm
 from app.vm_recording.recorded import number
 
 PROC_SYS: Final = "/proc/sys/vm/"
@@ -47,6 +51,11 @@ class Operations:
         """One operation."""
         own: Callable[[dict[str, Any], list[Any]], int | None] = getattr(self, f"do_{line['op']}")
         return own(line, [int(value) if value.lstrip("-").isdigit() else value for value in line["a"]])
+
+    @property
+    def mm(self) -> MmStruct:
+        """The address space of the process."""
+        return current_mm(self.m)
 
     def address(self, mapping: int, page: int) -> int:
         """Of a page of a mapping."""
@@ -169,6 +178,42 @@ class Operations:
     def do_drain(self, line: dict[str, Any], a: list[Any]) -> None:
         """Empty the CPU's lists of free pages."""
         pcp.drain_all_pages(self.m)
+
+    # -- reclaim -----------------------------------------------------------------------------------
+
+    def do_reclaim(self, line: dict[str, Any], a: list[Any]) -> int:
+        """ORDER GFP"""
+        return self.reclaim(int(a[0]), number(line["gfpx"]))
+
+    def do_reclaimn(self, line: dict[str, Any], a: list[Any]) -> int:
+        """COUNT ORDER GFP: as often as that, each time an operation of its own."""
+        return self.reclaim(int(a[1]), number(line["gfpx"]))
+
+    def reclaim(self, order: int, gfp: int) -> int:
+        """As an allocation that finds nothing would."""
+        ac = page_alloc.prepare_alloc_pages(self.m, gfp, 0)
+        return vmscan.try_to_free_pages(self.m, order, gfp, ac)
+
+    def do_wakek(self, line: dict[str, Any], a: list[Any]) -> None:
+        """ORDER ZONE"""
+        zone = self.m.zones[a[1]]
+        self.m.wakeup_kswapd(self.m, zone, gfp_masks.GFP_KERNEL, a[0], zone.zid)
+
+    def do_waitk(self, line: dict[str, Any], a: list[Any]) -> None:
+        """MS: the process sleeps."""
+
+    def do_boost(self, line: dict[str, Any], a: list[Any]) -> None:
+        """ZONE PAGES"""
+        self.m.zones[a[0]].boost = a[1]
+
+    def do_iodone(self, line: dict[str, Any], a: list[Any]) -> int:
+        """COUNT: so many writes that were held back are done, the oldest first; all without a number."""
+        waiting = self.m.vm.io_deferred or []
+        count = a[0] if a else len(waiting)
+        done, self.m.vm.io_deferred = waiting[:count], waiting[count:]
+        for pfn in done:
+            page_io.end_page_writeback(self.m, pfn)
+        return len(done)
 
     # -- the LRU -----------------------------------------------------------------------------------
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -33,10 +34,17 @@ FLAGS: Final = {
 ANON: Final = "A"
 EXCLUSIVE: Final = "E"
 LISTS: Final = ("inactive_anon", "active_anon", "inactive_file", "active_file", "unevictable")
+# Kinds of events that are compared, where they are not others'.
+COMPARED: Final = frozenset((
+    "A", "F", "LI", "LA", "FA", "FD", "iso", "inact", "act", "wr", "dr>", "dr<", "wk",
+    "ctry", "csuit", "cfin", "cb", "ce", "cim", "cif", "cmig", "mig",
+))  # fmt: skip
+# Where in an event stands what this machine cannot know.
+UNKNOWN: Final = {"cim": 3}
 # How the recording names the batches.
 BATCHES: Final = {
-    "lru_add": "add", "lru_rotate": "rotate", "lru_deactivate_file": "deactivate_file",
-    "lru_deactivate": "deactivate", "lru_lazyfree": "lazyfree", "activate": "activate", "mlock_pvec": "mlock",
+    "lru_add": "add", "rotate": "rotate", "deactivate_file": "deactivate_file", "deactivate": "deactivate",
+    "lazyfree": "lazyfree", "activate": "activate", "mlock": "mlock",
 }  # fmt: skip
 # Of which file a page is: f0 is 1.
 FILE_ANON: Final = -1
@@ -44,6 +52,7 @@ FILE_BLOCK_DEVICE: Final = -2
 FILES: Final = 16
 # No recording hands out this one.
 FIRST_FRAME: Final = 1
+NO_INODE: Final = 0
 # Pages of the program that takes memory, without the range that it fills.
 PROGRAM_PAGES: Final = 41
 FILE_PAGES: Final = 4096
@@ -101,7 +110,7 @@ class Told:
     """What later lines say of the state before the first operation.
 
     top: where the process's first mapping ends, below what the kernel maps for itself. zero_pfn: the frame
-    of zeros, which shows where a page was dropped and is read.
+    of zeros, which shows where a page was dropped and is read. device: the disk's own inode.
     """
 
     def __init__(self, lines: list[dict[str, Any]]) -> None:
@@ -110,6 +119,7 @@ class Told:
         self.pid: int = next((line["pid"] for line in lines if line["t"] == "begin" and "pid" in line), 1)
         self.top = Layout("x86_64").mmap_base - (VDSO_PAGES + VVAR_PAGES) * PAGE_SIZE
         self.zero_pfn = FIRST_FRAME
+        self.device = next(of_device(lines), NO_INODE)
         for line in reversed(lines):
             if line["t"] == "op" and line["op"] in ("mmapa", "mmapf"):
                 pages = int(line["a"][1 if line["op"] == "mmapa" else 3])
@@ -117,6 +127,14 @@ class Told:
             elif line["t"] == "pte":
                 read = [page[0] for page in line["pages"] if page and page[1:] == ["y"]]
                 self.zero_pfn = next((pfn for pfn in read if read.count(pfn) > 1), self.zero_pfn)
+
+
+def of_device(lines: list[dict[str, Any]]) -> Iterator[int]:
+    """The inode of pages that are of no file: the disk's own."""
+    for line in lines:
+        for event in line["ev"] if line["t"] == "op" else ():
+            if event[0].endswith("FD") and not 1 <= event[2] <= FILES:
+                yield event[2]
 
 
 def hog(line: dict[str, Any]) -> Hog:

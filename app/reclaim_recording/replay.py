@@ -10,6 +10,7 @@ from app.machine.machine import Machine
 from app.reclaim_recording import events
 from app.reclaim_recording.compare import Compare
 from app.reclaim_recording.events import Events
+from app.reclaim_recording.kswapd import Kswapd, stretches
 from app.reclaim_recording.operations import Operations
 from app.reclaim_recording.others import Others
 from app.reclaim_recording.recorded import Told
@@ -43,13 +44,24 @@ class ReclaimReplay:
                 self.begin(line)
             elif kind == "lru":
                 self.lists(line)
+            elif kind == "iodefer" and self.m is not None:
+                self.m.vm.io_deferred = [] if line["v"] else None
             elif kind == "shadow" and self.m is not None:
                 inode = self.operations.files[line["f"]].inode
                 self.differs(f"shadows of {line['f']} before {line['i']}", self.compare.shadows(line, inode))
+            elif kind == "pte" and self.m is not None:
+                start = self.operations.address(line["m"], line["start"])
+                mm = self.operations.mm
+                self.differs(
+                    f"entries of {line['m']} from {line['start']} on before {line['i']}",
+                    self.compare.entries(line, mm, start),
+                )
             elif kind == "op" and self.m is not None:
                 self.operation(line)
             if len(self.report.misses) >= most_misses:
                 break
+        if self.m is not None:
+            self.kswapd.end()
         return self.report
 
     def begin(self, line: dict[str, Any]) -> None:
@@ -59,7 +71,8 @@ class ReclaimReplay:
         self.m = load(settings | {"arch": self.meta["arch"], "cpus": self.meta["smp"]}, self.zones)
         start = Start(self.m, Told(self.recorded))
         start.make(line)
-        self.others = Others(self.m)
+        self.kswapd = Kswapd(self.m)
+        self.others = Others(self.m, self.kswapd, stretches(self.recorded))
         self.operations = Operations(self.m, start.files)
         self.compare = Compare(self.m)
         self.m.current.task = AGENT
@@ -93,11 +106,12 @@ class ReclaimReplay:
             return
         seen = Events(m, self.others)
         m.trace = seen
+        m.pause = seen.pause
         theirs = self.others.schedule(line)
         before = self.compare.statistics()
         ret = self.operations.perform(line)
-        self.others.flush()
-        m.trace = None
+        seen.end()
+        m.trace = m.pause = None
         file = self.operations.files.get(int(line["a"][0])) if "fra" in line else None
         found = chain(
             self.compare.result(line, ret),

@@ -14,6 +14,7 @@ from app.mm.mem_map import PG_anon_exclusive
 from app.mm.mm_types import VM_READ
 from app.mm.page import PG_dirty, PG_lru, PG_unevictable, PG_uptodate
 from app.mm.pgtable_types import PAGE_SIZE
+from app.mm.swap_info import Swap, SwapInfo
 from app.reclaim_recording import recorded
 from app.reclaim_recording.compare import COUNTED, NODE_COUNTERS
 from app.reclaim_recording.recorded import RecordedPage, Told
@@ -21,6 +22,10 @@ from app.reclaim_recording.sleepers import Sleepers, address_space
 
 # Who acts.
 AGENT: Final = "agent"
+# The disk to which the recorded machine swaps.
+SWAP_DEVICE: Final = "/dev/odisk"
+DISK_INO: Final = 1 << 20
+SWAP_PRIORITY: Final = -2
 # Where its index stands in the description of a page.
 INDEX: Final = 7
 # Where the age stands in a shadow on a kernel without memory cgroups and with at most 64 nodes.
@@ -42,6 +47,9 @@ class Start:
         self.told = told
         m.vm.set_reclaim(m.model)
         wmarks.set_lruvec_thresholds(m)
+        for zone in m.zones:
+            # What the dump counts of a pageblock's pages are those that come to the lists now.
+            zone.lru.clear()
         if told.machine.startswith("plain"):
             m.vm.shadow_shift = PLAIN_SHADOW_SHIFT
         self.files: list[fs.Inode] = []
@@ -51,7 +59,7 @@ class Start:
         self.make_zero_page(self.told.zero_pfn)
         self.files = [self.inode("plain", at + 1, f"f{at}") for at in range(recorded.FILES)]
         self.ramfs = self.inode("ramfs", 0, "initramfs")
-        self.device = self.inode("bdev", 0, "bdev")
+        self.device = self.inode("bdev", self.told.device, "bdev")
         for inode in self.files:
             inode.size = recorded.FILE_PAGES * PAGE_SIZE
         self.sleepers = Sleepers(self.m, self.told.hogs, self.top_of_ranges(line), self.used_frames(line))
@@ -67,6 +75,32 @@ class Start:
         for name, pages in line["fb"].items():
             self.m.vm.batches[recorded.BATCHES[name]] = list(pages)
         self.counters(line)
+        if "swap" in line:
+            self.swap_area(line["swap"])
+
+    def swap_area(self, told: dict[str, Any]) -> None:
+        """The one swap area, and the slots that the CPU has in stock."""
+        disk = self.inode("bdev", DISK_INO, SWAP_DEVICE)
+        area = SwapInfo(0, fs.File(disk, path=SWAP_DEVICE), told["max"], int(told["flags"], 16))
+        area.prio = SWAP_PRIORITY
+        area.inuse_pages = told["inuse"]
+        area.lowest_bit, area.highest_bit = told["lowest_bit"], told["highest_bit"]
+        area.cluster_next, area.cluster_nr = told["cluster_next"], told["cluster_nr"]
+        for slot, count, value in told["map"]:
+            area.swap_map[slot : slot + count] = bytes([value]) * count
+        swap = self.m.vm.swap = Swap(1)
+        swap.info, swap.active = [area], [0]
+        swap.add_to_avail_list(area)
+        swap.least_priority = SWAP_PRIORITY
+        swap.nr_rotate_swap = 1
+        swap.slot_cache_enabled = True
+        stock = swap.cpu_slots[0]
+        stock.cur, stock.slots, stock.slots_ret = (
+            told["cache"]["cur"],
+            [*told["cache"]["slots"]],
+            [*told["cache"]["ret"]],
+        )
+        swap.slot_cache_active = told["inuse"] > 0
 
     def counters(self, line: dict[str, Any]) -> None:
         """What has been folded, and what has not; costs and ages."""
@@ -86,6 +120,7 @@ class Start:
         lruvec.anon_cost, lruvec.file_cost = line["anon_cost"], line["file_cost"]
         lruvec.nonresident_age = line["nonresident_age"]
         lruvec.refaults = list(line["refaults"])
+        self.m.swappiness = line["swappiness"]
         self.m.vm.nr_swap_pages = line["nr_swap_pages"]
         self.m.vm.total_swap_pages = line["total_swap_pages"]
 

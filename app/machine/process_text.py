@@ -52,6 +52,7 @@ DECIDING: Final = {
     "munmap": ("do_mas_align_munmap",),
     "brk": ("brk",),
     "fork": ("copy_pte_range", "dup_mmap"),
+    "sysctl": ("migrate_pages", "compact_zone"),
 }
 SIGNALS: Final = {
     "SEGV_MAPERR": "no area has {addr}",
@@ -263,6 +264,16 @@ def of_file(outcome: Json) -> str:
     return f"{several(int(outcome['ret']), 'byte')} {what} the page cache"
 
 
+def of_sysctl(outcome: Json) -> str:
+    """Of `sysctl`: of the settings that do something at once, compaction moves pages of processes."""
+    if outcome["args"]["name"].removeprefix("vm.") != "compact_memory":
+        return "Done"
+    moved = pages(outcome, gone=False)
+    if moved == 0:
+        return "No page of a process was moved"
+    return f"{amount(moved).capitalize()} of processes got another frame; who maps them finds them there"
+
+
 SAID: Final[dict[str, Callable[[Json], str]]] = {
     "mmap": of_mmap,
     "munmap": of_munmap,
@@ -273,6 +284,7 @@ SAID: Final[dict[str, Callable[[Json], str]]] = {
     "mprotect": of_mprotect,
     "madvise": of_madvise,
     "mremap": of_mremap,
+    "sysctl": of_sysctl,
     "open": of_open,
     "close": lambda _: "The descriptor is free again; what is mapped stays mapped",
     "read": of_file,

@@ -277,6 +277,8 @@ def search_free_lists(
                     cc.nr_freepages += 1 << order
                     cc.isolated.append((found, order))
                     count_vm_events(m, "compact_isolated", 1 << order)
+                    if m.trace is not None:
+                        m.trace.compaction.found_free(found, order)
                 else:
                     found = None
                     order = cc.search_order + 1

@@ -70,7 +70,7 @@ def step_over_untouched(cc: CompactControl) -> int:
 def visit(
     m: Kernel, cc: CompactControl, low_pfn: int, start_pfn: int, end_pfn: int, *, fast_find_block: bool
 ) -> bool:
-    """Whether a pageblock is to be scanned. Kernel: isolate_migratepages, suitable_migration_source
+    """Whether a pageblock is to be scanned. Kernel: suitable_migration_source, isolate_migratepages
 
     A direct compactor in a hurry looks only into pageblocks of its own type.
     """
@@ -83,6 +83,8 @@ def visit(
     suitable = not page_kinds.pageblock_skip_persistent(m, start_pfn)
     if suitable and cc.mode == MIGRATE_ASYNC and cc.direct_compaction:
         suitable = zone.get_pfnblock_migratetype(start_pfn) == cc.migratetype
+        if m.trace is not None and not suitable:
+            m.trace.compaction.passed_over(cc.migratetype)
     if not suitable:
         compact_skip.update_cached_migrate(cc, end_pfn)
     return suitable

@@ -15,7 +15,7 @@ from app.mm.compact_control import (
 from app.mm.compact_suitable import EXTFRAG_THRESHOLD
 from app.mm.gfp import pGg
 from app.mm.migrate import NO_FRAME
-from app.mm.mmzone import PAGEBLOCK_NR_PAGES
+from app.mm.mmzone import MIGRATE_NAMES, PAGEBLOCK_NR_PAGES
 
 if TYPE_CHECKING:
     from app.mm.compact_control import CompactControl
@@ -70,8 +70,13 @@ class CompactionSteps(Area):
         # Pageblocks in which nothing was taken, one after the other: they are told of together.
         self.in_vain: list[Scan] = []
         self.left: dict[str, int] = {}
+        # Pageblocks of other types than the request's, which one that does not wait leaves alone.
+        self.passed = 0
+        self.wanted_type = 0
         # What the free scanner looked at for the lot that is being moved.
         self.free: list[Scan] = []
+        # First frame and order of blocks that were found in the free lists for it.
+        self.found: list[tuple[int, int]] = []
         self.free_zone: Zone | None = None
 
     # -- the run -----------------------------------------------------------------------------------
@@ -202,11 +207,21 @@ class CompactionSteps(Area):
 
     def tell_in_vain(self, zone: Zone) -> None:
         """One step for all pageblocks since the last lot that had nothing to move."""
+        if self.passed:
+            passed, self.passed = self.passed, 0
+            self.step(
+                "suitable_migration_source",
+                f"{count(passed, 'pageblock')} passed over: without waiting only those that are "
+                f"{MIGRATE_NAMES[self.wanted_type]}, as the request is, are looked into",
+                zone,
+                verdict="none",
+                numbers={"pageblocks": passed, "migratetype": MIGRATE_NAMES[self.wanted_type]},
+            )
         if not self.in_vain:
             return
         scans, self.in_vain = self.in_vain, []
         left, self.left = self.left, {}
-        first, last = scans[0].start, scans[-1].end
+        first, last = min(scan.start for scan in scans), max(scan.end for scan in scans)
         self.step(
             "isolate_migratepages_block",
             f"nothing to move in {count(len(scans), 'pageblock')} from frame {first:#x} up to {last:#x}"
@@ -222,6 +237,15 @@ class CompactionSteps(Area):
             },
         )
 
+    def passed_over(self, migratetype: int) -> None:
+        """A pageblock is not of the request's type."""
+        self.passed += 1
+        self.wanted_type = migratetype
+
+    def found_free(self, pfn: int, order: int) -> None:
+        """A block was found in the free lists, without scanning."""
+        self.found.append((pfn, order))
+
     def isolated_free(self, zone: Zone, start: int, end: int, nr_scanned: int, nr_taken: int) -> None:
         """The free scanner has looked at a part of a pageblock."""
         self.point(
@@ -233,20 +257,28 @@ class CompactionSteps(Area):
 
     def tell_free(self) -> None:
         """One step for all that the free scanner did for a lot."""
-        if not self.free:
+        if not self.free and not self.found:
             return
         scans, self.free = self.free, []
+        blocks, self.found = self.found, []
         found = [scan for scan in scans if scan.taken]
-        taken = sum(scan.taken for scan in found)
-        where = ", ".join(f"{scan.start:#x}–{scan.end - 1:#x}" for scan in found[:4]) or "none"
+        listed = sum(1 << order for _, order in blocks)
+        taken = listed + sum(scan.taken for scan in found)
+        where = ", ".join(f"{scan.start:#x}–{scan.end - 1:#x}" for scan in found[:4])
+        if blocks:
+            where = f"the free lists: {listed}{', ' if where else ''}{where}"
         empty = len(scans) - len(found)
         rest = f"; {count(empty, 'pageblock')} had none to give" if empty else ""
         self.step(
             "isolate_freepages",
-            f"{count(taken, 'free frame')} to move them to, in {where}{rest}",
+            f"{count(taken, 'free frame')} to move them to, in {where or 'no pageblock'}{rest}",
             self.free_zone,
             verdict="isolated" if taken else "none",
-            numbers={"taken": taken, "ranges": [list(scan) for scan in scans[:MAX_LISTED]]},
+            numbers={
+                "taken": taken,
+                "blocks": [list(block) for block in blocks],
+                "ranges": [list(scan) for scan in scans[:MAX_LISTED]],
+            },
         )
 
     def migratepages(self, nr_migratepages: int, nr_succeeded: int) -> None:

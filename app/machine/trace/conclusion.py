@@ -14,7 +14,7 @@ ZONES_NAMED: Final = 4
 
 # Verdicts of steps that decide against a call, and of those that decide for it.
 AGAINST: Final = frozenset({"no", "none", "no slot", "nothing free", "oom", "hang", "bad", "panic"})
-FOR: Final = ("steal", "hit", "ok", "last", "held", "tail", "taken", "wake", "in place", "moves")
+FOR: Final = ("steal", "hit", "ok", "last", "held", "tail", "taken", "wake", "in place", "moves", "captured")
 # Steps in which the OOM killer says whom it takes.
 CHOOSES: Final = ("select_bad_process", "oom_kill_process")
 # Steps that say what is returned: how it ended, not why.

@@ -16,9 +16,12 @@ from app.mm import (
     compact_skip,
     compact_suitable,
     compaction,
+    lru,
     mem_map,
     namei,
     page_alloc,
+    pagemap,
+    swap,
     swap_alloc,
     swap_state,
     swapon,
@@ -36,7 +39,7 @@ from app.mm.compact_control import (
     COMPACT_SUCCESS,
 )
 from app.mm.internal import ALLOC_CPUSET, AllocContext
-from app.mm.page import PG_active, PG_dirty, PG_locked, PG_mlocked, PG_referenced, PG_unevictable
+from app.mm.page import PG_active, PG_dirty, PG_locked, PG_lru, PG_mlocked, PG_referenced, PG_unevictable
 from app.mm.pgtable_types import pte_pfn, pte_present
 
 ANONYMOUS = 0x22
@@ -291,6 +294,33 @@ def test_a_page_of_the_swap_cache_keeps_its_slot() -> None:
     assert not swap_state.is_swapcache(m, room.frame(address))
 
 
+def test_pages_of_ramfs_cannot_be_moved() -> None:
+    """They are dirty, and can be written nowhere: compact_memory tries to move them, others do not."""
+    room = Room()
+    m = room.m
+    inode = namei.new_inode(m, "ramfs", "/init", 60 << 12)
+    for index in range(60):
+        pfn = mem_map.alloc_page(m, gfp_masks.GFP_HIGHUSER_MOVABLE, 0, PG_dirty | PG_unevictable)
+        assert pfn is not None
+        pagemap.filemap_add_folio(m, inode, index, pfn)
+        lru.put_page(m, pfn)
+    swap.lru_add_drain(m)
+    before = dict(inode.i_pages)
+    room.thin_out(room.area(1000), 1000)
+    room.compact()
+    failed = room.stat("pgmigrate_fail")
+    assert inode.i_pages == before
+    assert failed > 0
+    swap.lru_add_drain(m)
+    listed = PG_unevictable | PG_lru
+    assert all(mem_map.flags(m, pfn) & listed == listed for pfn in before.values())
+    node = m.nodes[0]
+    node.kcompactd_max_order, node.kcompactd_highest_zoneidx = 9, 1
+    compaction.kcompactd_do_work(m, node)
+    assert room.stat("pgmigrate_fail") == failed
+    assert not invariants.verify(m)
+
+
 def test_the_order_of_the_list_is_turned_round() -> None:
     """The highest frame of a lot is moved first, and each page comes to the list as if it were new."""
     room, _ = fragmented()
@@ -345,6 +375,14 @@ def test_marks_of_pageblocks_are_cleared_where_a_visit_is_worth_it() -> None:
     assert not all(zone.compact.skip)
     assert zone.compact.cached_migrate_pfn[0] == zone.compact.init_migrate_pfn > zone.start_pfn
     assert not zone.compact.blockskip_flush
+
+
+def test_compact_memory_does_not_look_at_marks() -> None:
+    room, address = fragmented()
+    zone = room.m.zones[1]
+    for block in range(zone.start_pfn, zone.end_pfn, 512):
+        compact_skip.set_pageblock_skip(zone, block)
+    assert moved(room, address)
 
 
 def test_kcompactd_makes_the_block_that_it_was_woken_for() -> None:

@@ -6,6 +6,7 @@ makes each in a copy of the tree and looks for a test that notices.
 
 from tests.mutations.areas import AREAS
 from tests.mutations.blocks import BLOCKS
+from tests.mutations.compaction import COMPACTION
 from tests.mutations.exact import EXACT
 from tests.mutations.labs import LABS
 from tests.mutations.mutation import FACTS, Mutation, StaleError
@@ -19,6 +20,18 @@ from tests.mutations.watermarks import WATERMARKS
 __all__ = ["FACTS", "MUTATIONS", "Mutation", "StaleError"]
 
 MUTATIONS = sorted(
-    (*PAGE_LISTS, *WATERMARKS, *BLOCKS, *REFERENCES, *SLABS, *AREAS, *EXACT, *LABS, *PROCESSES, *OOM),
+    (
+        *PAGE_LISTS,
+        *WATERMARKS,
+        *BLOCKS,
+        *REFERENCES,
+        *SLABS,
+        *AREAS,
+        *EXACT,
+        *LABS,
+        *PROCESSES,
+        *OOM,
+        *COMPACTION,
+    ),
     key=lambda mutation: mutation.fact,
 )

@@ -241,6 +241,11 @@ class Outcome(BaseModel):
     lru: list[Run] | None = Field(
         None, description="`[pfn, frames, list]` of pages that came to a list or left one"
     )
+    swap: list[list[Any]] | None = Field(
+        None,
+        description="`[slot, n, state]` of swap slots that came to another use, with the number of the area "
+        "behind it where that is not 0; null: more than 256 runs",
+    )
     counters: Counters | None = None
     woken_at: int | None = None
 

@@ -246,7 +246,23 @@ LIFE: Final = docs.shows(
     },
 )
 
-SWAPS: Final = docs.shows(vm_models.Swaps, {"swaps": [], "total": 0, "free": 0})
+SWAPS: Final = docs.shows(
+    vm_models.Swaps,
+    {
+        "swaps": [
+            {
+                "area": 0, "path": "/dev/vdb", "type": "partition", "rotating": True, "pages": 16383,
+                "used": 67, "priority": -2, "lowest_bit": 68, "highest_bit": 16383,
+                "cluster_next": 68, "cluster_nr": 445,
+                "slots": [[1, 39, "swapped"], [40, 1, "cached"], [41, 27, "stock"]],
+            }
+        ],
+        "total": 16383,
+        "free": 16316,
+        "cached": 1,
+        "stocks": [{"cpu": 0, "slots": [[41, 27]], "returned": []}],
+    },
+)  # fmt: skip
 
 TASK_PROC: Final[Doc] = {
     "responses": {

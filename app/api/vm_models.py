@@ -287,9 +287,39 @@ class Life(BaseModel):
     next: NextUrl
 
 
+class SwapArea(BaseModel):
+    """A swap area: sizes in pages, without its header."""
+
+    area: int
+    path: str
+    type: Literal["partition", "file"]
+    rotating: bool
+    pages: int
+    used: int
+    priority: int
+    lowest_bit: int = Field(description="no slot below is free")
+    highest_bit: int = Field(description="no slot above is free")
+    cluster_next: int = Field(description="where the search for a free slot goes on")
+    cluster_nr: int = Field(description="how many slots in a row are still taken from there")
+    slots: list[list[Any]] | None = Field(
+        description="`[slot, n, state]` of slots that are used: `swapped`, `cached` (in memory, too), `kept` "
+        "(in memory, and named by no entry any more), `stock` (of a CPU); null: more than 256 runs"
+    )
+
+
+class SwapStock(BaseModel):
+    """A CPU's own stock of slots, as runs `[slot, n]`; of other areas than the first each says which."""
+
+    cpu: int
+    slots: list[list[int]] = Field(description="taken in advance")
+    returned: list[list[int]] = Field(description="given back, and not in the area yet")
+
+
 class Swaps(BaseModel):
     """Areas to which pages can be written out."""
 
-    swaps: list[dict[str, Any]]
+    swaps: list[SwapArea]
     total: int
     free: int
+    cached: int = Field(description="pages that are in memory and have a slot")
+    stocks: list[SwapStock]

@@ -41,6 +41,7 @@ DECIDING: Final = {
     "mkwrite": ("do_wp_page",),
     "cow_reuse": ("do_wp_page", "do_huge_pmd_wp_page", "hugetlb_wp"),
     "cow_copy": ("do_wp_page",),
+    "swap_in": ("do_swap_page",),
     "thp": ("do_huge_pmd_anonymous_page",),
     "thp_zero": ("set_huge_zero_page",),
     "thp_cow": ("do_huge_pmd_wp_page",),
@@ -53,6 +54,8 @@ DECIDING: Final = {
     "brk": ("brk",),
     "fork": ("copy_pte_range", "dup_mmap"),
     "sysctl": ("migrate_pages", "compact_zone"),
+    "swapon": ("swapon",),
+    "swapoff": ("unuse_pte", "try_to_unuse"),
 }
 SIGNALS: Final = {
     "SEGV_MAPERR": "no area has {addr}",
@@ -274,6 +277,16 @@ def of_sysctl(outcome: Json) -> str:
     return f"{amount(moved).capitalize()} of processes got another frame; who maps them finds them there"
 
 
+def of_swapon(outcome: Json) -> str:
+    """Of `swapon`."""
+    return f"Pages may be written to {outcome['args']['path']} where memory is short"
+
+
+def of_swapoff(outcome: Json) -> str:
+    """Of `swapoff`."""
+    return f"Nothing is in {outcome['args']['path']} any more: what was there has been brought back"
+
+
 SAID: Final[dict[str, Callable[[Json], str]]] = {
     "mmap": of_mmap,
     "munmap": of_munmap,
@@ -297,5 +310,7 @@ SAID: Final[dict[str, Callable[[Json], str]]] = {
     "fsync": lambda _: "The file's dirty pages are written back",
     "ftruncate": lambda _: "The file has its new size; what was mapped behind its end is unmapped",
     "posix_fadvise": lambda _: "Noted for the file",
+    "swapon": of_swapon,
+    "swapoff": of_swapoff,
     "unlink": lambda _: "The name is gone; the file goes when nobody has it open or mapped",
 }

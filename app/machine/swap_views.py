@@ -28,23 +28,32 @@ Run = list[Any]
 def swaps(m: Machine) -> dict[str, Any]:
     """All areas, and what is between them and the CPUs."""
     swap = m.vm.swap
-    doc: dict[str, Any] = {"swaps": [], "total": m.vm.total_swap_pages, "free": m.vm.nr_swap_pages}
-    if swap is None:
-        return doc
-    areas = [si for si in swap.info if si is not None]
-    return doc | {
-        "swaps": [area(m, swap, si) for si in areas],
-        "cached": len(swap.cache),
+    areas = [] if swap is None else [si for si in swap.info if si is not None]
+    stocks = [] if swap is None else swap.cpu_slots
+    return {
+        "swaps": [area(m, swap, si) for si in areas if swap is not None],
+        "total": m.vm.total_swap_pages,
+        "free": m.vm.nr_swap_pages,
+        "cached": 0 if swap is None else len(swap.cache),
         "stocks": [
-            {"cpu": cpu, "slots": numbers(stock.slots), "returned": numbers(stock.slots_ret)}
-            for cpu, stock in enumerate(swap.cpu_slots)
+            {"cpu": cpu, "slots": in_a_row(stock.slots), "returned": in_a_row(stock.slots_ret)}
+            for cpu, stock in enumerate(stocks)
         ],
     }
 
 
-def numbers(entries: list[int]) -> list[list[int]]:
-    """Area and slot of each entry."""
-    return [[swp_type(entry), swp_offset(entry)] for entry in entries]
+def in_a_row(entries: list[int]) -> list[Run]:
+    """`[slot, n]` of slots that follow each other; of other areas than the first with the area behind it."""
+    found: list[Run] = []
+    behind = -1
+    for entry in entries:
+        if entry == behind:
+            found[-1][1] += 1
+        else:
+            number = swp_type(entry)
+            found.append([swp_offset(entry), 1, *([number] if number else [])])
+        behind = entry + 1
+    return found
 
 
 def area(m: Machine, swap: Swap, si: SwapInfo) -> dict[str, Any]:

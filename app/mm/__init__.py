@@ -67,7 +67,7 @@ Processes. Read mm_types, mmap, fault and memory first: an area is a promise, a 
   swap_state, swap_alloc       pages that have a slot (mm/swap_state.c), and how they get it
   swapfile, page_io            when the slot is given up; writing and reading it (mm/page_io.c)
   swap_readahead, shmem_swap   what is read besides; tmpfs in swap (mm/shmem.c)
-  swapon                       areas begun and ended: `swapon`, `swapoff`
+  swapon                       areas begun and ended: `swapon`, `swapoff`; also swap_tracepoints
   migrate, migrate_ptes        a page gets another frame (mm/migrate.c), and all who map it follow
   compaction, compact_control  pages moved together, so that large blocks come to be (mm/compaction.c)
   compact_migrate              its migration scanner, which takes pages from a zone's start upwards

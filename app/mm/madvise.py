@@ -317,7 +317,7 @@ def swap_in(m: Kernel, vma: VmArea, start: int, end: int) -> None:
         ]
     for entry in found:
         m.breathe()
-        pfn = swap_readahead.read_swap(m, entry)
+        pfn = swap_readahead.read_swap(m, entry, [])
         if pfn is not None:
             lru.put_page(m, pfn)
 

@@ -247,12 +247,15 @@ def do_swap_page(m: Kernel, vmf: VmFault) -> int:
         swap.lru_add_drain(m)
     exclusive = bool(vmf.orig_pte & SWP_EXCLUSIVE)
     swap_slots.swap_free(m, entry)
-    if should_try_to_free_swap(m, pfn, vma, vmf):
-        swapfile.try_to_free_swap(m, pfn)
+    full = swap_map.vm_swap_full(m)
+    gives_up = should_try_to_free_swap(m, pfn, vma, vmf) and swapfile.try_to_free_swap(m, pfn)
     inc_mm_counter(m, vma, MM_ANONPAGES)
     inc_mm_counter(m, vma, MM_SWAPENTS, -1)
     pte = mk_pte(pfn, vma_page_prot(m, vma))
-    exclusive = exclusive or mem_map.page_count(m, pfn) == 1
+    references = mem_map.page_count(m, pfn)
+    exclusive = exclusive or references == 1
+    if m.trace is not None:
+        m.trace.swap.brought_back(pfn, entry, references, exclusive=exclusive, gives_up=gives_up, full=full)
     written = vmf.write
     if exclusive and written:
         pte = maybe_mkwrite(m, vma, mkdirty(m, pte))

@@ -34,6 +34,8 @@ def swap_writepage(m: Kernel, pfn: int) -> None:
     keep_bytes(m, pfn, si, offset)
     m.vm.count("pswpout")
     m.vm.count("pgpgout", PAGE_KB)
+    if m.trace is not None:
+        m.trace.swap.written(pfn, entry)
     start_page_writeback(m, pfn)
     if m.vm.io_deferred is None:
         end_page_writeback(m, pfn)

@@ -61,6 +61,8 @@ def try_to_unmap(m: Kernel, pfn: int) -> bool:
             break
         if m.vm.unmapped is not None:
             m.vm.unmapped.append((vma.vm_mm, address))
+        if m.trace is not None:
+            m.trace.swap.unmapped(head, vma, address, table.entries[at])
     return not mem_map.is_mapped(m, head)
 
 

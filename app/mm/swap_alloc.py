@@ -8,11 +8,13 @@ from app.mm import mem_map, swap_map, swap_slots, swap_state, swapfile_scan
 from app.mm.mem_map import set_flags
 from app.mm.page import PG_dirty
 from app.mm.swap_info import SWAP_SLOTS_CACHE_SIZE
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
 
 
+@traced
 def folio_alloc_swap(m: Kernel) -> int:
     """A slot for a page; 0 where there is none. Kernel: folio_alloc_swap
 
@@ -26,8 +28,16 @@ def folio_alloc_swap(m: Kernel) -> int:
             stock.slots = swapfile_scan.get_swap_pages(m, SWAP_SLOTS_CACHE_SIZE)
         if stock.slots:
             stock.cur += 1
-            return stock.slots.pop(0)
+            entry = stock.slots.pop(0)
+            if m.trace is not None:
+                m.trace.swap.slot(len(stock.slots), stock=True)
+            return entry
     found = swapfile_scan.get_swap_pages(m, 1)
+    if m.trace is not None:
+        if found:
+            m.trace.swap.slot(0, stock=False)
+        else:
+            m.trace.swap.no_slot()
     return found[0] if found else 0
 
 
@@ -44,4 +54,6 @@ def add_to_swap(m: Kernel, pfn: int) -> bool:
         return False
     swap_state.add_to_swap_cache(m, pfn, entry)
     set_flags(m, pfn, PG_dirty, mem_map.PG_reclaim)
+    if m.trace is not None:
+        m.trace.swap.added(pfn, entry)
     return True

@@ -14,6 +14,7 @@ from app.mm import lru, mem_map, page_io, swap, swap_map, swap_state, workingset
 from app.mm.mem_map import PG_readahead, PG_swapbacked, set_flags
 from app.mm.pgtable_types import PMD_SIZE
 from app.mm.swapops import is_swap_pte, pte_to_swp_entry, swp_entry, swp_offset, swp_type
+from app.mm.tracepoints import traced
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -24,6 +25,7 @@ PAGE_CLUSTER: Final = 3
 MOST: Final = 1 << PAGE_CLUSTER
 
 
+@traced
 def swapin_readahead(m: Kernel, entry: int, vma: VmArea | None, address: int) -> int | None:
     """The page of a slot, with a reference, read with others if need be; None without memory.
 
@@ -32,25 +34,26 @@ def swapin_readahead(m: Kernel, entry: int, vma: VmArea | None, address: int) ->
     if vma is None or swap_map.swap_of(m).nr_rotate_swap:
         entries = cluster_window(m, entry)
     else:
-        entries = vma_window(vma, address)
+        entries = vma_window(m, vma, entry, address)
+    read: list[tuple[int, int]] = []
     if entries is not None:
         for other in entries:
-            read_ahead(m, other, wanted=other == entry)
+            read_ahead(m, other, read, wanted=other == entry)
         swap.lru_add_drain(m)
-    return read_swap(m, entry)
+    pfn = read_swap(m, entry, read)
+    if m.trace is not None:
+        m.trace.swap.read(entry, read, len(entries or (entry,)))
+    return pfn
 
 
-def read_ahead(m: Kernel, entry: int, *, wanted: bool) -> None:
+def read_ahead(m: Kernel, entry: int, read: list[tuple[int, int]], *, wanted: bool) -> None:
     """Read one slot of the window; what was not asked for is marked, so that a later use of it is seen."""
-    found = read_swap_cache_async(m, entry)
-    if found is None:
+    pfn = read_swap(m, entry, read)
+    if pfn is None:
         return
-    pfn, new = found
-    if new:
-        page_io.swap_readpage(m, pfn, entry)
-        if not wanted:
-            mem_map.set_flags(m, pfn, PG_readahead)
-            m.vm.count("swap_ra")
+    if not wanted and read and read[-1] == (entry, pfn):
+        mem_map.set_flags(m, pfn, PG_readahead)
+        m.vm.count("swap_ra")
     lru.put_page(m, pfn)
 
 
@@ -80,14 +83,18 @@ def read_swap_cache_async(m: Kernel, entry: int) -> tuple[int, bool] | None:
     return pfn, True
 
 
-def read_swap(m: Kernel, entry: int) -> int | None:
-    """The page of one slot, with a reference. Kernel: read_swap_cache_async"""
+def read_swap(m: Kernel, entry: int, read: list[tuple[int, int]]) -> int | None:
+    """The page of one slot, with a reference. read: gets slot and frame of what had to be read.
+
+    Kernel: read_swap_cache_async
+    """
     found = read_swap_cache_async(m, entry)
     if found is None:
         return None
     pfn, new = found
     if new:
         page_io.swap_readpage(m, pfn, entry)
+        read.append((entry, pfn))
     return pfn
 
 
@@ -107,11 +114,13 @@ def window_size(previous: int, offset: int, hits: int, last: int) -> int:
 
 
 def cluster_window(m: Kernel, entry: int) -> list[int] | None:
-    """The aligned window of slots around one; None for one page. Kernel: swap_cluster_readahead"""
+    """The aligned window of slots around one; None for one page. Kernel: swapin_nr_pages"""
     state = swap_map.swap_of(m)
     offset = swp_offset(entry)
     hits, state.swapin_readahead_hits = state.swapin_readahead_hits, 0
     pages = window_size(state.prev_offset, offset, hits, state.last_readahead_pages)
+    if m.trace is not None:
+        m.trace.swap.window(entry, hits, state.prev_offset, state.last_readahead_pages, pages)
     if not hits:
         state.prev_offset = offset
     state.last_readahead_pages = pages
@@ -123,7 +132,7 @@ def cluster_window(m: Kernel, entry: int) -> list[int] | None:
     return [swp_entry(swp_type(entry), at) for at in range(first, last + 1)]
 
 
-def vma_window(vma: VmArea, address: int) -> list[int] | None:
+def vma_window(m: Kernel, vma: VmArea, entry: int, address: int) -> list[int] | None:
     """The slots of the pages around an address, which were wanted together once. Kernel: swap_vma_readahead
 
     The window lies ahead of the address, or behind it where the process goes downwards, else around it.
@@ -131,6 +140,8 @@ def vma_window(vma: VmArea, address: int) -> list[int] | None:
     page = address >> 12
     previous, last, hits = vma.swap_readahead
     pages = window_size(previous, page, hits, last)
+    if m.trace is not None:
+        m.trace.swap.window(entry, hits, previous, last, pages)
     vma.swap_readahead = (page, pages, 0)
     if pages == 1:
         return None

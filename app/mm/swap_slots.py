@@ -51,12 +51,16 @@ def free_swap_slot(m: Kernel, entry: int) -> None:
     swap = swap_map.swap_of(m)
     if not (swap.slot_cache_active and swap.slot_cache_enabled):
         swap_map.swapcache_free_entries(m, [entry])
+        if m.trace is not None:
+            m.trace.swap.returned(entry, 0, stock=False)
         return
     stock = swap.cpu_slots[m.current.cpu]
     if len(stock.slots_ret) >= SWAP_SLOTS_CACHE_SIZE:
         slots, stock.slots_ret = stock.slots_ret, []
         swap_map.swapcache_free_entries(m, slots)
     stock.slots_ret.append(entry)
+    if m.trace is not None:
+        m.trace.swap.returned(entry, len(stock.slots_ret), stock=True)
 
 
 def swap_free(m: Kernel, entry: int) -> int:

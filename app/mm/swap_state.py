@@ -76,6 +76,9 @@ def swap_cache_get_folio(m: Kernel, entry: int, vma: VmArea | None, address: int
     """
     state = swap_map.swap_of(m)
     pfn = state.cache.get(entry)
+    if m.trace is not None:
+        ahead = pfn is not None and bool(mem_map.flags(m, pfn) & PG_readahead)
+        m.trace.swap.lookup(address, entry, pfn, ahead=ahead)
     if pfn is None:
         return None
     mem_map.get_page(m, pfn)

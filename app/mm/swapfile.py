@@ -29,8 +29,11 @@ def try_to_free_swap(m: Kernel, head: int) -> bool:
         return False
     if swap_map.swap_count(m, swap_map.swap_of(m).entries[head]):
         return False
+    entry = swap_map.swap_of(m).entries[head]
     swap_state.delete_from_swap_cache(m, head)
     mem_map.set_flags(m, head, PG_dirty)
+    if m.trace is not None:
+        m.trace.swap.given_up(head, entry)
     return True
 
 

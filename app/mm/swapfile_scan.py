@@ -49,12 +49,21 @@ def get_swap_pages(m: Kernel, goal: int) -> list[int]:
         if not si.highest_bit or not si.flags & SWP_WRITEOK:
             swap.avail.remove(number)
             continue
-        found = [swp_entry(number, offset) for offset in Scan(m, si, goal).slots()]
+        found = [swp_entry(number, offset) for offset in scan_swap_map_slots(m, si, goal)]
         if found:
             break
     for entry in found:
         swap_map.tell(m, entry)
     m.vm.nr_swap_pages += goal - len(found)
+    return found
+
+
+def scan_swap_map_slots(m: Kernel, si: SwapInfo, goal: int) -> list[int]:
+    """Up to so many slots of one area. Kernel: scan_swap_map_slots"""
+    scan = Scan(m, si, goal)
+    found = scan.slots()
+    if m.trace is not None:
+        m.trace.swap.searched(si, scan.first, found, goal, scan.looked_at, scan.stretch)
     return found
 
 
@@ -72,7 +81,7 @@ def swap_range_alloc(swap: Swap, si: SwapInfo, offset: int) -> None:
 
 
 class Scan:
-    """One search in one area. Kernel: scan_swap_map_slots
+    """One search in one area.
 
     offset: the slot that is looked at. base: where the search began. patience: `latency_ration`, and whether
     it ran out while nothing had been found (`scanned_many`).
@@ -88,10 +97,15 @@ class Scan:
         cpu = m.current.cpu
         self.base = si.cluster_next if si.cluster_info is None else si.cluster_next_cpu[cpu]
         self.offset = self.base
+        # For those who explain: slots looked at, and where the search began.
+        self.first = self.base
+        self.looked_at = 0
+        self.stretch = "it goes on where the last search ended"
 
     def slots(self) -> list[int]:
         """The slots found, in ascending order within a row."""
         step = CHECK if self.begin() else SCAN
+        self.first = self.offset
         while step in (CHECK, SCAN):
             if step == SCAN and not self.scan():
                 return self.found
@@ -135,6 +149,8 @@ class Scan:
         self.offset = at if at >= 0 else self.base
         si.cluster_nr = self.cluster - 1
         self.scanned_many = False
+        found = f"the first {self.cluster} free slots in a row begin here"
+        self.stretch = found if at >= 0 else f"no {self.cluster} slots in a row are free: the first free one"
 
     def looked_at_in_vain(self) -> int:
         """How many slots were looked at where there is no free stretch."""
@@ -176,6 +192,7 @@ class Scan:
         if self.patience == 0:
             return False
         self.patience -= 1
+        self.looked_at += 1
         if si.cluster_info is not None:
             if self.try_ssd_cluster():
                 return True
@@ -194,8 +211,10 @@ class Scan:
         at = si.swap_map.find(FREE, self.offset, behind)
         if at >= 0:
             self.patience -= at - self.offset + 1
+            self.looked_at += at - self.offset + 1
             self.offset = at
             return True
+        self.looked_at += max(behind - self.offset, 0)
         self.offset = max(behind, self.offset)
         return False
 
@@ -217,6 +236,7 @@ class Scan:
 
     def spend(self, looked_at: int) -> None:
         """So many slots were looked at; patience that is used up begins anew, since others run meanwhile."""
+        self.looked_at += looked_at
         if looked_at <= self.patience:
             self.patience -= looked_at
             return

@@ -47,6 +47,7 @@ from app.mm.swapops import (
     pte_to_swp_entry,
     swp_type,
 )
+from app.mm.tracepoints import traced
 from app.mm.vmstat_text import config
 
 if TYPE_CHECKING:
@@ -77,6 +78,7 @@ def mkswap(m: Kernel, inode: Inode | None, path: str, pages: int) -> Inode | Non
     return inode
 
 
+@traced
 def swapon(m: Kernel, inode: Inode | None, path: str, *, rotating: bool) -> int:
     """Begin to swap to a file or device; 0 or -errno. Kernel: swapon
 
@@ -115,6 +117,8 @@ def swapon(m: Kernel, inode: Inode | None, path: str, *, rotating: bool) -> int:
         m,
         f"Adding {kilobytes}k swap on {path}.  Priority:{si.prio} extents:1 across:{kilobytes}k {kind}",
     )
+    if m.trace is not None:
+        m.trace.swap.begun(si)
     state.slot_cache_enabled = True
     inode.is_swapfile = True
     return 0
@@ -230,6 +234,7 @@ def disable_swap_info(m: Kernel, state: Swap, si: SwapInfo) -> None:
     si.flags &= ~SWP_WRITEOK
 
 
+@traced
 def try_to_unuse(m: Kernel, si: SwapInfo) -> bool:
     """Bring back all that is in the area; false without memory. Kernel: try_to_unuse"""
     while si.inuse_pages:
@@ -290,3 +295,5 @@ def unuse_pte(m: Kernel, vma: VmArea, table: PageTable, at: int, pfn: int) -> No
     rmap.page_add_anon_rmap(m, pfn, vma, table.base + (at << 12), exclusive=exclusive)
     new = mk_pte(pfn, vma_page_prot(m, vma)) & ~ACCESSED
     table.entries[at] = new | (m.vm.soft_dirty if pte & SWP_SOFT_DIRTY else 0)
+    if m.trace is not None:
+        m.trace.swap.unused(pfn, table.base + (at << 12), vma.vm_mm.id)

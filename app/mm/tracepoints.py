@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final, Protocol, TypeVar
 
 from app.mm.compact_tracepoints import CompactionTracer, MigrateTracer
+from app.mm.swap_tracepoints import SwapTracer
 from app.mm.vm_tracepoints import (
     FaultTracer,
     ForkTracer,
@@ -103,6 +104,9 @@ class Tracer(Protocol):
 
     @property
     def lru(self) -> LruTracer: ...
+
+    @property
+    def swap(self) -> SwapTracer: ...
 
     @property
     def rmap(self) -> RmapTracer: ...

@@ -33,6 +33,7 @@ from app.machine.trace.pcp import PcpSteps
 from app.machine.trace.rmap import RmapSteps
 from app.machine.trace.slab_common import SlabCommonSteps
 from app.machine.trace.slub import SlubSteps
+from app.machine.trace.swap import SwapSteps
 from app.machine.trace.vmalloc import VmallocSteps
 from app.machine.trace.vmscan import VmscanSteps
 
@@ -63,6 +64,7 @@ class Trace(Collector):
         self.memory = MemorySteps(self)
         self.pagecache = PagecacheSteps(self)
         self.lru = LruSteps(self)
+        self.swap = SwapSteps(self)
         self.rmap = RmapSteps(self)
         self.mmap = MmapSteps(self)
         self.fork = ForkSteps(self)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Final
 from app.machine import pte_text
 from app.machine.trace.collector import Area, count
 from app.mm.pgtable_types import PAGE_SIZE, PSE, pte_pfn
+from app.mm.swapops import is_swap_pte
 from app.mm.vm_fault import (
     FAULT_FLAG_TRIED,
     VM_FAULT_COMPLETED,
@@ -81,7 +82,9 @@ class MemorySteps(Area):
 
     def handler(self, vmf: VmFault, name: str) -> None:
         """By the entry, and by what stands behind the area, who serves the fault."""
-        if vmf.orig_pte:
+        if is_swap_pte(vmf.orig_pte):
+            why = "the entry names a slot in swap"
+        elif vmf.orig_pte:
             why = "the entry is there and forbids a write"
         elif vmf.vma.is_anonymous:
             why = "no entry, and no file behind the area"

@@ -10,12 +10,13 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.mm import gfp as gfp_masks
-from app.mm import huge_memory, lru, mem_map, rmap, swap
+from app.mm import huge_memory, lru, mem_map, memory, rmap, swap, swapfile
 from app.mm.mm_types import MM_ANONPAGES
 from app.mm.page import PG_lru, PG_uptodate
 from app.mm.pgtable_types import (
     HPAGE_PMD_NR,
     HPAGE_PMD_ORDER,
+    PAGE_SHIFT,
     PMD_SIZE,
     PSE,
     SPECIAL,
@@ -24,7 +25,8 @@ from app.mm.pgtable_types import (
     page_prot,
     pte_pfn,
 )
-from app.mm.vm_fault import maybe_mkwrite
+from app.mm.swapops import is_swap_pte
+from app.mm.vm_fault import FAULT_FLAG_ALLOW_RETRY, VM_FAULT_ERROR, VmFault, maybe_mkwrite
 from app.mm.vma import vma_lookup
 
 if TYPE_CHECKING:
@@ -32,6 +34,8 @@ if TYPE_CHECKING:
     from app.mm.mm_types import MmStruct, VmArea
 
 GFP_COLLAPSE: Final = gfp_masks.GFP_TRANSHUGE
+# As many of the 512 pages may be in swap. Kernel: khugepaged_max_ptes_swap
+MAX_PTES_SWAP: Final = 64
 
 
 def collapse_huge_page(m: Kernel, mm: MmStruct, address: int) -> int | None:
@@ -46,6 +50,9 @@ def collapse_huge_page(m: Kernel, mm: MmStruct, address: int) -> int | None:
     swap.lru_add_drain(m)
     head = mem_map.alloc_page(m, GFP_COLLAPSE, HPAGE_PMD_ORDER)
     if head is None:
+        return None
+    if not swap_in(m, vma, haddr):
+        lru.put_page(m, head)
         return None
     table = mm.tables[1].pop(haddr >> 21, None)
     if table is None:
@@ -63,6 +70,22 @@ def collapse_huge_page(m: Kernel, mm: MmStruct, address: int) -> int | None:
     return head
 
 
+def swap_in(m: Kernel, vma: VmArea, haddr: int) -> bool:
+    """Bring back what is in swap, if it is not too much. Kernel: __collapse_huge_page_swapin"""
+    table = vma.vm_mm.tables[1].get(haddr >> 21)
+    swapped = [] if table is None else [at for at, pte in enumerate(table.entries) if is_swap_pte(pte)]
+    if table is None or len(swapped) > MAX_PTES_SWAP:
+        return table is None
+    for at in swapped:
+        vmf = VmFault(vma, haddr + (at << PAGE_SHIFT), FAULT_FLAG_ALLOW_RETRY)
+        vmf.orig_pte = table.entries[at]
+        if memory.do_swap_page(m, vmf) & VM_FAULT_ERROR:
+            return False
+    if swapped:
+        swap.lru_add_drain(m)
+    return True
+
+
 def copy_pages(m: Kernel, vma: VmArea, entries: list[int], haddr: int) -> None:
     """Copy what is there, clear the rest, and let the small pages go. Kernel: __collapse_huge_page_copy"""
     rss = vma.vm_mm.rss_stat
@@ -77,4 +100,6 @@ def copy_pages(m: Kernel, vma: VmArea, entries: list[int], haddr: int) -> None:
             lru.lruvec_del(m, pfn)
             swap.folio_add_lru(m, pfn)
         rmap.page_remove_rmap(m, pfn, vma)
+        if m.vm.swap is not None:
+            swapfile.free_swap_cache(m, pfn)
         lru.put_page(m, pfn)

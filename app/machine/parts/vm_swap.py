@@ -183,7 +183,7 @@ def load_area(m: Machine, doc: Document, number: int) -> SwapInfo:
     si = SwapInfo(number, File(inode, path=doc["path"].str(300)), most, doc["flags"].int(0, 0xFF))
     inode.is_swapfile = True
     for name in BOUNDS:
-        setattr(si, name, doc[name].int(-MAX_SWAPFILES - 1, most))
+        setattr(si, name, doc[name].int(-MAX_SWAPFILES - 1, max(most, SWAPFILE_CLUSTER[m.model.arch])))
     for line in doc["map"].list(most):
         first, nr, use = line.list(3, exactly=3)
         start = first.int(0, most - 1)

@@ -79,13 +79,6 @@ OOM: Final = (
     ),
     Mutation(
         272,
-        PATH,
-        "        if m.current.thread is None and current(m).oom_victim:\n            return ALLOC_OOM\n",
-        "",
-        "a victim may use the reserves",
-    ),
-    Mutation(
-        272,
         "mm/oom_reaper.py",
         "    mm.flags |= 1 << MMF_OOM_SKIP\n",
         "",

@@ -126,6 +126,10 @@ def views(page: Page, address: str) -> Iterator[tuple[str, str]]:
     yield "machine", f"{tiny}?shift=0"
     yield "inspector", f"{tiny}?shift=0&pfn=0x400&call=put_page&page=p"
     yield "explain", f"{tiny}/explain/10"
+    yield "stage", f"{tiny}?layout=stage"
+    yield "split", f"{tiny}/explain/1?decision=5"
+    yield "history", f"{tiny}?panel=history#panels"
+    yield "moments", f"{tiny}?panel=history&against=4#compare"
     yield "null", small
     yield "whole", large
     yield "past", f"{tiny}?at=6&shift=0&pfn=0x400"
@@ -227,6 +231,7 @@ def lab_views(browser: Browser, address: str, invitation: str) -> Iterator[tuple
     yield "lab-join-link", stranger, f"/join/{code}"
     yield "lab-join-unknown", stranger, "/join/0000-0000"
     yield "lab-signin", stranger, "/signin"
+    yield "lab-wall", teacher, f"{lab}/wall"
     yield "lab-taught", teacher, lab
     yield "lab-board", teacher, f"{lab}/board"
     yield "lab-members", teacher, f"{lab}/members"

@@ -88,7 +88,8 @@ async def trace_of(form: FormData) -> str | None:
 
 async def answer(request: Request, given: Given, trace: str | None, *, begun: bool) -> Response:
     """The page. begun: whether anything is asked."""
-    refusal, compared, status = None, None, 200
+    refused: Exception | None = None
+    found: made.Made | None = None
     tasks: list[Link] = []
     asked: Asked | None = None
     if begun:
@@ -96,10 +97,16 @@ async def answer(request: Request, given: Given, trace: str | None, *, begun: bo
             asked = parse(given, trace)
             tasks = await tasks_of(request, asked)
             if asked.source != "session" or asked.task:
-                compared = await shown(request, asked)
+                found = await compared_by(request, asked)
+                refused = found.refused
         except REFUSED as error:
-            refusal, status = refusal_of(error, NOT_COMPARED), status_of(error)
-    return respond(await page(request, given, asked, tasks, refusal, compared), status)
+            refused = error
+    shown = None
+    if asked is not None and found is not None:
+        shown = await run_in_threadpool(compared_of, request, asked, found)
+    refusal = None if refused is None else refusal_of(refused, NOT_COMPARED)
+    status = 200 if refused is None else status_of(refused)
+    return respond(await page(request, given, asked, tasks, refusal, shown), status)
 
 
 async def tasks_of(request: Request, asked: Asked) -> list[Link]:
@@ -119,8 +126,8 @@ async def tasks_of(request: Request, asked: Asked) -> list[Link]:
     ]
 
 
-async def shown(request: Request, asked: Asked) -> Compared | None:
-    """Make the runs, and show what came of them."""
+async def compared_by(request: Request, asked: Asked) -> made.Made:
+    """Make the runs. Raises BadArgument by field, and what reading a session does."""
     sessions, who = sessions_for(request)
     journal: Found | None = None
     if asked.source == "session":
@@ -128,7 +135,7 @@ async def shown(request: Request, asked: Asked) -> Compared | None:
     found = await sessions.compute(who, made.make, asked, journal)
     if found is None:
         raise BadArgument.at("task", _("this process has touched no page yet"))
-    return await run_in_threadpool(compared_of, request, asked, found)
+    return found
 
 
 def compared_of(request: Request, asked: Asked, found: made.Made) -> Compared:

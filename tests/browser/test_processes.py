@@ -107,3 +107,43 @@ def test_it_fits_every_width_and_axe_finds_nothing_serious(browser: Browser, add
             details.evaluate("node => node.open = true")
         assert serious(page) == []
     context.close()
+
+
+def test_its_accesses_are_compared_and_a_second_opinion_given(browser: Browser, address: str) -> None:
+    context = browser.new_context(reduced_motion="reduce", bypass_csp=True)
+    page = context.new_page()
+    said: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    page.goto(f"{new(page, address, BUSY)}?view=vm")
+    expect(page.locator("html[data-ready]")).to_be_attached()
+    page.locator("#vm").get_by_role("link", name="Page replacement compared").click()
+    answer = page.locator(".replacement-answer")
+    expect(answer).to_contain_text("The machine itself had 1 page fault at")
+    # By keyboard to a list; the fields of the others are not in the way.
+    page.get_by_label("The accesses of a process").focus()
+    page.keyboard.press("ArrowUp")
+    expect(page.get_by_label("Process", exact=True)).to_be_hidden()
+    page.get_by_label("Pages", exact=True).fill("1 2 3 4 1 2 5 1 2 3 4 5")
+    page.get_by_label("Step by step", exact=True).select_option("fifo")
+    page.get_by_role("button", name="Compare").press("Enter")
+    expect(answer).to_contain_text("Belady’s anomaly: FIFO has 9 faults with 3 frames, and 10 with 4.")
+    expect(page).to_have_url(re.compile("string=1\\+2\\+3"))
+    steps = page.get_by_label("Its steps for FIFO with 3 frames")
+    steps.fill("nine\nfaults")
+    page.get_by_role("button", name="Find the first difference").click()
+    expect(page.locator(".refusal")).to_contain_text("a line for each reference")
+    expect(page.locator(".refusal")).to_be_focused()
+    expect(steps).to_have_value("nine\nfaults")
+    steps.fill("10")
+    page.get_by_role("button", name="Find the first difference").click()
+    expect(page.locator("#opinion")).to_contain_text("It would be the same if")
+    for width, height in ((1440, 900), (1024, 768), (390, 844)):
+        page.set_viewport_size({"width": width, "height": height})
+        assert page.evaluate("document.documentElement.scrollWidth") <= width
+    assert serious(page, narrow=True) == []
+    page.set_viewport_size({"width": 1440, "height": 900})
+    assert serious(page) == []
+    page.emulate_media(color_scheme="dark")
+    assert serious(page, dark=True) == []
+    assert said == []
+    context.close()

@@ -34,6 +34,8 @@ class Made(NamedTuple):
     """the part of its steps that is shown"""
     opinion: tuple[opinion.Opinion, opinion.Verdict, Step | None] | None
     """what was pasted, what came of it, and our own step where they part"""
+    refused: BadArgument | None
+    """why what was pasted cannot be compared: the rest is shown all the same"""
 
 
 def make(asked: Asked, journal: Found | None) -> Made | None:
@@ -54,6 +56,11 @@ def make(asked: Asked, journal: Found | None) -> Made | None:
     found = next((r for r in results if (r.policy, r.frames) == (asked.policy, asked.frames)), None)
     result = found or run(string, asked.policy, asked.frames, asked.load_bit, go_on)
     first = table.first_of(asked.row, len(string))
+    judgement, refused = None, None
+    try:
+        judgement = judged(string, asked) if asked.opinion else None
+    except BadArgument as error:
+        refused = error
     return Made(
         string=string,
         trace=trace,
@@ -61,7 +68,8 @@ def make(asked: Asked, journal: Found | None) -> Made | None:
         results=results,
         result=result,
         steps=steps(string, asked.policy, asked.frames, asked.load_bit, first, table.ROWS, go_on),
-        opinion=judged(string, asked) if asked.opinion else None,
+        opinion=judgement,
+        refused=refused,
     )
 
 

@@ -143,6 +143,8 @@ def views(page: Page, address: str) -> Iterator[tuple[str, str]]:
     yield "proc", f"{asleep}?panel=proc&file=slabinfo#panels"
     yield "demo", demo(page, address, "split-and-merge", 2)
     yield "gfp", "/gfp?mask=GFP_ATOMIC"
+    belady = "of=list&string=1+2+3+4+1+2+5+1+2+3+4+5"
+    yield "replacement", f"/replacement?{belady}&policy=clock&opinion=FFFFFFFHHFFH"
     yield "calls", "/calls"
     yield "delete", f"{tiny}/delete"
     yield "error", "/sessions/nothing"

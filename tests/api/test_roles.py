@@ -19,8 +19,8 @@ from app.api.calls import hot_route
 from app.machine.entry import CALLS
 from app.settings import Settings
 from tests.support.factories import database
-from tests.support.roles import ONE, TABLE, WAIT, WHO, YES, Asked
-from tests.support.served import ORIGIN, problem, protected
+from tests.support.roles import ONE, READ, TABLE, WAIT, WHO, YES, Asked
+from tests.support.served import BASE, ORIGIN, problem, protected
 from tests.support.two_labs import ROLES, TwoLabs, by_token, database_of, make, serving
 
 Route = tuple[str, str]
@@ -94,6 +94,22 @@ def ask(client: TestClient, world: TwoLabs, route: Route, role: str, **more: str
     answer = client.request(method, path, headers=headers | more, **body)
     client.cookies.clear()
     return answer
+
+
+@pytest.mark.parametrize("role", ROLES)
+def test_the_accesses_of_a_session_are_compared_for_who_may_read_it(
+    client: TestClient, world: TwoLabs, role: str
+) -> None:
+    """The session is named in a body and in a query, where no path says whose it is."""
+    outcome = READ[1][role]
+    token = world.tokens.get(role)
+    string = world.filled(role, {"session": "{session}", "task": "init"})
+    sent = client.post(f"{BASE}/replacement", json={"string": string, "frames": [1]}, headers=by_token(token))
+    assert right(sent, f"{BASE}/replacement", outcome, world.ids["lab"]), sent.text
+    cookie = {} if token is None else {"cookie": f"kmemlab={token}"}
+    shown = client.get("/replacement", params={"of": "session", **string, "task": ""}, headers=cookie)
+    client.cookies.clear()
+    assert right(shown, "/replacement", outcome, world.ids["lab"]), shown.text
 
 
 def first_part(client: TestClient, path: str, headers: dict[str, str]) -> Response:

@@ -116,7 +116,7 @@ def test_its_accesses_are_compared_and_a_second_opinion_given(browser: Browser, 
     page.on("pageerror", lambda error: said.append(str(error)))
     page.goto(f"{new(page, address, BUSY)}?view=vm")
     expect(page.locator("html[data-ready]")).to_be_attached()
-    page.locator("#vm").get_by_role("link", name="Page replacement compared").click()
+    page.locator("#vm").get_by_role("link", name="Replacement").click()
     answer = page.locator(".replacement-answer")
     expect(answer).to_contain_text("The machine itself had 1 page fault at")
     # By keyboard to a list; the fields of the others are not in the way.

@@ -162,9 +162,9 @@ def view(sight: Sight) -> ProcessesView:
         pairs=[pair for pair in here.pairs if pair[0] != "va"],
         comparison=compared(sight, here, changed),
         replacement=Link(
-            _("Page replacement compared"),
+            _("Replacement"),
             f"/replacement?{urlencode([('of', 'session'), ('session', here.id), ('task', name)])}",
-            hint=_("Its accesses against FIFO, LRU, clock, OPT and others, by the number of frames"),
+            hint=_("Page replacement compared: its accesses against FIFO, LRU, clock, OPT and others"),
         ),
         physical=bar,
         ribbon=ribbon(doc["walk"]["pfn"], sight),

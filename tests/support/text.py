@@ -18,6 +18,7 @@ SOURCES = {
     "templates/**/*.*": "jinja2",
     "app/web/**/*.py": "python",
     "app/machine/mistakes.py": "python",
+    "app/machine/fates.py": "python",
     "app/machine/replacement/conventions.py": "python",
     "static/js/*.js": "javascript",
 }

@@ -5,6 +5,7 @@ from __future__ import annotations
 from itertools import groupby
 from typing import TYPE_CHECKING, Final
 
+from app.machine.fates import FATES
 from app.machine.trace.collector import MAX_LISTED, Area, count
 from app.mm.gfp import pGg
 from app.mm.lruvec import LRU_INACTIVE_FILE
@@ -19,33 +20,6 @@ if TYPE_CHECKING:
     from app.mm.scan_control import ReclaimStat, ScanControl
     from app.mm.shrink_folio import Fate
 
-# What becomes of a page, by its reason (app.mm.shrink_folio).
-FATES: Final = {
-    "clean": "freed: nobody has used it, and its file has the same",
-    "written": "freed: it has been written just now",
-    "MADV_FREE": "freed: its owner has given it up, and has not written to it since",
-    "young": "kept for another round: used since it was mapped, for the first time",
-    "young again": "activated: used again since it was last looked at",
-    "young in several": "activated: used through more than one entry",
-    "executed": "activated: code that has been run",
-    "locked area": "kept away: an area that is locked in memory maps it",
-    "locked": "kept: somebody has its lock",
-    "mlocked": "put back: it is locked in memory",
-    "writeback": "activated, to be out of the way: it is being written, and is freed as soon as that is done",
-    "writeback again": "activated: it is still being written",
-    "no I/O allowed": "kept: it would have to be written, and the request allows no I/O",
-    "cannot be split": "activated: a huge page that cannot be split",
-    "no slot": "activated: swap has no slot for it",
-    "written after MADV_FREE": "activated: its owner gave it up, and then wrote to it",
-    "still mapped": "activated: it could not be unmapped everywhere",
-    "dirty file": "activated: it is newer than its file; the flusher writes it, and then it is freed",
-    "referenced and dirty": "kept: it was read lately, and would have to be written",
-    "no file system": "kept: it would have to be written, and the request may not enter a file system",
-    "no writing": "kept: this run writes nothing",
-    "held": "kept: somebody else holds a reference",
-    "being written": "kept: it has been sent to the disk",
-    "dirty again": "kept: it was written to again",
-}
 BALANCE: Final = {
     "file": "only file pages",
     "anon": "only anonymous pages: hardly any pages of files are left",

@@ -132,7 +132,7 @@ async def lru(
     if list is None:
         if after is not None:
             raise BadArgument.at(("query", "after"), "only together with `list`")
-        return answer(await view(request, at, lru_views.summary, node))
+        return answer(await view(request, at, lru_views.summary, node, cost=show_cost.lru_summary))
     cost = partial(show_cost.lru, limit=limit)
     found = await view(request, at, lru_views.some, node or 0, list, after, limit, cost=cost)
     if found["next"] is not None:

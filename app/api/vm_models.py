@@ -171,6 +171,7 @@ class LruSize(BaseModel):
     node: int
     name: str
     pages: int
+    folded: int = Field(description="the same as decisions see it: without what CPUs have not added yet")
     head: int | None
     tail: int | None
 
@@ -188,10 +189,40 @@ class LruRatio(BaseModel):
     inactive_is_low: bool = Field(description="inactive × ratio < active: pages are moved over")
 
 
+class ListScan(BaseModel):
+    priority: int
+    pages: int
+
+
+class PageAhead(BaseModel):
+    """A page near the tail, and what would become of it."""
+
+    pfn: int
+    what: Literal["free", "keep", "activate", "moves", "split", "unknown"]
+    why: str = Field(description="as explanations say it; of `moves` the batch that it waits in")
+    owner: dict[str, Any] = Field(description="`file` and `index`, or `task` and `addr`")
+
+
+class LruReclaim(BaseModel):
+    """What decides between the lists of a node, and who goes next."""
+
+    node: int
+    anon_cost: int
+    file_cost: int
+    nonresident_age: int
+    refaults: dict[str, int]
+    balance: Literal["file", "anon", "equal", "fractions"] | None
+    lists: dict[str, ListScan | None] = Field(
+        description="from which priority on a list is looked at, and how many pages of it then"
+    )
+    next: dict[str, list[PageAhead]] = Field(description="the next pages of each inactive list")
+
+
 class LruSummary(BaseModel):
     lists: list[LruSize]
     batches: list[Batch]
     ratio: dict[str, LruRatio]
+    reclaim: list[LruReclaim] | None = Field(None, description="of machines that reclaim, by node")
 
 
 class LruItem(BaseModel):

@@ -19,6 +19,7 @@ Calls:
   faulting, observing          faults, entries, areas, LRU lists
   pte_text, vma_text           page table entries and areas in words
   reclaimed, swapped           what a call, and the kernel threads that it woke, reclaimed and swapped
+  fates                        what becomes of a page that reclaim looks at, in words
   process_text                 what a call did to processes, in one sentence
   mistakes                     what callers do wrong: a table that makes an outcome's cause
   changes, frame_states        which frames a call changed, and the state of every frame
@@ -41,6 +42,7 @@ Looks at a machine, which change nothing:
   vm_windows                   parts of address spaces, as many as a page has room for
   lru_views, file_views        pages of processes and files as lists, and by file
   swap_views                   swap areas, slot by slot
+  lru_walk, who_goes_next      parts of a list; what reclaim would do to the pages at its tail
   page_words                   the binary files of /proc: a word for each page
   life                         what becomes of a frame, or of a page, from one call to the next
   replacement                  page replacement policies, compared by a reference string

@@ -9,6 +9,8 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from app.errors import BadArgument
+from app.machine import who_goes_next
+from app.machine.lru_walk import from_head, from_tail, head_of
 from app.machine.observing import BATCH_NAMES
 from app.mm import mem_map
 from app.mm.lruvec import NONE, LruList
@@ -22,6 +24,8 @@ if TYPE_CHECKING:
 
 UNEVICTABLE: Final = LRU_NAMES.index("unevictable")
 ITEMS: Final = 1000
+# Of how many pages at the tail it is said what would become of them.
+AHEAD: Final = 8
 
 
 def summary(m: Machine, node: int | None) -> dict[str, Any]:
@@ -31,18 +35,40 @@ def summary(m: Machine, node: int | None) -> dict[str, Any]:
     """
     if node is not None:
         require_node(m, node)
-    lists = lists_of(m, node or 0)
     nodes = [each.nid for each in m.nodes] if node is None else [node]
-    return {
+    anon_inactive, anon_active, file_inactive, file_active, _ = counted(m, node or 0)
+    found: dict[str, Any] = {
         "lists": [line for each in nodes for line in sizes(m, each)],
         "batches": [
             {"name": BATCH_NAMES[name], "cpu": 0, "pages": [head_of(page) for page in batch]}
             for name, batch in m.vm.batches.items()
         ],
         "ratio": {
-            "anon": ratio(lists[0].count, lists[1].count),
-            "file": ratio(lists[2].count, lists[3].count),
+            "anon": ratio(anon_inactive, anon_active),
+            "file": ratio(file_inactive, file_active),
         },
+    }
+    if m.vm.reclaim:
+        found["reclaim"] = [{"node": each, **reclaim(m, each)} for each in nodes]
+    return found
+
+
+def counted(m: Machine, node: int) -> list[int]:
+    """The sizes of a node's lists as decisions see them: without what the CPUs have not added yet."""
+    if m.vm.reclaim:
+        return m.vm.lruvec_of_node(node).folded[: len(LRU_NAMES)]
+    return [lru.count for lru in lists_of(m, node)]
+
+
+def reclaim(m: Machine, node: int) -> dict[str, Any]:
+    """What decides between the lists of a node, and who goes next."""
+    lruvec = m.vm.lruvec_of_node(node)
+    return {
+        "anon_cost": lruvec.anon_cost,
+        "file_cost": lruvec.file_cost,
+        "nonresident_age": lruvec.nonresident_age,
+        "refaults": {"anon": lruvec.refaults[0], "file": lruvec.refaults[1]},
+        **who_goes_next.next_pages(m, node, AHEAD),
     }
 
 
@@ -60,22 +86,21 @@ def lists_of(m: Machine, node: int) -> list[LruList]:
 
 
 def sizes(m: Machine, node: int) -> list[dict[str, Any]]:
-    """Each list of pages: its size and its ends. Of unevictable pages the kernel keeps no order."""
+    """Each list of pages: its size, exactly and as decisions see it, and its ends
+
+    Of unevictable pages the kernel keeps no order.
+    """
     return [
         {
             "node": node,
             "name": name,
             "pages": lru.count,
+            "folded": folded,
             "head": None if lru.head == NONE else lru.head,
             "tail": None if lru.tail == NONE else lru.tail,
         }
-        for name, lru in zip(LRU_NAMES, lists_of(m, node), strict=True)
+        for name, lru, folded in zip(LRU_NAMES, lists_of(m, node), counted(m, node), strict=True)
     ]
-
-
-def head_of(page: Any) -> int:
-    """The page of an entry of a batch; in the one of mlock with what it waits for."""
-    return int(page[0] if isinstance(page, tuple) else page)
 
 
 def ratio(inactive: int, active: int) -> dict[str, Any]:
@@ -114,6 +139,24 @@ def some(m: Machine, node: int, name: str, after: int | None, limit: int = ITEMS
     if at != NONE:
         found["next"] = found["items"][-1]["pfn"]
     return found
+
+
+def ends(m: Machine, node: int, name: str, first: int, last: int) -> dict[str, Any]:
+    """The first pages of a list and its last ones, each from the head on; `between` are left out.
+
+    accessed: whether an entry that maps the page says that it was used; None where too many areas may map it.
+    """
+    which = LRU_NAMES.index(name)
+    lru = lists_of(m, node)[which]
+    tail = [*from_tail(m, lru, first + last)]
+    head = [] if len(tail) < first + last else [*from_head(m, lru, first)]
+    tail = [pfn for pfn in tail[: last if head else None] if pfn not in head]
+    shown = [{**item(m, pfn), "accessed": who_goes_next.accessed(m, pfn)} for pfn in (*head, *reversed(tail))]
+    return {
+        "head": shown[: len(head)],
+        "tail": shown[len(head) :],
+        "between": lru.count - sum(page["frames"] for page in shown),
+    }
 
 
 def on_list(m: Machine, node: int, pfn: int, which: int) -> bool:

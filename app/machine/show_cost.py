@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from app.machine import rmap_views
+from app.machine import lru_views, rmap_views, who_goes_next
 from app.machine.frame_states import STRIP_SHIFT
 from app.machine.show import MAX_HOLDS
 from app.machine.slab_views import MAX_CACHES
@@ -134,6 +134,16 @@ def file(m: Machine, path: str, limit: int) -> int:
 def lru(_m: Machine, limit: int) -> int:
     """So many pages of a list."""
     return 3 * limit
+
+
+def lru_ends(m: Machine, limit: int) -> int:
+    """So many pages of a list, and who has used them."""
+    return limit * (3 + min(who_goes_next.AREAS, len(m.vm.mms)) // COUNTED)
+
+
+def lru_summary(m: Machine) -> int:
+    """The lists in numbers, and the next pages of each node's."""
+    return len(m.nodes) * who_goes_next.cost(m, lru_views.AHEAD) if m.vm.reclaim else 0
 
 
 def rmap(m: Machine, pfn: int) -> int:

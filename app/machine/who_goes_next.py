@@ -11,9 +11,10 @@ from __future__ import annotations
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
+from app.machine.lru_walk import from_tail, head_of
 from app.machine.rmap_views import areas_that_may
 from app.mm import gfp, huge_memory, mem_map, page_vma_mapped, scan_count, swap_state
-from app.mm.lruvec import LRU_INACTIVE_FILE, NONE
+from app.mm.lruvec import LRU_INACTIVE_FILE
 from app.mm.mem_map import PG_swapbacked, section
 from app.mm.mm_types import VM_EXEC, VM_LOCKED, VM_SEQ_READ
 from app.mm.page import PG_dirty, PG_locked, PG_private, PG_referenced, PG_writeback
@@ -24,8 +25,6 @@ from app.mm.shrink_folio import ACTIVATE, FREE, KEEP, Fate
 from app.mm.vmstat import LRU_NAMES
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from app.machine.machine import Machine
 
 # So many areas are asked whether they map a page.
@@ -77,29 +76,13 @@ def request(m: Machine) -> ScanControl:
 def tail(m: Machine, nid: int, lru: int, limit: int) -> list[tuple[int, Fate]]:
     """The last pages of a list, that of the tail first, and what would become of each."""
     room = free_slots(m)
-    waits = {
-        head_of(page): name for name, batch in m.vm.batches.items() if name != "add" for page in batch
-    }
+    waits = {head_of(page): name for name, batch in m.vm.batches.items() if name != "add" for page in batch}
     found: list[tuple[int, Fate]] = []
-    for head in from_tail(m, nid, lru, limit):
+    for head in from_tail(m, m.vm.lruvec_of_node(nid).lists[lru], limit):
         fate = Fate(MOVES, waits[head]) if head in waits else fate_of(m, head, room)
         room -= fate.what == FREE and takes_slot(m, head)
         found.append((head, fate))
     return found
-
-
-def head_of(page: Any) -> int:
-    """The page of an entry of a batch; in the one of mlock with what it waits for."""
-    return int(page[0] if isinstance(page, tuple) else page)
-
-
-def from_tail(m: Machine, nid: int, lru: int, limit: int) -> Iterator[int]:
-    """The pages of a list from its tail on."""
-    at = m.vm.lruvec_of_node(nid).lists[lru].tail
-    while at != NONE and limit:
-        yield at
-        at = section(m, at).prev[at & 511]
-        limit -= 1
 
 
 def free_slots(m: Machine) -> int:
@@ -254,4 +237,4 @@ def owner(m: Machine, head: int) -> dict[str, Any]:
 
 def cost(m: Machine, limit: int) -> int:
     """About how much work it is to look at so many pages of two lists."""
-    return 2 * limit * (8 + min(AREAS, len(m.vm.mms)))
+    return 2 * limit * (8 + min(AREAS, len(m.vm.mms)) // 8) + 16

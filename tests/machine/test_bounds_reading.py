@@ -112,7 +112,7 @@ def views(m: Machine) -> Iterator[tuple[str, Callable[[], int], Callable[[], obj
 
 def process_views(m: Machine) -> Iterator[tuple[str, Callable[[], int], Callable[[], object]]]:
     """The looks at processes, files and lists."""
-    yield "lru", partial(show_cost.nothing, m), partial(lru_views.summary, m, None)
+    yield "lru", partial(show_cost.lru_summary, m), partial(lru_views.summary, m, None)
     yield "a list", partial(show_cost.lru, m, 600), partial(lru_views.some, m, 0, "inactive_anon", None, 600)
     yield "files", partial(show_cost.files, m, 0, 1000), partial(file_views.files, m, 0, 1000)
     for limit in (10, 1000):

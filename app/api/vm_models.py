@@ -200,7 +200,7 @@ class PageAhead(BaseModel):
     pfn: int
     what: Literal["free", "keep", "activate", "moves", "split", "unknown"]
     why: str = Field(description="as explanations say it; of `moves` the batch that it waits in")
-    owner: dict[str, Any] = Field(description="`file` and `index`, or `task` and `addr`")
+    owner: dict[str, Any] = Field(description="`file` and `index`, or `task`, `pid` and `addr`")
 
 
 class LruReclaim(BaseModel):

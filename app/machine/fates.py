@@ -15,7 +15,7 @@ def N_(text: str) -> str:  # noqa: N802 - gettext's name for it: pages translate
 
 FATES: Final = {
     "clean": N_("freed: nobody has used it, and its file has the same"),
-    "written": N_("freed: it has been written just now"),
+    "written": N_("freed: written to its disk or its slot first"),
     "MADV_FREE": N_("freed: its owner has given it up, and has not written to it since"),
     "young": N_("kept for another round: used since it was mapped, for the first time"),
     "young again": N_("activated: used again since it was last looked at"),

@@ -12,7 +12,7 @@ from app.errors import BadArgument
 from app.machine import who_goes_next
 from app.machine.lru_walk import from_head, from_tail, head_of
 from app.machine.observing import BATCH_NAMES
-from app.mm import mem_map
+from app.mm import mem_map, page_ref
 from app.mm.lruvec import NONE, LruList
 from app.mm.mem_map import PG_reclaim, section
 from app.mm.page import PG_dirty, PG_lru, PG_referenced, PG_workingset, PG_writeback
@@ -151,12 +151,18 @@ def ends(m: Machine, node: int, name: str, first: int, last: int) -> dict[str, A
     tail = [*from_tail(m, lru, first + last)]
     head = [] if len(tail) < first + last else [*from_head(m, lru, first)]
     tail = [pfn for pfn in tail[: last if head else None] if pfn not in head]
-    shown = [{**item(m, pfn), "accessed": who_goes_next.accessed(m, pfn)} for pfn in (*head, *reversed(tail))]
+    shown = [drawn(m, pfn) for pfn in (*head, *reversed(tail))]
     return {
         "head": shown[: len(head)],
         "tail": shown[len(head) :],
         "between": lru.count - sum(page["frames"] for page in shown),
     }
+
+
+def drawn(m: Machine, head: int) -> dict[str, Any]:
+    """A page as a list is drawn with it."""
+    accessed = who_goes_next.accessed(m, head)
+    return {**item(m, head), "state": page_ref.state_of(m, head), "accessed": accessed}
 
 
 def on_list(m: Machine, node: int, pfn: int, which: int) -> bool:

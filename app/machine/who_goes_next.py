@@ -228,11 +228,18 @@ def owner(m: Machine, head: int) -> dict[str, Any]:
         return {"file": inode.name, "index": mem_map.index_of(m, head)}
     if len(areas_that_may(m, head)) > AREAS:
         return {}
-    names = {task.mm.id: task.name for task in m.tasks.values() if task.mm is not None}
     places = islice(page_vma_mapped.mapped_entries(m, head), 1)
-    return next(
-        ({"task": names.get(vma.vm_mm.id), "addr": f"{address:#x}"} for vma, address, _, _ in places), {}
-    )
+    for vma, address, _, _ in places:
+        mm = vma.vm_mm
+        return next(
+            (
+                {"task": task.name, "pid": task.pid, "addr": f"{address:#x}"}
+                for task in m.tasks.values()
+                if task.mm is mm
+            ),
+            {},
+        )
+    return {}
 
 
 def cost(m: Machine, limit: int) -> int:

@@ -402,7 +402,9 @@ def centre_view(found: Found, reading: Reading) -> CentreView:
 
 def panel_view(found: Found, reading: Reading) -> PanelView:
     """What the open panel shows."""
-    return found.panel.view(Seen(reading.panel, reading.zones, reading.tasks, found.here, found.api))
+    return found.panel.view(
+        Seen(reading.panel, reading.zones, reading.tasks, found.here, found.api, found.shown)
+    )
 
 
 def row_of(outcome: Outcome, found: Found) -> JournalRow:

@@ -269,7 +269,8 @@ def test_lru_lists_are_told_from_head_to_tail(machine: Machine) -> None:
     panel = machine.page("&panel=lru").partition('id="panels"')[2]
     lists = machine.client.get(f"{BASE}{machine.path}/lru?node=0&list=inactive_anon").json()
     shown = re.findall(r"title=\"frame (0x[0-9a-f]+), mapped", panel)[:40]
-    assert [int(pfn, 16) for pfn in shown] == [item["pfn"] for item in lists["items"]][:40]
+    pages = [item["pfn"] for item in lists["items"]]
+    assert [int(pfn, 16) for pfn in shown] == pages[:14] + pages[-26:]
     assert f"inactive_anon {lists['size']}" in plain(panel)
     assert f"… {lists['size'] - 40} more" in plain(panel)
 

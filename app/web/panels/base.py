@@ -34,6 +34,8 @@ class Seen:
     """the address of the page"""
     api: Api
     """where a terminal finds the session"""
+    shown: Doc | None = None
+    """the row that the banner shows"""
 
 
 @dataclass(frozen=True, slots=True)

@@ -70,7 +70,8 @@ def of_access(mm: MmStruct, address: int, notes: list[Any], signal: Signal | Non
     The processor looks into no table for an address that is not canonical.
     """
     walk = [] if signal is not None and signal[1] == fault.SI_KERNEL else pgalloc.walked(mm, address)
-    return Seen(address, "user", write, notes, signal, walk, top_of(mm))
+    pgd = mm.pgd
+    return Seen(address, "user", write, notes, signal, walk, 0 if pgd is None else pgd.level)
 
 
 def top_of(mm: MmStruct) -> int:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
 from app.machine import faulting, observing, pte_text
@@ -24,6 +23,8 @@ class Told:
     of them than an outcome shows.
     """
 
+    __slots__ = ("access", "found", "lru", "major", "minor", "pte", "view", "vma")
+
     def __init__(self, minor: int, major: int, view: Figures | None) -> None:
         self.minor = minor
         self.major = major
@@ -32,10 +33,17 @@ class Told:
         self.pte: list[observing.Run] | None = []
         self.vma: list[observing.Run] | None = []
         self.lru: list[observing.Run] | None = []
+        self.found: dict[str, Any] | None = None
 
-    @cached_property
+    @property
     def document(self) -> dict[str, Any]:
-        """By the names of the HTTP contract."""
+        """By the names of the HTTP contract; worked out once."""
+        if self.found is None:
+            self.found = self.in_words()
+        return self.found
+
+    def in_words(self) -> dict[str, Any]:
+        """The same, worked out."""
         return {
             "access": None if self.access is None else [faulting.entry(seen) for seen in self.access],
             "faults": {"min": self.minor, "maj": self.major},
@@ -56,8 +64,9 @@ def entries(runs: Runs | None) -> Runs | None:
 def figures(task: Task, mm: MmStruct) -> Figures:
     """An address space as a call leaves it."""
     rss, own = mm.rss_stat, task.rss_stat
-    swapped = own[MM_SWAPENTS]
-    return task.name, mm.total_vm, rss[:], mm.mm_rss + sum(own) - swapped, mm.pgtables_bytes
+    file, anon, _, shmem = rss
+    resident = file + own[MM_FILEPAGES] + anon + own[MM_ANONPAGES] + shmem + own[MM_SHMEMPAGES]
+    return task.name, mm.total_vm, rss[:], resident, mm.pgtables_bytes
 
 
 def mm_document(view: Figures) -> dict[str, Any]:

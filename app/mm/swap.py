@@ -57,20 +57,27 @@ def batch_move(m: Kernel, name: str) -> None:
 
     A page that meanwhile left its list is left alone; only new ones have not been on a list yet.
     """
-    batch = still_there(m, m.vm.batches[name])
+    batch = m.vm.batches[name]
     move = MOVES[name]
     sections = m.vm.sections
+    some_gone = False
     for head in batch:
-        flags = sections[head >> 9].flags
+        s, i = sections.get(head >> 9), head & 511
+        if s is None or not (s.refcount[i] > 0 or s.flags[i]):
+            some_gone = True
+            continue
+        flags = s.flags
         if name != "add":
-            if not flags[head & 511] & PG_lru:
+            if not flags[i] & PG_lru:
                 continue
-            flags[head & 511] &= ~PG_lru
-        elif flags[head & 511] & PG_lru:
+            flags[i] &= ~PG_lru
+        elif flags[i] & PG_lru:
             continue
         move(m, head)
-        flags[head & 511] |= PG_lru
+        flags[i] |= PG_lru
     m.vm.batches[name] = []
+    if some_gone:
+        batch = still_there(m, batch)
     if m.trace is not None:
         m.trace.lru.moved(name, batch)
     release_pages(m, batch)

@@ -129,12 +129,10 @@ def told(m: Machine, row: Row, notes: list[Any]) -> None:
     vm = m.vm
     moved, vm.moved, vm.faults = vm.moved, None, None
     minor = major = 0
-    first: Task | None = None
     for task, min_flt, maj_flt in row.tasks:
         minor += task.min_flt - min_flt
         major += task.maj_flt - maj_flt
-        if first is None:
-            first = task
+    first = row.tasks[0][0] if row.tasks else None
     view = None if first is None or first.mm is None else telling_of.figures(first, first.mm)
     row.outcome.told = seen = telling_of.Told(minor, major, view)
     access = row.access or (faulting.of_call(m, notes) if notes else [])

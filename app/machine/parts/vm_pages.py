@@ -115,7 +115,11 @@ def load(m: Machine, doc: Document) -> None:
     for entry in doc["forgotten"].list(MAX_SECTIONS):
         number, bits = entry.list(2, exactly=2)
         vm.forgotten[number.int(0, m.model.spans[-1][1] >> 9)] = load_bits(bits)
-    for entry in doc.get("contents", []).list(MAX_KEPT):
+    contents = doc.get("contents", [])
+    if contents.trusted:
+        vm.contents = {pfn: dict(stored) for pfn, stored in contents.value}
+        return
+    for entry in contents.list(MAX_KEPT):
         pfn, stored = entry.list(2, exactly=2)
         vm.contents[load_pfn(m, pfn)] = load_bytes(stored)
 

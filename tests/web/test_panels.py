@@ -187,6 +187,23 @@ def test_a_file_of_proc_is_shown_as_it_is(client: TestClient) -> None:
     assert "Node 0, zone" in unescape(client.get(f"/sessions/{made}?panel=proc&file=nonsense").text)
 
 
+def test_the_files_of_a_process_are_shown_as_they_are(client: TestClient) -> None:
+    made = client.post("/api/v1/sessions", json={"machine": {"profile": "tiny-16m"}}).json()["id"]
+    nobody = client.get(f"/sessions/{made}?panel=proc&file=maps").text
+    assert "Files of the process" not in nobody
+    plain = {"content-type": "text/plain"}
+    told = client.post(f"/api/v1/sessions/{made}/calls", content="a: execve()\na: b = fork()", headers=plain)
+    child = told.json()["outcomes"][-1]["ret"]
+    for file in ("maps", "smaps_rollup", "status", "statm"):
+        text = client.get(f"/api/v1/sessions/{made}/tasks/b/proc/{file}").text
+        shown = unescape(client.get(f"/sessions/{made}?panel=proc&file={file}&pid={child}").text)
+        assert text in shown
+        assert f'aria-current="true">/proc/{child}/{file}</a>' in shown
+        assert f'aria-current="true">b ({child})</a>' in shown
+        assert f"/api/v1/sessions/{made}/tasks/b/proc/{file}'" in shown
+    assert "/proc/1001/maps" in client.get(f"/sessions/{made}?panel=proc&file=maps&pid=77").text
+
+
 def test_the_panels_on_pages(client: TestClient) -> None:
     made = client.post("/api/v1/sessions", json={"machine": {"profile": "x86_64-1g"}}).json()["id"]
     lines = (

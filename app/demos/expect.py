@@ -15,6 +15,9 @@ About the step's first, second, … call:
     1 faults 8 0                minor and major faults of the whole call
     1 signal SIGSEGV SEGV_MAPERR    the signal with which it ended, or nothing
     1 tables 3                  page tables that the accesses made; `around 15`: pages mapped beside them
+    1 reclaim reclaimed 62      of its own reclaim: scanned, reclaimed, swapped_out, written or priority
+    1 background kswapd0 reclaimed 86   the same of a kernel thread that it woke; `background nobody`
+    1 killed hog                whom the OOM killer took; `killed nobody`
     2 frame as 1                the frame of its access is that of call 1; `frame not as 1`
 
 About the machine, over the whole step or, with `=`, after it:
@@ -27,6 +30,8 @@ About the machine, over the whole step or, with `=`, after it:
     reserve Normal HighMem = 1023   lowmem_reserve of a zone against requests for another
     cache kmalloc-96 num_slabs = 2  allocated, num_objs, num_slabs or waste of a slab cache
     page 0x3045 mapcount = 2    refcount, mapcount, index of a frame; anon, file: 1 if it is one
+    lru inactive_file -62       pages on an LRU list
+    vmstat pgsteal_kswapd +86   any counter of /proc/vmstat
     mm a resident +8            pages of a process: resident, total_vm, tables, anon, file or shmem
 """
 
@@ -37,7 +42,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.machine import show
+from app.machine import lru_views, show
 from app.machine.entry.system_call import mm_view
 from app.machine.machine import Machine
 from app.machine.outcome import VERDICTS
@@ -45,7 +50,7 @@ from app.mm import mem_map, page_ref
 from app.mm.mm_types import MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MmStruct
 from app.mm.mmzone import MAX_ORDER, MIGRATE_NAMES
 from app.mm.pgtable_types import PAGE_SIZE
-from app.mm.proc import pagetypeinfo
+from app.mm.proc import pagetypeinfo, vmstat
 from app.mm.sched import Task
 
 OutcomeJson = Mapping[str, Any]
@@ -59,6 +64,8 @@ COUNTERS: Final = dict.fromkeys((*ZONE_FIELDS, "pcp", "buddyinfo"), 1) | {
     "cache": 2,
     "mm": 2,
     "page": 2,
+    "lru": 1,
+    "vmstat": 1,
 }
 CACHE_FIELDS: Final = ("allocated", "num_objs", "num_slabs", "waste")
 RSS: Final = {"anon": MM_ANONPAGES, "file": MM_FILEPAGES, "shmem": MM_SHMEMPAGES}
@@ -162,9 +169,17 @@ def counters(machine: Machine, expected: Iterable[Expectation] = ()) -> Counters
     for task in machine.tasks.values():
         if task.mm is not None:
             found |= {("mm", task.name, field): [pages] for field, pages in pages_of(task, task.mm).items()}
+    found |= {("vmstat", name): [count] for name, count in vmstat_counters(machine).items()}
+    found |= {("lru", line["name"]): [line["pages"]] for line in lru_views.sizes(machine, 0)}
     for cache in show.caches(machine)["caches"]:
         found |= {("cache", cache["name"], field): [cache[field]] for field in CACHE_FIELDS}
     return found
+
+
+def vmstat_counters(machine: Machine) -> dict[str, int]:
+    """The counters of /proc/vmstat by name."""
+    lines = (line.split() for line in vmstat.show(machine).splitlines())
+    return {name: int(count) for name, count in lines}
 
 
 def frame(machine: Machine, line: Expectation) -> dict[str, int]:
@@ -232,6 +247,8 @@ def unmet_by_call(expected: Expectation, outcome: OutcomeJson, outcomes: Sequenc
             found = f"{state} {frames}"
         case "fault" | "faults" | "signal" | "tables" | "around":
             found = faulted(fact, outcome)
+        case "reclaim" | "background" | "killed":
+            found = reclaimed(fact, outcome, values)
         case "frame":
             return unmet_frame(values, outcome, outcomes)
         case _:
@@ -240,6 +257,21 @@ def unmet_by_call(expected: Expectation, outcome: OutcomeJson, outcomes: Sequenc
             if fact == "pfn" and isinstance(found, int):
                 found = hex(found)
     return "" if str(found) == said else f"it is {found}"
+
+
+# -- reclaim ----------------------------------------------------------------------------------------------
+
+
+def reclaimed(fact: str, outcome: OutcomeJson, values: Sequence[str]) -> str:
+    """What a call, or a kernel thread that it woke, reclaimed, or whom it killed, as a line says it."""
+    if fact == "killed":
+        return " ".join(outcome.get("killed") or ()) or "nobody"
+    if fact == "reclaim":
+        return f"{values[0]} {(outcome.get('reclaim') or {}).get(values[0])}"
+    threads = {thread["task"]: thread for thread in outcome.get("background") or ()}
+    if len(values) < 2 or values[0] not in threads:
+        return " ".join(threads) or "nobody"
+    return f"{values[0]} {values[1]} {(threads[values[0]].get('reclaim') or {}).get(values[1])}"
 
 
 # -- accesses ---------------------------------------------------------------------------------------------

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from app.mm import balance_pgdat, compaction, flusher
+from app.mm.mmzone import WMARK_LOW
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -71,8 +72,12 @@ def run_woken(m: Kernel) -> None:
 
 
 def low_zones(m: Kernel, nid: int) -> str:
-    """Why kswapd was woken: the zones below their low mark, or boosted ones."""
-    low = [zone.name for zone in m.zones if zone.nid == nid and zone.vm_stat_free <= zone.wmark_pages(1)]
-    if low:
-        return f"low mark of {', '.join(low)}"
-    return "boosted marks" if any(zone.boost for zone in m.zones if zone.nid == nid) else "high mark"
+    """Why kswapd was woken: zones below their low mark, no block of the order that is wanted, a boost."""
+    zones = [zone for zone in m.zones if zone.nid == nid]
+    low = [zone for zone in zones if zone.vm_stat_free <= zone.wmark_pages(WMARK_LOW)]
+    if not low and m.nodes[nid].kswapd_order:
+        return f"no free block of order {m.nodes[nid].kswapd_order}"
+    if not low:
+        return "boosted marks" if any(zone.boost for zone in zones) else "high mark"
+    only_boosted = all(zone.vm_stat_free > zone.watermark[WMARK_LOW] for zone in low)
+    return f"low mark of {', '.join(zone.name for zone in low)}{', boosted' if only_boosted else ''}"

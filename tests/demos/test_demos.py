@@ -40,6 +40,12 @@ TITLES = [
     "Fork copies nothing",
     "What a page table costs",
     "Who maps this frame",
+    "Second chance",
+    "One read does not protect, two do",
+    "kswapd between the marks",
+    "Swapped out, swapped in",
+    "Order 9 after compaction",
+    "Who is killed, and why",
 ]
 
 

@@ -148,7 +148,7 @@ def headlines(
     if outcome["verdict"] == "blocked" and tasks is not None:
         return sleeping.why(outcome, tasks, people or {})
     if outcome.get("killed") and outcome["verdict"] != "panic":
-        return killed(outcome)
+        return killed(outcome, people or {})
     if outcome["verdict"] == "ok" and "access" in outcome:
         return fault_words.sentence(outcome)
     headline, reason = map(_, HEADLINES.get(outcome["verdict"], ("", "")))
@@ -172,14 +172,20 @@ def headlines(
     return headline, reason
 
 
-def killed(outcome: Outcome) -> tuple[str, str]:
+def some_names(tasks: Sequence[str], people: Names) -> list[str]:
+    """Tasks for people; of many the first, and how many more there are."""
+    names = [called(people, task) for task in tasks[:NAMES_SHOWN]]
+    if len(tasks) > NAMES_SHOWN:
+        names.append(_("and %(more)s more", more=wording.count(len(tasks) - NAMES_SHOWN)))
+    return names
+
+
+def killed(outcome: Outcome, people: Names) -> tuple[str, str]:
     """Who had to die for a call, and why."""
-    names = ", ".join(outcome["killed"][:NAMES_SHOWN])
+    names = ", ".join(some_names(outcome["killed"], people))
     headline = _("The OOM killer has ended %(tasks)s.", tasks=names)
     if outcome["args"]["task"] in outcome["killed"]:
-        return headline, _(
-            "The caller had the highest score itself: its call is over, and its memory is free."
-        )
+        return headline, _("The caller was taken itself: its call is over, and its memory is free.")
     return headline, _(
         "No memory could be taken back any more. Its end brings the most; the log has the report."
     )
@@ -252,10 +258,7 @@ def facts(outcome: Outcome, here: Address, people: Names) -> list[Fact]:
     if "runs" in outcome and outcome["runs"] is None:
         found.append(Fact(_("blocks"), wording.count(outcome["ret"]), href=list_href(outcome, "runs", here)))
     if woken := outcome.get("woken"):
-        names = [called(people, task) for task in woken[:NAMES_SHOWN]]
-        if len(woken) > NAMES_SHOWN:
-            names.append(_("and %(more)s more", more=wording.count(len(woken) - NAMES_SHOWN)))
-        found.append(Fact(_("woken"), ", ".join(names)))
+        found.append(Fact(_("woken"), ", ".join(some_names(woken, people))))
     return found
 
 

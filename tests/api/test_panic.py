@@ -41,6 +41,26 @@ def test_a_machine_that_has_stopped_says_in_which_row_until_that_is_undone(clien
     assert client.get(f"{base}/events/1").json()["verdict"] == "panic"
 
 
+def test_who_was_killed_is_said_on_the_page(client: TestClient) -> None:
+    made = client.post(f"{BASE}/sessions", json={"name": "p", "machine": MACHINE}).json()
+    base = f"{BASE}/sessions/{made['id']}"
+    lines = "hog: execve()\nhog: a = mmap(NULL, 4M, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS)\n"
+    text = {"content-type": "text/plain"}
+    client.post(f"{base}/calls", content=f"{lines}hog: store(a, 1, 1024)", headers=text)
+    outcome = client.post(f"{base}/alloc_page", json={"gfp": "GFP_KERNEL", "repeat": 2_500}).json()
+    assert (outcome["verdict"], outcome["killed"]) == ("ok", ["hog"])
+    page = client.get(f"/sessions/{made['id']}?outcome=4").text
+    assert "The OOM killer has ended hog." in page
+    said = client.get(f"{base}/events/4/explain").json()
+    assert said["steps"]
+    # By a process: it gets the page that it has asked for, and dies of the next.
+    client.post(f"{base}/undo")
+    by_itself = {"gfp": "GFP_KERNEL", "repeat": 2_500, "task": "hog"}
+    outcome = client.post(f"{base}/alloc_page", json=by_itself).json()
+    assert (outcome["verdict"], outcome["killed"]) == ("ok", ["hog"])
+    assert "The caller was taken itself" in client.get(f"/sessions/{made['id']}?outcome=6").text
+
+
 def test_a_batch_says_which_of_its_calls_comes_after_the_panic(client: TestClient) -> None:
     made = client.post(f"{BASE}/sessions", json={"name": "p", "machine": MACHINE}).json()
     base = f"{BASE}/sessions/{made['id']}"

@@ -463,6 +463,23 @@ def test_a_log_reader_of_others_takes_the_report() -> None:
 # -- explained -------------------------------------------------------------------------------------
 
 
+def test_an_explanation_of_the_end_says_that_nobody_was_left() -> None:
+    lab = small(profile="tiny-16m", memory="16M")
+    lab("alloc_pages", gfp="GFP_KERNEL|__GFP_NORETRY", order=0, until="null")
+    lab.m.trace = trace = Trace(lab.m)
+    outcome = lab("alloc_page", gfp="GFP_KERNEL")
+    lab.m.trace = None
+    said, deciding = conclusion.of(outcome.as_json(lab.m.model), trace.steps, None, {})
+    assert said == "The machine stops: System is deadlocked on memory."
+    assert deciding is not None
+    assert trace.steps[deciding - 1]["fn"] == "panic"
+    # One question for each round, and then it is over.
+    asked = [
+        step["numbers"]["no_progress_loops"] for step in trace.steps if "no_progress_loops" in step["numbers"]
+    ]
+    assert asked == [*range(1, 17)]
+
+
 def traced_kill() -> Trace:
     """The steps of a call in which somebody is killed whose score was lowered."""
     lab = small()

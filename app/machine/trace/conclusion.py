@@ -13,7 +13,7 @@ ZONE_TRIED: Final = "zone_watermark_fast"
 ZONES_NAMED: Final = 4
 
 # Verdicts of steps that decide against a call, and of those that decide for it.
-AGAINST: Final = frozenset({"no", "none", "no slot", "nothing free", "oom", "hang", "bad", "panic"})
+AGAINST: Final = frozenset({"no", "none", "no slot", "nothing free", "oom", "hang", "bad"})
 FOR: Final = ("steal", "hit", "ok", "last", "held", "tail", "taken", "wake", "in place", "moves", "captured")
 # Steps in which the OOM killer says whom it takes.
 CHOOSES: Final = ("select_bad_process", "oom_kill_process")
@@ -33,7 +33,7 @@ def of(
     """
     if cause is not None:
         return cause["text"], found.get(cause["mistake"], len(steps) or None)
-    if outcome.get("killed") and (place := last_choice(steps)) is not None:
+    if outcome.get("killed") and outcome["verdict"] != "panic" and (place := last_choice(steps)) is not None:
         return f"{', '.join(outcome['killed'][:ZONES_NAMED])} killed: {steps[place]['what']}.", place + 1
     if (said := process_text.sentence(outcome)) is not None:
         return said, process_text.deciding(outcome, steps)
@@ -86,7 +86,9 @@ def answer(outcome: Mapping[str, Any]) -> str:
 
 def deciding(verdict: str, steps: Sequence[Step]) -> int:
     """Which step decided: the last that was against the call, or the last that was for it."""
-    if verdict in ("null", "oom", "hang", "panic"):
+    if verdict == "panic":
+        return max((place for place, step in enumerate(steps) if step["verdict"] == "panic"), default=0)
+    if verdict in ("null", "oom", "hang"):
         places = [place for place, step in enumerate(steps) if step["verdict"] in AGAINST]
         # Memory was short, or in pieces: what else was tried then could not help.
         places = [place for place in places if steps[place]["fn"] == ZONE_TRIED] or places

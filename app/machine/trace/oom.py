@@ -184,4 +184,4 @@ class OomSteps(Area):
 
     def panic(self, text: str) -> None:
         """Nobody is left."""
-        self.step("panic", f"{text}: the machine stops", verdict="panic")
+        self.step("panic", text, verdict="panic")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from app.machine import observing
 from app.machine.entry import system_call
@@ -41,6 +41,17 @@ def drain_all_pages(m: Machine, call: Call, outcome: Outcome) -> None:
     pcp.drain_all_pages(m)
 
 
+# Settings that keep no value: written, they have something done with pages of processes and files.
+AT_ONCE: Final = ("drop_caches", "compact_memory")
+
+
+def listed_pages(m: Machine, call: Call, given: int | None) -> int:
+    """Pages that such a setting may look at."""
+    if call.args["name"] not in AT_ONCE:
+        return 0
+    return sum(lru.count for lruvec in m.vm.lruvecs for lru in lruvec.lists)
+
+
 @calls.other(
     "sysctl",
     (
@@ -51,11 +62,12 @@ def drain_all_pages(m: Machine, call: Call, outcome: Outcome) -> None:
     "kernel/sysctl.c vm_table",
     "Write a setting of /proc/sys/vm, as `sysctl vm.name=value` does.",
     returns=Returns.INT,
+    cost=Cost(held=listed_pages),
 )
 def sysctl(m: Machine, call: Call, outcome: Outcome) -> None:
     """Returns 0 or a negative error. Kernel: kernel/sysctl.c proc_dointvec_minmax and a handler"""
     name, values = call.args["name"], numbers(call.args["value"])
-    if name in ("drop_caches", "compact_memory"):
+    if name in AT_ONCE:
         moving = name == "compact_memory"
         was = [observing.before(task) for task in m.tasks.values() if moving and task.mm is not None]
         with system_call.telling(m, system_call.Row(outcome, [*was])):

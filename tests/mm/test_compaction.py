@@ -40,7 +40,9 @@ from app.mm.compact_control import (
 )
 from app.mm.internal import ALLOC_CPUSET, AllocContext
 from app.mm.page import PG_active, PG_dirty, PG_locked, PG_lru, PG_mlocked, PG_referenced, PG_unevictable
-from app.mm.pgtable_types import pte_pfn, pte_present
+from app.mm.pgalloc import pte_of
+from app.mm.pgtable_types import ACCESSED, RW, pte_pfn, pte_present
+from app.mm.vm_fault import set_pte
 
 ANONYMOUS = 0x22
 GFP = gfp_masks.GFP_KERNEL | gfp_masks.__GFP_NOWARN | gfp_masks.__GFP_NORETRY
@@ -218,7 +220,10 @@ def test_a_page_that_somebody_holds_stays() -> None:
     room, address = fragmented()
     pfn = room.frame(address)
     mem_map.get_page(room.m, pfn)
+    room.m.trace = trace = Trace(room.m)
     assert not moved(room, address)
+    room.m.trace = None
+    assert any(step["numbers"].get("left", {}).get("held") for step in trace.steps), "it is not even taken"
     assert mem_map.flags(room.m, pfn) & mem_map.PG_swapbacked
     mem_map.section(room.m, pfn).refcount[pfn & 511] -= 1
     assert moved(room, address)
@@ -243,6 +248,31 @@ def test_a_locked_area_moves_and_stays_locked() -> None:
     assert mem_map.flags(room.m, room.frame(address)) & PG_unevictable
     assert room.m.vm.stat["mlock"] == 1
     assert not invariants.verify(room.m)
+
+
+def test_below_the_min_mark_no_frame_is_lent() -> None:
+    room, address = fragmented()
+    for zone in room.m.zones:
+        zone.watermark[0] = zone.vm_stat_free
+    assert not moved(room, address)
+    assert room.stat("pgmigrate_success") == 0
+
+
+def test_an_entry_that_was_not_used_lately_stays_so() -> None:
+    room, address = fragmented()
+    mm = room.m.tasks["a"].mm
+    assert mm is not None
+    set_pte(mm, address, pte_of(mm, address) & ~ACCESSED)
+    assert moved(room, address)
+    assert not pte_of(mm, address) & ACCESSED
+    assert pte_of(mm, address) & RW
+
+
+def test_a_page_that_one_process_may_only_read_is_still_its_alone() -> None:
+    room, address = fragmented()
+    assert room("mprotect", task="a", addr=address, length=4096, prot=1).ret == 0
+    assert moved(room, address)
+    assert mem_map.flags(room.m, room.frame(address)) & mem_map.PG_anon_exclusive
 
 
 def test_what_is_known_of_a_pages_use_moves_with_it() -> None:

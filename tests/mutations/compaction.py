@@ -142,8 +142,8 @@ COMPACTION: Final = (
     Mutation(
         266,
         ENTRIES,
-        "    if exclusive:\n        s.flags[i] &= ~PG_anon_exclusive\n",
-        "    exclusive = False\n",
+        "exclusive=exclusive or bool(old & RW)",
+        "exclusive=bool(old & RW)",
         "who has the page alone still has it alone",
     ),
     Mutation(

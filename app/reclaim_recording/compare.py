@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any, Final
 
 from app.machine.machine import Machine
-from app.mm import mem_map, rmap, swap_map, swap_state
+from app.mm import mem_map, oom_kill, rmap, swap_map, swap_state
 from app.mm.fs import File, Inode
 from app.mm.lruvec import NONE, WORKINGSET_ACTIVATE
 from app.mm.mem_map import PG_anon_exclusive
@@ -17,7 +17,7 @@ from app.mm.pgtable_types import ACCESSED, DIRTY, RW, pte_pfn, pte_present
 from app.mm.swapops import SWP_EXCLUSIVE, is_swap_pte, pte_to_swp_entry, swp_offset, swp_type
 from app.mm.vmstat import USER_STATES
 from app.reclaim_recording import recorded
-from app.reclaim_recording.recorded import BATCHES, LISTS
+from app.reclaim_recording.recorded import BATCHES, LISTS, Hog
 from app.vm_recording.compare import Difference, from_first
 
 UNEVICTABLE: Final = 4
@@ -99,6 +99,13 @@ class Compare:
         if file is not None and "fra" in line:
             ra = file.ra
             yield "fra", [ra.start, ra.size, ra.async_size, ra.ra_pages, ra.prev_pos], line["fra"]
+
+    def scores(self, hogs: list[Hog]) -> Iterator[Difference]:
+        """How likely each process is to be killed; how much of each is in swap already, is not said."""
+        if self.m.vm.nr_swap_pages < self.m.vm.total_swap_pages:
+            return
+        for hog in hogs:
+            yield f"score of {hog.name}", oom_kill.oom_score(self.m, self.m.tasks[hog.name]), hog.score
 
     # -- lists -------------------------------------------------------------------------------------
 

@@ -13,6 +13,7 @@ from app.mm.mem_map import PG_swapbacked
 from app.mm.migrate import MigratePagesStats
 from app.mm.mmzone import MIGRATE_LETTERS, Zone
 from app.mm.scan_control import ReclaimStat, ScanControl
+from app.mm.sched import Task
 from app.reclaim_recording.kswapd import MARK
 from app.reclaim_recording.others import Others
 from app.reclaim_recording.recorded import COMPARED, UNKNOWN
@@ -41,6 +42,7 @@ class Events:
         self.vmscan: Any = Vmscan(self)
         self.compaction: Any = Compaction(self)
         self.migrate: Any = Migrate(self)
+        self.oom: Any = Oom(self)
 
     def add(self, kind: str, *event: Any) -> None:
         """Note one."""
@@ -228,9 +230,32 @@ class Migrate(Area):
         self.events.add("mig", len(stats.moved), stats.nr_failed, mode, COMPACTION)
 
 
+class Oom(Area):
+    """What is asked before somebody must die, and who dies."""
+
+    def retry_zone(self, zone: Zone, *numbers: int, ok: bool) -> None:
+        """Whether another round could help."""
+        self.events.add("retry", zone.zid, *numbers, int(ok))
+
+    def mark_victim(self, victim: Task) -> None:
+        """Somebody dies."""
+        self.events.add("victim", victim.pid)
+
+
 def compared(events: list[Any]) -> list[list[Any]]:
     """Those of a recording's events that are compared."""
     return [known(event) for event in events if event[0].removeprefix(MARK) in COMPARED]
+
+
+def around_kills(events: list[list[Any]], *, first: bool) -> list[list[Any]]:
+    """Who is killed, and what is decided before; first: nobody was before, so all up to the first victim.
+
+    Where the frames of a victim are, and when they come back, the recording does not show.
+    """
+    kinds = [event[0] for event in events]
+    end = kinds.index("victim") + 1 if first and "victim" in kinds else 0
+    later = [event for event in events[end:] if event[0] in ("victim", "retry")]
+    return events[:end] + [event if event[0] == "victim" else [event[0], *event[-2:]] for event in later]
 
 
 def known(event: list[Any]) -> list[Any]:

@@ -63,6 +63,7 @@ class Kswapd:
         self.order = 0
         self.highest = 0
         self.asleep = True
+        self.dozes = False
 
     def go_on(self, stretch: Stretch) -> None:
         """Let it do what it did at that time."""
@@ -79,19 +80,21 @@ class Kswapd:
         self.stretch = None
 
     def begin(self) -> None:
-        """Begin a run. Kernel: kswapd
+        """Begin a run. Kernel: kswapd, kswapd_try_to_sleep
 
-        Awake still, it had wanted to sleep: then it was not balanced, or somebody woke it at once.
+        Where it had not fallen asleep since the last, somebody woke it again at once, or it was not balanced.
         """
         node = self.m.nodes[NODE]
-        if not self.asleep:
-            balanced = balance_pgdat.prepare_kswapd_sleep(self.m, NODE, self.order, self.highest)
-            self.m.vm.count(f"kswapd_{'low' if balanced else 'high'}_wmark_hit_quickly")
+        if self.dozes and node.kswapd_woken:
+            self.m.vm.count("kswapd_low_wmark_hit_quickly")
+            node.kswapd_order = max(node.kswapd_order, self.order)
+        elif not self.asleep:
+            self.m.vm.count("kswapd_high_wmark_hit_quickly")
         if node.kswapd_highest_zoneidx is not None:
             self.highest = node.kswapd_highest_zoneidx
         self.order = node.kswapd_order
         node.kswapd_order, node.kswapd_highest_zoneidx = 0, None
-        self.asleep = False
+        self.asleep = self.dozes = False
         self.run = Beside(self.balance)
 
     def balance(self) -> None:
@@ -108,6 +111,13 @@ class Kswapd:
         current.thread = None
         if self.run.done:
             self.run = None
+            self.doze()
+
+    def doze(self) -> None:
+        """After a run it waits for a moment whether all is well, and can be woken from that."""
+        node = self.m.nodes[NODE]
+        self.dozes = balance_pgdat.prepare_kswapd_sleep(self.m, NODE, self.order, self.highest)
+        node.kswapd_woken = not self.dozes
 
     def pause(self) -> None:
         """It could let others go first, and does so where the recording shows that it did."""
@@ -126,6 +136,7 @@ class Kswapd:
         balance_pgdat.prepare_kswapd_sleep(self.m, NODE, self.order, self.highest)
         self.m.nodes[NODE].kswapd_woken = False
         self.asleep = True
+        self.dozes = False
 
     def end(self) -> None:
         """The replay is over."""

@@ -26,7 +26,7 @@ from app.mm.fs import File, Inode
 from app.mm.mm_types import VM_LOCKED, MmStruct
 from app.mm.page import PG_head
 from app.mm.pgtable_types import PAGE_SIZE
-from app.mm.sched import current_mm
+from app.mm.sched import current, current_mm
 from app.vm_recording.recorded import number
 
 PROC_SYS: Final = "/proc/sys/vm/"
@@ -146,9 +146,9 @@ class Operations:
         self.take(a[0], number(line["gfpx"]), a[2])
 
     def do_allocn(self, line: dict[str, Any], a: list[Any]) -> None:
-        """BASE GFP ORDER COUNT: until NULL"""
+        """BASE GFP ORDER COUNT: until NULL, or the process is killed"""
         for slot in range(a[0], a[0] + a[3]):
-            if not self.take(slot, number(line["gfpx"]), a[2]):
+            if not self.take(slot, number(line["gfpx"]), a[2]) or current(self.m).oom_victim:
                 break
 
     def take(self, slot: int, gfp: int, order: int) -> bool:

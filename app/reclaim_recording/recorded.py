@@ -37,7 +37,7 @@ LISTS: Final = ("inactive_anon", "active_anon", "inactive_file", "active_file", 
 # Kinds of events that are compared, where they are not others'.
 COMPARED: Final = frozenset((
     "A", "F", "LI", "LA", "FA", "FD", "iso", "inact", "act", "wr", "dr>", "dr<", "wk",
-    "ctry", "csuit", "cfin", "cb", "ce", "cim", "cif", "cmig", "mig",
+    "ctry", "csuit", "cfin", "cb", "ce", "cim", "cif", "cmig", "mig", "retry", "victim",
 ))  # fmt: skip
 # Where in an event stands what this machine cannot know.
 UNKNOWN: Final = {"cim": 3}
@@ -93,6 +93,7 @@ class Hog:
     """
 
     name: str
+    comm: str
     pid: int
     adj: int
     score: int
@@ -141,4 +142,4 @@ def hog(line: dict[str, Any]) -> Hog:
     """A process of the list before a run that ends in the OOM killer."""
     size, resident, shared, *_ = map(int, line["statm"].split())
     name = f"{line['comm']}{line['pid']}"
-    return Hog(name, line["pid"], line["adj"], line["score"], size, resident - shared, shared)
+    return Hog(name, line["comm"], line["pid"], line["adj"], line["score"], size, resident - shared, shared)

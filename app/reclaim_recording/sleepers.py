@@ -6,7 +6,7 @@ until somebody must die are listed by the recording; each of those maps a range 
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -33,6 +33,8 @@ from app.reclaim_recording.recorded import Hog, RecordedPage
 NO_FRAME: Final = 0
 ENTRY: Final = PRESENT | USER | NX
 NAME: Final = "sh"
+# Tables of a hog's program and stack, which are not followed either.
+PROGRAM_TABLES: Final = 4
 GFP_PGTABLE: Final = 0x400DC0
 
 
@@ -61,7 +63,7 @@ class Sleepers:
 
     def hog(self, hog: Hog) -> Space:
         """A process that takes memory; its tables lie in frames that somebody uses."""
-        mm = address_space(self.m, hog.name, hog.pid)
+        mm = address_space(self.m, hog.name, hog.pid, self.table_frame)
         end = self.top << 12
         area = VmArea(
             mm, end - hog.pages * PAGE_SIZE, end, VM_READ | VM_WRITE | MAY_ALL, self.top - hog.pages
@@ -70,6 +72,9 @@ class Sleepers:
         mm.mmap.append(area)
         mm.rss_stat[MM_ANONPAGES], mm.rss_stat[MM_FILEPAGES] = hog.anon, hog.file
         mm.total_vm = hog.size
+        mm.pgtables_bytes += PROGRAM_TABLES * PAGE_SIZE
+        self.m.tasks[hog.name].oom_score_adj = hog.adj
+        self.m.tasks[hog.name].comm = hog.comm
         return Space(mm, area)
 
     def name(self, area: VmArea, anon_vma: AnonVma) -> None:
@@ -107,7 +112,8 @@ class Sleepers:
         assert area.anon_vma is not None
         mem_map.section(self.m, page.pfn).mapping[page.pfn & 511] = area.anon_vma.id << 1 | 1
         if address >> 21 not in mm.tables[1]:
-            pgalloc.install(mm, PageTable(self.table_frame(), 1, 0), address)
+            frame = NO_FRAME if mm is self.rest else self.table_frame()
+            pgalloc.install(mm, PageTable(frame, 1, 0), address)
         entry = page.pfn << 12 | ENTRY | (ACCESSED if young else 0)
         if page.bits & recorded.BIT_DIRTY:
             entry |= DIRTY
@@ -123,15 +129,23 @@ class Sleepers:
         return pfn
 
 
-def address_space(m: Machine, name: str, pid: int) -> MmStruct:
-    """A process with the tables that lead to its mappings; those of its own program are not followed."""
+def no_frame() -> int:
+    """Of a table that nobody will see."""
+    return NO_FRAME
+
+
+def address_space(m: Machine, name: str, pid: int, frame: Callable[[], int] = no_frame) -> MmStruct:
+    """A process with the tables that lead to its mappings; those of its own program are not followed.
+
+    frame: gives a frame for each.
+    """
     mm = MmStruct(m.vm.new_id())
     m.vm.mms[mm.id] = mm
     layout = Layout(m.model.arch)
     mm.task_size, mm.mmap_base = layout.task_size, layout.mmap_base
-    mm.pgd = PageTable(NO_FRAME, 4, 0)
+    mm.pgd = PageTable(frame(), 4, 0)
     for level in (3, 2):
-        pgalloc.install(mm, PageTable(NO_FRAME, level, 0), layout.mmap_base)
+        pgalloc.install(mm, PageTable(frame(), level, 0), layout.mmap_base)
     task = m.tasks[name] = Task(name, pid)
     task.mm = mm
     return mm

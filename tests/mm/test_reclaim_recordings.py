@@ -18,7 +18,7 @@ SCENARIOS = sorted(RECORDINGS.glob("*/*.jsonl.gz"))
 def test_reclaim_finds_the_same_pages(path: Path) -> None:
     """Results, events, batches, counters, lists page by page, slots, entries, shadows and free lists."""
     report = fidelity.replay(path)
-    assert report.operations > 0
+    assert report.end_states
     assert not report.misses, "\n".join(map(str, report.misses[:3]))
     assert not any(report.end_states.values()), {tag: d for tag, d in report.end_states.items() if d}
 

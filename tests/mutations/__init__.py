@@ -13,6 +13,7 @@ from tests.mutations.mutation import FACTS, Mutation, StaleError
 from tests.mutations.oom import OOM
 from tests.mutations.page_lists import PAGE_LISTS
 from tests.mutations.processes import PROCESSES
+from tests.mutations.reclaim import RECLAIM
 from tests.mutations.references import REFERENCES
 from tests.mutations.slabs import SLABS
 from tests.mutations.watermarks import WATERMARKS
@@ -30,6 +31,7 @@ MUTATIONS = sorted(
         *EXACT,
         *LABS,
         *PROCESSES,
+        *RECLAIM,
         *OOM,
         *COMPACTION,
     ),

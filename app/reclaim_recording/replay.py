@@ -29,6 +29,8 @@ class ReclaimReplay:
         self.told = Told(lines)
         # Whether somebody was killed: what comes of it depends on the timer.
         self.killing = False
+        # Whether an operation could not be made at all, so that there is nothing to go on from.
+        self.broken = False
         self.state: dict[str, Any] | None = None
         self.zones: list[dict[str, Any]] = []
 
@@ -46,7 +48,7 @@ class ReclaimReplay:
                 self.begin(line)
             elif self.m is not None:
                 self.line(self.m, line)
-            if len(self.report.misses) >= most_misses:
+            if len(self.report.misses) >= most_misses or self.broken:
                 break
         if self.m is not None:
             self.kswapd.end()
@@ -119,9 +121,15 @@ class ReclaimReplay:
         m.pause = seen.pause
         theirs = self.others.schedule(line)
         before = self.compare.statistics()
-        ret = self.operations.perform(line)
-        seen.end()
-        m.trace = m.pause = None
+        try:
+            ret = self.operations.perform(line)
+            seen.end()
+        except Exception as error:  # noqa: BLE001 - a state that differs may be one that cannot be
+            self.report.misses.append(Miss(line["i"], what, {"failed": (repr(error), "went on")}))
+            self.broken = True
+            return
+        finally:
+            m.trace = m.pause = None
         found = self.differences(line, ret, seen, events.compared(theirs), before)
         if self.killing:
             found = of_killing(seen.seen, events.compared(theirs), first=not killed)

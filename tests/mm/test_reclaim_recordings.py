@@ -81,6 +81,13 @@ def test_an_operation_of_which_nobody_knows_is_a_miss(lines: list[dict[str, Any]
     assert report.misses[0].differences == {"operation": ("unknown", "dance")}
 
 
+def test_an_operation_that_cannot_be_made_ends_the_replay(lines: list[dict[str, Any]]) -> None:
+    report = changed(lines, "op", 29, op="munmap", a=["7", "0", "1"])
+    assert [miss.number for miss in report.misses] == [29]
+    assert report.misses[0].differences == {"failed": ("KeyError(7)", "went on")}
+    assert report.operations < 62
+
+
 def test_two_stacks_take_turns() -> None:
     """As the caller of the kernel and kswapd do."""
     turns: list[str] = []

@@ -156,3 +156,7 @@ def test_a_machine_of_a_lab_fits_too(
         look(page, f"{address}/sessions/{session}", theme)
         works(page)
         carries(page)
+        # What is presented is a stage, whose strip about the lab is one row.
+        look(page, f"{address}/sessions/{session}?layout=stage", theme)
+        for size in ((1920, 1080), *WORK):
+            fits(page, size, ".in-lab", "#outcome .answer-line", ROW, "#map-picture canvas", "#close-up")

@@ -118,7 +118,7 @@ def test_a_demo_has_a_stage(page: Page, address: str, demo: str, theme: str, par
         fits(page, size, "#outcome .answer-line", "#map-picture canvas", ".demo-foot", part)
     large = page.evaluate(TYPE)
     for size in PHONE:
-        fits(page, size, ".demo-head", ".dots")
+        fits(page, size, ".demo-head", ".dots", ".demo-foot")
     if demo == "split-and-merge":
         # The inspector stands where the panel stood; nothing lies over the outcome.
         page.get_by_role("link", name="Next").click()

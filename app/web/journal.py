@@ -10,7 +10,7 @@ from app.machine.entry import CALLS
 from app.machine.vocabulary import Returns
 from app.mm.mmzone import MAX_ORDER
 from app.sessions.row_text import BACKWARDS
-from app.web import mistakes, recipes, shownrows, sleeping, wording
+from app.web import mistakes, recipes, reclaim_words, shownrows, sleeping, wording
 from app.web.address import Address
 from app.web.contexts.base import Fact, Link
 from app.web.contexts.journal import Change, JournalRow, OutcomeView
@@ -137,6 +137,7 @@ def journal_row(outcome: Outcome, here: Address) -> JournalRow:
         by=outcome.get("by"),
         current=outcome["seq"] == here.outcome,
         explain=here.explain(outcome["seq"]),
+        beside=reclaim_words.brief(outcome),
         lost=mistakes.lost(outcome["cause"]) if mistakes.tone(outcome) == "lost" else "",
     )
 
@@ -234,6 +235,7 @@ def outcome_view(
         explain=here.explain(outcome["seq"]),
         tone=mistakes.tone(outcome),
         cause=mistakes.cause_view(outcome, here, head, freed),
+        beside=reclaim_words.lines(outcome),
     )
 
 

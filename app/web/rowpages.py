@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 
 from app.sessions import PageRows, Principal, SessionInfo, Sessions
 from app.sessions.page_rows import BYTES, LISTED
-from app.web import wording
+from app.web import reclaim_words, wording
 from app.web.address import Address
 from app.web.contexts.base import Link
 from app.web.contexts.journal import Finding, JournalRow
@@ -75,7 +75,7 @@ def holds(outcome: Outcome, wanted: list[str], people: Names) -> bool:
     """Whether a row, as the page shows it, holds every word."""
     by = outcome["by"] or ""
     shown = f"#{outcome['seq']} {call_text(outcome)} {ret_text(outcome)} {outcome['verdict']} {by}"
-    text = f"{shown} {people.get(by, '')}".casefold()
+    text = f"{shown} {people.get(by, '')} {' '.join(reclaim_words.brief(outcome))}".casefold()
     return all(word in text for word in wanted)
 
 

@@ -44,6 +44,9 @@ async function make(form, text) {
     await view.show(view.address(to), { push: false, keep: new Set(["call"]) });
     made(outcome);
     terminal.answer.textContent = `#${outcome.seq} ${outcome.ret ?? (outcome.verdict === "null" ? "NULL" : "")} ${outcome.verdict}`;
+    // What kernel threads did at its end is said in the banner, in the reader's language.
+    const beside = maybe(document, `#outcome[data-seq="${outcome.seq}"] .answer-beside`, HTMLElement);
+    if (beside) terminal.answer.textContent += ` · ${[...beside.children].map((item) => item.textContent).join(" · ")}`;
     if (outcome.stopped) terminal.answer.textContent += ` ${_("stopped here")}`;
     return true;
   } catch (error) {

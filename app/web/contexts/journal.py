@@ -96,6 +96,8 @@ class OutcomeView:
     """the colour: the verdict, or `lost`"""
     cause: CauseView | None
     """the caller's mistake, where the call was one"""
+    beside: Sequence[str] = ()
+    """what was reclaimed, by the caller and by kernel threads, a line each"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +124,8 @@ class JournalRow:
     """the address of the explanation"""
     by_number: str | None = None
     """who made it, as the row has it"""
+    beside: Sequence[str] = ()
+    """who was killed, and who reclaimed how much"""
     lost: str = ""
     """how many frames have no owner since, where the verdict does not show that something is wrong"""
 

@@ -1,0 +1,122 @@
+"""Pages of a machine that reclaims: what a row did beside its call, lists, kswapd, swap, evicted pages."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from app.web import reclaim_words
+from tests.support.served import build, client_of
+from tests.web.test_processes import ANONYMOUS, RW, Machine, plain
+
+SMALL: dict[str, Any] = {"memory": "96M", "reclaim": True, "swap": 1024}
+# The kernel has taken most of it. What was read first goes, then some of what was written is swapped out.
+SHORT = f"""
+alloc_pages(GFP_KERNEL, 8) * 38
+a: execve("/bin/hello")
+a: f = open("/data/a", O_RDWR)
+a: read(f, 4M)
+a: x = mmap(NULL, 12M, {RW}, {ANONYMOUS})
+a: store(x) * 1200
+a: store(x+5M) * 1200
+"""
+
+
+@pytest.fixture(scope="module")
+def short(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Machine]:
+    with client_of(build(tmp_path_factory.mktemp("reclaim"))) as client:
+        yield Machine(client, SHORT, **SMALL)
+
+
+FIGURES = {"scanned": 64, "reclaimed": 32, "swapped_out": 3, "written": 5, "priority": 9}
+
+
+WORDS = "64 pages looked at, 32 reclaimed, 3 of them to swap, 2 to files, down to priority 9"
+
+
+def panel(machine: Machine, query: str) -> str:
+    return machine.page(query).partition('id="panels"')[2].partition('id="journal-title"')[0]
+
+
+def row(machine: Machine, seq: int) -> dict[str, Any]:
+    found: dict[str, Any] = machine.client.get(f"/api/v1{machine.path}/events/{seq}").json()
+    return found
+
+
+# -- what a row did beside its call ----------------------------------------------------------------
+
+
+def test_a_row_says_what_kswapd_did_at_its_end(short: Machine) -> None:
+    outcome = row(short, 7)
+    runs = [entry for entry in outcome["background"] if entry["task"] == "kswapd0"]
+    freed = sum(entry["reclaim"]["reclaimed"] for entry in runs)
+    assert freed
+    page = short.page("&outcome=7")
+    banner = plain(page.partition('class="answer-beside"')[2].partition("</ul>")[0])
+    assert re.search(r"kswapd0 \(low mark of [^)]*DMA32", banner)
+    assert f"{freed:,} reclaimed" in banner
+    listed = plain(page.partition('id="journal"')[2])
+    assert f"kswapd0: {freed:,} pages" in listed
+    found = plain(short.page("&find=kswapd0").partition('id="journal"')[2])
+    assert "#7" in found
+    assert "#2" not in found
+
+
+@pytest.mark.parametrize(
+    ("outcome", "words", "brief"),
+    [
+        (
+            {"args": {"task": "a"}, "reclaim": FIGURES},
+            [f"a reclaimed itself: {WORDS}"],
+            ["direct reclaim: 32 pages, 5 written"],
+        ),
+        (
+            {"args": {}, "background": [{"task": "flusher", "why": "dirty pages", "written": 1}]},
+            ["flusher (dirty pages): 1 page written"],
+            ["flusher: 1 written"],
+        ),
+        (
+            {
+                "args": {},
+                "background": [{"task": "kcompactd0", "why": "a block of order 9"}],
+                "killed": list("abcde"),
+            },
+            ["kcompactd0 ran (a block of order 9)"],
+            ["killed: a, b, c, d, …", "kcompactd0"],
+        ),
+    ],
+)
+def test_what_was_done_beside_a_call_is_one_line_each(
+    outcome: dict[str, Any], words: list[str], brief: list[str]
+) -> None:
+    assert reclaim_words.lines(outcome) == words
+    assert reclaim_words.brief(outcome) == brief
+
+
+# -- the lists -------------------------------------------------------------------------------------
+
+
+def test_the_lists_say_who_goes_next_and_why(short: Machine) -> None:
+    lists = panel(short, "&panel=lru")
+    summary = short.client.get(f"/api/v1{short.path}/lru").json()
+    (node,) = summary["reclaim"]
+    text = plain(lists)
+    for name in ("inactive_anon", "inactive_file"):
+        for ahead in node["next"][name]:
+            assert f"{ahead['pfn']:#07x}" in text
+    first = node["next"]["inactive_anon"][0]
+    assert f"{first['pfn']:#07x} a: {first['owner']['addr']} " in text
+    assert f"anon_cost {node['anon_cost']:,}" in text
+    assert "active pages stay" in text or "active pages are made inactive" in text
+    scan = node["lists"]["inactive_anon"]
+    assert f"looked at from priority {scan['priority']} on: {scan['pages']} page" in text
+    # The picture has both ends, and the same of each page in its table.
+    drawn = re.findall(
+        r'<a class="page-cell[^"]*" href="[^"]*pfn=(0x[0-9a-f]+)[^"]*" data-stay title="', lists
+    )
+    twin = lists.partition('id="lru-twin"')[2]
+    assert len(drawn) <= 4 * 40
+    assert all(
+        int(pfn, 16) in {int(found, 16) for found in re.findall(r">(0x[0-9a-f]+)<", twin)} for pfn in drawn
+    )

@@ -197,6 +197,28 @@ class AddressSpace(BaseModel):
     pgtables_bytes: int
 
 
+class Reclaim(BaseModel):
+    """Reclaim in figures, in pages: of a call, or of a kernel thread, all its runs together."""
+
+    by: Literal["direct", "kswapd"]
+    scanned: int
+    reclaimed: int
+    swapped_out: int = Field(description="anonymous pages and those of tmpfs that were written to swap")
+    written: int = Field(description="those, and pages of files")
+    priority: int = Field(description="the lowest that a run came to: 2^-priority of each list is looked at")
+
+
+class Background(BaseModel):
+    """What a kernel thread did at the end of a call that woke it."""
+
+    task: str = Field(examples=["kswapd0"])
+    why: str = Field(examples=["low mark of DMA32"])
+    reclaim: Reclaim | None = None
+    written: int | None = Field(None, description="by the flusher, pages")
+    changed: list[Run] | None = Field(description="null: more than 256 runs")
+    changed_count: int | None = None
+
+
 class Outcome(BaseModel):
     """One row of the journal."""
 
@@ -223,6 +245,12 @@ class Outcome(BaseModel):
         None, description="arguments that were given by a name, as they were written: `page`, `addr`, `cache`"
     )
     killed: list[str] | None = Field(None, description="tasks that the OOM killer has ended, in order")
+    reclaim: Reclaim | None = Field(
+        None, description="what the call reclaimed itself, where memory was short"
+    )
+    background: list[Background] | None = Field(
+        None, description="kernel threads that it woke, in the order in which they ran"
+    )
     log: list[str] | None = Field(description=COUNTED)
     log_count: int | None = None
     changed: list[Run] | None = Field(description="null: more than 256 runs, read the map again")

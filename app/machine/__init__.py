@@ -19,6 +19,7 @@ Calls:
   faulting, observing          faults, entries, areas, LRU lists
   pte_text, vma_text           page table entries and areas in words
   reclaimed, swapped           what a call, and the kernel threads that it woke, reclaimed and swapped
+  kswapd_runs                  when kswapd ran, and what that brought
   fates                        what becomes of a page that reclaim looks at, in words
   process_text                 what a call did to processes, in one sentence
   mistakes                     what callers do wrong: a table that makes an outcome's cause

@@ -209,7 +209,7 @@ def profile_view(profile: Profile) -> dict[str, Any]:
             **{switch: [True, False] for switch in ("lecture", "pcp", "mobility", "debug", "process_caches")},
             "hugepages": {"min": 0, "max": most // bootparam.HUGE_PAGE},
             "swap": {"min": 0, "max": MAX_PAGES},
-            "reclaim": [False],
+            "reclaim": [True, False],
             "sysctl": list(SYSCTLS),
             "rules": {"min": ruleset.FIRST, "max": ruleset.TODAY},
         },

@@ -9,6 +9,7 @@ from app.errors import MachinePanicked, NoRoom, TaskAlive, TaskBlocked
 from app.machine import changes, description, dump, mistakes, reclaimed, swapped
 from app.machine.calls import Call
 from app.machine.entry import describe, limits
+from app.machine.kswapd_runs import KswapdRuns
 from app.machine.outcome import Outcome
 from app.machine.vocabulary import Returns
 from app.mm import kthreads, oom_reaper, printk, sched, wild_page
@@ -37,7 +38,15 @@ class Machine(Kernel):
     Built by `app.machine.boot`; changed by `apply` alone.
     """
 
-    __slots__ = ("config", "frame_states", "free_before", "looping", "reserved_pages", "stopped")
+    __slots__ = (
+        "config",
+        "frame_states",
+        "free_before",
+        "kswapd_runs",
+        "looping",
+        "reserved_pages",
+        "stopped",
+    )
 
     def __init__(self, model: MemoryModel, zones: list[Zone], nodes: list[Node]) -> None:
         super().__init__(model, zones, nodes)
@@ -54,6 +63,7 @@ class Machine(Kernel):
         # Free frames of each zone after the last calls that were made here, oldest first. No part of the
         # state: a machine that is opened again knows those that it replayed.
         self.free_before: deque[list[int]] = deque(maxlen=FREE_KEPT)
+        self.kswapd_runs = KswapdRuns(FREE_KEPT)
 
     # -- the one door -----------------------------------------------------------------------------
 
@@ -108,6 +118,7 @@ class Machine(Kernel):
             self.frame_states = None
         # As Zone.nr_free_pages, without the calls: every call comes by here.
         self.free_before.append([zone.vm_stat_free + sum(zone.vm_stat_diff) for zone in self.zones])
+        self.kswapd_runs.note(seq, current.background)
         return outcome
 
     def end_reclaim(self, outcome: Outcome) -> None:

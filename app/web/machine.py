@@ -23,6 +23,7 @@ from app.web import (
     fields,
     layouts,
     place_in_lab,
+    reclaim_words,
     rowpages,
     timeline,
     views,
@@ -57,7 +58,7 @@ from app.web.shell import shell_of
 from app.web.shownrows import Outcome, block_count, outcome_of, outcomes_of
 from app.web.views import Sight, View, processes
 from app.web.vm import selection
-from app.web.zones import zone_views
+from app.web.zones import Kswapds, zone_views
 
 router = APIRouter(include_in_schema=False)
 
@@ -291,7 +292,9 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
         overhead=overhead(info.machine),
         switches=switches(info.machine),
         view=here.query,
-        zones=zone_views(reading.zones, reading.zone, here, reading.free),
+        zones=zone_views(
+            reading.zones, reading.zone, here, reading.free, Kswapds(kswapds(found), reading.ran)
+        ),
         map=map_view(reading, changed(shown), here),
         patterns=PATTERNS,
         inspector=frame,
@@ -382,6 +385,16 @@ def inspectors(found: Found, reading: Reading) -> tuple[Inspector | None, Addres
         frame = None if frame is None else replace(frame, actions=())
         at_address = None if at_address is None else replace(at_address, actions=(), forms=())
     return frame, at_address
+
+
+def kswapds(found: Found) -> list[Mapping[str, Any]]:
+    """The kswapd of each node, with what it did last: a machine that was opened anew has only its rows."""
+    at = found.here.moment
+    rows = [row for row in found.journal.rows if at is None or row["seq"] <= at]
+    return [
+        {**each, "last": each["last"] or reclaim_words.last_run(rows, each["task"])}
+        for each in found.reading.kswapds
+    ]
 
 
 def centre_view(found: Found, reading: Reading) -> CentreView:

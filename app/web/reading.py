@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from itertools import islice
 from typing import Any, Final
 
-from app.machine import show, show_cost
+from app.machine import kswapd_runs, show, show_cost
 from app.machine.machine import Machine
 from app.web import address_inspector
 from app.web.address import Address
@@ -46,6 +46,10 @@ class Reading:
     """every zone"""
     free: Sequence[Sequence[int]]
     """free frames of each zone after the last calls, oldest first"""
+    kswapds: Sequence[Mapping[str, Any]]
+    """the kswapd of each node"""
+    ran: Sequence[Sequence[str]]
+    """which kswapds ran at the end of each of the last calls, oldest first"""
     zone: Mapping[str, Any]
     """the zone on the map"""
     window: Window
@@ -87,6 +91,8 @@ def look(machine: Machine, view: View) -> Reading:
     return Reading(
         zones=zones,
         free=tuple(machine.free_before),
+        kswapds=kswapd_runs.kswapds(machine),
+        ran=tuple(machine.kswapd_runs.before),
         zone=zone,
         window=window,
         cells=show.zonemap(machine, zone["name"], zone["node"], window.start, window.shift, window.cells),

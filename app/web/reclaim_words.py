@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final
 
+from app.sessions.row_text import BACKWARDS
 from app.web import wording
 from app.web.language import _, ngettext
 
@@ -67,6 +68,25 @@ def figures(reclaim: Doc) -> str:
         found.append(_("%(pages)s to files", pages=wording.count(files)))
     found.append(_("down to priority %(priority)s", priority=reclaim["priority"]))
     return ", ".join(found)
+
+
+def last_run(rows: Iterable[Doc], task: str) -> dict[str, Any] | None:
+    """What a kernel thread reclaimed last, by the newest row that says so and was not taken back.
+
+    rows: newest first.
+    """
+    reached: int | None = None
+    for row in rows:
+        if row["call"] in BACKWARDS:
+            reached = row["args"]["to"] if reached is None or row["seq"] <= reached else reached
+        elif reached is None or row["seq"] <= reached:
+            entries = [
+                each for each in row.get("background") or () if each["task"] == task and "reclaim" in each
+            ]
+            if entries:
+                figures = together([entry["reclaim"] for entry in entries])
+                return {"seq": row["seq"], "why": entries[0]["why"], "reclaim": figures}
+    return None
 
 
 def brief(outcome: Doc) -> list[str]:

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from app.web import reclaim_words
+from app.web import reclaim_words, zones
+from app.web.address import Address
 from tests.support.served import build, client_of
 from tests.web.test_processes import ANONYMOUS, RW, Machine, plain
 
@@ -120,3 +121,55 @@ def test_the_lists_say_who_goes_next_and_why(short: Machine) -> None:
     assert all(
         int(pfn, 16) in {int(found, 16) for found in re.findall(r">(0x[0-9a-f]+)<", twin)} for pfn in drawn
     )
+
+
+# -- kswapd in its zone ----------------------------------------------------------------------------
+
+
+def test_kswapd_stands_in_its_zone_with_what_it_did_last(short: Machine) -> None:
+    zones = short.page().partition('id="zones"')[2].partition("</section>")[0]
+    highest, lower = re.findall(r"<article.*?</article>", zones, re.DOTALL)
+    scanned = sum(entry["reclaim"]["scanned"] for entry in row(short, 7)["background"])
+    assert f"kswapd0 asleep · ran at #7 : {scanned:,} pages looked at" in plain(highest)
+    assert "/explain/7?" in highest
+    assert "kswapd0" not in plain(lower)
+    for zone in (highest, lower):
+        assert "kswapd-range" in zone
+    # As it was before: it ran for the first time at the end of the first call.
+    then = plain(short.page("&at=3").partition('id="zones"')[2].partition("</article>")[0])
+    assert "ran at #1" in then
+
+
+def test_the_line_of_free_memory_says_when_kswapd_ran() -> None:
+    marks = {"min": 10, "low": 12, "high": 14}
+    line = zones.spark([20, 11, 20], marks, [1])
+    assert line is not None
+    assert line.ran == [1]
+    assert line.words.endswith("kswapd ran at the end of 1 of them")
+    quiet = zones.spark([20, 11, 20], marks)
+    assert quiet is not None
+    assert "kswapd" not in quiet.words
+
+
+def test_what_kswapd_did_in_a_row_that_was_undone_is_not_its_last() -> None:
+    def ran(seq: int) -> dict[str, Any]:
+        entry = {"task": "kswapd0", "why": "low", "reclaim": FIGURES}
+        return {"seq": seq, "call": "alloc_page", "args": {}, "background": [entry]}
+
+    undo = {"seq": 5, "call": "undo", "args": {"to": 3}}
+    rows = [undo, ran(4), {"seq": 3, "call": "free_page", "args": {}}, ran(2)]
+    found = reclaim_words.last_run(rows, "kswapd0")
+    assert found is not None
+    assert found["seq"] == 2
+    assert reclaim_words.last_run(rows, "kswapd1") is None
+
+
+def test_a_machine_that_takes_nothing_back_only_says_that_kswapd_is_woken() -> None:
+    zone = {"node": 0, "task": "kswapd0", "reclaims": False, "woken": False, "given_up": False, "last": None}
+    assert zones.kswapd_view(zone, Address("s")) is None
+    view = zones.kswapd_view({**zone, "woken": True}, Address("s"))
+    assert view is not None
+    assert "takes nothing back" in view.state
+    tired = zones.kswapd_view({**zone, "reclaims": True, "given_up": True}, Address("s"))
+    assert tired is not None
+    assert "given up" in tired.state

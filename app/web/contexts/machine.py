@@ -45,8 +45,28 @@ class Spark:
     """how many units it is wide"""
     marks: Sequence[float]
     """the heights of the watermarks, where they are near"""
+    ran: Sequence[int]
+    """the calls, counted from 0, at whose end kswapd ran"""
     words: str
     """the same in words"""
+
+
+@dataclass(frozen=True, slots=True)
+class KswapdView:
+    """The kernel thread that reclaims in the background."""
+
+    task: str
+    """its name"""
+    state: str
+    """whether it sleeps"""
+    woken: bool
+    """True where it does not"""
+    last: Link | None
+    """when it ran last, and the way to that row's explanation"""
+    what: str
+    """what that brought"""
+    why: str
+    """what it was woken for"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +101,10 @@ class ZoneView:
     """the three watermarks"""
     spark: Spark | None
     """free frames after the last calls; None where too few were made"""
+    kswapd: KswapdView | None
+    """the kswapd of its node, in the highest zone of that; None in the others"""
+    reclaims: bool
+    """True where kswapd takes pages back: it wakes at low, and sleeps above high"""
     reserve: Sequence[tuple[str, int]]
     """how many frames it keeps from requests for which other zone"""
     fallback: Sequence[str]

@@ -72,7 +72,7 @@ class Curve:
     top: str
     """the greatest number of faults"""
     ticks: Sequence[str]
-    """numbers of frames along the axis"""
+    """what stands along the axis at equal distances: numbers of frames, or nothing"""
     words: str
     """what the picture shows"""
     cut: str
@@ -127,6 +127,8 @@ class Steps:
     """F and H of all references; empty where there are too many"""
     columns: Sequence[str]
     """titles of the frames"""
+    wide: bool
+    """whether the reason stands before the frames, which need all the room"""
     notes: str
     """what the small letters beside a page mean; empty where there are none"""
     rows: Sequence[StepRow]

@@ -9,10 +9,12 @@ from app.machine.replacement import Result
 from app.machine.replacement.anomaly import Anomaly, anomalies
 from app.web import charts, wording
 from app.web.contexts.replacement import Curve, CurveCell, CurveLine, CurveRow
-from app.web.language import _
+from app.web.language import _, ngettext
 from app.web.policies import words
 
-TICKS: Final = 8
+TICKS: Final = 12
+MOST_PLACES: Final = 128
+SENTENCES: Final = 3
 
 
 def curve(results: Sequence[Result], cut: str, href: Callable[[int], str | None]) -> Curve:
@@ -30,14 +32,14 @@ def curve(results: Sequence[Result], cut: str, href: Callable[[int], str | None]
             for index, size in enumerate(sizes)
         ],
         top=wording.count(top),
-        ticks=[wording.count(size) for size in ticks(sizes)],
+        ticks=ticks(sizes),
         words=_(
             "Page faults with %(least)s to %(most)s frames",
             least=wording.count(sizes[0]),
             most=wording.count(sizes[-1]),
         ),
         cut=cut,
-        anomalies=[said(anomaly) for anomaly in found],
+        anomalies=told(found),
     )
 
 
@@ -66,11 +68,21 @@ def height(faults: int, top: int) -> float:
     return round(charts.HEIGHT * (1 - faults / top), 1) if top else charts.HEIGHT
 
 
-def ticks(sizes: Sequence[int]) -> list[int]:
-    """Some numbers of frames at equal distances, the first and the last among them."""
-    steps = len(sizes) - 1
-    parts = next((parts for parts in range(min(TICKS, steps), 1, -1) if steps % parts == 0), min(steps, 1))
-    return [sizes[steps * part // parts] for part in range(parts + 1)] if parts else [sizes[0]]
+def ticks(sizes: Sequence[int]) -> list[str]:
+    """What stands along the axis: of few numbers of frames each, of more some, of very many the ends."""
+    if len(sizes) > MOST_PLACES:
+        return [wording.count(sizes[0]), wording.count(sizes[-1])]
+    every = -(-len(sizes) // TICKS)
+    return ["" if index % every else wording.count(size) for index, size in enumerate(sizes)]
+
+
+def told(found: Sequence[Anomaly]) -> list[str]:
+    """The anomalies in sentences, and how many more there are."""
+    sentences = [said(anomaly) for anomaly in found[:SENTENCES]]
+    more = len(found) - len(sentences)
+    if more:
+        sentences.append(ngettext("And %(num)s more, marked below.", "And %(num)s more, marked below.", more))
+    return sentences
 
 
 def table_row(size: int, row: Sequence[Result], found: Sequence[Anomaly], href: str | None) -> CurveRow:

@@ -13,7 +13,7 @@ from app.web.policies import table
 from app.web.policies.asked import Asked
 
 # Where nobody says how far the curve shall go: what takes some seconds.
-CURVE_WORK: Final = 2 * 10**7
+CURVE_WORK: Final = 8 * 10**6
 CURVE_FRAMES: Final = 32
 
 
@@ -78,7 +78,7 @@ def curve_of(string: ReferenceString, asked: Asked) -> list[Result]:
     to = asked.to
     if to is None:
         most = CURVE_WORK // (len(string) * len(asked.policies))
-        to = max(1, min(len(string.names), CURVE_FRAMES, most))
+        to = min(len(string.names), CURVE_FRAMES, max(most, 2))
     try:
         return comparison.compare(string, asked.policies, range(1, to + 1), asked.load_bit, go_on)
     except BadArgument as error:

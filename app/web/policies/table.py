@@ -15,6 +15,8 @@ from app.web.policies import words
 
 ROWS: Final = 100
 MARKS_SHOWN: Final = 200
+# Frames beside which there is room for a reason.
+NARROW: Final = 5
 
 
 def first_of(asked: int, total: int) -> int:
@@ -47,6 +49,7 @@ def table(
         summary=summary(result),
         marks=result.marks if result.marks is not None and references <= MARKS_SHOWN else "",
         columns=[_("Frame %(number)s", number=number) for number in range(shown)],
+        wide=shown > NARROW,
         notes=_(words.NOTES[result.policy]) if shown and result.policy in words.NOTES else "",
         rows=[row(step, shown, machine) for step in steps],
         part=part,

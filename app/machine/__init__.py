@@ -41,6 +41,7 @@ Looks at a machine, which change nothing:
   vmallocinfo                  the areas of the vmalloc space, one by one
   vm_views, rmap_views         processes, their areas and page tables; who maps a frame
   vm_windows                   parts of address spaces, as many as a page has room for
+  vm_alarms                    what a mistake has broken around one address of a process
   lru_views, file_views        pages of processes and files as lists, and by file
   swap_views                   swap areas, slot by slot
   lru_walk, who_goes_next      parts of a list; what reclaim would do to the pages at its tail

@@ -18,6 +18,7 @@ import { stage } from "./stage.js";
 import { _ } from "./text.js";
 import { busy, time } from "./time.js";
 import { View } from "./view.js";
+import { walk } from "./walk.js";
 
 const view = new View(one(document, "#machine", HTMLElement));
 const line = one(document, "#line", HTMLInputElement);
@@ -178,6 +179,7 @@ builder();
 const find = journal(view);
 drawings();
 charts(view);
+walk();
 time(view);
 view.moved = stage({
   show: async (to) => {

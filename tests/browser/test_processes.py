@@ -76,6 +76,35 @@ def test_a_process_is_started_written_and_forked_in_place(page: Page, address: s
     assert said == []
 
 
+def test_the_walk_is_gone_by_keyboard_and_what_is_broken_is_said(page: Page, address: str) -> None:
+    lines = f"a: execve()\na: x = {PRIVATE}\na: store(x)\n"
+    page.goto(f"{new(page, address, lines)}?view=vm")
+    expect(page.locator("html[data-ready]")).to_be_attached()
+    levels = page.locator("#vm .walk-level")
+    expect(levels).to_have_count(5)
+    levels.first.focus()
+    for key, at in (
+        ("ArrowRight", 1),
+        ("ArrowRight", 2),
+        ("ArrowLeft", 1),
+        ("End", 4),
+        ("ArrowRight", 4),
+        ("Home", 0),
+    ):
+        page.keyboard.press(key)
+        expect(levels.nth(at)).to_be_focused()
+        expect(levels.nth(at)).to_have_attribute("tabindex", "0")
+    page.keyboard.press("End")
+    page.keyboard.press("Enter")
+    expect(page.locator("#inspector")).to_contain_text("anon")
+    frame = page.locator("#vm .walk-end .frame").inner_text()
+    expect(page.locator("#vm").get_by_role("alert")).to_have_count(0)
+    console(page, f"k: put_page(pfn_to_page({frame}))", 4)
+    told = page.locator("#vm").get_by_role("alert")
+    expect(told).to_contain_text(f"page frame {frame} has 1 references, and 2 who know it")
+
+
+PRIVATE = "mmap(NULL, 32K, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS)"
 BUSY = """a: execve("/bin/hello")
 a: x = mmap(NULL, 2M, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS)
 a: load(x)
@@ -91,7 +120,9 @@ def test_it_fits_every_width_and_axe_finds_nothing_serious(browser: Browser, add
     context = browser.new_context(reduced_motion="reduce", bypass_csp=True)
     page = context.new_page()
     path = new(page, address, BUSY)
-    pid = page.request.get(path.replace("/sessions/", "/api/v1/sessions/") + "/tasks/a").json()["pid"]
+    api = path.replace("/sessions/", "/api/v1/sessions/")
+    pid = page.request.get(f"{api}/tasks/a").json()["pid"]
+    frame = page.request.get(f"{api}/tasks/a/walk?addr=0x7ffff7dfb000").json()["pfn"]
     for panel in ("pagecache", "lru"):
         query = f"view=vm&pid={pid}&beside={pid + 1}&va=x%2B8K&panel={panel}&cached=/data/a"
         page.goto(f"{path}?{query}")
@@ -106,6 +137,11 @@ def test_it_fits_every_width_and_axe_finds_nothing_serious(browser: Browser, add
         for details in page.locator("#vm details.twin, #panels details.twin").all():
             details.evaluate("node => node.open = true")
         assert serious(page) == []
+    page.request.post(f"{api}/put_page", data={"pfn": frame, "task": "k"})
+    page.reload()
+    expect(page.locator("#vm").get_by_role("alert")).to_contain_text("in use, and somebody has freed it")
+    assert page.evaluate("document.documentElement.scrollWidth") <= 390
+    assert serious(page, part="#vm") == []
     context.close()
 
 

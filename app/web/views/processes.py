@@ -13,7 +13,7 @@ from string import ascii_lowercase
 from typing import Any, ClassVar, Final
 from urllib.parse import urlencode
 
-from app.machine import vm_windows
+from app.machine import vm_alarms, vm_windows
 from app.machine.machine import Machine
 from app.web import wording
 from app.web.address import Address
@@ -32,6 +32,7 @@ from app.web.vm.strip import AREAS, strip
 from app.web.vm.walk import walk
 
 LISTED: Final = 12
+ALARMS: Final = 3
 FIRST_NAME: Final = "a"
 PROGRAM: Final = "/bin/hello"
 PANEL_NAMES: Final = ("pagecache", "lru", "proc", "tasks", "log")
@@ -64,6 +65,8 @@ class ProcessesView(CentreView):
     """the pages of the area that the address is in"""
     walk: Walk | None
     """the walk of the address"""
+    alarms: Sequence[Link]
+    """what a caller's mistake has broken there, each with the frame in the inspector"""
     pairs: Sequence[tuple[str, str]]
     """the parts of the page’s address but `va`, which the form of an address carries along"""
     comparison: Comparison | None
@@ -100,9 +103,11 @@ def read(machine: Machine, asked: Asked) -> Doc:
         "pages": cells.read(machine, task.mm, address),
         "walk": vm_windows.walk(machine, task, address),
     }
+    window = doc["pages"]
+    around = (address, 0) if window is None else (window["first"], len(window["single"]))
+    doc["alarms"] = vm_alarms.alarms(machine, task.mm, address, *around)
     other = selection.other(machine, here, task)
-    if other is not None and other.mm is not None and doc["pages"] is not None:
-        window = doc["pages"]
+    if other is not None and other.mm is not None and window is not None:
         pages = vm_windows.pages(machine, other.mm, window["first"], len(window["single"]))
         doc["other"] = {"name": other.name, "pid": other.pid, "pages": pages}
     return doc
@@ -134,7 +139,7 @@ def view(sight: Sight) -> ProcessesView:
     bar = physical_bar(sight.zones, sight.zone, sight.window)
     if task is None:
         return ProcessesView(
-            0, "", "", (), (), start, (), (), None, None, None, (), None, None, bar, ribbon(None, sight)
+            0, "", "", (), (), start, (), (), None, None, None, (), (), None, None, bar, ribbon(None, sight)
         )
     pid, name, va = task["pid"], task["name"], f"{doc['addr']:#x}"
     here = here.to(pid=pid, va=va)
@@ -159,6 +164,7 @@ def view(sight: Sight) -> ProcessesView:
         strip=strip(doc["areas"], here),
         pages=None if pages is None else cells.area_pages(pages, here, doc["addr"], changed),
         walk=walk(doc["walk"], here, name, shown),
+        alarms=[alarm(each, here) for each in doc["alarms"][:ALARMS]],
         pairs=[pair for pair in here.pairs if pair[0] != "va"],
         comparison=compared(sight, here, changed),
         replacement=Link(
@@ -169,6 +175,24 @@ def view(sight: Sight) -> ProcessesView:
         physical=bar,
         ribbon=ribbon(doc["walk"]["pfn"], sight),
     )
+
+
+def alarm(doc: Doc, here: Address) -> Link:
+    """What is broken, in a sentence."""
+    pfn = wording.pfn(doc["pfn"])
+    if doc["what"] == "table":
+        text = _("page frame %(pfn)s is a page table of this process, and somebody has freed it.", pfn=pfn)
+    elif doc["count"] <= 0:
+        text = _("page frame %(pfn)s is in use, and somebody has freed it.", pfn=pfn)
+    else:
+        text = _(
+            "page frame %(pfn)s has %(count)s references, and %(known)s who know it: somebody has put one "
+            "that was not theirs, and the page will be freed while it is in use.",
+            pfn=pfn,
+            count=wording.count(doc["count"]),
+            known=wording.count(doc["known"]),
+        )
+    return Link(text, here.at(doc["pfn"], "#inspector"))
 
 
 def compared(sight: Sight, here: Address, changed: set[int]) -> Comparison | None:

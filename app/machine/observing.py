@@ -145,7 +145,11 @@ def changed_entries(was: Before | PageBefore) -> Iterator[Run]:
             continue
         pages = 1 << 9 * (level - 1)
         base = number << SHIFT[level + 1]
-        for at, flags in changed_in(level, old, new):
+        if level == 1 and old is None and new is not None and was_huge(was, number):
+            changed = [(at, entry & pte_text.FLAGS) for at, entry in enumerate(new)]
+        else:
+            changed = list(changed_in(level, old, new))
+        for at, flags in changed:
             address = base + (at << SHIFT[level])
             if run is not None and flags == bits and run[1] + (run[2] << 12) == address:
                 run[2] += pages
@@ -156,6 +160,12 @@ def changed_entries(was: Before | PageBefore) -> Iterator[Run]:
             run = [was.task, address, pages, flags]
     if run is not None:
         yield run
+
+
+def was_huge(was: Before, number: int) -> bool:
+    """Whether one entry of 2 MiB mapped what a table of that number maps now: parts may be gone."""
+    above = was.tables.get((2, number >> 9))
+    return above is not None and bool(above[number & 511] & PSE)
 
 
 def changed_page(was: PageBefore) -> list[Run]:

@@ -100,3 +100,16 @@ def test_a_machine_has_a_thousand_files_and_each_its_own_number() -> None:
     run("unlink", task="a", path="/tmp/7")
     run("open", task="a", path="/tmp/more", flags="O_CREAT")
     assert len({inode.ino for inode in m.vm.inodes.values()}) == 1024
+
+
+def test_the_part_of_a_huge_page_that_is_unmapped_is_told() -> None:
+    _, run, area = started(transparent_hugepage="always")
+    start = (area + 4 * MIB) & -2 * MIB
+    run("store", task="a", addr=hex(start))
+    made = run("munmap", task="a", addr=hex(start + 2 * MIB - 7 * PAGE), length=MIB)
+    assert made.process is not None
+    told = made.process["pte"]
+    assert [(addr, pages, what == "none") for _, addr, pages, what in told] == [
+        (hex(start), 505, False),
+        (hex(start + 505 * PAGE), 7, True),
+    ]

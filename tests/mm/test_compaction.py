@@ -20,6 +20,7 @@ from app.mm import (
     mem_map,
     namei,
     page_alloc,
+    page_free,
     pagemap,
     swap,
     swap_alloc,
@@ -197,14 +198,31 @@ def test_without_io_nothing_is_compacted() -> None:
     assert made == (COMPACT_SKIPPED, None)
 
 
-def test_where_memory_is_short_nothing_is_moved_for_a_costly_order() -> None:
-    """Too little is free, or it is not in pieces: reclaim would help, moving pages would not."""
-    room = Room()
-    room.area(18_000)
-    zone = room.m.zones[1]
-    assert compact_suitable.compaction_suitable(room.m, zone, 9, 0, 2) == COMPACT_SKIPPED
+def test_a_run_needs_twice_the_block_in_free_frames() -> None:
     room, _ = fragmented()
-    assert compact_suitable.compaction_suitable(room.m, room.m.zones[1], 9, 0, 2) == COMPACT_CONTINUE
+    m, zone = room.m, room.m.zones[1]
+    for above, worth in ((1024, COMPACT_SKIPPED), (1025, COMPACT_CONTINUE)):
+        zone.boost, zone.watermark[1] = 0, zone.vm_stat_free - above
+        assert compact_suitable.compaction_suitable(m, zone, 9, 0, 2) == worth
+
+
+def test_where_memory_is_short_rather_than_in_pieces_nothing_is_moved() -> None:
+    """Six free blocks of half the size: moving pages would not make much of them."""
+    room = Room()
+    m, zone = room.m, room.m.zones[1]
+    gfp = gfp_masks.__GFP_NOWARN | gfp_masks.__GFP_MOVABLE
+    for each in m.zones:
+        each.watermark = [0, 0, 0, 0]
+    blocks = []
+    for order in range(8, -1, -1):
+        while (pfn := page_alloc.alloc_pages(m, gfp, order)) is not None:
+            blocks += [pfn] if order == 8 else []
+    for pfn in [pfn for pfn in blocks if pfn % 512 and zone.spans_pfn(pfn)][:6]:
+        page_free.free_pages(m, pfn, 8)
+    zone.watermark[:3] = [20, 30, 40]
+    assert compact_suitable.suitable(zone, 9, 0, 2, zone.vm_stat_free) == COMPACT_CONTINUE
+    assert compact_suitable.compaction_suitable(m, zone, 9, 0, 2) == COMPACT_SKIPPED
+    assert compact_suitable.suitable(zone, 3, 0, 2, zone.vm_stat_free) == COMPACT_SUCCESS
 
 
 # -- what can be moved -----------------------------------------------------------------------------
@@ -384,13 +402,15 @@ def test_after_a_failure_the_next_runs_are_skipped() -> None:
         while compact_suitable.compaction_deferred(m, zone, 9):
             skipped += 1
         assert skipped == (1 << shift) - 1
-        assert not compact_suitable.compaction_deferred(m, zone, zone.compact.order_failed - 1)
     compact_suitable.defer_compaction(m, zone, 9)
     ac = context(m, GFP)
     result, _ = compaction.try_to_compact_pages(m, GFP, 9, ALLOC_CPUSET, ac, COMPACT_PRIO_SYNC_LIGHT)
     assert result == COMPACT_DEFERRED
     result, _ = compaction.try_to_compact_pages(m, GFP, 9, ALLOC_CPUSET, ac, COMPACT_PRIO_SYNC_FULL)
     assert result == COMPACT_SUCCESS
+    zone.compact.order_failed = 9
+    compact_suitable.defer_compaction(m, zone, 9)
+    assert not compact_suitable.compaction_deferred(m, zone, 8), "a smaller order has not failed"
     compact_suitable.compaction_defer_reset(m, zone, 9, alloc_success=True)
     assert (zone.compact.defer_shift, zone.compact.order_failed) == (0, 10)
 
@@ -422,8 +442,8 @@ def test_kcompactd_makes_the_block_that_it_was_woken_for() -> None:
     room, _ = fragmented()
     m = room.m
     node = m.nodes[0]
-    compaction.wakeup_kcompactd(m, node, 0, 2)
-    assert not node.kcompactd_woken
+    compaction.wakeup_kcompactd(m, node, 0, 0)
+    assert (node.kcompactd_woken, node.kcompactd_highest_zoneidx) == (False, 1)
     compaction.wakeup_kcompactd(m, node, 9, 2)
     assert node.kcompactd_woken
     compaction.kcompactd_do_work(m, node)

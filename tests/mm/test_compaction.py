@@ -430,6 +430,18 @@ def test_marks_of_pageblocks_are_cleared_where_a_visit_is_worth_it() -> None:
     assert not zone.compact.blockskip_flush
 
 
+def test_a_pageblock_that_has_no_frame_to_lend_is_marked() -> None:
+    room, _ = fragmented()
+    zone = room.m.zones[1]
+    full = next(
+        block
+        for block in range(zone.end_pfn - 1 & -512, zone.start_pfn, -512)
+        if not any(block <= pfn < block + 512 for pfn in zone.buddy)
+    )
+    room.compact()
+    assert compact_skip.get_pageblock_skip(zone, full)
+
+
 def test_compact_memory_does_not_look_at_marks() -> None:
     room, address = fragmented()
     zone = room.m.zones[1]

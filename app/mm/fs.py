@@ -98,7 +98,10 @@ class Inode:
 
     @property
     def has_buffers(self) -> bool:
-        """Whether a page that is written gets records of its disk blocks. Kernel: create_page_buffers"""
+        """Whether a page is told of its disk blocks, and written ones keep a record of them.
+
+        Kernel: SetPageMappedToDisk, create_page_buffers
+        """
         return self.fs not in BUFFERLESS
 
     @property

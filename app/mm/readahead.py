@@ -34,7 +34,7 @@ DISK_RA_PAGES: Final = 32
 
 def read_page(m: Kernel, inode: Inode, pfn: int) -> None:
     """A page has been filled from disk; there the disk is done at once. Kernel: filemap_read_folio"""
-    set_flags(m, pfn, PG_uptodate | PG_mappedtodisk)
+    set_flags(m, pfn, PG_uptodate | (PG_mappedtodisk if inode.has_buffers else 0))
     m.vm.count("pgpgin", PAGE_KB)
     stored = inode.on_disk.pop(mem_map.section(m, pfn).index[pfn & 511], None)
     if stored is not None:

@@ -99,6 +99,8 @@ class Kswapd:
 
     def balance(self) -> None:
         """One run."""
+        if self.m.trace is not None:
+            self.m.trace.vmscan.kswapd_wakes(NODE, self.order, self.highest)
         balance_pgdat.balance_pgdat(self.m, NODE, self.order, self.highest)
 
     def step(self, *, whole: bool) -> None:
@@ -135,6 +137,10 @@ class Kswapd:
         """Nothing is left to do. Kernel: kswapd_try_to_sleep"""
         balance_pgdat.prepare_kswapd_sleep(self.m, NODE, self.order, self.highest)
         self.m.nodes[NODE].kswapd_woken = False
+        if self.m.trace is not None:
+            self.m.current.thread = NAME
+            self.m.trace.vmscan.kswapd_sleeps(NODE)
+            self.m.current.thread = None
         self.asleep = True
         self.dozes = False
 

@@ -1,19 +1,27 @@
 """Known answers: what page reclaim did on a real Linux 6.1, list by list."""
 
+import gzip
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 
 from app import fidelity
+from app.machine.machine import Machine
+from app.machine.trace import Trace
 from app.reclaim_recording.beside import Beside
+from app.reclaim_recording.events import Events
+from app.reclaim_recording.others import Others
 from app.reclaim_recording.replay import ReclaimReplay
 from app.recording import Report
+from app.vm_recording.compare import from_first
 
 RECORDINGS = Path(__file__).parents[1] / "recordings" / "reclaim"
 SCENARIOS = sorted(RECORDINGS.glob("*/*.jsonl.gz"))
 
 
+@pytest.mark.sampled(3)
 @pytest.mark.parametrize("path", SCENARIOS, ids=lambda path: f"{path.parent.name}-{path.name.split('.')[0]}")
 def test_reclaim_finds_the_same_pages(path: Path) -> None:
     """Results, events, batches, counters, lists page by page, slots, entries, shadows and free lists."""
@@ -21,6 +29,63 @@ def test_reclaim_finds_the_same_pages(path: Path) -> None:
     assert report.end_states
     assert not report.misses, "\n".join(map(str, report.misses[:3]))
     assert not any(report.end_states.values()), {tag: d for tag, d in report.end_states.items() if d}
+
+
+class Both:
+    """An area of trace points of which two are told."""
+
+    def __init__(self, first: Any, second: Any) -> None:
+        self.first = first
+        self.second = second
+
+    def __getattr__(self, name: str) -> Any:
+        def tell(*told: Any, **named: Any) -> None:
+            for area in (self.first, self.second):
+                getattr(area, name)(*told, **named)
+
+        return tell
+
+
+class Texts(Events):
+    """Events that are written as text besides. read: all that was."""
+
+    read: ClassVar[list[str]] = []
+
+    def __init__(self, m: Machine, others: Others) -> None:
+        super().__init__(m, others)
+        self.text = Trace(m)
+        for name in ("page_alloc", "page_ref", "lru", "pagecache", "vmscan", "compaction", "migrate", "oom"):
+            setattr(self, name, Both(getattr(self, name), getattr(self.text, name)))
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self.text, name)
+
+    def end(self) -> None:
+        super().end()
+        self.read.extend(map(told, self.text.points))
+
+
+def told(point: str) -> str:
+    """Who, and what, without process id, time, and the addresses of struct pages."""
+    who, _, rest = point.partition("[")
+    what = re.sub("folio=[0-9a-f]+", "", rest.split(": ", 1)[1])
+    return f"{who.strip().rsplit('-', 1)[0].strip()} {what.strip()}"
+
+
+def test_the_kernels_own_trace_reads_the_same(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The text of each tracepoint of lists, reclaim, kswapd and compaction, in order."""
+    monkeypatch.setattr("app.reclaim_recording.replay.Events", Texts)
+    Texts.read.clear()
+    fidelity.replay(RECORDINGS / "x64-256M" / "t_trace.jsonl.gz")
+    kinds = (" mm_lru_", " mm_vmscan_", " mm_compaction_", " mm_migrate_pages")
+    ours = [line for line in Texts.read if any(kind in line for kind in kinds)]
+    with gzip.open(RECORDINGS / "x64-256M" / "t_trace.ftrace.txt.gz", "rt") as file:
+        lines = [told(line) for line in file if "[000]" in line]
+    who = ("agent mm_", "kswapd0 mm_")
+    theirs = [line for line in lines if line.startswith(who) and "shrink_slab" not in line]
+    begin = next(at for at in range(len(theirs)) if theirs[at : at + 9] == ours[:9])
+    assert len(ours) > 1000
+    assert from_first(ours, theirs[begin : begin + len(ours)]) == ([], [])
 
 
 @pytest.fixture(scope="module")

@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from app.mm.kernel import Kernel
     from app.mm.mmzone import Zone
 
+# Entries of a node of a file's tree, as a power of two. Kernel: XA_CHUNK_SHIFT
+XA_CHUNK_SHIFT: Final = 6
 # Lists of pages of processes and files; counters of such pages by their name in /proc and here.
 LRU_NAMES: Final = ("inactive_anon", "active_anon", "inactive_file", "active_file", "unevictable")
 USER_STATES: Final = {
@@ -151,7 +153,22 @@ def nr_slab_pages(m: Kernel) -> int:
 def user_page_state(m: Kernel) -> dict[str, int]:
     """The counters of pages of processes and files, which are kept for all nodes together, with the first."""
     stat = m.vm.stat
-    return nr_lru(m, "nr_") | {name: stat[ours] for name, ours in USER_STATES.items()}
+    states = {name: stat[ours] for name, ours in USER_STATES.items()}
+    return nr_lru(m, "nr_") | states | {"workingset_nodes": workingset_nodes(m)}
+
+
+def workingset_nodes(m: Kernel, chunk_shift: int = XA_CHUNK_SHIFT) -> int:
+    """Nodes of the trees of files that hold shadows and no page, so that they could be freed
+
+    Kernel: mm/workingset.c workingset_update_node. A single entry at the beginning of a file has no node.
+    """
+    nodes = 0
+    for inode in m.vm.mappings.values():
+        if inode.shadows:
+            pages = {index >> chunk_shift for index in inode.i_pages}
+            evicted = {index >> chunk_shift for index in inode.shadows} - pages
+            nodes += len(evicted) if any(inode.shadows) or any(inode.i_pages) else 0
+    return nodes
 
 
 def nr_lru(m: Kernel, prefix: str) -> dict[str, int]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterator
 from typing import Any, Final
 
@@ -15,7 +16,7 @@ from app.mm.mmzone import MIGRATE_MOVABLE
 from app.mm.pgalloc import pte_of
 from app.mm.pgtable_types import ACCESSED, DIRTY, RW, pte_pfn, pte_present
 from app.mm.swapops import SWP_EXCLUSIVE, is_swap_pte, pte_to_swp_entry, swp_offset, swp_type
-from app.mm.vmstat import USER_STATES
+from app.mm.vmstat import USER_STATES, workingset_nodes
 from app.reclaim_recording import recorded
 from app.reclaim_recording.recorded import BATCHES, LISTS, Hog
 from app.vm_recording.compare import Difference, from_first
@@ -30,11 +31,11 @@ NODE_COUNTERS: Final = {f"nr_{name}": which for which, name in enumerate(LISTS)}
 # Recorded counters that this machine has under another name.
 COUNTED: Final = {**USER_STATES, "nr_page_table_pages": "pagetable"}
 # Counters of what is not this machine's: slabs and stacks of the recorded kernel, transfers of a disk (the
-# recorded file system has none), nodes of trees; and frames that compaction looks at, since it passes over
+# recorded file system has none); and frames that compaction looks at, since it passes over
 # large pages of slabs, which no state shows.
 NOT_COUNTED: Final = frozenset((
     "nr_slab_reclaimable", "nr_slab_unreclaimable", "nr_kernel_stack", "pgpgin", "pgpgout", "slabs_scanned",
-    "workingset_nodes", "workingset_nodereclaim", "mlock", "compact_migrate_scanned",
+    "workingset_nodereclaim", "mlock", "compact_migrate_scanned",
 ))  # fmt: skip
 PGALLOC: Final = {"DMA": "pgalloc_dma", "DMA32": "pgalloc_dma32"}
 
@@ -42,8 +43,9 @@ PGALLOC: Final = {"DMA": "pgalloc_dma", "DMA32": "pgalloc_dma32"}
 class Compare:
     """Yields (what, ours, the kernel's)."""
 
-    def __init__(self, m: Machine) -> None:
+    def __init__(self, m: Machine, chunk_shift: int) -> None:
         self.m = m
+        self.chunk_shift = chunk_shift
         self.lruvec = m.vm.lruvecs[0]
 
     # -- after an operation ------------------------------------------------------------------------
@@ -78,6 +80,7 @@ class Compare:
             counted[theirs] = counted.pop(ours, 0)
         for name, count in m.vm_events.items():
             counted[name] = counted.get(name, 0) + count
+        counted["workingset_nodes"] = workingset_nodes(m, self.chunk_shift)
         counted |= {PGALLOC[zone.name]: zone.pgalloc for zone in m.zones}
         return counted | {f"nr_{name}": self.lruvec.lists[at].count for at, name in enumerate(LISTS)}
 
@@ -130,9 +133,10 @@ class Compare:
 
     def sizes(self, line: dict[str, Any]) -> Iterator[Difference]:
         """Each counter of the lists: what has been folded, and this CPU's difference; others as they are."""
+        counted = defaultdict(int, self.statistics())
         for name, theirs in line["node"].items():
             if name not in NOT_COUNTED and name not in NODE_COUNTERS:
-                yield name, self.m.vm.stat[COUNTED.get(name, name)], sum(theirs)
+                yield name, counted[name], sum(theirs)
         lruvec = self.lruvec
         for name, which in NODE_COUNTERS.items():
             yield name, [lruvec.folded[which], lruvec.diffs[0][which]], line["node"][name]

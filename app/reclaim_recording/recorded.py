@@ -23,6 +23,7 @@ from app.mm.page import (
     PG_writeback,
 )
 from app.mm.pgtable_types import PAGE_SIZE
+from app.mm.vmstat import XA_CHUNK_SHIFT
 
 # A flag's letter and its bit, in the order in which a recording writes them. A page of anonymous memory has
 # an A, and an E where it is its owner's alone.
@@ -53,6 +54,8 @@ FILES: Final = 16
 # No recording hands out this one.
 FIRST_FRAME: Final = 1
 NO_INODE: Final = 0
+# Of a kernel that saves memory (CONFIG_BASE_SMALL).
+SMALL_CHUNK_SHIFT: Final = 4
 # Pages of the program that takes memory, without the range that it fills.
 PROGRAM_PAGES: Final = 41
 FILE_PAGES: Final = 4096
@@ -112,6 +115,7 @@ class Told:
 
     top: where the process's first mapping ends, below what the kernel maps for itself. zero_pfn: the frame
     of zeros, which shows where a page was dropped and is read. device: the disk's own inode.
+    chunk_shift: entries of a node of a file's tree, as a power of two.
     """
 
     def __init__(self, lines: list[dict[str, Any]]) -> None:
@@ -120,6 +124,7 @@ class Told:
         self.pid: int = next((line["pid"] for line in lines if line["t"] == "begin" and "pid" in line), 1)
         self.top = Layout("x86_64").mmap_base - (VDSO_PAGES + VVAR_PAGES) * PAGE_SIZE
         self.zero_pfn = FIRST_FRAME
+        self.chunk_shift = SMALL_CHUNK_SHIFT if self.machine.startswith("plain") else XA_CHUNK_SHIFT
         self.device = next(of_device(lines), NO_INODE)
         for line in reversed(lines):
             if line["t"] == "op" and line["op"] in ("mmapa", "mmapf"):

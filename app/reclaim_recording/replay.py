@@ -87,7 +87,7 @@ class ReclaimReplay:
         self.kswapd = Kswapd(self.m)
         self.others = Others(self.m, self.kswapd, stretches(self.recorded))
         self.operations = Operations(self.m, start.files)
-        self.compare = Compare(self.m)
+        self.compare = Compare(self.m, self.told.chunk_shift)
         self.m.current.task = AGENT
         self.differs(f"begin before {line['i']}", self.compare.lists(line))
         if self.told.hogs:

@@ -10,6 +10,7 @@ from app.mm.gfp import GFP_HIGHUSER_MOVABLE
 from app.mm.mmzone import MIGRATE_MOVABLE, MIGRATE_UNMOVABLE
 from app.mm.page import PG_lru, PG_writeback
 from app.mm.page_alloc import alloc_pages
+from app.mm.vmstat import global_node_page_state
 
 PAGE = 4096
 
@@ -97,3 +98,16 @@ def test_pages_on_lists_keep_a_pageblock_for_what_can_be_moved() -> None:
         assert buddy.steal_pageblock(m, zone, first, MIGRATE_UNMOVABLE, MIGRATE_MOVABLE)
         claimed.append(zone.get_pfnblock_migratetype(block) == MIGRATE_UNMOVABLE)
     assert claimed == [False, True]
+
+
+def test_a_node_of_a_file_counts_when_only_shadows_are_left_in_it() -> None:
+    m = machine()
+    file = opened(m)
+    file.random = True
+    read_write.read(m, file, None, 130 * PAGE, 0)
+    counts = []
+    for index in range(130):
+        file.inode.shadows[index] = 2
+        pagemap.filemap_remove_folio(m, file.inode, file.inode.i_pages[index])
+        counts.append(global_node_page_state(m)["workingset_nodes"])
+    assert (counts[62:65], counts[127], counts[-1]) == ([0, 1, 1], 2, 3)

@@ -43,7 +43,7 @@ Looks at a machine, which change nothing:
   vm_windows                   parts of address spaces, as many as a page has room for
   vm_alarms                    what a mistake has broken around one address of a process
   lru_views, file_views        pages of processes and files as lists, and by file
-  swap_views                   swap areas, slot by slot
+  swap_views, swap_window      swap areas, slots as runs; a stretch of one with whose pages it holds
   lru_walk, who_goes_next      parts of a list; what reclaim would do to the pages at its tail
   page_words                   the binary files of /proc: a word for each page
   life                         what becomes of a frame, or of a page, from one call to the next

@@ -29,17 +29,22 @@ def swaps(m: Machine) -> dict[str, Any]:
     """All areas, and what is between them and the CPUs."""
     swap = m.vm.swap
     areas = [] if swap is None else [si for si in swap.info if si is not None]
-    stocks = [] if swap is None else swap.cpu_slots
     return {
         "swaps": [area(m, swap, si) for si in areas if swap is not None],
         "total": m.vm.total_swap_pages,
         "free": m.vm.nr_swap_pages,
         "cached": 0 if swap is None else len(swap.cache),
-        "stocks": [
-            {"cpu": cpu, "slots": in_a_row(stock.slots), "returned": in_a_row(stock.slots_ret)}
-            for cpu, stock in enumerate(stocks)
-        ],
+        "stocks": stocks(m),
     }
+
+
+def stocks(m: Machine) -> list[dict[str, Any]]:
+    """What each CPU has in stock, and what it has been given back."""
+    cpus = [] if m.vm.swap is None else m.vm.swap.cpu_slots
+    return [
+        {"cpu": cpu, "slots": in_a_row(stock.slots), "returned": in_a_row(stock.slots_ret)}
+        for cpu, stock in enumerate(cpus)
+    ]
 
 
 def in_a_row(entries: list[int]) -> list[Run]:
@@ -57,7 +62,12 @@ def in_a_row(entries: list[int]) -> list[Run]:
 
 
 def area(m: Machine, swap: Swap, si: SwapInfo) -> dict[str, Any]:
-    """One area: sizes in pages, its header left out. `slots`: None where there are too many runs."""
+    """One area. `slots`: None where there are too many runs."""
+    return {**numbers(si), "slots": few(runs_of(m, swap, si))}
+
+
+def numbers(si: SwapInfo) -> dict[str, Any]:
+    """An area in numbers: sizes in pages, its header left out."""
     return {
         "area": si.type,
         "path": si.file.path,
@@ -70,7 +80,6 @@ def area(m: Machine, swap: Swap, si: SwapInfo) -> dict[str, Any]:
         "highest_bit": si.highest_bit,
         "cluster_next": si.cluster_next,
         "cluster_nr": si.cluster_nr,
-        "slots": few(runs_of(m, swap, si)),
     }
 
 

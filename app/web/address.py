@@ -18,7 +18,7 @@ LONGEST: Final = {"ran": 400, "find": 100}
 VIEW_LENGTH: Final = 900
 NUMBERS: Final = (
     "node", "start", "shift", "pfn", "slab", "row", "outcome", "before", "part", "step", "since", "until",
-    "against", "pid", "beside",
+    "against", "pid", "beside", "swap",
 )  # fmt: skip
 TEXTS: Final = (
     "zone",
@@ -117,6 +117,8 @@ class Address:
     """the address of that process whose walk is shown; None for the one that the shown call was about"""
     beside: int | None = None
     """the pid of the process that it is compared with"""
+    swap: int | None = None
+    """the number of the swap area whose slots the panel shows"""
     cached: str | None = None
     """the file whose cached pages the panel shows"""
 

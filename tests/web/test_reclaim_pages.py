@@ -2,12 +2,14 @@
 
 import re
 from collections.abc import Iterator
+from html import unescape
 from typing import Any
 
 import pytest
 
 from app.web import reclaim_words, zones
 from app.web.address import Address
+from app.web.panels import swap
 from tests.support.served import build, client_of
 from tests.web.test_processes import ANONYMOUS, RW, Machine, plain
 
@@ -173,3 +175,43 @@ def test_a_machine_that_takes_nothing_back_only_says_that_kswapd_is_woken() -> N
     tired = zones.kswapd_view({**zone, "reclaims": True, "given_up": True}, Address("s"))
     assert tired is not None
     assert "given up" in tired.state
+
+
+# -- swap ------------------------------------------------------------------------------------------
+
+
+def test_slots_say_whose_pages_they_hold(short: Machine) -> None:
+    (area,) = short.client.get(f"/api/v1{short.path}/swaps").json()["swaps"]
+    shown = panel(short, "&panel=swap")
+    text = plain(shown)
+    assert f"/dev/vdb {area['used']} of 1,023 slots used, priority -2, a disk that turns" in text
+    pattern = r'class="page-cell slot slot-(\w+)[^"]*"(?: href="([^"]*)")? ?(?:data-stay )?title="'
+    slots = re.findall(pattern, shown)
+    assert len(slots) == 128
+    assert {state for state, _ in slots} == {"swapped"}
+    # The walk of the address that the first slot leads to ends in that slot.
+    (start,) = re.findall(r"slot 1: holds a page that is not in memory, a: (0x[0-9a-f]+)", shown)
+    assert f"va={start}" in unescape(slots[0][1])
+    walk = short.client.get(f"/api/v1{short.path}/tasks/a/walk?addr={start}").json()
+    assert "slot 1 of swap area 0" in walk["why"]
+    assert f"1 holds a page that is not in memory a: {start} 1" in plain(shown.partition('id="swap-twin"')[2])
+    taken = sum(run[1] for run in short.client.get(f"/api/v1{short.path}/swaps").json()["stocks"][0]["slots"])
+    first = area["used"] - taken + 1
+    assert f"CPU 0: taken in advance: slots {first}–{area['used']}" in text
+    assert "897 to 1,023 of 1,023" in plain(panel(short, "&panel=swap&row=1000"))
+    assert "slot-stock" in panel(short, f"&panel=swap&row={first}")
+
+
+def test_a_slot_may_be_a_page_of_a_file_or_of_many(short: Machine) -> None:
+    here = Address("s")
+    slot = {"slot": 9, "state": "kept", "named": 2, "pfn": 0x400, "owner": {"file": "/tmp/x", "index": 3}}
+    cell = swap.cell(slot, here, [(8, 10)])
+    assert cell.words.endswith("/tmp/x, page 3, named by 2 entries, frame 0x00400")
+    assert cell.came
+    assert cell.href == here.at(0x400)
+    assert swap.brought({"swap": [[1, 5, "swapped"], [7, 2, "free", 1]]}, 1) == [(7, 9)]
+
+
+def test_without_swap_the_panel_says_how_to_get_some(short: Machine) -> None:
+    bare = Machine(short.client)
+    assert "There is no swap" in plain(panel(bare, "&panel=swap"))

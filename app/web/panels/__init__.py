@@ -11,7 +11,7 @@ from typing import Final
 from app.web.address import Address
 from app.web.contexts.base import Link
 from app.web.language import _
-from app.web.panels import history, lists, log, lru, pagecache, proc, slab, tasks, vmalloc
+from app.web.panels import history, lists, log, lru, pagecache, proc, slab, swap, tasks, vmalloc
 from app.web.panels.base import Panel, Seen
 
 __all__ = ["PANELS", "Panel", "Seen", "opened", "pointed_at", "tabs"]
@@ -25,6 +25,7 @@ PANELS: Final = {
         vmalloc.PANEL,
         pagecache.PANEL,
         lru.PANEL,
+        swap.PANEL,
         tasks.PANEL,
         log.PANEL,
         proc.PANEL,

@@ -53,6 +53,6 @@ def cost(_machine: Machine, _asked: Asked) -> int:
 
 
 # What only processes fill has its tabs in their view.
-OTHERS: Final = ("pagecache", "lru")
+OTHERS: Final = ("pagecache", "lru", "swap")
 SHOWN: Final = {name: panel for name, panel in PANELS.items() if name not in OTHERS}
 VIEW: Final = View("frames", N_("Frames"), SHOWN, read, view, cost)

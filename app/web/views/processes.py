@@ -35,7 +35,7 @@ LISTED: Final = 12
 ALARMS: Final = 3
 FIRST_NAME: Final = "a"
 PROGRAM: Final = "/bin/hello"
-PANEL_NAMES: Final = ("pagecache", "lru", "proc", "tasks", "log")
+PANEL_NAMES: Final = ("pagecache", "lru", "swap", "proc", "tasks", "log")
 
 
 @dataclass(frozen=True, slots=True)

@@ -174,6 +174,7 @@ FILE: Final[dict[str, Any]] = {
     "size": 16777216,
     "nr_pages": 4096,
     "cached": 1,
+    "evicted": 0,
     "opens": 1,
     "mapped_by": 1,
 }

@@ -258,6 +258,7 @@ class FileLine(BaseModel):
     size: int
     nr_pages: int
     cached: int
+    evicted: int = Field(description="pages that reclaim has taken, and remembers")
     opens: int
     mapped_by: int
 

@@ -11,7 +11,7 @@ from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from app.machine.rmap_views import waiting, where_on_lru
-from app.mm import mem_map, namei
+from app.mm import mem_map, namei, workingset
 from app.mm.mem_map import PG_readahead, section
 from app.mm.mm_types import VM_MAYSHARE
 from app.mm.page import (
@@ -60,13 +60,14 @@ def untouched() -> Iterator[dict[str, Any]]:
             "size": size,
             "nr_pages": -(-size // PAGE_SIZE),
             "cached": 0,
+            "evicted": 0,
             "opens": 0,
             "mapped_by": 0,
         }
 
 
 def file_line(path: str, inode: Inode) -> dict[str, Any]:
-    """A file in numbers. mapped_by: areas."""
+    """A file in numbers. evicted: pages that reclaim took, and remembers. mapped_by: areas."""
     return {
         "path": path,
         "fs": inode.fs,
@@ -74,6 +75,7 @@ def file_line(path: str, inode: Inode) -> dict[str, Any]:
         "size": inode.size,
         "nr_pages": -(-inode.size // (1 << inode.page_shift)),
         "cached": len(inode.i_pages),
+        "evicted": len(inode.shadows),
         "opens": inode.opens,
         "mapped_by": len(inode.i_mmap),
     }
@@ -108,6 +110,25 @@ def file(m: Machine, path: str, after: int | None, limit: int) -> dict[str, Any]
             for who in (owner_of(m, vma.vm_mm.id),)
         ],
     }
+
+
+def evicted(m: Machine, path: str, first: int, end: int) -> dict[int, dict[str, Any]]:
+    """Pages of a stretch that reclaim has taken, and what would become of each, were it read now.
+
+    Kernel: workingset_refault. distance: evictions and activations since; size: the pages with which it
+    competes. A page is active at once if it is not further away than that.
+    """
+    inode = m.vm.inodes.get(path)
+    if inode is None or not inode.shadows:
+        return {}
+    return {index: refault(m, inode.shadows[index]) for index in range(first, end) if index in inode.shadows}
+
+
+def refault(m: Machine, shadow: int) -> dict[str, Any]:
+    """What a shadow says."""
+    distance = workingset.refault_distance(m, shadow)
+    size = workingset.workingset_size(m, workingset.lruvec_of_shadow(m, shadow), file=True)
+    return {"distance": distance, "size": size, "active": distance <= size}
 
 
 def counted(m: Machine, inode: Inode) -> dict[str, int]:

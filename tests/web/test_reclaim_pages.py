@@ -177,6 +177,36 @@ def test_a_machine_that_takes_nothing_back_only_says_that_kswapd_is_woken() -> N
     assert "given up" in tired.state
 
 
+# -- page cache ------------------------------------------------------------------------------------
+
+
+def test_a_page_that_was_evicted_says_what_would_become_of_it_now(short: Machine) -> None:
+    file = short.client.get(f"/api/v1{short.path}/files/data/a").json()
+    assert file["evicted"] > 1024
+    cache = panel(short, "&panel=pagecache&cached=/data/a")
+    assert f"evicted {file['evicted']:,}" in plain(cache)
+    crossed = re.findall(r'class="page-cell absent evicted[^"]*" title="page (\d+): evicted ([\d,]+) ', cache)
+    assert len(crossed) == 128
+    assert "read now, it would be" in cache
+    # The older one is further away; each eviction since counts.
+    distances = [int(distance.replace(",", "")) for _, distance in crossed]
+    assert distances == sorted(distances, reverse=True)
+    # It is read, and what was said comes true.
+    active = "it would be active at once" in cache.partition("page 127: evicted")[2].partition('"')[0]
+    copy = short.client.post(f"/api/v1{short.path}/fork", json={}).json()["id"]
+    short.client.post(
+        f"/api/v1/sessions/{copy}/calls",
+        content="a: read(f, count=4K, offset=508K)",
+        headers={"content-type": "text/plain"},
+    )
+    (page,) = [
+        page
+        for page in short.client.get(f"/api/v1/sessions/{copy}/files/data/a?after=126").json()["pages"]
+        if page["index"] == 127
+    ]
+    assert page["active"] == active
+
+
 # -- swap ------------------------------------------------------------------------------------------
 
 

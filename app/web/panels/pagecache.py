@@ -38,13 +38,15 @@ class CachedPage:
     href: str | None
     """the frame in the inspector; None for a page that is not cached"""
     state: str
-    """`file`, `dirty`, `writeback`, or `none`"""
+    """`file`, `dirty`, `writeback`, `evicted` or `none`"""
     words: str
     """index, frame and flags"""
     ahead: bool
     """True for pages that the last read-ahead brought"""
     mark: bool
     """True where the next read-ahead begins"""
+    referenced: bool = False
+    """True where it was used once since it came to its place"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,8 @@ class CachedFile:
     """cached, dirty and mapped"""
     pages: Sequence[CachedPage]
     """a stretch of its pages"""
+    evicted: int
+    """how many of them reclaim has taken"""
     part: TablePart | None
     """the way to the others"""
     rows: TablePanel
@@ -83,7 +87,12 @@ def read(machine: Machine, here: Address, _zone: Doc) -> dict[str, Any]:
         return {"files": files, "file": None, "first": 0}
     line = file_views.file(machine, path, None, 0)
     first = first_of(here.row or 0, line["nr_pages"], PAGES)
-    return {"files": files, "file": file_views.file(machine, path, first - 1, PAGES), "first": first}
+    return {
+        "files": files,
+        "file": file_views.file(machine, path, first - 1, PAGES),
+        "first": first,
+        "evicted": file_views.evicted(machine, path, first, first + PAGES),
+    }
 
 
 def chosen(machine: Machine, here: Address, files: Sequence[Doc]) -> str | None:
@@ -106,7 +115,7 @@ def view(seen: Seen) -> PageCachePanel:
     doc, here = seen.doc, seen.here
     file = doc["file"]
     return PageCachePanel(
-        file=None if file is None else cached_file(file, doc["first"], here),
+        file=None if file is None else cached_file(file, doc["first"], doc["evicted"], here),
         table=files_table(doc["files"], file and file["path"], here),
     )
 
@@ -120,6 +129,7 @@ def files_table(files: Doc, path: str | None, here: Address) -> TablePanel:
             (_("On"), False),
             (_("Pages"), True),
             (_("Cached"), True),
+            (_("Evicted"), True),
             (_("Open"), True),
             (_("Areas"), True),
         ),
@@ -129,6 +139,7 @@ def files_table(files: Doc, path: str | None, here: Address) -> TablePanel:
                 line["fs"],
                 wording.count(line["nr_pages"]),
                 wording.count(line["cached"]),
+                wording.count(line["evicted"]),
                 wording.count(line["opens"]),
                 wording.count(line["mapped_by"]),
             )
@@ -138,7 +149,7 @@ def files_table(files: Doc, path: str | None, here: Address) -> TablePanel:
     )
 
 
-def cached_file(file: Doc, first: int, here: Address) -> CachedFile:
+def cached_file(file: Doc, first: int, evicted: Mapping[int, Doc], here: Address) -> CachedFile:
     """A stretch of a file's pages."""
     end = min(file["nr_pages"], first + PAGES)
     cached = {page["index"]: page for page in file["pages"] if page["index"] < end}
@@ -146,7 +157,10 @@ def cached_file(file: Doc, first: int, here: Address) -> CachedFile:
     return CachedFile(
         path=file["path"],
         facts=facts(file),
-        pages=[cell(index, cached.get(index), windows, here) for index in range(first, end)],
+        pages=[
+            cell(index, cached.get(index), evicted.get(index), windows, here) for index in range(first, end)
+        ],
+        evicted=len(evicted),
         part=part_of(lambda row: here.to(row=row or None).href, first, file["nr_pages"], PAGES),
         rows=pages_table(list(cached.values()), here),
     )
@@ -165,12 +179,15 @@ def facts(file: Doc) -> list[Fact]:
         ),
         Fact(_("newer than the disk"), wording.count(file["dirty"])),
     ]
+    if file["evicted"]:
+        hint = _("pages that reclaim took; it remembers when, to know a page that comes back too soon")
+        found.append(Fact(_("evicted"), wording.count(file["evicted"]), hint=hint))
     if file["writeback"]:
         found.append(Fact(_("being written"), wording.count(file["writeback"])))
     found += [
         Fact(
             _("read ahead for %(task)s", task=window["task"]),
-            f"{window['start']}–{window['start'] + window['size'] - 1}",
+            window_words(window),
         )
         for window in file["readahead"]
         if window["size"]
@@ -178,13 +195,45 @@ def facts(file: Doc) -> list[Fact]:
     return found
 
 
-def cell(index: int, page: Doc | None, windows: Sequence[Doc], here: Address) -> CachedPage:
-    """One page of the file."""
+def window_words(window: Doc) -> str:
+    """Which pages the last read-ahead was for, and where the next one begins."""
+    pages = f"{window['start']}–{window['start'] + window['size'] - 1}"
+    if window["mark"] is None:
+        return pages
+    return _("%(pages)s, the next when page %(mark)s is used", pages=pages, mark=window["mark"])
+
+
+def cell(
+    index: int, page: Doc | None, evicted: Doc | None, windows: Sequence[Doc], here: Address
+) -> CachedPage:
+    """One page of the file. evicted: what reclaim remembers of it."""
     ahead = any(window["start"] <= index < window["start"] + window["size"] for window in windows)
     mark = any(window["mark"] == index for window in windows)
-    if page is None:
+    if page is not None:
+        return CachedPage(here.at(page["pfn"]), state(page), words(page), ahead, mark, page["referenced"])
+    if evicted is None:
         return CachedPage(None, "none", _("page %(index)s: not cached", index=index), ahead, mark)
-    return CachedPage(here.at(page["pfn"]), state(page), words(page), ahead, mark)
+    return CachedPage(None, "evicted", evicted_words(index, evicted), ahead, mark)
+
+
+def evicted_words(index: int, evicted: Doc) -> str:
+    """What would become of a page that reclaim took, were it read now."""
+    given = {
+        "index": index,
+        "distance": wording.count(evicted["distance"]),
+        "size": wording.count(evicted["size"]),
+    }
+    if evicted["active"]:
+        return _(
+            "page %(index)s: evicted %(distance)s evictions and activations ago; read now, it would be "
+            "active at once: it competes with %(size)s pages",
+            **given,
+        )
+    return _(
+        "page %(index)s: evicted %(distance)s evictions and activations ago, more than the %(size)s pages "
+        "with which it competes; read now, it would begin inactive",
+        **given,
+    )
 
 
 def state(page: Doc) -> str:

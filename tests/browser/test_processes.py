@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
@@ -16,9 +17,9 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         yield address
 
 
-def new(page: Page, address: str, lines: str = "") -> str:
+def new(page: Page, address: str, lines: str = "", **machine: Any) -> str:
     made = page.request.post(
-        f"{address}/api/v1/sessions", data={"name": "p", "machine": {"profile": "x86_64-1g"}}
+        f"{address}/api/v1/sessions", data={"name": "p", "machine": {"profile": "x86_64-1g", **machine}}
     )
     path = f"{address}/sessions/{made.json()['id']}"
     for line in filter(None, lines.splitlines()):
@@ -142,6 +143,51 @@ def test_it_fits_every_width_and_axe_finds_nothing_serious(browser: Browser, add
     expect(page.locator("#vm").get_by_role("alert")).to_contain_text("in use, and somebody has freed it")
     assert page.evaluate("document.documentElement.scrollWidth") <= 390
     assert serious(page, part="#vm") == []
+    context.close()
+
+
+SHORT = """alloc_pages(GFP_KERNEL, 8) * 38
+a: execve("/bin/hello")
+a: f = open("/data/a", O_RDWR)
+a: read(f, 4M)
+a: x = mmap(NULL, 12M, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS)
+a: store(x) * 1200
+a: store(x+5M) * 1000"""
+
+
+def test_what_is_taken_back_is_seen_where_it_lies(browser: Browser, address: str) -> None:
+    context = browser.new_context(reduced_motion="reduce", bypass_csp=True)
+    page = context.new_page()
+    said: list[str] = []
+    page.on("pageerror", lambda error: said.append(str(error)))
+    machine = {"profile": "x86_64-1g", "memory": "96M", "reclaim": True, "swap": 1024}
+    path = new(page, address, SHORT, **machine)
+    page.goto(f"{path}?view=vm&panel=lru")
+    expect(page.locator("html[data-ready]")).to_be_attached()
+    # The console says what kswapd did at the end of the call, as banner and journal do.
+    console(page, "a: store(x+10M) * 200", 8)
+    for where in ("#console-answer", "#outcome .answer-beside", "#journal .row.current", "#zones .kswapd"):
+        expect(page.locator(where)).to_contain_text("kswapd0")
+    # Who goes next leads to its page, by keyboard.
+    whose = page.locator(".next-lists a", has_text="a: 0x").first
+    start = whose.inner_text().removeprefix("a: ")
+    whose.press("Enter")
+    expect(page.locator("#va")).to_have_value(start)
+    for panel in ("lru", "swap", "pagecache"):
+        page.goto(f"{path}?view=vm&panel={panel}&cached=/data/a")
+        expect(page.locator("html[data-ready]")).to_be_attached()
+        for width, height in ((1440, 900), (1024, 768), (390, 844)):
+            page.set_viewport_size({"width": width, "height": height})
+            assert page.evaluate("document.documentElement.scrollWidth") <= width
+        for details in page.locator("#panels details.twin").all():
+            details.evaluate("node => node.open = true")
+        assert serious(page, part="#panels", narrow=True) == []
+    assert serious(page, part="#zones") == []
+    page.set_viewport_size({"width": 1440, "height": 900})
+    page.goto(f"{path}?view=vm&panel=lru")
+    expect(page.locator("html[data-ready]")).to_be_attached()
+    assert serious(page, part="#panels", dark=True) == []
+    assert said == []
     context.close()
 
 

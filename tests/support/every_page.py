@@ -127,6 +127,7 @@ def machine(client: TestClient, path: str, head: int) -> Iterator[tuple[str, str
     for seq in range(head + 1):
         yield f"row {seq}", client.get(path, params={"outcome": seq}).text
     yield from processes(client)
+    yield from reclaimed(client)
     yield "past", client.get(path, params={"at": 5, "shift": "0"}).text
     yield "undone", client.get(client.post(f"{path}/undo", data={"view": ""}).headers["location"]).text
     yield (
@@ -192,6 +193,23 @@ b: store(4096)"""
             client.get(f"{path}/life", params={"task": "a", "addr": "0x7ffff7bf9000"}).text,
         )
         yield "no life", client.get(f"{path}/life", params={"pfn": "0x999999"}).text
+
+
+def reclaimed(client: TestClient) -> Iterator[tuple[str, str]]:
+    """A machine on which memory is short: lists, swap, evicted pages, kswapd."""
+    shape = {"profile": "x86_64-1g", "memory": "96M", "reclaim": True, "swap": 1024}
+    path, _ = made(client, "r", shape, [])
+    lines = """alloc_pages(GFP_KERNEL, 8) * 38
+a: execve("/bin/hello")
+a: f = open("/data/a", O_RDWR)
+a: read(f, 4M)
+a: x = mmap(NULL, 12M, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS)
+a: store(x) * 1200
+a: store(x+5M) * 1200"""
+    for line in lines.splitlines():
+        client.post(f"{BASE}{path}/calls", content=line, headers={"content-type": "text/plain"})
+    for panel in ("pagecache", "lru", "swap"):
+        yield f"{panel}, short", client.get(path, params={"view": "vm", "panel": panel}).text
 
 
 def explanations(client: TestClient, path: str, head: int) -> Iterator[tuple[str, str]]:

@@ -82,6 +82,20 @@ MACHINES = {
         b: store(x+8K, 9)
         """,
     ),
+    "short of memory": (
+        {"profile": "x86_64-1g", "memory": "96M", "reclaim": True, "swap": 1024},
+        """
+        alloc_pages(GFP_KERNEL, 8) * 38
+        a: execve("/bin/hello")
+        a: f = open("/data/a")
+        a: read(f, 4M)
+        a: x = mmap(NULL, 12M, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS)
+        a: store(x) * 1200
+        a: store(x+5M) * 1200
+        a: b = fork()
+        a: load(x) * 20
+        """,
+    ),
     "a whole computer": (
         {"profile": "x86_64-8g"},
         """
@@ -121,7 +135,7 @@ def demo(page: Page, address: str, name: str, steps: int) -> str:
 
 def views(page: Page, address: str) -> Iterator[tuple[str, str]]:
     """What is pictured: a name and its address."""
-    tiny, small, asleep, processes, large = make(page, address)
+    tiny, small, asleep, processes, short, large = make(page, address)
     yield "home", "/"
     yield "machine", f"{tiny}?shift=0"
     yield "inspector", f"{tiny}?shift=0&pfn=0x400&call=put_page&page=p"
@@ -139,6 +153,9 @@ def views(page: Page, address: str) -> Iterator[tuple[str, str]]:
     yield "processes", f"{processes}?view=vm"
     yield "compared", f"{processes}?view=vm&pid=1001&beside=1002&va=x%2B8K&panel=lru"
     yield "page-cache", f"{processes}?view=vm&panel=pagecache&cached=/data/a#panels"
+    for panel in ("lru", "swap"):
+        yield panel, f"{short}?view=vm&panel={panel}#panels"
+    yield "evicted", f"{short}?view=vm&panel=pagecache&cached=/data/a#panels"
     yield "life", f"{processes}/life?task=b&addr=0x7ffff7dfb000&view=vm"
     yield "proc", f"{asleep}?panel=proc&file=slabinfo#panels"
     yield "demo", demo(page, address, "split-and-merge", 2)
@@ -176,7 +193,7 @@ def lab_machines(page: Page, address: str) -> list[str]:
 
 def in_lab(page: Page, address: str, lab: str) -> tuple[str, tuple[str, str]]:
     """Fill a lab with machines; the code to join, and the sessions that are shared: to call, to watch."""
-    tiny, small, shared, _processes, large = lab_machines(page, address)
+    tiny, small, shared, _processes, _short, large = lab_machines(page, address)
     for session, kind, title, seq in (
         (shared, "operate", "Meet on a lock", ""),
         (small, "watch", "On the projector", ""),

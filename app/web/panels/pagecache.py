@@ -162,7 +162,7 @@ def cached_file(file: Doc, first: int, evicted: Mapping[int, Doc], here: Address
         ],
         evicted=len(evicted),
         part=part_of(lambda row: here.to(row=row or None).href, first, file["nr_pages"], PAGES),
-        rows=pages_table(list(cached.values()), here),
+        rows=pages_table(list(cached.values()), evicted, here),
     )
 
 
@@ -260,10 +260,22 @@ def flags(page: Doc) -> list[str]:
     return [_(text) for name, text in FLAGS.items() if page[name]]
 
 
-def pages_table(pages: Sequence[Doc], here: Address) -> TablePanel:
-    """The cached pages as a table."""
+def pages_table(pages: Sequence[Doc], evicted: Mapping[int, Doc], here: Address) -> TablePanel:
+    """The cached pages as a table, and those that were evicted."""
+    rows: dict[int, Sequence[str | Link]] = {
+        index: (str(index), "", "", _("evicted"), evicted_words(index, page))
+        for index, page in evicted.items()
+    }
+    for page in pages:
+        rows[page["index"]] = (
+            str(page["index"]),
+            Link(wording.pfn(page["pfn"]), here.at(page["pfn"])),
+            wording.count(page["mapcount"]),
+            page["lru"] or "",
+            ", ".join(flags(page)),
+        )
     return TablePanel(
-        caption=_("The cached pages of this stretch"),
+        caption=_("The cached and evicted pages of this stretch"),
         columns=(
             (_("Page"), True),
             (_("Frame"), False),
@@ -271,16 +283,7 @@ def pages_table(pages: Sequence[Doc], here: Address) -> TablePanel:
             (_("List"), False),
             (_("Flags"), False),
         ),
-        rows=[
-            (
-                str(page["index"]),
-                Link(wording.pfn(page["pfn"]), here.at(page["pfn"])),
-                wording.count(page["mapcount"]),
-                page["lru"] or "",
-                ", ".join(flags(page)),
-            )
-            for page in pages
-        ],
+        rows=[rows[index] for index in sorted(rows)],
         empty=_("No page of this stretch is cached."),
     )
 

@@ -37,7 +37,6 @@ NOT_COUNTED: Final = frozenset((
     "nr_slab_reclaimable", "nr_slab_unreclaimable", "nr_kernel_stack", "pgpgin", "pgpgout", "slabs_scanned",
     "workingset_nodereclaim", "mlock", "compact_migrate_scanned",
 ))  # fmt: skip
-PGALLOC: Final = {"DMA": "pgalloc_dma", "DMA32": "pgalloc_dma32"}
 
 
 class Compare:
@@ -81,7 +80,7 @@ class Compare:
         for name, count in m.vm_events.items():
             counted[name] = counted.get(name, 0) + count
         counted["workingset_nodes"] = workingset_nodes(m, self.chunk_shift)
-        counted |= {PGALLOC[zone.name]: zone.pgalloc for zone in m.zones}
+        counted |= {f"pgalloc_{zone.name.lower()}": zone.pgalloc for zone in m.zones}
         return counted | {f"nr_{name}": self.lruvec.lists[at].count for at, name in enumerate(LISTS)}
 
     def counted(self, line: dict[str, Any], before: dict[str, int]) -> Iterator[Difference]:

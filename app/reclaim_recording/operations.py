@@ -222,6 +222,8 @@ class Operations:
         swap.lru_add_drain(self.m)
 
     def do_sysctl(self, line: dict[str, Any], a: list[Any]) -> int:
-        """PATH VALUE; what it returns is how many bytes were written."""
-        sysctl.write(self.m, a[0].removeprefix(PROC_SYS), [a[1]])
+        """PATH VALUE; what it returns is how many bytes were written. Settings of others change nothing."""
+        name = a[0].removeprefix(PROC_SYS)
+        if name in sysctl.HANDLERS:
+            sysctl.write(self.m, name, [a[1]])
         return len(str(a[1]))

@@ -7,10 +7,18 @@ from typing import Any, Final
 
 from app.sessions.row_text import BACKWARDS
 from app.web import wording
-from app.web.language import _, ngettext
+from app.web.language import N_, _, ngettext
 
 Doc = Mapping[str, Any]
 
+# What threads are woken for: the text, and how the kernel's own words begin.
+REASONS: Final[Mapping[str, str]] = {
+    N_("low mark of %(what)s"): "low mark of ",
+    N_("a block of order %(what)s"): "a block of order ",
+    N_("boosted marks"): "boosted marks",
+    N_("high mark"): "high mark",
+    N_("dirty pages"): "dirty pages",
+}
 FIGURES: Final = ("scanned", "reclaimed", "swapped_out", "written")
 NAMES_SHOWN: Final = 4
 
@@ -34,10 +42,9 @@ def by_thread(outcome: Doc) -> Iterable[Sequence[Doc]]:
 
 def thread(entries: Sequence[Doc]) -> str:
     """What a kernel thread did."""
-    task, why = entries[0]["task"], entries[0]["why"]
-    runs = ngettext("%(num)s run", "%(num)s runs", len(entries))
+    task, why = entries[0]["task"], reason(entries[0]["why"])
     if len(entries) > 1:
-        why = f"{why}, {runs}"
+        why = ngettext("%(why)s, %(num)s run", "%(why)s, %(num)s runs", len(entries), why=why)
     reclaimed = [entry["reclaim"] for entry in entries if "reclaim" in entry]
     written = sum(entry.get("written", 0) for entry in entries)
     if reclaimed:
@@ -47,6 +54,14 @@ def thread(entries: Sequence[Doc]) -> str:
     else:
         return _("%(task)s ran (%(why)s)", task=task, why=why)
     return _("%(task)s (%(why)s): %(what)s", task=task, why=why, what=what)
+
+
+def reason(why: str) -> str:
+    """What a thread was woken for, as app.mm.kthreads says it, in the reader's language."""
+    for words, start in REASONS.items():
+        if why.startswith(start):
+            return _(words, what=why.removeprefix(start))
+    return why
 
 
 def together(parts: Sequence[Doc]) -> Doc:
@@ -113,4 +128,6 @@ def shortly(who: str, parts: Sequence[Doc]) -> str:
         what.append(pages)
     if written:
         what.append(_("%(pages)s written", pages=wording.count(written)))
-    return f"{who}: {', '.join(what)}" if what else who
+    if not what:
+        return _("%(who)s ran", who=who)
+    return _("%(who)s: %(what)s", who=who, what=", ".join(what))

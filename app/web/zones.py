@@ -129,7 +129,7 @@ def kswapd_view(kswapd: Doc, here: Address) -> KswapdView | None:
         if last is None
         else Link(_("ran at #%(seq)s", seq=count(last["seq"])), here.explain(last["seq"])),
         what="" if last is None else reclaim_words.figures(last["reclaim"]),
-        why="" if last is None else last["why"],
+        why="" if last is None else reclaim_words.reason(last["why"]),
     )
 
 

@@ -86,7 +86,7 @@ def test_a_row_says_what_kswapd_did_at_its_end(short: Machine) -> None:
                 "killed": list("abcde"),
             },
             ["kcompactd0 ran (a block of order 9)"],
-            ["killed: a, b, c, d, …", "kcompactd0"],
+            ["killed: a, b, c, d, …", "kcompactd0 ran"],
         ),
     ],
 )

@@ -91,7 +91,7 @@ def zone_view(
         marks=[mark(name, pages, min(1000, pages * 1000 // scale) / 10) for name, pages in marks.items()],
         spark=spark(before, marks, ran),
         kswapd=kswapd_view(kswapd, here) if kswapd is not None and is_highest(zone, zones) else None,
-        reclaims=kswapd is not None and kswapd["reclaims"],
+        kswapd_range=None if kswapd is None or not kswapd["reclaims"] else kswapd_range(marks, scale),
         reserve=reserves(zone, zones),
         fallback=fallback(zone),
     )
@@ -103,6 +103,12 @@ def mark(name: str, pages: int, x: float) -> Mark:
     if anchor == "end" and x < NARROW:
         anchor, dx = "start", -dx
     return Mark(name, pages, x, above, anchor, dx)
+
+
+def kswapd_range(marks: Mapping[str, int], scale: int) -> tuple[float, float]:
+    """The part of the bar between the mark at which kswapd is woken and the one above which it sleeps."""
+    left, right = (min(1000, marks[name] * 1000 // scale) / 10 for name in ("low", "high"))
+    return left, round(right - left, 1)
 
 
 def is_highest(zone: Doc, zones: Sequence[Doc]) -> bool:

@@ -103,8 +103,9 @@ class ZoneView:
     """free frames after the last calls; None where too few were made"""
     kswapd: KswapdView | None
     """the kswapd of its node, in the highest zone of that; None in the others"""
-    reclaims: bool
-    """True where kswapd takes pages back: it wakes at low, and sleeps above high"""
+    kswapd_range: tuple[float, float] | None
+    """from low, where kswapd is woken, to high, above which it sleeps: left edge and width in per cent of the
+    bar; None where it takes nothing back"""
     reserve: Sequence[tuple[str, int]]
     """how many frames it keeps from requests for which other zone"""
     fallback: Sequence[str]

@@ -55,8 +55,8 @@ class SwapArea:
     """the file or device"""
     words: str
     """how much of it is used, and its priority"""
-    full: Sequence[tuple[float, float, int]]
-    """how full each part is: place and width in per cent of the strip, height in per cent"""
+    full: Sequence[tuple[float, float, int, int]]
+    """how full each part is: left edge, width, upper edge and height, in per cent of the strip"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +134,11 @@ def area_line(area: Doc, current: bool, here: Address) -> SwapArea:
             priority=area["priority"],
             kind=_("a disk that turns") if area["rotating"] else _("without moving parts"),
         ),
-        full=[(round(at * width, 2), round(width, 2), full) for at, full in enumerate(area["full"]) if full],
+        full=[
+            (round(at * width, 2), round(width, 2), 100 - full, full)
+            for at, full in enumerate(area["full"])
+            if full
+        ],
     )
 
 

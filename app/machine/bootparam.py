@@ -33,9 +33,10 @@ class BootParam:
     memory, movablecore: bytes. lecture: the lecture's view, which turns pcp, mobility and the watermark
     boost off unless they are given. process_caches: whether the kernel has made the caches from which it
     takes its own objects for processes (task, areas, owners of pages); without them those are only counted.
-    hugepages: pages of 2 MiB that the pool has from boot on. swap, reclaim: what a machine does when memory
-    is short; none and false, since no other is known here.
-    sysctl: settings written once the machine runs. rules: see `app.machine.ruleset`.
+    hugepages: pages of 2 MiB that the pool has from boot on. swap: pages of a swap area. reclaim: whether
+    pages of processes and files are taken back when memory is short, and somebody is killed when nothing is
+    left; the lecture's view leaves it out. sysctl: settings written once the machine runs. rules: see
+    `app.machine.ruleset`.
     """
 
     profile: str
@@ -104,7 +105,7 @@ def parse(doc: Mapping[str, Any], *, kept: bool = False) -> BootParam:
         "transparent_hugepage": "never",
         "hugepages": 0,
         "swap": 0,
-        "reclaim": False,
+        "reclaim": not lecture,
         "sysctl": {},
         "rules": ruleset.TODAY,
     }

@@ -104,7 +104,8 @@ class Machine(Kernel):
             describe.victim(self, call, outcome)
         if current.killed or current.woken:
             self.end_the_killed(outcome)
-        if self.vm.threads_woken or self.vm.reclaim or self.vm.swap is not None:
+        vm = self.vm
+        if vm.threads_woken or current.reclaims or current.background or vm.slots is not None:
             self.end_reclaim(outcome)
         outcome.verdict = current.verdict
         if current.mistakes:

@@ -36,7 +36,10 @@ class Reclaimed:
         if self.direct:
             doc["reclaim"] = figures("direct", self.direct)
         if self.background:
-            doc["background"] = [thread_entry(done) for done in self.background]
+            threads: dict[str, list[Background]] = {}
+            for done in self.background:
+                threads.setdefault(done.thread, []).append(done)
+            doc["background"] = [thread_entry(task, times) for task, times in threads.items()]
         return doc
 
 
@@ -52,14 +55,16 @@ def figures(by: str, runs: Sequence[ScanControl]) -> dict[str, Any]:
     }
 
 
-def thread_entry(done: Background) -> dict[str, Any]:
-    """What one kernel thread did."""
-    entry: dict[str, Any] = {"task": done.thread, "why": done.why}
-    if done.runs:
-        entry["reclaim"] = figures("kswapd", done.runs)
-    if done.written:
-        entry["written"] = done.written
-    entry["changed"] = changes.runs(done.changed)
+def thread_entry(task: str, times: Sequence[Background]) -> dict[str, Any]:
+    """What one kernel thread did, however often a long call woke it. why: what it was woken for first."""
+    entry: dict[str, Any] = {"task": task, "why": times[0].why}
+    runs = [run for done in times for run in done.runs]
+    if runs:
+        entry["reclaim"] = figures("kswapd", runs)
+    if written := sum(done.written for done in times):
+        entry["written"] = written
+    changed = [mention for done in times for mention in done.changed]
+    entry["changed"] = changes.runs(changed)
     if entry["changed"] is None:
-        entry["changed_count"] = changes.count_runs(done.changed)
+        entry["changed_count"] = changes.count_runs(changed)
     return entry

@@ -63,6 +63,8 @@ WRONG: dict[str, list[Any]] = {
     "byte": [-1, 256, 1.5, "7", True, None, []],
     "status": [1.5, "0", True, None, [], 1 << 31],
     "path": ["", "tmp", "/", "/tmp/", "/a/../b", "/ä", "/" + "x" * 255, 3, True, None, []],
+    "swap_pages": [-1, 1.5, "8", True, [], 1 << 53],
+    "bool": [2, "yes", None, []],
     "program": ["", "/tmp/x", "/bin/..", "hello", 3, True, None, []],
     **{
         kind: ["", "|", "NOPE", "0x", -(1 << 31) - 1, 1 << 32, 1.5, True, None, []]
@@ -92,7 +94,8 @@ def right(name: str) -> dict[str, Any]:
         "slab_flags": 0, "sysctl": "min_free_kbytes", "sysctl_value": 128, "cache": "kmalloc-64",
         "addr": None, "array": 1, "number": 16, "function": "init_once", "user_addr": "0x7ffff7ff1000",
         "rounds": 1, "fd": 3, "length": 4096, "offset": 0, "loff": 0, "accesses": 1, "access_step": 0,
-        "byte": 7, "status": 0, "path": "/tmp/x", "program": "/bin/hello", "prot": "PROT_READ",
+        "byte": 7, "status": 0, "path": "/tmp/x", "swap_pages": 64, "bool": True,
+        "program": "/bin/hello", "prot": "PROT_READ",
         "map_flags": "MAP_PRIVATE|MAP_ANONYMOUS", "mremap_flags": 0, "ms_flags": "MS_SYNC",
         "madvice": "MADV_DONTNEED", "fadvice": "POSIX_FADV_DONTNEED", "open_flags": "O_RDWR",
     }  # fmt: skip
@@ -234,7 +237,7 @@ def test_both_vocabularies(client: TestClient, at: At) -> None:
 
 
 def test_many_at_once(client: TestClient, at: At) -> None:
-    filled = client.post(at("/alloc_pages"), json={"gfp": "GFP_KERNEL", "order": 0, "until": "null"}).json()
+    filled = client.post(at("/alloc_pages"), json={"gfp": "GFP_NOWAIT", "order": 0, "until": "null"}).json()
     assert filled["ret"] == sum(blocks for _, blocks, *_ in filled["runs"])
     assert filled["ret"] > 2000
     freed = client.post(at("/__free_pages"), json={"page": filled["runs"], "order": 0, "step": 2}).json()

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.errors import BadArgument, NoRoom, TaskAlive, TaskBlocked
+from app.errors import BadArgument, MachinePanicked, NoRoom, TaskAlive, TaskBlocked
 from app.machine import boot, invariants, parsing
 from app.machine.machine import Machine
 from app.machine.outcome import Outcome
@@ -38,7 +38,7 @@ class Blunders:
     def call(self, name: str, /, **args: Any) -> Outcome | None:
         try:
             made = self.m.apply(parsing.parse(name, args, self.m.model), self.seq + 1)
-        except (BadArgument, NoRoom, TaskAlive, TaskBlocked):
+        except (BadArgument, MachinePanicked, NoRoom, TaskAlive, TaskBlocked):
             return None
         self.seq += 1
         return made

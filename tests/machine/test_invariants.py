@@ -18,7 +18,7 @@ from hypothesis.stateful import (
     run_state_machine_as_test,
 )
 
-from app.errors import TaskBlocked
+from app.errors import MachinePanicked, TaskBlocked
 from app.machine import boot, calls, invariants, parsing
 from app.machine.entry import CALLS
 from app.machine.machine import Machine
@@ -105,6 +105,10 @@ class Calls(RuleBasedStateMachine):
         if any(arg.name == "task" for arg in CALLS[name].args):
             caller.pop("task", None)
         call = parsing.parse(name, body | caller, self.m.model)
+        if self.m.vm.oom.panicked:
+            with pytest.raises(MachinePanicked):
+                self.m.apply(call, len(self.made) + 1)
+            return None
         task = self.m.tasks.get(call.task)
         if task is not None and task.waiting_for is not None and name != "kill_task":
             with pytest.raises(TaskBlocked, match=f"{task.waiting_for:#x}"):

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from app.errors import BadArgument, NoRoom, TaskAlive, TaskBlocked
+from app.errors import BadArgument, MachinePanicked, NoRoom, TaskAlive, TaskBlocked
 from app.machine import boot, invariants, parsing
 from app.machine.entry import CALLS
 
@@ -70,7 +70,7 @@ class Guesser:
     def call(self, name: str, args: dict[str, Any]) -> None:
         try:
             outcome = self.m.apply(parsing.parse(name, args, self.m.model), self.seq + 1)
-        except (BadArgument, NoRoom, TaskAlive, TaskBlocked):
+        except (BadArgument, MachinePanicked, NoRoom, TaskAlive, TaskBlocked):
             return
         self.seq += 1
         json.dumps(outcome.as_json(self.m.model))

@@ -56,7 +56,7 @@ def test_an_atomic_page_at_min_ignores_the_boost(gfp: int, order: int, mark: int
 
 @pytest.mark.parametrize(("gfp", "woken"), [("GFP_NOWAIT", True), ("__GFP_DIRECT_RECLAIM", False)])
 def test_a_boost_wakes_kswapd_for_those_who_may(gfp: str, woken: bool) -> None:
-    lab = Lab()
+    lab = Lab(reclaim=False)
     runs = lab("alloc_pages", gfp="GFP_NOWAIT|__GFP_MOVABLE|__GFP_MEMALLOC", order=0, until="null").runs
     assert runs is not None
     singles = [[pfn, 1] for start, count, *_ in runs for pfn in range(start, start + count)]

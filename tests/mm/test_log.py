@@ -88,7 +88,7 @@ def test_poison_and_red_zones_are_shown() -> None:
 
 
 def test_out_of_memory_names_the_slabs_and_ends_the_log() -> None:
-    lab = Lab()
+    lab = Lab(reclaim=False)
     lines = texts(lab("kmalloc", size=4096, flags="GFP_KERNEL", until="null"))
     at = lines.index("Unreclaimable slab info:")
     assert lines[at + 1] == "Name                      Used          Total"

@@ -286,7 +286,7 @@ def test_another_node_serves_what_is_missing() -> None:
 
 
 def test_direct_reclaim_is_counted_for_the_zones_it_was_for() -> None:
-    call = Caller(boot.boot({"profile": "i386-1g"}))
+    call = Caller(boot.boot({"profile": "i386-1g", "reclaim": False}))
     call("alloc_pages", gfp="GFP_KERNEL|__GFP_RETRY_MAYFAIL|__GFP_NOWARN", order=10, until="null")
     assert values(call.show("vmstat"))["allocstall_normal"] == 1
     call("alloc_pages", gfp="GFP_HIGHUSER|__GFP_RETRY_MAYFAIL|__GFP_NOWARN", order=10, until="null")

@@ -84,7 +84,7 @@ def test_a_costly_order_may_fail() -> None:
 
 def test_reclaim_drains_the_per_cpu_lists() -> None:
     """NOWAIT fails with pages on the lists of another type; GFP_KERNEL gets them."""
-    box = Box(profile="x86_64-1g", memory="128M")
+    box = Box(profile="x86_64-1g", memory="128M", reclaim=False)
     filled = box.fill(order=0)
     assert filled.runs is not None
     box("__free_pages", page=[[filled.runs[0][0], 40]], order=0)

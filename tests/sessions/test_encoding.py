@@ -15,7 +15,9 @@ TIME = "2026-01-02T03:04:05.678Z"
 
 @pytest.mark.sampled(3)
 @pytest.mark.parametrize("by", [None, "ann", 'Zoë "\\\n\x00\x7f😀'], ids=["open", "plain", "escaped"])
-@pytest.mark.parametrize("profile", [{"profile": "tiny-16m", "cpus": 2}, {"profile": "i386-1g"}], ids=str)
+@pytest.mark.parametrize(
+    "profile", [{"profile": "tiny-16m", "cpus": 2, "reclaim": False}, {"profile": "i386-1g"}], ids=str
+)
 def test_every_kind_of_call_is_encoded_as_its_dict_would_be(profile: dict[str, Any], by: str | None) -> None:
     m = boot.boot(profile)
     seen = set()

@@ -117,7 +117,7 @@ async def test_what_was_stored_before(tmp_path: Path, request: pytest.FixtureReq
     """Rows, and states, of the version before there were rule sets."""
     settings = settings_for(tmp_path)
     async with serving(settings) as sessions:
-        booted = await begun(sessions, TINY | {"rules": 1})
+        booted = await begun(sessions, TINY | {"rules": 1, "reclaim": False})
         forked = (await sessions.fork(LOCAL, booted, 3)).id
     with raw(settings) as db:
         machine = json.loads(db.execute("SELECT machine FROM sessions").fetchone()[0])

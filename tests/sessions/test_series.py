@@ -21,6 +21,9 @@ from tests.sessions.test_history import doctor
 from tests.support.factories import TINY, alloc, free, raw, serving, settings_for
 from tests.support.patience import PATIENCE
 
+# The calls fill it, and go on when nothing is left.
+FILLED = TINY | {"reclaim": False}
+
 ZONES = ("node0.DMA",)
 ALL = [
     *(f"{zone}.{name}" for zone in ZONES for name in OF_ZONE),
@@ -118,7 +121,7 @@ def mixed(seed: int, count: int) -> list[BatchItem]:
 
 @pytest.mark.parametrize("seed", [1, 2])
 async def test_each_row_has_the_numbers_that_the_machine_has_there(sessions: Sessions, seed: int) -> None:
-    sid = (await sessions.create(LOCAL, "s", TINY)).id
+    sid = (await sessions.create(LOCAL, "s", FILLED)).id
     await sessions.batch(LOCAL, sid, mixed(seed, 18))
     known = await last_of(sessions, sid)
     assert agree(known, await rows_of(sessions, sid))
@@ -136,7 +139,7 @@ async def test_each_row_has_the_numbers_that_the_machine_has_there(sessions: Ses
 
 
 async def test_forks_and_imports_have_their_own_rows(sessions: Sessions) -> None:
-    sid = (await sessions.create(LOCAL, "s", TINY)).id
+    sid = (await sessions.create(LOCAL, "s", FILLED)).id
     await sessions.batch(LOCAL, sid, mixed(3, 20))
     await sessions.rewind(LOCAL, sid, 5)
     origin = await last_of(sessions, sid)
@@ -154,7 +157,7 @@ async def test_forks_and_imports_have_their_own_rows(sessions: Sessions) -> None
 
 @pytest.mark.parametrize("points", [1, 2, 3, 7, 20])
 async def test_no_peak_is_lost_between_points(sessions: Sessions, points: int) -> None:
-    sid = (await sessions.create(LOCAL, "s", TINY)).id
+    sid = (await sessions.create(LOCAL, "s", FILLED)).id
     await sessions.batch(LOCAL, sid, mixed(4, 60))
     rows = await last_of(sessions, sid)
     for first, last in ((0, 62), (5, 62), (17, 41), (30, 30)):
@@ -178,7 +181,7 @@ async def test_no_peak_is_lost_between_points(sessions: Sessions, points: int) -
 async def test_what_is_not_in_memory_any_more_is_made_again(
     sessions: Sessions, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    sid = (await sessions.create(LOCAL, "s", TINY)).id
+    sid = (await sessions.create(LOCAL, "s", FILLED)).id
     await sessions.batch(LOCAL, sid, mixed(5, 60))
     whole = await drawn(sessions, sid, ALL, 9)
     monkeypatch.setattr(series, "MOST_BYTES", 1)
@@ -190,7 +193,7 @@ async def test_what_is_not_in_memory_any_more_is_made_again(
 
 
 async def test_rows_are_replayed_once(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
-    sid = (await sessions.create(LOCAL, "s", TINY)).id
+    sid = (await sessions.create(LOCAL, "s", FILLED)).id
     await sessions.batch(LOCAL, sid, mixed(6, 40))
     await drawn(sessions, sid, ["slab"])
     taken: list[int] = []
@@ -222,7 +225,7 @@ async def test_rows_are_replayed_once(sessions: Sessions, monkeypatch: pytest.Mo
     ],
 )
 async def test_what_cannot_be_drawn_is_named(sessions: Sessions, query: SeriesQuery, field: str) -> None:
-    sid = (await sessions.create(LOCAL, "s", TINY)).id
+    sid = (await sessions.create(LOCAL, "s", FILLED)).id
     await sessions.batch(LOCAL, sid, [alloc(), alloc()])
     with pytest.raises(BadArgument) as refused:
         await sessions.series(LOCAL, sid, query)
@@ -230,7 +233,7 @@ async def test_what_cannot_be_drawn_is_named(sessions: Sessions, query: SeriesQu
 
 
 async def test_nobody_else_sees_them(sessions: Sessions) -> None:
-    sid = (await sessions.create(LOCAL, "s", TINY)).id
+    sid = (await sessions.create(LOCAL, "s", FILLED)).id
     with pytest.raises(NotFound):
         await sessions.series(Principal("other"), sid, SeriesQuery(None, None, None, 5))
 
@@ -238,7 +241,7 @@ async def test_nobody_else_sees_them(sessions: Sessions) -> None:
 async def test_a_journal_is_followed_as_far_as_it_can_be(tmp_path: Path) -> None:
     settings = settings_for(tmp_path)
     async with serving(settings) as sessions:
-        sid = (await sessions.create(LOCAL, "s", TINY)).id
+        sid = (await sessions.create(LOCAL, "s", FILLED)).id
         await sessions.batch(LOCAL, sid, [alloc(order) for order in range(6)])
         whole = await last_of(sessions, sid)
     doctor(settings, sid, 4)
@@ -255,7 +258,7 @@ async def test_a_journal_is_followed_as_far_as_it_can_be(tmp_path: Path) -> None
 async def test_who_asks_meanwhile_is_given_the_same_rows(
     sessions: Sessions, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    sid = (await sessions.create(LOCAL, "s", TINY)).id
+    sid = (await sessions.create(LOCAL, "s", FILLED)).id
     await sessions.batch(LOCAL, sid, mixed(7, 40))
     with raw(settings_for(tmp_path)) as db:
         db.execute("INSERT INTO access VALUES (?, ?, ?)", (sid, "member", "watcher"))

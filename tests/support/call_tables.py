@@ -1,5 +1,6 @@
 """The tables of calls in app/api/README.md, made from the declarations: `make text` writes them."""
 
+import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +19,11 @@ def row(spec: CallSpec) -> str:
     """A call as its table has it."""
     arguments = ", ".join(
         " or ".join(f"`{form}`" for form in KINDS[arg.kind].forms or (arg.name,))
-        + ("" if arg.required else f" = {'null' if arg.default is None else arg.default}")
+        + (
+            ""
+            if arg.required
+            else f" = {arg.default if isinstance(arg.default, str) else json.dumps(arg.default)}"
+        )
         for arg in spec.args
     )
     lecture = f" Lecture: `{spec.lecture}`." if spec.lecture else ""

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterator
 from typing import Any
 
-from app.errors import BadArgument, NoRoom, TaskBlocked
+from app.errors import BadArgument, MachinePanicked, NoRoom, TaskBlocked
 from app.machine import parsing
 from app.machine.machine import Machine
 from app.machine.outcome import Outcome
@@ -82,7 +82,7 @@ class RandomCalls:
         try:
             call = parsing.parse(name, body, self.m.model)
             outcome = self.m.apply(call, self.seq + 1)
-        except (BadArgument, NoRoom, TaskBlocked):
+        except (BadArgument, MachinePanicked, NoRoom, TaskBlocked):
             return None
         self.seq += 1
         return outcome

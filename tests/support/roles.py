@@ -13,6 +13,7 @@ from typing import Any, Final
 
 from app.api.openapi import example
 from app.machine.entry import CALLS
+from app.sessions.own_tasks import OF_INSTRUCTORS
 from tests.support.served import BASE
 from tests.support.two_labs import PASSWORD, ROLES
 
@@ -85,7 +86,7 @@ def call(name: str) -> Asked:
     body = example(CALLS[name])
     if "task" in body:
         body = {**body, "task": "{task}"}
-    return Asked(OWN if name == "sysctl" else CALL, body, spoils=name in (*SLEEPY, "fork"))
+    return Asked(OWN if name in OF_INSTRUCTORS else CALL, body, spoils=name in (*SLEEPY, "fork"))
 
 
 API: Final[dict[tuple[str, str], Asked]] = {

@@ -297,6 +297,7 @@ def test_a_pageblock_that_is_not_claimed_shows_the_losing_counts(client: TestCli
         "__free_pages(m[1:3000:3], 0)",
         "alloc_pages(GFP_KERNEL|__GFP_RECLAIMABLE, 0) * 600",
         lecture=False,
+        reclaim=False,
     )
     parts = [
         client.get(f"{machine}/explain/4", params={"decision": first}).text for first in range(1, 2000, 100)

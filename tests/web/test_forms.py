@@ -28,6 +28,7 @@ WORDS = {
     "function": "init_once",
     "rounds": "2",
     "user_addr": "0x400000", "fd": "3", "length": "4K", "offset": "8K", "loff": "4K", "accesses": "2",
+    "swap_pages": "64", "bool": "true",
     "access_step": "8K", "byte": "7", "status": "1", "path": "/data/b", "program": "/bin/cat",
     "prot": "PROT_READ", "map_flags": "MAP_SHARED|MAP_ANONYMOUS", "mremap_flags": "MREMAP_MAYMOVE",
     "ms_flags": "MS_ASYNC", "madvice": "MADV_RANDOM", "fadvice": "POSIX_FADV_RANDOM", "open_flags": "O_RDWR",

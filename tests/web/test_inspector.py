@@ -164,7 +164,8 @@ def test_the_switches_stand_below_the_zones_whatever_is_inspected(client: TestCl
     path = f"/sessions/{made.json()['id']}"
     below = client.get(f"{path}?pfn=0x400").text.partition('id="zones"')[2]
     switches = re.findall(r'class="switch switch-\w+" title="[^"]+"><dt>([\w ]+)</dt> <dd>(\w+)</dd>', below)
-    assert switches == [("lecture view", "on"), ("pcp", "off"), ("mobility", "off"), ("debug", "on")]
+    off = [("pcp", "off"), ("mobility", "off"), ("reclaim", "off")]
+    assert switches == [("lecture view", "on"), *off, ("debug", "on")]
 
 
 def test_a_frame_leads_to_its_slab_and_its_area(client: TestClient) -> None:

@@ -38,11 +38,7 @@ PAGE_MAPPING_ANON: Final = 1
 
 def section(m: Kernel, pfn: int) -> Section:
     """The columns that a frame's record stands in."""
-    sections = m.vm.sections
-    found = sections.get(pfn >> 9)
-    if found is None:
-        found = sections[pfn >> 9] = Section()
-    return found
+    return m.vm.sections[pfn >> 9]
 
 
 def known(m: Kernel, pfn: int) -> bool:
@@ -172,8 +168,11 @@ def page_count(m: Kernel, pfn: int) -> int:
 
 def get_page(m: Kernel, pfn: int, nr: int = 1) -> None:
     """Take references. Kernel: folio_get, folio_ref_add"""
-    head = compound_head(m, pfn)
-    section(m, head).refcount[head & 511] += nr
+    s = m.vm.sections[pfn >> 9]
+    if s.order:
+        pfn &= -(1 << s.order)
+        s = m.vm.sections[pfn >> 9]
+    s.refcount[pfn & 511] += nr
 
 
 def put_page_testzero(m: Kernel, head: int) -> bool:
@@ -185,12 +184,12 @@ def put_page_testzero(m: Kernel, head: int) -> bool:
 
 def flags(m: Kernel, pfn: int) -> int:
     """The PG_ bits of this very frame."""
-    return section(m, pfn).flags[pfn & 511]
+    return m.vm.sections[pfn >> 9].flags[pfn & 511]
 
 
 def set_flags(m: Kernel, pfn: int, set: int, clear: int = 0) -> None:
     """Set and clear PG_ bits of this very frame."""
-    column = section(m, pfn).flags
+    column = m.vm.sections[pfn >> 9].flags
     column[pfn & 511] = column[pfn & 511] & ~clear | set
 
 

@@ -115,7 +115,7 @@ class VirtualMemory:
         self.cached_stacks: list[int] = []
         # Files to be closed at the end of the call.
         self.task_works: list[Inode] = []
-        self.sections: dict[int, Section] = {}
+        self.sections: defaultdict[int, Section] = defaultdict(Section)
         # Whether pages of processes and files are taken back when memory is short: a switch at boot.
         self.reclaim = False
         # How far left of its node the age stands in a shadow (app.mm.workingset).

@@ -53,7 +53,7 @@ def test_overrides(client: TestClient) -> None:
     shape = create(client, machine=machine)["machine"]
     assert (shape["memory"], shape["cpus"]) == (2 << 30, 3)
     assert (shape["transparent_hugepage"], shape["hugepages"]) == ("madvise", 4)
-    assert (shape["swap"], shape["reclaim"]) == (0, False)
+    assert (shape["swap"], shape["reclaim"]) == (0, True)
 
 
 def test_struct_page_overhead_is_stated_as_the_lecture_does(client: TestClient) -> None:

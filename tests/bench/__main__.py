@@ -5,7 +5,19 @@ import tempfile
 from pathlib import Path
 
 import tests.bench
-from tests.bench import browser, classroom, figures, history, lab, machine, pictures, processes, service, wall
+from tests.bench import (
+    browser,
+    classroom,
+    figures,
+    history,
+    lab,
+    machine,
+    pictures,
+    processes,
+    replacement,
+    service,
+    wall,
+)
 from tests.bench.figures import Figure
 from tests.bench.load import generator
 
@@ -35,6 +47,7 @@ def main() -> None:
     found += machine.compare(rounds)
     print("\nProcesses\n")
     found += processes.compare(rounds)
+    found += replacement.compare(rounds)
     print("\nPictures of a large machine\n")
     found += pictures.compare(rounds)
     print("\nThe page in a browser\n")

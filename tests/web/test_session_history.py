@@ -23,7 +23,7 @@ __free_pages(p, 4)
 
 @pytest.fixture
 def machine(client: TestClient) -> str:
-    made = client.post(f"{BASE}/sessions", json={"machine": {"profile": "tiny-16m"}})
+    made = client.post(f"{BASE}/sessions", json={"machine": {"profile": "tiny-16m", "reclaim": False}})
     path = f"/sessions/{made.json()['id']}"
     answer = client.post(f"{BASE}{path}/calls", content=LINES, headers={"content-type": "text/plain"})
     assert answer.status_code == 201, answer.text

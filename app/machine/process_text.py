@@ -203,7 +203,7 @@ def of_fork(outcome: Json) -> str:
     runs = outcome["pte"]
     if runs is None:
         return f"{child} has the same areas; no page was copied, and neither may write to what they share"
-    shared = sum(run[2] for run in runs if run[0] != child)
+    shared = sum(run[2] for run in runs if run[0] != child and not run[3].startswith("swap"))
     return (
         f"{child} has the same areas and no page was copied: it shares what no fault could find again, and"
         f" faults in the rest; {amount(shared)} lost the right to write, so that the first write is seen"

@@ -53,9 +53,10 @@ def try_to_unmap(m: Kernel, pfn: int) -> bool:
     is mapped in parts first.
     """
     head = mem_map.compound_head(m, pfn)
-    for vma, address, table, at in [*page_vma_mapped.mapped_entries(m, head)]:
-        if table.level == 2 and table.entries[at] & PSE:
-            huge_memory.split_huge_pmd(m, vma, address)
+    if mem_map.compound_order(m, head):
+        for vma, address, table, at in [*page_vma_mapped.mapped_entries(m, head)]:
+            if table.level == 2 and table.entries[at] & PSE:
+                huge_memory.split_huge_pmd(m, vma, address)
     for vma, address, table, at in [*page_vma_mapped.mapped_entries(m, head)]:
         if not try_to_unmap_one(m, head, vma, table, at):
             break

@@ -424,3 +424,16 @@ def test_every_call_has_its_sentence(line: str, said: str) -> None:
 
 def test_every_fault_has_words_and_a_step_that_decides() -> None:
     assert set(process_text.FAULTS) <= set(process_text.DECIDING)
+
+
+def test_a_fork_counts_what_is_present_and_not_what_is_in_swap() -> None:
+    machine = Explainer(reclaim=True, swap=1024)
+    machine.line("a: execve()")
+    machine.line(f"a: p = {PRIVATE}")
+    machine.line("a: store(p) * 4")
+    machine.line("a: madvise(p, 16K, MADV_PAGEOUT)")
+    machine.line("a: b = fork()")
+    swapped = sum(run[2] for run in machine.told["pte"] if run[0] == "a" and run[3].startswith("swap"))
+    assert swapped
+    present = sum(run[2] for run in machine.told["pte"] if run[0] == "a") - swapped
+    assert f"{present} page" in process_text.sentence(machine.told)

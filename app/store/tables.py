@@ -290,6 +290,173 @@ progress: Final = Table(
     Index(None, "checkpoint_id"),
 )
 
+# What the server keeps secret from everybody and needs again after a restart; made once.
+secrets: Final = Table(
+    "secrets",
+    metadata,
+    Column("name", Text, primary_key=True),
+    Column("value", LargeBinary, nullable=False),
+)
+
+# Exercises that a lab works on. `mode`: `practice`, `graded` or `sealed`. `opens`, `due`, `late_until`: times
+# or null. `late_factor`: per cent of the points that a late answer earns. `count`: which submission counts,
+# null for what each exercise says. `opened`: when its texts were frozen; null before. `released`: since when
+# the right answers are shown to all.
+sheets: Final = Table(
+    "sheets",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _lab_id(),
+    Column("title", Text, nullable=False),
+    Column("text", Text, nullable=False),
+    Column("mode", Text, nullable=False),
+    Column("opens", Text),
+    Column("due", Text),
+    Column("late_until", Text),
+    Column("late_factor", Integer, nullable=False),
+    Column("count", Text),
+    Column("opened", Text),
+    Column("released", Text),
+    Column("created", Text, nullable=False),
+    Index(None, "lab_id", "created"),
+)
+
+# The exercises of a sheet. `text`: the file as it was when the sheet was opened, null before.
+sheet_items: Final = Table(
+    "sheet_items",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("sheet_id", Text, ForeignKey("sheets.id", ondelete="CASCADE"), nullable=False),
+    Column("position", Integer, nullable=False),
+    Column("exercise", Text, nullable=False),
+    Column("title", Text, nullable=False),
+    Column("points", Integer, nullable=False),
+    Column("text", Text),
+    Column("sha256", Text),
+    Index(None, "sheet_id", "position"),
+)
+
+# An exercise as a member has it. `values`: what it shows, JSON. `sealed`: its right and wrong answers, JSON,
+# which nobody gets before they have submitted. `progress`: where each task begins in the session and whether
+# its calls were made, JSON. `finished`: when all was done; null while the member works on it.
+variants: Final = Table(
+    "variants",
+    metadata,
+    Column("id", Text, primary_key=True),
+    Column("item_id", Text, ForeignKey("sheet_items.id", ondelete="CASCADE"), nullable=False),
+    Column("member_id", Text, ForeignKey("members.id", ondelete="CASCADE"), nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("values", Text, nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("engine", Integer, nullable=False),
+    Column("session_id", Text, ForeignKey("sessions.id", ondelete="SET NULL")),
+    Column("progress", Text, nullable=False),
+    Column("created", Text, nullable=False),
+    Column("finished", Text),
+    UniqueConstraint("item_id", "member_id", "number"),
+    Index(None, "member_id"),
+    Index(None, "session_id"),
+)
+
+# Answers, one row for each attempt at a task. `share`: how much of it is right, in thousandths. `score`,
+# `max`: in thousandths of a point. `seq`: the row of the session behind which it was made. `seconds`: since
+# the task was opened. `drift`: what the machine said at the reveal where the sealed answer was another one.
+submissions: Final = Table(
+    "submissions",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("variant_id", Text, ForeignKey("variants.id", ondelete="CASCADE"), nullable=False),
+    Column("task", Integer, nullable=False),
+    Column("number", Integer, nullable=False),
+    Column("given", Text, nullable=False),
+    Column("share", Integer, nullable=False),
+    Column("score", Integer, nullable=False),
+    Column("max", Integer, nullable=False),
+    Column("parts", Text, nullable=False),
+    Column("misconception", Text),
+    Column("hints", Integer, nullable=False),
+    Column("seq", BigInteger),
+    Column("time", Text, nullable=False),
+    Column("late", Boolean, nullable=False),
+    Column("seconds", Integer),
+    Column("drift", Text),
+    UniqueConstraint("variant_id", "task", "number"),
+)
+
+# Which hints were read, and when.
+hints_taken: Final = Table(
+    "hints_taken",
+    metadata,
+    Column("variant_id", Text, ForeignKey("variants.id", ondelete="CASCADE"), nullable=False),
+    Column("task", Integer, nullable=False),
+    Column("hint", Integer, nullable=False),
+    Column("time", Text, nullable=False),
+    PrimaryKeyConstraint("variant_id", "task", "hint"),
+)
+
+# Who has longer than the others for a sheet.
+extensions: Final = Table(
+    "extensions",
+    metadata,
+    Column("sheet_id", Text, ForeignKey("sheets.id", ondelete="CASCADE"), nullable=False),
+    Column("member_id", Text, ForeignKey("members.id", ondelete="CASCADE"), nullable=False),
+    Column("due", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    PrimaryKeyConstraint("sheet_id", "member_id"),
+    Index(None, "member_id"),
+)
+
+# What submissions were worth before they were marked again. `sha256`: of the text after which they were.
+gradings: Final = Table(
+    "gradings",
+    metadata,
+    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("submission_id", Integer, ForeignKey("submissions.id", ondelete="CASCADE"), nullable=False),
+    Column("time", Text, nullable=False),
+    Column("score", Integer, nullable=False),
+    Column("sha256", Text, nullable=False),
+    Index(None, "submission_id"),
+)
+
+# Questions to a whole class. `at`: the row of the session at which it is asked. `source`: the task or the
+# call about which is asked. `choices`: what there is to choose from; `sealed`: which is right and why others
+# are not; `advice`: what the presenter is told. All four JSON. `named`: whether the instructor sees who chose
+# what. `closes`: when the round is said to end.
+polls: Final = Table(
+    "polls",
+    metadata,
+    Column("id", Text, primary_key=True),
+    _lab_id(),
+    Column("session_id", Text, ForeignKey("sessions.id", ondelete="SET NULL")),
+    Column("at", BigInteger, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("question", Text, nullable=False),
+    Column("form", Text, nullable=False),
+    Column("choices", Text, nullable=False),
+    Column("sealed", Text, nullable=False),
+    Column("state", Text, nullable=False),
+    Column("named", Boolean, nullable=False),
+    Column("advice", Text, nullable=False),
+    Column("closes", Text),
+    Column("created", Text, nullable=False),
+    Index(None, "lab_id", "created"),
+    Index(None, "session_id"),
+)
+
+# The last vote of each member in each round.
+votes: Final = Table(
+    "votes",
+    metadata,
+    Column("poll_id", Text, ForeignKey("polls.id", ondelete="CASCADE"), nullable=False),
+    Column("round", Integer, nullable=False),
+    Column("member_id", Text, ForeignKey("members.id", ondelete="CASCADE"), nullable=False),
+    Column("choice", Text, nullable=False),
+    Column("confidence", Text),
+    Column("time", Text, nullable=False),
+    PrimaryKeyConstraint("poll_id", "round", "member_id"),
+    Index(None, "member_id"),
+)
+
 # What was done that not everybody may do. Rows are only added: triggers refuse everything else. It names
 # nobody but by id, and outlives what it is about.
 audit: Final = Table(

@@ -420,8 +420,9 @@ gradings: Final = Table(
 
 # Questions to a whole class. `at`: the row of the session at which it is asked. `source`: the task or the
 # call about which is asked. `choices`: what there is to choose from; `sealed`: which is right and why others
-# are not; `advice`: what the presenter is told. All four JSON. `named`: whether the instructor sees who chose
-# what. `closes`: when the round is said to end.
+# are not; `advice`: below and above which share of right answers the presenter is told what. All four JSON.
+# `since`: when it came into its state. `seq`: the row that has answered it. `named`: whether the instructor
+# sees who chose what. `closes`: when the round is said to end.
 polls: Final = Table(
     "polls",
     metadata,
@@ -435,6 +436,8 @@ polls: Final = Table(
     Column("choices", Text, nullable=False),
     Column("sealed", Text, nullable=False),
     Column("state", Text, nullable=False),
+    Column("since", Text, nullable=False),
+    Column("seq", BigInteger),
     Column("named", Boolean, nullable=False),
     Column("advice", Text, nullable=False),
     Column("closes", Text),

@@ -176,6 +176,8 @@ def polls() -> None:
         sa.Column("choices", sa.Text, nullable=False),
         sa.Column("sealed", sa.Text, nullable=False),
         sa.Column("state", sa.Text, nullable=False),
+        sa.Column("since", sa.Text, nullable=False),
+        sa.Column("seq", sa.BigInteger),
         sa.Column("named", sa.Boolean, nullable=False),
         sa.Column("advice", sa.Text, nullable=False),
         sa.Column("closes", sa.Text),

@@ -8,6 +8,7 @@ from time import perf_counter
 from typing import Any, Final
 
 from app.errors import BadArgument, Faults, MachinePanicked, TaskBlocked
+from app.machine import binding
 from app.machine.calls import NAME, Call, Named, Word
 from app.machine.entry import CALLS
 from app.sessions import bounds, call_cost
@@ -238,10 +239,7 @@ class RunningBatch:
 
     def _bind(self, name: str, named: Named | None, seq: int) -> None:
         self.named[name] = named, seq
-        if named is None:
-            self.names.pop(name, None)
-        else:
-            self.names[name] = named
+        binding.bind(self.names, name, named)
 
 
 class RunningCall:

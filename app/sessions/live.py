@@ -11,7 +11,7 @@ from pydantic_core import from_json, to_json
 
 from app.clock import now
 from app.errors import MachinePanicked, NoRoom, TaskAlive, TaskBlocked
-from app.machine import cachepointers, parsing
+from app.machine import binding, parsing
 from app.machine.calls import Call, Lists, Named, no_lists
 from app.machine.entry import CALLS
 from app.machine.machine import ENGINE, Machine
@@ -114,9 +114,7 @@ class Live:
         Any other exception leaves it spoiled.
         """
         machine = self.machine
-        resolved = cachepointers.by_name(
-            call.resolve(names, machine.model, self.lists, machine.rules), machine
-        )
+        resolved = binding.resolved(call, names, machine, self.lists)
         seq = self.seq + 1
         self.spoiled = True
         began = perf_counter()

@@ -242,9 +242,7 @@ def unmet_by_call(expected: Expectation, outcome: OutcomeJson, outcomes: Sequenc
             runs = [f"{pfn:#x} {frames} {state}" for pfn, frames, state in outcome["changed"] or ()]
             return "" if said in runs else f"it is {', '.join(runs[:20])}"
         case "became":
-            state = values[0]
-            frames = sum(run[1] for run in outcome["changed"] or () if run[2] == state)
-            found = f"{state} {frames}"
+            found = f"{values[0]} {became(values[0], outcome)}"
         case "fault" | "faults" | "signal" | "tables" | "around":
             found = faulted(fact, outcome)
         case "reclaim" | "background" | "killed":
@@ -252,11 +250,21 @@ def unmet_by_call(expected: Expectation, outcome: OutcomeJson, outcomes: Sequenc
         case "frame":
             return unmet_frame(values, outcome, outcomes)
         case _:
-            present = [outcome[part] for part in OUTCOME_PARTS if outcome.get(part)]
-            found = next((part[fact] for part in present if fact in part), "not told")
+            found = of_parts(fact, outcome)
             if fact == "pfn" and isinstance(found, int):
                 found = hex(found)
     return "" if str(found) == said else f"it is {found}"
+
+
+def became(state: str, outcome: OutcomeJson) -> int:
+    """How many frames a call has changed to a state."""
+    return sum(frames for _, frames, new in outcome["changed"] or () if new == state)
+
+
+def of_parts(fact: str, outcome: OutcomeJson) -> Any:
+    """A field of the page, object or area of an outcome; `not told` where it has none."""
+    present = [outcome[part] for part in OUTCOME_PARTS if outcome.get(part)]
+    return next((part[fact] for part in present if fact in part), "not told")
 
 
 # -- reclaim ----------------------------------------------------------------------------------------------

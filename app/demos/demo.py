@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import re
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,9 +10,8 @@ from typing import Any, Final
 from app.demos.expect import BadExpectation, Expectation, expectation
 from app.errors import BadArgument
 from app.machine import bootparam, calltext
+from app.tomlfiles.table import BadFile, Table, content, load, name_of
 
-FILE: Final = re.compile(r"(?:[0-9]+-)?([a-z0-9]+(?:-[a-z0-9]+)*)")
-LARGEST: Final = 256 * 1024
 MOST_STEPS: Final = 30
 MOST_CALLS: Final = 100
 
@@ -27,11 +24,10 @@ VIEW_TEXTS: Final = ("zone", "slabs", "file")
 VIEW_NUMBERS: Final = ("node", "start", "shift", "pfn")
 
 
-class BadDemo(Exception):  # noqa: N818 - as the others are named
+class BadDemo(BadFile):
     """A file that is no demo: which, where in it, and what would be accepted."""
 
-    def __init__(self, file: str, place: str, msg: str) -> None:
-        super().__init__(f"{file}: {place}: {msg}" if place else f"{file}: {msg}")
+    what = "a demo"
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,77 +77,24 @@ class Demo:
         return self.parts[number - 1] if 1 <= number <= len(self.parts) else None
 
 
-class Table:
-    """A table of the file, read field by field: a field that was not read at the end is a misspelt name."""
-
-    def __init__(self, file: str, place: str, values: Any) -> None:
-        self.file = file
-        self.place = place
-        if not isinstance(values, dict):
-            raise BadDemo(file, place, "a table is needed here")
-        self.values: dict[str, Any] = values
-        self.known: set[str] = set()
-
-    def at(self, name: str) -> str:
-        """The place of a field."""
-        return f"{self.place}: {name}" if self.place else name
-
-    def wrong(self, name: str, msg: str) -> BadDemo:
-        """A fault of one field."""
-        return BadDemo(self.file, self.at(name), msg)
-
-    def take(self, name: str) -> Any:
-        """A field's value, None where it is missing."""
-        self.known.add(name)
-        return self.values.get(name)
-
-    def text(self, name: str, *, needed: bool = False) -> str:
-        """A text, without blanks around it."""
-        value = self.take(name)
-        if value is None and not needed:
-            return ""
-        if not isinstance(value, str) or not value.strip():
-            raise self.wrong(name, 'a text is needed, as in title = "Split and merge"')
-        return value.strip()
-
-    def end(self) -> None:
-        """Nothing else may stand there."""
-        for name in self.values:
-            if name not in self.known:
-                raise self.wrong(name, f"no such field; there are {', '.join(sorted(self.known))}")
-
-
 def read(path: Path) -> Demo:
     """The demo of a file. Raises BadDemo."""
-    name = FILE.fullmatch(path.stem)
-    if name is None:
-        raise BadDemo(path.name, "", "a demo's file is named like 11-my-demo.toml: a-z, 0-9 and - between")
-    try:
-        if path.stat().st_size > LARGEST:
-            raise BadDemo(path.name, "", f"larger than {LARGEST:,} bytes")
-        values = tomllib.loads(path.read_text("utf-8"))
-    except OSError as error:
-        raise BadDemo(path.name, "", f"cannot be read: {error.strerror}") from None
-    except UnicodeDecodeError as error:
-        raise BadDemo(path.name, "", f"is not UTF-8 at byte {error.start}") from None
-    except (ValueError, RecursionError) as error:  # TOMLDecodeError, and what it lets through
-        raise BadDemo(path.name, "", f"is not TOML: {error}") from None
-    return demo(path.name, name[1], values)
+    name = name_of(path, BadDemo)
+    return demo(load(BadDemo, path.name, content(path, BadDemo)), name)
 
 
-def demo(file: str, name: str, values: dict[str, Any]) -> Demo:
-    """The demo that a file's values describe."""
-    table = Table(file, "", values)
+def demo(table: Table, name: str) -> Demo:
+    """The demo that a file's table describes."""
     title, teaser = table.text("title", needed=True), table.text("teaser", needed=True)
     machines = [machine(table)]
     listed = table.take("step")
     table.end()
     if not isinstance(listed, list) or not 1 <= len(listed) <= MOST_STEPS:
-        raise BadDemo(file, "step", f"1 to {MOST_STEPS} tables [[step]] are needed")
+        raise table.wrong("step", f"1 to {MOST_STEPS} tables [[step]] are needed")
     steps: list[Step] = []
     firsts = [0]
     for number, entry in enumerate(listed, 1):
-        own = Table(file, f"step {number}", entry)
+        own = table.entry("step", number, entry)
         if "machine" in own.values and number > 1:
             machines.append(machine(own))
             firsts.append(number - 1)
@@ -163,7 +106,7 @@ def demo(file: str, name: str, values: dict[str, Any]) -> Demo:
 
 def machine(table: Table) -> dict[str, Any]:
     """A machine, as `POST /sessions` takes one."""
-    values = Table(table.file, table.at("machine"), table.take("machine")).values
+    values = table.table("machine", needed=True).values
     if "dump" in values:
         raise table.wrong("machine", "a profile is needed, not a dump")
     try:
@@ -215,7 +158,7 @@ def lines(table: Table) -> tuple[str, ...]:
 
 def view(table: Table) -> dict[str, str | int]:
     """Where the step wants the page to look."""
-    values = Table(table.file, table.at("view"), table.take("view") or {})
+    values = table.table("view")
     found: dict[str, str | int] = {}
     for name in VIEW_TEXTS:
         if text := values.text(name):

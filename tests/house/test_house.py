@@ -97,6 +97,8 @@ def test_contracts() -> None:
         ("machine/machine", "import app.store"),
         ("store/journal", "import app.sessions"),
         ("sessions/live", "import app.api"),
+        ("exercises/reading", "import app.labs"),
+        ("exercises/reading", "import app.demos.playing"),
         ("labs/rooms", "import app.main"),
         ("api/routes", "import app.web"),
         ("api/routes", "from app.store import journal"),
@@ -112,6 +114,8 @@ def test_contracts_bite(module: str, statement: str, tmp_path: Path) -> None:
         "machine/machine",
         "store/journal",
         "sessions/live",
+        "demos/playing",
+        "exercises/reading",
         "labs/rooms",
         "api/routes",
         "web/pages",
@@ -121,6 +125,7 @@ def test_contracts_bite(module: str, statement: str, tmp_path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         (path.parent / "__init__.py").touch()
         path.touch()
+    (tmp_path / "app" / "demos" / "playing.py").write_text("import app.sessions\n")
     assert lint_imports(tmp_path).returncode == 0
     (tmp_path / "app" / f"{module}.py").write_text(f"{statement}\n")
     assert lint_imports(tmp_path).returncode == 1

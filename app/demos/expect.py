@@ -42,35 +42,17 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from app.machine import lru_views, show
-from app.machine.entry.system_call import mm_view
+from app.machine import readings
 from app.machine.machine import Machine
 from app.machine.outcome import VERDICTS
-from app.mm import mem_map, page_ref
-from app.mm.mm_types import MM_ANONPAGES, MM_FILEPAGES, MM_SHMEMPAGES, MmStruct
+from app.machine.readings import MM_FIELDS, PAGE_FIELDS
 from app.mm.mmzone import MAX_ORDER, MIGRATE_NAMES
-from app.mm.pgtable_types import PAGE_SIZE
-from app.mm.proc import pagetypeinfo, vmstat
-from app.mm.sched import Task
 
 OutcomeJson = Mapping[str, Any]
 Counters = Mapping[tuple[str, ...], Sequence[int]]
 
-ZONE_FIELDS: Final = ("free", "managed", "present", "min", "low", "high", "boost")
 # How many names stand behind each counter.
-COUNTERS: Final = dict.fromkeys((*ZONE_FIELDS, "pcp", "buddyinfo"), 1) | {
-    "blocks": 2,
-    "reserve": 2,
-    "cache": 2,
-    "mm": 2,
-    "page": 2,
-    "lru": 1,
-    "vmstat": 1,
-}
-CACHE_FIELDS: Final = ("allocated", "num_objs", "num_slabs", "waste")
-RSS: Final = {"anon": MM_ANONPAGES, "file": MM_FILEPAGES, "shmem": MM_SHMEMPAGES}
-MM_FIELDS: Final = ("resident", "total_vm", "tables", *RSS)
-PAGE_FIELDS: Final = ("refcount", "mapcount", "index", "anon", "file")
+COUNTERS: Final = readings.NAMES
 OUTCOME_PARTS: Final = ("page", "object", "area")
 NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}")
 PFN: Final = re.compile(r"0x[0-9a-f]{1,9}")
@@ -142,66 +124,15 @@ def of_machine(text: str, words: Sequence[str]) -> Expectation:
 
 
 def counters(machine: Machine, expected: Iterable[Expectation] = ()) -> Counters:
-    """Every counter that a line can be about. Machines of demos have one node.
+    """Every counter that a line can be about.
 
     expected: lines that may be about single frames; of others nothing is counted.
     """
-    found: dict[tuple[str, ...], Sequence[int]] = {}
-    zones = show.zones(machine)["zones"]
-    for zone in zones:
-        name = zone["name"]
-        found |= {(field, name): [zone[field]] for field in ZONE_FIELDS}
-        found["pcp", name] = [sum(cpu["count"] for cpu in zone["pcp"])]
-        found["buddyinfo", name] = zone["nr_free"]
-        for other in zones:
-            found["reserve", name, other["name"]] = [zone["lowmem_reserve"][other["zid"]]]
-    for zone in machine.zones:
-        counts = pagetypeinfo.blocks_line(zone).split()[-len(MIGRATE_NAMES) :]
-        found |= {
-            ("blocks", zone.name, kind): [int(count)]
-            for kind, count in zip(MIGRATE_NAMES, counts, strict=True)
-        }
+    found = readings.every(machine)
     for line in expected:
-        if line.subject[0] == "page":
-            found |= {
-                ("page", line.subject[1], field): [value] for field, value in frame(machine, line).items()
-            }
-    for task in machine.tasks.values():
-        if task.mm is not None:
-            found |= {("mm", task.name, field): [pages] for field, pages in pages_of(task, task.mm).items()}
-    found |= {("vmstat", name): [count] for name, count in vmstat_counters(machine).items()}
-    found |= {("lru", line["name"]): [line["pages"]] for line in lru_views.sizes(machine, 0)}
-    for cache in show.caches(machine)["caches"]:
-        found |= {("cache", cache["name"], field): [cache[field]] for field in CACHE_FIELDS}
+        if line.subject[0] == "page" and (figures := readings.read(machine, line.subject)) is not None:
+            found[line.subject] = figures
     return found
-
-
-def vmstat_counters(machine: Machine) -> dict[str, int]:
-    """The counters of /proc/vmstat by name."""
-    lines = (line.split() for line in vmstat.show(machine).splitlines())
-    return {name: int(count) for name, count in lines}
-
-
-def frame(machine: Machine, line: Expectation) -> dict[str, int]:
-    """What `struct page` says of a frame that a line is about."""
-    pfn = int(line.subject[1], 16)
-    user = mem_map.known(machine, pfn)
-    mapping = mem_map.mapping_of(machine, pfn) if user else None
-    return {
-        "refcount": page_ref.page_count(machine, pfn),
-        "mapcount": mem_map.page_mapcount(machine, pfn) if user else 0,
-        "index": mem_map.index_of(machine, pfn) if user else 0,
-        "anon": int(user and mem_map.is_anon(machine, pfn)),
-        "file": int(mapping is not None),
-    }
-
-
-def pages_of(task: Task, mm: MmStruct) -> dict[str, int]:
-    """Pages of a process. tables: all of its page tables but the highest."""
-    view = mm_view(task, mm)
-    rss = {field: view["rss"][field] + task.rss_stat[member] for field, member in RSS.items()}
-    tables: int = view["pgtables_bytes"] // PAGE_SIZE
-    return {"resident": view["resident"], "total_vm": view["total_vm"], "tables": tables} | rss
 
 
 def unmet(expected: Expectation, outcomes: Sequence[OutcomeJson], before: Counters, after: Counters) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any, Final
@@ -21,6 +21,8 @@ class Principal:
     by: str | None = None
     # The lab of which they are a member; their sessions belong to it.
     lab: str | None = None
+    # Whether what is done for them goes beyond what a session's task allows.
+    unbound: bool = False
 
     @property
     def group(self) -> str | None:
@@ -62,6 +64,7 @@ WHY_HELD: Final = {
     LOCKED: "the instructor has locked this machine: it can be read, but not called for now",
 }
 ABOVE: Final = frozenset({FROZEN, LOCKED})
+NO_CALL: Final = "no call before its task is answered"
 
 
 def require(db: Connection, principal: Principal, right: Right, session_id: str, owner: str) -> str:
@@ -89,6 +92,18 @@ def require_free(principal: Principal, role: str, held: str | None) -> None:
     above = role == "instructor" or principal.lab is None
     if held is not None and not (above and held in ABOVE):
         raise Conflict(WHY_HELD[held])
+
+
+def require_allowed(principal: Principal, role: str, allow: str | None, calls: Iterable[str]) -> None:
+    """Raise Conflict where the task of a session allows one of some calls not. allow: those that it does."""
+    if allow is None or principal.unbound or role == "instructor":
+        return
+    allowed = allow.split()
+    for call in calls:
+        if call not in allowed:
+            raise Conflict(
+                f"{call} was not made: the task of this machine allows {', '.join(allowed) or NO_CALL}"
+            )
 
 
 def principal_of(scope: Mapping[str, Any]) -> Principal:

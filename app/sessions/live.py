@@ -85,6 +85,8 @@ class Live:
     spoiled: bool = False
     # Why the session takes no calls, as the current transaction has read it.
     held: str | None = None
+    # The calls that its task allows, likewise; None for all.
+    allow: str | None = None
 
     def __post_init__(self) -> None:
         # Long loops let other persons' heavy work go first, and stop when their request has ended.

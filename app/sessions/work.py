@@ -12,7 +12,7 @@ from typing import Any, Final
 from app.errors import BadArgument
 from app.machine.calls import Named
 from app.sessions import lineage
-from app.sessions.access import Principal, Right, require, require_free
+from app.sessions.access import Principal, Right, require, require_allowed, require_free
 from app.sessions.answers import Applied, BatchAnswer, BatchItem
 from app.sessions.batches import RunningBatch, RunningCall
 from app.sessions.bounds import is_long
@@ -147,6 +147,7 @@ class CallWork(WorkItem):
     def do(self, transaction: Transaction, live: Live) -> Applied | RunningCall:
         """Make it; a heavy one is only begun. Raises what `Live.parse`, `Live.apply` and `admit` raise."""
         role = admit(transaction, live, self.principal, self.preconditions)
+        require_allowed(self.principal, role, live.allow, (self.name,))
         known = live.names.known_to(self.principal)
         body = self.body
         if is_member(self.principal, role):
@@ -184,6 +185,7 @@ class BatchWork(WorkItem):
     def do(self, transaction: Transaction, live: Live) -> BatchAnswer | RunningBatch:
         """Make it at once; a long one is only begun. Raises as a call does, with places."""
         role = admit(transaction, live, self.principal, self.preconditions)
+        require_allowed(self.principal, role, live.allow, (item.call for item in self.items))
         items = self._as_oneself(live) if is_member(self.principal, role) else self.items
         progress = RunningBatch(live, items, self.principal, self.most_names, counters=self.counters)
         if len(self.items) > SLICE_CALLS:

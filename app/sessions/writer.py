@@ -430,6 +430,7 @@ class Writer(threading.Thread):
         for live in here:
             head = heads.get(live.id)
             live.held = None if head is None else head.held
+            live.allow = None if head is None else head.allow
             live.size = live.size if head is None else head.bytes
             if head is not None and head.seq == live.committed:
                 continue

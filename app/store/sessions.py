@@ -32,6 +32,8 @@ class SessionRow(NamedTuple):
     locked: bool = False
     # Of all that it has caused to be stored.
     bytes: int = 0
+    # The calls that its task allows for now; None for all.
+    allow: str | None = None
 
 
 class Head(NamedTuple):
@@ -43,6 +45,8 @@ class Head(NamedTuple):
     held: str | None = None
     # Of all that it has caused to be stored.
     bytes: int = 0
+    # The calls that its task allows for now; None for all.
+    allow: str | None = None
 
 
 class SessionPosition(NamedTuple):
@@ -63,7 +67,7 @@ _HELD: Final = case(
     (labs.c.closed.is_not(None), "closed"), (labs.c.frozen, "frozen"), (sessions.c.locked, "locked")
 ).label("held")
 _HEADS: Final = (
-    select(sessions.c.id, sessions.c.seq, sessions.c.effective, _HELD, sessions.c.bytes)
+    select(sessions.c.id, sessions.c.seq, sessions.c.effective, _HELD, sessions.c.bytes, sessions.c.allow)
     .select_from(sessions.outerjoin(labs, labs.c.id == sessions.c.lab_id))
     .where(sessions.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(sessions.c.id)
@@ -95,7 +99,7 @@ def get(db: Connection, session_id: str) -> SessionRow | None:
 def heads(db: Connection, session_ids: Collection[str]) -> dict[str, Head]:
     """The heads of the given sessions, locked until the transaction ends; missing ones are left out."""
     rows = db.execute(_HEADS, {"ids": list(session_ids)})
-    return {row.id: Head(row.seq, row.effective, row.held, row.bytes) for row in rows}
+    return {row.id: Head(row.seq, row.effective, row.held, row.bytes, row.allow) for row in rows}
 
 
 def seqs(db: Connection, session_ids: Collection[str]) -> dict[str, int]:
@@ -162,6 +166,11 @@ def leave_lab(db: Connection, session_id: str, lab_id: str) -> None:
 def lock(db: Connection, session_id: str, *, locked: bool) -> None:
     """Lock a session against calls of members, or unlock it."""
     db.execute(update(sessions).where(sessions.c.id == session_id).values(locked=locked))
+
+
+def allow(db: Connection, session_id: str, calls: str | None) -> None:
+    """Say which calls a session's task allows from now on; None for all."""
+    db.execute(update(sessions).where(sessions.c.id == session_id).values(allow=calls))
 
 
 def of_lab(db: Connection, lab_id: str) -> list[SessionRow]:

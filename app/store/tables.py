@@ -43,7 +43,8 @@ def _session_id() -> Column[str]:
 # `seq` is the head, `effective` the seq whose state the head has (another one's after a rewind). A session
 # starts at `start` with no row, from its `boot` document or, where that is null, the state kept for `start`.
 # `lab_id`: the lab that it belongs to. `locked`: only the lab's instructor may call it. `bytes`: of its
-# rows, lists and states, as far as it has caused them to be stored.
+# rows, lists and states, as far as it has caused them to be stored. `allow`: the calls that its task allows
+# for now, with blanks between them; null for all.
 sessions: Final = Table(
     "sessions",
     metadata,
@@ -62,6 +63,7 @@ sessions: Final = Table(
     Column("lab_id", Text, ForeignKey("labs.id"), index=True),
     Column("locked", Boolean, nullable=False, server_default=false()),
     Column("bytes", BigInteger, nullable=False, server_default="0"),
+    Column("allow", Text),
     Index(None, "owner", "created", "id"),
 )
 
@@ -338,7 +340,8 @@ sheet_items: Final = Table(
 
 # An exercise as a member has it. `values`: what it shows, JSON. `sealed`: its right and wrong answers, JSON,
 # which nobody gets before they have submitted. `progress`: where each task begins in the session and whether
-# its calls were made, JSON. `finished`: when all was done; null while the member works on it.
+# its calls were made, JSON. `finished`: when all was done; null while the member works on it. `settled`: when
+# what stood at the time it was due was submitted; null before.
 variants: Final = Table(
     "variants",
     metadata,
@@ -353,6 +356,7 @@ variants: Final = Table(
     Column("progress", Text, nullable=False),
     Column("created", Text, nullable=False),
     Column("finished", Text),
+    Column("settled", Text),
     UniqueConstraint("item_id", "member_id", "number"),
     Index(None, "member_id"),
     Index(None, "session_id"),

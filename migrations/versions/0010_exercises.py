@@ -10,11 +10,16 @@ depends_on = None
 
 
 def upgrade() -> None:
+    of_sessions()
     kept_secrets()
     sheets()
     variants()
     submissions()
     polls()
+
+
+def of_sessions() -> None:
+    op.add_column("sessions", sa.Column("allow", sa.Text))
 
 
 def kept_secrets() -> None:
@@ -93,6 +98,7 @@ def variants() -> None:
         sa.Column("progress", sa.Text, nullable=False),
         sa.Column("created", sa.Text, nullable=False),
         sa.Column("finished", sa.Text),
+        sa.Column("settled", sa.Text),
         sa.PrimaryKeyConstraint("id", name="pk_variants"),
         sa.ForeignKeyConstraint(
             ["item_id"], ["sheet_items.id"], name="fk_variants_item_id_sheet_items", ondelete="CASCADE"

@@ -334,7 +334,7 @@ def invitation_of(request: Request, lab: Lab) -> Invitation | None:
     return Invitation(
         code=lab.code,
         link=join_link(request, lab.code),
-        until=wording.date(lab.code_expires or ""),
+        until=wording.moment(lab.code_expires or ""),
         picture=f"/labs/{lab.id}/join.svg?code={lab.code}",
     )
 

@@ -14,6 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.web import catalogue
 from app.web.language import ENGLISH, Language, speaking
+from app.web.timezone import zone, zone_of
 
 DIRECTORY: Final = Path(__file__).parent / "locale"
 TEMPLATE: Final = "kmemlab.pot"
@@ -61,7 +62,7 @@ def wanted(accepted: str) -> list[str]:
 
 
 class Speaking:
-    """Around all pages, errors too: each request has its language before anybody answers it."""
+    """Around all pages, errors too: each request has its language and zone before anybody answers it."""
 
     def __init__(self, app: ASGIApp, languages: Languages) -> None:
         self.app = app
@@ -69,5 +70,7 @@ class Speaking:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            speaking.set(self.languages.of(Headers(scope=scope).get("accept-language", "")))
+            headers = Headers(scope=scope)
+            speaking.set(self.languages.of(headers.get("accept-language", "")))
+            zone.set(zone_of(headers.get("cookie", "")))
         await self.app(scope, receive, send)

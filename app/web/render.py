@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse
 
 from app import paths
-from app.web import refusals, wording
+from app.web import refusals, timezone, wording
 from app.web.contexts.base import Page
 from app.web.language import _, phrase, phrase_of
 
@@ -68,6 +68,7 @@ def environment() -> Environment:
     # What stands in {% trans %} may hold markup; what `_()` says is text, and is escaped.
     env.install_gettext_callables(phrase, phrase_of, newstyle=True)  # type: ignore[attr-defined]
     env.globals["_"] = _
+    env.globals["zone_name"] = timezone.zone_name
     env.filters |= {
         "count": count,
         "pfn": wording.pfn,
@@ -75,6 +76,7 @@ def environment() -> Environment:
         "bytes": wording.size,
         "frames": wording.frames,
         "date": wording.date,
+        "moment": wording.moment,
         "breakable": breakable,
         "linked": linked,
         "instead": refusals.replaced,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Final
 
+from app.web import timezone
 from app.web.language import _, decimal, ngettext
 
 PAGE_SIZE: Final = 4096
@@ -61,12 +62,23 @@ def cost(number: int, part: float) -> str:
 
 
 def date(moment: datetime | str) -> str:
-    """2026-11-22 14:00, UTC; as it stands what is no time, which some old file may have brought in."""
-    try:
-        when = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
-    except ValueError:
+    """2026-11-22 14:00, where the zone stands beside it; as it stands what is no time, from some old file."""
+    when = _parsed(moment)
+    return str(moment) if when is None else f"{timezone.local(when):%Y-%m-%d %H:%M}"
+
+
+def moment(moment: datetime | str) -> str:
+    """2026-11-22 23:00 Asia/Seoul: as the reader's clock shows it, with the name of their zone."""
+    if _parsed(moment) is None:
         return str(moment)
-    return f"{when:%Y-%m-%d %H:%M}"
+    return _("%(time)s %(zone)s", time=date(moment), zone=timezone.zone_name())
+
+
+def _parsed(moment: datetime | str) -> datetime | None:
+    try:
+        return datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    except ValueError:
+        return None
 
 
 def ways(reached: int, done: int, said: int) -> str:

@@ -4,9 +4,11 @@ import { copyButtons } from "./copy.js";
 import { keys } from "./keys.js";
 import { preferences } from "./preferences.js";
 import { reveal } from "./reveal.js";
+import { zone } from "./zone.js";
 
 document.documentElement.dataset.script = "";
 preferences(document);
 keys();
 copyButtons(document);
 reveal(document);
+zone();

@@ -16,3 +16,4 @@ MIGRATIONS: Final = _ROOT / "migrations"
 
 # Part of the package in both.
 DEMOS: Final = _PACKAGE / "demos"
+EXERCISES: Final = _PACKAGE / "exercises"

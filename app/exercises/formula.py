@@ -55,6 +55,10 @@ class BadFormula(Exception):  # noqa: N818 - as the others are named
         self.column = column
 
 
+class UnknownName(BadFormula):
+    """A name that stands for nothing here."""
+
+
 @dataclass(frozen=True, slots=True)
 class Node:
     """A part of a formula."""
@@ -222,7 +226,7 @@ def known(node: Node, names: Names) -> int:
     try:
         value = names(node.text)
     except KeyError:
-        raise BadFormula(f"{node.text!r} is not known here", node.column) from None
+        raise UnknownName(f"{node.text!r} is not known here", node.column) from None
     if not isinstance(value, int):
         raise BadFormula(f"{node.text!r} is no number", node.column)
     return within(value, node.column)

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, TypeVar
 
 from app.exercises import formula
@@ -74,25 +74,32 @@ class Chance:
 def draw(
     vary: Sequence[Drawn], chance: Chance, facts: formula.Names, found: dict[str, Value] | None = None
 ) -> dict[str, Value]:
-    """The values of an exercise, in the order of the file.
+    """The values of an exercise, drawn in the order of the file.
 
     facts: of the fresh machine; raises KeyError for what is none. Only formulas ask it, so the machine can be
     booted then. found: is filled as values are drawn, for facts of a machine that depends on them. Raises
     BadFormula.
     """
-    found = {} if found is None else found
-    for one in vary:
-        found[one.name] = compute(one, found, facts) if one.how == "is" else drawn(one, chance)
-    return found
+    return each(vary, lambda one: drawn(one, chance), facts, found)
 
 
 def base(
     vary: Sequence[Drawn], facts: formula.Names, found: dict[str, Value] | None = None
 ) -> dict[str, Value]:
     """What an exercise is shown with when nothing is drawn: the first choices, lists as the file has them."""
+    return each(vary, lambda one: at(one, 0), facts, found)
+
+
+def each(
+    vary: Sequence[Drawn],
+    pick: Callable[[Drawn], Value],
+    facts: formula.Names,
+    found: dict[str, Value] | None = None,
+) -> dict[str, Value]:
+    """The values, each as it is picked; those of formulas are computed."""
     found = {} if found is None else found
     for one in vary:
-        found[one.name] = compute(one, found, facts) if one.how == "is" else at(one, 0)
+        found[one.name] = compute(one, found, facts) if one.how == "is" else pick(one)
     return found
 
 

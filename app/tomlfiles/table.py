@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -69,6 +70,56 @@ class Table:
     def entry(self, name: str, number: int, values: Any) -> Table:
         """A table of a list in it, counted from 1."""
         return Table(self.bad, self.file, self.at(f"{name} {number}"), values)
+
+    def tables(self, name: str, most: int, *, needed: bool = False) -> list[Table]:
+        """A list of tables in it, each with its place."""
+        listed = self.take(name)
+        if listed is None and not needed:
+            return []
+        least = int(needed)
+        if not isinstance(listed, list) or not least <= len(listed) <= most:
+            raise self.wrong(
+                name, f"a list of {f'{least} to' if needed else 'at most'} {most} tables is needed"
+            )
+        return [self.entry(name, number, values) for number, values in enumerate(listed, 1)]
+
+    def texts(self, name: str, most: int) -> tuple[str, ...]:
+        """A list of texts; one that is missing is empty."""
+        listed = self.take(name)
+        if listed is None:
+            return ()
+        if not isinstance(listed, list) or not all(isinstance(text, str) and text.strip() for text in listed):
+            raise self.wrong(name, f'a list of texts is needed, as in {name} = ["one", "two"]')
+        if len(listed) > most:
+            raise self.wrong(name, f"at most {most} texts")
+        return tuple(text.strip() for text in listed)
+
+    def number(self, name: str, least: int, most: int, otherwise: int) -> int:
+        """A whole number. otherwise: where it is missing."""
+        value = self.take(name)
+        if value is None:
+            return otherwise
+        if type(value) is not int or not least <= value <= most:
+            raise self.wrong(name, f"a whole number from {least:,} to {most:,} is needed")
+        return value
+
+    def flag(self, name: str, *, otherwise: bool) -> bool:
+        """True or false. otherwise: where it is missing."""
+        value = self.take(name)
+        if value is None:
+            return otherwise
+        if not isinstance(value, bool):
+            raise self.wrong(name, "true or false")
+        return value
+
+    def one_of(self, name: str, words: Sequence[str], otherwise: str | None = None) -> str:
+        """One of some words. otherwise: where it is missing, unless it is needed."""
+        value = self.take(name)
+        if value is None and otherwise is not None:
+            return otherwise
+        if not isinstance(value, str) or value not in words:
+            raise self.wrong(name, f"one of {', '.join(words)}")
+        return value
 
     def end(self) -> None:
         """Nothing else may stand there."""

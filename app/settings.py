@@ -24,6 +24,7 @@ class Settings(BaseSettings):
     public_url: str | None = Field(None, description="the address users type, where it differs")
     lab: bool = Field(False, description="lab mode: instructors and students sign in, and labs are theirs")
     demos: Path | None = Field(None, description="a folder with guided demos of one's own")
+    exercises: Path | None = Field(None, description="a folder with exercises of one's own")
 
     connections: int = Field(
         4_096, gt=0, description="most connections at a time; never more than open files allow"

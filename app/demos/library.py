@@ -4,21 +4,17 @@ from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
-from typing import Final
 
-from app import paths
+from app import paths, tomlfiles
 from app.demos.demo import Demo, read
 from app.tomlfiles import Folder
-from app.tomlfiles import Library as Files
-
-FOLDER: Final = Folder(read)
 
 
-class Library(Files[Demo]):
+class Library(tomlfiles.Library[Demo]):
     """Demos by name. own: a teacher's folder."""
 
     def __init__(self, own: Path | None = None) -> None:
-        super().__init__(FOLDER, shipped(), own, "KMEMLAB_DEMOS")
+        super().__init__(shipped(), None if own is None else Folder(own, read), "KMEMLAB_DEMOS")
 
     def demos(self) -> dict[str, Demo]:
         """Every demo, in the order in which they are to be seen."""
@@ -28,4 +24,4 @@ class Library(Files[Demo]):
 @cache
 def shipped() -> dict[str, Demo]:
     """The demos that come with the program, read once in a process."""
-    return FOLDER.shipped(paths.DEMOS)
+    return tomlfiles.shipped(Folder(paths.DEMOS, read))

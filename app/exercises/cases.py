@@ -18,6 +18,8 @@ from app.machine.machine import Machine
 # How many sets are drawn by chance, beside every choice and every end.
 DRAWS: Final = 20
 SHOWN: Final = 200
+# Machines that are kept.
+MOST_BOOTS: Final = 8
 
 Pick = Callable[[Drawn], Value]
 
@@ -26,12 +28,13 @@ Pick = Callable[[Drawn], Value]
 class Case:
     """One set of values, and the machine with them, which is booted when somebody asks for it.
 
-    boots: machines that were booted before, by `key`.
+    boots: machines that were booted before, by `key`. tasks: who makes calls.
     """
 
     description: Mapping[str, Any]
     boots: dict[str, Machine]
     values: dict[str, Value] = field(default_factory=dict)
+    tasks: dict[str, None] = field(default_factory=dict)
 
     @property
     def key(self) -> str:
@@ -47,6 +50,8 @@ class Case:
         """Boot the machine with these values, once. Raises BadArgument, BadTemplate."""
         key = self.key
         if key not in self.boots:
+            if len(self.boots) >= MOST_BOOTS:
+                self.boots.clear()
             self.boots[key] = boot.boot(values.machine(self.description, self.values))
         return self.boots[key]
 

@@ -7,8 +7,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from app.exercises import misconceptions
+from app.exercises.asking import Asked, fault_of
 from app.exercises.exercise import KINDS, Check, Field, Hint, Task, Wrong
-from app.exercises.trying import Trial, at
+from app.exercises.trying import Trial
 from app.machine.entry import CALLS
 from app.tomlfiles.table import Table
 
@@ -57,7 +58,7 @@ def task(table: Table, number: int, attempts: tuple[int, ...], trial: Trial) -> 
         kind=kind,
         ask=ask,
         calls=made,
-        fields=() if goal else fields(table, kind, len(made), trial),
+        fields=() if goal else fields(table, kind, made, trial),
         allow=allow,
         calls_at_most=most or None,
         checks=checks(table, trial) if goal else (),
@@ -145,9 +146,9 @@ def checks(table: Table, trial: Trial) -> tuple[Check, ...]:
         )
         own.end()
         if check.line:
-            trial.check(at(own, "is"), check.line)
+            trial.check(fault_of(own, "is"), check.line)
         for number, line in enumerate(check.any, 1):
-            trial.check(at(own, f"any, entry {number}"), line)
+            trial.check(fault_of(own, f"any, entry {number}"), line)
         found.append(check)
     if all(check.bonus for check in found):
         raise table.wrong("check", "at least one check must be no bonus")
@@ -157,37 +158,38 @@ def checks(table: Table, trial: Trial) -> tuple[Check, ...]:
 # -- answers ----------------------------------------------------------------------------------------------
 
 
-def fields(table: Table, kind: str, made: int, trial: Trial) -> tuple[Field, ...]:
+def fields(table: Table, kind: str, made: tuple[str, ...], trial: Trial) -> tuple[Field, ...]:
     """What there is to answer."""
     if "field" not in table.values:
-        return (field(table, kind, made, trial),)
+        found = field(table, kind, trial)
+        trial.answer(Asked(table, found, kind, made, 1))
+        return (found,)
     for name in ANSWER:
         if name in table.values:
             raise table.wrong(name, "stands in each [[task.field]] where a task has several")
-    found = []
-    for own in table.tables("field", MOST_FIELDS, needed=True):
+    each = table.tables("field", MOST_FIELDS, needed=True)
+    several = []
+    for own in each:
         label = trial.text(own, "label", needed=True)
-        weight = own.number("weight", 1, MOST_WEIGHT, 1)
-        found.append(field(own, kind, made, trial, label, weight))
+        found = field(own, kind, trial, label, own.number("weight", 1, MOST_WEIGHT, 1))
+        trial.answer(Asked(own, found, kind, made, len(each)))
         own.end()
-    return tuple(found)
+        several.append(found)
+    return tuple(several)
 
 
-def field(table: Table, kind: str, made: int, trial: Trial, label: str = "", weight: int = 1) -> Field:
+def field(table: Table, kind: str, trial: Trial, label: str = "", weight: int = 1) -> Field:
     """One thing to answer."""
-    form = table.text("form", needed=kind not in FORM_OF) or FORM_OF[kind]
-    found = Field(
+    return Field(
         label=label,
-        answer=table.text("answer", needed=True),
-        form=form,
+        answer=trial.text(table, "answer", needed=True),
+        form=table.text("form", needed=kind not in FORM_OF) or FORM_OF[kind],
         wrong=tuple(wrong(own, trial) for own in table.tables("wrong", MOST_WRONG)),
         within=within(table),
         near=near(table),
         options=trial.texts(table, "options", MOST_OPTIONS),
         weight=weight,
     )
-    trial.field(table, found, kind, made)
-    return found
 
 
 def wrong(table: Table, trial: Trial) -> Wrong:

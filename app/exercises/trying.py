@@ -6,41 +6,33 @@ each in and reads it, as it will be read for the person who gets these values.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from app.errors import BadArgument
-from app.exercises import facts, formula, values
+from app.exercises import formula, values
+from app.exercises.asking import Asked, Fault, check_form, fault_of, known, try_answers
 from app.exercises.cases import Case, Pick, picks
-from app.exercises.exercise import Drawn, Field
+from app.exercises.exercise import Drawn
 from app.exercises.values import BadTemplate
 from app.machine import calltext, parsing
 from app.machine.linetext import Line
-from app.tomlfiles.table import BadFile, Table
-
-# Makes the fault of a place in the file.
-Wrong = Callable[[str], BadFile]
+from app.tomlfiles.table import Table
 
 
 @dataclass(frozen=True, slots=True)
 class Call:
     """A line with a call. begin: of the prelude. allow: what may be called, if not all."""
 
-    wrong: Wrong
+    fault: Fault
     template: str
     begin: bool
     allow: Sequence[str]
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """Something to answer. made: how many calls its task has."""
-
-    table: Table
-    field: Field
-    kind: str
-    made: int
+# Lines that were read: by their place, the machine and the text, how the result is called and who calls.
+Read = dict[tuple[int, str, str], tuple[str | None, str | None]]
 
 
 class Trial:
@@ -48,24 +40,24 @@ class Trial:
 
     def __init__(self, table: Table) -> None:
         self.table = table
-        self.templates: list[tuple[Wrong, str]] = []
+        self.templates: list[tuple[Fault, str]] = []
         # None: from here on only names of the prelude stand for something.
         self.lines: list[Call | None] = []
-        self.answers: list[Answer] = []
+        self.asked: list[Asked] = []
 
     # -- noted while the file is read ---------------------------------------------------------------------
 
     def text(self, table: Table, name: str, *, needed: bool = False) -> str:
         """A text with values in it."""
         found = table.text(name, needed=needed)
-        self.templates.append((at(table, name), found))
+        self.templates.append((fault_of(table, name), found))
         return found
 
     def texts(self, table: Table, name: str, most: int) -> tuple[str, ...]:
         """A list of such texts."""
         found = table.texts(name, most)
         for number, one in enumerate(found, 1):
-            self.templates.append((at(table, f"{name}, entry {number}"), one))
+            self.templates.append((fault_of(table, f"{name}, entry {number}"), one))
         return found
 
     def calls(
@@ -73,20 +65,21 @@ class Trial:
     ) -> None:
         """Calls with the numbers of their lines."""
         self.lines += [
-            Call(at(table, f"{name}, line {number}"), line, begin, allow) for number, line in lines
+            Call(fault_of(table, f"{name}, line {number}"), line, begin, allow) for number, line in lines
         ]
 
     def back_to_prelude(self) -> None:
         """The calls that come now are made behind the prelude."""
         self.lines.append(None)
 
-    def check(self, wrong: Wrong, line: str) -> None:
+    def check(self, fault: Fault, line: str) -> None:
         """A check of a goal."""
-        self.templates.append((wrong, line))
+        self.templates.append((fault, line))
 
-    def field(self, table: Table, asked: Field, kind: str, made: int) -> None:
-        """Something to answer."""
-        self.answers.append(Answer(table, asked, kind, made))
+    def answer(self, asked: Asked) -> None:
+        """Something to answer. Raises a fault of its form."""
+        check_form(asked.table, asked.field)
+        self.asked.append(asked)
 
     # -- tried --------------------------------------------------------------------------------------------
 
@@ -95,7 +88,7 @@ class Trial:
         for number, description in enumerate(machines, 1):
             place = "machine" if len(machines) == 1 else f"machine: one_of {number}"
             boots: dict[str, Any] = {}
-            read: dict[tuple[int, str, str], str | None] = {}
+            read: Read = {}
             for turn, pick in enumerate(picks(vary)):
                 case = Case(description, boots)
                 self.draw(case, vary, pick, place)
@@ -122,82 +115,73 @@ class Trial:
 
     def try_texts(self, case: Case) -> None:
         """Whether each brace stands for a value; which ones there are depends on no chance."""
-        for wrong, template in self.templates:
-            filled(template, case, wrong)
+        for fault, template in self.templates:
+            filled(template, case, fault)
 
-    def try_calls(self, case: Case, read: dict[tuple[int, str, str], str | None]) -> None:
-        """Whether each line is a call of this machine. read: lines that were, and the names they give."""
+    def try_calls(self, case: Case, read: Read) -> None:
+        """Whether each line is a call of this machine."""
         prelude: set[str] = set()
         known: set[str] = set()
+        machine = case.key
         for place, line in enumerate(self.lines):
             if line is None:
                 known = set(prelude)
                 continue
-            key = (place, case.key, filled(line.template, case, line.wrong))
+            key = (place, machine, filled(line.template, case, line.fault))
             if key not in read:
                 read[key] = read_call(line, key[2], case, known)
-            if (name := read[key]) is not None:
+            name, task = read[key]
+            if task is not None:
+                case.tasks[task] = None
+            if name is not None:
                 known.add(name)
                 if line.begin:
                     prelude.add(name)
 
     def try_answers(self, case: Case) -> None:
         """Whether what is asked can be read or computed."""
-        for answer in self.answers:
-            try_answer(answer, case)
+        for asked in self.asked:
+            try_answers(asked, case)
 
 
 # -- one by one -------------------------------------------------------------------------------------------
 
 
-def at(table: Table, name: str) -> Wrong:
-    """The fault of a field, or of a part of it."""
-    return lambda msg: table.wrong(name, msg)
-
-
-def filled(template: str, case: Case, wrong: Wrong) -> str:
+def filled(template: str, case: Case, fault: Fault) -> str:
     """A text with its values. Raises the fault of its place."""
     try:
         return values.fill(template, case.values)
     except BadTemplate as error:
-        raise wrong(str(error)) from None
+        raise fault(str(error)) from None
 
 
-def read_call(line: Call, text: str, case: Case, known: set[str]) -> str | None:
-    """What the result of a call is named. Raises the fault of its place."""
+def read_call(line: Call, text: str, case: Case, names: set[str]) -> tuple[str | None, str | None]:
+    """How the result of a call is named, and who calls. Raises the fault of its place."""
     drawn = text != line.template
     try:
         found = calltext.parse_line(text)
         if found.name is not None:
-            parsing.parse(found.name, found.body, case.machine.model, known)
+            parsing.parse(found.name, found.body, case.machine.model, names)
     except BadArgument as error:
-        fault = error.faults[0]
-        place = ".".join(map(str, fault.loc))
-        msg = f"{place}: {fault.msg}" if place else fault.msg
-        raise line.wrong(case.told(msg) if drawn else msg) from None
+        first = error.faults[0]
+        place = ".".join(map(str, first.loc))
+        msg = f"{place}: {first.msg}" if place else first.msg
+        raise line.fault(case.told(msg) if drawn else msg) from None
     check_allowed(line, found)
-    return found.as_name
+    task = found.body.get("task")
+    return found.as_name, task if isinstance(task, str) else None
 
 
 def check_allowed(line: Call, found: Line) -> None:
     """Only what may be called. Raises the fault of its place."""
     if found.name is None:
-        raise line.wrong("no call stands here")
+        raise line.fault("no call stands here")
     if line.allow and found.name not in line.allow:
-        raise line.wrong(f"{found.name} is not in allow, where there are {', '.join(line.allow)}")
-
-
-def try_answer(answer: Answer, case: Case) -> None:
-    """What is asked, and its wrong answers."""
+        raise line.fault(f"{found.name} is not in allow, where there are {', '.join(line.allow)}")
 
 
 def explained(error: formula.BadFormula, case: Case) -> str:
     """What is wrong with a formula, and what it could know."""
-    if not isinstance(error, formula.UnknownName):
-        return case.told(str(error))
-    zones = ", ".join(zone.name for zone in case.machine.zones)
-    names = [name for name, value in case.values.items() if isinstance(value, int)]
-    return (
-        f"{error}; there are {', '.join((*names, *facts.OF_MACHINE))}, and of {zones}: "
-        f"{', '.join(facts.OF_ZONE)} and reserve, as in managed.{case.machine.zones[0].name}"
-    )
+    if isinstance(error, formula.UnknownName):
+        return f"{error}; {known(case)}"
+    return case.told(str(error))

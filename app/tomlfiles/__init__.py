@@ -3,7 +3,7 @@
 Guided demos and exercises are such files.
 """
 
-from app.tomlfiles.library import Folder, Library
+from app.tomlfiles.library import Folder, Library, shipped
 from app.tomlfiles.table import BadFile, Table, load
 
-__all__ = ["BadFile", "Folder", "Library", "Table", "load"]
+__all__ = ["BadFile", "Folder", "Library", "Table", "load", "shipped"]

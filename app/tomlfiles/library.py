@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final, Generic, Protocol, TypeVar
 
@@ -11,8 +11,8 @@ from app.tomlfiles.table import BadFile
 
 MOST_FILES: Final = 200
 
-# What a folder held: per file its name, time of change and size.
-Signature = tuple[tuple[str, int, int], ...]
+# Name, time of change and size of a file: differs when it was saved again.
+Saved = tuple[str, int, int]
 
 
 class Named(Protocol):
@@ -25,44 +25,53 @@ class Named(Protocol):
 Item = TypeVar("Item", bound=Named)
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Folder(Generic[Item]):
-    """How the files of a folder are read. others: files that may lie there too and are not of this kind."""
+    """A folder with files of a kind. A file is read again when it was saved again."""
 
+    place: Path
+    # Raises BadFile.
     read: Callable[[Path], Item]
+    # Files that may lie there too and are of another kind.
     others: tuple[str, ...] = ()
+    # What each file was read into, or what is wrong with it.
+    known: dict[Saved, Item | str] = field(default_factory=dict)
 
-    def files(self, place: Path) -> list[Path]:
-        """The files that ought to be of this kind, by name."""
-        found = (path for path in place.iterdir() if path.suffix == ".toml" and path.is_file())
-        return sorted(path for path in found if path.name not in self.others)[:MOST_FILES]
-
-    def signature(self, place: Path) -> Signature:
-        """Differs where the folder's files do."""
-        stats = [(path.name, path.stat()) for path in self.files(place)]
-        return tuple((name, stat.st_mtime_ns, stat.st_size) for name, stat in stats)
-
-    def all(self, place: Path) -> tuple[dict[str, Item], list[str]]:
-        """What a folder holds by name, and what is wrong with the other files."""
+    def look(self) -> tuple[dict[str, Item], list[str]]:
+        """What is there by name, and what is wrong with the other files. Raises OSError."""
         found: dict[str, Item] = {}
         faults: list[str] = []
-        for path in self.files(place):
-            try:
-                item = self.read(path)
-            except BadFile as error:
-                faults.append(str(error))
-                continue
-            if item.name in found:
+        before, self.known = self.known, {}
+        for path in self.files():
+            stat = path.stat()
+            saved = (path.name, stat.st_mtime_ns, stat.st_size)
+            item = self.known[saved] = before[saved] if saved in before else self.item(path)
+            if isinstance(item, str):
+                faults.append(item)
+            elif item.name in found:
                 faults.append(f"{path.name}: there is another file for {item.name}")
             else:
                 found[item.name] = item
         return found, faults
 
-    def shipped(self, place: Path) -> dict[str, Item]:
-        """What comes with the program, where nothing may be wrong."""
-        found, faults = self.all(place)
-        assert not faults, faults
-        return found
+    def files(self) -> list[Path]:
+        """The files that ought to be of this kind, by name."""
+        found = (path for path in self.place.iterdir() if path.suffix == ".toml" and path.is_file())
+        return sorted(path for path in found if path.name not in self.others)[:MOST_FILES]
+
+    def item(self, path: Path) -> Item | str:
+        """What a file is read into, or what is wrong with it."""
+        try:
+            return self.read(path)
+        except BadFile as error:
+            return str(error)
+
+
+def shipped(folder: Folder[Item]) -> dict[str, Item]:
+    """What comes with the program, where nothing may be wrong."""
+    found, faults = folder.look()
+    assert not faults, faults
+    return found
 
 
 class Library(Generic[Item]):
@@ -72,37 +81,25 @@ class Library(Generic[Item]):
     are left out and complained of; nothing else stops for them. setting: what names the folder.
     """
 
-    def __init__(
-        self, folder: Folder[Item], shipped: Mapping[str, Item], own: Path | None, setting: str
-    ) -> None:
-        self.folder = folder
-        self.own = own
+    def __init__(self, shipped: Mapping[str, Item], own: Folder[Item] | None, setting: str) -> None:
         self.shipped = dict(shipped)
+        self.own = own
         self.setting = setting
-        self._signature: Signature | None = None
-        self._items = self.shipped
-        self._faults: Sequence[str] = ()
 
     def items(self) -> dict[str, Item]:
         """Everything, in the order in which it is to be seen."""
-        self._look()
-        return self._items
+        return self.look()[0]
 
     def faults(self) -> Sequence[str]:
         """What is wrong with which file of the teacher's folder."""
-        self._look()
-        return self._faults
+        return self.look()[1]
 
-    def _look(self) -> None:
+    def look(self) -> tuple[dict[str, Item], Sequence[str]]:
+        """Both."""
         if self.own is None:
-            return
+            return self.shipped, ()
         try:
-            signature = self.folder.signature(self.own)
+            found, faults = self.own.look()
         except OSError as error:
-            self._items, self._signature = self.shipped, None
-            self._faults = [f"{self.setting}: {self.own}: {error.strerror}"]
-            return
-        if signature != self._signature:
-            found, self._faults = self.folder.all(self.own)
-            self._items = self.shipped | found
-            self._signature = signature
+            return self.shipped, [f"{self.setting}: {self.own.place}: {error.strerror}"]
+        return self.shipped | found, faults

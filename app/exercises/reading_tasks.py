@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from app.exercises import misconceptions
-from app.exercises.asking import Asked, fault_of
+from app.exercises.asking import Asked
 from app.exercises.exercise import KINDS, Check, Field, Hint, Task, Wrong
 from app.exercises.trying import Trial
 from app.machine.entry import CALLS
@@ -134,7 +134,8 @@ def hints(table: Table, trial: Trial) -> tuple[Hint, ...]:
 def checks(table: Table, trial: Trial) -> tuple[Check, ...]:
     """What must hold."""
     found = []
-    for own in table.tables("check", MOST_CHECKS, needed=True):
+    each = table.tables("check", MOST_CHECKS, needed=True)
+    for own in each:
         if ("is" in own.values) == ("any" in own.values):
             raise own.wrong("is", 'either is = "…" or any = ["…", "…"] is needed')
         check = Check(
@@ -145,13 +146,10 @@ def checks(table: Table, trial: Trial) -> tuple[Check, ...]:
             bonus=own.flag("bonus", otherwise=False),
         )
         own.end()
-        if check.line:
-            trial.check(fault_of(own, "is"), check.line)
-        for number, line in enumerate(check.any, 1):
-            trial.check(fault_of(own, f"any, entry {number}"), line)
         found.append(check)
     if all(check.bonus for check in found):
         raise table.wrong("check", "at least one check must be no bonus")
+    trial.goal(table, found, each)
     return tuple(found)
 
 

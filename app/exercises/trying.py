@@ -11,10 +11,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from app.errors import BadArgument
-from app.exercises import formula, values
+from app.exercises import checks, filling, formula, values
 from app.exercises.asking import Asked, Fault, check_form, fault_of, known, try_answers
 from app.exercises.cases import Case, Pick, picks
-from app.exercises.exercise import Drawn
+from app.exercises.exercise import Check, Drawn
 from app.exercises.values import BadTemplate
 from app.machine import calltext, parsing
 from app.machine.linetext import Line
@@ -43,6 +43,8 @@ class Trial:
         self.templates: list[tuple[Fault, str]] = []
         # None: from here on only names of the prelude stand for something.
         self.lines: list[Call | None] = []
+        self.checks: list[tuple[Fault, str]] = []
+        self.goals: list[tuple[Fault, Sequence[Check]]] = []
         self.asked: list[Asked] = []
 
     # -- noted while the file is read ---------------------------------------------------------------------
@@ -72,9 +74,13 @@ class Trial:
         """The calls that come now are made behind the prelude."""
         self.lines.append(None)
 
-    def check(self, fault: Fault, line: str) -> None:
-        """A check of a goal."""
-        self.templates.append((fault, line))
+    def goal(self, table: Table, found: Sequence[Check], places: Sequence[Table]) -> None:
+        """The checks of a goal, with the place of each."""
+        self.goals.append((fault_of(table, "check"), found))
+        for check, place in zip(found, places, strict=True):
+            lines = {f"any, entry {number}": line for number, line in enumerate(check.any, 1)}
+            for name, line in (lines or {"is": check.line}).items():
+                self.checks.append((fault_of(place, name), line))
 
     def answer(self, asked: Asked) -> None:
         """Something to answer. Raises a fault of its form."""
@@ -95,6 +101,7 @@ class Trial:
                 if turn == 0:
                     self.try_texts(case)
                 self.try_calls(case, read)
+                self.try_checks(case)
                 self.try_answers(case)
 
     def draw(self, case: Case, vary: Sequence[Drawn], pick: Pick, place: str) -> None:
@@ -137,6 +144,20 @@ class Trial:
                 known.add(name)
                 if line.begin:
                     prelude.add(name)
+
+    def try_checks(self, case: Case) -> None:
+        """Whether each check of a goal can be read, and all of them together."""
+        for fault, line in self.checks:
+            text = filled(line, case, fault)
+            try:
+                checks.parse(text)
+            except checks.BadCheck as error:
+                raise fault(str(error) if text == line else f"{error}, in {text!r}") from None
+        for fault, found in self.goals:
+            try:
+                checks.parse_all([filling.check(check, case.values) for check in found])
+            except checks.BadCheck as error:
+                raise fault(error.msg) from None
 
     def try_answers(self, case: Case) -> None:
         """Whether what is asked can be read or computed."""

@@ -21,12 +21,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from types import MappingProxyType
 from typing import Final
 
 from app.errors import Refusal
 from app.exercises import exercise, rowsets
-from app.exercises.look import Look
+from app.exercises.look import NO_NAMES, Look
 from app.exercises.replay import Replay
 from app.exercises.rows import MadeRow, effective
 from app.exercises.rowsets import PREDICATES
@@ -40,7 +39,6 @@ __all__ = ["BadCheck", "Check", "Evaluation", "Result", "evaluate", "parse", "pa
 
 MOST_ROWS: Final = 20_000
 MOST_PROBES: Final = 3
-NO_NAMES: Final[Mapping[str, Named]] = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
+from types import MappingProxyType
 from typing import Any, Final
 
 from app.exercises.rows import MadeRow
@@ -18,6 +19,7 @@ from app.mm.page import PG_locked
 # Whether what such a call returns is an object, or an area.
 OBJECTS: Final = ("slab", "vmalloc")
 AREAS: Final = ("vmalloc", "modules")
+NO_NAMES: Final[Mapping[str, Named]] = MappingProxyType({})
 
 
 class Absent(Exception):  # noqa: N818 - found, not made

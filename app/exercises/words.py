@@ -97,6 +97,15 @@ class Words:
         self.place = len(self.found)
         return text
 
+    def until(self, what: str, end: str) -> str:
+        """The line as it stands up to a word or its end. Raises BadCheck where nothing is."""
+        begin = self.column - 1
+        if self.ahead in ("", end):
+            raise self.wrong(f"here should stand {what}")
+        while self.ahead not in ("", end):
+            self.place += 1
+        return self.text[begin : self.column - 1].strip()
+
     def end(self) -> None:
         """Nothing more stands on the line. Raises BadCheck."""
         if self.ahead:

@@ -16,7 +16,7 @@ import typer
 
 from app import __version__
 from app.collector import gc_paused
-from app.commands import clock, demos, maintenance, people, transfer
+from app.commands import clock, demos, exercises, maintenance, people, transfer
 from app.commands.common import refuse, settings_from
 
 if TYPE_CHECKING:
@@ -108,6 +108,7 @@ cli.command("import")(transfer.import_)
 cli.command()(maintenance.backup)
 cli.command()(maintenance.verify)
 cli.command()(demos.demos)
+cli.add_typer(exercises.exercises, name="exercises")
 cli.command()(people.password)
 cli.command()(clock.clock)
 

@@ -115,6 +115,8 @@ class Task:
     # Whether it is offered for a class vote, and with how many of the wrong answers.
     live: bool = True
     choices: int = 5
+    # Why many people may have the same right answer, where they may: `kmemlab exercises` says so.
+    fixed: str = ""
     # Per cent of the points for the first, second, … attempt of a graded sheet; in practice any number.
     attempts: tuple[int, ...] = (100, 60, 30)
 

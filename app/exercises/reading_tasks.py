@@ -69,6 +69,7 @@ def task(table: Table, number: int, attempts: tuple[int, ...], trial: Trial) -> 
         keep=keep,
         live=not goal and table.flag("live", otherwise=True),
         choices=MOST_CHOICES if goal else table.number("choices", 1, MOST_CHOICES, MOST_CHOICES),
+        fixed="" if goal else table.text("fixed"),
         attempts=attempts_of(table, attempts),
     )
     table.end()

@@ -9,6 +9,7 @@ Calls:
   user_kinds, checks           those of system calls; checks that several kinds make
   calls, parsing, calltext     a call as a value, from JSON, and as a line of text
   known_names                  the names that a call may use: the caller's own, and `m1.p` of others
+  binding                      what a call means by them, and what a result is called from then on
   linetext, argtext            reading such a line, and one argument of it
   ctext, ctypes_of, constants  what a line of C has beside its call: comments, types, integer constants
   oldnames, oldmasks           functions by older names; masks out of logs, of older kernels too
@@ -38,6 +39,7 @@ The whole state:
 
 Looks at a machine, which change nothing:
   show, show_address, zonemap  the views that the API answers; also series, show_cost, slab_views, description
+  readings                     single figures by a few words, for the files of demos and exercises
   vmallocinfo                  the areas of the vmalloc space, one by one
   vm_views, rmap_views         processes, their areas and page tables; who maps a frame
   vm_windows                   parts of address spaces, as many as a page has room for

@@ -29,6 +29,8 @@ DOES_WITHOUT = {
     "backup copy.db": (*WEB, *MODEL, "alembic"),
     "verify": (*WEB, "alembic"),
     "demos .": WEB,
+    "exercises . --seeds 1": (*WEB, *DATABASE),
+    "exercises check broken": (*WEB, *DATABASE),
     "password Kim": (*WEB, "alembic"),
     "clock": (*WEB, "alembic"),
 }

@@ -1,0 +1,233 @@
+"""A task as one person gets it: asked on a machine, with what is right and wrong there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+from app.exercises import explained, facts, formula, truth, values
+from app.exercises.exercise import Field, Task, Wrong
+from app.exercises.forms import FORMS, Answer, BadAnswer, BadForm, Form, Setting, Shape
+from app.exercises.likely import LIKELY
+from app.exercises.look import Look
+from app.exercises.playground import Playground, Refused
+from app.exercises.rejected import Rejected
+from app.machine import calltext
+from app.machine.machine import Machine
+from app.machine.outcome import Outcome
+
+
+@dataclass(frozen=True, slots=True)
+class WrongAnswer:
+    """A wrong answer as it is with these values. number: of the field's list, from 0."""
+
+    number: int
+    answer: Answer
+    because: str
+    say: str
+
+
+@dataclass(frozen=True, slots=True)
+class FieldVariant:
+    """One thing to answer. right is None where it is not known, because it was not loaded."""
+
+    field: Field
+    shape: Shape
+    right: Answer | None
+    wrong: tuple[WrongAnswer, ...] = ()
+
+    @property
+    def form(self) -> Form:
+        """Its form."""
+        return FORMS[self.field.form]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskVariant:
+    """A task whose templates are filled. fields: of its questions; goals have none."""
+
+    task: Task
+    fields: tuple[FieldVariant, ...] = ()
+
+    @property
+    def number(self) -> int:
+        """Its place in the exercise, from 1."""
+        return self.task.number
+
+
+@dataclass(slots=True)
+class Played:
+    """What the task's calls did.
+
+    before: by call, the machine as it was before it, where a likely wrong answer is computed from that.
+    """
+
+    outcomes: list[Outcome]
+    before: list[Machine]
+    steps: Sequence[explained.Step] = ()
+
+
+def seal(task: Task, place: Playground, found: values.Values) -> TaskVariant:
+    """Ask a task, but no goal, on a machine, which makes its calls. Raises Rejected.
+
+    task: with its templates filled. place: is in the state behind the calls afterwards.
+    """
+    try:
+        return sealed(task, place, found)
+    except (Refused, truth.Unreadable, BadAnswer, BadForm) as error:
+        raise Rejected(task.number, str(error)) from error
+
+
+def sealed(task: Task, place: Playground, found: values.Values) -> TaskVariant:
+    """The same; raises whatever is in the way."""
+    asked = [truth.question(field, task.kind) for field in task.fields]
+    known = noted(task, asked, place.machine, found)
+    look = Look(place.machine, place.names, 0)
+    before = truth.begin(asked, look)
+    start = Setting(place.machine, task.calls, tasks=callers(task.calls))
+    shapes = [
+        None if one.what == "steps" else FORMS[field.form].shape(field, start)
+        for field, one in zip(task.fields, asked, strict=True)
+    ]
+    played = play(task, place, look)
+    seen = truth.Seen(look, before, known, played.steps)
+    steps = Setting(place.machine, task.calls, explained.asked(played.steps))
+    fields = []
+    for field, one, early in zip(task.fields, asked, shapes, strict=True):
+        shape = early or FORMS[field.form].shape(field, steps)
+        options = [option["value"] for option in shape.get("options", ())]
+        right = FORMS[field.form].answer(truth.read(one, seen, options), shape)
+        fields.append(FieldVariant(field, shape, right))
+    whole = TaskVariant(task, tuple(fields))
+    return replace(
+        whole,
+        fields=tuple(
+            replace(field, wrong=wrongs(whole, field, one, known, played, place.machine))
+            for field, one in zip(fields, asked, strict=True)
+        ),
+    )
+
+
+def noted(
+    task: Task, asked: Sequence[truth.Question], machine: Machine, found: values.Values
+) -> formula.Names:
+    """What formulas may know; facts as they are before the calls."""
+    of_machine = facts.of(machine)
+    texts = [one.text for one in asked if one.what == "formula"]
+    texts += [
+        wrong.answer
+        for field in task.fields
+        for wrong in field.wrong
+        if FORMS[field.form].computed and wrong.answer
+    ]
+    names = {name for text in texts for name in read_formula(text).names if facts.is_fact(name)}
+    known: dict[str, int] = {}
+    for name in names:
+        with suppress(KeyError):
+            known[name] = of_machine(name)
+    return values.known(found, known.__getitem__)
+
+
+def read_formula(text: str) -> formula.Formula:
+    """A formula. Raises Unreadable."""
+    try:
+        return formula.parse(text)
+    except formula.BadFormula as error:
+        raise truth.Unreadable(f"{text!r}: {error}") from None
+
+
+def callers(lines: Sequence[str]) -> tuple[str, ...]:
+    """The tasks that make the calls."""
+    bodies = (calltext.parse_line(line).body for line in lines)
+    return tuple(dict.fromkeys(str(body["task"]) for body in bodies if "task" in body))
+
+
+def play(task: Task, place: Playground, look: Look) -> Played:
+    """Make the task's calls. Raises Refused."""
+    likely = any(wrong.like for field in task.fields for wrong in field.wrong)
+    played = Played([], [])
+    for number, line in enumerate(task.calls, 1):
+        if likely:
+            played.before.append(place.copy().machine)
+        if task.kind == "explain" and number == len(task.calls):
+            made, played.steps = explained.act(place, line, number)
+        else:
+            made = place.act(line, number)
+        played.outcomes += made
+        for outcome in made:
+            look.note(place.row(outcome), outcome)
+    return played
+
+
+# -- wrong answers ----------------------------------------------------------------------------------------
+
+
+def wrongs(
+    task: TaskVariant,
+    field: FieldVariant,
+    asked: truth.Question,
+    known: formula.Names,
+    played: Played,
+    after: Machine,
+) -> tuple[WrongAnswer, ...]:
+    """The wrong answers that can be given here. Raises Rejected where one of them would be right."""
+    number = task.number
+    found: list[WrongAnswer] = []
+    for place, wrong in enumerate(field.field.wrong):
+        if wrong.like:
+            answer = likely(wrong.like, field, asked, played, after)
+        else:
+            answer = stated(wrong, task, field, known)
+        if answer is None:
+            continue
+        said = field.form.text(answer, field.shape)
+        assert field.right is not None
+        if field.form.share(field.right, answer, field.shape, field.field).right:
+            raise Rejected(number, f"a wrong answer is right ({wrong.because})")
+        for other in found:
+            if field.form.same(other.answer, answer):
+                raise Rejected(
+                    number, f"two wrong answers are the same, {said} ({other.because}, {wrong.because})"
+                )
+        found.append(WrongAnswer(place, answer, wrong.because, wrong.say))
+    return tuple(found)
+
+
+def likely(
+    key: str, field: FieldVariant, asked: truth.Question, played: Played, after: Machine
+) -> Answer | None:
+    """A wrong answer computed from the machine; None where it cannot be given here."""
+    place = (asked.call or len(played.outcomes)) - 1
+    outcome = played.outcomes[place]
+    assert field.right is not None
+    return LIKELY[key](played.before[place], outcome.call, outcome, after, field.right)
+
+
+def stated(wrong: Wrong, task: TaskVariant, field: FieldVariant, known: formula.Names) -> Answer:
+    """A wrong answer that the file states. Raises BadAnswer, Unreadable."""
+    if not field.form.computed:
+        return field.form.read(wrong.answer, field.shape)
+
+    def names(word: str) -> int:
+        other = right_of(word, task, field)
+        return known(word) if other is None else other
+
+    try:
+        return field.form.answer(read_formula(wrong.answer).value(names), field.shape)
+    except formula.BadFormula as error:
+        raise truth.Unreadable(f"{wrong.answer!r}: {error}") from None
+
+
+def right_of(word: str, task: TaskVariant, field: FieldVariant) -> int | None:
+    """`right` in a formula is the field's right answer, `right.2` that of the task's second field."""
+    name, _, place = word.partition(".")
+    if name != "right":
+        return None
+    if place:
+        if not (place.isdecimal() and 1 <= int(place) <= len(task.fields)):
+            raise KeyError(word)
+        field = task.fields[int(place) - 1]
+    if not isinstance(field.right, int):
+        raise KeyError(word)
+    return field.right

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from app.exercises import facts, formula, values
+from app.exercises import facts, formula, truth, values
 from app.exercises.cases import Case
 from app.exercises.exercise import Field, Wrong
 from app.exercises.forms import FORMS, BadAnswer, BadForm, Setting, Shape
@@ -59,6 +59,7 @@ def refused(field: Field) -> str:
 def try_answers(asked: Asked, case: Case) -> None:
     """What is asked, and each wrong answer. Raises the fault of its place."""
     form = FORMS[asked.field.form]
+    try_question(asked, case)
     shape = None if form.computed else shape_of(asked, case)
     for number, wrong in enumerate(asked.field.wrong, 1):
         if wrong.like:
@@ -68,6 +69,18 @@ def try_answers(asked: Asked, case: Case) -> None:
             try_formula(wrong, asked, case, fault)
         elif shape is not None:
             try_text(wrong, asked, shape, case, fault)
+
+
+def try_question(asked: Asked, case: Case) -> None:
+    """What is read of the machine. Raises the fault of its place."""
+    fault = fault_of(asked.table, "answer")
+    try:
+        field = replace(asked.field, answer=values.fill(asked.field.answer, case.values))
+        found = truth.question(field, asked.kind)
+    except (BadTemplate, truth.BadQuestion) as error:
+        raise fault(str(error)) from None
+    if found.call > len(asked.calls):
+        raise fault(f"the task has only {len(asked.calls)} calls")
 
 
 def shape_of(asked: Asked, case: Case) -> Shape | None:

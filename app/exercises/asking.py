@@ -7,13 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from app.exercises import facts, filling, formula, lines, steps, truth, values
+from app.exercises import facts, filling, formula, truth, values
 from app.exercises.cases import Case
 from app.exercises.exercise import Field, Wrong
 from app.exercises.forms import FORMS, BadAnswer, BadForm, Setting, Shape
 from app.exercises.likely import LIKELY
 from app.exercises.values import BadTemplate
-from app.exercises.words import BadCheck
 from app.tomlfiles.table import BadFile, Table
 
 # What a form may refuse of a field, and what stands there if it has none.
@@ -103,17 +102,11 @@ def try_right(asked: Asked, field: Field, shape: Shape | None, case: Case) -> No
         question = truth.question(field, asked.kind)
         if question.call > len(asked.calls):
             raise fault(f"{field.answer!r}: the task has only {len(asked.calls)} calls")
-        match question.what:
-            case "formula":
-                compute(question.text, case)
-            case "text":
-                assert shape is not None
-                FORMS[field.form].read(question.text, shape)
-            case "steps":
-                steps.parse(question.text)
-            case "lines":
-                lines.parse(question.text)
-    except (truth.BadQuestion, BadCheck, BadAnswer) as error:
+        if question.what == "formula":
+            compute(question.text, case)
+        elif question.what == "text" and shape is not None:
+            FORMS[field.form].read(question.text, shape)
+    except (truth.BadQuestion, BadAnswer) as error:
         raise fault(case.told(str(error)) if field.answer != asked.field.answer else str(error)) from None
     except formula.BadFormula as error:
         raise fault(explained(error, case)) from None

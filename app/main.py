@@ -15,7 +15,6 @@ from starlette.types import ASGIApp
 
 from app import __version__, api, web
 from app.api.problems import PROBLEMS, problem_of
-from app.exercises.library import Library
 from app.guard import Guard
 from app.labs import Labs
 from app.sessions import Sessions
@@ -63,7 +62,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.sessions = sessions
     app.state.labs = labs
-    app.state.exercises = Library(settings.exercises)
+    app.state.exercises = labs.exercises
     api.mount(app)
     web.mount(app, settings.demos)
     for kind in PROBLEMS:

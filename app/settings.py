@@ -95,6 +95,11 @@ class Settings(BaseSettings):
     members_per_lab: int = Field(500, gt=0, description="most members of a lab")
     machines_per_lab: int = Field(50, gt=0, description="most machines that a lab prepares and shares")
     labs_per_instructor: int = Field(200, gt=0, description="most labs of one instructor")
+    sheets_per_lab: int = Field(100, gt=0, description="most sheets of one lab")
+    exercises_per_sheet: int = Field(50, gt=0, description="most exercises of one sheet")
+    variants_per_exercise: int = Field(
+        100, gt=0, description="most variants of one exercise of a sheet that one member may have"
+    )
     retention_days: float | None = Field(
         None, gt=0, description="days after which a lab where nothing happens is deleted with all its data"
     )

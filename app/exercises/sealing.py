@@ -66,7 +66,6 @@ class Played:
     outcomes: list[Outcome]
     before: list[Machine]
     steps: Sequence[explained.Step] = ()
-    deciding: int | None = None
 
 
 def seal(task: Task, place: Playground, found: values.Values) -> TaskVariant:
@@ -91,9 +90,8 @@ def sealed(task: Task, place: Playground, found: values.Values) -> TaskVariant:
         None if one.what == "steps" else FORMS[field.form].shape(field, start)
         for field, one in zip(task.fields, asked, strict=True)
     ]
-    begin = place.copy() if any(one.what == "lines" for one in asked) else None
     played = play(task, place, look)
-    seen = truth.Seen(look, before, known, begin, played.steps, played.deciding)
+    seen = truth.Seen(look, before, known, played.steps)
     steps = Setting(place.machine, task.calls, explained.asked(played.steps))
     fields = []
     for field, one, early in zip(task.fields, asked, shapes, strict=True):
@@ -153,7 +151,7 @@ def play(task: Task, place: Playground, look: Look) -> Played:
         if likely:
             played.before.append(place.copy().machine)
         if task.kind == "explain" and number == len(task.calls):
-            made, played.steps, played.deciding = explained.act(place, line, number)
+            made, played.steps = explained.act(place, line, number)
         else:
             made = place.act(line, number)
         played.outcomes += made

@@ -32,10 +32,9 @@ from typing import Any, Final
 
 from app.demos import expect
 from app.errors import BadArgument
-from app.exercises import forms, formula, lines, steps
+from app.exercises import forms, formula
 from app.exercises.exercise import Field
 from app.exercises.look import Absent, Look
-from app.exercises.playground import Playground
 from app.exercises.states import changed
 from app.exercises.subjects import SUBJECTS, Reading, Subject
 from app.exercises.words import BadCheck, Words
@@ -45,8 +44,6 @@ from app.machine import gfp_text
 WORDS: Final = {"became": 2, "changed": 2, "reclaim": 2, "faults": 2, "background": 3}
 # What `expect.of_parts` finds where there is nothing.
 NOT_TOLD: Final = "not told"
-# In which kind of task a form asks for steps or lines.
-CHECKS: Final = {"step": "explain", "lines": "debug"}
 FAULTS: Final = ("min", "maj")
 
 
@@ -72,8 +69,6 @@ class Question:
     call: int = 0
     subject: Subject | None = None
     change: bool = False
-    steps: steps.StepCheck | None = None
-    lines: lines.LinesCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,16 +76,13 @@ class Seen:
     """What there is to read from.
 
     look: at the machine after the calls, and at what they did. before: readings from before them. known: what
-    formulas may know. start: another machine from before the calls, where lines are asked for. steps: of the
-    last call's explanation, with the number of the one that decided.
+    formulas may know. steps: of the last call's explanation.
     """
 
     look: Look
     before: Mapping[str, Reading]
     known: formula.Names
-    start: Playground | None = None
-    steps: Sequence[steps.Step] = ()
-    deciding: int | None = None
+    steps: Sequence[Mapping[str, Any]] = ()
 
 
 # -- what is asked ----------------------------------------------------------------------------------------
@@ -102,8 +94,10 @@ def question(asked: Field, kind: str) -> Question:
     words = text.split()
     if not words:
         raise BadQuestion("an answer is needed, as in answer = '1 verdict'")
-    if asked.form in CHECKS:
-        return of_check(text, asked.form, kind)
+    if kind == "explain" and asked.form == "step":
+        return Question("steps", text)
+    if kind == "debug" and asked.form == "lines":
+        return Question("lines", text)
     if words[0] == "mask":
         return mask(text)
     if text.startswith("="):
@@ -118,18 +112,6 @@ def question(asked: Field, kind: str) -> Question:
         f"{text!r} begins with neither a call's number, as in '1 verdict', nor '=' nor one of "
         f"{', '.join(SUBJECTS)}"
     )
-
-
-def of_check(text: str, form: str, kind: str) -> Question:
-    """Steps of an explanation, lines of a list."""
-    if kind != CHECKS[form]:
-        raise BadQuestion(f"the form {form!r} is for tasks of kind {CHECKS[form]}")
-    try:
-        if form == "step":
-            return Question("steps", text, steps=steps.parse(text))
-        return Question("lines", text, lines=lines.parse(text))
-    except BadCheck as error:
-        raise BadQuestion(f"{text!r}: {error}") from None
 
 
 def stated(text: str, asked: Field) -> Question:
@@ -221,10 +203,6 @@ def read(asked: Question, seen: Seen, options: Sequence[str] = ()) -> object:
             return flags_in(asked.text, options)
         case "state":
             return of_state(asked, seen)
-        case "steps":
-            return of_steps(asked, seen)
-        case "lines":
-            return of_lines(asked, seen)
     if asked.call > len(seen.look.rows):
         raise Unreadable(f"{asked.text!r}: the task has only {len(seen.look.rows)} calls")
     return of_outcome(asked, seen.look.rows[asked.call - 1].outcome)
@@ -246,23 +224,6 @@ def of_state(asked: Question, seen: Seen) -> object:
         raise Unreadable(str(absent)) from None
     found = changed(seen.before.get(asked.text), now) if asked.change else now
     return list(found) if isinstance(found, tuple) else found
-
-
-def of_steps(asked: Question, seen: Seen) -> list[int]:
-    """The numbers of the steps that are asked for."""
-    assert asked.steps is not None
-    found = asked.steps.places(seen.steps, seen.deciding)
-    if not found:
-        raise Unreadable(f"no step is {asked.text!r}")
-    return found
-
-
-def of_lines(asked: Question, seen: Seen) -> list[int]:
-    """The numbers of the faulty lines."""
-    assert asked.lines is not None
-    assert seen.start is not None
-    place = seen.start.copy()
-    return asked.lines.places(place.machine, seen.look.rows, names=place.names, lists=place.lists)
 
 
 def of_outcome(asked: Question, outcome: Mapping[str, Any]) -> object:

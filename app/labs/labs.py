@@ -9,10 +9,13 @@ from functools import partial
 from typing import Final
 
 from app.clock import now
+from app.exercises.library import Library
 from app.labs import machine_rows
 from app.labs.admission import Admission
+from app.labs.advancing import Advancing
 from app.labs.authentication import Authentication
 from app.labs.demo_machines import DemoMachines
+from app.labs.exercise_texts import ExerciseTexts
 from app.labs.exporting import Exporting
 from app.labs.machine_rows import MachineRows
 from app.labs.news import News
@@ -20,8 +23,14 @@ from app.labs.person import Person, require_instructor
 from app.labs.place_in_lab import PlaceInLab, place_of
 from app.labs.presenting import Presenting
 from app.labs.removing import Removing
+from app.labs.revealing import Revealing
 from app.labs.rooms import CREATED, Rooms
+from app.labs.sealing import Sealing
+from app.labs.settling import Settling
 from app.labs.sharing import Sharing
+from app.labs.sheets import Sheets
+from app.labs.submissions import Submissions
+from app.labs.variants import Variants
 from app.labs.wall import Wall
 from app.sessions import Busy, Sessions, StorageFull, page_rows
 from app.sessions.page_rows import PageQuery
@@ -33,6 +42,7 @@ from app.store.people import MemberRow
 log = logging.getLogger(__name__)
 
 SWEEP_SECONDS: Final = 3_600.0  # how often what is too old is looked for
+SETTLE_SECONDS: Final = 10.0  # how often what is due is looked for
 
 
 class Labs:
@@ -51,6 +61,16 @@ class Labs:
         self.news = News(sessions)
         self.presenting = Presenting(sessions, self.news)
         self.wall = Wall(sessions)
+        self.exercises = Library(settings.exercises)
+        texts = ExerciseTexts(self.exercises)
+        advancing = Advancing(sessions, texts)
+        self.sealing = Sealing(sessions)
+        self.sheets = Sheets(settings, sessions, texts)
+        self.variants = Variants(settings, sessions, texts)
+        self.submissions = Submissions(sessions, texts, advancing)
+        self.revealing = Revealing(sessions, texts, advancing)
+        self.settling = Settling(sessions, texts, advancing)
+        self._settling: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
@@ -58,13 +78,15 @@ class Labs:
         if self.enabled:
             self.authentication.open()
             self._sweeping = asyncio.create_task(self._sweep())
+            self._settling = asyncio.create_task(self._settle())
 
     async def stop(self) -> None:
         """End."""
-        if self._sweeping is not None:
-            self._sweeping.cancel()
-            with suppress(asyncio.CancelledError):
-                await self._sweeping
+        for task in (self._sweeping, self._settling):
+            if task is not None:
+                task.cancel()
+                with suppress(asyncio.CancelledError):
+                    await task
         self.wall.forget()
         self.news.stop()
         self.authentication.close()
@@ -101,6 +123,16 @@ class Labs:
         gone = await self.rooms.forget_idle()
         if gone:
             log.warning("%d labs were deleted: nothing has happened there for long", gone)
+
+    async def _settle(self) -> None:
+        while True:
+            await asyncio.sleep(SETTLE_SECONDS)
+            try:
+                await self.settling.settle()
+            except (Busy, StorageFull) as error:
+                log.info("what is due is not submitted yet: %s", error)
+            except Exception:
+                log.exception("what is due cannot be submitted")
 
     async def _sweep(self) -> None:
         while True:

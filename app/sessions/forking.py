@@ -104,6 +104,7 @@ def insert(
     reader: Principal,
     names: Mapping[str, str] | None,
     room: queries.Room,
+    also: queries.Also | None,
     preconditions: Preconditions | None,
 ) -> SessionInfo:
     """Write a fork, with the names that its owner has in the origin, or with others.
@@ -115,7 +116,7 @@ def insert(
     last = branch.effective
     if branch.state is not None and not states.has(db, origin, last - NEAR, last):
         states.put(db, origin, last, branch.state)  # the next fork of it finds it there
-    info = queries.insert(db, row, branch.state, room)
+    info = queries.insert(db, row, branch.state, room, also)
     if branch.kept and not states.share(db, origin, branch.effective, row.id, row.start):
         raise Conflict("the state that the session would begin with was removed meanwhile: try again")
     theirs = kept.copy(db, origin, row.id, row.owner) if names is None else names

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, Final, NamedTuple
 
 from pydantic_core import from_json
@@ -51,17 +52,27 @@ class Room(NamedTuple):
             )
 
 
+# What is written in the transaction that makes a session, by its id.
+Also = Callable[[Connection, str], None]
+
 # For the command line, without access control.
 ANY: Final = Room()
 
 
-def insert(db: Connection, row: SessionRow, state: State | None, room: Room) -> SessionInfo:
-    """A new session, with the state it starts from where it has one. Raises LimitReached and Conflict."""
+def insert(
+    db: Connection, row: SessionRow, state: State | None, room: Room, also: Also | None = None
+) -> SessionInfo:
+    """A new session, with the state it starts from where it has one. Raises LimitReached and Conflict.
+
+    also: what is written with it.
+    """
     require_home(db, row.lab_id, row.owner)
     room.require(db, row.owner)
     sessions.create(db, row)
     if state is not None:
         sessions.grow(db, row.id, states.put(db, row.id, row.start, state, keep=True))
+    if also is not None:
+        also(db, row.id)
     return SessionInfo.of(row)
 
 

@@ -21,10 +21,11 @@ from app.clock import now
 from app.collector import gc_paused
 from app.errors import BadArgument
 from app.machine import boot
-from app.machine.calls import Named
+from app.machine.calls import Lists, Named
 from app.machine.entry import CALLS
 from app.machine.machine import ENGINE, Machine
 from app.sessions import (
+    blocklists,
     eventlists,
     explaining,
     exported,
@@ -54,7 +55,7 @@ from app.sessions.longviews import SHORT_LOOK, PaintedMap, TooLong
 from app.sessions.openers import Opener
 from app.sessions.past_machines import PastMachines
 from app.sessions.preconditions import AlreadyAnswered, Preconditions, Replies, sweep
-from app.sessions.queries import Event, Room
+from app.sessions.queries import Also, Event, Room
 from app.sessions.reference_strings import Found
 from app.sessions.scheduler import Dropped, FairScheduler, outcome
 from app.sessions.series import SeriesOfSessions, SeriesQuery
@@ -75,6 +76,7 @@ from app.sessions.work import (
 from app.sessions.writer import Answer, Writer
 from app.settings import MIB, Settings
 from app.store import Connection, Store, journal, schema, sessions, states
+from app.store.journal import Row
 from app.store.sessions import SessionRow
 from app.store.states import State
 
@@ -191,12 +193,14 @@ class Sessions:
         name: str | None,
         machine: Mapping[str, Any],
         *,
+        also: Also | None = None,
         preconditions: Preconditions | None = None,
     ) -> SessionInfo:
         """A new session of the principal.
 
         name: at most 100 characters, None for one made up. machine: a profile with overrides, a dump or
-        /proc texts. Raises BadArgument with places under `name` and `machine`, and LimitReached.
+        /proc texts. also: what is written with it. Raises BadArgument with places under `name` and `machine`,
+        and LimitReached.
         """
         if name is not None:
             name = identifiers.checked_name(name)
@@ -224,7 +228,7 @@ class Sessions:
             effective=0,
             lab_id=principal.lab,
         )
-        insert = partial(queries.insert, row=row, state=state, room=self._room(principal))
+        insert = partial(queries.insert, row=row, state=state, room=self._room(principal), also=also)
         live = Live(row.id, row.owner, built, 0, 0, 0, size=0 if state is None else len(state.body))
         info: SessionInfo = await self._do(Statement, insert, adopt=live, preconditions=preconditions)
         return info
@@ -396,13 +400,14 @@ class Sessions:
         *,
         of: Principal | None = None,
         names: Mapping[str, str] | None = None,
+        also: Also | None = None,
         preconditions: Preconditions | None = None,
     ) -> SessionInfo:
         """A new session of the principal that goes on from the state that another had at a seq, or has now.
 
         What the principal has named there is named here. of: who else may read it, where the principal may
-        not. names: what is named here instead, as JSON. Raises BadArgument at `at` and `name`, LimitReached,
-        and Conflict where the session cannot be followed so far.
+        not. names: what is named here instead, as JSON. also: what is written with it. Raises BadArgument at
+        `at` and `name`, LimitReached, and Conflict where the session cannot be followed so far.
         """
         if name is not None:
             name = identifiers.checked_name(name)
@@ -433,6 +438,7 @@ class Sessions:
             reader=of or principal,
             names=names,
             room=self._room(principal),
+            also=also,
             preconditions=preconditions,
         )
         info: SessionInfo = await self._do(Statement, insert, preconditions=preconditions)
@@ -536,6 +542,39 @@ class Sessions:
                     if after is not None:
                         after(live)
                     return seen
+
+        return await self._slowly(principal, run)
+
+    async def stretch(
+        self,
+        principal: Principal,
+        session_id: str,
+        after: int,
+        to: int | None,
+        look: Callable[Concatenate[Machine, Sequence[Row], Lists, P], T],
+        *args: P.args,
+        **kwargs: P.kwargs,
+    ) -> T:
+        """What a function makes of the machine as it was after a row, and of the rows from there to another.
+
+        to: None for the last one. The machine is the function's own, to make calls on. Rewinds are among the
+        rows. It also gets what finds the session's lists. Raises as `past` does, at `seq`.
+        """
+
+        def run() -> T:
+            with self._store.reading() as db:
+                row = queries.allowed(db, principal, session_id, Right.READ)
+                until = row.seq if to is None else to
+                if not row.start <= after <= until <= row.seq:
+                    raise BadArgument.at("seq", f"a seq from {after} to {row.seq}")
+                rows = list(journal.tail(db, session_id, after, until))
+                with self._past.machine(db, session_id, after) as live:
+                    if live.diverged is not None:
+                        raise Conflict(live.diverged)
+                    live.spoiled = True
+                    lists = blocklists.in_transaction(db, session_id)
+                    with gc_paused():
+                        return look(live.machine, rows, lists, *args, **kwargs)
 
         return await self._slowly(principal, run)
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Final, NamedTuple
+from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Result, bindparam, func, insert, select, update
 
@@ -151,6 +151,13 @@ def tail(db: Connection, session_id: str, after: int, to: int) -> Iterator[Row]:
     for chunk in result.partitions(_CHUNK):
         for row in chunk:
             yield Row._make(row)
+
+
+def last_before(db: Connection, session_id: str, time: str) -> int | None:
+    """The last row of a session that was written no later than a time; None where there is none."""
+    query = select(func.max(journal.c.seq)).where(journal.c.session_id == session_id, journal.c.time <= time)
+    found: Any = db.execute(query).scalar()
+    return None if found is None else int(found)
 
 
 def page(db: Connection, session_id: str, after: int, most: int) -> list[tuple[int, bytes]]:

@@ -25,7 +25,7 @@ class SheetRow(NamedTuple):
     # Per cent of the points that a late answer earns.
     late_factor: int
     # Which submission counts; None for what each exercise says.
-    count: str | None
+    counts: str | None
     # When its texts were frozen; None before.
     opened: str | None
     # Since when the right answers are shown to all.

@@ -301,7 +301,7 @@ secrets: Final = Table(
 )
 
 # Exercises that a lab works on. `mode`: `practice`, `graded` or `sealed`. `opens`, `due`, `late_until`: times
-# or null. `late_factor`: per cent of the points that a late answer earns. `count`: which submission counts,
+# or null. `late_factor`: per cent of the points that a late answer earns. `counts`: which submission counts,
 # null for what each exercise says. `opened`: when its texts were frozen; null before. `released`: since when
 # the right answers are shown to all.
 sheets: Final = Table(
@@ -316,7 +316,7 @@ sheets: Final = Table(
     Column("due", Text),
     Column("late_until", Text),
     Column("late_factor", Integer, nullable=False),
-    Column("count", Text),
+    Column("counts", Text),
     Column("opened", Text),
     Column("released", Text),
     Column("created", Text, nullable=False),

@@ -81,28 +81,27 @@ def of_items(db: Connection, item_ids: Collection[str], member_id: str | None = 
     return [VariantRow._make(row) for row in rows]
 
 
-def open_sealed(db: Connection, member_id: str, time: str) -> list[VariantRow]:
-    """A member's variants of sealed sheets that are not finished, and for which there is time."""
-    until = func.coalesce(
-        select(extensions.c.due)
-        .where(extensions.c.sheet_id == sheets.c.id, extensions.c.member_id == member_id)
-        .scalar_subquery(),
-        sheets.c.late_until,
-        sheets.c.due,
-        "9",
+def all_open_sealed(db: Connection, time: str) -> dict[str, frozenset[str]]:
+    """The machines of sealed tasks that are open at a time, by their members."""
+    until = func.coalesce(extensions.c.due, sheets.c.late_until, sheets.c.due, "9")
+    joined = _IN_SHEETS.outerjoin(
+        extensions,
+        (extensions.c.sheet_id == sheets.c.id) & (extensions.c.member_id == variants.c.member_id),
     )
     query = (
-        _VARIANT.select_from(_IN_SHEETS)
+        select(variants.c.member_id, variants.c.session_id)
+        .select_from(joined)
         .where(
-            variants.c.member_id == member_id,
             sheets.c.mode == "sealed",
             sheets.c.released.is_(None),
             variants.c.finished.is_(None),
             until >= time,
         )
-        .order_by(variants.c.created)
     )
-    return [VariantRow._make(row) for row in db.execute(query)]
+    found: dict[str, set[str]] = {}
+    for member_id, session_id in db.execute(query):
+        found.setdefault(member_id, set()).update([session_id] if session_id else [])
+    return {member_id: frozenset(machines) for member_id, machines in found.items()}
 
 
 def unsettled(db: Connection, time: str, most: int) -> list[VariantRow]:

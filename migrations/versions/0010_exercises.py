@@ -43,7 +43,7 @@ def sheets() -> None:
         sa.Column("due", sa.Text),
         sa.Column("late_until", sa.Text),
         sa.Column("late_factor", sa.Integer, nullable=False),
-        sa.Column("count", sa.Text),
+        sa.Column("counts", sa.Text),
         sa.Column("opened", sa.Text),
         sa.Column("released", sa.Text),
         sa.Column("created", sa.Text, nullable=False),

@@ -30,7 +30,7 @@ MOST_POINTS: Final = 1000
 NAME: Final = re.compile(r"[a-z][a-z0-9_]{0,30}")
 TOPIC: Final = re.compile(r"[a-z0-9]+(?:[ -][a-z0-9]+)*")
 # What else formulas know; a value of that name could not be told from it.
-TAKEN: Final = {*facts.OF_MACHINE, *facts.OF_ZONE, "reserve", "right", *formula.FUNCTIONS}
+TAKEN: Final = {*facts.OF_MACHINE, "right", *formula.FUNCTIONS}
 HOW: Final = ("from", "between", "shuffle", "is")
 
 __all__ = ["BadExercise", "parse", "read"]

@@ -20,8 +20,8 @@ from app.exercises.rejected import Rejected
 from app.exercises.sealing import TaskVariant
 from app.labs import worked
 from app.labs.advancing import Advancing
-from app.labs.asking import asked
 from app.labs.exercise_texts import ExerciseTexts
+from app.labs.own_questions import asked
 from app.labs.person import Person
 from app.labs.submissions import resealed
 from app.labs.variants import items

@@ -19,9 +19,9 @@ from app.exercises.sealing import TaskVariant
 from app.exercises.variant import seal_of
 from app.labs import goals, worked
 from app.labs.advancing import Advancing
-from app.labs.asking import Asking
 from app.labs.exercise_texts import ExerciseTexts
 from app.labs.goals import Reached
+from app.labs.own_questions import OwnQuestions
 from app.labs.person import Person
 from app.labs.worked import GOAL, Worked
 from app.rates import Rates
@@ -64,7 +64,7 @@ class Submissions:
         self._sessions = sessions
         self._texts = texts
         self._advancing = advancing
-        self._asking = Asking(sessions)
+        self._questions = OwnQuestions(sessions)
         self._checks = Rates(CHECKS_A_SECOND, CHECKS_AT_ONCE)
 
     async def answer(
@@ -160,7 +160,7 @@ class Submissions:
             if not depends:
                 answers = judging.read(task, given)
             else:
-                task = await self._asking.on_own_machine(person.principal, found, number)
+                task = await self._questions.on_own_machine(person.principal, found, number)
                 answers = judging.read(task, given)
         except BadGiven as error:
             raise bad_given(error) from None

@@ -17,7 +17,7 @@ from app.sessions import Conflict, Principal, Sessions
 from app.store.journal import Row
 
 
-class Asking:
+class OwnQuestions:
     """Asks tasks on past machines, on the background thread."""
 
     def __init__(self, sessions: Sessions) -> None:

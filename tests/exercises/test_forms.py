@@ -8,7 +8,7 @@ from functools import cache
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.exercises.exercise import Field
@@ -450,6 +450,7 @@ def test_every_form_is_tested_here() -> None:
 
 
 @pytest.mark.parametrize("form", FORMS)
+@settings(deadline=None)
 @given(data=st.data())
 def test_an_answer_reads_as_it_is_written(form: str, data: st.DataObject) -> None:
     answer = data.draw(ANSWERS[form])
@@ -460,6 +461,7 @@ def test_an_answer_reads_as_it_is_written(form: str, data: st.DataObject) -> Non
 
 
 @pytest.mark.parametrize("form", FORMS)
+@settings(deadline=None)
 @given(data=st.data())
 def test_an_answer_earns_all_exactly_where_it_is_the_right_one(form: str, data: st.DataObject) -> None:
     right, given = data.draw(ANSWERS[form]), data.draw(ANSWERS[form])
@@ -471,6 +473,7 @@ def test_an_answer_earns_all_exactly_where_it_is_the_right_one(form: str, data: 
 
 
 @pytest.mark.parametrize("form", FORMS)
+@settings(deadline=None)
 @given(text=st.text(max_size=60) | st.lists(BITS, max_size=12).map("".join))
 def test_nothing_that_is_typed_raises_but_as_no_answer(form: str, text: str) -> None:
     asked = shape(form)

@@ -25,6 +25,9 @@ FAULTS: Final = {
     "signal": "signal: the process gets SIGSEGV or SIGBUS",
 }
 
+# Whatever zones the machine has, these are to choose from: HighMem on x86_64 is an answer that people give.
+ZONES: Final = ("DMA", "DMA32", "Normal", "HighMem", "Movable")
+
 
 class Choice(Form):
     """One of the options of the file."""
@@ -82,15 +85,14 @@ class Fault(OneOfKnown):
 
 
 class Zone(Choice):
-    """A zone of the machine."""
+    """A zone, of this machine or not."""
 
     name = "zone"
     needs_options = False
 
     def options(self, field: Field, setting: Setting) -> list[Option]:
-        names = field.options or tuple(
-            dict.fromkeys(zone.name for zone in setting.machine.zones if zone.managed_pages)
-        )
+        own = (zone.name for zone in setting.machine.zones if zone.managed_pages)
+        names = field.options or tuple(dict.fromkeys((*ZONES[:4], *own)))
         return [{"value": name, "label": name} for name in names]
 
     def read(self, text: str, shape: Shape) -> Answer:

@@ -12,7 +12,7 @@ from app.machine.machine import Machine
 
 # A JSON value. Numbers and frame numbers: int. Addresses, names, verdicts, `NULL`: str. Counts of free lists,
 # frames, numbers of lines: list[int], names: list[str].
-Answer: TypeAlias = "int | str | list[int] | list[str]"
+Answer: TypeAlias = int | str | list[int] | list[str]
 # Of the text of one answer.
 LENGTH: Final = 4096
 
@@ -112,7 +112,7 @@ class Marked:
 
 
 # What a picture draws of the right answer and the given one over each other, after the reveal: JSON.
-Picture: TypeAlias = "Mapping[str, Any]"
+Picture: TypeAlias = Mapping[str, Any]
 
 
 class Form(ABC):

@@ -20,6 +20,7 @@ from app.exercises.forms.form import (
     Shape,
     shares,
 )
+from app.machine import readings
 
 LENGTH: Final = 400
 # More blocks than any machine has.
@@ -38,10 +39,10 @@ class Orders(Form):
     def shape(self, field: Field, setting: Setting) -> Shape:
         """The zone is the second word of what is read: `buddyinfo DMA`."""
         name = zone_of(field.answer)
-        zone = next((zone for zone in setting.machine.zones if zone.name == name), None)
-        if zone is None:
+        before = readings.buddyinfo(setting.machine, name)
+        if before is None:
             raise BadForm(f"this machine has no zone {name}")
-        return shape_of(zone.name, [area.nr_free for area in zone.free_area])
+        return shape_of(name, before)
 
     def read(self, text: str, shape: Shape) -> Answer:
         said = typed.plain(text)

@@ -7,10 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from app.exercises import facts, formula, values
+from app.exercises import facts, filling, formula, truth, values
 from app.exercises.cases import Case
 from app.exercises.exercise import Field, Wrong
 from app.exercises.forms import FORMS, BadAnswer, BadForm, Setting, Shape
+from app.exercises.likely import LIKELY
 from app.exercises.values import BadTemplate
 from app.tomlfiles.table import BadFile, Table
 
@@ -42,6 +43,9 @@ def check_form(table: Table, field: Field) -> None:
         FORMS[field.form].check(field)
     except BadForm as error:
         raise table.wrong(refused(field), str(error)) from None
+    for number, wrong in enumerate(field.wrong, 1):
+        if wrong.like and wrong.like not in LIKELY:
+            raise table.wrong(f"wrong {number}: like", f"one of {', '.join(LIKELY)}")
 
 
 def refused(field: Field) -> str:
@@ -59,32 +63,69 @@ def refused(field: Field) -> str:
 def try_answers(asked: Asked, case: Case) -> None:
     """What is asked, and each wrong answer. Raises the fault of its place."""
     form = FORMS[asked.field.form]
-    shape = None if form.computed else shape_of(asked, case)
+    field = filled(asked, case)
+    shape = shape_of(asked, field, case)
+    try_right(asked, field, shape, case)
     for number, wrong in enumerate(asked.field.wrong, 1):
         if wrong.like:
             continue
         fault = fault_of(asked.table, f"wrong {number}: is")
-        if form.computed:
+        if form.computed and not truth.is_null(wrong.answer):
             try_formula(wrong, asked, case, fault)
         elif shape is not None:
             try_text(wrong, asked, shape, case, fault)
 
 
-def shape_of(asked: Asked, case: Case) -> Shape | None:
+def filled(asked: Asked, case: Case) -> Field:
+    """The field with its values, but for wrong answers. Raises the fault of its place."""
+    try:
+        return filling.field(replace(asked.field, wrong=()), case.values)
+    except BadTemplate as error:
+        raise asked.table.wrong("answer", str(error)) from None
+
+
+def shape_of(asked: Asked, field: Field, case: Case) -> Shape | None:
     """How it is asked for on the fresh machine; None where only the calls will say that."""
-    if asked.field.form == "step":
+    if field.form == "step":
         return None
+    try:
+        calls = filling.lines(asked.calls, case.values)
+        return FORMS[field.form].shape(field, Setting(case.machine, calls, tasks=tuple(case.tasks)))
+    except BadForm as error:
+        raise asked.table.wrong("answer", case.told(str(error))) from None
+
+
+def try_right(asked: Asked, field: Field, shape: Shape | None, case: Case) -> None:
+    """What is read or computed. Raises the fault of its place."""
     fault = fault_of(asked.table, "answer")
     try:
-        field = replace(
-            asked.field,
-            answer=values.fill(asked.field.answer, case.values),
-            options=tuple(values.fill(option, case.values) for option in asked.field.options),
-        )
-        lines = tuple(values.fill(line, case.values) for line in asked.calls)
-        return FORMS[field.form].shape(field, Setting(case.machine, lines, tasks=tuple(case.tasks)))
-    except (BadForm, BadTemplate) as error:
-        raise fault(case.told(str(error))) from None
+        question = truth.question(field, asked.kind)
+        if question.call > len(asked.calls):
+            raise fault(f"{field.answer!r}: the task has only {len(asked.calls)} calls")
+        if question.what == "formula":
+            compute(question.text, case)
+        elif question.what == "text" and shape is not None:
+            FORMS[field.form].read(question.text, shape)
+    except (truth.BadQuestion, BadAnswer) as error:
+        raise fault(case.told(str(error)) if field.answer != asked.field.answer else str(error)) from None
+    except formula.BadFormula as error:
+        raise fault(explained(error, case)) from None
+
+
+def compute(text: str, case: Case) -> None:
+    """A formula over values and facts, as far as it can be before the prelude. Raises BadFormula."""
+    found = formula.parse(text)
+    for name in found.names:
+        formula.parse(name).value(case.known)
+    if not any(name.startswith("free.") for name in found.names):
+        found.value(case.known)
+
+
+def explained(error: formula.BadFormula, case: Case) -> str:
+    """What is wrong with a formula, and what it could know."""
+    if isinstance(error, formula.UnknownName):
+        return f"{error}; {known(case)}"
+    return case.told(str(error))
 
 
 def try_text(wrong: Wrong, asked: Asked, shape: Shape, case: Case, fault: Fault) -> None:

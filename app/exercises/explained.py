@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from app.exercises.playground import Playground
 from app.machine.outcome import Outcome
-from app.machine.trace import Trace
+from app.machine.trace import Trace, conclusion
 
 Step = Mapping[str, Any]
 
@@ -16,8 +16,11 @@ NUMBER: Final = re.compile(r"0x[0-9a-fA-F]+|[0-9]+(?:,[0-9]{3})*")
 BLANK: Final = "…"
 
 
-def act(place: Playground, line: str, number: int = 1) -> tuple[list[Outcome], list[Step]]:
-    """Make the call of a line, and what the kernel decided on the way. Raises Refused."""
+def act(place: Playground, line: str, number: int = 1) -> tuple[list[Outcome], list[Step], int | None]:
+    """Make the call of a line: what it came to, the kernel's steps on the way, and which of them decided.
+
+    Raises Refused.
+    """
     machine = place.machine
     trace = machine.trace = Trace(machine)
     try:
@@ -25,7 +28,11 @@ def act(place: Playground, line: str, number: int = 1) -> tuple[list[Outcome], l
     finally:
         machine.trace = None
     trace.close()
-    return outcomes, list(trace.steps)
+    if not outcomes:
+        return [], [], None
+    outcome = outcomes[-1].as_json(machine.model)
+    _, deciding = conclusion.of(outcome, trace.steps, trace.mistakes.cause(), trace.mistakes.found)
+    return outcomes, list(trace.steps), deciding
 
 
 def asked(steps: Sequence[Step]) -> tuple[tuple[int, str], ...]:

@@ -24,7 +24,7 @@ from app.exercises.variant import CannotVary, Values, Variant
 
 # Per cent of variants that may have the same answer, and so many of them are needed to say so.
 MOST_ALIKE: Final = 15
-ENOUGH: Final = 40
+ENOUGH: Final = 100
 # Calls that change what a goal asks for; a file that allows them names them.
 LOOPHOLES: Final = ("sysctl", "insmod", "kill_task")
 # Faults of one kind are told so often.

@@ -66,6 +66,7 @@ class Played:
     outcomes: list[Outcome]
     before: list[Machine]
     steps: Sequence[explained.Step] = ()
+    deciding: int | None = None
 
 
 def seal(task: Task, place: Playground, found: values.Values) -> TaskVariant:
@@ -90,8 +91,9 @@ def sealed(task: Task, place: Playground, found: values.Values) -> TaskVariant:
         None if one.what == "steps" else FORMS[field.form].shape(field, start)
         for field, one in zip(task.fields, asked, strict=True)
     ]
+    begin = place.copy() if any(one.what == "lines" for one in asked) else None
     played = play(task, place, look)
-    seen = truth.Seen(look, before, known, played.steps)
+    seen = truth.Seen(look, before, known, begin, played.steps, played.deciding)
     steps = Setting(place.machine, task.calls, explained.asked(played.steps))
     fields = []
     for field, one, early in zip(task.fields, asked, shapes, strict=True):
@@ -151,7 +153,7 @@ def play(task: Task, place: Playground, look: Look) -> Played:
         if likely:
             played.before.append(place.copy().machine)
         if task.kind == "explain" and number == len(task.calls):
-            made, played.steps = explained.act(place, line, number)
+            made, played.steps, played.deciding = explained.act(place, line, number)
         else:
             made = place.act(line, number)
         played.outcomes += made
@@ -206,7 +208,7 @@ def likely(
 
 def stated(wrong: Wrong, task: TaskVariant, field: FieldVariant, known: formula.Names) -> Answer:
     """A wrong answer that the file states. Raises BadAnswer, Unreadable."""
-    if not field.form.computed:
+    if not field.form.computed or truth.is_null(wrong.answer):
         return field.form.read(wrong.answer, field.shape)
 
     def names(word: str) -> int:
@@ -228,6 +230,8 @@ def right_of(word: str, task: TaskVariant, field: FieldVariant) -> int | None:
         if not (place.isdecimal() and 1 <= int(place) <= len(task.fields)):
             raise KeyError(word)
         field = task.fields[int(place) - 1]
-    if not isinstance(field.right, int):
-        raise KeyError(word)
-    return field.right
+    if isinstance(field.right, int):
+        return field.right
+    if field.field.form == "address" and str(field.right).startswith("0x"):
+        return int(str(field.right), 16)
+    raise KeyError(word)

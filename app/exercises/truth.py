@@ -32,9 +32,10 @@ from typing import Any, Final
 
 from app.demos import expect
 from app.errors import BadArgument
-from app.exercises import forms, formula
+from app.exercises import forms, formula, lines, steps
 from app.exercises.exercise import Field
 from app.exercises.look import Absent, Look
+from app.exercises.playground import Playground
 from app.exercises.states import changed
 from app.exercises.subjects import SUBJECTS, Reading, Subject
 from app.exercises.words import BadCheck, Words
@@ -44,6 +45,8 @@ from app.machine import gfp_text
 WORDS: Final = {"became": 2, "changed": 2, "reclaim": 2, "faults": 2, "background": 3}
 # What `expect.of_parts` finds where there is nothing.
 NOT_TOLD: Final = "not told"
+# In which kind of task a form asks for steps or lines.
+CHECKS: Final = {"step": "explain", "lines": "debug"}
 FAULTS: Final = ("min", "maj")
 
 
@@ -69,6 +72,8 @@ class Question:
     call: int = 0
     subject: Subject | None = None
     change: bool = False
+    steps: steps.StepCheck | None = None
+    lines: lines.LinesCheck | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,13 +81,16 @@ class Seen:
     """What there is to read from.
 
     look: at the machine after the calls, and at what they did. before: readings from before them. known: what
-    formulas may know. steps: of the last call's explanation.
+    formulas may know. start: another machine from before the calls, where lines are asked for. steps: of the
+    last call's explanation, with the number of the one that decided.
     """
 
     look: Look
     before: Mapping[str, Reading]
     known: formula.Names
-    steps: Sequence[Mapping[str, Any]] = ()
+    start: Playground | None = None
+    steps: Sequence[steps.Step] = ()
+    deciding: int | None = None
 
 
 # -- what is asked ----------------------------------------------------------------------------------------
@@ -94,10 +102,8 @@ def question(asked: Field, kind: str) -> Question:
     words = text.split()
     if not words:
         raise BadQuestion("an answer is needed, as in answer = '1 verdict'")
-    if kind == "explain" and asked.form == "step":
-        return Question("steps", text)
-    if kind == "debug" and asked.form == "lines":
-        return Question("lines", text)
+    if asked.form in CHECKS:
+        return of_check(text, asked.form, kind)
     if words[0] == "mask":
         return mask(text)
     if text.startswith("="):
@@ -112,6 +118,23 @@ def question(asked: Field, kind: str) -> Question:
         f"{text!r} begins with neither a call's number, as in '1 verdict', nor '=' nor one of "
         f"{', '.join(SUBJECTS)}"
     )
+
+
+def is_null(text: str) -> bool:
+    """Whether an answer is no number but `NULL`, where a form has it."""
+    return text.strip() == "NULL"
+
+
+def of_check(text: str, form: str, kind: str) -> Question:
+    """Steps of an explanation, lines of a list."""
+    if kind != CHECKS[form]:
+        raise BadQuestion(f"the form {form!r} is for tasks of kind {CHECKS[form]}")
+    try:
+        if form == "step":
+            return Question("steps", text, steps=steps.parse(text))
+        return Question("lines", text, lines=lines.parse(text))
+    except BadCheck as error:
+        raise BadQuestion(f"{text!r}: {error}") from None
 
 
 def stated(text: str, asked: Field) -> Question:
@@ -203,6 +226,10 @@ def read(asked: Question, seen: Seen, options: Sequence[str] = ()) -> object:
             return flags_in(asked.text, options)
         case "state":
             return of_state(asked, seen)
+        case "steps":
+            return of_steps(asked, seen)
+        case "lines":
+            return of_lines(asked, seen)
     if asked.call > len(seen.look.rows):
         raise Unreadable(f"{asked.text!r}: the task has only {len(seen.look.rows)} calls")
     return of_outcome(asked, seen.look.rows[asked.call - 1].outcome)
@@ -224,6 +251,23 @@ def of_state(asked: Question, seen: Seen) -> object:
         raise Unreadable(str(absent)) from None
     found = changed(seen.before.get(asked.text), now) if asked.change else now
     return list(found) if isinstance(found, tuple) else found
+
+
+def of_steps(asked: Question, seen: Seen) -> list[int]:
+    """The numbers of the steps that are asked for."""
+    assert asked.steps is not None
+    found = asked.steps.places(seen.steps, seen.deciding)
+    if not found:
+        raise Unreadable(f"no step is {asked.text!r}")
+    return found
+
+
+def of_lines(asked: Question, seen: Seen) -> list[int]:
+    """The numbers of the faulty lines."""
+    assert asked.lines is not None
+    assert seen.start is not None
+    place = seen.start.copy()
+    return asked.lines.places(place.machine, seen.look.rows, names=place.names, lists=place.lists)
 
 
 def of_outcome(asked: Question, outcome: Mapping[str, Any]) -> object:

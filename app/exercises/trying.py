@@ -12,7 +12,7 @@ from typing import Any
 
 from app.errors import BadArgument
 from app.exercises import checks, filling, formula, values
-from app.exercises.asking import Asked, Fault, check_form, fault_of, known, try_answers
+from app.exercises.asking import Asked, Fault, check_form, explained, fault_of, try_answers
 from app.exercises.cases import Case, Pick, picks
 from app.exercises.exercise import Check, Drawn
 from app.exercises.values import BadTemplate
@@ -199,10 +199,3 @@ def check_allowed(line: Call, found: Line) -> None:
         raise line.fault("no call stands here")
     if line.allow and found.name not in line.allow:
         raise line.fault(f"{found.name} is not in allow, where there are {', '.join(line.allow)}")
-
-
-def explained(error: formula.BadFormula, case: Case) -> str:
-    """What is wrong with a formula, and what it could know."""
-    if isinstance(error, formula.UnknownName):
-        return f"{error}; {known(case)}"
-    return case.told(str(error))

@@ -201,9 +201,12 @@ def likely(
 ) -> Answer | None:
     """A wrong answer computed from the machine; None where it cannot be given here."""
     place = (asked.call or len(played.outcomes)) - 1
+    if place < 0:
+        return None
     outcome = played.outcomes[place]
+    then = [*played.before, after][place + 1]
     assert field.right is not None
-    return LIKELY[key](played.before[place], outcome.call, outcome, after, field.right)
+    return LIKELY[key](played.before[place], outcome.call, outcome, then, field.right)
 
 
 def stated(wrong: Wrong, task: TaskVariant, field: FieldVariant, known: formula.Names) -> Answer:

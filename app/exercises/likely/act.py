@@ -136,15 +136,18 @@ class Likely:
     def __call__(
         self, before: Machine, call: Call, outcome: Outcome, after: Machine, right: Answer
     ) -> Answer | None:
-        """The answer, in the form of the right one; None where it cannot be given, or would be right."""
-        return self.of(Act(before, call, outcome, after, zone_like(before, after, right)), right)
+        """The answer, in the form of the right one, which it may be; None where it cannot be given."""
+        return self.given(Act(before, call, outcome, after, zone_like(before, after, right)), right)
 
     def of(self, act: Act, right: Answer) -> Answer | None:
-        """The same for a call with its machines."""
-        found = self.find(act)
-        if found is not None:
-            found = as_asked(found, act, right)
+        """The same for a call with its machines; None also where it would be right."""
+        found = self.given(act, right)
         return None if found == right else found
+
+    def given(self, act: Act, right: Answer) -> Answer | None:
+        """The answer in the form of the right one."""
+        found = self.find(act)
+        return None if found is None else as_asked(found, act, right)
 
 
 def zone_like(before: Machine, after: Machine, right: Answer) -> str:

@@ -28,6 +28,7 @@ MOST_CHOICES: Final = 5
 ANY_NUMBER: Final = Task(0, "", "").attempts
 BECAUSE: Final = re.compile(r"[a-z0-9]+(?:[ -][a-z0-9]+)*")
 LONGEST_KEY: Final = 40
+PLACE: Final = re.compile(r"zone|page|block [0-9]{1,2}")
 WITHIN: Final = re.compile(r"([0-9]{1,15}) ?(%?)")
 # The form of what is asked in tasks of a kind, where the file names none.
 FORM_OF: Final = {"explain": "step", "debug": "lines"}
@@ -222,12 +223,18 @@ def within(table: Table, name: str = "within") -> str:
     return f"{int(found[1])} %" if found[2] else str(int(found[1]))
 
 
+def place(table: Table) -> str:
+    """The part of memory that is near: `zone`, `page` or `block 3`; empty where it is a distance."""
+    value = table.values.get("within")
+    return str(table.take("within")) if isinstance(value, str) and PLACE.fullmatch(value) else ""
+
+
 def near(table: Table) -> tuple[str, int] | None:
     """How far off earns which share, which the file has in per cent."""
     if "near" not in table.values:
         return None
     own = table.table("near")
-    distance = within(own)
+    distance = place(own) or within(own)
     if not distance:
         raise own.wrong("within", 'how far off is near: within = 9 or within = "2 %"')
     share = own.number("share", 1, 99, 50)

@@ -8,6 +8,7 @@ checks:
     1 changed free              which frames it changed to a state
     1 reclaim scanned           of its own reclaim; `1 background kswapd0 reclaimed` of a kernel thread's
     1 faults min                its minor faults; `maj`: its major ones
+    1 access                    what its last access met: none, minor, major or signal (form `fault`)
     free DMA                    of the machine after the calls, as the left side of a check
     free DMA change             how much the calls changed it
     buddyinfo DMA               the free lists after them, of each order
@@ -34,6 +35,7 @@ from app.demos import expect
 from app.errors import BadArgument
 from app.exercises import forms, formula, lines, steps
 from app.exercises.exercise import Field
+from app.exercises.forms.chosen import fault_of
 from app.exercises.look import Absent, Look
 from app.exercises.playground import Playground
 from app.exercises.states import changed
@@ -286,6 +288,9 @@ def of_outcome(asked: Question, outcome: Mapping[str, Any]) -> object:
             found = (outcome.get("faults") or {}).get(more[0], NOT_TOLD)
         case "fault" | "signal":
             found = expect.faulted(fact, outcome)
+        case "access":
+            last = expect.last_access(outcome)
+            found = fault_of(last) if last else NOT_TOLD
         case "tables" | "around":
             found = int(expect.faulted(fact, outcome))
         case "reclaim":

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Final
+from collections.abc import Mapping
+from typing import Any, Final
 
 from app.exercises.exercise import Field
 from app.exercises.forms import typed
@@ -115,3 +116,12 @@ def chosen(text: str, options: list[Option]) -> str:
     if not said:
         raise BadAnswer(f"Nothing is chosen. {one_of(options)}")
     raise BadAnswer(f"{typed.shown(text)} is none of them. {one_of(options)}")
+
+
+def fault_of(access: Mapping[str, Any]) -> str:
+    """What an access met, as the form `fault` has it."""
+    if access["signal"] is not None:
+        return "signal"
+    if access["fault"] == "none":
+        return "none"
+    return "major" if access["major"] else "minor"

@@ -8,7 +8,7 @@ from itertools import chain
 from typing import Final
 
 from app.exercises.forms import Answer
-from app.exercises.forms.chosen import FAULTS, ZONES
+from app.exercises.forms.chosen import FAULTS, ZONES, fault_of
 from app.exercises.forms.places import NULL
 from app.exercises.likely import faults, served
 from app.exercises.likely.act import GIVEN_BACK, Act
@@ -89,7 +89,7 @@ def size(act: Act) -> Answer | None:
 def fault(act: Act) -> Answer | None:
     """What the last access met."""
     access = faults.last_access(act)
-    return None if access is None else faults.fault_of(access)
+    return None if access is None else fault_of(access)
 
 
 # -- wrong answers without a reason -----------------------------------------------------------------------

@@ -6,16 +6,8 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from app.exercises.forms import Answer
+from app.exercises.forms.chosen import fault_of
 from app.exercises.likely.act import Act, Likely
-
-
-def fault_of(access: Mapping[str, Any]) -> str:
-    """What an access met, as the form `fault` has it."""
-    if access["signal"] is not None:
-        return "signal"
-    if access["fault"] == "none":
-        return "none"
-    return "major" if access["major"] else "minor"
 
 
 def last_access(act: Act) -> Mapping[str, Any] | None:
@@ -43,7 +35,7 @@ def cached_is_free(act: Act) -> Answer | None:
 
 
 LIKELY: Final = (
-    Likely("every_access", "fault", "every access faults", every_access),
-    Likely("file_from_disk", "fault", "always from the disk", file_from_disk),
-    Likely("cached_is_free", "fault", "in memory is no fault", cached_is_free),
+    Likely("every_access", "fault", "fault for each access", every_access),
+    Likely("file_from_disk", "fault", "file is major", file_from_disk),
+    Likely("cached_is_free", "fault", "cached is no fault", cached_is_free),
 )

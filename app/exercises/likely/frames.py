@@ -118,6 +118,6 @@ LIKELY: Final = (
     Likely("other_half", "pfn", "other half", of_block(other_half)),
     Likely("lowest_free", "pfn", "lowest frame", of_block(lowest_free)),
     Likely("wrong_list", "pfn", "wrong list", of_block(wrong_list)),
-    Likely("not_cached", "pfn", "no per-CPU list", of_block(not_cached)),
+    Likely("not_cached", "pfn", "no per-cpu list", of_block(not_cached)),
     Likely("longest_cached", "pfn", "first in first out", of_block(longest_cached)),
 )

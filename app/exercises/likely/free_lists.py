@@ -191,12 +191,12 @@ def unchanged(act: Act) -> Counts | None:
 
 LIKELY: Final = (
     Likely("equal_pieces", "orders", "equal pieces", equal_pieces),
-    Likely("both_halves", "orders", "both halves", both_halves),
+    Likely("both_halves", "orders", "half given away", both_halves),
     Likely("one_split", "orders", "one split", one_split),
-    Likely("not_reduced", "orders", "still on its list", not_reduced),
+    Likely("not_reduced", "orders", "asked order stays", not_reduced),
     Likely("no_merge", "orders", "no merge", no_merge),
-    Likely("any_neighbour", "orders", "any neighbour", any_neighbour),
-    Likely("one_merge", "orders", "one merge", one_merge),
-    Likely("not_from_cache", "orders", "no per-CPU list", not_from_cache),
+    Likely("any_neighbour", "orders", "any neighbour merges", any_neighbour),
+    Likely("one_merge", "orders", "merge stops early", one_merge),
+    Likely("not_from_cache", "orders", "no per-cpu list", not_from_cache),
     Likely("unchanged", "orders", "lists stay as they are", unchanged),
 )

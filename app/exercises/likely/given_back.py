@@ -58,10 +58,10 @@ def wake_lockers(act: Act) -> Answer | None:
 
 LIKELY: Final = (
     Likely("all_frames", "frames", "free is free", all_frames),
-    Likely("no_frames", "frames", "held as a whole", no_frames),
-    Likely("first_frame", "frames", "only the named frame", first_frame),
+    Likely("no_frames", "frames", "block stays whole", no_frames),
+    Likely("first_frame", "frames", "only the first", first_frame),
     Likely("slab_frame", "frames", "an object is a page", slab_frame),
     Likely("wake_all", "woken", "thundering herd", wake_all),
-    Likely("wake_head", "woken", "only the first", wake_head),
+    Likely("wake_head", "woken", "only the head", wake_head),
     Likely("wake_lockers", "woken", "only lockers", wake_lockers),
 )

@@ -67,10 +67,10 @@ def power_of_two(act: Act) -> Answer | None:
 
 LIKELY: Final = (
     Likely("always_normal", "zone", "always normal", always_normal),
-    Likely("own_zone", "zone", "no fallback", own_zone),
-    Likely("highmem", "zone", "highmem everywhere", highmem),
-    Likely("higher_zone", "zone", "falls back upwards", higher_zone),
-    Likely("bytes_asked", "size", "exactly as asked", bytes_asked),
+    Likely("own_zone", "zone", "full zone", own_zone),
+    Likely("highmem", "zone", "highmem on x86-64", highmem),
+    Likely("higher_zone", "zone", "upwards", higher_zone),
+    Likely("bytes_asked", "size", "exactly asked", bytes_asked),
     Likely("power_of_two", "size", "powers of two", power_of_two),
     Likely("whole_pages", "size", "whole pages", whole_pages),
 )

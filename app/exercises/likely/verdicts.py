@@ -85,9 +85,9 @@ def always_noticed(act: Act) -> Answer | None:
 
 
 LIKELY: Final = (
-    Likely("null_for_shortage", "verdict", "always null", null_for_shortage),
-    Likely("ok_because_free", "verdict", "free is enough", ok_because_free),
-    Likely("oom_although_noretry", "verdict", "always the OOM killer", oom_although_noretry),
+    Likely("null_for_shortage", "verdict", "null for every shortage", null_for_shortage),
+    Likely("ok_because_free", "verdict", "ok because free", ok_because_free),
+    Likely("oom_although_noretry", "verdict", "oom in spite of noretry", oom_although_noretry),
     Likely("ok_in_any_context", "verdict", "interrupts may sleep", ok_in_any_context),
     Likely("bug_in_any_context", "verdict", "interrupts may call nothing", bug_in_any_context),
     Likely("returns_at_once", "verdict", "nobody has to wait", returns_at_once),

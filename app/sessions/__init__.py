@@ -22,6 +22,7 @@ from app.sessions.preconditions import AlreadyAnswered, IdempotencyKey, Precondi
 from app.sessions.queries import Event
 from app.sessions.series import MOST_NAMES, MOST_POINTS, SeriesQuery
 from app.sessions.sessions import Sessions
+from app.sessions.trials import Tried
 from app.store.replies import Reply
 
 __all__ = [
@@ -57,6 +58,7 @@ __all__ = [
     "Stale",
     "StorageFull",
     "TooMany",
+    "Tried",
     "Underway",
     "principal_of",
 ]

@@ -40,6 +40,7 @@ from app.sessions import (
     queries,
     reference_strings,
     snapshots,
+    trials,
 )
 from app.sessions.access import Principal, Right
 from app.sessions.answers import Applied, BatchAnswer, BatchItem, ListPart, SessionInfo, Underway
@@ -575,6 +576,29 @@ class Sessions:
                     lists = blocklists.in_transaction(db, session_id)
                     with gc_paused():
                         return look(live.machine, rows, lists, *args, **kwargs)
+
+        return await self._slowly(principal, run)
+
+    async def trial(
+        self,
+        principal: Principal,
+        session_id: str,
+        at: int,
+        items: Sequence[BatchItem],
+        look: trials.Look[T],
+    ) -> T:
+        """What a function says of calls that are made on a copy, of the machine as it was after row `at`.
+
+        look: is given the machine before the last call, what they came to, and the machine behind them.
+        Nothing of it is journalled. Raises as `batch` does, and Conflict where the session cannot be
+        followed so far.
+        """
+
+        def run() -> T:
+            with self._store.reading() as db:
+                queries.allowed(db, principal, session_id, Right.READ)
+                most = self._settings.names_per_person
+                return trials.made(db, self._store, self._past, principal, session_id, at, items, look, most)
 
         return await self._slowly(principal, run)
 

@@ -100,6 +100,12 @@ class Settings(BaseSettings):
     variants_per_exercise: int = Field(
         100, gt=0, description="most variants of one exercise of a sheet that one member may have"
     )
+    explain_below: int = Field(
+        35, ge=0, le=100, description="per cent right in a vote below which it is advised to explain first"
+    )
+    go_on_above: int = Field(
+        70, ge=0, le=100, description="per cent right in a vote above which it is advised to go on"
+    )
     retention_days: float | None = Field(
         None, gt=0, description="days after which a lab where nothing happens is deleted with all its data"
     )

@@ -27,6 +27,7 @@ from app.api import (
     members,
     news,
     openapi,
+    polls,
     presenting,
     processes,
     reading,
@@ -79,7 +80,7 @@ def routes() -> list[BaseRoute]:
         face.include_router(module.router)
     for module in (lab_machines, lab_demos, checkpoints, supervision, activity, audit):
         face.include_router(module.router)
-    for module in (wall, presenting, news):
+    for module in (wall, presenting, polls, news):
         face.include_router(module.router)
     face.include_router(labs.one)
     watchers = APIRouter(dependencies=strict)

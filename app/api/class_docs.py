@@ -126,8 +126,9 @@ NEWS: Final[Doc] = {
         200: {
             "description": (
                 "server-sent events without end: first how everything is, then each thing when it changes: "
-                "`view`, `frozen`, `closed`, `locked` (sessions), `checkpoint` (all there are) and "
-                "`machines` (what is shared)"
+                "`view`, `frozen`, `closed`, `locked` (sessions), `checkpoint` (all there are), "
+                "`machines` (what is shared), `poll` (the question before the class) and, twice a second "
+                "at most, `voted` (how many have) and for the instructor `tally` (how)"
             ),
             "content": {"text/event-stream": {"schema": {"type": "string"}}},
         }

@@ -7,11 +7,15 @@ from app.labs.labs import Labs
 from app.labs.machine_rows import MachineRows
 from app.labs.person import LOCAL_PERSON, Person, person_of
 from app.labs.place_in_lab import MemberCopy, PlaceInLab
+from app.labs.poll import Poll
+from app.labs.polls import PollView, Voted
 from app.labs.presenting import Presentation
 from app.labs.room import Checkpoint, Lab, LabMachine
+from app.labs.tally import Tally
 from app.store.audit import Noted
 from app.store.labs import LabRow
 from app.store.people import MemberRow
+from app.store.polls import VoteRow
 
 __all__ = [
     "LOCAL_PERSON",
@@ -28,9 +32,14 @@ __all__ = [
     "Noted",
     "Person",
     "PlaceInLab",
+    "Poll",
+    "PollView",
     "Presentation",
     "SignedIn",
+    "Tally",
     "Tile",
+    "VoteRow",
+    "Voted",
     "WallState",
     "person_of",
 ]

@@ -16,10 +16,12 @@ from pydantic_core import to_json
 
 from app.labs import auditing
 from app.labs.person import Person
+from app.labs.poll import Poll
 from app.labs.room import machines_of, seen, taught
 from app.labs.rooms import Rooms
+from app.labs.tally import tally
 from app.sessions import NotFound, Principal, Sessions, TooMany
-from app.store import Connection, journal, labs
+from app.store import Connection, journal, labs, polls
 from app.store import sessions as session_rows
 from app.store.people import MemberRow
 
@@ -120,7 +122,50 @@ def _head(db: Connection, person: Person, member: MemberRow) -> dict[str, Any]:
             for step in labs.lab_progress(db, lab.id)
             if step.member_id == member.id
         ],
+        "votes": _votes(db, person, member),
     }
+
+
+def _votes(db: Connection, person: Person, member: MemberRow) -> list[dict[str, Any]]:
+    """A member's votes. What they chose where names are not told is told to nobody but them."""
+    found = []
+    asked = [Poll.of(row) for row in reversed(polls.of_lab(db, member.lab_id))]
+    for poll in asked:
+        for number, vote in sorted(polls.votes_of(db, poll.id, member.id).items()):
+            chosen = {"choice": poll.text(vote.choice), "confidence": vote.confidence}
+            found.append(
+                {
+                    "calls": list(poll.lines),
+                    "asked": poll.asked,
+                    "question": poll.question,
+                    "round": number,
+                    "time": vote.time,
+                    **(chosen if poll.named or person.id == member.id else {}),
+                }
+            )
+    return found
+
+
+def _polls(db: Connection, lab_id: str) -> list[dict[str, Any]]:
+    """The questions of a lab, the oldest first, with their votes counted."""
+    rows = list(reversed(polls.of_lab(db, lab_id)))
+    votes = polls.votes_on(db, [row.id for row in rows]) if rows else []
+    return [
+        {
+            "calls": list(poll.lines),
+            "asked": poll.asked,
+            "question": poll.question,
+            "choices": list(poll.choices),
+            "right": poll.right,
+            "state": poll.state,
+            "session": poll.session_id,
+            "at": poll.at,
+            "seq": poll.seq,
+            "created": poll.created,
+            "tally": tally(poll, [vote for vote in votes if vote.poll_id == poll.id]).as_json(),
+        }
+        for poll in map(Poll.of, rows)
+    ]
 
 
 def _lab(db: Connection, person: Person, lab_id: str) -> dict[str, Any]:
@@ -142,6 +187,7 @@ def _lab(db: Connection, person: Person, lab_id: str) -> dict[str, Any]:
             }
             for machine in machines_of(db, lab_id)
         ],
+        "polls": _polls(db, lab_id),
     }
 
 

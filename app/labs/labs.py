@@ -21,6 +21,7 @@ from app.labs.machine_rows import MachineRows
 from app.labs.news import News
 from app.labs.person import Person, require_instructor
 from app.labs.place_in_lab import PlaceInLab, place_of
+from app.labs.polls import Polls
 from app.labs.presenting import Presenting
 from app.labs.removing import Removing
 from app.labs.revealing import Revealing
@@ -60,6 +61,7 @@ class Labs:
         self.exporting = Exporting(sessions, self.rooms)
         self.news = News(sessions)
         self.presenting = Presenting(sessions, self.news)
+        self.polls = Polls(settings, sessions, self.news)
         self.wall = Wall(sessions)
         self.exercises = Library(settings.exercises)
         texts = ExerciseTexts(self.exercises)

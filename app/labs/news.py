@@ -3,7 +3,8 @@
 Nothing is queued: a channel holds the present value of each thing that can change, encoded once for all. A
 listener is sent the values that are newer than those it has had, so a slow one misses values in between,
 never the present one. All labs with listeners are read together, a few times a second, so that it does not
-matter which process has changed one.
+matter which process has changed one. Votes are counted twice a second at most, and how they fall is told to
+the instructor alone.
 
 On the event loop.
 """
@@ -13,21 +14,37 @@ from __future__ import annotations
 import asyncio
 import logging
 from asyncio import Future
-from collections.abc import Mapping
-from typing import Any, Final
+from collections.abc import Collection, Mapping, Sequence
+from typing import Any, Final, NamedTuple
 
 from pydantic_core import to_json
 
 from app.labs.person import Person
+from app.labs.poll import LAST_ROUND, RUNNING, Poll
 from app.labs.room import ROLES, seen
+from app.labs.tally import tally
 from app.sessions import Busy, Principal, Sessions, StorageFull
 from app.sessions.feed import KEEP_ALIVE_SECONDS, NOTHING_NEW, RETRY, TICK_SECONDS
-from app.store import Connection, labs
+from app.store import Connection, labs, polls
 from app.store.labs import LabState
 
 log = logging.getLogger(__name__)
 
-EVENT_KINDS: Final = ("view", "frozen", "closed", "locked", "checkpoint", "machines")
+EVENT_KINDS: Final = ("view", "frozen", "closed", "locked", "checkpoint", "machines", "poll")
+# How many have voted; and how, which only the instructor is told.
+VOTED: Final = "voted"
+TALLY: Final = "tally"
+COUNT_SECONDS: Final = 0.5  # between two counts of a lab's votes
+
+
+class LabNow(NamedTuple):
+    """What a lab's stream tells: its state, the question that is before the class, and the votes."""
+
+    state: LabState
+    poll: Poll | None
+    # JSON; None where they were not counted now.
+    voted: dict[str, Any] | None
+    tally: dict[str, Any] | None
 
 
 class LabChannel:
@@ -36,30 +53,45 @@ class LabChannel:
     def __init__(self) -> None:
         self.listeners: set[Listener] = set()
         self.version = 0
+        # When votes were counted last.
+        self.counted = float("-inf")
         self._now: dict[str, tuple[int, bytes]] = {}
 
     def saw(self, events: Mapping[str, bytes]) -> None:
         """Take the present state of the lab, and wake the listeners where it has changed."""
         changed = [
-            kind for kind in EVENT_KINDS if kind not in self._now or self._now[kind][1] != events[kind]
+            kind for kind, event in events.items() if kind not in self._now or self._now[kind][1] != event
         ]
         if changed:
             self.version += 1
             self._now |= {kind: (self.version, events[kind]) for kind in changed}
             for listener in self.listeners:
-                listener.wake()
+                if listener.teaches or changed != [TALLY]:
+                    listener.wake()
 
-    def after(self, version: int) -> bytes:
-        """Everything that is newer."""
-        return b"".join(event for since, event in self._now.values() if since > version)
+    def after(self, version: int, *, teaches: bool) -> bytes:
+        """Everything that is newer; how votes fall only for the instructor."""
+        return b"".join(
+            event
+            for kind, (since, event) in self._now.items()
+            if since > version and (teaches or kind != TALLY)
+        )
+
+    def is_due(self, time: float) -> bool:
+        """Whether votes are to be counted again."""
+        if time < self.counted + COUNT_SECONDS:
+            return False
+        self.counted = time
+        return True
 
 
 class Listener:
     """A reader of a lab's stream."""
 
-    def __init__(self, news: News, principal: Principal, lab_id: str) -> None:
+    def __init__(self, news: News, principal: Principal, lab_id: str, *, teaches: bool) -> None:
         self.principal = principal
         self.lab_id = lab_id
+        self.teaches = teaches
         self._news = news
         self._heard = 0
         self._first = RETRY + b"\n"
@@ -70,7 +102,8 @@ class Listener:
         """Wait for the next bytes to send; None when the stream is over."""
         while self._open:
             channel = self._news.channels[self.lab_id]
-            fresh, self._heard = self._first + channel.after(self._heard), channel.version
+            fresh = self._first + channel.after(self._heard, teaches=self.teaches)
+            self._heard = channel.version
             self._first = b""
             if fresh:
                 return fresh
@@ -117,17 +150,17 @@ class News:
         Raises NotFound, TooMany and Busy.
         """
 
-        def query(db: Connection) -> dict[str, LabState]:
-            seen(db, person, lab_id)
-            return labs.followed(db, [lab_id])
+        def query(db: Connection) -> tuple[bool, LabNow]:
+            teaches = seen(db, person, lab_id).owner == person.id
+            return teaches, read(db, [lab_id], {lab_id}, {lab_id})[lab_id]
 
-        now = await self._sessions.query(query)
-        listener = Listener(self, person.principal, lab_id)
+        teaches, now = await self._sessions.query(query)
+        listener = Listener(self, person.principal, lab_id, teaches=teaches)
         self._sessions.register(listener)
         channel = self.channels.setdefault(lab_id, LabChannel())
         channel.listeners.add(listener)
         if channel.version == 0:
-            channel.saw(events(now[lab_id]))
+            channel.saw(events(now))
         else:
             # What was read here may be older than what has been told since.
             self.look()
@@ -162,8 +195,11 @@ class News:
                 pass
             self._soon.clear()
             followed = list(self.channels)
+            time = asyncio.get_running_loop().time()
+            due = {lab_id for lab_id, channel in self.channels.items() if channel.is_due(time)}
+            taught = {lab_id for lab_id in due if any(one.teaches for one in self.channels[lab_id].listeners)}
             try:
-                now = await self._sessions.query(labs.followed, followed)
+                now = await self._sessions.query(read, followed, due, taught)
             except (Busy, StorageFull):
                 continue
             except Exception:
@@ -172,7 +208,7 @@ class News:
             for lab_id in followed:
                 self._saw(lab_id, now.get(lab_id))
 
-    def _saw(self, lab_id: str, now: LabState | None) -> None:
+    def _saw(self, lab_id: str, now: LabNow | None) -> None:
         channel = self.channels.get(lab_id)
         if channel is None:
             return
@@ -183,18 +219,53 @@ class News:
             listener.close()
 
 
-def events(now: LabState) -> dict[str, bytes]:
+def read(
+    db: Connection, lab_ids: Sequence[str], counted: Collection[str], taught: Collection[str]
+) -> dict[str, LabNow]:
+    """What there is to tell of the given labs; those that do not exist are missing.
+
+    counted: of which the votes are counted; taught: and how they fall.
+    """
+    states = labs.followed(db, lab_ids)
+    now = {row.lab_id: Poll.of(row) for row in polls.in_states(db, lab_ids, RUNNING)}
+    now = {lab_id: poll for lab_id, poll in now.items() if states[lab_id].lab.closed is None}
+    asked = [poll.id for lab_id, poll in now.items() if lab_id in counted]
+    counts = {(one.poll_id, one.round): one.votes for one in polls.counts(db, asked)} if asked else {}
+    members = polls.member_counts(db, list(counted)) if asked else {}
+    told = [poll.id for lab_id, poll in now.items() if lab_id in taught]
+    votes = polls.votes_on(db, told) if told else []
+    found = {}
+    for lab_id, state in states.items():
+        poll = now.get(lab_id)
+        voted = tallied = None
+        if poll is not None and lab_id in counted:
+            last = LAST_ROUND[poll.state]
+            voted = {
+                "poll": poll.id,
+                "round": last,
+                "voted": counts.get((poll.id, last), 0),
+                "members": members.get(lab_id, 0),
+            }
+        if poll is not None and lab_id in taught:
+            counted_here = tally(poll, [vote for vote in votes if vote.poll_id == poll.id])
+            tallied = {"poll": poll.id, **counted_here.as_json()}
+        found[lab_id] = LabNow(state, poll, voted, tallied)
+    return found
+
+
+def events(now: LabNow) -> dict[str, bytes]:
     """The state of a lab as events by kind. Prepared machines are left out: members do not see them."""
-    lab = now.lab
+    state = now.state
+    lab = state.lab
     documents: dict[str, Any] = {
         "view": {"view": lab.view},
         "frozen": {"frozen": lab.frozen},
         "closed": {"closed": lab.closed},
-        "locked": {"sessions": now.locked},
+        "locked": {"sessions": state.locked},
         "checkpoint": {
             "checkpoints": [
                 {"id": mark.id, "machine": mark.machine_id, "seq": mark.seq, "title": mark.title}
-                for mark in now.checkpoints
+                for mark in state.checkpoints
             ]
         },
         "machines": {
@@ -205,11 +276,15 @@ def events(now: LabState) -> dict[str, bytes]:
                     "title": machine.title,
                     "session": machine.session_id,
                 }
-                for machine in now.machines
+                for machine in state.machines
                 if machine.kind in ROLES
             ]
         },
+        "poll": {"poll": None if now.poll is None else now.poll.public()},
     }
+    counts = {VOTED: now.voted, TALLY: now.tally}
+    documents |= {kind: count for kind, count in counts.items() if count is not None}
     return {
-        kind: b"event: %b\ndata: %b\n\n" % (kind.encode(), to_json(documents[kind])) for kind in EVENT_KINDS
+        kind: b"event: %b\ndata: %b\n\n" % (kind.encode(), to_json(document))
+        for kind, document in documents.items()
     }

@@ -98,7 +98,7 @@ async def test_who_begins_to_listen_hears_how_the_lab_is(door: Door) -> None:
     await labs.presenting.show(here.teacher, here.lab, f"/sessions/{here.shared}")
     listener = await labs.news.follow(here.people[0], here.lab)
     first = await soon(listener)
-    assert list(first) == ["view", "frozen", "closed", "locked", "checkpoint", "machines"]
+    assert list(first) == ["view", "frozen", "closed", "locked", "checkpoint", "machines", "poll"]
     assert first["view"] == {"view": f"/sessions/{here.shared}"}
     assert first["frozen"] == {"frozen": False}
     assert [mark["title"] for mark in first["checkpoint"]["checkpoints"]] == [

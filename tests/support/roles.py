@@ -190,6 +190,16 @@ LABS: Final[dict[tuple[str, str], Asked]] = {
     ("PUT", f"{LAB}/presenting"): Asked(TAUGHT, {"view": "{view}"}),
     ("DELETE", f"{LAB}/presenting"): Asked(TAUGHT),
     ("GET", f"{LAB}/events/stream"): Asked(SEEN, endless=True),
+    ("GET", f"{LAB}/polls"): Asked(SEEN),
+    ("POST", f"{LAB}/polls"): Asked(
+        TAUGHT, {"session": "{prepared}", "line": "alloc_page(GFP_KERNEL)", "predict": "verdict"}
+    ),
+    ("GET", f"{LAB}/polls/{{poll}}"): Asked(SEEN),
+    ("DELETE", f"{LAB}/polls/{{poll}}"): Asked(TAUGHT, spoils=True),
+    ("PUT", f"{LAB}/polls/{{poll}}/state"): Asked(TAUGHT, {"state": "reveal"}, spoils=True),
+    ("PUT", f"{LAB}/polls/{{poll}}/vote"): Asked(REACH, {"choice": "A", "confidence": "sure"}),
+    ("POST", f"{LAB}/polls/{{poll}}/fork"): Asked(TAUGHT, spoils=True),
+    ("GET", f"{LAB}/participation"): Asked(TAUGHT),
 }
 
 HERE: Final = "/sessions/{session_id}"
@@ -235,6 +245,7 @@ HOUSE: Final = "/labs/{lab_id}"
 KEPT: Final = f"{HOUSE}/machines/{{machine_id}}"
 MARK: Final = f"{HOUSE}/checkpoints/{{checkpoint_id}}"
 THEIRS: Final = f"{HOUSE}/sessions/{{session_id}}"
+QUESTION: Final = f"{HOUSE}/polls/{{poll_id}}"
 
 ROOMS: Final[dict[tuple[str, str], Asked]] = {
     ("GET", "/labs"): Asked(KNOWN),
@@ -278,6 +289,22 @@ ROOMS: Final[dict[tuple[str, str], Asked]] = {
     ("GET", f"{HOUSE}/activity"): Asked(TAUGHT),
     ("GET", f"{HOUSE}/activity.csv"): Asked(TAUGHT),
     ("GET", "/audit"): Asked(TEACHER),
+    ("GET", f"{HOUSE}/polls"): Asked(SEEN),
+    ("GET", f"{HOUSE}/polls.svg"): Asked(TAUGHT),
+    ("GET", QUESTION): Asked(SEEN),
+    ("POST", f"{QUESTION}/vote"): Asked(REACH, form={"choice": "A", "confidence": "sure", "round": "1"}),
+    ("GET", f"{QUESTION}/projector"): Asked(TAUGHT),
+    ("GET", f"{QUESTION}/desk"): Asked(TAUGHT),
+    ("POST", f"{QUESTION}/state"): Asked(TAUGHT, form={"state": "reveal"}, spoils=True),
+    ("POST", f"{QUESTION}/fork"): Asked(TAUGHT, spoils=True),
+    ("POST", f"{QUESTION}/delete"): Asked(TAUGHT, spoils=True),
+    ("GET", f"{HOUSE}/participation"): Asked(TAUGHT),
+    ("GET", "/sessions/{session_id}/ask"): Asked(PUT, path="/sessions/{prepared}/ask"),
+    ("POST", "/sessions/{session_id}/ask"): Asked(
+        PUT,
+        form={"lab": "{lab}", "line": "alloc_page(GFP_KERNEL)", "predict": "verdict"},
+        path="/sessions/{prepared}/ask",
+    ),
 }
 
 ENTRANCE: Final[dict[tuple[str, str], Asked]] = {

@@ -153,6 +153,10 @@ def furnish(world: TwoLabs, client: TestClient) -> None:
         path = f"/sessions/{copy['id']}/alloc_page"
         sent(client, world.tokens["owner"], "POST", path, {"gfp": "GFP_KERNEL"})
     world.sessions["copy"] = copy["id"]
+    asked = {"session": world.sessions["watch"], "line": "alloc_page(GFP_KERNEL)", "predict": "verdict"}
+    poll = teach("POST", f"{here}/polls", asked)
+    teach("PUT", f"{here}/polls/{poll['id']}/state", {"state": "vote1"})
+    world.ids["poll"] = poll["id"]
     world.secrets += world.tokens.values()
     world.ids |= {"lab": lab["id"], "code": lab["code"], "number": 1, "prepared": world.sessions["prepared"]}
     world.ids["view"] = f"/sessions/{world.sessions['watch']}?panel=lists"

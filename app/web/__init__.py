@@ -14,6 +14,7 @@ from app import paths
 from app.demos import Library
 from app.web import (
     admission,
+    asking,
     calling,
     credentials,
     demos,
@@ -27,6 +28,7 @@ from app.web import (
     life,
     machine,
     members,
+    polls,
     presenting,
     reference,
     replacement,
@@ -48,6 +50,7 @@ log = logging.getLogger(__name__)
 
 MODULES = (
     admission,
+    asking,
     calling,
     credentials,
     demos,
@@ -61,6 +64,7 @@ MODULES = (
     life,
     machine,
     members,
+    polls,
     presenting,
     reference,
     replacement,

@@ -17,7 +17,7 @@ from app.labs.person import require_instructor
 from app.labs.rooms import DEFAULT_EXPECTED
 from app.machine import show
 from app.sessions import Busy, Conflict, NotFound, StorageFull
-from app.web import address, markdown, qr, wording
+from app.web import address, markdown, pollviews, qr, wording
 from app.web.contexts.base import Link, ShownRefusal
 from app.web.contexts.lab import (
     BoardPage,
@@ -173,6 +173,7 @@ async def member_page(request: Request, lab: Lab, refusal: ShownRefusal | None) 
         shared=await shared_views(request, lab),
         others=[row for copy, row in copies if copy.machine_id is None],
         presenter=presenter(lab),
+        asked=await asked(request, lab),
         refusal=refusal,
     )
 
@@ -249,6 +250,14 @@ def presenter(lab: Lab) -> Link | None:
     at = lab.view.removeprefix("/sessions/").partition("?")[0].partition("/")[0]
     title = next((machine.title for machine in lab.machines if machine.session_id == at), lab.title)
     return Link(title, lab.view)
+
+
+async def asked(request: Request, lab: Lab) -> Link | None:
+    """Link to the question that is before the class."""
+    running = await labs_of(request).polls.running(requester(request), lab.id)
+    if running is None:
+        return None
+    return Link(pollviews.question_text(running), f"/labs/{lab.id}/polls/{running.id}")
 
 
 def state_of(lab: Lab) -> str:

@@ -350,6 +350,7 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
         copied_in=[Link(lab.title, f"/labs/{lab.id}") for lab in found.rows.copied_in],
         into_lab=place_in_lab.way_in(place, person, here),
         stopped=stopped,
+        asks=person.kind == "instructor" and info.owner == person.id,
         callable=past is None and stopped is None,
         watched=found.watched,
         rewinds=place_in_lab.rewinds(place),

@@ -32,6 +32,7 @@ def presenting_view(stage: Presentation | None, person: Person, here: str) -> Pr
     return PresentingView(
         api=f"/api/v1/labs/{stage.lab_id}",
         action=f"/labs/{stage.lab_id}/presenting",
+        polls=f"/labs/{stage.lab_id}/polls",
         here=here,
         presents=stage.presents,
         follows=person.lab is not None,

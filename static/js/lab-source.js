@@ -1,7 +1,7 @@
 // One event stream of a lab: how it is, and what changes. The server sends everything anew when the stream is opened again.
 
 const AGAIN = 5000; // ms until a stream that was refused is asked for again
-const KINDS = ["view", "frozen", "closed", "locked", "checkpoint", "machines"];
+const KINDS = ["view", "frozen", "closed", "locked", "checkpoint", "machines", "poll"];
 
 /** How one thing of a lab is. @typedef {{kind: string, data: any}} LabNews */
 /** @typedef {{lab: LabNews} | {state: import("./source.js").State}} Message */

@@ -125,7 +125,7 @@ async function back(form, submitter) {
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (!(form instanceof HTMLFormElement)) return;
+  if (!(form instanceof HTMLFormElement) || event.submitter?.hasAttribute("formaction")) return;
   const does = [
     { kind: "[data-call]", act: () => make(form, lineOf(form)) },
     { kind: "[data-console]", act: () => run(form) },

@@ -229,6 +229,10 @@ class Stage {
       this.heardView(data.view);
       return;
     }
+    if (kind === "poll") {
+      this.heardPoll(data.poll);
+      return;
+    }
     const now = kind === "closed" ? String(data.closed !== null) : kind === "frozen" ? String(data.frozen) : JSON.stringify(data);
     const was = this.known[kind];
     this.known[kind] = now;
@@ -247,6 +251,18 @@ class Stage {
       if (mark) this.say(_("New checkpoint: %(title)s", { title: mark.title }));
     }
     this.place.again().catch(() => {});
+  }
+
+  /** A question before the class: a link leads there, and the page stays. @param {{id: string, state: string, round: number | null} | null} poll */
+  heardPoll(poll) {
+    const link = maybe(document, "#to-poll", HTMLAnchorElement);
+    if (!link) return;
+    link.hidden = poll === null;
+    if (!poll) return;
+    link.href = `${link.dataset.polls}/${poll.id}`;
+    const now = `${poll.id} ${poll.round ?? ""}`;
+    if (poll.round !== null && this.known.poll !== now) this.say(_("The class is asked"));
+    this.known.poll = now;
   }
 
   /** @param {string | null} view */

@@ -298,6 +298,8 @@ class LabPage(Page):
     """machines of the member that are no copies"""
     presenter: Link | None
     """link to what is presented"""
+    asked: Link | None
+    """link to the question that is before the class"""
     refusal: ShownRefusal | None = None
     """why a form was refused"""
 

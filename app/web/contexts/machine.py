@@ -261,6 +261,8 @@ class MachinePage(Page):
     """the address of the form that puts it into a lab; None where it cannot be put into one"""
     stopped: str | None
     """why the person at the browser can make no call"""
+    asks: bool
+    """True where the person at the browser can ask a class what a call will do"""
     callable: bool
     """True where a call can be made in this view"""
     watched: bool

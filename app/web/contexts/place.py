@@ -88,6 +88,8 @@ class PresentingView:
     """the lab's address in the API"""
     action: str
     """where the form that presents is sent"""
+    polls: str
+    """the address of the lab's questions"""
     here: str
     """the address that this page presents: a machine's in the layout for a room that looks on"""
     presents: bool

@@ -54,6 +54,7 @@ Counters = Mapping[tuple[str, ...], Sequence[int]]
 # How many names stand behind each counter.
 COUNTERS: Final = readings.NAMES
 OUTCOME_PARTS: Final = ("page", "object", "area")
+NOT_TOLD: Final = "not told"
 NUMBER: Final = re.compile(r"[+-]?[0-9]{1,15}")
 PFN: Final = re.compile(r"0x[0-9a-f]{1,9}")
 FRAME: Final = re.compile(r"0x[0-9a-f]{1,9}|(?:not )?as [1-9][0-9]{0,3}")
@@ -193,9 +194,9 @@ def became(state: str, outcome: OutcomeJson) -> int:
 
 
 def of_parts(fact: str, outcome: OutcomeJson) -> Any:
-    """A field of the page, object or area of an outcome; `not told` where it has none."""
+    """A field of the page, object or area of an outcome; NOT_TOLD where it has none."""
     present = [outcome[part] for part in OUTCOME_PARTS if outcome.get(part)]
-    return next((part[fact] for part in present if fact in part), "not told")
+    return next((part[fact] for part in present if fact in part), NOT_TOLD)
 
 
 # -- reclaim ----------------------------------------------------------------------------------------------
@@ -228,7 +229,7 @@ def faulted(fact: str, outcome: OutcomeJson) -> str:
     last = last_access(outcome)
     match fact:
         case "fault":
-            return str(last.get("fault", "not told"))
+            return str(last.get("fault", NOT_TOLD))
         case "faults":
             faults = outcome.get("faults", {})
             return f"{faults.get('min')} {faults.get('maj')}"

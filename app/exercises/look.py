@@ -13,6 +13,7 @@ from app.machine.calls import Named
 from app.machine.entry import CALLS
 from app.machine.machine import Machine
 from app.machine.outcome import Outcome
+from app.machine.vocabulary import Returns
 from app.mm import page_ref
 from app.mm.page import PG_locked
 
@@ -75,6 +76,8 @@ class Look:
                 self.page_calls[row.seq] = None
         if spec.group in AREAS:
             self.area_calls[row.seq] = None
+        elif spec.returns is Returns.OBJECTS:
+            self.blocks += made.ret
         if spec.group in OBJECTS and made.named is not None:
             self.addresses[row.seq] = addresses(made.named)
         if row.name == "kmem_cache_create":
@@ -92,10 +95,13 @@ class Look:
 
 
 def addresses(named: Named) -> list[tuple[int, int, int]]:
-    """The addresses that a result stands for: first, how many, bytes from one to the next."""
+    """The addresses that a result stands for: first, how many, bytes from one to the next.
+
+    That of a cache is no object of the caller's.
+    """
     if named.is_list:
         return [(first, count, named.stride) for first, count in named.runs or ()]
-    return [] if named.addr is None else [(named.addr, 1, 0)]
+    return [(named.addr, 1, 0)] if named.kind == "addr" and named.addr is not None else []
 
 
 # -- references and locks --------------------------------------------------------------------------

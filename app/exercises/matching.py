@@ -13,12 +13,12 @@ from app.exercises.rows import MadeRow
 from app.exercises.states import compare
 from app.exercises.subjects import task_name
 from app.exercises.words import OPERATORS, Words
-from app.machine import gfp_text, oldmasks
+from app.machine import gfp_text, oldmasks, process_text
 from app.machine.argtext import MASKS, as_number
 from app.machine.entry import CALLS
 from app.machine.oldnames import OLD
 from app.machine.outcome import VERDICTS
-from app.machine.vocabulary import CONTEXTS, CallSpec
+from app.machine.vocabulary import CONTEXTS, CallSpec, Returns
 
 Test = Callable[[MadeRow], bool]
 
@@ -31,6 +31,8 @@ MACROS: Final = {
 }
 # Fields of an outcome's page, object or area that may be asked for, beside a call's own arguments.
 PARTS: Final = ("zone", "pfn", "refcount", "cache", "ksize", "index", "offset", "nr_pages")
+FAULTS: Final = ("none", *process_text.FAULTS)
+SIGNALS: Final = ("SIGSEGV", "SIGBUS")
 FACTS: Final = (
     "verdict", "task", "cpu", "context", "gfp", "ret", "fault", "signal", "woken", "killed", *PARTS,
 )  # fmt: skip
@@ -52,6 +54,8 @@ class Matcher:
 
 def parse(words: Words, end: tuple[str, ...] = ("while", ",")) -> Matcher:
     """A matcher up to one of the words that end it, an operator, or the end of the line. Raises BadCheck."""
+    if words.ahead in ("", *end):
+        raise words.unknown("a call, a fact or a verdict", (*CALLS, *FACTS, *VERDICTS))
     begin = words.place
     call = ""
     tests: list[Test] = []
@@ -60,8 +64,6 @@ def parse(words: Words, end: tuple[str, ...] = ("while", ",")) -> Matcher:
         tests.append(partial(is_made, call))
     while words.ahead and words.ahead not in (*end, *OPERATORS):
         tests.append(test(words, call))
-    if not tests:
-        raise words.unknown("a call, a fact or a verdict", (*CALLS, *FACTS, *VERDICTS))
     text = " ".join(word for word, _ in words.found[begin : words.place])
     return Matcher(text, call, tuple(tests))
 
@@ -107,7 +109,7 @@ def test(words: Words, call: str) -> Test:
     if fact in OF_FACTS:
         return OF_FACTS[fact](words)
     how = words.take("a comparison") if words.ahead in OPERATORS else "="
-    if fact in PARTS and fact not in own:
+    if fact in PARTS:
         return partial(has_part, fact, how, value(words))
     return argument(words, fact, how, spec)
 
@@ -185,8 +187,8 @@ OF_FACTS: Final[dict[str, Callable[[Words], Test]]] = {
     "cpu": lambda words: partial(has_argument, "cpu", "=", words.number("a CPU")),
     "gfp": gfp,
     "ret": ret,
-    "fault": lambda words: partial(is_told, "fault", words.take("the kind of a fault")),
-    "signal": lambda words: partial(is_told, "signal", words.take("a signal")),
+    "fault": lambda words: partial(is_told, "fault", words.pick("a kind of fault", FAULTS)),
+    "signal": lambda words: partial(is_told, "signal", words.pick("a signal", SIGNALS)),
     "woken": lambda words: partial(lists, "woken", task_name(words)),
     "killed": lambda words: partial(lists, "killed", task_name(words)),
 }
@@ -228,14 +230,17 @@ def has_mask(how: str, mask: int, row: MadeRow) -> bool:
 
 
 def has_part(name: str, how: str, wanted: int | str, row: MadeRow) -> bool:
-    """A field of the page, the object or the area of an outcome."""
+    """A field of the page, the object or the area of an outcome, else an argument of that name."""
     found = expect.of_parts(name, row.outcome)
+    if found == expect.NOT_TOLD:
+        return has_argument(name, how, wanted, row)
     return type(found) is type(wanted) and compare(how, found, wanted)
 
 
 def returns_null(null: bool, row: MadeRow) -> bool:
-    """Whether the call returned NULL, or nothing of a loop of calls."""
-    return (row.outcome["ret"] in (None, 0)) is null
+    """Whether the call returned NULL, or nothing of a loop of calls. What is void returns neither."""
+    returned = CALLS[row.name].returns is not Returns.NOTHING
+    return returned and (row.outcome["ret"] in (None, 0)) is null
 
 
 def returns(how: str, wanted: int, row: MadeRow) -> bool:
@@ -247,8 +252,8 @@ def returns(how: str, wanted: int, row: MadeRow) -> bool:
 
 
 def is_told(fact: str, wanted: str, row: MadeRow) -> bool:
-    """What the last access of a call met: the kind of its fault, or its signal."""
-    return expect.faulted(fact, row.outcome).split()[0] == wanted
+    """What one of the accesses of a call met that are told: the kind of its fault, or its signal."""
+    return any(access[fact] == wanted for access in row.outcome.get("access") or ())
 
 
 def lists(fact: str, task: str, row: MadeRow) -> bool:

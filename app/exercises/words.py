@@ -74,7 +74,7 @@ class Words:
     def unknown(self, what: str, among: Collection[str]) -> BadCheck:
         """The next word is none of these."""
         listed = ", ".join([*among][:NAMED]) + (", …" if len(among) > NAMED else "")
-        if not self.ahead:
+        if self.ahead in ("", ","):
             return self.wrong(f"here should stand {what}: {listed}")
         like = meant.like(self.ahead, among)
         hint = f" (did you mean {' or '.join(like)}?)" if like else ""

@@ -206,7 +206,7 @@ def likely(
     outcome = played.outcomes[place]
     then = [*played.before, after][place + 1]
     assert field.right is not None
-    return LIKELY[key](played.before[place], outcome.call, outcome, then, field.right)
+    return LIKELY[key].believed(played.before[place], outcome.call, outcome, then, field.right)
 
 
 def stated(wrong: Wrong, task: TaskVariant, field: FieldVariant, known: formula.Names) -> Answer:

@@ -136,16 +136,23 @@ class Likely:
     def __call__(
         self, before: Machine, call: Call, outcome: Outcome, after: Machine, right: Answer
     ) -> Answer | None:
-        """The answer, in the form of the right one, which it may be; None where it cannot be given."""
+        """The answer, in the form of the right one; None where it cannot be given, or would be right."""
+        found = self.believed(before, call, outcome, after, right)
+        return None if found == right else found
+
+    def believed(
+        self, before: Machine, call: Call, outcome: Outcome, after: Machine, right: Answer
+    ) -> Answer | None:
+        """The same, also where it would be right."""
         return self.given(Act(before, call, outcome, after, zone_like(before, after, right)), right)
 
     def of(self, act: Act, right: Answer) -> Answer | None:
-        """The same for a call with its machines; None also where it would be right."""
+        """The answer to a call with its machines; None where it cannot be given, or would be right."""
         found = self.given(act, right)
         return None if found == right else found
 
     def given(self, act: Act, right: Answer) -> Answer | None:
-        """The answer in the form of the right one."""
+        """The same, also where it would be right."""
         found = self.find(act)
         return None if found is None else as_asked(found, act, right)
 

@@ -276,7 +276,7 @@ def test_what_is_no_set_of_frames_says_why() -> None:
 def test_frames_are_bounded() -> None:
     large: Shape = {"form": "frames", "control": "text", "hint": "", "most": 4096}
     assert len(FORMS["frames"].read("0-99999", large)) == 100_000  # type: ignore[arg-type]
-    for text in ("0-100000", "0-0xffffffffffff", "0-99999, 200000"):
+    for text in ("0-100000", "0-0xffffffffffff", "0-99999, 200000", "0-49999, " * 3):
         with pytest.raises(BadAnswer, match="100,000"):
             FORMS["frames"].read(text, large)
 

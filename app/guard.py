@@ -22,7 +22,7 @@ import secrets
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from math import ceil
-from typing import Final
+from typing import Final, Protocol
 from urllib.parse import quote, urlsplit
 
 from python_multipart.multipart import parse_options_header
@@ -132,17 +132,29 @@ PATHS_WHILE_WAITING: Final = frozenset({"/api/v1/me", "/api/v1/signout", "/signo
 OPEN_MODE: Final = "in open mode it serves one person on this computer, without a login, at http://127.0.0.1"
 
 
+class Closed(Protocol):
+    """What answers a request to an address that is closed to its member for now."""
+
+    async def __call__(self, scope: Scope, *, script: bool) -> Response | None: ...
+
+
 class Guard:
     """Stands around the whole application.
 
-    settings: limits of bodies, the mode, and the public address. identify: who holds a token.
+    settings: limits of bodies, the mode, and the public address. identify: who holds a token. closed: the
+    answer to a request of a member's to whom an address is closed for now.
     Puts `request_id`, `principal`, `person` and `token` into the scope's state.
     """
 
     def __init__(
-        self, app: ASGIApp, settings: Settings, identify: Callable[[str], Awaitable[Person | None]]
+        self,
+        app: ASGIApp,
+        settings: Settings,
+        identify: Callable[[str], Awaitable[Person | None]],
+        closed: Closed | None = None,
     ) -> None:
         self.app = app
+        self.closed = closed
         self.lab = settings.lab
         self.identify = identify
         self.cookie = cookie_name(settings)
@@ -204,6 +216,8 @@ class Guard:
         counted = known and not scope["path"].startswith(UNCOUNTED_PREFIXES)
         if problem is None and counted and self.rates is not None:
             problem = too_often(self.rates.take(who))
+        if problem is None and counted and self.lab and self.closed is not None:
+            problem = await self.closed(scope, script=bearer_of(headers) is not None)
         if problem is not None:
             answer = problem if isinstance(problem, Response) else problem.response()
             await answer(scope, receive, answering)

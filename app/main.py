@@ -11,13 +11,13 @@ from fastapi import FastAPI
 from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Match
-from starlette.types import ASGIApp
+from starlette.types import ASGIApp, Scope
 
 from app import __version__, api, web
 from app.api.problems import PROBLEMS, problem_of
 from app.guard import Guard
-from app.labs import Labs
-from app.sessions import Sessions
+from app.labs import Labs, person_of
+from app.sessions import Conflict, Sessions
 from app.settings import Settings
 from app.store import Store
 
@@ -29,7 +29,12 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         app = api.Shortcut(super().build_middleware_stack(), self)
-        return Guard(app, self.state.settings, self.state.labs.authentication.identify)
+        return Guard(app, self.state.settings, self.state.labs.authentication.identify, self.closed)
+
+    async def closed(self, scope: Scope, *, script: bool) -> Response | None:
+        """The answer to a member whose open task closes an address; None where it does not."""
+        reason = await self.state.labs.sealing.refusal(person_of(scope), scope, script=script)
+        return None if reason is None else await refuse(Request({**scope, "app": self}), Conflict(reason))
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -35,11 +35,13 @@ from app.api import (
     replacement,
     series,
     sessions,
+    sheets,
     signing_in,
     stream,
     supervision,
     transfer,
     underway,
+    variants,
     wall,
 )
 from app.api.bodies import JSON
@@ -79,6 +81,8 @@ def routes() -> list[BaseRoute]:
     for module in (signing_in, me, labs, members, admission):
         face.include_router(module.router)
     for module in (lab_machines, lab_demos, checkpoints, supervision, activity, audit):
+        face.include_router(module.router)
+    for module in (sheets, variants):
         face.include_router(module.router)
     for module in (wall, presenting, polls, news):
         face.include_router(module.router)

@@ -10,6 +10,7 @@ from app.clock import now
 from app.labs import worked
 from app.labs.exercise_texts import ExerciseTexts
 from app.labs.person import Person
+from app.labs.sealing import Sealing
 from app.labs.worked import GOAL, Worked
 from app.sessions import Conflict, Preconditions, Sessions, Stale
 from app.store import Connection, bound_names, variants
@@ -21,9 +22,10 @@ TRIES: Final = 5  # at a rewind while the member calls the machine
 class Advancing:
     """Moves members on."""
 
-    def __init__(self, sessions: Sessions, texts: ExerciseTexts) -> None:
+    def __init__(self, sessions: Sessions, texts: ExerciseTexts, sealing: Sealing) -> None:
         self._sessions = sessions
         self._texts = texts
+        self._sealing = sealing
 
     def note(self, db: Connection, found: Worked, number: int, seq: int | None) -> None:
         """Write what has followed from something that was done to a task. seq: of a goal's submission."""
@@ -49,6 +51,8 @@ class Advancing:
 
     async def on(self, person: Person, found: Worked) -> Worked:
         """Let the goal begin that is to be worked on now, where it has not begun."""
+        if found.row.finished is not None:
+            self._sealing.look_again()
         number = found.current
         if number is None or found.exercise.tasks[number - 1].kind != GOAL or found.row.session_id is None:
             return found

@@ -13,6 +13,7 @@ from app.labs import auditing, times, wording
 from app.labs.exercise_texts import ExerciseTexts
 from app.labs.person import Person
 from app.labs.room import require_open, seen, taught
+from app.labs.sealing import Sealing
 from app.labs.times import Window
 from app.sessions import Conflict, LimitReached, NotFound, Preconditions, Sessions
 from app.sessions.identifiers import new_id
@@ -45,10 +46,13 @@ class Sheet:
 class Sheets:
     """Makes and changes sheets. Raises as Rooms does."""
 
-    def __init__(self, settings: Settings, sessions: Sessions, texts: ExerciseTexts) -> None:
+    def __init__(
+        self, settings: Settings, sessions: Sessions, texts: ExerciseTexts, sealing: Sealing
+    ) -> None:
         self._settings = settings
         self._sessions = sessions
         self._texts = texts
+        self._sealing = sealing
 
     async def create(
         self,
@@ -145,7 +149,9 @@ class Sheets:
             auditing.note(db, person, "change a sheet", lab_id, sheet_id, ", ".join(sorted(given)))
             return _whole(db, person, lab, of_lab(db, lab_id, sheet_id))
 
-        return await self._sessions.execute(write)
+        changed = await self._sessions.execute(write)
+        self._sealing.look_again()
+        return changed
 
     async def remove(self, person: Person, lab_id: str, sheet_id: str) -> None:
         """Delete a sheet with all that was answered. The machines of its exercises stay."""

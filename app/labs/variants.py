@@ -21,6 +21,7 @@ from app.labs.names_at import names_at
 from app.labs.person import Person
 from app.labs.progress import Progress
 from app.labs.room import require_open
+from app.labs.sealing import Sealing
 from app.labs.seeds import Seeds
 from app.labs.sheets import sheet_of, window_of
 from app.labs.worked import GOAL, PRACTICE, Worked
@@ -28,6 +29,7 @@ from app.machine import calltext
 from app.sessions import (
     BatchItem,
     Conflict,
+    Forbidden,
     LimitReached,
     NotFound,
     Preconditions,
@@ -57,10 +59,13 @@ AlsoAt = Callable[[Connection, str, int | None], None]
 class Variants:
     """Opens variants, and gives other ones. Raises as Rooms does."""
 
-    def __init__(self, settings: Settings, sessions: Sessions, texts: ExerciseTexts) -> None:
+    def __init__(
+        self, settings: Settings, sessions: Sessions, texts: ExerciseTexts, sealing: Sealing
+    ) -> None:
         self._settings = settings
         self._sessions = sessions
         self._texts = texts
+        self._sealing = sealing
         self._seeds = Seeds(sessions)
 
     async def open(
@@ -106,6 +111,7 @@ class Variants:
             raise LimitReached((), f"a member has at most {most} variants of an exercise")
         drawn = await self._drawn(person, lab_id, sheet_id, found, member, number)
         row = await self._write(person, sheet, found, drawn, number, may)
+        self._sealing.look_again()
         found_again = await self._again(person, row)
         return await self._sessions.execute(lambda _: found_again, preconditions=preconditions)
 
@@ -115,25 +121,26 @@ class Variants:
 
     async def reset(
         self, person: Person, variant_id: str, *, preconditions: Preconditions | None = None
-    ) -> VariantRow:
+    ) -> Worked:
         """Have the member get another variant instead of this one, whose answers count no more."""
 
-        def write(db: Connection) -> VariantRow:
+        def write(db: Connection) -> Worked:
             found = worked.read(db, self._texts, person, variant_id)
             if found.lab.owner != person.id:
-                raise Conflict("only the lab's instructor may do this")
+                raise Forbidden("only the lab's instructor may do this")
             require_open(found.lab)
             progress = found.progress
             progress.replaced = True
-            made = found.row._replace(progress=progress.written(), finished=found.row.finished or now())
-            changed = {"progress": made.progress, "finished": made.finished}
+            changed = {"progress": progress.written(), "finished": found.row.finished or now()}
             variants.change(db, variant_id, changed)
-            if made.session_id is not None:
-                session_rows.allow(db, made.session_id, None)
-            auditing.note(db, person, "reset a variant", found.lab.id, variant_id, found.row.member_id)
-            return made
+            if found.row.session_id is not None:
+                session_rows.allow(db, found.row.session_id, None)
+            auditing.note(db, person, "reset a variant", found.lab.id, found.row.member_id, variant_id)
+            return worked.read(db, self._texts, person, variant_id)
 
-        return await self._sessions.execute(write, preconditions=preconditions)
+        found = await self._sessions.execute(write, preconditions=preconditions)
+        self._sealing.look_again()
+        return found
 
     # -- below -----------------------------------------------------------------------------------------------
 

@@ -24,7 +24,7 @@ from tests.support.served import BASE, build, listening
 from tests.support.two_labs import UNLIMITED, TwoLabs, by_token, make
 
 ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
-FITS = defaultdict(lambda: ID, number=re.compile(r"[0-9]{1,15}"))
+FITS = defaultdict(lambda: ID, number=re.compile(r"[0-9]{1,15}"), hint=re.compile(r"[0-9]{1,15}"))
 
 FEW = cases(5, quick=2)
 MANY = 100
@@ -74,7 +74,12 @@ def ids(served: Served) -> dict[str, str]:
     mark = sent(f"{here}/machines/{machine}/checkpoints", {"seq": 2, "title": "x"})["id"]
     member = sent("/join", {"code": lab["code"], "nickname": "Kim"}, None)
     copy = sent(f"{here}/machines/{machine}/copy", None, member["token"])["id"]
-    return {"id": lab["id"], "machine": machine, "checkpoint": mark, "session": copy, "number": "1"}
+    items = [{"exercise": "what-a-split-leaves"}]
+    sheet = sent(f"{here}/sheets", {"title": "Fuzz", "items": items, "due": "2099-01-01T00:00:00Z"})
+    item = sheet["items"][0]["id"]
+    variant = sent(f"{here}/sheets/{sheet['id']}/items/{item}/variants", None, member["token"])["id"]
+    ids = {"id": lab["id"], "machine": machine, "checkpoint": mark, "session": copy, "number": "1"}
+    return ids | {"sheet": sheet["id"], "item": item, "variant": variant, "hint": "1"}
 
 
 # A body is not asked for, so there is nothing that could be wrong.

@@ -11,7 +11,7 @@ from app.clock import after_now, before_now, now
 from app.errors import BadArgument
 from app.labs.times import Window
 from app.labs.worked import Worked
-from app.sessions import BatchItem, Conflict, NotFound, Stale, TooMany
+from app.sessions import BatchItem, Conflict, Forbidden, NotFound, Stale, TooMany
 from app.store import variants
 from tests.support.sheets import Sitting, a_sitting, right_of, wrong_of
 
@@ -287,5 +287,5 @@ async def test_an_instructor_gives_another_variant(tmp_path: Path) -> None:
             await here.answer(found, 2, "1")
         another = await here.open()
         assert (another.row.number, another.submissions) == (2, [])
-        with pytest.raises(Conflict):
+        with pytest.raises(Forbidden):
             await here.room.labs.variants.reset(here.kim, another.row.id)

@@ -51,6 +51,8 @@ REACH = rule("be a member of a lab", WHO, 404, WAIT, YES, YES, YES, YES, 409, 40
 TEACHER = rule("be an instructor", WHO, 403, WAIT, 403, 403, 403, 403, YES, YES)
 NOWHERE = rule("nothing is there", 404, 404, 404, 404, 404, 404, 404, 404, 404)
 NEW = rule("become a member", YES, YES, YES, YES, YES, YES, YES, 409, 409)
+ANSWERED = rule("work on one's own variant", WHO, 404, WAIT, 404, 404, 404, YES, 409, 404)
+RESET = rule("give a member another variant", WHO, 404, WAIT, 404, 404, 404, 403, YES, 404)
 STUDENT = rule("be a member", WHO, YES, WAIT, YES, YES, YES, YES, 403, 403)
 
 OF_A_SESSION: Final = (READ, CALL, OWN)
@@ -76,6 +78,8 @@ class Asked:
 
 ONE: Final = f"{BASE}/sessions/{{id}}"
 LAB: Final = f"{BASE}/labs/{{id}}"
+SHEET: Final = f"{LAB}/sheets/{{sheet}}"
+VARIANT: Final = f"{BASE}/variants/{{variant}}"
 
 # Calls after which a task may sleep.
 SLEEPY: Final = ("lock_page", "trylock_page", "wait_on_page_locked")
@@ -185,6 +189,26 @@ LABS: Final[dict[tuple[str, str], Asked]] = {
     ("POST", f"{LAB}/sessions/{{session}}/reset"): Asked(TAUGHT),
     ("GET", f"{LAB}/activity"): Asked(TAUGHT),
     ("GET", f"{LAB}/activity.csv"): Asked(TAUGHT),
+    ("GET", f"{LAB}/sheets"): Asked(SEEN),
+    ("POST", f"{LAB}/sheets"): Asked(
+        TAUGHT, {"title": "Sheet", "items": [{"exercise": "what-a-split-leaves"}]}
+    ),
+    ("GET", SHEET): Asked(SEEN),
+    ("PATCH", SHEET): Asked(TAUGHT, {"title": "Another"}),
+    ("DELETE", SHEET): Asked(TAUGHT, spoils=True),
+    ("PUT", f"{SHEET}/extensions/{{number}}"): Asked(
+        TAUGHT, {"due": "2100-01-01T00:00:00+09:00", "reason": "ill"}
+    ),
+    ("DELETE", f"{SHEET}/extensions/{{number}}"): Asked(TAUGHT),
+    ("POST", f"{SHEET}/items/{{item}}/variants"): Asked(REACH),
+    ("GET", VARIANT): Asked(SELF),
+    ("POST", f"{VARIANT}/answers"): Asked(
+        ANSWERED, {"task": 1, "given": ["1", "0;0;0;0;0;0;0;0;0;0;0"]}, spoils=True
+    ),
+    ("POST", f"{VARIANT}/check"): Asked(ANSWERED, {"task": 1}, path=f"{BASE}/variants/{{goal}}/check"),
+    ("POST", f"{VARIANT}/hints/{{hint}}"): Asked(ANSWERED, {"task": 1}, path=f"{VARIANT}/hints/1"),
+    ("POST", f"{VARIANT}/reveal"): Asked(ANSWERED, {"task": 1, "give_up": True}, spoils=True),
+    ("POST", f"{VARIANT}/reset"): Asked(RESET, spoils=True),
     ("GET", f"{LAB}/wall"): Asked(TAUGHT),
     ("GET", f"{LAB}/presenting"): Asked(SEEN),
     ("PUT", f"{LAB}/presenting"): Asked(TAUGHT, {"view": "{view}"}),

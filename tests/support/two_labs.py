@@ -157,10 +157,22 @@ def furnish(world: TwoLabs, client: TestClient) -> None:
     poll = teach("POST", f"{here}/polls", asked)
     teach("PUT", f"{here}/polls/{poll['id']}/state", {"state": "vote1"})
     world.ids["poll"] = poll["id"]
+    set_exercises(world, client, here)
     world.secrets += world.tokens.values()
     world.ids |= {"lab": lab["id"], "code": lab["code"], "number": 1, "prepared": world.sessions["prepared"]}
     world.ids["view"] = f"/sessions/{world.sessions['watch']}?panel=lists"
     world.ids |= {"pfn": 256, "file": "buddyinfo", "name": "kmalloc-64", "seq": 2}
+
+
+def set_exercises(world: TwoLabs, client: TestClient, here: str) -> None:
+    """A sheet, and the owner's variants of its exercises."""
+    items = [{"exercise": "what-a-split-leaves"}, {"exercise": "half-free-and-still-null"}]
+    given = {"title": "Sheet 1", "mode": "graded", "due": "2099-01-01T00:00:00Z", "items": items}
+    sheet = sent(client, world.tokens["instructor"], "POST", f"{here}/sheets", given)
+    world.ids |= {"sheet": sheet["id"], "item": sheet["items"][0]["id"], "hint": 1}
+    for name, item in zip(("variant", "goal"), sheet["items"], strict=True):
+        path = f"{here}/sheets/{sheet['id']}/items/{item['id']}/variants"
+        world.ids[name] = sent(client, world.tokens["owner"], "POST", path)["id"]
 
 
 def signed_in(client: TestClient, name: str) -> str:

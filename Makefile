@@ -72,6 +72,10 @@ crash: $(VENV)/.test ## kill a server under load thirty times, and tell what was
 fidelity: $(VENV)/.run ## replay recordings of a real kernel, and put the table into docs/fidelity.md
 	@$(BIN)/kmemlab replay --into docs/fidelity.md $(or $(RECORDINGS),tests/recordings)
 
+.PHONY: exercises
+exercises: $(VENV)/.run ## play every exercise for 300 seeds: valid, solvable, and no answer that too many have
+	@$(BIN)/kmemlab exercises $(ARGS)
+
 .PHONY: text
 text: $(VENV)/.test ## put words of pages into the translators' template, frame states into styles, calls into the API's page
 	@$(BIN)/python -m tests.support.text

@@ -18,6 +18,7 @@ from typing import Any, Final
 
 from app.exercises import judging, variant
 from app.exercises.exercise import PARTS, Exercise, Task
+from app.exercises.loopholes import loopholes
 from app.exercises.rejected import Rejected
 from app.exercises.sealing import TaskVariant
 from app.exercises.variant import CannotVary, Values, Variant
@@ -25,8 +26,6 @@ from app.exercises.variant import CannotVary, Values, Variant
 # Per cent of variants that may have the same answer, and so many of them are needed to say so.
 MOST_ALIKE: Final = 15
 ENOUGH: Final = 100
-# Calls that change what a goal asks for; a file that allows them names them.
-LOOPHOLES: Final = ("sysctl", "insmod", "kill_task")
 # Faults of one kind are told so often.
 MOST_TOLD: Final = 3
 
@@ -111,7 +110,7 @@ def said(task: TaskVariant, place: int) -> str:
 def prove(exercise: Exercise, seeds: int, *, keep: bool = False) -> Report:
     """Play an exercise for seeds from 0 on. keep: whether the report has the variants."""
     report = Report(exercise.name, seeds, [TaskReport(task) for task in exercise.tasks])
-    report.notes += [note for task in exercise.tasks for note in notes_on(task)]
+    report.notes += loopholes(exercise)
     make = Making()
     told: Counter[str] = Counter()
     proved: dict[int, list[str]] = {}
@@ -203,7 +202,9 @@ def judge(report: Report) -> None:
         number = row.task.number
         if not row.answers.total():
             continue
-        if row.alike > MOST_ALIKE and not row.excused and row.answers.total() >= ENOUGH:
+        if row.alike > MOST_ALIKE and row.excused:
+            report.notes.append(f"task {number}: {row.alike:.0f} % have the same answer: {row.excused}")
+        elif row.alike > MOST_ALIKE and row.answers.total() >= ENOUGH:
             report.faults.append(
                 f"task {number}: {row.alike:.0f} % of {row.answers.total()} variants have the same answer, "
                 f"{row.answers.most_common(1)[0][0]}; at most {MOST_ALIKE} % should: vary more, ask for more "
@@ -214,15 +215,6 @@ def judge(report: Report) -> None:
                 if (place, wrong) not in row.given:
                     because = one.wrong[wrong].because
                     report.faults.append(f"task {number}: no variant can have the wrong answer ({because})")
-
-
-def notes_on(task: Task) -> list[str]:
-    """What an author should know of a task."""
-    if task.kind != "goal" or task.allow:
-        return []
-    return [
-        f"task {task.number}: everything may be called, {', '.join(LOOPHOLES)} too: name what may with allow"
-    ]
 
 
 def table(reports: Sequence[Report]) -> list[str]:
@@ -236,7 +228,7 @@ def table(reports: Sequence[Report]) -> list[str]:
             str(row.answers.total()),
             str(len(row.questions)),
             str(len(row.answers)),
-            f"{row.alike:.1f} %" + (f" ({row.excused})" if row.excused and row.alike > MOST_ALIKE else ""),
+            f"{row.alike:.1f} %",
             str(report.rejected.total()) if row is report.tasks[0] else "",
         )
         for report in reports

@@ -57,17 +57,16 @@ def test_an_answer_that_too_many_have_is_a_fault_unless_the_file_says_why() -> N
 
 
 def test_a_goal_may_be_reached_by_everybody_alike() -> None:
-    report = proving.prove(exercise_of(GOAL, vary="n = { from = [3, 5] }"), 60)
-    assert (report.faults, report.notes) == ([], [])
-    assert report.tasks[0].excused
+    report = proving.prove(exercise_of(GOAL, vary="n = { from = [3, 5] }"), 100)
+    assert report.faults == []
+    (note,) = report.notes
+    assert note.endswith(" % have the same answer: a goal's calls are in its journal")
 
 
-def test_a_goal_that_allows_everything_is_noted() -> None:
+def test_what_a_goal_leaves_open_is_noted() -> None:
     open_goal = GOAL.replace('allow = ["alloc_page", "alloc_pages"]', "")
     report = proving.prove(exercise_of(open_goal, vary="n = { from = [3, 5] }"), 5)
-    assert report.notes == [
-        "task 1: everything may be called, sysctl, insmod, kill_task too: name what may with allow"
-    ]
+    assert report.notes[0].startswith("task 1: allow is not given")
 
 
 def test_an_exercise_without_a_variant_is_a_fault() -> None:

@@ -13,9 +13,11 @@ from app.exercises import misconceptions
 from app.exercises.forms import FORMS, Answer
 from app.exercises.likely import ASKED, LIKELY, choices_for, possible, vote
 from app.exercises.playground import Playground
+from app.machine import boot
 from app.machine.calls import Call
 from app.machine.machine import Machine
 from app.machine.outcome import Outcome
+from tests.support.random_calls import RandomCalls
 
 TINY = {"profile": "tiny-16m", "lecture": True}
 SMALL = {"profile": "x86_64-1g", "lecture": False}
@@ -256,6 +258,23 @@ def test_any_call_can_be_voted_on_with_different_choices_and_the_right_one_among
                 assert FORMS[found.form].read(choice.text, found.shape) == choice.answer
                 assert choice.right or not FORMS[found.form].same(choice.answer, found.right)
     assert asked == set(ASKED) - {"fault"}
+
+
+@pytest.mark.parametrize("seed", [1, 2, 3])
+def test_calls_of_every_kind_can_be_voted_on(seed: int) -> None:
+    calls = RandomCalls(boot.boot(TINY), seed)
+    outcomes = calls.outcomes(150)
+    while True:
+        before = boot.restore(calls.m.state())
+        outcome = next(outcomes, None)
+        if outcome is None:
+            break
+        for what in possible(before, outcome.call, outcome, calls.m):
+            found = vote(what, before, outcome.call, outcome, calls.m)
+            assert found is not None
+            assert 3 <= len({choice.text for choice in found.choices}) == len(found.choices) <= 5
+            for choice in found.choices:
+                assert FORMS[found.form].read(choice.text, found.shape) == choice.answer
 
 
 @pytest.mark.parametrize("machine", MACHINES)

@@ -9,13 +9,16 @@ from typing import Final
 
 from app.exercises.forms import Answer
 from app.exercises.forms.chosen import FAULTS, ZONES, fault_of
+from app.exercises.forms.frames import runs_of
 from app.exercises.forms.places import NULL
 from app.exercises.likely import faults, served
 from app.exercises.likely.act import GIVEN_BACK, Act
 from app.machine.outcome import VERDICTS
+from app.mm import page_ref
 
-# More frames than this are no choice that anybody could read.
+# More frames than this, or more ranges of them, are no choice that anybody could read.
 MOST_FRAMES: Final = 4096
+MOST_RANGES: Final = 8
 # A request for memory, a call that gives it back, any other: what the kernel may say to it.
 SAID_TO_REQUEST: Final = ("ok", "null", "oom", "bug", "warn")
 SAID_TO_FREE: Final = ("ok", "bug", "warn", "null")
@@ -66,15 +69,17 @@ def woken(act: Act) -> Answer | None:
 
 
 def frames_back(act: Act) -> Answer | None:
-    """The frames that went back."""
-    if act.changed_much:
+    """The frames that went back: in use before, and free or kept by a CPU now."""
+    if act.changed_much or act.outcome.changed is None or act.allocates:
         return None
-    back = [run for run in act.runs if run.state in GIVEN_BACK]
-    if act.outcome.changed is None or not (act.frees or (back and not act.allocates)):
+    runs = [run for run in act.runs if run.state in GIVEN_BACK]
+    if sum(run.frames for run in runs) > MOST_FRAMES:
         return None
-    if sum(run.frames for run in back) > MOST_FRAMES:
+    frames = (frame for run in runs for frame in range(run.first, run.first + run.frames))
+    back = [frame for frame in frames if page_ref.state_of(act.before, frame) not in GIVEN_BACK]
+    if len(runs_of(sorted(back))) > MOST_RANGES:
         return None
-    return sorted(frame for run in back for frame in range(run.first, run.first + run.frames))
+    return sorted(back) if back or act.frees else None
 
 
 def size(act: Act) -> Answer | None:
@@ -125,7 +130,8 @@ def other_orders(act: Act, right: Answer) -> Iterator[Answer]:
     for order, (now, before) in enumerate(zip(counts, was, strict=True)):
         if now != before:
             yield [*counts[:order], before, *counts[order + 1 :]]
-    for order in range(act.order % len(counts), len(counts)):
+    begin = act.order % len(counts)
+    for order in (*range(begin, len(counts)), *range(begin)):
         yield [*counts[:order], counts[order] + 1, *counts[order + 1 :]]
 
 

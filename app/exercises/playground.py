@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 from app.errors import BadArgument, Refusal
@@ -24,6 +25,12 @@ class Refused(Exception):  # noqa: N818 - as the others are named
     def __init__(self, number: int, text: str, why: str) -> None:
         super().__init__(f"line {number}, {text!r}: {why}")
         self.number = number
+
+
+@lru_cache(maxsize=2048)
+def read(text: str) -> Line:
+    """The call of a line; exercises make the same ones again and again."""
+    return calltext.parse_line(text)
 
 
 @dataclass(slots=True)
@@ -71,7 +78,7 @@ class Playground:
     def act(self, text: str, number: int = 1) -> list[Outcome]:
         """The same, as the machine answers it."""
         try:
-            line = calltext.parse_line(text)
+            line = read(text)
             return [] if line.name is None else [self.apply(line)]
         except BadArgument as error:
             raise Refused(number, text, error.faults[0].msg) from error

@@ -14,6 +14,9 @@ from app.exercises.playground import Playground
 # Beginnings that are kept, and blocks of memory that are allocated in all of them; one may always stay.
 MOST_KEPT: Final = 16
 BLOCKS_KEPT: Final = 500_000
+# With so few calls and blocks a machine is booted sooner than copied.
+FEW_CALLS: Final = 8
+FEW_BLOCKS: Final = 64
 
 
 class BadMachine(Exception):  # noqa: N818 - as the others are named
@@ -25,12 +28,18 @@ class Starts:
 
     def __init__(self) -> None:
         self._lock = Lock()
+        self._copying = Lock()
         # The least recently used first, each with its blocks. Nobody makes a call on these.
         self._kept: OrderedDict[str, tuple[Playground, int]] = OrderedDict()
 
     def at(self, machine: Mapping[str, Any], lines: Sequence[str] = ()) -> Playground:
         """A machine of one's own behind these lines. Raises BadMachine and Refused."""
-        return self.look(machine, lines).copy()
+        place = self.look(machine, lines)
+        if place.seq <= FEW_CALLS and place.machine.live_blocks <= FEW_BLOCKS:
+            return made(machine, lines)
+        with self._copying:
+            place.keep()
+        return place.copy()
 
     def look(self, machine: Mapping[str, Any], lines: Sequence[str] = ()) -> Playground:
         """The same to be looked at only."""
@@ -41,7 +50,6 @@ class Starts:
                 self._kept.move_to_end(key)
                 return found[0]
         place = made(machine, lines)
-        place.keep()
         with self._lock:
             self._kept[key] = place, place.machine.live_blocks
             while len(self._kept) > 1 and self._too_many():

@@ -173,10 +173,14 @@ def made(exercise: Exercise, of: Values) -> Variant:
         raise Rejected(0, str(error)) from error
     variant = Variant(exercise, of, prelude, ())
     sealed: list[TaskVariant] = []
-    place = variant.start()
+    place: Playground | None = None
     for task in tasks:
-        if not task.keep and sealed:
-            place = variant.start()
+        if not task.keep:
+            place = None
+        if task.kind == "ask":
+            sealed.append(sealing.seal(task, place or STARTS.look(of.machine, prelude), found))
+            continue
+        place = place or variant.start()
         if task.kind == "goal":
             place = reaching.prove(task, place)
             sealed.append(TaskVariant(task))

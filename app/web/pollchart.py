@@ -42,6 +42,8 @@ def chart(poll: Poll, tally: Tally, *, marked: bool) -> Chart | None:
                 right=marked and answer == poll.right,
                 y=y,
                 top=y - BAR / 2,
+                above=y - ROW / 2 + 4,
+                below=y + ROW / 2 - 4,
                 first=round(lengths[0], 1),
                 second=round(lengths[1], 1),
                 first_end=round(FIRST + lengths[0] + 10, 1),

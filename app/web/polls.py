@@ -202,7 +202,6 @@ async def projector(request: Request, lab_id: str, poll_id: str) -> Response:
         ProjectorPage(
             shell=shell_of(request),
             title=pollviews.question_text(poll),
-            lab=Link(lab.title, f"/labs/{lab.id}"),
             api=f"/api/v1/labs/{lab.id}",
             question=pollviews.question_view(poll, told=told),
             counted=None if poll.state in (DRAFT, "discuss") or told else pollviews.counted(view),
@@ -251,7 +250,6 @@ async def desk_page(
         question=pollviews.question_view(poll, told=True),
         counted=pollviews.counted(view),
         steps=steps(poll) if lab.closed is None else (),
-        deletes=True,
         moved=moved(view),
         forks=view.moved and view.head is not None and lab.closed is None,
         machine=None
@@ -395,7 +393,6 @@ async def polls_page(request: Request, lab: Lab) -> PollsPage:
         machines=[Link(machine.title, f"/sessions/{machine.session_id}/ask") for machine in lab.machines]
         if lab.closed is None
         else (),
-        members=found[0].members if found else 0,
         participation=f"/labs/{lab.id}/participation",
     )
 

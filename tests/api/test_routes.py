@@ -25,7 +25,7 @@ OF_A_SESSION = [(method, path) for (method, path), asked in API.items() if asked
 def filled(path: str, sid: str) -> str:
     known = {"seq": 1, "pfn": 256, "name": "kmalloc-64", "list": "changed", "number": 1, "path": "data/a"}
     known |= {"task": "init", "file": "maps" if "{task}" in path else "buddyinfo"}
-    known |= {"hint": 1} | dict.fromkeys(("sheet", "item", "variant"), "x")
+    known |= {"hint": 1} | dict.fromkeys(("sheet", "item", "variant", "poll"), "x")
     return path.format(id=sid, **known, **dict.fromkeys(("machine", "checkpoint", "session"), "x"))
 
 

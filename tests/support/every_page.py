@@ -271,6 +271,14 @@ OF_A_LAB = (
         "/audit",
     ),
     *(
+        "/labs/{lab}/polls",
+        "/labs/{lab}/polls/{poll}",
+        "/labs/{lab}/polls/{poll}/desk",
+        "/labs/{lab}/polls/{poll}/projector",
+        "/labs/{lab}/participation",
+        "/sessions/{prepared}/ask?line=alloc_page(GFP_KERNEL)",
+    ),
+    *(
         "/audit",
         "/labs/{lab}/close",
         "/sessions/{prepared}/lab?at=1",

@@ -116,6 +116,10 @@ class ChartBar:
     """the middle of its row"""
     top: float
     """the upper edge of its bars"""
+    above: float
+    """where the line before its bars begins"""
+    below: float
+    """where that line ends"""
     first: float
     """the length of the bar of round 1"""
     second: float
@@ -217,8 +221,6 @@ class ProjectorPage(Page):
     """lab/poll_projector.html: a question for the whole room."""
 
     TEMPLATE: ClassVar[str] = "lab/poll_projector.html"
-    lab: Link
-    """link to the lab"""
     api: str
     """the lab's address in the API"""
     question: QuestionView
@@ -304,8 +306,6 @@ class DeskPage(Page):
     """how many have voted in the last round"""
     steps: Sequence[StepButton]
     """the states to go to; none once the lab is closed"""
-    deletes: bool
-    """True where the poll can be deleted"""
     moved: str
     """what is to be said where the machine has been changed since; empty where not"""
     forks: bool
@@ -367,8 +367,6 @@ class PollsPage(Page):
     """the questions, the newest first"""
     machines: Sequence[Link]
     """links to forms that ask about machines of the lab"""
-    members: int
-    """how many members there are"""
     participation: str
     """the address of the list of who has taken part"""
 

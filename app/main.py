@@ -17,6 +17,7 @@ from app import __version__, api, web
 from app.api.problems import PROBLEMS, problem_of
 from app.guard import Guard
 from app.labs import Labs, person_of
+from app.practice import Practice
 from app.sessions import Conflict, Sessions
 from app.settings import Settings
 from app.store import Store
@@ -68,6 +69,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.sessions = sessions
     app.state.labs = labs
     app.state.exercises = labs.exercises
+    app.state.practice = Practice(sessions, labs.exercises)
     api.mount(app)
     web.mount(app, settings.demos)
     for kind in PROBLEMS:

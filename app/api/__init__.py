@@ -18,6 +18,7 @@ from app.api import (
     binary,
     calls,
     checkpoints,
+    exercises,
     health,
     history,
     lab_demos,
@@ -75,7 +76,8 @@ def routes() -> list[BaseRoute]:
     for module in (calls, underway, sessions, history, transfer, stream, binary, reading, series, processes):
         face.include_router(module.router)
     face.include_router(replacement.of_session)
-    for module in (replacement, reference):
+    face.include_router(exercises.of_session)
+    for module in (replacement, reference, exercises):
         face.include_router(module.router)
     face.include_router(sessions.one)
     for module in (signing_in, me, labs, members, admission):

@@ -43,6 +43,7 @@ class Word(Convertor[str]):
 register_url_convertor("call", Word("|".join(map(re.escape, CALLS))))
 register_url_convertor("id", Word("[A-Za-z0-9_-]{1,64}"))
 register_url_convertor("list", Word("|".join(LISTS)))
+register_url_convertor("exercise", Word("(?!check$|check/)[^/]+"))
 register_url_convertor("number", Word("[0-9]{1,15}"))
 
 

@@ -13,12 +13,12 @@ BIGGEST: Final = 1 << 40
 HIGHEST: Final = 1 << 64
 QUERY_LENGTH: Final = 4000
 SPELLED: Final = {"moment": "at"}
-LONGEST: Final = {"ran": 400, "find": 100}
+LONGEST: Final = {"ran": 400, "find": 100, "work": 200, "given": 400}
 # Characters of a view in an address: some hundred links of a page carry it.
 VIEW_LENGTH: Final = 900
 NUMBERS: Final = (
     "node", "start", "shift", "pfn", "slab", "row", "outcome", "before", "part", "step", "since", "until",
-    "against", "pid", "beside", "swap",
+    "against", "pid", "beside", "swap", "variant", "task",
 )  # fmt: skip
 TEXTS: Final = (
     "zone",
@@ -40,6 +40,9 @@ TEXTS: Final = (
     "view",
     "va",
     "cached",
+    "exercise",
+    "work",
+    "given",
 )
 
 
@@ -107,6 +110,16 @@ class Address:
     """the demo's step that is shown, counted from 0"""
     ran: str | None = None
     """from which rows on steps of the demo were run, see `demopanel`"""
+    exercise: str | None = None
+    """the exercise beside the machine"""
+    variant: int | None = None
+    """the number of its variant that is practised"""
+    task: int | None = None
+    """the exercise's task that is shown, counted from 1"""
+    work: str | None = None
+    """what has been done of its tasks, see `exercisework`"""
+    given: str | None = None
+    """the answers to the task that is shown, a line each, where they were given"""
     layout: str | None = None
     """how the page is laid out, see `layouts`; None for as its purpose asks"""
     view: str | None = None
@@ -166,7 +179,8 @@ class Address:
 
     def explain(self, seq: int) -> str:
         """The address of a row's explanation; it keeps demo, moment and layout, to lead back to them."""
-        kept = any(part is not None for part in (self.demo, self.moment, self.layout, self.view))
+        parts = (self.demo, self.exercise, self.moment, self.layout, self.view)
+        kept = any(part is not None for part in parts)
         back = f"?{self.to(outcome=None, before=None, find=None).query}" if kept else ""
         return f"{self.path}/explain/{seq}{back}"
 

@@ -134,14 +134,17 @@ class MapReading(Protocol):
         """`app.machine.show.zonemap` of the window."""
 
 
-def map_view(reading: MapReading, changed: Sequence[Sequence[Any]], here: Address) -> MapView:
-    """The map. changed: the `[pfn, frames, state]` runs that are outlined."""
+def map_view(
+    reading: MapReading,
+    changed: Sequence[Sequence[Any]],
+    here: Address,
+    guessed: Sequence[tuple[int, int]] = (),
+) -> MapView:
+    """The map. changed: the `[pfn, frames, state]` runs that are outlined; guessed: the predicted ones."""
     zones, zone, window = reading.zones, reading.zone, reading.window
     cells = states(zone, window, reading.cells)
     fill = reading.cells["fill"]
-    inside = [
-        (pfn, frames) for pfn, frames, _state in changed if pfn < window.end and pfn + frames > window.start
-    ][:OUTLINED]
+    inside = within(window, [(pfn, frames) for pfn, frames, _state in changed])
     rows = list(islice(table_rows(zone, window, cells, fill, inside, here), ROWS_SHOWN))
     orders = orders_of(cells, reading.cells)
     drawn = list(tiles(window, cells, fill, orders))
@@ -164,6 +167,8 @@ def map_view(reading: MapReading, changed: Sequence[Sequence[Any]], here: Addres
         tiles=drawn if few else [],
         shapes=[] if few else list(shapes(drawn)),
         edges=edges(window, orders),
+        guesses=list(outlines(window, within(window, guessed))),
+        guessed=" ".join(f"{pfn}+{frames}" for pfn, frames in guessed[:OUTLINED]),
         outlines=list(outlines(window, inside)),
         rows=rows,
         hidden_rows=sum(state != "outside" for state, _same in groupby(cells)) - len(rows),
@@ -183,6 +188,13 @@ def map_view(reading: MapReading, changed: Sequence[Sequence[Any]], here: Addres
         zone_first=zone["start_pfn"],
         zone_end=end_of(zone),
     )
+
+
+def within(window: Window, runs: Sequence[tuple[int, int]]) -> list[tuple[int, int]]:
+    """The runs of which a part is in the window."""
+    return [(pfn, frames) for pfn, frames in runs if pfn < window.end and pfn + frames > window.start][
+        :OUTLINED
+    ]
 
 
 def states(zone: Doc, window: Window, doc: Doc) -> list[str]:

@@ -17,6 +17,7 @@ from app import slicedjson
 from app.collector import gc_paused
 from app.demos import Library
 from app.errors import BadArgument
+from app.exercises.library import Library as Exercises
 from app.machine import boot, proctext
 from app.sessions import NotFound, Principal, Right, SessionInfo, Sessions, StorageFull
 from app.web import place_in_lab, uploads, wording
@@ -24,6 +25,7 @@ from app.web.address import number
 from app.web.contexts.base import Link, ShownRefusal
 from app.web.contexts.home import DeletePage, HomePage, ProfileRow, SessionEntry
 from app.web.demopanel import demo_row
+from app.web.exercisepanel import exercise_row
 from app.web.fields import again
 from app.web.journal import call_text
 from app.web.language import N_, _
@@ -246,6 +248,7 @@ async def page(
     sessions, who = sessions_for(request)
     listed = await sessions.list(who, SHOWN, after)
     library: Library = request.app.state.demos
+    exercises: Exercises = request.app.state.exercises
     thumbnails: Thumbnails = request.app.state.thumbnails
     return HomePage(
         shell=shell_of(request, "/"),
@@ -258,6 +261,8 @@ async def page(
         import_limit=wording.size(request.app.state.settings.import_limit),
         demos=[demo_row(demo) for demo in library.demos().values()],
         demo_faults=library.faults(),
+        exercises=[exercise_row(one, request) for one in exercises.exercises().values()],
+        exercise_faults=exercises.faults(),
         refusal=refusal,
         form=form,
         renaming=renaming,

@@ -20,8 +20,10 @@ from app.web import (
     address,
     callform,
     demopanel,
+    exercisepanel,
     fields,
     layouts,
+    mastery,
     place_in_lab,
     reclaim_words,
     rowpages,
@@ -38,6 +40,7 @@ from app.web.contexts.journal import JournalRow
 from app.web.contexts.machine import MachinePage, NameChip, Switch
 from app.web.contexts.panels import PanelView
 from app.web.contexts.views import CentreView
+from app.web.exercisepanel import Asked, ExerciseAgain
 from app.web.frame_inspector import inspector, missing
 from app.web.frame_states import PATTERNS
 from app.web.framemap import map_view
@@ -99,6 +102,8 @@ class Again:
     """why a step of a demo was refused"""
     history_refusal: ShownRefusal | None = None
     """why an undo, a rewind or a fork was refused, or a moment cannot be shown"""
+    exercise: ExerciseAgain = field(default_factory=ExerciseAgain)
+    """what the panel of an exercise shows once more"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,9 @@ class Found:
     shown: Outcome | None
     """the row that is shown with its outcome"""
     run: Sequence[Outcome]
-    """the rows of the demo's step"""
+    """the rows of the demo's step, or of the exercise's task"""
+    asked: Asked | None
+    """the exercise's task"""
     reading: Reading
     """what was read of the machine"""
     person: Person
@@ -160,7 +167,8 @@ async def page(request: Request, here: Address, again: Again | None = None) -> M
     asked = here
     centre = views.chosen(here)
     panel = opened(here, centre.panels)
-    rows = await read_rows(request, here)
+    asked_task = await exercisepanel.read(request, here)
+    rows = await read_rows(request, here, asked_task)
     here = here.to(moment=rows.rows.moment, va=selection.spelled(here.va, rows.rows.names))
     journal, shown = await decoded(request, here, rows)
     view = Wanted(here, centre, panel, touched(shown, here), last_touched(shown), shown)
@@ -172,7 +180,7 @@ async def page(request: Request, here: Address, again: Again | None = None) -> M
         again = replace(again, history_refusal=refusal_of(error, N_("That moment cannot be shown")))
         here = here.to(moment=None)
         reading = await read_machine(request, replace(view, here=here))
-        rows = await read_rows(request, here)
+        rows = await read_rows(request, here, asked_task)
         journal, shown = await decoded(request, here, rows)
     reading = await with_series(request, view.panel, here, reading, rows.rows.info)
     found = Found(
@@ -184,18 +192,25 @@ async def page(request: Request, here: Address, again: Again | None = None) -> M
         journal=journal,
         shown=shown,
         run=await outcomes_of(rows.rows.run),
+        asked=asked_task if isinstance(asked_task, Asked) else None,
         reading=reading,
         person=requester(request),
         api=api_of(request, here.id),
         freed=await freed_before(request, here, shown),
-        notices=wronglinks.notices(request.query_params, asked, rows.rows.info.seq, reading.zones),
+        notices=[
+            *wronglinks.notices(request.query_params, asked, rows.rows.info.seq, reading.zones),
+            *([asked_task] if isinstance(asked_task, str) else ()),
+        ],
     )
     return build(request, found, again)
 
 
-async def read_rows(request: Request, here: Address) -> MachineRows:
+async def read_rows(request: Request, here: Address, asked: Asked | str | None) -> MachineRows:
     """Read everything on the page that is no part of the machine, in one transaction."""
-    run_after, run_rows = demopanel.run_of(request.app.state.demos, here)
+    if asked is None:
+        run_after, run_rows = demopanel.run_of(request.app.state.demos, here)
+    else:
+        run_after, run_rows = exercisepanel.run_of(asked, here)
     query = PageQuery(
         moment=here.moment,
         shown=here.outcome,
@@ -295,7 +310,7 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
         zones=zone_views(
             reading.zones, reading.zone, here, reading.free, Kswapds(kswapds(found), reading.ran)
         ),
-        map=map_view(reading, changed(shown), here),
+        map=map_view(reading, changed(shown), here, exercisepanel.guessed_frames(found.asked)),
         patterns=PATTERNS,
         inspector=frame,
         address_inspector=at_address,
@@ -336,12 +351,24 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
         timeline=timeline.timeline(here, info),
         past=past,
         origin=origin(info),
-        newcomer=past is None and here.demo is None and not found.watched and info.seq - info.start < FEW,
+        newcomer=past is None and not led(here) and not found.watched and info.seq - info.start < FEW,
         notices=found.notices,
         begun=begun(info, readable=found.rows.rows.origin_readable),
         diverged=timeline.diverged(here, info),
         history_refusal=again.history_refusal,
-        demo=demopanel.demo_panel(request.app.state.demos, here, found.api, found.run, again.demo_refusal),
+        demo=None
+        if here.exercise is not None
+        else demopanel.demo_panel(request.app.state.demos, here, found.api, found.run, again.demo_refusal),
+        exercise=None
+        if found.asked is None
+        else exercisepanel.exercise_panel(
+            found.asked,
+            here,
+            info,
+            found.run,
+            again.exercise,
+            mastery.words(request, found.asked.which.exercise),
+        ),
         place=None
         if place is None
         else place_in_lab.place_view(
@@ -359,6 +386,11 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
         sleepers=[] if place is None else place_in_lab.sleepers(place, person, info.id, tasks),
         presenting=presenting_view(found.rows.stage, person, here.to(layout=layouts.STAGE).href),
     )
+
+
+def led(here: Address) -> bool:
+    """Whether a demo or an exercise says what to do."""
+    return here.demo is not None or here.exercise is not None
 
 
 def started(form: Mapping[str, str], task: str | None) -> Mapping[str, str]:
@@ -417,7 +449,15 @@ def centre_view(found: Found, reading: Reading) -> CentreView:
 def panel_view(found: Found, reading: Reading) -> PanelView:
     """What the open panel shows."""
     return found.panel.view(
-        Seen(reading.panel, reading.zones, reading.tasks, found.here, found.api, found.shown)
+        Seen(
+            reading.panel,
+            reading.zones,
+            reading.tasks,
+            found.here,
+            found.api,
+            found.shown,
+            exercisepanel.guessed_lists(found.asked),
+        )
     )
 
 

@@ -8,6 +8,7 @@ import { Console } from "./console.js";
 import { runStep } from "./demo.js";
 import { all, maybe, one } from "./dom.js";
 import { drawings } from "./drawing.js";
+import { exercise } from "./exercise.js";
 import { journal } from "./journal.js";
 import { onKey } from "./keys.js";
 import { shown } from "./longwork.js";
@@ -123,6 +124,16 @@ async function back(form, submitter) {
   await sent.then(() => terminal.works(), (error) => refused(error, form)).finally(() => busy(false));
 }
 
+/** Answer, check, take a hint or be shown: what came of it is read out. @param {HTMLFormElement} form @param {HTMLElement | null} submitter */
+async function worked(form, submitter) {
+  form.ariaBusy = "true";
+  await shown(view.api, view.send(form, submitter)).then(() => terminal.works(), (error) => refused(error, form));
+  form.ariaBusy = null;
+  const said = maybe(document, "#exercise [aria-invalid=true]:not(.box), #exercise-refusal, #exercise-said, #exercise", HTMLElement);
+  said?.focus({ preventScroll: true });
+  said?.scrollIntoView({ block: "nearest" });
+}
+
 document.addEventListener("submit", async (event) => {
   const form = event.target;
   if (!(form instanceof HTMLFormElement) || event.submitter?.hasAttribute("formaction")) return;
@@ -131,6 +142,7 @@ document.addEventListener("submit", async (event) => {
     { kind: "[data-console]", act: () => run(form) },
     { kind: "[data-demo]", act: () => demo(form, event.submitter) },
     { kind: "[data-history], [data-place]", act: () => back(form, event.submitter) },
+    { kind: "[data-answers], [data-exercise]", act: () => worked(form, event.submitter) },
     { kind: "[data-time]", act: async () => {} },
     { kind: "[data-find]", act: () => find() },
     { kind: "[data-walk]", act: () => view.show(view.address({ va: one(form, "#va", HTMLInputElement).value.trim() || null })) },
@@ -178,6 +190,7 @@ recipes(view.api);
 builder();
 const find = journal(view);
 drawings();
+exercise();
 charts(view);
 walk();
 time(view);

@@ -54,6 +54,8 @@ export class FrameMap {
     this.selected = null;
     /** @type {Run[]} */
     this.changed = [];
+    /** What was predicted. @type {Run[]} */
+    this.guessed = [];
     /** Free blocks that have just been split or merged. @type {Run[]} */
     this.blocks = [];
     this.fresh = false;
@@ -117,7 +119,7 @@ export class FrameMap {
       Object.assign(this.box.dataset, box.dataset);
       this.redraw(box);
     }
-    const { zone = "", node = "", zoneFirst, zoneEnd, maxShift, start, shift, selected } = this.box.dataset;
+    const { zone = "", node = "", zoneFirst, zoneEnd, maxShift, start, shift, selected, guessed } = this.box.dataset;
     if (!this.frames.of(zone, node, Number(zoneFirst), Number(zoneEnd))) this.frames.forget();
     this.frames.moment = this.box.dataset.at ?? "";
     this.camera.zone(Number(zoneFirst), Number(zoneEnd), Number(maxShift));
@@ -125,6 +127,7 @@ export class FrameMap {
     this.frames.put(doc);
     if (elsewhere) this.camera.jump(Number(start), Number(shift));
     this.selected = selected === undefined ? null : Number(selected);
+    this.guessed = runs(guessed);
     if (changed !== undefined) this.flash(changed);
     if (this.cursor !== null) this.cursor = this.clamp(this.cursor);
     if (document.activeElement === this.canvas && this.cursor !== null) this.tell(this.cursor);
@@ -450,6 +453,7 @@ export class FrameMap {
     if (this.camera.level === level) this.edges(context, size, start, count, ratio);
     if (this.fresh) this.outline(context, size, start, this.blocks, 2 * ratio);
     this.outline(context, size, start, this.changed, this.fresh ? 2 * ratio : ratio);
+    this.guesses(context, size, start, ratio);
     if (this.selected !== null) this.outline(context, size, start, [[this.selected, 1, ""]], 2 * ratio);
     const pointed = document.activeElement === this.canvas ? this.cursor : this.pointed;
     if (pointed !== null) this.ring(context, size, Math.floor((pointed - start) / this.span), ratio);
@@ -520,10 +524,10 @@ export class FrameMap {
   }
 
   /** @param {CanvasRenderingContext2D} context @param {number} size @param {number} start @param {Run[]} runs @param {number} line */
-  outline(context, size, start, runs, line) {
+  outline(context, size, start, runs, line, style = this.stamps?.ink) {
     const { columns, span } = this;
     const count = (Math.ceil(this.camera.cells / columns) + 1) * columns;
-    context.strokeStyle = this.stamps?.ink ?? "";
+    context.strokeStyle = style ?? "";
     context.lineWidth = line;
     for (const [pfn, frames] of runs) {
       const first = Math.max(0, Math.floor((pfn - start) / span));
@@ -533,6 +537,14 @@ export class FrameMap {
         context.strokeRect(x * size + line / 2, y * size + line / 2, width * size - line - 1, height * size - line - 1);
       }
     }
+  }
+
+  /** What was predicted, dashed over what is. @param {CanvasRenderingContext2D} context @param {number} size @param {number} start @param {number} ratio */
+  guesses(context, size, start, ratio) {
+    if (!this.guessed.length) return;
+    context.setLineDash([4 * ratio, 3 * ratio]);
+    this.outline(context, size, start, this.guessed, 2 * ratio, this.stamps?.bad);
+    context.setLineDash([]);
   }
 
   /** The cursor: ink on paper on ink, to be seen on every state. @param {CanvasRenderingContext2D} context @param {number} size @param {number} cell @param {number} ratio */
@@ -560,6 +572,14 @@ function* boxes(first, last, columns) {
     yield [x, y, width, height];
     first += height > 1 ? height * columns : width;
   }
+}
+
+/** Runs of frames as the page writes them: `1024+1 1029+3`. @param {string} [text] @returns {Run[]} */
+function runs(text) {
+  return (text?.split(" ") ?? []).map((run) => {
+    const [pfn, frames] = run.split("+").map(Number);
+    return [pfn, frames, ""];
+  });
 }
 
 /** Where a rendered map looks. @param {HTMLElement} box */

@@ -39,7 +39,7 @@ function draw(context, unit, lines) {
 
 /**
  * Each look drawn once, to be stamped into cells; of a state that may fill half a zone one letter a run is enough.
- * @typedef {{key: string, first: Map<string, OffscreenCanvas>, again: Map<string, OffscreenCanvas>, ink: string, paper: string, soft: string, edge: string}} Looks
+ * @typedef {{key: string, first: Map<string, OffscreenCanvas>, again: Map<string, OffscreenCanvas>, ink: string, paper: string, soft: string, edge: string, bad: string}} Looks
  * @param {number} size in device pixels @param {Looks} [known] @returns {Looks}
  */
 export function looks(size, known) {
@@ -47,7 +47,7 @@ export function looks(size, known) {
   const key = `${size} ${page.color} ${page.backgroundColor} ${document.fonts.status}`;
   if (known?.key === key) return known;
   /** @type {Looks} */
-  const found = { key, first: new Map(), again: new Map(), ink: page.color, paper: page.backgroundColor, soft: page.color, edge: "" };
+  const found = { key, first: new Map(), again: new Map(), ink: page.color, paper: page.backgroundColor, soft: page.color, edge: "", bad: "" };
   for (const entry of all(document, "#palette [data-look]", SVGElement)) {
     const { look = "", letter = "" } = entry.dataset;
     const colours = getComputedStyle(entry);
@@ -56,6 +56,7 @@ export function looks(size, known) {
     if (look === "free") found.soft = colours.color;
   }
   found.edge = getComputedStyle(one(document, "#palette .block-edge", SVGElement)).stroke;
+  found.bad = getComputedStyle(one(document, "#palette .guessed", SVGElement)).stroke;
   return found;
 }
 

@@ -40,6 +40,7 @@ export function swap(page, keep = new Set()) {
     // Another step of a demo is read from its beginning.
     node.scrollTop = node.getAttribute("data-at") === stale.getAttribute("data-at") ? scroll : 0;
     if (stale.id === "call") keepTyped(stale, node);
+    if (stale.id === "exercise") keepAnswers(stale, node);
     if (focused) refocus(node, focused);
     copyButtons(node);
   }
@@ -85,6 +86,32 @@ function keepTyped(stale, fresh) {
   keepOpen(stale, fresh);
   fresh.querySelector("#picker")?.removeAttribute("open");
   form.dispatchEvent(new Event("input", { bubbles: true }));
+}
+
+/**
+ * An answer half given outlives a look elsewhere and calls of others, until it is sent.
+ * @param {Element} stale @param {Element} fresh
+ */
+function keepAnswers(stale, fresh) {
+  if (stale.getAttribute("data-at") !== fresh.getAttribute("data-at")) return;
+  const inputs = (/** @type {Element} */ of) => all(of, "[data-answers] input:not([type=hidden])", HTMLInputElement);
+  const known = inputs(stale);
+  for (const now of inputs(fresh)) {
+    const was = known.find((other) => other.name === now.name && (now.type === "text" || other.value === now.value));
+    if (was && was.defaultValue === now.defaultValue && was.defaultChecked === now.defaultChecked) {
+      if (now.type === "text") now.value = was.value;
+      else now.checked = was.checked;
+    }
+  }
+  const selects = all(stale, "[data-answers] select", HTMLSelectElement);
+  for (const now of all(fresh, "[data-answers] select", HTMLSelectElement)) {
+    const was = selects.find((other) => other.name === now.name);
+    if (was && given(was) === given(now)) now.value = was.value;
+  }
+  for (const field of all(stale, "[data-last]", HTMLElement)) {
+    const same = all(fresh, "[data-points]", HTMLElement)[all(stale, "[data-points]", HTMLElement).indexOf(field)];
+    if (same) same.dataset.last = "";
+  }
 }
 
 /** What the server filled in. @param {HTMLInputElement | HTMLSelectElement} field */

@@ -2,6 +2,7 @@
 
 import { changed } from "./api.js";
 import { maybe, one } from "./dom.js";
+import { framePointed } from "./exercise.js";
 import { Live } from "./live.js";
 import { FrameMap } from "./map.js";
 import { called } from "./refusal.js";
@@ -53,9 +54,10 @@ export class View {
   /** Let the map say what is looked at. @param {FrameMap} map */
   follow(map) {
     map.onInspect = async (pfn) => {
+      const answered = framePointed(pfn);
       await this.show(this.address({ pfn: `0x${pfn.toString(16)}`, obj: null }), { part: maybe(document, "#inspector", HTMLElement) });
       // Where everything stands below each other, what was asked for would be far below.
-      if (matchMedia(STACKED).matches) one(document, "#inspector", HTMLElement).scrollIntoView({ block: "nearest" });
+      if (matchMedia(STACKED).matches && !answered) one(document, "#inspector", HTMLElement).scrollIntoView({ block: "nearest" });
     };
     map.onWindow = (window) => this.show(this.address(window), { push: false });
     return map.open(this.runs(bannerSeq(document)));

@@ -55,6 +55,10 @@ ANSWERED = rule("work on one's own variant", WHO, 404, WAIT, 404, 404, 404, YES,
 RESET = rule("give a member another variant", WHO, 404, WAIT, 404, 404, 404, 403, YES, 404)
 STUDENT = rule("be a member", WHO, YES, WAIT, YES, YES, YES, YES, 403, 403)
 
+# No session of the table was made for an exercise: who may read it is told so.
+TRIED = rule("practise on a session", WHO, 404, WAIT, 404, 409, 409, 409, 409, 404)
+SHOWN = rule("be shown on a session", WHO, 404, WAIT, 404, 403, 409, 409, 409, 404)
+
 OF_A_SESSION: Final = (READ, CALL, OWN)
 
 
@@ -91,6 +95,14 @@ def call(name: str) -> Asked:
     if "task" in body:
         body = {**body, "task": "{task}"}
     return Asked(OWN if name in OF_INSTRUCTORS else CALL, body, spoils=name in (*SLEEPY, "fork"))
+
+
+EXERCISE: Final = "what-a-split-leaves"
+VIEW: Final = {"view": f"exercise={EXERCISE}&variant=7&task=1"}
+
+
+def practised(of: tuple[str, dict[str, Any]], **more: Any) -> Asked:
+    return Asked(of, {"exercise": EXERCISE, "variant": 7, "task": 1, **more})
 
 
 API: Final[dict[tuple[str, str], Asked]] = {
@@ -137,6 +149,16 @@ API: Final[dict[tuple[str, str], Asked]] = {
     ("GET", f"{ONE}/dump"): Asked(READ),
     ("GET", f"{ONE}/life"): Asked(READ, path=f"{ONE}/life?pfn=256"),
     ("GET", f"{ONE}/reference_string"): Asked(READ, path=f"{ONE}/reference_string?task=init"),
+    ("GET", f"{BASE}/exercises"): Asked(KNOWN),
+    ("GET", f"{BASE}/exercises/{{name}}"): Asked(KNOWN, path=f"{BASE}/exercises/{EXERCISE}"),
+    ("POST", f"{BASE}/exercises/check"): Asked(TEACHER, {"toml": "no exercise"}),
+    ("POST", f"{BASE}/exercises/{{name}}/practice"): Asked(
+        KNOWN, {"variant": 7}, path=f"{BASE}/exercises/{EXERCISE}/practice"
+    ),
+    ("POST", f"{ONE}/exercise/answers"): practised(TRIED, given=["0x400", "0"]),
+    ("POST", f"{ONE}/exercise/check"): practised(TRIED),
+    ("POST", f"{ONE}/exercise/hints"): practised(TRIED, hint=1),
+    ("POST", f"{ONE}/exercise/reveal"): practised(SHOWN),
     ("POST", f"{BASE}/replacement"): Asked(KNOWN, {"string": [1, 2], "frames": [1]}),
     ("GET", f"{BASE}/profiles"): Asked(OPEN),
     ("GET", f"{BASE}/calls"): Asked(OPEN),
@@ -254,6 +276,13 @@ PAGES: Final[dict[tuple[str, str], Asked]] = {
     ("POST", f"{HERE}/rename"): Asked(OWN, form={"name": "another"}),
     ("GET", f"{HERE}/delete"): Asked(OWN),
     ("POST", f"{HERE}/delete"): Asked(OWN, spoils=True),
+    ("POST", "/exercises/{name}"): Asked(KNOWN, path=f"/exercises/{EXERCISE}"),
+    ("GET", "/exercises/{name}"): Asked(KNOWN, path=f"/exercises/{EXERCISE}"),
+    ("POST", f"{HERE}/exercise/answers"): Asked(TRIED, form=VIEW),
+    ("POST", f"{HERE}/exercise/check"): Asked(TRIED, form=VIEW),
+    ("POST", f"{HERE}/exercise/hints"): Asked(TRIED, form=VIEW),
+    ("POST", f"{HERE}/exercise/reveal"): Asked(TRIED, form=VIEW),
+    ("GET", f"{HERE}/exercise/{{what}}"): Asked(KNOWN, path=f"{HERE}/exercise/answers"),
     ("POST", "/demos/{name}"): Asked(KNOWN, path="/demos/split-and-merge"),
     ("GET", "/demos/{name}"): Asked(KNOWN, path="/demos/split-and-merge"),
     ("POST", "/preferences"): Asked(OPEN, form={"theme": "dark"}),

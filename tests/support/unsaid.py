@@ -5,6 +5,7 @@ from collections.abc import Iterable
 from html.parser import HTMLParser
 
 from app.demos import Library
+from app.exercises.library import Library as Exercises
 from app.machine import boot
 from app.machine.entry import CALLS
 from app.mm import gfp
@@ -45,12 +46,14 @@ def vocabulary() -> set[str]:
     """… and by text: what the kernel, the API and the demos call things, and what they say of them."""
     args = [arg for spec in CALLS.values() for arg in spec.args]
     demos = Library().demos().values()
+    exercises = Exercises().exercises().values()
     said = {
         *(spec.doc for spec in CALLS.values()),
         *(text for arg in args for text in (arg.name, arg.doc)),
         *(name.doc for name in gfp.NAMES),
         *(str(profile[key]) for profile in boot.profiles() for key in ("name", "note")),
         *(text for demo in demos for text in (demo.title, demo.teaser, *(step.title for step in demo.steps))),
+        *(text for one in exercises for text in (one.title, one.teaser)),
         *(*LETTERS, *TYPES, *PAGE_FLAG_NAMES, *beside(CALLS["alloc_pages"]), *beside(CALLS["__free_pages"])),
         *("struct page", "struct page *", "mapping", "index", "virtual", "pageblock", "ksize", "krealloc…"),
         *("/proc", "pid", "NULL", "Linux 6.1.192", "movablecore", "kmalloc-256", "demo"),

@@ -220,6 +220,10 @@ class MapView:
     """the drawing of very many tiles, one path a state"""
     edges: Sequence[tuple[bool, str]]
     """the borders of blocks of several cells as paths; True for those that are drawn strong"""
+    guesses: Sequence[tuple[int, int, int, int]]
+    """what was predicted, row by row, as boxes: left, top, width, height"""
+    guessed: str
+    """the same as frames, for a script: first frame and number of frames of each run"""
     outlines: Sequence[tuple[int, int, int, int]]
     """x, y, width and height of what the last call changed"""
     rows: Sequence[MapRow]

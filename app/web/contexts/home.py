@@ -8,6 +8,7 @@ from typing import ClassVar
 
 from app.web.contexts.base import Link, Page, ShownRefusal
 from app.web.contexts.demo import DemoRow
+from app.web.contexts.exercise import ExerciseRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +84,10 @@ class HomePage(Page):
     """the guided demos"""
     demo_faults: Sequence[str] = ()
     """files of demos that cannot be used, and why"""
+    exercises: Sequence[ExerciseRow] = ()
+    """the exercises"""
+    exercise_faults: Sequence[str] = ()
+    """files of exercises that cannot be used, and why"""
     refusal: ShownRefusal | None = None
     """why a form was refused"""
     form: str = ""

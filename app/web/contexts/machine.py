@@ -9,6 +9,7 @@ from typing import ClassVar
 from app.web.contexts.base import Fact, Link, Page, ShownRefusal
 from app.web.contexts.callform import CallForm
 from app.web.contexts.demo import DemoPanel
+from app.web.contexts.exercise import ExercisePanel
 from app.web.contexts.framemap import MapView, PatternView
 from app.web.contexts.inspector import AddressView, Inspector
 from app.web.contexts.journal import Finding, JournalRow, OutcomeView
@@ -253,6 +254,8 @@ class MachinePage(Page):
     """why an undo, a rewind or a fork was refused, or a moment cannot be shown"""
     demo: DemoPanel | None
     """a guided demo beside the machine"""
+    exercise: ExercisePanel | None
+    """an exercise beside the machine"""
     place: PlaceView | None
     """the machine's place in a lab"""
     copied_in: Sequence[Link]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from app.machine.machine import Machine
@@ -36,6 +36,8 @@ class Seen:
     """where a terminal finds the session"""
     shown: Doc | None = None
     """the row that the banner shows"""
+    guessed: Mapping[str, Sequence[int]] = field(default_factory=dict)
+    """free lists that were predicted, by zone"""
 
 
 @dataclass(frozen=True, slots=True)

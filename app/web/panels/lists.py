@@ -105,6 +105,8 @@ class ListsPanel(PanelView):
     """one row a migratetype"""
     totals: Sequence[int]
     """free blocks of each order"""
+    guess: Sequence[tuple[int, bool]]
+    """how many were predicted of each order, and whether that is another number; empty where none were"""
     free: int
     """free frames of all lists"""
     heads: Sequence[ListHead]
@@ -135,10 +137,16 @@ def view(seen: Seen) -> ListsPanel:
             for name in types
         ],
         totals=zone["nr_free"],
+        guess=guess(zone["nr_free"], seen.guessed.get(zone["name"], ())),
         free=sum(count << order for order, count in enumerate(zone["nr_free"])),
         heads=[head(entry, here) for entry in zone["lists"]],
         pcp=[pcp(cpu, here) for cpu in zone["pcp"]],
     )
+
+
+def guess(counts: Sequence[int], predicted: Sequence[int]) -> list[tuple[int, bool]]:
+    """What was predicted, beside what is."""
+    return [(count, count != now) for count, now in zip(predicted, counts, strict=False)]
 
 
 def cell(count: int, tallest: int) -> ListCell:

@@ -129,7 +129,7 @@ async def practise(request: Request, name: str) -> Response:
 # -- a session ---------------------------------------------------------------------------------------------
 
 
-@of_session.post("/answers", **docs.operation("answer_task", "Answer a task", exercise_docs.ANSWERS))
+@of_session.post("/answers", **docs.operation("practise_answers", "Answer a task", exercise_docs.ANSWERS))
 async def answers(request: Request) -> Response:
     """What of it is right, and the sentence of the misconception that it comes from. Nothing is kept."""
     _sessions, who, sid = addressed(request)
@@ -142,7 +142,7 @@ async def answers(request: Request) -> Response:
     return answer({"right": judged.right, "share": judged.share, "fields": fields})
 
 
-@of_session.post("/check", **docs.operation("check_goal", "Check a goal", exercise_docs.GOAL))
+@of_session.post("/check", **docs.operation("practise_check", "Check a goal", exercise_docs.GOAL))
 async def check_goal(request: Request) -> Response:
     """Which conditions hold after the session's last row."""
     _sessions, who, sid = addressed(request)
@@ -162,7 +162,7 @@ async def check_goal(request: Request) -> Response:
     )
 
 
-@of_session.post("/hints", **docs.operation("take_hint", "A hint of a task", exercise_docs.HINTS))
+@of_session.post("/hints", **docs.operation("practise_hint", "A hint of a task", exercise_docs.HINTS))
 async def hints(request: Request) -> Response:
     """Its text. In practice it costs nothing but the mark for having found it alone."""
     _sessions, who, sid = addressed(request)
@@ -171,7 +171,7 @@ async def hints(request: Request) -> Response:
     return answer({"hint": given["hint"], "text": text})
 
 
-@of_session.post("/reveal", **docs.operation("reveal_task", "Be shown a task", exercise_docs.REVEAL))
+@of_session.post("/reveal", **docs.operation("practise_reveal", "Be shown a task", exercise_docs.REVEAL))
 async def reveal(request: Request) -> Response:
     """Makes the calls about which it asks, or those that reach a goal, and tells what is right."""
     _sessions, who, sid = addressed(request)

@@ -34,6 +34,7 @@ from app.api import (
     reading,
     reference,
     replacement,
+    results,
     series,
     sessions,
     sheets,
@@ -84,7 +85,7 @@ def routes() -> list[BaseRoute]:
         face.include_router(module.router)
     for module in (lab_machines, lab_demos, checkpoints, supervision, activity, audit):
         face.include_router(module.router)
-    for module in (sheets, variants):
+    for module in (sheets, variants, results):
         face.include_router(module.router)
     for module in (wall, presenting, polls, news):
         face.include_router(module.router)

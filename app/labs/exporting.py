@@ -8,6 +8,7 @@ for it, the lines of each session that it has, and then those of each member.
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from functools import partial
 from typing import Any
@@ -21,7 +22,7 @@ from app.labs.room import machines_of, seen, taught
 from app.labs.rooms import Rooms
 from app.labs.tally import tally
 from app.sessions import NotFound, Principal, Sessions, TooMany
-from app.store import Connection, journal, labs, polls
+from app.store import Connection, journal, labs, polls, sheets, submissions, variants
 from app.store import sessions as session_rows
 from app.store.people import MemberRow
 
@@ -123,7 +124,41 @@ def _head(db: Connection, person: Person, member: MemberRow) -> dict[str, Any]:
             if step.member_id == member.id
         ],
         "votes": _votes(db, person, member),
+        "exercises": _exercises(db, member),
     }
+
+
+def _exercises(db: Connection, member: MemberRow) -> list[dict[str, Any]]:
+    """A member's variants, with what they have answered; nothing of what would have been right."""
+    items = {item.id: item for item in sheets.lab_items(db, member.lab_id)}
+    titles = {sheet.id: sheet.title for sheet in sheets.of_lab(db, member.lab_id)}
+    rows = variants.of_member(db, member.id)
+    ids = [row.id for row in rows]
+    answers: dict[str, list[dict[str, Any]]] = {}
+    for one in submissions.of_variants(db, ids):
+        told = one._asdict() | {"given": json.loads(one.given), "parts": json.loads(one.parts)}
+        del told["id"], told["variant_id"]
+        answers.setdefault(one.variant_id, []).append(told)
+    hints = variants.hints(db, ids)
+    return [
+        {
+            "sheet": titles[items[row.item_id].sheet_id],
+            "exercise": items[row.item_id].exercise,
+            "number": row.number,
+            # What a variant shows is on its page; a value that it does not show may be asked for.
+            "values": json.loads(row.values).get("values", {}) if row.finished else None,
+            "session": row.session_id,
+            "created": row.created,
+            "finished": row.finished,
+            "submissions": answers.get(row.id, []),
+            "hints": [
+                {"task": hint.task, "hint": hint.hint, "time": hint.time}
+                for hint in hints
+                if hint.variant_id == row.id
+            ],
+        }
+        for row in rows
+    ]
 
 
 def _votes(db: Connection, person: Person, member: MemberRow) -> list[dict[str, Any]]:
@@ -144,6 +179,29 @@ def _votes(db: Connection, person: Person, member: MemberRow) -> list[dict[str, 
                 }
             )
     return found
+
+
+def _sheets(db: Connection, lab_id: str) -> list[dict[str, Any]]:
+    """The sheets of a lab with the texts of their exercises; what was answered is with the members."""
+    return [
+        {
+            "title": sheet.title,
+            "text": sheet.text,
+            "mode": sheet.mode,
+            "opens": sheet.opens,
+            "due": sheet.due,
+            "late_until": sheet.late_until,
+            "late_factor": sheet.late_factor,
+            "count": sheet.counts,
+            "released": sheet.released,
+            "created": sheet.created,
+            "exercises": [
+                {"exercise": item.exercise, "points": item.points, "sha256": item.sha256, "text": item.text}
+                for item in sheets.items(db, sheet.id)
+            ],
+        }
+        for sheet in sheets.of_lab(db, lab_id)
+    ]
 
 
 def _polls(db: Connection, lab_id: str) -> list[dict[str, Any]]:
@@ -188,6 +246,7 @@ def _lab(db: Connection, person: Person, lab_id: str) -> dict[str, Any]:
             for machine in machines_of(db, lab_id)
         ],
         "polls": _polls(db, lab_id),
+        "sheets": _sheets(db, lab_id),
     }
 
 

@@ -17,12 +17,14 @@ from app.labs.authentication import Authentication
 from app.labs.demo_machines import DemoMachines
 from app.labs.exercise_texts import ExerciseTexts
 from app.labs.exporting import Exporting
+from app.labs.grades import Grades
 from app.labs.machine_rows import MachineRows
 from app.labs.news import News
 from app.labs.person import Person, require_instructor
 from app.labs.place_in_lab import PlaceInLab, place_of
 from app.labs.polls import Polls
 from app.labs.presenting import Presenting
+from app.labs.regrading import Regrading
 from app.labs.removing import Removing
 from app.labs.revealing import Revealing
 from app.labs.rooms import CREATED, Rooms
@@ -72,6 +74,8 @@ class Labs:
         self.submissions = Submissions(sessions, texts, advancing)
         self.revealing = Revealing(sessions, texts, advancing)
         self.settling = Settling(sessions, texts, advancing)
+        self.grades = Grades(sessions, texts)
+        self.regrading = Regrading(sessions, texts)
         self._settling: asyncio.Task[None] | None = None
         self._sweeping: asyncio.Task[None] | None = None
 

@@ -23,7 +23,7 @@ from app.labs.advancing import Advancing
 from app.labs.exercise_texts import ExerciseTexts
 from app.labs.own_questions import asked
 from app.labs.person import Person
-from app.labs.submissions import resealed
+from app.labs.submissions import parts_of, resealed
 from app.labs.variants import items
 from app.labs.worked import GOAL, PRACTICE, REVEALED, Worked
 from app.sessions import Conflict, Preconditions, Sessions, Stale
@@ -171,14 +171,16 @@ def says(task: TaskVariant) -> str:
 def marked_again(found: Worked, row: SubmissionRow, task: TaskVariant, drift: str | None) -> SubmissionRow:
     """A submission against other right answers."""
     try:
-        judged = judging.judge(task, judging.read(task, json.loads(row.given)))
+        answers = judging.read(task, json.loads(row.given))
     except BadGiven:
         return row._replace(drift=drift)
+    judged = judging.judge(task, answers)
     tried = found.tried(row.task, judged.share, row.hints, late=row.late)
     return row._replace(
         share=judged.share,
         score=found.earns(row.task, row.number, tried),
-        parts=json.dumps([field.as_json() for field in judged.fields], ensure_ascii=False),
+        max=found.most(row.task),
+        parts=json.dumps(parts_of(task, answers, judged), ensure_ascii=False),
         misconception=judged.misconception or None,
         drift=drift,
     )

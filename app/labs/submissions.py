@@ -14,7 +14,8 @@ from typing import Any, Final
 
 from app.errors import BadArgument, Fault
 from app.exercises import judging
-from app.exercises.judging import BadGiven
+from app.exercises.forms import Answer
+from app.exercises.judging import BadGiven, Judged
 from app.exercises.sealing import TaskVariant
 from app.exercises.variant import seal_of
 from app.labs import goals, worked
@@ -165,7 +166,7 @@ class Submissions:
         except BadGiven as error:
             raise bad_given(error) from None
         judged = judging.judge(task, answers)
-        parts = [field.as_json() for field in judged.fields]
+        parts = parts_of(task, answers, judged)
         misconception = judged.misconception or None
         return Marked(given, judged.share, parts, misconception, asked=task if depends else None)
 
@@ -246,6 +247,14 @@ def seconds_between(since: str | None, until: str) -> int | None:
     if since is None:
         return None
     return max(0, int((datetime.fromisoformat(until) - datetime.fromisoformat(since)).total_seconds()))
+
+
+def parts_of(task: TaskVariant, answers: Sequence[Answer], judged: Judged) -> list[dict[str, Any]]:
+    """What of each field was right, with the answer in one spelling."""
+    return [
+        {**one.as_json(), "text": field.form.text(answer, field.shape)}
+        for field, answer, one in zip(task.fields, answers, judged.fields, strict=True)
+    ]
 
 
 def resealed(sealed: str, task: TaskVariant) -> str:

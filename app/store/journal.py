@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from typing import Any, Final, NamedTuple
 
 from sqlalchemy import Connection, Result, bindparam, func, insert, select, update
@@ -262,6 +262,13 @@ def at(db: Connection, session_id: str, seqs: Sequence[int]) -> dict[int, tuple[
         rows = db.execute(_AT, {"of": session_id, "seqs": seqs[first : first + IDS_AT_ONCE]})
         found |= {seq: (time, outcome) for seq, time, outcome in rows}
     return found
+
+
+def last_times(db: Connection, session_ids: Collection[str]) -> dict[str, str]:
+    """When some sessions were called last; those without a row of their own are missing."""
+    last = (journal.c.session_id == sessions.c.id) & (journal.c.seq == sessions.c.seq)
+    query = select(sessions.c.id, journal.c.time).select_from(sessions.join(journal, last))
+    return {row.id: row.time for row in db.execute(query.where(sessions.c.id.in_(session_ids)))}
 
 
 def times(db: Connection, rows: Sequence[tuple[str, int]]) -> dict[tuple[str, int], str]:

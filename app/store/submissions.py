@@ -91,7 +91,7 @@ def any_of_sheet(db: Connection, sheet_id: str) -> bool:
     return db.execute(query.limit(1)).first() is not None
 
 
-_MARKED: Final = ("share", "score", "parts", "misconception", "drift")
+_MARKED: Final = ("share", "score", "max", "parts", "misconception", "drift")
 _MARK: Final = (
     update(submissions)
     .where(submissions.c.id == bindparam("of"))

@@ -29,6 +29,20 @@ class VariantRow(NamedTuple):
     settled: str | None = None
 
 
+class BriefRow(NamedTuple):
+    """A variant without its answers, which are long."""
+
+    id: str
+    item_id: str
+    member_id: str
+    number: int
+    values: str
+    session_id: str | None
+    progress: str
+    created: str
+    finished: str | None
+
+
 class HintRow(NamedTuple):
     """A hint that was read."""
 
@@ -39,6 +53,7 @@ class HintRow(NamedTuple):
 
 
 _VARIANT: Final = select(*(variants.c[name] for name in VariantRow._fields))
+_BRIEF: Final = select(*(variants.c[name] for name in BriefRow._fields))
 _IN_SHEETS: Final = variants.join(sheet_items).join(sheets)
 
 
@@ -79,6 +94,15 @@ def of_items(db: Connection, item_ids: Collection[str], member_id: str | None = 
         query = query.where(variants.c.member_id == member_id)
     rows = db.execute(query.order_by(variants.c.member_id, variants.c.item_id, variants.c.number))
     return [VariantRow._make(row) for row in rows]
+
+
+def brief(db: Connection, item_ids: Collection[str], member_id: str | None = None) -> list[BriefRow]:
+    """As `of_items`, without the answers."""
+    query = _BRIEF.where(variants.c.item_id.in_(item_ids))
+    if member_id is not None:
+        query = query.where(variants.c.member_id == member_id)
+    rows = db.execute(query.order_by(variants.c.member_id, variants.c.item_id, variants.c.number))
+    return [BriefRow._make(row) for row in rows]
 
 
 def all_open_sealed(db: Connection, time: str) -> dict[str, frozenset[str]]:

@@ -223,6 +223,12 @@ LABS: Final[dict[tuple[str, str], Asked]] = {
     ),
     ("DELETE", f"{SHEET}/extensions/{{number}}"): Asked(TAUGHT),
     ("POST", f"{SHEET}/items/{{item}}/variants"): Asked(REACH),
+    ("GET", f"{SHEET}/results"): Asked(SEEN),
+    ("GET", f"{SHEET}/results.csv"): Asked(TAUGHT),
+    ("GET", f"{SHEET}/results.zip"): Asked(TAUGHT),
+    ("GET", f"{SHEET}/members/{{number}}/results.json"): Asked(SELF),
+    ("POST", f"{SHEET}/regrade"): Asked(TAUGHT, {"apply": True}),
+    ("GET", f"{LAB}/misconceptions"): Asked(TAUGHT),
     ("GET", VARIANT): Asked(SELF),
     ("POST", f"{VARIANT}/answers"): Asked(
         ANSWERED, {"task": 1, "given": ["1", "0;0;0;0;0;0;0;0;0;0;0"]}, spoils=True

@@ -11,7 +11,6 @@ from app.exercises import facts, filling, formula, truth, values
 from app.exercises.cases import Case
 from app.exercises.exercise import Field, Wrong
 from app.exercises.forms import FORMS, BadAnswer, BadForm, Setting, Shape
-from app.exercises.likely import LIKELY
 from app.exercises.values import BadTemplate
 from app.tomlfiles.table import BadFile, Table
 
@@ -43,9 +42,6 @@ def check_form(table: Table, field: Field) -> None:
         FORMS[field.form].check(field)
     except BadForm as error:
         raise table.wrong(refused(field), str(error)) from None
-    for number, wrong in enumerate(field.wrong, 1):
-        if wrong.like and wrong.like not in LIKELY:
-            raise table.wrong(f"wrong {number}: like", f"one of {', '.join(LIKELY)}")
 
 
 def refused(field: Field) -> str:

@@ -9,6 +9,7 @@ from typing import Final
 from app.exercises import misconceptions
 from app.exercises.asking import Asked
 from app.exercises.exercise import KINDS, Check, Field, Hint, Task, Wrong
+from app.exercises.likely import LIKELY
 from app.exercises.trying import Trial
 from app.machine.entry import CALLS
 from app.tomlfiles.table import Table
@@ -196,7 +197,10 @@ def wrong(table: Table, trial: Trial) -> Wrong:
     """A wrong answer."""
     if ("is" in table.values) == ("like" in table.values):
         raise table.wrong("is", 'either is = "…" or like = "…" is needed')
-    because = table.text("because", needed=True)
+    like = table.text("like")
+    if like and like not in LIKELY:
+        raise table.wrong("like", f"one of {', '.join(LIKELY)}")
+    because = table.text("because", needed=not like) or LIKELY[like].because
     if not BECAUSE.fullmatch(because) or len(because) > LONGEST_KEY:
         raise table.wrong("because", "a key of a-z, 0-9, and - or a blank between, as in 'memory full'")
     known = misconceptions.shipped().get(because)
@@ -204,7 +208,7 @@ def wrong(table: Table, trial: Trial) -> Wrong:
     answer = table.take("is")
     found = Wrong(
         answer=str(answer) if type(answer) is int else table.text("is"),
-        like=table.text("like"),
+        like=like,
         because=because,
         say=say or (known.sentence if known else ""),
     )

@@ -11,6 +11,8 @@ from fastapi.testclient import TestClient
 from app import paths
 from app.exercises import misconceptions
 from app.exercises.library import Library
+from app.exercises.likely import LIKELY
+from app.exercises.reading_tasks import BECAUSE
 from app.main import create_app
 from app.settings import Settings
 from app.store import Store
@@ -90,7 +92,7 @@ def test_exercises_that_ship_have_reasons_with_a_name() -> None:
         for field in task.fields
         for wrong in field.wrong
     }
-    assert used <= set(misconceptions.shipped())
+    assert used | {likely.because for likely in LIKELY.values()} <= set(misconceptions.shipped())
 
 
 def test_names_and_sentences_tell_misconceptions_apart() -> None:
@@ -100,6 +102,7 @@ def test_names_and_sentences_tell_misconceptions_apart() -> None:
         assert one.sentence.endswith(".")
         assert not one.name.endswith(".")
         assert len(one.key) <= 40
+        assert BECAUSE.fullmatch(one.key)
 
 
 def test_a_key_of_a_teacher_is_its_own_name() -> None:

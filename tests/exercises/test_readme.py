@@ -16,14 +16,9 @@ from tests.exercises.planted import WHOLE
 TEXT = (paths.EXERCISES / "README.md").read_text()
 PROSE = re.sub(r"```.*?```", "", TEXT, flags=re.DOTALL)
 NAMED = set(re.findall(r"[a-z_0-9]+", " ".join(re.findall(r"`([^`]+)`", PROSE))))
-# Of the whole file, without the names of its values and results.
-FIELDS = set(re.findall(r"(?:^|[{,] )([a-z_]+) = ", WHOLE, re.MULTILINE)) - {
-    *"afpqx",
-    "mib",
-    "smp",
-    "order",
-    "need",
-}
+# Of the whole file, without its values, results and what a machine's description has.
+OTHERS = {*"afpqx", "mib", "smp", "order", "need", "profile", "lecture"}
+FIELDS = set(re.findall(r"(?:^|[{,] )([a-z_]+) = ", WHOLE, re.MULTILINE)) - OTHERS
 
 
 def test_its_example_can_be_asked() -> None:

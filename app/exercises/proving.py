@@ -168,9 +168,10 @@ class Making:
 
 def count(report: Report, one: Variant) -> None:
     """Add a variant to the tables."""
-    begin = [one.machine, one.prelude]
+    begin: list[Any] = [one.machine, one.prelude]
     for task, row in zip(one.tasks, report.tasks, strict=True):
         begin += [task.task.ask, task.task.calls, [check.line for check in task.task.checks]]
+        begin += [(asked.label, asked.options) for asked in task.task.fields]
         row.questions[json.dumps(begin)] += 1
         goal = task.task.kind == "goal"
         row.answers[json.dumps(task.task.solution if goal else [field.right for field in task.fields])] += 1

@@ -25,12 +25,15 @@ Fault = Callable[[str], BadFile]
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """Something to answer. calls: of its task. fields: how many the task has."""
+    """Something to answer."""
 
+    # Where it stands in the file.
     table: Table
     field: Field
     kind: str
+    # Of its task.
     calls: tuple[str, ...]
+    # How many fields the task has.
     fields: int
 
 

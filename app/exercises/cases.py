@@ -26,14 +26,13 @@ Pick = Callable[[Drawn], Value]
 
 @dataclass(slots=True)
 class Case:
-    """One set of values, and the machine with them, which is booted when somebody asks for it.
-
-    boots: machines that were booted before, by `key`. tasks: who makes calls.
-    """
+    """One set of values, and the machine with them, which is booted when somebody asks for it."""
 
     description: Mapping[str, Any]
+    # Machines that were booted before, by `key`.
     boots: dict[str, Machine]
     values: dict[str, Value] = field(default_factory=dict)
+    # Who makes calls.
     tasks: dict[str, None] = field(default_factory=dict)
 
     @property

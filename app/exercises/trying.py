@@ -23,11 +23,13 @@ from app.tomlfiles.table import Table
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """A line with a call. begin: of the prelude. allow: what may be called, if not all."""
+    """A line with a call."""
 
     fault: Fault
     template: str
+    # Of the prelude.
     begin: bool
+    # What may be called, if not all.
     allow: Sequence[str]
 
 

@@ -43,6 +43,8 @@ class Wrong:
     # The key of the misconception, and the sentence that the student reads.
     because: str
     say: str
+    # Whether it is left out where it would be right; else the values are drawn again.
+    maybe: bool = False
 
 
 @dataclass(frozen=True, slots=True)

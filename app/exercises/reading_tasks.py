@@ -211,6 +211,7 @@ def wrong(table: Table, trial: Trial) -> Wrong:
         like=like,
         because=because,
         say=say or (known.sentence if known else ""),
+        maybe=table.flag("maybe", otherwise=False),
     )
     table.end()
     return found

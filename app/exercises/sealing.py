@@ -102,13 +102,14 @@ def sealed(task: Task, place: Playground, found: values.Values) -> TaskVariant:
         right = FORMS[field.form].answer(truth.read(one, seen, options), shape)
         fields.append(FieldVariant(field, shape, right))
     whole = TaskVariant(task, tuple(fields))
-    return replace(
-        whole,
-        fields=tuple(
-            replace(field, wrong=wrongs(whole, field, one, known, played, place.machine))
-            for field, one in zip(fields, asked, strict=True)
-        ),
+    answered = tuple(
+        replace(field, wrong=wrongs(whole, field, one, known, played, place.machine))
+        for field, one in zip(fields, asked, strict=True)
     )
+    left_out = any(wrong.maybe for field in task.fields for wrong in field.wrong)
+    if left_out and not any(field.wrong for field in answered):
+        raise Rejected(task.number, "every wrong answer is right")
+    return replace(whole, fields=answered)
 
 
 def noted(
@@ -186,12 +187,16 @@ def wrongs(
         said = field.form.text(answer, field.shape)
         assert field.right is not None
         if field.form.share(field.right, answer, field.shape, field.field).right:
+            if wrong.maybe:
+                continue
             raise Rejected(number, f"a wrong answer is right ({wrong.because})")
-        for other in found:
-            if field.form.same(other.answer, answer):
-                raise Rejected(
-                    number, f"two wrong answers are the same, {said} ({other.because}, {wrong.because})"
-                )
+        alike = next((other for other in found if field.form.same(other.answer, answer)), None)
+        if alike is not None:
+            if wrong.maybe:
+                continue
+            raise Rejected(
+                number, f"two wrong answers are the same, {said} ({alike.because}, {wrong.because})"
+            )
         found.append(WrongAnswer(place, answer, wrong.because, wrong.say))
     return tuple(found)
 

@@ -72,6 +72,28 @@ def test_values_with_which_a_wrong_answer_is_right_are_drawn_again() -> None:
     assert set(again[0].rejected) == {"task 1: a wrong answer is right (one by one)"}
 
 
+ZONES = """
+kind = "predict"
+ask = "{mask}?"
+calls = "alloc_page({mask})"
+answer = "1 zone"
+form = "zone"
+wrong = [
+  { is = "Normal", because = "always normal", maybe = true },
+  { like = "always_normal", maybe = true },
+]
+"""
+
+
+def test_a_wrong_answer_that_may_be_right_is_left_out_where_it_is() -> None:
+    vary = "mask = { from = ['GFP_KERNEL', 'GFP_KERNEL|__GFP_DMA'] }"
+    exercise = exercise_of(ZONES, vary=vary, machine='profile = "i386-1g"')
+    variants = [variant.draw(exercise, seed.to_bytes(8, "big")) for seed in range(6)]
+    assert {one.task(1).fields[0].right for one in variants} == {"DMA"}
+    assert {len(one.task(1).fields[0].wrong) for one in variants} == {1}
+    assert {why for one in variants for why in one.rejected} == {"task 1: every wrong answer is right"}
+
+
 def test_what_was_kept_comes_back() -> None:
     one = draw(3)
     stored, sealed = json.loads(json.dumps([one.stored(), one.sealed()]))

@@ -69,7 +69,7 @@ class Held(Finder):
         if call.spec.repeats and call.spec.group == "pages":
             handed_out = (page.pfn for page in m.pages.values() if page.seq == line.row.seq)
             self.takes |= {pfn: [take] for pfn in handed_out}
-        elif call.name in TAKES and line.outcome.ret is not False:
+        elif call.name in TAKES and line.outcome.ret != 0:
             for pfn in self.given(call):
                 self.takes.setdefault(page_ref.compound_head(m, pfn), []).append(take)
         elif call.spec.frees and call.spec.group in ("pages", "references"):

@@ -7,7 +7,7 @@ from typing import Final
 
 from app.exercises.look import Look, extra_refs, locked_pages
 from app.mm.page import STATE_OF_MIGRATETYPE, Page
-from app.mm.slab import KERNEL, Slab, virt_to_slab
+from app.mm.slab import Slab, virt_to_slab
 from app.mm.vmalloc import VmStruct
 
 # States of a block that a page call has handed out; a lock only shows over them.
@@ -35,7 +35,7 @@ def objects(look: Look, cache: str = "", task: str = "") -> Iterator[tuple[Slab,
                 if slab is None or index is None or cache not in ("", slab.cache.name):
                     continue
                 owner = slab.owner[index]
-                if owner is not None and owner is not KERNEL and owner[1] == seq and task in ("", owner[0]):
+                if owner is not None and owner[1] == seq and task in ("", owner[0]):
                     yield slab, index
 
 

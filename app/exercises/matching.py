@@ -82,10 +82,10 @@ def call_name(words: Words) -> str:
 
 
 def is_made(call: str, row: MadeRow) -> bool:
-    """Whether a row is a call of this name. A macro is also the call that it stands for."""
-    if row.name == call or (MACROS.get(row.name) == call and order_of(row) == 0):
+    """Whether a row is a call of this name. A macro and the call that it stands for are one."""
+    if row.name == call:
         return True
-    return MACROS.get(call) in (row.name, MACROS.get(row.name, "")) and order_of(row) == 0
+    return order_of(row) == 0 and (MACROS.get(row.name) == call or MACROS.get(call) == row.name)
 
 
 def order_of(row: MadeRow) -> int:
@@ -110,18 +110,17 @@ def test(words: Words, call: str) -> Test:
         return OF_FACTS[fact](words)
     how = words.take("a comparison") if words.ahead in OPERATORS else "="
     if fact in PARTS:
-        return partial(has_part, fact, how, value(words))
+        return partial(has_part, fact, how, value(words, how))
     return argument(words, fact, how, spec)
 
 
-def value(words: Words) -> int | str:
-    """A number or a word."""
-    word = words.ahead
-    number = as_number(word)
-    if number is None:
-        return words.take("a value")
-    words.place += 1
-    return number
+def value(words: Words, how: str) -> int | str:
+    """A number, or a word where only = and != compare. Raises BadCheck."""
+    number = as_number(words.ahead)
+    if number is None and how not in ("=", "!="):
+        raise words.wrong(f"a number is needed behind {how}")
+    word = words.take("a value")
+    return word if number is None else number
 
 
 def gfp(words: Words) -> Test:
@@ -154,11 +153,7 @@ def argument(words: Words, name: str, how: str, spec: CallSpec | None) -> Test:
         kinds = {arg.kind for arg in spec.args if arg.name == name}
     masks = [kind for kind in kinds if kind in MASKS]
     if not masks:
-        given = value(words)
-        if isinstance(given, str) and how not in ("=", "!="):
-            words.place -= 1
-            raise words.wrong("a number is needed here")
-        return partial(has_argument, name, how, given)
+        return partial(has_argument, name, how, value(words, how))
     known: Mapping[str, int] = {flag: bit for kind in masks for flag, bit in MASKS[kind].items()}
     mask = mask_of(words.ahead, known)
     if mask is None:

@@ -55,21 +55,19 @@ class Replay:
 def watched(call: Call, row: MadeRow, before: Before) -> Call:
     """A loop that says when the round begins to which its verdict belongs.
 
-    Where all went well that is the last that returned something. Else it is the first of those at the end
-    that returned nothing, or, where the last one returned something again, that one.
+    Where all went well that is the last that returned something, else the last of all: the rounds before it
+    say so too, and are overruled.
     """
     total = int(row.outcome["ret"] or 0)
-    verdict = row.outcome["verdict"]
+    last = (total - 1,) if row.outcome["verdict"] == "ok" else (total - 1, total)
     spec = copy.copy(call.spec)
     assert isinstance(spec, Allocation)
     run = spec.run
     successes = 0
-    failing = False
 
     def round_of(machine: Machine, made: Call) -> int | None:
-        nonlocal successes, failing
-        if successes == total - 1 or (successes == total and verdict != "ok" and not failing):
-            failing = successes == total
+        nonlocal successes
+        if successes in last:
             before()
         value = run(machine, made)
         successes += value is not None

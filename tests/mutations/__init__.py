@@ -1,11 +1,12 @@
-"""Which rules of the allocators are guarded: break one, and a test should fail.
+"""Which rules of the allocators, and of checks of exercises, are guarded: break one, and a test should fail.
 
-The tables hold small changes of app/mm, each against one rule of the kernel's. `python -m tests.mutations`
-makes each in a copy of the tree and looks for a test that notices.
+The tables hold small changes of app/mm, each against one rule of the kernel's, and of app/exercises.
+`python -m tests.mutations` makes each in a copy of the tree and looks for a test that notices.
 """
 
 from tests.mutations.areas import AREAS
 from tests.mutations.blocks import BLOCKS
+from tests.mutations.checks import CHECKS
 from tests.mutations.compaction import COMPACTION
 from tests.mutations.exact import EXACT
 from tests.mutations.labs import LABS
@@ -34,6 +35,7 @@ MUTATIONS = sorted(
         *RECLAIM,
         *OOM,
         *COMPACTION,
+        *CHECKS,
     ),
     key=lambda mutation: mutation.fact,
 )

@@ -19,7 +19,7 @@ def main() -> int:
     chosen = [mutation for mutation in MUTATIONS if mutation.fact in only]
     with tempfile.TemporaryDirectory() as folder:
         copy = Copy(Path(folder) / "tree")
-        failure = copy.survey()
+        failure = copy.survey(chosen)
         if failure is not None:
             print(f"without any mutation {failure} fails")
             return 1

@@ -46,11 +46,21 @@ class BrokenError(Exception):
     """Tests could not be run at all, which says nothing about a rule."""
 
 
+# The tests that may notice what is broken of app.mm, and those for app.exercises.
+OF_KERNEL: Final = ("tests/mm/test_recordings.py", "tests/mm", "tests/machine")
+OF_CHECKS: Final = ("tests/exercises/checking",)
+
+
+def tests_for(mutation: Mutation) -> tuple[str, ...]:
+    """Where the tests are that may notice it."""
+    return OF_CHECKS if mutation.file.startswith("exercises/") else OF_KERNEL
+
+
 class Copy:
-    """A folder with the parts of the tree that the tests of app.mm need.
+    """A folder with the parts of the tree that the tests of app.mm and of checks need.
 
     seconds: the tests that could notice something, and how long each takes.
-    runs: the functions of app.mm that each runs, as file:line; under no name, what importing them runs.
+    runs: the functions of those that each runs, as file:line; under no name, what importing them runs.
     noticed: how many mutations of a file each test has noticed: the next one is likely noticed by the same.
     """
 
@@ -63,9 +73,13 @@ class Copy:
             shutil.copytree(ROOT / name, root / name, ignore=IGNORED)
         (root / "pytest.ini").write_text(SETTINGS)
 
-    def survey(self) -> str | None:
-        """Run all tests without a mutation, to know what each runs. The first that fails, or None."""
-        names = ["tests/mm/test_recordings.py", "tests/mm", "tests/machine"]
+    def survey(self, mutations: Sequence[Mutation]) -> str | None:
+        """Run all tests for mutations without making any, to know what each runs.
+
+        The first that fails, or None.
+        """
+        parts = dict.fromkeys(tests_for(mutation) for mutation in mutations)
+        names = [name for part in parts for name in part]
         written = self.root / "survey.json"
         failure = self.first_failure(names, "-p", survey.__name__, **{survey.ENVIRON: str(written)})
         for test, (seconds, functions) in json.loads(written.read_text()).items():

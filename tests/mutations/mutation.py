@@ -143,6 +143,15 @@ FACTS: Final = {
     272: "the victim's end",
     273: "nobody left to be killed",
     274: "the report of the OOM killer",
+    301: "checks: comparisons",
+    302: "checks: states",
+    303: "checks: what is not given back",
+    304: "checks: rows that match",
+    305: "checks: the machine before a row",
+    306: "checks: what the rows come to",
+    307: "checks: history, and whose rows",
+    308: "checks: goals",
+    309: "checks: steps and lines",
 }
 
 
@@ -154,7 +163,7 @@ class StaleError(Exception):
 class Mutation:
     """A text of `app/<file>` to be replaced by another.
 
-    rule: what is true of the kernel, and no longer of the mutated machine.
+    rule: what is true of the kernel, or of checks of exercises, and no longer of what is mutated.
     """
 
     fact: int

@@ -1,6 +1,6 @@
-"""A pytest plugin: which functions of app.mm each test runs, and for how long it runs.
+"""A pytest plugin: which functions of app.mm and app.exercises each test runs, and for how long it runs.
 
-A test that never runs a function cannot notice what is wrong in it. Every function of app.mm gets a first
+A test that never runs a function cannot notice what is wrong in it. Every such function gets a first
 statement that notes it, which slows the tests down far less than a tracer.
 """
 
@@ -19,7 +19,7 @@ from typing import Any, Final
 
 import pytest
 
-PACKAGES: Final = ("app.mm", "app.machine")
+PACKAGES: Final = ("app.mm", "app.machine", "app.exercises")
 # The file that the survey is written to.
 ENVIRON: Final = "KMEMLAB_SURVEY"
 # Where the instrumented code finds what it notes functions in.

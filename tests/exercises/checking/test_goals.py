@@ -104,6 +104,7 @@ def test_the_effective_history() -> None:
     assert seqs(a, b, row(7, "rewind", to=4)) == ([], [5, 6], None)
     assert seqs(a, row(6, "undo", to=4), row(7, "rewind", to=5)) == ([5], [], None)
     # To the state after a rewind.
+    assert seqs(a, b, row(7, "undo", to=5), row(8, "kfree"), row(9, "rewind", to=7)) == ([5], [6, 8], None)
     assert seqs(a, row(6, "undo", to=4), row(7, "kfree"), row(8, "rewind", to=6)) == ([], [5, 7], None)
     # Before the task began, and back again.
     assert seqs(a, row(6, "rewind", to=3)) == ([], [5], 6)

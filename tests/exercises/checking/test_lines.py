@@ -92,6 +92,7 @@ HELD = [
     (("p = alloc_page(GFP_KERNEL)", "__free_page(p)", "get_page_unless_zero(p)"), []),
     (("c = alloc_pages(GFP_KERNEL|__GFP_COMP, 2)", "get_page(c+3)", "put_page(c)"), [1]),
     (("c = alloc_pages(GFP_KERNEL|__GFP_COMP, 2)", "a: get_page(c+3)", "put_page(c+1)"), [2]),
+    (("c = alloc_pages(GFP_KERNEL|__GFP_COMP, 2)", "get_page_unless_zero(c+3)"), [1]),
     (("f = alloc_page(GFP_KERNEL) * 4", "__free_pages(f[::2], 0)"), [1]),
     (("f = alloc_page(GFP_KERNEL) * 4", "__free_pages(f, 0)"), []),
     (("g = __get_free_pages(GFP_KERNEL, 1)", "free_pages(g, 1)", "h = __get_free_page(GFP_KERNEL)"), [3]),

@@ -6,7 +6,7 @@ import pytest
 
 from app.exercises import matching
 from app.exercises.words import Words
-from tests.exercises.checking.goals import FRAGMENTED, QUEUE, TINY, instead, row
+from tests.exercises.checking.goals import FRAGMENTED, QUEUE, TINY, evaluated, instead, row
 
 SOME = (
     "p = alloc_pages(GFP_KERNEL, 3)",
@@ -63,6 +63,8 @@ def test_arguments_that_are_words_flags_and_lists() -> None:
         "some load signal SIGSEGV",
         "no signal SIGBUS",
         "some fault none",
+        "some mmap offset 0",
+        "no mmap offset 4096",
     ):
         assert instead(lines, check, machine=machine) == "", check
 
@@ -143,7 +145,7 @@ def test_changes_before_a_row_are_counted_from_the_beginning_too() -> None:
     assert instead(("p = alloc_pages(GFP_KERNEL, 3)", "alloc_page(GFP_KERNEL)"), check) == ""
 
 
-def test_of_a_loop_it_is_the_first_round_of_those_at_the_end_that_fail() -> None:
+def test_of_a_loop_that_fails_it_is_the_last_round() -> None:
     """That all memory was free before the loop says nothing of the round that failed."""
     lines = ("alloc_pages(GFP_NOWAIT, 1) * 2000",)
     asked = "some alloc_pages order 1 null while"
@@ -274,6 +276,16 @@ def test_a_probe_is_tried_on_a_copy() -> None:
     }.items():
         prelude = ("p = alloc_page(GFP_KERNEL)",)
         assert instead(FRAGMENTED, check, prelude=prelude) == found, check
+
+
+def test_a_probe_changes_nothing() -> None:
+    goal = (
+        "probe alloc_page(GFP_ATOMIC) ok",
+        "probe alloc_page(GFP_ATOMIC) ok",
+        "free DMA = 1536",
+        "blocks = 3072",
+    )
+    assert evaluated(FRAGMENTED, goal).reached
 
 
 def test_a_probe_of_a_task_that_sleeps_cannot_be_made() -> None:

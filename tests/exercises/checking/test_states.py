@@ -249,8 +249,8 @@ def test_a_circle_of_waiting_tasks_is_a_deadlock() -> None:
         "b: lock_page(q)",
     )
     assert instead(("a: lock_page(q)",), "deadlock yes", prelude=prelude) == "it is no"
-    circle = ("a: lock_page(q)", "b: lock_page(p)")
-    unmet(circle, {"deadlock yes": "", "deadlock": "", "asleep = 2": "", "woken nobody": ""}, prelude=prelude)
+    circle = ("a: lock_page(q)", "b: lock_page(p)", "c: wait_on_page_locked(p)")
+    unmet(circle, {"deadlock yes": "", "deadlock": "", "asleep = 3": "", "woken nobody": ""}, prelude=prelude)
 
 
 # -- what the rows come to -----------------------------------------------------------------------------------
@@ -379,6 +379,17 @@ def test_a_reference_given_back_that_was_there_before_hides_no_new_one() -> None
         {"extra refs = 1": "", "extra refs +0": "", "leak none": "it is extra refs 1"},
         prelude=prelude,
     )
+
+
+def test_a_reference_that_is_left_of_two_hides_no_new_one() -> None:
+    prelude = (*ONE_BLOCK, "q = alloc_page(GFP_KERNEL)", "get_page(p)", "get_page(p)")
+    assert instead(("put_page(p)", "get_page(q)"), "leak none", prelude=prelude) == "it is extra refs 1"
+
+
+def test_a_reference_to_a_lost_frame_is_nobodys() -> None:
+    loose = {"profile": "tiny-16m", "lecture": True, "debug": False}
+    lines = (*ONE_BLOCK, "__free_pages(p, 2)", "get_page(0x404)", "get_page(0x404)")
+    unmet(lines, {"lost = 4": "", "refs 0x404 = 2": "", "extra refs = 0": ""}, machine=loose)
 
 
 def test_a_reference_to_a_tail_is_one_too_many() -> None:

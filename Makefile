@@ -83,7 +83,7 @@ text: $(VENV)/.test ## put words of pages into the translators' template, frame 
 	@$(BIN)/python -m tests.support.call_tables
 
 .PHONY: mutate
-mutate: $(VENV)/.test ## break each rule of the allocators in a copy, and name the test that notices (ARGS="--only 4")
+mutate: $(VENV)/.test ## break each rule of the allocators and of checks in a copy, and name the test that notices (ARGS="--only 4")
 	@$(BIN)/python -m tests.mutations $(ARGS)
 
 .PHONY: screenshots

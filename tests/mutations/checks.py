@@ -578,9 +578,7 @@ CHECKS: Final = (
         "takes.remove(own[-1] if own else takes[-1])",
         "else the first of anybody",
     ),
-    Mutation(
-        309, "exercises/held.py", " and line.outcome.ret != 0", "", "who got no reference holds none"
-    ),
+    Mutation(309, "exercises/held.py", " and line.outcome.ret != 0", "", "who got no reference holds none"),
     Mutation(
         309,
         "exercises/held.py",

@@ -9,7 +9,7 @@ from starlette.responses import Response
 from app.api import docs, lab_answers, lab_docs
 from app.api.lab_requests import addressed
 from app.api.paging import part
-from app.api.parameters import AfterNumber, Limit
+from app.api.parameters import AfterNumber, Bom, Limit
 from app.api.requests import answer
 from app.labs import csvfile
 
@@ -29,9 +29,9 @@ async def activity(request: Request, limit: Limit = 1_000, after: AfterNumber = 
     "/activity.csv",
     **docs.operation("get_activity_csv", "Activity as a table", lab_docs.ACTIVITY_CSV),
 )
-async def activity_csv(request: Request) -> Response:
+async def activity_csv(request: Request, bom: Bom = 1) -> Response:
     """The same, to be opened by a spreadsheet: no nickname is taken for a formula."""
     labs, person, lab_id = addressed(request)
-    table = csvfile.activity(await labs.wall.activity(person, lab_id))
+    table = csvfile.activity(await labs.wall.activity(person, lab_id), bom=bool(bom))
     headers = {"Content-Disposition": f'attachment; filename="activity-{lab_id}.csv"'}
     return Response(table, headers=headers, media_type=csvfile.CSV_TYPE)

@@ -110,6 +110,7 @@ KernelVersion = Annotated[
 MemberNumber = Annotated[int, Path(ge=0, le=10**15 - 1, description="the member's number in the lab")]
 MachineId = Annotated[str, Path(pattern=ID, description="the machine's id in the lab")]
 CheckpointId = Annotated[str, Path(pattern=ID, description="the checkpoint's id")]
+Bom = Annotated[int, Query(ge=0, le=1, description="0: without the byte-order mark that Excel needs"), Number]
 SheetId = Annotated[str, Path(pattern=ID, description="the sheet's id")]
 ItemId = Annotated[str, Path(pattern=ID, description="the id of an exercise of the sheet")]
 VariantId = Annotated[str, Path(pattern=ID, description="the variant's id")]

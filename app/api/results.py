@@ -13,7 +13,7 @@ from app.api.bodies import optional_object
 from app.api.fields import FLAG, taken
 from app.api.idempotency import with_preconditions
 from app.api.lab_requests import addressed
-from app.api.parameters import MemberNumber, SheetId
+from app.api.parameters import Bom, MemberNumber, SheetId
 from app.api.requests import answer
 from app.labs import csvfile
 from app.labs.result_files import SHAPES, WIDE, archive, document, table
@@ -25,7 +25,6 @@ Shape = Annotated[
     str,
     Query(pattern=f"^({'|'.join(SHAPES)})$", description="a line for each member, or for each submission"),
 ]
-Bom = Annotated[int, Query(ge=0, le=1, description="0: without the byte-order mark")]
 
 
 @router.get(f"{SHEET}/results", **docs.operation("get_results", "Results", result_docs.RESULTS))

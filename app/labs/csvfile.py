@@ -22,6 +22,9 @@ _FORMULA: Final = "[=+\\-@＝＋－＠]"
 BEGINS: Final = re.compile(rf'[\t\r\n]|[\s"]*{_FORMULA}')
 BEGINS_AGAIN: Final = re.compile(rf'([;,|\t\r\n][\s"]*)(?={_FORMULA})')
 
+# Without one Excel reads a table in the code page of the computer, and letters of other alphabets break.
+BYTE_ORDER_MARK: Final = "\ufeff".encode()
+
 Cell = str | int | None
 
 
@@ -42,6 +45,11 @@ def inert(cell: Cell) -> Cell:
     return f"'{text}" if BEGINS.match(cell) else text
 
 
-def activity(rows: Iterable[Activity]) -> bytes:
-    """What the members of a lab have done."""
-    return table(Activity._fields, rows)
+def activity(rows: Iterable[Activity], *, bom: bool = True) -> bytes:
+    """What the members of a lab have done. bom: with a byte-order mark."""
+    return marked(table(Activity._fields, rows), bom=bom)
+
+
+def marked(made: bytes, *, bom: bool) -> bytes:
+    """A table as it is saved: with a byte-order mark, unless it is not wanted."""
+    return BYTE_ORDER_MARK + made if bom else made

@@ -1,8 +1,4 @@
-"""Results as files: tables for spreadsheets, and `results.json` as autograders of courses write it.
-
-Tables begin with a byte-order mark, unless it is not wanted: without one Excel reads them in the code page of
-the computer, and letters of other alphabets break.
-"""
+"""Results as files: tables for spreadsheets, and `results.json` as autograders of courses write it."""
 
 from __future__ import annotations
 
@@ -22,7 +18,6 @@ from app.labs.results import Cell, Column, Line, Results, said, values_of
 WIDE: Final = "wide"
 LONG: Final = "long"
 SHAPES: Final = (WIDE, LONG)
-BOM: Final = "\ufeff".encode()
 
 LONG_HEAD: Final = (
     "time", "number", "nickname", "sheet", "item", "task", "variant", "values", "answer", "right", "score",
@@ -40,7 +35,7 @@ def points(thousandths: int) -> str:
 def table(results: Results, shape: str, *, bom: bool = True) -> bytes:
     """A table: `wide` with a line for each member, `long` with one for each submission."""
     made = wide(results) if shape == WIDE else long(results)
-    return BOM + made if bom else made
+    return csvfile.marked(made, bom=bom)
 
 
 def wide(results: Results) -> bytes:

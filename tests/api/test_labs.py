@@ -486,7 +486,7 @@ def test_activity_is_the_same_as_a_table(ask: Ask, world: TwoLabs) -> None:
     answer = ask("instructor", "GET", "/labs/{lab}/activity.csv")
     assert answer.headers["content-type"] == "text/csv; charset=utf-8; header=present"
     assert answer.headers["content-disposition"].startswith("attachment")
-    rows = list(csv.DictReader(io.StringIO(answer.text, newline="")))
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"), newline="")))
     # 5 only waits to be admitted.
     numbers = [1, 2, 3, 4, *range(6, 12)]
     assert [int(row["number"]) for row in rows] == [item["number"] for item in items] == numbers

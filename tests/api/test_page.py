@@ -85,4 +85,4 @@ def test_the_lines_of_an_instructor_work(world: TwoLabs, address: str, tmp_path:
     )
     assert '"title":"Buddies"' in run.stdout, run.stderr
     assert '"nickname":"owner"' in run.stdout
-    assert (tmp_path / "activity.csv").read_text().startswith("number,nickname,joined,calls,")
+    assert (tmp_path / "activity.csv").read_text("utf-8-sig").startswith("number,nickname,joined,calls,")

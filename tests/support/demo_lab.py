@@ -165,7 +165,7 @@ async def lesson(address: str, link: str, students: int, folder: Path) -> tuple[
     say("frozen and thawed: a call in between was refused")
     answer = await boss.client.get(f"/labs/{lab['id']}/activity.csv")
     assert answer.status_code == 200, answer.text
-    (folder / "activity.csv").write_text(answer.text, "utf-8")
+    (folder / "activity.csv").write_bytes(answer.content)
     say(f"activity.csv has {len(answer.text.splitlines()) - 1} members")
     token: str = boss.client.headers["authorization"].removeprefix("Bearer ")
     return lab, token

@@ -373,7 +373,7 @@ def test_members_activity_and_the_audit_log(shared: Shared) -> None:
     )
     answer = shared.teacher.get(f"{shared.lab}/activity.csv")
     assert answer.headers["content-disposition"].startswith("attachment")
-    rows = list(csv.DictReader(io.StringIO(answer.text)))
+    rows = list(csv.DictReader(io.StringIO(answer.content.decode("utf-8-sig"))))
     assert [(row["nickname"], row["calls"]) for row in rows] == [("Kim", "2"), ("Bo", "0")]
     audit = text_of(shared.teacher.get("/audit"))
     for act in ("create a lab", "add a machine: prepared", "mark a checkpoint"):
@@ -622,7 +622,8 @@ def test_the_rows_of_a_file_are_nobodys(shared: Shared, by: str, ahead: timedelt
     page = shared.kim.get(f"/sessions/{sid}")
     assert f'<span class="soft">{by}</span>' in page.text
     assert 'title="i1"' not in page.text
-    (kim, _) = list(csv.DictReader(io.StringIO(shared.teacher.get(f"{shared.lab}/activity.csv").text)))
+    table = shared.teacher.get(f"{shared.lab}/activity.csv").content.decode("utf-8-sig")
+    (kim, _) = list(csv.DictReader(io.StringIO(table)))
     assert (kim["calls"], kim["last_call"]) == ("0", "")
     for there in ("members", "activity", "wall"):
         assert soon[:10] + " " + soon[11:16] not in text_of(shared.teacher.get(f"{shared.lab}/{there}"))

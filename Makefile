@@ -60,6 +60,10 @@ demo-lab: browser ## sixty scripted students in lab mode; the wall's picture and
 lab-load: $(VENV)/.test ## a class of 300 in lab mode: joining, calling, streams, the wall
 	@$(BIN)/python -m tests.bench.lab $(ARGS)
 
+.PHONY: vote-load
+vote-load: $(VENV)/.test ## 300 phones vote twice on one server: answers, counts, the reveal (ARGS=--kill)
+	@$(BIN)/python -m tests.bench.votes $(ARGS)
+
 .PHONY: hostile
 hostile: $(VENV)/.test ## a class at work while a stranger or a member means harm: who waits how long
 	@$(BIN)/python -m tests.bench.hostile $(ARGS)

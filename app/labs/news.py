@@ -3,8 +3,8 @@
 Nothing is queued: a channel holds the present value of each thing that can change, encoded once for all. A
 listener is sent the values that are newer than those it has had, so a slow one misses values in between,
 never the present one. All labs with listeners are read together, a few times a second, so that it does not
-matter which process has changed one. Votes are counted twice a second at most, and how they fall is told to
-the instructor alone.
+matter which process has changed one. Votes are counted twice a second at most; how they fall is told to the
+instructor alone, and how many there are to members less often, since there are so many of them.
 
 On the event loop.
 """
@@ -35,6 +35,11 @@ EVENT_KINDS: Final = ("view", "frozen", "closed", "locked", "checkpoint", "machi
 VOTED: Final = "voted"
 TALLY: Final = "tally"
 COUNT_SECONDS: Final = 0.5  # between two counts of a lab's votes
+TELL_SECONDS: Final = 2.0  # until members are told again how many there are
+# Of what is kept, what members are told instead of the newest count, and what only the instructor is told.
+TOLD: Final = "told"
+OF_MEMBERS: Final = frozenset({TOLD})
+OF_INSTRUCTORS: Final = frozenset({VOTED, TALLY})
 
 
 class LabNow(NamedTuple):
@@ -53,8 +58,9 @@ class LabChannel:
     def __init__(self) -> None:
         self.listeners: set[Listener] = set()
         self.version = 0
-        # When votes were counted last.
+        # When votes were counted last, and when members were told.
         self.counted = float("-inf")
+        self.told = float("-inf")
         self._now: dict[str, tuple[int, bytes]] = {}
 
     def saw(self, events: Mapping[str, bytes]) -> None:
@@ -65,16 +71,16 @@ class LabChannel:
         if changed:
             self.version += 1
             self._now |= {kind: (self.version, events[kind]) for kind in changed}
+            for_members = not OF_INSTRUCTORS.issuperset(changed)
             for listener in self.listeners:
-                if listener.teaches or changed != [TALLY]:
+                if listener.teaches or for_members:
                     listener.wake()
 
     def after(self, version: int, *, teaches: bool) -> bytes:
-        """Everything that is newer; how votes fall only for the instructor."""
+        """Everything that is newer, and for those who listen."""
+        others = OF_MEMBERS if teaches else OF_INSTRUCTORS
         return b"".join(
-            event
-            for kind, (since, event) in self._now.items()
-            if since > version and (teaches or kind != TALLY)
+            event for kind, (since, event) in self._now.items() if since > version and kind not in others
         )
 
     def is_due(self, time: float) -> bool:
@@ -83,6 +89,13 @@ class LabChannel:
             return False
         self.counted = time
         return True
+
+    def counts(self, found: dict[str, bytes], time: float) -> dict[str, bytes]:
+        """Events with the count for members, where it is time for it."""
+        if VOTED not in found or time < self.told + TELL_SECONDS:
+            return found
+        self.told = time
+        return {**found, TOLD: found[VOTED]}
 
 
 class Listener:
@@ -149,20 +162,22 @@ class News:
 
         Raises NotFound, TooMany and Busy.
         """
+        # Where others listen it is known how the lab is: three hundred who come at once do not read it each.
+        known = lab_id in self.channels and self.channels[lab_id].version > 0
 
-        def query(db: Connection) -> tuple[bool, LabNow]:
+        def query(db: Connection) -> tuple[bool, LabNow | None]:
             teaches = seen(db, person, lab_id).owner == person.id
-            return teaches, read(db, [lab_id], {lab_id}, {lab_id})[lab_id]
+            return teaches, None if known else read(db, [lab_id], {lab_id}, {lab_id})[lab_id]
 
         teaches, now = await self._sessions.query(query)
         listener = Listener(self, person.principal, lab_id, teaches=teaches)
         self._sessions.register(listener)
         channel = self.channels.setdefault(lab_id, LabChannel())
         channel.listeners.add(listener)
-        if channel.version == 0:
+        if channel.version == 0 and now is not None:
             channel.saw(events(now))
-        else:
-            # What was read here may be older than what has been told since.
+        elif (channel.version == 0) is (now is None):
+            # The others have left meanwhile, or what was read may be older than what has been told since.
             self.look()
         if self._ticker is None or self._ticker.done():
             self._ticker = asyncio.create_task(self._tick())
@@ -213,7 +228,7 @@ class News:
         if channel is None:
             return
         if now is not None:
-            channel.saw(events(now))
+            channel.saw(channel.counts(events(now), asyncio.get_running_loop().time()))
             return
         for listener in list(channel.listeners):
             listener.close()

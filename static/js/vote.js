@@ -3,7 +3,7 @@
 
 import { all, maybe, one } from "./dom.js";
 import { follow } from "./poll-stream.js";
-import { _ } from "./text.js";
+import { _, decimal, ngettext } from "./text.js";
 
 const AGAIN = 1500; // ms until a vote that did not reach the server is sent again
 const LETTERS = "ABCDEF";
@@ -148,10 +148,17 @@ follow(api, {
         sending = null;
         build(now);
       }
-      if (now.round !== poll?.round) sending = null;
+      if (now.round !== poll?.round) {
+        sending = null;
+        text("counted", "");
+      }
       poll = now;
     }
     show();
+  },
+  voted(now) {
+    const words = now.poll === poll?.id && now.round === poll.round;
+    text("counted", words ? ngettext("%(votes)s of %(num)s has voted", "%(votes)s of %(num)s have voted", now.members, { votes: decimal(now.voted) }) : "");
   },
   closed(closed) {
     over = closed;

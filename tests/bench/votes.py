@@ -25,7 +25,7 @@ import uvloop
 from app.labs.polls import items_of
 from tests.bench.classroom import Connection, OnPart, middle_and_end
 from tests.bench.figures import Figure
-from tests.bench.service import free_port, process
+from tests.bench.service import Server, free_port, process
 from tests.support.classroom import first_instructor, labs_of
 from tests.support.factories import settings_for
 from tests.support.served import BASE
@@ -56,6 +56,8 @@ class Figures:
     leaks: int = 0
     # Counts that the instructor was told.
     tallies: int = 0
+    # The server's share of a core.
+    cpu: float = 0
     fault: str = ""
 
 
@@ -79,6 +81,8 @@ class Phone:
     number: int
     connection: Connection | None = None
     stream: Stream | None = None
+    # Whether the stream has begun to tell.
+    listens: asyncio.Event = field(default_factory=asyncio.Event)
     # When each state of the poll was heard.
     heard: dict[str, float] = field(default_factory=dict)
     leaks: int = 0
@@ -92,6 +96,7 @@ class Phone:
         now = time.perf_counter()
         *events, self.rest = (self.rest + data).split(b"\n\n")
         for event in events:
+            self.listens.set()
             if b"event: tally" in event:
                 self.tallies += 1
             if b"event: poll" in event:
@@ -193,7 +198,7 @@ class Room:
         """Both rounds and the reveal. meanwhile: what happens in the middle of the first."""
         everybody = [*self.phones, self.teacher]
         listening = [asyncio.create_task(self.listen(phone)) for phone in everybody]
-        await asyncio.sleep(1)
+        await asyncio.gather(*(phone.listens.wait() for phone in everybody))
         for number in (1, 2):
             await self.to(f"vote{number}")
             voting = [asyncio.create_task(self.vote(phone, number, seconds)) for phone in self.phones]
@@ -262,7 +267,11 @@ def measure(members: int, seconds: float, *, kill: bool = False) -> Figures:
                 started.wait()
                 servers.enter_context(process(command, port, **environ))
 
-            return uvloop.run(Room(port, given).run(seconds, killed if kill else None))
+            begun = time.perf_counter()
+            found = uvloop.run(Room(port, given).run(seconds, killed if kill else None))
+            if not kill:
+                found.cpu = round(Server(started, port, "").cpu() / (time.perf_counter() - begun), 2)
+            return found
 
 
 def compare(members: int = 300, seconds: float = 10) -> Sequence[Figure]:

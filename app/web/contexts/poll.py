@@ -84,6 +84,8 @@ class VotePage(Page):
     """what answers, states and questions are called, as JSON"""
     said: str
     """what the member has chosen in the open round, in words"""
+    counted: str
+    """how many have voted in the open round"""
     typed: str
     """what stands in the field of a typed answer"""
     own: str

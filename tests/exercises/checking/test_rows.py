@@ -6,7 +6,7 @@ import pytest
 
 from app.exercises import matching
 from app.exercises.words import Words
-from tests.exercises.checking.goals import FRAGMENTED, QUEUE, TINY, evaluated, instead, row
+from tests.exercises.checking.goals import FRAGMENTED, QUEUE, evaluated, instead, row
 
 SOME = (
     "p = alloc_pages(GFP_KERNEL, 3)",
@@ -237,13 +237,16 @@ def test_whom_the_oom_killer_took() -> None:
         'hog: execve("/bin/true")',
         "hog: p = mmap(NULL, 16M, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)",
     )
-    lines = ("hog: store(p) * 4096",)
-    assert instead(lines, "killed hog", prelude=prelude, machine=machine) == ""
-    assert instead(lines, "killed nobody", prelude=prelude, machine=machine) == "it is hog"
-    assert instead(lines, "some store killed hog", prelude=prelude, machine=machine) == ""
-    assert instead(lines, "log Out of memory", prelude=prelude, machine=machine) == ""
-    assert instead(lines, "faults min >= 1000", prelude=prelude, machine=machine) == ""
-    assert instead((), "killed nobody", machine=TINY) == ""
+    goal = {
+        "killed hog": "",
+        "killed nobody": "it is hog",
+        "some store killed hog": "",
+        "log Out of memory": "",
+        "faults min >= 1000": "",
+    }
+    results = evaluated(("hog: store(p) * 4096",), [*goal], prelude=prelude, machine=machine).results
+    assert [result.found for result in results] == [*goal.values()]
+    assert instead((), "killed nobody") == ""
 
 
 # -- from demos ----------------------------------------------------------------------------------------------
@@ -265,17 +268,19 @@ def test_lines_of_expect_are_about_the_first_second_row() -> None:
 
 
 def test_a_probe_is_tried_on_a_copy() -> None:
-    for check, found in {
+    tried = {
         "probe alloc_pages(GFP_NOWAIT, 1) null": "",
         "probe alloc_pages(GFP_KERNEL, 1) oom": "",
         "probe alloc_page(GFP_NOWAIT) ok": "",
         "probe alloc_page(GFP_NOWAIT) null": "its verdict is ok",
         "probe put_page(p) ok": "",
-        "probe bob/softirq: kmalloc(64, GFP_KERNEL) bug": "",
         "probe put_page(q) ok": "it cannot be made: nothing is named 'q' here",
-    }.items():
-        prelude = ("p = alloc_page(GFP_KERNEL)",)
-        assert instead(FRAGMENTED, check, prelude=prelude) == found, check
+        "probe bob/softirq: kmalloc(64, GFP_KERNEL) bug": "",
+    }
+    prelude = ("p = alloc_page(GFP_KERNEL)",)
+    for three in ([*tried][:3], [*tried][3:6], [*tried][6:]):
+        results = evaluated(FRAGMENTED, three, prelude=prelude).results
+        assert [result.found for result in results] == [tried[check] for check in three]
 
 
 def test_a_probe_changes_nothing() -> None:

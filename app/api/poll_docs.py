@@ -183,7 +183,7 @@ CREATE: Final[Doc] = {
     ),
     "extra": body(
         {"session": SESSION_ID, "line": "alloc_pages(GFP_NOWAIT, 1)", "predict": "verdict"},
-        ("session", "line", "predict"),
+        (),
         session={**ID, "description": "one of your own"},
         line={"type": "string", "maxLength": 4000, "description": "calls, as the console takes them"},
         predict={"enum": list(ASKED), "description": "of the last call"},
@@ -194,6 +194,11 @@ CREATE: Final[Doc] = {
             "maximum": JSON_INT_MAX,
             "description": "the row after which it is asked; the last by default",
         },
+        exercise={
+            "type": "string",
+            "description": "as GET /exercises names it, instead of `session` and `line`",
+        },
+        task={"type": "integer", "minimum": 1, "maximum": 100, "description": "a prediction of the exercise"},
         named={"type": "boolean", "description": "you see who chose what, which those who vote are told"},
     ),
 }

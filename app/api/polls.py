@@ -24,6 +24,7 @@ router = APIRouter(tags=["labs"], prefix="/labs/{id:id}")
 
 PollId = Annotated[str, Path(pattern=ID_FORM, description="the poll's id")]
 ROUND: Final = Kind("1 or 2", lambda value: type(value) is int and value in (1, 2))
+TASK: Final = Kind("the number of a task", lambda value: type(value) is int and 1 <= value <= 100)
 SECONDS: Final = between(5, 3600, "seconds")
 
 
@@ -38,10 +39,26 @@ async def polls(request: Request, limit: Limit = 100, after: Cursor = None) -> R
 
 @router.post("/polls", **docs.operation("create_poll", "Ask the class", poll_docs.CREATE, docs.KEY))
 async def create(request: Request) -> Response:
-    """What a call would do to one of your machines. As a draft: nobody is asked before its first vote."""
+    """What a call would do to one of your machines, or a task of an exercise on a new one. As a draft."""
     labs, person, lab_id = addressed(request)
+    document = await json_object(request)
+    if "exercise" in document:
+        task = taken(document, {"exercise": STRING, "task": TASK}, {"question": STRING, "named": FLAG})
+        return await with_preconditions(
+            request,
+            lambda preconditions: labs.polls.create_from(
+                person,
+                lab_id,
+                task["exercise"],
+                task["task"],
+                task.get("question", ""),
+                named=task.get("named", False),
+                preconditions=preconditions,
+            ),
+            partial(created, lab_id),
+        )
     given = taken(
-        await json_object(request),
+        document,
         {"session": ID, "line": STRING, "predict": STRING},
         {"question": STRING, "at": SEQ, "named": FLAG},
     )
@@ -64,14 +81,14 @@ async def create(request: Request) -> Response:
 
 def created(lab_id: str, view: PollView) -> Response:
     """A new poll as an answer."""
-    return answer(document(view), 201, Location=f"{BASE}/labs/{lab_id}/polls/{view.poll.id}")
+    return answer(document_of(view), 201, Location=f"{BASE}/labs/{lab_id}/polls/{view.poll.id}")
 
 
 @router.get("/polls/{poll:id}", **docs.operation("get_poll", "One question", poll_docs.POLL))
 async def get(request: Request, poll: PollId) -> Response:
     """With your own votes; for the instructor with all of them counted."""
     labs, person, lab_id = addressed(request)
-    return answer(document(await labs.polls.get(person, lab_id, poll)))
+    return answer(document_of(await labs.polls.get(person, lab_id, poll)))
 
 
 @router.delete("/polls/{poll:id}", **docs.operation("delete_poll", "Delete a question", docs.GONE))
@@ -88,7 +105,7 @@ async def lead(request: Request, poll: PollId) -> Response:
     labs, person, lab_id = addressed(request)
     given = taken(await json_object(request), {"state": STRING}, {"seconds": SECONDS})
     found = await labs.polls.to(person, lab_id, poll, given["state"], given.get("seconds"))
-    return answer(document(found))
+    return answer(document_of(found))
 
 
 @router.put("/polls/{poll:id}/vote", **docs.operation("vote", "My vote", poll_docs.VOTE))
@@ -99,7 +116,7 @@ async def vote(request: Request, poll: PollId) -> Response:
     found = await labs.polls.vote(
         person, lab_id, poll, given["choice"], given["confidence"], given.get("round")
     )
-    return answer(document(found))
+    return answer(document_of(found))
 
 
 @router.post("/polls/{poll:id}/fork", **docs.operation("fork_for_poll", "Have a fork answer", poll_docs.FORK))
@@ -107,7 +124,7 @@ async def fork(request: Request, poll: PollId) -> Response:
     """Where the machine has been changed since: one that is as it was when it was asked."""
     labs, person, lab_id = addressed(request)
     taken(await optional_object(request), {})
-    return answer(document(await labs.polls.fork(person, lab_id, poll)), 201)
+    return answer(document_of(await labs.polls.fork(person, lab_id, poll)), 201)
 
 
 @router.get(
@@ -125,7 +142,7 @@ async def participation(request: Request, limit: Limit = 100, after: Cursor = No
     return answer({"items": items, "next": onward})
 
 
-def document(view: PollView) -> dict[str, Any]:
+def document_of(view: PollView) -> dict[str, Any]:
     """A poll as its reader may know it."""
     poll = view.poll
     found: dict[str, Any] = {

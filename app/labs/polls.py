@@ -7,6 +7,7 @@ row of the instructor's: if the machine has been changed since, a fork of it ans
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,8 +15,10 @@ from typing import Any, Final
 
 from app.clock import after_now, now
 from app.errors import BadArgument
+from app.exercises.library import Library
 from app.labs import asking, auditing, wording
 from app.labs.asking import ASKED, Drawn
+from app.labs.class_tasks import asked_of_class
 from app.labs.news import News
 from app.labs.person import Person
 from app.labs.poll import CHOICE, CONFIDENCES, DONE, DRAFT, REVEAL, RUNNING, Poll, sealed, stored
@@ -98,8 +101,9 @@ class Participation:
 class Polls:
     """The polls of labs. Raises as Rooms does."""
 
-    def __init__(self, settings: Settings, sessions: Sessions, news: News) -> None:
+    def __init__(self, settings: Settings, sessions: Sessions, news: News, exercises: Library) -> None:
         self._settings = settings
+        self._exercises = exercises
         self._sessions = sessions
         self._news = news
 
@@ -144,14 +148,52 @@ class Polls:
             person, lab_id, session_id, at, source, question, drawn, named, preconditions
         )
 
+    async def create_from(
+        self,
+        person: Person,
+        lab_id: str,
+        exercise: str,
+        task: int,
+        question: str = "",
+        *,
+        named: bool = False,
+        preconditions: Preconditions | None = None,
+    ) -> PollView:
+        """Prepare a task of an exercise as a question: one variant for all, on a new machine of one's own.
+
+        Raises BadArgument at `exercise` and `task`, and as `create` does.
+        """
+        found = self._exercises.exercises().get(exercise)
+        if found is None:
+            known = self._exercises.exercises()
+            raise BadArgument.at("exercise", "one of GET /exercises", exercise[:40], known)
+        question = wording.line("question", question, QUESTION_LENGTH) if question.strip() else ""
+        await self._sessions.not_done(preconditions)
+        await self._sessions.query(self._room, person, lab_id)
+        chosen = await self._sessions.compute(
+            person.principal, asked_of_class, found, task, secrets.token_bytes(8)
+        )
+        made = await self._sessions.create(person.principal, found.title[:100], chosen.machine)
+        at = made.seq
+        if chosen.before:
+            at = (await self._sessions.batch(person.principal, made.id, items_of(chosen.before))).seq
+        drawn = chosen.drawn
+        source = stored(chosen.lines, chosen.asked, shape=drawn.shape, exercise=exercise, task=task)
+        words = question or chosen.question
+        return await self._write(person, lab_id, made.id, at, source, words, drawn, named, preconditions)
+
+    def _room(self, db: Connection, person: Person, lab_id: str) -> None:
+        """See that the instructor may ask another question. Raises Forbidden, Conflict and LimitReached."""
+        require_open(taught(db, person, lab_id))
+        if polls.count(db, lab_id) >= MOST_POLLS:
+            raise LimitReached((), f"a lab has at most {MOST_POLLS:,} polls; delete one first")
+
     def _own(self, db: Connection, person: Person, lab_id: str, session_id: str) -> int:
         """The last row of one of the instructor's sessions."""
-        require_open(taught(db, person, lab_id))
+        self._room(db, person, lab_id)
         session = session_rows.get(db, session_id)
         if session is None or session.owner != person.id:
             raise BadArgument.at("session", "one of your own sessions")
-        if polls.count(db, lab_id) >= MOST_POLLS:
-            raise LimitReached((), f"a lab has at most {MOST_POLLS:,} polls; delete one first")
         return session.seq
 
     async def _write(

@@ -12,7 +12,8 @@ from starlette.responses import RedirectResponse, Response
 
 from app.clock import utc
 from app.errors import BadArgument
-from app.labs import Lab, Poll, PollView, Tally
+from app.exercises.library import Library
+from app.labs import Lab, Poll, PollView, Tally, class_tasks
 from app.labs.poll import DONE, DRAFT, REVEAL, RUNNING, STATES
 from app.web import pollchart, pollviews, qr, wording
 from app.web.address import number
@@ -57,6 +58,7 @@ ADVICE: Final = {
 }
 ADVISED: Final = ("vote1", "closed1", "discuss")
 NOT_COUNTED: Final = N_("Your vote was not counted")
+NOT_ASKED: Final = N_("The class is not asked yet")
 NOT_DONE: Final = N_("It stays as it was")
 PAST: Final = 8  # earlier questions that a member is shown
 
@@ -383,7 +385,17 @@ async def delete(request: Request, lab_id: str, poll_id: str) -> Response:
     return RedirectResponse(home(lab_id), 303)
 
 
-async def polls_page(request: Request, lab: Lab) -> PollsPage:
+def tasks(library: Library) -> list[tuple[str, str]]:
+    """The tasks of exercises that a class can be asked, each with its words."""
+    found = []
+    for exercise in library.exercises().values():
+        for task in class_tasks.offered(exercise):
+            words = _("%(exercise)s: task %(number)s", exercise=exercise.title, number=task.number)
+            found.append((f"{exercise.name}:{task.number}", words))
+    return found
+
+
+async def polls_page(request: Request, lab: Lab, refusal: ShownRefusal | None = None) -> PollsPage:
     """List all questions of a lab for its instructor."""
     labs, person = labs_of(request), requester(request)
     found = await labs.polls.summaries(person, lab.id)
@@ -395,7 +407,10 @@ async def polls_page(request: Request, lab: Lab) -> PollsPage:
         machines=[Link(machine.title, f"/sessions/{machine.session_id}/ask") for machine in lab.machines]
         if lab.closed is None
         else (),
+        tasks=tasks(request.app.state.exercises) if lab.closed is None else (),
+        action=home(lab.id),
         participation=f"/labs/{lab.id}/participation",
+        refusal=refusal,
     )
 
 
@@ -413,6 +428,20 @@ def entry(lab_id: str, view: PollView) -> PollEntry:
         first=shares[0],
         second=shares[1],
     )
+
+
+@router.post("/labs/{lab_id}/polls")
+async def ask_task(request: Request, lab_id: str, task: Text = "", named: Text = "") -> Response:
+    """Make a draft of a task of an exercise, and lead to the desk. task: as the list has it, `name:2`."""
+    labs, person = labs_of(request), requester(request)
+    await labs.rooms.require_taught(person, lab_id)
+    name, _colon, place = task.rpartition(":")
+    try:
+        made = await labs.polls.create_from(person, lab_id, name, number(place) or 0, named=named == "on")
+    except REFUSED as error:
+        page = await polls_page(request, await own_lab(request, lab_id), refusal_of(error, NOT_ASKED))
+        return respond(page, status_of(error))
+    return RedirectResponse(f"{place_of(lab_id, made.poll.id)}/desk", 303)
 
 
 @router.get("/labs/{lab_id}/participation")

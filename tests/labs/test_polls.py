@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from app.errors import BadArgument
+from app.exercises.library import shipped
 from app.labs import Labs, Person, Poll, PollView, Tally, VoteRow
+from app.labs.class_tasks import offered
 from app.labs.news import Listener
 from app.labs.polls import items_of
 from app.labs.tally import tally
@@ -397,6 +399,31 @@ async def test_votes_go_with_their_member_and_polls_with_their_lab(door: Door, t
     with raw(sessions._settings) as db:
         assert db.execute("SELECT count(*) FROM polls").fetchone() == (0,)
         assert db.execute("SELECT count(*) FROM votes").fetchone() == (0,)
+
+
+async def test_a_task_of_an_exercise_is_asked_on_a_machine_of_its_own(door: Door) -> None:
+    _, labs, here = door
+    asked_of = 0
+    for exercise in shipped().values():
+        for task in list(offered(exercise))[:1]:
+            view = await labs.polls.create_from(here.teacher, here.lab, exercise.name, task.number)
+            poll = view.poll
+            assert (poll.exercise, poll.task, view.moved) == (exercise.name, task.number, False)
+            assert poll.question
+            assert "`" not in poll.question
+            await labs.polls.to(here.teacher, here.lab, poll.id, "vote1")
+            choice = poll.right
+            seen = await labs.polls.vote(here.people[0], here.lab, poll.id, choice, "sure")
+            assert seen.mine[1].choice == poll.right
+            told = await labs.polls.to(here.teacher, here.lab, poll.id, "reveal")
+            assert told.poll.seq == poll.at + len(poll.lines)
+            await labs.polls.to(here.teacher, here.lab, poll.id, "done")
+            asked_of += 1
+    assert asked_of >= 2
+    for name, number, field in (("none", 1, "exercise"), (next(iter(shipped())), 99, "task")):
+        with pytest.raises(BadArgument) as found:
+            await labs.polls.create_from(here.teacher, here.lab, name, number)
+        assert found.value.faults[0].loc == (field,)
 
 
 # -- counting ----------------------------------------------------------------------------------------------

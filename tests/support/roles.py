@@ -349,6 +349,7 @@ ROOMS: Final[dict[tuple[str, str], Asked]] = {
     ("GET", f"{HOUSE}/activity.csv"): Asked(TAUGHT),
     ("GET", "/audit"): Asked(TEACHER),
     ("GET", f"{HOUSE}/polls"): Asked(SEEN),
+    ("POST", f"{HOUSE}/polls"): Asked(TAUGHT, form={"task": "{task_for_class}"}),
     ("GET", f"{HOUSE}/polls.svg"): Asked(TAUGHT),
     ("GET", QUESTION): Asked(SEEN),
     ("POST", f"{QUESTION}/vote"): Asked(REACH, form={"choice": "A", "confidence": "sure", "round": "1"}),

@@ -156,7 +156,7 @@ def furnish(world: TwoLabs, client: TestClient) -> None:
     asked = {"session": world.sessions["watch"], "line": "alloc_page(GFP_KERNEL)", "predict": "verdict"}
     poll = teach("POST", f"{here}/polls", asked)
     teach("PUT", f"{here}/polls/{poll['id']}/state", {"state": "vote1"})
-    world.ids["poll"] = poll["id"]
+    world.ids |= {"poll": poll["id"], "task_for_class": "what-a-split-leaves:1"}
     set_exercises(world, client, here)
     world.secrets += world.tokens.values()
     world.ids |= {"lab": lab["id"], "code": lab["code"], "number": 1, "prepared": world.sessions["prepared"]}

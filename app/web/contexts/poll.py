@@ -369,8 +369,14 @@ class PollsPage(Page):
     """the questions, the newest first"""
     machines: Sequence[Link]
     """links to forms that ask about machines of the lab"""
+    tasks: Sequence[tuple[str, str]]
+    """tasks of exercises that the class can be asked, each with its words"""
+    action: str
+    """where the form with a task is sent"""
     participation: str
     """the address of the list of who has taken part"""
+    refusal: ShownRefusal | None = None
+    """why nothing was asked"""
 
 
 @dataclass(frozen=True, slots=True)

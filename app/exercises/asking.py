@@ -68,6 +68,9 @@ def try_answers(asked: Asked, case: Case) -> None:
     for number, wrong in enumerate(asked.field.wrong, 1):
         if wrong.like:
             continue
+        if wrong.reads:
+            try_reads(wrong, asked, field, case, fault_of(asked.table, f"wrong {number}: reads"))
+            continue
         fault = fault_of(asked.table, f"wrong {number}: is")
         if form.computed and not truth.is_null(wrong.answer):
             try_formula(wrong, asked, case, fault)
@@ -135,6 +138,18 @@ def try_text(wrong: Wrong, asked: Asked, shape: Shape, case: Case, fault: Fault)
         raise fault(str(error)) from None
     except BadAnswer as error:
         raise fault(case.told(str(error)) if "{" in wrong.answer else str(error)) from None
+
+
+def try_reads(wrong: Wrong, asked: Asked, field: Field, case: Case, fault: Fault) -> None:
+    """A wrong answer that is read from the machine, as the right one is. Raises the fault of its place."""
+    try:
+        question = truth.reads(filling.wrong(wrong, case.values), field, asked.kind)
+    except BadTemplate as error:
+        raise fault(str(error)) from None
+    except truth.BadQuestion as error:
+        raise fault(case.told(str(error)) if "{" in wrong.reads else str(error)) from None
+    if question.call > len(asked.calls):
+        raise fault(f"{wrong.reads!r}: the task has only {len(asked.calls)} calls")
 
 
 def try_formula(wrong: Wrong, asked: Asked, case: Case, fault: Fault) -> None:

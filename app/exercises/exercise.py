@@ -36,7 +36,7 @@ class Wrong:
     """A wrong answer that people give, and why."""
 
     # A template of the answer as it would be typed; for number forms a formula, in which `right` is the right
-    # answer. Empty where `like` says how it is computed.
+    # answer. Empty where `like` says how it is computed, or `reads` from what it is read.
     answer: str
     # A key of `likely.LIKELY`: a wrong answer computed from the machine.
     like: str
@@ -45,6 +45,8 @@ class Wrong:
     say: str
     # Whether it is left out where it would be right; else the values are drawn again.
     maybe: bool = False
+    # What somebody reads of the machine in place of what was asked, as in `answer`.
+    reads: str = ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,12 @@ def field(template: Field, found: Values) -> Field:
 
 def wrong(template: Wrong, found: Values) -> Wrong:
     """A wrong answer."""
-    return replace(template, answer=fill(template.answer, found), say=fill(template.say, found))
+    return replace(
+        template,
+        answer=fill(template.answer, found),
+        say=fill(template.say, found),
+        reads=fill(template.reads, found),
+    )
 
 
 def check(template: Check, found: Values) -> Check:

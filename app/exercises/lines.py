@@ -33,7 +33,7 @@ from app.machine.machine import Machine
 from app.machine.mistakes import MISTAKES
 from app.mm.page import STATES
 
-__all__ = ["BadCheck", "LinesCheck", "parse"]
+__all__ = ["BadCheck", "LinesCheck", "parse", "places"]
 
 Finding: TypeAlias = Callable[[], Finder]
 
@@ -53,26 +53,43 @@ class LinesCheck:
         names: Mapping[str, Named] = NO_NAMES,
         lists: Lists = no_lists,
     ) -> list[int]:
-        """The numbers of the faulty lines, from 1 on; each line has made one row.
+        """The numbers of the faulty lines, as `places` finds them."""
+        return places([self], start, rows, names=names, lists=lists)[0]
 
-        start: the machine before the first one, a private one: the rows are made on it. names, lists: as for
-        `checks.evaluate`. Raises BadArgument and other refusals where a row cannot be made again.
-        """
-        look = Look(start, names, 0)
-        replay = Replay(start, lists)
-        alternatives = [[make() for make in finding] for finding in self.finding]
-        finders = [finder for agreeing in alternatives for finder in agreeing]
+
+def places(
+    checks: Sequence[LinesCheck],
+    start: Machine,
+    rows: Sequence[MadeRow],
+    *,
+    names: Mapping[str, Named] = NO_NAMES,
+    lists: Lists = no_lists,
+) -> list[list[int]]:
+    """For each check the numbers of the faulty lines, from 1 on; each line has made one row.
+
+    start: the machine before the first one, a private one: the rows are made on it. names, lists: as for
+    `checks.evaluate`. Raises BadArgument and other refusals where a row cannot be made again.
+    """
+    look = Look(start, names, 0)
+    replay = Replay(start, lists)
+    every = [[[make() for make in finding] for finding in check.finding] for check in checks]
+    finders = [finder for alternatives in every for agreeing in alternatives for finder in agreeing]
+    for finder in finders:
+        finder.begin(look)
+    for number, row in enumerate(rows, 1):
         for finder in finders:
-            finder.begin(look)
-        for number, row in enumerate(rows, 1):
-            for finder in finders:
-                finder.before()
-            made = MadeLine(number, row, replay.make(row, None))
-            look.note(row, made.outcome)
-            for finder in finders:
-                finder.after(made)
-        found = [set.intersection(*({*finder.lines()} for finder in agreeing)) for agreeing in alternatives]
-        return sorted(set().union(*found))
+            finder.before()
+        made = MadeLine(number, row, replay.make(row, None))
+        look.note(row, made.outcome)
+        for finder in finders:
+            finder.after(made)
+    return [faulty(alternatives) for alternatives in every]
+
+
+def faulty(alternatives: Sequence[Sequence[Finder]]) -> list[int]:
+    """What one of them finds; finders of one alternative must all agree."""
+    found = [set.intersection(*({*finder.lines()} for finder in agreeing)) for agreeing in alternatives]
+    return sorted(set().union(*found))
 
 
 class Matching(Finder):

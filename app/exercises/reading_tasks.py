@@ -35,6 +35,8 @@ WITHIN: Final = re.compile(r"([0-9]{1,15}) ?(%?)")
 FORM_OF: Final = {"explain": "step", "debug": "lines"}
 # What stands in a task that has one thing to answer, and else in each [[task.field]].
 ANSWER: Final = ("answer", "form", "wrong", "within", "near", "options")
+# How a wrong answer can be stated.
+SAID: Final = ("is", "like", "reads")
 
 
 def tasks(table: Table, trial: Trial) -> tuple[Task, ...]:
@@ -195,8 +197,8 @@ def field(table: Table, kind: str, trial: Trial, label: str = "", weight: int = 
 
 def wrong(table: Table, trial: Trial) -> Wrong:
     """A wrong answer."""
-    if ("is" in table.values) == ("like" in table.values):
-        raise table.wrong("is", 'either is = "…" or like = "…" is needed')
+    if sum(name in table.values for name in SAID) != 1:
+        raise table.wrong("is", 'one of is = "…", like = "…" and reads = "…" is needed')
     like = table.text("like")
     if like and like not in LIKELY:
         raise table.wrong("like", f"one of {', '.join(LIKELY)}")
@@ -212,6 +214,7 @@ def wrong(table: Table, trial: Trial) -> Wrong:
         because=because,
         say=say or (known.sentence if known else ""),
         maybe=table.flag("maybe", otherwise=False),
+        reads=trial.text(table, "reads"),
     )
     table.end()
     return found

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
@@ -85,15 +85,21 @@ def sealed(task: Task, place: Playground, found: values.Values) -> TaskVariant:
     asked = [truth.question(field, task.kind) for field in task.fields]
     known = noted(task, asked, place.machine, found)
     look = Look(place.machine, place.names, 0)
-    before = truth.begin(asked, look)
+    believed = [
+        {number: truth.reads(one, field, task.kind) for number, one in enumerate(field.wrong) if one.reads}
+        for field in task.fields
+    ]
+    every = [*asked, *(one for instead in believed for one in instead.values())]
+    before = truth.begin(every, look)
     start = Setting(place.machine, task.calls, tasks=callers(task.calls))
     shapes = [
         None if one.what == "steps" else FORMS[field.form].shape(field, start)
         for field, one in zip(task.fields, asked, strict=True)
     ]
-    begin = place.copy() if any(one.what == "lines" for one in asked) else None
+    begin = place.copy() if any(one.what == "lines" for one in every) else None
     played = play(task, place, look)
-    seen = truth.Seen(look, before, known, begin, played.steps, played.deciding)
+    lines = {} if begin is None else truth.faulty(every, begin, look)
+    seen = truth.Seen(look, before, known, lines, played.steps, played.deciding)
     steps = Setting(place.machine, task.calls, explained.asked(played.steps))
     fields = []
     for field, one, early in zip(task.fields, asked, shapes, strict=True):
@@ -103,8 +109,8 @@ def sealed(task: Task, place: Playground, found: values.Values) -> TaskVariant:
         fields.append(FieldVariant(field, shape, right))
     whole = TaskVariant(task, tuple(fields))
     answered = tuple(
-        replace(field, wrong=wrongs(whole, field, one, known, played, place.machine))
-        for field, one in zip(fields, asked, strict=True)
+        replace(field, wrong=wrongs(whole, field, Believing(one, instead, seen, played, place.machine)))
+        for field, one, instead in zip(fields, asked, believed, strict=True)
     )
     left_out = any(wrong.maybe for field in task.fields for wrong in field.wrong)
     if left_out and not any(field.wrong for field in answered):
@@ -166,22 +172,32 @@ def play(task: Task, place: Playground, look: Look) -> Played:
 # -- wrong answers ----------------------------------------------------------------------------------------
 
 
-def wrongs(
-    task: TaskVariant,
-    field: FieldVariant,
-    asked: truth.Question,
-    known: formula.Names,
-    played: Played,
-    after: Machine,
-) -> tuple[WrongAnswer, ...]:
+@dataclass(frozen=True, slots=True)
+class Believing:
+    """From what wrong answers of a field come.
+
+    asked: what is asked. reads: what is read instead, by the number of the wrong answer. after: the machine
+    after the calls.
+    """
+
+    asked: truth.Question
+    reads: Mapping[int, truth.Question]
+    seen: truth.Seen
+    played: Played
+    after: Machine
+
+
+def wrongs(task: TaskVariant, field: FieldVariant, of: Believing) -> tuple[WrongAnswer, ...]:
     """The wrong answers that can be given here. Raises Rejected where one of them would be right."""
     number = task.number
     found: list[WrongAnswer] = []
     for place, wrong in enumerate(field.field.wrong):
         if wrong.like:
-            answer = likely(wrong.like, field, asked, played, after)
+            answer = likely(wrong.like, field, of.asked, of.played, of.after)
+        elif wrong.reads:
+            answer = instead(field, of.reads[place], of.seen)
         else:
-            answer = stated(wrong, task, field, known)
+            answer = stated(wrong, task, field, of.seen.known)
         if answer is None:
             continue
         said = field.form.text(answer, field.shape)
@@ -199,6 +215,15 @@ def wrongs(
             )
         found.append(WrongAnswer(place, answer, wrong.because, wrong.say))
     return tuple(found)
+
+
+def instead(field: FieldVariant, reads: truth.Question, seen: truth.Seen) -> Answer | None:
+    """A wrong answer that is read from the machine; None where there is nothing like it."""
+    options = [option["value"] for option in field.shape.get("options", ())]
+    try:
+        return field.form.answer(truth.read(reads, seen, options), field.shape)
+    except truth.Unreadable:
+        return None
 
 
 def likely(

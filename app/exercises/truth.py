@@ -28,13 +28,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import Any, Final
 
 from app.demos import expect
 from app.errors import BadArgument
 from app.exercises import forms, formula, lines, steps
-from app.exercises.exercise import Field
+from app.exercises.exercise import Field, Wrong
 from app.exercises.forms.chosen import fault_of
 from app.exercises.look import Absent, Look
 from app.exercises.playground import Playground
@@ -50,6 +50,8 @@ NOT_TOLD: Final = "not told"
 # In which kind of task a form asks for steps or lines.
 CHECKS: Final = {"step": "explain", "lines": "debug"}
 FAULTS: Final = ("min", "maj")
+# From what a wrong answer cannot be read: such a one is stated.
+STATED: Final = ("formula", "text")
 
 
 class BadQuestion(Exception):  # noqa: N818 - as the others are named
@@ -83,14 +85,14 @@ class Seen:
     """What there is to read from.
 
     look: at the machine after the calls, and at what they did. before: readings from before them. known: what
-    formulas may know. start: another machine from before the calls, where lines are asked for. steps: of the
-    last call's explanation, with the number of the one that decided.
+    formulas may know. lines: for each check of lines, which are faulty. steps: of the explanation of the last
+    call, with the number of the one that decided.
     """
 
     look: Look
     before: Mapping[str, Reading]
     known: formula.Names
-    start: Playground | None = None
+    lines: Mapping[str, list[int]] = field(default_factory=dict)
     steps: Sequence[steps.Step] = ()
     deciding: int | None = None
 
@@ -120,6 +122,14 @@ def question(asked: Field, kind: str) -> Question:
         f"{text!r} begins with neither a call's number, as in '1 verdict', nor '=' nor one of "
         f"{', '.join(SUBJECTS)}"
     )
+
+
+def reads(wrong: Wrong, asked: Field, kind: str) -> Question:
+    """What somebody reads instead who gives a wrong answer. Raises BadQuestion."""
+    found = question(replace(asked, answer=wrong.reads), kind)
+    if found.what in STATED:
+        raise BadQuestion(f"{wrong.reads!r} is nothing to read: is = says what is stated or computed")
+    return found
 
 
 def is_null(text: str) -> bool:
@@ -211,6 +221,13 @@ def begin(asked: Sequence[Question], look: Look) -> dict[str, Reading]:
     return found
 
 
+def faulty(asked: Sequence[Question], start: Playground, look: Look) -> dict[str, list[int]]:
+    """Which lines each check of lines finds. start: a machine from before the calls, a private one."""
+    checks = {one.text: one.lines for one in asked if one.lines is not None}
+    found = lines.places([*checks.values()], start.machine, look.rows, names=start.names, lists=start.lists)
+    return dict(zip(checks, found, strict=True))
+
+
 # -- reading ----------------------------------------------------------------------------------------------
 
 
@@ -231,7 +248,7 @@ def read(asked: Question, seen: Seen, options: Sequence[str] = ()) -> object:
         case "steps":
             return of_steps(asked, seen)
         case "lines":
-            return of_lines(asked, seen)
+            return seen.lines[asked.text]
     if asked.call > len(seen.look.rows):
         raise Unreadable(f"{asked.text!r}: the task has only {len(seen.look.rows)} calls")
     return of_outcome(asked, seen.look.rows[asked.call - 1].outcome)
@@ -262,14 +279,6 @@ def of_steps(asked: Question, seen: Seen) -> list[int]:
     if not found:
         raise Unreadable(f"no step is {asked.text!r}")
     return found
-
-
-def of_lines(asked: Question, seen: Seen) -> list[int]:
-    """The numbers of the faulty lines."""
-    assert asked.lines is not None
-    assert seen.start is not None
-    place = seen.start.copy()
-    return asked.lines.places(place.machine, seen.look.rows, names=place.names, lists=place.lists)
 
 
 def of_outcome(asked: Question, outcome: Mapping[str, Any]) -> object:

@@ -424,7 +424,31 @@ MISTAKES: dict[str, tuple[str, str, str, str]] = {
         'is = "null"',
         'is = "null", like = "first_fit"',
         "task 2: wrong 1: is",
-        "either is = ",
+        "one of is = ",
+    ),
+    "both ways to be read wrong": (
+        '{ is = "1", because = "mine"',
+        '{ is = "1", reads = "held", because = "mine"',
+        "task 5: wrong 1: is",
+        "one of is = ",
+    ),
+    "wrong lines that are no check": (
+        '{ is = "1", because = "mine"',
+        '{ reads = "verdict bad", because = "mine"',
+        "task 5: wrong 1: reads",
+        "column ",
+    ),
+    "a wrong reading that is a formula": (
+        '{ is = "right + need", because',
+        '{ reads = "= need", because',
+        "task 3: field 1: wrong 1: reads",
+        "is nothing to read",
+    ),
+    "a wrong reading of a call that is none": (
+        '{ is = "right + need", because',
+        '{ reads = "9 ret", because',
+        "task 3: field 1: wrong 1: reads",
+        "calls",
     ),
     "an unknown way to be wrong": ('is = "null"', 'like = "last_fit"', "task 2: wrong 1: like", "one of"),
     "wrong without a reason": (

@@ -86,8 +86,8 @@ async def one(request: Request, name: str) -> Response:
 @router.post("/check", **docs.operation("check_exercise", "Check an exercise file", exercise_docs.CHECK))
 async def check(request: Request) -> Response:
     """Reads a file, plays it for some seeds, and tells its faults; nothing of it is kept."""
-    person = person_of(request.scope)
-    require_instructor(person)
+    if request.app.state.labs.enabled:
+        require_instructor(person_of(request.scope))
     if media_type(request, TOML, TEXT, JSON) == JSON:
         text = taken(await json_object(request), {"toml": STRING})["toml"]
     else:

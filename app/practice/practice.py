@@ -40,6 +40,8 @@ class Begun:
     info: SessionInfo
     which: Which
     practised: Practised
+    # The rows of the prelude.
+    rows: Sequence[Applied]
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,10 +101,11 @@ class Practice:
         drawn = await self.variants.drawn(who, which)
         info = await self._sessions.create(who, drawn.exercise.title[:100], drawn.machine)
         calls = items(drawn.prelude)
+        made: Sequence[Applied] = ()
         if calls:
-            await self._sessions.batch(who, info.id, calls)
+            made = await self._sessions.batch(who, info.id, calls)
             info = await self._sessions.get(who, info.id)
-        return Begun(info, which, Practised(drawn, len(calls)))
+        return Begun(info, which, Practised(drawn, len(calls)), made)
 
     async def task(
         self, who: Principal, session_id: str, which: Which, number: int, start: int | None = None
@@ -210,14 +213,15 @@ class Practice:
         made = await self._sessions.batch(who, session_id, calls)
         return Revealed(one, made, made.seq)
 
-    async def go_back(self, who: Principal, session_id: str, to: int) -> None:
-        """See that the machine is as it was after a row."""
+    async def go_back(self, who: Principal, session_id: str, to: int) -> int:
+        """See that the machine is as it was after a row; the row after which it is that now."""
         info = await self._sessions.get(who, session_id)
         if info.seq == to:
-            return
+            return to
         last = (await self._sessions.event(who, session_id, info.seq)).outcome
-        if last["call"] not in REWINDS or last["args"].get("to") != to:
-            await self._sessions.rewind(who, session_id, to)
+        if last["call"] in REWINDS and last["args"].get("to") == to:
+            return info.seq
+        return (await self._sessions.rewind(who, session_id, to)).seq
 
 
 def task_of(found: Practised, number: int) -> TaskVariant:

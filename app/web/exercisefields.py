@@ -23,7 +23,6 @@ HINTS: Final = {
     "pfn": N_("A frame number: 0x400 or 1024; NULL for none"),
     "address": N_("An address: 0xffff888000400000; NULL for none"),
     "frames": N_("Frames and ranges: 0x401-0x407, 1040; or none"),
-    "orders": N_("How many free blocks of each order there are afterwards"),
     "flags": N_("As many as are right, or none of them"),
     "lines": N_("As many lines as are right, or none of them"),
     "tasks": N_("In order, the first one first"),

@@ -125,6 +125,9 @@ def judge(task: TaskVariant, given: Sequence[str]) -> tuple[Sequence[Answer], Ju
 def start_of(practised: Practised, number: int, here: Address) -> int | None:
     """The row at which a task begins: behind the prelude, or where the task before it has ended."""
     task = practised.variant.task(number).task
+    begin = done_of(here, number).begin
+    if begin is not None:
+        return begin
     if number == 1 or not task.keep:
         return practised.first
     end = done_of(here, number - 1).end
@@ -327,10 +330,15 @@ def first_left(asked: Asked, here: Address) -> int | None:
 
 
 def away(asked: Asked, done: Done, here: Address, info: SessionInfo) -> Link | None:
-    """Link to the machine as the task asks about it, where it has gone on and the task is still open."""
-    if asked.start is None or done.end is not None or asked.task.task.kind in ("goal", "ask"):
+    """Link to the machine as the task asks about it, where it has gone on and the task is still open.
+
+    Of a goal, where it has gone on by another task.
+    """
+    task = asked.task.task
+    if asked.start is None or done.end is not None or not acts(task):
         return None
-    if asked.start in (info.seq, here.moment):
+    others = [done_of(here, number).end or 0 for number in range(1, len(asked.practised.variant.tasks) + 1)]
+    if asked.start == info.seq or (task.kind == "goal" and max(others) <= asked.start):
         return None
     return Link(_("#%(seq)s", seq=wording.count(asked.start)), here.to(moment=asked.start).href)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form
@@ -10,12 +10,14 @@ from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
 
 from app.errors import BadArgument
+from app.exercises.sealing import TaskVariant
 from app.practice import Practice
-from app.sessions import Conflict, NotFound
+from app.sessions import Applied, Conflict, NotFound
 from app.web import address, exercisefields, exercisepanel, mastery
 from app.web.address import Address
-from app.web.exercisepanel import Asked, ExerciseAgain, acts, at_task
+from app.web.exercisepanel import ON_MAP, Asked, ExerciseAgain, acts, at_task
 from app.web.exercisework import Done, done_of, with_done, with_given
+from app.web.framemap import row_of
 from app.web.home import NOT_CREATED
 from app.web.home import page as home_page
 from app.web.language import N_
@@ -39,7 +41,10 @@ async def begin(request: Request, name: str, variant: Annotated[str, Form()] = "
         begun = await practice.begin(who, name, address.number(variant))
     except REFUSED as error:
         return respond(await home_page(request, None, refusal_of(error, NOT_CREATED)), status_of(error))
-    here = at_task(begun.practised, 1, Address(begun.info.id, exercise=name, variant=begun.which.number))
+    here = Address(begun.info.id, exercise=name, variant=begun.which.number)
+    if any(pointed_at(task) for task in begun.practised.variant.tasks):
+        here = around_frames(here, begun.rows)
+    here = at_task(begun.practised, 1, here)
     response = RedirectResponse(here.href + "#exercise", 303)
     mastery.remember(request, response, name, begun.which.number, solved=None)
     return response
@@ -119,11 +124,39 @@ async def reveal(request: Request, session_id: str, view: View = "") -> Response
     return on(request, here.to(outcome=None, before=None), asked, lambda done: done.told(end))
 
 
+@router.post("/sessions/{session_id}/exercise/begin")
+async def take_back(request: Request, session_id: str, view: View = "") -> Response:
+    """Take the machine back to where the task begins."""
+    here = address.parse(session_id, view).to(moment=None)
+    asked = await asked_at(request, here)
+    assert asked.start is not None
+    _sessions, who = sessions_for(request)
+    try:
+        row = await practice_of(request).go_back(who, session_id, asked.start)
+    except REFUSED as error:
+        return await refused(request, here, error, N_("The machine stays as it is"))
+    return on(request, here.to(outcome=None, before=None), asked, lambda done: done.begun(row))
+
+
 @router.get("/sessions/{session_id}/exercise/{what}")
 async def again(session_id: str, what: str) -> Response:
     """Lead on a reload of a refused form."""
     del what
     return RedirectResponse(Address(session_id).href, 303)
+
+
+def pointed_at(task: TaskVariant) -> bool:
+    """Whether frames on the map are pointed at in a task."""
+    return any(one.shape["form"] in ON_MAP for one in task.fields)
+
+
+def around_frames(here: Address, rows: Sequence[Applied]) -> Address:
+    """The map frame by frame, around what the last of some rows changed."""
+    for row in reversed(rows):
+        changed = row.outcome["changed"]
+        if changed:
+            return here.to(shift=0, start=row_of(changed[0][0], 0))
+    return here
 
 
 # -- what they share ---------------------------------------------------------------------------------------

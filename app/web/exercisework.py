@@ -1,8 +1,9 @@
 """What has been done of an exercise's tasks, as the address of its page holds it: no script, nothing stored.
 
 `work` has a word for each task, with dots between: `r2h1-9.w1` is task 1, right at the second try, with one
-hint, after which the machine was at row 9, and task 2, tried once and not right yet. Nothing is won by
-writing something else there: practice has no points.
+hint, after which the machine was at row 9, and task 2, tried once and not right yet. `b12` is a task for
+which the machine was taken back, in row 12. Nothing is won by writing something else there: practice has no
+points.
 """
 
 from __future__ import annotations
@@ -14,7 +15,8 @@ from typing import Final
 from app.web.address import Address
 
 WORD: Final = re.compile(
-    r"(?P<state>[rws]?)(?P<tries>[0-9]{0,3})(?:h(?P<hints>[0-9]{1,2}))?(?:-(?P<end>[0-9]{1,12}))?"
+    r"(?P<state>[rws]?)(?P<tries>[0-9]{0,3})(?:h(?P<hints>[0-9]{1,2}))?"
+    r"(?:b(?P<begin>[0-9]{1,12}))?(?:-(?P<end>[0-9]{1,12}))?"
 )
 # How a state is written.
 STATES: Final = {"": "open", "w": "tried", "r": "solved", "s": "shown"}
@@ -32,6 +34,8 @@ class Done:
     """how many answers were given, or checks asked for"""
     hints: int = 0
     """how many hints were taken"""
+    begin: int | None = None
+    """the row in which the machine was taken back to where it begins; None where it was there"""
     end: int | None = None
     """the row at which its calls had been made; None before that"""
 
@@ -49,6 +53,10 @@ class Done:
         """The same after one more hint."""
         return replace(self, hints=self.hints + 1)
 
+    def begun(self, row: int) -> Done:
+        """The same after the machine was taken back, in a row."""
+        return replace(self, begin=row)
+
     def told(self, end: int | None) -> Done:
         """The same after what is right was told, and the calls made up to a row."""
         return replace(self, state=self.state if self.closed else "shown", end=end)
@@ -59,7 +67,8 @@ class Done:
         tries = str(self.tries or "")
         hints = f"h{self.hints}" if self.hints else ""
         end = "" if self.end is None else f"-{self.end}"
-        return f"{LETTERS[self.state]}{tries}{hints}{end}"
+        begin = "" if self.begin is None else f"b{self.begin}"
+        return f"{LETTERS[self.state]}{tries}{hints}{begin}{end}"
 
 
 def done_of(here: Address, number: int) -> Done:
@@ -68,11 +77,12 @@ def done_of(here: Address, number: int) -> Done:
     found = WORD.fullmatch(words[number - 1]) if number <= len(words) else None
     if found is None:
         return Done()
-    end = found["end"]
+    begin, end = found["begin"], found["end"]
     return Done(
         STATES[found["state"]],
         int(found["tries"] or 0),
         int(found["hints"] or 0),
+        None if begin is None else int(begin),
         None if end is None else int(end),
     )
 

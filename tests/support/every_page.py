@@ -101,6 +101,7 @@ def every_page(client: TestClient) -> Iterator[tuple[str, str]]:
     yield from explanations(client, busy, head)
     yield from refusals(client, busy)
     yield from demos(client)
+    yield from exercises(client)
     yield from replacement(client, busy)
 
 
@@ -135,6 +136,32 @@ def machine(client: TestClient, path: str, head: int) -> Iterator[tuple[str, str
         client.get(client.post(f"{path}/fork", data={"view": "", "at": "4"}).headers["location"]).text,
     )
     yield "delete", client.get(f"{path}/delete").text
+
+
+def exercises(client: TestClient) -> Iterator[tuple[str, str]]:
+    """A prediction and a goal: as they are asked, answered, shown, and refused."""
+    for name, sent in (("what-a-split-leaves", "answers"), ("half-free-and-still-null", "check")):
+        opened = client.post(f"/exercises/{name}", data={"variant": "7"}).headers["location"]
+        path, _, query = opened.partition("?")
+        view = {"view": query.partition("#")[0]}
+        yield f"{name} asked", client.get(opened).text
+        typed = {"f1": "0x400", **{f"f2.{order}": "1" for order in range(11)}}
+        done = client.post(f"{path}/exercise/{sent}", data=view | typed).headers["location"]
+        yield f"{name} {sent}", client.get(done).text
+        view = {"view": done.partition("?")[2].partition("#")[0]}
+        done = client.post(f"{path}/exercise/hints", data=view).headers["location"]
+        view = {"view": done.partition("?")[2].partition("#")[0]}
+        shown = client.post(f"{path}/exercise/reveal", data=view).headers["location"]
+        yield f"{name} shown", client.get(shown).text
+        away = client.get(f"{path}?exercise={name}&variant=7&task=1").text
+        yield f"{name} away", away
+    yield (
+        "no answer",
+        client.post(
+            f"{path}/exercise/answers", data={"view": shown.partition("?")[2].replace("task=1", "task=2")}
+        ).text,
+    )
+    yield "elsewhere", client.get(f"{path}?exercise={name}&variant=8&task=1").text
 
 
 def replacement(client: TestClient, path: str) -> Iterator[tuple[str, str]]:

@@ -288,6 +288,7 @@ PAGES: Final[dict[tuple[str, str], Asked]] = {
     ("POST", f"{HERE}/exercise/check"): Asked(TRIED, form=VIEW),
     ("POST", f"{HERE}/exercise/hints"): Asked(TRIED, form=VIEW),
     ("POST", f"{HERE}/exercise/reveal"): Asked(TRIED, form=VIEW),
+    ("POST", f"{HERE}/exercise/begin"): Asked(TRIED, form=VIEW),
     ("GET", f"{HERE}/exercise/{{what}}"): Asked(KNOWN, path=f"{HERE}/exercise/answers"),
     ("POST", "/demos/{name}"): Asked(KNOWN, path="/demos/split-and-merge"),
     ("GET", "/demos/{name}"): Asked(KNOWN, path="/demos/split-and-merge"),

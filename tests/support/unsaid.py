@@ -34,6 +34,7 @@ ALLOWED = [
         ),  # the API's words
         *(".refusal li", ".timeline .refusal", ".fault", ".task", ".deadlock text"),  # … details, typed names
         *(".step-what p", ".step-file", ".step-numbers", ".moment-what"),  # the kernel's decisions
+        *(".asked",),  # what an exercise asks
         *(".prose", ".profiles .soft", "#new-name"),  # demos, what a profile is, an example
     )
 ]

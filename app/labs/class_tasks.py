@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
 from app.errors import BadArgument
+from app.exercises import likely
 from app.exercises.exercise import Exercise, Task
 from app.exercises.likely import Choice
 from app.exercises.likely.choosing import ordered
@@ -17,6 +18,9 @@ from app.labs.poll import CHOICE, LETTERS, Wrong
 
 # What is asked where a form says it by itself; the exercise's own words stand for all others.
 TASK: Final = "task"
+# So many answers there are, where wrong ones can be computed; and for which forms they can.
+ENOUGH: Final = 4
+COMPUTED: Final = {asked.form: what for what, asked in likely.ASKED.items()}
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,6 +32,8 @@ class ClassTask:
     lines: Sequence[str]
     asked: str
     question: str
+    # As which the answer would be typed.
+    form: str
     drawn: Drawn
 
 
@@ -58,7 +64,8 @@ def asked_of_class(exercise: Exercise, number: int, seed: bytes) -> ClassTask:
         before=leading(variant, number),
         lines=whole.task.calls,
         asked=field.field.form if field.field.form == "verdict" else TASK,
-        question=plain(" ".join(filter(None, (whole.task.ask, field.field.label)))),
+        question=plain(" – ".join(filter(None, (whole.task.ask, field.field.label)))),
+        form=field.field.form,
         drawn=drawn_of(field, whole.task.choices, plain(whole.task.after)),
     )
 
@@ -81,21 +88,39 @@ def drawn_of(field: FieldVariant, most: int, after: str) -> Drawn:
     wrongs = field.wrong[: min(most, len(LETTERS) - 1)]
     if not wrongs:
         return Drawn(field.field.form, field.shape, (), form.text(right, field.shape), {}, after)
-    found = [Choice(right, "", right=True, text=form.text(right, field.shape))]
-    found += [
-        Choice(one.answer, one.because, right=False, text=form.text(one.answer, field.shape))
-        for one in wrongs
-    ]
     says = {form.text(one.answer, field.shape): Wrong(one.because, plain(one.say)) for one in wrongs}
-    lettered = dict(zip(LETTERS, ordered(found, ()), strict=False))
+    return lettered(form.text(right, field.shape), says, after)
+
+
+def lettered(right: str, wrong: Mapping[str, Wrong | None], after: str) -> Drawn:
+    """A question with these answers, in an order that tells nothing. wrong: with why, where that is known."""
+    texts = [right, *wrong]
+    found = ordered([Choice(text, "", right=text == right, text=text) for text in texts], ())
+    letters = {choice.text: letter for letter, choice in zip(LETTERS, found, strict=False)}
     return Drawn(
         form=CHOICE,
         shape={},
-        choices=[choice.text for choice in lettered.values()],
-        right=next(letter for letter, choice in lettered.items() if choice.right),
-        wrong={letter: says[choice.text] for letter, choice in lettered.items() if not choice.right},
+        choices=list(letters),
+        right=letters[right],
+        wrong={letters[text]: why for text, why in wrong.items() if why is not None},
         after=after,
     )
+
+
+def filled(drawn: Drawn, others: Drawn) -> Drawn:
+    """A question with few answers, with those that are computed for any call of the kind."""
+    right = drawn.choices[LETTERS.index(drawn.right)]
+    if right != others.choices[LETTERS.index(others.right)]:
+        return drawn
+    wrong = {
+        text: of.wrong.get(letter)
+        for of in (others, drawn)
+        for letter, text in zip(LETTERS, of.choices, strict=False)
+        if text != right
+    }
+    own = [text for text in drawn.choices if text != right]
+    kept = dict.fromkeys([*own, *wrong])
+    return lettered(right, {text: wrong[text] for text in list(kept)[: ENOUGH - 1]}, drawn.after)
 
 
 def plain(text: str) -> str:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import secrets
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Final
@@ -18,7 +19,7 @@ from app.errors import BadArgument
 from app.exercises.library import Library
 from app.labs import asking, auditing, wording
 from app.labs.asking import ASKED, Drawn
-from app.labs.class_tasks import asked_of_class
+from app.labs.class_tasks import COMPUTED, ENOUGH, asked_of_class, filled
 from app.labs.news import News
 from app.labs.person import Person
 from app.labs.poll import CHOICE, CONFIDENCES, DONE, DRAFT, REVEAL, RUNNING, Poll, sealed, stored
@@ -178,6 +179,17 @@ class Polls:
         if chosen.before:
             at = (await self._sessions.batch(person.principal, made.id, items_of(chosen.before))).seq
         drawn = chosen.drawn
+        what = COMPUTED.get(chosen.form)
+        if what is not None and 0 < len(drawn.choices) < ENOUGH:
+            with suppress(BadArgument):
+                others = await self._sessions.trial(
+                    person.principal,
+                    made.id,
+                    at,
+                    items_of(chosen.lines),
+                    lambda before, tried, after: asking.draw(what, before, tried[-1].outcome, after),
+                )
+                drawn = filled(drawn, others)
         source = stored(chosen.lines, chosen.asked, shape=drawn.shape, exercise=exercise, task=task)
         words = question or chosen.question
         return await self._write(person, lab_id, made.id, at, source, words, drawn, named, preconditions)

@@ -52,6 +52,7 @@ CONFIDENCE: Final[Mapping[str, str]] = {
     "rather": N_("rather sure"),
     "guess": N_("a guess"),
 }
+LONG: Final = 80  # characters of a question that stands in smaller letters
 NAMED: Final = N_("The instructor sees your name with your answer.")
 ANONYMOUS: Final = N_("Your name is not shown with your answer.")
 
@@ -63,6 +64,7 @@ def question_view(poll: Poll, chosen: str = "", *, told: bool) -> QuestionView:
         state=poll.state,
         heading=_(HEADINGS[poll.state]),
         text=question_text(poll),
+        long=len(question_text(poll)) > LONG,
         calls=poll.lines,
         choices=[
             ChoiceView(

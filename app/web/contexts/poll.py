@@ -39,6 +39,8 @@ class QuestionView:
     """the state in words"""
     text: str
     """the question"""
+    long: bool
+    """True where it takes several lines"""
     calls: Sequence[str]
     """the calls about which is asked"""
     choices: Sequence[ChoiceView]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
-from typing import Final
+from typing import Any, Final
 
 from app.clock import now
 from app.labs import worked
@@ -27,8 +27,11 @@ class Advancing:
         self._texts = texts
         self._sealing = sealing
 
-    def note(self, db: Connection, found: Worked, number: int, seq: int | None) -> None:
-        """Write what has followed from something that was done to a task. seq: of a goal's submission."""
+    def note(self, db: Connection, found: Worked, number: int, seq: int | None) -> Worked:
+        """Write what has followed from something that was done to a task. seq: of a goal's submission.
+
+        Returns the variant as it is then.
+        """
         mine = found.progress.task(number)
         if seq is not None and found.row.session_id is not None:
             mine.end = seq
@@ -37,17 +40,18 @@ class Advancing:
             task = found.progress.task(one)
             if task.opened is None and found.waits_for(one) is None:
                 task.opened = now()
-        self.write(db, found)
+        return self.write(db, found)
 
-    def write(self, db: Connection, found: Worked) -> None:
-        """Write how far a member has come."""
-        values = {"progress": found.progress.written()}
+    def write(self, db: Connection, found: Worked) -> Worked:
+        """Write how far a member has come. Returns the variant as it is then."""
+        values: dict[str, Any] = {"progress": found.progress.written()}
         if found.row.finished is None and found.current is None:
             values["finished"] = now()
         variants.change(db, found.row.id, values)
         if found.row.session_id is not None:
             allow = None if "finished" in values else found.allow
             session_rows.allow(db, found.row.session_id, allow)
+        return replace(found, row=found.row._replace(**values))
 
     async def on(self, person: Person, found: Worked) -> Worked:
         """Let the goal begin that is to be worked on now, where it has not begun."""
@@ -64,8 +68,7 @@ class Advancing:
             again = worked.read(db, self._texts, person, found.row.id)
             mine = again.progress.task(number)
             mine.start = start if mine.start is None else mine.start
-            self.note(db, again, number, None)
-            return worked.read(db, self._texts, person, found.row.id)
+            return self.note(db, again, number, None)
 
         return await self._sessions.execute(write)
 

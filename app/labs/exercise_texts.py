@@ -35,7 +35,7 @@ class ExerciseTexts:
         with self._lock:
             found = self._read.get(key)
         if found is None:
-            found = reading.parse(f"{item.exercise}.toml", item.text)
+            found = reading.parse(f"{item.exercise}.toml", item.text, tried=True)
         with self._lock:
             self._read[key] = found
             self._read.move_to_end(key)

@@ -114,8 +114,7 @@ class Revealing:
             mine.revealed, mine.rows = mine.revealed or now(), mine.rows or rows
             if rows is not None and found.row.session_id is not None:
                 mine.names = dict(bound_names.of_person(db, found.row.session_id, found.row.member_id))
-            self._advancing.note(db, found, number, None)
-            return worked.read(db, self._texts, person, variant_id)
+            return self._advancing.note(db, found, number, None)
 
         return write
 

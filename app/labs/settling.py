@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+from dataclasses import replace
 from functools import partial
 from typing import Final
 
@@ -81,7 +82,8 @@ class Settling:
             made = row_of(db, again, number, marked, due)
             if made.score <= again.score(number) and again.tries(number):
                 return
-            submissions.add(db, made._replace(given=json.dumps(["as it stood when it was due"])))
-            self._advancing.note(db, worked.read(db, self._texts, person, found.row.id), number, seq)
+            row = submissions.add(db, made._replace(given=json.dumps(["as it stood when it was due"])))
+            after = replace(again, submissions=[*again.submissions, row])
+            self._advancing.note(db, after, number, seq)
 
         await self._sessions.execute(write)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
@@ -103,11 +103,12 @@ class Submissions:
             if marked.seq is None and seq is not None:
                 require_seq(db, again, seq)
             row = submissions.add(db, row_of(db, again, number, marked, time))
-            sealed = again.row.sealed if marked.asked is None else resealed(again.row.sealed, marked.asked)
-            if sealed != again.row.sealed:
+            after = replace(again, submissions=[*again.submissions, row])
+            if marked.asked is not None:
+                sealed = resealed(again.row.sealed, marked.asked)
                 variants.change(db, variant_id, {"sealed": sealed})
-            self._advancing.note(db, worked.read(db, self._texts, person, variant_id), number, marked.seq)
-            return Submitted(row, worked.read(db, self._texts, person, variant_id))
+                after = replace(after, row=again.row._replace(sealed=sealed))
+            return Submitted(row, self._advancing.note(db, after, number, marked.seq))
 
         done = await self._sessions.execute(write, preconditions=preconditions)
         return Submitted(done.row, await self._advancing.on(person, done.worked))

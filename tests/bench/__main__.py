@@ -16,6 +16,7 @@ from tests.bench import (
     processes,
     replacement,
     service,
+    sheets,
     wall,
 )
 from tests.bench.figures import Figure
@@ -41,6 +42,8 @@ def main() -> None:
         found += in_class()
         print("\nA class of 300 in lab mode: a minute of joining, a minute of calling\n")
         found += lab.compare()
+        print("\nA class of 300 with a sheet: a minute of opening, five of answering\n")
+        found += sheets.compare()
         print("\nThe wall of a class of 300\n")
         found += wall.compare()
     print("\nThe machine beside a toy\n")

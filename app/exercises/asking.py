@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from app.exercises import facts, filling, formula, truth, values
+from app.exercises import facts, filling, formula, truth
 from app.exercises.cases import Case
 from app.exercises.exercise import Field, Wrong
 from app.exercises.forms import FORMS, BadAnswer, BadForm, Setting, Shape
@@ -19,6 +19,11 @@ REFUSABLE: Final[tuple[tuple[str, Any], ...]] = (("within", ""), ("near", None),
 # The right answer in a formula of a wrong one, or that of the task's second field.
 RIGHT: Final = re.compile(r"right(?:\.([1-9][0-9]?))?")
 
+# Forms that are asked for by means of the calls.
+OF_CALLS: Final = ("lines", "tasks")
+
+# What was asked, and by what.
+Tried = set[tuple[Any, ...]]
 # Makes the fault of a place in the file.
 Fault = Callable[[str], BadFile]
 
@@ -59,39 +64,40 @@ def refused(field: Field) -> str:
     return "options" if form.needs_options else "form"
 
 
-def try_answers(asked: Asked, case: Case) -> None:
+def try_answers(asked: Asked, case: Case, tried: Tried) -> None:
     """What is asked, and each wrong answer. Raises the fault of its place."""
-    form = FORMS[asked.field.form]
     field = filled(asked, case)
-    shape = shape_of(asked, field, case)
-    try_right(asked, field, shape, case)
-    for number, wrong in enumerate(asked.field.wrong, 1):
-        if wrong.like:
-            continue
+    form = FORMS[field.form]
+    calls = filling.lines(asked.calls, case.values) if field.form in OF_CALLS else ()
+    key = (asked, case.key, field, calls)
+    again = key in tried
+    tried.add(key)
+    shape = None if again else shape_of(asked, field, calls, case)
+    if form.computed or not again:
+        try_right(asked, field, shape, case)
+    for number, wrong in enumerate(field.wrong, 1):
+        fault = fault_of(asked.table, f"wrong {number}: {'reads' if wrong.reads else 'is'}")
         if wrong.reads:
-            try_reads(wrong, asked, field, case, fault_of(asked.table, f"wrong {number}: reads"))
-            continue
-        fault = fault_of(asked.table, f"wrong {number}: is")
-        if form.computed and not truth.is_null(wrong.answer):
+            try_reads(wrong, asked, field, case, fault)
+        elif form.computed and wrong.answer and not truth.is_null(wrong.answer):
             try_formula(wrong, asked, case, fault)
-        elif shape is not None:
-            try_text(wrong, asked, shape, case, fault)
+        elif wrong.answer and shape is not None:
+            try_text(wrong, field, shape, case, fault)
 
 
 def filled(asked: Asked, case: Case) -> Field:
-    """The field with its values, but for wrong answers. Raises the fault of its place."""
+    """The field with its values. Raises the fault of its place."""
     try:
-        return filling.field(replace(asked.field, wrong=()), case.values)
+        return filling.field(asked.field, case.values)
     except BadTemplate as error:
         raise asked.table.wrong("answer", str(error)) from None
 
 
-def shape_of(asked: Asked, field: Field, case: Case) -> Shape | None:
+def shape_of(asked: Asked, field: Field, calls: tuple[str, ...], case: Case) -> Shape | None:
     """How it is asked for on the fresh machine; None where only the calls will say that."""
     if field.form == "step":
         return None
     try:
-        calls = filling.lines(asked.calls, case.values)
         return FORMS[field.form].shape(field, Setting(case.machine, calls, tasks=tuple(case.tasks)))
     except BadForm as error:
         raise asked.table.wrong("answer", case.told(str(error))) from None
@@ -130,24 +136,20 @@ def explained(error: formula.BadFormula, case: Case) -> str:
     return case.told(str(error))
 
 
-def try_text(wrong: Wrong, asked: Asked, shape: Shape, case: Case, fault: Fault) -> None:
+def try_text(wrong: Wrong, field: Field, shape: Shape, case: Case, fault: Fault) -> None:
     """A wrong answer as it would be typed."""
     try:
-        FORMS[asked.field.form].read(values.fill(wrong.answer, case.values), shape)
-    except BadTemplate as error:
-        raise fault(str(error)) from None
+        FORMS[field.form].read(wrong.answer, shape)
     except BadAnswer as error:
-        raise fault(case.told(str(error)) if "{" in wrong.answer else str(error)) from None
+        raise fault(case.told(str(error))) from None
 
 
 def try_reads(wrong: Wrong, asked: Asked, field: Field, case: Case, fault: Fault) -> None:
     """A wrong answer that is read from the machine, as the right one is. Raises the fault of its place."""
     try:
-        question = truth.reads(filling.wrong(wrong, case.values), field, asked.kind)
-    except BadTemplate as error:
-        raise fault(str(error)) from None
+        question = truth.reads(wrong, field, asked.kind)
     except truth.BadQuestion as error:
-        raise fault(case.told(str(error)) if "{" in wrong.reads else str(error)) from None
+        raise fault(case.told(str(error))) from None
     if question.call > len(asked.calls):
         raise fault(f"{wrong.reads!r}: the task has only {len(asked.calls)} calls")
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import partial
+from functools import cached_property, partial
 from typing import Any, Final
 
 from app.errors import shortened
@@ -24,7 +24,7 @@ MOST_BOOTS: Final = 8
 Pick = Callable[[Drawn], Value]
 
 
-@dataclass(slots=True)
+@dataclass
 class Case:
     """One set of values, and the machine with them, which is booted when somebody asks for it."""
 
@@ -34,8 +34,9 @@ class Case:
     values: dict[str, Value] = field(default_factory=dict)
     # Who makes calls.
     tasks: dict[str, None] = field(default_factory=dict)
+    booted: Machine | None = None
 
-    @property
+    @cached_property
     def key(self) -> str:
         """The same for the same machine. Raises BadTemplate."""
         return json.dumps(values.machine(self.description, self.values), default=str)
@@ -46,13 +47,15 @@ class Case:
         return self.boot()
 
     def boot(self) -> Machine:
-        """Boot the machine with these values, once. Raises BadArgument, BadTemplate."""
-        key = self.key
-        if key not in self.boots:
-            if len(self.boots) >= MOST_BOOTS:
-                self.boots.clear()
-            self.boots[key] = boot.boot(values.machine(self.description, self.values))
-        return self.boots[key]
+        """Boot the machine, once the values that it needs are picked. Raises BadArgument, BadTemplate."""
+        if self.booted is None:
+            key = self.key
+            if key not in self.boots:
+                if len(self.boots) >= MOST_BOOTS:
+                    self.boots.clear()
+                self.boots[key] = boot.boot(values.machine(self.description, self.values))
+            self.booted = self.boots[key]
+        return self.booted
 
     def fact(self, name: str) -> int:
         """A fact of the fresh machine. Raises KeyError, and what `machine` raises."""
@@ -72,31 +75,31 @@ class Case:
 
 
 def picks(vary: Sequence[Drawn]) -> Iterator[Pick]:
-    """How each set is picked; the first is the base."""
-    yield base
-    for one in vary:
-        for value in others(one):
-            yield partial(but, one.name, value)
+    """How each set is picked; the first is the base.
+
+    In the others every value is another one: so all choices and both ends have had their turn after as many
+    sets as the longest list has choices.
+    """
+    each = {one.name: turns(one) for one in vary}
+    for turn in range(max(map(len, each.values()), default=1)):
+        yield partial(at_turn, each, turn)
     if vary:
         for number in range(DRAWS):
             yield partial(values.drawn, chance=Chance(number.to_bytes(8, "big")))
 
 
-def base(one: Drawn) -> Value:
-    """The first choice."""
-    return values.at(one, 0)
+def at_turn(each: Mapping[str, Sequence[Value]], turn: int, one: Drawn) -> Value:
+    """A value in a set."""
+    found = each[one.name]
+    return found[turn % len(found)]
 
 
-def but(name: str, value: Value, one: Drawn) -> Value:
-    """The first choice, but for one value."""
-    return value if one.name == name else base(one)
-
-
-def others(one: Drawn) -> Iterator[Value]:
-    """What a value can be beside the base: each choice, the other end of a range, a list backwards."""
+def turns(one: Drawn) -> Sequence[Value]:
+    """What a value has to be once: each choice, both ends of a range, a list as it is and backwards."""
+    if one.how == "from":
+        return one.choices
     if one.how == "shuffle":
-        yield one.choices[::-1]
-    elif one.how != "is":
-        last = values.ways(one) - 1
-        for place in range(1, last + 1) if one.how == "from" else {last}:
-            yield values.at(one, place)
+        return one.choices, one.choices[::-1]
+    if one.how == "is":
+        return (0,)
+    return values.at(one, 0), values.at(one, values.ways(one) - 1)

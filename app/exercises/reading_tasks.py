@@ -207,9 +207,9 @@ def wrong(table: Table, trial: Trial) -> Wrong:
         raise table.wrong("because", "a key of a-z, 0-9, and - or a blank between, as in 'memory full'")
     known = misconceptions.shipped().get(because)
     say = trial.text(table, "say", needed=known is None)
-    answer = table.take("is")
+    number = type(table.values.get("is")) is int
     found = Wrong(
-        answer=str(answer) if type(answer) is int else table.text("is"),
+        answer=str(table.take("is")) if number else trial.text(table, "is"),
         like=like,
         because=because,
         say=say or (known.sentence if known else ""),

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from app.errors import BadArgument
 from app.exercises import checks, filling, formula, values
-from app.exercises.asking import Asked, Fault, check_form, explained, fault_of, try_answers
+from app.exercises.asking import Asked, Fault, Tried, check_form, explained, fault_of, try_answers
 from app.exercises.cases import Case, Pick, picks
 from app.exercises.exercise import Check, Drawn
 from app.exercises.values import BadTemplate
@@ -32,6 +32,10 @@ class Call:
     # What may be called, if not all.
     allow: Sequence[str]
 
+
+# In a whole file, which is tried many times.
+MOST_CALLS: Final = 400
+MOST_FIELDS: Final = 40
 
 # Lines that were read: by their place, the machine and the text, how the result is called and who calls.
 Read = dict[tuple[int, str, str], tuple[str | None, str | None]]
@@ -68,6 +72,8 @@ class Trial:
         self, table: Table, name: str, lines: Sequence[tuple[int, str]], *, begin: bool, allow: Sequence[str]
     ) -> None:
         """Calls with the numbers of their lines."""
+        if sum(isinstance(line, Call) for line in self.lines) + len(lines) > MOST_CALLS:
+            raise table.wrong(name, f"at most {MOST_CALLS} calls in a file")
         self.lines += [
             Call(fault_of(table, f"{name}, line {number}"), line, begin, allow) for number, line in lines
         ]
@@ -87,6 +93,8 @@ class Trial:
     def answer(self, asked: Asked) -> None:
         """Something to answer. Raises a fault of its form."""
         check_form(asked.table, asked.field)
+        if len(self.asked) >= MOST_FIELDS:
+            raise asked.table.wrong("answer", f"at most {MOST_FIELDS} answers in a file")
         self.asked.append(asked)
 
     # -- tried --------------------------------------------------------------------------------------------
@@ -97,6 +105,7 @@ class Trial:
             place = "machine" if len(machines) == 1 else f"machine: one_of {number}"
             boots: dict[str, Any] = {}
             read: Read = {}
+            tried: Tried = set()
             for turn, pick in enumerate(picks(vary)):
                 case = Case(description, boots)
                 self.draw(case, vary, pick, place)
@@ -104,7 +113,7 @@ class Trial:
                     self.try_texts(case)
                 self.try_calls(case, read)
                 self.try_checks(case)
-                self.try_answers(case)
+                self.try_answers(case, tried)
 
     def draw(self, case: Case, vary: Sequence[Drawn], pick: Pick, place: str) -> None:
         """Pick the values, and boot the machine."""
@@ -161,10 +170,10 @@ class Trial:
             except checks.BadCheck as error:
                 raise fault(error.msg) from None
 
-    def try_answers(self, case: Case) -> None:
-        """Whether what is asked can be read or computed."""
+    def try_answers(self, case: Case, tried: Tried) -> None:
+        """Whether what is asked can be read or computed. tried: what need not be tried again."""
         for asked in self.asked:
-            try_answers(asked, case)
+            try_answers(asked, case, tried)
 
 
 # -- one by one -------------------------------------------------------------------------------------------

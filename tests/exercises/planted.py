@@ -151,7 +151,7 @@ MISTAKES: dict[str, tuple[str, str, str, str]] = {
         "smp = { between = [1, 3], step = 2 }",
         "smp = { between = [1, 999] }",
         "machine.cpus",
-        "(with mib = 512; smp = 999; order = 0",
+        "(with mib = 768; smp = 999; order = 4",
     ),
     # vary
     "a value in capitals": ("mib = {", "MiB = {", "vary: MiB", "a value is named with a-z"),
@@ -248,7 +248,7 @@ MISTAKES: dict[str, tuple[str, str, str, str]] = {
         "between = [0, 4]",
         "between = [0, 5000000000]",
         "prelude: calls, line 2",
-        "order: unsigned int: an integer from 0 to 4294967295 (with mib = 512; smp = 1; order = 5000000000",
+        "order: unsigned int: an integer from 0 to 4294967295 (with mib = 768; smp = 3; order = 5000000000",
     ),
     "a single brace": (
         "kfree(a)\n",

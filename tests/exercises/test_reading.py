@@ -136,6 +136,13 @@ def test_more_than_a_file_may_have() -> None:
     head = LEAST[: LEAST.index("[[task]]")]
     assert refused(head).startswith("task: a list of 1 to 12 tables is needed")
     assert refused(f"{head}task = 3\n").startswith("task: a list of 1 to 12 tables")
+    kind = task.replace('kind = "ask"', 'kind = "debug"\ncalls = """\n' + "kfree(NULL)\n" * 80 + '"""')
+    kind = kind.replace('answer = "frames"\nform = "number"', 'answer = "verdict bug"')
+    assert refused(head + kind * 6) == "task 6: calls: at most 400 calls in a file"
+    several = task.replace('answer = "frames"\nform = "number"\n', "") + (
+        '[[task.field]]\nlabel = "x"\nanswer = "frames"\nform = "number"\n' * 9
+    )
+    assert refused(head + several * 5) == "task 5: field 5: answer: at most 40 answers in a file"
     assert "larger than 262,144 bytes" in refused(LEAST + "#" * 300_000)
 
 

@@ -293,9 +293,10 @@ def main() -> None:
     parser.add_argument("--members", type=int, default=300)
     parser.add_argument("--seconds", type=float, default=10)
     parser.add_argument("--kill", action="store_true", help="the server, in the middle of the first round")
+    parser.add_argument("--json", action="store_true", help="only what was seen")
     chosen = parser.parse_args()
-    if chosen.kill:
-        print(asdict(measure(chosen.members, chosen.seconds, kill=True)))
+    if chosen.kill or chosen.json:
+        print(json.dumps(asdict(measure(chosen.members, chosen.seconds, kill=chosen.kill))))
         return
     for figure in compare(chosen.members, chosen.seconds):
         print(figure.row())

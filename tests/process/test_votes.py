@@ -3,12 +3,25 @@
 The long runs have three hundred phones, as `make vote-load`, and a server that is killed.
 """
 
+import json
+import subprocess
+import sys
+
 import pytest
 
-from tests.bench.votes import measure
+from tests.bench.votes import Figures
 from tests.support.rings import slow
 
 pytestmark = pytest.mark.timeout(600)
+
+
+def measure(members: int, seconds: float, *, kill: bool = False) -> Figures:
+    """In a process of its own, as `make vote-load`."""
+    command = [sys.executable, "-m", "tests.bench.votes", "--json", "--members", str(members)]
+    command += ["--seconds", str(seconds), *(["--kill"] if kill else [])]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    return Figures(**json.loads(done.stdout))
 
 
 @pytest.mark.parametrize("kill", [*slow(False), *slow(True)], ids=["served", "killed"])

@@ -5,7 +5,7 @@ from fractions import Fraction
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.exercises.formula import DEEPEST, FUNCTIONS, LEAST, LONGEST, MOST, BadFormula, UnknownName, parse
@@ -163,6 +163,7 @@ def value_or_fault(text: str) -> int | BadFormula:
         return error
 
 
+@settings(deadline=None)
 @given(st.recursive(leaves, grown, max_leaves=12).filter(lambda pair: len(pair[0]) <= LONGEST))
 def test_a_formula_has_the_value_that_another_evaluation_finds(pair: Pair) -> None:
     text, same = pair
@@ -176,6 +177,7 @@ def test_a_formula_has_the_value_that_another_evaluation_finds(pair: Pair) -> No
         assert found == wanted
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="0129xKMG abshare.DMA+-*/%<>&^|(),=!~\u0663\n", max_size=60) | st.text(max_size=20))
 def test_any_text_has_a_value_or_is_refused_with_its_column(text: str) -> None:
     found = value_or_fault(text)

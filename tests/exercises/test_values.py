@@ -7,7 +7,7 @@ import sys
 from collections import Counter
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from app.exercises import facts, values
@@ -69,6 +69,7 @@ def test_seeds_go_on_giving_what_they_gave() -> None:
     assert Chance(b"kmemlab!").shuffled(range(8)) == (1, 0, 2, 5, 7, 3, 4, 6)
 
 
+@settings(deadline=None)
 @given(st.binary(min_size=8, max_size=8), st.integers(1, 1 << 64))
 def test_a_number_by_chance_is_below_the_end(seed: bytes, end: int) -> None:
     assert 0 <= Chance(seed).below(end) < end
@@ -108,6 +109,7 @@ def test_ends_are_drawn_and_what_is_left_out_is_not() -> None:
     assert {values.drawn(one, chance) for _ in range(60)} == {-2, 7, 10}
 
 
+@settings(deadline=None)
 @given(
     st.integers(-50, 50), st.integers(1, 60), st.integers(1, 9), st.lists(st.integers(-60, 120), max_size=30)
 )
@@ -199,6 +201,7 @@ def test_a_brace_that_stands_for_nothing(template: str, column: int, said: str) 
     assert said in refused.value.msg
 
 
+@settings(deadline=None)
 @given(st.text(alphabet="{}:.,xsize12who ", max_size=30))
 def test_any_text_is_filled_or_refused(template: str) -> None:
     try:
@@ -212,6 +215,7 @@ def test_any_text_is_filled_or_refused(template: str) -> None:
     assert refused or found.count("{") == template.count("{{")
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_what_is_doubled_stands_there_as_it_was(text: str) -> None:
     assert fill(text.replace("{", "{{").replace("}", "}}"), {}) == text

@@ -101,6 +101,8 @@ RIGHT_SPLIT = [0, 0, 0, 1, 1, 1, 1, 1, 1, 1, 2]
         ("equal_pieces", SPLIT, [0, 0, 0, 127, 0, 0, 0, 0, 0, 0, 2]),
         ("one_split", SPLIT, [0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 2]),
         ("both_halves", SPLIT, [0, 0, 0, 0, 1, 1, 1, 1, 1, 1, 2]),
+        ("largest_split", (*SPLIT, "alloc_pages(GFP_KERNEL, 3)"), [0, 0, 0, 2, 2, 2, 2, 2, 2, 2, 1]),
+        ("largest_split", SPLIT, None),
         ("not_reduced", SPLIT, [0, 0, 0, 2, 1, 1, 1, 1, 1, 1, 2]),
         ("unchanged", SPLIT, [0] * 10 + [3]),
         ("not_from_cache", SPLIT, None),

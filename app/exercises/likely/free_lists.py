@@ -79,6 +79,15 @@ def equal_pieces(act: Act) -> Counts | None:
     return changed(counts, (found, -1), (order, (1 << found - order) - 1)) if found > order else None
 
 
+def largest_split(act: Act) -> Counts | None:
+    """The largest block that there is is split, although a smaller one would do."""
+    if (case := split(act)) is None:
+        return None
+    counts, order, found = case
+    largest = max(higher for higher in range(order, MAX_ORDER) if counts[higher])
+    return expanded(counts, order, largest) if largest > found else None
+
+
 def not_reduced(act: Act) -> Counts | None:
     """The block that is given still stands on its list."""
     if (case := split(act)) is None:
@@ -193,6 +202,7 @@ LIKELY: Final = (
     Likely("equal_pieces", "orders", "equal pieces", equal_pieces),
     Likely("both_halves", "orders", "half given away", both_halves),
     Likely("one_split", "orders", "one split", one_split),
+    Likely("largest_split", "orders", "largest block is split", largest_split),
     Likely("not_reduced", "orders", "asked order stays", not_reduced),
     Likely("no_merge", "orders", "no merge", no_merge),
     Likely("any_neighbour", "orders", "any neighbour merges", any_neighbour),

@@ -5,13 +5,12 @@ from __future__ import annotations
 import json
 from typing import Any
 
+from app.labs import ExtensionRow, ItemRow, SubmissionRow
 from app.labs.goals import Reached
 from app.labs.person import Person
 from app.labs.sheets import Sheet
 from app.labs.submissions import Submitted
 from app.labs.worked import GOAL, Worked
-from app.store.sheets import ExtensionRow, ItemRow
-from app.store.submissions import SubmissionRow
 
 Doc = dict[str, Any]
 

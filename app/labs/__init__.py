@@ -16,12 +16,16 @@ from app.store.audit import Noted
 from app.store.labs import LabRow
 from app.store.people import MemberRow
 from app.store.polls import VoteRow
+from app.store.sheets import ExtensionRow, ItemRow
+from app.store.submissions import SubmissionRow
 
 __all__ = [
     "LOCAL_PERSON",
     "Activity",
     "Authentication",
     "Checkpoint",
+    "ExtensionRow",
+    "ItemRow",
     "Lab",
     "LabMachine",
     "LabRow",
@@ -36,6 +40,7 @@ __all__ = [
     "PollView",
     "Presentation",
     "SignedIn",
+    "SubmissionRow",
     "Tally",
     "Tile",
     "VoteRow",

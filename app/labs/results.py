@@ -45,8 +45,9 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Cell:
-    """What a member has done in a task. variant: theirs; None where they have not opened it."""
+    """What a member has done in a task."""
 
+    # Theirs; None where they have not opened it.
     variant: BriefRow | None
     tries: Sequence[SubmissionRow] = ()
     score: int = 0

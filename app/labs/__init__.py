@@ -16,13 +16,15 @@ from app.store.audit import Noted
 from app.store.labs import LabRow
 from app.store.people import MemberRow
 from app.store.polls import VoteRow
-from app.store.sheets import ExtensionRow, ItemRow
+from app.store.sheets import ExtensionRow, ItemRow, SheetRow
 from app.store.submissions import SubmissionRow
+from app.store.variants import BriefRow
 
 __all__ = [
     "LOCAL_PERSON",
     "Activity",
     "Authentication",
+    "BriefRow",
     "Checkpoint",
     "ExtensionRow",
     "ItemRow",
@@ -39,6 +41,7 @@ __all__ = [
     "Poll",
     "PollView",
     "Presentation",
+    "SheetRow",
     "SignedIn",
     "SubmissionRow",
     "Tally",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import ParamSpec, TypeVar
 
 from app.labs.exercise_texts import ExerciseTexts
@@ -12,7 +12,7 @@ from app.labs.room import taught
 from app.labs.statistics import MisconceptionCount, misconceptions
 from app.labs.stuck import Stuck, stuck
 from app.sessions import Sessions
-from app.store import Connection, sheets
+from app.store import Connection, sheets, submissions
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -59,6 +59,18 @@ class Grades:
     async def stuck(self, person: Person, results: Results) -> list[Stuck]:
         """Who of a sheet may need help."""
         return await self._sessions.query_in_turn(person.principal, stuck, results)
+
+    async def before(self, person: Person, lab_id: str, ids: Sequence[int]) -> dict[int, list[int]]:
+        """What submissions had earned before they were marked again, by id; for the lab's instructor."""
+
+        def query(db: Connection) -> dict[int, list[int]]:
+            taught(db, person, lab_id)
+            found: dict[int, list[int]] = {}
+            for row in submissions.gradings_of(db, ids):
+                found.setdefault(row.submission_id, []).append(row.score)
+            return found
+
+        return await self._sessions.query(query)
 
     async def told(self, person: Person, tell: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
         """What is made of results, on the background thread: of a large class it takes a while."""

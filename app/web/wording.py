@@ -81,6 +81,18 @@ def _parsed(moment: datetime | str) -> datetime | None:
         return None
 
 
+def points(thousandths: int) -> str:
+    """Points, with as many of two decimals as there are, rounded down: 1.5"""
+    hundredths = thousandths // 10
+    places = 0 if hundredths % 100 == 0 else 1 if hundredths % 10 == 0 else 2
+    return decimal(hundredths / 100, places)
+
+
+def points_of(earned: int, most: int) -> str:
+    """1.5 of 4 points"""
+    return _("%(earned)s of %(most)s points", earned=points(earned), most=points(most))
+
+
 def ways(reached: int, done: int, said: int) -> str:
     """How checkpoints were reached: `2 done · 1 said · 1 caught up`, without what there is none of."""
     parts = (

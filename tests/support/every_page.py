@@ -303,6 +303,11 @@ OF_A_LAB = (
         "/labs/{lab}/polls/{poll}/desk",
         "/labs/{lab}/polls/{poll}/projector",
         "/labs/{lab}/participation",
+        "/labs/{lab}/misconceptions",
+        "/labs/{lab}/sheets/{sheet}/results",
+        "/labs/{lab}/sheets/{sheet}/results/tasks/1.1",
+        "/labs/{lab}/sheets/{sheet}/results/members/1/1.1",
+        "/labs/{lab}/sheets/{sheet}/regrade",
         "/sessions/{prepared}/ask?line=alloc_page(GFP_KERNEL)",
     ),
     *(

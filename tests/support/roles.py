@@ -306,6 +306,7 @@ KEPT: Final = f"{HOUSE}/machines/{{machine_id}}"
 MARK: Final = f"{HOUSE}/checkpoints/{{checkpoint_id}}"
 THEIRS: Final = f"{HOUSE}/sessions/{{session_id}}"
 QUESTION: Final = f"{HOUSE}/polls/{{poll_id}}"
+RESULTS: Final = f"{HOUSE}/sheets/{{sheet_id}}/results"
 
 ROOMS: Final[dict[tuple[str, str], Asked]] = {
     ("GET", "/labs"): Asked(KNOWN),
@@ -341,6 +342,14 @@ ROOMS: Final[dict[tuple[str, str], Asked]] = {
     ("POST", f"{MARK}/remove"): Asked(TAUGHT, spoils=True),
     ("POST", f"{THEIRS}/catch-up"): Asked(MINE, spoils=True),
     ("POST", f"{THEIRS}/lock"): Asked(TAUGHT, form={"locked": "off"}),
+    ("GET", RESULTS): Asked(SEEN),
+    ("GET", f"{RESULTS}/tasks/{{label}}"): Asked(TAUGHT, path=f"{RESULTS}/tasks/1.1"),
+    ("GET", f"{RESULTS}/members/{{member}}/{{label}}"): Asked(
+        TAUGHT, path=f"{RESULTS}/members/{{number}}/1.1"
+    ),
+    ("GET", f"{HOUSE}/sheets/{{sheet_id}}/regrade"): Asked(TAUGHT),
+    ("POST", f"{HOUSE}/sheets/{{sheet_id}}/regrade"): Asked(TAUGHT, form={"apply": "on"}),
+    ("GET", f"{HOUSE}/misconceptions"): Asked(TAUGHT),
     ("GET", f"{THEIRS}/reset"): Asked(TAUGHT),
     ("POST", f"{THEIRS}/reset"): Asked(TAUGHT),
     ("GET", f"{HOUSE}/members"): Asked(TAUGHT),

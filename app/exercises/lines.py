@@ -15,7 +15,7 @@ its own task has taken, else the first of anybody.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final, TypeAlias
@@ -31,9 +31,10 @@ from app.machine import changes
 from app.machine.calls import Lists, Named, no_lists
 from app.machine.machine import Machine
 from app.machine.mistakes import MISTAKES
+from app.machine.outcome import Outcome
 from app.mm.page import STATES
 
-__all__ = ["BadCheck", "LinesCheck", "parse", "places"]
+__all__ = ["BadCheck", "LinesCheck", "Search", "parse"]
 
 Finding: TypeAlias = Callable[[], Finder]
 
@@ -53,37 +54,49 @@ class LinesCheck:
         names: Mapping[str, Named] = NO_NAMES,
         lists: Lists = no_lists,
     ) -> list[int]:
-        """The numbers of the faulty lines, as `places` finds them."""
-        return places([self], start, rows, names=names, lists=lists)[0]
+        """The numbers of the faulty lines, from 1 on; each line has made one row.
+
+        start: the machine before the first one, a private one: the rows are made on it. names, lists: as for
+        `checks.evaluate`. Raises BadArgument and other refusals where a row cannot be made again.
+        """
+        look = Look(start, names, 0)
+        replay = Replay(start, lists)
+        search = Search([self], look)
+        for row in rows:
+            search.before()
+            made = replay.make(row, None)
+            look.note(row, made)
+            search.after(row, made)
+        return search.found()[0]
 
 
-def places(
-    checks: Sequence[LinesCheck],
-    start: Machine,
-    rows: Sequence[MadeRow],
-    *,
-    names: Mapping[str, Named] = NO_NAMES,
-    lists: Lists = no_lists,
-) -> list[list[int]]:
-    """For each check the numbers of the faulty lines, from 1 on; each line has made one row.
+class Search:
+    """Checks of lines while these are made.
 
-    start: the machine before the first one, a private one: the rows are made on it. names, lists: as for
-    `checks.evaluate`. Raises BadArgument and other refusals where a row cannot be made again.
+    look: at the machine on which they are made; it notes each row.
     """
-    look = Look(start, names, 0)
-    replay = Replay(start, lists)
-    every = [[[make() for make in finding] for finding in check.finding] for check in checks]
-    finders = [finder for alternatives in every for agreeing in alternatives for finder in agreeing]
-    for finder in finders:
-        finder.begin(look)
-    for number, row in enumerate(rows, 1):
-        for finder in finders:
+
+    def __init__(self, checks: Iterable[LinesCheck], look: Look) -> None:
+        self.every = [[[make() for make in finding] for finding in check.finding] for check in checks]
+        self.finders = [finder for alternatives in self.every for each in alternatives for finder in each]
+        self.made = 0
+        for finder in self.finders:
+            finder.begin(look)
+
+    def before(self) -> None:
+        """The next line is made now."""
+        for finder in self.finders:
             finder.before()
-        made = MadeLine(number, row, replay.make(row, None))
-        look.note(row, made.outcome)
-        for finder in finders:
-            finder.after(made)
-    return [faulty(alternatives) for alternatives in every]
+
+    def after(self, row: MadeRow, outcome: Outcome) -> None:
+        """It was made and noted."""
+        self.made += 1
+        for finder in self.finders:
+            finder.after(MadeLine(self.made, row, outcome))
+
+    def found(self) -> list[list[int]]:
+        """For each check the numbers of the faulty lines, from 1 on."""
+        return [faulty(alternatives) for alternatives in self.every]
 
 
 def faulty(alternatives: Sequence[Sequence[Finder]]) -> list[int]:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 
-from app.exercises import explained, facts, formula, truth, values
+from app.exercises import explained, facts, formula, lines, truth, values
 from app.exercises.exercise import Field, Task, Wrong
 from app.exercises.forms import FORMS, Answer, BadAnswer, BadForm, Form, Setting, Shape
 from app.exercises.likely import LIKELY
@@ -96,10 +96,11 @@ def sealed(task: Task, place: Playground, found: values.Values) -> TaskVariant:
         None if one.what == "steps" else FORMS[field.form].shape(field, start)
         for field, one in zip(task.fields, asked, strict=True)
     ]
-    begin = place.copy() if any(one.what == "lines" for one in every) else None
-    played = play(task, place, look)
-    lines = {} if begin is None else truth.faulty(every, begin, look)
-    seen = truth.Seen(look, before, known, lines, played.steps, played.deciding)
+    checks = {one.text: one.lines for one in every if one.lines is not None}
+    search = lines.Search(checks.values(), look)
+    played = play(task, place, look, search)
+    faulty = dict(zip(checks, search.found(), strict=True))
+    seen = truth.Seen(look, before, known, faulty, played.steps, played.deciding)
     steps = Setting(place.machine, task.calls, explained.asked(played.steps))
     fields = []
     for field, one, early in zip(task.fields, asked, shapes, strict=True):
@@ -152,20 +153,23 @@ def callers(lines: Sequence[str]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(str(body["task"]) for body in bodies if "task" in body))
 
 
-def play(task: Task, place: Playground, look: Look) -> Played:
-    """Make the task's calls. Raises Refused."""
+def play(task: Task, place: Playground, look: Look, search: lines.Search) -> Played:
+    """Make the task's calls, while others look on. Raises Refused."""
     likely = any(wrong.like for field in task.fields for wrong in field.wrong)
     played = Played([], [])
     for number, line in enumerate(task.calls, 1):
         if likely:
             played.before.append(place.copy().machine)
+        search.before()
         if task.kind == "explain" and number == len(task.calls):
             made, played.steps, played.deciding = explained.act(place, line, number)
         else:
             made = place.act(line, number)
         played.outcomes += made
         for outcome in made:
-            look.note(place.row(outcome), outcome)
+            row = place.row(outcome)
+            look.note(row, outcome)
+            search.after(row, outcome)
     return played
 
 

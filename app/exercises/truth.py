@@ -37,7 +37,6 @@ from app.exercises import forms, formula, lines, steps
 from app.exercises.exercise import Field, Wrong
 from app.exercises.forms.chosen import fault_of
 from app.exercises.look import Absent, Look
-from app.exercises.playground import Playground
 from app.exercises.states import changed
 from app.exercises.subjects import SUBJECTS, Reading, Subject
 from app.exercises.words import BadCheck, Words
@@ -219,13 +218,6 @@ def begin(asked: Sequence[Question], look: Look) -> dict[str, Reading]:
             with suppress(Absent):
                 found[one.text] = one.subject.read(look)
     return found
-
-
-def faulty(asked: Sequence[Question], start: Playground, look: Look) -> dict[str, list[int]]:
-    """Which lines each check of lines finds. start: a machine from before the calls, a private one."""
-    checks = {one.text: one.lines for one in asked if one.lines is not None}
-    found = lines.places([*checks.values()], start.machine, look.rows, names=start.names, lists=start.lists)
-    return dict(zip(checks, found, strict=True))
 
 
 # -- reading ----------------------------------------------------------------------------------------------

@@ -34,7 +34,8 @@ PARTS: Final = ("zone", "pfn", "refcount", "cache", "ksize", "index", "offset", 
 FAULTS: Final = ("none", *process_text.FAULTS)
 SIGNALS: Final = ("SIGSEGV", "SIGBUS")
 FACTS: Final = (
-    "verdict", "task", "cpu", "context", "gfp", "ret", "fault", "signal", "woken", "killed", *PARTS,
+    "verdict", "task", "cpu", "context", "gfp", "ret", "fault", "minor", "major", "signal", "woken", "killed",
+    *PARTS,
 )  # fmt: skip
 ARGUMENTS: Final = frozenset(arg.name for spec in CALLS.values() for arg in spec.args)
 
@@ -183,6 +184,8 @@ OF_FACTS: Final[dict[str, Callable[[Words], Test]]] = {
     "gfp": gfp,
     "ret": ret,
     "fault": lambda words: partial(is_told, "fault", words.pick("a kind of fault", FAULTS)),
+    "minor": lambda _: partial(has_faults, "min"),
+    "major": lambda _: partial(has_faults, "maj"),
     "signal": lambda words: partial(is_told, "signal", words.pick("a signal", SIGNALS)),
     "woken": lambda words: partial(lists, "woken", task_name(words)),
     "killed": lambda words: partial(lists, "killed", task_name(words)),
@@ -249,6 +252,11 @@ def returns(how: str, wanted: int, row: MadeRow) -> bool:
 def is_told(fact: str, wanted: str, row: MadeRow) -> bool:
     """What one of the accesses of a call met that are told: the kind of its fault, or its signal."""
     return any(access[fact] == wanted for access in row.outcome.get("access") or ())
+
+
+def has_faults(kind: str, row: MadeRow) -> bool:
+    """Whether a call made page faults of a kind, all its accesses counted."""
+    return bool((row.outcome.get("faults") or {}).get(kind))
 
 
 def lists(fact: str, task: str, row: MadeRow) -> bool:

@@ -91,7 +91,9 @@ class Settings(BaseSettings):
     )
 
     sessions_per_owner: int = Field(1_000, gt=0, description="most sessions of one owner")
-    sessions_per_member: int = Field(30, gt=0, description="most sessions of one member of a lab")
+    sessions_per_member: int = Field(
+        30, gt=0, description="most sessions of one member of a lab, beside those of their variants"
+    )
     members_per_lab: int = Field(500, gt=0, description="most members of a lab")
     machines_per_lab: int = Field(50, gt=0, description="most machines that a lab prepares and shares")
     labs_per_instructor: int = Field(200, gt=0, description="most labs of one instructor")

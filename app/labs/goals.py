@@ -40,17 +40,18 @@ async def reached(
     worked: Worked,
     number: int,
     seq: int | None,
-    names: Mapping[str, Named],
 ) -> Reached:
     """How much of a goal is reached by what a member has called up to a seq, by default all.
 
-    principal: the member. names: theirs. Raises BadArgument at `seq`.
+    principal: the member. Names in checks mean what they meant where the task began: a member may bind them
+    anew. Raises BadArgument at `seq`.
     """
     assert worked.row.session_id is not None
     task = worked.variant.task(number).task
     start = worked.progress.task(number).start
     if start is None:
         raise Conflict(f"task {number} has not begun yet: open the variant again")
+    names = {name: Named.from_json(from_json(text)) for name, text in worked.names_at(number).items()}
     return await sessions.stretch(
         principal, worked.row.session_id, start, seq, evaluated, task, principal.by, names
     )

@@ -27,7 +27,6 @@ from app.labs.room import taught
 from app.labs.sheets import of_lab
 from app.labs.submissions import resealed
 from app.labs.worked import GOAL, Worked
-from app.machine.calls import Named
 from app.sessions import Preconditions, Principal, Sessions
 from app.store import Connection, people, sheets, submissions, variants
 from app.store.labs import LabRow
@@ -174,14 +173,11 @@ class Regrading:
         if found.row.session_id is None:
             return
         who = Principal(piece.member.id, f"m{piece.member.number}", found.lab.id)
-        names: dict[str, Named] | None = None
         for place, row in enumerate(piece.rows):
             kind = found.exercise.tasks[row.task - 1].kind
             try:
                 if kind == GOAL:
-                    if names is None:
-                        names = await self._sessions.names(who, found.row.session_id)
-                    reached = await goals.reached(self._sessions, who, found, row.task, row.seq, names)
+                    reached = await goals.reached(self._sessions, who, found, row.task, row.seq)
                     piece.rows[place] = of_goal(found, row, reached)
                 elif found.variant.depends(row.task):
                     asked = await self._questions.on_own_machine(who, found, row.task)

@@ -69,8 +69,7 @@ class Settling:
         seq = await self._sessions.query(journal.last_before, found.row.session_id, due)
         if seq is None or seq <= start or any((row.seq or 0) >= seq for row in found.tries(number)):
             return
-        names = await self._sessions.names(person.principal, found.row.session_id)
-        reached = await goals.reached(self._sessions, person.principal, found, number, seq, names)
+        reached = await goals.reached(self._sessions, person.principal, found, number, seq)
         if reached.refused or not reached.share:
             return
         marked = Marked((), reached.share, reached.parts, None, seq)

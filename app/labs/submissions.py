@@ -190,8 +190,7 @@ class Submissions:
     async def _reached(self, person: Person, found: Worked, number: int, seq: int | None) -> Reached:
         if found.row.session_id is None:
             raise Conflict("the machine of this variant was deleted")
-        names = await self._sessions.names(person.principal, found.row.session_id)
-        return await goals.reached(self._sessions, person.principal, found, number, seq, names)
+        return await goals.reached(self._sessions, person.principal, found, number, seq)
 
 
 def require_answerable(person: Person, found: Worked, number: int, time: str) -> None:

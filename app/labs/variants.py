@@ -216,13 +216,14 @@ class Variants:
             made.append(row)
 
         name = found.title[:80]
+        who = replace(person.principal, unbound=True)
         try:
             if drawn.prelude and not drawn.exercise.prelude_shown:
-                await self._fork_hidden(person, name, drawn, also)
+                await self._fork_hidden(who, name, drawn, also)
             else:
                 base = None if drawn.prelude else 0
                 await self._sessions.create(
-                    person.principal,
+                    who,
                     name,
                     drawn.machine,
                     also=lambda db, session_id: also(db, session_id, base),
@@ -231,7 +232,7 @@ class Variants:
             return error.row
         return made[-1]
 
-    async def _fork_hidden(self, person: Person, name: str, drawn: Variant, also: AlsoAt) -> None:
+    async def _fork_hidden(self, who: Principal, name: str, drawn: Variant, also: AlsoAt) -> None:
         """A session that begins behind a prelude which is not told: its rows stay in one that is deleted."""
         hidden = Principal(f"m_{new_id()}")
         made = await self._sessions.create(hidden, None, drawn.machine)
@@ -239,7 +240,7 @@ class Variants:
             base = (await self._sessions.batch(hidden, made.id, items(drawn.prelude)))[-1].seq
             names = await names_at(self._sessions, hidden, made.id, base)
             await self._sessions.fork(
-                person.principal,
+                who,
                 made.id,
                 base,
                 name,

@@ -21,7 +21,7 @@ class Principal:
     by: str | None = None
     # The lab of which they are a member; their sessions belong to it.
     lab: str | None = None
-    # Whether what is done for them goes beyond what a session's task allows.
+    # Whether what is done for them goes beyond what a session's task allows, and how many they may have.
     unbound: bool = False
 
     @property

@@ -921,7 +921,8 @@ class Sessions:
         """How much a principal may own."""
         settings = self._settings
         if principal.id.startswith(MEMBER_PREFIX):
-            return Room(settings.sessions_per_member, settings.member_bytes)
+            most = None if principal.unbound else settings.sessions_per_member
+            return Room(most, settings.member_bytes)
         return Room(settings.sessions_per_owner)
 
     def _gone(self, session_id: str) -> None:

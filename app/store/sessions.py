@@ -5,10 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, case, delete, func, insert, or_, select, tuple_, update
+from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, or_, select, tuple_, update
 
 from app.store import lists, states
-from app.store.tables import access, journal, labs, members, names, replies, row_lists, sessions, snapshots
+from app.store.tables import (
+    access,
+    journal,
+    labs,
+    members,
+    names,
+    replies,
+    row_lists,
+    sessions,
+    snapshots,
+    variants,
+)
 
 
 class SessionRow(NamedTuple):
@@ -120,8 +131,9 @@ def visible(
 
 
 def owned(db: Connection, principal: str) -> int:
-    """How many sessions a principal owns."""
-    query = select(func.count()).select_from(sessions).where(sessions.c.owner == principal)
+    """How many sessions a principal owns, beside those that were made for their variants of exercises."""
+    made = exists().where(variants.c.session_id == sessions.c.id, variants.c.member_id == principal)
+    query = select(func.count()).select_from(sessions).where(sessions.c.owner == principal, ~made)
     count: Any = db.execute(query).scalar_one()
     return int(count)
 

@@ -4,6 +4,7 @@ import asyncio
 import json
 from datetime import timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -13,9 +14,10 @@ from app.labs.times import Window
 from app.labs.worked import Worked
 from app.sessions import BatchItem, Conflict, Forbidden, NotFound, Stale, TooMany
 from app.store import variants
-from tests.support.sheets import Sitting, a_sitting, right_of, wrong_of
+from tests.support.sheets import GOAL, Sitting, a_sitting, right_of, wrong_of
 
 ALLOC = {"gfp": "GFP_KERNEL"}
+VARIES = "[vary]\nn = { between = [4, 40] }\n"
 
 
 async def rows(here: Sitting, found: Worked) -> list[tuple[str, str | None]]:
@@ -136,6 +138,12 @@ async def test_what_a_member_does_in_between_does_not_change_what_is_right(tmp_p
         assert shown.tries(1) == [done.row]
 
 
+async def _first(here: Sitting, found: Worked) -> dict[str, Any]:
+    """What the first row of a variant's session came to."""
+    events = await here.room.sessions.events(here.kim.principal, found.row.session_id or "")
+    return next(iter(events)).outcome
+
+
 def _named(name: str) -> BatchItem:
     return BatchItem("alloc_page", ALLOC, name)
 
@@ -198,6 +206,34 @@ async def test_a_dry_check_is_free_and_not_asked_too_often(tmp_path: Path) -> No
         assert not (await here.open(1)).submissions
         with pytest.raises(Conflict):
             await here.room.labs.submissions.check(here.kim, (await here.open()).row.id, 1)
+
+
+async def test_a_name_that_is_given_anew_is_not_what_a_goal_looks_at(tmp_path: Path) -> None:
+    other = GOAL.replace("[[task]]", '[prelude]\ncalls = "p = alloc_page(GFP_KERNEL)"\n\n[[task]]', 1)
+    other = other.replace('"alloc_page",', '"alloc_page", "get_page",').replace(
+        "live frames >= {n}", "refs p = 2"
+    )
+    other = other.replace("f = alloc_page(GFP_KERNEL) * {n}", "get_page(p)").replace(VARIES, "")
+    other = other.replace("Hold {n} frames", "Take a reference")
+    due = after_now(timedelta(hours=1))
+    async with a_sitting(tmp_path, files={"hold": other}, due=due) as here:
+        found = await here.open()
+        first = found.progress.names
+        assert first is not None
+        session = found.row.session_id or ""
+        again = [_named("p"), BatchItem("get_page", {"page": "$p"}, None)]
+        await here.room.sessions.batch(here.kim.principal, session, again)
+        assert (await here.open()).names_at(1) == first
+        assert (await here.room.labs.submissions.check(here.kim, found.row.id, 1)).share == 250
+        assert (await here.answer(found, 1)).row.share == 250
+        of = here.room.instructor, here.room.lab.id, here.sheet.row.id
+        assert not (await here.room.labs.regrading.regrade(*of)).changes
+        await here.call(found, "get_page", page=(await _first(here, found))["ret"])
+        await here.room.labs.sheets.change(*of, {"due": now()})
+        await asyncio.sleep(0.01)
+        assert await here.room.labs.settling.settle() == 1
+        assert [row.share for row in (await here.open()).submissions] == [250, 1_000]
+        assert not (await here.room.labs.regrading.regrade(*of)).changes
 
 
 async def test_what_was_undone_counts_no_more_and_a_goal_can_be_shown(tmp_path: Path) -> None:

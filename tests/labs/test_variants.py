@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from app.labs.seeds import seed
-from app.sessions import Conflict, NotFound
+from app.sessions import Conflict, LimitReached, NotFound
+from tests.support.factories import TINY
 from tests.support.sheets import a_sitting
 
 
@@ -33,6 +34,19 @@ async def test_who_asks_twice_at_once_gets_one_variant(tmp_path: Path) -> None:
         both = await asyncio.gather(here.open(), here.open(), here.open())
         assert len({found.row.id for found in both}) == 1
         assert len((await here.room.sessions.list(here.kim.principal)).items) == 1
+
+
+async def test_machines_of_exercises_are_beside_those_a_member_may_have(tmp_path: Path) -> None:
+    async with a_sitting(tmp_path, settings={"sessions_per_member": 1}) as here:
+        who = here.kim.principal
+        await here.open()
+        await here.room.sessions.create(who, "own", TINY)
+        with pytest.raises(LimitReached):
+            await here.room.sessions.create(who, "more", TINY)
+        made = await here.open(1)
+        with pytest.raises(LimitReached):
+            await here.room.sessions.fork(who, made.row.session_id or "")
+        assert len((await here.room.sessions.list(who)).items) == 3
 
 
 async def test_another_server_draws_the_same_from_the_kept_secret(tmp_path: Path) -> None:

@@ -150,12 +150,18 @@ def write_files(folder: Path, files: dict[str, str] = FILES) -> Path:
 
 
 @asynccontextmanager
-async def a_sitting(path: Path, mode: str = "graded", **given: Any) -> AsyncIterator[Sitting]:
-    """A class with both exercises on a sheet that is open."""
-    own = write_files(path / "exercises")
-    async with a_class(path, exercises=own) as room:
+async def a_sitting(
+    path: Path,
+    mode: str = "graded",
+    files: dict[str, str] = FILES,
+    settings: dict[str, Any] | None = None,
+    **given: Any,
+) -> AsyncIterator[Sitting]:
+    """A class with both exercises, or others, on a sheet that is open. given: fields of the sheet."""
+    own = write_files(path / "exercises", files)
+    async with a_class(path, exercises=own, **(settings or {})) as room:
         kim = await room.join("Kim")
-        items = [{"exercise": name} for name in FILES]
+        items = [{"exercise": name} for name in files]
         made = {"title": "Sheet 1", "items": items, "mode": mode, **given}
         sheet = await room.labs.sheets.create(room.instructor, room.lab.id, made)
         yield Sitting(room, kim, sheet)

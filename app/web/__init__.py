@@ -37,8 +37,10 @@ from app.web import (
     replacement,
     result_tasks,
     results,
+    sheets,
     sign_in,
     texts,
+    variants,
     wall,
 )
 from app.web.assets import Assets, ImmutableFiles
@@ -78,8 +80,10 @@ MODULES = (
     replacement,
     result_tasks,
     results,
+    sheets,
     sign_in,
     texts,
+    variants,
     wall,
 )
 

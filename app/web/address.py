@@ -41,6 +41,7 @@ TEXTS: Final = (
     "va",
     "cached",
     "exercise",
+    "graded",
     "work",
     "given",
 )
@@ -116,6 +117,8 @@ class Address:
     """the number of its variant that is practised"""
     task: int | None = None
     """the exercise's task that is shown, counted from 1"""
+    graded: str | None = None
+    """the variant of a sheet's exercise beside the machine, instead of one that is practised"""
     work: str | None = None
     """what has been done of its tasks, see `exercisework`"""
     given: str | None = None
@@ -179,7 +182,7 @@ class Address:
 
     def explain(self, seq: int) -> str:
         """The address of a row's explanation; it keeps demo, moment and layout, to lead back to them."""
-        parts = (self.demo, self.exercise, self.moment, self.layout, self.view)
+        parts = (self.demo, self.exercise, self.graded, self.moment, self.layout, self.view)
         kept = any(part is not None for part in parts)
         back = f"?{self.to(outcome=None, before=None, find=None).query}" if kept else ""
         return f"{self.path}/explain/{seq}{back}"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from starlette.requests import Request
 
@@ -16,6 +16,7 @@ from app.exercises.forms import Answer
 from app.exercises.forms.frames import runs_of
 from app.exercises.judging import Judged
 from app.exercises.sealing import FieldVariant, TaskVariant
+from app.labs.goals import Reached
 from app.practice import Practice, Practised, Which
 from app.sessions import SessionInfo
 from app.web import address, exercisefields, mastery, wording
@@ -83,6 +84,8 @@ class ExerciseAgain:
     """what was typed"""
     faults: Mapping[int, str] = field(default_factory=dict)
     """why which answer is none, by its place from 0"""
+    reached: Reached | None = None
+    """which conditions of a sheet's goal hold, where that was just looked at"""
 
 
 # -- reading -----------------------------------------------------------------------------------------------
@@ -181,12 +184,15 @@ def exercise_row(exercise: Exercise, request: Request) -> ExerciseRow:
 # -- the panel ---------------------------------------------------------------------------------------------
 
 
+def in_view(one: TaskVariant) -> dict[str, Any]:
+    """What the page shows where a task begins."""
+    zones = [field.shape["zone"] for field in one.fields if field.shape["form"] == "orders"]
+    return {"panel": FREE_LISTS, "zone": zones[-1]} if zones else {}
+
+
 def at_task(asked: Practised, number: int, here: Address) -> Address:
     """The view in which a task is begun; parts of the page that it says nothing of stay as they are."""
-    changes: dict[str, Any] = {}
-    for one in asked.variant.task(number).fields:
-        if one.shape["form"] == "orders":
-            changes = {"panel": FREE_LISTS, "zone": one.shape["zone"]}
+    changes = in_view(asked.variant.task(number))
     return here.to(task=number, given=None, outcome=None, before=None, moment=None, **changes)
 
 
@@ -310,9 +316,13 @@ def verdict(asked: Asked, done: Done) -> str:
     return ""
 
 
-def price(costs: int) -> str:
-    """What a hint costs in a graded sheet."""
-    return _("%(costs)s %% of the points in a graded sheet", costs=costs) if costs else ""
+def price(costs: int, mode: str = "") -> str:
+    """What a hint costs. mode: of the sheet that the task is in; empty in practice."""
+    if not costs:
+        return ""
+    if mode:
+        return _("costs %(costs)s %% of the points", costs=costs)
+    return _("%(costs)s %% of the points in a graded sheet", costs=costs)
 
 
 def first_left(asked: Asked, here: Address) -> int | None:
@@ -363,7 +373,19 @@ def asked_calls(one: TaskVariant) -> Iterable[int]:
 # -- on the instrument -------------------------------------------------------------------------------------
 
 
-def guessed_frames(asked: Asked | None) -> list[tuple[int, int]]:
+class Answered(Protocol):
+    """A task with answers."""
+
+    @property
+    def task(self) -> TaskVariant:
+        """The task."""
+
+    @property
+    def answers(self) -> Sequence[Answer]:
+        """The answers of its fields; empty where there are none."""
+
+
+def guessed_frames(asked: Answered | None) -> list[tuple[int, int]]:
     """The runs of frames that were answered, as they were: not divided by what of them is right."""
     found: list[tuple[int, int]] = []
     for one, answer in answered(asked):
@@ -374,7 +396,7 @@ def guessed_frames(asked: Asked | None) -> list[tuple[int, int]]:
     return found
 
 
-def guessed_lists(asked: Asked | None) -> dict[str, Sequence[int]]:
+def guessed_lists(asked: Answered | None) -> dict[str, Sequence[int]]:
     """The free lists that were answered, by zone."""
     return {
         one.shape["zone"]: [int(count) for count in answer]
@@ -383,6 +405,6 @@ def guessed_lists(asked: Asked | None) -> dict[str, Sequence[int]]:
     }
 
 
-def answered(asked: Asked | None) -> Iterable[tuple[FieldVariant, Answer]]:
+def answered(asked: Answered | None) -> Iterable[tuple[FieldVariant, Answer]]:
     """The fields that have an answer, with it."""
     return () if asked is None else zip(asked.task.fields, asked.answers, strict=False)

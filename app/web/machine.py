@@ -22,6 +22,7 @@ from app.web import (
     demopanel,
     exercisepanel,
     fields,
+    gradedpanel,
     layouts,
     mastery,
     place_in_lab,
@@ -35,6 +36,7 @@ from app.web import (
 from app.web.address import Address
 from app.web.address_inspector import address_inspector
 from app.web.contexts.base import Fact, Link, ShownRefusal
+from app.web.contexts.exercise import ExercisePanel
 from app.web.contexts.inspector import AddressView, Inspector
 from app.web.contexts.journal import JournalRow
 from app.web.contexts.machine import MachinePage, NameChip, Switch
@@ -44,6 +46,7 @@ from app.web.exercisepanel import Asked, ExerciseAgain
 from app.web.frame_inspector import inspector, missing
 from app.web.frame_states import PATTERNS
 from app.web.framemap import map_view
+from app.web.gradedpanel import Graded
 from app.web.journal import journal_row, outcome_view, pfn_of
 from app.web.language import N_, _, ngettext
 from app.web.nicknames import called
@@ -126,8 +129,8 @@ class Found:
     """the row that is shown with its outcome"""
     run: Sequence[Outcome]
     """the rows of the demo's step, or of the exercise's task"""
-    asked: Asked | None
-    """the exercise's task"""
+    asked: Asked | Graded | None
+    """the exercise's task, practised or of a sheet"""
     reading: Reading
     """what was read of the machine"""
     person: Person
@@ -167,7 +170,7 @@ async def page(request: Request, here: Address, again: Again | None = None) -> M
     asked = here
     centre = views.chosen(here)
     panel = opened(here, centre.panels)
-    asked_task = await exercisepanel.read(request, here)
+    asked_task = await read_exercise(request, here)
     rows = await read_rows(request, here, asked_task)
     here = here.to(moment=rows.rows.moment, va=selection.spelled(here.va, rows.rows.names))
     journal, shown = await decoded(request, here, rows)
@@ -192,7 +195,7 @@ async def page(request: Request, here: Address, again: Again | None = None) -> M
         journal=journal,
         shown=shown,
         run=await outcomes_of(rows.rows.run),
-        asked=asked_task if isinstance(asked_task, Asked) else None,
+        asked=None if isinstance(asked_task, str) else asked_task,
         reading=reading,
         person=requester(request),
         api=api_of(request, here.id),
@@ -205,10 +208,17 @@ async def page(request: Request, here: Address, again: Again | None = None) -> M
     return build(request, found, again)
 
 
-async def read_rows(request: Request, here: Address, asked: Asked | str | None) -> MachineRows:
+async def read_exercise(request: Request, here: Address) -> Asked | Graded | str | None:
+    """Read the exercise beside the machine, if there is one; in words why not, where it cannot be shown."""
+    return await gradedpanel.read(request, here) or await exercisepanel.read(request, here)
+
+
+async def read_rows(request: Request, here: Address, asked: Asked | Graded | str | None) -> MachineRows:
     """Read everything on the page that is no part of the machine, in one transaction."""
     if asked is None:
         run_after, run_rows = demopanel.run_of(request.app.state.demos, here)
+    elif isinstance(asked, Graded):
+        run_after, run_rows = gradedpanel.run_of(asked)
     else:
         run_after, run_rows = exercisepanel.run_of(asked, here)
     query = PageQuery(
@@ -357,18 +367,9 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
         diverged=timeline.diverged(here, info),
         history_refusal=again.history_refusal,
         demo=None
-        if here.exercise is not None
+        if led_by_exercise(here)
         else demopanel.demo_panel(request.app.state.demos, here, found.api, found.run, again.demo_refusal),
-        exercise=None
-        if found.asked is None
-        else exercisepanel.exercise_panel(
-            found.asked,
-            here,
-            info,
-            found.run,
-            again.exercise,
-            mastery.words(request, found.asked.which.exercise),
-        ),
+        exercise=exercise_of(request, found, again),
         place=None
         if place is None
         else place_in_lab.place_view(
@@ -390,7 +391,23 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
 
 def led(here: Address) -> bool:
     """Whether a demo or an exercise says what to do."""
-    return here.demo is not None or here.exercise is not None
+    return here.demo is not None or led_by_exercise(here)
+
+
+def led_by_exercise(here: Address) -> bool:
+    """Whether an exercise says what to do."""
+    return here.exercise is not None or here.graded is not None
+
+
+def exercise_of(request: Request, found: Found, again: Again) -> ExercisePanel | None:
+    """The panel of an exercise."""
+    here, info, asked = found.here, found.info, found.asked
+    if asked is None:
+        return None
+    if isinstance(asked, Graded):
+        return gradedpanel.panel(asked, here, info, found.run, again.exercise)
+    mark = mastery.words(request, asked.which.exercise)
+    return exercisepanel.exercise_panel(asked, here, info, found.run, again.exercise, mark)
 
 
 def started(form: Mapping[str, str], task: str | None) -> Mapping[str, str]:

@@ -129,7 +129,9 @@ async function worked(form, submitter) {
   form.ariaBusy = "true";
   await shown(view.api, view.send(form, submitter)).then(() => terminal.works(), (error) => refused(error, form));
   form.ariaBusy = null;
-  const said = maybe(document, "#exercise [aria-invalid=true]:not(.box), #exercise-refusal, #exercise-said, #exercise", HTMLElement);
+  const places = ["input[aria-invalid=true]:not(.box)", "#exercise-refusal", "#exercise-said"];
+  const panel = maybe(document, "#exercise", HTMLElement) ?? maybe(document, "#demo", HTMLElement);
+  const said = (panel && places.map((place) => maybe(panel, place, HTMLElement)).find(Boolean)) ?? panel;
   said?.focus({ preventScroll: true });
   said?.scrollIntoView({ block: "nearest" });
 }

@@ -297,6 +297,7 @@ OF_A_LAB = (
         "/labs/{lab}/wall?as=table&sort=-trouble",
         "/audit",
     ),
+    *("/labs/{lab}/sheets", "/labs/{lab}/sheets/{sheet}", "/labs/{lab}/sheets/{sheet}/delete"),
     *(
         "/labs/{lab}/polls",
         "/labs/{lab}/polls/{poll}",

@@ -307,6 +307,9 @@ MARK: Final = f"{HOUSE}/checkpoints/{{checkpoint_id}}"
 THEIRS: Final = f"{HOUSE}/sessions/{{session_id}}"
 QUESTION: Final = f"{HOUSE}/polls/{{poll_id}}"
 RESULTS: Final = f"{HOUSE}/sheets/{{sheet_id}}/results"
+PAPER: Final = f"{HOUSE}/sheets/{{sheet_id}}"
+MY_VARIANT: Final = "/variants/{variant_id}"
+GUESS: Final = {"view": "task=1", "f1": "0x400", **{f"f2.{order}": "0" for order in range(11)}}
 
 ROOMS: Final[dict[tuple[str, str], Asked]] = {
     ("GET", "/labs"): Asked(KNOWN),
@@ -350,6 +353,26 @@ ROOMS: Final[dict[tuple[str, str], Asked]] = {
     ("GET", f"{HOUSE}/sheets/{{sheet_id}}/regrade"): Asked(TAUGHT),
     ("POST", f"{HOUSE}/sheets/{{sheet_id}}/regrade"): Asked(TAUGHT, form={"apply": "on"}),
     ("GET", f"{HOUSE}/misconceptions"): Asked(TAUGHT),
+    ("GET", f"{HOUSE}/sheets"): Asked(SEEN),
+    ("POST", f"{HOUSE}/sheets"): Asked(
+        TAUGHT, form={"title": "Sheet", "items": "on", "item.what-a-split-leaves": "on"}
+    ),
+    ("GET", PAPER): Asked(SEEN),
+    ("POST", PAPER): Asked(TAUGHT, form={"title": "Another"}),
+    ("POST", f"{PAPER}/released"): Asked(TAUGHT, form={"released": "off"}),
+    ("POST", f"{PAPER}/extensions"): Asked(
+        TAUGHT, form={"number": "1", "due": "2100-01-01T00:00", "reason": "ill"}
+    ),
+    ("POST", f"{PAPER}/extensions/{{number}}/remove"): Asked(TAUGHT),
+    ("GET", f"{PAPER}/delete"): Asked(TAUGHT),
+    ("POST", f"{PAPER}/delete"): Asked(TAUGHT, spoils=True),
+    ("POST", f"{PAPER}/items/{{item_id}}"): Asked(REACH),
+    ("GET", MY_VARIANT): Asked(SELF),
+    ("POST", f"{MY_VARIANT}/answers"): Asked(ANSWERED, form=GUESS, spoils=True),
+    ("POST", f"{MY_VARIANT}/check"): Asked(ANSWERED, form={"view": "task=1"}, path="/variants/{goal}/check"),
+    ("POST", f"{MY_VARIANT}/hints"): Asked(ANSWERED, form={"view": "task=1"}, spoils=True),
+    ("POST", f"{MY_VARIANT}/reveal"): Asked(ANSWERED, form={"view": "task=1", "give_up": "on"}, spoils=True),
+    ("POST", f"{MY_VARIANT}/reset"): Asked(RESET, spoils=True),
     ("GET", f"{THEIRS}/reset"): Asked(TAUGHT),
     ("POST", f"{THEIRS}/reset"): Asked(TAUGHT),
     ("GET", f"{HOUSE}/members"): Asked(TAUGHT),

@@ -152,6 +152,52 @@ class ConditionView:
 
 
 @dataclass(frozen=True, slots=True)
+class AttemptView:
+    """Something that was submitted."""
+
+    number: int
+    """which attempt it was"""
+    given: str
+    """the answers"""
+    share: str
+    """how much of it was right"""
+    tone: str
+    """`right`, `partly` or `wrong`"""
+    score: str
+    """what it has earned"""
+    when: str
+    """when it came"""
+    late: bool
+    """True where it was late"""
+
+
+@dataclass(frozen=True, slots=True)
+class GradedView:
+    """What a task is beyond practice: one of a sheet."""
+
+    sheet: Link
+    """link to the sheet"""
+    points: str
+    """what the task has earned, of what it is worth"""
+    left: str
+    """how many attempts are left, and what the next one is worth"""
+    due: str
+    """when it is due; empty where it never is"""
+    closed: str
+    """why nothing is taken any more; empty where answers are"""
+    attempts: Sequence[AttemptView]
+    """what was submitted, the last one first"""
+    costs: bool
+    """True where showing what is right gives up attempts"""
+    hidden: str
+    """why what is right is not said yet; empty where it is, or nothing was tried"""
+    sealed: bool
+    """True where nothing else may be used meanwhile"""
+    another: str
+    """where the form is sent that gives another variant; empty where there is none"""
+
+
+@dataclass(frozen=True, slots=True)
 class ExercisePanel:
     """One task of an exercise, beside the machine about which it asks."""
 
@@ -233,3 +279,5 @@ class ExercisePanel:
     """the address without the exercise"""
     refusal: ShownRefusal | None
     """why something was not done"""
+    graded: GradedView | None = None
+    """what it is of a sheet; None in practice"""

@@ -60,7 +60,8 @@ async def results(request: Request, lab_id: str, sheet_id: str) -> Response:
     """Show the results. `?sort=-1.2`: the order; `?show=first`: which number; `?from=60`: a part."""
     labs, person = labs_of(request), requester(request)
     lab = await labs.rooms.get(person, lab_id)
-    sheet = (await labs.sheets.get(person, lab_id, sheet_id, accepted(request.scope))).row
+    time = accepted(request.scope)
+    sheet = (await labs.sheets.get(person, lab_id, sheet_id, time)).row
     found = Results(sheet, (), ())
     if sheet.opened is not None:
         found = await labs.grades.of(person, lab_id, sheet_id)
@@ -69,13 +70,20 @@ async def results(request: Request, lab_id: str, sheet_id: str) -> Response:
     stuck = await labs.grades.stuck(person, found)
     told = await labs.grades.told(person, of_tasks, found)
     # A large class takes its time; others are answered meanwhile.
-    return await run_in_threadpool(lambda: respond(results_page(request, lab, found, told, stuck)))
+    live = lab.closed is None and takes_answers(sheet, found, time)
+    return await run_in_threadpool(lambda: respond(results_page(request, lab, found, told, stuck, live=live)))
 
 
 def results_page(
-    request: Request, lab: Lab, found: Results, told: Sequence[TaskStatistics], stuck: Sequence[Stuck]
+    request: Request,
+    lab: Lab,
+    found: Results,
+    told: Sequence[TaskStatistics],
+    stuck: Sequence[Stuck],
+    *,
+    live: bool,
 ) -> ResultsPage:
-    """Make the page for the instructor."""
+    """Make the page for the instructor. live: whether answers may still come."""
     sheet = found.sheet
     at = resultviews.home(lab.id, sheet.id)
     show = request.query_params.get("show", POINTS)
@@ -94,7 +102,7 @@ def results_page(
         sheet=Link(sheet.title, resultviews.at_sheet(lab.id, sheet.id)),
         api=f"/api/v1{resultviews.at_sheet(lab.id, sheet.id)}",
         opened=sheet.opened is not None,
-        live=lab.closed is None and takes_answers(sheet, found, accepted(request.scope)),
+        live=live,
         members=total,
         worked=worked(found),
         shows=[

@@ -82,8 +82,13 @@ def key_of(state: str) -> StateKey:
 
 
 def share(thousandths: int) -> str:
-    """How much of something is right: 66.7 %"""
-    return wording.percent(thousandths, PARTS)
+    """How much of something is right: 67 %"""
+    return percent(thousandths, PARTS)
+
+
+def percent(part: int, whole: int) -> str:
+    """A share; of nothing without decimals."""
+    return wording.percent(part, whole) if part else _("%(num)s %%", num=0)
 
 
 def number(value: float | None) -> str:
@@ -95,7 +100,7 @@ def of_tried(part: int, whole: int) -> str:
     """3 (60 %)"""
     if not whole:
         return "–"
-    return _("%(part)s (%(share)s)", part=wording.count(part), share=wording.percent(part, whole))
+    return _("%(part)s (%(share)s)", part=wording.count(part), share=percent(part, whole))
 
 
 def cell_words(who: str, column: Column, cell: Cell) -> str:

@@ -94,8 +94,8 @@ def test_members_by_tasks(sitting: Sitting) -> None:
     page = sitting.page()
     words = text_of(page)
     assert "Kim, 1.1: right at the first try, 3 of 3 points, first try 100 %, 1 attempt" in words
-    assert "Lee, 1.1: right in the end, 1.8 of 3 points, first try 0.0 %, 2 attempts" in words
-    assert "=Max, 1.1: over, and not right, 0 of 3 points, first try 0.0 %, 3 attempts" in words
+    assert "Lee, 1.1: right in the end, 1.8 of 3 points, first try 0 %, 2 attempts" in words
+    assert "=Max, 1.1: over, and not right, 0 of 3 points, first try 0 %, 3 attempts" in words
     assert "Noor, 1.1: opened, no answer yet" in words
     assert "Noor, 2.1: not opened" in words
     assert "4 of 4 have begun" in words

@@ -133,7 +133,9 @@ async function worked(form, submitter) {
   const panel = maybe(document, "#exercise", HTMLElement) ?? maybe(document, "#demo", HTMLElement);
   const said = (panel && places.map((place) => maybe(panel, place, HTMLElement)).find(Boolean)) ?? panel;
   said?.focus({ preventScroll: true });
-  said?.scrollIntoView({ block: "nearest" });
+  // Where the panel scrolls by itself, the page stays where it is.
+  if (panel && panel.scrollHeight > panel.clientHeight) panel.scrollTop = Math.max(0, (said?.offsetTop ?? 0) - panel.clientHeight / 3);
+  else said?.scrollIntoView({ block: "nearest" });
 }
 
 document.addEventListener("submit", async (event) => {

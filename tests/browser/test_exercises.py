@@ -136,6 +136,7 @@ def test_a_frame_is_pointed_at(silent: Page, address: str) -> None:
 def test_a_column_of_the_lists_leads_to_its_box(silent: Page, address: str) -> None:
     panel = begin(silent, address)
     panel.get_by_role("button", name="Show me").click()
+    expect(panel.locator("ol.exercise-calls")).to_be_visible()
     panel.get_by_role("link", name="Next").click()
     expect(panel.get_by_label("Blocks of order 3", exact=True)).to_be_visible()
     silent.locator(".orders thead th").nth(4).click()
@@ -215,6 +216,7 @@ def test_it_fits_and_axe_finds_nothing_serious(size: str, browser: Browser, addr
     expect(panel.get_by_text("Not yet.")).to_be_visible()
     looked_at()
     panel.get_by_role("button", name="Show me").click()
+    expect(panel.locator("ol.exercise-calls")).to_be_visible()
     panel.get_by_role("link", name="Next").click()
     expect(panel.get_by_label("First frame")).to_be_visible()
     looked_at()

@@ -358,7 +358,7 @@ ROOMS: Final[dict[tuple[str, str], Asked]] = {
         TAUGHT, form={"title": "Sheet", "items": "on", "item.what-a-split-leaves": "on"}
     ),
     ("GET", PAPER): Asked(SEEN),
-    ("POST", PAPER): Asked(TAUGHT, form={"title": "Another"}),
+    ("POST", PAPER): Asked(TAUGHT, form={"title": "Another", "due": "2099-01-01T00:00"}),
     ("POST", f"{PAPER}/released"): Asked(TAUGHT, form={"released": "off"}),
     ("POST", f"{PAPER}/extensions"): Asked(
         TAUGHT, form={"number": "1", "due": "2100-01-01T00:00", "reason": "ill"}

@@ -1,8 +1,8 @@
 """A pytest plugin (`-p` in pyproject.toml): how long a test waits for what must come.
 
 What works does not make a test wait, and a machine may be slow or busy: no test fails for want of patience.
-A request of httpx2 that names no time waits as long, where the library gives up after five seconds. An example
-of Hypothesis may take its time, where the library gives up after a fifth of a second.
+A request of httpx2 that names no time waits as long, where the library gives up after five seconds. An
+example of Hypothesis may take its time, where the library gives up after a fifth of a second.
 """
 
 from inspect import signature

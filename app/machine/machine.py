@@ -117,8 +117,12 @@ class Machine(Kernel):
             mentions += changes.locked_ones(mentions, self.stray)
         if self.frame_states is not None and not self.frame_states.follow(mentions):
             self.frame_states = None
-        # As Zone.nr_free_pages, without the calls: every call comes by here.
-        self.free_before.append([zone.vm_stat_free + sum(zone.vm_stat_diff) for zone in self.zones])
+        free_before = self.free_before
+        if changed.free:
+            changed.free = False
+            free_before.append([zone.nr_free_pages for zone in self.zones])
+        else:  # of most calls, which the per-CPU lists serve
+            free_before.append(free_before[-1])
         self.kswapd_runs.note(seq, current.background)
         return outcome
 

@@ -47,10 +47,12 @@ class Changed:
     A thing may be told of several times; the last time is what it is now.
     """
 
-    __slots__ = ("frames",)
+    __slots__ = ("frames", "free")
 
     def __init__(self) -> None:
         self.frames: list[tuple[int, int, str]] = []
+        # Whether a zone has another number of free frames than when somebody last asked, who sets it back.
+        self.free = True
 
     def frame(self, pfn: int, n: int, state: str) -> None:
         """`n` page frames are in this state from now on (app.mm.page.STATES)."""

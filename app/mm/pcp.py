@@ -93,7 +93,7 @@ def rmqueue_bulk(
         changed.frame(pfn, 1 << order, "pcp")
     if m.trace is not None:
         m.trace.pcp.refill(zone, order, list(pages)[len(pages) - allocated :])
-    buddy.mod_zone_freepage_state(zone, m.current.cpu, -(allocated + dropped << order))
+    buddy.mod_zone_freepage_state(m, zone, -(allocated + dropped << order))
     return allocated
 
 

@@ -37,10 +37,7 @@ class KswapdRuns:
         self.last: dict[str, Run] = {}
 
     def note(self, seq: int, background: list[Background]) -> None:
-        """A call is over."""
-        if not background:
-            self.before.append(NOBODY)
-            return
+        """A call is over at whose end kernel threads have run. After any other, `before` gets NOBODY."""
         ran = [done for done in background if done.runs]
         self.before.append(tuple(dict.fromkeys(done.thread for done in ran)))
         for thread in self.before[-1]:

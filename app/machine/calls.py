@@ -164,6 +164,9 @@ class BlockList:
         )
 
 
+# What an argument is until the call is resolved, if it is not its value.
+BY_REFERENCE: Final = frozenset((Reference, ListOf))
+
 # Finds the list that a row returned; None where it returned none.
 Lists = Callable[[int], BlockList | None]
 
@@ -222,7 +225,7 @@ class Call:
         rules: the machine's rule set, which says whether pages and addresses stand for each other.
         """
         for value in self.args.values():
-            if isinstance(value, (Reference, ListOf)):
+            if type(value) in BY_REFERENCE:
                 break
         else:
             return self

@@ -101,19 +101,21 @@ class RunningBatch:
         until: by `time.perf_counter`; one call at least is read or made. Raises BadArgument with every field
         at fault in any call, BatchBlocked, BatchPanicked, LimitReached and Conflict.
         """
+        size = len(self.items)
         for _ in range(most):
             if self.stopping and self.stop_here():
                 return
-            if self._read < len(self.items):
-                self.heavy = self._is_long()
+            if self._read < size:
+                self.heavy = bounds.is_long(self.items[self._read].body)
                 if not self.heavy:
                     self._read_next()
-            elif len(self.rows) < len(self.items):
-                call = self._calls[len(self.rows)]
-                self.heavy = call_cost.heavy(call, self._meant, self.live.machine, self.live.slow)
+            elif len(self.rows) < size:
+                call, live = self._calls[len(self.rows)], self.live
+                asked = call_cost.asked(call, self._meant)
+                self.heavy = call_cost.heavy(call, self._meant, live.machine, live.slow, asked)
                 if not self.heavy:
-                    self._make_next()
-            if self.heavy or self.done or perf_counter() > until:
+                    self._make_next(asked)
+            if self.heavy or len(self.rows) == size or perf_counter() > until:
                 return
 
     def step_heavy(self) -> None:
@@ -123,12 +125,8 @@ class RunningBatch:
             self._read_next()
         else:
             with can_be_stopped(self):
-                self._make_next()
+                self._make_next(call_cost.asked(self._calls[len(self.rows)], self._meant))
             snapshot_if_due(self)
-
-    def _is_long(self) -> bool:
-        """Whether the arguments of the next call take long to read."""
-        return bounds.is_long(self.items[self._read].body)
 
     def _read_next(self) -> None:
         place, item = self._read, self.items[self._read]
@@ -186,10 +184,10 @@ class RunningBatch:
                 ("calls", place, "as"), f"a person has at most {self.most_names} names in a session"
             )
 
-    def _make_next(self) -> None:
+    def _make_next(self, asked: int) -> None:
+        """asked: how many blocks the call asks for, as its names are now."""
         place = len(self.rows)
         call = self._calls[place]
-        asked = call_cost.asked(call, self._meant)
         self._touch(place, asked)
         try:
             change = self.live.apply(call, self._meant, self.principal.by)

@@ -114,21 +114,23 @@ class Live:
         Any other exception leaves it spoiled.
         """
         machine = self.machine
-        resolved = cachepointers.by_name(
-            call.resolve(names, machine.model, self.lists, machine.rules), machine
-        )
+        resolved = call.resolve(names, machine.model, self.lists, machine.rules)
+        if "cache" in resolved.args:
+            resolved = cachepointers.by_name(resolved, machine)
         seq = self.seq + 1
         self.spoiled = True
         began = perf_counter()
         try:
-            outcome = self.machine.apply(resolved, seq)
+            outcome = machine.apply(resolved, seq)
         except (TaskBlocked, TaskAlive, MachinePanicked):
             self.spoiled = False
             raise
         except NoRoom as error:
             self.spoiled = False
             raise LimitReached((), str(error)) from error
-        self._took(call.spec.name, perf_counter() - began)
+        seconds = perf_counter() - began
+        if seconds > SLOW_SECONDS or self.slow:
+            self._took(call.spec.name, seconds)
         change = self._change(seq, outcome, by)
         self.seq = self.effective = seq
         self.work += outcome.work
@@ -146,7 +148,7 @@ class Live:
         """Note whether a call took long by the wall clock, since other calls waited for it."""
         if seconds > SLOW_SECONDS:
             self.slow.add(name)
-        elif self.slow and seconds < QUICK_SECONDS:
+        elif seconds < QUICK_SECONDS:
             self.slow.discard(name)
 
     def _change(self, seq: int, made: Outcome, by: str | None) -> CallResult:

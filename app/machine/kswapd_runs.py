@@ -37,9 +37,9 @@ class KswapdRuns:
         self.last: dict[str, Run] = {}
 
     def note(self, seq: int, background: list[Background]) -> None:
-        """A call is over at whose end kernel threads have run. After any other, `before` gets NOBODY."""
+        """Kernel threads have run at the end of the last call, which has NOBODY in `before` so far."""
         ran = [done for done in background if done.runs]
-        self.before.append(tuple(dict.fromkeys(done.thread for done in ran)))
+        self.before[-1] = tuple(dict.fromkeys(done.thread for done in ran))
         for thread in self.before[-1]:
             mine = [done for done in ran if done.thread == thread]
             runs = [run for done in mine for run in done.runs]

@@ -76,25 +76,24 @@ class Machine(Kernel):
         call: resolved, so without references. seq: its place in the journal, which is also the kernel log's
         clock.
         """
-        spec = call.spec
-        self.check(call, spec)
-        name = call.task
+        spec, name, vm = call.spec, call.task, self.vm
+        task = self.tasks.get(name)
+        if task is None or task.waiting_for is not None or vm.oom.panicked:
+            self.check_caller(task, spec)
+        if spec.bounded:
+            self.check_bounds(call, spec)
         changed, current = self.changed, self.current
         current.seq, current.task, current.caller = seq, name, (name, seq)
         current.cpu, current.context = call.cpu, call.context
         mentions = changed.frames = []
-        current.verdict, current.lines = "ok", []
-        current.bad_pages, current.alloc_warned, current.freed, current.memalloc = 0, False, -1, False
-        if current.mistakes or current.printed or current.panicked:
-            current.mistakes, current.printed, current.panicked = {}, {}, False
-        if current.reclaims or current.background:
-            current.reclaims, current.background = [], []
-        if name not in self.tasks:
-            sched.new_task(self, name)
-            if self.vm.died:
-                self.say_who_died(name)
-        outcome = Outcome(call, current.lines, mentions)
-        if self.vm.swap is not None:
+        lines = current.lines = []
+        current.verdict, current.freed = "ok", -1
+        if current.eventful:
+            current.forget()
+        if task is None:
+            self.new_caller(name)
+        outcome = Outcome(call, lines, mentions)
+        if vm.swap is not None:
             swapped.watch(self)
         try:
             page = call.args.get("page")
@@ -105,32 +104,44 @@ class Machine(Kernel):
         except printk.Oops:
             outcome.ret = None
             describe.victim(self, call, outcome)
-        if current.killed or current.woken:
-            self.end_the_killed(outcome)
-        vm = self.vm
-        if vm.threads_woken or current.reclaims or current.background or vm.slots is not None:
-            self.end_reclaim(outcome)
+        self.kswapd_runs.before.append(NOBODY)
+        if current.eventful or vm.threads_woken or vm.slots is not None:
+            self.end(outcome)
         outcome.verdict = current.verdict
-        if current.mistakes:
-            outcome.cause = mistakes.cause_of(current.mistakes)
-        if current.woken:
-            outcome.woken, current.woken = current.woken, []
         changed.frames = []
-        if self.stray:
-            mentions += changes.locked_ones(mentions, self.stray)
-        if self.frame_states is not None and not self.frame_states.follow(mentions):
-            self.frame_states = None
+        if self.stray or self.frame_states is not None:
+            self.follow(mentions)
         free_before = self.free_before
         if changed.free:
             changed.free = False
             free_before.append([zone.nr_free_pages for zone in self.zones])
         else:  # of most calls, which the per-CPU lists serve
             free_before.append(free_before[-1])
-        if current.background:
-            self.kswapd_runs.note(seq, current.background)
-        else:
-            self.kswapd_runs.before.append(NOBODY)
         return outcome
+
+    def new_caller(self, name: str) -> None:
+        """A task that has made no call so far."""
+        sched.new_task(self, name)
+        if self.vm.died:
+            self.say_who_died(name)
+
+    def follow(self, mentions: list[changes.Mention]) -> None:
+        """Tell of locks over whatever became of frames, and have the zone map follow."""
+        if self.stray:
+            mentions += changes.locked_ones(mentions, self.stray)
+        if self.frame_states is not None and not self.frame_states.follow(mentions):
+            self.frame_states = None
+
+    def end(self, outcome: Outcome) -> None:
+        """What follows from a call of which more comes than of most."""
+        current = self.current
+        if current.killed or current.woken:
+            self.end_the_killed(outcome)
+        self.end_reclaim(outcome)
+        if current.mistakes:
+            outcome.cause = mistakes.cause_of(current.mistakes)
+        if current.woken:
+            outcome.woken = current.woken
 
     def end_reclaim(self, outcome: Outcome) -> None:
         """Kernel threads that the call has woken run, and what was reclaimed and swapped is noted."""
@@ -139,6 +150,8 @@ class Machine(Kernel):
             kthreads.run_woken(self)
         if current.reclaims or current.background:
             outcome.reclaimed = reclaimed.Reclaimed(current.reclaims, current.background)
+        if current.background:
+            self.kswapd_runs.note(current.seq, current.background)
         if self.vm.slots is not None:
             outcome.swapped = swapped.told(self, [] if outcome.told is None else outcome.told.pte)
 
@@ -149,27 +162,19 @@ class Machine(Kernel):
             oom_reaper.get_signal(self)
             oom_reaper.let_victims_exit(self)
         if current.killed:
-            outcome.killed, current.killed = current.killed, []
+            outcome.killed = current.killed
             if current.verdict == "null":
                 current.verdict = "oom"
 
-    def check(self, call: Call, spec: CallSpec) -> None:
-        """What refuses a call before it reaches the kernel.
-
-        A kernel that has stopped, a sleeping caller, or bounds of the session.
-        """
+    def check_caller(self, task: Task | None, spec: CallSpec) -> None:
+        """A kernel that has stopped, or a caller that is new or asleep, refuses calls."""
         if self.vm.oom.panicked:
             raise MachinePanicked(self.vm.oom.panicked)
-        task = self.tasks.get(call.task)
-        if task is None or task.waiting_for is not None:
-            if spec.names_task:
-                return
+        if not spec.names_task:
             self.check_task(task)
-        if spec.bounded:
-            self.check_bounds(call, spec)
 
     def check_bounds(self, call: Call, spec: CallSpec) -> None:
-        """A call that may add a task, a file, a cache or live blocks."""
+        """What refuses a call that may add a task, a file, a cache or live blocks."""
         if spec.makes_task:
             self.check_child(call.args["child"])
         if spec.name == "open":

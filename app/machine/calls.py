@@ -233,12 +233,12 @@ class Call:
         list_of = None
         written = {}
         for key, value in self.args.items():
-            if isinstance(value, Reference):
+            if type(value) is Reference:
                 ref = value
                 key, value = dereference(self.spec, key, ref, names, model, rules)  # noqa: PLW2901
                 if value != ref.name:  # the name of a cache, which is itself
                     written[key] = ref.text
-            if isinstance(value, ListOf):
+            if type(value) is ListOf:
                 list_of = value.seq
                 key, value = blocks_of(self.spec, key, value, lists, model, rules)  # noqa: PLW2901
             args[key] = value

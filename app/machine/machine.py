@@ -12,12 +12,11 @@ from app.machine.entry import describe, limits
 from app.machine.kswapd_runs import NOBODY, KswapdRuns
 from app.machine.outcome import Outcome
 from app.machine.vocabulary import Returns
-from app.mm import kthreads, oom_reaper, printk, sched, wild_page
+from app.mm import kthreads, oom_reaper, printk, sched
 from app.mm.kernel import Kernel
 from app.mm.memory_model import MemoryModel
 from app.mm.mmzone import Node, Zone
 from app.mm.sched import Task
-from app.mm.wild_page import WildPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -96,11 +95,7 @@ class Machine(Kernel):
         if vm.swap is not None:
             swapped.watch(self)
         try:
-            page = call.args.get("page")
-            if type(page) is WildPage:
-                outcome.ret = wild_page.use(self, spec.name, page.address, call.args.get("order", 0))
-            else:
-                spec.make(self, call, outcome)
+            spec.make(self, call, outcome)
         except printk.Oops:
             outcome.ret = None
             describe.victim(self, call, outcome)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from app.errors import MachinePanicked, NoRoom, TaskAlive, TaskBlocked
 from app.machine import changes, description, dump, mistakes, reclaimed, swapped
@@ -31,7 +31,16 @@ ENGINE: Final = 1
 CACHE: Final = Returns.CACHE
 
 MAX_TASKS: Final = 512
-FREE_KEPT: Final = 60
+CALLS_KEPT: Final = 60
+
+
+class AfterCall(NamedTuple):
+    """What charts show of the moment after a call."""
+
+    # Of each zone.
+    free: list[int]
+    # Names of the kswapds that ran at its end.
+    ran: tuple[str, ...]
 
 
 class Machine(Kernel):
@@ -41,9 +50,9 @@ class Machine(Kernel):
     """
 
     __slots__ = (
+        "after_calls",
         "config",
         "frame_states",
-        "free_before",
         "kswapd_runs",
         "looping",
         "reserved_pages",
@@ -62,10 +71,10 @@ class Machine(Kernel):
         self.stopped: Callable[[], bool] | None = None
         # What the zone map shows; None until somebody looks at it.
         self.frame_states: FrameStates | None = None
-        # Free frames of each zone after the last calls that were made here, oldest first. No part of the
-        # state: a machine that is opened again knows those that it replayed.
-        self.free_before: deque[list[int]] = deque(maxlen=FREE_KEPT)
-        self.kswapd_runs = KswapdRuns(FREE_KEPT)
+        # After the last calls that were made here, oldest first; most are the same object as the one before.
+        # No part of the state: a machine that is opened again knows those that it replayed.
+        self.after_calls: deque[AfterCall] = deque(maxlen=CALLS_KEPT)
+        self.kswapd_runs = KswapdRuns()
 
     # -- the one door -----------------------------------------------------------------------------
 
@@ -99,20 +108,26 @@ class Machine(Kernel):
         except printk.Oops:
             outcome.ret = None
             describe.victim(self, call, outcome)
-        self.kswapd_runs.before.append(NOBODY)
         if current.eventful or vm.threads_woken or vm.slots is not None:
             self.end(outcome)
         outcome.verdict = current.verdict
         changed.frames = []
         if self.stray or self.frame_states is not None:
             self.follow(mentions)
-        free_before = self.free_before
+        after = self.after_calls
         if changed.free:
-            changed.free = False
-            free_before.append([zone.nr_free_pages for zone in self.zones])
-        else:  # of most calls, which the per-CPU lists serve
-            free_before.append(free_before[-1])
+            self.note_after(seq)
+        else:  # as most calls, which the per-CPU lists serve
+            after.append(after[-1])
         return outcome
+
+    def note_after(self, seq: int) -> None:
+        """Note what charts show of a call after which that is not the same as after the one before."""
+        background = self.current.background
+        ran = self.kswapd_runs.note(seq, background) if background else NOBODY
+        self.after_calls.append(AfterCall([zone.nr_free_pages for zone in self.zones], ran))
+        # Where kswapd has run, the next call is noted by itself, too.
+        self.changed.free = bool(ran)
 
     def new_caller(self, name: str) -> None:
         """A task that has made no call so far."""
@@ -146,7 +161,7 @@ class Machine(Kernel):
         if current.reclaims or current.background:
             outcome.reclaimed = reclaimed.Reclaimed(current.reclaims, current.background)
         if current.background:
-            self.kswapd_runs.note(current.seq, current.background)
+            self.changed.free = True
         if self.vm.slots is not None:
             outcome.swapped = swapped.told(self, [] if outcome.told is None else outcome.told.pte)
 

@@ -101,7 +101,9 @@ class Outcome:
     @property
     def work(self) -> int:
         """How much making the call again would take, in about microseconds."""
-        work = CALL + len(self.mentions) + LINE * len(self.log)
+        work = CALL + len(self.mentions)
+        if self.log:
+            work += LINE * len(self.log)
         if type(self.ret) is int and (self.runs is not None or self.freed_list):
             work += BLOCK * self.ret
         if self.told is not None:

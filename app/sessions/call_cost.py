@@ -69,7 +69,7 @@ def held(call: Call, names: Mapping[str, Named], machine: Machine) -> int:
     if touched is nothing and not call.spec.frees:
         return 0
     value = given(call)
-    if isinstance(value, ListOf):
+    if type(value) is ListOf:
         return MANY + 1  # how long it is stands in the journal
     if touched is nothing:
         return 0
@@ -78,7 +78,8 @@ def held(call: Call, names: Mapping[str, Named], machine: Machine) -> int:
 
 def given(call: Call) -> object:
     """The page or address that a call is given."""
-    return call.args.get("page", call.args.get("addr"))
+    args = call.args
+    return args.get("page", args.get("addr"))
 
 
 def address_of(value: object, names: Mapping[str, Named]) -> int | None:

@@ -32,7 +32,7 @@ def test_free_frames_and_what_few_calls_come_to_are_noted_after_any_call(
     untouched = Current()
     seen: set[str] = set()
     for made in RandomCalls(m, 11).outcomes(2_000):
-        assert m.free_before[-1] == [zone.nr_free_pages for zone in m.zones], made.call
+        assert m.after_calls[-1].free == [zone.nr_free_pages for zone in m.zones], made.call
         found = {name for name in FEW_COME_TO if getattr(m.current, name) != getattr(untouched, name)}
         assert m.current.eventful or not found, (found, made.call)
         seen |= found
@@ -47,7 +47,7 @@ def test_which_kswapd_ran_stands_beside_the_free_frames_of_the_same_call() -> No
         made = m.apply(parsing.parse("alloc_page", {"gfp": "GFP_KERNEL", "repeat": 100}, m.model), seq)
         document = {} if made.reclaimed is None else made.reclaimed.document
         threads = [entry["task"] for entry in document.get("background", ()) if "reclaim" in entry]
-        assert list(m.kswapd_runs.before[-1]) == threads
+        assert list(m.after_calls[-1].ran) == threads
         ran += threads
-        assert len(m.kswapd_runs.before) == len(m.free_before) == seq
+        assert len(m.after_calls) == seq
     assert "kswapd0" in ran

@@ -11,7 +11,8 @@ from app.machine.machine import Machine
 
 def resolved(call: Call, names: Mapping[str, Named], m: Machine, lists: Lists = no_lists) -> Call:
     """The call with values in place of names, as the machine makes it now. Raises BadArgument."""
-    return cachepointers.by_name(call.resolve(names, m.model, lists, m.rules), m)
+    found = call.resolve(names, m.model, lists, m.rules)
+    return cachepointers.by_name(found, m) if "cache" in found.args else found
 
 
 def bind(names: MutableMapping[str, Named], name: str, named: Named | None) -> None:

@@ -164,6 +164,9 @@ class BlockList:
         )
 
 
+# What an argument is until the call is resolved, if it is not its value.
+BY_REFERENCE: Final = frozenset((Reference, ListOf))
+
 # Finds the list that a row returned; None where it returned none.
 Lists = Callable[[int], BlockList | None]
 
@@ -222,7 +225,7 @@ class Call:
         rules: the machine's rule set, which says whether pages and addresses stand for each other.
         """
         for value in self.args.values():
-            if isinstance(value, (Reference, ListOf)):
+            if type(value) in BY_REFERENCE:
                 break
         else:
             return self
@@ -230,12 +233,12 @@ class Call:
         list_of = None
         written = {}
         for key, value in self.args.items():
-            if isinstance(value, Reference):
+            if type(value) is Reference:
                 ref = value
                 key, value = dereference(self.spec, key, ref, names, model, rules)  # noqa: PLW2901
                 if value != ref.name:  # the name of a cache, which is itself
                     written[key] = ref.text
-            if isinstance(value, ListOf):
+            if type(value) is ListOf:
                 list_of = value.seq
                 key, value = blocks_of(self.spec, key, value, lists, model, rules)  # noqa: PLW2901
             args[key] = value

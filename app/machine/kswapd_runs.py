@@ -6,7 +6,6 @@ part of the state, so a machine that is opened again knows of the calls that it 
 
 from __future__ import annotations
 
-from collections import deque
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from app.machine.reclaimed import figures
@@ -28,25 +27,22 @@ class Run(NamedTuple):
 
 
 class KswapdRuns:
-    """Which kswapds ran at the end of each of the last calls, oldest first, and what each did last."""
+    """What each kswapd did last."""
 
-    __slots__ = ("before", "last")
+    __slots__ = ("last",)
 
-    def __init__(self, kept: int) -> None:
-        self.before: deque[tuple[str, ...]] = deque(maxlen=kept)
+    def __init__(self) -> None:
         self.last: dict[str, Run] = {}
 
-    def note(self, seq: int, background: list[Background]) -> None:
-        """A call is over."""
-        if not background:
-            self.before.append(NOBODY)
-            return
+    def note(self, seq: int, background: list[Background]) -> tuple[str, ...]:
+        """Kernel threads have run at the end of a call: which kswapds are among them."""
         ran = [done for done in background if done.runs]
-        self.before.append(tuple(dict.fromkeys(done.thread for done in ran)))
-        for thread in self.before[-1]:
+        threads = tuple(dict.fromkeys(done.thread for done in ran))
+        for thread in threads:
             mine = [done for done in ran if done.thread == thread]
             runs = [run for done in mine for run in done.runs]
             self.last[thread] = Run(seq, mine[0].why, figures("kswapd", runs))
+        return threads
 
 
 def kswapds(m: Machine) -> list[dict[str, Any]]:

@@ -3,21 +3,20 @@
 from __future__ import annotations
 
 from collections import deque
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from app.errors import MachinePanicked, NoRoom, TaskAlive, TaskBlocked
 from app.machine import changes, description, dump, mistakes, reclaimed, swapped
 from app.machine.calls import Call
 from app.machine.entry import describe, limits
-from app.machine.kswapd_runs import KswapdRuns
+from app.machine.kswapd_runs import NOBODY, KswapdRuns
 from app.machine.outcome import Outcome
 from app.machine.vocabulary import Returns
-from app.mm import kthreads, oom_reaper, printk, sched, wild_page
+from app.mm import kthreads, oom_reaper, printk, sched
 from app.mm.kernel import Kernel
 from app.mm.memory_model import MemoryModel
 from app.mm.mmzone import Node, Zone
 from app.mm.sched import Task
-from app.mm.wild_page import WildPage
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -28,8 +27,20 @@ if TYPE_CHECKING:
 # Goes up whenever the same calls would give another outcome; a session remembers which one wrote it.
 ENGINE: Final = 1
 
+# Outside the enumeration, where finding a member takes ten times as long.
+CACHE: Final = Returns.CACHE
+
 MAX_TASKS: Final = 512
-FREE_KEPT: Final = 60
+CALLS_KEPT: Final = 60
+
+
+class AfterCall(NamedTuple):
+    """What charts show of the moment after a call."""
+
+    # Of each zone.
+    free: list[int]
+    # Names of the kswapds that ran at its end.
+    ran: tuple[str, ...]
 
 
 class Machine(Kernel):
@@ -39,9 +50,9 @@ class Machine(Kernel):
     """
 
     __slots__ = (
+        "after_calls",
         "config",
         "frame_states",
-        "free_before",
         "kswapd_runs",
         "looping",
         "reserved_pages",
@@ -60,10 +71,10 @@ class Machine(Kernel):
         self.stopped: Callable[[], bool] | None = None
         # What the zone map shows; None until somebody looks at it.
         self.frame_states: FrameStates | None = None
-        # Free frames of each zone after the last calls that were made here, oldest first. No part of the
-        # state: a machine that is opened again knows those that it replayed.
-        self.free_before: deque[list[int]] = deque(maxlen=FREE_KEPT)
-        self.kswapd_runs = KswapdRuns(FREE_KEPT)
+        # After the last calls that were made here, oldest first; most are the same object as the one before.
+        # No part of the state: a machine that is opened again knows those that it replayed.
+        self.after_calls: deque[AfterCall] = deque(maxlen=CALLS_KEPT)
+        self.kswapd_runs = KswapdRuns()
 
     # -- the one door -----------------------------------------------------------------------------
 
@@ -73,54 +84,74 @@ class Machine(Kernel):
         call: resolved, so without references. seq: its place in the journal, which is also the kernel log's
         clock.
         """
-        spec = call.spec
-        self.check(call, spec)
-        name = call.task
+        spec, name, vm = call.spec, call.task, self.vm
+        task = self.tasks.get(name)
+        if task is None or task.waiting_for is not None or vm.oom.panicked:
+            self.check_caller(task, spec)
+        if spec.bounded:
+            self.check_bounds(call, spec)
         changed, current = self.changed, self.current
         current.seq, current.task, current.caller = seq, name, (name, seq)
         current.cpu, current.context = call.cpu, call.context
         mentions = changed.frames = []
-        current.verdict, current.lines = "ok", []
-        current.bad_pages, current.alloc_warned, current.freed, current.memalloc = 0, False, -1, False
-        if current.mistakes or current.printed or current.panicked:
-            current.mistakes, current.printed, current.panicked = {}, {}, False
-        if current.reclaims or current.background:
-            current.reclaims, current.background = [], []
-        if name not in self.tasks:
-            sched.new_task(self, name)
-            if self.vm.died:
-                self.say_who_died(name)
-        outcome = Outcome(call, current.lines, mentions)
-        if self.vm.swap is not None:
+        lines = current.lines = []
+        current.verdict, current.freed = "ok", -1
+        if current.eventful:
+            current.forget()
+        if task is None:
+            self.new_caller(name)
+        outcome = Outcome(call, lines, mentions)
+        if vm.swap is not None:
             swapped.watch(self)
         try:
-            page = call.args.get("page")
-            if type(page) is WildPage:
-                outcome.ret = wild_page.use(self, spec.name, page.address, call.args.get("order", 0))
-            else:
-                spec.make(self, call, outcome)
+            spec.make(self, call, outcome)
         except printk.Oops:
             outcome.ret = None
             describe.victim(self, call, outcome)
-        if current.killed or current.woken:
-            self.end_the_killed(outcome)
-        vm = self.vm
-        if vm.threads_woken or current.reclaims or current.background or vm.slots is not None:
-            self.end_reclaim(outcome)
+        if current.eventful or vm.threads_woken or vm.slots is not None:
+            self.end(outcome)
         outcome.verdict = current.verdict
-        if current.mistakes:
-            outcome.cause = mistakes.cause_of(current.mistakes)
-        if current.woken:
-            outcome.woken, current.woken = current.woken, []
         changed.frames = []
+        if self.stray or self.frame_states is not None:
+            self.follow(mentions)
+        after = self.after_calls
+        if changed.free:
+            self.note_after(seq)
+        else:  # as most calls, which the per-CPU lists serve
+            after.append(after[-1])
+        return outcome
+
+    def note_after(self, seq: int) -> None:
+        """Note what charts show of a call after which that is not the same as after the one before."""
+        background = self.current.background
+        ran = self.kswapd_runs.note(seq, background) if background else NOBODY
+        self.after_calls.append(AfterCall([zone.nr_free_pages for zone in self.zones], ran))
+        # Where kswapd has run, the next call is noted by itself, too.
+        self.changed.free = bool(ran)
+
+    def new_caller(self, name: str) -> None:
+        """A task that has made no call so far."""
+        sched.new_task(self, name)
+        if self.vm.died:
+            self.say_who_died(name)
+
+    def follow(self, mentions: list[changes.Mention]) -> None:
+        """Tell of locks over whatever became of frames, and have the zone map follow."""
         if self.stray:
             mentions += changes.locked_ones(mentions, self.stray)
         if self.frame_states is not None and not self.frame_states.follow(mentions):
             self.frame_states = None
-        # As Zone.nr_free_pages, without the calls: every call comes by here.
-        self.free_before.append([zone.vm_stat_free + sum(zone.vm_stat_diff) for zone in self.zones])
-        self.kswapd_runs.note(seq, current.background)
-        return outcome
+
+    def end(self, outcome: Outcome) -> None:
+        """What follows from a call of which more comes than of most."""
+        current = self.current
+        if current.killed or current.woken:
+            self.end_the_killed(outcome)
+        self.end_reclaim(outcome)
+        if current.mistakes:
+            outcome.cause = mistakes.cause_of(current.mistakes)
+        if current.woken:
+            outcome.woken = current.woken
 
     def end_reclaim(self, outcome: Outcome) -> None:
         """Kernel threads that the call has woken run, and what was reclaimed and swapped is noted."""
@@ -129,6 +160,8 @@ class Machine(Kernel):
             kthreads.run_woken(self)
         if current.reclaims or current.background:
             outcome.reclaimed = reclaimed.Reclaimed(current.reclaims, current.background)
+        if current.background:
+            self.changed.free = True
         if self.vm.slots is not None:
             outcome.swapped = swapped.told(self, [] if outcome.told is None else outcome.told.pte)
 
@@ -139,29 +172,26 @@ class Machine(Kernel):
             oom_reaper.get_signal(self)
             oom_reaper.let_victims_exit(self)
         if current.killed:
-            outcome.killed, current.killed = current.killed, []
+            outcome.killed = current.killed
             if current.verdict == "null":
                 current.verdict = "oom"
 
-    def check(self, call: Call, spec: CallSpec) -> None:
-        """What refuses a call before it reaches the kernel.
-
-        A kernel that has stopped, a sleeping caller, or bounds of the session.
-        """
+    def check_caller(self, task: Task | None, spec: CallSpec) -> None:
+        """A kernel that has stopped, or a caller that is new or asleep, refuses calls."""
         if self.vm.oom.panicked:
             raise MachinePanicked(self.vm.oom.panicked)
-        task = self.tasks.get(call.task)
-        if task is None or task.waiting_for is not None:
-            if spec.names_task:
-                return
+        if not spec.names_task:
             self.check_task(task)
+
+    def check_bounds(self, call: Call, spec: CallSpec) -> None:
+        """What refuses a call that may add a task, a file, a cache or live blocks."""
         if spec.makes_task:
             self.check_child(call.args["child"])
         if spec.name == "open":
             limits.check_files(self, call)
         if spec.cost.blocks is not None:
             after = len(self.pages) + self.live_objects + spec.cost.blocks(self, call)
-            if after > limits.MAX_LIVE_BLOCKS or spec.returns is Returns.CACHE:
+            if after > limits.MAX_LIVE_BLOCKS or spec.returns is CACHE:
                 limits.check_room(self, spec, after)
 
     def check_task(self, task: Task | None) -> None:

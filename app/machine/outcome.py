@@ -93,12 +93,19 @@ class Outcome:
         return changes.runs(self.mentions)
 
     @property
+    def freed_list(self) -> bool:
+        """Whether the call was given a list of blocks."""
+        args = self.call.args
+        return isinstance(args.get("page", args.get("addr")), tuple)
+
+    @property
     def work(self) -> int:
         """How much making the call again would take, in about microseconds."""
-        call = self.call
-        work = CALL + len(self.mentions) + LINE * len(self.log)
-        if self.runs is not None or isinstance(call.args.get("page", call.args.get("addr")), tuple):
-            work += BLOCK * int(self.ret or 0)
+        work = CALL + len(self.mentions)
+        if self.log:
+            work += LINE * len(self.log)
+        if type(self.ret) is int and (self.runs is not None or self.freed_list):
+            work += BLOCK * self.ret
         if self.told is not None:
             work += FAULT * (1 + self.told.minor + self.told.major)
         if self.reclaimed is not None:

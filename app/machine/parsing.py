@@ -77,9 +77,10 @@ class Parser:
             call.repeat, call.until = self.loop(args)
         elif self.spec.frees and ("start" in given or "step" in given or "count" in given):
             call.start, call.step, call.count = self.slice()
-        for key in self.body:
-            if key not in self.used:
-                self.faults.add(str(key), f"{self.spec.name} takes no such argument")
+        if not given.keys() <= self.used:
+            for key in given:
+                if key not in self.used:
+                    self.faults.add(str(key), f"{self.spec.name} takes no such argument")
         self.faults.check()
         value = args.get("page", args.get("addr"))
         return select(call, value, self.model) if isinstance(value, tuple) else call
@@ -94,7 +95,7 @@ class Parser:
             return arg.default
         value = self.body[name]
         try:
-            return check(value.on(self.model) if isinstance(value, Expression) else value, self)
+            return check(value.on(self.model) if type(value) is Expression else value, self)
         except BadArgument as error:
             self.faults.extend(error.under(name))
             return arg.default

@@ -148,13 +148,14 @@ class CallSpec:
 
     wants: by which kind of pointer a call is given memory (`page`, `addr` or `both`), None where by none;
     native: which of the two C is given. names_task: whether an argument says who is meant, so that the call
-    itself is nobody's. makes_task: whether an argument names a task that is to be made. numbers, user_values:
-    arguments that may be what an earlier call returned: a number, an address of a process or a descriptor.
+    itself is nobody's. makes_task: whether an argument names a task that is to be made. bounded: whether it
+    may add something of which a machine holds so much at most. numbers, user_values: arguments that may be
+    what an earlier call returned: a number, an address of a process or a descriptor.
     """
 
     __slots__ = (
-        "args", "cost", "doc", "group", "lecture", "makes_task", "name", "names_task", "native", "numbers",
-        "prototype", "returns", "source", "user_values", "wants",
+        "args", "bounded", "cost", "doc", "group", "lecture", "makes_task", "name", "names_task", "native",
+        "numbers", "prototype", "returns", "source", "user_values", "wants",
     )  # fmt: skip
 
     # Whether it takes `repeat` and `until`; whether it takes a list of what such a call returned.
@@ -179,6 +180,7 @@ class CallSpec:
         self.native = None if pointer is None else pointer.native or pointer.kind
         self.names_task = any(arg.name == "task" for arg in args)
         self.makes_task = any(arg.name == "child" for arg in args)
+        self.bounded = self.makes_task or returns is Returns.FD or cost.blocks is not None
         # Looked up for every argument of every call of a batch.
         self.numbers = frozenset(arg.name for arg in args if arg.kind == "number")
         self.user_values = frozenset(arg.name for arg in args if arg.kind in ("user_addr", "fd"))

@@ -44,7 +44,7 @@ FALLBACKS: Final = {
 }
 
 
-def mod_zone_freepage_state(zone: Zone, cpu: int, delta: int) -> None:
+def mod_zone_freepage_state(m: Kernel, zone: Zone, delta: int) -> None:
     """Change the zone's count of free pages by way of the CPU's own difference.
 
     Kernel: mm/vmstat.c __mod_zone_page_state
@@ -52,6 +52,8 @@ def mod_zone_freepage_state(zone: Zone, cpu: int, delta: int) -> None:
     The shared counter is written only when the difference has grown past the threshold; until then watermark
     checks see a value that is a little off, which is the price of not having all CPUs write one cache line.
     """
+    m.changed.free = True
+    cpu = m.current.cpu
     diff = zone.vm_stat_diff[cpu] + delta
     if diff > zone.stat_threshold or -diff > zone.stat_threshold:
         zone.vm_stat_free += diff
@@ -181,7 +183,7 @@ def free_one_page(
     into is already half free: then it goes to the tail, in the hope that the other half comes back before
     this one is taken. to_tail: it goes there in any case (FPI_TO_TAIL).
     """
-    mod_zone_freepage_state(zone, m.current.cpu, 1 << order)
+    mod_zone_freepage_state(m, zone, 1 << order)
     buddy = zone.buddy
     buddy_pfn = 0
     first, first_order = pfn, order
@@ -190,7 +192,7 @@ def free_one_page(
         capture = None
     while order < MAX_ORDER - 1:
         if capture is not None and compaction_capture(capture, pfn, order, migratetype):
-            mod_zone_freepage_state(zone, m.current.cpu, -(1 << order))
+            mod_zone_freepage_state(m, zone, -(1 << order))
             return
         buddy_pfn = pfn ^ (1 << order)
         code = buddy.get(buddy_pfn)

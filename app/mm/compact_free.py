@@ -182,7 +182,7 @@ def isolate_free_page(m: Kernel, zone: Zone, pfn: int, order: int) -> bool:
     mark = zone.watermark[WMARK_MIN] + (1 << order)
     if not freelist.zone_watermark_ok(zone, 0, mark, 0, 0, zone.vm_stat_free):
         return False
-    buddy.mod_zone_freepage_state(zone, m.current.cpu, -(1 << order))
+    buddy.mod_zone_freepage_state(m, zone, -(1 << order))
     buddy.enter(zone, pfn)
     buddy.del_page_from_free_list(zone, pfn, order)
     if order >= PAGEBLOCK_ORDER - 1:

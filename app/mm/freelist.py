@@ -192,7 +192,7 @@ def rmqueue_buddy(m: Kernel, zone: Zone, order: int, alloc_flags: int, migratety
             pfn = buddy.rmqueue_smallest(m, zone, order, MIGRATE_HIGHATOMIC)
         if pfn is None:
             return None
-        buddy.mod_zone_freepage_state(zone, m.current.cpu, -(1 << order))
+        buddy.mod_zone_freepage_state(m, zone, -(1 << order))
         if not m.stray or not page_check.check_new_pages(m, pfn, order):
             return pfn
 

@@ -172,3 +172,4 @@ def wake_up(m: Kernel) -> None:
         else:
             m.tasks[name].waiting_for = None
             m.current.woken.append(name)
+            m.current.eventful = True

@@ -47,10 +47,12 @@ class Changed:
     A thing may be told of several times; the last time is what it is now.
     """
 
-    __slots__ = ("frames",)
+    __slots__ = ("frames", "free")
 
     def __init__(self) -> None:
         self.frames: list[tuple[int, int, str]] = []
+        # Whether a zone has another number of free frames than when somebody last asked, who sets it back.
+        self.free = True
 
     def frame(self, pfn: int, n: int, state: str) -> None:
         """`n` page frames are in this state from now on (app.mm.page.STATES)."""
@@ -64,9 +66,9 @@ class Current:
     """
 
     __slots__ = (
-        "alloc_warned", "background", "bad_pages", "caller", "context", "cpu", "freed", "killed", "lines",
-        "memalloc", "mistakes", "panicked", "printed", "reclaims", "seq", "task", "thread", "verdict",
-        "woken",
+        "alloc_warned", "background", "bad_pages", "caller", "context", "cpu", "eventful", "freed", "killed",
+        "lines", "memalloc", "mistakes", "panicked", "printed", "reclaims", "seq", "task", "thread",
+        "verdict", "woken",
     )  # fmt: skip
 
     def __init__(self) -> None:
@@ -79,8 +81,21 @@ class Current:
         # Task and seq together, as objects note their owner.
         self.caller = ("init", 0)
         self.verdict = "ok"
-        # Lines for the kernel log; tasks that the call has woken.
+        # Lines for the kernel log.
         self.lines: list[str] = []
+        # First frame of the last block whose last reference was dropped; -1 for none.
+        self.freed = -1
+        # The kernel thread that runs in the caller's place at the moment.
+        self.thread: str | None = None
+        self.forget()
+
+    def forget(self) -> None:
+        """Begin with nothing of what few calls come to.
+
+        Who sets any of it sets `eventful`, too: after all other calls nobody looks at these, or clears them.
+        """
+        self.eventful = False
+        # Tasks that the call has woken.
         self.woken: list[str] = []
         # What the caller did wrong, and the facts by which a function found it: the first of each kind.
         self.mistakes: dict[str, dict[str, Any]] = {}
@@ -94,10 +109,6 @@ class Current:
         # Direct reclaims of the call, and what the kernel threads that it woke have done at its end.
         self.reclaims: list[ScanControl] = []
         self.background: list[Background] = []
-        # The kernel thread that runs in the caller's place at the moment.
-        self.thread: str | None = None
-        # First frame of the last block whose last reference was dropped; -1 for none.
-        self.freed = -1
         # Tasks that the OOM killer has taken in this call, in order.
         self.killed: list[str] = []
         # Whether memory is being freed: what that needs is taken from the reserves. Kernel: PF_MEMALLOC
@@ -220,6 +231,7 @@ class Kernel:
         """A function has found a mistake of its caller (app.machine.mistakes), with these facts."""
         if name not in self.current.mistakes:
             self.current.mistakes[name] = facts
+            self.current.eventful = True
             if self.trace is not None:
                 self.trace.mistakes.mistake(name, facts)
 

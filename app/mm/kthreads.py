@@ -51,6 +51,7 @@ def running(m: Kernel, thread: str, why: str) -> Iterator[Background]:
         current.context, current.thread, current.memalloc = context, None, memalloc
         done.changed = frames[before:]
         current.background.append(done)
+        current.eventful = True
 
 
 def run_woken(m: Kernel) -> None:

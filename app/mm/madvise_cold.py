@@ -127,5 +127,6 @@ def reclaim_pages(m: Kernel, pages: list[int]) -> int:
             putback_lru_page(m, head)
         reclaimed += freed
         m.current.reclaims.append(sc)
+        m.current.eventful = True
         sc.nr_reclaimed = freed
     return reclaimed

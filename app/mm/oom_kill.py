@@ -195,6 +195,7 @@ def mark_oom_victim(m: Kernel, victim: Task) -> None:
     """It may use the reserves, and whoever needs memory waits for its end. Kernel: mark_oom_victim"""
     victim.oom_victim = True
     m.current.killed.append(victim.name)
+    m.current.eventful = True
     if m.trace is not None:
         m.trace.oom.mark_victim(victim)
 

@@ -223,6 +223,7 @@ def bad_page(m: Kernel, pfn: int, reason: str) -> None:
     else:
         m.mistake("bad_page", pfn=pfn, reason=reason, state=page_ref.state_of(m, pfn))
     m.current.bad_pages += 1
+    m.current.eventful = True
     if m.current.bad_pages > MAX_BAD_PAGES_OF_A_CALL:
         return
     printk.printk(m, f"BUG: Bad page state in process {m.current.task}  pfn:{pfn:05x}")

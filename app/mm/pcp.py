@@ -93,7 +93,7 @@ def rmqueue_bulk(
         changed.frame(pfn, 1 << order, "pcp")
     if m.trace is not None:
         m.trace.pcp.refill(zone, order, list(pages)[len(pages) - allocated :])
-    buddy.mod_zone_freepage_state(zone, m.current.cpu, -(allocated + dropped << order))
+    buddy.mod_zone_freepage_state(m, zone, -(allocated + dropped << order))
     return allocated
 
 
@@ -141,7 +141,7 @@ def free_unref_page_commit(
     pindex = order_to_pindex(migratetype, order)
     pcp.lists[pindex].appendleft(pfn)
     pcp.count += 1 << order
-    m.changed.frame(pfn, 1 << order, "pcp")
+    m.changed.frames.append((pfn, 1 << order, "pcp"))  # as `frame`, without the call
     free_high = bool(pcp.free_factor and order and order <= PAGE_ALLOC_COSTLY_ORDER)
     high = nr_pcp_high(zone, pcp, free_high=free_high)
     full = pcp.count >= high

@@ -61,6 +61,7 @@ def panic(m: Kernel, text: str) -> None:
     """The last line: no CPU goes on, so nothing more is printed. Kernel: kernel/panic.c panic"""
     printk(m, f"Kernel panic - not syncing: {text}")
     m.current.panicked = m.rules >= 2
+    m.current.eventful = True
 
 
 def panic_and_halt(m: Kernel, text: str) -> None:
@@ -72,6 +73,7 @@ def panic_and_halt(m: Kernel, text: str) -> None:
     dump_stack(m)
     printk(m, f"---[ end Kernel panic - not syncing: {text} ]---")
     m.current.panicked = True
+    m.current.eventful = True
 
 
 def ratelimit(m: Kernel, name: str, burst: int) -> bool:
@@ -81,6 +83,7 @@ def ratelimit(m: Kernel, name: str, burst: int) -> bool:
     call is much later.
     """
     m.current.printed[name] = printed = m.current.printed.get(name, 0) + 1
+    m.current.eventful = True
     return printed <= burst or m.rules < 2
 
 
@@ -272,6 +275,7 @@ def warn_alloc(m: Kernel, gfp: int, what: str) -> None:
     if gfp & gfp_masks.__GFP_NOWARN or m.current.alloc_warned:
         return
     m.current.alloc_warned = True
+    m.current.eventful = True
     nids = sorted(node.nid for node in m.nodes)
     mems_allowed = f"{nids[0]}-{nids[-1]}" if len(nids) > 1 else f"{nids[0]}"
     printk(

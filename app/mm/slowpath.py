@@ -233,7 +233,7 @@ def perform_reclaim(m: Kernel, request: Request) -> int:
     next.
     """
     oom_reaper.let_victims_exit(m)
-    m.current.memalloc = True
+    m.current.memalloc = m.current.eventful = True
     progress = vmscan.try_to_free_pages(m, request.order, request.gfp, request.ac)
     m.current.memalloc = False
     return progress
@@ -270,7 +270,7 @@ def direct_compact(m: Kernel, request: Request, priority: int) -> int | None:
     """Move pages until there is a block, and take it. Kernel: __alloc_pages_direct_compact"""
     if not request.order:
         return None
-    m.current.memalloc = True
+    m.current.memalloc = m.current.eventful = True
     result, pfn = compaction.try_to_compact_pages(
         m, request.gfp, request.order, request.alloc_flags, request.ac, priority
     )

@@ -76,6 +76,8 @@ def read_swap_cache_async(m: Kernel, entry: int) -> tuple[int, bool] | None:
         lru.put_page(m, pfn)
         return None
     set_flags(m, pfn, PG_swapbacked)
+    # The kernel leaves there what the frame was before, which a state that is loaded does not know.
+    mem_map.section(m, pfn).index[pfn & 511] = 0
     shadow = swap_state.add_to_swap_cache(m, pfn, entry)
     if shadow is not None:
         workingset.workingset_refault(m, pfn, shadow)

@@ -107,6 +107,8 @@ class AreaTree:
 
     def find(self, address: int) -> VmapArea | None:
         """The range that an address lies in. Kernel: __find_vmap_area"""
+        if not self.starts or address < self.starts[0]:  # such as every address of the direct map
+            return None
         va = self.prev(address + 1)
         return va if va is not None and address < va.va_end else None
 

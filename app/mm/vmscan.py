@@ -146,6 +146,7 @@ def try_to_free_pages(m: Kernel, order: int, gfp: int, ac: AllocContext) -> int:
     if m.trace is not None:
         m.trace.vmscan.direct_ends(reclaimed)
     m.current.reclaims.append(sc)
+    m.current.eventful = True
     return reclaimed
 
 

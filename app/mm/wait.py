@@ -33,3 +33,4 @@ def wake_up(m: Kernel, task: Task) -> None:
     task.waiting_for = None
     task.exclusive = False
     m.current.woken.append(task.name)
+    m.current.eventful = True

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from time import perf_counter
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from app.errors import BadArgument, Faults, MachinePanicked, TaskBlocked
 from app.machine import binding
@@ -65,7 +65,8 @@ class RunningBatch:
         self._known = live.names.beside(self._own, principal)
         self._meant = live.names.beside(self.names, principal)
         self._calls: list[Call] = []
-        self._read_before: dict[tuple[Any, ...], Call] = {}
+        # Calls read before, and what each asks for, by what was sent.
+        self._read_before: dict[tuple[Any, ...], tuple[Call, int]] = {}
         self._faults = Faults()
         self._read = 0
         self._asked = 0
@@ -102,19 +103,21 @@ class RunningBatch:
         until: by `time.perf_counter`; one call at least is read or made. Raises BadArgument with every field
         at fault in any call, BatchBlocked, BatchPanicked, LimitReached and Conflict.
         """
+        size = len(self.items)
         for _ in range(most):
             if self.stopping and self.stop_here():
                 return
-            if self._read < len(self.items):
-                self.heavy = self._is_long()
+            if self._read < size:
+                self.heavy = bounds.is_long(self.items[self._read].body)
                 if not self.heavy:
                     self._read_next()
-            elif len(self.rows) < len(self.items):
-                call = self._calls[len(self.rows)]
-                self.heavy = call_cost.heavy(call, self._meant, self.live.machine, self.live.slow)
+            elif len(self.rows) < size:
+                call, live = self._calls[len(self.rows)], self.live
+                asked = call_cost.asked(call, self._meant)
+                self.heavy = call_cost.heavy(call, self._meant, live.machine, live.slow, asked)
                 if not self.heavy:
-                    self._make_next()
-            if self.heavy or self.done or perf_counter() > until:
+                    self._make_next(asked)
+            if self.heavy or len(self.rows) == size or perf_counter() > until:
                 return
 
     def step_heavy(self) -> None:
@@ -124,57 +127,57 @@ class RunningBatch:
             self._read_next()
         else:
             with can_be_stopped(self):
-                self._make_next()
+                self._make_next(call_cost.asked(self._calls[len(self.rows)], self._meant))
             snapshot_if_due(self)
 
-    def _is_long(self) -> bool:
-        """Whether the arguments of the next call take long to read."""
-        return bounds.is_long(self.items[self._read].body)
-
     def _read_next(self) -> None:
-        place, item = self._read, self.items[self._read]
+        place = self._read
+        name, body, as_name = self.items[place]
         self._read += 1
-        if item.call not in CALLS:
-            words = f"no such call: {item.call[:40]!r}"
-            self._faults.add(("calls", place, "call"), words, item.call, CALLS)
+        if name not in CALLS:
+            words = f"no such call: {name[:40]!r}"
+            self._faults.add(("calls", place, "call"), words, name, CALLS)
         else:
             try:
-                call = self._parsed(item)
+                call, asked = self._parsed(name, body)
             except BadArgument as error:
                 self._faults.extend(error.under("calls", place))
             else:
                 self._calls.append(call)
-                self._count(place, call_cost.asked(call, self._meant))
-        if item.as_name is not None:
-            self._name(place, item.as_name)
+                # As far as that can be seen from the batch alone.
+                self._asked += asked
+                if self._asked > bounds.BATCH_WORK:
+                    self._asks_too_much(place)
+        if as_name is not None:
+            self._name(place, as_name)
         if self._read == len(self.items):
             self._faults.check()
 
-    def _count(self, place: int, blocks: int) -> None:
-        """Add what a call asks for, as far as that can be seen from the batch alone."""
-        self._asked += blocks
-        if self._asked > bounds.BATCH_WORK:
-            raise BadArgument.at(
-                ("calls", place),
-                f"the calls of one batch may ask for {bounds.BATCH_WORK} blocks or mapped pages; with this "
-                f"one it is {self._asked}",
-            )
+    def _asks_too_much(self, place: int) -> NoReturn:
+        raise BadArgument.at(
+            ("calls", place),
+            f"the calls of one batch may ask for {bounds.BATCH_WORK} blocks or mapped pages; with this "
+            f"one it is {self._asked}",
+        )
 
-    def _parsed(self, item: BatchItem) -> Call:
-        """Parse an item. Items that are the same share one parsed call."""
-        body = item.body
+    def _parsed(self, name: str, body: Mapping[str, Any]) -> tuple[Call, int]:
+        """Parse an item: its call, which items that are the same share, and how many blocks it asks for."""
         # With the types, since 1 is True to a dict, but not to a kernel.
         types = tuple(map(type, body.values()))
         if Word in types:  # which may have become a name meanwhile
-            return self.live.parse(item.call, body, self._known)
-        like = item.call, tuple(body.items()), types
+            return self._parse(name, body)
+        like = name, tuple(body.items()), types
         try:
-            call = self._read_before.get(like)
+            found = self._read_before.get(like)
         except TypeError:  # a list or an object among the arguments
-            return self.live.parse(item.call, body, self._known)
-        if call is None:
-            call = self._read_before[like] = self.live.parse(item.call, body, self._known)
-        return call
+            return self._parse(name, body)
+        if found is None:
+            found = self._read_before[like] = self._parse(name, body)
+        return found
+
+    def _parse(self, name: str, body: Mapping[str, Any]) -> tuple[Call, int]:
+        call = self.live.parse(name, body, self._known)
+        return call, call_cost.asked(call, self._meant)
 
     def _name(self, place: int, name: str) -> None:
         if not NAME.fullmatch(name):
@@ -187,10 +190,10 @@ class RunningBatch:
                 ("calls", place, "as"), f"a person has at most {self.most_names} names in a session"
             )
 
-    def _make_next(self) -> None:
+    def _make_next(self, asked: int) -> None:
+        """asked: how many blocks the call asks for, as its names are now."""
         place = len(self.rows)
         call = self._calls[place]
-        asked = call_cost.asked(call, self._meant)
         self._touch(place, asked)
         try:
             change = self.live.apply(call, self._meant, self.principal.by)
@@ -219,23 +222,22 @@ class RunningBatch:
 
     def _take(self, place: int, change: CallResult) -> None:
         """Put a call that was made with the others."""
-        self.rows.append(change.row)
-        self._bytes += len(change.row.outcome)
+        row, applied = change.row, change.applied
+        self.rows.append(row)
+        self._bytes += len(applied.body)
         if change.stored is not None:
-            self.lists.append(RowList(self.live.id, change.row.seq, change.stored))
+            self.lists.append(RowList(self.live.id, row.seq, change.stored))
             self._bytes += len(change.stored.body)
         if self._bytes > bounds.BATCH_BYTES:
             raise LimitReached(
                 (), f"calls.{place}: the outcomes of one batch take at most {bounds.BATCH_BYTES} bytes"
             )
-        self.answers.append(
-            change.applied.with_("counters", self.live.machine.counters())
-            if self.counters
-            else change.applied
-        )
+        if self.counters:
+            applied = applied.with_("counters", self.live.machine.counters())
+        self.answers.append(applied)
         name = self.items[place].as_name
         if name is not None:
-            self._bind(name, change.named, change.row.seq)
+            self._bind(name, change.named, row.seq)
 
     def _bind(self, name: str, named: Named | None, seq: int) -> None:
         self.named[name] = named, seq

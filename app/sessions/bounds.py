@@ -33,6 +33,8 @@ def is_long(body: Mapping[str, Any]) -> bool:
         return True
     for value in body.values():
         kind = type(value)
+        if kind is int:
+            continue
         if kind is list or kind is dict or (kind is str and len(value) > LONG_ARGUMENTS):
             return size_of(body, LONG_ARGUMENTS) > LONG_ARGUMENTS
     return False

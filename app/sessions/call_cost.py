@@ -19,12 +19,21 @@ from app.machine.vocabulary import nothing, one
 MANY: Final = 2_000
 
 
-def heavy(call: Call, names: Mapping[str, Named], machine: Machine, slow: frozenset[str] | set[str]) -> bool:
+def heavy(
+    call: Call,
+    names: Mapping[str, Named],
+    machine: Machine,
+    slow: frozenset[str] | set[str],
+    blocks: int | None = None,
+) -> bool:
     """Whether a call may take so long that nobody else's should wait for it.
 
-    names: what its references stand for. slow: calls that took long on this machine the last time.
+    names: what its references stand for. slow: calls that took long on this machine the last time. blocks:
+    what it asks for, where that is known already.
     """
-    return call.spec.name in slow or asked(call, names) > MANY or held(call, names, machine) > MANY
+    if blocks is None:
+        blocks = asked(call, names)
+    return call.spec.name in slow or blocks > MANY or held(call, names, machine) > MANY
 
 
 def may_be_heavy(name: str, body: Mapping[str, Any]) -> bool:
@@ -44,6 +53,8 @@ def asked(call: Call, names: Mapping[str, Named]) -> int:
 def listed(call: Call, names: Mapping[str, Named]) -> int:
     """How many blocks of a list a call frees; 1 where it is given no list, or one that is not known yet."""
     value = given(call)
+    if type(value) is int:
+        return 1
     if isinstance(value, Reference):
         named = names.get(value.name)
         if named is None or not named.is_list:
@@ -54,10 +65,12 @@ def listed(call: Call, names: Mapping[str, Named]) -> int:
 
 def held(call: Call, names: Mapping[str, Named], machine: Machine) -> int:
     """How much a call touches because the machine holds it: lists, areas, slabs, per-CPU pages."""
-    value = given(call)
-    if isinstance(value, ListOf):
-        return MANY + 1  # how long it is stands in the journal
     touched = call.spec.cost.held
+    if touched is nothing and not call.spec.frees:
+        return 0
+    value = given(call)
+    if type(value) is ListOf:
+        return MANY + 1  # how long it is stands in the journal
     if touched is nothing:
         return 0
     return touched(machine, cachepointers.meant(call, names, machine), address_of(value, names))
@@ -65,7 +78,8 @@ def held(call: Call, names: Mapping[str, Named], machine: Machine) -> int:
 
 def given(call: Call) -> object:
     """The page or address that a call is given."""
-    return call.args.get("page", call.args.get("addr"))
+    args = call.args
+    return args.get("page", args.get("addr"))
 
 
 def address_of(value: object, names: Mapping[str, Named]) -> int | None:

@@ -12,6 +12,7 @@ many frames it touched, makes a row that is expensive to store, to send and to s
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Any, Final
 
 from pydantic_core import to_json
@@ -21,7 +22,7 @@ from app.machine.calls import USER_POINTERS, Call
 from app.machine.outcome import Outcome, SeenPage
 from app.mm.memory_model import MemoryModel
 
-RARE: Final = ("object", "area", "runs", "woken", "deadlock", "cause", "killed")
+RARE: Final = ("area", "runs", "woken", "deadlock", "cause", "killed")
 NONE: Final = (None,) * len(RARE)
 
 # Bytes of JSON that one list of an outcome may take; and which lists there are.
@@ -37,7 +38,8 @@ def encode(made: Outcome, model: MemoryModel, seq: int, time: str, by: str | Non
         f'{{"seq":{seq},"call":"{made.call.spec.name}","args":{args},'
         f'"ret":{"null" if ret is None else result(ret)},"verdict":"{made.verdict}","time":"{time}",'
         f'"by":{"null" if by is None else text(by)},'
-        f"{'' if made.seen is None else page(made.seen)}{rare(made)}"
+        f"{'' if made.seen is None else page(made.seen)}"
+        f"{'' if made.object is None else object_at(made.object)}{rare(made)}"
         f"{'' if made.call.written is None else written(made.call.written)}"
         f"{member('log', made.log) if made.log else LOGGED_NOTHING}{changed(made)}"
         f"{'' if made.told is None else more(made.told.document)}"
@@ -114,9 +116,25 @@ def page(seen: SeenPage) -> str:
     )
 
 
+def object_at(seen: dict[str, Any]) -> str:
+    """The `object` member. Addresses need no escaping, and few caches have many objects."""
+    address, cache, *numbers = seen.values()
+    size, ksize, pfn, index, offset = ["null" if number is None else number for number in numbers]
+    return (
+        f'"object":{{"address":"{address}","cache":{quoted(cache)},"object_size":{size},"ksize":{ksize},'
+        f'"slab_pfn":{pfn},"index":{index},"offset":{offset}}},'
+    )
+
+
+@lru_cache(maxsize=1024)
+def quoted(name: str | None) -> str:
+    """A name as JSON."""
+    return text(name)
+
+
 def rare(made: Outcome) -> str:
     """The members that few calls of the page allocator have."""
-    values = made.object, made.area, made.runs, made.woken, made.deadlock, made.cause, made.killed
+    values = made.area, made.runs, made.woken, made.deadlock, made.cause, made.killed
     if values == NONE:
         return ""
     return "".join([member(key, value) for key, value in zip(RARE, values, strict=True) if value is not None])

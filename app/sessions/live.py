@@ -18,7 +18,7 @@ from app.machine.machine import ENGINE, Machine
 from app.machine.outcome import Outcome
 from app.sessions import blocklists, bounds, scheduler, snapshots
 from app.sessions.answers import Applied
-from app.sessions.encoding import encode
+from app.sessions.encoding import encode, result
 from app.sessions.errors import Conflict, LimitReached, NotFound
 from app.sessions.everyones_names import EveryonesNames
 from app.store.journal import Row
@@ -121,14 +121,16 @@ class Live:
         self.spoiled = True
         began = perf_counter()
         try:
-            outcome = self.machine.apply(resolved, seq)
+            outcome = machine.apply(resolved, seq)
         except (TaskBlocked, TaskAlive, MachinePanicked):
             self.spoiled = False
             raise
         except NoRoom as error:
             self.spoiled = False
             raise LimitReached((), str(error)) from error
-        self._took(call.spec.name, perf_counter() - began)
+        seconds = perf_counter() - began
+        if seconds > SLOW_SECONDS or self.slow:
+            self._took(call.spec.name, seconds)
         change = self._change(seq, outcome, by)
         self.seq = self.effective = seq
         self.work += outcome.work
@@ -146,7 +148,7 @@ class Live:
         """Note whether a call took long by the wall clock, since other calls waited for it."""
         if seconds > SLOW_SECONDS:
             self.slow.add(name)
-        elif self.slow and seconds < QUICK_SECONDS:
+        elif seconds < QUICK_SECONDS:
             self.slow.discard(name)
 
     def _change(self, seq: int, made: Outcome, by: str | None) -> CallResult:
@@ -179,8 +181,6 @@ class Live:
         parsed: dict[tuple[str, bytes], Call] = {}
         for row in rows:
             self.spoiled = True
-            if len(parsed) > CALLS_PARSED:
-                parsed.clear()
             found = self._differs(row, parsed, lists)
             if found is not None:
                 raise Diverged(row.seq, found)
@@ -189,17 +189,20 @@ class Live:
 
     def _differs(self, row: Row, parsed: dict[tuple[str, bytes], Call], lists: Lists) -> str | None:
         """Make one journalled call; what it does differently now, if anything. parsed: calls read before."""
+        _, seq, _, name, args, *_ = row
         try:
-            call = parsed.get((row.call, row.args))
+            call = parsed.get((name, args))
             if call is None:
-                call = journalled(row.call, from_json(row.args), self.machine, lists)
-                if len(row.args) < bounds.LONG_ARGUMENTS and call.list_of is None:
-                    parsed[row.call, row.args] = call
-            outcome = self.machine.apply(call, row.seq)
+                call = journalled(name, from_json(args), self.machine, lists)
+                if len(args) < bounds.LONG_ARGUMENTS and call.list_of is None:
+                    if len(parsed) > CALLS_PARSED:
+                        parsed.clear()
+                    parsed[name, args] = call
+            outcome = self.machine.apply(call, seq)
         except scheduler.Dropped:
             raise  # its request has ended
         except Exception as error:  # noqa: BLE001 - whatever it is, this call can no longer be made
-            return f"{row.call} fails now ({type(error).__name__}: {error})"
+            return f"{name} fails now ({type(error).__name__}: {error})"
         self.work += outcome.work
         return difference(row, outcome)
 
@@ -212,7 +215,8 @@ def journalled(name: str, args: Mapping[str, Any], machine: Machine, lists: List
 def difference(row: Row, now: Outcome) -> str | None:
     """What a journalled call has done differently when it was made again, if anything."""
     # As `encode` has it. Within a string the quotation marks would be escaped.
-    if b'"ret":%b,"verdict":"%b","time":' % (to_json(now.ret), now.verdict.encode()) in row.outcome:
+    ret = "null" if now.ret is None else result(now.ret)
+    if f'"ret":{ret},"verdict":"{now.verdict}","time":'.encode() in row.outcome:
         return None
     then = from_json(row.outcome)
     if now.verdict != then["verdict"]:

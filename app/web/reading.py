@@ -90,9 +90,9 @@ def look(machine: Machine, view: View) -> Reading:
     window = window_of(zone, here)
     return Reading(
         zones=zones,
-        free=tuple(machine.free_before),
+        free=tuple(after.free for after in machine.after_calls),
         kswapds=kswapd_runs.kswapds(machine),
-        ran=tuple(machine.kswapd_runs.before),
+        ran=tuple(after.ran for after in machine.after_calls),
         zone=zone,
         window=window,
         cells=show.zonemap(machine, zone["name"], zone["node"], window.start, window.shift, window.cells),

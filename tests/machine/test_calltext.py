@@ -315,6 +315,8 @@ KINDS: dict[str, st.SearchStrategy[Any]] = {
     "status": st.integers(-9, 255),
     "path": st.sampled_from(["/tmp/a", "/data/b.txt", "/a-b/c_d"]),
     "program": st.sampled_from(["/bin/hello", "/bin/cat"]),
+    "swap_pages": st.one_of(st.none(), st.integers(2, 1 << 30)),
+    "bool": st.booleans(),
     **{
         kind: st.one_of(st.sampled_from(["|".join(names), names[0], 3, "0x5"]))
         for kind, names in ((kind, list(names)[:2]) for kind, names in user_kinds.FLAGS.items())
@@ -350,6 +352,11 @@ def judged(name: str, body: dict[str, Any]) -> dict[str, Any] | str:
         return parsing.parse(name, body, MODEL).as_json(MODEL)
     except BadArgument as error:
         return str(error)
+
+
+def test_every_kind_of_argument_is_drawn() -> None:
+    kinds_of_calls = {arg.kind for spec in CALLS.values() for arg in spec.args}
+    assert kinds_of_calls - set(KINDS) == {"page", "page_or_addr"}
 
 
 @given(documents())

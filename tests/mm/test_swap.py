@@ -228,6 +228,18 @@ def test_a_page_that_comes_back_holds_what_was_stored_and_its_neighbours_come_wi
     sound(m)
 
 
+def test_what_frames_were_before_does_not_show_in_those_that_are_read_ahead() -> None:
+    m, mm = machine()
+    where = written(m, mm, 16)
+    for page in range(16):
+        assert out(m, mm, where + page * PAGE)
+    again = boot.restore(m.state())
+    for each in (m, again):
+        each.current.task = "a"
+        assert fault.user_access(each, where + 4 * PAGE) is None
+    assert again.state() == m.state()
+
+
 def test_a_page_that_was_only_read_is_dropped_without_being_written_again() -> None:
     m, mm = machine()
     where = written(m, mm, 1)

@@ -32,7 +32,7 @@ FAILED: Final = re.compile(r"^(?:FAILED|ERROR) (.+?)(?: - |$)", re.MULTILINE)
 # Without the plugins of all other tests pytest starts in a fifth of the time.
 SETTINGS: Final = """\
 [pytest]
-addopts = -x -q --tb=no -rfE -p no:cacheprovider -m "not soak"
+addopts = -x -q --tb=no -rfE -p no:cacheprovider -p tests.support.patience -m "not soak"
 markers =
     soak
     slow

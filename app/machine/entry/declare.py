@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Final, TypeAlias
 from app.machine import runs
 from app.machine.entry import describe, limits
 from app.machine.vocabulary import FREE, Arg, CallSpec, Cost, Returns
-from app.mm import kthreads
+from app.mm import kthreads, wild_page
 from app.mm.internal import GAVE_UP
 from app.mm.sched import fatal_signal_pending
+from app.mm.wild_page import WildPage
 
 if TYPE_CHECKING:
     from app.machine.calls import Call
@@ -118,6 +119,8 @@ class Release(CallSpec):
                 self.run(m, call, one)
                 freed += 1
             outcome.ret = freed
+        elif type(value) is WildPage:
+            outcome.ret = wild_page.use(m, self.name, value.address, call.args.get("order", 0))
         else:
             describe.releasing(m, call, value, outcome)
             self.run(m, call, value)
@@ -154,7 +157,11 @@ class Other(CallSpec):
 
     def make(self, m: Machine, call: Call, outcome: Outcome) -> None:
         """Once, since it neither repeats nor takes a list."""
-        self.run(m, call, outcome)
+        page = call.args.get("page")
+        if type(page) is WildPage:
+            outcome.ret = wild_page.use(m, self.name, page.address, call.args.get("order", 0))
+        else:
+            self.run(m, call, outcome)
 
 
 class Declarations:

@@ -48,7 +48,7 @@ def try_to_free_pages(m: Machine, call: Call, outcome: Outcome) -> None:
         m.breathe()
         if m.vm.reclaim:
             ac = page_alloc.prepare_alloc_pages(m, gfp, m.cpu_node[m.current.cpu])
-            m.current.memalloc = True
+            m.current.memalloc = m.current.eventful = True
             outcome.ret += vmscan.try_to_free_pages(m, order, gfp, ac)
             m.current.memalloc = False
         else:

@@ -17,7 +17,7 @@ from app.demos import Demo
 from app.demos.predictions import Prediction
 from app.exercises import judging, predicting
 from app.exercises.exercise import PARTS
-from app.exercises.forms import Answer, BadAnswer, Shape
+from app.exercises.forms import FORMS, Answer, BadAnswer, Shape
 from app.exercises.judging import JudgedField
 from app.exercises.predicting import Begun, Figures, Unasked
 from app.exercises.sealing import FieldVariant
@@ -37,6 +37,16 @@ ON: Final = "on"
 OFF: Final = "off"
 # Characters of one prediction that the address holds.
 MOST: Final = 100
+
+# How an answer may be written, without figures that may be right: those of exercises are drawn.
+HINTS: Final = {
+    "number": N_("A whole number"),
+    "bytes": N_("Bytes; K and M may be written"),
+    "pfn": N_("A frame number, in hexadecimal with 0x in front; NULL for none"),
+    "frames": N_("Frame numbers and ranges, as in 0x10-0x1f, 0x24; or none"),
+    "address": N_("An address, with 0x in front; NULL for none"),
+    "orders": N_("Leave empty what does not change"),
+}
 
 # What is asked of a call, by the first words of the question.
 OF_CALLS: Final = {
@@ -173,7 +183,7 @@ async def sent(request: Request, here: Address, demo: Demo, step: int, form: For
         try:
             read_one(one, begun, place, given[-1])
         except BadAnswer as error:
-            faults[place] = str(error)
+            faults[place] = fault_of(one, error)
     if not any(given):
         faults[0] = _("Predict something here, or run the step without predicting.")
     return DemoAgain(given=given, faults=faults)
@@ -188,6 +198,12 @@ def text_of(shape: Shape, name: str, form: FormData) -> str:
     if not any(boxes):
         return ""
     return ";".join(box or str(count) for box, count in zip(boxes, shape["before"], strict=False))
+
+
+def fault_of(one: Prediction, error: BadAnswer) -> str:
+    """Why a text is no answer, with what would be; without the form's own examples."""
+    said = str(error).removesuffix(getattr(FORMS[one.form], "wants", "")).strip()
+    return f"{said} {_(HINTS[one.form])}." if one.form in HINTS else said
 
 
 def read_one(one: Prediction, begun: Begun, place: int, text: str) -> Answer | None:
@@ -268,9 +284,10 @@ def compared(
 def shown(variant: FieldVariant, place: int, **how: Any) -> FieldView:
     """One field; what is only yes or no is said in the reader's language."""
     view = exercisefields.field_view(variant, place + 1, many=True, **how)
+    if view.form in HINTS:
+        view = replace(view, hint=_(HINTS[view.form]))
     if variant.shape["control"] == "boxes" and not view.value:
-        boxes = [replace(each, value="") for each in view.boxes]
-        return replace(view, boxes=boxes, hint=_("Leave empty what does not change"))
+        return replace(view, boxes=[replace(each, value="") for each in view.boxes])
     if variant.shape["form"] != "choice":
         return view
     words = {predicting.YES: _("yes"), predicting.NO: _("no")}

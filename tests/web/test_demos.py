@@ -407,7 +407,9 @@ def test_what_is_asked_is_not_told_before_the_run(name: str, client: TestClient)
                     assert str(prose(words)) not in html
                     assert str(prose(words.partition(".")[0])).removesuffix("</p>") not in html
             assert "What to notice" not in html
-            figures = re.findall(r"0x[0-9a-f]{3,}|[0-9]{3,}", " ".join(line.text for line in step.expect))
+            figures = re.findall(
+                r"0x[0-9a-f]{3,}|[0-9]{3,}", " ".join(v for line in step.expect for v in line.values)
+            )
             told = without_calls(html)
             for figure in set(figures) - set(re.findall(r"\w+", "\n".join(step.calls))):
                 here = attribute(html, r'name="view" value="([^"]*)"')

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
+from app.demos import predictions
 from app.demos.expect import BadExpectation, Expectation, expectation
+from app.demos.predictions import Prediction
 from app.errors import BadArgument
 from app.machine import bootparam, calltext
 from app.tomlfiles.table import BadFile, Table, content, load, name_of
@@ -49,6 +51,8 @@ class Step:
     # What the map and the inspector show, by the names of the page's address.
     view: Mapping[str, str | int]
     expect: tuple[Expectation, ...]
+    # What may be predicted before the calls are made.
+    predict: tuple[Prediction, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -123,6 +127,7 @@ def step(table: Table, part: int) -> Step:
     if look and look not in LOOKS:
         raise table.wrong("look", f"one of {', '.join(LOOKS)}")
     calls = lines(table)
+    expect = expectations(table, len(calls))
     made = Step(
         title=table.text("title", needed=True),
         part=part,
@@ -133,7 +138,8 @@ def step(table: Table, part: int) -> Step:
         calls=calls,
         look=look,
         view=view(table),
-        expect=expectations(table, len(calls)),
+        expect=expect,
+        predict=predicted(table, expect, calls),
     )
     table.end()
     return made
@@ -191,3 +197,17 @@ def expectations(table: Table, calls: int) -> tuple[Expectation, ...]:
             raise table.wrong(f"expect, entry {number}", f"the step has only {calls} calls")
         found.append(made)
     return tuple(found)
+
+
+def predicted(table: Table, expect: Sequence[Expectation], calls: Sequence[str]) -> tuple[Prediction, ...]:
+    """What may be predicted: what the step names, else what its expectations leave to be picked."""
+    if "predict" not in table.values:
+        return predictions.picked(expect, calls)
+    keys = [" ".join(text.split()) for text in table.texts("predict", predictions.MOST)]
+    if keys and not calls:
+        raise table.wrong("predict", "a step without calls has nothing to predict")
+    try:
+        return predictions.named(keys, expect)
+    except KeyError as error:
+        known = ", ".join(predictions.known_keys(expect)) or "nothing that can be asked"
+        raise table.wrong("predict", f"{error.args[0]!r}: of what this step expects, {known}") from None

@@ -44,6 +44,7 @@ TEXTS: Final = (
     "graded",
     "work",
     "given",
+    "ask",
 )
 
 
@@ -122,7 +123,9 @@ class Address:
     work: str | None = None
     """what has been done of its tasks, see `exercisework`"""
     given: str | None = None
-    """the answers to the task that is shown, a line each, where they were given"""
+    """the answers to the task that is shown, or what was predicted of the demo's step, a line each"""
+    ask: str | None = None
+    """whether a demo asks before it runs a step, where the address says so: `on` or `off`"""
     layout: str | None = None
     """how the page is laid out, see `layouts`; None for as its purpose asks"""
     view: str | None = None

@@ -3,24 +3,29 @@
 `demo`, `step` and `part` say what is shown, `ran` from which row of the journal on each step was run:
 `1.3..7` is step 0 from row 1, step 1 from row 3, step 2 not at all. Of a step that is run call by call, the
 rows are named one by one, with a dash at the end while calls are left: `1.3-5-` is step 1 in rows 3 and 5.
+`ask` and `given` are of the predictions, see `demoasking`.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from app.demos import Demo, Library, Part, Step
 from app.demos.demo import VIEW_NUMBERS, VIEW_TEXTS
 from app.machine.profiles import DEFAULT_PROFILE
+from app.web import wording
 from app.web.address import Address, number
 from app.web.contexts.base import Link, ShownRefusal
 from app.web.contexts.demo import DemoPanel, DemoRow, StepDot
 from app.web.journal import journal_row
-from app.web.language import N_, _
+from app.web.language import N_, _, ngettext
 from app.web.panels import opened, pointed_at
 from app.web.recipes import Api, curl_line
 from app.web.shownrows import Outcome
+
+if TYPE_CHECKING:
+    from app.web.demoasking import Asking
 
 # What a step may point at beside the panels, and where on the page it is.
 ANCHORS: Final = {
@@ -35,6 +40,8 @@ BAD: Final = ("ok", "null", "blocked", "warn", "bug", "oom", "hang", "panic")
 # Rows that are looked through for those of a step; other calls may stand between them.
 MOST_ROWS: Final = 60
 VIEW: Final = (*VIEW_TEXTS, *VIEW_NUMBERS)
+# What of a view points at the frames that a step is about.
+POINTING: Final = ("start", "shift", "pfn")
 
 
 def demo_row(demo: Demo) -> DemoRow:
@@ -55,13 +62,31 @@ def demo_of(library: Library, here: Address) -> tuple[Demo, int] | None:
     return None if demo is None else (demo, min(here.step or 0, len(demo.steps) - 1))
 
 
-def at_step(demo: Demo, step: int, here: Address) -> Address:
-    """The view that a step asks for; parts that it does not mention stay as they are."""
+def at_step(demo: Demo, step: int, here: Address, *, asks: bool = False) -> Address:
+    """The view that a step asks for; parts that it does not mention stay as they are.
+
+    asks: whether the reader is asked first. Then the map goes to the frames only when the step was run.
+    """
     wanted = demo.steps[step]
-    changes: dict[str, Any] = dict.fromkeys(VIEW, None) | dict(wanted.view) if wanted.view else {}
+    view = wanted.view
+    if asks and withheld(demo, step, here):
+        view = {name: value for name, value in view.items() if name not in POINTING}
+        if view.get("zone") == here.zone:
+            view |= {name: getattr(here, name) for name in POINTING if getattr(here, name) is not None}
+    changes: dict[str, Any] = dict.fromkeys(VIEW, None) | dict(view) if wanted.view else {}
     if (panel := pointed_at(wanted.look)) is not None:
         changes["panel"] = panel.name
-    return here.to(step=step, outcome=None, before=None, **changes)
+    return here.to(step=step, outcome=None, before=None, given=None, **changes)
+
+
+def withheld(demo: Demo, step: int, here: Address) -> bool:
+    """Whether there is something to predict of a step that was not run to its end."""
+    return bool(demo.steps[step].predict) and not is_done(demo, step, here)
+
+
+def is_done(demo: Demo, step: int, here: Address) -> bool:
+    """Whether all calls of a step have been made."""
+    return len(ran_rows(demo, step, here)) == len(demo.steps[step].calls)
 
 
 def ran(here: Address) -> list[str]:
@@ -99,7 +124,12 @@ def run_of(library: Library, here: Address) -> tuple[int | None, int]:
 
 
 def demo_panel(
-    library: Library, here: Address, api: Api, rows: Sequence[Outcome], refusal: ShownRefusal | None
+    library: Library,
+    here: Address,
+    api: Api,
+    rows: Sequence[Outcome],
+    asking: Asking,
+    refusal: ShownRefusal | None,
 ) -> DemoPanel | None:
     """Make the panel, where the address names a demo. rows: the rows of the step's calls."""
     found = demo_of(library, here)
@@ -122,6 +152,7 @@ def demo_panel(
     following = (
         demo.part(shown.part + 1) if step + 1 < len(demo.steps) and demo.steps[step + 1].part > mine else None
     )
+    waits = asking.on and withheld(demo, step, here)
     return DemoPanel(
         name=demo.name,
         title=demo.title,
@@ -129,15 +160,26 @@ def demo_panel(
         total=len(demo.steps),
         dots=[
             StepDot(
-                index + 1, one.title, goto(demo, index, here), index == step, bool(one.calls) and done[index]
+                index + 1,
+                title_of(demo, index, here, asks=asking.on),
+                goto(demo, index, here, asks=asking.on),
+                index == step,
+                bool(one.calls) and done[index],
             )
             for index, one in enumerate(demo.steps)
         ],
-        heading=shown.title,
-        happens=shown.happens,
-        why=shown.why,
-        notice=shown.notice,
-        you=shown.you,
+        heading=title_of(demo, step, here, asks=asking.on),
+        asks=asking.on,
+        offers=any(one.predict for one in demo.steps),
+        ask=f"{here.path}/demo/ask",
+        waits=waits,
+        questions=asking.fields,
+        missed=asking.missed,
+        score=score(asking),
+        happens="" if waits else shown.happens,
+        why="" if waits else shown.why,
+        notice="" if waits else shown.notice,
+        you="" if waits else shown.you,
         calls=calls,
         curl=curl_line("\n".join(shown.calls), api),
         action=f"{here.path}/demo",
@@ -149,20 +191,26 @@ def demo_panel(
         first_left=None
         if left is None
         else Link(
-            _("Step %(number)s: %(title)s", number=left + 1, title=demo.steps[left].title),
-            goto(demo, left, here),
+            _(
+                "Step %(number)s: %(title)s",
+                number=left + 1,
+                title=title_of(demo, left, here, asks=asking.on),
+            ),
+            goto(demo, left, here, asks=asking.on),
         ),
         results=[(line, journal_row(row, here)) for line, row in zip(shown.calls, results, strict=False)],
         look=look_link(shown, here),
         focus=ANCHORS.get(shown.look, "panels"),
-        earlier=Link(_("Back"), goto(demo, step - 1, here) if step else None),
-        later=Link(_("Next"), goto(demo, step + 1, here) if step + 1 < len(demo.steps) else None),
+        earlier=Link(_("Back"), goto(demo, step - 1, here, asks=asking.on) if step else None),
+        later=Link(
+            _("Next"), goto(demo, step + 1, here, asks=asking.on) if step + 1 < len(demo.steps) else None
+        ),
         next_machine=machine_text(following.machine) if following and inside else "",
         next_part=shown.part + 1,
         other_machine="" if inside else machine_text(demo.parts[shown.part - 1].machine),
         part=shown.part,
         start_part=mine,
-        leave=here.to(demo=None, step=None, part=None, ran=None).href,
+        leave=here.to(demo=None, step=None, part=None, ran=None, ask=None, given=None).href,
         refusal=refusal,
     )
 
@@ -173,9 +221,26 @@ def worst(rows: Sequence[Outcome]) -> str:
     return max(verdicts, key=BAD.index) if len(rows) > 1 and any(BAD.index(each) for each in verdicts) else ""
 
 
-def goto(demo: Demo, step: int, here: Address) -> str:
+def title_of(demo: Demo, step: int, here: Address, *, asks: bool) -> str:
+    """The title of a step. Titles tell what happens, so that of a step that asks first is not told before."""
+    return _("What will it do?") if asks and withheld(demo, step, here) else demo.steps[step].title
+
+
+def score(asking: Asking) -> str:
+    """How many predictions were right; empty where none were made."""
+    if not asking.answered:
+        return ""
+    return ngettext(
+        "%(right)s of %(num)s prediction right",
+        "%(right)s of %(num)s predictions right",
+        asking.answered,
+        right=wording.count(asking.right),
+    )
+
+
+def goto(demo: Demo, step: int, here: Address, *, asks: bool) -> str:
     """The address of another step."""
-    return at_step(demo, step, here).href + "#demo"
+    return at_step(demo, step, here, asks=asks).href + "#demo"
 
 
 def first_left(demo: Demo, part: Part, step: int, done: Sequence[bool]) -> int | None:

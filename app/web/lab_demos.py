@@ -12,6 +12,7 @@ from app.demos import Demo, Library
 from app.labs import LabMachine
 from app.sessions import NotFound
 from app.web.address import Address
+from app.web.demoasking import asks
 from app.web.demopanel import at_step
 from app.web.labs import own_lab, refused
 from app.web.language import _
@@ -51,7 +52,7 @@ def address_of_copy(
         return here
     step = step_after(demo, machine, reached)
     here = here.to(demo=demo.name, part=machine.part if machine.part != 1 else None)
-    return at_step(demo, min(step, part.end - 1), here)
+    return at_step(demo, min(step, part.end - 1), here, asks=asks(request, here))
 
 
 def step_after(demo: Demo, machine: LabMachine, reached: str | None) -> int:

@@ -19,6 +19,7 @@ from app.sessions import Conflict, PageQuery, SessionInfo
 from app.web import (
     address,
     callform,
+    demoasking,
     demopanel,
     exercisepanel,
     fields,
@@ -42,6 +43,7 @@ from app.web.contexts.journal import JournalRow
 from app.web.contexts.machine import MachinePage, NameChip, Switch
 from app.web.contexts.panels import PanelView
 from app.web.contexts.views import CentreView
+from app.web.demoasking import Asking, DemoAgain
 from app.web.exercisepanel import Asked, ExerciseAgain
 from app.web.frame_inspector import inspector, missing
 from app.web.frame_states import PATTERNS
@@ -101,8 +103,8 @@ class Again:
     """what stood in the form of the call"""
     line: str = ""
     """what stood in the console"""
-    demo_refusal: ShownRefusal | None = None
-    """why a step of a demo was refused"""
+    demo: DemoAgain = field(default_factory=DemoAgain)
+    """what the panel of a demo shows once more"""
     history_refusal: ShownRefusal | None = None
     """why an undo, a rewind or a fork was refused, or a moment cannot be shown"""
     exercise: ExerciseAgain = field(default_factory=ExerciseAgain)
@@ -131,6 +133,8 @@ class Found:
     """the rows of the demo's step, or of the exercise's task"""
     asked: Asked | Graded | None
     """the exercise's task, practised or of a sheet"""
+    asking: Asking
+    """what is to be predicted of the demo's step"""
     reading: Reading
     """what was read of the machine"""
     person: Person
@@ -186,6 +190,8 @@ async def page(request: Request, here: Address, again: Again | None = None) -> M
         rows = await read_rows(request, here, asked_task)
         journal, shown = await decoded(request, here, rows)
     reading = await with_series(request, view.panel, here, reading, rows.rows.info)
+    run = await outcomes_of(rows.rows.run)
+    presents = rows.stage is not None and rows.stage.presents
     found = Found(
         here=here if shown is None else here.to(outcome=shown["seq"]),
         info=sessions_for(request)[0].with_divergence(rows.rows.info),
@@ -194,8 +200,9 @@ async def page(request: Request, here: Address, again: Again | None = None) -> M
         rows=rows,
         journal=journal,
         shown=shown,
-        run=await outcomes_of(rows.rows.run),
+        run=run,
         asked=None if isinstance(asked_task, str) else asked_task,
+        asking=await demoasking.read(request, here, run, again.demo, presents=presents),
         reading=reading,
         person=requester(request),
         api=api_of(request, here.id),
@@ -368,7 +375,9 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
         history_refusal=again.history_refusal,
         demo=None
         if led_by_exercise(here)
-        else demopanel.demo_panel(request.app.state.demos, here, found.api, found.run, again.demo_refusal),
+        else demopanel.demo_panel(
+            request.app.state.demos, here, found.api, found.run, found.asking, again.demo.refusal
+        ),
         exercise=exercise_of(request, found, again),
         place=None
         if place is None

@@ -16,7 +16,7 @@ Spelling = Literal["6.1", "lecture"]
 THEMES: Final = ("auto", "light", "dark")
 SPELLINGS: Final = ("6.1", "lecture")
 SWITCHES: Final = ("off", "on")
-CHOICES: Final = {"theme": THEMES, "names": SPELLINGS, "projector": SWITCHES}
+CHOICES: Final = {"theme": THEMES, "names": SPELLINGS, "projector": SWITCHES, "ask": SWITCHES}
 TITLES: Final = {
     "names": N_("Kernel names"),
     "theme": N_("Theme"),
@@ -45,6 +45,8 @@ class Preferences:
     """whose spelling stands first"""
     projector: bool = False
     """True for larger type, for a lecture hall"""
+    ask: bool = False
+    """True where demos ask what a step will do before it is run"""
 
     @property
     def choices(self) -> list[tuple[str, str, str, list[tuple[str, str]]]]:
@@ -69,7 +71,10 @@ def preferences_of(request: Request) -> Preferences:
         return CHOICES[name][0]
 
     return Preferences(
-        cast("Theme", chosen("theme")), cast("Spelling", chosen("names")), chosen("projector") == "on"
+        cast("Theme", chosen("theme")),
+        cast("Spelling", chosen("names")),
+        chosen("projector") == "on",
+        chosen("ask") == "on",
     )
 
 

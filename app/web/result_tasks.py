@@ -248,6 +248,8 @@ def attempt_page(
         tries=[resultviews.try_row(row, session, before.get(row.id, ())) for row in worked.tries(place)],
         reveal=reveal(worked, place),
         machine=None if session is None else Link(_("The member’s machine"), f"/sessions/{session}"),
+        variant=f"/variants/{worked.row.id}",
+        resets=lab.closed is None and counts,
         variants=[
             Link(
                 _("Variant %(number)s", number=brief.number),

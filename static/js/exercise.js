@@ -7,7 +7,7 @@ const hex = (/** @type {number} */ pfn) => `0x${pfn.toString(16)}`;
 
 /** The fields of the open task that are filled by pointing at something. @param {string} what */
 function fields(what) {
-  return all(document, `#exercise [data-points="${what}"]`, HTMLElement);
+  return all(document, `:is(#exercise, #demo) [data-answers] [data-points="${what}"]`, HTMLElement);
 }
 
 /** The field that is being answered: the one with the focus, else the first one. @param {HTMLElement[]} found */
@@ -63,7 +63,7 @@ function frames(text) {
 function pointed(target) {
   const column = target.closest(".orders :is(td, th)");
   if (column instanceof HTMLTableCellElement && column.cellIndex > 0) {
-    const box = maybe(document, `#exercise [data-points="list"] input[name$=".${column.cellIndex - 1}"]`, HTMLInputElement);
+    const box = maybe(document, `:is(#exercise, #demo) [data-points="list"] input[name$=".${column.cellIndex - 1}"]`, HTMLInputElement);
     box?.focus();
     box?.select();
   }
@@ -84,7 +84,7 @@ function choose(what, value) {
 
 /** Nothing is named where it is said that there is none, and the other way round. @param {Element} target */
 function none(target) {
-  const field = target.closest("#exercise fieldset");
+  const field = target.closest(":is(#exercise, #demo) fieldset");
   const box = field && maybe(field, 'input[name$=".none"]', HTMLInputElement);
   if (!field || !box) return;
   if (target === box && box.checked) {
@@ -97,15 +97,15 @@ function none(target) {
 
 export function exercise() {
   document.addEventListener("click", (event) => {
-    if (event.target instanceof Element && maybe(document, "#exercise", HTMLElement)) pointed(event.target);
+    if (event.target instanceof Element && maybe(document, "#exercise, #demo [data-answers]", HTMLElement)) pointed(event.target);
   });
   document.addEventListener("change", (event) => {
     if (event.target instanceof Element) none(event.target);
   });
   document.addEventListener("focusin", (event) => {
-    const field = event.target instanceof Element ? event.target.closest("#exercise [data-points]") : null;
+    const field = event.target instanceof Element ? event.target.closest(":is(#exercise, #demo) [data-points]") : null;
     if (!(field instanceof HTMLElement)) return;
-    for (const other of all(document, "#exercise [data-last]", HTMLElement)) delete other.dataset.last;
+    for (const other of all(document, ":is(#exercise, #demo) [data-last]", HTMLElement)) delete other.dataset.last;
     field.dataset.last = "";
   });
 }

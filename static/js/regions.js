@@ -40,7 +40,7 @@ export function swap(page, keep = new Set()) {
     // Another step of a demo is read from its beginning.
     node.scrollTop = node.getAttribute("data-at") === stale.getAttribute("data-at") ? scroll : 0;
     if (stale.id === "call") keepTyped(stale, node);
-    if (stale.id === "exercise") keepAnswers(stale, node);
+    if (stale.id === "exercise" || stale.id === "demo") keepAnswers(stale, node);
     if (focused) refocus(node, focused);
     copyButtons(node);
   }

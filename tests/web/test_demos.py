@@ -10,7 +10,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from app.demos import Library
+from app.demos import Library, Step
 from app.web.render import prose
 from tests.support.rings import slow
 from tests.support.served import BASE, build, client_of, protected
@@ -358,3 +358,192 @@ def test_a_step_that_ends_well_shows_the_call_that_did_not(client: TestClient) -
         if step is not DEMOS["the-locks-queue"].steps[-1]:
             path = following(panel(client, path))
     assert any(seen)
+
+
+# -- asked first -------------------------------------------------------------------------------------------
+
+# What is predicted where it is right, by form; of others the boxes stay empty.
+GUESSES = {
+    "verdict": "ok", "zone": "DMA", "fault": "minor", "choice": "yes", "pfn": "0x400", "frames": "none",
+    "address": "NULL", "bytes": "1", "number": "1",
+}  # fmt: skip
+
+
+def predict(client: TestClient, html: str, **fields: str) -> Response:
+    action = attribute(html, r'action="(/sessions/[^"]*/demo)"')
+    view = attribute(html, r'name="view" value="([^"]*)"')
+    return client.post(action, data={"view": view, "predicted": "on", **fields})
+
+
+def guesses(step: Step) -> dict[str, str]:
+    """Something for each question of a step."""
+    found = {}
+    for place, one in enumerate(step.predict, 1):
+        if one.form == "tasks":
+            found[f"f{place}.none"] = "none"
+        elif one.form == "orders":
+            found[f"f{place}.0"] = "1"
+        else:
+            found[f"f{place}"] = GUESSES[one.form]
+    return found
+
+
+def without_calls(html: str) -> str:
+    """A panel without what it says of the calls themselves, and without the fields."""
+    html = re.sub(r"(?s)<pre.*?</pre>|<details.*?</details>|<fieldset.*?</fieldset>", "", html)
+    return re.sub(r'action="[^"]*"|/sessions/\w+', "", html)
+
+
+@pytest.mark.parametrize("name", [next(iter(DEMOS)), *slow(*list(DEMOS)[1:])])
+def test_what_is_asked_is_not_told_before_the_run(name: str, client: TestClient) -> None:
+    """Of every step of every demo: neither its words nor the figures that are asked."""
+    demo = DEMOS[name]
+    path = start(client, name, ask="on")
+    for number, step in enumerate(demo.steps, 1):
+        html = panel(client, path)
+        if step.predict:
+            for words in (step.happens, step.why, step.notice, step.you, step.title):
+                if words:
+                    assert str(prose(words)) not in html
+                    assert str(prose(words.partition(".")[0])).removesuffix("</p>") not in html
+            assert "What to notice" not in html
+            figures = re.findall(
+                r"0x[0-9a-f]{3,}|[0-9]{3,}", " ".join(v for line in step.expect for v in line.values)
+            )
+            told = without_calls(html)
+            for figure in set(figures) - set(re.findall(r"\w+", "\n".join(step.calls))):
+                here = attribute(html, r'name="view" value="([^"]*)"')
+                left = told.replace(here.replace("&", "&amp;"), "")
+                # A row of the journal, a frame of the step before: what the address of the page says already.
+                assert figure in here or not re.search(rf"\b{figure}\b", text_of(left)), (number, figure)
+            assert html.count('class="asked">') >= len(step.predict)
+            answer = predict(client, html, **guesses(step))
+        elif step.calls:
+            answer = run(client, html)
+        else:
+            path = following(html)
+            continue
+        assert answer.status_code == 303, panel_of(answer, 422)
+        path = str(answer.headers["location"])
+        html = panel(client, path)
+        assert step.title in unescape(html)
+        assert "What to notice" in html
+        if step.predict:
+            marks = re.findall(r'class="marked marked-(\w+)"', html)
+            assert len(marks) == len(step.predict)
+            right = sum(mark == "right" for mark in marks)
+            assert f"{right} of {len(marks)} prediction" in text_of(html)
+        if number < len(demo.steps) and demo.steps[number].part != step.part:
+            path = start(client, name, part=str(demo.steps[number].part), ask="on")
+        elif number < len(demo.steps):
+            path = following(html)
+
+
+def asked(client: TestClient, name: str, step: int) -> str:
+    """The page of a step that asks first, with those before it run."""
+    path = start(client, name, ask="on")
+    for _ in range(step):
+        html = panel(client, path)
+        if "What to notice" not in html or "Run this step" in html:
+            path = str(run(client, html).headers["location"])
+        path = following(panel(client, path))
+    return path
+
+
+def test_predictions_beside_what_the_machine_did(client: TestClient) -> None:
+    path = asked(client, "split-and-merge", 1)
+    html = panel(client, path)
+    assert "What will it do?" in html
+    assert "Run without predicting" in html
+    answer = predict(client, html, f1="0x401", f2="-1", **{f"f3.{order}": "1" for order in range(10)})
+    html = panel(client, answer.headers["location"])
+    text = text_of(html)
+    assert "1 of 3 predictions right" in text
+    assert "you: 0x401 the machine: 0x400" in text
+    assert "Take one page frame" in text
+    assert "What to notice" in text
+    # What was left empty of the lists does not change: the list of order 10 has lost one.
+    assert re.search(r'is-off">\s*<label for="f3.10">', html)
+    assert "f3" not in attribute(html, r'rel="(next)"')
+
+
+def test_nothing_is_predicted(client: TestClient) -> None:
+    html = panel(client, asked(client, "split-and-merge", 1))
+    text = text_of(panel_of(predict(client, html), 422))
+    assert "Predict something here, or run the step without predicting." in text
+    assert "What to notice" not in text
+    assert rows(client, html_path := attribute(html, r'action="(/sessions/[^"]*)/demo"')) == []
+    answer = predict(client, html, skip="on")
+    html = panel(client, answer.headers["location"])
+    assert "What to notice" in html
+    assert "Predicted" not in html
+    assert len(rows(client, html_path)) == 1
+
+
+def test_what_cannot_be_read_costs_nothing(client: TestClient) -> None:
+    html = panel(client, asked(client, "split-and-merge", 1))
+    again = panel_of(predict(client, html, f1="page 7", f2="-1"), 422)
+    assert "cannot be read as a number" in again
+    assert 'name="f2" type="text" value="-1"' in again
+    assert rows(client, attribute(html, r'action="(/sessions/[^"]*)/demo"')) == []
+
+
+def test_some_of_it_is_predicted_and_run_call_by_call(client: TestClient) -> None:
+    html = panel(client, asked(client, "split-and-merge", 5))
+    html = panel(client, predict(client, html, f2="0", calls="next").headers["location"])
+    assert "What to notice" not in html
+    assert "Predict and run" not in html
+    html = panel(client, run(client, html).headers["location"])
+    assert "1 of 1 prediction right" in text_of(html)
+    assert "The machine: 0x400" in text_of(html)
+
+
+def test_the_switch_is_remembered(client: TestClient) -> None:
+    path = start(client, "split-and-merge")
+    html = panel(client, following(panel(client, path)))
+    assert 'aria-pressed="false"' in html
+    assert "What to notice" in html
+    action, view = (
+        attribute(html, r'action="(/sessions/[^"]*/demo/ask)"'),
+        attribute(html, r'name="view" value="([^"]*)"'),
+    )
+    answer = client.post(action, data={"view": view, "ask": "on"})
+    there = str(answer.headers["location"])
+    assert "ask=on" in there
+    assert "What to notice" not in panel(client, there)
+    # The next demo asks, too, but not on a projector; the address goes before.
+    client.cookies.set("ask", "on")
+    path = following(panel(client, start(client, "split-and-merge")))
+    assert "What to notice" not in panel(client, path)
+    client.cookies.set("projector", "on")
+    assert "What to notice" in panel(client, path)
+    assert "What to notice" not in panel(client, there)
+    client.cookies.clear()
+    assert "What to notice" in panel(client, path)
+    assert client.get(action).status_code == 303
+
+
+def test_the_map_goes_to_the_frames_only_when_the_step_was_run(client: TestClient) -> None:
+    path = asked(client, "first-steal", 3)
+    assert "0x237000" not in path
+    html = panel(client, path)
+    assert "237" not in without_calls(html)
+    assert "start=0x237000" in predict(client, html, f1="1").headers["location"]
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        "ran=.9999&given=1",
+        "ran=.1&given=1%0A2%0A3%0A4",
+        "given=zz",
+        "ran=.0&given=1",
+        "ask=maybe",
+        "given=%0A",
+    ],
+)
+def test_no_prediction_in_an_address_is_an_error(query: str, client: TestClient) -> None:
+    path = asked(client, "split-and-merge", 1)
+    predict(client, panel(client, path), f1="1")
+    path = f"{path.partition('?')[0]}?demo=split-and-merge&step=1&ask=on&{query}"
+    assert client.get(path).status_code == 200

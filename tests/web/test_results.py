@@ -221,3 +221,15 @@ def test_nothing_yet(tmp_path: Path) -> None:
         assert "Nobody is in this lab yet." in text_of(room.first.get(f"{lab}/sheets/{now}/results"))
         room.student(lab)
         assert "Nobody has begun yet." in text_of(room.first.get(f"{lab}/sheets/{now}/results"))
+
+
+def test_another_variant_is_given_instead(tmp_path: Path) -> None:
+    own = write_files(tmp_path / "exercises")
+    with class_of(tmp_path, rate_per_second=1e6, rate_burst=1_000_000, exercises=own) as room:
+        sitting = make(room, tmp_path)
+        assert ">My results</a>" in sitting.members["Kim"].get(sitting.results.removesuffix("/results")).text
+        page = sitting.page("/members/3/1.1")
+        (reset,) = re.findall(r'action="(/variants/\w+/reset)"', page.text)
+        at(sitting.teacher.post(reset))
+        assert "=Max, 1.1: not opened" in text_of(sitting.page())
+        assert sitting.teacher.get(f"{sitting.results}/members/3/1.1").status_code == 404

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from app.web.contexts.base import Link, ShownRefusal
+from app.web.contexts.exercise import FieldView
 from app.web.contexts.journal import JournalRow
 
 
@@ -56,7 +57,21 @@ class DemoPanel:
     dots: Sequence[StepDot]
     """the row of all steps"""
     heading: str
-    """the step's title"""
+    """the step's title, or a question where it would tell what is to be predicted"""
+    asks: bool
+    """True where the reader is asked before a step is run"""
+    offers: bool
+    """True where the demo has something to ask"""
+    ask: str
+    """where the form of that switch is sent"""
+    waits: bool
+    """True where something is to be predicted first, and what the step tells is not shown yet"""
+    questions: Sequence[FieldView]
+    """what is to be predicted, or was, with what the machine did"""
+    missed: bool
+    """True where predictions cannot be compared with what the machine did"""
+    score: str
+    """how many predictions were right; empty where none were made"""
     happens: str
     """what happens"""
     why: str

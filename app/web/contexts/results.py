@@ -207,6 +207,10 @@ class AttemptPage(Page):
     """links to the rows that have answered, and why"""
     machine: Link | None
     """link to their machine"""
+    variant: str
+    """the address of the exercise beside that machine"""
+    resets: bool
+    """True where they can be given another variant instead"""
     variants: Sequence[Link]
     """links to all variants of the exercise that they have opened, where these are several"""
 

@@ -53,7 +53,7 @@ load: $(VENV)/.test ## a class of 300 on one server for a minute: answers, event
 	@$(BIN)/python -m tests.bench.classroom $(ARGS)
 
 .PHONY: demo-lab
-demo-lab: browser ## sixty scripted students in lab mode; the wall's picture and activity.csv in build/demo-lab
+demo-lab: browser ## sixty scripted students with a sheet and votes; pictures and results in build/demo-lab
 	@$(BIN)/python -m tests.support.demo_lab $(ARGS)
 
 .PHONY: lab-load

@@ -2,8 +2,10 @@
 
 The server starts in lab mode. An instructor follows the link that it prints, prepares a machine and a lab,
 and shares another machine. The students join by the code, take their copies, call, meet on one page's lock,
-and catch up to a checkpoint. Everything goes over HTTP, as browsers and scripts would do it. What is left: a
-picture of the wall and activity.csv, in build/demo-lab unless another folder is named.
+and catch up to a checkpoint. They work on a sheet with an exercise of each kind, and vote twice on a call and
+on a task of an exercise. Everything goes over HTTP, as browsers and scripts would do it. What is left:
+pictures of the wall, the results and the votes, activity.csv, and results.csv, .json of the first student and
+.zip of all, in build/demo-lab unless another folder is named.
 """
 
 import argparse
@@ -21,6 +23,7 @@ from typing import Any
 import httpx2
 from playwright.sync_api import sync_playwright
 
+from tests.support import demo_sheet
 from tests.support.browser import FLAGS, find_chromium
 from tests.support.served_process import environment
 
@@ -48,12 +51,12 @@ OWN = (
 
 
 @contextmanager
-def lab_server(folder: Path) -> Iterator[tuple[str, str]]:
+def lab_server(folder: Path, **environ: str) -> Iterator[tuple[str, str]]:
     """`kmemlab serve --lab`: its address, and the link for the first instructor."""
     process = subprocess.Popen(
         [sys.executable, "-m", "app", "serve", "--lab", "--port", "0"],
         cwd=folder,
-        env=environment(),
+        env=environment(**environ),
         stdout=subprocess.PIPE,
         text=True,
     )
@@ -122,8 +125,10 @@ async def student(address: str, lab: dict[str, Any], given: dict[str, str], numb
     return me
 
 
-async def lesson(address: str, link: str, students: int, folder: Path) -> tuple[dict[str, Any], str]:
-    """All of it; the lab, and the instructor's token."""
+async def lesson(
+    address: str, link: str, students: int, folder: Path, database: Path
+) -> tuple[dict[str, str], str]:
+    """All of it; the pages of which pictures are made, and the instructor's token."""
     begun = time.perf_counter()
 
     def say(what: str) -> None:
@@ -163,24 +168,40 @@ async def lesson(address: str, link: str, students: int, folder: Path) -> tuple[
     assert refused.status_code == 409, refused.text
     await boss("PATCH", f"/labs/{lab['id']}", frozen=False)
     say("frozen and thawed: a call in between was refused")
+    pages = {"wall": f"/labs/{lab['id']}/wall"}
+    sheet = await demo_sheet.set_sheet(boss, lab["id"])
+    done = await asyncio.gather(
+        *(demo_sheet.work(me, lab["id"], sheet, number, database) for number, me in enumerate(people))
+    )
+    await demo_sheet.keep_results(boss, lab["id"], sheet["id"], folder)
+    pages["results"] = f"/labs/{lab['id']}/sheets/{sheet['id']}/results"
+    say(f"{sum(done)} answers to {sheet['title']}; results.csv, .json and .zip are there")
+    asked = {"session": prepared["id"], "line": "alloc_pages(GFP_NOWAIT, 2)", "predict": "verdict"}
+    for name, about in (("call", asked), ("task", {"exercise": "what-a-split-leaves", "task": 1})):
+        poll = await demo_sheet.ask_class(boss, lab["id"], people, **about)
+        pages[f"vote-{name}"] = f"/labs/{lab['id']}/polls/{poll['id']}/projector"
+        shares = [f"{one['right']} of {one['voted']}" for one in poll["tally"]["rounds"]]
+        say(f"a vote on a {name}: right were {', then '.join(shares)}")
     answer = await boss.client.get(f"/labs/{lab['id']}/activity.csv")
     assert answer.status_code == 200, answer.text
     (folder / "activity.csv").write_bytes(answer.content)
     say(f"activity.csv has {len(answer.text.splitlines()) - 1} members")
     token: str = boss.client.headers["authorization"].removeprefix("Bearer ")
-    return lab, token
+    return pages, token
 
 
-def picture(address: str, lab: dict[str, Any], token: str, folder: Path) -> None:
-    """The wall as the instructor sees it."""
+def pictures(address: str, pages: dict[str, str], token: str, folder: Path) -> None:
+    """Pages as the instructor sees them."""
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=find_chromium(), args=list(FLAGS))
         context = browser.new_context(viewport={"width": 1440, "height": 900})
         context.add_cookies([{"name": "kmemlab", "value": token, "url": address}])
         page = context.new_page()
-        page.goto(f"{address}/labs/{lab['id']}/wall")
-        page.wait_for_timeout(8000)  # machines that are closed are drawn one by one
-        page.screenshot(path=folder / "wall.png", full_page=True)
+        for name, path in pages.items():
+            page.goto(f"{address}{path}")
+            # Machines that are closed are drawn one by one.
+            page.wait_for_timeout(8000 if name == "wall" else 500)
+            page.screenshot(path=folder / f"{name}.png", full_page=True)
         browser.close()
 
 
@@ -191,9 +212,10 @@ def main() -> None:
     chosen = parser.parse_args()
     chosen.folder.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as temporary, lab_server(Path(temporary)) as (address, link):
-        lab, token = asyncio.run(lesson(address, link, chosen.students, chosen.folder))
-        picture(address, lab, token, chosen.folder)
-    print(f"{chosen.folder}/wall.png, {chosen.folder}/activity.csv")
+        database = Path(temporary) / "kmemlab.db"
+        pages, token = asyncio.run(lesson(address, link, chosen.students, chosen.folder, database))
+        pictures(address, pages, token, chosen.folder)
+    print(*sorted(str(path) for path in chosen.folder.iterdir()), sep="\n")
 
 
 if __name__ == "__main__":

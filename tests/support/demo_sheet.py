@@ -55,10 +55,10 @@ async def work(me: Any, lab: str, sheet: dict[str, Any], number: int, database: 
 async def answer(
     me: Any, opened: dict[str, Any], name: str, task: int, draw: random.Random, database: Path
 ) -> int:
-    """Try a task until it is solved, or let it be shown; how many answers were taken."""
+    """Try a task until it is solved or given up, and let it be shown; how many answers were taken."""
     path, taken = f"/variants/{opened['id']}", 0
     asked = await asyncio.to_thread(known, database, opened["id"], name, task)
-    for attempt in range(TRIES):
+    for attempt in range(draw.randint(1, TRIES)):
         if asked.task.kind == "goal":
             for line in asked.task.solution if attempt or draw.random() < 0.7 else ():
                 await me("POST", f"/sessions/{opened['session']}/calls", line)

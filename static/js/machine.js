@@ -109,6 +109,7 @@ async function demo(form, submitter) {
       await view.show(to);
       const next = maybe(document, "#demo .demo-foot :is([rel=next], .primary)", HTMLElement) ?? maybe(document, "#demo", HTMLElement);
       if (held) next?.focus({ preventScroll: true });
+      maybe(document, "#demo-told", HTMLElement)?.scrollIntoView({ block: "nearest" });
     });
   } catch (error) {
     refused(error, form);

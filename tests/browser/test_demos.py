@@ -103,6 +103,27 @@ def test_back_and_forward(silent: Page, address: str) -> None:
     expect(panel.locator(".demo-results li")).to_have_count(1)
 
 
+def test_asked_first_and_told_after(silent: Page, address: str) -> None:
+    panel = begin(silent, address, "Split and merge")
+    panel.get_by_role("button", name="Ask me first").click()
+    expect(panel.get_by_role("button", name="Ask me first")).to_have_attribute("aria-pressed", "true")
+    panel.get_by_role("link", name="Next").click()
+    expect(panel.get_by_role("heading", name="What will it do?")).to_be_visible()
+    expect(panel.get_by_text("What to notice")).to_have_count(0)
+    panel.get_by_label("The number of its frame").fill("0x401")
+    silent.keyboard.press("Enter")
+    expect(panel.get_by_role("heading", name="Take one page frame")).to_be_visible()
+    expect(panel.get_by_text("0 of 1 prediction right")).to_be_in_viewport()
+    expect(panel.get_by_text("What to notice")).to_be_visible()
+    expect(panel.locator(".marked-wrong")).to_contain_text("0x400")
+    # The next step asks again; nobody has to answer.
+    panel.get_by_role("link", name="Next").click()
+    expect(panel.get_by_label("The number of its frame")).to_have_value("")
+    panel.get_by_role("button", name="Run without predicting").click()
+    expect(panel.get_by_role("heading", name="Take its buddy")).to_be_visible()
+    expect(panel.get_by_text("Predicted")).to_have_count(0)
+
+
 def test_what_to_look_at_is_marked(silent: Page, address: str) -> None:
     panel = begin(silent, address, "The lock's queue")
     panel.get_by_role("link", name="Look at: tasks").click()

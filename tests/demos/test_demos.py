@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 
 from app import paths
-from app.demos import BadDemo, Library, read
+from app.demos import BadDemo, Library, predictions, read
 from app.demos.demo import LOOKS
 from app.demos.expect import BadExpectation, expectation, unmet
 from app.demos.playing import play
+from app.exercises.forms import FORMS
 from app.machine import boot
 from app.mm import proc
 from app.sessions import LOCAL, Sessions
@@ -318,3 +319,75 @@ def test_the_wheel_carries_the_demos(tmp_path: Path) -> None:
     (wheel,) = tmp_path.glob("kmemlab-*.whl")
     names = set(zipfile.ZipFile(wheel).namelist())
     assert {f"app/demos/{path.name}" for path in FILES} <= names
+
+
+# -- what may be predicted -----------------------------------------------------------------------------------
+
+PREDICTED = SMALL.replace(
+    'expect = ["1 verdict ok"]',
+    'expect = ["1 verdict ok", "1 pfn 0x400", "free DMA -1", "min DMA = 110", "1 log nothing",'
+    ' "1 ret not NULL"]',
+)
+
+
+def questions(text: str, tmp_path: Path) -> list[str]:
+    return [one.text for one in read(write(tmp_path, "11-small.toml", text)).steps[0].predict]
+
+
+def test_what_tells_most_is_asked(tmp_path: Path) -> None:
+    assert questions(PREDICTED, tmp_path) == ["1 pfn", "free DMA change"]
+
+
+def test_that_all_goes_well_is_asked_where_nothing_else_is(tmp_path: Path) -> None:
+    assert questions(SMALL, tmp_path) == ["1 verdict"]
+
+
+def test_a_file_says_what_is_asked(tmp_path: Path) -> None:
+    assert questions(PREDICTED + 'predict = ["min DMA", "1 verdict"]\n', tmp_path) == ["min DMA", "1 verdict"]
+    assert questions(PREDICTED + "predict = []\n", tmp_path) == []
+
+
+@pytest.mark.parametrize("line", ["1 zone", "free DMA -1", "1 log", "1 ret", "2 verdict"])
+def test_what_cannot_be_asked_is_a_fault(line: str, tmp_path: Path) -> None:
+    with pytest.raises(
+        BadDemo, match=r"step 1: predict: .*of what this step expects, 1 verdict, 1 pfn, free"
+    ):
+        questions(PREDICTED + f'predict = ["{line}"]\n', tmp_path)
+
+
+def test_at_most_three_are_asked(tmp_path: Path) -> None:
+    with pytest.raises(BadDemo, match="predict: at most 3"):
+        questions(PREDICTED + 'predict = ["1 pfn", "1 pfn", "1 pfn", "1 pfn"]\n', tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "form"),
+    [
+        ("1 verdict null", "1 verdict", "verdict"),
+        ("1 fault anon_zero", "1 access", "fault"),
+        ("1 faults 1 0", "1 access", "fault"),
+        ("1 faults 16 0", "1 faults min", "number"),
+        ("3 woken bob carol", "3 woken", "tasks"),
+        ("5 changed 0x401 7 lost", "5 changed lost", "frames"),
+        ("1 became lost 7", "1 became lost", "number"),
+        ("1 background kswapd0 reclaimed 86", "1 background kswapd0 reclaimed", "number"),
+        ("2 frame not as 1", "2 frame", "choice"),
+        ("2 frame 0x3045", "2 frame", "pfn"),
+        ("2 ret NULL", "2 ret", "address"),
+        ("buddyinfo DMA -1", "buddyinfo DMA", "orders"),
+        ("free DMA -2", "free DMA change", "number"),
+        ("free DMA = 2", "free DMA", "number"),
+    ],
+)
+def test_a_line_as_a_question(line: str, text: str, form: str) -> None:
+    one = predictions.asked(expectation(line))
+    assert one is not None
+    assert (one.text, one.form) == (text, form)
+    assert form in FORMS
+
+
+def test_nearly_every_step_with_calls_asks_something() -> None:
+    steps = [step for demo in DEMOS.values() for step in demo.steps if step.calls]
+    silent = [step.title for step in steps if not step.predict]
+    assert silent == ["The same addresses"]
+    assert all(len(step.predict) <= predictions.MOST for step in steps)

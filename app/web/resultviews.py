@@ -105,7 +105,8 @@ def of_tried(part: int, whole: int) -> str:
 
 def cell_words(who: str, column: Column, cell: Cell) -> str:
     """All of a cell in words."""
-    found = [f"{who}, {column.label}: {_(STATES[state_of(cell)][1])}"]
+    state = _(STATES[state_of(cell)][1])
+    found = [_("%(who)s, task %(label)s: %(state)s", who=who, label=column.label, state=state)]
     if cell.tries:
         found += [
             wording.points_of(cell.score, column.max),

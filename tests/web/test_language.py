@@ -239,6 +239,7 @@ def test_nothing_is_said_in_a_lab_that_cannot_be_translated(
             "prepared, owner",
             "member, watcher, operator",  # who have done nothing
             "Ada",
+            "Sheet 1",
             *world.sessions,
             *two_labs.ROLES,
         }

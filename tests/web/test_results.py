@@ -93,11 +93,11 @@ def order_of(answer: Response) -> list[str]:
 def test_members_by_tasks(sitting: Sitting) -> None:
     page = sitting.page()
     words = text_of(page)
-    assert "Kim, 1.1: right at the first try, 3 of 3 points, first try 100 %, 1 attempt" in words
-    assert "Lee, 1.1: right in the end, 1.8 of 3 points, first try 0 %, 2 attempts" in words
-    assert "=Max, 1.1: over, and not right, 0 of 3 points, first try 0 %, 3 attempts" in words
-    assert "Noor, 1.1: opened, no answer yet" in words
-    assert "Noor, 2.1: not opened" in words
+    assert "Kim, task 1.1: right at the first try, 3 of 3 points, first try 100 %, 1 attempt" in words
+    assert "Lee, task 1.1: right in the end, 1.8 of 3 points, first try 0 %, 2 attempts" in words
+    assert "=Max, task 1.1: over, and not right, 0 of 3 points, first try 0 %, 3 attempts" in words
+    assert "Noor, task 1.1: opened, no answer yet" in words
+    assert "Noor, task 2.1: not opened" in words
     assert "4 of 4 have begun" in words
     assert "Who may need help Number Nickname Task Why" in words
     assert "=Max 1.1 Split no attempt is left" in words
@@ -231,5 +231,5 @@ def test_another_variant_is_given_instead(tmp_path: Path) -> None:
         page = sitting.page("/members/3/1.1")
         (reset,) = re.findall(r'action="(/variants/\w+/reset)"', page.text)
         at(sitting.teacher.post(reset))
-        assert "=Max, 1.1: not opened" in text_of(sitting.page())
+        assert "=Max, task 1.1: not opened" in text_of(sitting.page())
         assert sitting.teacher.get(f"{sitting.results}/members/3/1.1").status_code == 404

@@ -15,6 +15,7 @@ from app.exercises.rows import MadeRow
 from app.exercises.variant import CannotVary, Variant
 from app.sessions import Conflict, NotFound, Principal, SessionInfo, Sessions
 from app.sessions.queries import Event
+from app.store import variants as sheet_variants
 
 # Numbers of variants.
 HIGHEST: Final = 999_999_999
@@ -70,9 +71,14 @@ class Variants:
         return found
 
     async def of_session(self, who: Principal, session_id: str, which: Which) -> Practised:
-        """The variant, where the session was made for it. Raises as `drawn`, and Conflict."""
+        """The variant, where the session was made for it. Raises as `drawn`, and Conflict.
+
+        The machine of a sheet's exercise is none: it would say what is right before it is answered there.
+        """
         found = await self.drawn(who, which)
         info = await self._sessions.get(who, session_id)
+        if await self._sessions.query(sheet_variants.of_session, session_id) is not None:
+            raise Conflict("this machine is that of a sheet's exercise: work on it there")
         key = (session_id, found.exercise.sha256, which.number)
         first = self._fitting.get(key)
         if first is None:

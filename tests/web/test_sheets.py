@@ -180,6 +180,18 @@ def test_a_machine_is_only_that_of_its_own_variant(student: Browser, world: TwoL
     assert "This machine is not that of the exercise" in text_of(page.html)
 
 
+def test_what_is_of_a_sheet_is_not_practised(student: Browser, world: TwoLabs) -> None:
+    """Practice would say what is right before it is answered: neither a page nor a form does."""
+    page = student.get(f"/variants/{world.ids['goal']}")
+    session = attribute(page.html, r'data-session="([^"]*)"')
+    practised = "exercise=half-free-and-still-null&variant=1&task=1&given=0"
+    looked = student.get(f"/sessions/{session}?{practised}")
+    assert "work on it there" in text_of(looked.html)
+    assert "Condition" not in looked.text
+    for what in ("answers", "check", "hints", "reveal"):
+        student.post(f"/sessions/{session}/exercise/{what}", 409, view=practised)
+
+
 # -- made and changed ---------------------------------------------------------------------------------------
 
 

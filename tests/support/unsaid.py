@@ -34,7 +34,7 @@ ALLOWED = [
         ),  # the API's words
         *(".refusal li", ".timeline .refusal", ".fault", ".task", ".deadlock text"),  # … details, typed names
         *(".step-what p", ".step-file", ".step-numbers", ".moment-what"),  # the kernel's decisions
-        *(".asked",),  # what an exercise asks
+        *(".asked", ".zone-name"),  # what an exercise asks, whose clock
         *(".prose", ".profiles .soft", "#new-name"),  # demos, what a profile is, an example
     )
 ]
@@ -54,7 +54,7 @@ def vocabulary() -> set[str]:
         *(name.doc for name in gfp.NAMES),
         *(str(profile[key]) for profile in boot.profiles() for key in ("name", "note")),
         *(text for demo in demos for text in (demo.title, demo.teaser, *(step.title for step in demo.steps))),
-        *(text for one in exercises for text in (one.title, one.teaser)),
+        *(text for one in exercises for text in (one.title, one.teaser, f"{one.title}, owner")),
         *(*LETTERS, *TYPES, *PAGE_FLAG_NAMES, *beside(CALLS["alloc_pages"]), *beside(CALLS["__free_pages"])),
         *("struct page", "struct page *", "mapping", "index", "virtual", "pageblock", "ksize", "krealloc…"),
         *("/proc", "pid", "NULL", "Linux 6.1.192", "movablecore", "kmalloc-256", "demo"),

@@ -79,10 +79,11 @@ class PollSource(BaseModel):
     head: int | None = Field(description="the row at which the machine is now")
     exercise: str | None
     task: int | None
+    field: int | None = Field(description="which of the task's answers, from 1")
 
 
 class PollInList(BaseModel):
-    """A question to the class. `right`, `wrong`, `after`, `session` and `seq` from the reveal on."""
+    """A question to the class. `right`, `wrong`, `after`, `drift`, `session` and `seq` from the reveal on."""
 
     id: str
     state: Literal[STATES]  # type: ignore[valid-type]
@@ -99,8 +100,13 @@ class PollInList(BaseModel):
     right: str | None = Field(default=None, description="the letter, or the answer as text")
     wrong: dict[str, PollWrong] | None = None
     after: str | None = None
+    drift: str | None = Field(
+        default=None, description="what was held for right until the machine said otherwise; empty as a rule"
+    )
     session: str | None = None
-    seq: int | None = Field(default=None, description="the row that has answered it")
+    seq: int | None = Field(
+        default=None, description="the row that has answered it; without calls, the row asked about"
+    )
 
 
 class PollList(BaseModel):
@@ -167,9 +173,17 @@ CREATE: Final[Doc] = {
             "right": "B",
             "wrong": {"A": {"because": "free-is-enough", "say": "Free memory must also be in one piece."}},
             "after": "",
+            "drift": "",
             "session": SESSION_ID,
             "seq": None,
-            "source": {"session": SESSION_ID, "at": 41, "head": 41, "exercise": None, "task": None},
+            "source": {
+                "session": SESSION_ID,
+                "at": 41,
+                "head": 41,
+                "exercise": None,
+                "task": None,
+                "field": None,
+            },
             "tally": {
                 "rounds": [],
                 "shift": {"both": 0, "right_right": 0, "right_wrong": 0, "wrong_right": 0, "wrong_wrong": 0},
@@ -198,7 +212,13 @@ CREATE: Final[Doc] = {
             "type": "string",
             "description": "as GET /exercises names it, instead of `session` and `line`",
         },
-        task={"type": "integer", "minimum": 1, "maximum": 100, "description": "a prediction of the exercise"},
+        task={"type": "integer", "minimum": 1, "maximum": 100, "description": "of the exercise, no goal"},
+        field={
+            "type": "integer",
+            "minimum": 1,
+            "maximum": 100,
+            "description": "which of the task's answers; the first by default",
+        },
         named={"type": "boolean", "description": "you see who chose what, which those who vote are told"},
     ),
 }
@@ -229,3 +249,15 @@ FORK: Final[Doc] = {**shows(Poll, POLL_EXAMPLE, 201), "extra": NO_BODY}
 PARTICIPATION: Final[Doc] = shows(
     ParticipantList, {"items": [{"number": 7, "nickname": "Kim", "polls": 3, "votes": 6}], "next": None}
 )
+
+PARTICIPATION_CSV: Final[Doc] = {
+    "responses": {
+        200: {
+            "description": "a line of names, and one for each member",
+            "content": {
+                "text/csv": {"schema": {"type": "string"}, "example": "number,nickname,polls,votes\r\n"}
+            },
+            "headers": {"Content-Disposition": {"schema": {"type": "string"}}},
+        }
+    }
+}

@@ -16,15 +16,15 @@ from app.api.idempotency import with_preconditions
 from app.api.lab_requests import addressed
 from app.api.paging import part
 from app.api.parameters import ID as ID_FORM
-from app.api.parameters import Cursor, Limit
+from app.api.parameters import Bom, Cursor, Limit
 from app.api.requests import BASE, answer
-from app.labs import Poll, PollView, Voted
+from app.labs import Poll, PollView, Voted, csvfile
 
 router = APIRouter(tags=["labs"], prefix="/labs/{id:id}")
 
 PollId = Annotated[str, Path(pattern=ID_FORM, description="the poll's id")]
 ROUND: Final = Kind("1 or 2", lambda value: type(value) is int and value in (1, 2))
-TASK: Final = Kind("the number of a task", lambda value: type(value) is int and 1 <= value <= 100)
+TASK: Final = Kind("a number from 1 to 100", lambda value: type(value) is int and 1 <= value <= 100)
 SECONDS: Final = between(5, 3600, "seconds")
 
 
@@ -43,7 +43,9 @@ async def create(request: Request) -> Response:
     labs, person, lab_id = addressed(request)
     document = await json_object(request)
     if "exercise" in document:
-        task = taken(document, {"exercise": STRING, "task": TASK}, {"question": STRING, "named": FLAG})
+        task = taken(
+            document, {"exercise": STRING, "task": TASK}, {"field": TASK, "question": STRING, "named": FLAG}
+        )
         return await with_preconditions(
             request,
             lambda preconditions: labs.polls.create_from(
@@ -52,6 +54,7 @@ async def create(request: Request) -> Response:
                 task["exercise"],
                 task["task"],
                 task.get("question", ""),
+                field=task.get("field", 1),
                 named=task.get("named", False),
                 preconditions=preconditions,
             ),
@@ -142,6 +145,18 @@ async def participation(request: Request, limit: Limit = 100, after: Cursor = No
     return answer({"items": items, "next": onward})
 
 
+@router.get(
+    "/participation.csv",
+    **docs.operation("participation_csv", "Who has voted how often, as a table", poll_docs.PARTICIPATION_CSV),
+)
+async def participation_csv(request: Request, bom: Bom = 1) -> Response:
+    """The same, to be opened by a spreadsheet: no nickname is taken for a formula."""
+    labs, person, lab_id = addressed(request)
+    made = csvfile.participation(await labs.polls.participation(person, lab_id), bom=bool(bom))
+    headers = {"Content-Disposition": f'attachment; filename="participation-{lab_id}.csv"'}
+    return Response(made, headers=headers, media_type=csvfile.CSV_TYPE)
+
+
 def document_of(view: PollView) -> dict[str, Any]:
     """A poll as its reader may know it."""
     poll = view.poll
@@ -173,6 +188,7 @@ def source(poll: Poll, view: PollView) -> dict[str, Any]:
         "head": view.head,
         "exercise": poll.exercise,
         "task": poll.task,
+        "field": poll.field,
     }
 
 

@@ -14,6 +14,7 @@ from collections.abc import Iterable, Sequence
 from typing import Final
 
 from app.labs.activity import Activity
+from app.labs.polls import Participation
 
 CSV_TYPE: Final = "text/csv; charset=utf-8; header=present"
 
@@ -48,6 +49,12 @@ def inert(cell: Cell) -> Cell:
 def activity(rows: Iterable[Activity], *, bom: bool = True) -> bytes:
     """What the members of a lab have done. bom: with a byte-order mark."""
     return marked(table(Activity._fields, rows), bom=bom)
+
+
+def participation(rows: Iterable[Participation], *, bom: bool = True) -> bytes:
+    """In how many polls the members of a lab have voted. bom: with a byte-order mark."""
+    cells = ((one.number, one.nickname, one.polls, one.votes) for one in rows)
+    return marked(table(("number", "nickname", "polls", "votes"), cells), bom=bom)
 
 
 def marked(made: bytes, *, bom: bool) -> bytes:

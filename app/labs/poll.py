@@ -32,7 +32,9 @@ ROUNDS: Final = (1, 2)
 CONFIDENCES: Final = ("sure", "rather", "guess")
 # A poll with choices is answered with the letter of one, any other with what its form reads.
 CHOICE: Final = "choice"
-LETTERS: Final = "ABCDEF"
+MOST_CHOICES: Final = 6
+# One more than that many: for what the machine says where it was none of them.
+LETTERS: Final = "ABCDEFG"
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class Poll:
     # The exercise and the number of its task, where it comes from one.
     exercise: str | None
     task: int | None
+    field: int | None
     # The instructor's words; empty where the pages say it for `asked`.
     question: str
     # `choice`, or the form as which an answer is read.
@@ -84,6 +87,9 @@ class Poll:
     wrong: Mapping[str, Wrong]
     # What is said after the reveal.
     after: str
+    # How a task of an exercise is asked again, and what was held for right until the machine said otherwise.
+    again: Mapping[str, Any]
+    drift: str
     state: str
     since: str
     seq: int | None
@@ -105,6 +111,7 @@ class Poll:
             asked=source["asked"],
             exercise=source.get("exercise"),
             task=source.get("task"),
+            field=source.get("field"),
             question=row.question,
             form=row.form,
             shape=source.get("shape", {}),
@@ -112,6 +119,8 @@ class Poll:
             right=sealed["right"],
             wrong={key: Wrong(*why) for key, why in sealed["wrong"].items()},
             after=sealed.get("after", ""),
+            again=sealed.get("again", {}),
+            drift=sealed.get("drift", ""),
             state=row.state,
             since=row.since,
             seq=row.seq,
@@ -171,6 +180,7 @@ class Poll:
             "right": self.right,
             "wrong": {key: {"because": why.because, "say": why.say} for key, why in self.wrong.items()},
             "after": self.after,
+            "drift": self.drift,
             "session": self.session_id,
             "seq": self.seq,
         }
@@ -181,7 +191,7 @@ def stored(lines: Sequence[str], asked: str, **more: Any) -> str:
     return json.dumps({"lines": list(lines), "asked": asked, **more})
 
 
-def sealed(right: str, wrong: Mapping[str, Wrong], after: str = "") -> str:
+def sealed(right: str, wrong: Mapping[str, Wrong], after: str = "", **more: Any) -> str:
     """What only the instructor may know before the reveal, as it is kept."""
     why = {key: [one.because, one.say] for key, one in wrong.items()}
-    return json.dumps({"right": right, "wrong": why, "after": after})
+    return json.dumps({"right": right, "wrong": why, "after": after, **more})

@@ -1,7 +1,8 @@
 """Polls: a class predicts what a call will do, discusses, predicts again, and the machine answers.
 
 The right answer is known from a copy of the machine at a row. The reveal is the call itself, made there as a
-row of the instructor's: if the machine has been changed since, a fork of it answers instead.
+row of the instructor's: if the machine has been changed since, a fork of it answers instead. A task
+that makes no calls is answered without a row.
 """
 
 from __future__ import annotations
@@ -17,9 +18,9 @@ from typing import Any, Final
 from app.clock import after_now, now
 from app.errors import BadArgument
 from app.exercises.library import Library
-from app.labs import asking, auditing, wording
+from app.labs import asking, auditing, class_tasks, drifting, wording
 from app.labs.asking import ASKED, Drawn
-from app.labs.class_tasks import COMPUTED, ENOUGH, asked_of_class, filled
+from app.labs.class_tasks import ClassTask, asked_of_class
 from app.labs.news import News
 from app.labs.person import Person
 from app.labs.poll import CHOICE, CONFIDENCES, DONE, DRAFT, REVEAL, RUNNING, Poll, sealed, stored
@@ -37,7 +38,7 @@ from app.sessions import (
 )
 from app.sessions.identifiers import new_id
 from app.settings import Settings
-from app.store import Connection, people, polls
+from app.store import Connection, bound_names, people, polls
 from app.store import sessions as session_rows
 from app.store.people import MemberRow
 from app.store.polls import PollRow, VoteRow
@@ -86,7 +87,7 @@ class PollView:
     @property
     def moved(self) -> bool:
         """Whether the machine is in another state than the one about which was asked."""
-        return not self.poll.revealed and self.head != self.poll.at
+        return bool(self.poll.lines) and not self.poll.revealed and self.head != self.poll.at
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,12 +158,14 @@ class Polls:
         task: int,
         question: str = "",
         *,
+        field: int = 1,
         named: bool = False,
         preconditions: Preconditions | None = None,
     ) -> PollView:
         """Prepare a task of an exercise as a question: one variant for all, on a new machine of one's own.
 
-        Raises BadArgument at `exercise` and `task`, and as `create` does.
+        field: which of the task's answers, from 1. Raises BadArgument at `exercise`, `task` and `field`, and
+        as `create` does.
         """
         found = self._exercises.exercises().get(exercise)
         if found is None:
@@ -172,27 +175,38 @@ class Polls:
         await self._sessions.not_done(preconditions)
         await self._sessions.query(self._room, person, lab_id)
         chosen = await self._sessions.compute(
-            person.principal, asked_of_class, found, task, secrets.token_bytes(8)
+            person.principal, asked_of_class, found, task, field, secrets.token_bytes(8)
         )
-        made = await self._sessions.create(person.principal, found.title[:100], chosen.machine)
+        made = await self._sessions.create(person.principal, found.title[:100], chosen.variant.machine)
         at = made.seq
         if chosen.before:
             at = (await self._sessions.batch(person.principal, made.id, items_of(chosen.before))).seq
-        drawn = chosen.drawn
-        what = COMPUTED.get(chosen.form)
-        if what is not None and 0 < len(drawn.choices) < ENOUGH:
-            with suppress(BadArgument):
-                others = await self._sessions.trial(
-                    person.principal,
-                    made.id,
-                    at,
-                    items_of(chosen.lines),
-                    lambda before, tried, after: asking.draw(what, before, tried[-1].outcome, after),
-                )
-                drawn = filled(drawn, others)
-        source = stored(chosen.lines, chosen.asked, shape=drawn.shape, exercise=exercise, task=task)
+        drawn = await self._drawn(person, chosen, made.id, at)
+        names = await self._sessions.query(bound_names.of_person, made.id, person.id)
+        again = drifting.question_of(chosen) | {"names": names}
+        source = stored(
+            chosen.lines, chosen.asked, shape=drawn.shape, exercise=exercise, task=task, field=field
+        )
         words = question or chosen.question
-        return await self._write(person, lab_id, made.id, at, source, words, drawn, named, preconditions)
+        return await self._write(
+            person, lab_id, made.id, at, source, words, drawn, named, preconditions, again
+        )
+
+    async def _drawn(self, person: Person, chosen: ClassTask, session_id: str, at: int) -> Drawn:
+        """A task's choices, with wrong ones computed on its machine where the file has few."""
+        if chosen.computed is None:
+            return class_tasks.drawn_of(chosen)
+        what, lines = chosen.computed
+        computed: Drawn | None = None
+        with suppress(BadArgument):
+            computed = await self._sessions.trial(
+                person.principal,
+                session_id,
+                at,
+                items_of(lines),
+                lambda before, tried, after: asking.draw(what, before, tried[-1].outcome, after),
+            )
+        return class_tasks.drawn_of(chosen, computed)
 
     def _room(self, db: Connection, person: Person, lab_id: str) -> None:
         """See that the instructor may ask another question. Raises Forbidden, Conflict and LimitReached."""
@@ -219,6 +233,7 @@ class Polls:
         drawn: Drawn,
         named: bool,
         preconditions: Preconditions | None,
+        again: Mapping[str, Any] | None = None,
     ) -> PollView:
         time = now()
         row = PollRow(
@@ -230,7 +245,7 @@ class Polls:
             question=question,
             form=drawn.form,
             choices=json.dumps(drawn.choices),
-            sealed=sealed(drawn.right, drawn.wrong, drawn.after),
+            sealed=sealed(drawn.right, drawn.wrong, drawn.after, **({"again": again} if again else {})),
             state=DRAFT,
             since=time,
             seq=None,
@@ -381,19 +396,16 @@ class Polls:
                 raise Conflict("another question is before the class: end it first")
             return poll
 
-        seq: int | None = None
+        answered: Mapping[str, Any] = {}
         if state == REVEAL:
             poll = await self._sessions.query(check)
-            seq = poll.seq if poll.revealed else await self._call(person, poll)
+            answered = {"seq": poll.seq} if poll.revealed else await self._answered(person, poll)
         closes = None if seconds is None else after_now(timedelta(seconds=seconds))
 
         def write(db: Connection) -> PollView:
             poll = check(db)
             if poll.state != state:
-                values: dict[str, Any] = {"state": state, "since": now(), "closes": closes}
-                if state == REVEAL:
-                    values["seq"] = seq
-                polls.change(db, poll_id, values)
+                polls.change(db, poll_id, {"state": state, "since": now(), "closes": closes, **answered})
                 auditing.note(db, person, ACTS[state], lab_id, poll_id)
             return view(db, person, found(db, person, lab_id, poll_id))
 
@@ -401,14 +413,19 @@ class Polls:
         self._news.look()
         return made
 
-    async def _call(self, person: Person, poll: Poll) -> int:
+    async def _answered(self, person: Person, poll: Poll) -> dict[str, Any]:
+        """What a poll is changed to by the machine's answer; a question without calls needs none."""
+        items = items_of(poll.lines) if poll.lines else []
+        seq = await self._call(person, poll, items) if items else poll.at
+        return await drifting.mended(self._sessions, person, poll, items) | {"seq": seq}
+
+    async def _call(self, person: Person, poll: Poll, items: Sequence[BatchItem]) -> int:
         """Make the calls about which was asked, as rows of the instructor's; the last one's seq.
 
         Where they stand there already, because the answer to an earlier request was lost, those count.
         """
         if poll.session_id is None:
             raise Conflict("the machine about which was asked was deleted: end this question")
-        items = items_of(poll.lines)
         try:
             made = await self._sessions.batch(
                 person.principal, poll.session_id, items, preconditions=Preconditions(seq=poll.at)

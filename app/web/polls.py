@@ -13,7 +13,7 @@ from starlette.responses import RedirectResponse, Response
 from app.clock import utc
 from app.errors import BadArgument
 from app.exercises.library import Library
-from app.labs import Lab, Poll, PollView, Tally, class_tasks
+from app.labs import Lab, Poll, PollView, Tally, class_tasks, csvfile
 from app.labs.poll import DONE, DRAFT, REVEAL, RUNNING, STATES
 from app.web import pollchart, pollviews, qr, wording
 from app.web.address import number
@@ -289,6 +289,8 @@ def steps(poll: Poll) -> list[StepButton]:
 def moved(view: PollView) -> str:
     """Say that the machine is not as it was."""
     poll = view.poll
+    if not poll.lines:
+        return ""
     if poll.session_id is None or view.head is None:
         return _("The machine was deleted: it cannot answer any more.")
     if not view.moved:
@@ -391,7 +393,11 @@ def tasks(library: Library) -> list[tuple[str, str]]:
     for exercise in library.exercises().values():
         for task in class_tasks.offered(exercise):
             words = _("%(exercise)s: task %(number)s", exercise=exercise.title, number=task.number)
-            found.append((f"{exercise.name}:{task.number}", words))
+            for place, field in enumerate(task.fields, 1):
+                label = class_tasks.plain(field.label)
+                found.append(
+                    (f"{exercise.name}:{task.number}:{place}", f"{words} – {label}" if label else words)
+                )
     return found
 
 
@@ -432,12 +438,15 @@ def entry(lab_id: str, view: PollView) -> PollEntry:
 
 @router.post("/labs/{lab_id}/polls")
 async def ask_task(request: Request, lab_id: str, task: Text = "", named: Text = "") -> Response:
-    """Make a draft of a task of an exercise, and lead to the desk. task: as the list has it, `name:2`."""
+    """Make a draft of a task of an exercise, and lead to the desk. task: as the list has it, `name:2:1`."""
     labs, person = labs_of(request), requester(request)
     await labs.rooms.require_taught(person, lab_id)
-    name, _colon, place = task.rpartition(":")
+    name, *places = task.split(":")
+    numbers = [number(place) or 0 for place in (*places, "1", "1")]
     try:
-        made = await labs.polls.create_from(person, lab_id, name, number(place) or 0, named=named == "on")
+        made = await labs.polls.create_from(
+            person, lab_id, name, numbers[0], field=max(1, numbers[1]), named=named == "on"
+        )
     except REFUSED as error:
         page = await polls_page(request, await own_lab(request, lab_id), refusal_of(error, NOT_ASKED))
         return respond(page, status_of(error))
@@ -459,5 +468,15 @@ async def participation(request: Request, lab_id: str) -> Response:
                 ParticipationRow(one.number, one.nickname, wording.count(one.polls), wording.count(one.votes))
                 for one in rows
             ],
+            save=f"/labs/{lab_id}/participation.csv",
         )
     )
+
+
+@router.get("/labs/{lab_id}/participation.csv")
+async def participation_file(request: Request, lab_id: str, bom: str = "1") -> Response:
+    """The same for a spreadsheet. bom: 0 leaves out the byte-order mark."""
+    rows = await labs_of(request).polls.participation(requester(request), lab_id)
+    headers = {"Content-Disposition": f'attachment; filename="participation-{lab_id}.csv"'}
+    made = csvfile.participation(rows, bom=bom != "0")
+    return Response(made, headers=headers, media_type=csvfile.CSV_TYPE)

@@ -54,6 +54,7 @@ CONFIDENCE: Final[Mapping[str, str]] = {
 }
 LONG: Final = 80  # characters of a question that stands in smaller letters
 NAMED: Final = N_("The instructor sees your name with your answer.")
+DRIFT: Final = N_("When this was asked, %(answer)s was held for right. The machine’s answer counts.")
 ANONYMOUS: Final = N_("Your name is not shown with your answer.")
 
 
@@ -66,6 +67,7 @@ def question_view(poll: Poll, chosen: str = "", *, told: bool) -> QuestionView:
         text=question_text(poll),
         long=len(question_text(poll)) > LONG,
         calls=poll.lines,
+        numbered=poll.asked == "lines",
         choices=[
             ChoiceView(
                 letter=letter,
@@ -125,7 +127,8 @@ def whys(view: PollView) -> list[str]:
     """Why a member's answers were wrong, the last one first, and what else there is to say."""
     poll = view.poll
     answers = dict.fromkeys(view.mine[number].choice for number in reversed(ROUNDS) if number in view.mine)
-    return [words for words in (*(why(poll, answer) for answer in answers), poll.after) if words]
+    found = (drift(poll), *(why(poll, answer) for answer in answers), poll.after)
+    return [words for words in found if words]
 
 
 def counted(view: PollView) -> Counted:
@@ -167,7 +170,11 @@ def tally_rows(view: PollView, *, told: bool) -> list[TallyRow]:
 
 async def reveal_view(request: Request, poll: Poll) -> RevealView | None:
     """How the machine has answered; None before, and where it was deleted."""
-    if not poll.revealed or poll.seq is None or poll.session_id is None:
+    if not poll.revealed or poll.seq is None:
+        return None
+    if not poll.lines:
+        return without_call(poll)
+    if poll.session_id is None:
         return None
     sessions, who = sessions_for(request)
     try:
@@ -186,10 +193,47 @@ async def reveal_view(request: Request, poll: Poll) -> RevealView | None:
         returned=ret_text(outcome),
         headline=headline,
         conclusion=str(explained["conclusion"]),
+        step=step_words(explained) if poll.asked == "step" else "",
         right=answer_words(poll, poll.right),
         after=poll.after,
+        drift=drift(poll),
         picture=f"{at}/thumbnail.svg?seq={poll.seq}",
     )
+
+
+def without_call(poll: Poll) -> RevealView:
+    """The answer to a question that needs no call."""
+    return RevealView(
+        call="",
+        seq=poll.at,
+        href="",
+        explain="",
+        verdict="",
+        returned="",
+        headline="",
+        conclusion="",
+        step="",
+        right=answer_words(poll, poll.right),
+        after=poll.after,
+        drift=drift(poll),
+        picture="",
+    )
+
+
+def step_words(explained: Mapping[str, Any]) -> str:
+    """The step that has decided, with its figures."""
+    step = explained.get("deciding")
+    if not step:
+        return ""
+    zone = f" ({step['zone']})" if step["zone"] else ""
+    return f"{step['fn']}{zone}: {step['what']}"
+
+
+def drift(poll: Poll) -> str:
+    """Say that the machine has answered otherwise than was expected; empty as a rule."""
+    if not poll.drift:
+        return ""
+    return _(DRIFT, answer=poll.drift)
 
 
 def picture(poll: Poll) -> str | None:

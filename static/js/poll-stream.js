@@ -4,7 +4,7 @@ const AGAIN = 2000; // ms until a stream that was refused is asked for again, an
 
 /**
  * @typedef {{id: string, state: string, round: number | null, asked: string, question: string, calls: string[], form: string,
- *   shape: Record<string, any>, choices: string[], named: boolean, right?: string, wrong?: Record<string, {say: string}>, after?: string}} Poll
+ *   shape: Record<string, any>, choices: string[], named: boolean, right?: string, wrong?: Record<string, {say: string}>, after?: string, drift?: string}} Poll
  * @typedef {{poll: string, round: number, voted: number, members: number}} Voted
  * @typedef {{poll?: (poll: Poll | null) => void, voted?: (voted: Voted) => void, tally?: () => void, closed?: (closed: boolean) => void, live: (live: boolean) => void}} Heard
  */

@@ -6,7 +6,7 @@ import { follow } from "./poll-stream.js";
 import { _, decimal, ngettext } from "./text.js";
 
 const AGAIN = 1500; // ms until a vote that did not reach the server is sent again
-const LETTERS = "ABCDEF";
+const LETTERS = "ABCDEFG";
 const QUIET = ["closed1", "discuss", "closed2"];
 
 /**
@@ -54,12 +54,12 @@ function spoken(of, vote) {
 
 function show() {
   shown("waiting", poll === null);
-  shown("calls", poll !== null);
+  shown("calls", Boolean(poll?.calls.length));
   if (poll === null) return;
   const { state, round } = poll;
   text("heading", words.headings[state]);
   text("question", poll.question || words.questions[poll.asked]);
-  text("calls", poll.calls.join("\n"));
+  text("calls", poll.calls.map((call, place) => (poll?.asked === "lines" ? `${place + 1}. ${call}` : call)).join("\n"));
   text("names", poll.named ? words.named : words.anonymous);
   ballot.hidden = round === null || over;
   one(ballot, "[name=round]", HTMLInputElement).value = String(round ?? "");
@@ -90,7 +90,8 @@ function result(of, right) {
       return item;
     }),
   );
-  const why = new Set([...votes.reverse().map((round) => of.wrong?.[mine[round].choice]?.say), of.after].filter(Boolean));
+  const drift = of.drift ? _("When this was asked, %(answer)s was held for right. The machine’s answer counts.", { answer: of.drift }) : "";
+  const why = new Set([drift, ...votes.reverse().map((round) => of.wrong?.[mine[round].choice]?.say), of.after].filter(Boolean));
   one(document, "#why", HTMLElement).replaceChildren(
     ...[...why].map((words) => Object.assign(document.createElement("p"), { textContent: words })),
   );

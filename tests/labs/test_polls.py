@@ -12,13 +12,15 @@ import pytest
 from app.errors import BadArgument
 from app.exercises.library import shipped
 from app.labs import Labs, Person, Poll, PollView, Tally, VoteRow
-from app.labs.class_tasks import offered
+from app.labs.class_tasks import asked_of_class, drawn_of, offered, shown
 from app.labs.news import Listener
+from app.labs.poll import CHOICE, LETTERS
 from app.labs.polls import items_of
 from app.labs.tally import tally
 from app.sessions import Conflict, Forbidden, NotFound, Sessions
 from app.store.polls import PollRow
 from app.web.pollchart import chart
+from app.web.pollviews import own_votes
 from tests.labs.test_presenting import heard, soon
 from tests.support.factories import raw, settings_for
 from tests.support.patience import PATIENCE
@@ -399,6 +401,121 @@ async def test_votes_go_with_their_member_and_polls_with_their_lab(door: Door, t
     with raw(sessions._settings) as db:
         assert db.execute("SELECT count(*) FROM polls").fetchone() == (0,)
         assert db.execute("SELECT count(*) FROM votes").fetchone() == (0,)
+
+
+def test_every_live_task_of_the_exercises_is_a_question_with_one_right_answer() -> None:
+    asked_of = 0
+    for exercise in shipped().values():
+        for task in offered(exercise):
+            assert task.kind != "goal"
+            chosen = asked_of_class(exercise, task.number, 1, b"seed of a class")
+            drawn = drawn_of(chosen)
+            where = (exercise.name, task.number)
+            assert drawn.form == CHOICE, where
+            assert 2 <= len(drawn.choices) == len(set(drawn.choices)) <= 6, where
+            assert drawn.right not in drawn.wrong, where
+            field = chosen.field
+            assert field.right is not None
+            right = [
+                text
+                for text in drawn.choices
+                if field.field.form != "step"
+                and field.form.share(
+                    field.right, field.form.read(text, field.shape), field.shape, field.field
+                ).right
+            ]
+            shown_right = drawn.choices[LETTERS.index(drawn.right)]
+            assert shown_right == shown(field, field.right), where
+            assert right in ([], [shown_right]), where
+            assert (right == []) == (field.field.form == "step"), where
+            asked_of += 1
+    assert asked_of >= 60
+
+
+def test_every_field_is_a_question_or_is_typed() -> None:
+    forms = set()
+    for exercise in shipped().values():
+        for task in offered(exercise):
+            for place in range(2, len(task.fields) + 1):
+                drawn = drawn_of(asked_of_class(exercise, task.number, place, b"seed of a class"))
+                forms.add(drawn.form)
+                assert (drawn.form == CHOICE) == (len(drawn.choices) >= 2)
+                assert len(set(drawn.choices)) == len(drawn.choices) <= 6
+    assert {CHOICE, "number"} <= forms
+
+
+@pytest.mark.parametrize("kind", ["ask", "explain", "debug"])
+async def test_tasks_of_each_kind_are_asked_and_revealed(door: Door, kind: str) -> None:
+    sessions, labs, here = door
+    name, task = next(
+        (exercise.name, task)
+        for exercise in shipped().values()
+        for task in offered(exercise)
+        if task.kind == kind
+    )
+    field = len(task.fields)
+    view = await labs.polls.create_from(here.teacher, here.lab, name, task.number, field=field)
+    poll = view.poll
+    assert (poll.task, poll.field) == (task.number, field)
+    await labs.polls.to(here.teacher, here.lab, poll.id, "vote1")
+    await labs.polls.vote(here.people[0], here.lab, poll.id, poll.right, "sure")
+    told = await labs.polls.to(here.teacher, here.lab, poll.id, "reveal")
+    assert told.poll.revealed
+    assert (told.poll.right, told.poll.drift) == (poll.right, "")
+    assert told.poll.seq == poll.at + len(poll.lines)
+    assert (await sessions.get(here.teacher.principal, str(poll.session_id))).seq == told.poll.seq
+    assert (kind == "ask") == (poll.lines == ())
+    assert told.tally is not None
+    assert told.tally.rounds[0].right == 1
+    with pytest.raises(BadArgument) as found:
+        await labs.polls.create_from(here.teacher, here.lab, name, task.number, field=field + 1)
+    assert found.value.faults[0].loc == ("field",)
+
+
+async def test_what_the_machine_says_wins_over_what_was_held_for_right(
+    door: Door, caplog: pytest.LogCaptureFixture
+) -> None:
+    sessions, labs, here = door
+    name, number = next(
+        (exercise.name, task.number)
+        for exercise in shipped().values()
+        for task in offered(exercise)
+        if task.kind == "predict"
+    )
+    for ad_hoc in (True, False):
+        for gone in (False, True):
+            view = (
+                await asked(sessions, labs, here)
+                if ad_hoc
+                else await labs.polls.create_from(here.teacher, here.lab, name, number)
+            )
+            poll, kept = view.poll, [*view.poll.choices]
+            right = poll.text(poll.right)
+            # As if an older engine had said so: another of the choices, or one where the right one is none.
+            held = next(letter for letter in poll.letters if letter != poll.right)
+            if gone:
+                kept.remove(right)
+                held = "A"
+            with raw(sessions._settings) as db:
+                old = json.loads(
+                    db.execute("SELECT sealed FROM polls WHERE id = ?", (poll.id,)).fetchone()[0]
+                )
+                changed = json.dumps(old | {"right": held, "wrong": {}})
+                db.execute(
+                    "UPDATE polls SET sealed = ?, choices = ? WHERE id = ?",
+                    (changed, json.dumps(kept), poll.id),
+                )
+                db.commit()
+            await labs.polls.to(here.teacher, here.lab, poll.id, "vote1")
+            await labs.polls.vote(here.people[0], here.lab, poll.id, held, "sure")
+            told = (await labs.polls.to(here.teacher, here.lab, poll.id, "reveal")).poll
+            assert told.text(told.right) == right
+            assert told.drift == kept["ABCDEF".index(held)]
+            assert "drift: the machine says" in caplog.text
+            assert told.public()["drift"] == told.drift
+            mine = own_votes(await labs.polls.get(here.people[0], here.lab, poll.id))
+            assert [vote.right for vote in mine] == [False]
+            await labs.polls.to(here.teacher, here.lab, poll.id, "done")
 
 
 async def test_a_task_of_an_exercise_is_asked_on_a_machine_of_its_own(door: Door) -> None:

@@ -252,6 +252,7 @@ LABS: Final[dict[tuple[str, str], Asked]] = {
     ("PUT", f"{LAB}/polls/{{poll}}/vote"): Asked(REACH, {"choice": "A", "confidence": "sure"}),
     ("POST", f"{LAB}/polls/{{poll}}/fork"): Asked(TAUGHT, spoils=True),
     ("GET", f"{LAB}/participation"): Asked(TAUGHT),
+    ("GET", f"{LAB}/participation.csv"): Asked(TAUGHT),
 }
 
 HERE: Final = "/sessions/{session_id}"
@@ -392,6 +393,7 @@ ROOMS: Final[dict[tuple[str, str], Asked]] = {
     ("POST", f"{QUESTION}/fork"): Asked(TAUGHT, spoils=True),
     ("POST", f"{QUESTION}/delete"): Asked(TAUGHT, spoils=True),
     ("GET", f"{HOUSE}/participation"): Asked(TAUGHT),
+    ("GET", f"{HOUSE}/participation.csv"): Asked(TAUGHT),
     ("GET", "/sessions/{session_id}/ask"): Asked(PUT, path="/sessions/{prepared}/ask"),
     ("POST", "/sessions/{session_id}/ask"): Asked(
         PUT,

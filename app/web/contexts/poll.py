@@ -42,7 +42,9 @@ class QuestionView:
     long: bool
     """True where it takes several lines"""
     calls: Sequence[str]
-    """the calls about which is asked"""
+    """the calls about which is asked; none where the question needs none"""
+    numbered: bool
+    """True where the answer names lines by their numbers"""
     choices: Sequence[ChoiceView]
     """the answers to choose from; none where one is typed"""
     hint: str
@@ -187,7 +189,7 @@ class RevealView:
     """How the machine has answered."""
 
     call: str
-    """the call"""
+    """the call; empty where the question needed none"""
     seq: int
     """its row"""
     href: str
@@ -202,10 +204,14 @@ class RevealView:
     """what the verdict means"""
     conclusion: str
     """why, in a sentence of the explanation"""
+    step: str
+    """the step that has decided, where that was asked"""
     right: str
     """the right answer"""
     after: str
     """what the exercise says then"""
+    drift: str
+    """what is said where another answer was held for right before"""
     picture: str
     """the address of a picture of the memory after the call"""
 
@@ -406,6 +412,8 @@ class ParticipationPage(Page):
     """link to the questions"""
     rows: Sequence[ParticipationRow]
     """one for each member"""
+    save: str
+    """the address of the same as a table"""
 
 
 @dataclass(frozen=True, slots=True)

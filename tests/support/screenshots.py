@@ -133,6 +133,11 @@ def demo(page: Page, address: str, name: str, steps: int) -> str:
     return page.url.removeprefix(address).partition("#")[0]
 
 
+def exercise(page: Page, address: str, name: str) -> str:
+    """An exercise that is practised; its path."""
+    return send(page, f"{address}/exercises/{name}").partition("#")[0]
+
+
 def views(page: Page, address: str) -> Iterator[tuple[str, str]]:
     """What is pictured: a name and its address."""
     tiny, small, asleep, processes, short, large = make(page, address)
@@ -159,6 +164,7 @@ def views(page: Page, address: str) -> Iterator[tuple[str, str]]:
     yield "life", f"{processes}/life?task=b&addr=0x7ffff7dfb000&view=vm"
     yield "proc", f"{asleep}?panel=proc&file=slabinfo#panels"
     yield "demo", demo(page, address, "split-and-merge", 2)
+    yield "exercise", exercise(page, address, "what-a-split-leaves")
     yield "gfp", "/gfp?mask=GFP_ATOMIC"
     belady = "of=list&string=1+2+3+4+1+2+5+1+2+3+4+5"
     yield "replacement", f"/replacement?{belady}&policy=clock&opinion=FFFFFFFHHFFH"
@@ -270,6 +276,8 @@ def lab_views(browser: Browser, address: str, invitation: str) -> Iterator[tuple
     copy = student.locator(".own a").first.get_attribute("href") or ""
     yield "lab-copy", student, copy
     yield "lab-copy-instructor", teacher, copy
+    yield from sheet_views(teacher, student, address, lab)
+    yield from poll_views(teacher, student, address, lab)
     send(teacher, f"{address}{lab}/freeze", frozen="on")
     yield "lab-frozen", student, lab
     yield "lab-frozen-copy", student, copy
@@ -277,6 +285,45 @@ def lab_views(browser: Browser, address: str, invitation: str) -> Iterator[tuple
     send(teacher, f"{address}{lab}/close")
     yield "lab-closed", student, lab
     yield "lab-closed-instructor", teacher, lab
+
+
+def sheet_views(teacher: Page, student: Page, address: str, lab: str) -> Iterator[tuple[str, Page, str]]:
+    """What is pictured of a sheet."""
+    items = [
+        {"exercise": "what-a-split-leaves", "points": 4},
+        {"exercise": "half-free-and-still-null", "points": 6},
+    ]
+    made = teacher.request.post(f"{address}/api/v1{lab}/sheets", data={"title": "Buddies", "items": items})
+    if not made.ok:
+        raise RuntimeError(made.text())
+    sheet = made.json()
+    at = f"{lab}/sheets/{sheet['id']}"
+    yield "lab-sheets-taught", teacher, f"{lab}/sheets"
+    yield "lab-sheet-taught", teacher, at
+    yield "lab-sheets", student, f"{lab}/sheets"
+    yield "lab-sheet", student, at
+    path = f"{address}/api/v1{at}/items/{sheet['items'][0]['id']}/variants"
+    if not (opened := student.request.post(path)).ok:
+        raise RuntimeError(opened.text())
+    yield "lab-sheet-begun", student, at
+    yield "lab-sheet-results", teacher, f"{at}/results"
+
+
+def poll_views(teacher: Page, student: Page, address: str, lab: str) -> Iterator[tuple[str, Page, str]]:
+    """What is pictured of a question to the class: on a phone, on the projector, on the desk."""
+    yield "lab-poll-none", student, f"{lab}/polls"
+    desk = send(teacher, f"{address}{lab}/polls", task="what-a-split-leaves:1:1")
+    poll = desk.removesuffix("/desk")
+    for state in ("vote1", "discuss", "vote2", "reveal"):
+        send(teacher, f"{address}{poll}/state", state=state)
+        if state.startswith("vote"):
+            send(student, f"{address}{poll}/vote", choice="A", confidence="rather", round=state[-1])
+        yield f"lab-poll-{state}", student, poll
+        yield f"lab-poll-{state}-projector", teacher, f"{poll}/projector"
+        yield f"lab-poll-{state}-desk", teacher, desk
+    send(teacher, f"{address}{poll}/state", state="done")
+    yield "lab-polls", teacher, f"{lab}/polls"
+    yield "lab-participation", teacher, f"{lab}/participation"
 
 
 def ready(page: Page) -> None:

@@ -233,3 +233,30 @@ def test_another_variant_is_given_instead(tmp_path: Path) -> None:
         at(sitting.teacher.post(reset))
         assert "=Max, task 1.1: not opened" in text_of(sitting.page())
         assert sitting.teacher.get(f"{sitting.results}/members/3/1.1").status_code == 404
+
+
+def test_who_has_taken_part_is_a_table(sitting: Sitting) -> None:
+    page = sitting.teacher.get(f"{sitting.lab}/participation")
+    assert f'href="{sitting.lab}/participation.csv"' in page.text
+    for base in ("", BASE):
+        table = sitting.teacher.get(f"{base}{sitting.lab}/participation.csv")
+        assert table.content.decode("utf-8-sig").splitlines() == [
+            "number,nickname,polls,votes", "1,Kim,0,0", "2,Lee,0,0", "3,'=Max,0,0", "4,Noor,0,0",
+        ]  # fmt: skip
+        assert table.content.startswith("\ufeff".encode())
+        bare = sitting.teacher.get(f"{base}{sitting.lab}/participation.csv", params={"bom": 0})
+        assert table.content == "\ufeff".encode() + bare.content
+    assert sitting.members["Lee"].get(f"{sitting.lab}/participation.csv").status_code == 403
+
+
+def test_a_question_without_a_call_is_answered_by_the_exercise(sitting: Sitting) -> None:
+    desk = at(sitting.teacher.post(f"{sitting.lab}/polls", data={"task": "split:2"}))
+    poll = desk.removesuffix("/desk")
+    for state in ("vote1", "reveal"):
+        assert sitting.teacher.post(f"{poll}/state", data={"state": state}).status_code == 303
+        assert "poll-calls" not in sitting.teacher.get(f"{poll}/projector").text
+    words = text_of(sitting.teacher.get(f"{poll}/projector"))
+    assert "The machine’s answer" in words
+    assert "To the machine" not in words
+    assert "The machine’s answer ✓" in text_of(sitting.members["Kim"].get(poll))
+    sitting.teacher.post(f"{poll}/state", data={"state": "done"})

@@ -17,6 +17,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 LONGEST: Final = 200
@@ -89,8 +90,9 @@ class Formula:
         return compute(self.root, names)
 
 
+@lru_cache(maxsize=1024)
 def parse(text: str) -> Formula:
-    """Read a formula. Raises BadFormula."""
+    """Read a formula; exercises have the same ones again and again. Raises BadFormula."""
     return Reader(text).formula()
 
 

@@ -33,6 +33,22 @@ def read(text: str) -> Line:
     return calltext.parse_line(text)
 
 
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """What a playground was, without its machine."""
+
+    state: Mapping[str, Any]
+    seq: int
+    names: Mapping[str, Named]
+    known: Mapping[str, None]
+    lists: Lists
+
+    def copy(self) -> Playground:
+        """One that is the same again."""
+        machine = boot.restore(self.state)
+        return Playground(machine, self.seq, dict(self.names), dict(self.known), self.lists, self.state)
+
+
 @dataclass(slots=True)
 class Playground:
     """A machine on which an exercise is tried.
@@ -47,25 +63,22 @@ class Playground:
     known: dict[str, None] = field(default_factory=dict)
     lists: Lists = no_lists
     # The machine's state, where no call was made since it was taken.
-    state: dict[str, Any] | None = None
+    state: Mapping[str, Any] | None = None
 
     @classmethod
     def boot(cls, description: Mapping[str, Any]) -> Playground:
         """A fresh machine, as `POST /sessions` takes one. Raises BadArgument."""
         return cls(boot.boot(description))
 
-    def keep(self) -> dict[str, Any]:
-        """The machine's state, taken once for all copies."""
+    def kept(self) -> Kept:
+        """What it is now, for copies; the machine's state is taken once for all of them."""
         if self.state is None:
             self.state = self.machine.state()
-        return self.state
+        return Kept(self.state, self.seq, dict(self.names), dict(self.known), self.lists)
 
     def copy(self) -> Playground:
         """Another one in the same state, with names that mean the same."""
-        state = self.keep()
-        return Playground(
-            boot.restore(state), self.seq, dict(self.names), dict(self.known), self.lists, state
-        )
+        return self.kept().copy()
 
     def make(self, lines: Iterable[str]) -> list[MadeRow]:
         """Make calls, one a line. Raises Refused at the first one that is not made."""

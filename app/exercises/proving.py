@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 from itertools import repeat
 from typing import Any, Final
 
+from app.collector import settle
 from app.exercises import judging, variant
 from app.exercises.exercise import PARTS, Exercise, Task
 from app.exercises.loopholes import loopholes
@@ -141,7 +142,7 @@ def prove_all(exercises: Sequence[Exercise], seeds: int) -> list[Report]:
     workers = min(os.cpu_count() or 1, len(exercises))
     if workers < 2:
         return [prove(exercise, seeds) for exercise in exercises]
-    with ProcessPoolExecutor(workers) as pool:
+    with ProcessPoolExecutor(workers, initializer=settle) as pool:
         return list(pool.map(prove, exercises, repeat(seeds)))
 
 
@@ -184,11 +185,10 @@ def faults_of(task: TaskVariant) -> list[str]:
     right = [said(task, place) for place in range(len(task.fields))]
     if task.fields and not judging.judge(task, judging.read(task, right)).right:
         found.append(f"task {task.number}: the right answer {right} is not taken for right")
-    for place, one in enumerate(task.fields):
+    for one in task.fields:
         for wrong in one.wrong:
             text = one.form.text(wrong.answer, one.shape)
-            given = judging.read(task, [*right[:place], text, *right[place + 1 :]])
-            judged = judging.judge(task, given).fields[place]
+            judged = judging.judge_field(one, one.form.read(text, one.shape))
             if judged.share or judged.wrong is not wrong:
                 found.append(
                     f"task {task.number}: the wrong answer {text} earns {judged.share} of {PARTS} "

@@ -13,7 +13,7 @@ from app.exercises.rejected import Rejected
 def prove(task: Task, place: Playground) -> Playground:
     """Where the solution of a goal ends, from where it begins. Raises Rejected.
 
-    task: with its templates filled.
+    task: with its templates filled. place: a private one; it is used up.
     """
     after = place.copy()
     try:
@@ -25,9 +25,9 @@ def prove(task: Task, place: Playground) -> Playground:
         raise Rejected(task.number, f"the solution calls {forbidden[0]}, which is not allowed")
     if task.calls_at_most is not None and len(rows) > task.calls_at_most:
         raise Rejected(task.number, f"the solution makes {len(rows)} calls")
-    if evaluate(task.checks, place.copy().machine, (), names=place.names, lists=place.lists).reached:
+    if evaluate(task.checks, place.machine, (), names=place.names, lists=place.lists).reached:
         raise Rejected(task.number, "the goal is reached before anything is done")
-    found = evaluate(task.checks, place.copy().machine, rows, names=place.names, lists=place.lists)
+    found = evaluate(task.checks, place.machine, rows, names=place.names, lists=place.lists)
     if not found.reached:
         missing = [result for result in found.results if not result.holds and not result.bonus]
         raise Rejected(task.number, f"the solution does not reach the goal: {told(task, missing, found)}")

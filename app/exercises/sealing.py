@@ -11,9 +11,8 @@ from app.exercises.exercise import Field, Task, Wrong
 from app.exercises.forms import FORMS, Answer, BadAnswer, BadForm, Form, Setting, Shape
 from app.exercises.likely import LIKELY
 from app.exercises.look import Look
-from app.exercises.playground import Playground, Refused
+from app.exercises.playground import Playground, Refused, read
 from app.exercises.rejected import Rejected
-from app.machine import calltext
 from app.machine.machine import Machine
 from app.machine.outcome import Outcome
 
@@ -60,11 +59,12 @@ class TaskVariant:
 class Played:
     """What the task's calls did.
 
-    before: by call, the machine as it was before it, where a likely wrong answer is computed from that.
+    before: the machine as it was before a call, by its place from 0, where a likely wrong answer is computed
+    from that.
     """
 
     outcomes: list[Outcome]
-    before: list[Machine]
+    before: dict[int, Machine]
     steps: Sequence[explained.Step] = ()
     deciding: int | None = None
 
@@ -98,7 +98,7 @@ def sealed(task: Task, place: Playground, found: values.Values) -> TaskVariant:
     ]
     checks = {one.text: one.lines for one in every if one.lines is not None}
     search = lines.Search(checks.values(), look)
-    played = play(task, place, look, search)
+    played = play(task, asked, place, look, search)
     faulty = dict(zip(checks, search.found(), strict=True))
     seen = truth.Seen(look, before, known, faulty, played.steps, played.deciding)
     steps = Setting(place.machine, task.calls, explained.asked(played.steps))
@@ -149,17 +149,30 @@ def read_formula(text: str) -> formula.Formula:
 
 def callers(lines: Sequence[str]) -> tuple[str, ...]:
     """The tasks that make the calls."""
-    bodies = (calltext.parse_line(line).body for line in lines)
+    bodies = (read(line).body for line in lines)
     return tuple(dict.fromkeys(str(body["task"]) for body in bodies if "task" in body))
 
 
-def play(task: Task, place: Playground, look: Look, search: lines.Search) -> Played:
+def looked_back(task: Task, asked: Sequence[truth.Question]) -> set[int]:
+    """The places of calls before which likely wrong answers look at the machine, and of those behind them."""
+    likely = (
+        one.call
+        for field, one in zip(task.fields, asked, strict=True)
+        if any(wrong.like for wrong in field.wrong)
+    )
+    calls = sum(read(line).name is not None for line in task.calls)
+    return {place for call in likely for place in ((call or calls) - 1, call or calls)}
+
+
+def play(
+    task: Task, asked: Sequence[truth.Question], place: Playground, look: Look, search: lines.Search
+) -> Played:
     """Make the task's calls, while others look on. Raises Refused."""
-    likely = any(wrong.like for field in task.fields for wrong in field.wrong)
-    played = Played([], [])
+    copied = looked_back(task, asked)
+    played = Played([], {})
     for number, line in enumerate(task.calls, 1):
-        if likely:
-            played.before.append(place.copy().machine)
+        if len(played.outcomes) in copied:
+            played.before[len(played.outcomes)] = place.copy().machine
         search.before()
         if task.kind == "explain" and number == len(task.calls):
             made, played.steps, played.deciding = explained.act(place, line, number)
@@ -238,7 +251,7 @@ def likely(
     if place < 0:
         return None
     outcome = played.outcomes[place]
-    then = [*played.before, after][place + 1]
+    then = played.before.get(place + 1, after)
     assert field.right is not None
     return LIKELY[key].believed(played.before[place], outcome.call, outcome, then, field.right)
 

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
-from app.exercises import facts, filling, formula, reaching, sealing, values
+from app.exercises import filling, formula, reaching, sealing, values
 from app.exercises.exercise import Exercise
 from app.exercises.forms import Shape
 from app.exercises.playground import Playground, Refused
@@ -150,7 +150,7 @@ def drawn(exercise: Exercise, chance: values.Chance | None) -> Values:
 
     def fact(name: str) -> int:
         machine = values.machine(template, found)
-        return facts.of(STARTS.look(machine).machine)(name)
+        return STARTS.facts(machine)[name]
 
     try:
         if chance is None:
@@ -168,19 +168,16 @@ def made(exercise: Exercise, of: Values) -> Variant:
     try:
         prelude = filling.lines(exercise.prelude, found)
         tasks = [filling.task(task, found) for task in exercise.tasks]
-        STARTS.look(of.machine, prelude)
+        place = STARTS.at(of.machine, prelude)
     except (values.BadTemplate, BadMachine, Refused) as error:
         raise Rejected(0, str(error)) from error
     variant = Variant(exercise, of, prelude, ())
     sealed: list[TaskVariant] = []
-    place: Playground | None = None
+    untouched = True
     for task in tasks:
-        if not task.keep:
-            place = None
-        if task.kind == "ask":
-            sealed.append(sealing.seal(task, place or STARTS.look(of.machine, prelude), found))
-            continue
-        place = place or variant.start()
+        if not (task.keep or untouched):
+            place = variant.start()
+        untouched = task.kind == "ask" and (untouched or not task.keep)
         if task.kind == "goal":
             place = reaching.prove(task, place)
             sealed.append(TaskVariant(task))

@@ -4,6 +4,7 @@ import pytest
 
 from app.demos.demo import Step
 from app.demos.playing import items
+from app.exercises import facts
 from app.exercises.playground import Playground, Refused
 from app.exercises.starting import BadMachine, Starts
 from app.sessions import LOCAL, Sessions
@@ -78,32 +79,59 @@ def test_what_is_refused_is_said_with_its_line(line: str, why: str) -> None:
 # -- beginnings -------------------------------------------------------------------------------------------
 
 
-def test_a_beginning_is_made_once_and_handed_out_as_copies() -> None:
+def test_everybody_gets_a_machine_of_ones_own() -> None:
     starts = Starts()
-    one = starts.at(MACHINE, LINES[:2])
+    one, *others = (starts.at(MACHINE, LINES[:2]) for _ in range(4))
+    at_first = one.machine.dump()
     one.make(["alloc_page(GFP_KERNEL)"])
-    other = starts.at(MACHINE, LINES[:2])
-    assert other.seq == 2
-    assert other.machine.dump() != one.machine.dump()
-    assert starts.look(MACHINE, LINES[:2]) is starts.look(MACHINE, LINES[:2])
+    for other in others:
+        assert other.seq == 2
+        assert other.machine.dump() == at_first
+        other.make(["alloc_page(GFP_KERNEL)"])
+        assert other.machine.dump() == one.machine.dump()
+
+
+def test_a_long_beginning_is_kept_once_it_is_asked_for_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.exercises.starting.FEW_CALLS", 1)
+    starts = Starts()
+    assert starts.at(MACHINE, LINES[:2]).state is None
+    kept = starts.at(MACHINE, LINES[:2]).state
+    assert kept is not None
+    assert starts.at(MACHINE, LINES[:2]).state is kept
+    assert starts.at(MACHINE, LINES[:1]).state is None
 
 
 def test_only_so_many_beginnings_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.exercises.starting.FEW_CALLS", -1)
     monkeypatch.setattr("app.exercises.starting.MOST_KEPT", 2)
     starts = Starts()
-    first = starts.look(MACHINE)
-    starts.look(MACHINE, LINES[:1])
-    starts.look(MACHINE, LINES[:2])
-    assert starts.look(MACHINE) is not first
+    for lines in (LINES[:0], LINES[:1], LINES[:2]) * 2:
+        starts.at(MACHINE, lines)
+    one, two = (starts.at(MACHINE, lines).state for lines in (LINES[:1], LINES[:2]))
+    starts.at(MACHINE)
+    assert starts.at(MACHINE, LINES[:2]).state is two
+    assert starts.at(MACHINE, LINES[:1]).state is not one
 
 
 def test_a_beginning_with_many_blocks_pushes_others_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.exercises.starting.FEW_CALLS", -1)
     monkeypatch.setattr("app.exercises.starting.BLOCKS_KEPT", 30)
     starts = Starts()
-    first = starts.look(MACHINE)
-    large = starts.look(MACHINE, LINES[3:4])
-    assert starts.look(MACHINE, LINES[3:4]) is large
-    assert starts.look(MACHINE) is not first
+    for lines in (LINES[:0], LINES[3:4]) * 2:
+        starts.at(MACHINE, lines)
+    large = starts.at(MACHINE, LINES[3:4]).state
+    assert starts.at(MACHINE, LINES[3:4]).state is large
+    starts.at(MACHINE)
+    assert starts.at(MACHINE, LINES[3:4]).state is not large
+
+
+def test_the_machine_that_was_booted_for_its_facts_is_handed_out_once() -> None:
+    starts = Starts()
+    known = starts.facts(MACHINE)
+    one, other = starts.at(MACHINE), starts.at(MACHINE)
+    assert known == {name: facts.of(one.machine)(name) for name in facts.names(one.machine)}
+    assert one.machine is not other.machine
+    assert starts.facts(MACHINE) is known
 
 
 def test_a_machine_that_cannot_be_is_told() -> None:

@@ -76,18 +76,18 @@ NO_FAULTS: Final = ("0", "0")
 
 @dataclass(frozen=True, slots=True)
 class Prediction:
-    """One question. key: as `predict` names it.
+    """One question."""
 
-    call: of the step's, from 1; 0 where it is about the machine. words: what is read, as a question of an
-    exercise says it. change: whether it is asked by how much the calls change it. other: the call with whose
-    frame that of this one is compared.
-    """
-
+    # As `predict` names it.
     key: str
+    # Of the step's, from 1; 0 where it is about the machine.
     call: int
+    # What is read, as a question of an exercise says it.
     words: tuple[str, ...]
     form: str
+    # Whether it is asked by how much the calls change it.
     change: bool = False
+    # The call with whose frame that of this one is compared.
     other: int = 0
 
     @property

@@ -125,3 +125,16 @@ def test_a_state_is_made_where_it_begins() -> None:
     assert found("makes asleep >= 1", listed, prelude) == [3]
     assert found("makes locks = 1, makes locks = 2", listed, prelude) == [1, 2]
     assert found("makes free DMA = 3070", listed, prelude) == []
+
+
+def test_page_faults_of_either_kind() -> None:
+    prelude = (
+        "a: execve()",
+        "a: p = mmap(0x10000000, 64K, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS)",
+        "a: f = open(/data/a)",
+        "a: q = mmap(0x20000000, 64K, PROT_READ, MAP_SHARED, f)",
+    )
+    listed = ("a: load(p)", "a: load(p)", "a: load(q)", "a: load(q+4K)", "a: store(p, 1)", "kfree(NULL)")
+    assert found("minor", listed, prelude) == [1, 5]
+    assert found("major", listed, prelude) == [3]
+    assert found("store minor, load major", listed, prelude) == [3, 5]

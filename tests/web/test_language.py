@@ -240,6 +240,8 @@ def test_nothing_is_said_in_a_lab_that_cannot_be_translated(
             "member, watcher, operator",  # who have done nothing
             "Ada",
             "Sheet 1",
+            *("m1 owner", "1.1 What a split leaves", "m1 owner: 1.1 What a split leaves"),
+            *("first", "second", "third", "order"),  # values of the exercise
             *world.sessions,
             *two_labs.ROLES,
         }

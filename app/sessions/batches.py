@@ -69,6 +69,8 @@ class RunningBatch:
         self._faults = Faults()
         self._read = 0
         self._asked = 0
+        # How many blocks the next call to be made asks for, as its names are now.
+        self._asks = 0
         self._work = 0
         self._bytes = 0
 
@@ -112,10 +114,10 @@ class RunningBatch:
                     self._read_next()
             elif len(self.rows) < size:
                 call, live = self._calls[len(self.rows)], self.live
-                asked = call_cost.asked(call, self._meant)
+                self._asks = asked = call_cost.asked(call, self._meant)
                 self.heavy = call_cost.heavy(call, self._meant, live.machine, live.slow, asked)
                 if not self.heavy:
-                    self._make_next(asked)
+                    self._make_next()
             if self.heavy or len(self.rows) == size or perf_counter() > until:
                 return
 
@@ -126,7 +128,7 @@ class RunningBatch:
             self._read_next()
         else:
             with can_be_stopped(self):
-                self._make_next(call_cost.asked(self._calls[len(self.rows)], self._meant))
+                self._make_next()
             snapshot_if_due(self)
 
     def _read_next(self) -> None:
@@ -189,10 +191,9 @@ class RunningBatch:
                 ("calls", place, "as"), f"a person has at most {self.most_names} names in a session"
             )
 
-    def _make_next(self, asked: int) -> None:
-        """asked: how many blocks the call asks for, as its names are now."""
+    def _make_next(self) -> None:
         place = len(self.rows)
-        call = self._calls[place]
+        call, asked = self._calls[place], self._asks
         self._touch(place, asked)
         try:
             change = self.live.apply(call, self._meant, self.principal.by)

@@ -38,8 +38,8 @@ def stop_after(monkeypatch: pytest.MonkeyPatch, calls: int) -> None:
     """Tell each batch to stop once so many of its calls are made."""
     sound = RunningBatch._make_next
 
-    def make(batch: RunningBatch, asked: int) -> None:
-        sound(batch, asked)
+    def make(batch: RunningBatch) -> None:
+        sound(batch)
         batch.stopping = batch.stopping or len(batch.rows) >= calls
 
     monkeypatch.setattr(RunningBatch, "_make_next", make)
@@ -125,8 +125,8 @@ class Gate:
         self.reached, self.open = threading.Event(), threading.Event()
         sound = RunningBatch._make_next
 
-        def make(batch: RunningBatch, asked: int) -> None:
-            sound(batch, asked)
+        def make(batch: RunningBatch) -> None:
+            sound(batch)
             if len(batch.rows) == calls:
                 self.reached.set()
                 self.open.wait(PATIENCE)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -21,6 +22,8 @@ from app.practice import Practice
 from app.sessions import Conflict, Sessions
 from app.settings import Settings
 from app.store import Store
+
+log = logging.getLogger(__name__)
 
 METHODS: Final = ("DELETE", "GET", "HEAD", "PATCH", "POST", "PUT")
 
@@ -69,6 +72,8 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.sessions = sessions
     app.state.labs = labs
     app.state.exercises = labs.exercises
+    for fault in labs.exercises.faults():
+        log.warning("an exercise cannot be used: %s", fault)
     app.state.practice = Practice(sessions, labs.exercises)
     api.mount(app)
     web.mount(app, settings.demos)

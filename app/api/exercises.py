@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any, Final
 
 from fastapi import APIRouter
@@ -12,6 +13,7 @@ from app.api import docs, exercise_docs
 from app.api.bodies import JSON, TEXT, decoded, json_object, media_type, optional_object
 from app.api.exercise_docs import TOML
 from app.api.fields import SEQ, STRING, Kind, taken
+from app.api.idempotency import with_preconditions
 from app.api.requests import BASE, addressed, answer, etag
 from app.errors import BadArgument
 from app.exercises import proving, reading
@@ -21,6 +23,7 @@ from app.exercises.sealing import TaskVariant
 from app.exercises.variant import Variant
 from app.labs.person import person_of, require_instructor
 from app.practice import Practice, Which
+from app.practice.practice import Begun, Revealed
 from app.practice.variants import HIGHEST
 from app.sessions import principal_of
 
@@ -107,12 +110,21 @@ def checked(text: str) -> dict[str, Any]:
 
 @router.post(
     "/{name:exercise}/practice",
-    **docs.operation("practise", "Practise an exercise", exercise_docs.PRACTICE),
+    **docs.operation("practise", "Practise an exercise", exercise_docs.PRACTICE, docs.KEY),
 )
 async def practise(request: Request, name: str) -> Response:
     """A new session of yours with the machine and the prelude of a variant."""
     given = taken(await optional_object(request), {}, {"variant": NUMBER})
-    begun = await practice_of(request).begin(principal_of(request.scope), name, given.get("variant"))
+    practice, who = practice_of(request), principal_of(request.scope)
+    return await with_preconditions(
+        request,
+        lambda preconditions: practice.begin(who, name, given.get("variant"), preconditions=preconditions),
+        answer_begun,
+    )
+
+
+def answer_begun(begun: Begun) -> Response:
+    """The session, and its tasks as they are asked."""
     info, which = begun.info, begun.which
     there = f"/sessions/{info.id}?exercise={which.exercise}&variant={which.number}&task=1"
     document = {
@@ -171,12 +183,23 @@ async def hints(request: Request) -> Response:
     return answer({"hint": given["hint"], "text": text})
 
 
-@of_session.post("/reveal", **docs.operation("practise_reveal", "Be shown a task", exercise_docs.REVEAL))
+@of_session.post(
+    "/reveal", **docs.operation("practise_reveal", "Be shown a task", exercise_docs.REVEAL, docs.KEY)
+)
 async def reveal(request: Request) -> Response:
     """Makes the calls about which it asks, or those that reach a goal, and tells what is right."""
     _sessions, who, sid = addressed(request)
     given = taken(await json_object(request), TASK, START)
-    found = await practice_of(request).reveal(who, sid, which_of(given), given["task"], given.get("start"))
+    reveal = partial(practice_of(request).reveal, who, sid, which_of(given), given["task"])
+    return await with_preconditions(
+        request,
+        lambda preconditions: reveal(given.get("start"), preconditions=preconditions),
+        answer_revealed,
+    )
+
+
+def answer_revealed(found: Revealed) -> Response:
+    """What is right, and the rows that were made."""
     task = found.task.task
     return answer(
         {

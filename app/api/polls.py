@@ -122,12 +122,19 @@ async def vote(request: Request, poll: PollId) -> Response:
     return answer(document_of(found))
 
 
-@router.post("/polls/{poll:id}/fork", **docs.operation("fork_for_poll", "Have a fork answer", poll_docs.FORK))
+@router.post(
+    "/polls/{poll:id}/fork",
+    **docs.operation("fork_for_poll", "Have a fork answer", poll_docs.FORK, docs.KEY),
+)
 async def fork(request: Request, poll: PollId) -> Response:
     """Where the machine has been changed since: one that is as it was when it was asked."""
     labs, person, lab_id = addressed(request)
     taken(await optional_object(request), {})
-    return answer(document_of(await labs.polls.fork(person, lab_id, poll)), 201)
+    return await with_preconditions(
+        request,
+        lambda preconditions: labs.polls.fork(person, lab_id, poll, preconditions=preconditions),
+        lambda made: answer(document_of(made), 201),
+    )
 
 
 @router.get(

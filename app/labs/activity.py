@@ -1,7 +1,8 @@
 """What each member of a lab has done: the list of attendance.
 
 An imported file says by itself when its rows were made and by whom, which may be false. All of them are older
-than their session here, so only rows from its beginning on are counted.
+than their session here, so only rows from its beginning on are counted. What the prelude of an exercise made is
+no work of the member either.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from typing import NamedTuple
 
 from app.labs.person import Person
 from app.labs.room import taught
-from app.store import Connection, journal, labs, people
+from app.store import Connection, journal, labs, people, variants
 from app.store import sessions as session_rows
 from app.store.labs import CallCount
 from app.store.sessions import SessionPosition
@@ -34,14 +35,19 @@ class Activity(NamedTuple):
 def activity(db: Connection, person: Person, lab_id: str) -> list[Activity]:
     """The activity of every member, by number. Raises as Rooms does."""
     taught(db, person, lab_id)
-    owners = {position.id: position.owner for position in session_rows.positions(db, lab_id)}
+    positions = session_rows.positions(db, lab_id)
+    owners = {position.id: position.owner for position in positions}
+    preludes = variants.preludes(db, lab_id)
+    given = {one.id: preludes[one.id] - one.start for one in positions if one.id in preludes}
     members = {member.id: member for member in people.lab_members(db, lab_id)}
     made: dict[str, list[CallCount]] = {}
     for part in labs.calls(db, lab_id):
         owner = members.get(owners[part.session_id])
         # In a machine of one's own one is alone with the instructor.
         if owner is None or part.by == f"m{owner.number}":
-            made.setdefault(part.by, []).append(part)
+            own = part.rows - given.get(part.session_id, 0)
+            if own > 0:
+                made.setdefault(part.by, []).append(part._replace(rows=own))
     times = journal.times(db, [(part.session_id, part.last) for parts in made.values() for part in parts])
     titles = {mark.id: mark.title for mark in labs.lab_checkpoints(db, lab_id)}
     order = {mark: position for position, mark in enumerate(titles)}

@@ -449,7 +449,9 @@ class Polls:
             ) from None
         return made.seq
 
-    async def fork(self, person: Person, lab_id: str, poll_id: str) -> PollView:
+    async def fork(
+        self, person: Person, lab_id: str, poll_id: str, *, preconditions: Preconditions | None = None
+    ) -> PollView:
         """Have a fork answer that goes on from where the question was asked."""
 
         def check(db: Connection) -> Poll:
@@ -461,6 +463,7 @@ class Polls:
                 raise Conflict("the machine about which was asked was deleted: end this question")
             return poll
 
+        await self._sessions.not_done(preconditions)
         poll = await self._sessions.query(check)
         assert poll.session_id is not None
         fork = await self._sessions.fork(person.principal, poll.session_id, poll.at)
@@ -471,7 +474,7 @@ class Polls:
             auditing.note(db, person, "fork for a poll", lab_id, poll_id)
             return view(db, person, found(db, person, lab_id, poll_id))
 
-        return await self._sessions.execute(write)
+        return await self._sessions.execute(write, preconditions=preconditions)
 
     async def delete(self, person: Person, lab_id: str, poll_id: str) -> None:
         """Delete a poll with its votes. Rows that it has made stay."""

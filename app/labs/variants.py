@@ -10,7 +10,6 @@ from functools import partial
 from typing import Final
 
 from app.clock import now
-from app.errors import Refusal
 from app.exercises import variant
 from app.exercises.exercise import Exercise
 from app.exercises.rejected import Rejected
@@ -276,7 +275,7 @@ class Variants:
         await self._sessions.execute(write)
 
 
-class _Taken(Refusal):
+class _Taken(Conflict):
     """Another request has made the variant meanwhile."""
 
     def __init__(self, row: VariantRow) -> None:

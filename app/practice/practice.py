@@ -24,7 +24,16 @@ from app.machine import calltext
 from app.machine.calls import Lists
 from app.machine.machine import Machine
 from app.practice.variants import HIGHEST, Kept, Practised, Variants, Which
-from app.sessions import BatchItem, Conflict, NotFound, Principal, Right, SessionInfo, Sessions
+from app.sessions import (
+    BatchItem,
+    Conflict,
+    NotFound,
+    Preconditions,
+    Principal,
+    Right,
+    SessionInfo,
+    Sessions,
+)
 from app.sessions.answers import Applied
 from app.sessions.scheduler import go_on
 from app.store.journal import Row
@@ -90,13 +99,21 @@ class Practice:
         """An exercise."""
         return self.variants.exercise(name)
 
-    async def begin(self, who: Principal, name: str, number: int | None = None) -> Begun:
+    async def begin(
+        self,
+        who: Principal,
+        name: str,
+        number: int | None = None,
+        *,
+        preconditions: Preconditions | None = None,
+    ) -> Begun:
         """A new session with the machine and the prelude of a variant.
 
         number: of the variant; without one it is any. Raises BadArgument at `number`, and LimitReached.
         """
         if number is not None and not 1 <= number <= HIGHEST:
             raise BadArgument.at("number", f"a number from 1 to {HIGHEST:,}")
+        await self._sessions.not_done(preconditions)
         which = Which(name, secrets.randbelow(HIGHEST) + 1 if number is None else number)
         drawn = await self.variants.drawn(who, which)
         info = await self._sessions.create(who, drawn.exercise.title[:100], drawn.machine)
@@ -105,7 +122,8 @@ class Practice:
         if calls:
             made = await self._sessions.batch(who, info.id, calls)
             info = await self._sessions.get(who, info.id)
-        return Begun(info, which, Practised(drawn, len(calls)), made)
+        begun = Begun(info, which, Practised(drawn, len(calls)), made)
+        return await self._sessions.execute(lambda _: begun, preconditions=preconditions)
 
     async def task(
         self, who: Principal, session_id: str, which: Which, number: int, start: int | None = None
@@ -197,21 +215,30 @@ class Practice:
         return hints[place - 1].text
 
     async def reveal(
-        self, who: Principal, session_id: str, which: Which, number: int, start: int | None = None
+        self,
+        who: Principal,
+        session_id: str,
+        which: Which,
+        number: int,
+        start: int | None = None,
+        *,
+        preconditions: Preconditions | None = None,
     ) -> Revealed:
         """Make the calls about which the task asks, or those that reach the goal, and tell what is right.
 
         Where the machine has gone on since the task began, it first goes back to there.
         """
+        await self._sessions.not_done(preconditions)
         await self._sessions.get(who, session_id, Right.CALL)
         found, one = await self.task(who, session_id, which, number, start)
         at = found.first if start is None else start
         calls = items(one.task.solution if one.task.kind == "goal" else one.task.calls)
-        if not calls:
-            return Revealed(one, (), at)
-        await self.go_back(who, session_id, at)
-        made = await self._sessions.batch(who, session_id, calls)
-        return Revealed(one, made, made.seq)
+        shown = Revealed(one, (), at)
+        if calls:
+            await self.go_back(who, session_id, at)
+            made = await self._sessions.batch(who, session_id, calls)
+            shown = Revealed(one, made, made.seq)
+        return await self._sessions.execute(lambda _: shown, preconditions=preconditions)
 
     async def go_back(self, who: Principal, session_id: str, to: int) -> int:
         """See that the machine is as it was after a row; the row after which it is that now."""

@@ -21,6 +21,9 @@ from app.store import variants as sheet_variants
 HIGHEST: Final = 999_999_999
 KEPT: Final = 200
 
+# Arguments of a row that say which part of a list was meant.
+PART_OF_LIST: Final = frozenset({"start", "step", "count"})
+
 T = TypeVar("T")
 
 
@@ -144,6 +147,14 @@ def same(outcome: dict[str, Any], made: MadeRow) -> bool:
     )
 
 
-def plain(args: Any) -> dict[str, Any]:
-    """Arguments as they are compared."""
-    return {name: "a list" if isinstance(value, dict) else value for name, value in args.items()}
+def plain(args: dict[str, Any]) -> dict[str, Any]:
+    """Arguments as they are compared.
+
+    A journal names the row of a list and which part of it was meant; a call that was made by itself has the
+    blocks.
+    """
+    of_lists = {name for name, value in args.items() if isinstance(value, dict | list)}
+    left_out = PART_OF_LIST if of_lists else frozenset()
+    return {
+        name: "a list" if name in of_lists else value for name, value in args.items() if name not in left_out
+    }

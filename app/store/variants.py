@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Mapping
 from typing import Any, Final, NamedTuple
 
@@ -73,6 +74,17 @@ def latest(db: Connection, item_id: str, member_id: str) -> VariantRow | None:
     mine = variants.c.item_id == item_id, variants.c.member_id == member_id
     row = db.execute(_VARIANT.where(*mine).order_by(variants.c.number.desc()).limit(1)).first()
     return None if row is None else VariantRow._make(row)
+
+
+def preludes(db: Connection, lab_id: str) -> dict[str, int]:
+    """The seq behind the prelude of each session of a lab in which one was made; by session."""
+    query = (
+        select(variants.c.session_id, variants.c.progress)
+        .select_from(_IN_SHEETS)
+        .where(sheets.c.lab_id == lab_id, variants.c.session_id.is_not(None))
+    )
+    bases = ((row.session_id, json.loads(row.progress)["base"]) for row in db.execute(query))
+    return {session_id: base for session_id, base in bases if base is not None}
 
 
 def of_session(db: Connection, session_id: str) -> VariantRow | None:

@@ -108,8 +108,6 @@ def mount(app: FastAPI, own_demos: Path | None = None) -> None:
     app.state.thumbnails = Thumbnails()
     for fault in app.state.demos.faults():
         log.warning("a demo cannot be used: %s", fault)
-    for fault in app.state.exercises.faults():
-        log.warning("an exercise cannot be used: %s", fault)
     app.mount(app.state.assets.prefix, ImmutableFiles(directory=paths.STATIC), "static")
     for module in MODULES:
         app.include_router(module.router)

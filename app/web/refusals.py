@@ -57,7 +57,7 @@ def refusal_of(error: Exception, title: str = NO_CALL) -> ShownRefusal:
 
 def place_of(loc: Sequence[str | int]) -> str:
     """The field at fault, or the line of a file."""
-    if loc[:1] == ("line",):
+    if loc[:1] == ("line",) and len(loc) > 1:
         return _("line %(number)s", number=wording.count(int(loc[1])))
     return str(loc[-1]) if loc else ""
 

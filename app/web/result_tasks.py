@@ -35,6 +35,7 @@ BEGIN: Final = 330.0
 LONGEST: Final = 560.0
 ROW: Final = 44.0
 GAP: Final = 12.0
+BASELINE: Final = 22.0
 TEXT: Final = 26  # characters of an answer
 
 
@@ -135,6 +136,7 @@ def bar_of(one: AnswerCount, place: int, most: int) -> AnswerBar:
         right=wording.count(one.right) if one.right else "",
         misconception=resultviews.misconception(one.misconception),
         y=ROW * place + GAP / 2,
+        baseline=ROW * place + GAP / 2 + BASELINE,
         length=length,
         good=round(length * one.right / one.count, 1),
         end=BEGIN + length + 10,

@@ -19,7 +19,7 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from app import text
-from tests.support.roles import TABLE, Asked
+from tests.support.roles import EXERCISE, TABLE, Asked
 from tests.support.served import BASE, ORIGIN, problem
 from tests.support.two_labs import PASSWORD, TwoLabs, by_token, make, serving
 
@@ -60,6 +60,12 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> TwoLabs:
 @pytest.fixture(scope="module")
 def client(world: TwoLabs, tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
     with serving(world, tmp_path_factory.mktemp("hostile")) as client:
+        begun = client.post(
+            f"{BASE}/exercises/{EXERCISE}/practice",
+            json={"variant": 7},
+            headers=by_token(world.tokens["owner"]),
+        )
+        world.sessions["practice"] = begun.json()["session"]["id"]
         yield client
 
 
@@ -89,9 +95,24 @@ def work(monkeypatch: pytest.MonkeyPatch) -> Work:
 
 
 def person_at(route: Route) -> str:
-    """Somebody who may do it."""
+    """Somebody who may do it. Nobody may practise on a session that was not made for it."""
+    if practises(route):
+        return "owner"
     _, outcomes = TABLE[route].rule
     return next(role for role in ("instructor", "owner", "anonymous") if outcomes[role] == "yes")
+
+
+def practises(route: Route) -> bool:
+    """Whether it is asked of a session that was made to practise."""
+    return "/exercise/" in route[1]
+
+
+def place_of(world: TwoLabs, route: Route, path: str) -> str:
+    """The path, at what is there for who may do it."""
+    found = world.at(person_at(route), path)
+    if practises(route):
+        found = found.replace(world.sessions["copy"], world.sessions["practice"])
+    return found
 
 
 def replaced(body: Any, hostile: str) -> Iterator[Any]:
@@ -136,7 +157,7 @@ def send_json(client: TestClient, world: TwoLabs, route: Route, body: bytes) -> 
     role = person_at(route)
     method, path = route
     headers = by_token(world.tokens.get(role)) | {"content-type": "application/json"}
-    answer = client.request(method, world.at(role, path), content=body, headers=headers)
+    answer = client.request(method, place_of(world, route, path), content=body, headers=headers)
     client.cookies.clear()
     return answer
 
@@ -179,7 +200,7 @@ def test_forms(client: TestClient, world: TwoLabs, work: Work, route: Route, kin
     for name in sorted(fields_of(client, route, asked)):
         form = [(other, value) for other, value in usual.items() if other != name]
         raw = f"{urlencode(form)}&{quote_plus(name)}={quoted(kind)}".encode()
-        answer = client.post(world.at(role, asked.path or route[1]), content=raw, headers=headers)
+        answer = client.post(place_of(world, route, asked.path or route[1]), content=raw, headers=headers)
         client.cookies.clear()
         check(answer, work, (route, name, kind))
 

@@ -22,7 +22,7 @@ pytest_plugins = ("tests.support.clients",)
 PAGE = (Path(__file__).parents[2] / "app" / "api" / "README.md").read_text()
 
 # Settings that limit nothing.
-OTHERS = {"database_url", "host", "port", "public_url", "lab", "demos", "busy_timeout"}
+OTHERS = {"database_url", "host", "port", "public_url", "lab", "demos", "exercises", "busy_timeout"}
 
 KERNEL = {"gfp": "GFP_KERNEL"}
 

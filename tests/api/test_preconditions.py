@@ -232,7 +232,20 @@ def test_a_blocked_call_is_waited_for_again(client: TestClient, at: At) -> None:
 
 # What is answered there must not be kept, is nothing, or is computed anew each time: nothing is made there.
 KEYLESS = {
-    f"{BASE}/{path}" for path in ("signin", "signout", "me/token", "me/entry", "invitations", "replacement")
+    f"{BASE}/{path}"
+    for path in (
+        "signin",
+        "signout",
+        "me/token",
+        "me/entry",
+        "invitations",
+        "replacement",
+        "exercises/check",
+        "sessions/{id}/exercise/answers",
+        "sessions/{id}/exercise/check",
+        "sessions/{id}/exercise/hints",
+        "variants/{variant}/check",
+    )
 }
 
 

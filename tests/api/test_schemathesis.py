@@ -46,7 +46,14 @@ def described(address: str) -> Any:
 
 
 # These take nothing that could be wrong.
-BARE = {f"{BASE}/profiles", f"{BASE}/calls", "/healthz", "/readyz"}
+BARE = {
+    f"{BASE}/profiles",
+    f"{BASE}/calls",
+    f"{BASE}/exercises",
+    f"{BASE}/exercises/{{name}}",
+    "/healthz",
+    "/readyz",
+}
 
 # An answer without end; tests/api/test_stream.py has its parameters.
 ENDLESS = f"{BASE}/sessions/{{id}}/events/stream"

@@ -110,7 +110,7 @@ def test_a_step_of_a_demo_that_fails_leaves_the_page(page: Page, tmp_path: Path)
         path = opened(page, address)
         page.goto(f"{address}{path}?demo=split-and-merge&step=1")
         page.route("**/demo", lambda route: route.fulfill(status=503, body="<h1>Busy</h1>"))
-        page.locator("#demo form[data-demo] button").first.click()
+        page.locator("#demo form[data-demo] button.primary").click()
         expect(page.locator("#console-answer")).to_contain_text("The server can make no call now")
         assert "demo=split-and-merge" in page.url
         expect(page.locator("#demo")).to_be_visible()

@@ -277,6 +277,8 @@ PAGES: Final[dict[tuple[str, str], Asked]] = {
     ("POST", f"{HERE}/line"): Asked(CALL, form={"line": "alloc_page(GFP_KERNEL)"}),
     ("POST", f"{HERE}/demo"): Asked(CALL, form={"view": "demo=split-and-merge&step=1"}),
     ("GET", f"{HERE}/demo"): Asked(KNOWN),
+    ("POST", f"{HERE}/demo/ask"): Asked(KNOWN, form={"ask": "on"}),
+    ("GET", f"{HERE}/demo/ask"): Asked(KNOWN),
     ("POST", f"{HERE}/undo"): Asked(OWN, form={"view": ""}, spoils=True),
     ("POST", f"{HERE}/rewind"): Asked(OWN, form={"to": "2"}),
     ("POST", f"{HERE}/fork"): Asked(READ, form={"at": "2"}),

@@ -49,6 +49,8 @@ class TwoLabs:
     # Of what is in the lab.
     ids: dict[str, Any] = field(default_factory=dict)
     sessions: dict[str, str] = field(default_factory=dict)
+    # The owner's, of the sheet's exercises.
+    of_exercises: list[str] = field(default_factory=list)
     # All given out.
     secrets: list[str] = field(default_factory=list)
 
@@ -172,7 +174,9 @@ def set_exercises(world: TwoLabs, client: TestClient, here: str) -> None:
     world.ids |= {"sheet": sheet["id"], "item": sheet["items"][0]["id"], "hint": 1}
     for name, item in zip(("variant", "goal"), sheet["items"], strict=True):
         path = f"{here}/sheets/{sheet['id']}/items/{item['id']}/variants"
-        world.ids[name] = sent(client, world.tokens["owner"], "POST", path)["id"]
+        made = sent(client, world.tokens["owner"], "POST", path)
+        world.ids[name] = made["id"]
+        world.of_exercises.append(made["session"])
 
 
 def signed_in(client: TestClient, name: str) -> str:

@@ -678,7 +678,7 @@ def test_choices_are_remembered_and_the_address_goes_before(client: TestClient, 
         assert "HttpOnly" in answer.headers["set-cookie"]
         assert "SameSite=lax" in answer.headers["set-cookie"]
     html = client.get(machine).text
-    assert '<html lang="en" data-theme="dark" data-projector>' in html
+    assert '<html lang="en" data-zone="UTC" data-theme="dark" data-projector>' in html
     assert "_count _refcount" in page(client, f"{machine}?pfn=0x400")
     call(client, machine, "alloc_page", gfp="GFP_KERNEL")
     assert "_count 1" in page(client, machine)
@@ -688,7 +688,7 @@ def test_choices_are_remembered_and_the_address_goes_before(client: TestClient, 
     assert "Nothing has been called yet" not in at_start
     assert "_refcount _count" in page(client, f"{machine}?pfn=0x400&names=6.1")
     client.cookies.clear()
-    assert '<html lang="en">' in client.get(machine).text
+    assert '<html lang="en" data-zone="UTC">' in client.get(machine).text
 
 
 def test_a_choice_that_is_none_is_not_remembered(client: TestClient) -> None:

@@ -231,6 +231,8 @@ class AnswerBar:
     """what may stand behind it"""
     y: float
     """the top of its row"""
+    baseline: float
+    """of its texts"""
     length: float
     """the length of the bar"""
     good: float

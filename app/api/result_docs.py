@@ -192,7 +192,7 @@ CSV: Final[Doc] = {
             "content": {
                 "text/csv": {
                     "schema": {"type": "string"},
-                    "example": "number,nickname,1.1 What a split leaves,total,max,late,due\r\n7,kim,2.4,2.4,4,0,\r\n",
+                    "example": "number,nickname,1.1 What a split leaves,total,max,late,due\r\n",
                 }
             },
         }

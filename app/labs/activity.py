@@ -1,8 +1,8 @@
 """What each member of a lab has done: the list of attendance.
 
-An imported file says by itself when its rows were made and by whom, which may be false. All of them are older
-than their session here, so only rows from its beginning on are counted. What the prelude of an exercise made is
-no work of the member either.
+An imported file says by itself when its rows were made and by whom, which may be false. All of them are
+older than their session here, so only rows from its beginning on are counted. What the prelude of an
+exercise made is no work of the member either.
 """
 
 from __future__ import annotations

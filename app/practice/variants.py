@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -147,7 +148,7 @@ def same(outcome: dict[str, Any], made: MadeRow) -> bool:
     )
 
 
-def plain(args: dict[str, Any]) -> dict[str, Any]:
+def plain(args: Mapping[str, Any]) -> dict[str, Any]:
     """Arguments as they are compared.
 
     A journal names the row of a list and which part of it was meant; a call that was made by itself has the

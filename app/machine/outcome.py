@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import TYPE_CHECKING, Any, Final, Generic, TypeAlias, TypeVar
 
 from app.machine import changes
 from app.machine.calls import Call, Named
@@ -29,6 +29,29 @@ VERDICTS = ("ok", "null", "blocked", "warn", "bug", "oom", "hang", "panic")
 SeenPage: TypeAlias = "tuple[int, int, Zone, int | None, int, int]"
 
 
+T = TypeVar("T")
+
+
+class Seldom(Generic[T]):
+    """A part of an outcome that few calls have: it takes no room, and no time, in all others."""
+
+    __slots__ = ("name",)
+
+    def __set_name__(self, owner: type[Outcome], name: str) -> None:
+        self.name = name
+
+    def __get__(self, outcome: Outcome, owner: type[Outcome]) -> T | None:
+        parts = outcome.parts
+        return None if parts is None else parts.get(self.name)
+
+    def __set__(self, outcome: Outcome, value: T | None) -> None:
+        if value is None:
+            return
+        if outcome.parts is None:
+            outcome.parts = {}
+        outcome.parts[self.name] = value
+
+
 class Outcome:
     """The kernel's answer to one call.
 
@@ -43,9 +66,17 @@ class Outcome:
     """
 
     __slots__ = (
-        "area", "call", "cause", "deadlock", "killed", "log", "mentions", "object", "reclaimed", "result",
-        "ret", "runs", "seen", "swapped", "told", "verdict", "woken",
+        "call", "log", "mentions", "object", "parts", "result", "ret", "runs", "seen", "verdict",
     )  # fmt: skip
+
+    area: Seldom[dict[str, Any]] = Seldom()
+    cause: Seldom[dict[str, Any]] = Seldom()
+    deadlock: Seldom[list[dict[str, Any]]] = Seldom()
+    killed: Seldom[list[str]] = Seldom()
+    reclaimed: Seldom[Reclaimed] = Seldom()
+    swapped: Seldom[Swapped] = Seldom()
+    told: Seldom[Told] = Seldom()
+    woken: Seldom[list[str]] = Seldom()
 
     def __init__(self, call: Call, log: list[str], mentions: list[changes.Mention]) -> None:
         self.call = call
@@ -55,15 +86,9 @@ class Outcome:
         self.verdict = "ok"
         self.seen: SeenPage | None = None
         self.object: dict[str, Any] | None = None
-        self.area: dict[str, Any] | None = None
         self.runs: list[list[Any]] | None = None
-        self.woken: list[str] | None = None
-        self.deadlock: list[dict[str, Any]] | None = None
-        self.cause: dict[str, Any] | None = None
-        self.killed: list[str] | None = None
-        self.told: Told | None = None
-        self.reclaimed: Reclaimed | None = None
-        self.swapped: Swapped | None = None
+        # Those that few calls have, by name.
+        self.parts: dict[str, Any] | None = None
         self.result: Named | tuple[str, int | None] | None = None
 
     @property
@@ -106,10 +131,11 @@ class Outcome:
             work += LINE * len(self.log)
         if type(self.ret) is int and (self.runs is not None or self.freed_list):
             work += BLOCK * self.ret
-        if self.told is not None:
-            work += FAULT * (1 + self.told.minor + self.told.major)
-        if self.reclaimed is not None:
-            work += SCANNED * self.reclaimed.scanned
+        if self.parts is not None:
+            if self.told is not None:
+                work += FAULT * (1 + self.told.minor + self.told.major)
+            if self.reclaimed is not None:
+                work += SCANNED * self.reclaimed.scanned
         return work
 
     @property

@@ -189,7 +189,7 @@ class Live:
 
     def _differs(self, row: Row, parsed: dict[tuple[str, bytes], Call], lists: Lists) -> str | None:
         """Make one journalled call; what it does differently now, if anything. parsed: calls read before."""
-        _, seq, _, name, args, *_ = row
+        name, args = row.call, row.args
         try:
             call = parsed.get((name, args))
             if call is None:
@@ -198,7 +198,7 @@ class Live:
                     if len(parsed) > CALLS_PARSED:
                         parsed.clear()
                     parsed[name, args] = call
-            outcome = self.machine.apply(call, seq)
+            outcome = self.machine.apply(call, row.seq)
         except scheduler.Dropped:
             raise  # its request has ended
         except Exception as error:  # noqa: BLE001 - whatever it is, this call can no longer be made

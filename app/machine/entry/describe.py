@@ -47,7 +47,9 @@ def result(m: Machine, call: Call, value: int | None, outcome: Outcome) -> None:
                 outcome.result = ("addr", seen[3])
     else:
         outcome.result = ("addr", value)
-        outcome.area = vmallocinfo.area_at(m, value)
+        area = vmallocinfo.area_at(m, value)
+        if area is not None:
+            outcome.area = area
         objects.returned(m, value, outcome)
         if outcome.object is None or outcome.object["cache"] is None:
             describe_block(m, value, outcome)
@@ -105,7 +107,9 @@ def in_runs(values: list[int], stride: int) -> list[list[int]]:
 def releasing(m: Machine, call: Call, value: int | None, outcome: Outcome) -> None:
     """What is about to be given back, while it can still be seen."""
     if call.spec.wants == "addr":
-        outcome.area = vmallocinfo.area_at(m, value)
+        area = vmallocinfo.area_at(m, value)
+        if area is not None:
+            outcome.area = area
         outcome.object = objects.describe(m, value)
 
 

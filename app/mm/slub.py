@@ -15,6 +15,7 @@ from app.mm.gfp import GFP_CONSTRAINT_MASK, GFP_RECLAIM_MASK, GFP_SLAB_BUG_MASK
 from app.mm.page import PG_slab
 from app.mm.slab import (
     KERNEL,
+    SLAB_TRACE,
     KmemCache,
     KmemCacheCpu,
     KmemCacheNode,
@@ -496,7 +497,8 @@ def alloc_single(m: Kernel, s: KmemCache, gfp: int, nid: int | None) -> tuple[Sl
     index = slab.freelist.pop()
     if m.trace is not None:
         m.trace.slub.alloc_single(slab, index, new=new)
-    slub_debug.trace(m, s, slab, index, alloc=True)
+    if s.flags & SLAB_TRACE:
+        slub_debug.trace(m, s, slab, index, alloc=True)
     if not slab.freelist:
         del n.partial[slab.pfn]
     return slab, index

@@ -100,7 +100,7 @@ def free_debug_processing(m: Kernel, s: KmemCache, slab: Slab, addresses: list[i
         if s.flags & SLAB_CONSISTENCY_CHECKS and not free_consistency_checks(m, slab, address):
             slab_fix(m, s, f"Object at 0x{pointer(m, address)} not freed")
             return False
-        if (index := slab.index(address)) is not None:
+        if s.flags & SLAB_TRACE and (index := slab.index(address)) is not None:
             trace(m, s, slab, index, alloc=False)
     return True
 
@@ -166,16 +166,14 @@ def list_slab_objects(m: Kernel, s: KmemCache, slab: Slab) -> None:
 
 
 def trace(m: Kernel, s: KmemCache, slab: Slab, index: int, *, alloc: bool) -> None:
-    """Every allocation and free of a cache with SLAB_TRACE. Kernel: trace"""
-    if s.flags & SLAB_TRACE:
-        what = "alloc" if alloc else "free"
-        fp = next_free(slab, len(slab.freelist))
-        printk.printk(
-            m,
-            f"TRACE {s.name} {what} 0x{pointer(m, slab.address(index))} inuse={slab.inuse}"
-            f" fp=0x{pointer(m, fp)}",
-        )
-        printk.dump_stack(m)
+    """Print what is allocated or freed, for a cache with SLAB_TRACE. Kernel: trace"""
+    what = "alloc" if alloc else "free"
+    fp = next_free(slab, len(slab.freelist))
+    printk.printk(
+        m,
+        f"TRACE {s.name} {what} 0x{pointer(m, slab.address(index))} inuse={slab.inuse} fp=0x{pointer(m, fp)}",
+    )
+    printk.dump_stack(m)
 
 
 def slab_out_of_memory(m: Kernel, s: KmemCache, gfp: int, nid: int | None) -> None:

@@ -102,9 +102,12 @@ class Sitting(Class):
         due = time.perf_counter() + self.draw.random() * every
         for number in range(EACH):
             await asyncio.sleep(max(0.0, due - time.perf_counter()))
-            place, given = (1, []) if number < GOALS else (0, [f"{0x400 + number:#x}"])
+            # A solved task takes no more answers: only the last ones can be right.
+            last = number in (GOALS - 1, EACH - 1)
+            near = 0x400 + self.draw.randrange(16) if last else number
+            place, given = (1, []) if number < GOALS else (0, [f"{near:#x}"])
             variant = who.variants[place]
-            if place == 1:
+            if place == 1 and last:
                 path = f"/sessions/{variant['session']}/alloc_page"
                 await self.timed(who, "POST", path, {"gfp": "GFP_KERNEL", "repeat": 1 + number})
             body = {"task": 1, "given": given}

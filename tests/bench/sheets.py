@@ -19,6 +19,7 @@ from typing import Any
 
 import uvloop
 
+from tests.bench import result_tables
 from tests.bench.classroom import middle_and_end, rss
 from tests.bench.figures import Figure
 from tests.bench.lab import Class, Figures, Member
@@ -203,8 +204,9 @@ def compare(members: int = 300, seconds: float = 300) -> Sequence[Figure]:
     return [
         Figure("300 open an exercise in 60 s, p99", seen.open_p99, 500, 250, ms, errors, more=False),
         Figure("3,000 submissions in 5 minutes, p99", seen.submit_p99, 250, 100, ms, errors, more=False),
-        Figure("results.csv of 300 members", seen.wide, 2, 1, s, tables, more=False),
+        Figure("results.csv of this sheet", seen.wide, 2, 1, s, tables, more=False),
         Figure("3,000 submissions marked again", seen.regrade, 30, 15, s, changed, more=False),
+        *result_tables.compare(members),
     ]
 
 

@@ -224,3 +224,21 @@ def test_it_fits_and_axe_finds_nothing_serious(size: str, browser: Browser, addr
     expect(panel.get_by_role("button", name="Take it back")).to_be_visible()
     looked_at()
     context.close()
+
+
+@slow
+def test_options_stand_beside_their_boxes_and_fit_a_phone(browser: Browser, address: str) -> None:
+    for width, height in (SIZES["phone"], SIZES["narrow"]):
+        page = browser.new_page(viewport={"width": width, "height": height})
+        made = page.request.post(f"{address}/exercises/what-decided", form={"variant": "7"}, max_redirects=0)
+        page.goto(address + made.headers["location"])
+        expect(page.locator("html[data-ready]")).to_be_attached()
+        options = page.locator("#exercise label.option")
+        assert options.count() > 5
+        for option in options.filter(has=page.locator(".option-text")).all():
+            box, text = option.locator("input").bounding_box(), option.locator(".option-text").bounding_box()
+            assert box is not None
+            assert text is not None
+            assert text["x"] - (box["x"] + box["width"]) < 48
+        assert page.evaluate(OVERFLOW) <= 0
+        page.close()

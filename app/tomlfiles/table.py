@@ -10,6 +10,8 @@ from typing import Any, Final
 
 FILE: Final = re.compile(r"(?:[0-9]+-)?([a-z0-9]+(?:-[a-z0-9]+)*)")
 LARGEST: Final = 256 * 1024
+# A key of many parts takes time by their square.
+MOST_DOTS: Final = 100
 
 
 class BadFile(Exception):  # noqa: N818 - as the others are named
@@ -153,6 +155,9 @@ def load(bad: type[BadFile], file: str, text: str) -> Table:
     """The table that a file's text is. Raises `bad`."""
     if len(text) > LARGEST or len(text.encode("utf-8", "surrogatepass")) > LARGEST:
         raise bad(file, "", f"larger than {LARGEST:,} bytes")
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.count(".") > MOST_DOTS:
+            raise bad(file, f"line {number}", f"at most {MOST_DOTS} dots are in a line")
     try:
         values = tomllib.loads(text)
     except (ValueError, RecursionError) as error:  # TOMLDecodeError, and what it lets through

@@ -144,6 +144,7 @@ def test_more_than_a_file_may_have() -> None:
     )
     assert refused(head + several * 5) == "task 5: field 5: answer: at most 40 answers in a file"
     assert "larger than 262,144 bytes" in refused(LEAST + "#" * 300_000)
+    assert "at most 100 dots are in a line" in refused(LEAST + "a." * 50_000 + "b = 1")
 
 
 def test_files_that_are_no_exercises(tmp_path: Path) -> None:

@@ -118,6 +118,15 @@ class Outcome:
         return changes.runs(self.mentions)
 
     @property
+    def beside(self) -> dict[str, Any]:
+        """What became of processes, swap and reclaim, by the names of the HTTP contract."""
+        doc: dict[str, Any] = {}
+        for part in (self.told, self.swapped, self.reclaimed):
+            if part is not None:
+                doc.update(part.document)
+        return doc
+
+    @property
     def freed_list(self) -> bool:
         """Whether the call was given a list of blocks."""
         args = self.call.args
@@ -165,10 +174,5 @@ class Outcome:
         doc["changed"] = self.changed
         if doc["changed"] is None:
             doc["changed_count"] = changes.count_runs(self.mentions)
-        if self.told is not None:
-            doc.update(self.told.document)
-        if self.swapped is not None:
-            doc.update(self.swapped.document)
-        if self.reclaimed is not None:
-            doc.update(self.reclaimed.document)
+        doc.update(self.beside)
         return doc

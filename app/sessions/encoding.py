@@ -42,8 +42,7 @@ def encode(made: Outcome, model: MemoryModel, seq: int, time: str, by: str | Non
         f"{'' if made.object is None else object_at(made.object)}{rare(made)}"
         f"{'' if made.call.written is None else written(made.call.written)}"
         f"{member('log', made.log) if made.log else LOGGED_NOTHING}{changed(made)}"
-        f"{'' if made.told is None else more(made.told.document)}"
-        f"{'' if made.reclaimed is None else more(made.reclaimed.document)}}}"
+        f"{'' if made.parts is None else more(made.beside)}}}"
     ).encode()
 
 
@@ -147,8 +146,8 @@ def written(names: dict[str, str]) -> str:
 
 
 def more(told: dict[str, Any]) -> str:
-    """The members of a call that works on processes, behind `changed`; each is short or null already."""
-    return f",{text(told)[1:-1]}"
+    """The members of processes, swap and reclaim, behind `changed`; each is short or null already."""
+    return f",{text(told)[1:-1]}" if told else ""
 
 
 def changed(made: Outcome) -> str:

@@ -25,6 +25,9 @@ from app.sessions.waits import REWINDS
 from app.store.lists import StoredList
 from app.store.states import State
 
+# What reclaim did to swap, as outcomes tell it.
+SWAPPED: Final = ("pte", "swap")
+
 ASIDE: Final = 16 << 20  # bytes of states in memory; more are in a file
 
 
@@ -187,18 +190,20 @@ def in_older_form(now: Mapping[str, Any], then: Any) -> dict[str, Any]:
     """Convert an outcome with whole lists to the form of a row that only counts some of them.
 
     Which lists are counted has changed, and old rows have them whole or say less of their length; and the
-    words of a log line or of a mistake may have been corrected since. What the call has done is the same.
+    words of a log line or of a mistake may have been corrected since. Once rows did not say what reclaim did
+    to swap, and to entries of other processes. What the call has done is the same.
     """
     if not isinstance(then, dict):
         return dict(now)
     found: dict[str, Any] = {}
+    silent = "swap" not in then and begins_with(now.get("pte"), then.get("pte", []))
     for key, value in now.items():
         count = f"{key}_count"
         if key == "area" and isinstance(value, dict):
             found[key] = in_older_form(value, then.get("area"))
         elif key == "log" and isinstance(then.get(key), list) and len(then[key]) == len(value):
             found[key] = then[key]
-        elif key == "cause":
+        elif key == "cause" or (silent and key in SWAPPED):
             if key in then:
                 found[key] = then[key]
         elif key.endswith("_count") and key.removesuffix("_count") in LISTS:
@@ -211,6 +216,11 @@ def in_older_form(now: Mapping[str, Any], then: Any) -> dict[str, Any]:
         else:
             found[key] = value
     return found
+
+
+def begins_with(runs: Any, first: Any) -> bool:
+    """Whether a list begins with others, or was too long and is not there."""
+    return runs is None or (isinstance(first, list) and runs[: len(first)] == first)
 
 
 def difference(now: Any, then: Any) -> str:

@@ -1021,18 +1021,19 @@ class Sessions:
 
     def _committed(self, work: Work, result: Any) -> None:
         """Wake the requests that wait for something in these rows."""
-        if isinstance(work, CallWork):
+        begun = work.in_progress if isinstance(work, FinishedWork) else work
+        if isinstance(begun, CallWork):
             if self._waits and may_wake(result.body):
-                self._waits.saw(work.session_id, result.outcome)
-            if work.woken is not None and result.outcome["verdict"] == "blocked":
+                self._waits.saw(begun.session_id, result.outcome)
+            if begun.woken is not None and result.outcome["verdict"] == "blocked":
                 task = result.outcome["args"]["task"]
-                self._waits.add(work.session_id, Wait(task, result.seq, work.woken))
-        elif isinstance(work, (RewindWork, FinishedRewind)):
-            self._waits.saw(work.session_id, result.outcome)
-        elif isinstance(work, (BatchWork, FinishedWork)) and self._waits:
-            for applied in result if isinstance(result, list) else (result,):
+                self._waits.add(begun.session_id, Wait(task, result.seq, begun.woken))
+        elif isinstance(begun, (RewindWork, FinishedRewind)):
+            self._waits.saw(begun.session_id, result.outcome)
+        elif isinstance(begun, BatchWork) and self._waits:
+            for applied in result:
                 if may_wake(applied.body):
-                    self._waits.saw(work.session_id, applied.outcome)
+                    self._waits.saw(begun.session_id, applied.outcome)
 
     async def _woken(self, woken: Future[int | None], seconds: float) -> int | None:
         """The seq that woke the task; None when it has not been woken in time."""

@@ -6,8 +6,10 @@ import pytest
 from pydantic_core import to_json
 
 from app.machine import boot, calls, parsing
+from app.machine.outcome import Outcome
 from app.sessions.encoding import RARE, arguments, encode, short
 from app.sessions.live import outcome_of
+from app.sessions.replaying import in_older_form
 from tests.support.random_calls import RandomCalls
 
 TIME = "2026-01-02T03:04:05.678Z"
@@ -70,3 +72,25 @@ def test_a_list_that_is_cut_has_arguments_of_its_own() -> None:
     whole.text = "of the whole list"
     whole.count = 3
     assert calls.select(whole, whole.args["page"], m.model).text is None
+
+
+def test_what_reclaim_did_to_swap_is_encoded_as_in_the_dict() -> None:
+    m = boot.boot({"profile": "tiny-16m", "reclaim": True, "swap": 2_000})
+
+    def do(seq: int, name: str, **body: Any) -> Outcome:
+        return m.apply(parsing.parse(name, body, m.model), seq)
+
+    do(1, "execve", task="a")
+    area = {"length": 1_600 << 12, "prot": "PROT_READ|PROT_WRITE", "flags": "MAP_PRIVATE|MAP_ANONYMOUS"}
+    at = do(2, "mmap", task="a", addr=None, fd=-1, offset=0, **area).ret
+    do(3, "store", task="a", addr=at, value=1, count=1_600, step=4096)
+    taken = do(4, "alloc_page", gfp="GFP_KERNEL", repeat=2_600)
+    document = short(outcome_of(taken, m, 4, TIME, None))
+    assert document["swap"]
+    assert document["pte"]
+    assert encode(taken, m.model, 4, TIME, None)[1] == to_json(document)
+    # Rows from before say nothing of it; what they say must be so.
+    old = {name: value for name, value in document.items() if name not in ("pte", "swap")}
+    assert in_older_form(document, old) == old
+    other = {**old, "pte": [["b", "0x1000", 1, "present"]]}
+    assert in_older_form(document, other) != other

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from app.errors import TaskBlocked
-from app.sessions import LOCAL, BatchItem, Sessions
+from app.sessions import LOCAL, BatchItem, Sessions, work
 from tests.support.factories import TINY, alloc, seqs, serving, settings_for
 from tests.support.patience import PATIENCE
 
@@ -43,6 +43,18 @@ async def test_woken(sessions: Sessions) -> None:
     assert (applied.seq, applied.outcome["verdict"], applied.outcome["woken_at"]) == (3, "blocked", 5)
     assert applied.body.endswith(b',"woken_at":5}')
     assert b"woken_at" not in (await sessions.event(LOCAL, sid, 3)).body
+
+
+async def test_woken_where_the_call_took_long(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Calls that are made beside the writer, and only written by it, wait and wake as others do."""
+    sid = await locked(sessions)
+    monkeypatch.setattr(work, "heavy", lambda *_: True)
+    waiting = asyncio.create_task(
+        sessions.apply(LOCAL, sid, "lock_page", {"page": "$p", "task": "t"}, wait=LONG)
+    )
+    await until(sessions, sid, 3)
+    await sessions.apply(LOCAL, sid, "unlock_page", {"page": "$p"})
+    assert (await waiting).outcome["woken_at"] == 4
 
 
 @pytest.mark.parametrize("calls", [2, 300])

@@ -267,6 +267,15 @@ PROC: Final[Doc] = {
     }
 }
 
+LEAKS: Final[Doc] = {
+    "responses": {
+        200: {
+            "model": models.Leaks,
+            "description": "by row and by task; with `format=page_owner` text",
+            "content": {TEXT: {"schema": {"type": "string"}}},
+        }
+    }
+}
 GONE: Final[Doc] = {"responses": {204: {"description": "deleted"}}}
 DONE: Final[Doc] = {"responses": {204: {"description": "done"}}}
 

@@ -480,6 +480,34 @@ class VmapAreas(BaseModel):
     next: NextUrl
 
 
+class Leak(BaseModel):
+    task: str
+    alive: bool = Field(description="whether the task still exists")
+    seq: int = Field(description="the row that took it")
+    what: Literal["pages", "objects", "area"]
+    order: int | None = Field(description="of blocks of pages")
+    cache: str | None = Field(description="of objects")
+    count: int
+    bytes: int = Field(description="memory that they take")
+    address: Hex | None = Field(description="of the first one")
+    pfn: int | None = Field(description="frame of the first one, or of its slab")
+
+
+class LeaksOfTask(BaseModel):
+    task: str
+    alive: bool
+    count: int
+    bytes: int
+
+
+class Leaks(BaseModel):
+    items: list[Leak] = Field(description="the earliest row first")
+    tasks: list[LeaksOfTask] = Field(description="the most bytes first")
+    total: int = Field(description="how many rows there are")
+    bytes: int
+    next: NextUrl
+
+
 class Task(BaseModel):
     name: str
     pid: int

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 from fastapi import Path, Query
 from pydantic import BeforeValidator, Field
@@ -49,6 +49,11 @@ CacheName = Annotated[str, Path(max_length=64)]
 Slabs = Annotated[Count, Query(description="how many slabs to pass over")]
 Caches = Annotated[Count, Query(description="how many caches to pass over")]
 Areas = Annotated[Count, Query(description="how many areas to pass over")]
+Rows = Annotated[Count, Query(description="how many rows to pass over")]
+LeakForm = Annotated[
+    Literal["json", "page_owner"],
+    Query(alias="format", description="`page_owner`: pages alone, as page_owner_sort reads them"),
+]
 Zone = Annotated[str | None, Query(max_length=16, description="zone, as `Normal`; all frames without one")]
 Node = Annotated[Count | None, Query(description="node of the zone")]
 Start = Annotated[Count | None, Query(description="first page frame, rounded down to a cell")]

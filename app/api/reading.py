@@ -24,11 +24,13 @@ from app.api.parameters import (
     Caches,
     Cells,
     FirstOfList,
+    LeakForm,
     Limit,
     ListName,
     Node,
     Pfn,
     ProcFile,
+    Rows,
     Seq,
     Shift,
     Slabs,
@@ -37,7 +39,7 @@ from app.api.parameters import (
 )
 from app.api.requests import BASE, addressed, answer, etag, long_answer
 from app.errors import BadArgument
-from app.machine import show, show_cost
+from app.machine import leaks, show, show_cost
 from app.machine.calls import Named
 from app.machine.machine import Machine
 from app.mm import proc
@@ -216,6 +218,18 @@ def onward(request: Request, start: int | None, limit: int, at: int | None) -> s
 async def vmap_areas(request: Request, start: Areas = 0, limit: Limit = 1000, at: At = None) -> Response:
     """Busy areas in the order of addresses, then those whose addresses wait for a purge."""
     found = await view(request, at, show.vmap_areas, start, limit)
+    return answer(found | {"next": onward(request, found["next"], limit, at)})
+
+
+@router.get("/leaks", **docs.operation("list_leaks", "Who leaks", docs.LEAKS))
+async def who_leaks(
+    request: Request, start: Rows = 0, limit: Limit = 1000, form: LeakForm = "json", at: At = None
+) -> Response:
+    """What calls have taken and nobody has given back, by row and task; or pages as page_owner has them."""
+    if form == "page_owner":
+        text = await view(request, at, leaks.page_owner, cost=show_cost.leaks)
+        return Response(text, media_type=TEXT)
+    found = await view(request, at, leaks.leaks, start, limit, cost=show_cost.leaks)
     return answer(found | {"next": onward(request, found["next"], limit, at)})
 
 

@@ -48,6 +48,11 @@ def pages(m: Machine) -> int:
     return m.live_blocks // COUNTED
 
 
+def leaks(m: Machine) -> int:
+    """All blocks, objects and areas that somebody holds."""
+    return (m.live_blocks + m.live_objects) // COUNTED + len(m.vmap.busy)
+
+
 def slabs(m: Machine) -> int:
     """All slabs, counted."""
     return len(m.slabs) // COUNTED

@@ -145,6 +145,7 @@ API: Final[dict[tuple[str, str], Asked]] = {
     ("GET", f"{ONE}/files/{{path}}"): Asked(READ, path=f"{ONE}/files/data/a"),
     ("GET", f"{ONE}/swaps"): Asked(READ),
     ("GET", f"{ONE}/names"): Asked(READ),
+    ("GET", f"{ONE}/leaks"): Asked(READ),
     ("GET", f"{ONE}/log"): Asked(READ),
     ("GET", f"{ONE}/dump"): Asked(READ),
     ("GET", f"{ONE}/life"): Asked(READ, path=f"{ONE}/life?pfn=256"),

@@ -11,7 +11,7 @@ from typing import Final
 from app.web.address import Address
 from app.web.contexts.base import Link
 from app.web.language import _
-from app.web.panels import history, lists, log, lru, pagecache, proc, slab, swap, tasks, vmalloc
+from app.web.panels import history, leaks, lists, log, lru, pagecache, proc, slab, swap, tasks, vmalloc
 from app.web.panels.base import Panel, Seen
 
 __all__ = ["PANELS", "Panel", "Seen", "opened", "pointed_at", "tabs"]
@@ -27,6 +27,7 @@ PANELS: Final = {
         lru.PANEL,
         swap.PANEL,
         tasks.PANEL,
+        leaks.PANEL,
         log.PANEL,
         proc.PANEL,
         history.PANEL,

@@ -41,6 +41,7 @@ from app.api import (
     signing_in,
     stream,
     supervision,
+    traces,
     transfer,
     underway,
     variants,
@@ -74,7 +75,19 @@ def routes() -> list[BaseRoute]:
     """All routes that are described, made once in a process: that takes longer than the rest of a start."""
     strict = [Depends(only_known_parameters), Depends(only_known_headers)]
     face = APIRouter(prefix=BASE, dependencies=strict)
-    for module in (calls, underway, sessions, history, transfer, stream, binary, reading, series, processes):
+    for module in (
+        calls,
+        underway,
+        sessions,
+        history,
+        transfer,
+        stream,
+        binary,
+        reading,
+        series,
+        traces,
+        processes,
+    ):
         face.include_router(module.router)
     face.include_router(replacement.of_session)
     face.include_router(exercises.of_session)

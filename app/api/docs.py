@@ -267,6 +267,17 @@ PROC: Final[Doc] = {
     }
 }
 
+TRACE: Final[Doc] = {
+    "responses": {
+        200: {
+            "description": "lines of the kernel's trace file, a row for each millisecond; or a trace.dat",
+            "content": {
+                TEXT: {"schema": {"type": "string"}},
+                "application/octet-stream": {"schema": {"type": "string", "format": "binary"}},
+            },
+        }
+    }
+}
 LEAKS: Final[Doc] = {
     "responses": {
         200: {

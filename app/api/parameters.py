@@ -54,6 +54,9 @@ LeakForm = Annotated[
     Literal["json", "page_owner"],
     Query(alias="format", description="`page_owner`: pages alone, as page_owner_sort reads them"),
 ]
+TraceForm = Annotated[
+    Literal["text", "dat"], Query(alias="format", description="`dat`: a file that trace-cmd reads")
+]
 Zone = Annotated[str | None, Query(max_length=16, description="zone, as `Normal`; all frames without one")]
 Node = Annotated[Count | None, Query(description="node of the zone")]
 Start = Annotated[Count | None, Query(description="first page frame, rounded down to a cell")]

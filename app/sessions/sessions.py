@@ -40,6 +40,7 @@ from app.sessions import (
     queries,
     reference_strings,
     snapshots,
+    tracing,
     trials,
 )
 from app.sessions.access import Principal, Right
@@ -656,6 +657,21 @@ class Sessions:
     async def explain(self, principal: Principal, session_id: str, seq: int) -> dict[str, Any]:
         """The decision steps of one row's call. Raises NotFound and Conflict."""
         return await self._slowly(principal, self._explain, principal, session_id, seq)
+
+    async def trace(
+        self, principal: Principal, session_id: str, after: int, to: int, most: int
+    ) -> tuple[Sequence[str], int]:
+        """Tracepoints of rows behind one up to another, no more rows after `most` lines; and the last row.
+
+        Raises NotFound and Conflict.
+        """
+
+        def run() -> tuple[Sequence[str], int]:
+            with self._store.reading() as db:
+                queries.allowed(db, principal, session_id, Right.READ)
+                return tracing.lines(db, self._past, session_id, after, to, most)
+
+        return await self._slowly(principal, run)
 
     async def freed_before(
         self, principal: Principal, session_id: str, seq: int, cause: Mapping[str, Any]

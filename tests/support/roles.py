@@ -146,6 +146,7 @@ API: Final[dict[tuple[str, str], Asked]] = {
     ("GET", f"{ONE}/swaps"): Asked(READ),
     ("GET", f"{ONE}/names"): Asked(READ),
     ("GET", f"{ONE}/leaks"): Asked(READ),
+    ("GET", f"{ONE}/trace"): Asked(READ),
     ("GET", f"{ONE}/log"): Asked(READ),
     ("GET", f"{ONE}/dump"): Asked(READ),
     ("GET", f"{ONE}/life"): Asked(READ, path=f"{ONE}/life?pfn=256"),

@@ -64,6 +64,10 @@ class Collector:
             }
         )
 
+    def microseconds(self) -> int:
+        """When a tracepoint fires, by the clock of the kernel log: a row is a microsecond."""
+        return self.m.current.seq
+
     def point(self, name: str, text: str, event: list[Any] | None = None, *, locks: int = 0) -> None:
         """Report a tracepoint, in the form of the trace file.
 
@@ -75,7 +79,8 @@ class Collector:
         irqs_off = "d" if locks or m.current.context in IRQS_DISABLED else "."
         context = {"hardirq": "h", "softirq": "s", "tasklet": "s"}.get(m.current.context, ".")
         depth = locks + (m.current.context in ("atomic", "irqsoff"))
-        stamp = f"{m.current.seq // 1_000_000:5d}.{m.current.seq % 1_000_000:06d}"
+        seconds, micros = divmod(self.microseconds(), 1_000_000)
+        stamp = f"{seconds:5d}.{micros:06d}"
         flags = f"{irqs_off}.{context}{depth or '.'}."
         task = m.current.thread or m.current.task
         self.points.append(f"{task:>16}-{m.pid():<7} [{m.current.cpu:03d}] {flags} {stamp}: {name}: {text}")

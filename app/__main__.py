@@ -16,7 +16,7 @@ import typer
 
 from app import __version__
 from app.collector import gc_paused
-from app.commands import clock, demos, exercises, maintenance, people, transfer
+from app.commands import clock, demos, exercises, maintenance, people, proc, transfer
 from app.commands.common import refuse, settings_from
 
 if TYPE_CHECKING:
@@ -107,6 +107,7 @@ cli.command()(transfer.export)
 cli.command("import")(transfer.import_)
 cli.command()(maintenance.backup)
 cli.command()(maintenance.verify)
+cli.command()(proc.proc)
 cli.command()(demos.demos)
 cli.add_typer(exercises.exercises, name="exercises")
 cli.command()(people.password)

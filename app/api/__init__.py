@@ -43,6 +43,7 @@ from app.api import (
     supervision,
     traces,
     transfer,
+    tree,
     underway,
     variants,
     wall,
@@ -75,7 +76,7 @@ def routes() -> list[BaseRoute]:
     """All routes that are described, made once in a process: that takes longer than the rest of a start."""
     strict = [Depends(only_known_parameters), Depends(only_known_headers)]
     face = APIRouter(prefix=BASE, dependencies=strict)
-    for module in (
+    of_sessions = (
         calls,
         underway,
         sessions,
@@ -86,8 +87,9 @@ def routes() -> list[BaseRoute]:
         reading,
         series,
         traces,
-        processes,
-    ):
+        tree,
+    )
+    for module in (*of_sessions, processes):
         face.include_router(module.router)
     face.include_router(replacement.of_session)
     face.include_router(exercises.of_session)

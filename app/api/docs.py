@@ -278,6 +278,14 @@ TRACE: Final[Doc] = {
         }
     }
 }
+TREE: Final[Doc] = {
+    "responses": {
+        200: {
+            "description": "a tar of `proc/` and `sys/`, without links",
+            "content": {"application/x-tar": {"schema": {"type": "string", "format": "binary"}}},
+        }
+    }
+}
 LEAKS: Final[Doc] = {
     "responses": {
         200: {

@@ -54,6 +54,9 @@ LeakForm = Annotated[
     Literal["json", "page_owner"],
     Query(alias="format", description="`page_owner`: pages alone, as page_owner_sort reads them"),
 ]
+Frames = Annotated[
+    int, Query(ge=0, le=1, description="1: with /proc/kpageflags and /proc/kpagecount"), Number
+]
 TraceForm = Annotated[
     Literal["text", "dat"], Query(alias="format", description="`dat`: a file that trace-cmd reads")
 ]

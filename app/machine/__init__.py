@@ -48,6 +48,7 @@ Looks at a machine, which change nothing:
   swap_views, swap_window      swap areas, slots as runs; a stretch of one with whose pages it holds
   lru_walk, who_goes_next      parts of a list; what reclaim would do to the pages at its tail
   page_words                   the binary files of /proc: a word for each page
+  proctree                     all files of /proc and /sys, as Linux's own tools read them
   leaks                        who leaks: what calls hold, by row and task; page_owner
   life                         what becomes of a frame, or of a page, from one call to the next
   replacement                  page replacement policies, compared by a reference string

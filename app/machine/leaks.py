@@ -145,13 +145,17 @@ def areas(m: Machine) -> Iterator[tuple[Leak, int]]:
             yield leak, len(vm.pages) << PAGE_SHIFT
 
 
-def page_owner(m: Machine) -> str:
+def page_owner(m: Machine, *, everybodys: bool = False) -> str:
     """The blocks of pages among them, as /sys/kernel/debug/page_owner has them. Kernel: print_page_owner
 
     The place of the stack is taken by the row: who sorts by stacks sorts by rows. Objects and areas are no
-    blocks of their own there, and so not here.
+    blocks of their own there, and so not here. everybodys: with the blocks of slabs and areas, as there.
     """
-    return "".join(record(m, page) for page in pages(m))
+    if everybodys:
+        found = sorted((page for page in m.pages.values() if page.seq), key=attrgetter("pfn"))
+    else:
+        found = [*pages(m)]
+    return "".join(record(m, page) for page in found)
 
 
 def record(m: Machine, page: Page) -> str:

@@ -31,6 +31,7 @@ DOES_WITHOUT = {
     "demos .": WEB,
     "exercises . --seeds 1": (*WEB, *DATABASE),
     "exercises check broken": (*WEB, *DATABASE),
+    "proc session directory --server nowhere": (*WEB, *DATABASE),
     "password Kim": (*WEB, "alembic"),
     "clock": (*WEB, "alembic"),
 }

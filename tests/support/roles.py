@@ -147,6 +147,7 @@ API: Final[dict[tuple[str, str], Asked]] = {
     ("GET", f"{ONE}/names"): Asked(READ),
     ("GET", f"{ONE}/leaks"): Asked(READ),
     ("GET", f"{ONE}/trace"): Asked(READ),
+    ("GET", f"{ONE}/tree.tar"): Asked(READ),
     ("GET", f"{ONE}/log"): Asked(READ),
     ("GET", f"{ONE}/dump"): Asked(READ),
     ("GET", f"{ONE}/life"): Asked(READ, path=f"{ONE}/life?pfn=256"),

@@ -66,8 +66,8 @@ def other_flags(m: Kernel, pfn: int) -> int:
     """A frame that no process and no file uses."""
     zone = m.zone_of(pfn)
     free = zone.free_block_at(pfn)
-    if free is not None:
-        return KPF_BUDDY if free[0] == pfn else 0
+    if free is not None and (free[0] == pfn or not page_ref.page_ref_count(m, pfn)):
+        return KPF_BUDDY
     bits = page_ref.page_flags(m, pfn)
     word = sum(1 << to for bit, to in KPF_OF.items() if bits & bit)
     block = page_ref.block_of(m, pfn)
@@ -76,4 +76,5 @@ def other_flags(m: Kernel, pfn: int) -> int:
             word |= KPF_PGTABLE
         if block.flags & pg.PG_head:
             word |= KPF_COMPOUND_HEAD if block.pfn == pfn else KPF_COMPOUND_TAIL
+            word |= block.flags & pg.PG_slab and 1 << KPF_OF[pg.PG_slab]
     return word

@@ -1,0 +1,166 @@
+"""A session as files: the tar has what the API says, the directory is safe, and real tools read it."""
+
+import array
+import io
+import os
+import subprocess
+import tarfile
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+from typer.testing import CliRunner
+
+from app import procdirectory
+from app.__main__ import cli
+from app.machine.proctree import PATH
+from app.mm import proc
+from tests.support.patience import PATIENCE
+from tests.support.served import BASE, build, listening, problem
+from tests.support.tools import tool
+
+CALLS = """
+p = alloc_pages(GFP_KERNEL, 3)
+o = kmalloc(100, GFP_KERNEL) * 40
+v = vmalloc(100K)
+c = kmem_cache_create("..", 100, 8, 0)
+a: execve()
+a: x = mmap(0, 64K, PROT_READ|PROT_WRITE, MAP_PRIVATE|MAP_ANONYMOUS, -1, 0)
+a: store(x)
+"""
+TEXT = {"content-type": "text/plain"}
+
+
+@pytest.fixture(scope="module")
+def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with listening(build(tmp_path_factory.mktemp("tree"))) as address:
+        yield address
+
+
+@pytest.fixture
+def at(address: str) -> str:
+    made = httpx2.post(f"{address}{BASE}/sessions", json={"machine": {"profile": "tiny-16m"}}).json()
+    here = f"{address}{BASE}/sessions/{made['id']}"
+    assert httpx2.post(f"{here}/calls", content=CALLS, headers=TEXT).status_code == 201
+    return here
+
+
+def run(at: str, folder: Path, *more: str) -> str:
+    """What `kmemlab proc` says."""
+    server, _, sid = at.partition(f"{BASE}/sessions/")
+    done = CliRunner().invoke(cli, ["proc", sid, str(folder), "--server", server, *more])
+    return done.output
+
+
+def test_the_tar_has_what_the_api_says(at: str) -> None:
+    answer = httpx2.get(f"{at}/tree.tar?frames=1")
+    assert answer.headers["content-type"] == "application/x-tar"
+    with tarfile.open(fileobj=io.BytesIO(answer.content)) as tree:
+        entries = {entry.name: entry for entry in tree}
+        files = {name: procdirectory.contents(tree, name) for name in entries}
+    assert all(entry.isreg() and PATH.fullmatch(name) for name, entry in entries.items())
+    for name in proc.FILES:
+        assert files[f"proc/{name}"] == httpx2.get(f"{at}/proc/{name}").content, name
+    for name in ("kpageflags", "kpagecount"):
+        assert files[f"proc/{name}"] == httpx2.get(f"{at}/proc/{name}").content, name
+    pid = next(task["pid"] for task in httpx2.get(f"{at}/tasks").json()["tasks"] if task["name"] == "a")
+    for name in proc.OF_TASKS:
+        assert files[f"proc/{pid}/{name}"] == httpx2.get(f"{at}/tasks/a/proc/{name}").content, name
+    cache = httpx2.get(f"{at}/caches/kmalloc-128").json()
+    assert files["sys/kernel/slab/kmalloc-128/objs_per_slab"] == f"{cache['objs_per_slab']}\n".encode()
+    assert files["sys/kernel/slab/kmalloc-128/objects"].startswith(b"40 ")
+    # The cache whose name would lead out of the directory.
+    assert "sys/kernel/slab/../order" not in files
+    assert sum(data == b"100\n" for name, data in files.items() if "/cache-" in name) >= 1
+    assert files["sys/kernel/debug/page_owner"].startswith(
+        b"Page allocated via order 3, mask 0xcc0(GFP_KERNEL)"
+    )
+
+
+def test_an_earlier_moment_and_what_is_refused(at: str) -> None:
+    assert b"seq_1+0x0" not in httpx2.get(f"{at}/tree.tar?at=0").content
+    problem(httpx2.get(f"{at}/tree.tar?at=100"), 422, "query", "at")
+    problem(httpx2.get(f"{at}/tree.tar?frames=2"), 422, "query", "frames")
+
+
+def test_a_directory_is_written_and_follows(at: str, tmp_path: Path) -> None:
+    folder = tmp_path / "machine"
+    assert run(at, folder) == f"#7 is in {folder}\n"
+    inode = (folder / "proc/buddyinfo").stat().st_ino
+    [pid] = [path.parent.name for path in folder.glob("proc/*/comm") if path.read_text() == "a\n"]
+    page_map = folder / f"proc/{pid}/pagemap"
+    assert page_map.stat().st_blocks * 512 < 100_000 < page_map.stat().st_size
+    area = next(vma for vma in httpx2.get(f"{at}/tasks/a/maps").json()["vmas"] if vma["resident"])
+    place = int(area["start"], 16) >> 12
+    span = {"range": f"bytes={place * 8}-{place * 8 + 7}"}
+    with page_map.open("rb") as file:
+        file.seek(place * 8)
+        assert file.read(8) == httpx2.get(f"{at}/tasks/a/proc/pagemap", headers=span).content
+    assert httpx2.post(f"{at}/kill_task", json={"task": "a"}).status_code == 201
+    assert run(at, folder) == f"#8 is in {folder}\n"
+    assert not page_map.exists()
+    assert (folder / "proc/buddyinfo").stat().st_ino == inode
+    source = procdirectory.Source(*at.split(f"{BASE}/sessions/"))
+    follower = threading.Thread(target=follow, args=(source, folder, 8, 11), daemon=True)
+    follower.start()
+    for _ in range(3):
+        httpx2.post(f"{at}/alloc_page", json={"gfp": "GFP_KERNEL"})
+    follower.join(PATIENCE)
+    assert not follower.is_alive()
+    assert (folder / "proc/buddyinfo").read_text() == httpx2.get(f"{at}/proc/buddyinfo").text
+
+
+def follow(source: procdirectory.Source, folder: Path, after: int, last: int) -> None:
+    """As the command does, up to a row."""
+    for seq in source.rows(after):
+        if procdirectory.write(source, folder, None, frames=False) >= last and seq:
+            return
+
+
+@pytest.mark.parametrize("linked", ["proc/meminfo", "proc", "sys/kernel"])
+def test_no_link_is_followed(at: str, tmp_path: Path, linked: str) -> None:
+    folder, elsewhere = tmp_path / "machine", tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    (elsewhere / "file").write_text("mine")
+    (folder / linked).parent.mkdir(parents=True)
+    (folder / linked).symlink_to(elsewhere / "file" if linked.endswith("meminfo") else elsewhere)
+    assert "a link or something else stands there" in run(at, folder)
+    assert [path.name for path in elsewhere.iterdir()] == ["file"]
+    assert (elsewhere / "file").read_text() == "mine"
+
+
+def test_refusals_are_said(at: str, tmp_path: Path) -> None:
+    assert "there is no session" in run(f"{at}x", tmp_path / "a")
+    assert "a seq from 0 to 7" in run(at, tmp_path / "a", "--at", "99")
+    assert "give one of the two" in run(at, tmp_path / "a", "--at", "1", "--follow")
+    done = CliRunner().invoke(cli, ["proc", "x", str(tmp_path / "a"), "--server", "file:///etc"])
+    assert "begins with http:// or https://" in done.output
+    assert not (tmp_path / "a").exists()
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="files are mounted over /proc in a name space of their own")
+def test_procps_reads_it(at: str, tmp_path: Path) -> None:
+    tool("free", "procps")
+    run(at, tmp_path, "--frames")
+    files = ("meminfo", "slabinfo", "vmstat", "zoneinfo", "buddyinfo", "stat")
+    script = "".join(f"mount --bind {tmp_path}/proc/{name} /proc/{name}; " for name in files)
+    command = ["unshare", "-m", "--propagation", "private", "sh", "-c", f"{script} free -k; slabtop -o -s a"]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    meminfo = dict(line.split()[:2] for line in httpx2.get(f"{at}/proc/meminfo").text.splitlines())
+    memory = next(line for line in said.splitlines() if line.startswith("Mem:")).split()
+    assert (memory[1], memory[3]) == (meminfo["MemTotal:"], meminfo["MemFree:"])
+    cache = next(line for line in said.splitlines() if line.split()[-1:] == ["kmalloc-128"]).split()
+    assert cache[1] == "40"
+
+
+def test_frames_are_counted_as_in_the_texts(at: str, tmp_path: Path) -> None:
+    """What page-types counts as `buddy` are the free pages, and as `slab` those of slabs."""
+    run(at, tmp_path, "--frames")
+    words = array.array("Q", (tmp_path / "proc/kpageflags").read_bytes())
+    lines = (tmp_path / "proc/buddyinfo").read_text().splitlines()
+    free = sum(int(count) << order for line in lines for order, count in enumerate(line.split()[4:]))
+    assert sum(word >> 10 & 1 for word in words) == free
+    meminfo = dict(line.split()[:2] for line in (tmp_path / "proc/meminfo").read_text().splitlines())
+    assert sum(word >> 7 & 1 for word in words) == int(meminfo["Slab:"]) // 4

@@ -231,6 +231,17 @@ def test_a_signal_has_its_reason(line: str, fn: str, said: str) -> None:
     assert f"{signal['signal']} ({signal['code']})" in only(steps, "force_sig_fault")["what"]
 
 
+def test_the_first_page_behind_the_end_of_a_file_is_none_of_it() -> None:
+    machine = started("a: f = open(/data/a, O_RDWR)", "a: ftruncate(f, 4096)")
+    machine.unseen("a: q = mmap(NULL, 8K, PROT_READ, MAP_PRIVATE, f)")
+    sentence, decided = concluded(machine, machine.line("a: load(q)"))
+    assert "SIGBUS" not in sentence
+    sentence, decided = concluded(machine, machine.line("a: load(q+4K)"))
+    assert "SIGBUS (BUS_ADRERR)" in sentence
+    assert decided is not None
+    assert decided["fn"] == "filemap_fault"
+
+
 def test_a_stack_grows_or_may_not() -> None:
     machine = started()
     grown = machine.line("a: store(0x7ffffffdd000)")

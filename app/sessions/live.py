@@ -15,7 +15,7 @@ from app.machine import binding, parsing
 from app.machine.calls import Call, Lists, Named, no_lists
 from app.machine.entry import CALLS
 from app.machine.machine import ENGINE, Machine
-from app.machine.outcome import CALL, Outcome
+from app.machine.outcome import Outcome
 from app.sessions import blocklists, bounds, scheduler, snapshots
 from app.sessions.answers import Applied
 from app.sessions.encoding import encode, result
@@ -203,10 +203,7 @@ class Live:
             raise  # its request has ended
         except Exception as error:  # noqa: BLE001 - whatever it is, this call can no longer be made
             return f"{name} fails now ({type(error).__name__}: {error})"
-        if outcome.log or outcome.parts is not None or type(outcome.ret) is int:
-            self.work += outcome.work
-        else:  # of most calls that is all
-            self.work += CALL + len(outcome.mentions)
+        self.work += outcome.work
         return difference(row, outcome)
 
 

@@ -65,7 +65,7 @@ def test_an_unknown_parameter(client: TestClient, sid: str, method: str, path: s
 
 
 # What shows a machine can show it as it was; these show many moments, or no machine.
-TIMELESS = {f"{ONE}/export", f"{ONE}/names", f"{ONE}/series", f"{ONE}/work"}
+TIMELESS = {f"{ONE}/export", f"{ONE}/names", f"{ONE}/series", f"{ONE}/trace", f"{ONE}/work"}
 WITH_A_PAST = [
     path
     for method, path in TABLE

@@ -146,6 +146,8 @@ LONG = [
     " invoked oom-killer:\n" * 47_000,
     "Node 0, zone DMA " + "1 " * 500_000,
     "Node 0, zone DMA 1 0 0 0 0 0 0 0 0 0 0\n" + "Node 0, zone DMA\n  cpu: 0\n" * 38_000,
+    REPORT.replace("present:1032060kB managed:982000kB", "present:999999999999kB managed:999999999999kB"),
+    PC + "Node 0, zone Normal\n  spanned 4294967296\n  present 4294967296\n  managed 4294967296\n",
     "(" * 1_000_000,
     "\n" * 1_000_000,
     "] " * 500_000 + ": page allocation failure: order:0",

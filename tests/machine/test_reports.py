@@ -1,5 +1,6 @@
 """Reports of kernels of several ages become machines: their counts and marks, and the request that failed."""
 
+import re
 import time
 from contextlib import suppress
 from typing import Any
@@ -123,6 +124,30 @@ def test_who_asked_for_what(line: str, task: str, order: int | None) -> None:
     assert (found.task, found.order) == (task, order)
 
 
+def torn(text: str) -> str:
+    """The text as a log has it whose kernel did not say which pieces continue a line."""
+    lines = []
+    for line in text.splitlines():
+        stamp, _, rest = line.partition("kernel: ")
+        if "lowmem_reserve" in rest or "*4kB" in rest:
+            rest = rest.replace("Node 0 ", "Node 0\n").replace(": ", ":\n", 1)
+            rest = re.sub(r"(?<!=) ", "\n", rest).replace("Node\n", "Node ")
+        elif " free:" in rest:
+            rest = rest.replace("Node 0 ", "Node 0 \n")
+        lines += [f"{stamp}kernel: {piece}" for piece in rest.split("\n")]
+    return "\n".join(lines)
+
+
+def test_a_report_that_the_log_has_torn_to_pieces_is_the_same() -> None:
+    pieces = torn(FIVE)
+    assert pieces.count("\n") > 60
+    whole, again = boot.boot({"proc": FIVE}), boot.boot({"proc": pieces})
+    assert invariants.verify(again) == []
+    assert again.dump()["zones"] == whole.dump()["zones"]
+    assert told(again)["call"] == told(whole)["call"]
+    assert proctext.is_text(pieces)
+
+
 # -- hostile texts -------------------------------------------------------------------------------------------
 
 PIECES = (
@@ -148,6 +173,10 @@ LONG = [
     "Node 0, zone DMA 1 0 0 0 0 0 0 0 0 0 0\n" + "Node 0, zone DMA\n  cpu: 0\n" * 38_000,
     REPORT.replace("present:1032060kB managed:982000kB", "present:999999999999kB managed:999999999999kB"),
     PC + "Node 0, zone Normal\n  spanned 4294967296\n  present 4294967296\n  managed 4294967296\n",
+    "Node 0\n" * 149_000,
+    "DMA:\n" * 209_000,
+    "DMA:\n" + "1*4kB\n" * 170_000,
+    "lowmem_reserve[]:\n" + "1\n" * 500_000,
     "(" * 1_000_000,
     "\n" * 1_000_000,
     "] " * 500_000 + ": page allocation failure: order:0",

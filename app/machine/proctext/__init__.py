@@ -5,6 +5,7 @@ free block gets a place at which the kernel would not have merged it, and what i
 `somebody`. The machine has exactly the counts of the text; its page frame numbers are its own.
 
   reading    the texts, line by line
+  joining    lines of a report that the log has torn to pieces
   request    of which request a report of the log tells, and which kernel it is from
   splitting  which of the texts a pasted one is
   layout     where free blocks of given numbers can lie

@@ -14,6 +14,7 @@ from typing import Final
 from app.errors import BadArgument
 from app.machine.parts.report import ASSUMED, FAILED, MAX_RUNS, PROC, Report
 from app.machine.parts.shape import MAX_CPUS, MAX_NODES, MAX_PFN, ZONE_NAMES
+from app.machine.proctext.joining import joined
 from app.machine.proctext.request import Request, release_of, request_of, settle
 from app.mm.memory_model import PAGE_SIZE
 from app.mm.mmzone import (
@@ -235,7 +236,7 @@ def read_report(text: str) -> LogText:
     BadArgument.
     """
     log, sizes = LogText(), SizeLines()
-    for loc, line in lines_of("buddyinfo", text):
+    for loc, line in joined(lines_of("buddyinfo", text)):
         request = request_of(line)
         if request is not None:
             if log.zones:

@@ -6,6 +6,7 @@ import re
 from typing import Final
 
 from app.errors import BadArgument, Location
+from app.machine.proctext.joining import joined
 from app.machine.proctext.reading import REPORT, ZONE
 from app.machine.proctext.request import request_of
 from app.mm.mmzone import MAX_ORDER
@@ -19,7 +20,7 @@ PAGETYPE: Final = re.compile(
 def split(text: str) -> dict[str, str]:
     """The texts in one text, by name. Lines keep their numbers. Raises BadArgument where there is none."""
     parts: dict[str, list[str]] = {"buddyinfo": [], "pagetypeinfo": [], "zoneinfo": []}
-    if "kB" in text and any(REPORT.search(line) for line in text.splitlines()):
+    if has_report(text):
         return {"buddyinfo": text}
     name = "buddyinfo"
     for number, line in enumerate(text.splitlines()):
@@ -46,9 +47,14 @@ def refuse_half_a_report(text: str) -> None:
             )
 
 
+def has_report(text: str) -> bool:
+    """Whether there is a line of a zone's free blocks as a report has it."""
+    return "kB" in text and any(REPORT.search(line) for _, line in joined(enumerate(text.splitlines())))
+
+
 def is_text(text: str) -> bool:
     """Whether a text has a line of one of the texts, be it in a wrong form."""
-    return any(is_count(line) or REPORT.search(line) or request_of(line) for line in text.splitlines())
+    return has_report(text) or any(is_count(line) or request_of(line) for line in text.splitlines())
 
 
 def in_whole(error: BadArgument) -> BadArgument:

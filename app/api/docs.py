@@ -292,6 +292,12 @@ LEAKS: Final[Doc] = {
             "model": models.Leaks,
             "description": "by row and by task; with `format=page_owner` text",
             "content": {TEXT: {"schema": {"type": "string"}}},
+            "headers": {
+                "Link": {
+                    "schema": {"type": "string"},
+                    "description": "of the text: its next part, where there is one",
+                }
+            },
         }
     }
 }

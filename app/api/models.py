@@ -52,6 +52,33 @@ class StructPageOverhead(BaseModel):
     share: float
 
 
+class Assumed(BaseModel):
+    """Something that a text does not say, and what is taken to be so."""
+
+    key: str
+    text: str
+
+
+class ReportCall(BaseModel):
+    """The request that a report tells of: the body of `POST …/alloc_pages`, with `call` that of a batch."""
+
+    call: Literal["alloc_pages"]
+    gfp: str
+    order: int
+    task: str
+
+
+class Report(BaseModel):
+    """The text that a machine was made from."""
+
+    source: Literal["proc", "allocation failure", "out of memory"]
+    kernel: str | None = Field(description="the release of the kernel that printed it")
+    assumed: list[Assumed]
+    unread: list[list[int]] = Field(description="lines that say nothing of free memory, as first and last")
+    call: ReportCall | None
+    line: str | None = Field(description="the call as a line of text")
+
+
 class MachineShape(BaseModel):
     """What is fixed when the machine is created."""
 
@@ -66,6 +93,7 @@ class MachineShape(BaseModel):
     struct_page_bytes: int
     lecture: bool
     struct_page_overhead: list[StructPageOverhead]
+    report: Report | None = Field(default=None, description="only of a machine that was made from a text")
 
 
 class Divergence(BaseModel):

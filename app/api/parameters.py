@@ -54,6 +54,7 @@ LeakForm = Annotated[
     Literal["json", "page_owner"],
     Query(alias="format", description="`page_owner`: pages alone, as page_owner_sort reads them"),
 ]
+AfterFrame = Annotated[Count | None, Query(description="of the text: only blocks behind this page frame")]
 Frames = Annotated[
     int, Query(ge=0, le=1, description="1: with /proc/kpageflags and /proc/kpagecount"), Number
 ]

@@ -18,6 +18,7 @@ from app.api import docs, models
 from app.api.bodies import JSON, NDJSON, TEXT
 from app.api.parameters import (
     After,
+    AfterFrame,
     Areas,
     At,
     CacheName,
@@ -223,12 +224,22 @@ async def vmap_areas(request: Request, start: Areas = 0, limit: Limit = 1000, at
 
 @router.get("/leaks", **docs.operation("list_leaks", "Who leaks", docs.LEAKS))
 async def who_leaks(
-    request: Request, start: Rows = 0, limit: Limit = 1000, form: LeakForm = "json", at: At = None
+    request: Request,
+    start: Rows = 0,
+    limit: Limit = 1000,
+    form: LeakForm = "json",
+    after: AfterFrame = None,
+    at: At = None,
 ) -> Response:
     """What calls have taken and nobody has given back, by row and task; or pages as page_owner has them."""
     if form == "page_owner":
-        text = await view(request, at, leaks.page_owner, cost=show_cost.leaks)
-        return Response(text, media_type=TEXT)
+        text, last = await view(request, at, leaks.held_pages, after, cost=show_cost.held_pages)
+        headers = {}
+        if last is not None:
+            moment = "" if at is None else f"&at={at}"
+            address = f"{request.url.path}?format=page_owner&after={last}{moment}"
+            headers["Link"] = f'<{address}>; rel="next"'
+        return Response(text, 200, headers, TEXT)
     found = await view(request, at, leaks.leaks, start, limit, cost=show_cost.leaks)
     return answer(found | {"next": onward(request, found["next"], limit, at)})
 

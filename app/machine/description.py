@@ -26,6 +26,7 @@ def describe(m: Machine) -> dict[str, Any]:
     name = m.config.get("profile", "dump")
     memory = m.config.get("memory", -(-present // MIB) * MIB)
     tiny = PROFILES[name].tiny if name in PROFILES else None
+    told = {} if m.report is None else {"report": m.report.shown()}
     return {
         "profile": name,
         "arch": m.model.arch,
@@ -50,6 +51,7 @@ def describe(m: Machine) -> dict[str, Any]:
         "tiny": tiny,
         "note": tiny,
         "struct_page_overhead": struct_page_overhead(memory),
+        **told,
     }
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Final
 
@@ -17,7 +18,6 @@ from app.mm.gfp import pGg
 from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE
 from app.mm.mmzone import MIGRATE_NAMES, PAGEBLOCK_NR_PAGES
 from app.mm.page import Page
-from app.mm.slab import KERNEL
 from app.mm.vmap_area import CACHE as AREAS_CACHE
 
 if TYPE_CHECKING:
@@ -29,7 +29,18 @@ HELD: Final = frozenset({"unmovable", "movable", "reclaimable", "highatomic", "l
 STACK: Final = "dup_task_struct"
 # Where a mask has the kind of block that it asks for.
 GFP_MOVABLE_SHIFT: Final = 3
+# How many blocks a part of the text has: some 4 MB.
+MAX_RECORDS: Final = 20_000
 NANOSECONDS: Final = 1_000  # of a row: the kernel log's clock counts rows as microseconds
+
+
+# Caches of the structures of other caches, which go with those.
+CACHES_OF_CACHES: Final = ("kmem_cache", "kmem_cache_node")
+
+# Seq, task, what, order and cache.
+Key = tuple[int, str, str, int | None, str | None]
+# One that is held: bytes, address and frame.
+Held = tuple[Key, int, int, int | None]
 
 
 @dataclass(slots=True)
@@ -91,9 +102,13 @@ def leaks(m: Machine, start: int = 0, limit: int = 1000) -> dict[str, Any]:
 
 def held(m: Machine) -> list[Leak]:
     """Everything that calls hold, the earliest row first."""
-    found: dict[tuple[Any, ...], Leak] = {}
-    for leak, size in (*blocks(m), *objects(m), *areas(m)):
-        known = found.setdefault((leak.seq, leak.task, leak.what, leak.order, leak.cache), leak)
+    found: dict[Key, Leak] = {}
+    for key, size, address, pfn in chain(blocks(m), objects(m), areas(m)):
+        known = found.get(key)
+        if known is None:
+            known = found[key] = Leak(*key, address, pfn)
+            if pfn is not None and not address:
+                known.address = m.model.pfn_to_virt(pfn) or 0
         known.count += 1
         known.bytes += size
     return sorted(found.values(), key=attrgetter("seq", "what", "task"))
@@ -102,32 +117,30 @@ def held(m: Machine) -> list[Leak]:
 def pages(m: Machine) -> Iterable[Page]:
     """Blocks of pages that calls have taken for themselves, in the order of frames."""
     stacks = {task.stack for task in m.tasks.values()}  # on i386 these are frames
-    found = (page for page in m.pages.values() if page.seq and page.state in HELD)
-    return sorted((page for page in found if page.pfn not in stacks), key=attrgetter("pfn"))
+    found = [page for page in m.pages.values() if page.seq and page.state in HELD and page.pfn not in stacks]
+    return sorted(found, key=attrgetter("pfn"))
 
 
-def blocks(m: Machine) -> Iterator[tuple[Leak, int]]:
-    """Those blocks, each with its bytes."""
+def blocks(m: Machine) -> Iterator[Held]:
+    """Those blocks; where the first of a row can be reached is found out for that one alone."""
     for page in pages(m):
-        address = m.model.pfn_to_virt(page.pfn) or 0
-        leak = Leak(page.seq, page.task, "pages", page.order, None, address, page.pfn)
-        yield leak, PAGE_SIZE << page.order
+        yield (page.seq, page.task, "pages", page.order, None), PAGE_SIZE << page.order, 0, page.pfn
 
 
-def objects(m: Machine) -> Iterator[tuple[Leak, int]]:
-    """Objects of slab caches, each with its bytes; without those of processes and of the vmalloc space."""
-    own = {cache.name for cache in m.vm.object_caches.values()} | {AREAS_CACHE}
-    part_of_area = {address for va in m.vmap.busy for address in area_parts(va.vm)}
+def objects(m: Machine) -> Iterator[Held]:
+    """Objects of slab caches, without those of processes, of the vmalloc space and of the caches."""
+    own = {cache.name for cache in m.vm.object_caches.values()} | {AREAS_CACHE, *CACHES_OF_CACHES}
+    parts = {address for va in m.vmap.busy for address in area_parts(va.vm)}
+    parts |= {cache.name_object or 0 for cache in m.caches.values()}
     for slab in sorted(m.slabs.values(), key=attrgetter("pfn")):
         s = slab.cache
         if s.name in own:
             continue
-        for index, owner in enumerate(slab.owner):
-            if owner is None or owner is KERNEL or not owner[1]:
-                continue
-            address = slab.address(index)
-            if address not in part_of_area:
-                yield Leak(owner[1], owner[0], "objects", None, s.name, address, slab.pfn), s.size
+        address = slab.base - s.size
+        for owner in slab.owner:
+            address += s.size
+            if owner is not None and owner[1] and address not in parts:
+                yield (owner[1], owner[0], "objects", None, s.name), s.size, address, slab.pfn
 
 
 def area_parts(vm: Any) -> tuple[int, ...]:
@@ -135,27 +148,33 @@ def area_parts(vm: Any) -> tuple[int, ...]:
     return () if vm is None else (vm.object, vm.array)
 
 
-def areas(m: Machine) -> Iterator[tuple[Leak, int]]:
+def areas(m: Machine) -> Iterator[Held]:
     """Areas of the vmalloc space, each with the bytes of its pages; without lists of an area's pages."""
     lists = {va.vm.array for va in m.vmap.busy if va.vm is not None}
     for va in m.vmap.busy:
         vm = va.vm
         if vm is not None and vm.seq and vm.caller != STACK and vm.addr not in lists:
-            leak = Leak(vm.seq, vm.task, "area", None, None, vm.addr, None)
-            yield leak, len(vm.pages) << PAGE_SHIFT
+            yield (vm.seq, vm.task, "area", None, None), len(vm.pages) << PAGE_SHIFT, vm.addr, None
 
 
-def page_owner(m: Machine, *, everybodys: bool = False) -> str:
-    """The blocks of pages among them, as /sys/kernel/debug/page_owner has them. Kernel: print_page_owner
+def page_owner(m: Machine) -> str:
+    """All blocks of pages as /sys/kernel/debug/page_owner has them. Kernel: mm/page_owner.c print_page_owner
 
-    The place of the stack is taken by the row: who sorts by stacks sorts by rows. Objects and areas are no
-    blocks of their own there, and so not here. everybodys: with the blocks of slabs and areas, as there.
+    The place of the stack is taken by the row: who sorts by stacks sorts by rows.
     """
-    if everybodys:
-        found = sorted((page for page in m.pages.values() if page.seq), key=attrgetter("pfn"))
-    else:
-        found = [*pages(m)]
+    found = sorted((page for page in m.pages.values() if page.seq), key=attrgetter("pfn"))
     return "".join(record(m, page) for page in found)
+
+
+def held_pages(m: Machine, after: int | None = None) -> tuple[str, int | None]:
+    """In the same form the blocks that calls hold, behind a frame; and the last one, where more follow.
+
+    Objects and areas are no blocks of their own there, and so not here.
+    """
+    found = [page for page in pages(m) if after is None or page.pfn > after]
+    shown = found[:MAX_RECORDS]
+    text = "".join(record(m, page) for page in shown)
+    return text, shown[-1].pfn if len(found) > len(shown) else None
 
 
 def record(m: Machine, page: Page) -> str:

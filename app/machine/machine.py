@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.machine.frame_states import FrameStates
+    from app.machine.parts.report import Report
     from app.machine.vocabulary import CallSpec
 
 # Goes up whenever the same calls would give another outcome; a session remembers which one wrote it.
@@ -55,6 +56,7 @@ class Machine(Kernel):
         "frame_states",
         "kswapd_runs",
         "looping",
+        "report",
         "reserved_pages",
         "stopped",
     )
@@ -63,6 +65,8 @@ class Machine(Kernel):
         super().__init__(model, zones, nodes)
         # What it was booted from; empty for a recording.
         self.config: dict[str, Any] = {}
+        # What is known of the text that it was made from.
+        self.report: Report | None = None
         # By zone: managed frames that the kernel keeps for itself from the beginning.
         self.reserved_pages: list[int] = []
         # How many rounds of how many a loop that runs has made; whether it is to end now, if anybody can say

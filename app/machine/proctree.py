@@ -63,7 +63,7 @@ def files(m: Machine, *, frames: bool, time: int) -> Iterator[tuple[str, bytes]]
     for number, s in enumerate(slab_caches(m)):
         for name, value in attributes(s).items():
             yield f"sys/kernel/slab/{directory(s.name, number)}/{name}", f"{value}\n".encode()
-    yield "sys/kernel/debug/page_owner", leaks.page_owner(m, everybodys=True).encode()
+    yield "sys/kernel/debug/page_owner", leaks.page_owner(m).encode()
     if frames:
         for name in FRAMES:
             yield f"proc/{name}", page_words.of_frames(m, name, 0, page_words.frames(m))

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.machine import lru_views, rmap_views, who_goes_next
 from app.machine.frame_states import STRIP_SHIFT
+from app.machine.leaks import MAX_RECORDS
 from app.machine.show import MAX_HOLDS
 from app.machine.slab_views import MAX_CACHES
 from app.machine.zonemap import DEFAULT_CELLS, window_of
@@ -50,7 +51,12 @@ def pages(m: Machine) -> int:
 
 def leaks(m: Machine) -> int:
     """All blocks, objects and areas that somebody holds."""
-    return (m.live_blocks + m.live_objects) // COUNTED + len(m.vmap.busy)
+    return m.live_blocks // 4 + len(m.vmap.busy)
+
+
+def held_pages(m: Machine) -> int:
+    """All blocks, each looked at; and a few lines for each of a part of the text."""
+    return m.live_blocks // COUNTED + 4 * min(MAX_RECORDS, len(m.pages))
 
 
 def tree(m: Machine, frames: bool) -> int:

@@ -28,6 +28,7 @@ from app.web import (
     mastery,
     place_in_lab,
     reclaim_words,
+    reports,
     rowpages,
     timeline,
     views,
@@ -354,7 +355,9 @@ def build(request: Request, found: Found, again: Again) -> MachinePage:
         find=rowpages.finding(info, here, found.journal),
         older=rowpages.older(info, here, found.journal),
         newer=rowpages.newest(info, here, journal),
-        line=again.line[: fields.SHOWN_AGAIN],
+        line=again.line[: fields.SHOWN_AGAIN]
+        or reports.first_line(info.machine, fresh=info.seq == info.start),
+        report=reports.report_view(info.machine, fresh=info.seq == info.start),
         speaker=start.get("speaker"),
         names=[
             *(chip(name, value, here) for name, value in names.items()),

@@ -10,6 +10,7 @@ from pydantic import BaseModel
 from starlette.testclient import TestClient
 
 from app.api import models, reading, vm_models
+from app.machine import leaks
 from tests.support.served import BASE, problem
 
 pytest_plugins = ("tests.support.clients",)
@@ -290,3 +291,15 @@ def test_no_such_row(client: TestClient, at: At, seq: str) -> None:
 def test_nobodys_journal_as_lines(client: TestClient) -> None:
     lines = {"accept": "application/x-ndjson"}
     problem(client.get(f"{BASE}/sessions/nobody/events", headers=lines), 404)
+
+
+def test_the_text_of_leaks_names_where_it_goes_on(
+    client: TestClient, at: At, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(client, at, "p = alloc_page(GFP_KERNEL) * 5\n__free_pages(p, 0)")
+    monkeypatch.setattr(leaks, "MAX_RECORDS", 3)
+    first = client.get(at("/leaks?format=page_owner&at=1"))
+    assert first.headers["content-type"].startswith("text/plain")
+    more = client.get(first.links["next"]["url"])
+    assert (first.text.count("PFN"), more.text.count("PFN"), "link" in more.headers) == (3, 2, False)
+    assert client.get(at("/leaks?format=page_owner")).text == ""

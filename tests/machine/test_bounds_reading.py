@@ -10,7 +10,7 @@ import pytest
 from pydantic_core import to_json
 from starlette.testclient import TestClient
 
-from app.machine import file_views, lru_views, rmap_views, show, show_cost, vm_views, zonemap
+from app.machine import file_views, leaks, lru_views, rmap_views, show, show_cost, vm_views, zonemap
 from app.machine.machine import Machine
 from app.mm import proc
 from app.sessions import Event
@@ -103,6 +103,8 @@ def views(m: Machine) -> Iterator[tuple[str, Callable[[], int], Callable[[], obj
     yield "areas", partial(show_cost.nothing, m), partial(show.vmap_areas, m, 500, 1000)
     yield "caches", partial(show_cost.listed_caches, m), partial(show.caches, m)
     yield "cache", partial(show_cost.slabs_of, m, largest, 1000), partial(show.cache, m, largest)
+    yield "leaks", partial(show_cost.leaks, m), partial(leaks.leaks, m)
+    yield "pages held", partial(show_cost.held_pages, m), partial(leaks.held_pages, m)
     yield "tasks", partial(show_cost.tasks, m), partial(show.tasks, m)
     yield "frame", partial(show_cost.nothing, m), partial(show.page, m, pfn)
     yield from process_views(m)
@@ -154,7 +156,8 @@ def test_a_look_on_the_writers_thread_is_short(machine: Machine) -> None:
 
 def test_what_most_machines_hold_is_looked_at_where_it_is() -> None:
     m = built(["alloc_page(GFP_KERNEL) * 500", "vmalloc(64K) * 20", "kmalloc(100, GFP_KERNEL) * 500"])
-    assert {name for name, cost, _ in views(m) if cost() > SHORT_LOOK} <= {"map", "map of a zone"}
+    long = {name for name, cost, _ in views(m) if cost() > SHORT_LOOK}
+    assert long <= {"map", "map of a zone", "pages held"}
 
 
 # -- pages ---------------------------------------------------------------------------------------------

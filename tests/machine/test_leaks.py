@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+import pytest
+
 from app.machine import boot, calltext, leaks, parsing
 from app.machine.machine import Machine
 from tests.support.random_calls import RandomCalls
@@ -31,7 +33,7 @@ def shown(m: Machine) -> list[tuple[Any, ...]]:
 def test_what_is_given_back_is_no_leak() -> None:
     m = machine("p = alloc_pages(GFP_KERNEL, 2)\no = kmalloc(100, GFP_KERNEL)\n__free_pages(p, 2)\nkfree(o)")
     assert leaks.leaks(m) == {"items": [], "tasks": [], "total": 0, "bytes": 0, "next": None}
-    assert leaks.page_owner(m) == ""
+    assert leaks.held_pages(m) == ("", None)
 
 
 def test_what_is_left_is_told_by_row_and_task() -> None:
@@ -68,9 +70,24 @@ def test_processes_and_the_kernel_leak_nothing() -> None:
     assert shown(m) == []
 
 
+def test_a_cache_that_is_there_is_no_leak_but_its_objects_are() -> None:
+    m = machine('kmem_cache_create("t", 100, 0, 0)\na: kmem_cache_alloc("t", GFP_KERNEL)')
+    assert shown(m) == [(2, "a", "objects", "t", 1, m.caches["t"].size, True)]
+
+
+def test_a_long_text_comes_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    m = machine("p = alloc_page(GFP_KERNEL) * 5")
+    monkeypatch.setattr(leaks, "MAX_RECORDS", 3)
+    text, last = leaks.held_pages(m)
+    rest, end = leaks.held_pages(m, last)
+    assert (text.count("\nPFN "), rest.count("\nPFN "), end) == (3, 2, None)
+    monkeypatch.undo()
+    assert text + rest == leaks.held_pages(m)[0]
+
+
 def test_pages_are_told_as_page_owner_has_them() -> None:
     m = machine("a: p = alloc_pages(GFP_KERNEL|__GFP_COMP, 1)\nq = alloc_page(GFP_HIGHUSER_MOVABLE)")
-    first, second = leaks.page_owner(m).split("\n\n")[:2]
+    first, second = leaks.held_pages(m)[0].split("\n\n")[:2]
     order = sorted((first, second), key=lambda text: "seq_2" in text)
     assert re.fullmatch(
         r"Page allocated via order 1, mask 0x40cc0\(GFP_KERNEL\|__GFP_COMP\), pid \d+, tgid \d+ \(a\), "
@@ -90,6 +107,6 @@ def test_sums_are_those_of_the_rows_whatever_is_called() -> None:
             counts = [sum(one["count"] for one in found[part]) for part in ("tasks", "items")]
             assert counts[0] == counts[1]
             assert all(0 < item["seq"] <= seq for item in found["items"])
-            assert leaks.page_owner(m).count("\nPFN ") == sum(
+            assert leaks.held_pages(m)[0].count("\nPFN ") == sum(
                 item["count"] for item in found["items"] if item["what"] == "pages"
             )

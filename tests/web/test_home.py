@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from app.machine import boot, parsing
 from app.machine.machine import Machine
 from app.web import thumbnail
+from tests.support.reports import REPORTS
 from tests.support.served import BASE, build, client_of, protected
 
 SVG = "{http://www.w3.org/2000/svg}"
@@ -269,3 +270,18 @@ def test_a_pasted_text_at_fault_stands_in_its_form_again_with_the_line(client: T
         True,
         True,
     )
+
+
+def test_a_report_says_what_is_assumed_and_its_request_can_be_made_again(client: TestClient) -> None:
+    text, _, line = REPORTS["5.4"]
+    pasted = client.post("/sessions", data={"proc": text}, follow_redirects=False)
+    path = pasted.headers["location"]
+    page = client.get(path).text
+    assert "From a report of a failed allocation" in page
+    assert "5.4.19-100.fc30.x86_64" in page
+    assert "The per-CPU lists are empty." in page
+    assert f'id="line" name="line" class="mono" value="{line}"' in page
+    again = client.post(f"{path}/line", data={"line": line}, follow_redirects=True).text
+    assert '<details class="from-report">' in again
+    assert "NULL" in again
+    assert f'value="{line}" placeholder' not in again

@@ -20,6 +20,7 @@ from app.machine.parts import (
     pcp,
     pkmap,
     processes,
+    report,
     settings,
     shape,
     slabs,
@@ -47,4 +48,5 @@ PARTS: Final[tuple[Part, ...]] = (
     counters.PART,
     log.PART,
     accounts.PART,
+    report.PART,
 )

@@ -5,6 +5,8 @@ free block gets a place at which the kernel would not have merged it, and what i
 `somebody`. The machine has exactly the counts of the text; its page frame numbers are its own.
 
   reading    the texts, line by line
+  joining    lines of a report that the log has torn to pieces
+  request    of which request a report of the log tells, and which kernel it is from
   splitting  which of the texts a pasted one is
   layout     where free blocks of given numbers can lie
   bounds     where the zones begin and end, and what they have
@@ -39,7 +41,8 @@ def dump_of(texts: Any) -> dict[str, Any]:
             return dump_of(splitting.split(texts) if len(texts) <= MAX_TEXT else {"buddyinfo": texts})
         except BadArgument as error:
             raise in_whole(error) from None
-    return building.machine_of(reading.read(checked(texts))).dump()
+    text = reading.read(checked(texts))
+    return building.machine_of(text).dump() | {"report": text.report.as_json()}
 
 
 def checked(texts: Any) -> dict[str, str]:

@@ -68,6 +68,8 @@ def place(zones: Sequence[ZoneText], arch: str) -> list[tuple[ZoneText, Bounds, 
                     zone.loc,
                     f"a zone above the others: with zoneinfo, it begins at frame {start:#x}, below {end:#x}",
                 )
+        # Before anything is laid out: that costs what the zone has, and a text may say any number.
+        check_end(arch, zone, start + max(zone.sizes.get(key, 0) for key in ("spanned", "present")))
         bounds, layout = fit(zone, choices(zone, start, memory, last=following is None))
         placed.append((zone, bounds, layout))
         end = bounds.start + bounds.spanned

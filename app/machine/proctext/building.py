@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Final
 
 from app.errors import BadArgument
+from app.machine import ruleset
 from app.machine.machine import Machine
 from app.machine.parts import accounts, shape
 from app.machine.proctext.bounds import ZIDS, Bounds, arch_of, place
@@ -50,6 +51,7 @@ def machine_of(text: MachineText) -> Machine:
     nr_nodes = zones[-1].nid + 1
     nodes = build_all_zonelists(zones, nr_nodes, [cpu % nr_nodes for cpu in range(cpus)])
     m = Machine(shape.memory_model(arch, cpus, nr_nodes, zones), zones, nodes)
+    m.rules = ruleset.TODAY
     m.debug = True
     for zone, (zone_text, bounds, layout) in zip(zones, placed, strict=True):
         set_pageblocks(zone, zone_text, layout)

@@ -12,7 +12,10 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from app.errors import BadArgument
+from app.machine.parts.report import ASSUMED, FAILED, MAX_RUNS, PROC, Report
 from app.machine.parts.shape import MAX_CPUS, MAX_NODES, MAX_PFN, ZONE_NAMES
+from app.machine.proctext.joining import joined
+from app.machine.proctext.request import Request, release_of, request_of, settle
 from app.mm.memory_model import PAGE_SIZE
 from app.mm.mmzone import (
     MAX_ORDER,
@@ -20,6 +23,7 @@ from app.mm.mmzone import (
     MIGRATE_MOVABLE,
     MIGRATE_RECLAIMABLE,
     MIGRATE_UNMOVABLE,
+    PAGEBLOCK_NR_PAGES,
 )
 
 ZONE: Final = re.compile(r"Node\s+([0-9]{1,4}), zone\s+(\w{1,16})\s*(.*)", re.ASCII)
@@ -30,6 +34,8 @@ NODE: Final = r"\b(?:Node ([0-9]{1,4}) )?(\w{1,16})"
 REPORT: Final = re.compile(NODE + r": ((?:[0-9]{1,12}\*[0-9]{1,8}kB (?:\([A-Z]+\) )?)+)=")
 LISTED: Final = re.compile(r"([0-9]+)\*([0-9]+)kB (?:\(([A-Z]+)\))?")
 REPORT_SIZES: Final = re.compile(NODE + r" free:[0-9]+kB (.*)")
+HIGHATOMIC: Final = re.compile(r"\breserved_highatomic:([0-9]{1,12})KB")
+RESERVE: Final = re.compile(r"\blowmem_reserve\[\]:((?: [0-9]{1,10}){1,8})")
 SIZE: Final = re.compile(r"\b(boost|min|low|high|present|managed):([0-9]{1,15})kB")
 # A field of zoneinfo; those of the per-CPU lists and counters have other names.
 FIELD: Final = re.compile(r"\s+(boost|min|low|high|spanned|present|managed|start_pfn:)\s+([0-9]{1,15})")
@@ -84,16 +90,21 @@ Zones = dict[tuple[int, str], ZoneText]
 
 @dataclass(frozen=True, slots=True)
 class MachineText:
-    """The zones in the order of the text, the names of all zones that the kernel knows, and the CPUs."""
+    """The zones in the order of the text, the names of all zones that the kernel knows, and the CPUs.
+
+    report: what is known of the text itself.
+    """
 
     zones: list[ZoneText]
     names: frozenset[str]
     cpus: int
+    report: Report
 
 
 def read(texts: Mapping[str, str]) -> MachineText:
     """What the texts say together. Raises BadArgument."""
-    zones = read_report(texts["buddyinfo"]) or read_buddyinfo(texts["buddyinfo"])
+    log = read_report(texts["buddyinfo"])
+    zones = log.zones or read_buddyinfo(texts["buddyinfo"])
     check(zones)
     if texts.get("pagetypeinfo"):
         read_pagetypeinfo(zones, texts["pagetypeinfo"])
@@ -101,9 +112,35 @@ def read(texts: Mapping[str, str]) -> MachineText:
     if texts.get("zoneinfo"):
         more, cpus = read_zoneinfo(zones, texts["zoneinfo"])
         names |= more
+    report = told(texts, zones, log)
     for zone in zones.values():
         settle_types(zone)
-    return MachineText(list(zones.values()), frozenset(names), cpus)
+    return MachineText(list(zones.values()), frozenset(names), cpus, report)
+
+
+def told(texts: Mapping[str, str], zones: Zones, log: LogText) -> Report:
+    """What the text leaves open, and what it tells besides."""
+    request, every = log.request, zones.values()
+    open_ = {
+        "memory": not all("managed" in zone.sizes or "spanned" in zone.sizes for zone in every),
+        "bounds": not all("spanned" in zone.sizes for zone in every),
+        "types": not any(zone.types for zone in every),
+        "types_of_lists": bool(log.zones) and any(zone.types for zone in every),
+        "cma": log.cma,
+        "marks": not all("min" in zone.sizes for zone in every),
+        "reserves": not all(zone.protection for zone in every),
+        "cpus": not texts.get("zoneinfo"),
+        "mask": request is not None and request.older,
+        "first": log.more,
+    }
+    assumed = [key for key in ASSUMED if open_.get(key, True)]
+    call = None
+    if request is not None and request.order is not None and request.gfp is not None:
+        call = request.task, request.gfp, request.order
+    source = PROC if not log.zones else FAILED if request is None else request.what
+    kernel = "" if request is None else request.kernel
+    unread = tuple(log.unread) if log.zones else ()
+    return Report(source, tuple(assumed), unread, kernel, call)
 
 
 def lines_of(name: str, text: str) -> Iterator[tuple[tuple[str | int, ...], str]]:
@@ -171,24 +208,94 @@ def check(zones: Zones) -> None:
 # -- a report of the log -------------------------------------------------------------------------------------
 
 
-def read_report(text: str) -> Zones:
+@dataclass(slots=True)
+class LogText:
+    """What a report of the log says. more: another report follows. cma: some of the free blocks are CMA's.
+
+    unread: lines that were passed over, as first and last; of very many runs the first ones.
+    """
+
+    zones: Zones = field(default_factory=dict)
+    request: Request | None = None
+    more: bool = False
+    cma: bool = False
+    unread: list[tuple[int, int]] = field(default_factory=list)
+
+    def pass_over(self, line: int) -> None:
+        """Take note of a line that says nothing of the zones."""
+        if self.unread and self.unread[-1][1] == line - 1:
+            self.unread[-1] = self.unread[-1][0], line
+        elif len(self.unread) < MAX_RUNS:
+            self.unread.append((line, line))
+
+
+def read_report(text: str) -> LogText:
     """The zones of an OOM or allocation failure report; none where the text is not one.
 
-    Other lines of the log around it are passed over.
+    Of several reports it reads the first that has zones, and of its lines those that it knows. Raises
+    BadArgument.
     """
-    zones: Zones = {}
-    sizes: dict[tuple[int, str], dict[str, int]] = {}
-    for loc, line in lines_of("buddyinfo", text):
-        if found := REPORT_SIZES.search(line):
-            kilobytes = {name: int(number) for name, number in SIZE.findall(found[3])}
-            sizes[int(found[1] or 0), found[2]] = {
-                name: kb * 1024 // PAGE_SIZE for name, kb in kilobytes.items()
-            }
+    log, sizes = LogText(), SizeLines()
+    for loc, line in joined(lines_of("buddyinfo", text)):
+        request = request_of(line)
+        if request is not None:
+            if log.zones:
+                log.more = True
+                break
+            log.request = request
+            sizes = SizeLines()
         elif found := REPORT.search(line):
-            add(zones, report_line(int(found[1] or 0), found[2], LISTED.findall(found[3]), loc))
-    for key, zone in zones.items():
-        zone.sizes = sizes.get(key, {})
-    return zones
+            add(log.zones, report_line(int(found[1] or 0), found[2], LISTED.findall(found[3]), loc))
+            log.cma |= "C)" in found[3]
+        elif not sizes.take(line, loc) and not named_kernel(log.request, line):
+            log.pass_over(int(loc[-1]))
+    if log.request is not None:
+        settle(log.request)
+    if log.zones:
+        sizes.give(log.zones)
+    return log
+
+
+def named_kernel(request: Request | None, line: str) -> bool:
+    """Whether a line names the kernel of a report that has not named it yet."""
+    if request is None or request.kernel:
+        return False
+    request.kernel = release_of(line)
+    return bool(request.kernel)
+
+
+class SizeLines:
+    """The lines with sizes and reserves of zones, which stand above those with their free blocks."""
+
+    def __init__(self) -> None:
+        self.zones: Zones = {}
+        self.last: ZoneText | None = None
+
+    def take(self, line: str, loc: tuple[str | int, ...]) -> bool:
+        """Whether it was such a line."""
+        if found := REPORT_SIZES.search(line):
+            zone = self.last = ZoneText(int(found[1] or 0), found[2], loc, [])
+            for name, number in SIZE.findall(found[3]):
+                zone.sizes[name] = int(number) * 1024 // PAGE_SIZE
+            if kept := HIGHATOMIC.search(found[3]):
+                zone.blocks[MIGRATE_HIGHATOMIC] = int(kept[1]) // (PAGEBLOCK_NR_PAGES * PAGE_SIZE // 1024)
+            self.zones[zone.nid, zone.name] = zone
+            return True
+        if self.last is not None and (found := RESERVE.search(line)):
+            self.last.protection = [bounded(word, loc) for word in found[1].split()]
+            return True
+        return False
+
+    def give(self, zones: Zones) -> None:
+        """Give the zones their sizes. Raises BadArgument for one whose free blocks are missing."""
+        for key, its in self.zones.items():
+            if key not in zones:
+                name = f"Node {its.nid} {its.name}"
+                raise BadArgument.at(
+                    its.loc, f"free blocks of this zone, too, further down: '{name}: 12*4kB (U) … = 123kB'"
+                )
+            zone = zones[key]
+            zone.sizes, zone.blocks, zone.protection = its.sizes, its.blocks, its.protection
 
 
 def report_line(

@@ -166,6 +166,24 @@ class PastBar:
 
 
 @dataclass(frozen=True, slots=True)
+class ReportView:
+    """The text that a machine was made from."""
+
+    title: str
+    """what the text was"""
+    kernel: str
+    """the release of the kernel that printed it; empty where it does not say"""
+    assumed: Sequence[str]
+    """what the text leaves open, and what is taken to be so"""
+    unread: str
+    """which lines were passed over"""
+    line: str
+    """the request that it tells of, as a line of the console; empty where there is none"""
+    open: bool
+    """whether all this is shown at once"""
+
+
+@dataclass(frozen=True, slots=True)
 class MachinePage(Page):
     """machine.html: a session's machine at its head, or as it was: `past` says when."""
 
@@ -222,6 +240,8 @@ class MachinePage(Page):
     """link to the newest rows"""
     line: str
     """what stood in the console"""
+    report: ReportView | None
+    """the text that the machine was made from, where it was"""
     speaker: str | None
     """the process that makes the console's calls where a line names nobody; None for init"""
     names: Sequence[NameChip]

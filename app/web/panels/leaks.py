@@ -36,14 +36,17 @@ class LeaksPanel(PanelView):
 
 def read(machine: Machine, here: Address, _zone: Doc) -> dict[str, Any]:
     """Read the part that the address asks for."""
-    found = leaks.leaks(machine, 0, 1)
-    first = first_row(here, found["total"])
-    return leaks.leaks(machine, first, ROWS) | {"first": first}
+    first = (here.row or 0) // ROWS * ROWS
+    found = leaks.leaks(machine, first, ROWS)
+    if first and not found["items"]:
+        first = first_row(here, found["total"])
+        found = leaks.leaks(machine, first, ROWS)
+    return found | {"first": first}
 
 
-def cost(machine: Machine, _here: Address) -> int:
-    """All that is held is walked twice."""
-    return 2 * show_cost.leaks(machine)
+def cost(machine: Machine, here: Address) -> int:
+    """All that is held is walked; twice where the address may ask for a part behind the end."""
+    return show_cost.leaks(machine) * (2 if here.row else 1)
 
 
 def view(seen: Seen) -> LeaksPanel:

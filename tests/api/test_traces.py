@@ -2,18 +2,21 @@
 
 import re
 import subprocess
-from collections.abc import Iterator
+from collections import Counter
 from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
 
+from app.api import traces
 from app.machine import boot
 from app.machine.machine import Machine
 from app.machine.trace import Trace, dat
 from tests.support.random_calls import RandomCalls
-from tests.support.served import BASE, build, client_of, problem
+from tests.support.served import BASE, problem
 from tests.support.tools import tool
+
+pytest_plugins = ("tests.support.clients",)
 
 CALLS = """
 p = alloc_pages(GFP_KERNEL, 3)
@@ -25,12 +28,6 @@ __free_pages(p, 3)
 kfree(o)
 """
 STAMP = re.compile(r"^.*? +(\d+\.\d+): +")
-
-
-@pytest.fixture(scope="module")
-def client(tmp_path_factory: pytest.TempPathFactory) -> Iterator[TestClient]:
-    with client_of(build(tmp_path_factory.mktemp("traces"))) as client:
-        yield client
 
 
 @pytest.fixture(scope="module")
@@ -83,6 +80,15 @@ def test_what_is_no_row_is_refused(client: TestClient, at: str) -> None:
     assert client.get(f"{BASE}/sessions/{empty}/trace?format=dat").content[3:11] == b"tracing6"
 
 
+def test_a_trace_dat_is_bounded(client: TestClient, at: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(traces, "AT_ONCE", 10)
+    monkeypatch.setattr(traces, "MOST_LINES", 20)
+    detail = problem(client.get(f"{at}/trace?format=dat"), 422, "query", "to")["detail"]
+    assert "at most 20 events" in detail
+    assert client.get(f"{at}/trace?format=dat&to=1").status_code == 200
+    assert len(events(client.get(f"{at}/trace").text)) > 20
+
+
 def test_a_call_with_too_many_steps_says_so(client: TestClient) -> None:
     made = client.post(f"{BASE}/sessions", json={"machine": {"profile": "x86_64-1g"}}).json()["id"]
     here = f"{BASE}/sessions/{made}"
@@ -126,4 +132,8 @@ def test_trace_cmd_reads_whatever_is_called(tmp_path: Path, monkeypatch: pytest.
         for _ in RandomCalls(boot.boot(profile), 5).outcomes(300):
             pass
         assert len({line.split(": ")[1] for line in lines}) > 8
+        # As many formats as there are ways to print an event, however many frames were looked at.
+        read = [line for line in map(dat.parsed, lines) if line is not None]
+        kinds = Counter(name for name, _, _ in dat.kinds(read))
+        assert max(kinds.values()) <= 4, kinds
         assert reported(tmp_path, dat.encode(lines)) == [said(line) for line in lines]

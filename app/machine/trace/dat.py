@@ -4,8 +4,9 @@ Kernel: Documentation/trace/ftrace.rst; of its tools trace-cmd.dat.v6(5). What a
 records of a few dozen bytes in a ring buffer of each CPU, beside a text that says how they are printed. So
 tracing costs little, and tools filter on fields without parsing words.
 
-The formats are found in the lines: a `key=value` is a field, a number where all its values are numbers, else
-a string; what stands between is the print format. So a reader prints each event as its line has it.
+The formats are found in the lines: a `key=value` is a field, and so is a bare address; a number where all its
+values are numbers, else a string; what stands between is the print format. So a reader prints each event as
+its line has it.
 """
 
 from __future__ import annotations
@@ -24,7 +25,8 @@ MOST_DELTA: Final = 1 << 27
 FIRST_ID: Final = 600
 
 LINE: Final = re.compile(r"\s*(.*)-(\d+)\s+\[(\d+)\] (.)(.)(.)(.)\S*\s+(\d+)\.(\d+): (\w+): (.*)", re.DOTALL)
-VALUE: Final = re.compile(r"([A-Za-z_]\w*)([=:] ?)(\S+?)(?=[,)]?(?:\s|$))")
+# A value behind its name, also where a parenthesis begins in between; or a bare address or frame.
+VALUE: Final = re.compile(r"([A-Za-z_]\w*)[=:] ?\(?(?P<named>\S+?)(?=[,)]?(?:\s|$))|(?P<bare>0x[0-9a-f]+)")
 COMMON: Final = (
     "\tfield:unsigned short common_type;\toffset:0;\tsize:2;\tsigned:0;\n"
     "\tfield:unsigned char common_flags;\toffset:2;\tsize:1;\tsigned:0;\n"
@@ -189,9 +191,10 @@ def parsed(text: str) -> Line | None:
     flags = int(irqs == "d") | {"h": 8, "s": 16}.get(context, 0)
     literals, keys, values, at = [], [], [], 0
     for value in VALUE.finditer(said):
-        literals.append(said[at : value.start(3)])
-        keys.append(value[1])
-        values.append(value[3])
+        group = "bare" if value["bare"] else "named"
+        literals.append(said[at : value.start(group)])
+        keys.append(value[1] or "value")
+        values.append(value[group])
         at = value.end()
     return Line(
         comm=comm,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Final
 
 from app.machine.trace import Trace
@@ -12,6 +11,8 @@ from app.store.journal import Row
 
 # A row of the journal is a millisecond of the trace, and its events are a microsecond apart.
 MICROSECONDS: Final = 1_000
+# Rows that are made again in one turn.
+MOST_ROWS: Final = 1_000
 # So the trace of a kernel begins.
 HEADER: Final = (
     "# tracer: nop",
@@ -40,26 +41,16 @@ def lines(
 ) -> tuple[list[str], int]:
     """Tracepoints of the rows behind one up to another, and the last row that was traced.
 
-    most: no further row is traced once there are so many lines. Raises Conflict and NotFound.
+    most: no further row is traced once there are so many lines, nor after MOST_ROWS rows, of which few may
+    have a tracepoint. Raises Conflict and NotFound.
     """
     found: list[str] = []
-    last = after
-    for row in rows(db, session_id, after, to):
+    last = min(to, after + MOST_ROWS)
+    for row in journal.tail(db, session_id, after, last):
         found += lines_of(db, past, row)
-        last = row.seq
         if len(found) >= most:
-            break
+            return found, row.seq
     return found, last
-
-
-def rows(db: Connection, session_id: str, after: int, to: int) -> Iterator[Row]:
-    """The rows, each read when it is reached: many are not held open while calls are made again."""
-    while after < to:
-        row = next(iter(journal.tail(db, session_id, after, after + 1)), None)
-        if row is None:
-            return
-        yield row
-        after = row.seq
 
 
 def lines_of(db: Connection, past: PastMachines, row: Row) -> list[str]:

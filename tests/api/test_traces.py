@@ -12,6 +12,7 @@ from app.api import traces
 from app.machine import boot
 from app.machine.machine import Machine
 from app.machine.trace import Trace, dat
+from app.sessions import tracing
 from tests.support.random_calls import RandomCalls
 from tests.support.served import BASE, problem
 from tests.support.tools import tool
@@ -78,6 +79,14 @@ def test_what_is_no_row_is_refused(client: TestClient, at: str) -> None:
     empty = client.post(f"{BASE}/sessions", json={"machine": {"profile": "tiny-16m"}}).json()["id"]
     assert events(client.get(f"{BASE}/sessions/{empty}/trace").text) == []
     assert client.get(f"{BASE}/sessions/{empty}/trace?format=dat").content[3:11] == b"tracing6"
+
+
+def test_rows_without_tracepoints_are_passed_over_in_turns(
+    client: TestClient, at: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = client.get(f"{at}/trace").text
+    monkeypatch.setattr(tracing, "MOST_ROWS", 2)
+    assert client.get(f"{at}/trace").text == whole
 
 
 def test_a_trace_dat_is_bounded(client: TestClient, at: str, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -23,8 +23,9 @@ from app.sessions.errors import LimitReached
 router = APIRouter(tags=["reading"], prefix="/sessions/{id:id}")
 
 TAR: Final = "application/x-tar"
-# Frames of which words are in a tar, which is made as a whole: 16 GiB of memory.
+# A tar is made as a whole. Frames of which it has words: 16 GiB of memory. Bytes of all else, about.
 MOST_FRAMES: Final = 1 << 22
+MOST_BYTES: Final = 128 << 20
 
 
 @router.get("/tree.tar", **docs.operation("get_tree", "The files that Linux's tools read", docs.TREE))
@@ -35,6 +36,8 @@ async def tree(request: Request, frames: Frames = 0, at: At = None) -> Response:
     if frames and await view(request, at, page_words.frames) > MOST_FRAMES:
         words = f"at most {MOST_FRAMES:,} frames are in a tar; read /proc/kpageflags by ranges"
         raise LimitReached(("query", "frames"), words)
+    if await view(request, at, proctree.size_about) > MOST_BYTES:
+        raise LimitReached((), "the files of this machine are too long for a tar; read them one by one")
     made = await view(
         request,
         at,

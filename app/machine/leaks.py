@@ -32,8 +32,6 @@ GFP_MOVABLE_SHIFT: Final = 3
 # How many blocks a part of the text has: some 4 MB.
 MAX_RECORDS: Final = 20_000
 NANOSECONDS: Final = 1_000  # of a row: the kernel log's clock counts rows as microseconds
-
-
 # Caches of the structures of other caches, which go with those.
 CACHES_OF_CACHES: Final = ("kmem_cache", "kmem_cache_node")
 
@@ -163,7 +161,7 @@ def page_owner(m: Machine) -> str:
     The place of the stack is taken by the row: who sorts by stacks sorts by rows.
     """
     found = sorted((page for page in m.pages.values() if page.seq), key=attrgetter("pfn"))
-    return "".join(record(m, page) for page in found)
+    return "".join(records(m, found))
 
 
 def held_pages(m: Machine, after: int | None = None) -> tuple[str, int | None]:
@@ -173,8 +171,15 @@ def held_pages(m: Machine, after: int | None = None) -> tuple[str, int | None]:
     """
     found = [page for page in pages(m) if after is None or page.pfn > after]
     shown = found[:MAX_RECORDS]
-    text = "".join(record(m, page) for page in shown)
-    return text, shown[-1].pfn if len(found) > len(shown) else None
+    return "".join(records(m, shown)), shown[-1].pfn if len(found) > len(shown) else None
+
+
+def records(m: Machine, blocks: Iterable[Page]) -> Iterator[str]:
+    """The text of some blocks; others have their turn in between."""
+    for place, page in enumerate(blocks):
+        if not place % 256:
+            m.breathe()
+        yield record(m, page)
 
 
 def record(m: Machine, page: Page) -> str:

@@ -33,6 +33,9 @@ if TYPE_CHECKING:
 # What a name on a reader's disk may be, part by part.
 PATH: Final = re.compile(r"(?:proc|sys)(?:/(?!\.{1,2}(?:/|$))[A-Za-z0-9_.:-]{1,40}){1,6}")
 FRAMES: Final = ("kpageflags", "kpagecount")
+# An area in maps and smaps, and a block in page_owner.
+BYTES_OF_AREA: Final = 1_000
+BYTES_OF_BLOCK: Final = 300
 FLAGS: Final = {
     "hwcache_align": SLAB_HWCACHE_ALIGN,
     "reclaim_account": SLAB_RECLAIM_ACCOUNT,
@@ -67,6 +70,12 @@ def files(m: Machine, *, frames: bool, time: int) -> Iterator[tuple[str, bytes]]
     if frames:
         for name in FRAMES:
             yield f"proc/{name}", page_words.of_frames(m, name, 0, page_words.frames(m))
+
+
+def size_about(m: Machine) -> int:
+    """About how many bytes the files are, without those of frames: what is long are areas and blocks."""
+    areas = sum(task.mm.map_count for task in m.tasks.values() if task.mm is not None)
+    return BYTES_OF_AREA * areas + BYTES_OF_BLOCK * len(m.pages)
 
 
 def constants(m: Machine, time: int) -> dict[str, str]:

@@ -9,13 +9,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
-from app.machine import lru_views, rmap_views, who_goes_next
+from app.machine import lru_views, page_words, rmap_views, who_goes_next
 from app.machine.frame_states import STRIP_SHIFT
 from app.machine.leaks import MAX_RECORDS
 from app.machine.show import MAX_HOLDS
 from app.machine.slab_views import MAX_CACHES
 from app.machine.zonemap import DEFAULT_CELLS, window_of
-from app.mm import mem_map
+from app.mm import mem_map, proc
 
 if TYPE_CHECKING:
     from app.machine.machine import Machine
@@ -26,6 +26,8 @@ CELLS_COUNTED: Final = 2
 PAINTED: Final = 4
 # A cache in numbers takes as long as so many other objects.
 CACHE: Final = 4
+# A file in a tar.
+FILE: Final = 5
 # As does looking through the 512 entries of a page table.
 TABLE: Final = 32
 # And looking through 512 records of pages that processes and files use.
@@ -57,12 +59,6 @@ def leaks(m: Machine) -> int:
 def held_pages(m: Machine) -> int:
     """All blocks, each looked at; and a few lines for each of a part of the text."""
     return m.live_blocks // COUNTED + 4 * min(MAX_RECORDS, len(m.pages))
-
-
-def tree(m: Machine, frames: bool) -> int:
-    """All files of a machine, a dozen and a half for each cache; and a word for each frame, if asked for."""
-    words = sum(zone.spanned_pages for zone in m.zones) if frames else 0
-    return 20 * len(m.caches) + 50 * len(m.tasks) + m.live_blocks + words
 
 
 def slabs(m: Machine) -> int:
@@ -243,6 +239,17 @@ PROC: Final[dict[str, Cost]] = {
     "swaps": nothing,
 }
 """By the name of the file."""
+
+
+def tree(m: Machine, frames: bool) -> int:
+    """All files of a machine: texts, those of tasks, some thirty for each cache, a record for each block.
+
+    frames: whether with a word for each frame.
+    """
+    texts = sum(cost(m) for cost in PROC.values())
+    of_tasks = sum(FILE + task_file(m, name, file) for name in m.tasks for file in proc.OF_TASKS)
+    words = page_words.frames(m) if frames else 0
+    return texts + of_tasks + 30 * FILE * len(m.caches) + 4 * len(m.pages) + words
 
 
 def beginning(m: Machine, name: str, lines: int) -> int:

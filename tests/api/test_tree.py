@@ -15,6 +15,7 @@ from typer.testing import CliRunner
 
 from app import procdirectory
 from app.__main__ import cli
+from app.api import tree
 from app.machine.proctree import PATH
 from app.mm import proc
 from tests.support.patience import PATIENCE
@@ -83,6 +84,13 @@ def test_an_earlier_moment_and_what_is_refused(at: str) -> None:
     assert b"seq_1+0x0" not in httpx2.get(f"{at}/tree.tar?at=0").content
     problem(httpx2.get(f"{at}/tree.tar?at=100"), 422, "query", "at")
     problem(httpx2.get(f"{at}/tree.tar?frames=2"), 422, "query", "frames")
+
+
+def test_a_tar_is_bounded(at: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tree, "MOST_BYTES", 1_000)
+    assert "read them one by one" in problem(httpx2.get(f"{at}/tree.tar"), 507)["detail"]
+    monkeypatch.setattr(tree, "MOST_FRAMES", 1_000)
+    problem(httpx2.get(f"{at}/tree.tar?frames=1"), 422, "query", "frames")
 
 
 def test_a_directory_is_written_and_follows(at: str, tmp_path: Path) -> None:

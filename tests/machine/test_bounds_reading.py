@@ -10,6 +10,7 @@ import pytest
 from pydantic_core import to_json
 from starlette.testclient import TestClient
 
+from app.api.tree import archive
 from app.machine import file_views, leaks, lru_views, rmap_views, show, show_cost, vm_views, zonemap
 from app.machine.machine import Machine
 from app.mm import proc
@@ -104,6 +105,7 @@ def views(m: Machine) -> Iterator[tuple[str, Callable[[], int], Callable[[], obj
     yield "caches", partial(show_cost.listed_caches, m), partial(show.caches, m)
     yield "cache", partial(show_cost.slabs_of, m, largest, 1000), partial(show.cache, m, largest)
     yield "leaks", partial(show_cost.leaks, m), partial(leaks.leaks, m)
+    yield "tree", partial(show_cost.tree, m, False), partial(archive, m, frames=False, time=0)
     yield "pages held", partial(show_cost.held_pages, m), partial(leaks.held_pages, m)
     yield "tasks", partial(show_cost.tasks, m), partial(show.tasks, m)
     yield "frame", partial(show_cost.nothing, m), partial(show.page, m, pfn)
@@ -157,7 +159,7 @@ def test_a_look_on_the_writers_thread_is_short(machine: Machine) -> None:
 def test_what_most_machines_hold_is_looked_at_where_it_is() -> None:
     m = built(["alloc_page(GFP_KERNEL) * 500", "vmalloc(64K) * 20", "kmalloc(100, GFP_KERNEL) * 500"])
     long = {name for name, cost, _ in views(m) if cost() > SHORT_LOOK}
-    assert long <= {"map", "map of a zone", "pages held"}
+    assert long <= {"map", "map of a zone", "pages held", "tree"}
 
 
 # -- pages ---------------------------------------------------------------------------------------------

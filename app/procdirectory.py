@@ -11,17 +11,21 @@ import io
 import json
 import os
 import re
+import stat
 import tarfile
 import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Any, Final
+from typing import IO, Final
 
 from app.machine.proctree import PATH
 
 AT_MOST_EVERY: Final = 0.25  # seconds between two states that are written
+# What was written, so that it can be deleted once it is gone; all else in the directory is somebody's.
+LIST: Final = ".kmemlab"
 WORD: Final = 8
 PAGE_SHIFT: Final = 12
 MOST_WORDS: Final = 1 << 17
@@ -33,12 +37,16 @@ class NotPlainError(OSError):
     """Something that is no plain file or directory stands where one is to be written."""
 
 
+class NoServerError(ValueError):
+    """What answers is no kmemlab server, or the address is none."""
+
+
 class Source:
-    """A session of a server. Raises ValueError for an address that is none."""
+    """A session of a server. Raises NoServerError for an address that is none."""
 
     def __init__(self, server: str, session: str) -> None:
         if not server.startswith(("http://", "https://")):
-            raise ValueError(f"{server}: an address that begins with http:// or https://")
+            raise NoServerError(f"{server}: an address that begins with http:// or https://")
         self.base = f"{server}/api/v1/sessions/{session}"
         token = os.environ.get("KMEMLAB_TOKEN")
         self.headers = {} if token is None else {"authorization": f"Bearer {token}"}
@@ -50,20 +58,19 @@ class Source:
         return answer
 
     def seq(self) -> int:
-        """The session's last row."""
+        """The session's last row. Raises NoServerError."""
         with self.open("") as answer:
-            found: dict[str, Any] = json.load(answer)
-        return int(found["seq"])
+            try:
+                return int(json.load(answer)["seq"])
+            except (ValueError, KeyError, TypeError):
+                raise NoServerError(f"{self.base}: what answers there is no kmemlab server") from None
 
     def rows(self, after: int) -> Iterator[int]:
-        """The seq of each row as it comes, the last of several that come together."""
+        """The seq of each row behind one, as it comes."""
         with self.open(f"/events/stream?after={after}") as stream:
-            written = time.monotonic()
             for line in stream:
                 if line.startswith(b"id: "):
-                    time.sleep(max(0.0, written + AT_MOST_EVERY - time.monotonic()))
                     yield int(line[4:])
-                    written = time.monotonic()
 
 
 def said(error: urllib.error.HTTPError) -> str:
@@ -74,22 +81,36 @@ def said(error: urllib.error.HTTPError) -> str:
         return f"the server answers {error.code}"
 
 
+def follow(source: Source, directory: Path, seq: int, *, frames: bool) -> Iterator[int]:
+    """Write again after rows behind one, four times a second at most; the seq that was written, each time."""
+    written = time.monotonic()
+    for newer in source.rows(seq):
+        if newer > seq:
+            time.sleep(max(0.0, written + AT_MOST_EVERY - time.monotonic()))
+            seq = write(source, directory, None, frames=frames)
+            written = time.monotonic()
+            yield seq
+
+
 def write(source: Source, directory: Path, at: int | None, *, frames: bool) -> int:
     """Write all files of one moment, and take away what is gone since; its seq.
 
-    Raises HTTPError, and OSError where the directory cannot be written.
+    Raises HTTPError, NoServerError, and OSError where the directory cannot be written.
     """
     seq = source.seq() if at is None else at
     with source.open(f"/tree.tar?at={seq}&frames={int(frames)}") as answer:
         data = io.BytesIO(answer.read())
-    directory.mkdir(parents=True, exist_ok=True)
-    with tarfile.open(fileobj=data) as tree:
-        found = {entry.name: contents(tree, entry.name) for entry in tree if entry.isreg()}
+    try:
+        with tarfile.open(fileobj=data) as tree:
+            found = {entry.name: contents(tree, entry.name) for entry in tree if entry.isreg()}
+    except tarfile.TarError:
+        raise NoServerError(f"{source.base}: its tree is no tar") from None
     files = {name: text for name, text in found.items() if PATH.fullmatch(name)}
+    directory.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
         put(directory, name, [(0, text)])
     pagemaps = [put_pagemap(source, files, directory, name, seq) for name in files if MAPS.fullmatch(name)]
-    take_away(directory, {*files, *pagemaps})
+    keep_list(directory, {*files, *pagemaps})
     return seq
 
 
@@ -99,16 +120,25 @@ def contents(tree: tarfile.TarFile, name: str) -> bytes:
     return b"" if file is None else file.read()
 
 
-def take_away(directory: Path, kept: set[str]) -> None:
-    """Delete files of an earlier moment: those of tasks and caches that are gone."""
-    for path in sorted(directory.rglob("*"), reverse=True):
-        name = path.relative_to(directory).as_posix()
-        if not PATH.fullmatch(name) or path.is_symlink():
-            continue
-        if path.is_file() and name not in kept:
-            path.unlink()
-        elif path.is_dir() and not any(path.iterdir()):
-            path.rmdir()
+def keep_list(directory: Path, names: set[str]) -> None:
+    """Write down what was written; what the list had before and is gone now is deleted, and nothing else."""
+    path = directory / LIST
+    before = path.read_text("utf-8").splitlines() if path.is_file() and not path.is_symlink() else []
+    for name in before:
+        if PATH.fullmatch(name) and name not in names:
+            delete(directory, name)
+    put(directory, LIST, [(0, "".join(f"{name}\n" for name in sorted(names)).encode())])
+
+
+def delete(directory: Path, name: str) -> None:
+    """Delete a file, and directories that are empty then. It may be gone already."""
+    *folders, last = name.split("/")
+    with contextlib.suppress(OSError), within(directory, folders, name) as here:
+        os.unlink(last, dir_fd=here)
+    while folders:
+        *folders, last = folders
+        with contextlib.suppress(OSError), within(directory, folders, name) as here:
+            os.rmdir(last, dir_fd=here)
 
 
 def put_pagemap(source: Source, files: dict[str, bytes], directory: Path, maps: str, seq: int) -> str:
@@ -139,29 +169,45 @@ def pagemap(source: Source, task: str, first: int, last: int, seq: int) -> bytes
 
 
 def put(directory: Path, name: str, parts: list[tuple[int, bytes]]) -> None:
-    """Write a file in place, from one directory to the next, none of them a link. Raises NotPlainError."""
+    """Write a file in place. Raises NotPlainError.
+
+    A reader sees the text before or the whole one behind; one of several parts is empty for a moment, so that
+    nothing of the text before stays between them.
+    """
     *folders, last = name.split("/")
-    here = os.open(directory, os.O_DIRECTORY | os.O_RDONLY)
-    try:
-        for folder in folders:
-            with contextlib.suppress(FileExistsError):
-                os.mkdir(folder, dir_fd=here)
-            inner = opened(folder, os.O_DIRECTORY | os.O_RDONLY, here, name)
-            os.close(here)
-            here = inner
-        file = opened(last, os.O_CREAT | os.O_WRONLY, here, name)
-    finally:
-        os.close(here)
+    with within(directory, folders, name, make=True) as here:
+        file = opened(last, os.O_CREAT | os.O_WRONLY | os.O_NONBLOCK, here, name)
     with os.fdopen(file, "wb") as out:
+        if not stat.S_ISREG(os.fstat(file).st_mode):
+            raise NotPlainError(f"{name}: no plain file stands there")
+        if len(parts) != 1 or parts[0][0]:
+            out.truncate(0)
         for at, data in parts:
             out.seek(at)
             out.write(data)
         out.truncate()
 
 
-def opened(name: str, flags: int, within: int, path: str) -> int:
+@contextmanager
+def within(directory: Path, folders: list[str], path: str, *, make: bool = False) -> Iterator[int]:
+    """A directory below another, reached from one to the next, none of them a link. Raises NotPlainError."""
+    here = os.open(directory, os.O_DIRECTORY | os.O_RDONLY)
+    try:
+        for folder in folders:
+            if make:
+                with contextlib.suppress(FileExistsError):
+                    os.mkdir(folder, dir_fd=here)
+            inner = opened(folder, os.O_DIRECTORY | os.O_RDONLY, here, path)
+            os.close(here)
+            here = inner
+        yield here
+    finally:
+        os.close(here)
+
+
+def opened(name: str, flags: int, inside: int, path: str) -> int:
     """Open what is no link."""
     try:
-        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=within)
+        return os.open(name, flags | os.O_NOFOLLOW | os.O_CLOEXEC, 0o644, dir_fd=inside)
     except OSError as error:
         raise NotPlainError(f"{path}: a link or something else stands there ({error.strerror})") from error

@@ -30,9 +30,8 @@ def proc(
         seq = procdirectory.write(source, directory, at, frames=frames)
         typer.echo(f"#{seq} is in {directory}")
         if follow:
-            for newer in source.rows(seq):
-                if newer > seq:
-                    seq = procdirectory.write(source, directory, None, frames=frames)
+            for _ in procdirectory.follow(source, directory, seq, frames=frames):
+                pass
     except HTTPError as error:
         refuse(procdirectory.said(error))
     except (OSError, ValueError) as error:

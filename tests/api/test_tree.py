@@ -6,8 +6,10 @@ import os
 import subprocess
 import tarfile
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 
 import httpx2
 import pytest
@@ -111,7 +113,7 @@ def test_a_directory_is_written_and_follows(at: str, tmp_path: Path) -> None:
     assert not page_map.exists()
     assert (folder / "proc/buddyinfo").stat().st_ino == inode
     source = procdirectory.Source(*at.split(f"{BASE}/sessions/"))
-    follower = threading.Thread(target=follow, args=(source, folder, 8, 11), daemon=True)
+    follower = threading.Thread(target=followed, args=(source, folder, 8, 11), daemon=True)
     follower.start()
     for _ in range(3):
         httpx2.post(f"{at}/alloc_page", json={"gfp": "GFP_KERNEL"})
@@ -120,11 +122,55 @@ def test_a_directory_is_written_and_follows(at: str, tmp_path: Path) -> None:
     assert (folder / "proc/buddyinfo").read_text() == httpx2.get(f"{at}/proc/buddyinfo").text
 
 
-def follow(source: procdirectory.Source, folder: Path, after: int, last: int) -> None:
+def followed(source: procdirectory.Source, folder: Path, after: int, last: int) -> None:
     """As the command does, up to a row."""
-    for seq in source.rows(after):
-        if procdirectory.write(source, folder, None, frames=False) >= last and seq:
+    for seq in procdirectory.follow(source, folder, after, frames=False):
+        if seq >= last:
             return
+
+
+def test_many_rows_at_once_are_one_state(at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the stream tells of rows that were written already is passed over without waiting."""
+    source = procdirectory.Source(*at.split(f"{BASE}/sessions/"))
+    monkeypatch.setattr(source, "rows", lambda after: iter(range(after + 1, 8)))
+    slept: list[float] = []
+    monkeypatch.setattr(procdirectory, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
+    assert list(procdirectory.follow(source, tmp_path, 0, frames=False)) == [7]
+    assert len(slept) == 1
+
+
+def test_words_of_pages_that_are_gone_do_not_stay(at: str, tmp_path: Path) -> None:
+    run(at, tmp_path)
+    [pid] = [path.parent.name for path in tmp_path.glob("proc/*/comm") if path.read_text() == "a\n"]
+    page_map = tmp_path / f"proc/{pid}/pagemap"
+    before = words_of(page_map, at)
+    assert any(before)
+    assert httpx2.post(f"{at}/calls", content="a: munmap(x, 64K)", headers=TEXT).status_code == 201
+    run(at, tmp_path)
+    assert not any(words_of(page_map, at))
+
+
+def words_of(page_map: Path, at: str) -> bytes:
+    """The words of the area x."""
+    name = next(one for one in httpx2.get(f"{at}/names").json()["names"] if one["name"] == "x")
+    with page_map.open("rb") as file:
+        file.seek((int(name["addr"], 16) >> 12) * 8)
+        return file.read(16 * 8)
+
+
+def test_only_what_was_written_is_deleted(at: str, tmp_path: Path) -> None:
+    (tmp_path / "proc/99").mkdir(parents=True)
+    (tmp_path / "proc/99/notes").write_text("mine")
+    run(at, tmp_path)
+    run(at, tmp_path, "--at", "0")
+    assert (tmp_path / "proc/99/notes").read_text() == "mine"
+    assert not list(tmp_path.glob("proc/100*"))
+
+
+def test_a_pipe_is_no_file(at: str, tmp_path: Path) -> None:
+    (tmp_path / "proc").mkdir()
+    os.mkfifo(tmp_path / "proc/meminfo")
+    assert "stands there" in run(at, tmp_path)
 
 
 @pytest.mark.parametrize("linked", ["proc/meminfo", "proc", "sys/kernel"])

@@ -76,20 +76,9 @@ def routes() -> list[BaseRoute]:
     """All routes that are described, made once in a process: that takes longer than the rest of a start."""
     strict = [Depends(only_known_parameters), Depends(only_known_headers)]
     face = APIRouter(prefix=BASE, dependencies=strict)
-    of_sessions = (
-        calls,
-        underway,
-        sessions,
-        history,
-        transfer,
-        stream,
-        binary,
-        reading,
-        series,
-        traces,
-        tree,
-    )
-    for module in (*of_sessions, processes):
+    for module in (calls, underway, sessions, history, transfer, stream, binary):
+        face.include_router(module.router)
+    for module in (reading, series, traces, tree, processes):
         face.include_router(module.router)
     face.include_router(replacement.of_session)
     face.include_router(exercises.of_session)

@@ -8,7 +8,7 @@ from starlette.responses import Response
 
 from app.api import class_docs, docs
 from app.api.lab_requests import addressed
-from app.api.stream import EventStream
+from app.api.stream import streamed
 
 router = APIRouter(tags=["labs"], prefix="/labs/{id:id}")
 
@@ -17,4 +17,4 @@ router = APIRouter(tags=["labs"], prefix="/labs/{id:id}")
 async def stream(request: Request) -> Response:
     """How the lab is, and then what changes in it, within half a second. For everybody in it."""
     labs, person, lab_id = addressed(request)
-    return EventStream(await labs.news.follow(person, lab_id))
+    return await streamed(request, await labs.news.follow(person, lab_id))

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from app.api import docs
+from app.api.lab_requests import labs_of
 from app.api.parameters import DIGITS, After
 from app.api.requests import addressed
 from app.errors import BadArgument
@@ -31,7 +32,7 @@ STREAM_HEADERS: Final = {"Cache-Control": "no-store", "X-Accel-Buffering": "no"}
 async def stream(request: Request, after: After | None = None) -> Response:
     """Every row behind `after` or `Last-Event-ID`, and each later one when it is committed."""
     sessions, principal, sid = addressed(request)
-    return EventStream(await sessions.follow(principal, sid, last_seen(request, after)))
+    return await streamed(request, await sessions.follow(principal, sid, last_seen(request, after)))
 
 
 def last_seen(request: Request, after: int | None) -> int | None:
@@ -52,6 +53,22 @@ class EventSource(Protocol):
 
     def close(self) -> None:
         """End the stream. May be called again."""
+
+
+async def streamed(request: Request, reader: EventSource) -> EventStream:
+    """The answer that sends a reader's events.
+
+    Signing out ends the streams that are open. Somebody who signed out while this one was being opened gets
+    its end at once, else it would go on for ever; the browser then connects again, and is refused.
+    """
+    token = request.scope["state"].get("token")
+    try:
+        if token is not None and await labs_of(request).authentication.identify(token) is None:
+            reader.close()
+    except BaseException:
+        reader.close()
+        raise
+    return EventStream(reader)
 
 
 class EventStream(Response):

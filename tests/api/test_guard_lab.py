@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -179,3 +180,28 @@ def test_strangers_use_up_nobodys_rate(client: TestClient, bearer: dict[str, str
 
 def test_the_address_is_the_publics(client: TestClient) -> None:
     assert client.get("/healthz", headers={"host": ORIGIN.removeprefix("http://")}).status_code == 200
+
+
+@pytest.mark.parametrize("kind", ["sessions", "labs"])
+def test_a_stream_ends_that_is_opened_while_its_reader_signs_out(tmp_path: Path, kind: str) -> None:
+    token = asyncio.run(prepare(tmp_path))
+    application = build(tmp_path, lab=True)
+    sessions, labs = application.state.sessions, application.state.labs
+    source = {"sessions": sessions, "labs": labs.news}[kind]
+    follow = source.follow
+
+    async def follow_late(*args: Any) -> Any:
+        await labs.authentication.leave(token)
+        return await follow(*args)
+
+    bearer = {"authorization": f"Bearer {token}"}
+    with client_of(application) as client:
+        body = {"sessions": {"machine": {"profile": "tiny-16m"}}, "labs": {"title": "Ended"}}[kind]
+        made = client.post(f"{BASE}/{kind}", json=body, headers=bearer)
+        assert made.status_code == 201, made.text
+        source.follow = follow_late
+        path = f"{BASE}/{kind}/{made.json()['id']}/events/stream"
+        with client.stream("GET", path, headers=bearer) as answer:
+            assert answer.status_code == 200
+            assert b"".join(answer.iter_bytes()) == b""  # and it is over
+        problem(client.get(path, headers=bearer), 401)

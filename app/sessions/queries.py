@@ -145,7 +145,7 @@ def held(
     db: Connection, principal: Principal, session_id: str, right: Right, preconditions: Preconditions | None
 ) -> SessionRow:
     """As `allowed`, and lock the session against other writers until the transaction ends. Raises Stale."""
-    head = sessions.heads(db, [session_id]).get(session_id)
+    head = sessions.locked_head(db, session_id)
     row = allowed(db, principal, session_id, right)
     if head is not None and head.held in (CLOSED, LOCKED) and principal.lab is not None:
         raise Conflict(WHY_HELD[head.held])

@@ -17,9 +17,10 @@ import logging
 import threading
 import time
 from collections import Counter, OrderedDict, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import Executor, Future
 from functools import partial
+from itertools import chain
 from queue import Empty, SimpleQueue
 from typing import Any, Final, NamedTuple
 
@@ -53,8 +54,19 @@ from app.sessions.work import (
     Transaction,
     Work,
 )
-from app.store import DatabaseError, IntegrityError, Store, journal, sessions
+from app.store import (
+    Connection,
+    DatabaseError,
+    IntegrityError,
+    Overtaken,
+    Store,
+    Takes,
+    Unreachable,
+    journal,
+    sessions,
+)
 from app.store.journal import Row
+from app.store.sessions import Head
 
 GROUP: Final = 256
 ROWS_CAUGHT_UP: Final = 200
@@ -62,6 +74,9 @@ RETRIES: Final = 5
 LONG_AT_ONCE: Final = 3  # long batches and heavy calls of one member: one goes on, two wait
 # For how long the lock is waited for before others, who may need none, have their turn.
 LOCK_TRY_SECONDS: Final = 0.25
+# Until a database that cannot be reached, and a session to which another server writes, are tried again.
+UNREACHABLE_SECONDS: Final = 0.1
+ELSEWHERE_SECONDS: Final = 0.002
 DRAIN_SECONDS: Final = 2.0  # of the five seconds that SIGTERM leaves for everything
 
 # What a caller may be answered; anything else is a mistake of ours, and goes to the log.
@@ -76,6 +91,13 @@ class Answer(NamedTuple):
     work: Work
     result: Any = None
     error: Exception | None = None
+
+
+class NotDone(NamedTuple):
+    """Work of which nothing has happened, and that can be done again."""
+
+    error: Busy
+    works: Sequence[Work]
 
 
 InProgress = BatchWork | CallWork
@@ -137,6 +159,8 @@ class Writer(threading.Thread):
         self._ready: list[Work] = []
         # Since when another process has been seen to hold the lock, if it held it when it was last tried for.
         self._locked: float | None = None
+        # Since when another server has been seen to write to a session, if it did when it was last tried for.
+        self._elsewhere: dict[str, float] = {}
         self._stop_by: float | None = None
         # Whether the last transaction that was to write something could not be committed.
         self._failing = False
@@ -334,7 +358,9 @@ class Writer(threading.Thread):
             self._ready += ready[GROUP:]
         else:
             self._locked = self._locked or tried
-            self._wait(ready, self._locked, held)
+            self._wait([*held.works, *ready[GROUP:]], self._locked, held.error)
+            if isinstance(held.error, Unreachable):  # known at once: asking again at once helps nobody
+                time.sleep(min(UNREACHABLE_SECONDS, self._patience))
 
     def _wait(self, ready: Sequence[Work], since: float, held: Busy) -> None:
         """Refuse work that has waited for its whole time for another process's lock; keep the rest.
@@ -351,21 +377,32 @@ class Writer(threading.Thread):
         self._settle(over, ())
         self._deliver(over)
 
-    def _do_in_transaction(self, ready: Sequence[Work]) -> Busy | None:
-        """Do a group of work in one transaction, then answer it.
+    def _wait_for(self, waiting: Mapping[str, Sequence[Work]]) -> None:
+        """As `_wait`, for work on sessions to which another server is writing."""
+        now = time.monotonic()
+        self._elsewhere = {sid: self._elsewhere.get(sid, now) for sid in waiting}
+        for sid, some in waiting.items():
+            self._wait(some, self._elsewhere[sid], Busy("another server is writing to this session"))
 
-        Where the lock cannot be had, nothing is done or answered, and that Busy is returned.
+    def _do_in_transaction(self, ready: Sequence[Work]) -> NotDone | None:
+        """Do a group of work in one transaction, then answer it; or say what is to be done again, and why.
+
+        That is where the lock cannot be had, where another server was quicker, and where the database was
+        lost before anything was done.
         """
         transaction: Transaction | None = None
-        writes = any(work.writes for work in ready)
+        takes = takes_of(ready)
+        writes = takes is not Takes.NOTHING
         answers: list[Answer] = []
         left = deque(ready)
+        waiting: dict[str, list[Work]] = {}
         written: set[str] = set()
         rows: list[Row] = []
         try:
-            with self._connection.transaction(writes=writes) as db:
+            with self._connection.transaction(takes) as db:
+                heads, waiting, left = self._lock(db, ready, writes=writes)
                 transaction = Transaction(db, self._usage, written=written)
-                self._catch_up(transaction, ready)
+                self._catch_up(transaction, heads, left)
                 while left:
                     work = left[0]
                     answer = Answer(work, error=Dropped()) if work.gone else self._do(transaction, work)
@@ -376,9 +413,14 @@ class Writer(threading.Thread):
             rows = transaction.flushed
             self._failing = self._failing and not writes
         except Exception as error:
+            if isinstance(error, Overtaken):
+                for sid in written:
+                    self.machines.drop(sid)
+                works = [answer.work for answer in answers]
+                return NotDone(error, [*works, *left, *chain.from_iterable(waiting.values())])
             self._failing = self._failing or writes
             if transaction is None and writes and isinstance(error, Busy):
-                return error
+                return NotDone(error, ready)
             if not isinstance(error, (Busy, StorageFull)):
                 log.exception("a group of %d could not be written", len(ready))
             # Nothing of this group has happened, and the machines are ahead of their journals. What was seen
@@ -395,6 +437,9 @@ class Writer(threading.Thread):
         self._settle(answers, written)
         self._deliver(answers)
         self._publish(rows)
+        self._wait_for(waiting)
+        if waiting and not answers:
+            time.sleep(ELSEWHERE_SECONDS)
         return None
 
     def _settle(self, answers: Iterable[Answer], written: Iterable[str]) -> None:
@@ -420,14 +465,32 @@ class Writer(threading.Thread):
         for live in self.machines.surplus(self._parked):
             self._snapshotter.snapshot_closed(live)
 
-    def _catch_up(self, transaction: Transaction, ready: Iterable[Work]) -> None:
+    def _lock(
+        self, db: Connection, ready: Sequence[Work], *, writes: bool
+    ) -> tuple[dict[str, Head], dict[str, list[Work]], deque[Work]]:
+        """Lock the sessions of some work: their heads, the work that has to wait, and the work to be done.
+
+        What waits is for sessions to which another server is writing: one of them holds up no others.
+        """
+        sids = {work.session_id for work in ready if work.session_id is not None}
+        if not sids:
+            return {}, {}, deque(ready)
+        if not writes:
+            return sessions.heads(db, sids), {}, deque(ready)
+        heads, elsewhere = sessions.free_heads(db, sids)
+        waiting: dict[str, list[Work]] = {}
+        left: deque[Work] = deque()
+        for work in ready:
+            if work.session_id in elsewhere:
+                waiting.setdefault(work.session_id, []).append(work)
+            else:
+                left.append(work)
+        return heads, waiting, left
+
+    def _catch_up(self, transaction: Transaction, heads: Mapping[str, Head], ready: Iterable[Work]) -> None:
         """Bring the machines to where their sessions' rows are; other processes may have written there."""
         sids = {work.session_id for work in ready if work.session_id is not None}
-        here = [live for sid in sids if (live := self.machines.get(sid)) is not None]
-        if not here:
-            return
-        heads = sessions.heads(transaction.db, [live.id for live in here])
-        for live in here:
+        for live in [live for sid in sids if (live := self.machines.get(sid)) is not None]:
             head = heads.get(live.id)
             live.held = None if head is None else head.held
             live.allow = None if head is None else head.allow
@@ -695,3 +758,10 @@ class Writer(threading.Thread):
             log.error("session %s: no machine of seq %d", rewound.session_id, rewound.to, exc_info=error)
         self._unpark(rewound.session_id)
         self._deliver([Answer(rewound, error=error)])
+
+
+def takes_of(ready: Iterable[Work]) -> Takes:
+    """What a transaction for some work takes: calls need no more than the rows of their sessions."""
+    if any(isinstance(work, Statement) for work in ready):
+        return Takes.ALL
+    return Takes.ROWS if any(work.writes for work in ready) else Takes.NOTHING

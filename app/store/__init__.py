@@ -4,8 +4,9 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DBAPIError as DatabaseError
 from sqlalchemy.exc import IntegrityError
 
-from app.store.errors import Busy, StorageFull, StoreUnusable
+from app.store.errors import Busy, Overtaken, StorageFull, StoreUnusable, Unreachable
 from app.store.store import Store, WriterConnection
+from app.store.takes import Takes
 from app.store.url import without_secrets
 
 __all__ = [
@@ -13,9 +14,12 @@ __all__ = [
     "Connection",
     "DatabaseError",
     "IntegrityError",
+    "Overtaken",
     "StorageFull",
     "Store",
     "StoreUnusable",
+    "Takes",
+    "Unreachable",
     "WriterConnection",
     "without_secrets",
 ]

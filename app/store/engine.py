@@ -8,22 +8,20 @@ from typing import Any, Final
 from sqlalchemy import Connection, Engine, create_engine, event, make_url
 from sqlalchemy.exc import ArgumentError
 
+from app.store import postgresql
 from app.store.database_file import DatabaseFile
 from app.store.errors import StoreUnusable
-
-# A transaction that starts by reading and then writes cannot wait for another writer: SQLite answers "locked"
-# at once. So transactions that will write say so when they begin.
-WRITES: Final = {"kmemlab_writes": True}
+from app.store.takes import Takes
 
 # The write-ahead log is cut back to this after a large transaction.
 WAL_LIMIT: Final = 64 << 20
 
 
-def connect(url: str, busy_timeout: float, *, create: bool = False) -> Engine:
+def connect(url: str, busy_timeout: float, *, create: bool = False, reads: bool = False) -> Engine:
     """An engine for the URL; nothing is opened yet. busy_timeout: seconds to wait for another's lock.
 
-    create: whether an SQLite file that is not there may be made. Raises StoreUnusable where the URL names no
-    kind of database that can be used here.
+    create: whether an SQLite file that is not there may be made. reads: whether it is only read. Raises
+    StoreUnusable where the URL names no kind of database that can be used here.
     """
     try:
         # A server can end connections that wait in the pool: each is tried before it is used again.
@@ -36,14 +34,32 @@ def connect(url: str, busy_timeout: float, *, create: bool = False) -> Engine:
         file = DatabaseFile(engine.url.database or "", create=create)
         event.listen(engine, "do_connect", file.connect)
         event.listen(engine, "begin", _Begins(file))
+    elif engine.dialect.name == postgresql.NAME:
+        event.listen(engine, "connect", postgresql.ConnectionSettings(busy_timeout, reads=reads))
+        event.listen(engine, "begin", postgresql.begin)
+    else:
+        raise StoreUnusable(f"{engine.dialect.name}: no such kind of database here: SQLite or PostgreSQL")
     return engine
+
+
+def taking(takes: Takes) -> dict[str, Any]:
+    """Execution options of transactions that take so much.
+
+    A transaction that starts by reading and then writes cannot wait for another writer: SQLite answers
+    "locked" at once. So it is said when they begin.
+    """
+    return {"kmemlab_takes": takes}
 
 
 def wait_at_most(connection: Connection, seconds: float) -> None:
     """Have one connection wait for another's lock no longer than this, for as long as it is open."""
+    # Past SQLAlchemy, which would begin a transaction for it.
+    raw = connection.connection
     if connection.dialect.name == "sqlite":
-        # Past SQLAlchemy, which would begin a transaction for it.
-        connection.connection.cursor().execute(_busy_timeout(seconds))
+        raw.cursor().execute(_busy_timeout(seconds))
+    else:
+        raw.cursor().execute(f"SET lock_timeout = {postgresql.milliseconds(seconds)}")
+        raw.commit()
 
 
 def _busy_timeout(seconds: float) -> str:
@@ -76,5 +92,5 @@ class _Begins:
 
     def __call__(self, connection: Connection) -> None:
         self.file.check()
-        writes = connection.get_execution_options().get("kmemlab_writes")
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if writes else "BEGIN")
+        takes = connection.get_execution_options().get("kmemlab_takes", Takes.NOTHING)
+        connection.exec_driver_sql("BEGIN" if takes is Takes.NOTHING else "BEGIN IMMEDIATE")

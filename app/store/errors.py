@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import logging
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from functools import partial
 from typing import Final
 
 from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
@@ -30,6 +31,30 @@ class Busy(Refusal):
         self.retry_after = retry_after
 
 
+class Unreachable(Busy):
+    """The database does not answer, or has ended the connection."""
+
+    def __init__(self) -> None:
+        super().__init__("the database cannot be reached")
+
+
+class Overtaken(Busy):
+    """Another server wrote the same at the same moment: doing the whole transaction again will succeed."""
+
+    def __init__(self) -> None:
+        super().__init__("another server wrote the same at the same moment")
+
+
+class Uncertain(Busy):
+    """The database was lost while it committed: it may have written everything, or nothing."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            "the database was lost while it wrote this: look whether it was done before you send it again; "
+            "what has an Idempotency-Key can be sent again as it is"
+        )
+
+
 class StorageFull(Refusal):
     """Nothing was recorded, and nothing can be before the operator makes room or repairs the database."""
 
@@ -45,37 +70,41 @@ READ_ONLY: Final = "the database is read-only"
 NO_ROOM: Final = "there is no room left for the database"
 NOT_WRITABLE: Final = "the database cannot be written"
 DAMAGED: Final = "the database is damaged"
-UNREACHABLE: Final = "the database cannot be reached"
 OVERLOADED: Final = "the database has no more resources at this moment"
+TOO_LONG: Final = "the database takes too long for this at this moment"
 
 # By SQLite's primary result code.
-_SQLITE: Final[dict[int, tuple[type[Known], str]]] = {
-    sqlite3.SQLITE_BUSY: (Busy, LOCKED_ELSEWHERE),
-    sqlite3.SQLITE_LOCKED: (Busy, LOCKED_ELSEWHERE),
-    sqlite3.SQLITE_READONLY: (ReadOnly, READ_ONLY),
-    sqlite3.SQLITE_FULL: (StorageFull, NO_ROOM),
-    sqlite3.SQLITE_IOERR: (StorageFull, NOT_WRITABLE),
-    sqlite3.SQLITE_CANTOPEN: (StorageFull, "the database cannot be opened"),
-    sqlite3.SQLITE_CORRUPT: (StorageFull, DAMAGED),
-    sqlite3.SQLITE_NOTADB: (StorageFull, DAMAGED),
+_SQLITE: Final[dict[int, Callable[[], Known]]] = {
+    sqlite3.SQLITE_BUSY: partial(Busy, LOCKED_ELSEWHERE),
+    sqlite3.SQLITE_LOCKED: partial(Busy, LOCKED_ELSEWHERE),
+    sqlite3.SQLITE_READONLY: partial(ReadOnly, READ_ONLY),
+    sqlite3.SQLITE_FULL: partial(StorageFull, NO_ROOM),
+    sqlite3.SQLITE_IOERR: partial(StorageFull, NOT_WRITABLE),
+    sqlite3.SQLITE_CANTOPEN: partial(StorageFull, "the database cannot be opened"),
+    sqlite3.SQLITE_CORRUPT: partial(StorageFull, DAMAGED),
+    sqlite3.SQLITE_NOTADB: partial(StorageFull, DAMAGED),
 }
 
 # A statement that SQLite does not understand, or that is used wrongly: a mistake of ours.
 _OURS: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE}
 
 # By PostgreSQL's SQLSTATE, or its beginning; the longest that fits is meant.
-_SQLSTATE: Final[dict[str, tuple[type[Known], str]]] = {
-    "08": (Busy, UNREACHABLE),  # connection exceptions
-    "25006": (ReadOnly, READ_ONLY),  # read_only_sql_transaction: a standby, or default_transaction_read_only
-    "40001": (Busy, LOCKED_ELSEWHERE),  # serialization_failure
-    "40P01": (Busy, LOCKED_ELSEWHERE),  # deadlock_detected
-    "53": (Busy, OVERLOADED),  # insufficient resources: memory, connections
-    "53100": (StorageFull, NO_ROOM),  # disk_full
-    "55P03": (Busy, LOCKED_ELSEWHERE),  # lock_not_available
-    "57": (Busy, UNREACHABLE),  # operator intervention: shut down, started up, statement cancelled
-    "58": (StorageFull, NOT_WRITABLE),  # errors of the system below, such as io_error
-    "XX001": (StorageFull, DAMAGED),  # data_corrupted
-    "XX002": (StorageFull, DAMAGED),  # index_corrupted
+_SQLSTATE: Final[dict[str, Callable[[], Known]]] = {
+    "08": Unreachable,  # connection exceptions
+    "25006": partial(
+        ReadOnly, READ_ONLY
+    ),  # read_only_sql_transaction: a standby, or default_transaction_read_only
+    "25P03": Unreachable,  # idle_in_transaction_session_timeout: this server stood still too long
+    "40001": Overtaken,  # serialization_failure
+    "40P01": Overtaken,  # deadlock_detected
+    "53": partial(Busy, OVERLOADED),  # insufficient resources: memory, connections
+    "53100": partial(StorageFull, NO_ROOM),  # disk_full
+    "55P03": partial(Busy, LOCKED_ELSEWHERE),  # lock_not_available
+    "57": Unreachable,  # operator intervention: shut down, started up
+    "57014": partial(Busy, TOO_LONG),  # query_canceled: by statement_timeout
+    "58": partial(StorageFull, NOT_WRITABLE),  # errors of the system below, such as io_error
+    "XX001": partial(StorageFull, DAMAGED),  # data_corrupted
+    "XX002": partial(StorageFull, DAMAGED),  # index_corrupted
 }
 
 
@@ -98,15 +127,14 @@ def meaning(error: DBAPIError) -> Known | None:
     code, state = sqlite_code(error), sqlstate(error)
     known = _SQLITE.get(code) if code is not None else by_sqlstate(state)
     if known is not None:
-        kind, words = known
-        return kind(words)
+        return known()
     if code in _OURS or not isinstance(error, OperationalError | InterfaceError):
         return None
     if code is None and isinstance(error.orig, sqlite3.Error):
         return None  # raised by Python's module itself
     if code is not None or state is not None:
         log.error("the database refuses, in a way that is not known here: %s", error.orig)
-    return Busy(UNREACHABLE)
+    return Unreachable()
 
 
 def sqlite_code(error: DBAPIError) -> int | None:
@@ -121,7 +149,7 @@ def sqlstate(error: DBAPIError) -> str | None:
     return state if isinstance(state, str) else None
 
 
-def by_sqlstate(state: str | None) -> tuple[type[Known], str] | None:
+def by_sqlstate(state: str | None) -> Callable[[], Known] | None:
     """What is known of a SQLSTATE."""
     if state is None:
         return None

@@ -7,6 +7,7 @@ from typing import Final, NamedTuple
 
 from sqlalchemy import Connection, bindparam, delete, exists, func, insert, select, update
 
+from app.store.inserting import insert_new
 from app.store.tables import lists, row_lists, sessions
 
 # Hashes in one statement: a database takes only so many parameters.
@@ -40,22 +41,27 @@ _ONE: Final = (
 
 
 def put(db: Connection, made: Sequence[RowList]) -> None:
-    """Note which lists rows have returned, storing each that is not stored yet."""
+    """Note which lists rows have returned, storing each that is not stored yet.
+
+    Another server may store the same one at the same moment: its row counts for both. In the order of their
+    hashes, so that of two servers each waits for the other's rows and never both.
+    """
     stored = {one.stored.sha256: one.stored for one in made}
     there = known(db, stored)
-    new = [one._asdict() for sha256, one in stored.items() if sha256 not in there]
+    new = [stored[sha256]._asdict() for sha256 in sorted(stored) if sha256 not in there]
     if new:
-        db.execute(insert(lists), new)
+        insert_new(db, lists, new)
     if made:
         rows = [{"session_id": sid, "seq": seq, "sha256": one.sha256} for sid, seq, one in made]
         db.execute(insert(row_lists), rows)
 
 
 def known(db: Connection, hashes: Iterable[str]) -> set[str]:
-    """The given hashes of which there is a list."""
+    """The given hashes of which there is a list. None of those is deleted before the transaction ends."""
     found: set[str] = set()
     for some in _parts(hashes):
-        found.update(db.execute(select(lists.c.sha256).where(lists.c.sha256.in_(some))).scalars())
+        query = select(lists.c.sha256).where(lists.c.sha256.in_(some)).order_by(lists.c.sha256)
+        found.update(db.execute(query.with_for_update(read=True, key_share=True)).scalars())
     return found
 
 
@@ -120,10 +126,17 @@ def of(db: Connection, session_id: str) -> list[str]:
 
 
 def forget(db: Connection, hashes: Iterable[str]) -> None:
-    """Delete those of the given lists that no session has."""
+    """Delete those of the given lists that no session has.
+
+    One that another server's transaction has found for a row of its own stays. The second statement sees
+    what was committed before the first has locked.
+    """
     unused = ~exists().where(row_lists.c.sha256 == lists.c.sha256)
     for some in _parts(hashes):
-        db.execute(delete(lists).where(lists.c.sha256.in_(some), unused))
+        free = select(lists.c.sha256).where(lists.c.sha256.in_(some), unused)
+        locked = list(db.execute(free.with_for_update(skip_locked=True)).scalars())
+        if locked:
+            db.execute(delete(lists).where(lists.c.sha256.in_(locked), unused))
 
 
 def cut(db: Connection, session_id: str, most: int) -> bool:

@@ -9,8 +9,13 @@ from collections.abc import Sequence
 from itertools import chain
 from typing import Any, Final
 
-from sqlalchemy import Connection
+from sqlalchemy import Connection, Insert
 from sqlalchemy.sql.dml import UpdateBase
+
+from app.store import postgresql
+
+# From so many rows on PostgreSQL's COPY is quicker than its INSERT, three times with thousands.
+COPIED: Final = 50
 
 # Between rows SQLite's driver lets other threads run, and waits for them to let it go on. So in long lists so
 # many rows are one statement, which is also quicker in itself.
@@ -32,6 +37,9 @@ class Prepared:
     def run(self, db: Connection, rows: Sequence[tuple[Any, ...]]) -> None:
         """Once for each row; values in the order of the names."""
         dialect = db.dialect
+        if dialect.name == postgresql.NAME and isinstance(self.statement, Insert) and len(rows) >= COPIED:
+            postgresql.copy(db, self.statement.table, self.names, rows)
+            return
         if dialect.name not in self._compiled:
             compiled: Any = self.statement.compile(dialect=dialect, column_keys=list(self.names))
             assert compiled.positiontup in (None, list(self.names)), compiled.positiontup

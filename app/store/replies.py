@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 from sqlalchemy import Connection, bindparam, delete, insert, select, tuple_
 from sqlalchemy.exc import IntegrityError
 
-from app.store.errors import Busy
+from app.store.errors import Overtaken
 from app.store.tables import replies
 
 
@@ -57,7 +57,7 @@ def get(db: Connection, principal: str, key: str, since: str) -> StoredReply | N
 
 
 def put(db: Connection, kept: Iterable[StoredReply]) -> None:
-    """Keep replies; each replaces an outdated one under its key. Raises Busy.
+    """Keep replies; each replaces an outdated one under its key. Raises Overtaken.
 
     Where the database locks single rows, two processes may both have found a key unused. The second cannot
     commit then, and will find the first's reply when it tries again.
@@ -79,7 +79,7 @@ def put(db: Connection, kept: Iterable[StoredReply]) -> None:
     try:
         db.execute(insert(replies), rows)
     except IntegrityError as error:
-        raise Busy("another process answers a request with the same key") from error
+        raise Overtaken from error
 
 
 def forget(db: Connection, before: str, most: int) -> int:

@@ -12,8 +12,10 @@ from sqlalchemy import Connection, Engine, column, inspect, select, table
 from sqlalchemy.exc import DBAPIError
 
 from app.paths import MIGRATIONS
-from app.store.engine import WRITES
+from app.store import postgresql
+from app.store.engine import taking
 from app.store.errors import StoreUnusable
+from app.store.takes import Takes
 from app.store.url import without_secrets
 
 # How long a starting process waits for another one that migrates.
@@ -47,10 +49,12 @@ def migrate(engine: Engine, revision: str = "head") -> None:
     try:
         with engine.connect() as connection, connection.begin():
             known(connection)  # before anything is changed in a file that may be another program's
-        with engine.connect().execution_options(**WRITES) as connection:
+        with engine.connect().execution_options(**taking(Takes.ROWS)) as connection:
             if engine.dialect.name == "sqlite":
                 _prepare_sqlite(connection)
             with connection.begin():
+                if engine.dialect.name == postgresql.NAME:
+                    postgresql.lock_for_migration(connection)
                 before = known(connection)
                 if before != (revisions()[-1] if revision == "head" else revision):
                     from app.store.upgrade import upgrade  # noqa: PLC0415  # not in every start

@@ -5,7 +5,20 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Connection, bindparam, case, delete, exists, func, insert, or_, select, tuple_, update
+from sqlalchemy import (
+    Connection,
+    Result,
+    bindparam,
+    case,
+    delete,
+    exists,
+    func,
+    insert,
+    or_,
+    select,
+    tuple_,
+    update,
+)
 
 from app.store import lists, states
 from app.store.tables import (
@@ -73,7 +86,6 @@ class SessionPosition(NamedTuple):
 
 _COLUMNS: Final = [sessions.c[name] for name in SessionRow._fields]
 _ONE: Final = select(*_COLUMNS).where(sessions.c.id == bindparam("of"))
-# Locks the rows where the database locks rows; on SQLite a transaction that writes has locked everything.
 _HELD: Final = case(
     (labs.c.closed.is_not(None), "closed"), (labs.c.frozen, "frozen"), (sessions.c.locked, "locked")
 ).label("held")
@@ -82,8 +94,11 @@ _HEADS: Final = (
     .select_from(sessions.outerjoin(labs, labs.c.id == sessions.c.lab_id))
     .where(sessions.c.id.in_(bindparam("ids", expanding=True)))
     .order_by(sessions.c.id)
-    .with_for_update(of=sessions)
 )
+# On SQLite, which knows no locks of rows, a transaction that writes has locked everything. Others may still
+# refer to the rows meanwhile (`key_share`).
+_LOCKED_HEADS: Final = _HEADS.with_for_update(of=sessions, key_share=True)
+_FREE_HEADS: Final = _HEADS.with_for_update(of=sessions, key_share=True, skip_locked=True)
 _SEQS: Final = select(sessions.c.id, sessions.c.seq).where(
     sessions.c.id.in_(bindparam("ids", expanding=True))
 )
@@ -108,8 +123,26 @@ def get(db: Connection, session_id: str) -> SessionRow | None:
 
 
 def heads(db: Connection, session_ids: Collection[str]) -> dict[str, Head]:
-    """The heads of the given sessions, locked until the transaction ends; missing ones are left out."""
-    rows = db.execute(_HEADS, {"ids": list(session_ids)})
+    """The heads of the given sessions, as they are; missing ones are left out."""
+    return _heads(db.execute(_HEADS, {"ids": list(session_ids)}))
+
+
+def locked_head(db: Connection, session_id: str) -> Head | None:
+    """The head of a session, locked until the transaction ends; None where there is no such session."""
+    return _heads(db.execute(_LOCKED_HEADS, {"ids": [session_id]})).get(session_id)
+
+
+def free_heads(db: Connection, session_ids: Collection[str]) -> tuple[dict[str, Head], set[str]]:
+    """The heads of the given sessions, locked until the transaction ends, without waiting for any.
+
+    Also the ids of those that another transaction has locked. Sessions that do not exist are in neither.
+    """
+    found = _heads(db.execute(_FREE_HEADS, {"ids": list(session_ids)}))
+    missing = set(session_ids) - set(found)
+    return found, set(seqs(db, missing)) if missing else set()
+
+
+def _heads(rows: Result[Any]) -> dict[str, Head]:
     return {row.id: Head(row.seq, row.effective, row.held, row.bytes, row.allow) for row in rows}
 
 

@@ -9,12 +9,14 @@ from pathlib import Path
 from typing import Self
 
 from sqlalchemy import Connection, Engine
+from sqlalchemy.exc import DBAPIError
 
 from app.settings import Settings
-from app.store import schema
+from app.store import postgresql, schema
 from app.store.backup import OnProgress, backup
-from app.store.engine import WRITES, connect, wait_at_most
-from app.store.errors import ReadOnly, StorageFull, translated
+from app.store.engine import connect, taking, wait_at_most
+from app.store.errors import ReadOnly, StorageFull, Uncertain, Unreachable, meaning, translated
+from app.store.takes import Takes
 
 log = logging.getLogger(__name__)
 
@@ -29,7 +31,10 @@ class Store:
     def __init__(self, url: str, busy_timeout: float = 5.0) -> None:
         self._url = url
         self._engine = connect(url, busy_timeout)
-        self._writes = self._engine.execution_options(**WRITES)
+        # PostgreSQL's connections are set up for the one or the other when they open.
+        distant = self._engine.dialect.name == postgresql.NAME
+        self._reads = connect(url, busy_timeout, reads=True) if distant else self._engine
+        self._writes = self._engine.execution_options(**taking(Takes.ALL))
 
     @classmethod
     def of(cls, settings: Settings) -> Self:
@@ -46,12 +51,12 @@ class Store:
 
     def check(self) -> None:
         """Raise StoreUnusable unless the database has this program's schema."""
-        schema.check(self._engine)
+        schema.check(self._reads)
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
         """A transaction that sees one moment. Raises Busy and StorageFull."""
-        with translated(), self._engine.connect() as connection, connection.begin():
+        with translated(), self._reads.connect() as connection, connection.begin():
             yield connection
 
     @contextmanager
@@ -60,7 +65,7 @@ class Store:
 
         Raises Busy and StorageFull, also for the commit itself.
         """
-        with translated(), self._writes.connect() as connection, connection.begin():
+        with translated(), self._writes.connect() as connection, _transaction(connection):
             yield connection
 
     def writer_connection(self, patience: float) -> WriterConnection:
@@ -90,6 +95,24 @@ class Store:
     def dispose(self) -> None:
         """Close every connection."""
         self._engine.dispose()
+        self._reads.dispose()
+
+
+@contextmanager
+def _transaction(connection: Connection) -> Iterator[None]:
+    """Committed at the end, undone by an exception.
+
+    Raises Uncertain where the database, on another host, is lost before it has confirmed the commit.
+    """
+    committing = False
+    try:
+        with connection.begin():
+            yield
+            committing = True
+    except DBAPIError as error:
+        if committing and isinstance(meaning(error), Unreachable) and connection.dialect.name != "sqlite":
+            raise Uncertain from error
+        raise
 
 
 class WriterConnection:
@@ -102,8 +125,9 @@ class WriterConnection:
         self._failed: StorageFull | None = None
 
     @contextmanager
-    def transaction(self, *, writes: bool) -> Iterator[Connection]:
+    def transaction(self, takes: Takes) -> Iterator[Connection]:
         """As `Store.writing`, or where nothing will be written as `Store.reading`."""
+        writes = takes is not Takes.NOTHING
         if writes and isinstance(self._failed, ReadOnly):
             # Nor before: while another process has the file open, it can be read without any room on the
             # disk.
@@ -112,11 +136,9 @@ class WriterConnection:
         try:
             with translated():
                 connection = self._connection = self._connection or self._connect()
-                connection.execution_options(kmemlab_writes=writes)
-                with connection.begin():
+                connection.execution_options(**taking(takes))
+                with _transaction(connection):
                     yield connection
-                if self._engine.dialect.name != "sqlite":
-                    self._give_back()
         except BaseException as error:
             self.close()
             if isinstance(error, StorageFull):
@@ -130,12 +152,6 @@ class WriterConnection:
         connection = self._engine.connect()
         wait_at_most(connection, self._patience)
         return connection
-
-    def _give_back(self) -> None:
-        """To the pool, which finds out whether the server has ended it before it is used again."""
-        connection, self._connection = self._connection, None
-        if connection is not None:
-            connection.close()
 
     def _note(self, error: StorageFull) -> None:
         """Log it once for the operator, with SQLite's own word for it."""

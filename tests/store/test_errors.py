@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Engine, exc
 
 from app.store import Busy, StorageFull, Store, engine
-from app.store.errors import ReadOnly, translated
+from app.store.errors import Overtaken, ReadOnly, Unreachable, translated
 from app.store.url import without_secrets
 from tests.support.served_process import kmemlab
 
@@ -37,21 +37,22 @@ def postgresql(
 @pytest.mark.parametrize(
     ("state", "kind", "words"),
     [
-        ("08006", Busy, "cannot be reached"),
-        ("08001", Busy, "cannot be reached"),
-        ("57P01", Busy, "cannot be reached"),
-        ("57P03", Busy, "cannot be reached"),
-        ("57014", Busy, "cannot be reached"),
+        ("08006", Unreachable, "cannot be reached"),
+        ("08001", Unreachable, "cannot be reached"),
+        ("57P01", Unreachable, "cannot be reached"),
+        ("57P03", Unreachable, "cannot be reached"),
+        ("57014", Busy, "takes too long"),
+        ("25P03", Unreachable, "cannot be reached"),
         ("53300", Busy, "no more resources"),
         ("53100", StorageFull, "no room left"),
         ("25006", ReadOnly, "read-only"),
-        ("40001", Busy, "held"),
-        ("40P01", Busy, "held"),
+        ("40001", Overtaken, "same moment"),
+        ("40P01", Overtaken, "same moment"),
         ("55P03", Busy, "held"),
         ("58030", StorageFull, "cannot be written"),
         ("XX001", StorageFull, "damaged"),
-        ("XX000", Busy, "cannot be reached"),
-        (None, Busy, "cannot be reached"),
+        ("XX000", Unreachable, "cannot be reached"),
+        (None, Unreachable, "cannot be reached"),
     ],
 )
 def test_sqlstate(state: str | None, kind: type[Exception], words: str, name: str) -> None:
@@ -92,9 +93,9 @@ def sqlite(code: int | None) -> BaseException:
         (sqlite3.SQLITE_CANTOPEN, StorageFull),
         (sqlite3.SQLITE_NOTADB, StorageFull),
         (sqlite3.SQLITE_CORRUPT, StorageFull),
-        (sqlite3.SQLITE_NOMEM, Busy),
-        (sqlite3.SQLITE_PROTOCOL, Busy),
-        (sqlite3.SQLITE_INTERRUPT, Busy),
+        (sqlite3.SQLITE_NOMEM, Unreachable),
+        (sqlite3.SQLITE_PROTOCOL, Unreachable),
+        (sqlite3.SQLITE_INTERRUPT, Unreachable),
         (sqlite3.SQLITE_ERROR, exc.OperationalError),
         (sqlite3.SQLITE_MISUSE, exc.OperationalError),
         (None, exc.OperationalError),

@@ -10,6 +10,7 @@ from app.store import Busy, StorageFull, Store, StoreUnusable, access, bound_nam
 from app.store.journal import Row
 from app.store.sessions import Head, SessionRow
 from app.store.states import State
+from app.store.takes import Takes
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ def row(sid: str, seq: int) -> Row:
 def test_every_connection_is_durable_and_checks(store: Store) -> None:
     wanted = {"journal_mode": "wal", "synchronous": 2, "foreign_keys": 1, "busy_timeout": 100}
     kept = store.writer_connection(0.1)
-    for transaction in (store.reading(), store.writing(), kept.transaction(writes=True)):
+    for transaction in (store.reading(), store.writing(), kept.transaction(Takes.ALL)):
         with transaction as db:
             for pragma, value in wanted.items():
                 assert db.exec_driver_sql(f"PRAGMA {pragma}").scalar() == value, pragma
@@ -150,7 +151,7 @@ def test_no_room_is_storage_full(store: Store) -> None:
     kept = store.writer_connection(0.1)
 
     def fill() -> None:
-        with kept.transaction(writes=True) as db:
+        with kept.transaction(Takes.ALL) as db:
             pages = db.exec_driver_sql("PRAGMA page_count").scalar()
             db.exec_driver_sql(f"PRAGMA max_page_count = {pages}")
             sessions.create(db, session("a"))
@@ -159,7 +160,7 @@ def test_no_room_is_storage_full(store: Store) -> None:
     with pytest.raises(StorageFull, match="no room"):
         fill()
     # The connection that failed is not used again; the next one finds everything as it was.
-    with kept.transaction(writes=True) as db:
+    with kept.transaction(Takes.ALL) as db:
         assert sessions.get(db, "a") is None
         sessions.create(db, session("a"))
     kept.close()

@@ -33,7 +33,10 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         app = api.Shortcut(super().build_middleware_stack(), self)
-        return Guard(app, self.state.settings, self.state.labs.authentication.identify, self.closed)
+        guard = Guard(app, self.state.settings, self.state.labs.authentication.identify, self.closed)
+        if guard.rates is not None:
+            self.state.sessions.rates.share("request", guard.rates)
+        return guard
 
     async def closed(self, scope: Scope, *, script: bool) -> Response | None:
         """The answer to a member whose open task closes an address; None where it does not."""

@@ -26,6 +26,8 @@ class Bucket:
 
     left: float
     at: float
+    # What was taken that other servers do not know of yet.
+    taken: float = 0.0
 
 
 class Rates:
@@ -39,18 +41,43 @@ class Rates:
         self.burst = burst
         self.clock = clock
         self._buckets: OrderedDict[str, Bucket] = OrderedDict()
+        # Those of whose buckets something was taken that other servers do not know of.
+        self._untold: set[str] = set()
 
     def take(self, principal: str) -> float:
         """Let one request pass: 0. Or refuse it: in how many seconds one would pass."""
         bucket = self._bucket(principal)
         if bucket.left < 1:
             return (1 - bucket.left) / self.a_second
-        bucket.left -= 1
+        self._take(principal, bucket, 1.0)
         return 0.0
 
     def read(self, principal: str, body: int) -> None:
         """Count the bytes of a body."""
-        self._bucket(principal).left -= body / BYTES_PER_REQUEST
+        self._take(principal, self._bucket(principal), body / BYTES_PER_REQUEST)
+
+    def _take(self, principal: str, bucket: Bucket, amount: float) -> None:
+        bucket.left -= amount
+        bucket.taken += amount
+        self._untold.add(principal)
+
+    def taken_of_half_empty(self) -> dict[str, float]:
+        """What was taken that other servers do not know of, of all buckets that are half empty."""
+        self._untold.intersection_update(self._buckets)
+        buckets = ((name, self._buckets[name]) for name in self._untold)
+        return {name: bucket.taken for name, bucket in buckets if bucket.left <= self.burst / 2}
+
+    def taken(self, principal: str) -> float:
+        """The same of one bucket, however full it is."""
+        return self._bucket(principal).taken
+
+    def settle(self, principal: str, told: float, remains: float) -> None:
+        """Have a bucket agree with the shared one. told: how much was told; remains: what is left there."""
+        bucket = self._bucket(principal)
+        bucket.taken -= told
+        bucket.left = remains - bucket.taken
+        if bucket.taken <= 0:
+            self._untold.discard(principal)
 
     def _bucket(self, principal: str) -> Bucket:
         now = self.clock()
@@ -58,7 +85,7 @@ class Rates:
         if bucket is None:
             bucket = self._buckets[principal] = Bucket(self.burst, now)
             if len(self._buckets) > MOST_BUCKETS:
-                self._buckets.popitem(last=False)
+                self._untold.discard(self._buckets.popitem(last=False)[0])
             return bucket
         self._buckets.move_to_end(principal)
         bucket.left = min(self.burst, bucket.left + (now - bucket.at) * self.a_second)

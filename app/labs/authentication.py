@@ -12,16 +12,16 @@ from typing import Final, NamedTuple
 
 from app.clock import before_now, now
 from app.errors import BadArgument
-from app.labs import auditing, secret, wording
-from app.labs.attempts import Attempts
+from app.labs import attempts, auditing, secret, wording
 from app.labs.passwords import Passwords
 from app.labs.person import Person, require_instructor
 from app.rates import Rates
 from app.sessions import LOCAL, Conflict, Forbidden, NotFound, Preconditions, Sessions, TooMany
 from app.sessions.identifiers import new_id
 from app.settings import Settings
-from app.store import Connection, labs, people, waiting
+from app.store import Connection, failures, labs, people, waiting
 from app.store import sessions as session_rows
+from app.store.failures import FailuresRow
 from app.store.labs import LabRow
 from app.store.people import AccountRow, MemberRow, TokenRow
 
@@ -68,10 +68,10 @@ class Authentication:
         self._settings = settings
         self._sessions = sessions
         self._passwords = Passwords()
-        self._attempts = Attempts()  # by name
-        self._attempts_of_known = Attempts()  # by the mark of a browser that has signed in before
         self._tries = Rates(TRIES_A_SECOND, TRIES_AT_ONCE)
         self._joins = Rates(JOINS_A_SECOND, JOINS_AT_ONCE)
+        sessions.rates.share("sign in", self._tries)
+        sessions.rates.share("join", self._joins)
         # By the token's hash: who holds it, and until when that is believed without looking.
         self._known: OrderedDict[str, tuple[Person, float]] = OrderedDict()
         self._taken_back = 0  # how often some were
@@ -191,26 +191,22 @@ class Authentication:
         some failures.
         """
         key = wording.key_of(name)
-        row, known = await self._sessions.query(_account_at, key, mark)
+        row, known, tried, before = await self._sessions.query(_account_at, key, mark)
+        attempts.check(before)
         if known is None:
-            attempts, tried = self._attempts, key
-            attempts.check(tried)
-            wait = ceil(self._tries.take(address))
+            wait = ceil(await self._sessions.rates.take("sign in", address))
             if wait > 0:
                 raise TooMany(f"many are signing in from where you are: try again in {wait} s", wait)
-        else:
-            attempts, tried = self._attempts_of_known, known
-            attempts.check(tried)
         kept = None if row is None else row.password
         if not await self._passwords.fits(kept, password, known=known is not None):
-            attempts.failed(tried)
+            await self._sessions.execute(partial(attempts.failed, key=tried))
             raise Forbidden("there is no instructor with this name and password")
-        attempts.succeeded(tried)
         assert row is not None
         person = Person.of_account(row)
         token = secret.new_secret()
 
         def write(db: Connection) -> None:
+            attempts.succeeded(db, tried)
             _issue(db, _token(token, use, row.id, DAYS_SIGNED_IN if use == "cookie" else None))
             auditing.note(db, person, "sign in", detail=use)
 
@@ -441,10 +437,24 @@ def _marks(db: Connection, mark: str, holder: str) -> str | None:
     return None if row is None or row.holder != holder else row.sha256
 
 
-def _account_at(db: Connection, key: str, mark: str | None) -> tuple[AccountRow | None, str | None]:
-    """The account of a name, and the hash of the mark where it is this account's."""
+class _Tried(NamedTuple):
+    """What is known when somebody signs in."""
+
+    # The account of the name.
+    row: AccountRow | None
+    # The hash of the mark of a browser that has signed in before, where it is this account's.
+    known: str | None
+    # What failures are counted under, and those that there were.
+    key: str
+    before: FailuresRow | None
+
+
+def _account_at(db: Connection, key: str, mark: str | None) -> _Tried:
+    """The account of a name, and how often it was tried: by this known browser, else by anybody."""
     row = people.account_by_key(db, key)
-    return row, None if row is None or mark is None else _marks(db, mark, row.id)
+    known = None if row is None or mark is None else _marks(db, mark, row.id)
+    tried = attempts.key_of("name", key) if known is None else attempts.key_of("mark", known)
+    return _Tried(row, known, tried, failures.get(db, tried))
 
 
 def _holder(db: Connection, sha256: str, uses: tuple[str, ...]) -> Person | None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from app.clock import now
 from app.exercises.library import Library
-from app.labs import machine_rows
+from app.labs import attempts, machine_rows
 from app.labs.admission import Admission
 from app.labs.advancing import Advancing
 from app.labs.authentication import Authentication
@@ -126,6 +126,7 @@ class Labs:
     async def _forget_old(self) -> None:
         """Delete what is too old."""
         await self._sessions.execute(partial(people.sweep_tokens, before=now()))
+        await self._sessions.execute(attempts.forget_old)
         gone = await self.rooms.forget_idle()
         if gone:
             log.warning("%d labs were deleted: nothing has happened there for long", gone)

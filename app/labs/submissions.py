@@ -67,6 +67,7 @@ class Submissions:
         self._advancing = advancing
         self._questions = OwnQuestions(sessions)
         self._checks = Rates(CHECKS_A_SECOND, CHECKS_AT_ONCE)
+        sessions.rates.share("check", self._checks)
 
     async def answer(
         self,

@@ -61,6 +61,7 @@ from app.sessions.queries import Also, Event, Room
 from app.sessions.reference_strings import Found
 from app.sessions.scheduler import Dropped, FairScheduler, outcome
 from app.sessions.series import SeriesOfSessions, SeriesQuery
+from app.sessions.shared_rates import SharedRates, forget_buckets
 from app.sessions.snapshotter import Snapshotter
 from app.sessions.upload_slots import UploadSlots
 from app.sessions.usage import MEMBER_PREFIX, Usage
@@ -77,7 +78,8 @@ from app.sessions.work import (
 )
 from app.sessions.writer import Answer, Writer
 from app.settings import MIB, Settings
-from app.store import Connection, Store, journal, schema, sessions, states
+from app.store import Connection, Store, buckets, journal, schema, sessions, states
+from app.store.buckets import Taken
 from app.store.journal import Row
 from app.store.sessions import SessionRow
 from app.store.states import State
@@ -121,6 +123,9 @@ class Sessions:
         self._ticker: asyncio.Task[None] | None = None
         self._stopping = False
         self._upload_slots = UploadSlots(settings.uploads, settings.imports_per_principal)
+        # The rate limits that the servers on one database keep together.
+        self.rates = SharedRates(self._settle if store.is_shared else None)
+        self._sharing: asyncio.Task[None] | None = None
 
     async def start(self) -> None:
         """Begin to serve. Raises StoreUnusable where the database has not this program's schema."""
@@ -154,6 +159,8 @@ class Sessions:
         self._writer.start()
         self._housekeeping.submit(self._where_trusted, importing.sweep)
         self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
+        if self._store.is_shared:
+            self._sharing = self._loop.create_task(self.rates.run())
 
     async def ready(self) -> None:
         """Raise Busy or StorageFull unless calls could be journalled now. A row is really written."""
@@ -167,6 +174,8 @@ class Sessions:
         """End all waiting, so that no request holds up the end. On the event loop."""
         self._stopping = True
         self._sweeping.cancel()
+        if self._sharing is not None:
+            self._sharing.cancel()
         self._waits.release()
         self._feed.release()
         self._slow.stop()
@@ -1007,6 +1016,15 @@ class Sessions:
 
         return await self._loop.run_in_executor(self._quick, run)
 
+    async def _settle(self, taken: Sequence[Taken]) -> dict[str, float]:
+        """Tell the other servers what was taken of rate limits; what remains of them."""
+
+        def run() -> dict[str, float]:
+            with self._store.changing_rows() as db:
+                return buckets.settle(db, taken)
+
+        return await self._loop.run_in_executor(self._quick, run)
+
     def _seen(self, row: SessionRow) -> SessionInfo:
         """A session with what only opening it has shown."""
         return self.with_divergence(SessionInfo.of(row))
@@ -1064,6 +1082,7 @@ class Sessions:
 
     def _sweep(self) -> None:
         self._housekeeping.submit(self._where_trusted, sweep)
+        self._housekeeping.submit(self._where_trusted, forget_buckets)
         self._sweeping = self._loop.call_later(SWEEP_SECONDS, self._sweep)
 
     def _where_trusted(self, delete: Callable[[Store], None]) -> None:

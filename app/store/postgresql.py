@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
-from sqlalchemy import Connection, text
+from sqlalchemy import Connection
 
 from app.store.takes import Takes
 
@@ -26,8 +26,8 @@ IDLE_SECONDS: Final = 30.0
 _TYPES: Final = {"bigint": "int8", "integer": "int4", "boolean": "bool"}
 
 # Numbers of advisory locks: any that nobody else uses in this database.
-_WRITING: Final = text("SELECT pg_advisory_xact_lock(7045187920)")
-_MIGRATING: Final = text("SELECT pg_advisory_xact_lock(7045187921)")
+WRITING: Final = "SELECT pg_advisory_xact_lock(7045187920)"
+MIGRATING: Final = "SELECT pg_advisory_xact_lock(7045187921)"
 
 
 class ConnectionSettings:
@@ -61,12 +61,12 @@ def milliseconds(seconds: float) -> str:
 def begin(connection: Connection) -> None:
     """Take the lock of a transaction that needs it, when it begins."""
     if connection.get_execution_options().get("kmemlab_takes") is Takes.ALL:
-        connection.execute(_WRITING)
+        connection.exec_driver_sql(WRITING)
 
 
 def lock_for_migration(connection: Connection) -> None:
     """Have one process migrate at a time, until its transaction ends."""
-    connection.execute(_MIGRATING)
+    connection.exec_driver_sql(MIGRATING)
 
 
 def copy(db: Connection, table: Any, columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> None:

@@ -68,6 +68,22 @@ class Store:
         with translated(), self._writes.connect() as connection, _transaction(connection):
             yield connection
 
+    @contextmanager
+    def changing_rows(self) -> Iterator[Connection]:
+        """As `writing`, where all that is read is locked row by row: others may write at the same time."""
+        options = taking(Takes.ROWS)
+        with (
+            translated(),
+            self._engine.connect().execution_options(**options) as connection,
+            _transaction(connection),
+        ):
+            yield connection
+
+    @property
+    def is_shared(self) -> bool:
+        """Whether servers on several hosts may use the database."""
+        return self._engine.dialect.name == postgresql.NAME
+
     def writer_connection(self, patience: float) -> WriterConnection:
         """A connection for one thread that writes all the time. patience: as `busy_timeout`, for it alone."""
         return WriterConnection(self._engine, patience)

@@ -382,7 +382,7 @@ submissions: Final = Table(
     Column("seq", BigInteger),
     Column("time", Text, nullable=False),
     Column("late", Boolean, nullable=False),
-    Column("seconds", Integer),
+    Column("seconds", BigInteger),
     Column("drift", Text),
     UniqueConstraint("variant_id", "task", "number"),
 )
@@ -476,6 +476,25 @@ audit: Final = Table(
     Column("lab_id", Text, index=True),
     Column("target", Text, nullable=False),
     Column("detail", Text, nullable=False),
+)
+
+# Failed sign-ins, by a hash of what was tried.
+failures: Final = Table(
+    "failures",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("times", Integer, nullable=False),
+    Column("until", Text, nullable=False, index=True),
+)
+
+# What remains in the buckets of rate limits that several servers share, and when that was so, by the
+# database's clock. Only on PostgreSQL; not logged there: after a crash every bucket is full.
+buckets: Final = Table(
+    "buckets",
+    metadata,
+    Column("key", Text, primary_key=True),
+    Column("remains", Float, nullable=False),
+    Column("at", Float, nullable=False),
 )
 
 # One row: the latest time that was believed, what the clock showed last, and for how many seconds servers

@@ -2,17 +2,21 @@
 
 import asyncio
 import re
+from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from app.errors import BadArgument
-from app.labs import Labs, authentication, secret, wording
-from app.labs.attempts import Attempts
+from app.labs import Labs, attempts, authentication, secret, wording
 from app.labs.passwords import Passwords
-from app.sessions import LOCAL, Forbidden, LimitReached, NotFound, TooMany
+from app.sessions import LOCAL, Forbidden, LimitReached, NotFound, Sessions, TooMany
 from app.sessions.errors import Conflict
+from app.store import failures
+from app.store.failures import FailuresRow
+from tests.support import postgresql
 from tests.support.classroom import PASSWORD, a_class, first_instructor, labs_of
 from tests.support.factories import TINY, alloc, raw, serving, settings_for
 from tests.support.served_process import told
@@ -87,10 +91,9 @@ async def test_signing_in(tmp_path: Path) -> None:
         assert len(said) == 1  # nothing tells who exists
 
 
-def no_time_passes(labs: Labs) -> None:
+def no_time_passes(labs: Labs, monkeypatch: pytest.MonkeyPatch) -> None:
     """However long a hash takes here."""
-    for attempts in (labs.authentication._attempts, labs.authentication._attempts_of_known):
-        attempts._clock = lambda: 0.0
+    monkeypatch.setattr(attempts, "utc", lambda: datetime(2026, 11, 30, tzinfo=UTC))
     labs.authentication._tries.clock = lambda: 0.0
 
 
@@ -124,9 +127,11 @@ async def test_who_runs_the_server_sets_another_password(tmp_path: Path) -> None
         assert ("set a password", "server") in acts
 
 
-async def test_a_name_that_is_tried_too_often_has_to_wait(tmp_path: Path) -> None:
+async def test_a_name_that_is_tried_too_often_has_to_wait(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with labs_of(settings_for(tmp_path, lab=True)) as (_, labs):
-        no_time_passes(labs)
+        no_time_passes(labs, monkeypatch)
         await first_instructor(labs, "Kim")
         for name in ("Kim", "Nobody"):
             for _ in range(5):
@@ -136,10 +141,12 @@ async def test_a_name_that_is_tried_too_often_has_to_wait(tmp_path: Path) -> Non
                 await labs.authentication.sign_in(name, PASSWORD)
 
 
-async def test_who_has_signed_in_before_is_held_up_by_no_stranger(tmp_path: Path) -> None:
+async def test_who_has_signed_in_before_is_held_up_by_no_stranger(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with labs_of(settings_for(tmp_path, lab=True)) as (_, labs):
         at_door = labs.authentication
-        no_time_passes(labs)
+        no_time_passes(labs, monkeypatch)
         kim = await first_instructor(labs, "Kim")
         lee = (await at_door.set_up(await at_door.invite(kim), "Lee", PASSWORD)).person
         mark, other = await at_door.mark(kim, None), await at_door.mark(lee, None)
@@ -166,17 +173,21 @@ async def test_who_has_signed_in_before_is_held_up_by_no_stranger(tmp_path: Path
             await at_door.sign_in("Kim", PASSWORD, mark=mark)
 
 
-async def test_strangers_from_one_address_try_so_often(tmp_path: Path) -> None:
+async def test_strangers_from_one_address_try_so_often(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async with labs_of(settings_for(tmp_path, lab=True)) as (_, labs):
-        no_time_passes(labs)
+        no_time_passes(labs, monkeypatch)
         kim = await first_instructor(labs, "Kim")
         mark = await labs.authentication.mark(kim, None)
+        labs.authentication._tries.a_second = 1e-6  # also by the clock of a database
         tries = [labs.authentication.sign_in(f"nobody {i}", PASSWORD, address="192.0.2.1") for i in range(24)]
         trying = asyncio.gather(*tries, return_exceptions=True)
         await asyncio.sleep(0.01)
         assert (await labs.authentication.sign_in("Kim", PASSWORD, address="192.0.2.2")).person == kim
         found = [type(one) for one in await trying]
         assert (found.count(TooMany), found.count(Forbidden)) == (14, 10)
+        labs.authentication._tries.a_second = 1.0
         with pytest.raises(TooMany) as refused:
             await labs.authentication.sign_in("Kim", PASSWORD, address="192.0.2.1")
         assert refused.value.retry_after == 1
@@ -185,26 +196,40 @@ async def test_strangers_from_one_address_try_so_often(tmp_path: Path) -> None:
         ).person == kim
 
 
-def test_waiting_grows_and_ends() -> None:
-    now = 0.0
-    attempts = Attempts(lambda: now)
+async def test_waiting_grows_and_ends(sessions: Sessions, monkeypatch: pytest.MonkeyPatch) -> None:
+    now = datetime(2026, 11, 30, tzinfo=UTC)
+    monkeypatch.setattr(attempts, "utc", lambda: now)
+    kim, lee = attempts.key_of("name", "kim"), attempts.key_of("name", "lee")
+
+    async def check(key: str) -> None:
+        attempts.check(await sessions.query(failures.get, key))
+
     for _ in range(5):
-        attempts.check("kim")
-        attempts.failed("kim")
+        await check(kim)
+        await sessions.execute(partial(attempts.failed, key=kim))
     waits = []
     for _ in range(7):
         with pytest.raises(TooMany) as found:
-            attempts.check("kim")
+            await check(kim)
         waits.append(found.value.retry_after)
-        attempts.check("lee")
-        now += found.value.retry_after
-        attempts.check("kim")
-        attempts.failed("kim")
+        await check(lee)
+        now += timedelta(seconds=found.value.retry_after)
+        await check(kim)
+        await sessions.execute(partial(attempts.failed, key=kim))
     assert waits == [1, 2, 4, 8, 16, 30, 30]
-    now += 30
-    attempts.succeeded("kim")
-    attempts.failed("kim")
-    attempts.check("kim")
+    now += timedelta(seconds=30)
+    await sessions.execute(partial(attempts.succeeded, key=kim))
+    await sessions.execute(partial(attempts.failed, key=kim))
+    await check(kim)
+
+
+async def test_old_failures_are_forgotten(sessions: Sessions) -> None:
+    row = FailuresRow(attempts.key_of("name", "kim"), 9, "2026-01-01T00:00:00.000Z")
+    await sessions.execute(partial(failures.put, row=row))
+    await sessions.execute(partial(attempts.failed, key="lee"))
+    await sessions.execute(attempts.forget_old)
+    assert await sessions.query(failures.get, row.key) is None
+    assert await sessions.query(failures.get, "lee") is not None
 
 
 async def test_passwords_wait_in_line_and_not_for_ever() -> None:
@@ -366,6 +391,9 @@ async def test_what_another_process_takes_back_ends_soon(
 
 
 def everything_in(folder: Path) -> bytes:
+    if postgresql.ON:
+        with raw(settings_for(folder)) as db:
+            return "\n".join(db.iterdump()).encode()
     return b"".join(path.read_bytes() for path in folder.iterdir())
 
 

@@ -159,6 +159,7 @@ async def test_what_was_left_by_a_crash_is_found(tmp_path: Path) -> None:
             await room.sessions.get(room.instructor.principal, mine.id)
 
 
+@pytest.mark.sqlite
 async def test_what_is_deleted_stands_in_no_file(tmp_path: Path) -> None:
     async with a_class(tmp_path) as room:
         kim = await room.join("Kim the Unforgettable")

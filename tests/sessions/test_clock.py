@@ -1,7 +1,6 @@
 """A clock that jumps: nothing is deleted on its word, and what has expired by it counts again later."""
 
 import logging
-import sqlite3
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -11,7 +10,7 @@ import pytest
 from app.sessions import clock_check
 from app.sessions.clock_check import LARGEST_STEP, PROOF_SECONDS, ClockCheck
 from app.store import Store
-from tests.support.factories import migrated, settings_for
+from tests.support.factories import migrated, raw, settings_for
 from tests.support.served_process import told
 
 START = datetime(2026, 11, 30, 12, tzinfo=UTC)
@@ -136,10 +135,9 @@ def test_the_operator_says_that_it_is_right(store: Store, clocks: Clocks) -> Non
 
 
 def set_trusted(folder: Path, time: str) -> None:
-    with sqlite3.connect(folder / "kmemlab.db") as db:
+    with raw(settings_for(folder)) as db:
         db.execute("DELETE FROM clock")
         db.execute("INSERT INTO clock VALUES (1, ?, ?, 0)", (time, time))
-    db.close()
 
 
 def test_the_command(tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ from app.sessions import (
 )
 from app.settings import Settings
 from app.store import journal
-from tests.support.factories import TINY, alloc, raw, seqs, serving, settings_for
+from tests.support.factories import TINY, alloc, no_rows, raw, seqs, serving, settings_for
 from tests.support.patience import PATIENCE
 
 Dump = dict[str, Any]
@@ -171,14 +171,12 @@ async def test_calls_keep_their_order_around_a_rewind(sessions: Sessions) -> Non
 
 async def test_a_rewind_that_cannot_be_written(sessions: Sessions, settings: Settings, sid: str) -> None:
     before = await live(sessions, sid)
-    with raw(settings) as db:
-        db.execute(
-            "CREATE TRIGGER no BEFORE INSERT ON journal WHEN new.call = 'rewind' "
-            "BEGIN SELECT raise(ABORT, 'no'); END"
-        )
-        with pytest.raises(Exception, match="no"):
-            await sessions.rewind(LOCAL, sid, 2)
-        db.execute("DROP TRIGGER no")
+    with (
+        raw(settings) as db,
+        no_rows(db, "journal", "new.call = 'rewind'"),
+        pytest.raises(Exception, match="no more rows"),
+    ):
+        await sessions.rewind(LOCAL, sid, 2)
     assert await live(sessions, sid) == before
     assert (await sessions.rewind(LOCAL, sid, 2)).seq == 6
 
@@ -312,7 +310,7 @@ async def test_a_fork(sessions: Sessions, settings: Settings, sid: str) -> None:
     await sessions.delete(LOCAL, sid)
     await sessions.delete(LOCAL, fork.id)
     assert await sessions.dump(LOCAL, last.id) == then
-    async with serving(settings_for(Path(settings.database_url.removeprefix("sqlite:///")).parent)) as others:
+    async with serving(settings) as others:
         assert await live(others, last.id) == then
         assert (await others.explain(LOCAL, last.id, await one(others, last.id)))["steps"]
 

@@ -181,7 +181,7 @@ async def test_a_torn_state_costs_only_time(settings: Settings, caplog: pytest.L
         before = await sessions.dump(LOCAL, sid)
     assert kept(settings, sid) == [300]
     with raw(settings) as db:
-        db.execute("UPDATE states SET body = x'00'")
+        db.execute("UPDATE states SET body = ?", (b"\0",))
     async with serving(settings) as sessions:
         assert await sessions.dump(LOCAL, sid) == before
     assert "replaying from an earlier state" in caplog.text

@@ -274,6 +274,7 @@ async def test_a_mistake_of_ours_in_a_statement_fails_it_alone(
     assert "a statement failed" in caplog.text
 
 
+@pytest.mark.sqlite
 async def test_a_full_disk_is_told_and_recovers(sessions: Sessions, sid: str, settings: Settings) -> None:
     await call(sessions, sid)
     before = await sessions.dump(LOCAL, sid)

@@ -16,6 +16,7 @@ from app.machine.outcome import Outcome
 from app.sessions import LOCAL, BatchItem, Sessions
 from app.settings import Settings
 from app.store import Store
+from tests.support import postgresql
 from tests.support.patience import PATIENCE
 
 TINY = {"profile": "tiny-16m"}
@@ -23,7 +24,20 @@ TINY = {"profile": "tiny-16m"}
 
 def settings_for(path: Path, **more: Any) -> Settings:
     """Settings with the database in a directory."""
-    return Settings(database_url=f"sqlite:///{path}/kmemlab.db", **more)
+    return Settings(database_url=url_of(path), **more)
+
+
+def url_of(path: Path) -> str:
+    """The URL of a directory's database; one of PostgreSQL's where the tests run on that."""
+    if not postgresql.ON:
+        return f"sqlite:///{path}/kmemlab.db"
+    url = postgresql.url_of(path)
+    folders[url] = path
+    return url
+
+
+# The directories of databases that are not in them.
+folders: dict[str, Path] = {}
 
 
 def database(settings: Settings) -> Path:
@@ -43,6 +57,9 @@ def empty_database() -> bytes:
 
 def migrated(settings: Settings) -> None:
     """See that the database is there, at this program's revision."""
+    if settings.database_url in folders:
+        postgresql.migrated(folders[settings.database_url])
+        return
     file = database(settings)
     if not file.exists():
         file.write_bytes(empty_database())
@@ -85,13 +102,33 @@ async def serving(settings: Settings) -> AsyncIterator[Sessions]:
 
 
 @contextmanager
-def raw(settings: Settings) -> Iterator[sqlite3.Connection]:
+def raw(settings: Settings) -> Iterator[Any]:
     """The database as another program sees it."""
-    connection = sqlite3.connect(database(settings), isolation_level=None, timeout=0.1)
+    connection: Any = (
+        postgresql.raw(folders[settings.database_url])
+        if settings.database_url in folders
+        else sqlite3.connect(database(settings), isolation_level=None, timeout=0.1)
+    )
     try:
         yield connection
     finally:
         connection.close()
+
+
+@contextmanager
+def no_rows(db: Any, table: str, condition: str) -> Iterator[None]:
+    """Have the database refuse new rows of a table. condition: which, with `new` for the row."""
+    refuse = f"CREATE TRIGGER refuse BEFORE INSERT ON {table} "
+    if postgresql.ON:
+        db.execute(
+            "CREATE FUNCTION refuse() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'no more rows'; END $$"
+        )
+        db.execute(f"{refuse} FOR EACH ROW WHEN ({condition}) EXECUTE FUNCTION refuse()")
+    else:
+        db.execute(f"{refuse} WHEN {condition} BEGIN SELECT raise(ABORT, 'no more rows'); END")
+    yield
+    db.execute(f"DROP TRIGGER refuse ON {table}" if postgresql.ON else "DROP TRIGGER refuse")
 
 
 async def seqs(sessions: Sessions, session_id: str) -> list[int]:

@@ -9,6 +9,8 @@ from typing import Any
 
 import pytest
 
+from tests.support import postgresql
+
 _quick = False
 
 
@@ -36,8 +38,10 @@ def slow(*params: Any) -> list[Any]:
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    left = {item.nodeid for item in items if postgresql.ON and item.get_closest_marker("sqlite")}
     if _quick:
-        left = left_out(items)
+        left |= left_out(items)
+    if left:
         config.hook.pytest_deselected(items=[item for item in items if item.nodeid in left])
         items[:] = [item for item in items if item.nodeid not in left]
 

@@ -16,8 +16,7 @@ from starlette.testclient import TestClient
 
 from app.connections import Connection, Connections
 from app.main import create_app
-from app.settings import Settings
-from tests.support.factories import migrated
+from tests.support.factories import migrated, settings_for
 
 ORIGIN = "http://127.0.0.1:8000"
 BASE = "/api/v1"
@@ -39,7 +38,7 @@ SECRET = {"referrer-policy": "strict-origin"}
 
 def build(folder: Path, **settings: Any) -> FastAPI:
     """An application whose database is in that folder, migrated."""
-    made = Settings(database_url=f"sqlite:///{folder}/kmemlab.db", **settings)
+    made = settings_for(folder, **settings)
     migrated(made)
     return create_app(made)
 

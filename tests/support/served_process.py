@@ -14,7 +14,8 @@ import httpx2
 from typer.testing import CliRunner
 
 from app.__main__ import cli
-from tests.support.factories import empty_database
+from tests.support import postgresql
+from tests.support.factories import empty_database, migrated, settings_for, url_of
 from tests.support.patience import PATIENCE
 
 ROOT = Path(__file__).parents[2]
@@ -25,7 +26,7 @@ def kmemlab(folder: Path, *args: str, **environ: str) -> subprocess.CompletedPro
     return subprocess.run(
         [sys.executable, "-m", "app", *args],
         cwd=folder,
-        env=environment(**environ),
+        env=environment(**database_of(folder) | environ),
         capture_output=True,
         text=True,
         timeout=PATIENCE,
@@ -39,15 +40,24 @@ def told(folder: Path, *args: str, typed: str | None = None) -> subprocess.Compl
     typed: what a person answers. A mistake of ours is raised here, where a process would end with its
     traceback.
     """
-    unset = {key: None for key in os.environ if key.startswith("KMEMLAB_")}
+    unset: dict[str, str | None] = {key: None for key in os.environ if key.startswith("KMEMLAB_")}
+    runner = CliRunner(env=unset | database_of(folder))
     with contextlib.chdir(folder):
-        said = CliRunner(env=unset).invoke(cli, args, typed, prog_name="kmemlab", catch_exceptions=False)
+        said = runner.invoke(cli, args, typed, prog_name="kmemlab", catch_exceptions=False)
     return subprocess.CompletedProcess(args, said.exit_code, said.stdout, said.stderr)
 
 
 def environment(**more: str) -> dict[str, str]:
     ours = {key: value for key, value in os.environ.items() if not key.startswith("KMEMLAB_")}
     return {**ours, "PYTHONPATH": str(ROOT), **more}
+
+
+def database_of(folder: Path) -> dict[str, str]:
+    """What names a folder's database, where it is not the file that a command takes by itself."""
+    if not postgresql.ON:
+        return {}
+    migrated(settings_for(folder))
+    return {"KMEMLAB_DATABASE_URL": url_of(folder)}
 
 
 def with_files(most: int | None) -> list[str]:
@@ -62,7 +72,7 @@ class Served:
         self.process = subprocess.Popen(
             [*with_files(files), sys.executable, "-m", "app", "serve", "--port", "0", *args],
             cwd=folder,
-            env=environment(**environ),
+            env=environment(**database_of(folder) | environ),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,
@@ -97,7 +107,7 @@ class Served:
 def served(folder: Path, *args: str, files: int | None = None, **environ: str) -> Iterator[Served]:
     """A new database is a copy of an empty one: making it is a seventh of a start."""
     file = folder / "kmemlab.db"
-    if not file.exists() and "KMEMLAB_DATABASE_URL" not in environ:
+    if not postgresql.ON and not file.exists() and "KMEMLAB_DATABASE_URL" not in environ:
         file.write_bytes(empty_database())
     process = Served(folder, *args, files=files, **environ)
     try:

@@ -41,6 +41,8 @@ class SharedRates:
     def __init__(self, settle: Settle | None) -> None:
         self._settle = settle
         self._rates: dict[str, Rates] = {}
+        # One telling at a time, so that nothing is told twice.
+        self._telling = asyncio.Lock()
 
     def share(self, kind: str, rates: Rates) -> None:
         """Share the buckets of one kind."""
@@ -57,6 +59,10 @@ class SharedRates:
 
     async def settle(self) -> None:
         """Settle what has been taken of buckets that are half empty."""
+        async with self._telling:
+            await self._settle_half_empty()
+
+    async def _settle_half_empty(self) -> None:
         taken = {
             (kind, name): Taken(key_of(kind, name), amount, rates.burst, rates.a_second)
             for kind, rates in self._rates.items()
@@ -74,10 +80,11 @@ class SharedRates:
         wait = rates.take(name)
         if wait > 0 or self._settle is None:
             return wait
-        amount = rates.taken(name)
-        one = Taken(key_of(kind, name), amount, rates.burst, rates.a_second)
-        remains = (await self._settle([one]))[one.key]
-        rates.settle(name, amount, remains)
+        async with self._telling:
+            amount = rates.taken(name)
+            one = Taken(key_of(kind, name), amount, rates.burst, rates.a_second)
+            remains = (await self._settle([one]))[one.key]
+            rates.settle(name, amount, remains)
         return 0.0 if remains >= 0 else -remains / rates.a_second
 
 

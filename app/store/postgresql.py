@@ -12,6 +12,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, Final
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DBAPIError
 
 from app.store.takes import Takes
 
@@ -75,7 +76,11 @@ def copy(db: Connection, table: Any, columns: Sequence[str], rows: Iterable[Sequ
     types = [table.c[name].type.compile(db.dialect).lower() for name in columns]
     into = f"COPY {quoted(table.name)} ({', '.join(map(quoted, columns))}) FROM STDIN (FORMAT binary)"
     driver: Any = db.connection.driver_connection
-    with driver.cursor() as cursor, cursor.copy(into) as copying:
-        copying.set_types([_TYPES.get(name, name) for name in types])
-        for row in rows:
-            copying.write_row(row)
+    errors: Any = db.dialect.loaded_dbapi.Error
+    try:
+        with driver.cursor() as cursor, cursor.copy(into) as copying:
+            copying.set_types([_TYPES.get(name, name) for name in types])
+            for row in rows:
+                copying.write_row(row)
+    except errors as error:  # as SQLAlchemy raises it, which does not see this statement
+        raise DBAPIError.instance(into, None, error, errors, dialect=db.dialect) from error

@@ -15,7 +15,7 @@ ARGS ?=
 
 .PHONY: help
 help: ## this list
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-11s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-15s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 .PHONY: run
 run: $(VENV)/.run ## serve on 127.0.0.1:8000, setting up first what is missing
@@ -28,6 +28,10 @@ test: browser ## the tests, without the slowest
 .PHONY: test-all
 test-all: browser ## every test but the long runs, as .ci/run does
 	@$(BIN)/python -m pytest -n auto $(ARGS)
+
+.PHONY: test-postgresql
+test-postgresql: $(VENV)/.test ## the tests of the store, sessions, labs and exercises, on a PostgreSQL of their own
+	@KMEMLAB_TESTS_ON=postgresql $(BIN)/python -m pytest -n auto $(or $(ARGS),tests/store tests/sessions tests/labs tests/exercises)
 
 .PHONY: soak
 soak: browser ## the long runs
@@ -47,6 +51,10 @@ coverage: browser ## the tests again, and the lines and branches they miss
 .PHONY: bench
 bench: $(VENV)/.test ## everything that has to be fast, as a table with its ceilings (ARGS=--quick)
 	@$(BIN)/python -m tests.bench $(ARGS)
+
+.PHONY: scaling
+scaling: $(VENV)/.test ## how many servers a class takes, from the bench's table (ARGS="--students 500", "--into docs/scaling.md")
+	@$(BIN)/python -m tests.bench.scaling $(ARGS)
 
 .PHONY: load
 load: $(VENV)/.test ## a class of 300 on one server for a minute: answers, events, memory

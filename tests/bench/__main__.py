@@ -8,6 +8,7 @@ import tests.bench
 from tests.bench import (
     browser,
     classroom,
+    databases,
     figures,
     history,
     lab,
@@ -35,6 +36,8 @@ def main() -> None:
     found: list[Figure] = []
     with tempfile.TemporaryDirectory(dir=".") as folder:  # on this disk: /tmp may be memory
         found += service.compare(Path(folder).resolve(), rounds, seconds)
+        print("\nThe same calls on SQLite and on PostgreSQL\n")
+        found += databases.compare(Path(folder).resolve(), rounds, seconds)
         print("\nLong histories\n")
         found += history.compare(Path(folder).resolve(), rounds, quick=chosen.quick)
     if not chosen.quick:

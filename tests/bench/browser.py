@@ -1,5 +1,6 @@
 """The machine page in a browser: its first load, when it is seen, and how smoothly the map moves."""
 
+import os
 import statistics
 import tempfile
 from pathlib import Path
@@ -29,7 +30,7 @@ def compare(rounds: int) -> list[Figure]:
         sync_playwright() as playwright,
     ):
         browser = playwright.chromium.launch(executable_path=chromium, args=FLAGS)
-        found = [*loaded(browser, server, rounds), moved(browser, server)]
+        found = [*loaded(browser, server, rounds), called(browser, server), moved(browser, server)]
         browser.close()
     return found
 
@@ -50,6 +51,34 @@ def loaded(browser: Browser, server: Served, rounds: int) -> list[Figure]:
             f"a line of text: {least:.0f} ms", more=False,
         ),
     ]  # fmt: skip
+
+
+CALLS = 20
+
+
+def called(browser: Browser, server: Served) -> Figure:
+    """What a call made in the page's console costs the server: the call, and all that the page shows anew."""
+    page = browser.new_page(viewport={"width": 1440, "height": 900})
+    page.goto(f"{server.address}{server.create('x86_64-8g')}")
+    page.locator("html[data-ready]").wait_for()
+    console = page.get_by_label("A call as a line of text")
+    for number in range(CALLS + 1):
+        if number == 1:  # the first draws the map
+            page.wait_for_timeout(1000)
+            before = cpu_of(server.process.pid)
+        console.fill("alloc_pages(GFP_KERNEL, 2)")
+        console.press("Enter")
+        page.locator("#journal").get_by_role("link", name=f"#{number + 1}", exact=True).wait_for()
+    page.wait_for_timeout(1000)
+    spent = 1e3 * (cpu_of(server.process.pid) - before) / CALLS
+    page.close()
+    return Figure("the server's CPU for a call made on the page", spent, 50, 25, " ms", more=False)
+
+
+def cpu_of(pid: int) -> float:
+    """User and system seconds of a process so far."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def moved(browser: Browser, server: Served) -> Figure:

@@ -52,10 +52,12 @@ def pinned(cpu: int) -> list[str]:
 
 
 @contextmanager
-def process(command: list[str], port: int, **environ: str) -> Iterator[subprocess.Popen[bytes]]:
+def process(
+    command: list[str], port: int, core: int = 0, **environ: str
+) -> Iterator[subprocess.Popen[bytes]]:
     """A server, from when it listens to the end."""
     started = subprocess.Popen(
-        [*pinned(0), sys.executable, "-m", *command],
+        [*pinned(core), sys.executable, "-m", *command],
         env={**os.environ, **environ},
         stdout=subprocess.DEVNULL,  # it says where it listens, which is known
     )
@@ -88,12 +90,12 @@ def echo() -> Iterator[Server]:
 
 
 @contextmanager
-def kmemlab(folder: Path) -> Iterator[Server]:
-    """The service as `make run` serves it, with one 64 GiB session."""
+def kmemlab(folder: Path, url: str | None = None, core: int = 0) -> Iterator[Server]:
+    """The service as `make run` serves it, with one 64 GiB session. url: of another database."""
     port = free_port()
-    url = f"sqlite:///{folder}/bench.db"
+    url = url or f"sqlite:///{folder}/bench.db"
     command = ["app", "serve", "--port", str(port)]
-    with process(command, port, KMEMLAB_DATABASE_URL=url) as started:
+    with process(command, port, core, KMEMLAB_DATABASE_URL=url) as started:
         yield Server(started, port, f"{session(port)}/alloc_pages")
 
 

@@ -26,6 +26,7 @@ from tests.support.tools import installed
 
 ON = os.environ.get("KMEMLAB_TESTS_ON") == "postgresql"
 OLDEST = 15
+TMP = Path("/tmp")  # a socket's path has room for 107 bytes
 
 # Tests ask for few bytes and many databases, and lose nothing that anybody needs.
 FAST = {"fsync": "off", "synchronous_commit": "off", "full_page_writes": "off", "shared_buffers": "32MB"}
@@ -105,18 +106,18 @@ class Cluster:
 
 
 @contextmanager
-def cluster(**settings: str) -> Iterator[Cluster]:
-    """A server of one's own."""
-    made = begun(**settings)
+def cluster(at: Path = TMP, **settings: str) -> Iterator[Cluster]:
+    """A server of one's own, with its data in a new folder somewhere."""
+    made = begun(at, **settings)
     try:
         yield made
     finally:
         ended(made)
 
 
-def begun(**settings: str) -> Cluster:
+def begun(at: Path = TMP, **settings: str) -> Cluster:
     programs = binaries()
-    folder = Path(mkdtemp(prefix="kmemlab-pg-", dir="/tmp"))  # a socket's path has room for 107 bytes
+    folder = Path(mkdtemp(prefix="kmemlab-pg-", dir=at))
     if os.geteuid() == 0:
         shutil.chown(folder, "postgres")
     made = Cluster(folder, programs)

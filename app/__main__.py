@@ -54,23 +54,30 @@ def _options(
 def serve(
     host: Annotated[str | None, typer.Option(help="Address to listen on.")] = None,
     port: Annotated[int | None, typer.Option(help="Port to listen on; 0 takes a free one.")] = None,
+    uds: Annotated[
+        Path | None, typer.Option(help="A socket in the file system to listen on, for a proxy here.")
+    ] = None,
     lab: Annotated[
         bool,
         typer.Option("--lab", help="Lab mode: for a class. Always so where other computers can reach it."),
     ] = False,
 ) -> None:
     """Serve the dashboard and the API, bringing the database up to date first."""
-    given = {"host": host, "port": port, "lab": lab or None}
+    given = {"host": host, "port": port, "uds": uds, "lab": lab or None}
     settings = settings_from(**{name: value for name, value in given.items() if value is not None})
     settings = in_its_mode(settings)
     _migrate(settings)
     # The program's modules are objects that stay: without the pause each would be looked at many times.
     with gc_paused():
-        from app.serving import server_of
+        from app import serving
+        from app.listening import CannotListen
 
-        server = server_of(settings)
+        server = serving.server_of(settings)
     gc.freeze()
-    server.run()
+    try:
+        serving.run(server, settings)
+    except CannotListen as error:
+        refuse(str(error))
 
 
 @cli.command()

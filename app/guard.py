@@ -168,6 +168,7 @@ class Guard:
         public = urlsplit(settings.public_url) if settings.public_url else None
         self.public_host = None if public is None else public.netloc.lower()
         self.public_scheme = None if public is None else public.scheme.lower()
+        self.proxies = settings.proxies
         self.settings = settings
         self.running = RunningRequests(settings)
         self.bodies = BodyMemory(settings)
@@ -195,6 +196,8 @@ class Guard:
         protection = SECRET_HEADERS if secret else SECURITY_HEADERS
         answering = ProtectedAnswer(send, request_id, protection, self.answers, state.get("connection"))
         headers = dict(scope["headers"])
+        if self.proxies:
+            scope["client"] = self.client_of(scope)
         problem: Problem | Response | None = too_long_address(scope) or self.foreign(scope, headers)
         known = True
         if problem is None and self.lab:
@@ -240,6 +243,13 @@ class Guard:
                 self.running.end(who, waits=waits)
             if receiving is not None:
                 receiving.close()
+
+    def client_of(self, scope: Scope) -> tuple[str, int] | None:
+        """The client of a request that may have come through a trusted proxy."""
+        peer = scope["client"]
+        forwarded = [value for name, value in scope["headers"] if name == b"x-forwarded-for"]
+        address = self.proxies.client(None if peer is None else peer[0], forwarded)
+        return peer if address is None or (peer is not None and address == peer[0]) else (address, 0)
 
     def receiving(
         self, scope: Scope, headers: dict[bytes, bytes], receive: Receive, limit: int, who: str

@@ -15,6 +15,7 @@ from fastapi import FastAPI
 from app import collector
 from app.connections import Connection, Connections
 from app.labs import Labs
+from app.listening import listen
 from app.main import create_app
 from app.settings import Settings
 
@@ -27,6 +28,11 @@ SWITCH = 0.0005
 
 # Each follower is an open file, and a shell gives 1,024 of them where many more may be had.
 FILES = 16_384
+
+
+def run(server: Server, settings: Settings) -> None:
+    """Serve until a signal comes. Raises CannotListen."""
+    server.run(None if settings.uds is None else [listen(settings.uds)])
 
 
 def server_of(settings: Settings) -> Server:
@@ -57,15 +63,21 @@ class Server(uvicorn.Server):
         await super().startup(sockets)
         collector.settle()
         sys.setswitchinterval(SWITCH)
-        host, port = self.servers[0].sockets[0].getsockname()[:2]
-        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
-        typer.echo(f"kmemlab serving on {address}")
         app = self.config.app
         assert isinstance(app, FastAPI)
+        address, here = self._addresses(app.state.settings)
+        typer.echo(f"kmemlab serving on {address}")
         if app.state.labs.enabled:
-            here = f"http://127.0.0.1:{port}" if ipaddress.ip_address(host).is_unspecified else address
             await _invite(app.state.labs, app.state.settings.public_url or here)
         sys.stdout.flush()
+
+    def _addresses(self, settings: Settings) -> tuple[str, str]:
+        """Where it listens, and the beginning of an address that a browser on this computer reaches."""
+        if settings.uds is not None:
+            return f"unix:{settings.uds}", "http://localhost"
+        host, port = self.servers[0].sockets[0].getsockname()[:2]
+        address = f"http://{f'[{host}]' if ':' in host else host}:{port}"
+        return address, f"http://127.0.0.1:{port}" if ipaddress.ip_address(host).is_unspecified else address
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         """End the waiting requests, then the others, then the application."""
@@ -73,6 +85,8 @@ class Server(uvicorn.Server):
         assert isinstance(app, FastAPI)
         app.state.sessions.release()
         await super().shutdown(sockets)
+        if app.state.settings.uds is not None:  # after this the signal ends the process
+            app.state.settings.uds.unlink(missing_ok=True)
 
 
 async def _invite(labs: Labs, address: str) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from pathlib import Path
 from typing import Self
+from urllib.parse import urlsplit
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from app.proxies import TrustedProxies
 
 MIB = 1 << 20
 
@@ -21,7 +24,12 @@ class Settings(BaseSettings):
     )
     host: str = Field("127.0.0.1", description="address to listen on")
     port: int = Field(8000, ge=0, le=65535, description="port to listen on; 0 takes a free one")
+    uds: Path | None = Field(None, description="a socket in the file system to listen on, instead of a port")
     public_url: str | None = Field(None, description="the address users type, where it differs")
+    trusted_proxies: str = Field(
+        "",
+        description="proxies whose `X-Forwarded-For` is believed: addresses, networks, `unix`; with commas",
+    )
     lab: bool = Field(False, description="lab mode: instructors and students sign in, and labs are theirs")
     demos: Path | None = Field(None, description="a folder with guided demos of one's own")
     exercises: Path | None = Field(None, description="a folder with exercises of one's own")
@@ -126,6 +134,36 @@ class Settings(BaseSettings):
     busy_timeout: float = Field(
         5.0, gt=0, description="how long to wait for another process's lock on the database"
     )
+
+    @property
+    def proxies(self) -> TrustedProxies:
+        """The proxies that are trusted."""
+        return TrustedProxies([one for name in self.trusted_proxies.split(",") if (one := name.strip())])
+
+    @field_validator("trusted_proxies")
+    @classmethod
+    def _addresses(cls, given: str) -> str:
+        try:
+            TrustedProxies([one for name in given.split(",") if (one := name.strip())])
+        except ValueError as error:
+            raise ValueError(
+                f"addresses, networks (10.0.0.0/8) and `unix`, with commas between them: {error}"
+            ) from None
+        return given
+
+    @field_validator("public_url")
+    @classmethod
+    def _an_address(cls, given: str | None) -> str | None:
+        if given is None:
+            return None
+        parts = urlsplit(given)
+        if parts.scheme not in ("http", "https") or not parts.netloc:
+            raise ValueError("an address such as https://kmemlab.example.org")
+        if parts.path not in ("", "/") or parts.query or parts.fragment:
+            raise ValueError(
+                "kmemlab needs a host name of its own, such as https://kmemlab.example.org, and no path"
+            )
+        return given
 
     @model_validator(mode="after")
     def _a_file(self) -> Self:

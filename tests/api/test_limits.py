@@ -22,7 +22,10 @@ pytest_plugins = ("tests.support.clients",)
 PAGE = (Path(__file__).parents[2] / "app" / "api" / "README.md").read_text()
 
 # Settings that limit nothing.
-OTHERS = {"database_url", "host", "port", "public_url", "lab", "demos", "exercises", "busy_timeout"}
+OTHERS = {
+    *("database_url", "host", "port", "uds", "public_url", "trusted_proxies", "lab", "demos", "exercises"),
+    "busy_timeout",
+}
 
 KERNEL = {"gfp": "GFP_KERNEL"}
 

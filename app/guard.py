@@ -19,6 +19,7 @@ import codecs
 import itertools
 import re
 import secrets
+from collections import Counter
 from collections.abc import Awaitable, Callable, Sequence
 from functools import lru_cache
 from math import ceil
@@ -63,7 +64,7 @@ CHARSETS: Final = frozenset({"utf-8", "ascii"})
 ADDRESS_LENGTH: Final = 8192
 
 # What costs nothing, and is asked by browsers and watchers by themselves.
-UNCOUNTED_PREFIXES: Final = ("/static/", "/healthz", "/readyz")
+UNCOUNTED_PREFIXES: Final = ("/static/", "/healthz", "/readyz", "/metrics")
 
 PROXY_HEADERS: Final = (b"x-forwarded-", b"forwarded", b"via", b"x-real-ip")
 
@@ -113,6 +114,7 @@ PUBLIC_PATHS: Final = frozenset(
         "/calls",
         "/healthz",
         "/readyz",
+        "/metrics",
         "/favicon.ico",
         "/api/v1/openapi.json",
         "/api/v1/profiles",
@@ -142,7 +144,7 @@ class Guard:
     """Stands around the whole application.
 
     settings: limits of bodies, the mode, and the public address. identify: who holds a token. closed: the
-    answer to a request of a member's to whom an address is closed for now.
+    answer to a request of a member's to whom an address is closed for now. answered: counts them by status.
     Puts `request_id`, `principal`, `person` and `token` into the scope's state.
     """
 
@@ -152,8 +154,10 @@ class Guard:
         settings: Settings,
         identify: Callable[[str], Awaitable[Person | None]],
         closed: Closed | None = None,
+        answered: Counter[int] | None = None,
     ) -> None:
         self.app = app
+        self.answered = Counter() if answered is None else answered
         self.closed = closed
         self.lab = settings.lab
         self.identify = identify
@@ -194,7 +198,9 @@ class Guard:
         state["person"], state["principal"], state["token"] = LOCAL_PERSON, LOCAL, None
         secret = scope["path"].startswith(SECRET_PATHS)
         protection = SECRET_HEADERS if secret else SECURITY_HEADERS
-        answering = ProtectedAnswer(send, request_id, protection, self.answers, state.get("connection"))
+        answering = ProtectedAnswer(
+            send, request_id, protection, self.answers, state.get("connection"), self.answered
+        )
         headers = dict(scope["headers"])
         if self.proxies:
             scope["client"] = self.client_of(scope)
@@ -469,8 +475,10 @@ class ProtectedAnswer:
         protection: Sequence[tuple[bytes, bytes]],
         answers: UnreadAnswers,
         connection: Connection | None,
+        answered: Counter[int],
     ) -> None:
         self.send = send
+        self.answered = answered
         self.request_id = request_id
         self.protection = protection
         self.answers = answers
@@ -480,6 +488,7 @@ class ProtectedAnswer:
     async def __call__(self, message: Message) -> None:
         """Passes a message on."""
         if message["type"] == "http.response.start":
+            self.answered[message["status"]] += 1
             given = message.get("headers", ())
             headers = [*given, *self.protection, (b"x-request-id", self.request_id.encode())]
             for name, _ in given:

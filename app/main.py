@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -33,7 +34,13 @@ class Application(FastAPI):
 
     def build_middleware_stack(self) -> ASGIApp:
         app = api.Shortcut(super().build_middleware_stack(), self)
-        guard = Guard(app, self.state.settings, self.state.labs.authentication.identify, self.closed)
+        guard = Guard(
+            app,
+            self.state.settings,
+            self.state.labs.authentication.identify,
+            self.closed,
+            self.state.answered,
+        )
         if guard.rates is not None:
             self.state.sessions.rates.share("request", guard.rates)
         return guard
@@ -72,6 +79,7 @@ def create_app(settings: Settings) -> FastAPI:
         },  # it is not collected, and costs 8 us a request
     )
     app.state.settings = settings
+    app.state.answered = Counter()  # answers, by their status
     app.state.sessions = sessions
     app.state.labs = labs
     app.state.exercises = labs.exercises

@@ -38,12 +38,14 @@ def run(server: Server, settings: Settings) -> None:
 def server_of(settings: Settings) -> Server:
     """A server that is ready to run, and a process that may open as many files as it needs."""
     _take_files()
+    app = create_app(settings)
+    app.state.connections = Connections(settings)
     config = uvicorn.Config(
-        create_app(settings),
+        app,
         host=settings.host,
         port=settings.port,
         loop="uvloop",
-        http=partial(Connection, Connections(settings)),  # type: ignore[arg-type]  # makes a protocol
+        http=partial(Connection, app.state.connections),  # type: ignore[arg-type]  # makes a protocol
         ws="none",
         lifespan="on",
         access_log=False,

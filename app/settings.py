@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Self
+from typing import Literal, Self
 from urllib.parse import urlsplit
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.proxies import TrustedProxies
@@ -31,6 +31,10 @@ class Settings(BaseSettings):
         description="proxies whose `X-Forwarded-For` is believed: addresses, networks, `unix`; with commas",
     )
     lab: bool = Field(False, description="lab mode: instructors and students sign in, and labs are theirs")
+    metrics_token: SecretStr | None = Field(
+        None, min_length=16, description="the token with which `/metrics` is read in lab mode"
+    )
+    log: Literal["text", "json"] = Field("text", description="how the log is written: `text`, or `json`")
     demos: Path | None = Field(None, description="a folder with guided demos of one's own")
     exercises: Path | None = Field(None, description="a folder with exercises of one's own")
 

@@ -1,4 +1,4 @@
-"""The JSON API: routes under /api/v1, and the two health checks."""
+"""The JSON API: routes under /api/v1, and what watchers of a server ask."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ from app.api import (
     labs,
     me,
     members,
+    metrics,
     news,
     openapi,
     polls,
@@ -56,7 +57,12 @@ __all__ = ["Shortcut", "mount", "speaks_at"]
 
 
 MAKING: Final = Lock()
-WATCHED: Final = frozenset(route.path for route in health.router.routes if isinstance(route, APIRoute))
+WATCHED: Final = frozenset(
+    route.path
+    for router in (health.router, metrics.router)
+    for route in router.routes
+    if isinstance(route, APIRoute)
+)
 
 
 def mount(app: FastAPI) -> None:
@@ -96,6 +102,7 @@ def routes() -> list[BaseRoute]:
     face.include_router(labs.one)
     watchers = APIRouter(dependencies=strict)
     watchers.include_router(health.router)
+    watchers.include_router(metrics.router)
     every = APIRouter()
     every.include_router(face)
     every.include_router(watchers)

@@ -321,6 +321,21 @@ LAST_EVENT_ID: Final[Doc] = {
     "schema": {"type": "string", "pattern": "^[0-9]{1,16}$"},
 }
 
+METRICS: Final[Doc] = {
+    "responses": {
+        200: {
+            "description": "the server's numbers, as Prometheus reads them; without names and ids",
+            "content": {
+                "text/plain": {
+                    "schema": {"type": "string"},
+                    "example": "# HELP kmemlab_rows_total Rows of journals that were committed.\n"
+                    "# TYPE kmemlab_rows_total counter\nkmemlab_rows_total 4711.0\n",
+                }
+            },
+        }
+    }
+}
+
 STREAM: Final[Doc] = {
     "responses": {
         200: {

@@ -253,6 +253,11 @@ class Feed:
         self._come(stream.principal)
         self._seated.add(stream)
 
+    @property
+    def followers(self) -> int:
+        """How many streams are open."""
+        return self._readers.total()
+
     def unregister(self, stream: Stream) -> None:
         """Count the stream no more."""
         if stream in self._seated:

@@ -77,6 +77,7 @@ from app.sessions.work import (
     Work,
 )
 from app.sessions.writer import Answer, Writer
+from app.sessions.written import Numbers
 from app.settings import MIB, Settings
 from app.store import Connection, Store, buckets, journal, schema, sessions, states
 from app.store.buckets import Taken
@@ -938,6 +939,13 @@ class Sessions:
         """
         return await self.query_in_turn(
             principal, lineage.calls_between, session_id, after, to, self._settings.batch_calls, copy_id
+        )
+
+    def numbers(self) -> Numbers:
+        """How the server is doing, by what it counts anyway. From any thread."""
+        writer = self._writer
+        return Numbers(
+            writer.waiting, len(writer.machines), writer.machines.taken, self._feed.followers, writer.written
         )
 
     # -- below -----------------------------------------------------------------------------------------------

@@ -54,6 +54,7 @@ from app.sessions.work import (
     Transaction,
     Work,
 )
+from app.sessions.written import Written
 from app.store import (
     Connection,
     DatabaseError,
@@ -164,6 +165,7 @@ class Writer(threading.Thread):
         self._stop_by: float | None = None
         # Whether the last transaction that was to write something could not be committed.
         self._failing = False
+        self.written = Written()
 
     # -- for other threads -----------------------------------------------------------------------------------
 
@@ -398,6 +400,7 @@ class Writer(threading.Thread):
         waiting: dict[str, list[Work]] = {}
         written: set[str] = set()
         rows: list[Row] = []
+        begun = time.perf_counter()
         try:
             with self._connection.transaction(takes) as db:
                 heads, waiting, left = self._lock(db, ready, writes=writes)
@@ -411,6 +414,8 @@ class Writer(threading.Thread):
                         answers.append(answer)
                 transaction.flush()
             rows = transaction.flushed
+            if writes:
+                self.written.group(len(rows), time.perf_counter() - begun)
             self._failing = self._failing and not writes
         except Exception as error:
             if isinstance(error, Overtaken):
@@ -419,6 +424,7 @@ class Writer(threading.Thread):
                 works = [answer.work for answer in answers]
                 return NotDone(error, [*works, *left, *chain.from_iterable(waiting.values())])
             self._failing = self._failing or writes
+            self.written.failed += writes
             if transaction is None and writes and isinstance(error, Busy):
                 return NotDone(error, ready)
             if not isinstance(error, (Busy, StorageFull)):

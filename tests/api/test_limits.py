@@ -24,6 +24,7 @@ PAGE = (Path(__file__).parents[2] / "app" / "api" / "README.md").read_text()
 # Settings that limit nothing.
 OTHERS = {
     *("database_url", "host", "port", "uds", "public_url", "trusted_proxies", "lab", "demos", "exercises"),
+    *("metrics_token", "log"),
     "busy_timeout",
 }
 

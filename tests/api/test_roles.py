@@ -67,7 +67,7 @@ def test_every_route_is_declared_and_no_other(client: TestClient) -> None:
 
 
 def is_api(path: str) -> bool:
-    return path.startswith(("/api/", "/healthz", "/readyz"))
+    return path.startswith(("/api/", "/healthz", "/readyz", "/metrics"))
 
 
 def ask(client: TestClient, world: TwoLabs, route: Route, role: str, **more: str) -> Response:

@@ -53,6 +53,7 @@ BARE = {
     f"{BASE}/exercises/{{name}}",
     "/healthz",
     "/readyz",
+    "/metrics",
 }
 
 # An answer without end; tests/api/test_stream.py has its parameters.

@@ -169,6 +169,7 @@ API: Final[dict[tuple[str, str], Asked]] = {
     ("GET", f"{BASE}/openapi.json"): Asked(OPEN),
     ("GET", "/healthz"): Asked(OPEN),
     ("GET", "/readyz"): Asked(OPEN),
+    ("GET", "/metrics"): Asked(NOWHERE),  # until KMEMLAB_METRICS_TOKEN is set
     **{("POST", f"{ONE}/{name}"): call(name) for name in CALLS},
 }
 

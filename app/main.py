@@ -19,6 +19,7 @@ from app import __version__, api, web
 from app.api.problems import PROBLEMS, problem_of
 from app.guard import Guard
 from app.labs import Labs, person_of
+from app.logs import AccessLog
 from app.practice import Practice
 from app.sessions import Conflict, Sessions
 from app.settings import Settings
@@ -43,7 +44,7 @@ class Application(FastAPI):
         )
         if guard.rates is not None:
             self.state.sessions.rates.share("request", guard.rates)
-        return guard
+        return AccessLog(guard) if self.state.settings.log == "json" else guard
 
     async def closed(self, scope: Scope, *, script: bool) -> Response | None:
         """The answer to a member whose open task closes an address; None where it does not."""

@@ -11,8 +11,9 @@ from functools import partial
 import typer
 import uvicorn
 from fastapi import FastAPI
+from uvicorn.config import LOGGING_CONFIG
 
-from app import collector
+from app import collector, logs
 from app.connections import Connection, Connections
 from app.labs import Labs
 from app.listening import listen
@@ -38,6 +39,8 @@ def run(server: Server, settings: Settings) -> None:
 def server_of(settings: Settings) -> Server:
     """A server that is ready to run, and a process that may open as many files as it needs."""
     _take_files()
+    if settings.log == "json":
+        logs.write_json()
     app = create_app(settings)
     app.state.connections = Connections(settings)
     config = uvicorn.Config(
@@ -49,6 +52,7 @@ def server_of(settings: Settings) -> Server:
         ws="none",
         lifespan="on",
         access_log=False,
+        log_config=None if settings.log == "json" else LOGGING_CONFIG,
         log_level="warning",
         server_header=False,
         proxy_headers=False,

@@ -16,7 +16,7 @@ import typer
 
 from app import __version__
 from app.collector import gc_paused
-from app.commands import clock, demos, exercises, maintenance, people, proc, transfer
+from app.commands import clock, demos, doctor, exercises, maintenance, people, proc, transfer
 from app.commands.common import refuse, settings_from
 
 if TYPE_CHECKING:
@@ -119,6 +119,7 @@ cli.command()(demos.demos)
 cli.add_typer(exercises.exercises, name="exercises")
 cli.command()(people.password)
 cli.command()(clock.clock)
+cli.command()(doctor.doctor)
 
 
 def in_its_mode(settings: Settings) -> Settings:

@@ -5,6 +5,7 @@ import io
 import json
 import uuid
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,7 +14,7 @@ import pytest
 from httpx2 import Response
 from starlette.testclient import TestClient
 
-from app.labs import csvfile
+from app.labs import attempts, csvfile
 from app.rates import Rates
 from tests.api.test_openapi import DRAFT
 from tests.support.roles import LABS
@@ -215,10 +216,10 @@ def test_answers_with_a_secret_are_not_kept(ask: Ask, path: str) -> None:
     problem(answer, 422, "header", "idempotency-key")
 
 
-def test_signing_in(ask: Ask, client: TestClient) -> None:
+def test_signing_in(ask: Ask, client: TestClient, monkeypatch: pytest.MonkeyPatch) -> None:
     token = ask("anonymous", "POST", "/signin", {"name": "ADA", "password": "correct horse battery"}).json()
     assert sent(client, token["token"], "GET", "/me")["name"] == "Ada"
-    client.app.state.labs.authentication._attempts._clock = lambda: 0.0  # type: ignore[attr-defined]
+    monkeypatch.setattr(attempts, "utc", lambda: datetime(2026, 11, 30, tzinfo=UTC))
     wrong = {"name": "Ada", "password": "wrong horse"}
     nobody = {"name": "Nobody", "password": "wrong horse"}
     answers = [ask("anonymous", "POST", "/signin", body) for body in (wrong, nobody)]

@@ -3,6 +3,7 @@
 import html
 import re
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -11,10 +12,11 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from app.guard import PUBLIC_PATHS
-from app.labs.attempts import Attempts
+from app.labs import attempts
 from app.labs.authentication import TRIES_A_SECOND, TRIES_AT_ONCE
 from app.rates import Rates
 from tests.support.browsers import PASSWORD, Class, at, class_of, run
+from tests.support.factories import raw
 from tests.support.served import BASE, build, client_of, protected
 
 
@@ -30,11 +32,13 @@ def lab(room: Class) -> str:
 
 
 @pytest.fixture(autouse=True)
-def tries_of_nobody_before(room: Class) -> None:
+def tries_of_nobody_before(room: Class, monkeypatch: pytest.MonkeyPatch) -> None:
     """What another test has tried does not count, nor how long this one takes."""
-    entrance = room.app.state.labs.authentication
-    entrance._attempts = Attempts(lambda: 0.0)
-    entrance._tries = Rates(TRIES_A_SECOND, TRIES_AT_ONCE, lambda: 0.0)
+    with raw(room.app.state.settings) as db:
+        db.execute("DELETE FROM failures")
+    monkeypatch.setattr(attempts, "utc", lambda: datetime(2026, 11, 30, tzinfo=UTC))
+    rates = Rates(TRIES_A_SECOND, TRIES_AT_ONCE, lambda: 0.0)
+    room.app.state.sessions.rates.share("sign in", rates)
 
 
 def text_of(answer: Response) -> str:

@@ -1,13 +1,8 @@
 """Proxies in front: the socket that they ask through, and the address that a trusted one tells."""
 
 import re
-import signal
 import socket
 import stat
-import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import httpx2
@@ -17,7 +12,7 @@ from pydantic import ValidationError
 from app.proxies import MOST_HOPS, TrustedProxies
 from app.settings import Settings
 from tests.support.patience import PATIENCE
-from tests.support.served_process import environment, kmemlab
+from tests.support.served_process import kmemlab, on_socket
 
 INSIDE = TrustedProxies(["127.0.0.1", "10.0.0.0/8", "2001:db8::/32"])
 
@@ -69,26 +64,6 @@ def test_a_public_address_is_a_host_of_its_own(given: str) -> None:
     with pytest.raises(ValidationError, match="example"):
         Settings(public_url=given)
     assert Settings(public_url="https://kmemlab.example.org/").public_url == "https://kmemlab.example.org/"
-
-
-@contextmanager
-def on_socket(folder: Path, *args: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
-    command = [sys.executable, "-m", "app", "serve", "--uds", str(folder / "s"), *args]
-    process = subprocess.Popen(
-        command,
-        cwd=folder,
-        env=environment(**environ),
-        stdout=subprocess.PIPE,
-        stderr=subprocess.PIPE,
-        text=True,
-    )
-    try:
-        assert process.stdout is not None
-        assert process.stdout.readline() == f"kmemlab serving on unix:{folder / 's'}\n"
-        yield process
-    finally:
-        process.send_signal(signal.SIGTERM)
-        process.communicate(timeout=PATIENCE)
 
 
 def through(folder: Path) -> httpx2.Client:

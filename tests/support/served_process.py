@@ -115,3 +115,24 @@ def served(folder: Path, *args: str, files: int | None = None, **environ: str) -
     finally:
         if process.process.poll() is None:
             process.end(signal.SIGKILL)
+
+
+@contextmanager
+def on_socket(folder: Path, *args: str, **environ: str) -> Iterator[subprocess.Popen[str]]:
+    """A serving process that listens at `s` in a folder."""
+    command = [sys.executable, "-m", "app", "serve", "--uds", str(folder / "s"), *args]
+    process = subprocess.Popen(
+        command,
+        cwd=folder,
+        env=environment(**environ),
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == f"kmemlab serving on unix:{folder / 's'}\n"
+        yield process
+    finally:
+        process.send_signal(signal.SIGTERM)
+        process.communicate(timeout=PATIENCE)

@@ -16,7 +16,7 @@ import typer
 
 from app import __version__
 from app.collector import gc_paused
-from app.commands import clock, demos, doctor, exercises, maintenance, people, proc, transfer
+from app.commands import clock, demos, doctor, exercises, importtrace, maintenance, people, proc, transfer
 from app.commands.common import refuse, settings_from
 
 if TYPE_CHECKING:
@@ -112,6 +112,7 @@ def replay(
 
 cli.command()(transfer.export)
 cli.command("import")(transfer.import_)
+cli.command("import-trace")(importtrace.import_trace)
 cli.command()(maintenance.backup)
 cli.command()(maintenance.verify)
 cli.command()(proc.proc)

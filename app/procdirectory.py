@@ -14,7 +14,6 @@ import re
 import stat
 import tarfile
 import time
-import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from pathlib import Path
 from typing import IO, Final
 
 from app.machine.proctree import PATH
+from app.serverclient import NoServerError, base_of, headers
 
 AT_MOST_EVERY: Final = 0.25  # seconds between two states that are written
 # What was written, so that it can be deleted once it is gone; all else in the directory is somebody's.
@@ -37,19 +37,12 @@ class NotPlainError(OSError):
     """Something that is no plain file or directory stands where one is to be written."""
 
 
-class NoServerError(ValueError):
-    """What answers is no kmemlab server, or the address is none."""
-
-
 class Source:
     """A session of a server. Raises NoServerError for an address that is none."""
 
     def __init__(self, server: str, session: str) -> None:
-        if not server.startswith(("http://", "https://")):
-            raise NoServerError(f"{server}: an address that begins with http:// or https://")
-        self.base = f"{server}/api/v1/sessions/{session}"
-        token = os.environ.get("KMEMLAB_TOKEN")
-        self.headers = {} if token is None else {"authorization": f"Bearer {token}"}
+        self.base = f"{base_of(server)}/sessions/{session}"
+        self.headers = headers()
 
     def open(self, path: str, **headers: str) -> IO[bytes]:
         """An answer. Raises HTTPError."""
@@ -71,14 +64,6 @@ class Source:
             for line in stream:
                 if line.startswith(b"id: "):
                     yield int(line[4:])
-
-
-def said(error: urllib.error.HTTPError) -> str:
-    """What a server has refused, in its words."""
-    try:
-        return str(json.load(error)["detail"])
-    except (ValueError, KeyError, TypeError):
-        return f"the server answers {error.code}"
 
 
 def follow(source: Source, directory: Path, seq: int, *, frames: bool) -> Iterator[int]:

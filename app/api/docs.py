@@ -175,6 +175,24 @@ Node 0, zone      DMA      0      0      0      0      0      0      0      0   
 Node 0, zone    DMA32     27     31     20     18     11      9      8      3      2      3    201
 """
 
+FTRACE: Final = "text/x-ftrace"
+KERNEL_LOG: Final = (
+    "bash-711 [000] ..... 2.000001: mm_page_alloc: page=00000000f2e4b0c1 pfn=0x61ee order=1 migratetype=0 "
+    "gfp_flags=GFP_KERNEL\n"
+    "bash-711 [000] ..... 2.000009: mm_page_free: page=00000000f2e4b0c1 pfn=0x61ee order=1\n"
+)
+OF_A_LOG: Final[Doc] = {
+    "type": "object",
+    "description": "a kernel's log, made on the machine; without one on the smallest profile that fits",
+    "required": ["log"],
+    "properties": {
+        "log": {"type": "string", "description": "as ftrace or trace-cmd prints it"},
+        "from": {"type": ["string", "null"], "description": "the mark behind which it counts"},
+        "to": {"type": ["string", "null"], "description": "the mark at which it ends"},
+    },
+    "additionalProperties": False,
+}
+
 CREATE: Final[Doc] = {
     "responses": {
         201: {
@@ -190,7 +208,7 @@ CREATE: Final[Doc] = {
                 JSON: {
                     "schema": {
                         "type": "object",
-                        "properties": {"name": NAME, "machine": MACHINE},
+                        "properties": {"name": NAME, "machine": MACHINE, "trace": OF_A_LOG},
                         "additionalProperties": False,
                     },
                     "example": {"name": "demo", "machine": {"profile": "x86_64-1g"}},
@@ -202,6 +220,10 @@ CREATE: Final[Doc] = {
                 TEXT: {
                     "schema": {"type": "string", "description": "/proc/buddyinfo, or a report of the log"},
                     "example": BUDDYINFO,
+                },
+                FTRACE: {
+                    "schema": {"type": "string", "description": "a kernel's log of page allocations"},
+                    "example": KERNEL_LOG,
                 },
             },
         }

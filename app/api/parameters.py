@@ -38,6 +38,13 @@ Count = Annotated[int, Field(ge=0, le=JSON_INT_MAX), Number]
 
 Limit = Annotated[int, Query(ge=1, le=1000, description="how many at most"), Number]
 Cursor = Annotated[str | None, Query(max_length=200, description="where the last part ended: see its `next`")]
+Profile = Annotated[
+    str | None, Query(max_length=64, description="of a log's machine; else the smallest that fits")
+]
+FromMark = Annotated[
+    str | None, Query(alias="from", max_length=100, description="the mark behind which it counts")
+]
+ToMark = Annotated[str | None, Query(alias="to", max_length=100, description="the mark at which it ends")]
 After = Annotated[Count, Query(description="only rows with a greater seq")]
 At = Annotated[Count | None, Query(description="as it was after the row with this seq; now without one")]
 Seq = Annotated[int, Path(ge=0, le=JSON_INT_MAX)]

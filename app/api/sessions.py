@@ -9,12 +9,13 @@ from fastapi import APIRouter
 from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import docs, models
+from app.api import docs, kernel_logs, models
 from app.api.bodies import READ_ON_LOOP, TEXT, decoded, freed, json_object, media_type, refuse_others
+from app.api.docs import FTRACE
 from app.api.idempotency import seq_of, with_preconditions
-from app.api.parameters import Cursor, Limit
+from app.api.parameters import Cursor, FromMark, Limit, Profile, ToMark
 from app.api.requests import BASE, addressed, answer, etag, sessions_of
-from app.api.transfer import created, import_session, is_file, is_text
+from app.api.transfer import created, import_session, is_file, is_text, kind_of
 from app.collector import gc_paused
 from app.errors import BadArgument
 from app.machine import proctext
@@ -25,8 +26,16 @@ one = APIRouter(tags=["sessions"], prefix="/sessions/{id:id}")
 
 
 @router.post("/sessions", **docs.operation("create_session", "A new machine", docs.CREATE, docs.KEY))
-async def create(request: Request) -> Response:
-    """Boots a machine from a profile, or makes one of a dump, of /proc texts or of an exported session."""
+async def create(
+    request: Request,
+    profile: Profile = None,
+    from_: FromMark = None,
+    to: ToMark = None,
+) -> Response:
+    """Boots a machine, or makes one of a dump, /proc texts, a kernel's log or an exported session."""
+    if kind_of(request) == FTRACE:
+        return await kernel_logs.create_from_body(request, profile, from_, to)
+    kernel_logs.refuse_parameters({"profile": profile, "from": from_, "to": to})
     if is_file(request):
         return await import_session(request)
     if is_text(request):
@@ -57,13 +66,15 @@ async def create_from_text(request: Request) -> Response:
 
 async def create_from(request: Request, document: dict[str, Any]) -> Response:
     """A session as a document describes it."""
-    faults = refuse_others(document, "name", "machine")
+    faults = refuse_others(document, "name", "machine", "trace")
     name, machine = document.get("name"), document.get("machine", {})
     if not isinstance(name, str | None):
         faults.add("name", "a string")
     if not isinstance(machine, dict):
         faults.add("machine", 'an object, as {"profile": "x86_64-1g"}')
     faults.check()
+    if "trace" in document:
+        return await kernel_logs.create_from_document(request, name, machine, document["trace"])
     sessions, principal = sessions_of(request), principal_of(request.scope)
     return await with_preconditions(
         request,

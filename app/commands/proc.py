@@ -21,7 +21,7 @@ def proc(
     """Write a session as the files that Linux's own tools read. KMEMLAB_TOKEN says who you are."""
     from urllib.error import HTTPError
 
-    from app import procdirectory
+    from app import procdirectory, serverclient
 
     if follow and at is not None:
         refuse("--follow shows what comes, --at what was: give one of the two")
@@ -33,7 +33,7 @@ def proc(
             for _ in procdirectory.follow(source, directory, seq, frames=frames):
                 pass
     except HTTPError as error:
-        refuse(procdirectory.said(error))
+        refuse(serverclient.said(error))
     except (OSError, ValueError) as error:
         refuse(str(error))
     except KeyboardInterrupt:

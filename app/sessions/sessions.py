@@ -34,6 +34,7 @@ from app.sessions import (
     freeing,
     identifiers,
     importing,
+    kernel_logs,
     lineage,
     lives,
     opening,
@@ -51,6 +52,7 @@ from app.sessions.errors import Busy, Conflict, LimitReached, NotFound, StorageF
 from app.sessions.feed import Feed, Reader, Stream
 from app.sessions.hangup import unless_hung_up
 from app.sessions.housekeeping import Housekeeping
+from app.sessions.kernel_logs import KernelLog, Replayed
 from app.sessions.live import Live
 from app.sessions.lives import Life, Look
 from app.sessions.longviews import SHORT_LOOK, PaintedMap, TooLong
@@ -244,6 +246,36 @@ class Sessions:
         live = Live(row.id, row.owner, built, 0, 0, 0, size=0 if state is None else len(state.body))
         info: SessionInfo = await self._do(Statement, insert, adopt=live, preconditions=preconditions)
         return info
+
+    async def from_log(
+        self,
+        principal: Principal,
+        name: str | None,
+        machine: Mapping[str, Any],
+        log: KernelLog,
+        *,
+        preconditions: Preconditions | None = None,
+    ) -> Replayed:
+        """A new session with the calls of a real kernel's log as rows, and how far it agrees with the kernel.
+
+        machine: as `create` takes one, or empty. Nothing is left where a call cannot be made. Raises as
+        `create` and `batch` do, with places under `log`.
+        """
+        await self.not_done(preconditions)
+        plan: kernel_logs.Plan = await self._slowly(principal, kernel_logs.plan, machine, log)
+        info = await self.create(principal, name, plan.machine)
+        made: list[Applied] = []
+        try:
+            for part in kernel_logs.parts(plan.items(), self._settings.batch_calls):
+                made += await self.batch(principal, info.id, part)
+        except BaseException as error:
+            await self.delete(principal, info.id)
+            if isinstance(error, BadArgument):
+                raise plan.located(error) from None
+            raise
+        compared = await self._slowly(principal, plan.compared, made)
+        replayed = Replayed(await self.get(principal, info.id), compared)
+        return await self.execute(lambda _: replayed, preconditions=preconditions)
 
     async def list(
         self, principal: Principal, limit: int = 100, after: str | None = None

@@ -6,9 +6,9 @@ import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
-from sqlalchemy import Connection, Engine
+from sqlalchemy import Connection, Engine, event
 from sqlalchemy.exc import DBAPIError
 
 from app.settings import Settings
@@ -109,9 +109,15 @@ class Store:
             connection.invalidate()  # with its patience
 
     def dispose(self) -> None:
-        """Close every connection."""
-        self._engine.dispose()
-        self._reads.dispose()
+        """Close every connection; one that a thread still has, when it gives it back."""
+        for engine in (self._engine, self._reads):
+            event.listen(engine, "checkin", _close)
+            engine.dispose()
+
+
+def _close(_connection: Any, record: Any) -> None:
+    """Close what comes back to a pool that nobody asks any more."""
+    record.invalidate()
 
 
 @contextmanager

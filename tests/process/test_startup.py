@@ -32,6 +32,7 @@ DOES_WITHOUT = {
     "exercises . --seeds 1": (*WEB, *DATABASE),
     "exercises check broken": (*WEB, *DATABASE),
     "proc session directory --server nowhere": (*WEB, *DATABASE),
+    "import-trace broken --server nowhere": (*WEB, *DATABASE),
     "password Kim": (*WEB, "alembic"),
     "clock": (*WEB, "alembic"),
     "doctor": (*WEB, "alembic"),

@@ -18,8 +18,10 @@ from app.collector import gc_paused
 from app.demos import Library
 from app.errors import BadArgument
 from app.exercises.library import Library as Exercises
+from app.ftrace.lines import is_log
 from app.machine import boot, proctext
 from app.sessions import NotFound, Principal, Right, SessionInfo, Sessions, StorageFull
+from app.sessions.kernel_logs import KernelLog
 from app.web import place_in_lab, uploads, wording
 from app.web.address import number
 from app.web.contexts.base import Link, ShownRefusal
@@ -69,7 +71,7 @@ async def create(request: Request) -> Response:
         typed = texts_of(form)
     sessions, who = sessions_for(request)
     try:
-        info = await sessions.create(who, typed.get("name", "").strip() or None, described(typed))
+        info = await made(sessions, who, typed.get("name", "").strip() or None, described(typed))
     except REFUSED as error:
         if "proc" in typed:
             shown = {"proc": typed["proc"], "proc_name": typed.get("name", "")}
@@ -77,6 +79,14 @@ async def create(request: Request) -> Response:
         typed["overrides"] = "open" if any(typed.get(name) for name in (*NUMBERS, *TEXTS, *SWITCHES)) else ""
         return await refused(request, error, typed, "profile")
     return RedirectResponse(f"/sessions/{info.id}", 303)
+
+
+async def made(sessions: Sessions, who: Principal, name: str | None, machine: dict[str, Any]) -> SessionInfo:
+    """Make a session of a machine, or of a pasted text that is the log of a kernel."""
+    text = machine.get("proc")
+    if isinstance(text, str) and is_log(text):
+        return (await sessions.from_log(who, name, {}, KernelLog(text))).info
+    return await sessions.create(who, name, machine)
 
 
 def of_text(error: Exception) -> Exception:
@@ -122,9 +132,9 @@ async def opened(request: Request, name: str | None, upload: UploadFile | str | 
 async def loaded(
     sessions: Sessions, who: Principal, name: str | None, machine: dict[str, Any]
 ) -> SessionInfo:
-    """Make the session of a dump, whose parts are freed as they are read, or of /proc texts."""
+    """Make the session of a dump, whose parts are freed as they are read, or of a text."""
     try:
-        info = await sessions.create(who, name, machine)
+        info = await made(sessions, who, name, machine)
     except BadArgument as error:
         refusal = of_text(error) if "proc" in machine else error
         await run_in_threadpool(slicedjson.release, machine)

@@ -6,6 +6,7 @@ from typing import IO, Any, Final
 
 from app import slicedjson
 from app.errors import BadArgument
+from app.ftrace.lines import is_log
 from app.machine import proctext
 from app.slicedjson import NotJson
 from app.web import wording
@@ -39,7 +40,7 @@ def machine_of(file: IO[bytes], limit: int) -> dict[str, Any] | None:
         )
     if not start.startswith(b"{"):
         text = content.decode(errors="replace")
-        if proctext.is_text(text):
+        if proctext.is_text(text) or is_log(text):
             return {"proc": text}
     try:
         document = slicedjson.loads(content)

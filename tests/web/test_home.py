@@ -13,6 +13,7 @@ from starlette.testclient import TestClient
 from app.machine import boot, parsing
 from app.machine.machine import Machine
 from app.web import thumbnail
+from tests.ftrace.test_logs import alloc, free
 from tests.support.reports import REPORTS
 from tests.support.served import BASE, build, client_of, protected
 
@@ -285,3 +286,16 @@ def test_a_report_says_what_is_assumed_and_its_request_can_be_made_again(client:
     assert '<details class="from-report">' in again
     assert "NULL" in again
     assert f'value="{line}" placeholder' not in again
+
+
+def test_a_pasted_log_of_a_kernel(client: TestClient) -> None:
+    log = alloc(0x400, 1) + free(0x400, 1)
+    made = client.post("/sessions", data={"proc": log, "name": "theirs"}, follow_redirects=False)
+    assert made.status_code == 303
+    assert client.get(f"{BASE}{made.headers['location']}").json()["seq"] == 2
+    file = {"file": ("log.txt", log.encode(), "text/plain")}
+    uploaded = client.post("/sessions", files=file, data={"name": "again"}, follow_redirects=False)
+    assert client.get(f"{BASE}{uploaded.headers['location']}").json()["seq"] == 2
+    refused = client.post("/sessions", data={"proc": "# tracer: nop\n", "name": "theirs"})
+    assert refused.status_code == 422
+    assert "tells of no pages" in refused.text

@@ -21,7 +21,7 @@ import httpx2
 import psycopg
 import pytest
 
-from app.store import Store
+from app.store import Busy, StorageFull, Store
 from tests.support.demo_lab import Http, enter, instructor, lab_server
 from tests.support.faults import PAGE, alloc, eventually, mounted, readiness, refused
 from tests.support.patience import PATIENCE
@@ -376,6 +376,52 @@ def test_a_full_disk(tmp_path: Path) -> None:
             assert eventually(lambda: alloc(server, session).status_code == 201)
             assert httpx2.get(server.base + session).json()["seq"] == head + 1
         dense(made, url)
+
+
+def test_a_commit_that_is_not_confirmed_says_so(here: Cluster, tmp_path: Path) -> None:
+    """The connection is lost while it commits: nobody knows at that moment whether the row is there."""
+    url = new_database(here)
+    database = re.findall(r"@/(\w+)", url)[0]
+    here.execute(
+        "CREATE FUNCTION lose() RETURNS trigger LANGUAGE plpgsql AS "
+        "$$ BEGIN PERFORM pg_terminate_backend(pg_backend_pid()); RETURN NULL; END $$",
+        database,
+    )
+    with served(tmp_path, KMEMLAB_DATABASE_URL=url) as server:
+        session = server.create()
+        here.execute(
+            "CREATE CONSTRAINT TRIGGER lose AFTER INSERT ON journal DEFERRABLE INITIALLY DEFERRED "
+            "FOR EACH ROW EXECUTE FUNCTION lose()",
+            database,
+        )
+        assert "look whether it was done" in refused(alloc(server, session), 503)
+        here.execute("DROP TRIGGER lose ON journal", database)
+        assert alloc(server, session).json()["seq"] == 1
+        assert readiness(server) == 200
+    dense(here, url)
+
+
+def test_a_reading_sees_one_moment_and_writes_nothing(here: Cluster, tmp_path: Path) -> None:
+    url = new_database(here)
+    database = re.findall(r"@/(\w+)", url)[0]
+    count = "SELECT count(*) FROM audit"
+    insert = "INSERT INTO audit (time, actor, act, target, detail) VALUES ('t', 'a', 'act', '', '')"
+    store = Store(url)
+    with store.reading() as db:
+        before = db.exec_driver_sql(count).scalar_one()
+        here.execute(insert, database)
+        assert db.exec_driver_sql(count).scalar_one() == before
+    with pytest.raises(StorageFull, match="read-only"), store.reading() as db:
+        db.exec_driver_sql(insert)
+    with store.writing() as db:
+        assert db.exec_driver_sql(count).scalar_one() == before + 1
+        other = Store(url, busy_timeout=0.2)
+        with pytest.raises(Busy, match="held"), other.writing():
+            pass
+        with other.changing_rows() as rows:
+            rows.exec_driver_sql(insert)
+        other.dispose()
+    store.dispose()
 
 
 def test_the_audit_log_cannot_be_emptied(here: Cluster, tmp_path: Path) -> None:

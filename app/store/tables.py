@@ -33,6 +33,10 @@ NAMING: Final = {
     "pk": "pk_%(table_name)s",
 }
 
+# Small numbers. What is asked for may be larger than any, and PostgreSQL refuses a parameter whose type has
+# no room for it: so its parameters are of the larger type, whatever the column is.
+_Whole: Final = Integer().with_variant(BigInteger(), "postgresql")
+
 metadata: Final = MetaData(naming_convention=NAMING)
 
 
@@ -52,7 +56,7 @@ sessions: Final = Table(
     Column("owner", Text, nullable=False),
     Column("name", Text, nullable=False),
     Column("created", Text, nullable=False),
-    Column("engine", Integer, nullable=False),
+    Column("engine", _Whole, nullable=False),
     Column("machine", Text, nullable=False),
     Column("boot", Text),
     Column("origin_id", Text),
@@ -175,7 +179,7 @@ replies: Final = Table(
     Column("session_id", Text, ForeignKey("sessions.id", ondelete="CASCADE"), index=True),
     Column("fingerprint", Text, nullable=False),
     Column("created", Text, nullable=False, index=True),
-    Column("status", Integer, nullable=False),
+    Column("status", _Whole, nullable=False),
     Column("headers", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     PrimaryKeyConstraint("principal", "key"),
@@ -186,7 +190,7 @@ accounts: Final = Table(
     "accounts",
     metadata,
     Column("id", Text, primary_key=True),
-    Column("number", Integer, nullable=False, unique=True),
+    Column("number", _Whole, nullable=False, unique=True),
     Column("name", Text, nullable=False),
     Column("key", Text, nullable=False, unique=True),
     Column("password", Text, nullable=False),
@@ -222,8 +226,8 @@ labs: Final = Table(
     Column("frozen", Boolean, nullable=False, server_default=false()),
     Column("closed", Text),
     Column("view", Text),
-    Column("numbers", Integer, nullable=False, server_default="0"),
-    Column("expected", Integer, nullable=False, server_default="120"),
+    Column("numbers", _Whole, nullable=False, server_default="0"),
+    Column("expected", _Whole, nullable=False, server_default="120"),
     Column("draft", Boolean, nullable=False, server_default=false()),
 )
 
@@ -239,7 +243,7 @@ members: Final = Table(
     metadata,
     Column("id", Text, primary_key=True),
     _lab_id(),
-    Column("number", Integer, nullable=False),
+    Column("number", _Whole, nullable=False),
     Column("nickname", Text, nullable=False),
     Column("key", Text, nullable=False),
     Column("joined", Text, nullable=False),
@@ -262,7 +266,7 @@ lab_machines: Final = Table(
     Column("names", Text, nullable=False),
     Column("created", Text, nullable=False),
     Column("demo", Text),
-    Column("part", Integer),
+    Column("part", _Whole),
     Index(None, "lab_id", "created"),
     Index(None, "session_id"),
 )
@@ -315,7 +319,7 @@ sheets: Final = Table(
     Column("opens", Text),
     Column("due", Text),
     Column("late_until", Text),
-    Column("late_factor", Integer, nullable=False),
+    Column("late_factor", _Whole, nullable=False),
     Column("counts", Text),
     Column("opened", Text),
     Column("released", Text),
@@ -329,10 +333,10 @@ sheet_items: Final = Table(
     metadata,
     Column("id", Text, primary_key=True),
     Column("sheet_id", Text, ForeignKey("sheets.id", ondelete="CASCADE"), nullable=False),
-    Column("position", Integer, nullable=False),
+    Column("position", _Whole, nullable=False),
     Column("exercise", Text, nullable=False),
     Column("title", Text, nullable=False),
-    Column("points", Integer, nullable=False),
+    Column("points", _Whole, nullable=False),
     Column("text", Text),
     Column("sha256", Text),
     Index(None, "sheet_id", "position"),
@@ -348,10 +352,10 @@ variants: Final = Table(
     Column("id", Text, primary_key=True),
     Column("item_id", Text, ForeignKey("sheet_items.id", ondelete="CASCADE"), nullable=False),
     Column("member_id", Text, ForeignKey("members.id", ondelete="CASCADE"), nullable=False),
-    Column("number", Integer, nullable=False),
+    Column("number", _Whole, nullable=False),
     Column("values", Text, nullable=False),
     Column("sealed", Text, nullable=False),
-    Column("engine", Integer, nullable=False),
+    Column("engine", _Whole, nullable=False),
     Column("session_id", Text, ForeignKey("sessions.id", ondelete="SET NULL")),
     Column("progress", Text, nullable=False),
     Column("created", Text, nullable=False),
@@ -368,17 +372,17 @@ variants: Final = Table(
 submissions: Final = Table(
     "submissions",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _Whole, primary_key=True, autoincrement=True),
     Column("variant_id", Text, ForeignKey("variants.id", ondelete="CASCADE"), nullable=False),
-    Column("task", Integer, nullable=False),
-    Column("number", Integer, nullable=False),
+    Column("task", _Whole, nullable=False),
+    Column("number", _Whole, nullable=False),
     Column("given", Text, nullable=False),
-    Column("share", Integer, nullable=False),
-    Column("score", Integer, nullable=False),
-    Column("max", Integer, nullable=False),
+    Column("share", _Whole, nullable=False),
+    Column("score", _Whole, nullable=False),
+    Column("max", _Whole, nullable=False),
     Column("parts", Text, nullable=False),
     Column("misconception", Text),
-    Column("hints", Integer, nullable=False),
+    Column("hints", _Whole, nullable=False),
     Column("seq", BigInteger),
     Column("time", Text, nullable=False),
     Column("late", Boolean, nullable=False),
@@ -392,8 +396,8 @@ hints_taken: Final = Table(
     "hints_taken",
     metadata,
     Column("variant_id", Text, ForeignKey("variants.id", ondelete="CASCADE"), nullable=False),
-    Column("task", Integer, nullable=False),
-    Column("hint", Integer, nullable=False),
+    Column("task", _Whole, nullable=False),
+    Column("hint", _Whole, nullable=False),
     Column("time", Text, nullable=False),
     PrimaryKeyConstraint("variant_id", "task", "hint"),
 )
@@ -414,10 +418,10 @@ extensions: Final = Table(
 gradings: Final = Table(
     "gradings",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
-    Column("submission_id", Integer, ForeignKey("submissions.id", ondelete="CASCADE"), nullable=False),
+    Column("id", _Whole, primary_key=True, autoincrement=True),
+    Column("submission_id", _Whole, ForeignKey("submissions.id", ondelete="CASCADE"), nullable=False),
     Column("time", Text, nullable=False),
-    Column("score", Integer, nullable=False),
+    Column("score", _Whole, nullable=False),
     Column("sha256", Text, nullable=False),
     Index(None, "submission_id"),
 )
@@ -455,7 +459,7 @@ votes: Final = Table(
     "votes",
     metadata,
     Column("poll_id", Text, ForeignKey("polls.id", ondelete="CASCADE"), nullable=False),
-    Column("round", Integer, nullable=False),
+    Column("round", _Whole, nullable=False),
     Column("member_id", Text, ForeignKey("members.id", ondelete="CASCADE"), nullable=False),
     Column("choice", Text, nullable=False),
     Column("confidence", Text),
@@ -469,7 +473,7 @@ votes: Final = Table(
 audit: Final = Table(
     "audit",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=True),
+    Column("id", _Whole, primary_key=True, autoincrement=True),
     Column("time", Text, nullable=False),
     Column("actor", Text, nullable=False),
     Column("act", Text, nullable=False),
@@ -483,7 +487,7 @@ failures: Final = Table(
     "failures",
     metadata,
     Column("key", Text, primary_key=True),
-    Column("times", Integer, nullable=False),
+    Column("times", _Whole, nullable=False),
     Column("until", Text, nullable=False, index=True),
 )
 
@@ -502,7 +506,7 @@ buckets: Final = Table(
 clock: Final = Table(
     "clock",
     metadata,
-    Column("id", Integer, primary_key=True, autoincrement=False),
+    Column("id", _Whole, primary_key=True, autoincrement=False),
     Column("trusted", Text, nullable=False),
     Column("seen", Text, nullable=False),
     Column("ran", Float, nullable=False),

@@ -167,6 +167,20 @@ def migrated(folder: Path) -> None:
         made_here.append(name)
 
 
+def copied(before: Path, folder: Path) -> None:
+    """See that a folder's database is a copy of another one, to which nobody is connected now."""
+    name = name_of(folder)
+    dropped_one(name)
+    shared().execute(f"CREATE DATABASE {name} TEMPLATE {name_of(before)}")
+    made_here.append(name)
+
+
+def dropped_one(name: str) -> None:
+    if name in made_here:
+        made_here.remove(name)
+        shared().execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 def dropped(after: int) -> None:
     """Drop all but the first so many databases that were made."""
     while len(made_here) > after:

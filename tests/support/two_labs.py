@@ -6,7 +6,6 @@ deletes something spoils nobody else's world.
 
 import re
 import shutil
-import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -17,6 +16,8 @@ from fastapi import FastAPI
 from httpx2 import Response
 from starlette.testclient import TestClient
 
+from tests.support import postgresql
+from tests.support.factories import raw
 from tests.support.served import BASE, build, client_of
 
 PASSWORD = "correct horse battery"
@@ -76,7 +77,10 @@ class TwoLabs:
 def serving(world: TwoLabs, folder: Path, **more: Any) -> Iterator[TestClient]:
     """A server with a world of its own. more: settings."""
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copy(database_of(world.folder), database_of(folder))
+    if postgresql.ON:
+        postgresql.copied(world.folder, folder)
+    else:
+        shutil.copy(database_of(world.folder), database_of(folder))
     with client_of(build(folder, lab=True, **{**UNLIMITED, **more})) as client:
         yield client
 
@@ -97,12 +101,11 @@ def make(folder: Path) -> TwoLabs:
     with client_of(app) as client:
         set_up(world, app, client)
         furnish(world, client)
-    with sqlite3.connect(database_of(folder)) as database:
+    with raw(app.state.settings) as database:
         # As if the lab had been full then. It is not, so that who joins in a test is a member.
         database.execute("UPDATE members SET waiting = joined WHERE nickname = 'waiting'")
-        database.commit()
-        database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-    database.close()
+        if not postgresql.ON:
+            database.execute("PRAGMA wal_checkpoint(TRUNCATE)")
     return world
 
 

@@ -1,7 +1,6 @@
 """Every route as everybody: who may do what is declared in tests/support/roles.py, and holds."""
 
 import re
-import sqlite3
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
@@ -17,11 +16,10 @@ from starlette.testclient import TestClient
 
 from app.api.calls import hot_route
 from app.machine.entry import CALLS
-from app.settings import Settings
-from tests.support.factories import database
+from tests.support.factories import raw, tables
 from tests.support.roles import ONE, READ, TABLE, WAIT, WHO, YES, Asked
 from tests.support.served import BASE, ORIGIN, problem, protected
-from tests.support.two_labs import ROLES, TwoLabs, by_token, database_of, make, serving
+from tests.support.two_labs import ROLES, TwoLabs, by_token, make, serving
 
 Route = tuple[str, str]
 
@@ -169,17 +167,12 @@ def right(answer: Response, path: str, outcome: Any, lab: str) -> bool:
     return bool(answer.status_code == outcome)
 
 
-def folder_of(client: TestClient) -> Path:
-    settings: Settings = client.app.state.settings  # type: ignore[attr-defined]
-    return database(settings).parent
-
-
-def rows(folder: Path) -> dict[str, Any]:
+def rows(client: TestClient) -> dict[str, Any]:
     """Everything that stands in the database, but what is derived, and what follows the clock."""
-    with sqlite3.connect(database_of(folder)) as database:
-        names = [name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
-        found = {name: database.execute(f"SELECT * FROM {name}").fetchall() for name in names}
-    database.close()
+    with raw(client.app.state.settings) as db:  # type: ignore[attr-defined]
+        found = {
+            name: sorted(db.execute(f"SELECT * FROM {name}").fetchall(), key=repr) for name in tables(db)
+        }
     return {name: rows for name, rows in found.items() if name not in DERIVED}
 
 
@@ -188,7 +181,7 @@ def rows(folder: Path) -> dict[str, Any]:
 def test_who_may(client: TestClient, world: TwoLabs, tmp_path: Path, route: Route) -> None:
     asked: Asked = TABLE[route]
     _, outcomes = asked.rule
-    before = rows(folder_of(client))
+    before = rows(client)
     for role in ROLES:
         if outcomes[role] != YES:
             answer = ask(client, world, route, role)
@@ -198,7 +191,7 @@ def test_who_may(client: TestClient, world: TwoLabs, tmp_path: Path, route: Rout
                 answer.text,
             )
             protected(answer)
-    assert rows(folder_of(client)) == before  # a refusal changes nothing
+    assert rows(client) == before  # a refusal changes nothing
     for role in ROLES:
         if outcomes[role] == YES and not asked.spoils:
             succeeds(ask(client, world, route, role), route, role)
@@ -234,13 +227,13 @@ FROM_ELSEWHERE = (
 def test_another_sites_page_can_do_nothing_with_a_cookie(
     client: TestClient, world: TwoLabs, route: Route
 ) -> None:
-    before = rows(folder_of(client))
+    before = rows(client)
     for headers in FROM_ELSEWHERE:
         own = {} if "origin" in headers else {"origin": ORIGIN}
         cookie = {"authorization": "", "cookie": f"kmemlab={world.tokens['instructor']}"}
         answer = ask(client, world, route, "instructor", **cookie, **own, **headers)
         problem(answer, 403)
-    assert rows(folder_of(client)) == before
+    assert rows(client) == before
 
 
 @pytest.mark.sampled(2)

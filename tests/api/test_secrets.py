@@ -1,7 +1,6 @@
 """What opens a door is kept nowhere, told to nobody else, and opens nothing once it is taken back."""
 
 import logging
-import sqlite3
 import uuid
 import zlib
 from collections.abc import Iterator
@@ -11,8 +10,10 @@ from pathlib import Path
 import pytest
 from starlette.testclient import TestClient
 
+from tests.support import postgresql
+from tests.support.factories import raw, settings_for
 from tests.support.served import BASE, problem, protected
-from tests.support.two_labs import PASSWORD, TwoLabs, by_token, database_of, make, sent, serving
+from tests.support.two_labs import PASSWORD, TwoLabs, by_token, make, sent, serving
 
 PAST = "2020-01-01T00:00:00.000Z"
 
@@ -51,10 +52,10 @@ def everything_given_out(client: TestClient, world: TwoLabs) -> list[str]:
 
 def kept(folder: Path) -> bytes:
     """All bytes of the database's files, and what is packed in them."""
-    files = b"".join(path.read_bytes() for path in folder.iterdir())
-    with sqlite3.connect(database_of(folder)) as database:
-        bodies = [zlib.decompress(body) for (body,) in database.execute("SELECT body FROM replies")]
-    database.close()
+    with raw(settings_for(folder)) as db:
+        bodies = [zlib.decompress(body) for (body,) in db.execute("SELECT body FROM replies").fetchall()]
+        rows = "\n".join(db.iterdump()).encode()
+    files = rows if postgresql.ON else b"".join(path.read_bytes() for path in folder.iterdir())
     assert bodies
     return b"\0".join([files, *bodies])
 
@@ -98,9 +99,8 @@ def test_no_refusal_tells_a_secret(client: TestClient, world: TwoLabs) -> None:
 @pytest.mark.parametrize("role", ["owner", "instructor"])
 def test_a_token_that_has_expired(world: TwoLabs, folder: Path, role: str) -> None:
     with serving(world, folder) as client:
-        with sqlite3.connect(database_of(folder)) as database:
-            database.execute("UPDATE tokens SET expires = ?", (PAST,))
-        database.close()
+        with raw(client.app.state.settings) as db:  # type: ignore[attr-defined]
+            db.execute("UPDATE tokens SET expires = ?", (PAST,))
         problem(client.get(f"{BASE}/me", headers=by_token(world.tokens[role])), 401)
         problem(client.post(f"{BASE}/labs", json={}, headers=by_token(world.tokens[role])), 401)
 

@@ -115,6 +115,15 @@ def raw(settings: Settings) -> Iterator[Any]:
         connection.close()
 
 
+def tables(db: Any) -> list[str]:
+    """The names of all tables."""
+    if postgresql.ON:
+        query = "SELECT table_name FROM information_schema.tables WHERE table_schema = 'public'"
+    else:
+        query = "SELECT name FROM sqlite_master WHERE type = 'table'"
+    return [name for (name,) in db.execute(query).fetchall()]
+
+
 @contextmanager
 def no_rows(db: Any, table: str, condition: str) -> Iterator[None]:
     """Have the database refuse new rows of a table. condition: which, with `new` for the row."""

@@ -10,6 +10,10 @@ UV_VERSION := 0.13.9
 # Where compiled modules are not kept, each worker of the tests and each server that they start compiles all anew.
 unexport PYTHONDONTWRITEBYTECODE
 
+# What is tested on PostgreSQL, too.
+ON_POSTGRESQL := tests/store tests/sessions tests/labs tests/exercises \
+	$(addprefix tests/api/test_,labs.py lab_sheets.py exercises.py roles.py secrets.py hostile_texts.py preconditions.py)
+
 # More arguments for the program that a target runs: make run ARGS="--port 9000"
 ARGS ?=
 
@@ -30,8 +34,8 @@ test-all: browser ## every test but the long runs, as .ci/run does
 	@$(BIN)/python -m pytest -n auto $(ARGS)
 
 .PHONY: test-postgresql
-test-postgresql: $(VENV)/.test ## the tests of the store, sessions, labs and exercises, on a PostgreSQL of their own
-	@KMEMLAB_TESTS_ON=postgresql $(BIN)/python -m pytest -n auto $(or $(ARGS),tests/store tests/sessions tests/labs tests/exercises)
+test-postgresql: $(VENV)/.test ## the tests of the store, sessions, labs, exercises and the API, on a PostgreSQL of their own
+	@KMEMLAB_TESTS_ON=postgresql $(BIN)/python -m pytest -n auto $(or $(ARGS),--quick $(ON_POSTGRESQL))
 
 .PHONY: soak
 soak: browser ## the long runs

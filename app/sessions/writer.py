@@ -58,6 +58,7 @@ from app.sessions.written import Written
 from app.store import (
     Connection,
     DatabaseError,
+    DataError,
     IntegrityError,
     Overtaken,
     Store,
@@ -66,6 +67,7 @@ from app.store import (
     journal,
     sessions,
 )
+from app.store.errors import unfit
 from app.store.journal import Row
 from app.store.sessions import Head
 
@@ -580,6 +582,8 @@ class Writer(threading.Thread):
         except IntegrityError:
             # What it builds on has gone meanwhile. Its savepoint is undone, and other work goes on.
             return Answer(work, error=Conflict("something that this needs was deleted meanwhile"))
+        except DataError as error:
+            return Answer(work, error=unfit(error))
         except DatabaseError:
             raise  # the whole group's trouble
         except Exception as error:

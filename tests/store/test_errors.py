@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 from sqlalchemy import Engine, exc
 
+from app.errors import BadArgument
 from app.store import Busy, StorageFull, Store, engine
 from app.store.errors import Overtaken, ReadOnly, Unreachable, translated
 from app.store.url import without_secrets
@@ -70,8 +71,14 @@ def test_a_known_state_counts_whatever_the_driver_calls_it(state: str) -> None:
 
 @pytest.mark.parametrize("state", ["42601", "42P01", "22003", "23505"])
 def test_mistakes_of_ours_stay_mistakes(state: str) -> None:
-    for kind in (exc.ProgrammingError, exc.DataError, exc.IntegrityError):
+    for kind in (exc.ProgrammingError, exc.IntegrityError):
         assert type(postgresql(state, kind)) is kind
+
+
+def test_a_value_without_a_place_is_its_senders_mistake() -> None:
+    error = postgresql(None, exc.DataError)
+    assert isinstance(error, BadArgument)
+    assert "U+0000" in str(error)
 
 
 def sqlite(code: int | None) -> BaseException:

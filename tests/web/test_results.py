@@ -3,7 +3,6 @@
 import html
 import json
 import re
-import sqlite3
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -13,6 +12,7 @@ from httpx2 import Response
 from starlette.testclient import TestClient
 
 from tests.support.browsers import Class, at, class_of
+from tests.support.factories import raw, settings_for
 from tests.support.served import BASE, protected
 from tests.support.sheets import SPLIT, write_files
 
@@ -59,9 +59,8 @@ def make(room: Class, folder: Path) -> Sitting:
 
 def right_of(folder: Path, variant: str) -> int:
     """The frame that is right in the first task."""
-    with sqlite3.connect(folder / "kmemlab.db") as database:
-        (sealed,) = database.execute("SELECT sealed FROM variants WHERE id = ?", [variant]).fetchone()
-    database.close()
+    with raw(settings_for(folder)) as db:
+        (sealed,) = db.execute("SELECT sealed FROM variants WHERE id = ?", [variant]).fetchone()
     return int(json.loads(sealed)["tasks"][0][0]["right"])
 
 

@@ -146,6 +146,7 @@ MACHINE: Final[Doc] = {
         "mobility": {"type": "boolean"},
         "debug": {"type": "boolean"},
         "process_caches": {"type": "boolean"},
+        "boot_caches": {"type": "boolean"},
         "transparent_hugepage": {"type": "string"},
         "hugepages": {"type": "integer", "minimum": 0},
         "swap": {"type": "integer", "minimum": 0, "description": "pages of swap from boot on"},

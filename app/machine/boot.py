@@ -34,6 +34,7 @@ MAX_LOW_PFN: Final = {"x86_64": 1 << 34, "i386": 0x36FFE}
 LECTURE_LOW_PFN: Final = 0x38000
 # A disk beside the one with the files.
 SWAP_DISK: Final = "/dev/vdb"
+SWITCHES: Final = ("lecture", "pcp", "mobility", "debug", "process_caches", "boot_caches")
 # What describes a machine alone: no profile can make it again, so a session keeps its state.
 WHOLE: Final = {"dump": "dump says", "proc": "/proc text says"}
 
@@ -118,6 +119,9 @@ def start(param: BootParam, memory: MemoryMap) -> Machine:
     memblock_free_all(zones, memory, mobility=param.mobility)
     wmarks.init_per_zone_wmark_min(m, hugepages=param.transparent_hugepage != "never")
     slab_common.create_kmalloc_caches(m)
+    if param.boot_caches:
+        for name in slab_common.NEVER_COUNTED:
+            slab_common.boot_cache(m, name)
     if param.process_caches:
         objects.create_caches(m)
     vmalloc.vmalloc_init(m)
@@ -206,7 +210,7 @@ def profile_view(profile: Profile) -> dict[str, Any]:
             "nodes": {"min": 1, "max": profile.max_nodes},
             "movablecore": {"min": 0, "max": profile.memory, "step": MIB},
             "transparent_hugepage": list(bootparam.THP_MODES),
-            **{switch: [True, False] for switch in ("lecture", "pcp", "mobility", "debug", "process_caches")},
+            **{switch: [True, False] for switch in SWITCHES},
             "hugepages": {"min": 0, "max": most // bootparam.HUGE_PAGE},
             "swap": {"min": 0, "max": MAX_PAGES},
             "reclaim": [True, False],

@@ -33,6 +33,7 @@ class BootParam:
     memory, movablecore: bytes. lecture: the lecture's view, which turns pcp, mobility and the watermark
     boost off unless they are given. process_caches: whether the kernel has made the caches from which it
     takes its own objects for processes (task, areas, owners of pages); without them those are only counted.
+    boot_caches: whether it has the other caches of a booted kernel, too, which nobody uses.
     hugepages: pages of 2 MiB that the pool has from boot on. swap: pages of a swap area. reclaim: whether
     pages of processes and files are taken back when memory is short, and somebody is killed when nothing is
     left; the lecture's view leaves it out. sysctl: settings written once the machine runs. rules: see
@@ -49,6 +50,7 @@ class BootParam:
     mobility: bool
     debug: bool
     process_caches: bool
+    boot_caches: bool
     transparent_hugepage: str
     hugepages: int
     swap: int
@@ -71,6 +73,7 @@ class BootParam:
 BEFORE: Final[Mapping[str, Any]] = {
     "rules": ruleset.FIRST,
     "process_caches": False,
+    "boot_caches": False,
     "hugepages": 0,
     "swap": 0,
     "reclaim": False,
@@ -102,6 +105,7 @@ def parse(doc: Mapping[str, Any], *, kept: bool = False) -> BootParam:
         "mobility": not lecture,
         "debug": True,
         "process_caches": not profile.tiny,
+        "boot_caches": not profile.tiny,
         "transparent_hugepage": "never",
         "hugepages": 0,
         "swap": 0,
@@ -143,6 +147,7 @@ def apply(m: Machine, param: BootParam) -> None:
         if key != "rules" and (key not in BEFORE or value != BEFORE[key])
     }
     m.debug = param.debug
+    m.boot_caches = param.boot_caches
     m.page_group_by_mobility_disabled = not param.mobility
     m.boot_pagesets = not param.pcp
     m.purge_at_vfree = param.lecture
@@ -274,6 +279,7 @@ FIELDS: Final[dict[str, Callable[[Any, Profile], Any]]] = {
     "mobility": switch,
     "debug": switch,
     "process_caches": switch,
+    "boot_caches": switch,
     "transparent_hugepage": check_thp,
     "hugepages": check_hugepages,
     "swap": check_swap,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 
 from app.machine import leaks, page_words
 from app.machine.description import KERNEL
-from app.mm import proc, sysctl
+from app.mm import boot_caches, proc, sysctl
 from app.mm.slab import (
     SLAB_CACHE_DMA,
     SLAB_CONSISTENCY_CHECKS,
@@ -25,7 +25,7 @@ from app.mm.slab import (
     SLAB_TYPESAFE_BY_RCU,
     KmemCache,
 )
-from app.mm.slab_caches import get_slabinfo, slab_caches
+from app.mm.slab_caches import get_slabinfo
 
 if TYPE_CHECKING:
     from app.machine.machine import Machine
@@ -63,7 +63,7 @@ def files(m: Machine, *, frames: bool, time: int) -> Iterator[tuple[str, bytes]]
             yield f"proc/{task.pid}/{name}", show_task(m, task).encode()
         yield f"proc/{task.pid}/comm", f"{task.name}\n".encode()
         yield f"proc/{task.pid}/cmdline", b"" if task.mm is None else f"{task.name}\0".encode()
-    for number, s in enumerate(slab_caches(m)):
+    for number, s in enumerate(boot_caches.every(m)):
         for name, value in attributes(s).items():
             yield f"sys/kernel/slab/{directory(s.name, number)}/{name}", f"{value}\n".encode()
     yield "sys/kernel/debug/page_owner", leaks.page_owner(m).encode()

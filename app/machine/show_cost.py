@@ -15,7 +15,7 @@ from app.machine.leaks import MAX_RECORDS
 from app.machine.show import MAX_HOLDS
 from app.machine.slab_views import MAX_CACHES
 from app.machine.zonemap import DEFAULT_CELLS, window_of
-from app.mm import mem_map, proc
+from app.mm import boot_caches, mem_map, proc
 
 if TYPE_CHECKING:
     from app.machine.machine import Machine
@@ -76,12 +76,12 @@ def slabs_of(m: Machine, name: str, limit: int) -> int:
 
 def all_caches(m: Machine) -> int:
     """A line for each cache, for which its slabs are counted."""
-    return len(m.caches) + slabs(m)
+    return boot_caches.number(m) + slabs(m)
 
 
 def listed_caches(m: Machine, limit: int = MAX_CACHES) -> int:
     """So many caches in numbers."""
-    return CACHE * min(limit, len(m.caches)) + slabs(m)
+    return CACHE * min(limit, boot_caches.number(m)) + slabs(m)
 
 
 def tasks(m: Machine) -> int:
@@ -249,14 +249,14 @@ def tree(m: Machine, frames: bool) -> int:
     texts = sum(cost(m) for cost in PROC.values())
     of_tasks = sum(FILE + task_file(m, name, file) for name in m.tasks for file in proc.OF_TASKS)
     words = page_words.frames(m) if frames else 0
-    return texts + of_tasks + 30 * FILE * len(m.caches) + 4 * len(m.pages) + words
+    return texts + of_tasks + 30 * FILE * boot_caches.number(m) + 4 * len(m.pages) + words
 
 
 def beginning(m: Machine, name: str, lines: int) -> int:
     """The first lines of a file of /proc that is read line by line; of others all of it."""
     if name == "vmallocinfo":
         return lines + (pages(m) if len(m.nodes) > 1 else 0)
-    return lines + slabs(m) + len(m.caches) // 2 if name == "slabinfo" else proc_file(m, name)
+    return lines + slabs(m) + boot_caches.number(m) // 2 if name == "slabinfo" else proc_file(m, name)
 
 
 def proc_file(m: Machine, name: str) -> int:

@@ -6,10 +6,10 @@ recording lists: full ones are in no list, neither the kernel's nor the recordin
 
 from __future__ import annotations
 
-from itertools import islice
 from typing import TYPE_CHECKING, Any, Final
 
 from app.errors import BadArgument
+from app.mm import boot_caches
 from app.mm.memory_model import PAGE_SIZE
 from app.mm.slab import KERNEL, KmemCache, Slab, kmem_cache_debug, slab_ksize
 
@@ -28,6 +28,8 @@ OBJECT_STATES: Final = {"a": "allocated", "k": "kernel", "f": "free", "c": "cpu"
 def caches_view(m: Machine, start: int = 0, limit: int = MAX_CACHES) -> dict[str, Any]:
     """Caches with their counts, in the order in which they were made. Raises BadArgument.
 
+    Those of a booted kernel that nobody has used come last.
+
     start: how many to pass over; `next` in the answer is where to go on, None at the end.
     """
     if start < 0:
@@ -35,9 +37,10 @@ def caches_view(m: Machine, start: int = 0, limit: int = MAX_CACHES) -> dict[str
     if not 1 <= limit <= MAX_CACHES:
         raise BadArgument.at("limit", f"a number of caches from 1 to {MAX_CACHES}")
     end = start + limit
+    every = [*m.caches.values(), *boot_caches.unused(m)]
     return {
-        "caches": [summary(s) for s in islice(m.caches.values(), start, end)],
-        "next": end if end < len(m.caches) else None,
+        "caches": [summary(s) for s in every[start:end]],
+        "next": end if end < len(every) else None,
     }
 
 
@@ -100,7 +103,9 @@ def cache_view(m: Machine, name: str, start: int = 0, limit: int = MAX_SLABS) ->
         raise BadArgument.at("start", "a number of slabs, 0 or more")
     if not 1 <= limit <= MAX_SLABS:
         raise BadArgument.at("limit", f"a number of slabs from 1 to {MAX_SLABS}")
-    s = m.caches[name]
+    s = boot_caches.look(m, name)
+    if s is None:
+        raise KeyError(name)
     pfns = sorted(s.slabs)
     places = places_of(s)
     limit = min(limit, max(1, MAX_OBJECTS // s.objs))

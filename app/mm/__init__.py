@@ -31,7 +31,8 @@ anything else:
 What stands on it:
   slab, slub, slub_layout      caches, the five places an allocation looks in, sizes of slabs (mm/slub.c)
   slub_bulk                    many objects at once
-  slab_caches                  the list of all caches (mm/slab_common.c)
+  slab_caches, boot_caches     the list of all caches (mm/slab_common.c); those of a booted kernel
+  boot_cache_table             names and layouts of these, as real kernels had them
   slab_common, slub_debug      `kmalloc` with its size classes (mm/slab_common.c); what a debug kernel reports
   vmap_area, vmalloc           ranges of addresses, and the frames that are mapped there (mm/vmalloc.c)
   pgtable, module, highmem     page tables of such ranges, modules, and `kmap` (mm/highmem.c)

@@ -120,8 +120,9 @@ class Kernel:
 
     # Named, since the interpreter is slower at finding one of so many in a dict.
     __slots__ = (
-        "alloc_contexts", "boot_pagesets", "caches", "capture_control", "changed", "cpu_node", "current",
-        "debug", "die_counter", "dirty_background_ratio", "dirty_ratio", "freelist_seed", "has_dma32",
+        "alloc_contexts", "boot_caches", "boot_pagesets", "caches", "capture_control", "changed", "cpu_node",
+        "current", "debug", "die_counter", "dirty_background_ratio", "dirty_ratio", "freelist_seed",
+        "has_dma32",
         "kernel", "kmalloc_caches", "last_pid", "live_objects", "lock_holders", "log", "log_bytes", "lost",
         "lowmem_reserve_ratio", "min_free_kbytes", "model", "node_shrinkers", "nodes",
         "page_group_by_mobility_disabled", "page_waiters", "pages", "pause", "percpu_pagelist_high_fraction",
@@ -170,6 +171,8 @@ class Kernel:
         self.lost = 0
         # Slab caches in the order of their making; the kmalloc rows of size classes; slabs by first frame.
         self.caches: dict[str, KmemCache] = {}
+        # Whether there are also those of a booted kernel, each made when it is first used.
+        self.boot_caches = False
         self.kmalloc_caches: list[list[KmemCache]] = [[], [], [], []]
         self.slabs = SlabTable()
         self.live_objects = 0

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from app.mm import boot_caches, slab_common, slub
 from app.mm import gfp as gfp_masks
-from app.mm import slab_common, slub
 from app.mm.slab import SLAB_ACCOUNT, SLAB_RECLAIM_ACCOUNT
 
 if TYPE_CHECKING:
@@ -48,7 +48,13 @@ TASK: Final = (
 
 def create_caches(m: Kernel) -> None:
     """Make the caches, as boot does before the first process. Kernel: proc_caches_init"""
+    booted = boot_caches.of_kernel(m)
     for name, size in SIZES[m.model.arch].items():
+        if name in booted:
+            found = boot_caches.find(m, name)
+            assert found is not None
+            m.vm.object_caches[name] = found
+            continue
         flags = SLAB_RECLAIM_ACCOUNT if name in RECLAIMABLE else SLAB_ACCOUNT
         m.vm.object_caches[name] = slab_common.create_boot_cache(m, name, size, flags)
 

@@ -5,13 +5,15 @@ Kernel: mm/slab_common.c slab_caches, mm/slub.c get_slabinfo. Shown by /proc/sla
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final
+from collections.abc import Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Final, NamedTuple
 
-from app.mm.slab import KMALLOC_INFO, KMALLOC_TYPES
+from app.mm.boot_cache_table import TABLE
+from app.mm.slab import KMALLOC_INFO, KMALLOC_TYPES, KmemCache
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
-    from app.mm.slab import KmemCache
 
 # The two sizes that are no powers of two are made right after the power below them.
 KMALLOC_ORDER: Final = tuple(
@@ -27,15 +29,47 @@ BOOT_CACHES: Final = (
 )  # fmt: skip
 
 
-def slab_caches(m: Kernel) -> list[KmemCache]:
+# What most constructors of the kernel's caches are called. Kernel: fs/inode.c and others.
+CONSTRUCTOR: Final = "init_once"
+
+
+class Row(NamedTuple):
+    """A cache of a booted kernel, as the table has it."""
+
+    name: str
+    object_size: int
+    align: int
+    flags: int
+    ctor: str | None
+
+
+@cache
+def rows(arch: str) -> Mapping[str, Row]:
+    """The caches of a booted kernel but those of kmalloc, by name and the newest first."""
+    lines = [line.split() for line in TABLE[arch].splitlines()[1:]]
+    return {
+        name: Row(name, int(size), int(align), int(flags, 16), CONSTRUCTOR if more else None)
+        for name, size, align, flags, *more in lines
+    }
+
+
+NONE: Final[Mapping[str, KmemCache]] = {}
+
+
+def slab_caches(m: Kernel, unused: Mapping[str, KmemCache] = NONE) -> list[KmemCache]:
     """All caches in the order of the kernel's list, to whose head a new cache is added.
 
     A recording lists its kernel's caches in that order; those that calls have made stand before them.
+
+    unused: caches of a booted kernel that nobody has used yet, which are to be among them.
     """
     boot = [m.caches[name] for name in BOOT_CACHES if name in m.caches]
     others = [s for name, s in m.caches.items() if name not in BOOT_CACHES]
     made = [s for s in others if s.object is not None]
     found = [s for s in others if s.object is None]
+    if m.boot_caches:
+        there = {**unused, **{s.name: s for s in found}}
+        found = [there[name] for name in rows(m.model.arch) if name in there]
     return made[::-1] + found + boot[::-1]
 
 

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from app.mm import boot_caches, page_alloc, page_free, page_ref, printk, slub
 from app.mm import gfp as gfp_masks
-from app.mm import page_alloc, page_free, page_ref, printk, slub
 from app.mm.gfp import GFP_KERNEL, GFP_SLAB_BUG_MASK
 from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE
 from app.mm.page import PG_head
@@ -295,7 +295,7 @@ def kmem_cache_of(m: Kernel, name: str, offset: int = 0) -> KmemCache:
 
     A cache that was never made, or is destroyed, is a NULL pointer to those who keep good order.
     """
-    s = m.caches.get(name)
+    s = boot_caches.find(m, name)
     if s is None:
         m.mistake("no_cache", cache=name, offset=offset)
         printk.page_fault(m, offset)
@@ -360,7 +360,7 @@ def create_cache(
     if not (opened and init_kmem_cache_nodes(m, s)):
         release(m, s)
         return None, -22
-    if name in m.caches:
+    if boot_caches.look(m, name) is not None:
         m.mistake("duplicate_cache", cache=name)
         printk.printk(m, f"sysfs: cannot create duplicate filename '/kernel/slab/{name}'")
         release(m, s)
@@ -408,11 +408,11 @@ def kmem_cache_destroy(m: Kernel, name: str) -> None:
     One that still has objects cannot go: the kernel reports them, warns, and keeps it for good. In a cache
     that it has made itself it has objects of its own, older than any call. NULL is nothing to destroy.
     """
-    s = m.caches.get(name)
+    s = boot_caches.find(m, name)
     if s is None:
         return
     printk.might_sleep(m, "include/linux/percpu-rwsem.h", 49)
-    if m.rules >= 2 and s.object is None and name not in NEVER_COUNTED:
+    if (m.rules >= 2 or m.boot_caches) and s.object is None and name not in NEVER_COUNTED:
         if s.refcount:
             s.refcount = 0
             slub.shutdown(m, s)

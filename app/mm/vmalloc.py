@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Final
 
+from app.mm import boot_caches, page_alloc, page_exact, page_free, printk, slab_common, vmap_area
 from app.mm import gfp as gfp_masks
-from app.mm import page_alloc, page_exact, page_free, printk, slab_common, vmap_area
 from app.mm.internal import GAVE_UP
 from app.mm.memory_model import PAGE_SHIFT, PAGE_SIZE, PMD_SHIFT, PMD_SIZE, PUD_SHIFT, MemoryModel
 from app.mm.page import PG_head, PG_locked
@@ -82,7 +82,8 @@ def vmalloc_init(m: Kernel) -> None:
     """An empty space, as before its first use, and a cache for its structures. Kernel: vmalloc_init"""
     m.vmap = space = empty_space(m.model)
     space.free.insert(VmapArea(1, m.model.ptr_max))
-    slab_common.create_boot_cache(m, vmap_area.CACHE, SIZEOF_VMAP_AREA[m.model.arch], SLAB_PANIC)
+    if boot_caches.find(m, vmap_area.CACHE) is None:
+        slab_common.create_boot_cache(m, vmap_area.CACHE, SIZEOF_VMAP_AREA[m.model.arch], SLAB_PANIC)
 
 
 def empty_space(model: MemoryModel) -> VmapSpace:

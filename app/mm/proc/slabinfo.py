@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Final
 
-from app.mm.slab_caches import get_slabinfo, slab_caches
+from app.mm import boot_caches
+from app.mm.slab_caches import get_slabinfo
 
 if TYPE_CHECKING:
     from app.mm.kernel import Kernel
@@ -30,7 +31,7 @@ def show(m: Kernel) -> str:
 def lines(m: Kernel) -> Iterator[str]:
     """The same line by line."""
     yield from HEADER.splitlines()
-    yield from map(cache_line, slab_caches(m))
+    yield from map(cache_line, boot_caches.every(m))
 
 
 def cache_line(s: KmemCache) -> str:

@@ -464,14 +464,37 @@ def test_areas_in_order_then_those_not_purged() -> None:
     call("vfree", addr=small)
     lines = call.show("vmallocinfo").splitlines()
     assert lines == [
-        "0xffffc90000002000-0xffffc90000204000 2105344 vmalloc+0x0/0x0 pages=513 vmalloc vpages N0=513",
+        (
+            "0xffffc90000002000-0xffffc90000204000 2105344 lab_init+0x0/0x0 [lab]"
+            " pages=513 vmalloc vpages N0=513"
+        ),
         lines[1],
         "0xffffc90000000000-0xffffc90000002000    8192 unpurged vm_area",
     ]
     assert re.fullmatch(
-        r"0xffffc90000204000-0xffffc90000207000   12288 \w+\+0x0/0x0 pages=2 vmalloc N0=2", lines[1]
+        r"0xffffc90000204000-0xffffc90000207000   12288 lab_init\+0x0/0x0 \[lab\] pages=2 vmalloc N0=2",
+        lines[1],
     )
     assert values(call.show("meminfo"))["VmallocUsed"] == 515 * 4
+
+
+def test_areas_name_who_asked_for_them() -> None:
+    """A task's own code is a module's; a thread's stack is named as on a real machine."""
+    call = Caller(boot.boot({"profile": "x86_64-1g"}))
+    call("vmalloc", size=1, task="m7")
+    call("insmod", name="e1000", size=9000)
+    call("execve", task="a")
+    call("fork", child="b", task="a")
+    words = [line.split()[2:] for line in call.show("vmallocinfo").splitlines()]
+    assert words[0] == ["lab_m7+0x0/0x0", "[lab]", "pages=1", "vmalloc", "N0=1"]
+    assert ["move_module+0x0/0x0", "pages=3", "vmalloc", "N0=3"] in words
+    ours = next(line for line in words if line[0].startswith("kernel_clone"))
+    theirs = {
+        tuple(line.split()[3:])
+        for line in recorded("x64-1G")["vmallocinfo"].splitlines()
+        if " kernel_clone+" in line
+    }
+    assert {tuple(ours[1:])} == theirs
 
 
 def test_a_table_of_the_middle_level_is_counted_and_one_of_the_lowest_is_not() -> None:

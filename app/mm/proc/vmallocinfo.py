@@ -17,6 +17,11 @@ if TYPE_CHECKING:
 
 KINDS: Final = ((0x1, "ioremap"), (0x2, "vmalloc"), (0x4, "vmap"), (0x8, "user"), (0x10, "dma-coherent"))
 
+# Functions that note whom they return to: what calls them directly is a module's code.
+OF_MODULES: Final = ("vmalloc", "vzalloc", "kvmalloc")
+# Functions that a compiler puts into those that call them, so that /proc names the latter.
+RETURNS_TO: Final = {"dup_task_struct": "kernel_clone", "swapon": "__do_sys_swapon"}
+
 
 def show(m: Kernel) -> str:
     """A line for each range in use, then for each that is freed and not purged yet.
@@ -45,12 +50,8 @@ def range_text(m: Kernel, va: VmapArea) -> str:
 
 
 def owner_text(m: Kernel, vm: VmStruct) -> str:
-    """Who asked for it, what for, and on which nodes its pages are.
-
-    The caller stands as %pS prints an address in a function; there is no code here, so it is always at 0 of 0
-    bytes.
-    """
-    words = [f" {vm.caller}+0x0/0x0"]
+    """Who asked for it, what for, and on which nodes its pages are."""
+    words = [f" {caller_text(vm)}"]
     if vm.pages:
         words.append(f"pages={len(vm.pages)}")
     words += [kind for flag, kind in KINDS if vm.flags & flag]
@@ -59,6 +60,17 @@ def owner_text(m: Kernel, vm: VmStruct) -> str:
     if "NUMA" in vmstat_text.config(m):
         words += node_words(m, vm)
     return " ".join(words)
+
+
+def caller_text(vm: VmStruct) -> str:
+    """The function that asked, as %pS prints an address in it.
+
+    It is one of the kernel's own, or else the task's code, which is taken for that of a module. There is no
+    code here, so the address is always at 0 of 0 bytes.
+    """
+    if vm.caller in OF_MODULES:
+        return f"lab_{vm.task}+0x0/0x0 [lab]"
+    return f"{RETURNS_TO.get(vm.caller, vm.caller)}+0x0/0x0"
 
 
 def node_words(m: Kernel, vm: VmStruct) -> list[str]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import io
 import tarfile
 from datetime import datetime
 from functools import partial
@@ -53,10 +52,33 @@ async def tree(request: Request, frames: Frames = 0, at: At = None) -> Response:
 
 def archive(m: Machine, *, frames: bool, time: int) -> bytes:
     """All files as a tar. frames: with a word for each frame, too. time: of the files, in seconds."""
-    out = io.BytesIO()
-    with tarfile.open(fileobj=out, mode="w", format=tarfile.USTAR_FORMAT) as made:
-        for path, data in proctree.files(m, frames=frames, time=time):
-            entry = tarfile.TarInfo(path)
-            entry.size, entry.mode, entry.mtime = len(data), 0o444, time
-            made.addfile(entry, io.BytesIO(data))
-    return out.getvalue()
+    header = Header(time)
+    made: list[bytes] = []
+    for path, data in proctree.files(m, frames=frames, time=time):
+        made += (header.of(path, len(data)), data, bytes(-len(data) % tarfile.BLOCKSIZE))
+    made.append(bytes(2 * tarfile.BLOCKSIZE))
+    return b"".join(made)
+
+
+class Header:
+    """Headers of files that differ in name and size only: a tree has thousands.
+
+    tarfile works ten times as long for each. Places are those of the ustar format.
+    """
+
+    def __init__(self, time: int) -> None:
+        self.entry = tarfile.TarInfo()
+        self.entry.mode, self.entry.mtime = 0o444, time
+        self.like = self.entry.tobuf(tarfile.USTAR_FORMAT)
+        self.between, self.behind = self.like[136:148], self.like[156:]
+        # The sum of a header is taken with blanks in its own place.
+        self.sum = sum(self.like[100:124] + self.between + b" " * 8 + self.behind)
+
+    def of(self, path: str, size: int) -> bytes:
+        """The header of a file."""
+        name, length = path.encode(), b"%011o\0" % size
+        if len(name) > tarfile.LENGTH_NAME:
+            self.entry.name, self.entry.size = path, size
+            return self.entry.tobuf(tarfile.USTAR_FORMAT)
+        total = b"%06o\0 " % (self.sum + sum(name) + sum(length))
+        return name.ljust(100, b"\0") + self.like[100:124] + length + self.between + total + self.behind

@@ -82,6 +82,18 @@ def test_the_tar_has_what_the_api_says(at: str) -> None:
     )
 
 
+def test_headers_are_those_of_tarfile() -> None:
+    header = tree.Header(1_700_000_000)
+    for path, size in (
+        ("proc/meminfo", 1_234),
+        ("sys/kernel/slab/a/order", 0),
+        (f"sys/{'a' * 60}/{'b' * 60}", 8**9),
+    ):
+        entry = tarfile.TarInfo(path)
+        entry.size, entry.mode, entry.mtime = size, 0o444, 1_700_000_000
+        assert header.of(path, size) == entry.tobuf(tarfile.USTAR_FORMAT)
+
+
 def test_an_earlier_moment_and_what_is_refused(at: str) -> None:
     assert b"seq_1+0x0" not in httpx2.get(f"{at}/tree.tar?at=0").content
     problem(httpx2.get(f"{at}/tree.tar?at=100"), 422, "query", "at")

@@ -58,6 +58,20 @@ class Source:
             except (ValueError, KeyError, TypeError):
                 raise NoServerError(f"{self.base}: what answers there is no kmemlab server") from None
 
+    def files(self, seq: int, *, frames: bool) -> dict[str, bytes]:
+        """All files by their path, as they were after a row. Raises HTTPError, NoServerError."""
+        with self.open(f"/tree.tar?at={seq}&frames={int(frames)}") as answer:
+            data = answer.read()
+        try:
+            with tarfile.open(fileobj=io.BytesIO(data)) as tree:
+                return {
+                    entry.name: data[entry.offset_data : entry.offset_data + entry.size]
+                    for entry in tree
+                    if entry.isreg() and PATH.fullmatch(entry.name)
+                }
+        except tarfile.TarError:
+            raise NoServerError(f"{self.base}: its tree is no tar") from None
+
     def rows(self, after: int) -> Iterator[int]:
         """The seq of each row behind one, as it comes."""
         with self.open(f"/events/stream?after={after}") as stream:
@@ -69,40 +83,40 @@ class Source:
 def follow(source: Source, directory: Path, seq: int, *, frames: bool) -> Iterator[int]:
     """Write again after rows behind one, four times a second at most; the seq that was written, each time."""
     written = time.monotonic()
+    standing: dict[str, bytes] = {}
     for newer in source.rows(seq):
         if newer > seq:
             time.sleep(max(0.0, written + AT_MOST_EVERY - time.monotonic()))
-            seq = write(source, directory, None, frames=frames)
+            seq = write(source, directory, None, frames=frames, standing=standing)
             written = time.monotonic()
             yield seq
 
 
-def write(source: Source, directory: Path, at: int | None, *, frames: bool) -> int:
+def write(
+    source: Source,
+    directory: Path,
+    at: int | None,
+    *,
+    frames: bool,
+    standing: dict[str, bytes] | None = None,
+) -> int:
     """Write all files of one moment, and take away what is gone since; its seq.
 
+    standing: the texts that were written the last time, which are not written again; it is kept up to date.
     Raises HTTPError, NoServerError, and OSError where the directory cannot be written.
     """
     seq = source.seq() if at is None else at
-    with source.open(f"/tree.tar?at={seq}&frames={int(frames)}") as answer:
-        data = io.BytesIO(answer.read())
-    try:
-        with tarfile.open(fileobj=data) as tree:
-            found = {entry.name: contents(tree, entry.name) for entry in tree if entry.isreg()}
-    except tarfile.TarError:
-        raise NoServerError(f"{source.base}: its tree is no tar") from None
-    files = {name: text for name, text in found.items() if PATH.fullmatch(name)}
+    files = source.files(seq, frames=frames)
+    standing = {} if standing is None else standing
     directory.mkdir(parents=True, exist_ok=True)
     for name, text in files.items():
-        put(directory, name, [(0, text)])
+        if standing.get(name) != text:
+            put(directory, name, [(0, text)])
+    standing.clear()
+    standing.update(files)
     pagemaps = [put_pagemap(source, files, directory, name, seq) for name in files if MAPS.fullmatch(name)]
     keep_list(directory, {*files, *pagemaps})
     return seq
-
-
-def contents(tree: tarfile.TarFile, name: str) -> bytes:
-    """A file's bytes."""
-    file = tree.extractfile(name)
-    return b"" if file is None else file.read()
 
 
 def keep_list(directory: Path, names: set[str]) -> None:

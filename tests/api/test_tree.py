@@ -62,8 +62,9 @@ def test_the_tar_has_what_the_api_says(at: str) -> None:
     assert answer.headers["content-type"] == "application/x-tar"
     with tarfile.open(fileobj=io.BytesIO(answer.content)) as tree:
         entries = {entry.name: entry for entry in tree}
-        files = {name: procdirectory.contents(tree, name) for name in entries}
     assert all(entry.isreg() and PATH.fullmatch(name) for name, entry in entries.items())
+    files = procdirectory.Source(*at.split(f"{BASE}/sessions/")).files(7, frames=True)
+    assert files.keys() == entries.keys()
     for name in proc.FILES:
         assert files[f"proc/{name}"] == httpx2.get(f"{at}/proc/{name}").content, name
     for name in ("kpageflags", "kpagecount"):
@@ -149,6 +150,24 @@ def test_many_rows_at_once_are_one_state(at: str, tmp_path: Path, monkeypatch: p
     monkeypatch.setattr(procdirectory, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))
     assert list(procdirectory.follow(source, tmp_path, 0, frames=False)) == [7]
     assert len(slept) == 1
+
+
+def test_only_what_has_changed_is_written_again(
+    at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source, standing = procdirectory.Source(*at.split(f"{BASE}/sessions/")), dict[str, bytes]()
+    procdirectory.write(source, tmp_path, 0, frames=False, standing=standing)
+    put, names = procdirectory.put, list[str]()
+
+    def noted(directory: Path, name: str, parts: list[tuple[int, bytes]]) -> None:
+        names.append(name)
+        put(directory, name, parts)
+
+    monkeypatch.setattr(procdirectory, "put", noted)
+    procdirectory.write(source, tmp_path, 1, frames=False, standing=standing)
+    assert "proc/buddyinfo" in names
+    assert not [name for name in names if name.startswith("sys/kernel/slab/")]
+    assert (tmp_path / "proc/buddyinfo").read_text() == httpx2.get(f"{at}/proc/buddyinfo?at=1").text
 
 
 def test_words_of_pages_that_are_gone_do_not_stay(at: str, tmp_path: Path) -> None:

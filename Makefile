@@ -131,7 +131,7 @@ browser: $(VENV)/.test
 lock: $(LOCKER)/.uv-$(UV_VERSION) ## renew the lock files from pyproject.toml (ARGS=--upgrade for newer indirect ones)
 	$(call compile,--group build,requirements.lock)
 	$(call compile,--group build --extra postgresql -c requirements.lock,requirements-postgresql.lock)
-	$(call compile,--group build --group test --extra postgresql -c requirements-postgresql.lock,requirements-test.lock)
+	$(call compile,--group build --group test --extra postgresql --extra mount -c requirements-postgresql.lock,requirements-test.lock)
 
 compile = UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCKER)/bin/uv pip compile --quiet --universal --python-version 3.11 \
 	--generate-hashes --no-emit-index-url --no-annotate $(1) $(ARGS) pyproject.toml -o $(2)

@@ -72,6 +72,16 @@ class Source:
         except tarfile.TarError:
             raise NoServerError(f"{self.base}: its tree is no tar") from None
 
+    def range(self, path: str, start: int, end: int) -> bytes:
+        """Bytes of a file that is read by ranges; none behind its end. Raises HTTPError."""
+        try:
+            with self.open(path, range=f"bytes={start}-{end - 1}") as answer:
+                return answer.read()
+        except urllib.error.HTTPError as error:
+            if error.code != 416:
+                raise
+            return b""
+
     def rows(self, after: int) -> Iterator[int]:
         """The seq of each row behind one, as it comes."""
         with self.open(f"/events/stream?after={after}") as stream:
@@ -157,14 +167,7 @@ def put_pagemap(source: Source, files: dict[str, bytes], directory: Path, maps: 
 
 def pagemap(source: Source, task: str, first: int, last: int, seq: int) -> bytes:
     """The words of some pages; none of what lies behind a process's addresses, such as the vsyscall page."""
-    span = f"bytes={first * WORD}-{last * WORD - 1}"
-    try:
-        with source.open(f"/tasks/{task}/proc/pagemap?at={seq}", range=span) as answer:
-            return answer.read()
-    except urllib.error.HTTPError as error:
-        if error.code != 416:
-            raise
-        return b""
+    return source.range(f"/tasks/{task}/proc/pagemap?at={seq}", first * WORD, last * WORD)
 
 
 def put(directory: Path, name: str, parts: list[tuple[int, bytes]]) -> None:

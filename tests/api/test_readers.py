@@ -5,6 +5,7 @@ import re
 import shlex
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing
@@ -23,6 +24,7 @@ from tests.support.patience import PATIENCE
 from tests.support.served import BASE, build, listening
 from tests.support.tools import tool
 
+EXAMPLE = Path(__file__).parents[2] / "docs/examples/session_in_drgn.py"
 MACHINE = {"profile": "x86_64-1g", "memory": "128M"}
 CALLS = """
 p = alloc_pages(GFP_KERNEL, 3)
@@ -124,6 +126,19 @@ def test_psutil(seen: Seen, monkeypatch: pytest.MonkeyPatch) -> None:
     read = psutil.Process(pid).memory_maps(grouped=False)
     assert [area.addr.split("-")[0] for area in read] == [f"{int(vma['start'], 16):08x}" for vma in maps]
     assert sum(area.rss for area in read) == sum(vma["resident"] for vma in maps) << 12
+
+
+def test_the_example_for_drgn(seen: Seen) -> None:
+    """Bytes of `struct page` say what the API says of a page; drgn is no dependency."""
+    pytest.importorskip("drgn", reason="pip install drgn==0.3.0")
+    server, _, sid = seen.at.partition(f"{BASE}/sessions/")
+    named = httpx2.get(f"{seen.at}/names").json()["names"]
+    pfn = next(name["pfn"] for name in named if name["name"] == "p")
+    command = [sys.executable, EXAMPLE, server, sid, str(pfn)]
+    said = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    page = httpx2.get(f"{seen.at}/pages/{pfn}").json()["struct_page"]
+    counts = f"_refcount {page['_refcount']} _mapcount {page['_mapcount']}"
+    assert said == f"{pfn:#x} flags {page['flags']['value']} {counts}\n"
 
 
 # -- programs ------------------------------------------------------------------------------------------------

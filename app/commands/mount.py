@@ -22,7 +22,7 @@ def mount(
     """Mount a session, read-only, until `umount DIRECTORY` or Ctrl-C. KMEMLAB_TOKEN says who you are."""
     from urllib.error import HTTPError
 
-    from app import procdirectory, procmount
+    from app import procdirectory, procmount, serverclient
 
     fuse = the_program()
     try:
@@ -31,7 +31,7 @@ def mount(
         typer.echo(f"#{tree.moment.seq} is in {directory}" + (", and what follows" if at is None else ""))
         fuse.mount(tree, directory)
     except HTTPError as error:
-        refuse(procdirectory.said(error))
+        refuse(serverclient.said(error))
     except (OSError, ValueError) as error:
         refuse(str(error))
     except RuntimeError as error:

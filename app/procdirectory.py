@@ -8,20 +8,19 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import re
 import stat
 import tarfile
 import time
-import urllib.request
+import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
 from app.machine.proctree import PATH
-from app.serverclient import NoServerError, base_of, headers
+from app.serverclient import NoServerError, Source
 
 AT_MOST_EVERY: Final = 0.25  # seconds between two states that are written
 # What was written, so that it can be deleted once it is gone; all else in the directory is somebody's.
@@ -35,35 +34,6 @@ MAPS: Final = re.compile(r"proc/[0-9]+/maps")
 
 class NotPlainError(OSError):
     """Something that is no plain file or directory stands where one is to be written."""
-
-
-class Source:
-    """A session of a server. Raises NoServerError for an address that is none."""
-
-    def __init__(self, server: str, session: str) -> None:
-        self.base = f"{base_of(server)}/sessions/{session}"
-        self.headers = headers()
-
-    def open(self, path: str, **headers: str) -> IO[bytes]:
-        """An answer. Raises HTTPError."""
-        request = urllib.request.Request(f"{self.base}{path}", headers=self.headers | headers)  # noqa: S310
-        answer: IO[bytes] = urllib.request.urlopen(request)  # noqa: S310 - `Source` has looked at the scheme
-        return answer
-
-    def seq(self) -> int:
-        """The session's last row. Raises NoServerError."""
-        with self.open("") as answer:
-            try:
-                return int(json.load(answer)["seq"])
-            except (ValueError, KeyError, TypeError):
-                raise NoServerError(f"{self.base}: what answers there is no kmemlab server") from None
-
-    def rows(self, after: int) -> Iterator[int]:
-        """The seq of each row behind one, as it comes."""
-        with self.open(f"/events/stream?after={after}") as stream:
-            for line in stream:
-                if line.startswith(b"id: "):
-                    yield int(line[4:])
 
 
 def follow(source: Source, directory: Path, seq: int, *, frames: bool) -> Iterator[int]:

@@ -16,7 +16,18 @@ import typer
 
 from app import __version__
 from app.collector import gc_paused
-from app.commands import clock, demos, doctor, exercises, importtrace, maintenance, people, proc, transfer
+from app.commands import (
+    clock,
+    demos,
+    doctor,
+    exercises,
+    importtrace,
+    maintenance,
+    people,
+    proc,
+    shell,
+    transfer,
+)
 from app.commands.common import refuse, settings_from
 
 if TYPE_CHECKING:
@@ -116,6 +127,7 @@ cli.command("import-trace")(importtrace.import_trace)
 cli.command()(maintenance.backup)
 cli.command()(maintenance.verify)
 cli.command()(proc.proc)
+cli.command()(shell.shell)
 cli.command()(demos.demos)
 cli.add_typer(exercises.exercises, name="exercises")
 cli.command()(people.password)

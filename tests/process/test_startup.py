@@ -33,6 +33,7 @@ DOES_WITHOUT = {
     "exercises check broken": (*WEB, *DATABASE),
     "proc session directory --server nowhere": (*WEB, *DATABASE),
     "import-trace broken --server nowhere": (*WEB, *DATABASE),
+    "shell session --server nowhere": (*WEB, *DATABASE),
     "password Kim": (*WEB, "alembic"),
     "clock": (*WEB, "alembic"),
     "doctor": (*WEB, "alembic"),

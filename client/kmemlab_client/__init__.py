@@ -13,10 +13,19 @@ the server refuses is raised as `Refused`.
 
 from __future__ import annotations
 
+from typing import Any
+
 from kmemlab_client.errors import KmemlabError, Refused, Unreachable
 from kmemlab_client.machine import Machine
-from kmemlab_client.outcome import Outcome
+from kmemlab_client.outcome import Outcome, Outcomes
 
-__all__ = ["KmemlabError", "Machine", "Outcome", "Refused", "Unreachable"]
+__all__ = ["KmemlabError", "Machine", "Outcome", "Outcomes", "Refused", "Unreachable"]
 
 __version__ = "0.1.0"
+
+
+def load_ipython_extension(ipython: Any) -> None:
+    """What `%load_ext kmemlab_client` asks for."""
+    from kmemlab_client.magic import register  # noqa: PLC0415 - a script needs none
+
+    register(ipython)

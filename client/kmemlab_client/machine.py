@@ -10,7 +10,7 @@ from kmemlab_client.arguments import Function
 from kmemlab_client.connection import Connection, segment
 from kmemlab_client.errors import Unreachable
 from kmemlab_client.events import Stream
-from kmemlab_client.outcome import Outcome
+from kmemlab_client.outcome import Outcome, Outcomes
 
 SERVER = "http://127.0.0.1:8000"
 
@@ -74,10 +74,10 @@ class Machine:
         path = f"{self._path}/{function}" + ("" if wait is None else f"?wait={wait}")
         return Outcome(self._connection.post(path, body, **headers))
 
-    def run(self, text: str) -> list[Outcome]:
+    def run(self, text: str) -> Outcomes:
         """Make the calls of a text, with lines of C, all or none. Raises Refused, which names the lines."""
         rows = self._connection.post_text(f"{self._path}/calls", text)["outcomes"]
-        return [Outcome(row) for row in rows]
+        return Outcomes(Outcome(row) for row in rows)
 
     def undo(self) -> Outcome:
         """Take back the last call, as a new row."""

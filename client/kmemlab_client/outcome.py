@@ -130,6 +130,17 @@ class Outcome(int):
         return f"<div><code>{escape(self.line())}</code>{text}</div>"
 
 
+class Outcomes(list[Outcome]):
+    """The outcomes of several calls, in their order."""
+
+    def __repr__(self) -> str:
+        return "\n".join(map(repr, self))
+
+    def _repr_html_(self) -> str:
+        """A notebook's view."""
+        return "".join(outcome._repr_html_() for outcome in self)
+
+
 USUAL = [("task", "init"), ("cpu", 0), ("context", "process"), ("start", 0), ("step", 1)]
 
 

@@ -7,10 +7,12 @@ import re
 from collections.abc import Iterator
 from itertools import islice
 from threading import Thread
+from types import SimpleNamespace
 from typing import Any
 
+import kmemlab_client
 import pytest
-from kmemlab_client import Machine, Outcome, Refused, Unreachable
+from kmemlab_client import KmemlabError, Machine, Outcome, Refused, Unreachable
 
 from app.machine.entry import CALLS
 from tests.support.served import build, listening
@@ -184,6 +186,23 @@ def test_events_are_heard_as_they_are_made(m: Machine) -> None:
     calling.join()
     heard.close()
     assert [row.seq for row in islice(m.events(after=0), 3)] == [1, 2, 3]
+
+
+def test_a_cell_of_lines_of_c(m: Machine) -> None:
+    magics: dict[str, Any] = {}
+    notebook = SimpleNamespace(
+        user_ns={"m": m, "n": 5},
+        register_magic_function=lambda function, kind, name: magics.update({f"{kind} {name}": function}),
+    )
+    kmemlab_client.load_ipython_extension(notebook)
+    kmem = magics["cell kmem"]
+    rows = kmem(" m", "p = alloc_page(GFP_KERNEL)\nput_page(p)\nput_page(p)\n")
+    assert [row.verdict for row in rows] == ["ok", "ok", "bug"]
+    assert rows._repr_html_().count("<code>#") == 3
+    assert repr(rows).startswith(f"{rows[0]!r}\n{rows[1]!r}\n#3 put_page(")
+    for name in ("", "n", "nobody"):
+        with pytest.raises(KmemlabError, match=f"%%kmem {name}: the name of a Machine"):
+            kmem(name, "put_page(p)")
 
 
 @pytest.mark.parametrize("page", ["client/README.md", "docs/clients.md"])

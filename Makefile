@@ -140,7 +140,7 @@ compile = UV_CUSTOM_COMPILE_COMMAND="make lock" $(LOCKER)/bin/uv pip compile --q
 clean: ## remove environments and caches; databases stay
 	rm -rf .venv .venv-lock build dist .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis htmlcov
 	rm -f .coverage .coverage.*
-	find app tests migrations -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
+	find app client tests migrations -name __pycache__ -prune -exec rm -rf {} + 2>/dev/null || true
 
 # Files in .venv say what has been set up.
 $(VENV)/.python:

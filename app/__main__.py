@@ -26,6 +26,7 @@ from app.commands import (
     mount,
     people,
     proc,
+    shell,
     transfer,
 )
 from app.commands.common import refuse, settings_from
@@ -128,6 +129,7 @@ cli.command()(maintenance.backup)
 cli.command()(maintenance.verify)
 cli.command()(proc.proc)
 cli.command()(mount.mount)
+cli.command()(shell.shell)
 cli.command()(demos.demos)
 cli.add_typer(exercises.exercises, name="exercises")
 cli.command()(people.password)

@@ -119,6 +119,7 @@ PUBLIC_PATHS: Final = frozenset(
         "/api/v1/openapi.json",
         "/api/v1/profiles",
         "/api/v1/calls",
+        "/api/v1/calls.http",
         "/api/v1/gfp",
         "/api/v1/join",
         "/api/v1/signin",

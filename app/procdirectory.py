@@ -8,20 +8,20 @@ from __future__ import annotations
 
 import contextlib
 import io
-import json
 import os
 import re
 import stat
 import tarfile
 import time
-import urllib.request
+import urllib.error
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, Final
+from typing import Final
 
+from app import serverclient
 from app.machine.proctree import PATH
-from app.serverclient import NoServerError, base_of, headers
+from app.serverclient import NoServerError
 
 AT_MOST_EVERY: Final = 0.25  # seconds between two states that are written
 # What was written, so that it can be deleted once it is gone; all else in the directory is somebody's.
@@ -37,26 +37,8 @@ class NotPlainError(OSError):
     """Something that is no plain file or directory stands where one is to be written."""
 
 
-class Source:
-    """A session of a server. Raises NoServerError for an address that is none."""
-
-    def __init__(self, server: str, session: str) -> None:
-        self.base = f"{base_of(server)}/sessions/{session}"
-        self.headers = headers()
-
-    def open(self, path: str, **headers: str) -> IO[bytes]:
-        """An answer. Raises HTTPError."""
-        request = urllib.request.Request(f"{self.base}{path}", headers=self.headers | headers)  # noqa: S310
-        answer: IO[bytes] = urllib.request.urlopen(request)  # noqa: S310 - `Source` has looked at the scheme
-        return answer
-
-    def seq(self) -> int:
-        """The session's last row. Raises NoServerError."""
-        with self.open("") as answer:
-            try:
-                return int(json.load(answer)["seq"])
-            except (ValueError, KeyError, TypeError):
-                raise NoServerError(f"{self.base}: what answers there is no kmemlab server") from None
+class Source(serverclient.Source):
+    """A session of a server, with its files."""
 
     def files(self, seq: int, *, frames: bool) -> dict[str, bytes]:
         """All files by their path, as they were after a row. Raises HTTPError, NoServerError."""
@@ -81,13 +63,6 @@ class Source:
             if error.code != 416:
                 raise
             return b""
-
-    def rows(self, after: int) -> Iterator[int]:
-        """The seq of each row behind one, as it comes."""
-        with self.open(f"/events/stream?after={after}") as stream:
-            for line in stream:
-                if line.startswith(b"id: "):
-                    yield int(line[4:])
 
 
 def follow(source: Source, directory: Path, seq: int, *, frames: bool) -> Iterator[int]:

@@ -290,6 +290,21 @@ PROC: Final[Doc] = {
     }
 }
 
+HTTP_FILE: Final[Doc] = {
+    "responses": {
+        200: {
+            "description": "a file from which editors send requests",
+            "content": {
+                TEXT: {
+                    "schema": {"type": "string"},
+                    "example": "@api = http://127.0.0.1:8000/api/v1\n\n### a new session\n# @name made\n"
+                    'POST {{api}}/sessions\ncontent-type: application/json\n\n{"name": "from an editor"}\n',
+                }
+            },
+        }
+    }
+}
+
 TRACE: Final[Doc] = {
     "responses": {
         200: {

@@ -7,9 +7,11 @@ from operator import or_
 from typing import Any, Final
 
 from fastapi import APIRouter
+from starlette.requests import Request
 from starlette.responses import Response
 
-from app.api import docs, models
+from app.api import docs, httpfile, models
+from app.api.lab_requests import absolute
 from app.api.parameters import KernelVersion, Mask
 from app.api.requests import BASE, answer
 from app.errors import BadArgument
@@ -44,6 +46,16 @@ async def calls() -> Response:
             "slab_flags": {name: f"{value:#x}" for name, value in SLAB_FLAGS.items()},
         }
     )
+
+
+@router.get("/calls.http", **docs.operation("http_file", "Every call, for editors", docs.HTTP_FILE))
+async def calls_http(request: Request) -> Response:
+    """Requests with variables, as VS Code's REST Client sends them.
+
+    There is one for each call, in an order in which each is done, and for what is read most.
+    """
+    text = httpfile.http_file(absolute(request, ""), lab=request.app.state.settings.lab)
+    return Response(text, media_type="text/plain")
 
 
 def call(spec: CallSpec) -> dict[str, Any]:

@@ -26,7 +26,7 @@ def mount(
 
     fuse = the_program()
     try:
-        tree = procmount.Tree(procdirectory.Source(server.rstrip("/"), session), at)
+        tree = procmount.Tree(procdirectory.Source(server, session), at)
         directory.mkdir(parents=True, exist_ok=True)
         typer.echo(f"#{tree.moment.seq} is in {directory}" + (", and what follows" if at is None else ""))
         fuse.mount(tree, directory)

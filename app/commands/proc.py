@@ -26,7 +26,7 @@ def proc(
     if follow and at is not None:
         refuse("--follow shows what comes, --at what was: give one of the two")
     try:
-        source = procdirectory.Source(server.rstrip("/"), session)
+        source = procdirectory.Source(server, session)
         seq = procdirectory.write(source, directory, at, frames=frames)
         typer.echo(f"#{seq} is in {directory}")
         if follow:

@@ -19,6 +19,7 @@ from app.__main__ import cli
 from app.api import tree
 from app.machine.proctree import PATH
 from app.mm import proc
+from app.procdirectory import Source
 from tests.support.patience import PATIENCE
 from tests.support.served import BASE, build, listening, problem
 
@@ -123,7 +124,7 @@ def test_a_directory_is_written_and_follows(at: str, tmp_path: Path) -> None:
     assert run(at, folder) == f"#8 is in {folder}\n"
     assert not page_map.exists()
     assert (folder / "proc/buddyinfo").stat().st_ino == inode
-    source = procdirectory.Source(*at.split(f"{BASE}/sessions/"))
+    source = Source(*at.split(f"{BASE}/sessions/"))
     follower = threading.Thread(target=followed, args=(source, folder, 8, 11), daemon=True)
     follower.start()
     for _ in range(3):
@@ -133,7 +134,7 @@ def test_a_directory_is_written_and_follows(at: str, tmp_path: Path) -> None:
     assert (folder / "proc/buddyinfo").read_text() == httpx2.get(f"{at}/proc/buddyinfo").text
 
 
-def followed(source: procdirectory.Source, folder: Path, after: int, last: int) -> None:
+def followed(source: Source, folder: Path, after: int, last: int) -> None:
     """As the command does, up to a row."""
     for seq in procdirectory.follow(source, folder, after, frames=False):
         if seq >= last:
@@ -142,7 +143,7 @@ def followed(source: procdirectory.Source, folder: Path, after: int, last: int) 
 
 def test_many_rows_at_once_are_one_state(at: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the stream tells of rows that were written already is passed over without waiting."""
-    source = procdirectory.Source(*at.split(f"{BASE}/sessions/"))
+    source = Source(*at.split(f"{BASE}/sessions/"))
     monkeypatch.setattr(source, "rows", lambda after: iter(range(after + 1, 8)))
     slept: list[float] = []
     monkeypatch.setattr(procdirectory, "time", SimpleNamespace(sleep=slept.append, monotonic=time.monotonic))

@@ -34,6 +34,7 @@ DOES_WITHOUT = {
     "proc session directory --server nowhere": (*WEB, *DATABASE),
     "import-trace broken --server nowhere": (*WEB, *DATABASE),
     "mount session directory --server nowhere": (*WEB, *DATABASE),
+    "shell session --server nowhere": (*WEB, *DATABASE),
     "password Kim": (*WEB, "alembic"),
     "clock": (*WEB, "alembic"),
     "doctor": (*WEB, "alembic"),

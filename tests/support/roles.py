@@ -165,6 +165,7 @@ API: Final[dict[tuple[str, str], Asked]] = {
     ("POST", f"{BASE}/replacement"): Asked(KNOWN, {"string": [1, 2], "frames": [1]}),
     ("GET", f"{BASE}/profiles"): Asked(OPEN),
     ("GET", f"{BASE}/calls"): Asked(OPEN),
+    ("GET", f"{BASE}/calls.http"): Asked(OPEN),
     ("GET", f"{BASE}/gfp"): Asked(OPEN),
     ("GET", f"{BASE}/openapi.json"): Asked(OPEN),
     ("GET", "/healthz"): Asked(OPEN),

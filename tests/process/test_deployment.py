@@ -17,9 +17,11 @@ import httpx2
 import pytest
 import yaml
 
+from app.serving import server_of
 from app.settings import Settings
 from tests.bench.service import free_port
 from tests.support.demo_lab import PASSWORD, Http
+from tests.support.factories import settings_for
 from tests.support.faults import eventually
 from tests.support.patience import PATIENCE, SOON
 from tests.support.served_process import on_socket, served
@@ -74,6 +76,23 @@ def test_the_caddyfile(tmp_path: Path) -> None:
     command = [caddy, "fmt", "--diff", tmp_path / "Caddyfile"]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     assert not [line for line in said.stdout.splitlines() if line.startswith(("-", "+"))]
+    command = [caddy, "adapt", "--adapter", "caddyfile", "--config", tmp_path / "Caddyfile"]
+    adapted = subprocess.run(command, capture_output=True, text=True, check=True, env={"HOME": str(tmp_path)})
+    (most,) = re.findall(r'"max_size":(\d+)', adapted.stdout)
+    assert int(most) == Settings().import_limit
+    (idle,) = re.findall(r'"idle_timeout":(\d+)', adapted.stdout)
+    assert int(idle) / 1e9 < closes_after(tmp_path)
+
+
+def closes_after(folder: Path) -> float:
+    """Seconds after which the server closes a connection on which nothing comes."""
+    server = server_of(settings_for(folder))
+    return server.config.timeout_keep_alive
+
+
+def test_nginx_lets_go_of_connections_before_the_server_does(tmp_path: Path) -> None:
+    (idle,) = re.findall(r"^    keepalive_timeout (\d+)s;", text_of("nginx.conf"), re.MULTILINE)
+    assert 0 < int(idle) < closes_after(tmp_path)
 
 
 def test_compose() -> None:

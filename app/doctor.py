@@ -98,6 +98,11 @@ def of_proxies(settings: Settings) -> Iterator[Finding]:
     proxies = settings.proxies
     if not behind and not proxies:
         return
+    if not settings.lab and is_loopback(settings.host):
+        yield Finding(
+            "proxy", "look", "KMEMLAB_LAB is not set: outside lab mode, what comes through a proxy is refused",
+            "KMEMLAB_LAB=true, unless the server is started by `kmemlab serve --lab`",
+        )  # fmt: skip
     if not proxies:
         yield Finding(
             "proxy", "look", "no proxy is trusted, so all who try passwords through it count as one address",

@@ -1,6 +1,7 @@
 """`kmemlab doctor`: what is wrong is found, with what to do, and what is right is said."""
 
 import json
+import os
 import resource
 import shutil
 from datetime import timedelta
@@ -80,6 +81,36 @@ def test_the_address(given: dict[str, Any], grade: str) -> None:
 )
 def test_proxies(given: dict[str, Any], grade: str | None) -> None:
     assert grades(doctor.of_proxies(Settings(**given))) == ({} if grade is None else {"proxy": grade})
+
+
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, True),
+        ({"lab": True}, False),
+        ({"host": "192.0.2.1"}, False),
+    ],  # where others reach it, a lab is on
+)
+def test_outside_lab_mode_nothing_comes_through_a_proxy(given: dict[str, Any], said: bool) -> None:
+    found = doctor.of_proxies(Settings(public_url=HTTPS, trusted_proxies="127.0.0.1", **given))
+    assert any("KMEMLAB_LAB is not set" in one.found for one in found) == said
+
+
+def test_the_service_as_it_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the server reads, and nothing else: so these checks are of the server."""
+    deploy = Path(__file__).parents[2] / "deploy"
+    lines = (deploy / "kmemlab.env").read_text("utf-8").splitlines()
+    for name, _, value in (line.partition("=") for line in lines if line and not line.startswith("#")):
+        monkeypatch.setenv(name, value)
+    unit = (deploy / "kmemlab.service").read_text("utf-8")
+    assert "\nExecStart=/opt/kmemlab/bin/kmemlab serve\n" in unit
+    assert "\nEnvironment=" not in unit
+    monkeypatch.chdir(tmp_path)
+    migrated(settings_for(tmp_path))
+    settings = Settings(database_url=settings_for(tmp_path).database_url)
+    found = doctor.examine(settings, {name: "" for name in os.environ if "DATABASE" not in name})
+    of_this_computer = ("files", "disk")
+    assert [one for one in found if one.grade != "ok" and one.about not in of_this_computer] == []
 
 
 def test_few_open_files(monkeypatch: pytest.MonkeyPatch) -> None:

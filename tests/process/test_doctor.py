@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from app import doctor
-from app.clock import utc
+from app.clock import utc, written
 from app.settings import Settings
 from app.store.condition import Condition
 from tests.support import postgresql
@@ -128,6 +128,37 @@ def test_a_clock_that_has_jumped(tmp_path: Path) -> None:
     found = {one.about: one for one in doctor.of_database(settings)}
     assert found["clock"].grade == "wrong"
     assert "kmemlab clock --trust" in found["clock"].advice
+
+
+def test_a_clock_that_has_gone_back(tmp_path: Path) -> None:
+    """By less than that a clock may be set while the server runs."""
+    settings = settings_for(tmp_path)
+    migrated(settings)
+    for ahead, grade in ((30.0, "ok"), (7_200.0, "wrong")):
+        latest = written(utc() + timedelta(seconds=ahead))
+        with raw(settings) as db:
+            db.execute("DELETE FROM clock")
+            db.execute("INSERT INTO clock VALUES (1, ?, ?, 0)", (latest, latest))
+        (found,) = (one for one in doctor.of_database(settings) if one.about == "clock")
+        assert found.grade == grade
+        assert grade == "ok" or "before the latest time known" in found.found
+
+
+def test_settings_that_cannot_be(tmp_path: Path) -> None:
+    """All of them are told, as JSON too, beside names that are mistyped."""
+    wrong = {
+        "KMEMLAB_PUBLIC_URL": "https://cs.example.org/kmemlab",
+        "KMEMLAB_PORT": "many",
+        "KMEMLAB_METRICS_TOKEN": "short secret",
+    }
+    said = kmemlab(tmp_path, "doctor", "--json", KMEMLAB_PUBLIC_ULR=HTTPS, **wrong)
+    found = json.loads(said.stdout)
+    assert said.returncode == 1
+    bad = [one["found"] for one in found if one["grade"] == "wrong"]
+    assert "KMEMLAB_PUBLIC_ULR is no setting" in bad[0]
+    assert {text.partition(":")[0] for text in bad[1:]} == set(wrong)
+    assert any("needs a host name of its own" in text for text in bad)
+    assert "short secret" not in said.stdout + said.stderr
 
 
 @pytest.mark.sqlite

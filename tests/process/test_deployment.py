@@ -3,10 +3,12 @@
 import asyncio
 import json
 import re
+import shlex
 import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,13 +20,14 @@ import pytest
 import yaml
 
 from app.serving import server_of
+from app.sessions.feed import TICK_SECONDS
 from app.settings import Settings
 from tests.bench.service import free_port
 from tests.support.demo_lab import PASSWORD, Http
 from tests.support.factories import settings_for
 from tests.support.faults import eventually
 from tests.support.patience import PATIENCE, SOON
-from tests.support.served_process import on_socket, served
+from tests.support.served_process import environment, on_socket, served
 from tests.support.tools import tool
 
 pytestmark = pytest.mark.timeout(600)
@@ -142,6 +145,38 @@ def test_the_dashboard_shows_numbers_that_there_are(tmp_path: Path) -> None:
     assert len(asked) >= 12
 
 
+@pytest.mark.slow
+@pytest.mark.sqlite
+def test_a_night_of_the_backup(tmp_path: Path) -> None:
+    """Its commands one after the other: a copy that a server can go on from, and fourteen kept."""
+    data, copies = tmp_path / "kmemlab", tmp_path / "kmemlab-backup"
+    data.mkdir()
+    copies.mkdir()
+    with served(data) as server:
+        session = server.create()
+        for night in range(1, 16):
+            (copies / f"kmemlab-2026-01-{night:02}T033000.db").write_bytes(b"")
+        for command in commands_of("kmemlab-backup.service", tmp_path):
+            done = subprocess.run(
+                command, cwd=data, env=environment(), capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, (command, done.stderr)
+    kept = sorted(file.name for file in copies.iterdir())
+    assert len(kept) == 14
+    assert kept[0] == "kmemlab-2026-01-03T033000.db"
+    (tmp_path / "restored").mkdir()
+    (copies / kept[-1]).rename(tmp_path / "restored" / "kmemlab.db")
+    with served(tmp_path / "restored") as server:
+        assert httpx2.get(f"{server.base}{session}").status_code == 200
+
+
+def commands_of(unit: str, folder: Path) -> list[list[str]]:
+    """What a unit runs, as systemd splits it, by this tree's program and in a folder of one's own."""
+    text = text_of(unit).replace("/var/lib", str(folder)).replace("%%", "%")
+    text = text.replace("/opt/kmemlab/bin/kmemlab", f"{sys.executable} -m app")
+    return [shlex.split(line) for line in re.findall(r"^ExecStart=(.+)$", text, re.MULTILINE)]
+
+
 # -- a class through nginx, with TLS -------------------------------------------------------------------------
 
 
@@ -222,6 +257,7 @@ async def lesson(port: int, trusted: ssl.SSLContext, link: str, students: int) -
     async with people[0].client.stream("GET", f"{path}/events/stream") as stream:
         lines = stream.aiter_lines()
         for _ in range(5):
+            await asyncio.sleep(2 * TICK_SECONDS)  # what comes within a tick of another is shown with it
             sent = time.monotonic()
             row = await people[1]("POST", f"{path}/alloc_page", gfp="GFP_KERNEL")
             async with asyncio.timeout(PATIENCE):

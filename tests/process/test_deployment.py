@@ -67,6 +67,11 @@ def test_the_units(tmp_path: Path) -> None:
         [analyze, "verify", *(tmp_path / name for name in UNITS)], capture_output=True, text=True, check=False
     )
     assert (said.returncode, said.stderr) == (0, "")
+    for name in UNITS[:2]:
+        command = [analyze, "security", "--offline=yes", "--no-pager", str(tmp_path / name)]
+        said = subprocess.run(command, capture_output=True, text=True, check=False)
+        (exposed,) = re.findall(r"Overall exposure level for .*: ([\d.]+)", said.stdout)
+        assert float(exposed) < 5, name  # of ten; a unit that says nothing has 9.6
 
 
 @pytest.mark.slow

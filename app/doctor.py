@@ -11,11 +11,15 @@ import os
 import resource
 import shutil
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import Final, Literal, NamedTuple
 
+from pydantic import ValidationError
+
 from app.clock import utc
 from app.sessions import clock_check
+from app.sessions.clock_check import ClockStatus
 from app.settings import Settings
 from app.store import Busy, StorageFull, Store, StoreUnusable, condition, integrity, schema
 from app.store.condition import Condition
@@ -26,6 +30,8 @@ ROOM: Final = 2 << 30
 LEAST_ROOM: Final = 200 << 20
 # Seconds that this computer's clock and the database's may differ.
 APART: Final = 2.0
+# Seconds that this computer's clock may be behind the latest time that the database knows.
+BEHIND: Final = 60.0
 # Open files that a class of some hundred with their streams needs.
 FILES: Final = 4_096
 # Connections that one server may open to a database.
@@ -66,6 +72,16 @@ def of_names(environment: Mapping[str, str]) -> Iterator[Finding]:
     yield Finding("settings", "ok", f"set: {', '.join(right) or 'none; all have their defaults'}")
 
 
+def of_values(error: ValidationError) -> Iterator[Finding]:
+    """Settings that cannot be: no server would start, and nothing else can be checked."""
+    for one in error.errors():
+        name = f"{PREFIX}{'.'.join(map(str, one['loc'])).upper()}: " if one["loc"] else ""
+        yield Finding(
+            "settings", "wrong", f"{name}{one['msg'].removeprefix('Value error, ')}",
+            "correct it; no server starts, and what depends on it was not checked",
+        )  # fmt: skip
+
+
 def of_address(settings: Settings) -> Iterator[Finding]:
     """Where people reach the server, and whether others can read what they send."""
     public = settings.public_url
@@ -98,6 +114,11 @@ def of_proxies(settings: Settings) -> Iterator[Finding]:
     proxies = settings.proxies
     if not behind and not proxies:
         return
+    if not settings.lab and is_loopback(settings.host):
+        yield Finding(
+            "proxy", "look", "KMEMLAB_LAB is not set: outside lab mode, a proxy's requests are refused",
+            "KMEMLAB_LAB=true, unless the server is started by `kmemlab serve --lab`",
+        )  # fmt: skip
     if not proxies:
         yield Finding(
             "proxy", "look", "no proxy is trusted, so all who try passwords through it count as one address",
@@ -173,13 +194,23 @@ def _of_store(store: Store) -> Iterator[Finding]:
             "database", "wrong", fault, "restore a backup; `kmemlab verify` tells what else differs"
         )
     yield from of_condition(found)
-    if clock.held:
+    if seconds_behind(clock) > BEHIND:
+        yield Finding(
+            "clock", "wrong", f"it shows {clock.now}, before the latest time known, {clock.trusted}",
+            "set it, and keep it by NTP: new rows would be older than earlier ones, and deadlines come late",
+        )  # fmt: skip
+    elif clock.held:
         yield Finding(
             "clock", "wrong", f"it shows {clock.now}, and the latest time known is {clock.trusted}",
             "set it; or, where it is right, `kmemlab clock --trust`: until then nothing old is deleted",
         )  # fmt: skip
     else:
         yield Finding("clock", "ok", f"it shows {clock.now}, and is believed")
+
+
+def seconds_behind(clock: ClockStatus) -> float:
+    """How far a clock has gone back, as far as the database can know."""
+    return (datetime.fromisoformat(clock.trusted) - datetime.fromisoformat(clock.now)).total_seconds()
 
 
 def of_condition(found: Condition) -> Iterator[Finding]:
@@ -229,6 +260,10 @@ def is_loopback(host: str) -> bool:
         return False
 
 
-def of_here(settings: Settings) -> list[Finding]:
-    """Every check of this process's surroundings."""
+def of_here() -> list[Finding]:
+    """Every check of this process's settings and surroundings."""
+    try:
+        settings = Settings()
+    except ValidationError as error:
+        return [*of_names(os.environ), *of_values(error)]
     return list(examine(settings, os.environ))

@@ -44,14 +44,11 @@ class TrustedProxies:
                 break
         return address
 
-    def _trusts(self, address: str | None) -> bool:
-        if address is None:
+    def _trusts(self, peer: str | None) -> bool:
+        if peer is None:
             return self.unix
-        try:
-            ip = ipaddress.ip_address(address)
-        except ValueError:
-            return False
-        return any(ip in network for network in self.networks)
+        address = plain(peer)
+        return address is not None and any(address in network for network in self.networks)
 
 
 def parsed(entry: bytes) -> str | None:
@@ -61,7 +58,18 @@ def parsed(entry: bytes) -> str | None:
         text = text[1:].partition("]")[0]
     elif text.count(":") == 1:
         text = text.partition(":")[0]
+    address = plain(text)
+    return None if address is None else str(address)
+
+
+def plain(text: str) -> ipaddress.IPv4Address | ipaddress.IPv6Address | None:
+    """An address, of IPv4 also where it is written in IPv6 (`::ffff:192.0.2.1`); None where there is none.
+
+    It has no zone (`fe80::1%eth0`), which may be any text, of any length.
+    """
     try:
-        return str(ipaddress.ip_address(text))
+        address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None
+    mapped = address.ipv4_mapped if isinstance(address, ipaddress.IPv6Address) else None
+    return mapped or address

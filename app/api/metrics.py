@@ -44,7 +44,7 @@ def require_watcher(request: Request) -> None:
     wanted = settings.metrics_token
     if wanted is None:
         if settings.lab:
-            raise NotFound("page", "of numbers: KMEMLAB_METRICS_TOKEN is not set")
+            raise NotFound("page", "/metrics")
         return
     given = request.headers.get("authorization", "").removeprefix("Bearer ").encode()
     if not hmac.compare_digest(given, wanted.get_secret_value().encode()):

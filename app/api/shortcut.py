@@ -30,6 +30,7 @@ class Shortcut:
             await self.app(scope, receive, send)
             return
         scope["app"] = self.application
+        scope["route"] = hot_route
         scope["path_params"] = found.groupdict()
         try:
             response = await call(Request(scope, receive, send))

@@ -7,8 +7,6 @@ from typing import TYPE_CHECKING, Annotated, Final
 
 import typer
 
-from app.commands.common import settings_from
-
 if TYPE_CHECKING:
     from app.doctor import Finding
 
@@ -21,7 +19,7 @@ def doctor(
     """Check settings, address, proxy, files, database, clock and disk. Exits with 1 where one is wrong."""
     from app import doctor as checks
 
-    found = checks.of_here(settings_from())
+    found = checks.of_here()
     if as_json:
         typer.echo(json.dumps([one._asdict() for one in found], indent=2, ensure_ascii=False))
     else:

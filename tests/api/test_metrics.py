@@ -53,7 +53,7 @@ def test_buckets_only_grow(tmp_path: Path) -> None:
 
 def test_in_lab_mode_they_are_for_who_has_the_token(tmp_path: Path) -> None:
     with client_of(build(tmp_path, lab=True)) as client:
-        problem(client.get("/metrics"), 404)
+        assert problem(client.get("/metrics"), 404)["detail"] == "there is no page '/metrics'"
         problem(client.get("/metrics", headers={"authorization": "Bearer None"}), 404)
     with client_of(build(tmp_path, lab=True, metrics_token=TOKEN)) as client:
         for wrong in ({}, {"authorization": "Bearer wrong"}, {"authorization": f"Bearer {TOKEN}x"}):

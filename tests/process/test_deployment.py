@@ -3,10 +3,12 @@
 import asyncio
 import json
 import re
+import shlex
 import shutil
 import socket
 import ssl
 import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,12 +19,15 @@ import httpx2
 import pytest
 import yaml
 
+from app.serving import server_of
+from app.sessions.feed import TICK_SECONDS
 from app.settings import Settings
 from tests.bench.service import free_port
 from tests.support.demo_lab import PASSWORD, Http
+from tests.support.factories import settings_for
 from tests.support.faults import eventually
 from tests.support.patience import PATIENCE, SOON
-from tests.support.served_process import on_socket, served
+from tests.support.served_process import environment, on_socket, served
 from tests.support.tools import tool
 
 pytestmark = pytest.mark.timeout(600)
@@ -62,6 +67,11 @@ def test_the_units(tmp_path: Path) -> None:
         [analyze, "verify", *(tmp_path / name for name in UNITS)], capture_output=True, text=True, check=False
     )
     assert (said.returncode, said.stderr) == (0, "")
+    for name in UNITS[:2]:
+        command = [analyze, "security", "--offline=yes", "--no-pager", str(tmp_path / name)]
+        said = subprocess.run(command, capture_output=True, text=True, check=False)
+        (exposed,) = re.findall(r"Overall exposure level for .*: ([\d.]+)", said.stdout)
+        assert float(exposed) < 5, name  # of ten; a unit that says nothing has 9.6
 
 
 @pytest.mark.slow
@@ -74,6 +84,23 @@ def test_the_caddyfile(tmp_path: Path) -> None:
     command = [caddy, "fmt", "--diff", tmp_path / "Caddyfile"]
     said = subprocess.run(command, capture_output=True, text=True, check=False)
     assert not [line for line in said.stdout.splitlines() if line.startswith(("-", "+"))]
+    command = [caddy, "adapt", "--adapter", "caddyfile", "--config", tmp_path / "Caddyfile"]
+    adapted = subprocess.run(command, capture_output=True, text=True, check=True, env={"HOME": str(tmp_path)})
+    (most,) = re.findall(r'"max_size":(\d+)', adapted.stdout)
+    assert int(most) == Settings().import_limit
+    (idle,) = re.findall(r'"idle_timeout":(\d+)', adapted.stdout)
+    assert int(idle) / 1e9 < closes_after(tmp_path)
+
+
+def closes_after(folder: Path) -> float:
+    """Seconds after which the server closes a connection on which nothing comes."""
+    server = server_of(settings_for(folder))
+    return server.config.timeout_keep_alive
+
+
+def test_nginx_lets_go_of_connections_before_the_server_does(tmp_path: Path) -> None:
+    (idle,) = re.findall(r"^    keepalive_timeout (\d+)s;", text_of("nginx.conf"), re.MULTILINE)
+    assert 0 < int(idle) < closes_after(tmp_path)
 
 
 def test_compose() -> None:
@@ -121,6 +148,38 @@ def test_the_dashboard_shows_numbers_that_there_are(tmp_path: Path) -> None:
     }
     assert asked <= there
     assert len(asked) >= 12
+
+
+@pytest.mark.slow
+@pytest.mark.sqlite
+def test_a_night_of_the_backup(tmp_path: Path) -> None:
+    """Its commands one after the other: a copy that a server can go on from, and fourteen kept."""
+    data, copies = tmp_path / "kmemlab", tmp_path / "kmemlab-backup"
+    data.mkdir()
+    copies.mkdir()
+    with served(data) as server:
+        session = server.create()
+        for night in range(1, 16):
+            (copies / f"kmemlab-2026-01-{night:02}T033000.db").write_bytes(b"")
+        for command in commands_of("kmemlab-backup.service", tmp_path):
+            done = subprocess.run(
+                command, cwd=data, env=environment(), capture_output=True, text=True, check=False
+            )
+            assert done.returncode == 0, (command, done.stderr)
+    kept = sorted(file.name for file in copies.iterdir())
+    assert len(kept) == 14
+    assert kept[0] == "kmemlab-2026-01-03T033000.db"
+    (tmp_path / "restored").mkdir()
+    (copies / kept[-1]).rename(tmp_path / "restored" / "kmemlab.db")
+    with served(tmp_path / "restored") as server:
+        assert httpx2.get(f"{server.base}{session}").status_code == 200
+
+
+def commands_of(unit: str, folder: Path) -> list[list[str]]:
+    """What a unit runs, as systemd splits it, by this tree's program and in a folder of one's own."""
+    text = text_of(unit).replace("/var/lib", str(folder)).replace("%%", "%")
+    text = text.replace("/opt/kmemlab/bin/kmemlab", f"{sys.executable} -m app")
+    return [shlex.split(line) for line in re.findall(r"^ExecStart=(.+)$", text, re.MULTILINE)]
 
 
 # -- a class through nginx, with TLS -------------------------------------------------------------------------
@@ -203,6 +262,7 @@ async def lesson(port: int, trusted: ssl.SSLContext, link: str, students: int) -
     async with people[0].client.stream("GET", f"{path}/events/stream") as stream:
         lines = stream.aiter_lines()
         for _ in range(5):
+            await asyncio.sleep(2 * TICK_SECONDS)  # what comes within a tick of another is shown with it
             sent = time.monotonic()
             row = await people[1]("POST", f"{path}/alloc_page", gfp="GFP_KERNEL")
             async with asyncio.timeout(PATIENCE):

@@ -1,6 +1,7 @@
 """`kmemlab doctor`: what is wrong is found, with what to do, and what is right is said."""
 
 import json
+import os
 import resource
 import shutil
 from datetime import timedelta
@@ -10,7 +11,7 @@ from typing import Any
 import pytest
 
 from app import doctor
-from app.clock import utc
+from app.clock import utc, written
 from app.settings import Settings
 from app.store.condition import Condition
 from tests.support import postgresql
@@ -82,6 +83,36 @@ def test_proxies(given: dict[str, Any], grade: str | None) -> None:
     assert grades(doctor.of_proxies(Settings(**given))) == ({} if grade is None else {"proxy": grade})
 
 
+@pytest.mark.parametrize(
+    ("given", "said"),
+    [
+        ({}, True),
+        ({"lab": True}, False),
+        ({"host": "192.0.2.1"}, False),
+    ],  # where others reach it, a lab is on
+)
+def test_outside_lab_mode_nothing_comes_through_a_proxy(given: dict[str, Any], said: bool) -> None:
+    found = doctor.of_proxies(Settings(public_url=HTTPS, trusted_proxies="127.0.0.1", **given))
+    assert any("KMEMLAB_LAB is not set" in one.found for one in found) == said
+
+
+def test_the_service_as_it_is_shipped(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What the server reads, and nothing else: so these checks are of the server."""
+    deploy = Path(__file__).parents[2] / "deploy"
+    lines = (deploy / "kmemlab.env").read_text("utf-8").splitlines()
+    for name, _, value in (line.partition("=") for line in lines if line and not line.startswith("#")):
+        monkeypatch.setenv(name, value)
+    unit = (deploy / "kmemlab.service").read_text("utf-8")
+    assert "\nExecStart=/opt/kmemlab/bin/kmemlab serve\n" in unit
+    assert "\nEnvironment=" not in unit
+    monkeypatch.chdir(tmp_path)
+    migrated(settings_for(tmp_path))
+    settings = Settings(database_url=settings_for(tmp_path).database_url)
+    found = doctor.examine(settings, {name: "" for name in os.environ if "DATABASE" not in name})
+    of_this_computer = ("files", "disk")
+    assert [one for one in found if one.grade != "ok" and one.about not in of_this_computer] == []
+
+
 def test_few_open_files(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", lambda _: (256, 1024))
     (found,) = doctor.of_files()
@@ -97,6 +128,37 @@ def test_a_clock_that_has_jumped(tmp_path: Path) -> None:
     found = {one.about: one for one in doctor.of_database(settings)}
     assert found["clock"].grade == "wrong"
     assert "kmemlab clock --trust" in found["clock"].advice
+
+
+def test_a_clock_that_has_gone_back(tmp_path: Path) -> None:
+    """By less than that a clock may be set while the server runs."""
+    settings = settings_for(tmp_path)
+    migrated(settings)
+    for ahead, grade in ((30.0, "ok"), (7_200.0, "wrong")):
+        latest = written(utc() + timedelta(seconds=ahead))
+        with raw(settings) as db:
+            db.execute("DELETE FROM clock")
+            db.execute("INSERT INTO clock VALUES (1, ?, ?, 0)", (latest, latest))
+        (found,) = (one for one in doctor.of_database(settings) if one.about == "clock")
+        assert found.grade == grade
+        assert grade == "ok" or "before the latest time known" in found.found
+
+
+def test_settings_that_cannot_be(tmp_path: Path) -> None:
+    """All of them are told, as JSON too, beside names that are mistyped."""
+    wrong = {
+        "KMEMLAB_PUBLIC_URL": "https://cs.example.org/kmemlab",
+        "KMEMLAB_PORT": "many",
+        "KMEMLAB_METRICS_TOKEN": "short secret",
+    }
+    said = kmemlab(tmp_path, "doctor", "--json", KMEMLAB_PUBLIC_ULR=HTTPS, **wrong)
+    found = json.loads(said.stdout)
+    assert said.returncode == 1
+    bad = [one["found"] for one in found if one["grade"] == "wrong"]
+    assert "KMEMLAB_PUBLIC_ULR is no setting" in bad[0]
+    assert {text.partition(":")[0] for text in bad[1:]} == set(wrong)
+    assert any("needs a host name of its own" in text for text in bad)
+    assert "short secret" not in said.stdout + said.stderr
 
 
 @pytest.mark.sqlite

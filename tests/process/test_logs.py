@@ -12,18 +12,22 @@ from tests.support.served_process import served
 
 KNOWN = {"time", "level", "logger", "message", "exception", *FIELDS}
 
+CALL = "/api/v1/sessions/{id}/{call}"
+
 
 def test_requests_are_told_by_their_routes(tmp_path: Path) -> None:
     with served(tmp_path, KMEMLAB_LOG="json") as server:
         session = server.create()
+        httpx2.post(f"{server.base}{session}/alloc_pages", json={"gfp": "GFP_KERNEL", "order": 0})
         answer = httpx2.get(f"{server.base}{session}/zones?at=0", headers={"user-agent": "a secret"})
         httpx2.get(f"{server.address}/nowhere/{'x' * 40}?token=secret")
         httpx2.get(f"{server.address}/healthz", headers={"host": "elsewhere.example"})
         said = server.end()
     entries: list[dict[str, Any]] = [json.loads(line) for line in said.splitlines()]
     assert all(set(entry) <= KNOWN for entry in entries)
-    made, read, lost, refused = [entry for entry in entries if entry["logger"] == "app.access"]
+    made, called, read, lost, refused = [entry for entry in entries if entry["logger"] == "app.access"]
     assert (made["method"], made["route"], made["status"]) == ("POST", "/api/v1/sessions", 201)
+    assert (called["route"], called["status"]) == (CALL, 201)
     assert (read["route"], read["status"], read["who"]) == ("/api/v1/sessions/{id}/zones", 200, None)
     assert read["request"] == answer.headers["x-request-id"]
     assert 0 <= read["ms"] < 60_000

@@ -165,12 +165,21 @@ def test_frames_in_use_before_are_put_into_the_dump() -> None:
     assert len(document["pages"]) == 1
 
 
+def test_what_shares_a_frame_with_a_block_in_use_is_left_out() -> None:
+    document = {"zones": [], "pages": [[8, 1, 1, 0, 0xCC0, "unmovable", "init", 0, 0]]}
+    adopted, left = adopt(document, {8: 1, 9: 0, 16: 2, 18: 0, 20: 0})
+    assert left == {9, 18}
+    assert [row[:2] for row in adopted["pages"]] == [[8, 1], [16, 2], [20, 0]]
+
+
 WRONG = (
     {},
     {"pages": 7},
     {"zones": 3},
     {"zones": [1, {"free_list": [], "pcp": 7}]},
     {"pages": [None, [], ["x"]], "zones": [{"free_list": {"x": ["y"]}}]},
+    {"pages": [[[1], 0], [{}], [3, -1], [4, 1 << 70], [5, None]]},
+    {"zones": [{"free_list": {"": [1], "99M": [2]}, "pcp": [{"lists": {"999": [3]}}]}]},
 )
 
 
@@ -248,6 +257,7 @@ def test_many_lines_take_time_by_the_line() -> None:
         "-" * (1 << 20),
         ("a-" * 900 + "\n") * 500,
         "a b-" * (1 << 18),
+        line("kmalloc: " + "a" * 1_900) * 2_200,
         " \n" * (1 << 19),
     ):
         begun = time.process_time()

@@ -105,7 +105,7 @@ def test_by_the_command(tmp_path: Path) -> None:
         assert said.stdout.splitlines()[-1].startswith(f"{server.address}/sessions/")
         said = kmemlab(tmp_path, "import-trace", "short", "--name", "short", *at)
         assert "line 1 (#1): 0x400 there, 0x" in said.stdout
-        assert "not used: 1 × a free of pages that were in use before the log began" in said.stdout
+        assert "not used: 1 × a free of pages that were in use before the log began (line 4)" in said.stdout
         assert "lines that are no events: 3" in said.stdout
         said = kmemlab(tmp_path, "import-trace", "short", "--from", "nowhere", *at)
         assert (said.returncode, "has the mark 'nowhere'" in said.stderr) == (1, True)

@@ -77,7 +77,10 @@ def told(trace: dict[str, Any]) -> list[str]:
         lines.append(f"  line {one['line']:,} (#{one['seq']:,}): {one['kernel']:#x} there, {ours} here")
     if all_ - agreeing > len(trace["different"]):
         lines.append(f"  and {all_ - agreeing - len(trace['different']):,} more")
-    lines += [f"not used: {count:,} × {reason}" for reason, count in trace["unused"].items()]
+    for reason, count in trace["unused"].items():
+        first = trace["unused_lines"][reason]
+        shown = ", ".join(map(str, first)) + (", …" if count > len(first) else "")
+        lines.append(f"not used: {count:,} × {reason} ({'line' if count == 1 else 'lines'} {shown})")
     if trace["unread"]:
         runs = ", ".join(str(a) if a == b else f"{a}–{b}" for a, b in trace["unread"])
         lines.append(f"lines that are no events: {runs}")

@@ -6,27 +6,38 @@ put among the blocks in use, and can be freed then.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from bisect import bisect_left
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
 
 from app.mm.mmzone import pindex_to_order
 
 # Count, flags, mask, kind, task, seq and private of an adopted block: a dump's line of it.
 LINE: Final = (1, 0, 0xCC0, "unmovable", "init", 0, 0)
+# Beyond every order that a dump may have.
+HIGHEST_ORDER: Final = 30
 
 
 def adopt(dump: dict[str, Any], wanted: Mapping[int, int]) -> tuple[dict[str, Any], set[int]]:
     """The dump with blocks in use, by first frame and order; and the frames of those that are left out.
 
-    They are where the dump calls them free. A dump that is wrong is left to be
-    refused where it is read.
+    They share a frame with what the dump calls free, with another block in use, or with each other. A dump
+    that is wrong is left to be refused where it is read.
     """
     pages = dump.get("pages", [])
     if not isinstance(pages, list):
         return dump, set(wanted)
-    free, known = free_frames(dump), {line[0] for line in pages if isinstance(line, list) and line}
-    left = {pfn for pfn, order in wanted.items() if pfn in free or pfn + (1 << order) - 1 in free}
-    more = [[pfn, order, *LINE] for pfn, order in wanted.items() if pfn not in left and pfn not in known]
+    in_use = list(used_blocks(pages))
+    known, blocks = {first for first, _ in in_use}, Blocks([*free_blocks(dump), *in_use])
+    left, more, end = set(), [], 0
+    for pfn, order in sorted(wanted.items()):
+        if pfn in known:
+            continue
+        if pfn < end or blocks.meet(pfn, order):
+            left.add(pfn)
+            continue
+        more.append([pfn, order, *LINE])
+        end = pfn + (1 << order)
     return {**dump, "pages": sorted([*pages, *more], key=str_of)}, left
 
 
@@ -36,18 +47,37 @@ def str_of(line: Any) -> tuple[bool, Any]:
     return not right, line[0] if right else 0
 
 
-def free_frames(dump: Mapping[str, Any]) -> set[int]:
-    """Every frame that a dump calls free."""
-    free: set[int] = set()
+class Blocks:
+    """Blocks of which no two share a frame: as many numbers as there are blocks, not frames."""
+
+    def __init__(self, blocks: Iterable[tuple[int, int]]) -> None:
+        found = sorted(blocks)
+        self._firsts = [first for first, _ in found]
+        self._orders = [order for _, order in found]
+
+    def meet(self, pfn: int, order: int) -> bool:
+        """Whether one of them has a frame of a block."""
+        place = bisect_left(self._firsts, pfn + (1 << order)) - 1
+        return place >= 0 and self._firsts[place] + (1 << self._orders[place]) > pfn
+
+
+def used_blocks(pages: Iterable[Any]) -> Iterator[tuple[int, int]]:
+    """First frame and order of every block that a dump says is in use."""
+    for line in pages:
+        if isinstance(line, list) and len(line) > 1 and isinstance(line[0], int) and isinstance(line[1], int):
+            yield line[0], max(0, min(line[1], HIGHEST_ORDER))
+
+
+def free_blocks(dump: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
+    """First frame and order of every block that a dump calls free."""
     zones = dump.get("zones")
     for zone in zones if isinstance(zones, list) else ():
         for key, blocks in mapping(zone, "free_list").items():
-            free.update(frames(blocks, digits(key[:-1])))
+            yield from ((first, digits(key[:-1])) for first in numbers(blocks))
         per_cpu = zone.get("pcp") if isinstance(zone, dict) else None
         for pcp in per_cpu if isinstance(per_cpu, list) else ():
             for key, blocks in mapping(pcp, "lists").items():
-                free.update(frames(blocks, pindex_to_order(digits(key))))
-    return free
+                yield from ((first, pindex_to_order(digits(key))) for first in numbers(blocks))
 
 
 def mapping(of: Any, name: str) -> dict[str, Any]:
@@ -57,12 +87,11 @@ def mapping(of: Any, name: str) -> dict[str, Any]:
 
 
 def digits(text: Any) -> int:
-    """A number of a few digits, 0 where there is none."""
-    return int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 4 else 0
+    """An order or a list's number, 0 where there is none."""
+    found = int(text) if isinstance(text, str) and text.isdecimal() and len(text) < 4 else 0
+    return min(found, HIGHEST_ORDER)
 
 
-def frames(blocks: Any, order: int) -> set[int]:
-    """The frames of some blocks."""
-    firsts = [first for first in blocks if isinstance(first, int)] if isinstance(blocks, list) else []
-    size = 1 << min(order, 10)
-    return {pfn for first in firsts for pfn in range(first, first + size)}
+def numbers(values: Any) -> list[int]:
+    """The numbers of what should be a list of them."""
+    return [one for one in values if isinstance(one, int)] if isinstance(values, list) else []

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Sequence
 from typing import Any, Final, NamedTuple
 
-from app.ftrace.conversion import BEFORE, Converted, LogCall
+from app.ftrace.conversion import Converted, LogCall
 
 MOST_SHOWN: Final = 10
 
@@ -34,7 +33,7 @@ class Compared(NamedTuple):
 
     def as_json(self) -> dict[str, Any]:
         """The object of the API."""
-        unused = self.log.unused + Counter({BEFORE: self.left})
+        unused = self.log.unused
         return {
             "lines": self.log.lines,
             "events": self.log.events,
@@ -44,6 +43,7 @@ class Compared(NamedTuple):
             "adopted": self.adopted,
             "different": [one._asdict() for one in self.different],
             "unused": dict(sorted(unused.items(), key=lambda one: (-one[1], one[0]))),
+            "unused_lines": self.log.unused_lines,
             "unread": self.log.unread,
         }
 

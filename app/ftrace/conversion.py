@@ -27,12 +27,15 @@ NUMBER: Final = re.compile(r"0x[0-9a-fA-F]{1,13}|[0-9]{1,15}")
 # Calls that a log may make, and runs of lines that are told one by one.
 MOST_CALLS: Final = 100_000
 MOST_RUNS: Final = 32
+# Lines that are told of each reason.
+MOST_LINES: Final = 10
 
 # Why something of a log could not be used.
 NO_EVENT: Final = "no event of ftrace"
 OBJECT: Final = "an object of a slab, whose pages have events of their own"
 SECOND: Final = "a second event of the same free"
 DRAIN: Final = "a per-CPU list was emptied, which follows from what came before"
+OWN_DRAIN: Final = "a per-CPU list was emptied without a free before it, by a worker or drain_all_pages"
 ZONE_LOCKED: Final = "pages that went to a per-CPU list, which follows from what came before"
 OTHER: Final = "an event of something else"
 BROKEN: Final = "an event whose numbers cannot be read"
@@ -40,6 +43,8 @@ UNKNOWN_FLAG: Final = "a GFP flag that Linux 6.1 does not have"
 SKIPPED: Final = "a free of pages whose allocation could not be used"
 BEFORE: Final = "a free of pages that were in use before the log began"
 
+FREEING: Final = ("mm_page_free", "mm_page_free_batched")
+DRAINED: Final = "mm_page_pcpu_drain"
 REASONS: Final = {
     "kmalloc": OBJECT,
     "kmalloc_node": OBJECT,
@@ -48,7 +53,7 @@ REASONS: Final = {
     "kfree": OBJECT,
     "kmem_cache_free": OBJECT,
     "mm_page_free_batched": SECOND,
-    "mm_page_pcpu_drain": DRAIN,
+    DRAINED: DRAIN,
     "mm_page_alloc_zone_locked": ZONE_LOCKED,
 }
 
@@ -70,15 +75,27 @@ class LogCall(NamedTuple):
 
 @dataclass
 class Converted:
-    """A log as calls. unused: how many events, by reason. unread: runs of lines that are no events."""
+    """A log as calls.
+
+    unused: how many lines, by reason; unused_lines: the first of each.
+    unread: runs of lines that are no events.
+    """
 
     calls: list[LogCall] = field(default_factory=list)
     lines: int = 0
     events: int = 0
     unused: Counter[str] = field(default_factory=Counter)
+    unused_lines: dict[str, list[int]] = field(default_factory=dict)
     unread: list[list[int]] = field(default_factory=list)
     # First frame and order of what was freed without having been allocated.
     adopted: dict[int, int] = field(default_factory=dict)
+
+    def leave(self, reason: str, line: int) -> None:
+        """A line cannot be used."""
+        self.unused[reason] += 1
+        lines = self.unused_lines.setdefault(reason, [])
+        if len(lines) < MOST_LINES:
+            lines.append(line)
 
 
 def convert(log: str, first: str | None = None, last: str | None = None) -> Converted:
@@ -123,10 +140,12 @@ class _Reading:
         self.found = Converted()
         # Pages that are in use, by their first frame: their order. None where their call could not be used.
         self._held: dict[int, int | None] = {}
+        # CPUs whose last event was a free, or what a free has drained.
+        self._freeing: set[int] = set()
 
     def unread(self, line: int) -> None:
         """A line that is no event."""
-        self.found.unused[NO_EVENT] += 1
+        self.found.leave(NO_EVENT, line)
         runs = self.found.unread
         if runs and runs[-1][1] == line - 1:
             runs[-1][1] = line
@@ -143,17 +162,27 @@ class _Reading:
         elif event.name == "kmalloc" and event.values.get("call_site", "").startswith(VMALLOC):
             self._of_vmalloc(event)
         else:
-            self.found.unused[REASONS.get(event.name, OTHER)] += 1
+            self.found.leave(self._reason(event), event.line)
+        if event.name in FREEING:
+            self._freeing.add(event.cpu)
+        elif event.name != DRAINED:
+            self._freeing.discard(event.cpu)
+
+    def _reason(self, event: Event) -> str:
+        """Why an event is no call. A list is emptied by the free before it on its CPU, or else by itself."""
+        if event.name == DRAINED and event.cpu not in self._freeing:
+            return OWN_DRAIN
+        return REASONS.get(event.name, OTHER)
 
     def _alloc(self, event: Event) -> None:
         values = event.values
         pfn, order = number(values.get("pfn")), number(values.get("order"))
         gfp = "0" if values.get("gfp_flags") in (None, "none") else values["gfp_flags"]
         if pfn is None or order is None or order >= MAX_ORDER:
-            self.found.unused[BROKEN] += 1
+            self.found.leave(BROKEN, event.line)
             return
         if not is_mask(gfp):
-            self.found.unused[UNKNOWN_FLAG] += 1
+            self.found.leave(UNKNOWN_FLAG, event.line)
             self._held[pfn] = None
             return
         if pfn:
@@ -166,19 +195,19 @@ class _Reading:
         values = event.values
         pfn, order = number(values.get("pfn")), number(values.get("order"))
         if pfn is None or order is None or order >= MAX_ORDER:
-            self.found.unused[BROKEN] += 1
+            self.found.leave(BROKEN, event.line)
         elif pfn not in self._held:
             self.found.adopted.setdefault(pfn, order)
             self._add(event, "__free_pages", {"pfn": pfn, "order": order}, None, pfn, adopted=True)
         elif self._held.pop(pfn) is None:
-            self.found.unused[SKIPPED] += 1
+            self.found.leave(SKIPPED, event.line)
         else:
             self._add(event, "__free_pages", {"page": f"${name_of(pfn)}", "order": order}, None, pfn)
 
     def _of_vmalloc(self, event: Event) -> None:
         size = number(event.values.get("bytes_req"))
         if size is None:
-            self.found.unused[BROKEN] += 1
+            self.found.leave(BROKEN, event.line)
             return
         for _ in range(min(size // POINTER, MOST_CALLS)):
             self._add(event, "alloc_pages", {"gfp": VMALLOC_GFP, "order": 0}, None, None)

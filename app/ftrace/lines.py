@@ -18,7 +18,8 @@ LINE: Final = re.compile(
     r"\s*(?P<task>\S.{0,40}?)-(?P<pid>\d{1,10})\s+(?:\(\s*[\d-]{1,10}\)\s+)?\[(?P<cpu>\d{1,6})\]\s+"
     r"(?:(?P<flags>[^\s:]{1,8})\s+)?(?P<stamp>\d{1,15}\.\d{1,9}):\s+(?P<event>\w{1,64}):\s*(?P<text>.*)"
 )
-PAIR: Final = re.compile(r"(\w+)=(\S+)")
+# From the beginning of a word alone: a long one without `=` is not tried again at each of its letters.
+PAIR: Final = re.compile(r"\b(\w+)=(\S+)")
 # What says where in the kernel it happened, in the third of the columns for interrupts.
 CONTEXTS: Final = {"h": "hardirq", "H": "hardirq", "z": "hardirq", "Z": "hardirq", "s": "softirq"}
 MARKER: Final = "tracing_mark_write"

@@ -9,7 +9,7 @@ from typing import Any, Final, NamedTuple
 from app.errors import BadArgument
 from app.ftrace.adopting import adopt
 from app.ftrace.comparing import Compared, compare
-from app.ftrace.conversion import Converted, LogCall, convert
+from app.ftrace.conversion import BEFORE, Converted, LogCall, convert
 from app.sessions.answers import Applied, BatchItem, SessionInfo
 
 # Profiles by the frames that they have, for a log that comes without a dump.
@@ -82,6 +82,9 @@ def plan(machine: Mapping[str, Any], log: KernelLog) -> Plan:
             machine = {"cpus": cpus_of(found), **machine}
     calls = [call for call in found.calls if not (call.adopted and call.pfn in without)]
     left = len(found.calls) - len(calls)
+    for call in found.calls:
+        if call.adopted and call.pfn in without:
+            found.leave(BEFORE, call.line)
     if not calls:
         raise BadArgument.at("log", "frees only what was in use before it: send the dump of that moment, too")
     return Plan(machine, found, calls, len(found.adopted) - len(without), left)

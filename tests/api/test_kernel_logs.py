@@ -82,6 +82,13 @@ def test_parameters_and_documents_that_mean_nothing(client: TestClient) -> None:
     problem(not_text, 400)
 
 
+def test_a_dump_that_is_wrong_is_refused(client: TestClient) -> None:
+    for pages in ([[[1]]], [[{}, 0]], [[3, -1]], 7):
+        machine = {"dump": {**dump("before"), "pages": pages}}
+        refused = client.post(f"{BASE}/sessions", json={"machine": machine, "trace": {"log": LOG}})
+        assert refused.status_code == 422, refused.text
+
+
 def test_by_the_command(tmp_path: Path) -> None:
     (tmp_path / "log.gz").write_bytes(gzip.compress(real().encode()))
     (tmp_path / "before.json").write_text(json.dumps(dump("before")))
@@ -98,7 +105,7 @@ def test_by_the_command(tmp_path: Path) -> None:
         assert said.stdout.splitlines()[-1].startswith(f"{server.address}/sessions/")
         said = kmemlab(tmp_path, "import-trace", "short", "--name", "short", *at)
         assert "line 1 (#1): 0x400 there, 0x" in said.stdout
-        assert "not used: 1 × a free of pages that were in use before the log began" in said.stdout
+        assert "not used: 1 × a free of pages that were in use before the log began (line 4)" in said.stdout
         assert "lines that are no events: 3" in said.stdout
         said = kmemlab(tmp_path, "import-trace", "short", "--from", "nowhere", *at)
         assert (said.returncode, "has the mark 'nowhere'" in said.stderr) == (1, True)

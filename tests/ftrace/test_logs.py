@@ -131,7 +131,23 @@ def test_what_cannot_be_used_is_told_by_line_or_reason() -> None:
         conversion.SECOND: 1, conversion.OTHER: 1,
     }  # fmt: skip
     assert found.unread == [[5, 6], [13, 13]]
+    assert found.unused_lines[conversion.BROKEN] == [9, 10]
+    assert found.unused_lines[conversion.NO_EVENT] == [5, 6, 13]
     assert (found.lines, found.events, len(found.calls)) == (13, 7, 1)
+
+
+def test_the_first_lines_of_each_reason() -> None:
+    found = convert(alloc(1) + line("sched_switch: x") * 30)
+    assert found.unused == {conversion.OTHER: 30}
+    assert found.unused_lines == {conversion.OTHER: [*range(2, 12)]}
+
+
+def test_lists_that_are_emptied_after_a_free_and_by_themselves() -> None:
+    def drain(cpu: int = 0) -> str:
+        return line("mm_page_pcpu_drain: page=0 pfn=0x9 order=0", head=f"a-1 [{cpu:03}] ..... 1.5: ")
+
+    found = convert(alloc(1) + drain() + free(1) + drain() * 2 + drain(3) + alloc(2) + drain() * 2)
+    assert found.unused_lines == {conversion.OWN_DRAIN: [2, 6, 8, 9], conversion.DRAIN: [4, 5]}
 
 
 def test_marks() -> None:
@@ -165,12 +181,21 @@ def test_frames_in_use_before_are_put_into_the_dump() -> None:
     assert len(document["pages"]) == 1
 
 
+def test_what_shares_a_frame_with_a_block_in_use_is_left_out() -> None:
+    document = {"zones": [], "pages": [[8, 1, 1, 0, 0xCC0, "unmovable", "init", 0, 0]]}
+    adopted, left = adopt(document, {8: 1, 9: 0, 16: 2, 18: 0, 20: 0})
+    assert left == {9, 18}
+    assert [row[:2] for row in adopted["pages"]] == [[8, 1], [16, 2], [20, 0]]
+
+
 WRONG = (
     {},
     {"pages": 7},
     {"zones": 3},
     {"zones": [1, {"free_list": [], "pcp": 7}]},
     {"pages": [None, [], ["x"]], "zones": [{"free_list": {"x": ["y"]}}]},
+    {"pages": [[[1], 0], [{}], [3, -1], [4, 1 << 70], [5, None]]},
+    {"zones": [{"free_list": {"": [1], "99M": [2]}, "pcp": [{"lists": {"999": [3]}}]}]},
 )
 
 
@@ -202,6 +227,7 @@ async def test_every_frame_of_a_real_kernel(sessions: Sessions) -> None:
     compared = made.compared
     assert (compared.agreeing, compared.allocations) == (2395, 2395)
     assert (compared.adopted, compared.left, compared.different) == (6, 0, ())
+    assert conversion.OWN_DRAIN not in compared.log.unused
     assert made.info.seq == 4760 == len(compared.log.calls)
     after, ours = dump("after"), await sessions.dump(LOCAL, made.info.id)
     for kernel, zone in zip(after["zones"], ours["zones"], strict=True):
@@ -215,6 +241,7 @@ async def test_without_a_dump_the_calls_are_made_all_the_same(sessions: Sessions
     shown = made.compared.as_json()
     assert (shown["calls"], shown["allocations"], shown["adopted"]) == (2, 1, 0)
     assert shown["unused"] == {conversion.BEFORE: 1}
+    assert shown["unused_lines"] == {conversion.BEFORE: [2]}
     (different,) = shown["different"]
     assert (different["line"], different["seq"], different["kernel"]) == (1, 1, 0x400)
     assert await sessions.read(LOCAL, made.info.id, lambda machine: machine.live_blocks) == 0
@@ -248,6 +275,7 @@ def test_many_lines_take_time_by_the_line() -> None:
         "-" * (1 << 20),
         ("a-" * 900 + "\n") * 500,
         "a b-" * (1 << 18),
+        line("kmalloc: " + "a" * 1_900) * 2_200,
         " \n" * (1 << 19),
     ):
         begun = time.process_time()

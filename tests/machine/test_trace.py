@@ -143,12 +143,12 @@ POINTS = {
     r" alloc_migratetype=\d fallback_migratetype=\d fragmenting=[01] change_ownership=[01]",
     "mm_page_free": r"page=\w{16} pfn=0x\w+ order=\d+",
     "mm_page_pcpu_drain": r"page=\w{16} pfn=0x\w+ order=\d+ migratetype=\d",
-    "kmalloc": r"call_site=\w+ ptr=\w{16} bytes_req=\d+ bytes_alloc=\d+ gfp_flags=[A-Z_|]+ node=-1"
+    "kmalloc": r"call_site=\w+\+0x0/0x0 ptr=\w{16} bytes_req=\d+ bytes_alloc=\d+ gfp_flags=[A-Z_|]+ node=-1"
     r" accounted=(true|false)",
-    "kmem_cache_alloc": r"call_site=\w+ ptr=\w{16} bytes_req=\d+ bytes_alloc=\d+ gfp_flags=[A-Z_|]+"
+    "kmem_cache_alloc": r"call_site=\w+\+0x0/0x0 ptr=\w{16} bytes_req=\d+ bytes_alloc=\d+ gfp_flags=[A-Z_|]+"
     r" node=(-1|0) accounted=(true|false)",
-    "kfree": r"call_site=\w+ ptr=\w{16}",
-    "kmem_cache_free": r"call_site=\w+ ptr=\w{16} name=\w+",
+    "kfree": r"call_site=\w+\+0x0/0x0 ptr=\w{16}",
+    "kmem_cache_free": r"call_site=\w+\+0x0/0x0 ptr=\w{16} name=\w+",
 }
 
 
@@ -178,7 +178,7 @@ def test_tracepoints_come_in_the_kernels_order() -> None:
     machine.call("kmalloc", size=64, flags="GFP_KERNEL|__GFP_ACCOUNT")
     assert machine.tracepoints()[-3:] == ["mm_page_alloc_zone_locked", "mm_page_alloc", "kmalloc"]
     assert machine.points[-1].endswith(
-        "kmalloc: call_site=kmalloc ptr=ffff888004800000 bytes_req=64 bytes_alloc=64"
+        "kmalloc: call_site=init+0x0/0x0 ptr=ffff888004800000 bytes_req=64 bytes_alloc=64"
         " gfp_flags=GFP_KERNEL_ACCOUNT node=-1 accounted=true"
     )
     machine.call("kmalloc", size=20000, flags="GFP_KERNEL")
@@ -189,8 +189,35 @@ def test_tracepoints_come_in_the_kernels_order() -> None:
 def test_the_call_site_is_the_function_that_asked() -> None:
     machine = Explainer()
     machine.call("vmalloc", size=4096)
-    sites = [point.split("call_site=")[1].split()[0] for point in machine.points if "call_site" in point]
-    assert sites == ["__get_vm_area_node", "alloc_vmap_area", "alloc_vmap_area", "__vmalloc_area_node"]
+    assert sites(machine) == [
+        "__get_vm_area_node",
+        "alloc_vmap_area",
+        "alloc_vmap_area",
+        "__vmalloc_area_node",
+    ]
+
+
+def sites(machine: Explainer) -> list[str]:
+    return [found[1] for point in machine.points if (found := re.search(r"call_site=(\w+)", point))]
+
+
+@pytest.mark.parametrize(
+    ("fn", "asked", "expected"),
+    [
+        ("kmalloc", {"size": 64}, ["init"]),
+        ("kzalloc", {"size": 64}, ["init"]),
+        ("kcalloc", {"n": 3, "size": 64}, ["init"]),
+        ("kvmalloc", {"size": 64}, ["kvmalloc_node"]),
+    ],
+)
+def test_the_call_site_of_a_call_is_the_task(fn: str, asked: dict[str, int], expected: list[str]) -> None:
+    machine = Explainer()
+    machine.call(fn, **asked, flags="GFP_KERNEL")
+    assert sites(machine) == expected
+    machine.call("krealloc", addr="$it", size=500, flags="GFP_KERNEL")
+    assert sites(machine) == ["krealloc", "krealloc"]
+    machine.call("kfree", addr="$it")
+    assert sites(machine) == ["init"]
 
 
 # -- zones, lists, splits ------------------------------------------------------------------------------------

@@ -16,6 +16,11 @@ if TYPE_CHECKING:
 MAX_STEPS: Final = 20_000
 # Lists of page frames in a step are cut here; the numbers beside them are not.
 MAX_LISTED: Final = 512
+# What stands in the code of its caller (include/linux/slab.h), or was called itself.
+IN_CALLER: Final = frozenset(
+    ("", "kmalloc", "kzalloc", "kmalloc_array", "kcalloc", "kfree",
+     "kmem_cache_alloc", "kmem_cache_zalloc", "kmem_cache_free")
+)  # fmt: skip
 
 
 class Collector:
@@ -106,6 +111,15 @@ class Area:
     def pointer(self, address: int | None) -> str:
         """An address as the tracepoints print it, NULL included."""
         return f"{address or 0:0{2 * self.m.model.sizeof_long}x}"
+
+    def call_site(self) -> str:
+        """The function that asked for an object or gave it back; of a call itself, the task that made it.
+
+        Where in its code the call stands, and how long that is, only one's own build tells: both are 0.
+        """
+        current = self.m.current
+        asked = [name for name in running()[:-1] if name not in IN_CALLER]
+        return f"call_site={asked[-1] if asked else current.thread or current.task}+0x0/0x0"
 
     def page(self, pfn: int | None) -> str:
         """A page as the tracepoints print it."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from app.machine.trace.collector import Area, count
-from app.machine.trace.functions import running
 from app.machine.trace.slub import GFP_ACCOUNT, allocated, slab_numbers
 from app.mm.memory_model import PAGE_SIZE
 
@@ -82,13 +81,13 @@ class SlabCommonSteps(Area):
 
     def kfree_nothing(self, address: int | None) -> None:
         """An address that stands for no memory. Kernel: trace_kfree"""
-        self.point("kfree", f"call_site={running()[-2]} ptr={self.pointer(address)}")
+        self.point("kfree", f"{self.call_site()} ptr={self.pointer(address)}")
         name = "ZERO_SIZE_PTR" if address else "NULL"
         self.step("kfree", f"{name} is nothing to free", verdict="ignored")
 
     def kfree(self, address: int, slab: Slab | None) -> None:
         """What an address is taken for. Kernel: trace_kfree"""
-        self.point("kfree", f"call_site={running()[-2]} ptr={self.pointer(address)}")
+        self.point("kfree", f"{self.call_site()} ptr={self.pointer(address)}")
         what = "in no slab: taken for a large kmalloc" if slab is None else f"in a slab of {slab.cache.name}"
         numbers = {"address": f"{address:#x}", "pfn": self.m.model.virt_to_pfn(address)}
         if slab is not None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 
 from app.machine.trace.collector import MAX_LISTED, Area, count
-from app.machine.trace.functions import running
 from app.mm import gfp as gfp_masks
 from app.mm.gfp import pGg
 from app.mm.slab import SLAB_ACCOUNT
@@ -44,14 +43,11 @@ def allocated(
     area: Area, name: str, address: int | None, requested: int, size: int, gfp: int, nid: int | None,
     *, accounted: bool,
 ) -> None:  # fmt: skip
-    """The form that the tracepoints kmalloc and kmem_cache_alloc share.
-
-    The call site is the function alone: where in its code the call stands, no build but one's own tells.
-    """
+    """The form that the tracepoints kmalloc and kmem_cache_alloc share."""
     memcg = area.m.kmalloc_caches[1] is not area.m.kmalloc_caches[0]
     area.point(
         name,
-        f"call_site={running()[-2]} ptr={area.pointer(address)} bytes_req={requested} bytes_alloc={size}"
+        f"{area.call_site()} ptr={area.pointer(address)} bytes_req={requested} bytes_alloc={size}"
         f" gfp_flags={pGg(gfp) or 'none'} node={-1 if nid is None else nid}"
         f" accounted={'true' if accounted and memcg else 'false'}",
     )
@@ -73,7 +69,7 @@ class SlubSteps(Area):
 
     def kmem_cache_free(self, s: KmemCache, named: KmemCache, address: int) -> None:
         """The cache that was named, and the one that it is. Kernel: trace_kmem_cache_free"""
-        self.point("kmem_cache_free", f"call_site={running()[-2]} ptr={self.pointer(address)} name={s.name}")
+        self.point("kmem_cache_free", f"{self.call_site()} ptr={self.pointer(address)} name={s.name}")
         self.step(
             "kmem_cache_free",
             f"{address:#x} is of {s.name}" + ("" if s is named else f", not of {named.name}"),

@@ -6,6 +6,7 @@ put among the blocks in use, and can be freed then.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Final
@@ -16,24 +17,28 @@ from app.mm.mmzone import pindex_to_order
 LINE: Final = (1, 0, 0xCC0, "unmovable", "init", 0, 0)
 # Beyond every order that a dump may have.
 HIGHEST_ORDER: Final = 30
+HEX: Final = re.compile(r"0x[0-9a-f]{1,13}")
 
 
 def adopt(dump: dict[str, Any], wanted: Mapping[int, int]) -> tuple[dict[str, Any], set[int]]:
     """The dump with blocks in use, by first frame and order; and the frames of those that are left out.
 
-    They share a frame with what the dump calls free, with another block in use, or with each other. A dump
-    that is wrong is left to be refused where it is read.
+    They are in none of its zones, or share a frame with what the dump calls free, with another block in use,
+    or with each other. A dump that is wrong is left to be refused where it is read.
     """
     pages = dump.get("pages", [])
     if not isinstance(pages, list):
         return dump, set(wanted)
     in_use = list(used_blocks(pages))
     known, blocks = {first for first, _ in in_use}, Blocks([*free_blocks(dump), *in_use])
-    left, more, end = set(), [], 0
+    zones, left, more, end = list(spans(dump)), set(), [], 0
     for pfn, order in sorted(wanted.items()):
         if pfn in known:
             continue
-        if pfn < end or blocks.meet(pfn, order):
+        outside = bool(zones) and not any(
+            first <= pfn and pfn + (1 << order) <= last for first, last in zones
+        )
+        if outside or pfn < end or blocks.meet(pfn, order):
             left.add(pfn)
             continue
         more.append([pfn, order, *LINE])
@@ -59,6 +64,17 @@ class Blocks:
         """Whether one of them has a frame of a block."""
         place = bisect_left(self._firsts, pfn + (1 << order)) - 1
         return place >= 0 and self._firsts[place] + (1 << self._orders[place]) > pfn
+
+
+def spans(dump: Mapping[str, Any]) -> Iterator[tuple[int, int]]:
+    """First frame of each zone, and the one behind its last, where a dump tells them."""
+    zones = dump.get("zones")
+    for zone in zones if isinstance(zones, list) else ():
+        start, spanned = (
+            (zone.get("start_pfn"), zone.get("spanned")) if isinstance(zone, dict) else (None, None)
+        )
+        if isinstance(start, str) and HEX.fullmatch(start) and isinstance(spanned, int):
+            yield int(start, 16), int(start, 16) + spanned
 
 
 def used_blocks(pages: Iterable[Any]) -> Iterator[tuple[int, int]]:

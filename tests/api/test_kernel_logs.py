@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import random
 from pathlib import Path
 
 import pytest
@@ -87,6 +88,18 @@ def test_a_dump_that_is_wrong_is_refused(client: TestClient) -> None:
         machine = {"dump": {**dump("before"), "pages": pages}}
         refused = client.post(f"{BASE}/sessions", json={"machine": machine, "trace": {"log": LOG}})
         assert refused.status_code == 422, refused.text
+
+
+@pytest.mark.parametrize("seed", range(12))
+def test_broken_logs_are_made_or_refused(client: TestClient, seed: int) -> None:
+    chance = random.Random(seed)
+    start = chance.randrange(len(real()) - 20_000)
+    text = list(real()[start : start + 20_000])
+    for _ in range(chance.choice((1, 20, 300))):
+        pieces = ("", "\n", "0", "\x00", "9" * 30, "|", "pfn=", "[999999]", "²", "\u2028", "order=10 ")
+        text[chance.randrange(len(text))] = chance.choice(pieces)
+    body = {"machine": {"dump": dump("before")}, "trace": {"log": "".join(text)}}
+    assert client.post(f"{BASE}/sessions", json=body).status_code in (201, 422)
 
 
 def test_by_the_command(tmp_path: Path) -> None:

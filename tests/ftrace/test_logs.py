@@ -188,6 +188,13 @@ def test_what_shares_a_frame_with_a_block_in_use_is_left_out() -> None:
     assert [row[:2] for row in adopted["pages"]] == [[8, 1], [16, 2], [20, 0]]
 
 
+def test_what_is_in_no_zone_is_left_out() -> None:
+    document = {"zones": [{"start_pfn": "0x1", "spanned": 15}, {"start_pfn": "0x20", "spanned": 8}]}
+    adopted, left = adopt(document, {0: 0, 1: 0, 14: 1, 15: 1, 0x20: 3, 0x28: 0, 1 << 40: 0})
+    assert left == {0, 15, 0x28, 1 << 40}
+    assert [row[:2] for row in adopted["pages"]] == [[1, 0], [14, 1], [0x20, 3]]
+
+
 WRONG = (
     {},
     {"pages": 7},
@@ -195,6 +202,7 @@ WRONG = (
     {"zones": [1, {"free_list": [], "pcp": 7}]},
     {"pages": [None, [], ["x"]], "zones": [{"free_list": {"x": ["y"]}}]},
     {"pages": [[[1], 0], [{}], [3, -1], [4, 1 << 70], [5, None]]},
+    {"zones": [7, {"start_pfn": "x", "spanned": 1}, {"start_pfn": [], "spanned": None}]},
     {"zones": [{"free_list": {"": [1], "99M": [2]}, "pcp": [{"lists": {"999": [3]}}]}]},
 )
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from html import escape
-from typing import Any, Callable
+from typing import TYPE_CHECKING, Any, Callable
 
 from kmemlab_client.arguments import Function
 from kmemlab_client.connection import Connection, segment
@@ -46,19 +46,17 @@ class Machine:
             self.functions = {call["name"]: Function(call) for call in connection.get("/calls")["calls"]}
         except (KeyError, TypeError):
             raise Unreachable(f"what answers at {connection.base} is no kmemlab server") from None
+        # Attributes like others: a notebook completes nothing that only `__getattr__` knows.
+        for name, function in self.functions.items():
+            if not hasattr(self, name):
+                setattr(self, name, function.method(self.call))
 
     # -- calls ------------------------------------------------------------------------------------
 
-    def __getattr__(self, name: str) -> Callable[..., Outcome]:
-        """A kernel function of that name."""
-        functions = self.__dict__.get("functions", {})
-        if name not in functions:
-            raise AttributeError(f"{name}: no function of this server; `dir` lists them")
-        method: Callable[..., Outcome] = functions[name].method(self.call)
-        return method
+    if TYPE_CHECKING:
 
-    def __dir__(self) -> list[str]:
-        return [*super().__dir__(), *self.functions]
+        def __getattr__(self, name: str) -> Callable[..., Outcome]:
+            """A kernel function; which there are, a type checker cannot ask."""
 
     def call(self, function: str, *given: Any, **named: Any) -> Outcome:
         """Make a call by its name. Within a class Python changes names with two underscores: use this there.

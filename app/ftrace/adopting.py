@@ -43,10 +43,10 @@ def adopt(dump: dict[str, Any], wanted: Mapping[int, int]) -> tuple[dict[str, An
             continue
         more.append([pfn, order, *LINE])
         end = pfn + (1 << order)
-    return {**dump, "pages": sorted([*pages, *more], key=str_of)}, left
+    return {**dump, "pages": sorted([*pages, *more], key=by_frame)}, left
 
 
-def str_of(line: Any) -> tuple[bool, Any]:
+def by_frame(line: Any) -> tuple[bool, Any]:
     """By frame, with what is no line of a dump at the end."""
     right = isinstance(line, list) and bool(line) and isinstance(line[0], int)
     return not right, line[0] if right else 0

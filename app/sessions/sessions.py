@@ -268,14 +268,14 @@ class Sessions:
         try:
             for part in kernel_logs.parts(plan.items(), self._settings.batch_calls):
                 made += await self.batch(principal, info.id, part)
-        except BaseException as error:
+            compared = await self._slowly(principal, plan.compared, made)
+            replayed = Replayed(await self.get(principal, info.id), compared)
+            return await self.execute(lambda _: replayed, preconditions=preconditions)
+        except BaseException as error:  # the same request may also have been answered meanwhile
             await self.delete(principal, info.id)
             if isinstance(error, BadArgument):
                 raise plan.located(error) from None
             raise
-        compared = await self._slowly(principal, plan.compared, made)
-        replayed = Replayed(await self.get(principal, info.id), compared)
-        return await self.execute(lambda _: replayed, preconditions=preconditions)
 
     async def list(
         self, principal: Principal, limit: int = 100, after: str | None = None

@@ -1,9 +1,11 @@
 """A kernel's log as calls: lines of every form, pairs, what cannot be used, and a real log frame by frame."""
 
+import asyncio
 import gzip
 import json
 import random
 import time
+from collections.abc import Coroutine
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -16,7 +18,7 @@ from app.ftrace import conversion, lines
 from app.ftrace.adopting import adopt
 from app.ftrace.conversion import Converted, convert
 from app.ftrace.lines import Event
-from app.sessions import LOCAL, LimitReached, Sessions
+from app.sessions import LOCAL, IdempotencyKey, LimitReached, Preconditions, Reply, Sessions
 from app.sessions.kernel_logs import KernelLog, plan, profile_for
 from tests.support.factories import serving, settings_for
 from tests.support.patience import SOON
@@ -268,6 +270,16 @@ async def test_nothing_is_left_of_what_cannot_be_made(tmp_path: Path) -> None:
         with pytest.raises(LimitReached):
             await sessions.from_log(LOCAL, None, {}, KernelLog("".join(alloc(pfn) for pfn in range(1, 9))))
         assert (await sessions.list(LOCAL)).items == []
+
+
+async def test_of_two_equal_requests_at_once_one_session_is_left(sessions: Sessions) -> None:
+    def request() -> Coroutine[Any, Any, Any]:
+        key = IdempotencyKey("local", "log", "same", lambda _: Reply(201, (), b"{}"))
+        return sessions.from_log(LOCAL, None, {}, KernelLog(alloc(1)), preconditions=Preconditions(None, key))
+
+    found = await asyncio.gather(request(), request(), return_exceptions=True)
+    assert sorted(type(one).__name__ for one in found) == ["AlreadyAnswered", "Replayed"]
+    assert len((await sessions.list(LOCAL)).items) == 1
 
 
 async def test_more_calls_than_a_batch_has(tmp_path: Path) -> None:

@@ -91,9 +91,7 @@ _OURS: Final = {sqlite3.SQLITE_ERROR, sqlite3.SQLITE_MISUSE}
 # By PostgreSQL's SQLSTATE, or its beginning; the longest that fits is meant.
 _SQLSTATE: Final[dict[str, Callable[[], Known]]] = {
     "08": Unreachable,  # connection exceptions
-    "25006": partial(
-        ReadOnly, READ_ONLY
-    ),  # read_only_sql_transaction: a standby, or default_transaction_read_only
+    "25006": partial(ReadOnly, READ_ONLY),  # read_only_sql_transaction: a standby, or so set
     "25P03": Unreachable,  # idle_in_transaction_session_timeout: this server stood still too long
     "40001": Overtaken,  # serialization_failure
     "40P01": Overtaken,  # deadlock_detected

@@ -420,7 +420,7 @@ class Writer(threading.Thread):
                 self.written.group(len(rows), time.perf_counter() - begun)
             self._failing = self._failing and not writes
         except Exception as error:
-            if isinstance(error, Overtaken):
+            if writes and isinstance(error, Overtaken):
                 for sid in written:
                     self.machines.drop(sid)
                 works = [answer.work for answer in answers]

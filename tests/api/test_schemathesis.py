@@ -54,6 +54,7 @@ BARE = {
     "/healthz",
     "/readyz",
     "/metrics",
+    f"{BASE}/calls.http",
 }
 
 # An answer without end; tests/api/test_stream.py has its parameters.

@@ -8,7 +8,6 @@ import.
 from __future__ import annotations
 
 import gc
-import ipaddress
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -30,6 +29,7 @@ from app.commands import (
     transfer,
 )
 from app.commands.common import refuse, settings_from
+from app.listening import is_loopback
 
 if TYPE_CHECKING:
     from app.settings import Settings
@@ -140,14 +140,6 @@ cli.command()(doctor.doctor)
 def in_its_mode(settings: Settings) -> Settings:
     """Lab mode wherever other computers can reach the server: there every request is authenticated."""
     return settings if is_loopback(settings.host) else settings.model_copy(update={"lab": True})
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address reaches this computer alone."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def _migrate(settings: Settings) -> None:

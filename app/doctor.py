@@ -6,7 +6,6 @@ Each check says what it has found, and where something is wrong what to change. 
 from __future__ import annotations
 
 import difflib
-import ipaddress
 import os
 import resource
 import shutil
@@ -18,6 +17,7 @@ from typing import Final, Literal, NamedTuple
 from pydantic import ValidationError
 
 from app.clock import utc
+from app.listening import is_loopback
 from app.sessions import clock_check
 from app.sessions.clock_check import ClockStatus
 from app.settings import Settings
@@ -250,14 +250,6 @@ def of_disk(file: Path) -> Finding:
             "disk", "look", words, "make room before the next lessons, or set KMEMLAB_RETENTION_DAYS"
         )
     return Finding("disk", "ok", words)
-
-
-def is_loopback(host: str) -> bool:
-    """Whether an address reaches this computer alone."""
-    try:
-        return host == "localhost" or ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return False
 
 
 def of_here() -> list[Finding]:

@@ -1,7 +1,8 @@
-"""The socket in the file system of `kmemlab serve --uds`, for a proxy on the same computer."""
+"""Where a server listens: whom an address reaches, and the socket in the file system of `--uds`."""
 
 from __future__ import annotations
 
+import ipaddress
 import os
 import socket
 import stat
@@ -44,3 +45,11 @@ def _require_abandoned(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as probe:
         if probe.connect_ex(str(path)) == 0:
             raise CannotListen(f"{path}: another server listens there")
+
+
+def is_loopback(host: str) -> bool:
+    """Whether an address reaches this computer alone."""
+    try:
+        return host == "localhost" or ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return False

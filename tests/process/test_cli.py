@@ -11,7 +11,8 @@ import httpx2
 import pytest
 
 from app import __version__
-from app.__main__ import in_its_mode, is_loopback
+from app.__main__ import in_its_mode
+from app.listening import is_loopback
 from app.settings import Settings
 from tests.support.patience import PATIENCE, SOON
 from tests.support.served_process import Served, kmemlab, served

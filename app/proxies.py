@@ -51,6 +51,11 @@ class TrustedProxies:
         return address is not None and any(address in network for network in self.networks)
 
 
+def proxies_of(setting: str) -> TrustedProxies:
+    """The proxies that a setting names, with commas between them. Raises ValueError."""
+    return TrustedProxies([one for name in setting.split(",") if (one := name.strip())])
+
+
 def parsed(entry: bytes) -> str | None:
     """An address as `X-Forwarded-For` has it, which may have a port; None where there is none."""
     text = entry.strip().decode("latin-1")

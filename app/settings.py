@@ -9,7 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from app.proxies import TrustedProxies
+from app.proxies import TrustedProxies, proxies_of
 
 MIB = 1 << 20
 
@@ -142,13 +142,13 @@ class Settings(BaseSettings):
     @property
     def proxies(self) -> TrustedProxies:
         """The proxies that are trusted."""
-        return TrustedProxies([one for name in self.trusted_proxies.split(",") if (one := name.strip())])
+        return proxies_of(self.trusted_proxies)
 
     @field_validator("trusted_proxies")
     @classmethod
     def _addresses(cls, given: str) -> str:
         try:
-            TrustedProxies([one for name in given.split(",") if (one := name.strip())])
+            proxies_of(given)
         except ValueError as error:
             raise ValueError(
                 f"addresses, networks (10.0.0.0/8) and `unix`, with commas between them: {error}"

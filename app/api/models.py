@@ -113,6 +113,9 @@ class Session(BaseModel):
     created: str
     engine: int
     diverged: Divergence | None = Field(default=None, description="only where it has been noticed")
+    trace: dict[str, Any] | None = Field(
+        default=None, description="only of one made from a log: how far it agrees with the kernel"
+    )
 
 
 class SessionList(BaseModel):

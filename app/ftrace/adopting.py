@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import islice
 from typing import Any, Final
 
+from app.machine.parts.shape import MAX_ZONES
 from app.mm.mmzone import pindex_to_order
 
 # Count, flags, mask, kind, task, seq and private of an adopted block: a dump's line of it.
@@ -24,14 +26,14 @@ def adopt(dump: dict[str, Any], wanted: Mapping[int, int]) -> tuple[dict[str, An
     """The dump with blocks in use, by first frame and order; and the frames of those that are left out.
 
     They are in none of its zones, or share a frame with what the dump calls free, with another block in use,
-    or with each other. A dump that is wrong is left to be refused where it is read.
+    or with each other. A dump that is wrong, also by too many zones, is left to be refused where it is read.
     """
     pages = dump.get("pages", [])
     if not isinstance(pages, list):
         return dump, set(wanted)
     in_use = list(used_blocks(pages))
     known, blocks = {first for first, _ in in_use}, Blocks([*free_blocks(dump), *in_use])
-    zones, left, more, end = list(spans(dump)), set(), [], 0
+    zones, left, more, end = list(islice(spans(dump), MAX_ZONES)), set(), [], 0
     for pfn, order in sorted(wanted.items()):
         if pfn in known:
             continue

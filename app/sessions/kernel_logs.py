@@ -80,11 +80,13 @@ def plan(machine: Mapping[str, Any], log: KernelLog) -> Plan:
         machine = machine or {"profile": profile_for(found)}
         if "profile" in machine:
             machine = {"cpus": cpus_of(found), **machine}
-    calls = [call for call in found.calls if not (call.adopted and call.pfn in without)]
-    left = len(found.calls) - len(calls)
+    calls = []
     for call in found.calls:
         if call.adopted and call.pfn in without:
             found.leave(BEFORE, call.line)
+        else:
+            calls.append(call)
+    left = len(found.calls) - len(calls)
     if not calls:
         raise BadArgument.at("log", "frees only what was in use before it: send the dump of that moment, too")
     return Plan(machine, found, calls, len(found.adopted) - len(without), left)

@@ -17,7 +17,7 @@ from app import procmount
 from app.__main__ import cli
 from app.commands import mount as command
 from app.procdirectory import Source
-from tests.api.test_tree import CALLS, TEXT
+from tests.api.test_tree import called
 from tests.support.patience import PATIENCE
 from tests.support.served import BASE, build, listening
 from tests.support.tools import tool
@@ -31,10 +31,7 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def at(address: str) -> str:
-    made = httpx2.post(f"{address}{BASE}/sessions", json={"machine": {"profile": "tiny-16m"}}).json()
-    here = f"{address}{BASE}/sessions/{made['id']}"
-    assert httpx2.post(f"{here}/calls", content=CALLS, headers=TEXT).status_code == 201
-    return here
+    return called(address)
 
 
 def tree_of(at: str, seq: int | None = None) -> procmount.Tree:

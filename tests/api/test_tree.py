@@ -43,6 +43,11 @@ def address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
 
 @pytest.fixture
 def at(address: str) -> str:
+    return called(address)
+
+
+def called(address: str) -> str:
+    """A session with some calls; its address."""
     made = httpx2.post(f"{address}{BASE}/sessions", json={"machine": {"profile": "tiny-16m"}}).json()
     here = f"{address}{BASE}/sessions/{made['id']}"
     assert httpx2.post(f"{here}/calls", content=CALLS, headers=TEXT).status_code == 201
